@@ -1,0 +1,18 @@
+import type { Argv, Options } from 'yargs';
+import type { GlobalArguments } from './options.js';
+import type { Output } from './output.js';
+
+/** One command: its words and flags, and what it does with them. */
+export interface CommandModule {
+  options: Record<string, Options>;
+  /** Positional arguments, examples, and what else yargs shows. */
+  describe(yargs: Argv): Argv;
+  /** Resolves with the exit code. */
+  run(argv: GlobalArguments, context: CommandContext): Promise<number>;
+}
+
+export interface CommandContext {
+  output: Output;
+  /** Aborted by Ctrl-C and by a request to terminate. */
+  signal: AbortSignal;
+}

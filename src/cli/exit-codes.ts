@@ -1,0 +1,50 @@
+import { type ErrorCode, isLadingError } from '../index.js';
+
+/** What a shell sees. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  content: 3,
+  partial: 4,
+  notFound: 5,
+  notAllowed: 6,
+  unreachable: 7,
+  interrupted: 130,
+} as const;
+
+/** Every error code has its exit code; a new one does not compile without. */
+const EXIT_CODES: Record<ErrorCode, number> = {
+  ALREADY_EXISTS: EXIT.failed,
+  LOCKED: EXIT.failed,
+  NO_SPACE: EXIT.failed,
+  NOT_WRITABLE: EXIT.failed,
+  IO: EXIT.failed,
+  UNSUPPORTED: EXIT.failed,
+  USAGE: EXIT.usage,
+  INVALID_REFERENCE: EXIT.usage,
+  DIGEST_MISMATCH: EXIT.content,
+  SIZE_MISMATCH: EXIT.content,
+  INVALID_DIGEST: EXIT.content,
+  INVALID_MANIFEST: EXIT.content,
+  INVALID_LAYOUT: EXIT.content,
+  INVALID_ARCHIVE: EXIT.content,
+  INVALID_SIGNATURE: EXIT.content,
+  MISSING_CONTENT: EXIT.content,
+  TOO_LARGE: EXIT.content,
+  PARTIAL: EXIT.partial,
+  NOT_FOUND: EXIT.notFound,
+  UNAUTHORIZED: EXIT.notAllowed,
+  DENIED: EXIT.notAllowed,
+  UNREACHABLE: EXIT.unreachable,
+  TIMEOUT: EXIT.unreachable,
+  CUT_SHORT: EXIT.unreachable,
+  TOO_MANY_REQUESTS: EXIT.unreachable,
+  REGISTRY: EXIT.unreachable,
+  ABORTED: EXIT.interrupted,
+};
+
+/** The exit code for whatever a command threw. */
+export function exitCodeOf(error: unknown): number {
+  return isLadingError(error) ? EXIT_CODES[error.code] : EXIT.failed;
+}

@@ -1,0 +1,46 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import { type ListResult, list } from '../index.js';
+import type { CommandModule } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { formatTable } from './format.js';
+import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+
+const OPTIONS = {
+  attachments: { type: 'boolean', default: false, describe: 'Also signatures, SBOMs and attestations' },
+  ...CONNECTION_OPTIONS,
+} as const satisfies Record<string, Options>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURCE: string };
+
+export const listCommand: CommandModule = {
+  options: OPTIONS,
+  describe: (yargs) =>
+    yargs
+      .positional('SOURCE', { type: 'string', demandOption: true, describe: 'PATH, HOST/REPOSITORY or HOST' })
+      .example('$0 ls images.tar', 'the images of an archive')
+      .example('$0 ls docker.io/library/alpine', 'the tags of a repository')
+      .example('$0 ls registry.local:5000', 'the repositories of a registry'),
+  async run(argv, { output, signal }) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const result = await list(flags.SOURCE, {
+      ...connectionOptions(flags, output.warning),
+      attachments: flags.attachments,
+      signal,
+    });
+    output.result(result, () => describeList(result));
+    return EXIT.done;
+  },
+};
+
+function describeList(result: ListResult): string {
+  switch (result.kind) {
+    case 'images':
+      return formatTable(
+        result.images.map(({ name, digest, platforms }) => [name, digest, platforms.join(',')]),
+      );
+    case 'tags':
+      return formatTable(result.tags.map((tag) => [tag]));
+    case 'repositories':
+      return formatTable(result.repositories.map((repository) => [repository]));
+  }
+}

@@ -1,0 +1,143 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import { type ConnectionOptions, LadingError } from '../index.js';
+
+/** Flags that every command takes. */
+export const GLOBAL_OPTIONS = {
+  json: {
+    type: 'boolean',
+    default: false,
+    describe: 'One JSON document on standard output',
+    group: 'Output:',
+  },
+  progress: {
+    choices: ['auto', 'bar', 'lines', 'json', 'none'],
+    default: 'auto',
+    describe: 'Progress on standard error',
+    group: 'Output:',
+  },
+  quiet: {
+    alias: 'q',
+    type: 'boolean',
+    default: false,
+    describe: 'No progress and no warnings',
+    group: 'Output:',
+  },
+  verbose: {
+    type: 'boolean',
+    default: false,
+    describe: 'Every blob, every retry, and the causes of an error',
+    group: 'Output:',
+  },
+} as const satisfies Record<string, Options>;
+
+/** Flags of commands that speak to registries. */
+export const CONNECTION_OPTIONS = {
+  concurrency: {
+    type: 'number',
+    requiresArg: true,
+    describe: 'Blobs under way at once',
+    defaultDescription: '8',
+    group: 'Registry:',
+  },
+  retries: {
+    type: 'number',
+    requiresArg: true,
+    describe: 'Attempts after the first',
+    defaultDescription: '5',
+    group: 'Registry:',
+  },
+  creds: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'USER[:PASSWORD]; LADING_USERNAME and LADING_PASSWORD are safer',
+    group: 'Registry:',
+  },
+  authfile: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Credentials, in the form of docker or podman',
+    group: 'Registry:',
+  },
+  'tls-verify': { type: 'boolean', default: true, describe: 'Check certificates', group: 'Registry:' },
+  ca: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Authority that signed the certificates (PEM)',
+    group: 'Registry:',
+  },
+  cert: { type: 'string', requiresArg: true, describe: 'Client certificate (PEM)', group: 'Registry:' },
+  'key-file': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Key of the client certificate (PEM)',
+    group: 'Registry:',
+  },
+  'plain-http': {
+    type: 'boolean',
+    describe: 'Speak http; loopback registries need no flag',
+    group: 'Registry:',
+  },
+  mirror: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    describe: 'HOST=HOST: ask the second before the first',
+    group: 'Registry:',
+  },
+} as const satisfies Record<string, Options>;
+
+export type GlobalArguments = InferredOptionTypes<typeof GLOBAL_OPTIONS>;
+export type ConnectionArguments = InferredOptionTypes<typeof CONNECTION_OPTIONS>;
+
+/** Flags → options of the library; rejects with `USAGE`. */
+export function connectionOptions(
+  argv: ConnectionArguments,
+  onWarning: (message: string) => void,
+  environment: NodeJS.ProcessEnv = process.env,
+): ConnectionOptions {
+  return {
+    concurrency: wholeNumber('concurrency', argv.concurrency, 1),
+    retries: wholeNumber('retries', argv.retries, 0),
+    credentials: parseCredentials(argv.creds, environment, onWarning),
+    authFile: argv.authfile,
+    tlsVerify: argv['tls-verify'],
+    caFile: argv.ca,
+    certFile: argv.cert,
+    keyFile: argv['key-file'],
+    plainHTTP: argv['plain-http'],
+    mirrors: parseMirrors(argv.mirror ?? []),
+  };
+}
+
+export function wholeNumber(flag: string, value: number | undefined, least: number): number | undefined {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value;
+  throw new LadingError('USAGE', `--${flag} takes a whole number from ${least}, not ${value}`);
+}
+
+function parseCredentials(
+  creds: string | undefined,
+  environment: NodeJS.ProcessEnv,
+  onWarning: (message: string) => void,
+): ConnectionOptions['credentials'] {
+  const [given, ...rest] = creds?.split(':') ?? [];
+  if (rest.length > 0)
+    onWarning(
+      'a password on the command line can be read by other users of this machine; LADING_PASSWORD cannot',
+    );
+  const username = given ?? environment.LADING_USERNAME;
+  if (username === undefined || username === '') return undefined;
+  const password = rest.length > 0 ? rest.join(':') : environment.LADING_PASSWORD;
+  if (password !== undefined) return { username, password };
+  throw new LadingError('USAGE', `there is no password for ${username}`, { hint: 'Set LADING_PASSWORD.' });
+}
+
+function parseMirrors(texts: readonly string[]): Record<string, string[]> {
+  const mirrors: Record<string, string[]> = {};
+  for (const text of texts) {
+    const [registry, mirror, ...rest] = text.split('=');
+    if (!registry || !mirror || rest.length > 0)
+      throw new LadingError('USAGE', `--mirror takes HOST=HOST, not ${text}`);
+    mirrors[registry] = [...(mirrors[registry] ?? []), mirror];
+  }
+  return mirrors;
+}

@@ -1,0 +1,161 @@
+import { type CopyEvent, messageOf, type OnCopyEvent } from '../index.js';
+import { formatBytes, plural } from './format.js';
+import type { GlobalArguments } from './options.js';
+import type { Output } from './output.js';
+
+export interface Progress {
+  onEvent: OnCopyEvent;
+  /** Takes a bar off the screen. */
+  end(): void;
+}
+
+/** A way to show how far the bytes are. */
+interface Display {
+  begin(totalBytes: number): void;
+  advance(bytes: number): void;
+  /** A line that stays, above whatever moves. */
+  line(text: string): void;
+  end(): void;
+}
+
+/** Shows what a copy does: a bar on a terminal, else a line now and then; all else that users should know, as lines. */
+export async function createProgress(flags: GlobalArguments, output: Output): Promise<Progress> {
+  const mode = flags.quiet
+    ? 'none'
+    : flags.progress === 'auto'
+      ? process.stderr.isTTY
+        ? 'bar'
+        : 'lines'
+      : flags.progress;
+  if (mode === 'json')
+    return { onEvent: (event) => output.message(JSON.stringify(eventDocument(event))), end: () => undefined };
+  const display =
+    mode === 'bar' ? await createBar() : mode === 'lines' ? createLines(output) : createNothing();
+  return {
+    onEvent: (event) => showEvent(event, display, flags, output),
+    end: () => display.end(),
+  };
+}
+
+function showEvent(
+  event: CopyEvent,
+  display: Display,
+  { quiet, verbose }: GlobalArguments,
+  output: Output,
+): void {
+  const say = (text: string): void => (quiet ? undefined : display.line(text));
+  switch (event.type) {
+    case 'resolved':
+      if (verbose) say(`${event.name}: ${event.descriptor.digest}`);
+      break;
+    case 'planned':
+      say(`${plural(event.images, 'image')}, ${plural(event.blobs, 'blob')}, ${formatBytes(event.bytes)}`);
+      display.begin(event.bytes);
+      break;
+    case 'started':
+      break;
+    case 'received':
+      display.advance(event.bytes);
+      break;
+    case 'skipped':
+      display.advance(event.descriptor.size);
+      if (verbose) say(`${event.descriptor.digest}: is there`);
+      break;
+    case 'done':
+      if (verbose) say(`${event.descriptor.digest}: done, ${formatBytes(event.descriptor.size)}`);
+      break;
+    case 'retrying':
+      say(
+        `attempt ${event.attempt + 1} in ${(event.delayMs / 1000).toFixed(1)} s: ${messageOf(event.error)}`,
+      );
+      break;
+    case 'tagged':
+      if (verbose) say(`${event.name}: named`);
+      break;
+    case 'failed':
+      say(`${event.name}: failed`);
+      break;
+    case 'waiting':
+      say(`waiting for ${event.holder}, which writes to the same output`);
+      break;
+    case 'limited':
+      showLimit(event, verbose, say);
+      break;
+    case 'warning':
+      display.end();
+      output.warning(event.message);
+      break;
+  }
+}
+
+/** Pulls left, below which a user should know of the limit without asking. */
+const FEW_PULLS = 10;
+
+function showLimit(
+  event: Extract<CopyEvent, { type: 'limited' }>,
+  verbose: boolean,
+  say: (text: string) => void,
+): void {
+  const { registry, limit, remaining, windowSeconds } = event;
+  if (remaining === undefined || (!verbose && remaining > FEW_PULLS)) return;
+  const window = windowSeconds === undefined ? '' : ` for ${Math.round(windowSeconds / 3600)} h`;
+  say(`${registry} allows ${remaining}${limit === undefined ? '' : ` of ${limit}`} more pulls${window}`);
+}
+
+function eventDocument(event: CopyEvent): object {
+  return 'error' in event ? { ...event, error: messageOf(event.error) } : event;
+}
+
+async function createBar(): Promise<Display> {
+  const { default: cliProgress } = await import('cli-progress');
+  let bar: InstanceType<typeof cliProgress.SingleBar> | undefined;
+  const end = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    begin(totalBytes) {
+      bar = new cliProgress.SingleBar({
+        format: '{bar} {percentage}% | {value} of {total} | {duration_formatted}',
+        formatValue: (value, _options, type) =>
+          type === 'value' || type === 'total' ? formatBytes(value) : String(value),
+        hideCursor: true,
+        clearOnComplete: true,
+        stream: process.stderr,
+      });
+      bar.start(totalBytes, 0);
+    },
+    advance: (bytes) => bar?.increment(bytes),
+    line(text) {
+      process.stderr.write(`${bar === undefined ? '' : '\r\x1b[2K'}${text}\n`);
+    },
+    end,
+  };
+}
+
+/** A line for a log: at most one in so much time. */
+const LINE_INTERVAL_MS = 10_000;
+
+function createLines(output: Output, now: () => number = Date.now): Display {
+  let total = 0;
+  let done = 0;
+  let shownAt = now();
+  return {
+    begin(totalBytes) {
+      total = totalBytes;
+      shownAt = now();
+    },
+    advance(bytes) {
+      done += bytes;
+      if (now() - shownAt < LINE_INTERVAL_MS) return;
+      shownAt = now();
+      output.message(`${formatBytes(done)} of ${formatBytes(total)}`);
+    },
+    line: (text) => output.message(text),
+    end: () => undefined,
+  };
+}
+
+function createNothing(): Display {
+  return { begin: () => undefined, advance: () => undefined, line: () => undefined, end: () => undefined };
+}

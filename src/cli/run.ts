@@ -1,0 +1,111 @@
+import yargs, { type Argv } from 'yargs';
+import { LadingError } from '../index.js';
+import type { CommandModule } from './command.js';
+import { exitCodeOf } from './exit-codes.js';
+import { GLOBAL_OPTIONS, type GlobalArguments } from './options.js';
+import { createOutput } from './output.js';
+import { interruptible } from './signals.js';
+import { readVersion } from './version.js';
+
+/** The commands; each is loaded only when it is called. */
+const COMMANDS: { command: string; summary: string; load: () => Promise<CommandModule> }[] = [
+  {
+    command: 'save [IMAGE..]',
+    summary: 'Pull images into one archive or layout',
+    load: async () => (await import('./save.js')).saveCommand,
+  },
+  {
+    command: 'serve PATH',
+    summary: 'Be a registry over an archive or layout, in place',
+    load: async () => (await import('./serve.js')).serveCommand,
+  },
+  {
+    command: 'verify PATH',
+    summary: 'Check everything in an archive or layout, offline',
+    load: async () => (await import('./verify.js')).verifyCommand,
+  },
+  {
+    command: 'inspect SOURCE [REF]',
+    summary: 'Show images, platforms, layers, sizes, history and config',
+    load: async () => (await import('./inspect.js')).inspectCommand,
+  },
+  {
+    command: 'ls SOURCE',
+    summary: 'List the images of an archive, the tags of a repository, the repositories of a registry',
+    load: async () => (await import('./list.js')).listCommand,
+  },
+];
+
+/** Runs one command line and sets the exit code of the process. */
+export async function run(args: string[]): Promise<void> {
+  const outputOf = ({
+    json,
+    quiet,
+    verbose,
+  }: Pick<GlobalArguments, 'json' | 'quiet' | 'verbose'>): ReturnType<typeof createOutput> =>
+    createOutput({ json, quiet, verbose, stdout: process.stdout, stderr: process.stderr });
+  try {
+    await parserFor(args, async (module, argv) => {
+      const output = outputOf(argv);
+      process.exitCode = await interruptible(async (signal) => {
+        try {
+          return await module.run(argv, { output, signal });
+        } catch (error) {
+          const reported = signal.aborted ? signal.reason : error;
+          output.error(reported);
+          return exitCodeOf(reported);
+        }
+      });
+    }).parseAsync();
+  } catch (error) {
+    outputOf({ json: args.includes('--json'), quiet: false, verbose: args.includes('--verbose') }).error(
+      error,
+    );
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+function parserFor(
+  args: string[],
+  execute: (module: CommandModule, argv: GlobalArguments) => Promise<void>,
+): Argv {
+  const parser = yargs(args)
+    .scriptName('lading')
+    .usage('$0 COMMAND\n\nCarry container images across an air gap, with every digest kept.')
+    .options(GLOBAL_OPTIONS)
+    .config('config', 'A JSON file of flags and their values')
+    .group('config', 'Output:')
+    .completion('completion', 'Print a script that completes commands and flags in the shell')
+    .version(readVersion())
+    .help()
+    .alias('help', 'h')
+    .demandCommand(1, 'no command was given')
+    .recommendCommands()
+    .strict()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .fail((message, error) => {
+      throw (
+        error ??
+        new LadingError('USAGE', message, { hint: `lading ${commandIn(args)}--help shows what there is.` })
+      );
+    });
+  for (const { command, summary, load } of COMMANDS) {
+    let module: CommandModule;
+    parser.command(
+      command,
+      summary,
+      async (inner) => {
+        module = await load();
+        return module.describe(inner.options(module.options));
+      },
+      // yargs has parsed by the options of the command, which hold the global ones.
+      (argv) => execute(module, argv as unknown as GlobalArguments),
+    );
+  }
+  return parser;
+}
+
+function commandIn(args: string[]): string {
+  const name = args.find((argument) => COMMANDS.some(({ command }) => command.split(' ')[0] === argument));
+  return name === undefined ? '' : `${name} `;
+}

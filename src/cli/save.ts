@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises';
+import { text as readText } from 'node:stream/consumers';
+import type { InferredOptionTypes, Options } from 'yargs';
+import { LadingError, parseImageList, type SaveResult, save } from '../index.js';
+import type { CommandModule } from './command.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
+import { formatBytes, formatTable, plural } from './format.js';
+import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import { describeError } from './output.js';
+import { createProgress } from './progress.js';
+
+const OPTIONS = {
+  output: {
+    alias: 'o',
+    type: 'string',
+    demandOption: true,
+    requiresArg: true,
+    describe: 'File, directory (DIR/), or - for standard output',
+  },
+  format: {
+    choices: ['universal', 'oci-archive', 'oci', 'docker-archive'],
+    describe: 'Default: oci for a directory, else universal',
+  },
+  file: {
+    alias: 'f',
+    type: 'string',
+    requiresArg: true,
+    describe: 'List of images, one a line; - for standard input',
+  },
+  'all-tags': {
+    type: 'boolean',
+    default: false,
+    describe: 'Every tag of the repositories named without one',
+  },
+  platform: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    default: ['all'],
+    describe: 'all, or OS/ARCH[/VARIANT], several with commas',
+  },
+  index: {
+    choices: ['sparse', 'rewrite'],
+    describe: 'With some platforms chosen: keep the index, or write a smaller one',
+    defaultDescription: 'rewrite',
+  },
+  append: { type: 'boolean', default: false, describe: 'Add to an existing archive or layout' },
+  referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
+  'docker-platform': {
+    type: 'string',
+    requiresArg: true,
+    describe: "What Docker's half of an archive names of an index",
+    defaultDescription: 'linux/amd64',
+  },
+  'keep-going': { type: 'boolean', default: false, describe: 'Save the other images when one fails' },
+  ...CONNECTION_OPTIONS,
+} as const satisfies Record<string, Options>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { IMAGE?: string[] };
+
+export const saveCommand: CommandModule = {
+  options: OPTIONS,
+  describe: (yargs) =>
+    yargs
+      .positional('IMAGE', {
+        type: 'string',
+        array: true,
+        describe: '[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]',
+      })
+      .example('$0 save alpine:3.20 -o alpine.tar', 'one image, all platforms')
+      .example('$0 save -f images.txt -o images.tar --platform linux/amd64', 'a list, one platform')
+      .example('$0 save ghcr.io/org/app:1 -o layout/ --append', 'into a layout directory')
+      .example('$0 save busybox -o - | docker load', 'without a file'),
+  async run(argv, { output, signal }) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const images = [...(flags.IMAGE ?? []), ...(await listedImages(flags.file))];
+    if (images.length === 0)
+      throw new LadingError('USAGE', 'no image was named', { hint: 'lading save --help shows how.' });
+    const target = flags.output === '-' ? output.reserveStdout() : flags.output;
+    const progress = await createProgress(flags, output);
+    let result: SaveResult;
+    try {
+      result = await save({
+        ...connectionOptions(flags, output.warning),
+        images,
+        output: target,
+        format: flags.format,
+        allTags: flags['all-tags'],
+        platforms: platformsOf(flags.platform),
+        index: flags.index,
+        append: flags.append,
+        referrers: flags.referrers,
+        dockerPlatform: flags['docker-platform'],
+        keepGoing: flags['keep-going'],
+        signal,
+        onEvent: progress.onEvent,
+      });
+    } finally {
+      progress.end();
+    }
+    const { failures, ...saved } = result;
+    output.result({ ...saved, ...(failures.length > 0 && { failures: failures.map(failureDocument) }) }, () =>
+      describeSaved(result),
+    );
+    for (const { error } of failures) if (!flags.json) output.error(error);
+    if (failures.length === 0) return EXIT.done;
+    return saved.images.length > 0 ? EXIT.partial : exitCodeOf(failures[0]?.error);
+  },
+};
+
+async function listedImages(file: string | undefined): Promise<string[]> {
+  if (file === undefined) return [];
+  if (file === '-') return parseImageList(await readText(process.stdin));
+  try {
+    return parseImageList(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new LadingError('NOT_FOUND', `the list ${file} cannot be read`, { cause: error });
+  }
+}
+
+function platformsOf(flag: readonly string[]): string[] | undefined {
+  const platforms = flag.flatMap((text) => text.split(',')).map((text) => text.trim());
+  return platforms.includes('all') ? undefined : platforms.filter((platform) => platform !== '');
+}
+
+function failureDocument({ name, error }: SaveResult['failures'][number]): object {
+  return { name, error: describeError(error) };
+}
+
+function describeSaved({ images, output, blobs, bytes }: SaveResult): string {
+  const rows = images.map((image) => [
+    image.name,
+    image.digest,
+    formatBytes(image.size),
+    ...(image.originalDigest === undefined ? [] : [`(at the registry ${image.originalDigest})`]),
+  ]);
+  const reused = blobs.reused > 0 ? `, ${plural(blobs.reused, 'blob')} were there` : '';
+  const where = output === '-' ? 'standard output' : output;
+  return `${formatTable(rows)}${plural(images.length, 'image')} in ${where}: ${formatBytes(bytes.total)}, ${formatBytes(bytes.fetched)} fetched${reused}\n`;
+}

@@ -1,0 +1,23 @@
+import { LadingError } from '../index.js';
+import { EXIT } from './exit-codes.js';
+
+/** Runs `task` with a signal that Ctrl-C aborts; a second Ctrl-C ends the process at once. */
+export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    controller.abort(
+      new LadingError('ABORTED', 'interrupted', {
+        hint: 'What is done stays; the same command goes on from there.',
+      }),
+    );
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  try {
+    return await task(controller.signal);
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}

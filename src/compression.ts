@@ -1,0 +1,100 @@
+import { addAbortSignal, Readable } from 'node:stream';
+import { ByteSource } from './compression/byte-source.js';
+import { gunzip } from './compression/gzip.js';
+import { type DecompressLimits, limited } from './compression/limits.js';
+import { unzstd } from './compression/zstd.js';
+import { detectCompression, MAGIC_LENGTH } from './content/compression.js';
+import { LadingError } from './errors.js';
+
+export { DEFAULT_MAX_RATIO, type DecompressLimits } from './compression/limits.js';
+export { type Compression, detectCompression, MAGIC_LENGTH } from './content/compression.js';
+
+/** Opens the same compressed bytes, from the first, each time it is called. */
+export type OpenCompressed = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;
+
+export interface DecompressOptions {
+  signal?: AbortSignal | undefined;
+  /** Against decompression bombs; `TOO_LARGE` beyond them. */
+  limits?: DecompressLimits | undefined;
+  /** What errors call the content: a digest, a path; default `the content`. */
+  name?: string | undefined;
+}
+
+const READ_AHEAD = 512 * 1024;
+
+/**
+ * The decompressed bytes of gzip and zstd content, told by its first bytes, and plain content as it is. Ends
+ * only when the source has ended too and all of it was understood: otherwise the stream fails with
+ * `INVALID_ARCHIVE`. `open` may be called a second time; xz and bzip2 reject with `UNSUPPORTED`.
+ */
+export async function decompressed(open: OpenCompressed, options: DecompressOptions = {}): Promise<Readable> {
+  const { signal, limits = {}, name = 'the content' } = options;
+  signal?.throwIfAborted();
+  const openSource = async (): Promise<ByteSource> => new ByteSource(await open({ signal }));
+  let source = await openSource();
+  const reopen = async (): Promise<ByteSource> => {
+    source.destroy();
+    source = await openSource();
+    return source;
+  };
+  try {
+    const chunks = await decoded(source, name, reopen);
+    const bounded = limited(chunks, name, limits, () => source.received);
+    const output = streamOf(bounded, () => source.destroy());
+    return signal === undefined ? output : addAbortSignal(signal, output);
+  } catch (error) {
+    source.destroy();
+    throw error;
+  }
+}
+
+/** Unlike `Readable.from`, lets go of the source before it waits for the generator, which may be waiting for it. */
+function streamOf(chunks: AsyncGenerator<Buffer>, release: () => void): Readable {
+  return new Readable({
+    highWaterMark: READ_AHEAD,
+    read() {
+      chunks.next().then(
+        ({ done, value }) => this.push(done === true ? null : value),
+        (error) => this.destroy(error),
+      );
+    },
+    destroy(error, callback) {
+      release();
+      chunks.return(undefined).then(
+        () => callback(error),
+        (returnError) => callback(error ?? returnError),
+      );
+    },
+  });
+}
+
+async function decoded(
+  source: ByteSource,
+  name: string,
+  reopen: () => Promise<ByteSource>,
+): Promise<AsyncIterable<Buffer>> {
+  const firstBytes = await source.take(MAGIC_LENGTH);
+  source.unread(firstBytes);
+  const compression = detectCompression(firstBytes);
+  switch (compression) {
+    case 'gzip':
+      return gunzip(source, name, reopen);
+    case 'zstd':
+      return unzstd(source, name);
+    case 'none':
+      return plain(source);
+    case 'bzip2':
+    case 'xz':
+      throw new LadingError(
+        'UNSUPPORTED',
+        `${name} is compressed with ${compression}, which lading does not read`,
+        {
+          hint: `Decompress it first, with ${compression} -d.`,
+        },
+      );
+  }
+}
+
+async function* plain(source: ByteSource): AsyncGenerator<Buffer> {
+  for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) yield chunk;
+}

@@ -1,0 +1,36 @@
+import type { Descriptor } from './descriptor.js';
+import { type Digest, isDigest } from './digest.js';
+
+/** Annotations that say what an entry of a layout's `index.json`, or of an index, is. */
+export const ANNOTATION = {
+  /** image-spec, annotations.md. */
+  refName: 'org.opencontainers.image.ref.name',
+  /** The full name, as containerd writes and reads it. (containerd, images/annotations.go) */
+  containerdName: 'io.containerd.image.name',
+  /** Marks an entry as attached to another manifest; importers keep it as content and make no image of it. */
+  containerdSubject: 'io.containerd.manifest.subject',
+  /** What an entry without a platform of its own is; `attestation-manifest` is the only value. (buildkit, attestation-storage.md) */
+  dockerReferenceType: 'vnd.docker.reference.type',
+  /** The digest of the entry that an attestation describes. */
+  dockerReferenceDigest: 'vnd.docker.reference.digest',
+  /** Digests of an index's children that are absent on purpose, joined by commas. */
+  absent: 'dev.lading.index.absent',
+} as const;
+
+/** The digests of an entry's children that were left out on purpose. */
+export function absentOf({ annotations = {} }: Descriptor): Digest[] {
+  return (annotations[ANNOTATION.absent] ?? '').split(',').filter((digest) => isDigest(digest));
+}
+
+/** The descriptor with a note of the children that are left out on purpose. */
+export function withAbsent(descriptor: Descriptor, absent: readonly Digest[]): Descriptor {
+  if (absent.length === 0) return descriptor;
+  return { ...descriptor, annotations: { ...descriptor.annotations, [ANNOTATION.absent]: absent.join(',') } };
+}
+
+/** The digest of the entry that this entry of an index attests, where it is an attestation. */
+export function attestedDigest({ annotations = {} }: Descriptor): string | undefined {
+  return annotations[ANNOTATION.dockerReferenceType] === undefined
+    ? undefined
+    : (annotations[ANNOTATION.dockerReferenceDigest] ?? '');
+}

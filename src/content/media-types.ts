@@ -1,0 +1,62 @@
+/**
+ * The media types of images, by their names in the specifications.
+ * (image-spec, media-types.md; distribution, "Image Manifest Version 2, Schema 1" and "Schema 2")
+ */
+export const MEDIA_TYPE = {
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  ociConfig: 'application/vnd.oci.image.config.v1+json',
+  ociEmpty: 'application/vnd.oci.empty.v1+json',
+  ociArtifactManifest: 'application/vnd.oci.artifact.manifest.v1+json',
+  ociLayerTar: 'application/vnd.oci.image.layer.v1.tar',
+  ociLayerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  ociLayerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerManifestList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  dockerLayerTar: 'application/vnd.docker.image.rootfs.diff.tar',
+  dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  dockerSchema1: 'application/vnd.docker.distribution.manifest.v1+json',
+  dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
+} as const;
+
+const INDEXES = new Set<string>([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerManifestList]);
+const SCHEMA1 = new Set<string>([MEDIA_TYPE.dockerSchema1, MEDIA_TYPE.dockerSchema1Signed]);
+const MANIFESTS = new Set<string>([
+  ...INDEXES,
+  ...SCHEMA1,
+  MEDIA_TYPE.ociManifest,
+  MEDIA_TYPE.dockerManifest,
+  MEDIA_TYPE.ociArtifactManifest,
+]);
+const NOT_DISTRIBUTABLE = /\.foreign\.diff\.tar|\.layer\.nondistributable\./;
+
+/** Every manifest type lading reads, in the order it prefers them: the value of the Accept header. */
+export const MANIFEST_MEDIA_TYPES: readonly string[] = [
+  MEDIA_TYPE.ociIndex,
+  MEDIA_TYPE.ociManifest,
+  MEDIA_TYPE.dockerManifestList,
+  MEDIA_TYPE.dockerManifest,
+  MEDIA_TYPE.ociArtifactManifest,
+  MEDIA_TYPE.dockerSchema1Signed,
+  MEDIA_TYPE.dockerSchema1,
+];
+
+/** Whether this is a document of a registry's manifest endpoints, rather than a blob. */
+export function isManifest(mediaType: string): boolean {
+  return MANIFESTS.has(mediaType);
+}
+
+/** Whether this lists other manifests: an OCI index or a Docker manifest list. */
+export function isIndex(mediaType: string): boolean {
+  return INDEXES.has(mediaType);
+}
+
+export function isSchema1(mediaType: string): boolean {
+  return SCHEMA1.has(mediaType);
+}
+
+/** Whether a layer is foreign: it stays where its `urls` point, and its presence is never required. */
+export function isNonDistributable(mediaType: string): boolean {
+  return NOT_DISTRIBUTABLE.test(mediaType);
+}

@@ -1,0 +1,119 @@
+import { LadingError } from '../errors.js';
+import { type Digest, digestProblem } from './digest.js';
+
+/** A full image name, taken apart and normalised. */
+export interface Reference {
+  /** `host[:port]`; `docker.io` for Docker Hub. */
+  registry: string;
+  /** Path in the registry, `library/` included. */
+  repository: string;
+  tag?: string;
+  digest?: Digest;
+}
+
+export const DOCKER_HUB = 'docker.io';
+
+// The grammar of distribution/reference, anchored where it is used.
+const ALNUM = '[a-zA-Z0-9]';
+const DOMAIN_COMPONENT = `(?:${ALNUM}|${ALNUM}[a-zA-Z0-9-]*${ALNUM})`;
+const DOMAIN_NAME = `${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*`;
+const DOMAIN = `(?:${DOMAIN_NAME}|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?`;
+const PATH_COMPONENT = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
+const PATH = `${PATH_COMPONENT}(?:/${PATH_COMPONENT})*`;
+const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
+const DIGEST = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}';
+
+const REFERENCE = new RegExp(`^(${DOMAIN})/(${PATH})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
+const REGISTRY = new RegExp(`^${DOMAIN}$`);
+const REPOSITORY = new RegExp(`^${PATH}$`);
+const TAG_ONLY = new RegExp(`^${TAG}$`);
+const IDENTIFIER = /^[a-f0-9]{64}$/;
+/** Characters of the repository path; distribution/reference ≥ 0.6 leaves the host out of the count. */
+const MAX_REPOSITORY_LENGTH = 255;
+
+/**
+ * An image name as users type it → its parts, normalised as Docker does: `busybox` is
+ * `docker.io/library/busybox`. No tag is added; a tag beside a digest is kept for naming.
+ * Rejects with `INVALID_REFERENCE`. (distribution/reference, `ParseNormalizedNamed`)
+ */
+export function parseReference(text: string): Reference {
+  if (IDENTIFIER.test(text)) throw invalid(text, 'it could be an image ID: 64 hexadecimal characters');
+  if (text.includes('://')) throw invalid(text, 'it must not have a scheme');
+  const { domain, remainder } = splitDomain(text);
+  const path = remainder.split(':', 1)[0] ?? '';
+  if (path !== path.toLowerCase()) throw invalid(text, `the repository name "${path}" must be lower case`);
+
+  const match = REFERENCE.exec(`${domain}/${remainder}`);
+  const [, registry, repository, tag, digest] = match ?? [];
+  if (registry === undefined || repository === undefined)
+    throw invalid(text, 'it does not have the form [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]');
+  if (repository.length > MAX_REPOSITORY_LENGTH)
+    throw invalid(text, `the repository name is longer than ${MAX_REPOSITORY_LENGTH} characters`);
+  if (digest !== undefined) {
+    const problem = digestProblem(digest);
+    if (problem !== undefined) throw invalid(text, problem);
+  }
+  return {
+    registry,
+    repository,
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest: digest as Digest }), // digestProblem found nothing
+  };
+}
+
+/** The canonical text: host, path, tag and digest as far as they are there. */
+export function formatReference({ registry, repository, tag, digest }: Reference): string {
+  return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
+/** The short form that people know: without `docker.io/`, and without `library/` where nothing else follows. */
+export function formatFamiliar(reference: Reference): string {
+  const full = formatReference(reference);
+  if (reference.registry !== DOCKER_HUB) return full;
+  return full.slice(DOCKER_HUB.length + 1).replace(/^library\/([^/]+)$/, '$1');
+}
+
+/** `latest` where neither tag nor digest says what is meant. */
+export function withDefaultTag(reference: Reference): Reference {
+  return reference.tag === undefined && reference.digest === undefined
+    ? { ...reference, tag: 'latest' }
+    : reference;
+}
+
+export function isTag(text: string): boolean {
+  return TAG_ONLY.test(text);
+}
+
+/** Whether `text` is `host[:port]`. */
+export function isRegistry(text: string): boolean {
+  return REGISTRY.test(text);
+}
+
+/** Whether `text` is a repository's path on a registry. (distribution-spec, "Pulling manifests", `<name>`) */
+export function isRepository(text: string): boolean {
+  return text.length <= MAX_REPOSITORY_LENGTH && REPOSITORY.test(text);
+}
+
+function splitDomain(text: string): { domain: string; remainder: string } {
+  const slash = text.indexOf('/');
+  const first = slash < 0 ? '' : text.slice(0, slash);
+  if (!isDomainLike(first)) return { domain: DOCKER_HUB, remainder: inLibrary(text) };
+  const remainder = text.slice(slash + 1);
+  const domain = first === 'index.docker.io' ? DOCKER_HUB : first;
+  return { domain, remainder: domain === DOCKER_HUB ? inLibrary(remainder) : remainder };
+}
+
+/** The first part is a host only if it could not be a path: it has `.`, `:` or an upper-case letter, or is localhost. */
+function isDomainLike(first: string): boolean {
+  return /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
+}
+
+function inLibrary(remainder: string): string {
+  return remainder.includes('/') || remainder === '' ? remainder : `library/${remainder}`;
+}
+
+function invalid(text: string, reason: string): LadingError {
+  return new LadingError('INVALID_REFERENCE', `invalid image name "${text}": ${reason}`, {
+    hint: 'An image name is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], for example docker.io/library/busybox:1.36.',
+  });
+}

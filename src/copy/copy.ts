@@ -1,0 +1,153 @@
+import { Readable } from 'node:stream';
+import type { Digest } from '../content/digest.js';
+import type { OpenContent, Store } from '../store/store.js';
+import type { Plan, PlannedContent, PlannedImage } from './plan.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from './pool.js';
+import type { OnCopyEvent } from './progress.js';
+import { retrying } from './retrying.js';
+
+export interface CopyOptions {
+  /** Blobs under way at once; default 8. */
+  concurrency?: number | undefined;
+  /** Attempts per blob after the first; default 5. */
+  retries?: number | undefined;
+  /** Go on with the other images when one fails; default: the first failure ends all. */
+  keepGoing?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onEvent?: OnCopyEvent | undefined;
+}
+
+export interface CopyResult {
+  blobs: { total: number; fetched: number; reused: number };
+  bytes: { total: number; fetched: number };
+  failures: { image: PlannedImage; error: unknown }[];
+}
+
+/**
+ * Copies what was planned: blobs first, largest first; then manifests, children before parents; then names.
+ * An image is named only when all of it is there.
+ */
+export async function copyGraph(
+  plan: Plan,
+  destination: Store,
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  const pool = createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
+  return new GraphCopy(plan, destination, options, pool).run();
+}
+
+class GraphCopy {
+  readonly #plan: Plan;
+  readonly #destination: Store;
+  readonly #options: CopyOptions;
+  readonly #pool: Pool;
+  readonly #failed = new Map<Digest, unknown>();
+  readonly #result: CopyResult;
+
+  constructor(plan: Plan, destination: Store, options: CopyOptions, pool: Pool) {
+    this.#plan = plan;
+    this.#destination = destination;
+    this.#options = options;
+    this.#pool = pool;
+    this.#result = {
+      blobs: { total: plan.blobs.length, fetched: 0, reused: 0 },
+      bytes: { total: plan.bytes, fetched: 0 },
+      failures: [],
+    };
+  }
+
+  async run(): Promise<CopyResult> {
+    const { blobs, manifests, images } = this.#plan;
+    const contents = [...blobs, ...manifests].map(({ descriptor }) => descriptor);
+    await this.#destination.prepare?.(contents, { signal: this.#pool.signal });
+    await this.#forEach(blobs, (blob) => this.#copyBlob(blob));
+    for (const level of this.#plan.levels)
+      await this.#forEach(level, (manifest) => this.#copyManifest(manifest));
+    for (const image of images) await this.#nameImage(image);
+    await this.#destination.commit?.();
+    return this.#result;
+  }
+
+  /** Runs all, and waits for all also after a failure: nothing is left running when this ends. */
+  async #forEach(
+    contents: readonly PlannedContent[],
+    copy: (content: PlannedContent) => Promise<void>,
+  ): Promise<void> {
+    let failure: { error: unknown } | undefined;
+    const runs = contents.map(async (content) => {
+      try {
+        await this.#pool.run(() => copy(content));
+      } catch (error) {
+        this.#destination.abandon?.(content.descriptor);
+        this.#failed.set(content.descriptor.digest, error);
+        if (this.#options.keepGoing && !this.#pool.signal.aborted) return;
+        failure ??= { error };
+        this.#pool.abort(error);
+      }
+    });
+    await Promise.all(runs);
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #copyBlob(content: PlannedContent): Promise<void> {
+    const { descriptor } = content;
+    const { signal } = this.#pool;
+    if (await this.#destination.exists(descriptor, { signal })) {
+      this.#result.blobs.reused++;
+      this.#options.onEvent?.({ type: 'skipped', descriptor });
+      return;
+    }
+    await this.#transfer(content);
+    this.#result.blobs[content.isReused ? 'reused' : 'fetched']++;
+  }
+
+  async #copyManifest(content: PlannedContent): Promise<void> {
+    const failedChild = this.#plan
+      .successorsOf(content.descriptor.digest)
+      .find((digest) => this.#failed.has(digest));
+    if (failedChild !== undefined) throw this.#failed.get(failedChild);
+    if (await this.#destination.exists(content.descriptor, { signal: this.#pool.signal })) return;
+    await this.#transfer(content);
+  }
+
+  /** One piece of content, with retries: each goes on from the byte that the one before reached. */
+  async #transfer(content: PlannedContent): Promise<void> {
+    const { descriptor, bytes } = content;
+    const { onEvent, retries } = this.#options;
+    const { signal } = this.#pool;
+    const open: OpenContent =
+      bytes === undefined ? (fetch) => content.source.fetch(descriptor, fetch) : fromMemory(bytes);
+    let received = 0;
+    const onBytes = (count: number, origin: 'kept' | 'fetched'): void => {
+      if (origin === 'fetched') received += count;
+      if (origin === 'fetched' && !content.isReused) this.#result.bytes.fetched += count;
+      onEvent?.({ type: 'received', descriptor, bytes: count, origin });
+    };
+    onEvent?.({ type: 'started', descriptor });
+    await retrying(
+      descriptor.digest,
+      () => this.#destination.push(descriptor, open, { signal, onBytes }),
+      { retries, signal, onEvent },
+      () => received,
+    );
+    onEvent?.({ type: 'done', descriptor });
+  }
+
+  async #nameImage(image: PlannedImage): Promise<void> {
+    const failed = [...image.contents].find((digest) => this.#failed.has(digest));
+    if (failed !== undefined) {
+      const error = this.#failed.get(failed);
+      this.#result.failures.push({ image, error });
+      this.#options.onEvent?.({ type: 'failed', name: image.name, error });
+      return;
+    }
+    for (const { name, descriptor } of image.names) {
+      await this.#destination.tag(descriptor, name);
+      this.#options.onEvent?.({ type: 'tagged', name, descriptor });
+    }
+  }
+}
+
+function fromMemory(bytes: Buffer): OpenContent {
+  return async ({ start = 0 } = {}) => Readable.from([bytes.subarray(start)], { objectMode: false });
+}

@@ -1,0 +1,65 @@
+import type { Descriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import { isManifest } from '../content/media-types.js';
+import type { ReadonlyStore, Referrer } from '../store/store.js';
+import type { PlanOptions } from './plan.js';
+import type { GraphReader, ManifestTree } from './plan-tree.js';
+import type { Pool } from './pool.js';
+
+/** What is attached to an image, with all that it needs. */
+export interface AttachedTree {
+  tree: ManifestTree;
+  /** The tag it hangs on, where it is attached by cosign's convention. */
+  tag: string | undefined;
+}
+
+/** A signature of an SBOM of an image: what is attached to attachments is followed so far. */
+const MAX_DEPTH = 3;
+
+/**
+ * What is attached to the manifests of an image, and to that, each once and in the order of digests. What is
+ * attached to an index that was rewritten speaks of bytes that are not there: it is left, with a warning.
+ */
+export async function readAttached(
+  image: ManifestTree,
+  original: Descriptor,
+  source: ReadonlyStore,
+  reader: GraphReader,
+  pool: Pool,
+  options: PlanOptions,
+): Promise<AttachedTree[]> {
+  const found = new Map<Digest, AttachedTree>();
+  let subjects = manifestsOf(image);
+  if (original.digest !== image.manifest.descriptor.digest) {
+    subjects = subjects.filter(({ digest }) => digest !== image.manifest.descriptor.digest);
+    const lost = await referrersOf(source, original, pool);
+    const message = `${lost.length} signatures or other attachments of ${original.digest} are left out: they speak of the whole index`;
+    if (lost.length > 0) options.onEvent?.({ type: 'warning', message });
+  }
+  for (let depth = 0; depth < MAX_DEPTH && subjects.length > 0; depth++) {
+    const referrers = (
+      await Promise.all(subjects.map((subject) => referrersOf(source, subject, pool)))
+    ).flat();
+    const fresh = referrers.filter(
+      ({ descriptor }) => isManifest(descriptor.mediaType) && !found.has(descriptor.digest),
+    );
+    const trees = await Promise.all(
+      fresh.map(async ({ descriptor, tag }) => ({ tree: await reader.readWhole(source, descriptor), tag })),
+    );
+    for (const attached of trees) found.set(attached.tree.manifest.descriptor.digest, attached);
+    subjects = trees.flatMap(({ tree }) => manifestsOf(tree));
+  }
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, attached]) => attached);
+}
+
+async function referrersOf(source: ReadonlyStore, subject: Descriptor, pool: Pool): Promise<Referrer[]> {
+  return pool.run(async (signal) => {
+    const referrers: Referrer[] = [];
+    for await (const referrer of source.referrers(subject, { signal })) referrers.push(referrer);
+    return referrers;
+  });
+}
+
+function manifestsOf(tree: ManifestTree): Descriptor[] {
+  return [tree.manifest.descriptor, ...tree.children.flatMap(manifestsOf)];
+}

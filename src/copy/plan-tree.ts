@@ -1,0 +1,290 @@
+import { absentOf, attestedDigest } from '../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
+import { type Digest, digestOf } from '../content/digest.js';
+import { isManifest, isNonDistributable, MEDIA_TYPE } from '../content/media-types.js';
+import { DEFAULT_PLATFORM, formatPlatform, matchesPlatform, type Platform } from '../content/platform.js';
+import { ContentError, isLadingError, LadingError } from '../errors.js';
+import { parseConfig } from '../manifest/config.js';
+import {
+  type ImageIndex,
+  type ImageManifest,
+  type Manifest,
+  parseManifest,
+  rewriteIndex,
+  successors,
+} from '../manifest/manifest.js';
+import { readContent } from '../store/read-content.js';
+import type { ReadonlyStore } from '../store/store.js';
+import type { PlannedContent, PlanOptions } from './plan.js';
+import type { Pool } from './pool.js';
+import { retrying } from './retrying.js';
+
+/** A manifest and all that it needs, after platforms were chosen. */
+export interface ManifestTree {
+  /** Its bytes are in memory: they were read, or made by leaving out children. */
+  manifest: PlannedContent & { bytes: Buffer; source: ReadonlyStore };
+  children: ManifestTree[];
+  blobs: PlannedContent[];
+  /** Children left out, here and below. */
+  absent: Digest[];
+  /** Of the images under it. */
+  platforms: Platform[];
+}
+
+/** Indexes in indexes: nobody has a use for more, and each level costs a round trip. */
+const MAX_INDEX_DEPTH = 8;
+const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
+
+/** What a manifest is read for. */
+interface Context {
+  depth: number;
+  /** What its parent says of it. */
+  platform: Platform | undefined;
+  /** Platforms that are wanted; undefined where all are. */
+  wanted: readonly Platform[] | undefined;
+  /** Children that the source leaves out on purpose. */
+  absent: readonly Digest[];
+}
+
+/** Reads graphs of manifests, each manifest once for all images of a run. */
+export class GraphReader {
+  readonly #pool: Pool;
+  readonly #options: PlanOptions;
+  readonly #manifests = new Map<Digest, Promise<{ bytes: Buffer; manifest: Manifest }>>();
+  readonly #configs = new Map<Digest, Promise<Buffer>>();
+  readonly #layers = new Map<Digest, Promise<Descriptor>>();
+
+  constructor(pool: Pool, options: PlanOptions) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  /** The tree under `root`, with the chosen platforms; rejects with `NOT_FOUND` when the image has none of them. */
+  async read(source: ReadonlyStore, root: Descriptor, label: string): Promise<ManifestTree> {
+    const { platforms, index } = this.#options;
+    const wanted = platforms ?? (index === 'single' ? [DEFAULT_PLATFORM] : undefined);
+    const tree = await this.#read(source, root, contextOf(root, wanted));
+    if (tree !== undefined) {
+      if (platforms !== undefined) this.#warnOfMissing(platforms, tree, label);
+      return tree;
+    }
+    const whole = await this.readWhole(source, root);
+    const first = platforms === undefined ? firstImage(whole) : undefined;
+    if (first !== undefined) return first;
+    throw new LadingError(
+      'NOT_FOUND',
+      `${label} is not there for ${platforms?.map(formatPlatform).join(', ')}`,
+      {
+        hint: `It is there for ${whole.platforms.map(formatPlatform).join(', ') || 'no platform that it names'}.`,
+      },
+    );
+  }
+
+  /** Everything under `root`, whatever platforms were chosen: what is attached has none. */
+  async readWhole(source: ReadonlyStore, root: Descriptor): Promise<ManifestTree> {
+    const tree = await this.#read(source, root, contextOf(root, undefined));
+    if (tree === undefined) throw new Error('without a choice of platforms nothing is left out');
+    return tree;
+  }
+
+  async #read(
+    source: ReadonlyStore,
+    descriptor: Descriptor,
+    context: Context,
+  ): Promise<ManifestTree | undefined> {
+    const { bytes, manifest } = await this.#manifest(source, descriptor);
+    const content = { descriptor: plainDescriptor(descriptor), source, bytes };
+    if ('manifests' in manifest) return this.#readIndex(content, manifest, context);
+
+    const platforms = await this.#platformsOf(source, manifest, context.platform);
+    if (!isWanted(platforms, context.wanted)) return undefined;
+    const { blobs, unsized } = successors(manifest);
+    const layers = await Promise.all(unsized.map((digest) => this.#layer(source, digest)));
+    const planned = [...blobs.filter(isCopied), ...layers].map((blob) => this.#plannedBlob(source, blob));
+    return { manifest: content, children: [], blobs: await Promise.all(planned), absent: [], platforms };
+  }
+
+  async #readIndex(
+    content: ManifestTree['manifest'],
+    index: ImageIndex,
+    context: Context,
+  ): Promise<ManifestTree | undefined> {
+    const { source, descriptor } = content;
+    if (context.depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
+    const { manifests, blobs } = successors(index);
+    const children = await this.#readChildren(source, manifests, context);
+    const kept = children.filter((tree) => tree !== undefined);
+    if (context.wanted !== undefined && kept.length === 0) return undefined;
+
+    const left = manifests.filter((_, place) => children[place] === undefined).map(({ digest }) => digest);
+    const tree: ManifestTree = {
+      manifest: content,
+      children: kept,
+      blobs: await Promise.all(blobs.map((blob) => this.#plannedBlob(source, blob))),
+      absent: [...left, ...kept.flatMap(({ absent }) => absent)],
+      platforms: kept.flatMap(({ platforms }) => platforms),
+    };
+    if (context.wanted === undefined) return tree;
+    switch (this.#options.index) {
+      case 'single':
+        return kept[0];
+      case 'rewrite':
+        return rewritten(tree, manifests, children);
+      case 'sparse':
+      case undefined:
+        return tree;
+    }
+  }
+
+  /** In the order of the index; undefined where a child is left out: another platform, or an attestation of one. */
+  async #readChildren(
+    source: ReadonlyStore,
+    children: readonly Descriptor[],
+    context: Context,
+  ): Promise<(ManifestTree | undefined)[]> {
+    const read = (child: Descriptor, wanted: Context['wanted']): Promise<ManifestTree | undefined> =>
+      this.#read(source, child, { ...context, wanted, depth: context.depth + 1, platform: child.platform });
+    const present = children.filter(({ digest }) => !context.absent.includes(digest));
+    const { wanted } = context;
+
+    const images = present.filter(
+      (child) => wanted === undefined || (attestedDigest(child) === undefined && mayBeWanted(child, wanted)),
+    );
+    const trees = new Map<Descriptor, ManifestTree | undefined>();
+    await Promise.all(images.map(async (child) => trees.set(child, await read(child, wanted))));
+    const keptDigests = new Set<string>(
+      [...trees].flatMap(([child, tree]) => (tree === undefined ? [] : [child.digest])),
+    );
+    const attestations = present.filter(
+      (child) => !trees.has(child) && keptDigests.has(attestedDigest(child) ?? ''),
+    );
+    await Promise.all(attestations.map(async (child) => trees.set(child, await read(child, undefined))));
+    return children.map((child) => trees.get(child));
+  }
+
+  async #platformsOf(
+    source: ReadonlyStore,
+    manifest: Manifest,
+    offered: Platform | undefined,
+  ): Promise<Platform[]> {
+    if (offered !== undefined) return offered.os === 'unknown' ? [] : [offered];
+    if (manifest.format === 'docker-schema1')
+      return [{ os: 'linux', architecture: manifest.architecture || 'amd64' }];
+    if (!('config' in manifest) || !IMAGE_CONFIGS.has(manifest.config.mediaType)) return [];
+    const { os, architecture, variant } = parseConfig(
+      await this.#config(source, manifest),
+      manifest.config.digest,
+    );
+    return [{ os, architecture, ...(variant !== undefined && { variant }) }];
+  }
+
+  #manifest(source: ReadonlyStore, descriptor: Descriptor): Promise<{ bytes: Buffer; manifest: Manifest }> {
+    return once(this.#manifests, descriptor.digest, async () => {
+      const bytes = await this.#readContent(source, descriptor);
+      return { bytes, manifest: parseManifest(bytes, descriptor) };
+    });
+  }
+
+  #config(source: ReadonlyStore, { config }: ImageManifest): Promise<Buffer> {
+    return once(this.#configs, config.digest, () => this.#readContent(source, config));
+  }
+
+  /** A schema1 manifest does not tell the sizes of its layers. */
+  #layer(source: ReadonlyStore, digest: Digest): Promise<Descriptor> {
+    return once(this.#layers, digest, async () => {
+      const layer = await this.#pool.run((signal) => source.resolveBlob(digest, { signal }));
+      return { ...layer, mediaType: MEDIA_TYPE.dockerLayerGzip };
+    });
+  }
+
+  async #readContent(source: ReadonlyStore, descriptor: Descriptor): Promise<Buffer> {
+    try {
+      return await this.#pool.run((signal) =>
+        retrying(descriptor.digest, () => readContent(source, descriptor, { signal }), {
+          ...this.#options,
+          signal,
+        }),
+      );
+    } catch (error) {
+      if (!isLadingError(error, 'NOT_FOUND')) throw error;
+      throw new ContentError(
+        'MISSING_CONTENT',
+        `${descriptor.digest} is named by an image, but its source does not have it`,
+        {
+          cause: error,
+          hint: 'The image is incomplete at its source. With --platform, children of other platforms are not needed.',
+        },
+      );
+    }
+  }
+
+  async #plannedBlob(source: ReadonlyStore, blob: Descriptor): Promise<PlannedContent> {
+    return { descriptor: plainDescriptor(blob), source, bytes: await this.#configs.get(blob.digest) };
+  }
+
+  #warnOfMissing(wanted: readonly Platform[], { platforms }: ManifestTree, label: string): void {
+    const missing = wanted.filter(
+      (platform) => !platforms.some((offered) => matchesPlatform(platform, offered)),
+    );
+    if (missing.length === 0 || platforms.length === 0) return;
+    const message = `${label} is not there for ${missing.map(formatPlatform).join(', ')}`;
+    this.#options.onEvent?.({ type: 'warning', message });
+  }
+}
+
+function contextOf(root: Descriptor, wanted: readonly Platform[] | undefined): Context {
+  return { depth: 0, platform: root.platform, wanted, absent: absentOf(root) };
+}
+
+function once<T>(cache: Map<Digest, Promise<T>>, digest: Digest, make: () => Promise<T>): Promise<T> {
+  const cached = cache.get(digest) ?? make();
+  cache.set(digest, cached);
+  return cached;
+}
+
+/** What has no platform (a chart, an SBOM) is wanted on all. */
+function isWanted(platforms: readonly Platform[], wanted: readonly Platform[] | undefined): boolean {
+  if (wanted === undefined || platforms.length === 0) return true;
+  return platforms.some((offered) => wanted.some((platform) => matchesPlatform(platform, offered)));
+}
+
+/** A child without a platform has to be read: it is an index, or its config tells. */
+function mayBeWanted({ platform }: Descriptor, wanted: readonly Platform[]): boolean {
+  if (platform === undefined) return true;
+  return wanted.some((candidate) => matchesPlatform(candidate, platform));
+}
+
+/** A foreign layer stays where its `urls` point. */
+function isCopied({ mediaType, urls = [] }: Descriptor): boolean {
+  return !(isNonDistributable(mediaType) && urls.length > 0);
+}
+
+/** The first image of a tree, for a format that has room for one. */
+function firstImage(tree: ManifestTree): ManifestTree | undefined {
+  if (tree.children.length === 0) return tree.platforms.length > 0 ? tree : undefined;
+  for (const child of tree.children) {
+    const image = firstImage(child);
+    if (image !== undefined) return image;
+  }
+  return undefined;
+}
+
+/** The index without the children that are left out: new bytes, and so another digest. */
+function rewritten(
+  tree: ManifestTree,
+  manifests: readonly Descriptor[],
+  children: readonly (ManifestTree | undefined)[],
+): ManifestTree {
+  const replacements = new Map(
+    manifests.map((child, place) => [child.digest, children[place]?.manifest.descriptor]),
+  );
+  const bytes = rewriteIndex(tree.manifest.bytes, (child) =>
+    isManifest(child.mediaType) ? replacements.get(child.digest) : child,
+  );
+  const descriptor = { ...tree.manifest.descriptor, digest: digestOf(bytes), size: bytes.byteLength };
+  return { ...tree, manifest: { ...tree.manifest, descriptor, bytes }, absent: [] };
+}
+
+function tooDeep({ digest }: Descriptor): ContentError {
+  return new ContentError('INVALID_MANIFEST', `${digest} is an index inside ${MAX_INDEX_DEPTH} others`);
+}

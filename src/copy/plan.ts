@@ -1,0 +1,198 @@
+import { withAbsent } from '../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import type { Platform } from '../content/platform.js';
+import type { ReadonlyStore } from '../store/store.js';
+import { readAttached } from './plan-attached.js';
+import { GraphReader, type ManifestTree } from './plan-tree.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from './pool.js';
+import type { OnCopyEvent } from './progress.js';
+
+/** An image to copy: what it is called at its source, and what it will be called at the destination. */
+export interface CopyRequest {
+  source: ReadonlyStore;
+  /** A tag, a digest, or a name as `source` knows it. */
+  reference: string;
+  /** A digest for content that has no name. */
+  name: string;
+}
+
+export interface PlanOptions {
+  /** Only these platforms of an index; default all. */
+  platforms?: readonly Platform[] | undefined;
+  /**
+   * What becomes of an index of which some platforms are chosen: `sparse` keeps its bytes, `rewrite` makes a
+   * smaller one, `single` puts the first image that fits in its place.
+   */
+  index?: 'sparse' | 'rewrite' | 'single' | undefined;
+  /** Copy what is attached to the images too; default true. */
+  referrers?: boolean | undefined;
+  /** Questions under way at once; default 8. */
+  concurrency?: number | undefined;
+  retries?: number | undefined;
+  /** Leave out images that cannot be planned; default: the first failure ends all. */
+  keepGoing?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onEvent?: OnCopyEvent | undefined;
+}
+
+export interface PlannedContent {
+  descriptor: Descriptor;
+  source: Pick<ReadonlyStore, 'fetch'>;
+  /** The content itself, where planning has read or made it. */
+  bytes?: Buffer | undefined;
+  /** Whether it comes from what the output held before, and so over no network. */
+  isReused?: boolean;
+}
+
+export interface PlannedImage {
+  name: string;
+  root: Descriptor;
+  /** The root at the source, where `root` is an index made from it. */
+  original: Descriptor | undefined;
+  platforms: Platform[];
+  /** Bytes of everything the image needs, what it shares with others included. */
+  size: number;
+  /** How many manifests are attached to it. */
+  referrers: number;
+  /** Children of its indexes that are left out on purpose. */
+  absent: Digest[];
+  /** Everything it needs, attachments included. */
+  contents: ReadonlySet<Digest>;
+  /** Names to be given when all of it is there: its own, and those of cosign's attachments. */
+  names: { name: string; descriptor: Descriptor }[];
+}
+
+export interface Plan {
+  images: PlannedImage[];
+  /** Each once, largest first. */
+  blobs: PlannedContent[];
+  /** Each once, in levels: those of a level name only those of the levels before. */
+  levels: PlannedContent[][];
+  /** All of the levels, in their order. */
+  manifests: PlannedContent[];
+  /** Bytes of all blobs and manifests. */
+  bytes: number;
+  failures: { name: string; error: unknown }[];
+  /** What a planned manifest needs before it can be pushed. */
+  successorsOf(manifest: Digest): readonly Digest[];
+}
+
+/**
+ * Finds out everything that the requested images consist of, with a few small fetches and before the first
+ * blob: one plan over all of them, in which content that many name stands once. The same images give the same
+ * plan in whatever order they are asked for.
+ */
+export async function planCopy(requests: readonly CopyRequest[], options: PlanOptions = {}): Promise<Plan> {
+  const { concurrency = DEFAULT_CONCURRENCY, keepGoing = false, signal, onEvent } = options;
+  const pool = createPool(concurrency, signal);
+  const reader = new GraphReader(pool, options);
+  const failures: Plan['failures'] = [];
+  const plans = requests.map(async (request) => {
+    try {
+      return await planImage(request, reader, pool, options);
+    } catch (error) {
+      failures.push({ name: request.name, error });
+      if (keepGoing && !pool.signal.aborted) onEvent?.({ type: 'failed', name: request.name, error });
+      else pool.abort(error);
+      return undefined;
+    }
+  });
+  const images = (await Promise.all(plans)).filter((image) => image !== undefined);
+  const [first] = failures;
+  if (first !== undefined && (!keepGoing || images.length === 0 || pool.signal.aborted)) throw first.error;
+  return {
+    ...assemble(images.flatMap(({ trees }) => trees)),
+    images: images.map(({ image }) => image),
+    failures,
+  };
+}
+
+async function planImage(
+  { source, reference, name }: CopyRequest,
+  reader: GraphReader,
+  pool: Pool,
+  options: PlanOptions,
+): Promise<{ image: PlannedImage; trees: ManifestTree[] }> {
+  const original = await pool.run((signal) => source.resolve(reference, { signal }));
+  options.onEvent?.({ type: 'resolved', name, descriptor: original });
+  const tree = await reader.read(source, original, name);
+  const attached =
+    options.referrers === false ? [] : await readAttached(tree, original, source, reader, pool, options);
+  const trees = [tree, ...attached.map((referrer) => referrer.tree)];
+
+  const contents = new Map(
+    trees.flatMap(contentsOf).map(({ descriptor }) => [descriptor.digest, descriptor.size]),
+  );
+  const { descriptor } = tree.manifest;
+  const root = withAbsent(descriptor, tree.absent);
+  const names = attached.flatMap((referrer) =>
+    referrer.tag === undefined
+      ? []
+      : [{ name: siblingName(name, referrer.tag), descriptor: referrer.tree.manifest.descriptor }],
+  );
+  return {
+    trees,
+    image: {
+      name,
+      root,
+      original: original.digest === root.digest ? undefined : plainDescriptor(original),
+      platforms: tree.platforms,
+      size: [...contents.values()].reduce((sum, size) => sum + size, 0),
+      referrers: attached.length,
+      absent: tree.absent,
+      contents: new Set(contents.keys()),
+      names: [{ name, descriptor: root }, ...names],
+    },
+  };
+}
+
+/** Content by content in a fixed order: blobs by size and digest, manifests by level and digest. */
+function assemble(
+  trees: readonly ManifestTree[],
+): Pick<Plan, 'blobs' | 'levels' | 'manifests' | 'bytes' | 'successorsOf'> {
+  const blobs = new Map<Digest, PlannedContent>();
+  const manifests = new Map<Digest, { content: PlannedContent; level: number; successors: Digest[] }>();
+  const visit = (tree: ManifestTree): number => {
+    for (const blob of tree.blobs)
+      if (!blobs.has(blob.descriptor.digest)) blobs.set(blob.descriptor.digest, blob);
+    const level = 1 + Math.max(-1, ...tree.children.map(visit));
+    const successors = [...tree.blobs, ...tree.children.map(({ manifest }) => manifest)].map(
+      (content) => content.descriptor.digest,
+    );
+    manifests.set(tree.manifest.descriptor.digest, { content: tree.manifest, level, successors });
+    return level;
+  };
+  for (const tree of trees) visit(tree);
+
+  const levels: PlannedContent[][] = [];
+  const sorted = [...manifests.values()].sort((a, b) =>
+    compareText(a.content.descriptor.digest, b.content.descriptor.digest),
+  );
+  for (const { content, level } of sorted) {
+    levels[level] = [...(levels[level] ?? []), content];
+  }
+  const bySize = (a: PlannedContent, b: PlannedContent): number =>
+    b.descriptor.size - a.descriptor.size || compareText(a.descriptor.digest, b.descriptor.digest);
+  const planned = { blobs: [...blobs.values()].sort(bySize), manifests: levels.flat() };
+  return {
+    ...planned,
+    levels,
+    bytes: [...planned.blobs, ...planned.manifests].reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+    successorsOf: (digest) => manifests.get(digest)?.successors ?? [],
+  };
+}
+
+function contentsOf(tree: ManifestTree): PlannedContent[] {
+  return [tree.manifest, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
+}
+
+/** The name of a tag in the repository of another name. */
+function siblingName(name: string, tag: string): string {
+  const repository = name.replace(/@.*$/, '').replace(/:[^/]*$/, '');
+  return name.includes('/') || repository !== name ? `${repository}:${tag}` : tag;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,155 @@
+/**
+ * What went wrong, as a word that callers compare and the command line turns into an exit code.
+ * Grouped by the exit code of each group.
+ */
+export type ErrorCode =
+  // 1: failed
+  | 'ALREADY_EXISTS'
+  | 'LOCKED'
+  | 'NO_SPACE'
+  | 'NOT_WRITABLE'
+  | 'IO'
+  | 'UNSUPPORTED'
+  // 2: wrong usage
+  | 'USAGE'
+  | 'INVALID_REFERENCE'
+  // 3: content is wrong
+  | 'DIGEST_MISMATCH'
+  | 'SIZE_MISMATCH'
+  | 'INVALID_DIGEST'
+  | 'INVALID_MANIFEST'
+  | 'INVALID_LAYOUT'
+  | 'INVALID_ARCHIVE'
+  | 'INVALID_SIGNATURE'
+  | 'MISSING_CONTENT'
+  | 'TOO_LARGE'
+  // 4: some images failed
+  | 'PARTIAL'
+  // 5: not found
+  | 'NOT_FOUND'
+  // 6: not allowed
+  | 'UNAUTHORIZED'
+  | 'DENIED'
+  // 7: the other side
+  | 'UNREACHABLE'
+  | 'TIMEOUT'
+  | 'CUT_SHORT'
+  | 'TOO_MANY_REQUESTS'
+  | 'REGISTRY'
+  // 130: interrupted
+  | 'ABORTED';
+
+export interface ErrorDetails {
+  /** What the user can do next, as one sentence. */
+  hint?: string | undefined;
+  cause?: unknown;
+}
+
+/**
+ * Anything a user can meet. `message` is one line that names the digest, path or URL; it never holds a
+ * secret nor a control character, wherever its parts came from.
+ */
+export class LadingError extends Error {
+  override readonly name: string = 'LadingError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(printable(message), details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.hint = details.hint === undefined ? undefined : printable(details.hint);
+  }
+}
+
+/** Content that is not what its descriptor, its format or its archive says it is. */
+export class ContentError extends LadingError {
+  override readonly name = 'ContentError';
+}
+
+/** A registry's refusal or failure, with what a caller needs to judge whether asking again helps. */
+export class RegistryError extends LadingError {
+  override readonly name = 'RegistryError';
+  /** HTTP status, where there was a response. */
+  readonly status: number | undefined;
+  /** The wait that the server named, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+  /** The codes of the error body (distribution-spec, "Error Codes"), `MANIFEST_UNKNOWN` for example. */
+  readonly registryCodes: readonly string[];
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: ErrorDetails & {
+      status?: number | undefined;
+      retryAfterMs?: number | undefined;
+      registryCodes?: readonly string[];
+    } = {},
+  ) {
+    super(code, message, details);
+    this.status = details.status;
+    this.retryAfterMs = details.retryAfterMs;
+    this.registryCodes = details.registryCodes ?? [];
+  }
+}
+
+export function isLadingError(error: unknown, ...codes: ErrorCode[]): error is LadingError {
+  return error instanceof LadingError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** The `code` of a Node.js system error (`ENOENT`, `ECONNRESET`), if it has one. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** An unknown thrown value as one line of text. */
+export function messageOf(error: unknown): string {
+  return printable(error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * A URL that may be shown or stored: without user information, and with every query value that can carry
+ * a secret (upload state, tokens, signatures of storage URLs) replaced.
+ */
+export function redactURL(url: string | URL): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    return printable(String(url)).replace(/\/\/[^/@]*@/, '//');
+  }
+  parsed.username = '';
+  parsed.password = '';
+  for (const key of [...parsed.searchParams.keys()]) {
+    if (!HARMLESS_QUERY.has(key)) parsed.searchParams.set(key, 'REDACTED');
+  }
+  return printable(parsed.href);
+}
+
+const HARMLESS_QUERY = new Set([
+  'n',
+  'last',
+  'service',
+  'scope',
+  'digest',
+  'mount',
+  'from',
+  'artifactType',
+  'ns',
+]);
+
+/**
+ * Text from a stranger made safe for a terminal and for one line: control characters, bidirectional
+ * overrides and line separators are written as escapes.
+ */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is there to find
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;

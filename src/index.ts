@@ -1,0 +1,42 @@
+/** The library: everything that the command line does. */
+
+export type { Descriptor, NamedDescriptor } from './content/descriptor.js';
+export { type Digest, digestOf, isDigest, parseDigest } from './content/digest.js';
+export { MEDIA_TYPE } from './content/media-types.js';
+export { formatPlatform, type Platform, parsePlatform } from './content/platform.js';
+export {
+  formatFamiliar,
+  formatReference,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from './content/reference.js';
+export type { CopyEvent, OnCopyEvent } from './copy/progress.js';
+export {
+  ContentError,
+  type ErrorCode,
+  isLadingError,
+  LadingError,
+  messageOf,
+  printable,
+  RegistryError,
+} from './errors.js';
+export { type Manifest, parseManifest } from './manifest/manifest.js';
+export type { ConnectionOptions } from './operations/connect.js';
+export { parseImageList } from './operations/image-list.js';
+export { type InspectOptions, type InspectResult, inspect } from './operations/inspect.js';
+export { type ListOptions, type ListResult, list } from './operations/list.js';
+export { type SaveOptions, type SaveResult, save } from './operations/save.js';
+export type { SaveFormat } from './operations/save-output.js';
+export { type ServeOptions, type Serving, serve } from './operations/serve.js';
+export { type Finding, type VerifyOptions, type VerifyResult, verify } from './operations/verify.js';
+export { createRegistryServer, type RegistryServer, type RegistryServerOptions } from './server/server.js';
+export { createMemoryStore } from './store/memory.js';
+export type {
+  FetchOptions,
+  OpenContent,
+  PushOptions,
+  ReadonlyStore,
+  Referrer,
+  Store,
+} from './store/store.js';

@@ -1,0 +1,91 @@
+import type { Descriptor } from '../content/descriptor.js';
+import { type Digest, digestOf } from '../content/digest.js';
+import { isManifest, MEDIA_TYPE } from '../content/media-types.js';
+import { readDocument, type TypedDocument } from './detect.js';
+import { readSchema1, type Schema1Manifest } from './docker-schema1.js';
+import { readDockerManifestList, readDockerSchema2 } from './docker-schema2.js';
+import {
+  type ArtifactManifest,
+  type ImageIndex,
+  type ImageManifest,
+  readArtifactManifest,
+  readOCIIndex,
+  readOCIManifest,
+} from './oci.js';
+
+export { detectMediaType } from './detect.js';
+export type { Schema1Manifest } from './docker-schema1.js';
+export { MAX_MANIFEST_BYTES } from './limits.js';
+export { manifestDigest, verifyManifest } from './manifest-digest.js';
+export type { ArtifactManifest, ImageIndex, ImageManifest } from './oci.js';
+export { rewriteIndex } from './rewrite-index.js';
+
+/** A parsed manifest of any format, told apart by `format`. Its bytes are kept beside it by whoever read them. */
+export type Manifest = ImageManifest | ImageIndex | Schema1Manifest | ArtifactManifest;
+
+/**
+ * A manifest's bytes → manifest; throws `INVALID_MANIFEST`, `INVALID_SIGNATURE` or `TOO_LARGE`. The digest
+ * names it in errors and is not checked here: `verifyManifest` does that.
+ */
+export function parseManifest(
+  bytes: Uint8Array,
+  expected: { mediaType?: string | undefined; digest?: string | undefined } = {},
+): Manifest {
+  const where = expected.digest ?? digestOf(bytes);
+  return readManifest(bytes, readDocument(bytes, expected.mediaType, where), where);
+}
+
+function readManifest(bytes: Uint8Array, { mediaType, document }: TypedDocument, where: string): Manifest {
+  switch (mediaType) {
+    case MEDIA_TYPE.ociManifest:
+      return readOCIManifest(document, where);
+    case MEDIA_TYPE.ociIndex:
+      return readOCIIndex(document, where);
+    case MEDIA_TYPE.ociArtifactManifest:
+      return readArtifactManifest(document, where);
+    case MEDIA_TYPE.dockerManifest:
+      return readDockerSchema2(document, where);
+    case MEDIA_TYPE.dockerManifestList:
+      return readDockerManifestList(document, where);
+    case MEDIA_TYPE.dockerSchema1:
+    case MEDIA_TYPE.dockerSchema1Signed:
+      return readSchema1(bytes, document, where);
+  }
+}
+
+/** What a manifest points at. */
+export interface Successors {
+  /** Config and layers, or an artifact's blobs; a descriptor stands as often as the manifest has it. */
+  blobs: Descriptor[];
+  /** The manifests of an index. */
+  manifests: Descriptor[];
+  /** Blobs of which only the digest is known: a schema1 manifest's layers, each once, base first. */
+  unsized: Digest[];
+  /** The manifest that this one is attached to; it need not exist. */
+  subject?: Descriptor;
+}
+
+/** Everything that a manifest points at, by what kind of content it is. */
+export function successors(manifest: Manifest): Successors {
+  switch (manifest.format) {
+    case 'oci-manifest':
+    case 'docker-schema2':
+      return { ...pointers(manifest), blobs: [manifest.config, ...manifest.layers] };
+    case 'oci-index':
+    case 'docker-manifest-list':
+      // An index may list content of other kinds, which is kept as blobs are. (image-spec, image-index.md)
+      return {
+        ...pointers(manifest),
+        manifests: manifest.manifests.filter((child) => isManifest(child.mediaType)),
+        blobs: manifest.manifests.filter((child) => !isManifest(child.mediaType)),
+      };
+    case 'oci-artifact':
+      return { ...pointers(manifest), blobs: manifest.blobs };
+    case 'docker-schema1':
+      return { ...pointers({}), unsized: [...new Set(manifest.fsLayers.toReversed())] };
+  }
+}
+
+function pointers({ subject }: { subject?: Descriptor }): Successors {
+  return { blobs: [], manifests: [], unsized: [], ...(subject === undefined ? {} : { subject }) };
+}

@@ -1,0 +1,55 @@
+import { ContentError, type ErrorCode } from '../errors.js';
+import type { Documents } from './documents.js';
+import { shorten } from './json.js';
+import { type DocumentKind, type Refusal, validators } from './validators.js';
+
+/** Documents whose error is one of their place rather than of a manifest. */
+const CODES: Partial<Record<DocumentKind, ErrorCode>> = {
+  'index-json': 'INVALID_LAYOUT',
+  'oci-layout': 'INVALID_LAYOUT',
+  'docker-archive-manifest': 'INVALID_ARCHIVE',
+  'docker-archive-repositories': 'INVALID_ARCHIVE',
+};
+
+/**
+ * Checks a parsed document against its schema; throws `INVALID_MANIFEST` (or `INVALID_LAYOUT`,
+ * `INVALID_ARCHIVE`) that names the document, the place in it, what was expected and what was found.
+ * `where` is the document's digest or path.
+ */
+export function validate<K extends DocumentKind & keyof Documents>(
+  kind: K,
+  value: unknown,
+  where: string,
+): asserts value is Documents[K] {
+  const validator = validators[kind];
+  if (validator(value)) return;
+  const refusal = validator.errors?.[0];
+  const problem = refusal === undefined ? 'it does not fit its schema' : describe(refusal);
+  throw new ContentError(codeOf(kind), `${where} is not a valid ${kind}: ${problem}`);
+}
+
+/** The code of errors in documents of this kind. */
+export function codeOf(kind: DocumentKind): ErrorCode {
+  return CODES[kind] ?? 'INVALID_MANIFEST';
+}
+
+/** `at /layers/0/size, expected …, found …`. */
+function describe({ instancePath, keyword, params, parentSchema, data }: Refusal): string {
+  const place = instancePath === '' ? 'at the top' : `at ${shorten(instancePath, 200)}`;
+  switch (keyword) {
+    case 'required':
+      return `${place}, expected a member "${params.missingProperty}", found none`;
+    case 'const':
+      return `${place}, expected ${JSON.stringify(params.allowedValue)}, found ${show(data)}`;
+    case 'enum':
+      return `${place}, expected one of ${JSON.stringify(params.allowedValues)}, found ${show(data)}`;
+    default:
+      return `${place}, expected ${parentSchema.description ?? keyword}, found ${show(data)}`;
+  }
+}
+
+function show(found: unknown): string {
+  if (Array.isArray(found)) return `a list of ${found.length}`;
+  if (typeof found === 'object' && found !== null) return 'an object';
+  return typeof found === 'string' ? `"${shorten(found)}"` : String(found);
+}

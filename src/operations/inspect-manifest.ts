@@ -1,0 +1,164 @@
+import type { Descriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import { MEDIA_TYPE } from '../content/media-types.js';
+import { ContentError, isLadingError } from '../errors.js';
+import { type ContainerConfig, type HistoryEntry, historyOf, parseConfig } from '../manifest/config.js';
+import { type ImageManifest, parseManifest, type Schema1Manifest } from '../manifest/manifest.js';
+import { withoutNulls } from '../manifest/nulls.js';
+import { parseV1Image, type V1Image } from '../manifest/v1-image.js';
+import { readContent } from '../store/read-content.js';
+import type { ReadonlyStore } from '../store/store.js';
+
+export interface InspectedLayer {
+  digest: Digest;
+  /** Digest of the uncompressed layer; schema1 does not know it. */
+  diffID?: Digest;
+  mediaType: string;
+  /** Bytes as stored; schema1 does not know it. */
+  size?: number;
+  createdBy?: string;
+}
+
+/** An image for one platform. */
+export interface InspectedPlatform {
+  os: string;
+  architecture: string;
+  variant?: string;
+  digest: Digest;
+  mediaType: string;
+  /** Bytes of manifest, config and layers, as far as they are known. */
+  size: number;
+  layers: InspectedLayer[];
+  config: ContainerConfig;
+  history: HistoryEntry[];
+}
+
+/** The images under a manifest, one a platform; rejects with `MISSING_CONTENT` where one is not there. */
+export async function inspectManifest(
+  store: ReadonlyStore,
+  descriptor: Descriptor,
+  absent: readonly Digest[],
+  signal: AbortSignal | undefined,
+): Promise<InspectedPlatform[]> {
+  const manifest = parseManifest(await readContent(store, descriptor, { signal }), descriptor);
+  switch (manifest.format) {
+    case 'oci-index':
+    case 'docker-manifest-list': {
+      const children = manifest.manifests.filter(
+        ({ digest, platform }) => !absent.includes(digest) && platform?.os !== 'unknown',
+      );
+      const inspected = children.map((child) => inspectChild(store, descriptor, child, absent, signal));
+      return (await Promise.all(inspected)).flat();
+    }
+    case 'docker-schema1':
+      return [inspectSchema1(descriptor, manifest)];
+    case 'oci-manifest':
+    case 'docker-schema2':
+      return [await inspectImageManifest(store, descriptor, manifest, signal)];
+    case 'oci-artifact':
+      return [];
+  }
+}
+
+async function inspectChild(
+  store: ReadonlyStore,
+  parent: Descriptor,
+  child: Descriptor,
+  absent: readonly Digest[],
+  signal: AbortSignal | undefined,
+): Promise<InspectedPlatform[]> {
+  try {
+    return await inspectManifest(store, child, absent, signal);
+  } catch (error) {
+    if (!isLadingError(error, 'NOT_FOUND')) throw error;
+    throw new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is not there`, {
+      cause: error,
+      hint: 'The image is incomplete: ask for it again where it came from.',
+    });
+  }
+}
+
+async function inspectImageManifest(
+  store: ReadonlyStore,
+  descriptor: Descriptor,
+  manifest: ImageManifest,
+  signal: AbortSignal | undefined,
+): Promise<InspectedPlatform> {
+  const { config: configDescriptor, layers } = manifest;
+  const size = [descriptor, configDescriptor, ...layers].reduce((sum, content) => sum + content.size, 0);
+  const base = { digest: descriptor.digest, mediaType: descriptor.mediaType, size };
+  if (!IMAGE_CONFIGS.has(configDescriptor.mediaType)) {
+    // A chart, an SBOM, a signature: it has layers, but no platform and no history.
+    return { os: '', architecture: '', ...base, layers: layers.map(plainLayer), config: {}, history: [] };
+  }
+  const config = parseConfig(
+    await readContent(store, configDescriptor, { signal }),
+    configDescriptor.digest,
+    configDescriptor,
+  );
+  return {
+    os: config.os,
+    architecture: config.architecture,
+    ...(config.variant !== undefined && { variant: config.variant }),
+    ...base,
+    layers: historyOf(config, layers).map(({ layer, createdBy }, index) => {
+      const diffID = config.rootfs.diff_ids[index];
+      return {
+        ...plainLayer(layer),
+        ...(diffID !== undefined && { diffID }),
+        ...(createdBy !== undefined && { createdBy }),
+      };
+    }),
+    config: config.config,
+    history: config.history,
+  };
+}
+
+/** Schema1 spreads the config over its history: the top entry has it, each entry its own step. */
+function inspectSchema1(descriptor: Descriptor, manifest: Schema1Manifest): InspectedPlatform {
+  const images = manifest.history.map((entry) => parseV1Image(Buffer.from(entry), descriptor.digest));
+  const [top] = images;
+  return {
+    os: top?.os ?? 'linux',
+    architecture: top?.architecture ?? manifest.architecture,
+    ...(typeof top?.variant === 'string' && { variant: top.variant }),
+    digest: descriptor.digest,
+    mediaType: descriptor.mediaType,
+    size: descriptor.size,
+    layers: manifest.fsLayers
+      .map((digest, index) => {
+        const createdBy = createdByOf(images[index]);
+        return {
+          digest,
+          mediaType: MEDIA_TYPE.dockerLayerGzip,
+          ...(createdBy !== undefined && { createdBy }),
+        };
+      })
+      .toReversed(),
+    config: withoutNulls(top?.config ?? {}),
+    history: images.map(historyEntry).toReversed(),
+  };
+}
+
+function historyEntry(image: V1Image): HistoryEntry {
+  const createdBy = createdByOf(image);
+  return withoutNulls({
+    created: image.created,
+    created_by: createdBy,
+    empty_layer: image.throwaway === true ? true : undefined,
+  });
+}
+
+function createdByOf(image: V1Image | undefined): string | undefined {
+  return image?.container_config?.Cmd?.join(' ');
+}
+
+function plainLayer({ digest, mediaType, size }: Descriptor): {
+  digest: Digest;
+  mediaType: string;
+  size: number;
+} {
+  return { digest, mediaType, size };
+}
+
+const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);

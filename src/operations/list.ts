@@ -1,0 +1,83 @@
+import fs from 'fs-extra';
+import { isIndex } from '../content/media-types.js';
+import { formatPlatform } from '../content/platform.js';
+import { formatReference, isRegistry } from '../content/reference.js';
+import { parseManifest } from '../manifest/manifest.js';
+import { isAttachmentTag } from '../store/attached.js';
+import { readContent } from '../store/read-content.js';
+import type { ReadonlyStore } from '../store/store.js';
+import { type ConnectionOptions, connect } from './connect.js';
+import { openSource } from './open-source.js';
+
+export interface ListedImage {
+  name: string;
+  digest: string;
+  mediaType: string;
+  /** Of an index, as it says. */
+  platforms: string[];
+}
+
+export type ListResult =
+  | { kind: 'images'; location: string; images: ListedImage[] }
+  | { kind: 'tags'; repository: string; tags: string[] }
+  | { kind: 'repositories'; registry: string; repositories: string[] };
+
+export interface ListOptions extends ConnectionOptions {
+  /** Also what is attached to images: signatures, SBOMs, attestations; default false. */
+  attachments?: boolean | undefined;
+}
+
+/** The images of an archive or layout, the tags of a repository, or the repositories of a registry. */
+export async function list(target: string, options: ListOptions = {}): Promise<ListResult> {
+  if (
+    !target.includes('/') &&
+    /[.:]|^localhost$/.test(target) &&
+    isRegistry(target) &&
+    !(await fs.pathExists(target))
+  ) {
+    return listRepositories(target, options);
+  }
+  const source = await openSource(target, options);
+  const isShown = (tag: string): boolean => options.attachments === true || !isAttachmentTag(tag);
+  try {
+    if (source.kind === 'path')
+      return { kind: 'images', location: source.path, images: await listImages(source.store, isShown) };
+    const { registry, repository } = source.reference;
+    const tags: string[] = [];
+    for await (const tag of source.client.listTags({ registry, repository }, { signal: options.signal })) {
+      if (isShown(tag)) tags.push(tag);
+    }
+    return { kind: 'tags', repository: formatReference({ registry, repository }), tags };
+  } finally {
+    await source.close();
+  }
+}
+
+async function listRepositories(registry: string, options: ListOptions): Promise<ListResult> {
+  const client = await connect(options);
+  try {
+    const repositories: string[] = [];
+    for await (const repository of client.listRepositories(registry, { signal: options.signal }))
+      repositories.push(repository);
+    return { kind: 'repositories', registry, repositories };
+  } finally {
+    await client.close();
+  }
+}
+
+async function listImages(store: ReadonlyStore, isShown: (tag: string) => boolean): Promise<ListedImage[]> {
+  const images: ListedImage[] = [];
+  for await (const { name, descriptor } of store.references()) {
+    if (!isShown(name.slice(name.lastIndexOf(':') + 1))) continue;
+    const { digest, mediaType } = descriptor;
+    const manifest = isIndex(mediaType)
+      ? parseManifest(await readContent(store, descriptor), descriptor)
+      : undefined;
+    const children = manifest !== undefined && 'manifests' in manifest ? manifest.manifests : [descriptor];
+    const platforms = children.flatMap(({ platform }) =>
+      platform === undefined || platform.os === 'unknown' ? [] : [formatPlatform(platform)],
+    );
+    images.push({ name, digest, mediaType, platforms });
+  }
+  return images;
+}

@@ -1,0 +1,73 @@
+import fs from 'fs-extra';
+import { parseReference, type Reference } from '../content/reference.js';
+import { isLadingError, LadingError } from '../errors.js';
+import type { RegistryClient } from '../registry/client.js';
+import { parseLocator } from '../store/locator.js';
+import { openPath } from '../store/open.js';
+import { createRemoteStore } from '../store/remote.js';
+import type { ReadonlyStore } from '../store/store.js';
+import { type ConnectionOptions, connect } from './connect.js';
+
+/** What a user named: files on this machine, or images of a registry. */
+export type Source =
+  | {
+      kind: 'path';
+      path: string;
+      reference: string | undefined;
+      store: ReadonlyStore;
+      close(): Promise<void>;
+    }
+  | {
+      kind: 'registry';
+      reference: Reference;
+      client: RegistryClient;
+      store: ReadonlyStore;
+      close(): Promise<void>;
+    };
+
+/**
+ * Opens what `text` names: a locator, a path if something is there, else an image or repository of a
+ * registry. The source is closed by the caller.
+ */
+export async function openSource(text: string, options: ConnectionOptions): Promise<Source> {
+  const locator = parseLocator(text);
+  if (locator.kind === 'docker') return openRegistry(locator.reference, options);
+  if (locator.kind !== 'path') return openFiles(locator.path, locator.reference, options);
+  if (await fs.pathExists(text)) return openFiles(text, undefined, options);
+  return openRegistry(referenceOrPath(text), options);
+}
+
+async function openFiles(
+  path: string,
+  reference: string | undefined,
+  { signal }: ConnectionOptions,
+): Promise<Source> {
+  const store = await openPath(path, { signal });
+  return { kind: 'path', path, reference, store, close: () => store.close() };
+}
+
+async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<Source> {
+  const client = await connect(options);
+  return {
+    kind: 'registry',
+    reference,
+    client,
+    store: createRemoteStore(client, reference),
+    close: () => client.close(),
+  };
+}
+
+/** What looks like a path and is not there was meant as one. */
+function referenceOrPath(text: string): Reference {
+  if (/^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text))
+    throw new LadingError('NOT_FOUND', `${text} does not exist`);
+  try {
+    return parseReference(text);
+  } catch (error) {
+    if (!isLadingError(error, 'INVALID_REFERENCE')) throw error;
+    throw new LadingError('NOT_FOUND', `${text} is no file or directory, and no image name either`, {
+      cause: error,
+      hint: error.hint,
+    });
+  }
+}

@@ -1,0 +1,189 @@
+import type { Writable } from 'node:stream';
+import fs from 'fs-extra';
+import type { Platform } from '../content/platform.js';
+import type { Plan } from '../copy/plan.js';
+import type { OnCopyEvent } from '../copy/progress.js';
+import { isLadingError, LadingError } from '../errors.js';
+import { parseManifest } from '../manifest/manifest.js';
+import { openArchive } from '../store/archive.js';
+import { createArchiveStream, openArchiveForWriting } from '../store/archive-writer.js';
+import { attachedTo } from '../store/attached.js';
+import { requireWritable } from '../store/disk.js';
+import { openDockerArchiveForWriting } from '../store/docker-archive-writer.js';
+import { openLayout, openLayoutForWriting } from '../store/layout.js';
+import { entryName, formatLayoutIndex, withAttachedEntry, withEntry } from '../store/layout-index.js';
+import type { LayoutReader } from '../store/layout-reader.js';
+import type { Store } from '../store/store.js';
+
+export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
+
+export interface SaveOutputOptions {
+  /** Default by `output`: a directory, or a path that ends in `/`, is `oci`, else `universal`. */
+  format?: SaveFormat | undefined;
+  /** Keep the images that the output already holds. */
+  append?: boolean | undefined;
+  /** The platform that Docker's half of an archive names; default linux/amd64, else the first. */
+  dockerPlatform?: Platform | undefined;
+  signal?: AbortSignal | undefined;
+  onEvent?: OnCopyEvent | undefined;
+}
+
+/** Where `save` writes to. */
+export interface SaveOutput {
+  format: SaveFormat;
+  /** What is there from an earlier run: its content need not be fetched, its other images are not lost. */
+  previous: LayoutReader | undefined;
+  /** Whether `previous` is already what the plan would make of the output. */
+  isMadeOf(plan: Plan): Promise<boolean>;
+  openStore(): Promise<Store>;
+}
+
+/** Looks at what is at `output`, without writing yet; refuses what would lose something that is there. */
+export async function inspectOutput(
+  output: string | Writable,
+  options: SaveOutputOptions,
+): Promise<SaveOutput> {
+  if (typeof output !== 'string') return streamOutput(output, options);
+  const found = await statOrUndefined(output);
+  const isDirectory = found?.isDirectory() ?? output.endsWith('/');
+  const format = options.format ?? (isDirectory ? 'oci' : 'universal');
+  if (found !== undefined && isDirectory !== (format === 'oci')) {
+    throw new LadingError(
+      'ALREADY_EXISTS',
+      `${output} is a ${isDirectory ? 'directory' : 'file'}, but ${format} is written to a ${isDirectory ? 'file' : 'directory'}`,
+      {
+        hint: 'Choose another output, or another --format.',
+      },
+    );
+  }
+  await requireWritable(output);
+  if (format === 'oci') return layoutOutput(output, found !== undefined, options);
+  return archiveOutput(output, format, found !== undefined, options);
+}
+
+function streamOutput(stream: Writable, options: SaveOutputOptions): SaveOutput {
+  const { format = 'universal', append, dockerPlatform } = options;
+  if (append) throw new LadingError('USAGE', 'nothing can be appended to standard output');
+  if (format === 'oci')
+    throw new LadingError('USAGE', 'a layout is a directory: it cannot go to standard output');
+  if (format === 'docker-archive') {
+    throw new LadingError(
+      'UNSUPPORTED',
+      'a docker-archive with plain layers cannot go to standard output: their sizes stand before them',
+      {
+        hint: 'Write it to a file, or use --format universal, which Docker 1.10 and later loads too.',
+      },
+    );
+  }
+  return {
+    format,
+    previous: undefined,
+    isMadeOf: async () => false,
+    openStore: async () => createArchiveStream(stream, { format, dockerPlatform }),
+  };
+}
+
+async function layoutOutput(
+  directory: string,
+  exists: boolean,
+  options: SaveOutputOptions,
+): Promise<SaveOutput> {
+  const hasLayout =
+    exists &&
+    (await fs.pathExists(`${directory}/index.json`)) &&
+    (await fs.pathExists(`${directory}/oci-layout`));
+  return {
+    format: 'oci',
+    previous: hasLayout ? await openLayout(directory) : undefined,
+    isMadeOf: async () => false,
+    openStore: () => openLayoutForWriting(directory, lockOptions(options)),
+  };
+}
+
+async function archiveOutput(
+  path: string,
+  format: Exclude<SaveFormat, 'oci'>,
+  exists: boolean,
+  options: SaveOutputOptions,
+): Promise<SaveOutput> {
+  const { append, dockerPlatform, signal } = options;
+  if (format === 'docker-archive') {
+    if (exists) throw alreadyExists(path, 'a docker-archive is not changed once it is written');
+    return {
+      format,
+      previous: undefined,
+      isMadeOf: async () => false,
+      openStore: () => openDockerArchiveForWriting(path, lockOptions(options)),
+    };
+  }
+  const previous = exists ? await openPrevious(path, signal) : undefined;
+  return {
+    format,
+    previous,
+    async isMadeOf(plan) {
+      if (previous === undefined || append || dockerPlatform !== undefined) return false;
+      return (
+        (await previous.hasFile('manifest.json')) === (format === 'universal') && isMadeOf(previous, plan)
+      );
+    },
+    openStore: () => openArchiveForWriting(path, { format, dockerPlatform, ...lockOptions(options) }),
+  };
+}
+
+async function openPrevious(path: string, signal: AbortSignal | undefined): Promise<LayoutReader> {
+  try {
+    return await openArchive(path, { signal });
+  } catch (error) {
+    if (!isLadingError(error, 'INVALID_ARCHIVE', 'INVALID_LAYOUT', 'UNSUPPORTED', 'INVALID_MANIFEST'))
+      throw error;
+    throw alreadyExists(path, 'it is no archive that lading can add to', error);
+  }
+}
+
+async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
+  let entries = plan.manifests.reduce<ReturnType<typeof withEntry>>((before, { descriptor, bytes }) => {
+    const attached =
+      bytes === undefined ? undefined : attachedTo(descriptor, parseManifest(bytes, descriptor));
+    return attached === undefined ? before : withAttachedEntry(before, descriptor, attached.subject);
+  }, []);
+  for (const { name, descriptor } of plan.images.flatMap(({ names }) => names))
+    entries = withEntry(entries, descriptor, name);
+  if (!formatLayoutIndex(entries).equals(formatLayoutIndex(previous.indexEntries))) return false;
+  const held = [...plan.blobs, ...plan.manifests].map(({ descriptor }) => previous.exists(descriptor));
+  return (await Promise.all(held)).every(Boolean);
+}
+
+/** Rejects with `ALREADY_EXISTS` when the output holds an image that would be gone afterwards. */
+export function requireNothingLost(
+  output: string | Writable,
+  previous: LayoutReader | undefined,
+  names: readonly string[],
+): void {
+  const others = (previous?.indexEntries ?? [])
+    .map(entryName)
+    .filter((name) => name !== undefined && !names.includes(name));
+  const [other] = others;
+  if (other === undefined || typeof output !== 'string') return;
+  throw new LadingError(
+    'ALREADY_EXISTS',
+    `${output} holds other images: ${other}${others.length > 1 ? ` and ${others.length - 1} more` : ''}`,
+    {
+      hint: 'Pass --append to keep them, or choose another output.',
+    },
+  );
+}
+
+function lockOptions({ signal, onEvent }: SaveOutputOptions): Parameters<typeof openLayoutForWriting>[1] {
+  return { signal, onWait: (holder) => onEvent?.({ type: 'waiting', holder }) };
+}
+
+async function statOrUndefined(path: string): Promise<fs.Stats | undefined> {
+  return (await fs.pathExists(path)) ? fs.stat(path) : undefined;
+}
+
+function alreadyExists(path: string, reason: string, cause?: unknown): LadingError {
+  return new LadingError('ALREADY_EXISTS', `${path} exists, and ${reason}`, {
+    cause,
+    hint: 'Choose another output, or remove the file.',
+  });
+}

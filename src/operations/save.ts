@@ -1,0 +1,238 @@
+import type { Writable } from 'node:stream';
+import type { Digest } from '../content/digest.js';
+import { type Platform, parsePlatform } from '../content/platform.js';
+import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
+import { type CopyResult, copyGraph } from '../copy/copy.js';
+import {
+  type CopyRequest,
+  type Plan,
+  type PlannedContent,
+  type PlannedImage,
+  planCopy,
+} from '../copy/plan.js';
+import { LadingError } from '../errors.js';
+import type { RegistryClient } from '../registry/client.js';
+import { isAttachmentTag } from '../store/attached.js';
+import type { LayoutReader } from '../store/layout-reader.js';
+import { createRemoteStore } from '../store/remote.js';
+import type { ReadonlyStore } from '../store/store.js';
+import { type ConnectionOptions, connect } from './connect.js';
+import {
+  inspectOutput,
+  requireNothingLost,
+  type SaveFormat,
+  type SaveOutput,
+  type SaveOutputOptions,
+} from './save-output.js';
+
+export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform'> {
+  /** Names of images, as users type them. */
+  images: readonly string[];
+  /** A file, a directory (`…/`), or a stream for an archive. */
+  output: string | Writable;
+  /** Save every tag of the repositories that are named without one; default false. */
+  allTags?: boolean | undefined;
+  /** `OS/ARCH[/VARIANT]` of what is wanted of an index; default all, digests unchanged. */
+  platforms?: readonly string[] | undefined;
+  /** What becomes of an index of which some platforms are chosen; default `rewrite`. */
+  index?: 'sparse' | 'rewrite' | undefined;
+  /** Save signatures, SBOMs and attestations too; default true. */
+  referrers?: boolean | undefined;
+  /** The platform that Docker's half of an archive names; default linux/amd64, else the first. */
+  dockerPlatform?: string | undefined;
+  /** Save the other images when one fails; default false. */
+  keepGoing?: boolean | undefined;
+}
+
+export interface SavedImage {
+  name: string;
+  digest: Digest;
+  mediaType: string;
+  platforms: Platform[];
+  /** Bytes of all that the image needs. */
+  size: number;
+  /** How many signatures, SBOMs and attestations came with it. */
+  referrers: number;
+  /** The digest at the registry, where an index was rewritten. */
+  originalDigest?: Digest;
+  /** Children that the archive leaves out on purpose. */
+  absent?: Digest[];
+}
+
+export interface SaveResult {
+  /** `-` for a stream. */
+  output: string;
+  format: SaveFormat;
+  images: SavedImage[];
+  blobs: { total: number; fetched: number; reused: number };
+  bytes: { total: number; fetched: number };
+  /** Images that could not be saved; only with `keepGoing`. */
+  failures: { name: string; error: unknown }[];
+}
+
+/**
+ * Pulls images from their registries into one archive or layout, digests unchanged. What the output already
+ * holds is not fetched again; an interrupted run is continued by the same call.
+ */
+export async function save(options: SaveOptions): Promise<SaveResult> {
+  const references = options.images.map(parseReference);
+  if (references.length === 0) throw new LadingError('USAGE', 'no image was named');
+  const choice = chooseIndex(options);
+  const output = await inspectOutput(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
+  const client = await connect(options);
+  try {
+    return await saveTo(output, references, client, options, choice);
+  } finally {
+    await client.close();
+    await output.previous?.close();
+  }
+}
+
+async function saveTo(
+  output: SaveOutput,
+  references: Reference[],
+  client: RegistryClient,
+  options: SaveOptions,
+  choice: IndexChoice,
+): Promise<SaveResult> {
+  const requests = await requestsFor(references, client, options);
+  const names = requests.map(({ name }) => name);
+  if (options.append) requests.push(...(await previousImages(output.previous, names)));
+  else requireNothingLost(options.output, output.previous, names);
+
+  const plan = await planCopy(requests, { ...options, ...choice });
+  const { images, blobs, bytes } = plan;
+  options.onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
+  const copied = (await output.isMadeOf(plan)) ? allReused(plan) : await writeTo(output, plan, options);
+  const failed = new Set(copied.failures.map(({ image }) => image));
+  return {
+    output: typeof options.output === 'string' ? options.output : '-',
+    format: output.format,
+    images: images.filter((image) => !failed.has(image)).map(savedImage),
+    blobs: copied.blobs,
+    bytes: copied.bytes,
+    failures: [...plan.failures, ...copied.failures.map(({ image, error }) => ({ name: image.name, error }))],
+  };
+}
+
+async function writeTo(output: SaveOutput, plan: Plan, options: SaveOptions): Promise<CopyResult> {
+  const store = await output.openStore();
+  try {
+    return await copyGraph(await preferring(output.previous, plan), store, options);
+  } finally {
+    await store.close();
+  }
+}
+
+interface IndexChoice {
+  platforms: Platform[] | undefined;
+  index: 'sparse' | 'rewrite' | 'single';
+  dockerPlatform: Platform | undefined;
+}
+
+/** A docker-archive has room for one platform; elsewhere an index keeps what is asked for. */
+function chooseIndex(options: SaveOptions): IndexChoice {
+  const platforms = options.platforms?.map(parsePlatform);
+  const dockerPlatform =
+    options.dockerPlatform === undefined ? undefined : parsePlatform(options.dockerPlatform);
+  if (options.format !== 'docker-archive') {
+    return { platforms, index: options.index ?? 'rewrite', dockerPlatform };
+  }
+  const chosen = platforms ?? (dockerPlatform && [dockerPlatform]);
+  if (chosen !== undefined && chosen.length > 1) {
+    throw new LadingError('USAGE', 'a docker-archive holds one platform of an image', {
+      hint: 'Name one with --platform, or use --format universal.',
+    });
+  }
+  return { platforms: chosen, index: 'single', dockerPlatform };
+}
+
+/** One request a name; a name that was given twice is saved once. */
+async function requestsFor(
+  references: Reference[],
+  client: RegistryClient,
+  options: SaveOptions,
+): Promise<CopyRequest[]> {
+  const stores = new Map<string, ReadonlyStore>();
+  const requests = new Map<string, CopyRequest>();
+  for (const reference of references) {
+    const { registry, repository } = reference;
+    const key = `${registry}/${repository}`;
+    const source = stores.get(key) ?? createRemoteStore(client, { registry, repository });
+    stores.set(key, source);
+    for (const named of await expandTags(reference, client, options)) {
+      const { tag, digest } = named;
+      // With both, the digest says what is pulled and the tag what it is called.
+      const name = formatReference(tag === undefined ? named : { registry, repository, tag });
+      requests.set(name, { source, reference: digest ?? tag ?? 'latest', name });
+    }
+  }
+  return [...requests.values()];
+}
+
+async function expandTags(
+  reference: Reference,
+  client: RegistryClient,
+  options: SaveOptions,
+): Promise<Reference[]> {
+  if (!options.allTags || reference.tag !== undefined || reference.digest !== undefined)
+    return [withDefaultTag(reference)];
+  const tags: string[] = [];
+  for await (const tag of client.listTags(reference, { signal: options.signal })) {
+    if (!isAttachmentTag(tag)) tags.push(tag);
+  }
+  if (tags.length > 0) return tags.map((tag) => ({ ...reference, tag }));
+  throw new LadingError('NOT_FOUND', `${formatReference(reference)} has no tags`);
+}
+
+/** What the output holds and the run does not replace. */
+async function previousImages(
+  previous: LayoutReader | undefined,
+  names: readonly string[],
+): Promise<CopyRequest[]> {
+  const requests: CopyRequest[] = [];
+  if (previous === undefined) return requests;
+  for await (const { name } of previous.references()) {
+    const tag = name.slice(name.lastIndexOf(':') + 1);
+    if (!names.includes(name) && !isAttachmentTag(tag))
+      requests.push({ source: previous, reference: name, name });
+  }
+  return requests;
+}
+
+/**
+ * The plan with content taken from what is there before it is fetched from far away. What is there was not
+ * verified: should it be damaged, the next attempt goes to the registry.
+ */
+async function preferring(previous: ReadonlyStore | undefined, plan: Plan): Promise<Plan> {
+  if (previous === undefined) return plan;
+  const preferred = async (content: PlannedContent): Promise<PlannedContent> => {
+    if (!(await previous.exists(content.descriptor))) return content;
+    const sources = [previous];
+    const fetch: ReadonlyStore['fetch'] = (...wanted) => (sources.shift() ?? content.source).fetch(...wanted);
+    return { ...content, source: { fetch }, isReused: true };
+  };
+  return { ...plan, blobs: await Promise.all(plan.blobs.map(preferred)) };
+}
+
+function allReused(plan: Plan): CopyResult {
+  const total = plan.blobs.length;
+  return {
+    blobs: { total, fetched: 0, reused: total },
+    bytes: { total: plan.bytes, fetched: 0 },
+    failures: [],
+  };
+}
+
+function savedImage(image: PlannedImage): SavedImage {
+  return {
+    name: image.name,
+    digest: image.root.digest,
+    mediaType: image.root.mediaType,
+    platforms: image.platforms,
+    size: image.size,
+    referrers: image.referrers,
+    ...(image.original && { originalDigest: image.original.digest }),
+    ...(image.absent.length > 0 && { absent: image.absent }),
+  };
+}

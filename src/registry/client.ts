@@ -1,0 +1,123 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import { DEFAULT_RETRIES } from '../retry.js';
+import { Authenticator } from './auth.js';
+import { type GetBlobOptions, getBlob, headBlob } from './blobs.js';
+import { discard } from './body.js';
+import type { CredentialProvider } from './credential.js';
+import type { RateLimit } from './headers.js';
+import { listRepositories, listTags } from './lists.js';
+import { type FetchedManifest, getManifest, headManifest } from './manifests.js';
+import { path } from './protocol.js';
+import { fetchReferrers, rememberingSupport } from './referrers.js';
+import type { CallOptions, RepositoryName } from './repository.js';
+import { createRequester, type RetryEvent } from './request.js';
+import { createSchemes } from './scheme.js';
+import { createTransport, type TransportOptions } from './transport.js';
+
+export type { CallOptions, RepositoryName } from './repository.js';
+
+export interface RegistryClientOptions extends TransportOptions {
+  /** Who the user is at each registry; default anonymous everywhere. */
+  credentials?: CredentialProvider | undefined;
+  /** Repetitions of a request without a body, before its response; default 5. */
+  retries?: number | undefined;
+  /** http for every registry. Without it, only a registry on loopback that does not speak TLS gets http. */
+  plainHTTP?: boolean | undefined;
+  /** Registry → its mirrors, asked in order before the registry itself, each with its own credentials. */
+  mirrors?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Version in the User-Agent; default none. */
+  version?: string | undefined;
+  onRetry?: ((event: RetryEvent) => void) | undefined;
+  /** Told of each warning of a registry once. */
+  onWarning?: ((text: string) => void) | undefined;
+  onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
+  /** How to pause before a repetition; default a timer. */
+  wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
+  /** Milliseconds, for the age of tokens; default `Date.now`. */
+  now?: (() => number) | undefined;
+}
+
+/** The pull side of the distribution API, for any number of registries. Nothing it gives is verified. */
+export interface RegistryClient {
+  /** Rejects with `NOT_FOUND`, `TOO_LARGE` beyond 4 MiB, `INVALID_MANIFEST` when a web page answers. */
+  getManifest(name: RepositoryName, reference: string, options?: CallOptions): Promise<FetchedManifest>;
+  /** What a tag or digest stands for, undefined when there is nothing. */
+  headManifest(
+    name: RepositoryName,
+    reference: string,
+    options?: CallOptions,
+  ): Promise<{ mediaType: string; digest: Digest; size: number } | undefined>;
+  /** The bytes from `start`, whatever the server does with ranges; going on after a failure is the caller's. */
+  getBlob(name: RepositoryName, digest: Digest, options?: GetBlobOptions): Promise<Readable>;
+  headBlob(
+    name: RepositoryName,
+    digest: Digest,
+    options?: CallOptions,
+  ): Promise<{ size: number } | undefined>;
+  listTags(name: RepositoryName, options?: CallOptions): AsyncIterable<string>;
+  listRepositories(registry: string, options?: CallOptions): AsyncIterable<string>;
+  /** Undefined where the registry lacks the referrers API, which is found out once. */
+  listReferrers(
+    name: RepositoryName,
+    subject: Digest,
+    options?: CallOptions & { artifactType?: string | undefined },
+  ): Promise<Descriptor[] | undefined>;
+  /** Resolves when the registry speaks the API and lets us in. */
+  ping(registry: string, options?: CallOptions): Promise<void>;
+  /** Ends every connection; what is still under way fails. */
+  close(): Promise<void>;
+}
+
+export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
+  const { plainHTTP = false, onWarning, version } = options;
+  const transport = createTransport(options);
+  const userAgent = version === undefined ? 'lading' : `lading/${version}`;
+  const lifetime = new AbortController();
+  const authenticator = new Authenticator({
+    transport,
+    credentials: options.credentials ?? (async () => undefined),
+    userAgent,
+    plainHTTP,
+    now: options.now ?? Date.now,
+    signal: lifetime.signal,
+  });
+  const request = createRequester({
+    transport,
+    authenticator,
+    schemes: createSchemes(plainHTTP),
+    userAgent,
+    retries: options.retries ?? DEFAULT_RETRIES,
+    mirrors: options.mirrors ?? {},
+    wait: options.wait,
+    onRetry: options.onRetry,
+    onWarning,
+    onRateLimit: options.onRateLimit,
+  });
+  const askReferrers = rememberingSupport();
+
+  return {
+    getManifest: (name, reference, callOptions) => getManifest(request, name, reference, callOptions),
+    headManifest: (name, reference, callOptions) => headManifest(request, name, reference, callOptions),
+    getBlob: (name, digest, callOptions) => getBlob(request, name, digest, callOptions),
+    headBlob: (name, digest, callOptions) => headBlob(request, name, digest, callOptions),
+    listTags: (name, callOptions) => listTags(request, name, { ...callOptions, onWarning }),
+    listRepositories: (registry, callOptions) =>
+      listRepositories(request, registry, { ...callOptions, onWarning }),
+    listReferrers: (name, subject, callOptions) =>
+      askReferrers(
+        name.registry,
+        () => fetchReferrers(request, name, subject, callOptions),
+        callOptions?.signal,
+      ),
+    async ping(registry, callOptions = {}) {
+      const message = { registry, method: 'GET', target: path.base(), scopes: [], ...callOptions } as const;
+      await request({ ...message, what: `registry ${registry}` }, ({ body }) => discard(body));
+    },
+    async close() {
+      lifetime.abort();
+      await transport.close();
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import { RegistryError } from '../errors.js';
+import { readBody } from './body.js';
+import type { TransportResponse } from './transport.js';
+
+/** Bytes of one document; distribution 2.8 sends all names in one. */
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
+
+/** A response's JSON; `what` names it in errors. Rejects with `REGISTRY` when it is something else. */
+export async function readJSON(response: TransportResponse, what: string): Promise<unknown> {
+  const bytes = await readBody(
+    response,
+    MAX_JSON_BYTES,
+    () => new RegistryError('TOO_LARGE', `${what}: a page is larger than ${MAX_JSON_BYTES} bytes`),
+  );
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new RegistryError('REGISTRY', `${what}: the answer is not JSON`, {
+      hint: 'A proxy or a login page may have answered in place of the registry; check HTTPS_PROXY and the host.',
+    });
+  }
+}
+
+/** An object's own member, undefined where there is none. */
+export function memberOf(document: unknown, name: string): unknown {
+  return typeof document === 'object' && document !== null
+    ? Object.getOwnPropertyDescriptor(document, name)?.value
+    : undefined;
+}

@@ -1,0 +1,74 @@
+import { isRepository, isTag } from '../content/reference.js';
+import { RegistryError } from '../errors.js';
+import { memberOf, readJSON } from './json.js';
+import { listNames, nextPageOf, type Page } from './pages.js';
+import { path } from './protocol.js';
+import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
+import type { RegistryRequest, Requester } from './request.js';
+import { scope } from './scope.js';
+
+export interface ListOptions extends CallOptions {
+  /** Told of names that are left out because they cannot be names. */
+  onWarning?: ((text: string) => void) | undefined;
+}
+
+/** The tags of a repository, in the registry's order. (distribution-spec, end-8) */
+export async function* listTags(
+  request: Requester,
+  name: RepositoryName,
+  options: ListOptions = {},
+): AsyncGenerator<string> {
+  const message = {
+    ...name,
+    scopes: [scope.pull(name.repository)],
+    what: `tags of ${repositoryText(name)}`,
+    notFoundHint: `See which repositories there are: lading ls ${name.registry}`,
+  };
+  yield* names(request, message, path.tags(name.repository), { member: 'tags', isValid: isTag }, options);
+}
+
+/** The repositories of a registry that lets itself be asked. (distribution, "Listing Repositories") */
+export async function* listRepositories(
+  request: Requester,
+  registry: string,
+  options: ListOptions = {},
+): AsyncGenerator<string> {
+  const message = {
+    registry,
+    scopes: [scope.catalog()],
+    what: `repositories of ${registry}`,
+    notFoundHint: 'This registry does not list its repositories; name them one by one.',
+  };
+  const kind = { member: 'repositories', isValid: isRepository };
+  yield* names(request, message, path.catalog(), kind, options);
+}
+
+async function* names(
+  request: Requester,
+  message: Pick<RegistryRequest, 'registry' | 'repository' | 'scopes' | 'what' | 'notFoundHint'>,
+  firstPath: string,
+  { member, isValid }: { member: string; isValid: (name: string) => boolean },
+  { signal, retries, onWarning }: ListOptions,
+): AsyncGenerator<string> {
+  const fetchPage = (target: string): Promise<Page<string>> =>
+    // A mirror lists only what it has seen so far.
+    request(
+      { ...message, method: 'GET', target, order: 'registry first', signal, retries },
+      async (response) => ({
+        items: texts(memberOf(await readJSON(response, message.what), member), message.what),
+        next: nextPageOf(response),
+      }),
+    );
+  for await (const name of listNames(firstPath, fetchPage)) {
+    if (isValid(name)) yield name;
+    else onWarning?.(`${message.what}: "${name}" is left out, it is not a valid name`);
+  }
+}
+
+/** A list of names; an empty one may be written as null or be missing. */
+function texts(list: unknown, what: string): string[] {
+  if (list === undefined || list === null) return [];
+  if (!Array.isArray(list) || !list.every((item) => typeof item === 'string'))
+    throw new RegistryError('REGISTRY', `${what}: the answer is not a list of names`);
+  return list;
+}

@@ -1,0 +1,48 @@
+import { isIP } from 'node:net';
+import { DOCKER_HUB } from '../content/reference.js';
+
+/** The host that serves a registry: Docker Hub's API is not where its name points. */
+export function hostOf(registry: string): string {
+  return registry === DOCKER_HUB || registry === 'index.docker.io' ? 'registry-1.docker.io' : registry;
+}
+
+/** A URL's host name without the brackets of an IPv6 address, in lower case. */
+export function hostnameOf(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+}
+
+/** Whether a host is this machine by its name or address alone: 127.0.0.0/8, ::1, localhost. */
+export function isLoopback(hostname: string): boolean {
+  if (hostname === 'localhost') return true;
+  const address = unmapped(hostname);
+  return (isIP(address) === 4 && address.startsWith('127.')) || address === '::1';
+}
+
+/** Whether a host is an address literal of this machine, its link (cloud metadata) or a private network. */
+export function isPrivateAddress(hostname: string): boolean {
+  const address = unmapped(hostname);
+  switch (isIP(address)) {
+    case 4:
+      return /^(0|10|127|169\.254|172\.(1[6-9]|2\d|3[01])|192\.168|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\./.test(
+        address,
+      );
+    case 6:
+      return address === '::' || address === '::1' || /^(f[cd]|fe[89ab])/.test(address);
+    default:
+      return false;
+  }
+}
+
+/** Whether a host is a literal that reaches this machine or its link, whatever network it stands in. */
+export function isLocalAddress(hostname: string): boolean {
+  const address = unmapped(hostname);
+  return isLoopback(address) || /^(0\.|169\.254\.)/.test(address) || /^(::$|fe[89ab])/.test(address);
+}
+
+/** `::ffff:7f00:1` (as URL writes ::ffff:127.0.0.1) is the IPv4 address in it. */
+function unmapped(hostname: string): string {
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return hostname.replace(/^::ffff:(?=\d+\.)/, '');
+  const bits = Number.parseInt(high, 16) * 0x10000 + Number.parseInt(low, 16);
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join('.');
+}

@@ -1,0 +1,69 @@
+import { algorithmOf, type Digest, encodedOf } from '../content/digest.js';
+import { MANIFEST_MEDIA_TYPES } from '../content/media-types.js';
+
+/** Header names of the distribution API, in the lower case that Node.js gives them. */
+export const HEADER = {
+  contentDigest: 'docker-content-digest',
+  apiVersion: 'docker-distribution-api-version',
+  subject: 'oci-subject',
+  filtersApplied: 'oci-filters-applied',
+  chunkMinLength: 'oci-chunk-min-length',
+} as const;
+
+/**
+ * The Accept header of every manifest request: whatever is not named here may be converted or hidden by the
+ * registry. (distribution, manifest down-conversion)
+ */
+export const MANIFEST_ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
+
+/** Bytes of a manifest that registries take and lading reads. (distribution-spec, "Pushing Manifests") */
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+
+/** Most names in a page that registries agree to give. */
+export const MAX_PAGE_SIZE = 1000;
+
+/** Paths of the endpoints, by their numbers in the distribution-spec ("Endpoints"). */
+export const path = {
+  /** end-1 */
+  base: () => '/v2/',
+  /** end-2, end-10 */
+  blob: (repository: string, digest: Digest) => `/v2/${repository}/blobs/${digest}`,
+  /** end-3, end-7, end-9 */
+  manifest: (repository: string, reference: string) =>
+    `/v2/${repository}/manifests/${encodeURIComponent(reference).replace('%3A', ':')}`,
+  /** end-4, end-11 */
+  uploads: (repository: string) => `/v2/${repository}/blobs/uploads/`,
+  /** end-8 */
+  tags: (repository: string) => `/v2/${repository}/tags/list`,
+  /** end-12 */
+  referrers: (repository: string, digest: Digest) => `/v2/${repository}/referrers/${digest}`,
+  /** distribution only, not in the specification of OCI */
+  catalog: () => '/v2/_catalog',
+} as const;
+
+/**
+ * The tag under which the referrers of `subject` are listed where the API is missing.
+ * (distribution-spec, "Referrers Tag Schema")
+ */
+export function referrersTag(subject: Digest): string {
+  const clean = (text: string, length: number) => text.slice(0, length).replace(/[^A-Za-z0-9._-]/g, '-');
+  return `${clean(algorithmOf(subject), 32)}-${clean(encodedOf(subject), 64)}`;
+}
+
+/** What hangs on an image by the name of a tag only: the referrers list, and cosign's three kinds. */
+export type AttachedKind = 'referrers' | 'sig' | 'att' | 'sbom';
+
+const ATTACHED_TAG = /^sha256-([0-9a-f]{64})(?:\.(sig|att|sbom))?$/;
+
+/** What an attachment's tag says, or undefined when it is the tag of an ordinary image. */
+export function parseAttachedTag(tag: string): { subject: Digest; kind: AttachedKind } | undefined {
+  const [, encoded, suffix] = ATTACHED_TAG.exec(tag) ?? [];
+  if (encoded === undefined) return undefined;
+  const kind = suffix === 'sig' || suffix === 'att' || suffix === 'sbom' ? suffix : 'referrers';
+  return { subject: `sha256:${encoded}`, kind };
+}
+
+/** The tags that cosign gives to what it attaches to `subject`. (cosign, "Tag-based discovery") */
+export function cosignTags(subject: Digest): string[] {
+  return ['sig', 'att', 'sbom'].map((suffix) => `${algorithmOf(subject)}-${encodedOf(subject)}.${suffix}`);
+}

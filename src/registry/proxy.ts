@@ -1,0 +1,66 @@
+import { BlockList, isIP } from 'node:net';
+import { LadingError } from '../errors.js';
+import { hostnameOf, isLoopback } from './origin.js';
+
+/**
+ * The proxy for a URL by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or their lower-case names, which win),
+ * or undefined for a direct connection. As in Go's tools: loopback is never proxied, and `NO_PROXY` lists
+ * hosts (with their subdomains), `.domain`, `host:port`, addresses, CIDR blocks and `*`.
+ */
+export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): string | undefined {
+  const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const value = variable(environment, name);
+  if (value === '' || isExcepted(url, variable(environment, 'NO_PROXY'))) return undefined;
+  const text = value.includes('://') ? value : `http://${value}`;
+  if (!URL.canParse(text)) {
+    // Not the value itself: it may hold a password.
+    throw new LadingError('USAGE', `${name} is not a URL`, {
+      hint: 'A proxy is http://HOST:PORT or http://USER:PASSWORD@HOST:PORT.',
+    });
+  }
+  return text;
+}
+
+function variable(environment: NodeJS.ProcessEnv, name: string): string {
+  return (environment[name.toLowerCase()] ?? environment[name] ?? '').trim();
+}
+
+function isExcepted(url: URL, exceptions: string): boolean {
+  const hostname = hostnameOf(url);
+  if (isLoopback(hostname)) return true;
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return exceptions
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .some((exception) => exception !== '' && matches(exception, hostname, port));
+}
+
+function matches(exception: string, hostname: string, port: string): boolean {
+  if (exception === '*') return true;
+  if (exception.includes('/')) return isInBlock(exception, hostname);
+  const [, bracketed, plain, wantedPort] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(exception) ?? [];
+  if (wantedPort !== undefined && wantedPort !== port) return false;
+  const host = bracketed ?? plain ?? exception; // the last is an IPv6 address without brackets
+  if (isIP(host) !== 0 || isIP(hostname) !== 0) return host === hostname;
+  const domain = host.replace(/^\*?\./, '');
+  // A leading dot means subdomains only.
+  return (host === domain && hostname === domain) || hostname.endsWith(`.${domain}`);
+}
+
+function isInBlock(block: string, hostname: string): boolean {
+  const [network = '', prefix = ''] = block.split('/');
+  const family = isIP(network);
+  const bits = Number(prefix);
+  if (
+    family === 0 ||
+    isIP(hostname) !== family ||
+    !/^\d+$/.test(prefix) ||
+    bits > (family === 4 ? 32 : 128)
+  ) {
+    return false;
+  }
+  const list = new BlockList();
+  const type = family === 4 ? 'ipv4' : 'ipv6';
+  list.addSubnet(network, bits, type);
+  return list.check(hostname, type);
+}

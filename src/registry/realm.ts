@@ -1,0 +1,38 @@
+import { RegistryError, redactURL } from '../errors.js';
+import { hostnameOf, isLoopback, isPrivateAddress } from './origin.js';
+
+/**
+ * The token service that a registry names, if credentials may be sent there: over https unless the registry
+ * itself is reached by http, and not at an address of a private network unless the registry is in one.
+ * Another host is legal: Docker Hub's is `auth.docker.io`. Rejects with `DENIED`.
+ */
+export function checkRealm(realm: string, registry: URL, plainHTTP: boolean): URL {
+  if (!URL.canParse(realm)) throw refused(registry, realm, 'it is not a URL');
+  const url = new URL(realm);
+  const host = hostnameOf(url);
+  const registryHost = hostnameOf(registry);
+  if (url.protocol === 'http:') {
+    if (registry.protocol !== 'http:') throw refused(registry, realm, 'it is not https');
+    // An http registry on loopback was not chosen with --plain-http: only its own machine is as safe.
+    if (!plainHTTP && !isLoopback(host) && host !== registryHost)
+      throw refused(registry, realm, 'it is not https');
+  } else if (url.protocol !== 'https:') {
+    throw refused(registry, realm, 'it is neither https nor http');
+  }
+  const isInside = isLoopback(host) || isPrivateAddress(host);
+  const mayBeInside = host === registryHost || isLoopback(registryHost) || isPrivateAddress(registryHost);
+  if (isInside && !mayBeInside)
+    throw refused(registry, realm, 'it is an address of a private network or this machine');
+  url.username = '';
+  url.password = '';
+  url.hash = '';
+  return url;
+}
+
+function refused(registry: URL, realm: string, reason: string): RegistryError {
+  return new RegistryError(
+    'DENIED',
+    `${registry.host} names the token service ${redactURL(realm)}, which is not asked: ${reason}`,
+    { hint: 'Ask the owner of the registry to correct its token service ("realm").' },
+  );
+}

@@ -1,0 +1,51 @@
+import type { Descriptor } from '../content/descriptor.js';
+import { isDigest } from '../content/digest.js';
+import { ContentError } from '../errors.js';
+import { memberOf } from './json.js';
+
+/**
+ * The descriptors of a referrers list, each checked; `what` names the list in errors. Rejects with
+ * `INVALID_MANIFEST`: an attachment that cannot be named cannot be carried either.
+ */
+export function parseReferrers(document: unknown, what: string): Descriptor[] {
+  const manifests = memberOf(document, 'manifests');
+  if (manifests === null || manifests === undefined) return []; // Go writes an empty list as null
+  if (!Array.isArray(manifests)) throw invalid(what, '"manifests" is not a list');
+  return manifests.map((entry, index) => parseEntry(entry, `${what}: entry ${index}`));
+}
+
+function parseEntry(entry: unknown, what: string): Descriptor {
+  const mediaType = memberOf(entry, 'mediaType');
+  const digest = memberOf(entry, 'digest');
+  const size = memberOf(entry, 'size');
+  const artifactType = memberOf(entry, 'artifactType');
+  const annotations = memberOf(entry, 'annotations');
+  if (typeof mediaType !== 'string' || mediaType === '') throw invalid(what, 'it has no mediaType');
+  if (!isDigest(digest)) throw invalid(what, `its digest ${JSON.stringify(digest)} is invalid`);
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw invalid(what, 'its size is invalid');
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(typeof artifactType === 'string' && artifactType !== '' ? { artifactType } : {}),
+    ...(annotations === undefined || annotations === null ? {} : { annotations: texts(annotations, what) }),
+  };
+}
+
+function texts(value: unknown, what: string): Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(what, 'its annotations are not an object');
+  const entries: [string, string][] = [];
+  for (const [name, text] of Object.entries(value)) {
+    if (typeof text !== 'string') throw invalid(what, `its annotation "${name}" is not text`);
+    entries.push([name, text]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function invalid(what: string, problem: string): ContentError {
+  return new ContentError('INVALID_MANIFEST', `${what}: ${problem}`, {
+    hint: 'The registry lists attachments wrongly; leave them out with --no-referrers.',
+  });
+}

@@ -1,0 +1,101 @@
+import type { Descriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import { RegistryError } from '../errors.js';
+import { withAbort } from './abort.js';
+import { mediaTypeOf } from './headers.js';
+import { memberOf, readJSON } from './json.js';
+import { followLinks, nextPageOf, type Page } from './pages.js';
+import { path } from './protocol.js';
+import { parseReferrers } from './referrers-list.js';
+import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
+import type { Requester } from './request.js';
+import { scope } from './scope.js';
+
+/**
+ * What has `subject` as its subject, by the referrers API; undefined where the registry lacks it.
+ * (distribution-spec, end-12)
+ */
+export async function fetchReferrers(
+  request: Requester,
+  name: RepositoryName,
+  subject: Digest,
+  { artifactType, signal, retries }: CallOptions & { artifactType?: string | undefined } = {},
+): Promise<ReferrersAnswer> {
+  const what = `referrers of ${subject} in ${repositoryText(name)}`;
+  const scopes = [scope.pull(name.repository)];
+  const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
+  const fetchPage = (target: string): Promise<Page<Descriptor> | undefined> =>
+    request(
+      { ...name, method: 'GET', target, scopes, what, order: 'registry first', signal, retries },
+      async (response) => {
+        if (!/\bjson$/.test(mediaTypeOf(response.headers))) {
+          response.body.destroy();
+          return undefined;
+        }
+        const document = await readJSON(response, what);
+        if (!Array.isArray(memberOf(document, 'manifests')) && memberOf(document, 'manifests') !== null)
+          return undefined;
+        return { items: parseReferrers(document, what), next: nextPageOf(response) };
+      },
+    );
+  const referrers: Descriptor[] = [];
+  let pages = 0;
+  try {
+    for await (const items of followLinks(path.referrers(name.repository, subject) + filter, fetchPage)) {
+      pages += 1;
+      referrers.push(...items);
+    }
+  } catch (error) {
+    const answer = pages === 0 ? refusedBy(error) : undefined;
+    if (answer === undefined) throw error;
+    return answer;
+  }
+  if (pages === 0) return { type: 'unsupported' };
+  // The registry's filter is optional, so it is never relied on.
+  const isWanted = (descriptor: Descriptor) =>
+    artifactType === undefined || descriptor.artifactType === artifactType;
+  return { type: 'listed', referrers: referrers.filter(isWanted) };
+}
+
+/** `unknown`: the repository is missing, which says nothing about the API. */
+export type ReferrersAnswer =
+  | { type: 'listed'; referrers: Descriptor[] }
+  | { type: 'unsupported' }
+  | { type: 'unknown' };
+
+function refusedBy(error: unknown): ReferrersAnswer | undefined {
+  if (!(error instanceof RegistryError) || error.status === undefined) return undefined;
+  if (error.status === 404 && error.registryCodes.includes('NAME_UNKNOWN')) return { type: 'unknown' };
+  return [400, 404, 405, 406, 501].includes(error.status) ? { type: 'unsupported' } : undefined;
+}
+
+/**
+ * Remembers which registries lack the referrers API. While the first question to a registry is open, others
+ * wait for its answer: of many images only one pays for a registry that does not know it.
+ */
+export function rememberingSupport() {
+  const first = new Map<string, Promise<'unsupported' | 'unknown' | 'listed'>>();
+  return async (
+    registry: string,
+    ask: () => Promise<ReferrersAnswer>,
+    signal?: AbortSignal | undefined,
+  ): Promise<Descriptor[] | undefined> => {
+    for (let pending = first.get(registry); pending !== undefined; pending = first.get(registry)) {
+      const known = await withAbort(pending, signal);
+      if (known === 'unsupported') return undefined;
+      if (known === 'listed') break;
+      if (first.get(registry) === pending) first.delete(registry);
+    }
+    const answer = ask();
+    if (!first.has(registry)) {
+      // A failure decides nothing, and is the asker's to report.
+      const decided = answer.then(
+        ({ type }) => type,
+        () => 'unknown' as const,
+      );
+      first.set(registry, decided);
+    }
+    const settled = await answer;
+    return settled.type === 'listed' ? settled.referrers : undefined;
+  };
+}

@@ -1,0 +1,123 @@
+import { type ErrorCode, printable, RegistryError } from '../errors.js';
+import { type Headers, header, parseRetryAfter } from './headers.js';
+
+/** Bytes of an error body that are read; more is cut off. */
+export const MAX_ERROR_BYTES = 64 * 1024;
+const MAX_MESSAGE_LENGTH = 300;
+const MAX_ERRORS = 5;
+
+/** What a registry says in an error body: codes, and one line of text. */
+export interface RegistryComplaint {
+  codes: string[];
+  /** Empty where the body says nothing readable. */
+  text: string;
+}
+
+/**
+ * The error body of a registry (`{"errors":[{code,message,detail}]}`), of a token service
+ * (`{"details":…}`), or plain text; HTML says nothing. (distribution-spec, "Error Codes")
+ */
+export function parseErrorBody(body: Uint8Array): RegistryComplaint {
+  const raw = Buffer.from(body).toString('utf8').trim();
+  if (raw === '' || raw.startsWith('<')) return { codes: [], text: '' };
+  let document: unknown;
+  try {
+    document = JSON.parse(raw);
+  } catch {
+    // Not JSON: a proxy's plain text, worth its first line.
+    return { codes: [], text: oneLine(raw.split('\n', 1)[0] ?? '') };
+  }
+  if (typeof document !== 'object' || document === null) return { codes: [], text: '' };
+  const errors = 'errors' in document && Array.isArray(document.errors) ? document.errors : [];
+  const codes: string[] = [];
+  const texts: string[] = [];
+  for (const entry of errors.slice(0, MAX_ERRORS)) {
+    const code = oneLine(stringMember(entry, 'code'));
+    const message = oneLine(stringMember(entry, 'message'));
+    if (code !== '') codes.push(code);
+    texts.push([code, message].filter((part) => part !== '').join(': '));
+  }
+  // Token services: Docker Hub "details", OAuth2 "error_description" and "error", others "message".
+  for (const name of ['details', 'error_description', 'error', 'message']) {
+    if (texts.length === 0) texts.push(...[oneLine(stringMember(document, name))].filter(Boolean));
+  }
+  return { codes, text: oneLine(texts.join('; ')) };
+}
+
+export interface RefusedResponse {
+  status: number;
+  headers: Headers;
+  /** As much of the body as was read. */
+  body: Uint8Array;
+}
+
+/**
+ * The error of a response that is not what was asked for. `what` names the thing and its place:
+ * `tag "1.2" of reg.example/app`.
+ */
+export function responseError(
+  { status, headers, body }: RefusedResponse,
+  what: string,
+  hint?: string | undefined,
+): RegistryError {
+  const { codes, text } = parseErrorBody(body);
+  const said = text === '' ? '' : ` (${text})`;
+  return new RegistryError(codeOf(status), `${what}: ${problemOf(status)}${said}`, {
+    status,
+    registryCodes: codes,
+    retryAfterMs: parseRetryAfter(header(headers, 'retry-after')),
+    hint: hint ?? HINTS[status],
+  });
+}
+
+const HINTS: Record<number, string> = {
+  407: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.',
+  429: 'Wait and run the command again, log in for a higher limit, or use --mirror; what is done is kept.',
+};
+
+function codeOf(status: number): ErrorCode {
+  switch (status) {
+    case 401:
+      return 'UNAUTHORIZED';
+    case 403:
+      return 'DENIED';
+    case 404:
+      return 'NOT_FOUND';
+    case 407:
+      return 'UNREACHABLE';
+    case 408:
+      return 'TIMEOUT';
+    case 429:
+      return 'TOO_MANY_REQUESTS';
+    default:
+      return 'REGISTRY';
+  }
+}
+
+function problemOf(status: number): string {
+  switch (status) {
+    case 401:
+      return 'not authorized';
+    case 403:
+      return 'access denied';
+    case 404:
+      return 'not found';
+    case 407:
+      return 'the proxy wants credentials';
+    case 429:
+      return 'too many requests';
+    default:
+      return status >= 500 ? `the registry failed with status ${status}` : `refused with status ${status}`;
+  }
+}
+
+function stringMember(value: unknown, name: string): string {
+  if (typeof value !== 'object' || value === null) return '';
+  const member: unknown = Object.getOwnPropertyDescriptor(value, name)?.value;
+  return typeof member === 'string' ? member : '';
+}
+
+function oneLine(text: string): string {
+  const line = printable(text.replace(/\s+/g, ' ').trim());
+  return line.length > MAX_MESSAGE_LENGTH ? `${line.slice(0, MAX_MESSAGE_LENGTH)}…` : line;
+}

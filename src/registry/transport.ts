@@ -1,0 +1,140 @@
+import type { Readable } from 'node:stream';
+import { createSecureContext, rootCertificates } from 'node:tls';
+import type { Dispatcher } from 'undici';
+import { LadingError, messageOf } from '../errors.js';
+import { wrapBody } from './body.js';
+import type { Headers } from './headers.js';
+import { networkError } from './network-error.js';
+import { proxyFor } from './proxy.js';
+import { loadUndici } from './undici.js';
+
+export interface TransportOptions {
+  /** Connections per origin; default 8. */
+  concurrency?: number | undefined;
+  /** Whether certificates are checked; default true. */
+  tlsVerify?: boolean | undefined;
+  /** Authorities (PEM) that are trusted beside the usual ones. */
+  ca?: string | undefined;
+  /** Client certificate (PEM) and its key. */
+  cert?: string | undefined;
+  key?: string | undefined;
+  /** How long a server may be silent, before its response and within it; default 60 s. */
+  stallTimeoutMs?: number | undefined;
+  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up; default `process.env`. */
+  environment?: NodeJS.ProcessEnv | undefined;
+}
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface TransportRequest {
+  method: Method;
+  url: URL;
+  headers: Record<string, string>;
+  body?: Readable | Uint8Array | string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface TransportResponse {
+  status: number;
+  headers: Headers;
+  /** Its errors are `CUT_SHORT`, `TIMEOUT` or `ABORTED`; it may be destroyed at any time. */
+  body: Readable;
+  /** Where the response came from. */
+  url: URL;
+}
+
+/** One HTTP exchange at a time: no redirects, no credentials, no repetition. */
+export interface Transport {
+  send(request: TransportRequest): Promise<TransportResponse>;
+  close(): Promise<void>;
+}
+
+const DEFAULT_CONCURRENCY = 8;
+const DEFAULT_STALL_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Between the work on two images a connection may rest; most registries keep theirs a minute and longer. */
+const KEEP_ALIVE_MS = 30_000;
+
+/** Connections for a run: a pool per origin, made when it is first needed. */
+export function createTransport(options: TransportOptions = {}): Transport {
+  const environment = options.environment ?? process.env;
+  const stallTimeoutMs = options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS;
+  const tls = lazily(() => tlsOptions(options));
+  const pools = new Map<string, Dispatcher>();
+
+  const poolFor = (url: URL): Dispatcher => {
+    const known = pools.get(url.origin);
+    if (known !== undefined) return known;
+    const pool = createPool(url, proxyFor(url, environment), options.concurrency ?? DEFAULT_CONCURRENCY, tls);
+    pools.set(url.origin, pool);
+    return pool;
+  };
+
+  return {
+    async send({ method, url, headers, body, signal }) {
+      try {
+        const response = await loadUndici().request.call(poolFor(url), {
+          origin: url.origin,
+          path: url.pathname + url.search,
+          method,
+          headers,
+          body: body ?? null,
+          signal: signal ?? null,
+          headersTimeout: stallTimeoutMs,
+          bodyTimeout: stallTimeoutMs,
+        });
+        return {
+          status: response.statusCode,
+          headers: response.headers,
+          body: wrapBody(response.body, url, signal),
+          url,
+        };
+      } catch (error) {
+        throw networkError(error, url.host, signal);
+      }
+    },
+    async close() {
+      const closing = [...pools.values()];
+      pools.clear();
+      // Not `close`: it would wait for bodies that nobody reads any more.
+      await Promise.all(closing.map((pool) => pool.destroy()));
+    },
+  };
+}
+
+function createPool(url: URL, proxy: string | undefined, connections: number, tls: () => object): Dispatcher {
+  const { Pool, ProxyAgent } = loadUndici();
+  const connect = { timeout: CONNECT_TIMEOUT_MS, ...(url.protocol === 'https:' ? tls() : {}) };
+  const options = { connections, keepAliveTimeout: KEEP_ALIVE_MS };
+  if (proxy === undefined) return new Pool(url.origin, { ...options, connect });
+  // Plain http goes through a proxy by absolute URLs, as in other tools: many refuse tunnels to port 80.
+  return new ProxyAgent({ ...options, uri: proxy, requestTls: connect, proxyTls: tls(), proxyTunnel: false });
+}
+
+/**
+ * The TLS side of a run. The context is made once: undici would otherwise parse the authorities again for
+ * each connection.
+ */
+function tlsOptions({ ca, cert, key, tlsVerify = true }: TransportOptions): object {
+  try {
+    const secureContext = createSecureContext({
+      ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    });
+    return { secureContext, rejectUnauthorized: tlsVerify };
+  } catch (error) {
+    throw new LadingError('USAGE', `the TLS certificate or key cannot be used: ${messageOf(error)}`, {
+      cause: error,
+      hint: '--ca, --cert and --key-file take PEM files; the key must belong to the certificate.',
+    });
+  }
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

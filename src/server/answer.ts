@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+
+/** A response before it is written. `respond` turns it into bytes, for HEAD without the body. */
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  /** Without a body there is no Content-Length either: a 304. */
+  body?: Buffer | ContentBody;
+}
+
+/** A body that is read while it is sent. */
+export interface ContentBody {
+  /** The bytes that will be sent: exactly these many, or the connection is cut. */
+  size: number;
+  /** Opened only when the body is wanted, and before the head is sent: rejecting still gives an error answer. */
+  open(): Promise<Readable>;
+  /** Whether `open` gives more than `size` bytes by right: a range that ends before the content does. */
+  endsEarly: boolean;
+}
+
+/** What the answering functions see of a request. */
+export interface Asked {
+  /** GET or HEAD. */
+  method: string;
+  headers: IncomingHttpHeaders;
+  query: URLSearchParams;
+  /** Aborts when the client is gone. */
+  signal: AbortSignal;
+}
+
+/** A JSON document as an answer. */
+export function jsonAnswer(
+  value: unknown,
+  { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {},
+): Answer {
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers },
+    body: Buffer.from(JSON.stringify(value)),
+  };
+}

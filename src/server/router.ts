@@ -1,0 +1,90 @@
+import type { Digest } from '../content/digest.js';
+import { Refusal } from './errors.js';
+import { requireDigest, requireRepository } from './names.js';
+
+/** What can be read; every name and digest in it has been checked against its grammar. */
+export type Endpoint =
+  | { type: 'version' }
+  | { type: 'catalog' }
+  | { type: 'tags'; repository: string }
+  /** `reference` is as the client wrote it: what is wrong with one depends on whether it is read or written. */
+  | { type: 'manifest'; repository: string; reference: string }
+  | { type: 'blob'; repository: string; digest: Digest }
+  | { type: 'referrers'; repository: string; digest: Digest };
+
+/** Where pushes go; known so that they are refused as what they are. */
+interface UploadEndpoint {
+  type: 'upload';
+  repository: string;
+}
+
+export interface Route {
+  endpoint: Endpoint;
+  query: URLSearchParams;
+}
+
+const READ = ['GET', 'HEAD'];
+
+/**
+ * Method and request target → what is asked for. Throws the specification's refusal for everything else.
+ * (distribution-spec, "Endpoints")
+ */
+export function parseRoute(method: string, target: string): Route {
+  const { path, query } = splitTarget(target);
+  // Segments are cut before they are decoded, so that an encoded slash stays inside its segment and fails there.
+  const [root, version, ...segments] = path.split('/').map(decodeSegment);
+  if (root !== '' || version !== 'v2') throw noSuchEndpoint();
+  const endpoint = parseEndpoint(segments);
+  if (!READ.includes(method) || endpoint.type === 'upload')
+    throw readOnly(endpoint.type === 'upload' ? [] : READ);
+  return { endpoint, query };
+}
+
+/** Read from the end: a repository may have components called `blobs`, `tags` or `manifests`. */
+function parseEndpoint(segments: string[]): Endpoint | UploadEndpoint {
+  const last = segments.at(-1);
+  const kind = segments.at(-2);
+  if (last === undefined || (last === '' && segments.length === 1)) return { type: 'version' };
+  if (last === '_catalog' && segments.length === 1) return { type: 'catalog' };
+
+  if (kind === 'uploads' && segments.at(-3) === 'blobs')
+    return { type: 'upload', repository: requireRepository(segments.slice(0, -3)) };
+  const name = segments.slice(0, -2);
+  switch (kind) {
+    case 'manifests':
+      return { type: 'manifest', repository: requireRepository(name), reference: last };
+    case 'blobs':
+      return { type: 'blob', repository: requireRepository(name), digest: requireDigest(last) };
+    case 'referrers':
+      return { type: 'referrers', repository: requireRepository(name), digest: requireDigest(last) };
+    case 'tags':
+      if (last === 'list') return { type: 'tags', repository: requireRepository(name) };
+  }
+  throw noSuchEndpoint();
+}
+
+/** Without `new URL`, which would resolve `..` before anybody has looked at it. */
+function splitTarget(target: string): { path: string; query: URLSearchParams } {
+  // A proxy's absolute form (RFC 9112, 3.2.2): the authority is ours, whatever it says.
+  const origin = /^https?:\/\/[^/?#]*/i.exec(target)?.[0] ?? '';
+  const mark = target.indexOf('?');
+  const end = mark < 0 ? target.length : mark;
+  return { path: target.slice(origin.length, end), query: new URLSearchParams(target.slice(end)) };
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return segment; // the bare `%` is in no grammar: whoever reads the segment refuses it
+  }
+}
+
+function noSuchEndpoint(): Refusal {
+  return new Refusal('UNSUPPORTED', 'no such endpoint', { status: 404 });
+}
+
+function readOnly(allowed: string[]): Refusal {
+  return new Refusal('UNSUPPORTED', 'this registry is read only', { headers: { Allow: allowed.join(', ') } });
+}

@@ -1,0 +1,51 @@
+import type { Descriptor } from '../content/descriptor.js';
+import { type Digest, isDigest } from '../content/digest.js';
+import type { Manifest } from '../manifest/manifest.js';
+import type { Referrer } from './store.js';
+
+/** Something hung on a manifest, and the manifest it hangs on. */
+export interface Attached {
+  subject: Digest;
+  referrer: Referrer;
+}
+
+/** cosign's tags: `sha256-<hex>.sig`, `.att`, `.sbom` beside the image with that digest. (cosign, SPEC.md, "Storage") */
+const COSIGN_TAG = /^(sha256|sha512)-([0-9a-f]+)\.(?:sig|att|sbom)$/;
+/** The referrers fallback tag. (distribution-spec, "Referrers Tag Schema") */
+const FALLBACK_TAG = /^(sha256|sha512)-[0-9a-f]{64}$/;
+
+/** How a manifest with a `subject` is attached to it; undefined for all others. */
+export function attachedTo(descriptor: Descriptor, manifest: Manifest): Attached | undefined {
+  if (!('subject' in manifest) || manifest.subject === undefined) return undefined;
+  const artifactType =
+    manifest.artifactType ?? ('config' in manifest ? manifest.config.mediaType : undefined);
+  return {
+    subject: manifest.subject.digest,
+    referrer: { descriptor: artifactType === undefined ? descriptor : { ...descriptor, artifactType } },
+  };
+}
+
+/** How a manifest with one of cosign's tags is attached; undefined for all other tags. */
+export function attachedTag(descriptor: Descriptor, name: string): Attached | undefined {
+  const tag = name.slice(name.lastIndexOf(':') + 1);
+  const subject = subjectOfTag(tag);
+  return subject === undefined ? undefined : { subject, referrer: { descriptor, tag } };
+}
+
+/** The digest that one of cosign's tags speaks of; undefined for all other tags. */
+export function subjectOfTag(tag: string): Digest | undefined {
+  const [, algorithm, encoded] = COSIGN_TAG.exec(tag) ?? [];
+  const digest = `${algorithm}:${encoded}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
+/** Whether a tag only attaches content to an image, rather than naming one. */
+export function isAttachmentTag(tag: string): boolean {
+  return COSIGN_TAG.test(tag) || FALLBACK_TAG.test(tag);
+}
+
+/** The tag under which a registry without the referrers API keeps the index of a subject's referrers. */
+export function fallbackTag(subject: Digest): string {
+  const [algorithm = '', encoded = ''] = subject.split(':', 2);
+  return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
+}

@@ -1,0 +1,302 @@
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import fs from 'fs-extra';
+import { decompressed } from '../compression.js';
+import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
+import { createDigester, type Digest, encodedOf, isDigest } from '../content/digest.js';
+import { isManifest } from '../content/media-types.js';
+import { createVerifier } from '../content/verify.js';
+import { ContentError, LadingError } from '../errors.js';
+import { parseConfig } from '../manifest/config.js';
+import {
+  type ImageManifest,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  parseManifest,
+} from '../manifest/manifest.js';
+import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../tar/write.js';
+import { type Journal, openJournal } from './archive-journal.js';
+import { type FileSink, openFileSink, requireSpace, syncDirectoryOf } from './disk.js';
+import { dockerManifest } from './docker-manifest.js';
+import { entryName, findEntry, withEntry } from './layout-index.js';
+import { acquireLock, type Lock, type LockOptions } from './lock.js';
+import { readVerified } from './read-content.js';
+import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from './store.js';
+
+/** A layer as it stands in the archive: plain, under the name of its diffID. */
+interface PlainLayer {
+  diffID: Digest;
+  path: string;
+}
+
+const BATCH_BYTES = 1024 * 1024;
+
+/**
+ * A docker-archive with plain layers, for Docker of any age: `<diffID>.tar`, `<config>.json`, `manifest.json`.
+ * It grows in `PATH.part` and becomes `path` when it is committed. It takes single images only: an index has
+ * no place in this format. (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
+ */
+export async function openDockerArchiveForWriting(path: string, options: LockOptions = {}): Promise<Store> {
+  const part = `${path}.part`;
+  const file = await openFileSink(part);
+  const lock = await acquireLock(part, options).catch(async (error: unknown) => {
+    await file.close();
+    throw error;
+  });
+  return new DockerArchiveWriter(path, file, lock, await openJournal(`${part}.journal`));
+}
+
+class DockerArchiveWriter implements Store {
+  readonly #path: string;
+  readonly #file: FileSink;
+  readonly #lock: Lock;
+  readonly #journal: Journal;
+  readonly #layers = new Map<Digest, PlainLayer>();
+  /** Configs and manifests; the archive's other documents are made of them at the end. */
+  readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
+  readonly #written = new Set<string>();
+  /** Layers still to come, in their order in the archive; each waits for the one before. */
+  #queue: Promise<void> = Promise.resolve();
+  readonly #turns = new Map<Digest, { ready: Promise<void>; done: () => void }>();
+  #entries: Descriptor[] = [];
+  #end = 0;
+
+  constructor(path: string, file: FileSink, lock: Lock, journal: Journal) {
+    this.#path = path;
+    this.#file = file;
+    this.#lock = lock;
+    this.#journal = journal;
+  }
+
+  async prepare(contents: readonly Descriptor[]): Promise<void> {
+    // Plain layers are larger than what is known of them; what is known is checked.
+    const missing = contents.reduce((sum, { size }) => sum + size, 0) - (await this.#file.size());
+    await requireSpace(dirname(this.#file.path), missing);
+    for (const { digest } of contents.filter(isLayer)) {
+      if (this.#turns.has(digest)) continue;
+      const ready = this.#queue;
+      let done = (): void => undefined;
+      this.#queue = new Promise((resolve) => {
+        done = resolve;
+      });
+      this.#turns.set(digest, { ready, done });
+    }
+  }
+
+  async exists({ digest }: Descriptor): Promise<boolean> {
+    return this.#layers.has(digest) || this.#documents.has(digest);
+  }
+
+  async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    if (await this.exists(descriptor)) return;
+    if (!isLayer(descriptor)) return this.#pushDocument(descriptor, open, options);
+    const turn = this.#turns.get(descriptor.digest);
+    await abortable(turn?.ready, options.signal);
+    await this.#pushLayer(descriptor, open, options);
+    turn?.done();
+  }
+
+  abandon({ digest }: Descriptor): void {
+    this.#turns.get(digest)?.done();
+  }
+
+  async tag(descriptor: Descriptor, reference: string): Promise<void> {
+    this.#imageOf(descriptor);
+    this.#entries = withEntry(this.#entries, descriptor, reference);
+  }
+
+  async commit(): Promise<void> {
+    this.#lock.assertHeld();
+    const items = dockerManifest(
+      this.#entries,
+      (entry) => this.#imageOf(entry),
+      (descriptor) => this.#layers.get(descriptor.digest)?.path ?? configPath(descriptor),
+    );
+    for (const { config } of this.#entries.map((entry) => this.#imageOf(entry))) {
+      await this.#writeFile(configPath(config), this.#document(config).bytes);
+    }
+    await this.#writeFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
+    await this.#file.write([END_OF_ARCHIVE], this.#end);
+    await this.#file.truncate(this.#end + END_OF_ARCHIVE.byteLength);
+    await this.#file.sync();
+    await fs.rename(this.#file.path, this.#path);
+    await syncDirectoryOf(this.#path);
+    await this.#journal.remove();
+  }
+
+  async resolve(reference: string): Promise<Descriptor> {
+    const held = isDigest(reference) ? this.#documents.get(reference)?.descriptor : undefined;
+    return held ?? findEntry(this.#entries, reference, this.#path);
+  }
+
+  async resolveBlob(digest: Digest): Promise<Descriptor> {
+    return this.#document({ digest }).descriptor;
+  }
+
+  async fetch(descriptor: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
+    return Readable.from([this.#document(descriptor).bytes.subarray(start)], { objectMode: false });
+  }
+
+  async *references(): AsyncIterable<NamedDescriptor> {
+    for (const descriptor of this.#entries) {
+      const name = entryName(descriptor);
+      if (name !== undefined) yield { name, descriptor };
+    }
+  }
+
+  async *referrers(): AsyncIterable<Referrer> {}
+
+  async close(): Promise<void> {
+    await this.#file.close();
+    await this.#journal.close();
+    await this.#lock.release();
+  }
+
+  async #pushDocument(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
+    if (descriptor.size > MAX_MANIFEST_BYTES)
+      throw new ContentError('TOO_LARGE', `${descriptor.digest} is too large for a document`);
+    const bytes = await readVerified(descriptor, open, options);
+    const manifest = isManifest(descriptor.mediaType) ? parseManifest(bytes, descriptor) : undefined;
+    if (manifest !== undefined) this.#checkLayers(descriptor, manifest);
+    this.#documents.set(descriptor.digest, { descriptor, bytes, ...(manifest && { manifest }) });
+    options.onBytes?.(bytes.byteLength, 'fetched');
+  }
+
+  /** The layers that were written are those that the config speaks of. (image-spec, config.md, "rootfs") */
+  #checkLayers(descriptor: Descriptor, manifest: Manifest): void {
+    if (!('layers' in manifest)) {
+      throw new LadingError(
+        'UNSUPPORTED',
+        `${descriptor.digest} (${descriptor.mediaType}) has no place in a docker-archive`,
+        {
+          hint: 'Use --format universal, which keeps every kind of image.',
+        },
+      );
+    }
+    const { diff_ids: diffIDs } = parseConfig(
+      this.#document(manifest.config).bytes,
+      manifest.config.digest,
+    ).rootfs;
+    for (const [index, layer] of manifest.layers.entries()) {
+      const actual = this.#layers.get(layer.digest)?.diffID;
+      if (actual === diffIDs[index]) continue;
+      throw new ContentError(
+        'DIGEST_MISMATCH',
+        `layer ${layer.digest} has diffID ${actual}, its config says ${diffIDs[index]}`,
+        {
+          hint: `The image is damaged at its source, or ${this.#file.path} is: remove that file and run the command again.`,
+        },
+      );
+    }
+  }
+
+  async #pushLayer(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
+    const position = this.#end;
+    const body = position + HEADER_BYTES;
+    const kept = this.#journal.kept({ descriptor, body });
+    const { diffID, size } =
+      kept > 0 ? await this.#hash(body, kept) : await this.#writePlain(descriptor, body, open, options);
+    if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
+    const path = `${encodedOf(diffID)}.tar`;
+    this.#layers.set(descriptor.digest, { diffID, path });
+    // Two compressed forms of one layer: the second gives its place to what comes next.
+    if (this.#written.has(path)) return;
+    this.#written.add(path);
+    await this.#file.write([tarHeader({ path, size, mode: 0o444 })], position);
+    await this.#file.write([Buffer.alloc(paddingAfter(size))], body + size);
+    this.#end = body + size + paddingAfter(size);
+    await this.#journal.record({ descriptor, body }, size);
+  }
+
+  async #writePlain(
+    descriptor: Descriptor,
+    body: number,
+    open: OpenContent,
+    { signal, onBytes }: PushOptions,
+  ): Promise<{ diffID: Digest; size: number }> {
+    const verifier = createVerifier(descriptor);
+    async function* verified(source: Readable): AsyncIterable<Buffer> {
+      for await (const chunk of source as AsyncIterable<Buffer>) {
+        verifier.update(chunk);
+        onBytes?.(chunk.byteLength, 'fetched');
+        yield chunk;
+      }
+      verifier.finish();
+    }
+    const plain = await decompressed(
+      async () => Readable.from(verified(await open({ signal })), { objectMode: false }),
+      { signal },
+    );
+    const digester = createDigester();
+    let batch: Buffer[] = [];
+    let batchBytes = 0;
+    const flush = async (): Promise<void> => {
+      await this.#file.write(batch, body + digester.size - batchBytes);
+      batch = [];
+      batchBytes = 0;
+    };
+    for await (const chunk of plain as AsyncIterable<Buffer>) {
+      digester.update(chunk);
+      batch.push(chunk);
+      batchBytes += chunk.byteLength;
+      if (batchBytes >= BATCH_BYTES) await flush();
+    }
+    await flush();
+    return { diffID: digester.digest(), size: digester.size };
+  }
+
+  async #hash(body: number, size: number): Promise<{ diffID: Digest; size: number }> {
+    const digester = createDigester();
+    for await (const chunk of this.#file.read(body, size)) digester.update(chunk);
+    return { diffID: digester.digest(), size };
+  }
+
+  async #writeFile(path: string, bytes: Buffer): Promise<void> {
+    if (this.#written.has(path)) return;
+    this.#written.add(path);
+    const padding = Buffer.alloc(paddingAfter(bytes.byteLength));
+    const header = tarHeader({ path, size: bytes.byteLength, mode: 0o444 });
+    await this.#file.write([header, bytes, padding], this.#end);
+    this.#end += header.byteLength + bytes.byteLength + padding.byteLength;
+  }
+
+  #imageOf(descriptor: Descriptor): ImageManifest {
+    const { manifest } = this.#document(descriptor);
+    if (manifest === undefined || !('layers' in manifest))
+      throw new Error(`${descriptor.digest} was taken without being an image`);
+    return manifest;
+  }
+
+  #document({ digest }: { digest: Digest }): { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest } {
+    const document = this.#documents.get(digest);
+    if (document === undefined) throw new LadingError('NOT_FOUND', `${this.#path} does not hold ${digest}`);
+    return document;
+  }
+}
+
+/** Names of 68 characters and sizes in base 256 fit one block. */
+const HEADER_BYTES = 512;
+
+/** In an image everything that is neither manifest nor config is a layer. */
+function isLayer({ mediaType }: Descriptor): boolean {
+  return !isManifest(mediaType) && !/config|container\.image\.v1\+json/.test(mediaType);
+}
+
+function configPath({ digest }: Descriptor): string {
+  return `${encodedOf(digest)}.json`;
+}
+
+async function abortable(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (promise === undefined || signal === undefined) return promise;
+  signal.throwIfAborted();
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

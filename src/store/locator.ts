@@ -1,0 +1,37 @@
+import { formatReference, parseReference, type Reference } from '../content/reference.js';
+import { LadingError } from '../errors.js';
+
+/** Where images are kept, as users write it. The names of the kinds are those of containers-transports(5). */
+export type Locator =
+  | { kind: 'docker'; reference: Reference }
+  | { kind: 'oci' | 'oci-archive' | 'docker-archive'; path: string; reference: string | undefined }
+  /** A bare path: what is there tells its kind. */
+  | { kind: 'path'; path: string };
+
+/** `docker://HOST/REPOSITORY[:TAG|@DIGEST]`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, or a path. */
+export function parseLocator(text: string): Locator {
+  if (text.startsWith('docker://'))
+    return { kind: 'docker', reference: parseReference(text.slice('docker://'.length)) };
+  const [, kind, rest = ''] = /^(oci|oci-archive|docker-archive):(.*)$/s.exec(text) ?? [];
+  if (kind === undefined) return { kind: 'path', path: text };
+  if (kind !== 'oci' && kind !== 'oci-archive' && kind !== 'docker-archive')
+    throw new Error(`the pattern allows no ${kind}`);
+  // The path ends at the first colon, a Windows drive excepted, as in containers/image.
+  const [, path, reference] = /^((?:[A-Za-z]:[\\/])?[^:]*)(?::(.*))?$/s.exec(rest) ?? [];
+  if (!path)
+    throw new LadingError('USAGE', `"${text}" names no path`, {
+      hint: `Write ${kind}:PATH or ${kind}:PATH:REFERENCE.`,
+    });
+  return { kind, path, reference: reference || undefined };
+}
+
+export function formatLocator(locator: Locator): string {
+  switch (locator.kind) {
+    case 'docker':
+      return `docker://${formatReference(locator.reference)}`;
+    case 'path':
+      return locator.path;
+    default:
+      return `${locator.kind}:${locator.path}${locator.reference === undefined ? '' : `:${locator.reference}`}`;
+  }
+}

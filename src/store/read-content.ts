@@ -1,0 +1,56 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor } from '../content/descriptor.js';
+import { isManifest } from '../content/media-types.js';
+import { createVerifier, cutShort, tooLong } from '../content/verify.js';
+import { ContentError } from '../errors.js';
+import { MAX_MANIFEST_BYTES, verifyManifest } from '../manifest/manifest.js';
+import type { FetchOptions, OpenContent, ReadonlyStore } from './store.js';
+
+/**
+ * All bytes of small content, verified against its descriptor. Rejects with `TOO_LARGE` before anything is
+ * read when the descriptor says more than `maxBytes` (default 4 MiB, what registries take as a manifest).
+ */
+export async function readContent(
+  store: ReadonlyStore,
+  descriptor: Descriptor,
+  options: { maxBytes?: number; signal?: AbortSignal | undefined } = {},
+): Promise<Buffer> {
+  const { maxBytes = MAX_MANIFEST_BYTES, signal } = options;
+  if (descriptor.size > maxBytes) {
+    throw new ContentError(
+      'TOO_LARGE',
+      `${descriptor.digest} has ${descriptor.size} bytes; lading reads at most ${maxBytes} of a document`,
+    );
+  }
+  return readVerified(descriptor, (fetchOptions) => store.fetch(descriptor, fetchOptions), { signal });
+}
+
+/** All bytes that `open` gives, verified: a manifest by its own rule (signed schema1), anything else by its hash. */
+export async function readVerified(
+  descriptor: Descriptor,
+  open: OpenContent,
+  { signal }: FetchOptions = {},
+): Promise<Buffer> {
+  const body = await open({ signal });
+  const bytes = await readAtMost(descriptor, body);
+  if (isManifest(descriptor.mediaType)) {
+    verifyManifest(descriptor, bytes);
+  } else {
+    const verifier = createVerifier(descriptor);
+    verifier.update(bytes);
+    verifier.finish();
+  }
+  return bytes;
+}
+
+async function readAtMost(descriptor: Descriptor, body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > descriptor.size) throw tooLong(descriptor);
+    chunks.push(chunk);
+  }
+  if (size < descriptor.size) throw cutShort(descriptor, size);
+  return Buffer.concat(chunks, size);
+}

@@ -1,0 +1,60 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import type { Region } from '../files.js';
+
+/** A manifest attached to another: a signature, an SBOM, an attestation. */
+export interface Referrer {
+  descriptor: Descriptor;
+  /** The tag it hangs on, where it is attached by cosign's convention (`sha256-<hex>.sig`) only. */
+  tag?: string;
+}
+
+export interface FetchOptions {
+  /** First byte wanted; default 0. */
+  start?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Opens the same content again, from `start`; retry and resume rest on it. */
+export type OpenContent = (options?: FetchOptions) => Promise<Readable>;
+
+export interface PushOptions {
+  signal?: AbortSignal | undefined;
+  /** Told of every stretch of bytes that is kept, first of those that an earlier try left behind. */
+  onBytes?: ((bytes: number, origin: 'kept' | 'fetched') => void) | undefined;
+}
+
+/** A place that keeps content, to read from. */
+export interface ReadonlyStore {
+  /** The manifest that a name or a digest stands for; rejects with `NOT_FOUND`. */
+  resolve(reference: string, options?: { signal?: AbortSignal | undefined }): Promise<Descriptor>;
+  /** A blob of which only the digest is known (a schema1 layer); rejects with `NOT_FOUND`. */
+  resolveBlob(digest: Digest, options?: { signal?: AbortSignal | undefined }): Promise<Descriptor>;
+  exists(descriptor: Descriptor, options?: { signal?: AbortSignal | undefined }): Promise<boolean>;
+  /** Raw bytes from `start`, not verified; rejects with `NOT_FOUND`. */
+  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<Readable>;
+  /** Every name the store holds. */
+  references(options?: { signal?: AbortSignal | undefined }): AsyncIterable<NamedDescriptor>;
+  /** What is attached to `subject`: by its `subject` member, by the fallback tag, by cosign's tags. */
+  referrers(subject: Descriptor, options?: { signal?: AbortSignal | undefined }): AsyncIterable<Referrer>;
+  /** Where the bytes lie on this machine's disk, for readers that go there themselves. */
+  region?(descriptor: Descriptor): Promise<Region | undefined>;
+  close(): Promise<void>;
+}
+
+export interface Store extends ReadonlyStore {
+  /**
+   * Told of everything that is to come, in the order of its places, before the first push. What an earlier
+   * run left behind is taken up here; rejects with `NO_SPACE` when the rest will not fit.
+   */
+  prepare?(contents: readonly Descriptor[], options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  /** Keeps content: verifies while writing, idempotent, all or nothing. Goes on where a failed push stopped. */
+  push(descriptor: Descriptor, open: OpenContent, options?: PushOptions): Promise<void>;
+  /** Told that announced content will not come after all, so that nothing waits for it. */
+  abandon?(descriptor: Descriptor): void;
+  /** Names a manifest that is in the store; an older holder of the name loses it. */
+  tag(descriptor: Descriptor, reference: string): Promise<void>;
+  /** Makes what was pushed final under its name; without it, `close` leaves only what a later run can go on from. */
+  commit?(): Promise<void>;
+}

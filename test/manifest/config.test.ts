@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { MEDIA_TYPE } from '../../src/content/media-types.js';
+import { historyOf, parseConfig } from '../../src/manifest/config.js';
+import { parseV1Image } from '../../src/manifest/v1-image.js';
+import { fixture, json } from './fixtures.js';
+
+const DIFF_ID = `sha256:${'d'.repeat(64)}` as const;
+const ROOTFS = { type: 'layers', diff_ids: [DIFF_ID] };
+const layer = (size: number) => ({ mediaType: MEDIA_TYPE.ociLayerGzip, digest: DIFF_ID, size });
+
+describe('parseConfig', () => {
+  it('reads a config’s platform, command, diffIDs and history', () => {
+    const config = parseConfig(
+      json({
+        architecture: 'arm64',
+        os: 'linux',
+        variant: 'v8',
+        created: '2024-01-02T03:04:05Z',
+        config: { Cmd: ['/bin/sh'], Labels: { a: 'b' } },
+        rootfs: ROOTFS,
+        history: [{ created_by: 'ADD x', empty_layer: false }],
+      }),
+      'config',
+    );
+    assert.deepEqual(config, {
+      os: 'linux',
+      architecture: 'arm64',
+      variant: 'v8',
+      created: '2024-01-02T03:04:05Z',
+      config: { Cmd: ['/bin/sh'], Labels: { a: 'b' } },
+      rootfs: ROOTFS,
+      history: [{ created_by: 'ADD x', empty_layer: false }],
+    });
+  });
+
+  it('reads Docker’s nulls, and an image without layers', () => {
+    const config = parseConfig(
+      json({
+        architecture: 'amd64',
+        os: 'linux',
+        created: null,
+        config: { Env: null, Cmd: null, Labels: null, OnBuild: null },
+        history: null,
+        rootfs: { type: 'layers', diff_ids: null },
+      }),
+      'config',
+    );
+    assert.deepEqual(config.rootfs.diff_ids, []);
+    assert.deepEqual(config.history, []);
+    assert.deepEqual(config.config, {});
+    assert.equal('created' in config, false);
+  });
+
+  it('reads a Windows config with its base layer', () => {
+    const rootfs = { type: 'layers+base', diff_ids: [DIFF_ID], base_layer: 'windowsservercore' };
+    const config = parseConfig(
+      json({ architecture: 'amd64', os: 'windows', 'os.version': '10.0', rootfs }),
+      'config',
+    );
+    assert.deepEqual(config.rootfs, rootfs);
+    assert.equal(config['os.version'], '10.0');
+  });
+
+  it('asks more of an OCI config than of Docker’s', () => {
+    const bytes = json({ rootfs: ROOTFS });
+    assert.equal(parseConfig(bytes, 'config', { mediaType: MEDIA_TYPE.dockerConfig }).os, 'linux');
+    assert.throws(() => parseConfig(bytes, 'config', { mediaType: MEDIA_TYPE.ociConfig }), {
+      code: 'INVALID_MANIFEST',
+      message: /^config is not a valid oci-config: at the top, expected a member "architecture"/,
+    });
+  });
+
+  it('refuses a diffID that is none', () => {
+    const rootfs = { type: 'layers', diff_ids: ['sha256:../../x'] };
+    assert.throws(() => parseConfig(json({ rootfs }), 'config'), { message: /at \/rootfs\/diff_ids\/0/ });
+  });
+
+  it('reads the configs of docker, skopeo and buildkit', function () {
+    for (const name of ['schema2-config', 'schema2-to-oci1-config']) {
+      const config = parseConfig(fixture(this, `conversion/containers-image/${name}.json`), name);
+      assert.ok(config.rootfs.diff_ids.length > 0);
+      assert.ok(config.history.length > 0);
+    }
+  });
+});
+
+describe('historyOf', () => {
+  const history = [
+    { created_by: 'ADD x' },
+    { created_by: 'ENV y', empty_layer: true },
+    { created_by: 'RUN z' },
+  ];
+  const config = parseConfig(json({ architecture: 'amd64', os: 'linux', rootfs: ROOTFS, history }), 'config');
+
+  it('passes over the steps that made no layer', () => {
+    assert.deepEqual(historyOf(config, [layer(1), layer(2)]), [
+      { layer: layer(1), createdBy: 'ADD x' },
+      { layer: layer(2), createdBy: 'RUN z' },
+    ]);
+  });
+
+  it('names no step when steps and layers do not match in number', () => {
+    assert.deepEqual(historyOf(config, [layer(1)]), [{ layer: layer(1), createdBy: undefined }]);
+  });
+});
+
+describe('parseV1Image', () => {
+  const id = 'a'.repeat(64);
+
+  it('reads an image and what it stands on', () => {
+    const image = parseV1Image(
+      json({ id, parent: 'b'.repeat(64), throwaway: true, config: null, Size: 7 }),
+      'json',
+    );
+    assert.deepEqual(image, { id, parent: 'b'.repeat(64), throwaway: true, Size: 7 });
+  });
+
+  it('knows the base by its missing or empty parent', () => {
+    assert.equal('parent' in parseV1Image(json({ id }), 'json'), false);
+    assert.equal('parent' in parseV1Image(json({ id, parent: '' }), 'json'), false);
+  });
+
+  it('refuses an ID that could be a path', () => {
+    for (const bad of ['ABC', '../x', 'A'.repeat(64), '']) {
+      assert.throws(() => parseV1Image(json({ id: bad }), 'json'), { code: 'INVALID_MANIFEST' });
+    }
+    assert.throws(() => parseV1Image(json({ id, parent: '../x' }), 'json'), { code: 'INVALID_MANIFEST' });
+  });
+
+  it('reads the images of old registries', function () {
+    const base = '511136ea3c5a64f264b78b5433614aec563103b4d4702f3ba7d4d2698e22c158';
+    assert.equal(parseV1Image(fixture(this, `v1/${base}/json`), 'json').id, base);
+    const child = '46af0962ab5afeb5ce6740d4d91652e69206fc991fd5328c1a94d364ad00e457';
+    assert.equal(parseV1Image(fixture(this, `v1/${child}/json`), 'json').id, child);
+  });
+});

@@ -1,0 +1,76 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createServerCertificate } from './certificate-authority.js';
+import { freePort, startDaemon } from './daemon.js';
+import { run, succeed } from './run.js';
+import { temporaryFolder } from './workplace.js';
+
+export interface DockerRegistryOptions {
+  /** The only user who is let in. */
+  htpasswd?: { user: string; password: string };
+  /** Serves https with a certificate of an authority that is made for it. */
+  tls?: boolean;
+  /** Accepts Docker's schema1 manifests and makes them for clients that accept nothing newer. */
+  schema1?: boolean;
+}
+
+export interface DockerRegistry {
+  /** `127.0.0.1:PORT` */
+  host: string;
+  /** PEM file of the authority, with `tls`. */
+  ca?: string;
+  /** Where the registry keeps the content of a blob or manifest, for tests that damage it. */
+  contentFile(digest: string): string;
+  stop(): Promise<void>;
+}
+
+/** Starts an empty docker-registry (distribution 2.8) on a free port. */
+export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
+  const folder = await temporaryFolder('registry');
+  const host = `127.0.0.1:${await freePort()}`;
+  const storage = join(folder, 'storage');
+  const certificate = options.tls ? await createServerCertificate() : undefined;
+
+  const config: Record<string, unknown> = {
+    version: '0.1',
+    log: { level: 'warn', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
+    http: {
+      addr: host,
+      ...(certificate && { tls: { certificate: certificate.certificate, key: certificate.key } }),
+    },
+    compatibility: { schema1: { enabled: options.schema1 ?? false } },
+  };
+  if (options.htpasswd) {
+    const { user, password } = options.htpasswd;
+    const path = join(folder, 'htpasswd');
+    await writeFile(path, await succeed('htpasswd', ['-Bbn', user, password]));
+    config.auth = { htpasswd: { realm: 'lading interop', path } };
+  }
+  const configFile = join(folder, 'config.yml');
+  await writeFile(configFile, JSON.stringify(config)); // YAML reads JSON
+
+  const url = `${certificate ? 'https' : 'http'}://${host}/v2/`;
+  const daemon = await startDaemon('docker-registry', ['serve', configFile], {
+    ready: () => answers(url, certificate?.ca),
+  });
+  return {
+    host,
+    ...(certificate && { ca: certificate.ca }),
+    contentFile: (digest) => {
+      const [algorithm = '', encoded = ''] = digest.split(':');
+      const blobs = join(storage, 'docker', 'registry', 'v2', 'blobs');
+      return join(blobs, algorithm, encoded.slice(0, 2), encoded, 'data');
+    },
+    stop: async () => {
+      await daemon.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answers(url: string, ca: string | undefined): Promise<boolean> {
+  const trust = ca === undefined ? [] : ['--cacert', ca];
+  const { code, stdout } = await run('curl', ['-s', '-o', '/dev/null', '-w', '%{http_code}', ...trust, url]);
+  return code === 0 && (stdout === '200' || stdout === '401');
+}

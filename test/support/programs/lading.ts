@@ -1,0 +1,41 @@
+import { fileURLToPath } from 'node:url';
+import { type Outcome, type Running, type RunOptions, run, start } from './run.js';
+import { temporaryFolder } from './workplace.js';
+
+/** The built program, not its source: what users get. */
+const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+
+export interface LadingOptions extends Omit<RunOptions, 'env'> {
+  /** Added to an otherwise clean environment. */
+  env?: Record<string, string>;
+}
+
+/** Runs the command line to its end, in an environment without the machine's credentials and proxies. */
+export async function runLading(args: readonly string[], options: LadingOptions = {}): Promise<Outcome> {
+  return run(process.execPath, [PROGRAM, ...args], { ...options, env: await environment(options.env) });
+}
+
+/** Starts the command line, for a test that kills it. */
+export async function startLading(args: readonly string[], options: LadingOptions = {}): Promise<Running> {
+  return start(process.execPath, [PROGRAM, ...args], { ...options, env: await environment(options.env) });
+}
+
+/** Runs a command that has to succeed, and returns its standard output. */
+export async function lading(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runLading(args);
+  if (code !== 0) throw new Error(`lading ${args.join(' ')}: exit ${code}\n${stderr}${stdout}`);
+  return stdout;
+}
+
+/** Runs a command with `--json` that has to succeed, and returns the document it prints. */
+export async function ladingJSON<Document>(...args: string[]): Promise<Document> {
+  // The shape is what the caller's assertions are about.
+  return JSON.parse(await lading(...args, '--json')) as Document;
+}
+
+let home: Promise<string> | undefined;
+
+async function environment(added: Record<string, string> = {}): Promise<NodeJS.ProcessEnv> {
+  home ??= temporaryFolder('home');
+  return { PATH: process.env.PATH, HOME: await home, ...added };
+}

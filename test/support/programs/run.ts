@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+
+export interface RunOptions {
+  /** The whole environment, instead of the one of the tests. */
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  /** What the program reads; nothing by default. */
+  stdin?: string;
+  /** A file that gets standard output instead of `stdout`. */
+  stdoutFile?: string;
+  /** Milliseconds after which the program is killed and the run rejects. Default 5 minutes. */
+  timeout?: number;
+}
+
+export interface Outcome {
+  /** The exit code, or -1 when a signal ended the program. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Running {
+  readonly process: ChildProcess;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** Runs a program to its end; rejects only when it cannot start or outlives its time. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return start(command, args, options).outcome;
+}
+
+/** Runs a program that has to succeed, and returns its standard output without the closing line end. */
+export async function succeed(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const outcome = await run(command, args, options);
+  if (outcome.code !== 0) {
+    throw new Error(
+      `${command} ${args.join(' ')}: exit ${outcome.code}\n${outcome.stderr}${outcome.stdout}`.trimEnd(),
+    );
+  }
+  return outcome.stdout.replace(/\n$/, '');
+}
+
+/** Starts a program, for a caller that wants to act on it before it ends. */
+export function start(command: string, args: readonly string[], options: RunOptions = {}): Running {
+  const { env = process.env, cwd, stdin = '', stdoutFile, timeout = 300_000 } = options;
+  const stdoutFD = stdoutFile === undefined ? undefined : openSync(stdoutFile, 'w');
+  const child = spawn(command, args, { env, cwd, stdio: ['pipe', stdoutFD ?? 'pipe', 'pipe'] });
+  if (stdoutFD !== undefined) closeSync(stdoutFD);
+  // A program that does not read its input closes it early; its exit code tells whether that was right.
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(stdin);
+  return { process: child, outcome: outcomeOf(child, `${command} ${args.join(' ')}`, timeout) };
+}
+
+async function outcomeOf(child: ChildProcess, title: string, timeout: number): Promise<Outcome> {
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill('SIGKILL');
+  }, timeout);
+  try {
+    const exit = new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve(code ?? -1));
+    });
+    const [code, stdout, stderr] = await Promise.all([
+      exit,
+      child.stdout ? text(child.stdout) : '',
+      child.stderr ? text(child.stderr) : '',
+    ]);
+    if (late) throw new Error(`${title}: not done after ${timeout} ms\n${stderr}`);
+    return { code, stdout, stderr };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,18 @@
+import type { Context } from 'mocha';
+import { leaveOut } from './available.js';
+import { run, succeed } from './run.js';
+import { atEnd, temporaryFolder } from './workplace.js';
+
+/** Mounts an empty file system of a few megabytes; leaves the test out where that is not allowed. */
+export async function mountSmallDisk(context: Context, megabytes: number): Promise<string> {
+  const folder = await temporaryFolder('disk');
+  const { code, stderr } = await run('mount', [
+    ...['-t', 'tmpfs', '-o', `size=${megabytes}m`],
+    ...['lading-interop', folder],
+  ]);
+  if (code !== 0) leaveOut(context, `cannot mount a small disk: ${stderr.trim()}`);
+  atEnd(async () => {
+    await succeed('umount', [folder]);
+  });
+  return folder;
+}
