@@ -29,6 +29,7 @@ const RETRYABLE_SYSTEM = new Set([
 /** Whether the same request can succeed when it is made again. */
 export function isRetryable(error: unknown): boolean {
   if (error instanceof RegistryError) {
+    if ((error.retryAfterMs ?? 0) > MAX_RETRY_AFTER_MS) return false;
     if (error.status !== undefined) return RETRYABLE_STATUS.has(error.status);
     if (error.code === 'UNREACHABLE') return isRetryable(error.cause);
     return error.code === 'TIMEOUT' || error.code === 'CUT_SHORT';

@@ -1,11 +1,11 @@
 import yargs, { type Argv } from 'yargs';
 import { LadingError } from '../index.js';
+import { readVersion } from '../version.js';
 import type { CommandModule } from './command.js';
 import { exitCodeOf } from './exit-codes.js';
 import { GLOBAL_OPTIONS, type GlobalArguments } from './options.js';
 import { createOutput } from './output.js';
 import { interruptible } from './signals.js';
-import { readVersion } from './version.js';
 
 /** The commands; each is loaded only when it is called. */
 const COMMANDS: { command: string; summary: string; load: () => Promise<CommandModule> }[] = [

@@ -3,6 +3,7 @@ import type { OnCopyEvent } from '../copy/progress.js';
 import { LadingError, messageOf, systemCode } from '../errors.js';
 import { createRegistryClient, type RegistryClient } from '../registry/client.js';
 import { createCredentialProvider } from '../registry/credentials.js';
+import { readVersion } from '../version.js';
 
 /** How registries are reached, and as whom. */
 export interface ConnectionOptions {
@@ -29,27 +30,32 @@ export interface ConnectionOptions {
   onEvent?: OnCopyEvent | undefined;
 }
 
-/** A client for all registries of one run: its connections, tokens and credentials are shared. */
-export async function connect(options: ConnectionOptions): Promise<RegistryClient> {
+/**
+ * A client for all registries of one run: its connections, tokens and credentials are shared. Credentials that
+ * were given for the run go to `registries` only.
+ */
+export async function connect(
+  options: ConnectionOptions,
+  registries: readonly string[],
+): Promise<RegistryClient> {
   const { onEvent } = options;
   const warn = (message: string): void => onEvent?.({ type: 'warning', message });
   const [ca, cert, key] = await Promise.all([options.caFile, options.certFile, options.keyFile].map(readPEM));
   return createRegistryClient({
+    version: readVersion(),
     credentials: createCredentialProvider({
-      explicit: options.credentials,
+      explicit: options.credentials && { ...options.credentials, registries },
       authFile: options.authFile,
       onWarning: warn,
     }),
-    ...defined({
-      ca,
-      cert,
-      key,
-      tlsVerify: options.tlsVerify,
-      plainHTTP: options.plainHTTP,
-      mirrors: options.mirrors,
-      concurrency: options.concurrency,
-      retries: options.retries,
-    }),
+    ca,
+    cert,
+    key,
+    tlsVerify: options.tlsVerify,
+    plainHTTP: options.plainHTTP,
+    mirrors: options.mirrors,
+    concurrency: options.concurrency,
+    retries: options.retries,
     onWarning: warn,
     onRetry: ({ url, ...retry }) => onEvent?.({ type: 'retrying', what: url, ...retry }),
     onRateLimit: (limit) => onEvent?.({ type: 'limited', ...limit }),
@@ -69,11 +75,4 @@ async function readPEM(path: string | undefined): Promise<string | undefined> {
       },
     );
   }
-}
-
-/** Without the members that are undefined, for options that know only absence. */
-function defined<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>; // what is left has its own type, less undefined
-  };
 }

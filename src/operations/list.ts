@@ -54,7 +54,7 @@ export async function list(target: string, options: ListOptions = {}): Promise<L
 }
 
 async function listRepositories(registry: string, options: ListOptions): Promise<ListResult> {
-  const client = await connect(options);
+  const client = await connect(options, [registry]);
   try {
     const repositories: string[] = [];
     for await (const repository of client.listRepositories(registry, { signal: options.signal }))

@@ -47,7 +47,7 @@ async function openFiles(
 }
 
 async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<Source> {
-  const client = await connect(options);
+  const client = await connect(options, [reference.registry]);
   return {
     kind: 'registry',
     reference,

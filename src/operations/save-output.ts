@@ -9,7 +9,7 @@ import { openArchive } from '../store/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../store/archive-writer.js';
 import { attachedTo } from '../store/attached.js';
 import { requireWritable } from '../store/disk.js';
-import { openDockerArchiveForWriting } from '../store/docker-archive-writer.js';
+import { createDockerArchiveStream, openDockerArchiveForWriting } from '../store/docker-archive-writer.js';
 import { openLayout, openLayoutForWriting } from '../store/layout.js';
 import { entryName, formatLayoutIndex, withAttachedEntry, withEntry } from '../store/layout-index.js';
 import type { LayoutReader } from '../store/layout-reader.js';
@@ -66,20 +66,14 @@ function streamOutput(stream: Writable, options: SaveOutputOptions): SaveOutput 
   if (append) throw new LadingError('USAGE', 'nothing can be appended to standard output');
   if (format === 'oci')
     throw new LadingError('USAGE', 'a layout is a directory: it cannot go to standard output');
-  if (format === 'docker-archive') {
-    throw new LadingError(
-      'UNSUPPORTED',
-      'a docker-archive with plain layers cannot go to standard output: their sizes stand before them',
-      {
-        hint: 'Write it to a file, or use --format universal, which Docker 1.10 and later loads too.',
-      },
-    );
-  }
   return {
     format,
     previous: undefined,
     isMadeOf: async () => false,
-    openStore: async () => createArchiveStream(stream, { format, dockerPlatform }),
+    openStore: async () =>
+      format === 'docker-archive'
+        ? createDockerArchiveStream(stream, lockOptions(options))
+        : createArchiveStream(stream, { format, dockerPlatform }),
   };
 }
 

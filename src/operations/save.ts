@@ -79,7 +79,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   if (references.length === 0) throw new LadingError('USAGE', 'no image was named');
   const choice = chooseIndex(options);
   const output = await inspectOutput(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
-  const client = await connect(options);
+  const client = await connect(options, [...new Set(references.map(({ registry }) => registry))]);
   try {
     return await saveTo(output, references, client, options, choice);
   } finally {

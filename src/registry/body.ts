@@ -30,8 +30,7 @@ export async function readBody(
   }
   const chunks: Buffer[] = [];
   let size = 0;
-  // Leaving the loop destroys the body.
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  for await (const chunk of chunksOf(body)) {
     size += chunk.byteLength;
     if (size > maxBytes) throw tooLarge();
     chunks.push(chunk);
@@ -44,7 +43,7 @@ export async function readSome(body: Readable, maxBytes: number): Promise<Buffer
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of chunksOf(body)) {
       chunks.push(chunk);
       size += chunk.byteLength;
       if (size >= maxBytes) break;
@@ -67,7 +66,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024;
 export async function skipBytes(body: Readable, count: number, what: string): Promise<void> {
   let left = count;
   if (left === 0) return;
-  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  for await (const chunk of chunksOf(body, { destroyOnReturn: false })) {
     if (chunk.byteLength >= left) {
       if (chunk.byteLength > left) body.unshift(chunk.subarray(left));
       return;
@@ -75,4 +74,9 @@ export async function skipBytes(body: Readable, count: number, what: string): Pr
     left -= chunk.byteLength;
   }
   throw new RegistryError('CUT_SHORT', `${what} ended ${left} bytes before byte ${count}`);
+}
+
+/** Leaving the loop destroys the body, unless it is told not to. */
+function chunksOf(body: Readable, options = { destroyOnReturn: true }): AsyncIterable<Buffer> {
+  return body.iterator(options) as AsyncIterable<Buffer>; // a body without an encoding gives Buffers only
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
@@ -16,6 +17,7 @@ import { createRequester, type RetryEvent } from './request.js';
 import { createSchemes } from './scheme.js';
 import { createTransport, type TransportOptions } from './transport.js';
 
+export type { Credential, CredentialProvider } from './credential.js';
 export type { CallOptions, RepositoryName } from './repository.js';
 
 export interface RegistryClientOptions extends TransportOptions {
@@ -75,6 +77,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   const transport = createTransport(options);
   const userAgent = version === undefined ? 'lading' : `lading/${version}`;
   const lifetime = new AbortController();
+  setMaxListeners(0, lifetime.signal); // as many as there are token requests under way
   const authenticator = new Authenticator({
     transport,
     credentials: options.credentials ?? (async () => undefined),

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
 import { isRegistry } from '../content/reference.js';
 import { isLadingError, LadingError, RegistryError, redactURL } from '../errors.js';
@@ -81,10 +82,14 @@ export function createRequester(options: RequesterOptions): Requester {
   const warned = new Set<string>();
 
   return async (request, consume) => {
+    // One signal ends all requests of a run; Node.js would take its many listeners for a leak.
+    if (request.signal !== undefined) setMaxListeners(0, request.signal);
     if (!isRegistry(request.registry)) {
       throw new LadingError('INVALID_REFERENCE', `"${request.registry}" is not a registry's HOST[:PORT]`);
     }
-    const endpoints = endpointsFor(request, mirrors).filter(({ registry }) => !unreachable.has(registry));
+    const endpoints = endpointsFor(request, mirrors).filter(
+      ({ registry, mirrorOf }) => mirrorOf === undefined || !unreachable.has(registry),
+    );
     let failure: unknown;
     for (const [index, endpoint] of endpoints.entries()) {
       const isLast = index === endpoints.length - 1;

@@ -1,5 +1,9 @@
-import { dirname } from 'node:path';
-import { Readable } from 'node:stream';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import fs from 'fs-extra';
 import { decompressed } from '../compression.js';
 import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
@@ -44,6 +48,28 @@ export async function openDockerArchiveForWriting(path: string, options: LockOpt
     throw error;
   });
   return new DockerArchiveWriter(path, file, lock, await openJournal(`${part}.journal`));
+}
+
+/**
+ * The same to a stream. A tar says how long a layer is before the layer comes, and that is known only when it
+ * is decompressed: the archive is made in a temporary directory first.
+ */
+export async function createDockerArchiveStream(stream: Writable, options: LockOptions = {}): Promise<Store> {
+  const directory = await mkdtemp(join(tmpdir(), 'lading-'));
+  const path = join(directory, 'archive.tar');
+  const store = await openDockerArchiveForWriting(path, options);
+  const commit = store.commit?.bind(store);
+  const close = store.close.bind(store);
+  return Object.assign(store, {
+    async commit(): Promise<void> {
+      await commit?.();
+      await pipeline(createReadStream(path), stream, { end: false });
+    },
+    async close(): Promise<void> {
+      await close();
+      await rm(directory, { recursive: true });
+    },
+  });
 }
 
 class DockerArchiveWriter implements Store {

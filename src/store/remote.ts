@@ -69,10 +69,12 @@ class RemoteStore implements ReadonlyStore {
     { mediaType, digest, size }: Descriptor,
     { start = 0, signal }: FetchOptions = {},
   ): Promise<Readable> {
-    if (!isManifest(mediaType)) return this.#client.getBlob(this.#name, digest, { start, size, signal });
+    if (!isManifest(mediaType))
+      return this.#client.getBlob(this.#name, digest, { start, size, signal, retries: 0 });
     const received = this.#received.get(digest);
     this.#received.delete(digest);
-    const bytes = received ?? (await this.#client.getManifest(this.#name, digest, { signal })).bytes;
+    const bytes =
+      received ?? (await this.#client.getManifest(this.#name, digest, { signal, retries: 0 })).bytes;
     return Readable.from([bytes.subarray(start)], { objectMode: false });
   }
 
