@@ -1,4 +1,4 @@
-import { addAbortSignal, Readable } from 'node:stream';
+import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { ByteSource } from './compression/byte-source.js';
 import { gunzip } from './compression/gzip.js';
 import { type DecompressLimits, limited } from './compression/limits.js';
@@ -46,6 +46,15 @@ export async function decompressed(open: OpenCompressed, options: DecompressOpti
     source.destroy();
     throw error;
   }
+}
+
+/** gzip of plain content. */
+export async function compressed(
+  open: OpenCompressed,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<Readable> {
+  const { createGzip } = await import('node:zlib');
+  return pipeline(await open({ signal }), createGzip(), () => undefined); // the reader sees the error
 }
 
 /** Unlike `Readable.from`, lets go of the source before it waits for the generator, which may be waiting for it. */

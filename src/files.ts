@@ -29,6 +29,8 @@ export interface FileView {
   readonly location: string;
   /** Every regular file (links resolved), sorted by path. */
   list(): Promise<{ path: string; size: number }[]>;
+  /** Names of the folders at the top, sorted. */
+  folders(): Promise<string[]>;
   /** Bytes of the file, or undefined when there is none. */
   size(path: string): Promise<number | undefined>;
   /** Rejects with `NOT_FOUND` when there is no such file. */
@@ -99,6 +101,14 @@ class DirectoryView implements FileView {
       }
     }
     return files.sort(byPath);
+  }
+
+  async folders(): Promise<string[]> {
+    const entries = await this.#entries('');
+    return entries
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
   }
 
   async size(path: string): Promise<number | undefined> {

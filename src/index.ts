@@ -23,9 +23,12 @@ export {
 } from './errors.js';
 export { type Manifest, parseManifest } from './manifest/manifest.js';
 export type { ConnectionOptions } from './operations/connect.js';
+export { type ConvertOptions, type ConvertResult, convert } from './operations/convert.js';
+export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';
 export { parseImageList } from './operations/image-list.js';
 export { type InspectOptions, type InspectResult, inspect } from './operations/inspect.js';
 export { type ListOptions, type ListResult, list } from './operations/list.js';
+export { type LoadOptions, type LoadResult, load } from './operations/load.js';
 export { type SaveOptions, type SaveResult, save } from './operations/save.js';
 export type { SaveFormat } from './operations/save-output.js';
 export { type ServeOptions, type Serving, serve } from './operations/serve.js';

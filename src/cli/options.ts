@@ -141,3 +141,9 @@ function parseMirrors(texts: readonly string[]): Record<string, string[]> {
   }
   return mirrors;
 }
+
+/** `--platform`: undefined where all are wanted. */
+export function platformsOf(flag: readonly string[]): string[] | undefined {
+  const platforms = flag.flatMap((text) => text.split(',')).map((text) => text.trim());
+  return platforms.includes('all') ? undefined : platforms.filter((platform) => platform !== '');
+}

@@ -15,6 +15,21 @@ const COMMANDS: { command: string; summary: string; load: () => Promise<CommandM
     load: async () => (await import('./save.js')).saveCommand,
   },
   {
+    command: 'load DEST [IMAGE..]',
+    summary: 'Push the images of an archive or layout into a registry',
+    load: async () => (await import('./load.js')).loadCommand,
+  },
+  {
+    command: 'copy SRC DST',
+    summary: 'Copy images from any store to any other',
+    load: async () => (await import('./copy.js')).copyCommand,
+  },
+  {
+    command: 'convert SRC [REF]',
+    summary: 'Turn images into another manifest format, offline',
+    load: async () => (await import('./convert.js')).convertCommand,
+  },
+  {
     command: 'serve PATH',
     summary: 'Be a registry over an archive or layout, in place',
     load: async () => (await import('./serve.js')).serveCommand,

@@ -5,11 +5,12 @@ import { LadingError, parseImageList, type SaveResult, save } from '../index.js'
 import type { CommandModule } from './command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
-import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments, platformsOf } from './options.js';
 import { describeError } from './output.js';
 import { createProgress } from './progress.js';
 
-const OPTIONS = {
+/** Flags of commands that write an archive or a layout. */
+export const OUTPUT_OPTIONS = {
   output: {
     alias: 'o',
     type: 'string',
@@ -21,6 +22,24 @@ const OPTIONS = {
     choices: ['universal', 'oci-archive', 'oci', 'docker-archive'],
     describe: 'Default: oci for a directory, else universal',
   },
+  platform: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    default: ['all'],
+    describe: 'all, or OS/ARCH[/VARIANT], several with commas',
+  },
+  append: { type: 'boolean', default: false, describe: 'Add to an existing archive or layout' },
+  'docker-platform': {
+    type: 'string',
+    requiresArg: true,
+    describe: "What Docker's half of an archive names of an index",
+    defaultDescription: 'linux/amd64',
+  },
+} as const satisfies Record<string, Options>;
+
+const OPTIONS = {
+  ...OUTPUT_OPTIONS,
   file: {
     alias: 'f',
     type: 'string',
@@ -32,26 +51,12 @@ const OPTIONS = {
     default: false,
     describe: 'Every tag of the repositories named without one',
   },
-  platform: {
-    type: 'string',
-    array: true,
-    requiresArg: true,
-    default: ['all'],
-    describe: 'all, or OS/ARCH[/VARIANT], several with commas',
-  },
   index: {
     choices: ['sparse', 'rewrite'],
     describe: 'With some platforms chosen: keep the index, or write a smaller one',
     defaultDescription: 'rewrite',
   },
-  append: { type: 'boolean', default: false, describe: 'Add to an existing archive or layout' },
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
-  'docker-platform': {
-    type: 'string',
-    requiresArg: true,
-    describe: "What Docker's half of an archive names of an index",
-    defaultDescription: 'linux/amd64',
-  },
   'keep-going': { type: 'boolean', default: false, describe: 'Save the other images when one fails' },
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
@@ -116,11 +121,6 @@ async function listedImages(file: string | undefined): Promise<string[]> {
   } catch (error) {
     throw new LadingError('NOT_FOUND', `the list ${file} cannot be read`, { cause: error });
   }
-}
-
-function platformsOf(flag: readonly string[]): string[] | undefined {
-  const platforms = flag.flatMap((text) => text.split(',')).map((text) => text.trim());
-  return platforms.includes('all') ? undefined : platforms.filter((platform) => platform !== '');
 }
 
 function failureDocument({ name, error }: SaveResult['failures'][number]): object {

@@ -28,6 +28,7 @@ export const serveCommand: CommandModule = {
     const serving = await serve(flags.PATH, {
       ...parseListen(flags.listen),
       signal,
+      onWarning: output.warning,
       onRequest: ({ remoteAddress, method, url, status, bytes, durationMs }) => {
         if (!flags.quiet)
           output.message(

@@ -32,6 +32,7 @@ export const verifyCommand: CommandModule = {
     const result = await verify(flags.PATH, {
       concurrency: wholeNumber('concurrency', flags.concurrency, 1),
       signal,
+      onWarning: output.warning,
     });
     output.result(result, () => describeVerified(flags.PATH, result));
     return result.ok ? EXIT.done : EXIT.content;

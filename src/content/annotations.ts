@@ -13,6 +13,8 @@ export const ANNOTATION = {
   dockerReferenceType: 'vnd.docker.reference.type',
   /** The digest of the entry that an attestation describes. */
   dockerReferenceDigest: 'vnd.docker.reference.digest',
+  /** The digest that an image was converted from, where the original is kept beside it. */
+  convertedFrom: 'dev.lading.converted.from',
   /** Digests of an index's children that are absent on purpose, joined by commas. */
   absent: 'dev.lading.index.absent',
 } as const;

@@ -15,6 +15,10 @@ export interface CopyOptions {
   keepGoing?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
+  /** Awaited when all content is there, before the first name is given: where several copies are to end as one. */
+  beforeNaming?: (() => Promise<void>) | undefined;
+  /** Shared with other copies; default one of its own, with `concurrency` places. */
+  pool?: Pool | undefined;
 }
 
 export interface CopyResult {
@@ -32,7 +36,7 @@ export async function copyGraph(
   destination: Store,
   options: CopyOptions = {},
 ): Promise<CopyResult> {
-  const pool = createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
+  const pool = options.pool ?? createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
   return new GraphCopy(plan, destination, options, pool).run();
 }
 
@@ -63,7 +67,9 @@ class GraphCopy {
     await this.#forEach(blobs, (blob) => this.#copyBlob(blob));
     for (const level of this.#plan.levels)
       await this.#forEach(level, (manifest) => this.#copyManifest(manifest));
+    await this.#options.beforeNaming?.();
     for (const image of images) await this.#nameImage(image);
+    this.#abandonRest();
     await this.#destination.commit?.();
     return this.#result;
   }
@@ -118,7 +124,11 @@ class GraphCopy {
     const open: OpenContent =
       bytes === undefined ? (fetch) => content.source.fetch(descriptor, fetch) : fromMemory(bytes);
     let received = 0;
+    let isTold = false;
     const onBytes = (count: number, origin: 'kept' | 'fetched'): void => {
+      // What an earlier try of this run left behind was told when it came.
+      if (origin === 'kept' && isTold) return;
+      isTold = true;
       if (origin === 'fetched') received += count;
       if (origin === 'fetched' && !content.isReused) this.#result.bytes.fetched += count;
       onEvent?.({ type: 'received', descriptor, bytes: count, origin });
@@ -145,6 +155,19 @@ class GraphCopy {
       await this.#destination.tag(descriptor, name);
       this.#options.onEvent?.({ type: 'tagged', name, descriptor });
     }
+  }
+
+  /** What only failed images need does not belong to the result; with no image left there is none. */
+  #abandonRest(): void {
+    const { failures } = this.#result;
+    const [first] = failures;
+    if (first === undefined) return;
+    const failed = new Set(failures.map(({ image }) => image));
+    const complete = this.#plan.images.filter((image) => !failed.has(image));
+    if (complete.length === 0) throw first.error;
+    const needed = new Set(complete.flatMap(({ contents }) => [...contents]));
+    for (const { descriptor } of [...this.#plan.blobs, ...this.#plan.manifests])
+      if (!needed.has(descriptor.digest)) this.#destination.abandon?.(descriptor);
   }
 }
 

@@ -22,7 +22,7 @@ import { retrying } from './retrying.js';
 /** A manifest and all that it needs, after platforms were chosen. */
 export interface ManifestTree {
   /** Its bytes are in memory: they were read, or made by leaving out children. */
-  manifest: PlannedContent & { bytes: Buffer; source: ReadonlyStore };
+  manifest: PlannedContent & { bytes: Buffer };
   children: ManifestTree[];
   blobs: PlannedContent[];
   /** Children left out, here and below. */
@@ -94,7 +94,7 @@ export class GraphReader {
   ): Promise<ManifestTree | undefined> {
     const { bytes, manifest } = await this.#manifest(source, descriptor);
     const content = { descriptor: plainDescriptor(descriptor), source, bytes };
-    if ('manifests' in manifest) return this.#readIndex(content, manifest, context);
+    if ('manifests' in manifest) return this.#readIndex(source, content, manifest, context);
 
     const platforms = await this.#platformsOf(source, manifest, context.platform);
     if (!isWanted(platforms, context.wanted)) return undefined;
@@ -105,11 +105,12 @@ export class GraphReader {
   }
 
   async #readIndex(
+    source: ReadonlyStore,
     content: ManifestTree['manifest'],
     index: ImageIndex,
     context: Context,
   ): Promise<ManifestTree | undefined> {
-    const { source, descriptor } = content;
+    const { descriptor } = content;
     if (context.depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
     const { manifests, blobs } = successors(index);
     const children = await this.#readChildren(source, manifests, context);

@@ -3,7 +3,7 @@ import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
 import type { ReadonlyStore } from '../store/store.js';
-import { readAttached } from './plan-attached.js';
+import { type AttachedTree, readAttached } from './plan-attached.js';
 import { GraphReader, type ManifestTree } from './plan-tree.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from './pool.js';
 import type { OnCopyEvent } from './progress.js';
@@ -36,9 +36,12 @@ export interface PlanOptions {
   onEvent?: OnCopyEvent | undefined;
 }
 
+/** Where content comes from: of a store, what reading one piece of it takes. */
+export type ContentSource = Pick<ReadonlyStore, 'fetch' | 'region'>;
+
 export interface PlannedContent {
   descriptor: Descriptor;
-  source: Pick<ReadonlyStore, 'fetch'>;
+  source: ContentSource;
   /** The content itself, where planning has read or made it. */
   bytes?: Buffer | undefined;
   /** Whether it comes from what the output held before, and so over no network. */
@@ -78,19 +81,39 @@ export interface Plan {
   successorsOf(manifest: Digest): readonly Digest[];
 }
 
+/** An image that was read: everything that a copy of it takes. */
+export interface ImageTrees {
+  name: string;
+  /** The root at the source, as the source describes it. */
+  original: Descriptor;
+  tree: ManifestTree;
+  attached: AttachedTree[];
+  /** What the destination is to keep beside the root, as annotations of its entry. */
+  annotations?: Record<string, string>;
+}
+
 /**
  * Finds out everything that the requested images consist of, with a few small fetches and before the first
  * blob: one plan over all of them, in which content that many name stands once. The same images give the same
  * plan in whatever order they are asked for.
  */
 export async function planCopy(requests: readonly CopyRequest[], options: PlanOptions = {}): Promise<Plan> {
+  const { images, failures } = await readImages(requests, options);
+  return assemblePlan(images, failures);
+}
+
+/** The images, each manifest read once; those that failed apart, where the others go on. */
+export async function readImages(
+  requests: readonly CopyRequest[],
+  options: PlanOptions = {},
+): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
   const { concurrency = DEFAULT_CONCURRENCY, keepGoing = false, signal, onEvent } = options;
   const pool = createPool(concurrency, signal);
   const reader = new GraphReader(pool, options);
   const failures: Plan['failures'] = [];
-  const plans = requests.map(async (request) => {
+  const reads = requests.map(async (request) => {
     try {
-      return await planImage(request, reader, pool, options);
+      return await readImage(request, reader, pool, options);
     } catch (error) {
       failures.push({ name: request.name, error });
       if (keepGoing && !pool.signal.aborted) onEvent?.({ type: 'failed', name: request.name, error });
@@ -98,53 +121,61 @@ export async function planCopy(requests: readonly CopyRequest[], options: PlanOp
       return undefined;
     }
   });
-  const images = (await Promise.all(plans)).filter((image) => image !== undefined);
+  const images = (await Promise.all(reads)).filter((image) => image !== undefined);
   const [first] = failures;
   if (first !== undefined && (!keepGoing || images.length === 0 || pool.signal.aborted)) throw first.error;
-  return {
-    ...assemble(images.flatMap(({ trees }) => trees)),
-    images: images.map(({ image }) => image),
-    failures,
-  };
+  return { images, failures };
 }
 
-async function planImage(
+async function readImage(
   { source, reference, name }: CopyRequest,
   reader: GraphReader,
   pool: Pool,
   options: PlanOptions,
-): Promise<{ image: PlannedImage; trees: ManifestTree[] }> {
+): Promise<ImageTrees> {
   const original = await pool.run((signal) => source.resolve(reference, { signal }));
   options.onEvent?.({ type: 'resolved', name, descriptor: original });
   const tree = await reader.read(source, original, name);
   const attached =
     options.referrers === false ? [] : await readAttached(tree, original, source, reader, pool, options);
-  const trees = [tree, ...attached.map((referrer) => referrer.tree)];
+  return { name, original, tree, attached };
+}
 
+/** The plan for images that were read, or made of others. */
+export function assemblePlan(images: readonly ImageTrees[], failures: Plan['failures'] = []): Plan {
+  const trees = images.flatMap(({ tree, attached }) => [tree, ...attached.map((referrer) => referrer.tree)]);
+  return { ...assemble(trees), images: images.map(plannedImage), failures };
+}
+
+function plannedImage({ name, original, tree, attached, annotations }: ImageTrees): PlannedImage {
+  const trees = [tree, ...attached.map((referrer) => referrer.tree)];
   const contents = new Map(
     trees.flatMap(contentsOf).map(({ descriptor }) => [descriptor.digest, descriptor.size]),
   );
-  const { descriptor } = tree.manifest;
-  const root = withAbsent(descriptor, tree.absent);
-  const names = attached.flatMap((referrer) =>
-    referrer.tag === undefined
-      ? []
-      : [{ name: siblingName(name, referrer.tag), descriptor: referrer.tree.manifest.descriptor }],
+  const root = withAnnotations(withAbsent(tree.manifest.descriptor, tree.absent), annotations);
+  const names = attached.flatMap(({ tag, tree: { manifest } }) =>
+    tag === undefined ? [] : [{ name: siblingName(name, tag), descriptor: manifest.descriptor }],
   );
   return {
-    trees,
-    image: {
-      name,
-      root,
-      original: original.digest === root.digest ? undefined : plainDescriptor(original),
-      platforms: tree.platforms,
-      size: [...contents.values()].reduce((sum, size) => sum + size, 0),
-      referrers: attached.length,
-      absent: tree.absent,
-      contents: new Set(contents.keys()),
-      names: [{ name, descriptor: root }, ...names],
-    },
+    name,
+    root,
+    original: original.digest === root.digest ? undefined : plainDescriptor(original),
+    platforms: tree.platforms,
+    size: [...contents.values()].reduce((sum, size) => sum + size, 0),
+    referrers: attached.length,
+    absent: tree.absent,
+    contents: new Set(contents.keys()),
+    names: [{ name, descriptor: root }, ...names],
   };
+}
+
+function withAnnotations(
+  descriptor: Descriptor,
+  annotations: Record<string, string> | undefined,
+): Descriptor {
+  return annotations === undefined
+    ? descriptor
+    : { ...descriptor, annotations: { ...descriptor.annotations, ...annotations } };
 }
 
 /** Content by content in a fixed order: blobs by size and digest, manifests by level and digest. */

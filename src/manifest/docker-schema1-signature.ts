@@ -82,13 +82,14 @@ function readFormat(signature: SignatureDocument, documentLength: number, where:
   return { length: formatLength, tail: decodeBase64URL(formatTail, 'formatTail', where) };
 }
 
-interface Algorithm {
+export interface Algorithm {
   hash: string;
   keyType: 'ec' | 'rsa';
   curve?: string;
 }
 
-const ALGORITHMS = new Map<string, Algorithm>([
+/** The names of JSON Web Algorithms, of one kind of key the usual one first. (RFC 7518, 3.1) */
+export const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map<string, Algorithm>([
   ['ES256', { hash: 'sha256', keyType: 'ec', curve: 'prime256v1' }],
   ['ES384', { hash: 'sha384', keyType: 'ec', curve: 'secp384r1' }],
   ['ES512', { hash: 'sha512', keyType: 'ec', curve: 'secp521r1' }],
@@ -137,7 +138,8 @@ function readKey(jwk: JWKDocument | undefined, certificate: string | undefined, 
   }
 }
 
-function fits(algorithm: Algorithm, key: KeyObject): boolean {
+/** Whether a key is of the kind and curve that the algorithm needs. */
+export function fits(algorithm: Algorithm, key: KeyObject): boolean {
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
   return (
     key.asymmetricKeyType === algorithm.keyType &&

@@ -3,10 +3,10 @@ import { parseReference, type Reference } from '../content/reference.js';
 import { isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { parseLocator } from '../store/locator.js';
-import { openPath } from '../store/open.js';
 import { createRemoteStore } from '../store/remote.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type ConnectionOptions, connect } from './connect.js';
+import { openAnnounced } from './open-announced.js';
 
 /** What a user named: files on this machine, or images of a registry. */
 export type Source =
@@ -40,9 +40,10 @@ export async function openSource(text: string, options: ConnectionOptions): Prom
 async function openFiles(
   path: string,
   reference: string | undefined,
-  { signal }: ConnectionOptions,
+  { signal, onEvent }: ConnectionOptions,
 ): Promise<Source> {
-  const store = await openPath(path, { signal });
+  const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
+  const store = await openAnnounced(path, { signal, onWarning });
   return { kind: 'path', path, reference, store, close: () => store.close() };
 }
 

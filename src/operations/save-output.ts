@@ -5,7 +5,7 @@ import type { Plan } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
-import { openArchive } from '../store/archive.js';
+import { openLayoutArchive } from '../store/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../store/archive-writer.js';
 import { attachedTo } from '../store/attached.js';
 import { requireWritable } from '../store/disk.js';
@@ -35,6 +35,8 @@ export interface SaveOutput {
   previous: LayoutReader | undefined;
   /** Whether `previous` is already what the plan would make of the output. */
   isMadeOf(plan: Plan): Promise<boolean>;
+  /** Whether an image that fails halfway can be left out: what was streamed cannot be taken back. */
+  canLeaveOut: boolean;
   openStore(): Promise<Store>;
 }
 
@@ -70,6 +72,7 @@ function streamOutput(stream: Writable, options: SaveOutputOptions): SaveOutput 
     format,
     previous: undefined,
     isMadeOf: async () => false,
+    canLeaveOut: format === 'docker-archive',
     openStore: async () =>
       format === 'docker-archive'
         ? createDockerArchiveStream(stream, lockOptions(options))
@@ -90,6 +93,7 @@ async function layoutOutput(
     format: 'oci',
     previous: hasLayout ? await openLayout(directory) : undefined,
     isMadeOf: async () => false,
+    canLeaveOut: true,
     openStore: () => openLayoutForWriting(directory, lockOptions(options)),
   };
 }
@@ -107,6 +111,7 @@ async function archiveOutput(
       format,
       previous: undefined,
       isMadeOf: async () => false,
+      canLeaveOut: true,
       openStore: () => openDockerArchiveForWriting(path, lockOptions(options)),
     };
   }
@@ -120,13 +125,14 @@ async function archiveOutput(
         (await previous.hasFile('manifest.json')) === (format === 'universal') && isMadeOf(previous, plan)
       );
     },
+    canLeaveOut: true,
     openStore: () => openArchiveForWriting(path, { format, dockerPlatform, ...lockOptions(options) }),
   };
 }
 
 async function openPrevious(path: string, signal: AbortSignal | undefined): Promise<LayoutReader> {
   try {
-    return await openArchive(path, { signal });
+    return await openLayoutArchive(path, { signal });
   } catch (error) {
     if (!isLadingError(error, 'INVALID_ARCHIVE', 'INVALID_LAYOUT', 'UNSUPPORTED', 'INVALID_MANIFEST'))
       throw error;

@@ -2,18 +2,10 @@ import type { Writable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { type Platform, parsePlatform } from '../content/platform.js';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
-import { type CopyResult, copyGraph } from '../copy/copy.js';
-import {
-  type CopyRequest,
-  type Plan,
-  type PlannedContent,
-  type PlannedImage,
-  planCopy,
-} from '../copy/plan.js';
+import { type CopyRequest, type PlannedImage, planCopy } from '../copy/plan.js';
 import { LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { LayoutReader } from '../store/layout-reader.js';
 import { createRemoteStore } from '../store/remote.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type ConnectionOptions, connect } from './connect.js';
@@ -24,6 +16,7 @@ import {
   type SaveOutput,
   type SaveOutputOptions,
 } from './save-output.js';
+import { previousImages, writePlan } from './write-plan.js';
 
 export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform'> {
   /** Names of images, as users type them. */
@@ -103,7 +96,7 @@ async function saveTo(
   const plan = await planCopy(requests, { ...options, ...choice });
   const { images, blobs, bytes } = plan;
   options.onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
-  const copied = (await output.isMadeOf(plan)) ? allReused(plan) : await writeTo(output, plan, options);
+  const copied = await writePlan(output, plan, options);
   const failed = new Set(copied.failures.map(({ image }) => image));
   return {
     output: typeof options.output === 'string' ? options.output : '-',
@@ -113,15 +106,6 @@ async function saveTo(
     bytes: copied.bytes,
     failures: [...plan.failures, ...copied.failures.map(({ image, error }) => ({ name: image.name, error }))],
   };
-}
-
-async function writeTo(output: SaveOutput, plan: Plan, options: SaveOptions): Promise<CopyResult> {
-  const store = await output.openStore();
-  try {
-    return await copyGraph(await preferring(output.previous, plan), store, options);
-  } finally {
-    await store.close();
-  }
 }
 
 interface IndexChoice {
@@ -183,45 +167,6 @@ async function expandTags(
   }
   if (tags.length > 0) return tags.map((tag) => ({ ...reference, tag }));
   throw new LadingError('NOT_FOUND', `${formatReference(reference)} has no tags`);
-}
-
-/** What the output holds and the run does not replace. */
-async function previousImages(
-  previous: LayoutReader | undefined,
-  names: readonly string[],
-): Promise<CopyRequest[]> {
-  const requests: CopyRequest[] = [];
-  if (previous === undefined) return requests;
-  for await (const { name } of previous.references()) {
-    const tag = name.slice(name.lastIndexOf(':') + 1);
-    if (!names.includes(name) && !isAttachmentTag(tag))
-      requests.push({ source: previous, reference: name, name });
-  }
-  return requests;
-}
-
-/**
- * The plan with content taken from what is there before it is fetched from far away. What is there was not
- * verified: should it be damaged, the next attempt goes to the registry.
- */
-async function preferring(previous: ReadonlyStore | undefined, plan: Plan): Promise<Plan> {
-  if (previous === undefined) return plan;
-  const preferred = async (content: PlannedContent): Promise<PlannedContent> => {
-    if (!(await previous.exists(content.descriptor))) return content;
-    const sources = [previous];
-    const fetch: ReadonlyStore['fetch'] = (...wanted) => (sources.shift() ?? content.source).fetch(...wanted);
-    return { ...content, source: { fetch }, isReused: true };
-  };
-  return { ...plan, blobs: await Promise.all(plan.blobs.map(preferred)) };
-}
-
-function allReused(plan: Plan): CopyResult {
-  const total = plan.blobs.length;
-  return {
-    blobs: { total, fetched: 0, reused: total },
-    bytes: { total: plan.bytes, fetched: 0 },
-    failures: [],
-  };
 }
 
 function savedImage(image: PlannedImage): SavedImage {

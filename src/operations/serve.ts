@@ -1,6 +1,6 @@
 import { createRegistryServer, type RegistryServer, type RegistryServerOptions } from '../server/server.js';
-import { openPath } from '../store/open.js';
 import { repositoriesOf } from '../store/repository-view.js';
+import { openAnnounced } from './open-announced.js';
 
 export interface ServeOptions {
   /** Default 127.0.0.1. */
@@ -8,6 +8,8 @@ export interface ServeOptions {
   /** Default 5000; 0 takes a free one. */
   port?: number | undefined;
   onRequest?: RegistryServerOptions['onRequest'];
+  /** Told what the user should know and what stops nothing. */
+  onWarning?: ((message: string) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -21,8 +23,8 @@ export interface Serving {
 
 /** Is a registry over an archive or layout, in place: an image `HOST/REPOSITORY:TAG` is served as `/REPOSITORY:TAG`. */
 export async function serve(path: string, options: ServeOptions = {}): Promise<Serving> {
-  const { host, port, onRequest, signal } = options;
-  const store = await openPath(path, { signal });
+  const { host, port, onRequest } = options;
+  const store = await openAnnounced(path, options);
   let server: RegistryServer | undefined;
   try {
     const repositories = await repositoriesOf(store);

@@ -3,11 +3,11 @@ import type { Descriptor } from '../content/descriptor.js';
 import { algorithmOf, type Digest } from '../content/digest.js';
 import { isManifest, isNonDistributable } from '../content/media-types.js';
 import { type ErrorCode, isLadingError } from '../errors.js';
-import { hashRegions } from '../hashing.js';
+import { hashRegions } from '../hashing/hashing.js';
 import { verifySchema1Signatures } from '../manifest/docker-schema1-signature.js';
 import { type Manifest, parseManifest, successors } from '../manifest/manifest.js';
+import type { ImageFiles } from '../store/image-files.js';
 import { entryName } from '../store/layout-index.js';
-import { blobPath, type LayoutReader } from '../store/layout-reader.js';
 import { readContent } from '../store/read-content.js';
 import type { VerifyOptions, VerifyResult } from './verify.js';
 
@@ -30,7 +30,7 @@ export interface VerifiedDocument {
  * Follows every entry of the index to everything it names, then hashes every blob that is there, whether
  * something names it or not.
  */
-export async function verifyLayout(store: LayoutReader, options: VerifyOptions): Promise<VerifyResult> {
+export async function verifyLayout(store: ImageFiles, options: VerifyOptions): Promise<VerifyResult> {
   const walk = new GraphWalk(store);
   for (const entry of store.indexEntries) {
     await walk.visit(entry, { image: entryName(entry) ?? entry.digest, absent: absentOf(entry) });
@@ -60,9 +60,9 @@ class GraphWalk {
   /** Manifests whose digest was checked, with their sizes. */
   readonly verified = new Map<Digest, number>();
   readonly #seen = new Set<string>();
-  readonly #store: LayoutReader;
+  readonly #store: ImageFiles;
 
-  constructor(store: LayoutReader) {
+  constructor(store: ImageFiles) {
     this.#store = store;
   }
 
@@ -127,27 +127,27 @@ class GraphWalk {
   }
 
   #found(code: ErrorCode, digest: Digest, message: string): void {
-    this.findings.push({ code, digest, path: blobPath(digest), message });
+    this.findings.push({ code, digest, path: this.#store.pathOf(digest), message });
   }
 }
 
 async function hashBlobs(
-  store: LayoutReader,
+  store: ImageFiles,
   verified: ReadonlyMap<Digest, number>,
   { concurrency, signal, onHashed }: VerifyOptions,
 ): Promise<{ findings: Finding[]; blobs: number; bytes: number }> {
   const requests = [];
-  for await (const { digest, region } of store.blobs()) {
-    if (!verified.has(digest)) requests.push({ digest, region, algorithm: algorithmOf(digest) });
+  for await (const { digest, path, region } of store.blobs()) {
+    if (!verified.has(digest)) requests.push({ digest, path, region, algorithm: algorithmOf(digest) });
   }
   const totalBytes = requests.reduce((sum, { region }) => sum + region.size, 0);
   const findings: Finding[] = [];
   await hashRegions(
     requests,
-    ({ digest, algorithm }, hex) => {
+    ({ digest, path, algorithm }, hex) => {
       if (`${algorithm}:${hex}` === digest) return;
       const message = `${digest} has other content: its digest is ${algorithm}:${hex}`;
-      findings.push({ code: 'DIGEST_MISMATCH', digest, path: blobPath(digest), message });
+      findings.push({ code: 'DIGEST_MISMATCH', digest, path, message });
     },
     { threads: concurrency, signal, onHashed: (bytes) => onHashed?.(bytes, totalBytes) },
   );

@@ -1,4 +1,4 @@
-import { openPath } from '../store/open.js';
+import { openAnnounced } from './open-announced.js';
 import { isDocument, verifyDocument } from './verify-document.js';
 import { type Finding, type VerifiedDocument, verifyLayout } from './verify-layout.js';
 
@@ -10,6 +10,8 @@ export interface VerifyOptions {
   signal?: AbortSignal | undefined;
   /** Told of every stretch of bytes that was hashed. */
   onHashed?: ((bytes: number, totalBytes: number) => void) | undefined;
+  /** Told what the user should know and what stops nothing. */
+  onWarning?: ((message: string) => void) | undefined;
 }
 
 export interface VerifyResult {
@@ -26,7 +28,7 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
 }
 
 async function verifyStore(path: string, options: VerifyOptions): Promise<VerifyResult> {
-  const store = await openPath(path, options);
+  const store = await openAnnounced(path, options);
   try {
     return await verifyLayout(store, options);
   } finally {

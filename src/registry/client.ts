@@ -11,14 +11,20 @@ import type { RateLimit } from './headers.js';
 import { listRepositories, listTags } from './lists.js';
 import { type FetchedManifest, getManifest, headManifest } from './manifests.js';
 import { path } from './protocol.js';
+import { type PutManifestResult, putManifest } from './put-manifest.js';
 import { fetchReferrers, rememberingSupport } from './referrers.js';
 import type { CallOptions, RepositoryName } from './repository.js';
 import { createRequester, type RetryEvent } from './request.js';
 import { createSchemes } from './scheme.js';
 import { createTransport, type TransportOptions } from './transport.js';
+import { type UploadOptions, uploadBlob } from './upload.js';
+import { createUploadLimits } from './upload-limits.js';
+import { type MountResult, mountBlob } from './upload-session.js';
+import type { OpenBlob } from './upload-source.js';
 
 export type { Credential, CredentialProvider } from './credential.js';
 export type { CallOptions, RepositoryName } from './repository.js';
+export type { UploadSession } from './upload-session.js';
 
 export interface RegistryClientOptions extends TransportOptions {
   /** Who the user is at each registry; default anonymous everywhere. */
@@ -41,7 +47,7 @@ export interface RegistryClientOptions extends TransportOptions {
   now?: (() => number) | undefined;
 }
 
-/** The pull side of the distribution API, for any number of registries. Nothing it gives is verified. */
+/** The distribution API, for any number of registries. Nothing it gives is verified. */
 export interface RegistryClient {
   /** Rejects with `NOT_FOUND`, `TOO_LARGE` beyond 4 MiB, `INVALID_MANIFEST` when a web page answers. */
   getManifest(name: RepositoryName, reference: string, options?: CallOptions): Promise<FetchedManifest>;
@@ -66,6 +72,30 @@ export interface RegistryClient {
     subject: Digest,
     options?: CallOptions & { artifactType?: string | undefined },
   ): Promise<Descriptor[] | undefined>;
+  /**
+   * Asks for a blob of another repository of the same registry. It never rejects because the registry would
+   * not do it; an upload that it began instead is to be given to `uploadBlob`.
+   */
+  mountBlob(
+    name: RepositoryName,
+    digest: Digest,
+    fromRepository: string,
+    options?: CallOptions,
+  ): Promise<MountResult>;
+  /** One try, which goes on from where an earlier one was cut off; repeating it is the caller's. */
+  uploadBlob(
+    name: RepositoryName,
+    descriptor: Descriptor,
+    open: OpenBlob,
+    options?: UploadOptions,
+  ): Promise<void>;
+  /** Puts a manifest under a tag or its digest; what it names must be there. */
+  putManifest(
+    name: RepositoryName,
+    reference: string,
+    manifest: { mediaType: string; bytes: Uint8Array },
+    options?: CallOptions,
+  ): Promise<PutManifestResult>;
   /** Resolves when the registry speaks the API and lets us in. */
   ping(registry: string, options?: CallOptions): Promise<void>;
   /** Ends every connection; what is still under way fails. */
@@ -73,7 +103,7 @@ export interface RegistryClient {
 }
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
-  const { plainHTTP = false, onWarning, version } = options;
+  const { plainHTTP = false, retries = DEFAULT_RETRIES, onWarning, version } = options;
   const transport = createTransport(options);
   const userAgent = version === undefined ? 'lading' : `lading/${version}`;
   const lifetime = new AbortController();
@@ -91,7 +121,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     authenticator,
     schemes: createSchemes(plainHTTP),
     userAgent,
-    retries: options.retries ?? DEFAULT_RETRIES,
+    retries,
     mirrors: options.mirrors ?? {},
     wait: options.wait,
     onRetry: options.onRetry,
@@ -99,6 +129,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     onRateLimit: options.onRateLimit,
   });
   const askReferrers = rememberingSupport();
+  const uploadLimits = createUploadLimits();
 
   return {
     getManifest: (name, reference, callOptions) => getManifest(request, name, reference, callOptions),
@@ -114,6 +145,16 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
         () => fetchReferrers(request, name, subject, callOptions),
         callOptions?.signal,
       ),
+    mountBlob: (name, digest, fromRepository, callOptions) =>
+      mountBlob(request, name, digest, fromRepository, callOptions),
+    uploadBlob: (name, descriptor, open, uploadOptions) =>
+      uploadBlob(request, uploadLimits, name, descriptor, open, uploadOptions),
+    putManifest: (name, reference, manifest, callOptions) =>
+      // It has a body, but one in memory: it can be sent as often as a request without.
+      putManifest(request, name, reference, manifest, {
+        ...callOptions,
+        retries: callOptions?.retries ?? retries,
+      }),
     async ping(registry, callOptions = {}) {
       const message = { registry, method: 'GET', target: path.base(), scopes: [], ...callOptions } as const;
       await request({ ...message, what: `registry ${registry}` }, ({ body }) => discard(body));

@@ -1,16 +1,16 @@
-import type { Readable } from 'node:stream';
 import { RegistryError, redactURL } from '../errors.js';
 import { discard } from './body.js';
 import { header } from './headers.js';
 import { hostnameOf, isLocalAddress, isPrivateAddress } from './origin.js';
-import type { Method, Transport, TransportResponse } from './transport.js';
+import type { Method, RequestBody, Transport, TransportResponse } from './transport.js';
 
 export interface FollowedRequest {
   method: Method;
   url: URL;
   headers: Record<string, string>;
   /** Opens the body, again for each hop. */
-  body?: (() => Readable | Uint8Array | string) | undefined;
+  body?: (() => RequestBody) | undefined;
+  answerTimeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -27,10 +27,10 @@ export async function sendFollowing(
   request: FollowedRequest,
   maxRedirects = MAX_REDIRECTS,
 ): Promise<TransportResponse> {
-  const { method, body, signal } = request;
+  const { method, body, answerTimeoutMs, signal } = request;
   let { url, headers } = request;
   for (let hop = 0; ; hop += 1) {
-    const response = await transport.send({ method, url, headers, body: body?.(), signal });
+    const response = await transport.send({ method, url, headers, body: body?.(), answerTimeoutMs, signal });
     const location = header(response.headers, 'location');
     if (location === undefined || !isFollowed(response.status, method)) return response;
     await discard(response.body);

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import type { Readable } from 'node:stream';
 import { isRegistry } from '../content/reference.js';
 import { isLadingError, LadingError, RegistryError, redactURL } from '../errors.js';
 import { delayBefore, isRetryable } from '../retry.js';
@@ -13,7 +12,8 @@ import { abortedError } from './network-error.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
 import { MAX_ERROR_BYTES, type RefusedResponse, responseError } from './response-error.js';
 import type { Schemes } from './scheme.js';
-import type { Method, Transport, TransportResponse } from './transport.js';
+import { targetURL } from './target.js';
+import type { Method, RequestBody, Transport, TransportResponse } from './transport.js';
 
 /** Something to ask a registry. */
 export interface RegistryRequest {
@@ -24,12 +24,16 @@ export interface RegistryRequest {
   target: string;
   headers?: Record<string, string> | undefined;
   /** Opens the body, again for each time it is sent. */
-  body?: (() => Readable | Uint8Array | string) | undefined;
+  body?: (() => RequestBody) | undefined;
+  /** How long the registry may take to answer once it has everything; default the stall timeout. */
+  answerTimeoutMs?: number | undefined;
   /** What a token must allow. */
   scopes: readonly string[];
   /** The thing and its place, for errors: `tag "1.2" of reg.example/app`. */
   what: string;
   notFoundHint?: string | undefined;
+  /** What to do about a refusal, by the registry's code or by the status. */
+  hints?: Readonly<Record<string, string>> | undefined;
   /** Who is asked in which order; default the registry only. A mirror may lack what the registry lists. */
   order?: 'mirrors first' | 'registry first' | 'registry only' | undefined;
   /** Repetitions; default the client's for a request without a body, none for one with. */
@@ -160,7 +164,7 @@ export function createRequester(options: RequesterOptions): Requester {
   }
 
   function messageFor(
-    { method, headers, body, signal }: RegistryRequest,
+    { method, headers, body, answerTimeoutMs, signal }: RegistryRequest,
     url: URL,
     authorization: Authorization | undefined,
   ): FollowedRequest {
@@ -175,18 +179,20 @@ export function createRequester(options: RequesterOptions): Requester {
         ...(authorization === undefined ? {} : { authorization: authorization.header }),
       },
       body,
+      answerTimeoutMs,
       signal,
     };
   }
 
   async function refusal(
-    { what, notFoundHint }: RegistryRequest,
+    { what, notFoundHint, hints }: RegistryRequest,
     target: AuthTarget,
     response: RefusedResponse,
     authorization: Authorization | undefined,
   ): Promise<RegistryError> {
-    if (response.status === 404) return responseError(response, what, notFoundHint);
-    if (response.status !== 401 && response.status !== 403) return responseError(response, what);
+    if (response.status === 404) return responseError(response, what, notFoundHint, hints);
+    if (response.status !== 401 && response.status !== 403)
+      return responseError(response, what, undefined, hints);
     const credential = authorization?.credential ?? (await authenticator.credentialFor(target));
     return responseError(response, what, credentialHint(response.status, target.registry, credential));
   }
@@ -235,7 +241,7 @@ function retriesFor({ retries, body }: RegistryRequest, fallback: number): numbe
 
 /** A mirror is told whose content is meant. (containerd, "registry host namespace") */
 function urlFor({ target }: RegistryRequest, { mirrorOf }: Endpoint, base: URL): URL {
-  const url = new URL(target, base);
+  const url = targetURL(target, base);
   if (mirrorOf !== undefined) url.searchParams.set('ns', mirrorOf);
   return url;
 }

@@ -59,15 +59,25 @@ export function responseError(
   { status, headers, body }: RefusedResponse,
   what: string,
   hint?: string | undefined,
+  hints: Readonly<Record<string, string>> = {},
 ): RegistryError {
   const { codes, text } = parseErrorBody(body);
   const said = text === '' ? '' : ` (${text})`;
+  const [known] = [...codes, String(status)].filter((key) => Object.hasOwn(hints, key));
   return new RegistryError(codeOf(status), `${what}: ${problemOf(status)}${said}`, {
-    status,
+    status: isWronglyAsked(status, codes) ? 400 : status,
     registryCodes: codes,
     retryAfterMs: parseRetryAfter(header(headers, 'retry-after')),
-    hint: hint ?? HINTS[status],
+    hint: hint ?? (known === undefined ? HINTS[status] : hints[known]),
   });
+}
+
+/**
+ * distribution takes the status of the first complaint, which may be 500 where the others say that the
+ * manifest itself is refused: asking again does not help.
+ */
+function isWronglyAsked(status: number, codes: readonly string[]): boolean {
+  return status === 500 && (codes.includes('MANIFEST_BLOB_UNKNOWN') || codes.includes('MANIFEST_INVALID'));
 }
 
 const HINTS: Record<number, string> = {

@@ -6,6 +6,7 @@ import { wrapBody } from './body.js';
 import type { Headers } from './headers.js';
 import { networkError } from './network-error.js';
 import { proxyFor } from './proxy.js';
+import { watchSending } from './stall.js';
 import { loadUndici } from './undici.js';
 
 export interface TransportOptions {
@@ -30,9 +31,14 @@ export interface TransportRequest {
   method: Method;
   url: URL;
   headers: Record<string, string>;
-  body?: Readable | Uint8Array | string | undefined;
+  body?: RequestBody | undefined;
+  /** How long the server may take to answer once it has the whole request; default the stall timeout. */
+  answerTimeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
+
+/** Bytes that are sent; of many, each chunk is asked for when those before it have left. */
+export type RequestBody = AsyncIterable<Uint8Array> | Uint8Array | string;
 
 export interface TransportResponse {
   status: number;
@@ -71,16 +77,17 @@ export function createTransport(options: TransportOptions = {}): Transport {
   };
 
   return {
-    async send({ method, url, headers, body, signal }) {
+    async send({ method, url, headers, body, answerTimeoutMs = stallTimeoutMs, signal }) {
+      const watched = isStreamed(body) ? watchSending(body, url.host, stallTimeoutMs, signal) : undefined;
       try {
         const response = await loadUndici().request.call(poolFor(url), {
           origin: url.origin,
           path: url.pathname + url.search,
           method,
           headers,
-          body: body ?? null,
-          signal: signal ?? null,
-          headersTimeout: stallTimeoutMs,
+          body: watched?.body ?? body ?? null,
+          signal: watched?.signal ?? signal ?? null,
+          headersTimeout: answerTimeoutMs,
           bodyTimeout: stallTimeoutMs,
         });
         return {
@@ -90,7 +97,9 @@ export function createTransport(options: TransportOptions = {}): Transport {
           url,
         };
       } catch (error) {
-        throw networkError(error, url.host, signal);
+        throw watched?.stalled() ?? networkError(error, url.host, signal);
+      } finally {
+        watched?.release();
       }
     },
     async close() {
@@ -100,6 +109,10 @@ export function createTransport(options: TransportOptions = {}): Transport {
       await Promise.all(closing.map((pool) => pool.destroy()));
     },
   };
+}
+
+function isStreamed(body: RequestBody | undefined): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && Symbol.asyncIterator in body;
 }
 
 function createPool(url: URL, proxy: string | undefined, connections: number, tls: () => object): Dispatcher {

@@ -5,8 +5,13 @@ import type { Dispatcher, Pool, ProxyAgent } from 'undici';
 export interface Undici {
   Pool: new (origin: string, options: Pool.Options) => Dispatcher;
   ProxyAgent: new (options: ProxyAgent.Options) => Dispatcher;
-  request(this: Dispatcher, options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData>;
+  request(this: Dispatcher, options: RequestOptions): Promise<Dispatcher.ResponseData>;
 }
+
+/** Bodies may be iterables (undici, "Parameter: DispatchOptions"), which its types leave out. */
+type RequestOptions = Omit<Dispatcher.RequestOptions, 'body'> & {
+  body: AsyncIterable<Uint8Array> | Uint8Array | string | null;
+};
 
 let loaded: Undici | undefined;
 

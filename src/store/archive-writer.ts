@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
-import fs from 'fs-extra';
 import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
@@ -8,10 +7,9 @@ import type { Platform } from '../content/platform.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { type Manifest, parseManifest } from '../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../tar/write.js';
-import { openJournal } from './archive-journal.js';
 import { assignPlaces, directoryHeaders, type Place } from './archive-places.js';
 import { type Attached, attachedTag, attachedTo } from './attached.js';
-import { type FileSink, openFileSink, requireSpace, syncDirectoryOf } from './disk.js';
+import { requireSpace } from './disk.js';
 import { dockerImageOf, dockerManifest } from './docker-manifest.js';
 import {
   entryName,
@@ -22,7 +20,8 @@ import {
   withEntry,
 } from './layout-index.js';
 import { blobPath } from './layout-reader.js';
-import { acquireLock, type LockOptions } from './lock.js';
+import type { LockOptions } from './lock.js';
+import { openPartFile } from './part-file.js';
 import { readVerified } from './read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from './store.js';
 import { createStreamSink } from './stream-sink.js';
@@ -43,32 +42,13 @@ export async function openArchiveForWriting(
   path: string,
   options: ArchiveOptions & LockOptions,
 ): Promise<Store> {
-  const part = `${path}.part`;
-  const file = await openFileSink(part);
-  const lock = await acquireLock(part, options).catch(async (error: unknown) => {
-    await file.close();
-    throw error;
-  });
-  const journal = await openJournal(`${part}.journal`);
+  const { file, journal, finish, close } = await openPartFile(path, options);
   return new ArchiveWriter(file, options, {
     kept: (place) => journal.kept(place),
     record: (place, written) => journal.record(place, written),
-    async reserve(bytes) {
-      await requireSpace(dirname(part), bytes - (await file.size()));
-    },
-    async finish(end) {
-      lock.assertHeld();
-      await file.truncate(end);
-      await file.sync();
-      await fs.rename(part, path);
-      await syncDirectoryOf(path);
-      await journal.remove();
-    },
-    async close() {
-      await file.close();
-      await journal.close();
-      await lock.release();
-    },
+    reserve: async (bytes) => requireSpace(dirname(path), bytes - (await file.size())),
+    finish,
+    close,
   });
 }
 
@@ -102,19 +82,21 @@ interface Slot {
 }
 
 class ArchiveWriter implements Store {
-  readonly #sink: Sink & Partial<FileSink>;
+  readonly #sink: Sink;
   readonly #options: ArchiveOptions;
   readonly #medium: Medium;
   readonly #slots = new Map<Digest, Slot>();
   readonly #pushing = new Map<Digest, Promise<void>>();
   /** Manifests are kept in memory too: the index and Docker's half are made of them at the end. */
   readonly #manifests = new Map<Digest, { descriptor: Descriptor; manifest: Manifest; bytes: Buffer }>();
-  readonly #attached: Attached[] = [];
+  #attached: Attached[] = [];
+  /** Whether something that had its place will not come. */
+  #hasGaps = false;
   #entries: Descriptor[] = [];
   #directories: Buffer = Buffer.alloc(0);
   #end = 0;
 
-  constructor(sink: Sink & Partial<FileSink>, options: ArchiveOptions, medium: Medium) {
+  constructor(sink: Sink, options: ArchiveOptions, medium: Medium) {
     this.#sink = sink;
     this.#options = options;
     this.#medium = medium;
@@ -155,11 +137,18 @@ class ArchiveWriter implements Store {
     try {
       await slot.writer.write(nothingToFetch, { signal });
     } catch (error) {
-      if (isLadingError(error, 'DIGEST_MISMATCH')) return false;
+      if (isLadingError(error, 'DIGEST_MISMATCH', 'CUT_SHORT')) return false;
       throw error;
     }
     await this.#finishSlot(slot);
     return true;
+  }
+
+  abandon({ digest }: Descriptor): void {
+    if (this.#slots.delete(digest)) this.#hasGaps = true;
+    this.#manifests.delete(digest);
+    this.#entries = this.#entries.filter((entry) => entry.digest !== digest);
+    this.#attached = this.#attached.filter(({ referrer }) => referrer.descriptor.digest !== digest);
   }
 
   async tag(descriptor: Descriptor, reference: string): Promise<void> {
@@ -171,7 +160,7 @@ class ArchiveWriter implements Store {
 
   /** Writes the index and the other documents, ends the tar, and gives the file its name. */
   async commit(): Promise<void> {
-    if ([...this.#slots.values()].some((slot) => !slot.isDone)) await this.#closeGaps();
+    if (this.#hasGaps || [...this.#slots.values()].some((slot) => !slot.isDone)) await this.#closeGaps();
     const end = await this.#writeDocuments(this.#end);
     await this.#sink.write([END_OF_ARCHIVE], end);
     await this.#medium.finish(end + END_OF_ARCHIVE.byteLength);

@@ -1,36 +1,30 @@
-import { ContentError, LadingError } from '../errors.js';
-import type { FileView } from '../files.js';
 import { openTar } from '../tar/read.js';
+import type { ImageFiles } from './image-files.js';
 import { LayoutReader } from './layout-reader.js';
+import { openImageFiles } from './open-files.js';
+import { openTarOrSpool, type SpoolOptions } from './spool.js';
 
-/** Opens an archive to read in place: an OCI layout in a tar, which a universal archive is too. */
-export async function openArchive(
-  path: string,
-  options: { signal?: AbortSignal | undefined } = {},
-): Promise<LayoutReader> {
-  const view = await openTar(path, options);
+/** Opens an archive of any form to read in place; one that is compressed as a whole from a temporary file. */
+export async function openArchive(path: string, options: SpoolOptions = {}): Promise<ImageFiles> {
+  const view = await openTarOrSpool(path, options);
   try {
-    await requireLayout(view);
-    return await LayoutReader.open(view);
+    return await openImageFiles(view, { code: 'INVALID_ARCHIVE', signal: options.signal });
   } catch (error) {
     await view.close();
     throw error;
   }
 }
 
-async function requireLayout(view: FileView): Promise<void> {
-  if ((await view.size('oci-layout')) !== undefined || (await view.size('index.json')) !== undefined) return;
-  if ((await view.size('manifest.json')) !== undefined || (await view.size('repositories')) !== undefined) {
-    throw new LadingError(
-      'UNSUPPORTED',
-      `${view.location} is a docker-archive without an OCI layout, which lading cannot read yet`,
-      {
-        hint: 'Load it with docker load, push the image to a registry, and save it from there.',
-      },
-    );
+/** Opens an OCI layout in a tar, which a universal archive is too; rejects with `INVALID_LAYOUT` for other archives. */
+export async function openLayoutArchive(
+  path: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<LayoutReader> {
+  const view = await openTar(path, options);
+  try {
+    return await LayoutReader.open(view);
+  } catch (error) {
+    await view.close();
+    throw error;
   }
-  throw new ContentError(
-    'INVALID_ARCHIVE',
-    `${view.location} is a tar, but not one of images: it has neither oci-layout nor manifest.json`,
-  );
 }

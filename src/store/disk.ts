@@ -82,10 +82,14 @@ async function* readRange(file: FileHandle, position: number, length: number): A
 }
 
 /** Writes a small file under its final name so that it is there whole or not at all. */
-export async function writeFileAtomically(path: string, bytes: Buffer): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  bytes: Buffer,
+  { mode = 0o644 }: { mode?: number } = {},
+): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    const file = await open(temporary, 'w', 0o644);
+    const file = await open(temporary, 'w', mode);
     try {
       await file.writeFile(bytes);
       await file.datasync();

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import fs from 'fs-extra';
 import { decompressed } from '../compression.js';
 import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
 import { createDigester, type Digest, encodedOf, isDigest } from '../content/digest.js';
@@ -19,11 +18,11 @@ import {
   parseManifest,
 } from '../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../tar/write.js';
-import { type Journal, openJournal } from './archive-journal.js';
-import { type FileSink, openFileSink, requireSpace, syncDirectoryOf } from './disk.js';
+import { type FileSink, requireSpace } from './disk.js';
 import { dockerManifest } from './docker-manifest.js';
 import { entryName, findEntry, withEntry } from './layout-index.js';
-import { acquireLock, type Lock, type LockOptions } from './lock.js';
+import type { LockOptions } from './lock.js';
+import { openPartFile, type PartFile } from './part-file.js';
 import { readVerified } from './read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from './store.js';
 
@@ -41,13 +40,7 @@ const BATCH_BYTES = 1024 * 1024;
  * no place in this format. (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
  */
 export async function openDockerArchiveForWriting(path: string, options: LockOptions = {}): Promise<Store> {
-  const part = `${path}.part`;
-  const file = await openFileSink(part);
-  const lock = await acquireLock(part, options).catch(async (error: unknown) => {
-    await file.close();
-    throw error;
-  });
-  return new DockerArchiveWriter(path, file, lock, await openJournal(`${part}.journal`));
+  return new DockerArchiveWriter(path, await openPartFile(path, options));
 }
 
 /**
@@ -74,9 +67,8 @@ export async function createDockerArchiveStream(stream: Writable, options: LockO
 
 class DockerArchiveWriter implements Store {
   readonly #path: string;
+  readonly #part: PartFile;
   readonly #file: FileSink;
-  readonly #lock: Lock;
-  readonly #journal: Journal;
   readonly #layers = new Map<Digest, PlainLayer>();
   /** Configs and manifests; the archive's other documents are made of them at the end. */
   readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
@@ -87,11 +79,10 @@ class DockerArchiveWriter implements Store {
   #entries: Descriptor[] = [];
   #end = 0;
 
-  constructor(path: string, file: FileSink, lock: Lock, journal: Journal) {
+  constructor(path: string, part: PartFile) {
     this.#path = path;
-    this.#file = file;
-    this.#lock = lock;
-    this.#journal = journal;
+    this.#part = part;
+    this.#file = part.file;
   }
 
   async prepare(contents: readonly Descriptor[]): Promise<void> {
@@ -132,22 +123,19 @@ class DockerArchiveWriter implements Store {
   }
 
   async commit(): Promise<void> {
-    this.#lock.assertHeld();
     const items = dockerManifest(
       this.#entries,
       (entry) => this.#imageOf(entry),
       (descriptor) => this.#layers.get(descriptor.digest)?.path ?? configPath(descriptor),
     );
-    for (const { config } of this.#entries.map((entry) => this.#imageOf(entry))) {
+    // In the order of digests: that of the entries is the order in which images were asked for.
+    const configs = this.#entries.map((entry) => this.#imageOf(entry).config);
+    for (const config of configs.sort((a, b) => (a.digest < b.digest ? -1 : 1))) {
       await this.#writeFile(configPath(config), this.#document(config).bytes);
     }
     await this.#writeFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
     await this.#file.write([END_OF_ARCHIVE], this.#end);
-    await this.#file.truncate(this.#end + END_OF_ARCHIVE.byteLength);
-    await this.#file.sync();
-    await fs.rename(this.#file.path, this.#path);
-    await syncDirectoryOf(this.#path);
-    await this.#journal.remove();
+    await this.#part.finish(this.#end + END_OF_ARCHIVE.byteLength);
   }
 
   async resolve(reference: string): Promise<Descriptor> {
@@ -173,9 +161,7 @@ class DockerArchiveWriter implements Store {
   async *referrers(): AsyncIterable<Referrer> {}
 
   async close(): Promise<void> {
-    await this.#file.close();
-    await this.#journal.close();
-    await this.#lock.release();
+    await this.#part.close();
   }
 
   async #pushDocument(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
@@ -219,7 +205,7 @@ class DockerArchiveWriter implements Store {
   async #pushLayer(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
     const position = this.#end;
     const body = position + HEADER_BYTES;
-    const kept = this.#journal.kept({ descriptor, body });
+    const kept = this.#part.journal.kept({ descriptor, body });
     const { diffID, size } =
       kept > 0 ? await this.#hash(body, kept) : await this.#writePlain(descriptor, body, open, options);
     if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
@@ -231,7 +217,7 @@ class DockerArchiveWriter implements Store {
     await this.#file.write([tarHeader({ path, size, mode: 0o444 })], position);
     await this.#file.write([Buffer.alloc(paddingAfter(size))], body + size);
     this.#end = body + size + paddingAfter(size);
-    await this.#journal.record({ descriptor, body }, size);
+    await this.#part.journal.record({ descriptor, body }, size);
   }
 
   async #writePlain(
@@ -240,19 +226,21 @@ class DockerArchiveWriter implements Store {
     open: OpenContent,
     { signal, onBytes }: PushOptions,
   ): Promise<{ diffID: Digest; size: number }> {
-    const verifier = createVerifier(descriptor);
+    let reported = 0;
     async function* verified(source: Readable): AsyncIterable<Buffer> {
+      const verifier = createVerifier(descriptor);
       for await (const chunk of source as AsyncIterable<Buffer>) {
         verifier.update(chunk);
-        onBytes?.(chunk.byteLength, 'fetched');
+        // A layer of several gzip members is opened twice; its bytes count once.
+        onBytes?.(Math.max(0, verifier.size - reported), 'fetched');
+        reported = Math.max(reported, verifier.size);
         yield chunk;
       }
       verifier.finish();
     }
-    const plain = await decompressed(
-      async () => Readable.from(verified(await open({ signal })), { objectMode: false }),
-      { signal },
-    );
+    const openVerified = async (): Promise<Readable> =>
+      Readable.from(verified(await open({ signal })), { objectMode: false });
+    const plain = await decompressed(openVerified, { signal, name: descriptor.digest });
     const digester = createDigester();
     let batch: Buffer[] = [];
     let batchBytes = 0;

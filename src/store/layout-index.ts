@@ -13,8 +13,8 @@ export function entryName({ annotations = {} }: Descriptor): string | undefined 
 
 /**
  * The entry that a user means: by digest, by exact `ref.name`, by exact full name, by a normalised name
- * equal to either, or by the tag alone when only one image has it. Rejects with `NOT_FOUND`, and with `USAGE`
- * when the tag fits several images.
+ * equal to either, by the name without its host, or by the tag alone. Rejects with `NOT_FOUND`, and with `USAGE` when
+ * it fits several images.
  */
 export function findEntry(entries: readonly Descriptor[], reference: string, location: string): Descriptor {
   for (const candidates of [
@@ -22,6 +22,7 @@ export function findEntry(entries: readonly Descriptor[], reference: string, loc
     entries.filter(({ annotations }) => annotations?.[ANNOTATION.refName] === reference),
     entries.filter(({ annotations }) => annotations?.[ANNOTATION.containerdName] === reference),
     entries.filter((entry) => sameName(entry, reference)),
+    entries.filter((entry) => pathOf(entryName(entry)) === reference),
     entries.filter((entry) => tagOf(entryName(entry)) === reference),
   ]) {
     const [first] = candidates;
@@ -84,7 +85,8 @@ export function formatLayoutIndex(entries: readonly Descriptor[]): Buffer {
 /** The file `oci-layout`. (image-spec, image-layout.md, "oci-layout file") */
 export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
 
-function nameAnnotations(name: string): Record<string, string> {
+/** The annotations by which other tools find a name; none for a digest. */
+export function nameAnnotations(name: string): Record<string, string> {
   if (isDigest(name)) return {};
   const full = fullName(name);
   const subject = subjectOfTag(tagOf(name) ?? '');
@@ -104,7 +106,8 @@ function sameName(entry: Descriptor, reference: string): boolean {
   );
 }
 
-function fullName(text: string): string | undefined {
+/** A name in the one form in which names are compared; undefined when it is no image's name. */
+export function fullName(text: string): string | undefined {
   const reference = referenceOrUndefined(text);
   return reference === undefined ? undefined : formatReference(withDefaultTag(reference));
 }
@@ -112,6 +115,12 @@ function fullName(text: string): string | undefined {
 function tagOf(name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
   return referenceOrUndefined(name)?.tag;
+}
+
+/** A name without its host. */
+function pathOf(name: string | undefined): string | undefined {
+  const reference = name === undefined ? undefined : referenceOrUndefined(name);
+  return reference === undefined ? undefined : `${reference.repository}:${reference.tag}`;
 }
 
 function referenceOrUndefined(text: string): Reference | undefined {

@@ -1,20 +1,15 @@
 import type { Readable } from 'node:stream';
-import { ANNOTATION } from '../content/annotations.js';
-import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../content/descriptor.js';
+import type { Descriptor } from '../content/descriptor.js';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../content/digest.js';
-import { isManifest } from '../content/media-types.js';
-import { ContentError, isLadingError, LadingError } from '../errors.js';
-import type { FileView, Region } from '../files.js';
+import { ContentError } from '../errors.js';
+import type { FileView, OpenFileOptions, Region } from '../files.js';
 import { parseLayoutIndex, parseLayoutVersion } from '../manifest/layout-documents.js';
-import { detectMediaType, MAX_MANIFEST_BYTES, parseManifest, successors } from '../manifest/manifest.js';
-import { type Attached, attachedTag, attachedTo, fallbackTag } from './attached.js';
-import { entryName, findEntry } from './layout-index.js';
-import { readContent } from './read-content.js';
-import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
+import { MAX_MANIFEST_BYTES } from '../manifest/manifest.js';
+import type { ContentFile, ContentFiles } from './content-files.js';
+import { ImageFiles } from './image-files.js';
 
 /** Bytes of `index.json` that lading reads at most: a layout of 100,000 images stays below. */
 const MAX_INDEX_BYTES = 64 * 1024 * 1024;
-const BLOB_MEDIA_TYPE = 'application/octet-stream';
 
 /** Where a layout keeps content. (image-spec, image-layout.md, "Content") */
 export function blobPath(digest: Digest): string {
@@ -22,164 +17,83 @@ export function blobPath(digest: Digest): string {
 }
 
 /** An OCI image layout, read through a view of its files: a directory and a tar are the same here. */
-export class LayoutReader implements ReadonlyStore {
-  #attached: Promise<Attached[]> | undefined;
-
+export class LayoutReader extends ImageFiles {
   constructor(
     protected readonly view: FileView,
     /** Entries of `index.json`. */
-    protected entries: readonly Descriptor[],
-  ) {}
+    entries: readonly Descriptor[],
+  ) {
+    super(new LayoutFiles(view), entries);
+  }
 
   /** Rejects with `INVALID_LAYOUT` when the files are no layout, or one of another version. */
   static async open(view: FileView): Promise<LayoutReader> {
     return new LayoutReader(view, await readLayoutEntries(view));
   }
 
-  get location(): string {
-    return this.view.location;
-  }
-
-  /** The descriptors of `index.json`, as they stand there. */
-  get indexEntries(): readonly Descriptor[] {
-    return this.entries;
-  }
-
   /** Whether there is a file beside the layout's own, such as Docker's `manifest.json`. */
   async hasFile(path: string): Promise<boolean> {
     return (await this.view.size(path)) !== undefined;
   }
+}
 
-  async resolve(reference: string): Promise<Descriptor> {
-    try {
-      return findEntry(this.entries, reference, this.location);
-    } catch (error) {
-      if (!isLadingError(error, 'NOT_FOUND') || !isDigest(reference)) throw error;
-    }
-    // A manifest that only an index names: its type is told by its bytes.
-    const { size } = await this.resolveBlob(reference);
-    if (size > MAX_MANIFEST_BYTES) throw this.#notFound(reference);
-    const bytes = await this.view.read(blobPath(reference), MAX_MANIFEST_BYTES);
-    const mediaType = manifestTypeOf(bytes);
-    if (mediaType === undefined) throw this.#notFound(reference);
-    return { mediaType, digest: reference, size };
+/** A layout's blobs. */
+export class LayoutFiles implements ContentFiles {
+  readonly #view: FileView;
+
+  constructor(view: FileView) {
+    this.#view = view;
   }
 
-  async resolveBlob(digest: Digest): Promise<Descriptor> {
-    const size = await this.view.size(blobPath(digest));
-    if (size === undefined) throw this.#notFound(digest);
-    return { mediaType: BLOB_MEDIA_TYPE, digest, size };
+  get location(): string {
+    return this.#view.location;
   }
 
-  async exists({ digest, size }: Descriptor): Promise<boolean> {
-    return (await this.view.size(blobPath(digest))) === size;
+  pathOf(digest: Digest): string {
+    return blobPath(digest);
   }
 
-  async fetch({ digest }: Descriptor, { start, signal }: FetchOptions = {}): Promise<Readable> {
-    const path = blobPath(digest);
-    if ((await this.view.size(path)) === undefined) throw this.#notFound(digest);
-    return this.view.open(path, { start, signal });
+  size(digest: Digest): Promise<number | undefined> {
+    return this.#view.size(blobPath(digest));
   }
 
-  async *references(): AsyncIterable<NamedDescriptor> {
-    for (const entry of this.entries) {
-      const name = entryName(entry);
-      if (name !== undefined) yield { name, descriptor: entry };
-      else if (entry.annotations?.[ANNOTATION.containerdSubject] === undefined && isManifest(entry.mediaType))
-        yield { name: entry.digest, descriptor: entry };
-    }
+  open(digest: Digest, options?: OpenFileOptions): Promise<Readable> {
+    return this.#view.open(blobPath(digest), options);
   }
 
-  async *referrers(subject: Descriptor): AsyncIterable<Referrer> {
-    this.#attached ??= this.#findAttached();
-    const seen = new Set<Digest>();
-    for (const { subject: digest, referrer } of await this.#attached) {
-      if (digest !== subject.digest || seen.has(referrer.descriptor.digest)) continue;
-      seen.add(referrer.descriptor.digest);
-      yield referrer;
-    }
+  region(digest: Digest): Promise<Region | undefined> {
+    return this.#view.region(blobPath(digest));
   }
 
-  /** Everything under `blobs`, whether the index leads to it or not. */
-  async *blobs(): AsyncIterable<{ digest: Digest; region: Region }> {
-    for (const { path } of await this.view.list()) {
+  async *list(): AsyncIterable<ContentFile> {
+    for (const { path } of await this.#view.list()) {
       const [, algorithm, encoded] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
       const digest = `${algorithm}:${encoded}`;
-      const region = isDigest(digest) ? await this.view.region(path) : undefined;
-      if (isDigest(digest) && region !== undefined) yield { digest, region };
+      const region = isDigest(digest) ? await this.#view.region(path) : undefined;
+      if (isDigest(digest) && region !== undefined) yield { digest, path, region };
     }
-  }
-
-  async region({ digest }: Descriptor): Promise<Region | undefined> {
-    return this.view.region(blobPath(digest));
   }
 
   async close(): Promise<void> {
-    await this.view.close();
-  }
-
-  /** To be called when entries change: what is attached is looked up anew. */
-  protected forgetAttached(): void {
-    this.#attached = undefined;
-  }
-
-  /** Reads every entry's manifest once: layouts of other tools do not mark what is attached to what. */
-  async #findAttached(): Promise<Attached[]> {
-    const attached: Attached[] = [];
-    for (const entry of this.entries) {
-      const name = entryName(entry);
-      const byTag = name === undefined ? undefined : attachedTag(plainDescriptor(entry), name);
-      if (byTag !== undefined) attached.push(byTag);
-      else attached.push(...(await this.#attachedBySubject(entry, name)));
-    }
-    return attached;
-  }
-
-  async #attachedBySubject(entry: Descriptor, name: string | undefined): Promise<Attached[]> {
-    if (!isManifest(entry.mediaType) || !(await this.exists(entry))) return [];
-    const manifest = parseManifest(await readContent(this, entry), entry);
-    const own = attachedTo(plainDescriptor(entry), manifest);
-    if (own !== undefined) return [own];
-    // A fallback index as regclient keeps it in layouts: its children are the referrers.
-    const subject = fallbackSubject(name);
-    if (subject === undefined) return [];
-    return successors(manifest).manifests.map((descriptor) => ({ subject, referrer: { descriptor } }));
-  }
-
-  #notFound(what: string): LadingError {
-    return new LadingError('NOT_FOUND', `${this.location} does not hold ${what}`);
+    await this.#view.close();
   }
 }
 
-/** The entries of a layout's `index.json`, after its version was checked. */
+/**
+ * The entries of a layout's `index.json`, after its version was checked. A layout without the file that says
+ * the version is taken as one of 1.0.0, the only one there is: crane and skopeo read such layouts, and so make them pass.
+ */
 export async function readLayoutEntries(view: FileView): Promise<Descriptor[]> {
-  if ((await view.size('oci-layout')) === undefined) {
-    throw new ContentError(
-      'INVALID_LAYOUT',
-      `${view.location} is not an OCI layout: it has no oci-layout file`,
-    );
-  }
-  parseLayoutVersion(await view.read('oci-layout', MAX_MANIFEST_BYTES), `${view.location}: oci-layout`);
+  const hasVersion = (await view.size('oci-layout')) !== undefined;
+  if (hasVersion)
+    parseLayoutVersion(await view.read('oci-layout', MAX_MANIFEST_BYTES), `${view.location}: oci-layout`);
   if ((await view.size('index.json')) === undefined) {
     throw new ContentError(
       'INVALID_LAYOUT',
-      `${view.location} is a damaged OCI layout: it has no index.json`,
+      hasVersion
+        ? `${view.location} is a damaged OCI layout: it has no index.json`
+        : `${view.location} is not an OCI layout: it has neither oci-layout nor index.json`,
     );
   }
   return parseLayoutIndex(await view.read('index.json', MAX_INDEX_BYTES), `${view.location}: index.json`);
-}
-
-function manifestTypeOf(bytes: Buffer): string | undefined {
-  try {
-    return detectMediaType(bytes);
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_MANIFEST')) return undefined;
-    throw error;
-  }
-}
-
-function fallbackSubject(name: string | undefined): Digest | undefined {
-  const tag = name?.slice(name.lastIndexOf(':') + 1) ?? '';
-  const digest = tag.replace('-', ':');
-  return isDigest(digest) && fallbackTag(digest) === tag ? digest : undefined;
 }

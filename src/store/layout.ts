@@ -43,7 +43,9 @@ export async function openLayoutForWriting(
   const lock = await acquireLock(join(directory, INGEST), options);
   try {
     if (!(await fs.pathExists(join(directory, 'oci-layout')))) {
-      await writeFileAtomically(join(directory, 'index.json'), formatLayoutIndex([]));
+      // A layout of crane's or skopeo's may have images without saying its version.
+      if (!(await fs.pathExists(join(directory, 'index.json'))))
+        await writeFileAtomically(join(directory, 'index.json'), formatLayoutIndex([]));
       await writeFileAtomically(join(directory, 'oci-layout'), LAYOUT_FILE);
     }
     return await LayoutDirectory.openLocked(directory, lock);
@@ -106,7 +108,9 @@ export class LayoutDirectory extends LayoutReader implements Store {
     if (this.#hasNewEntries)
       await writeFileAtomically(join(this.#directory, 'index.json'), formatLayoutIndex(this.entries));
     this.#hasNewEntries = false;
-    await removeIfEmpty(join(this.#directory, INGEST));
+    const ingest = join(this.#directory, INGEST);
+    await removeIfEmpty(ingest);
+    this.#directoriesMade.delete(ingest);
   }
 
   override async close(): Promise<void> {

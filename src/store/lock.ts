@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import fs from 'fs-extra';
 import lockfile from 'proper-lockfile';
 import { LadingError, systemCode } from '../errors.js';
+import { diskError } from './disk.js';
 
 /** A lock without a sign of life for so long is nobody's; it matters only for holders on other machines. */
 const STALE_MS = 30_000;
@@ -42,12 +44,12 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     if (lock !== undefined) return lock;
     const owner = await readOwner(ownerPath);
     if (owner !== undefined && isDead(owner)) {
-      await breakLock(lockPath);
+      await breakLock(lockPath, ownerPath);
       continue;
     }
     const holder = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`;
     if (!waited) onWait?.(holder);
-    if (Date.now() > deadline) {
+    if (Date.now() >= deadline) {
       throw new LadingError('LOCKED', `${path} is being written by ${holder}`, {
         hint: `Wait for it to end. If it is gone for good, remove ${lockPath}.`,
       });
@@ -70,7 +72,7 @@ async function tryLock(path: string, lockPath: string, ownerPath: string): Promi
     });
   } catch (error) {
     if (systemCode(error) === 'ELOCKED') return undefined;
-    throw error;
+    throw diskError(error, path);
   }
   await fs.writeJson(ownerPath, { pid: process.pid, host: hostname() } satisfies Owner);
   return {
@@ -107,14 +109,20 @@ function isDead({ pid, host }: Owner): boolean {
   }
 }
 
-/** Of several processes that see the same dead owner, the rename lets one through; the others meet a new lock. */
-async function breakLock(lockPath: string): Promise<void> {
-  const broken = `${lockPath}.${process.pid}`;
+/**
+ * Of several processes that see the same dead owner, the rename of its file lets one through. It looks at the
+ * owner once more: since it was read, a new holder may have come and written its own.
+ */
+async function breakLock(lockPath: string, ownerPath: string): Promise<void> {
+  const claimed = `${ownerPath}.${randomUUID()}`;
   try {
-    await fs.rename(lockPath, broken);
+    await fs.rename(ownerPath, claimed);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return;
     throw error;
   }
-  await fs.remove(broken);
+  const owner = await readOwner(claimed);
+  if (owner === undefined || !isDead(owner)) return fs.rename(claimed, ownerPath);
+  await fs.remove(lockPath);
+  await fs.remove(claimed);
 }

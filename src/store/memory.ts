@@ -48,10 +48,11 @@ export function createMemoryStore(): Store {
     async push(descriptor, open, options = {}) {
       if (contents.has(descriptor.digest)) return;
       const bytes = await readVerified(descriptor, open, options);
+      const manifest = isManifest(descriptor.mediaType) ? parseManifest(bytes, descriptor) : undefined;
+      if (contents.has(descriptor.digest)) return; // another push was faster
       contents.set(descriptor.digest, { descriptor, bytes });
       options.onBytes?.(bytes.byteLength, 'fetched');
-      if (!isManifest(descriptor.mediaType)) return;
-      const link = attachedTo(descriptor, parseManifest(bytes, descriptor));
+      const link = manifest && attachedTo(descriptor, manifest);
       if (link !== undefined) attached.push(link);
     },
     async tag(descriptor, reference) {

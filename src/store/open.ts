@@ -1,17 +1,17 @@
 import fs from 'fs-extra';
 import { LadingError } from '../errors.js';
+import { openDirectory } from '../files.js';
 import { openArchive } from './archive.js';
-import { openLayout } from './layout.js';
-import type { LayoutReader } from './layout-reader.js';
+import type { ImageFiles } from './image-files.js';
+import { openImageFiles } from './open-files.js';
+import type { SpoolOptions } from './spool.js';
 
-/** Opens what is at a path to read: a layout directory or an archive. Rejects with `NOT_FOUND` when nothing is there. */
-export async function openPath(
-  path: string,
-  options: { signal?: AbortSignal | undefined } = {},
-): Promise<LayoutReader> {
+/** Opens what is at a path to read: a directory or an archive of any form. Rejects with `NOT_FOUND` when nothing is there. */
+export async function openPath(path: string, options: SpoolOptions = {}): Promise<ImageFiles> {
   if (!(await fs.pathExists(path))) throw new LadingError('NOT_FOUND', `${path} does not exist`);
   const stats = await fs.stat(path);
-  if (stats.isDirectory()) return openLayout(path);
+  if (stats.isDirectory())
+    return openImageFiles(openDirectory(path), { code: 'INVALID_LAYOUT', signal: options.signal });
   if (stats.isFile()) return openArchive(path, options);
   throw new LadingError('UNSUPPORTED', `${path} is neither a directory nor a file`);
 }

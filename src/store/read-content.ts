@@ -11,7 +11,7 @@ import type { FetchOptions, OpenContent, ReadonlyStore } from './store.js';
  * read when the descriptor says more than `maxBytes` (default 4 MiB, what registries take as a manifest).
  */
 export async function readContent(
-  store: ReadonlyStore,
+  store: Pick<ReadonlyStore, 'fetch'>,
   descriptor: Descriptor,
   options: { maxBytes?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<Buffer> {
@@ -43,7 +43,8 @@ export async function readVerified(
   return bytes;
 }
 
-async function readAtMost(descriptor: Descriptor, body: Readable): Promise<Buffer> {
+/** As many bytes as the descriptor says, no more and no fewer; not otherwise verified. */
+export async function readAtMost(descriptor: Descriptor, body: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {

@@ -7,33 +7,54 @@ import { isLadingError, LadingError } from '../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../manifest/manifest.js';
 import type { RegistryClient, RepositoryName } from '../registry/client.js';
 import { fallbackTag, subjectOfTag } from './attached.js';
-import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
+import { BlobPusher } from './remote-blobs.js';
+import { ManifestPusher } from './remote-manifests.js';
+import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from './store.js';
+import type { UploadSessions } from './upload-sessions.js';
 
 const BLOB_MEDIA_TYPE = 'application/octet-stream';
 /** Repositories with more tags are not searched for cosign's: those of the subject are asked for one by one. */
 const MAX_LISTED_TAGS = 10_000;
 const COSIGN_SUFFIXES = ['.sig', '.att', '.sbom'];
 
-/** A repository of a registry, as a store to read. The client is shared and is not closed with it. */
-export function createRemoteStore(client: RegistryClient, name: RepositoryName): ReadonlyStore {
-  return new RemoteStore(client, name);
+export interface RemoteStoreOptions {
+  /** Sends blobs in pieces of so many bytes; default whole, or as the registry asks for. */
+  chunkBytes?: number | undefined;
+  /** Where uploads are remembered for a later run; default nowhere. */
+  uploadSessions?: UploadSessions | undefined;
+}
+
+/**
+ * A repository of a registry. Blobs are checked by the registry, which refuses bytes with another digest; it
+ * should be asked what `exists` before anything is pushed. The client is shared and is not closed with it.
+ */
+export function createRemoteStore(
+  client: RegistryClient,
+  name: RepositoryName,
+  options: RemoteStoreOptions = {},
+): Store & Required<Pick<Store, 'mount'>> {
+  return new RemoteStore(client, name, options);
 }
 
 interface SignalOption {
   signal?: AbortSignal | undefined;
 }
 
-class RemoteStore implements ReadonlyStore {
+class RemoteStore implements Store {
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
+  readonly #blobs: BlobPusher;
+  readonly #manifests: ManifestPusher;
   /** Manifests that `resolve` received and nobody fetched yet, so that none is asked for twice. */
   readonly #received = new Map<Digest, Buffer>();
   /** Tags of the repository that attach content to an image, by the digest of the image. */
   #attachedTags: Promise<Map<Digest, string[]> | undefined> | undefined;
 
-  constructor(client: RegistryClient, name: RepositoryName) {
+  constructor(client: RegistryClient, name: RepositoryName, options: RemoteStoreOptions) {
     this.#client = client;
     this.#name = name;
+    this.#blobs = new BlobPusher(client, name, options);
+    this.#manifests = new ManifestPusher(client, name);
   }
 
   /** One GET: the answer's bytes tell digest, type and size, whatever the headers say. */
@@ -58,11 +79,11 @@ class RemoteStore implements ReadonlyStore {
     return { mediaType: BLOB_MEDIA_TYPE, digest, size: head.size };
   }
 
-  async exists({ mediaType, digest }: Descriptor, { signal }: SignalOption = {}): Promise<boolean> {
+  async exists({ mediaType, digest, size }: Descriptor, { signal }: SignalOption = {}): Promise<boolean> {
     const head = isManifest(mediaType)
       ? await this.#client.headManifest(this.#name, digest, { signal })
       : await this.#client.headBlob(this.#name, digest, { signal });
-    return head !== undefined;
+    return head?.size === size;
   }
 
   async fetch(
@@ -98,6 +119,23 @@ class RemoteStore implements ReadonlyStore {
         yield referrer;
       }
     }
+  }
+
+  /** One try, of which the next goes on where it stopped; repeating it is the caller's. */
+  async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (!isManifest(descriptor.mediaType)) return this.#blobs.push(descriptor, open, options);
+    await this.#manifests.push(descriptor, open, options);
+    this.#attachedTags = undefined; // a list of referrers may have come
+  }
+
+  mount(descriptor: Descriptor, fromRepository: string, options: SignalOption = {}): Promise<boolean> {
+    return this.#blobs.mount(descriptor, fromRepository, options);
+  }
+
+  async tag(descriptor: Descriptor, reference: string): Promise<void> {
+    await this.#manifests.tag(descriptor, reference);
+    this.#attachedTags = undefined;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { createVerifier, type Verifier } from '../content/verify.js';
-import { isLadingError } from '../errors.js';
+import { ContentError, isLadingError, type LadingError } from '../errors.js';
 import type { OpenContent, PushOptions } from './store.js';
 
 /** Where content is written: a file, or a stream that takes positions in their order only. */
@@ -50,7 +50,8 @@ export class ContentWriter {
 
   /**
    * Fetches what is missing and writes it; verifies the whole. After `DIGEST_MISMATCH` or `SIZE_MISMATCH`
-   * nothing is kept; after anything else the bytes so far are.
+   * nothing is kept; after anything else the bytes so far are. Where nothing can be written again, wrong
+   * content is `INVALID_ARCHIVE`.
    */
   async write(open: OpenContent, options: PushOptions = {}): Promise<void> {
     await this.#hashKept(options);
@@ -58,7 +59,9 @@ export class ContentWriter {
       if (this.#written < this.descriptor.size) await this.#receive(open, options);
       this.#verifier.finish();
     } catch (error) {
-      if (isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) this.reset();
+      if (!isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) throw error;
+      if (this.sink.read === undefined) throw notTakenBack(error);
+      this.reset();
       throw error;
     }
   }
@@ -115,4 +118,12 @@ export class ContentWriter {
     this.#written += bytes;
     await this.#onWritten?.(this.#written);
   }
+}
+
+/** Not to be tried again: the wrong bytes stand in what was written, for good. */
+function notTakenBack(error: LadingError): ContentError {
+  return new ContentError('INVALID_ARCHIVE', `${error.message}; what was streamed cannot be taken back`, {
+    cause: error,
+    hint: 'Throw away what was written and run the command again; to a file, only the damaged part is fetched afresh.',
+  });
 }

@@ -20,6 +20,8 @@ import { ReadingWindow } from './window.js';
 
 export interface OpenTarOptions {
   signal?: AbortSignal | undefined;
+  /** What errors call the archive; default `path`. */
+  location?: string | undefined;
   limits?:
     | {
         /** Memory that the index of names may take; default 256 MiB, about a million entries. */
@@ -36,16 +38,16 @@ const MAX_INDEX_BYTES = 256 * 1024 * 1024;
  * an archive that is damaged, or that readers can understand in two ways, rejects with `INVALID_ARCHIVE`.
  */
 export async function openTar(path: string, options: OpenTarOptions = {}): Promise<FileView> {
-  const { signal, limits } = options;
+  const { signal, location = path, limits } = options;
   signal?.throwIfAborted();
   const handle = await openRegularFile(path);
   try {
     const { size } = await handle.stat();
-    const index = await indexTar(path, handle, size, {
+    const index = await indexTar(location, handle, size, {
       signal,
       maxIndexBytes: limits?.maxIndexBytes ?? MAX_INDEX_BYTES,
     });
-    return new TarView(path, handle, index);
+    return new TarView(location, path, handle, index);
   } catch (error) {
     await handle.close();
     throw error;
@@ -126,13 +128,15 @@ function invalid(path: string, problem: string, cause?: unknown): ContentError {
 
 class TarView implements FileView {
   readonly location: string;
+  readonly #path: string;
   readonly #handle: FileHandle;
   readonly #index: EntryIndex;
   /** Paths with more than one entry, once their bytes were found to be the same. */
   readonly #compared = new Map<string, Promise<void>>();
 
-  constructor(location: string, handle: FileHandle, index: EntryIndex) {
+  constructor(location: string, path: string, handle: FileHandle, index: EntryIndex) {
     this.location = location;
+    this.#path = path;
     this.#handle = handle;
     this.#index = index;
   }
@@ -145,6 +149,15 @@ class TarView implements FileView {
       files.push({ path, size: found.files[0]?.size ?? 0 });
     }
     return files.sort(byPath);
+  }
+
+  async folders(): Promise<string[]> {
+    const names = new Set<string>();
+    for (const path of this.#index.paths()) {
+      const slash = path.indexOf('/');
+      if (slash > 0) names.add(path.slice(0, slash));
+    }
+    return [...names].sort();
   }
 
   async size(path: string): Promise<number | undefined> {
@@ -203,6 +216,6 @@ class TarView implements FileView {
   }
 
   #regionOf({ offset, size }: TarFile): Region {
-    return { path: this.location, offset, size };
+    return { path: this.#path, offset, size };
   }
 }

@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Gives every test of the suite a folder of its own, which is removed after it; tells paths in it. */
-export function useFolder(): (name?: string) => string {
+/** Gives every test of the suite (or the suite as a whole) a folder, which is removed after it; tells paths in it. */
+export function useFolder(of: 'each test' | 'the suite' = 'each test'): (name?: string) => string {
   let folder = '';
-  beforeEach(async () => {
+  const [begin, end] = of === 'each test' ? [beforeEach, afterEach] : [before, after];
+  begin(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lading-test-'));
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
-  return (name = '') => (name.endsWith('/') ? `${join(folder, name)}` : join(folder, name));
+  end(() => rm(folder, { recursive: true, force: true }));
+  return (name = '') => join(folder, name);
 }

@@ -58,7 +58,7 @@ const LOGS = 'logs';
 /** Made at first need. Under /tmp and short: a socket's path may have 107 bytes at most. */
 function workplace(): string {
   if (root === undefined) {
-    root = join(tmpdir(), `lading-${randomBytes(4).toString('hex')}`);
+    root = join(tmpdir(), `lading-interop-${randomBytes(4).toString('hex')}`);
     mkdirSync(root, { mode: 0o700 });
   }
   return root;

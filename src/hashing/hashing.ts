@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
 import { on } from 'node:events';
-import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { LadingError, messageOf } from './errors.js';
-import type { Region } from './files.js';
-import type { HashAnswer, HashRequest } from './hash-worker.js';
+import { LadingError } from '../errors.js';
+import { type HashRequest, type HashResult, hashRegion } from './hash-region.js';
+import type { HashAnswer } from './worker.js';
+
+export type { HashRequest, HashResult } from './hash-region.js';
 
 export interface HashingOptions {
   /** Default one a core. */
@@ -20,21 +21,14 @@ const WORTH_THREADS_BYTES = 64 * 1024 * 1024;
 /** Hashes many parts of files with all cores; `onDigest` is called once for each, in no order. */
 export async function hashRegions<T extends HashRequest>(
   requests: readonly T[],
-  onDigest: (request: T, hex: string) => void,
+  onDigest: (request: T, hex: string, size: number) => void,
   options: HashingOptions = {},
 ): Promise<void> {
-  const { threads = availableParallelism(), signal, onHashed } = options;
+  const { threads = availableParallelism() } = options;
   const totalBytes = requests.reduce((sum, { region }) => sum + region.size, 0);
   // Largest first: the last thread to end is then not the one that began last with the most.
   const queue = requests.toSorted((a, b) => b.region.size - a.region.size);
-  if (totalBytes < WORTH_THREADS_BYTES || threads < 2) {
-    for (const request of queue) {
-      signal?.throwIfAborted();
-      onDigest(request, await hashHere(request.region, request.algorithm));
-      onHashed?.(request.region.size);
-    }
-    return;
-  }
+  if (totalBytes < WORTH_THREADS_BYTES || threads < 2) return hashHere(queue, onDigest, options);
   const workers = Array.from({ length: Math.min(threads, queue.length) }, startWorker);
   try {
     await Promise.all(workers.map((worker) => serve(worker, queue, onDigest, options)));
@@ -43,10 +37,28 @@ export async function hashRegions<T extends HashRequest>(
   }
 }
 
+async function hashHere<T extends HashRequest>(
+  queue: readonly T[],
+  onDigest: (request: T, hex: string, size: number) => void,
+  { signal, onHashed = () => undefined }: HashingOptions,
+): Promise<void> {
+  for (const request of queue) {
+    await setImmediate();
+    signal?.throwIfAborted();
+    let result: HashResult;
+    try {
+      result = await hashRegion(request, onHashed);
+    } catch (error) {
+      throw error instanceof LadingError ? error : unreadable(request, String(error));
+    }
+    onDigest(request, result.hex, result.size);
+  }
+}
+
 async function serve<T extends HashRequest>(
   worker: Worker,
   queue: T[],
-  onDigest: (request: T, hex: string) => void,
+  onDigest: (request: T, hex: string, size: number) => void,
   { signal, onHashed }: HashingOptions,
 ): Promise<void> {
   const answers = on(worker, 'message', { signal }); // also rejects when the thread fails
@@ -54,7 +66,8 @@ async function serve<T extends HashRequest>(
   const askNext = (): boolean => {
     request = queue.shift();
     if (request === undefined) return false;
-    worker.postMessage({ region: request.region, algorithm: request.algorithm } satisfies HashRequest);
+    const { region, algorithm, decompress, limits } = request;
+    worker.postMessage({ region, algorithm, decompress, limits } satisfies HashRequest);
     return true;
   };
   if (!askNext()) return;
@@ -65,38 +78,24 @@ async function serve<T extends HashRequest>(
         onHashed?.(answer.bytes);
         break;
       case 'digest':
-        onDigest(request, answer.hex);
+        onDigest(request, answer.hex, answer.size);
         if (!askNext()) return;
         break;
       case 'failed':
-        throw new LadingError('IO', `${request.region.path} cannot be read: ${answer.message}`);
+        throw answer.code === 'IO'
+          ? unreadable(request, answer.message)
+          : new LadingError(answer.code, answer.message);
     }
   }
 }
 
 function startWorker(): Worker {
-  // Under the tests' loader this file is TypeScript, and so is the worker's.
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new Worker(new URL(`./hash-worker.${extension}`, import.meta.url));
+  // Under the tests' loader this file is TypeScript, in the bundle it lies one folder higher.
+  if (import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.ts', import.meta.url));
+  const folder = import.meta.url.includes('/hashing/') ? '.' : './hashing';
+  return new Worker(new URL(`${folder}/worker.js`, import.meta.url), { execArgv: [] });
 }
 
-async function hashHere(region: Region, algorithm: string): Promise<string> {
-  const hash = createHash(algorithm);
-  const file = await open(region.path, 'r');
-  try {
-    const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(1024 * 1024, region.size)));
-    for (let done = 0; done < region.size; ) {
-      const length = Math.min(buffer.byteLength, region.size - done);
-      const { bytesRead } = await file.read(buffer, 0, length, region.offset + done);
-      if (bytesRead === 0) throw new LadingError('IO', `${region.path} ended early`);
-      hash.update(buffer.subarray(0, bytesRead));
-      done += bytesRead;
-    }
-  } catch (error) {
-    if (error instanceof LadingError) throw error;
-    throw new LadingError('IO', `${region.path} cannot be read: ${messageOf(error)}`, { cause: error });
-  } finally {
-    await file.close();
-  }
-  return hash.digest('hex');
+function unreadable({ region }: HashRequest, reason: string): LadingError {
+  return new LadingError('IO', `${region.path} cannot be read: ${reason}`);
 }

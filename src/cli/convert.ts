@@ -1,0 +1,110 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import { type ConvertResult, convert } from '../index.js';
+import type { CommandModule } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { formatBytes, formatTable, plural } from './format.js';
+import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments, platformsOf } from './options.js';
+import { createProgress } from './progress.js';
+import { OUTPUT_OPTIONS } from './save.js';
+
+const OPTIONS = {
+  to: { choices: ['oci', 'docker', 'schema1'], demandOption: true, describe: 'Format of the manifests' },
+  ...OUTPUT_OPTIONS,
+  compression: {
+    choices: ['keep', 'gzip', 'none'],
+    default: 'keep',
+    describe: 'What layers are compressed with',
+  },
+  'verify-signature': {
+    type: 'boolean',
+    default: false,
+    describe: 'Refuse schema1 whose signature does not hold',
+  },
+  key: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Key that signs schema1 (PEM)',
+    defaultDescription: 'made for the run',
+  },
+  'keep-original': {
+    type: 'boolean',
+    default: false,
+    describe: 'Keep the original beside what is made of it',
+  },
+  force: { type: 'boolean', default: false, describe: 'Convert although a subject is lost' },
+  'max-ratio': {
+    type: 'number',
+    requiresArg: true,
+    describe: 'Most decompressed bytes for each byte of a layer',
+    defaultDescription: '1100',
+  },
+  'max-layer-bytes': { type: 'number', requiresArg: true, describe: 'Most bytes of a decompressed layer' },
+  ...CONNECTION_OPTIONS,
+} as const satisfies Record<string, Options>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SRC: string; REF?: string };
+
+export const convertCommand: CommandModule = {
+  options: OPTIONS,
+  describe: (yargs) =>
+    yargs
+      .positional('SRC', {
+        type: 'string',
+        demandOption: true,
+        describe: 'An archive, a layout, or an image',
+      })
+      .positional('REF', { type: 'string', describe: 'One image of SRC' })
+      .example('$0 convert old.tar -o new.tar --to oci', 'everything in an archive')
+      .example('$0 convert docker://old.registry/app:1 -o app.tar --to docker', 'an image of a registry')
+      .example('$0 convert images.tar app:1 -o app/ --to schema1', 'one image, for Docker before 1.10'),
+  async run(argv, { output, signal }) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const target = flags.output === '-' ? output.reserveStdout() : flags.output;
+    const progress = await createProgress(flags, output);
+    let result: ConvertResult;
+    try {
+      result = await convert({
+        ...connectionOptions(flags, output.warning),
+        source: flags.SRC,
+        reference: flags.REF,
+        output: target,
+        to: flags.to,
+        format: flags.format,
+        platforms: platformsOf(flags.platform),
+        append: flags.append,
+        dockerPlatform: flags['docker-platform'],
+        compression: flags.compression,
+        verifySignature: flags['verify-signature'],
+        keyFile: flags.key,
+        keepOriginal: flags['keep-original'],
+        force: flags.force,
+        maxRatio: flags['max-ratio'],
+        maxLayerBytes: flags['max-layer-bytes'],
+        signal,
+        onEvent: progress.onEvent,
+      });
+    } finally {
+      progress.end();
+    }
+    output.result(result, () => describeConverted(result));
+    if (!flags.json)
+      for (const { name, lost } of result.images)
+        for (const line of lost) output.warning(`${name}: lost: ${line}`);
+    return EXIT.done;
+  },
+};
+
+function describeConverted({ images, output, bytes }: ConvertResult): string {
+  const rows = images.flatMap(({ name, from, to, signature }) => [
+    [name],
+    ['  from', from.digest, from.mediaType, describeSignature(signature)],
+    ['  to', to.digest, to.mediaType],
+  ]);
+  const where = output === '-' ? 'standard output' : output;
+  return `${formatTable(rows)}${plural(images.length, 'image')} in ${where}: ${formatBytes(bytes.total)}\n`;
+}
+
+function describeSignature(signature: ConvertResult['images'][number]['signature']): string {
+  if (signature === null) return '';
+  return signature.valid ? `signature holds, key ${signature.keyID}` : 'signature does NOT hold';
+}

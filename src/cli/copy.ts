@@ -1,0 +1,58 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import { type CopyImagesResult, copyImages } from '../index.js';
+import type { CommandModule } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { formatBytes, formatTable, plural } from './format.js';
+import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import { createProgress } from './progress.js';
+
+const OPTIONS = {
+  referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
+  'no-clobber': { type: 'boolean', describe: 'Refuse to move a tag that is there' },
+  ...CONNECTION_OPTIONS,
+} as const satisfies Record<string, Options>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SRC: string; DST: string };
+
+export const copyCommand: CommandModule = {
+  options: OPTIONS,
+  describe: (yargs) =>
+    yargs
+      .positional('SRC', { type: 'string', demandOption: true, describe: 'A locator, a path, or an image' })
+      .positional('DST', {
+        type: 'string',
+        demandOption: true,
+        describe: 'docker://…, oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE, or a path',
+      })
+      .example(
+        '$0 copy docker://a.local/app:1 docker://b.local/app:1',
+        'registry to registry, nothing on the disk',
+      )
+      .example('$0 copy images.tar oci:layout', 'an archive into a layout'),
+  async run(argv, { output, signal }) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const progress = await createProgress(flags, output);
+    let result: CopyImagesResult;
+    try {
+      result = await copyImages({
+        ...connectionOptions(flags, output.warning),
+        source: flags.SRC,
+        destination: flags.DST,
+        referrers: flags.referrers,
+        noClobber: flags['no-clobber'],
+        signal,
+        onEvent: progress.onEvent,
+      });
+    } finally {
+      progress.end();
+    }
+    output.result(result, () => describeCopied(result));
+    return EXIT.done;
+  },
+};
+
+function describeCopied({ images, blobs, bytes }: CopyImagesResult): string {
+  const rows = images.map(({ name, copied, digest }) => [name, '->', copied, digest]);
+  const present = blobs.present > 0 ? `, ${plural(blobs.present, 'blob')} were there` : '';
+  return `${formatTable(rows)}${plural(images.length, 'image')}: ${formatBytes(bytes.copied)} copied${present}\n`;
+}

@@ -1,0 +1,119 @@
+import { writeFile } from 'node:fs/promises';
+import type { InferredOptionTypes, Options } from 'yargs';
+import { LadingError, type LoadResult, load, messageOf } from '../index.js';
+import type { CommandModule } from './command.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
+import { formatBytes, formatTable, plural } from './format.js';
+import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import { describeError } from './output.js';
+import { createProgress } from './progress.js';
+
+const OPTIONS = {
+  input: {
+    alias: 'i',
+    type: 'string',
+    demandOption: true,
+    requiresArg: true,
+    describe: 'Archive or layout; - for standard input',
+  },
+  name: { type: 'string', requiresArg: true, describe: 'What an image without a name is called' },
+  'keep-host': { type: 'boolean', default: false, describe: "Put the source's host in the path" },
+  map: { type: 'string', requiresArg: true, describe: 'Rules for names (YAML)' },
+  'write-map': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Write source, destination and digest to a file',
+  },
+  'dry-run': { type: 'boolean', default: false, describe: 'Say what would be pushed where' },
+  'no-clobber': { type: 'boolean', describe: 'Refuse to move a tag that is there' },
+  'all-platforms': {
+    type: 'boolean',
+    default: true,
+    describe: 'Push every platform that is there',
+    hidden: true,
+  },
+  referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
+  'keep-going': { type: 'boolean', default: false, describe: 'Push the other images when one fails' },
+  'chunk-bytes': {
+    type: 'number',
+    requiresArg: true,
+    describe: 'Send blobs in pieces of so many bytes',
+    defaultDescription: 'whole',
+  },
+  ...CONNECTION_OPTIONS,
+} as const satisfies Record<string, Options>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { DEST: string; IMAGE?: string[] };
+
+export const loadCommand: CommandModule = {
+  options: OPTIONS,
+  describe: (yargs) =>
+    yargs
+      .positional('DEST', { type: 'string', demandOption: true, describe: 'HOST[:PORT][/PREFIX]' })
+      .positional('IMAGE', { type: 'string', array: true, describe: 'Only these images' })
+      .example('$0 load -i images.tar registry.local:5000', 'everything, each under its own path')
+      .example('$0 load -i images.tar registry.local:5000/mirror alpine:3.20', 'one image, under a prefix')
+      .example(
+        'docker save app | $0 load -i - registry.local:5000',
+        'what Docker has, layers compressed on the way',
+      ),
+  async run(argv, { output, signal }) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const progress = await createProgress(flags, output);
+    let result: LoadResult;
+    try {
+      result = await load({
+        ...connectionOptions(flags, output.warning),
+        input: flags.input === '-' ? process.stdin : flags.input,
+        destination: flags.DEST,
+        images: flags.IMAGE,
+        name: flags.name,
+        keepHost: flags['keep-host'],
+        mapFile: flags.map,
+        dryRun: flags['dry-run'],
+        noClobber: flags['no-clobber'],
+        referrers: flags.referrers,
+        keepGoing: flags['keep-going'],
+        chunkBytes: flags['chunk-bytes'],
+        signal,
+        onEvent: progress.onEvent,
+      });
+    } finally {
+      progress.end();
+    }
+    const { failures, ...loaded } = result;
+    if (flags['write-map'] !== undefined) await writeMap(flags['write-map'], result);
+    const failureDocuments = failures.map(({ name, error }) => ({ name, error: describeError(error) }));
+    output.result({ ...loaded, ...(failures.length > 0 && { failures: failureDocuments }) }, () =>
+      describeLoaded(result),
+    );
+    if (!flags.json) for (const { error } of failures) output.error(error);
+    if (failures.length === 0) return EXIT.done;
+    return loaded.images.length > 0 ? EXIT.partial : exitCodeOf(failures[0]?.error);
+  },
+};
+
+/** A line an image: source, destination, digest, with tabs between. */
+async function writeMap(path: string, { images }: LoadResult): Promise<void> {
+  try {
+    await writeFile(
+      path,
+      images.map(({ name, pushed, digest }) => `${name}\t${pushed}\t${digest}\n`).join(''),
+    );
+  } catch (error) {
+    throw new LadingError('NOT_WRITABLE', `the map ${path} cannot be written: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function describeLoaded({ images, blobs, bytes, dryRun }: LoadResult): string {
+  const rows = images.map(({ name, pushed, digest }) => [name, '->', pushed, digest]);
+  if (dryRun) return `${formatTable(rows)}${plural(images.length, 'image')} would be pushed\n`;
+  const parts = [
+    `${formatBytes(bytes.pushed)} pushed`,
+    ...(blobs.mounted > 0 ? [`${plural(blobs.mounted, 'blob')} mounted`] : []),
+    ...(blobs.present > 0 ? [`${plural(blobs.present, 'blob')} were there`] : []),
+  ];
+  return `${formatTable(rows)}${plural(images.length, 'image')}: ${parts.join(', ')}\n`;
+}

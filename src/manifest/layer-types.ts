@@ -1,0 +1,43 @@
+import { MEDIA_TYPE } from '../content/media-types.js';
+import { ContentError } from '../errors.js';
+import type { ConversionTarget } from './conversion.js';
+
+/** The layer types that both families have. (image-spec, media-types.md, "Compatibility Matrix") */
+const PAIRS: readonly { docker: string; oci: string }[] = [
+  { docker: MEDIA_TYPE.dockerLayerTar, oci: MEDIA_TYPE.ociLayerTar },
+  { docker: MEDIA_TYPE.dockerLayerGzip, oci: MEDIA_TYPE.ociLayerGzip },
+  {
+    docker: 'application/vnd.docker.image.rootfs.foreign.diff.tar',
+    oci: 'application/vnd.oci.image.layer.nondistributable.v1.tar',
+  },
+  {
+    docker: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+    oci: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+  },
+];
+const OCI_LAYER =
+  /^application\/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+(gzip|zstd))?(\+encrypted)?$/;
+
+/** Whether this is a layer of a root filesystem, rather than an artifact's content. */
+export function isLayerType(mediaType: string): boolean {
+  return OCI_LAYER.test(mediaType) || mediaType.startsWith('application/vnd.docker.image.rootfs.');
+}
+
+/**
+ * The target's name for a layer type; `layer` is named in the error. Throws `UNSUPPORTED` where it has none:
+ * Docker's formats have neither zstd nor encrypted layers, and a type that nobody knows has no counterpart.
+ */
+export function layerTypeFor(mediaType: string, target: ConversionTarget, layer: string): string {
+  const pair = PAIRS.find(({ docker, oci }) => mediaType === docker || mediaType === oci);
+  if (pair !== undefined) return pair[target];
+  if (target === 'oci' && OCI_LAYER.test(mediaType)) return mediaType;
+  throw new ContentError(
+    'UNSUPPORTED',
+    `layer ${layer} has the type ${mediaType}, which ${NAMES[target]} has not`,
+    {
+      hint: mediaType.endsWith('zstd') ? 'Compress the layers anew, with --compression gzip.' : undefined,
+    },
+  );
+}
+
+const NAMES = { docker: 'Docker’s format', oci: 'OCI’s format' };

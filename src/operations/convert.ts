@@ -1,0 +1,248 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import type { Digest } from '../content/digest.js';
+import { isSchema1 } from '../content/media-types.js';
+import { parsePlatform } from '../content/platform.js';
+import { formatReference, withDefaultTag } from '../content/reference.js';
+import { type ConversionFormat, type ConvertedImage, convertImage } from '../copy/convert.js';
+import { copyGraph } from '../copy/copy.js';
+import {
+  assemblePlan,
+  type CopyRequest,
+  type ImageTrees,
+  type PlanOptions,
+  readImages,
+} from '../copy/plan.js';
+import type { ManifestTree } from '../copy/plan-tree.js';
+import { LadingError, messageOf } from '../errors.js';
+import { createSigningKey } from '../manifest/sign-schema1.js';
+import { isAttachmentTag } from '../store/attached.js';
+import { openLayout, openLayoutForWriting } from '../store/layout.js';
+import { createScratch, type Scratch } from '../store/scratch.js';
+import type { ConnectionOptions } from './connect.js';
+import { openSource, type Source } from './open-source.js';
+import { createRecompressor, type LayerCompression } from './recompress.js';
+import { inspectOutput, requireNothingLost, type SaveFormat, type SaveOutputOptions } from './save-output.js';
+import { previousImages, writePlan } from './write-plan.js';
+
+export interface ConvertOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform'> {
+  /** A locator, a path, or an image of a registry. */
+  source: string;
+  /** A file, a directory (`…/`), or a stream for an archive. */
+  output: string | Writable;
+  to: ConversionFormat;
+  /** Only this image of an archive or layout. */
+  reference?: string | undefined;
+  /** What layers are compressed with afterwards; default `keep`, which touches none. */
+  compression?: LayerCompression | undefined;
+  /** Refuse a schema1 manifest whose signature does not hold, or that has none; default false. */
+  verifySignature?: boolean | undefined;
+  /** PEM file of the key that signs schema1; default a key made for the run. */
+  keyFile?: string | undefined;
+  /** Keep the originals, without names, beside what is made of them; default false. */
+  keepOriginal?: boolean | undefined;
+  /** Convert although something is lost that guards against it; default false. */
+  force?: boolean | undefined;
+  /** Only these platforms of an index; default all, for schema1 linux/amd64 or the first. */
+  platforms?: readonly string[] | undefined;
+  dockerPlatform?: string | undefined;
+  /** Most bytes that a layer may have when it is decompressed; default no limit but `maxRatio`. */
+  maxLayerBytes?: number | undefined;
+  /** Most decompressed bytes for each compressed one; default 1100. */
+  maxRatio?: number | undefined;
+}
+
+export interface ConvertResult {
+  /** `-` for a stream. */
+  output: string;
+  format: SaveFormat;
+  images: {
+    name: string;
+    from: { mediaType: string; digest: Digest };
+    to: { mediaType: string; digest: Digest };
+    /** Of a schema1 original; null where there is none. */
+    signature: { valid: boolean; keyID?: string } | null;
+    /** Every manifest that changed: old digest → new digest. */
+    digests: Record<string, string>;
+    /** What could not be kept, one line each. */
+    lost: string[];
+  }[];
+  blobs: { total: number; fetched: number; reused: number };
+  bytes: { total: number; fetched: number };
+}
+
+/**
+ * Turns images into another format, offline where they are files: manifests and configs are made anew, layers
+ * stay as they are unless `compression` says otherwise. What changed, and what was lost, is in the result.
+ */
+export async function convert(options: ConvertOptions): Promise<ConvertResult> {
+  const key = options.keyFile === undefined ? createSigningKey() : await readKey(options.keyFile);
+  const dockerPlatform =
+    options.dockerPlatform === undefined ? undefined : parsePlatform(options.dockerPlatform);
+  const output = await inspectOutput(options.output, { ...options, dockerPlatform });
+  const scratch = createScratch(
+    typeof options.output === 'string' ? options.output : join(tmpdir(), 'lading'),
+  );
+  let source: Source | undefined;
+  try {
+    source = await openSource(options.source, options);
+    const originals = await readOriginals(source, scratch, options);
+    const names = originals.map(({ name }) => name);
+    const kept = options.append
+      ? await readImages(await previousImages(output.previous, names), pace(options))
+      : undefined;
+    if (kept === undefined) requireNothingLost(options.output, output.previous, names);
+    const converted = await convertAll(originals, key, scratch, options);
+    const plan = assemblePlan([...converted.flatMap(({ images }) => images), ...(kept?.images ?? [])]);
+    const { images, blobs, bytes } = plan;
+    options.onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
+    const copied = await writePlan(output, plan, pace(options));
+    return {
+      output: typeof options.output === 'string' ? options.output : '-',
+      format: output.format,
+      images: converted.map(describeConverted),
+      blobs: copied.blobs,
+      bytes: copied.bytes,
+    };
+  } finally {
+    await source?.close();
+    await output.previous?.close();
+    await scratch.close();
+  }
+}
+
+async function convertAll(
+  originals: readonly ImageTrees[],
+  key: KeyObject,
+  scratch: Scratch,
+  options: ConvertOptions,
+): Promise<ConvertedImage[]> {
+  const { to, compression = 'keep', verifySignature, keepOriginal, force, signal } = options;
+  const limits = limitsOf(options);
+  const recompress =
+    compression === 'keep' ? undefined : createRecompressor(compression, scratch, { limits, signal });
+  const converted: ConvertedImage[] = [];
+  for (const original of originals) {
+    converted.push(
+      await convertImage(original, {
+        to,
+        recompress,
+        key,
+        requireSignature: verifySignature,
+        keepOriginal,
+        force,
+        limits,
+        signal,
+      }),
+    );
+  }
+  return converted;
+}
+
+function limitsOf({ maxLayerBytes, maxRatio }: ConvertOptions): { maxBytes?: number; maxRatio?: number } {
+  return {
+    ...(maxLayerBytes !== undefined && { maxBytes: maxLayerBytes }),
+    ...(maxRatio !== undefined && { maxRatio }),
+  };
+}
+
+/** Images whose layers have to be read are first fetched into a layout beside the output: they are needed twice. */
+async function readOriginals(
+  source: Source,
+  scratch: Scratch,
+  options: ConvertOptions,
+): Promise<ImageTrees[]> {
+  const planOptions: PlanOptions = {
+    ...pace(options),
+    platforms: options.platforms?.map(parsePlatform),
+    index: options.to === 'schema1' || options.format === 'docker-archive' ? 'single' : 'rewrite',
+  };
+  const { images } = await readImages(await requestsOf(source, options), planOptions);
+  const needsLayers =
+    (options.compression ?? 'keep') !== 'keep' ||
+    (options.to !== 'schema1' && images.some(({ tree }) => manifestsOf(tree).some(isSchema1)));
+  if (source.kind !== 'registry' || !needsLayers) return images;
+  const directory = await scratch.directory();
+  const layout = await openLayoutForWriting(directory);
+  try {
+    await copyGraph(assemblePlan(images), layout, pace(options));
+  } finally {
+    await layout.close();
+  }
+  const store = await openLayout(directory);
+  return (
+    await readImages(
+      images.map(({ name }) => ({ source: store, reference: name, name })),
+      planOptions,
+    )
+  ).images;
+}
+
+function pace({ concurrency, retries, signal, onEvent }: ConvertOptions): PlanOptions {
+  return { concurrency, retries, signal, onEvent };
+}
+
+async function requestsOf(source: Source, options: ConvertOptions): Promise<CopyRequest[]> {
+  const { store } = source;
+  if (source.kind === 'registry') {
+    const reference = withDefaultTag(source.reference);
+    return [
+      {
+        source: store,
+        reference: reference.digest ?? reference.tag ?? 'latest',
+        name: formatReference(reference),
+      },
+    ];
+  }
+  const wanted = options.reference ?? source.reference;
+  if (wanted !== undefined) return [{ source: store, reference: wanted, name: await nameOf(source, wanted) }];
+  const requests: CopyRequest[] = [];
+  for await (const { name } of store.references()) {
+    if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
+      requests.push({ source: store, reference: name, name });
+  }
+  if (requests.length > 0) return requests;
+  throw new LadingError('NOT_FOUND', `${source.path} holds no image`);
+}
+
+/** The full name in the archive of what was asked for in short. */
+async function nameOf({ store }: Source, wanted: string): Promise<string> {
+  const { digest } = await store.resolve(wanted);
+  for await (const { name, descriptor } of store.references()) {
+    if (descriptor.digest === digest && (name === wanted || name.endsWith(wanted))) return name;
+  }
+  return wanted;
+}
+
+function manifestsOf(tree: ManifestTree): string[] {
+  return [tree.manifest.descriptor.mediaType, ...tree.children.flatMap(manifestsOf)];
+}
+
+async function readKey(path: string): Promise<KeyObject> {
+  try {
+    return createPrivateKey(await readFile(path));
+  } catch (error) {
+    throw new LadingError('USAGE', `${path} is no private key in PEM: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function describeConverted({
+  name,
+  from,
+  to,
+  signature,
+  digests,
+  lost,
+}: ConvertedImage): ConvertResult['images'][number] {
+  return {
+    name,
+    from: { mediaType: from.mediaType, digest: from.digest },
+    to: { mediaType: to.mediaType, digest: to.digest },
+    signature,
+    digests: Object.fromEntries(digests),
+    lost,
+  };
+}

@@ -1,0 +1,173 @@
+import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
+import { assemblePlan, type CopyRequest, readImages } from '../copy/plan.js';
+import { isLadingError, LadingError } from '../errors.js';
+import { isAttachmentTag } from '../store/attached.js';
+import { type Locator, parseLocator } from '../store/locator.js';
+import { type ConnectionOptions, connect } from './connect.js';
+import { openUploadSessions } from './load.js';
+import { openSource, type Source } from './open-source.js';
+import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
+import { inspectOutput, requireNothingLost, type SaveFormat } from './save-output.js';
+import { previousImages, writePlan } from './write-plan.js';
+
+export interface CopyImagesOptions extends ConnectionOptions {
+  /** A locator, a path, or an image of a registry. */
+  source: string;
+  /** A locator; a bare path is an archive, or with a trailing `/` a layout. */
+  destination: string;
+  /** Copy signatures, SBOMs and attestations too; default true. */
+  referrers?: boolean | undefined;
+  /** Refuse to move a tag that is there and names something else; default false. */
+  noClobber?: boolean | undefined;
+}
+
+export interface CopyImagesResult {
+  source: string;
+  destination: string;
+  images: { name: string; copied: string; digest: string }[];
+  blobs: { total: number; copied: number; mounted: number; present: number };
+  bytes: { copied: number };
+}
+
+/**
+ * Copies images from any store to any other, digests unchanged, with nothing on this machine's disk in between.
+ * What the destination holds stays there.
+ */
+export async function copyImages(options: CopyImagesOptions): Promise<CopyImagesResult> {
+  const destination = parseLocator(options.destination);
+  const source = await openSource(options.source, options);
+  try {
+    const requests = await requestsOf(source);
+    return destination.kind === 'docker'
+      ? await copyToRegistry(source, requests, destination.reference, options)
+      : await copyToFiles(requests, destination, options);
+  } finally {
+    await source.close();
+  }
+}
+
+async function requestsOf(source: Source): Promise<CopyRequest[]> {
+  if (source.kind === 'registry') {
+    const reference = withDefaultTag(source.reference);
+    return [
+      {
+        source: source.store,
+        reference: reference.digest ?? reference.tag ?? 'latest',
+        name: formatReference(reference),
+      },
+    ];
+  }
+  if (source.reference !== undefined)
+    return [{ source: source.store, reference: source.reference, name: source.reference }];
+  const requests: CopyRequest[] = [];
+  for await (const { name } of source.store.references()) {
+    if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
+      requests.push({ source: source.store, reference: name, name });
+  }
+  if (requests.length > 0) return requests;
+  throw new LadingError('NOT_FOUND', `${source.path} holds no image`);
+}
+
+async function copyToRegistry(
+  source: Source,
+  requests: readonly CopyRequest[],
+  destination: Reference,
+  options: CopyImagesOptions,
+): Promise<CopyImagesResult> {
+  const { images } = await readImages(requests, options);
+  const targets: ImageToPush[] = images.map((image) => ({
+    image,
+    destination: { ...destination, ...targetTag(image.name, destination, images.length) },
+  }));
+  const registries = [
+    destination.registry,
+    ...(source.kind === 'registry' ? [source.reference.registry] : []),
+  ];
+  const client = await connect(options, registries);
+  try {
+    const pushed = await pushImages(targets, client, {
+      ...options,
+      uploadSessions: await openUploadSessions(options.onEvent),
+    });
+    return copyResult(options, pushed);
+  } finally {
+    await client.close();
+  }
+}
+
+/** One image gets the tag that is asked for; of several, each keeps its own. */
+function targetTag(name: string, { tag, digest }: Reference, count: number): { tag?: string } {
+  if (tag !== undefined && count > 1)
+    throw new LadingError('USAGE', `${count} images cannot all be called ${tag}`, {
+      hint: 'Leave the tag out: each keeps its own.',
+    });
+  if (tag !== undefined || digest !== undefined) return {};
+  const own = tagOf(name);
+  return own === undefined ? {} : { tag: own };
+}
+
+function tagOf(name: string): string | undefined {
+  try {
+    const { tag, digest } = parseReference(name);
+    return tag ?? (digest === undefined && !name.includes('/') ? name : undefined);
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
+    throw error;
+  }
+}
+
+async function copyToFiles(
+  requests: CopyRequest[],
+  destination: Exclude<Locator, { kind: 'docker' }>,
+  options: CopyImagesOptions,
+): Promise<CopyImagesResult> {
+  const format: SaveFormat | undefined = destination.kind === 'path' ? undefined : destination.kind;
+  const reference = destination.kind === 'path' ? undefined : destination.reference;
+  if (reference !== undefined && requests.length > 1)
+    throw new LadingError('USAGE', `${requests.length} images cannot all be called ${reference}`);
+  const named =
+    reference === undefined ? requests : requests.map((request) => ({ ...request, name: reference }));
+  const output = await inspectOutput(destination.path, { ...options, format, append: true });
+  try {
+    const names = named.map(({ name }) => name);
+    const kept = format === 'docker-archive' ? [] : await previousImages(output.previous, names);
+    if (format === 'docker-archive') requireNothingLost(destination.path, output.previous, names);
+    const { images } = await readImages([...named, ...kept], {
+      ...options,
+      index: format === 'docker-archive' ? 'single' : undefined,
+    });
+    const plan = assemblePlan(images);
+    options.onEvent?.({
+      type: 'planned',
+      images: plan.images.length,
+      blobs: plan.blobs.length,
+      bytes: plan.bytes,
+    });
+    const { blobs, bytes } = await writePlan(output, plan, options);
+    return {
+      source: options.source,
+      destination: options.destination,
+      images: plan.images
+        .filter(({ name }) => names.includes(name))
+        .map(({ name, root }) => ({ name, copied: name, digest: root.digest })),
+      blobs: { total: blobs.total, copied: blobs.fetched, mounted: 0, present: blobs.reused },
+      bytes: { copied: bytes.fetched },
+    };
+  } finally {
+    await output.previous?.close();
+  }
+}
+
+function copyResult(
+  { source, destination }: CopyImagesOptions,
+  { images, blobs, bytes }: PushResult,
+): CopyImagesResult {
+  const { total, pushed, mounted, present } = blobs;
+  return {
+    source,
+    destination,
+    images: images.map(({ name, pushed: copied, digest }) => ({ name, copied, digest })),
+    blobs: { total, copied: pushed, mounted, present },
+    bytes: { copied: bytes.pushed },
+  };
+}

@@ -1,0 +1,230 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { absentOf, withAbsent } from '../content/annotations.js';
+import { isDigest } from '../content/digest.js';
+import { formatReference, parseReference, withDefaultTag } from '../content/reference.js';
+import { convertImage } from '../copy/convert.js';
+import { type CopyRequest, type ImageTrees, readImages } from '../copy/plan.js';
+import type { OnCopyEvent } from '../copy/progress.js';
+import { LadingError } from '../errors.js';
+import { createSigningKey } from '../manifest/sign-schema1.js';
+import { isAttachmentTag } from '../store/attached.js';
+import type { ImageFiles } from '../store/image-files.js';
+import { openPath } from '../store/open.js';
+import { createScratch, type Scratch } from '../store/scratch.js';
+import { createUploadSessions, type UploadSessions } from '../store/upload-sessions.js';
+import { type ConnectionOptions, connect } from './connect.js';
+import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
+import { createRecompressor } from './recompress.js';
+import { type Destination, parseDestination, readRenameRules, renamed, requireDistinct } from './rename.js';
+
+export interface LoadOptions extends ConnectionOptions {
+  /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
+  input: string | Readable;
+  /** `HOST[:PORT][/PREFIX]`. */
+  destination: string;
+  /** Only these images; default all. */
+  images?: readonly string[] | undefined;
+  /** What an image without a name is called. */
+  name?: string | undefined;
+  /** Put the source's host in the path; default false. */
+  keepHost?: boolean | undefined;
+  /** A file of rules for names (YAML). */
+  mapFile?: string | undefined;
+  /** Say what would be pushed where, and push nothing; default false. */
+  dryRun?: boolean | undefined;
+  /** Refuse to move a tag that is there and names something else; default false. */
+  noClobber?: boolean | undefined;
+  /** Push signatures, SBOMs and attestations too; default true. */
+  referrers?: boolean | undefined;
+  /** Push the other images when one fails; default false. */
+  keepGoing?: boolean | undefined;
+  /** Send blobs in pieces of so many bytes; default whole. */
+  chunkBytes?: number | undefined;
+}
+
+export interface LoadResult extends PushResult {
+  /** `-` for a stream. */
+  input: string;
+  /** Whether nothing was pushed because that was asked for. */
+  dryRun: boolean;
+}
+
+/**
+ * Pushes the images of an archive or layout into a registry, from where they lie: only what is missing, tags
+ * last. Layers that are not compressed are, when the archive has no manifest whose digest that would change.
+ */
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const destination = await destinationOf(options);
+  const input = await openInput(options.input, options);
+  const scratch = createScratch(join(tmpdir(), 'lading'));
+  try {
+    const originals = await readOriginals(input.store, options);
+    const named = originals.map((image) => ({
+      image,
+      destination: renamed(nameOf(image, options), destination),
+    }));
+    requireDistinct(
+      named.map(({ image, destination: to }) => ({
+        name: image.name,
+        digest: image.tree.manifest.descriptor.digest,
+        destination: to,
+      })),
+    );
+    const base = {
+      input: typeof options.input === 'string' ? options.input : '-',
+      dryRun: options.dryRun === true,
+    };
+    if (options.dryRun) return { ...base, ...describeDryRun(named) };
+    const images = await compressPlainLayers(named, input.store, scratch, options);
+    return { ...base, ...(await push(images, destination.registry, options)) };
+  } finally {
+    await input.close();
+    await scratch.close();
+  }
+}
+
+async function destinationOf({ destination, keepHost, mapFile }: LoadOptions): Promise<Destination> {
+  const rules = mapFile === undefined ? undefined : await readRenameRules(mapFile);
+  return { ...parseDestination(destination), keepHost, rules };
+}
+
+async function push(
+  images: readonly ImageToPush[],
+  registry: string,
+  options: LoadOptions,
+): Promise<PushResult> {
+  const client = await connect(options, [registry]);
+  try {
+    return await pushImages(images, client, {
+      ...options,
+      uploadSessions: await openUploadSessions(options.onEvent),
+    });
+  } finally {
+    await client.close();
+  }
+}
+
+/** Uploads that were interrupted are remembered where caches are: what is loaded may lie on a read-only medium. */
+export async function openUploadSessions(onEvent: OnCopyEvent | undefined): Promise<UploadSessions> {
+  const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'lading');
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch(() => undefined); // reported when it is written to
+  return createUploadSessions(join(directory, 'uploads.json'), {
+    onWarning: (message) => onEvent?.({ type: 'warning', message }),
+  });
+}
+
+interface Input {
+  store: ImageFiles;
+  close(): Promise<void>;
+}
+
+/** A stream has its index at its end: it is written to a file first, and read from there. */
+async function openInput(input: string | Readable, { signal, onEvent }: LoadOptions): Promise<Input> {
+  const onSpool = (): void =>
+    onEvent?.({
+      type: 'warning',
+      message: 'the archive is unpacked to a temporary file first: it is compressed',
+    });
+  if (typeof input === 'string') {
+    const store = await openPath(input, { signal, onSpool });
+    return { store, close: () => store.close() };
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'lading-'));
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  try {
+    onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
+    const path = join(directory, 'input.tar');
+    await pipeline(input, createWriteStream(path), { signal });
+    const store = await openPath(path, { signal, onSpool });
+    return {
+      store,
+      async close() {
+        await store.close();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function readOriginals(store: ImageFiles, options: LoadOptions): Promise<ImageTrees[]> {
+  const requests: CopyRequest[] = [];
+  for (const wanted of options.images ?? []) {
+    const { digest } = await store.resolve(wanted);
+    requests.push({ source: store, reference: wanted, name: await fullName(store, wanted, digest) });
+  }
+  if (options.images === undefined || options.images.length === 0) {
+    for await (const { name } of store.references()) {
+      if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
+        requests.push({ source: store, reference: name, name });
+    }
+  }
+  if (requests.length === 0) throw new LadingError('NOT_FOUND', `${store.location} holds no image`);
+  const { referrers, keepGoing, signal, onEvent } = options;
+  const { images } = await readImages(requests, { referrers, keepGoing, signal, onEvent });
+  for (const { name, tree } of images) {
+    if (tree.absent.length === 0) continue;
+    const message = `${name} was saved without some of its children, on purpose: ${absentOf(withAbsent(tree.manifest.descriptor, tree.absent)).join(', ')}`;
+    onEvent?.({ type: 'warning', message });
+  }
+  return images;
+}
+
+/** The name that the archive has for what was asked for in short. */
+async function fullName(store: ImageFiles, wanted: string, digest: string): Promise<string> {
+  for await (const { name, descriptor } of store.references()) {
+    if (descriptor.digest === digest && (name === wanted || name.endsWith(wanted))) return name;
+  }
+  return wanted;
+}
+
+/** A name that can be one at a registry; rejects with `USAGE` where there is none and none was given. */
+function nameOf({ name }: ImageTrees, { name: given, images }: LoadOptions): string {
+  if (given !== undefined && (isDigest(name) || images?.length === 1))
+    return formatReference(withDefaultTag(parseReference(given)));
+  if (!isDigest(name)) return name;
+  throw new LadingError('USAGE', `the image ${name} has no name`, {
+    hint: 'Say with --name what it is to be called.',
+  });
+}
+
+/** Only where lading made the manifest itself: everywhere else its digest is the image's name. */
+async function compressPlainLayers(
+  images: readonly ImageToPush[],
+  store: ImageFiles,
+  scratch: Scratch,
+  options: LoadOptions,
+): Promise<ImageToPush[]> {
+  const { signal } = options;
+  const recompress = createRecompressor('gzip', scratch, { signal });
+  const key = createSigningKey();
+  const compressed: ImageToPush[] = [];
+  for (const { image, destination } of images) {
+    const isMade = (await store.region(image.tree.manifest.descriptor)) === undefined;
+    const [made] = isMade
+      ? (await convertImage(image, { to: 'docker', recompress, key, signal })).images
+      : [image];
+    compressed.push({ image: made ?? image, destination });
+  }
+  return compressed;
+}
+
+function describeDryRun(images: readonly ImageToPush[]): PushResult {
+  return {
+    images: images.map(({ image, destination }) => ({
+      name: image.name,
+      pushed: formatReference(destination),
+      digest: image.tree.manifest.descriptor.digest,
+    })),
+    blobs: { total: 0, pushed: 0, mounted: 0, present: 0 },
+    bytes: { pushed: 0 },
+    failures: [],
+  };
+}

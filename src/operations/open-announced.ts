@@ -1,0 +1,19 @@
+import type { ImageFiles } from '../store/image-files.js';
+import { openPath } from '../store/open.js';
+
+/** Opens what is at a path, and says so first when that takes the time and the room to decompress it. */
+export function openAnnounced(
+  path: string,
+  {
+    signal,
+    onWarning,
+  }: { signal?: AbortSignal | undefined; onWarning?: ((message: string) => void) | undefined },
+): Promise<ImageFiles> {
+  return openPath(path, {
+    signal,
+    onSpool: ({ compression, directory }) =>
+      onWarning?.(
+        `${path} is compressed with ${compression} as a whole: it is decompressed to ${directory} first`,
+      ),
+  });
+}

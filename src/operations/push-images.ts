@@ -1,0 +1,252 @@
+import type { Descriptor } from '../content/descriptor.js';
+import { formatReference, type Reference } from '../content/reference.js';
+import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
+import { assemblePlan, type ImageTrees, type Plan } from '../copy/plan.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../copy/pool.js';
+import { ContentError, isLadingError, LadingError } from '../errors.js';
+import type { RegistryClient } from '../registry/client.js';
+import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/mounting.js';
+import { createRemoteStore, type RemoteStoreOptions } from '../store/remote.js';
+import type { Store } from '../store/store.js';
+
+/** An image, and the name it gets at its registry. */
+export interface ImageToPush {
+  image: ImageTrees;
+  destination: Reference;
+}
+
+export interface PushImagesOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'>, RemoteStoreOptions {
+  /** Refuse to move a tag that is there and names something else; default false. */
+  noClobber?: boolean | undefined;
+}
+
+export interface PushedImage {
+  name: string;
+  /** Its name at the registry. */
+  pushed: string;
+  digest: string;
+}
+
+export interface PushResult {
+  images: PushedImage[];
+  blobs: { total: number; pushed: number; mounted: number; present: number };
+  bytes: { pushed: number };
+  failures: { name: string; error: unknown }[];
+}
+
+/**
+ * Pushes images into the repositories of a registry: what is missing only, each blob once for all of them.
+ * Tags are set when all content of all images is there; afterwards the registry is asked for each by digest.
+ */
+export async function pushImages(
+  images: readonly ImageToPush[],
+  client: RegistryClient,
+  options: PushImagesOptions,
+): Promise<PushResult> {
+  const known = createKnownBlobs();
+  const pool = createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
+  const pushes = [...byRepository(images)].map(([repository, group]) => {
+    const remote = createRemoteStore(client, { registry: registryOf(group), repository }, options);
+    return { plan: planOf(group), store: mountingStore(remote, repository, known), group };
+  });
+  tellTotals(
+    pushes.map(({ plan }) => plan),
+    options,
+  );
+  if (options.noClobber) for (const { store, group } of pushes) await requireFreeTags(store, group, pool);
+
+  const barrier = createBarrier(pushes.length);
+  const results = await Promise.allSettled(
+    pushes.map(async ({ plan, store }) => {
+      try {
+        return await copyGraph(plan, store, { ...options, pool, beforeNaming: () => barrier.arrive() });
+      } catch (error) {
+        barrier.fail(error, options.keepGoing === true);
+        throw error;
+      }
+    }),
+  );
+  const rejected = results.find((result) => result.status === 'rejected');
+  if (rejected !== undefined && !options.keepGoing) throw barrier.failure() ?? rejected.reason;
+  const summary = summarize(pushes, results, known);
+  if (summary.images.length === 0 && summary.failures[0] !== undefined) throw summary.failures[0].error;
+  for (const { store, group } of pushes) await prove(store, group, summary, pool);
+  return summary;
+}
+
+function byRepository(images: readonly ImageToPush[]): Map<string, ImageToPush[]> {
+  const groups = new Map<string, ImageToPush[]>();
+  for (const image of images) {
+    const { repository } = image.destination;
+    groups.set(repository, [...(groups.get(repository) ?? []), image]);
+  }
+  return groups;
+}
+
+function registryOf([first]: readonly ImageToPush[]): string {
+  if (first === undefined) throw new Error('a group has an image');
+  return first.destination.registry;
+}
+
+/** In a repository an image is known by its tag; without one, by its digest alone. */
+function planOf(group: readonly ImageToPush[]): Plan {
+  const plan = assemblePlan(group.map(({ image }) => image));
+  const images = plan.images.map((image, place) => {
+    const tag = group[place]?.destination.tag;
+    const [, ...attached] = image.names;
+    const tags = attached.map(({ name, descriptor }) => ({
+      name: name.slice(name.lastIndexOf(':') + 1),
+      descriptor,
+    }));
+    return {
+      ...image,
+      names: [...(tag === undefined ? [] : [{ name: tag, descriptor: image.root }]), ...tags],
+    };
+  });
+  return { ...plan, images };
+}
+
+function tellTotals(plans: readonly Plan[], { onEvent }: PushImagesOptions): void {
+  const sizes = new Map<string, number>();
+  for (const plan of plans) {
+    for (const { descriptor } of [...plan.blobs, ...plan.manifests])
+      sizes.set(descriptor.digest, descriptor.size);
+  }
+  onEvent?.({
+    type: 'planned',
+    images: plans.reduce((sum, { images }) => sum + images.length, 0),
+    blobs: new Set(plans.flatMap(({ blobs }) => blobs.map(({ descriptor }) => descriptor.digest))).size,
+    bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+  });
+}
+
+async function requireFreeTags(store: Store, group: readonly ImageToPush[], pool: Pool): Promise<void> {
+  await Promise.all(
+    group.map(async ({ image, destination }) => {
+      if (destination.tag === undefined) return;
+      const held = await resolveOrUndefined(store, destination.tag, pool);
+      const wanted = image.tree.manifest.descriptor.digest;
+      if (held === undefined || held.digest === wanted) return;
+      throw new LadingError(
+        'ALREADY_EXISTS',
+        `${formatReference(destination)} is there already and is another image: ${held.digest}`,
+        {
+          hint: 'Leave out --no-clobber to move the tag, or load under another name.',
+        },
+      );
+    }),
+  );
+}
+
+async function resolveOrUndefined(
+  store: Store,
+  reference: string,
+  pool: Pool,
+): Promise<Descriptor | undefined> {
+  try {
+    return await pool.run((signal) => store.resolve(reference, { signal }));
+  } catch (error) {
+    if (isLadingError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+/** The proof that an image arrived: the registry has its root under its digest. */
+async function prove(
+  store: Store,
+  group: readonly ImageToPush[],
+  { images }: PushResult,
+  pool: Pool,
+): Promise<void> {
+  const pushed = new Set(images.map(({ pushed: name }) => name));
+  await Promise.all(
+    group.map(async ({ image, destination }) => {
+      const { descriptor } = image.tree.manifest;
+      if (!pushed.has(nameAt(destination, descriptor))) return;
+      if (await pool.run((signal) => store.exists(descriptor, { signal }))) return;
+      throw new ContentError(
+        'MISSING_CONTENT',
+        `${formatReference(destination)} was pushed, but the registry does not have ${descriptor.digest}`,
+        {
+          hint: 'Something between here and the registry loses content; ask its owner.',
+        },
+      );
+    }),
+  );
+}
+
+function nameAt({ registry, repository, tag }: Reference, { digest }: Descriptor): string {
+  return formatReference({ registry, repository, ...(tag === undefined ? { digest } : { tag }) });
+}
+
+function summarize(
+  pushes: readonly { plan: Plan; group: ImageToPush[] }[],
+  results: readonly PromiseSettledResult<CopyResult>[],
+  known: KnownBlobs,
+): PushResult {
+  const summary: PushResult = {
+    images: [],
+    blobs: { total: 0, pushed: 0, mounted: known.mounted, present: 0 },
+    bytes: { pushed: 0 },
+    failures: [],
+  };
+  for (const [place, { plan, group }] of pushes.entries()) {
+    const result = results[place];
+    summary.blobs.total += plan.blobs.length;
+    if (result?.status !== 'fulfilled') {
+      for (const { image } of group) summary.failures.push({ name: image.name, error: result?.reason });
+      continue;
+    }
+    const { blobs, bytes, failures } = result.value;
+    summary.blobs.pushed += blobs.fetched;
+    summary.blobs.present += blobs.reused;
+    summary.bytes.pushed += bytes.fetched;
+    const failed = new Map(failures.map(({ image, error }) => [image, error]));
+    for (const [index, planned] of plan.images.entries()) {
+      const destination = group[index]?.destination;
+      if (destination === undefined) continue;
+      if (failed.has(planned)) summary.failures.push({ name: planned.name, error: failed.get(planned) });
+      else
+        summary.images.push({
+          name: planned.name,
+          pushed: nameAt(destination, planned.root),
+          digest: planned.root.digest,
+        });
+    }
+  }
+  summary.blobs.pushed -= summary.blobs.mounted;
+  return summary;
+}
+
+/** Where all wait for all: opened by the last to arrive, or broken by the first to fail. */
+function createBarrier(parties: number): {
+  arrive(): Promise<void>;
+  fail(error: unknown, goOn: boolean): void;
+  failure(): unknown;
+} {
+  let waiting = parties;
+  let failure: { error: unknown } | undefined;
+  let open = (): void => undefined;
+  let breakWith = (_: unknown): void => undefined;
+  const opened = new Promise<void>((resolve, reject) => {
+    open = resolve;
+    breakWith = reject;
+  });
+  opened.catch(() => undefined); // a broken barrier is seen by those who wait at it, if any
+  const arrived = (): void => {
+    waiting--;
+    if (waiting <= 0) open();
+  };
+  return {
+    arrive() {
+      arrived();
+      return opened;
+    },
+    fail(error, goOn) {
+      failure ??= { error };
+      if (goOn) arrived();
+      else breakWith(error);
+    },
+    failure: () => failure?.error,
+  };
+}

@@ -1,0 +1,64 @@
+import {
+  compressed,
+  type DecompressLimits,
+  decompressed,
+  detectCompression,
+  MAGIC_LENGTH,
+} from '../compression.js';
+import type { Descriptor } from '../content/descriptor.js';
+import { MEDIA_TYPE } from '../content/media-types.js';
+import type { PlannedContent } from '../copy/plan.js';
+import type { Scratch } from '../store/scratch.js';
+
+/** What layers are to be compressed with. */
+export type LayerCompression = 'keep' | 'gzip' | 'none';
+
+export interface RecompressOptions {
+  limits?: DecompressLimits | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes layers of another compression in `scratch`, each once however many images share it; undefined for
+ * those that are as they should be.
+ */
+export function createRecompressor(
+  compression: Exclude<LayerCompression, 'keep'>,
+  scratch: Scratch,
+  options: RecompressOptions,
+): (layer: PlannedContent) => Promise<PlannedContent | undefined> {
+  const made = new Map<string, Promise<PlannedContent | undefined>>();
+  return (layer) => {
+    const { digest } = layer.descriptor;
+    const making = made.get(digest) ?? recompress(layer, compression, scratch, options);
+    made.set(digest, making);
+    return making;
+  };
+}
+
+async function recompress(
+  { descriptor, source }: PlannedContent,
+  compression: 'gzip' | 'none',
+  scratch: Scratch,
+  { limits, signal }: RecompressOptions,
+): Promise<PlannedContent | undefined> {
+  if ((await compressionOf(descriptor, source)) === compression) return undefined;
+  const openPlain = (): ReturnType<typeof decompressed> =>
+    decompressed(() => source.fetch(descriptor, { signal }), { limits, signal, name: descriptor.digest });
+  const made =
+    compression === 'none'
+      ? await scratch.keep(MEDIA_TYPE.ociLayerTar, openPlain)
+      : await scratch.keep(MEDIA_TYPE.ociLayerGzip, () => compressed(openPlain, { signal }));
+  return { descriptor: made, source: scratch };
+}
+
+/** By the first bytes: media types lie. */
+async function compressionOf(descriptor: Descriptor, source: PlannedContent['source']): Promise<string> {
+  const body = await source.fetch(descriptor);
+  let start = Buffer.alloc(0);
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    start = Buffer.concat([start, chunk]);
+    if (start.byteLength >= MAGIC_LENGTH) break;
+  }
+  return detectCompression(start);
+}

@@ -1,0 +1,57 @@
+import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
+import type { CopyRequest, Plan, PlannedContent } from '../copy/plan.js';
+import { isAttachmentTag } from '../store/attached.js';
+import type { LayoutReader } from '../store/layout-reader.js';
+import type { ReadonlyStore } from '../store/store.js';
+import type { SaveOutput } from './save-output.js';
+
+/** Copies what was planned to an output, if that is not there already. */
+export async function writePlan(output: SaveOutput, plan: Plan, options: CopyOptions): Promise<CopyResult> {
+  if (await output.isMadeOf(plan)) return allReused(plan);
+  const keepGoing = options.keepGoing === true && output.canLeaveOut;
+  const store = await output.openStore();
+  try {
+    return await copyGraph(await preferring(output.previous, plan), store, { ...options, keepGoing });
+  } finally {
+    await store.close();
+  }
+}
+
+/** What the output holds and the run does not replace. */
+export async function previousImages(
+  previous: LayoutReader | undefined,
+  names: readonly string[],
+): Promise<CopyRequest[]> {
+  const requests: CopyRequest[] = [];
+  if (previous === undefined) return requests;
+  for await (const { name } of previous.references()) {
+    const tag = name.slice(name.lastIndexOf(':') + 1);
+    if (!names.includes(name) && !isAttachmentTag(tag))
+      requests.push({ source: previous, reference: name, name });
+  }
+  return requests;
+}
+
+/**
+ * The plan with content taken from what is there before it is fetched from far away. What is there was not
+ * verified: should it be damaged, the next attempt goes to the registry.
+ */
+async function preferring(previous: ReadonlyStore | undefined, plan: Plan): Promise<Plan> {
+  if (previous === undefined) return plan;
+  const preferred = async (content: PlannedContent): Promise<PlannedContent> => {
+    if (!(await previous.exists(content.descriptor))) return content;
+    const sources = [previous];
+    const fetch: ReadonlyStore['fetch'] = (...wanted) => (sources.shift() ?? content.source).fetch(...wanted);
+    return { ...content, source: { fetch }, isReused: true };
+  };
+  return { ...plan, blobs: await Promise.all(plan.blobs.map(preferred)) };
+}
+
+function allReused(plan: Plan): CopyResult {
+  const total = plan.blobs.length;
+  return {
+    blobs: { total, fetched: 0, reused: total },
+    bytes: { total: plan.bytes, fetched: 0 },
+    failures: [],
+  };
+}

@@ -1,0 +1,61 @@
+import { type Digest, isDigest } from '../content/digest.js';
+import { isTag } from '../content/reference.js';
+import { LadingError } from '../errors.js';
+import { discard } from './body.js';
+import { header } from './headers.js';
+import { HEADER, path } from './protocol.js';
+import { MANIFEST_HINTS } from './push-hints.js';
+import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
+import type { Requester } from './request.js';
+import { scope } from './scope.js';
+
+/** What a registry says of a manifest that it took. */
+export interface PutManifestResult {
+  /** What it keeps the manifest as, where it tells. */
+  digest: Digest | undefined;
+  /** The subject under which it lists the manifest as a referrer; without it, nobody finds it there yet. */
+  subject: Digest | undefined;
+}
+
+/** Puts a manifest under a tag or its digest, byte for byte. (distribution-spec, end-7) */
+export async function putManifest(
+  request: Requester,
+  name: RepositoryName,
+  reference: string,
+  { mediaType, bytes }: { mediaType: string; bytes: Uint8Array },
+  { signal, retries }: CallOptions = {},
+): Promise<PutManifestResult> {
+  const repository = repositoryText(name);
+  const isByTag = isTag(reference);
+  if (!isByTag && !isDigest(reference)) {
+    throw new LadingError(
+      'INVALID_REFERENCE',
+      `"${reference}" is neither a tag nor a digest (${repository})`,
+    );
+  }
+  return request(
+    {
+      ...name,
+      method: 'PUT',
+      target: path.manifest(name.repository, reference),
+      headers: { 'content-type': mediaType },
+      body: () => bytes,
+      scopes: [scope.push(name.repository)],
+      what: `push of ${isByTag ? `tag "${reference}"` : `manifest ${reference}`} to ${repository}`,
+      hints: MANIFEST_HINTS,
+      retries,
+      signal,
+    },
+    async ({ headers, body }) => {
+      await discard(body);
+      return {
+        digest: digestIn(header(headers, HEADER.contentDigest)),
+        subject: digestIn(header(headers, HEADER.subject)),
+      };
+    },
+  );
+}
+
+function digestIn(text: string | undefined): Digest | undefined {
+  return isDigest(text) ? text : undefined;
+}

@@ -1,0 +1,177 @@
+import type { Readable } from 'node:stream';
+import { ANNOTATION } from '../content/annotations.js';
+import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../content/descriptor.js';
+import { type Digest, isDigest } from '../content/digest.js';
+import { isManifest } from '../content/media-types.js';
+import { ContentError, isLadingError, LadingError } from '../errors.js';
+import type { Region } from '../files.js';
+import { detectMediaType, MAX_MANIFEST_BYTES, parseManifest, successors } from '../manifest/manifest.js';
+import { type Attached, attachedTag, attachedTo, fallbackTag } from './attached.js';
+import type { ContentFile, ContentFiles } from './content-files.js';
+import { entryName, findEntry } from './layout-index.js';
+import { readAtMost, readContent } from './read-content.js';
+import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
+
+const BLOB_MEDIA_TYPE = 'application/octet-stream';
+
+/** The images of an archive or directory of any form, read where they are. */
+export class ImageFiles implements ReadonlyStore {
+  #attached: Promise<Attached[]> | undefined;
+
+  constructor(
+    protected readonly files: ContentFiles,
+    /** The images and their names, as in a layout's `index.json`. */
+    protected entries: readonly Descriptor[],
+    /** What `@N` counts; default the entries. */
+    private readonly positions?: readonly Descriptor[],
+  ) {}
+
+  get location(): string {
+    return this.files.location;
+  }
+
+  /** The descriptors of `index.json`, as they stand there; of other forms, what would stand there. */
+  get indexEntries(): readonly Descriptor[] {
+    return this.entries;
+  }
+
+  /** Where content stands in the archive or directory, or would stand. */
+  pathOf(digest: Digest): string {
+    return this.files.pathOf(digest);
+  }
+
+  async resolve(reference: string): Promise<Descriptor> {
+    if (/^@[0-9]+$/.test(reference)) return this.#atPosition(Number(reference.slice(1)));
+    try {
+      return findEntry(this.entries, reference, this.location);
+    } catch (error) {
+      if (!isLadingError(error, 'NOT_FOUND') || !isDigest(reference)) throw error;
+    }
+    // A manifest that only an index names: its type is told by its bytes.
+    const blob = await this.resolveBlob(reference);
+    if (blob.size > MAX_MANIFEST_BYTES) throw this.#notFound(reference);
+    const mediaType = manifestTypeOf(await readAtMost(blob, await this.fetch(blob)));
+    if (mediaType === undefined) throw this.#notFound(reference);
+    return { ...blob, mediaType };
+  }
+
+  async resolveBlob(digest: Digest): Promise<Descriptor> {
+    const size = await this.files.size(digest);
+    if (size === undefined) throw this.#notFound(digest);
+    return { mediaType: BLOB_MEDIA_TYPE, digest, size };
+  }
+
+  async exists({ digest, size }: Descriptor): Promise<boolean> {
+    return (await this.files.size(digest)) === size;
+  }
+
+  async fetch({ digest, size }: Descriptor, { start, signal }: FetchOptions = {}): Promise<Readable> {
+    const actual = await this.files.size(digest);
+    if (actual === undefined) throw this.#notFound(digest);
+    // Said here, where asking again cannot help: a body that ends early looks like one that was cut off.
+    if (actual !== size) {
+      throw new ContentError(
+        'SIZE_MISMATCH',
+        `${digest} has ${actual} bytes in ${this.location}, its descriptor says ${size}`,
+      );
+    }
+    return this.files.open(digest, { start, signal });
+  }
+
+  async *references(): AsyncIterable<NamedDescriptor> {
+    const nameless = new Set<Digest>();
+    for (const entry of this.entries) {
+      const name = entryName(entry);
+      if (name !== undefined) yield { name, descriptor: entry };
+      else if (!isPart(entry) && !nameless.has(entry.digest)) {
+        nameless.add(entry.digest);
+        yield { name: entry.digest, descriptor: entry };
+      }
+    }
+  }
+
+  async *referrers(subject: Descriptor): AsyncIterable<Referrer> {
+    this.#attached ??= this.#findAttached();
+    const seen = new Set<Digest>();
+    for (const { subject: digest, referrer } of await this.#attached) {
+      if (digest !== subject.digest || seen.has(referrer.descriptor.digest)) continue;
+      seen.add(referrer.descriptor.digest);
+      yield referrer;
+    }
+  }
+
+  /** Every file that is to have some content, whether an image needs it or not. */
+  blobs(): AsyncIterable<ContentFile> {
+    return this.files.list();
+  }
+
+  async region({ digest }: Descriptor): Promise<Region | undefined> {
+    return this.files.region(digest);
+  }
+
+  async close(): Promise<void> {
+    await this.files.close();
+  }
+
+  /** To be called when entries change: what is attached is looked up anew. */
+  protected forgetAttached(): void {
+    this.#attached = undefined;
+  }
+
+  #atPosition(position: number): Descriptor {
+    const images = this.positions ?? this.entries;
+    const image = images[position];
+    if (image !== undefined) return image;
+    throw new LadingError(
+      'NOT_FOUND',
+      `${this.location} has no image @${position}: it holds ${images.length}, counted from @0`,
+    );
+  }
+
+  /** Reads every entry's manifest once: layouts of other tools do not mark what is attached to what. */
+  async #findAttached(): Promise<Attached[]> {
+    const attached: Attached[] = [];
+    for (const entry of this.entries) {
+      const name = entryName(entry);
+      const byTag = name === undefined ? undefined : attachedTag(plainDescriptor(entry), name);
+      if (byTag !== undefined) attached.push(byTag);
+      else attached.push(...(await this.#attachedBySubject(entry, name)));
+    }
+    return attached;
+  }
+
+  async #attachedBySubject(entry: Descriptor, name: string | undefined): Promise<Attached[]> {
+    if (!isManifest(entry.mediaType) || !(await this.exists(entry))) return [];
+    const manifest = parseManifest(await readContent(this, entry), entry);
+    const own = attachedTo(plainDescriptor(entry), manifest);
+    if (own !== undefined) return [own];
+    // A fallback index as regclient keeps it in layouts: its children are the referrers.
+    const subject = fallbackSubject(name);
+    if (subject === undefined) return [];
+    return successors(manifest).manifests.map((descriptor) => ({ subject, referrer: { descriptor } }));
+  }
+
+  #notFound(what: string): LadingError {
+    return new LadingError('NOT_FOUND', `${this.location} does not hold ${what}`);
+  }
+}
+
+/** Whether an entry is there for another's sake, rather than as an image of its own. */
+function isPart({ annotations, mediaType }: Descriptor): boolean {
+  return annotations?.[ANNOTATION.containerdSubject] !== undefined || !isManifest(mediaType);
+}
+
+function manifestTypeOf(bytes: Buffer): string | undefined {
+  try {
+    return detectMediaType(bytes);
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_MANIFEST')) return undefined;
+    throw error;
+  }
+}
+
+function fallbackSubject(name: string | undefined): Digest | undefined {
+  const tag = name?.slice(name.lastIndexOf(':') + 1) ?? '';
+  const digest = tag.replace('-', ':');
+  return isDigest(digest) && fallbackTag(digest) === tag ? digest : undefined;
+}

@@ -1,0 +1,71 @@
+import { mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Descriptor } from '../content/descriptor.js';
+import { createDigester, encodedOf } from '../content/digest.js';
+import type { Region } from '../files.js';
+import { streamRegion } from '../region.js';
+import { diskError } from './disk.js';
+import type { ReadonlyStore } from './store.js';
+
+/** Content that is made on the way, whose digest is known only when it is made: files beside the output. */
+export interface Scratch extends Pick<ReadonlyStore, 'fetch' | 'region'> {
+  /** Writes what `open` gives to a file; its digest and size are then known. */
+  keep(mediaType: string, open: () => Promise<Readable>): Promise<Descriptor>;
+  /** A directory in it for a layout of what is fetched first. */
+  directory(): Promise<string>;
+  /** Removes all files. */
+  close(): Promise<void>;
+}
+
+/** Room for content beside `path`, made when it is first needed. */
+export function createScratch(path: string): Scratch {
+  let directory: Promise<string> | undefined;
+  const regions = new Map<string, Region>();
+
+  async function makeDirectory(): Promise<string> {
+    directory ??= mkdtemp(join(dirname(resolve(path)), '.lading-'));
+    return directory;
+  }
+
+  async function keep(mediaType: string, openContent: () => Promise<Readable>): Promise<Descriptor> {
+    const folder = await makeDirectory();
+    const part = join(folder, `${regions.size}-${Math.random().toString(36).slice(2)}.part`);
+    const digester = createDigester();
+    const file = await open(part, 'wx');
+    try {
+      for await (const chunk of (await openContent()) as AsyncIterable<Buffer>) {
+        digester.update(chunk);
+        await file.write(chunk);
+      }
+    } catch (error) {
+      throw diskError(error, part);
+    } finally {
+      await file.close();
+    }
+    const descriptor = { mediaType, digest: digester.digest(), size: digester.size };
+    const kept = join(folder, encodedOf(descriptor.digest));
+    await rename(part, kept);
+    regions.set(descriptor.digest, { path: kept, offset: 0, size: descriptor.size });
+    return descriptor;
+  }
+
+  async function region({ digest }: Descriptor): Promise<Region | undefined> {
+    return regions.get(digest);
+  }
+
+  return {
+    keep,
+    region,
+    directory: async () => join(await makeDirectory(), 'layout'),
+    async fetch(descriptor, { start = 0, signal } = {}) {
+      const found = await region(descriptor);
+      if (found === undefined) throw new Error(`${descriptor.digest} was not made here`);
+      const rest = { ...found, offset: start, size: found.size - start };
+      return streamRegion(await open(found.path, 'r'), rest, { signal, ownsHandle: true });
+    },
+    async close() {
+      if (directory !== undefined) await rm(await directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { exitCodeOf } from '../../src/cli/exit-codes.js';
+import { formatBytes, formatTable, plural } from '../../src/cli/format.js';
+import { createOutput, type OutputOptions } from '../../src/cli/output.js';
+import { ContentError, type ErrorCode, LadingError } from '../../src/errors.js';
+
+/** An output, and what was written to its streams. */
+function capture(options: Partial<OutputOptions> = {}): {
+  output: ReturnType<typeof createOutput>;
+  written: () => [stdout: string, stderr: string];
+} {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const output = createOutput({ json: false, quiet: false, verbose: false, stdout, stderr, ...options });
+  return { output, written: () => [String(stdout.read() ?? ''), String(stderr.read() ?? '')] };
+}
+
+describe('the output of a command', () => {
+  it('has the result on standard output, as text or as one document', () => {
+    const text = capture();
+    text.output.result({ a: 1 }, () => 'one a\n');
+    assert.deepEqual(text.written(), ['one a\n', '']);
+    const json = capture({ json: true });
+    json.output.result({ a: 1 }, () => 'one a\n');
+    assert.deepEqual(json.written(), ['{\n  "a": 1\n}\n', '']);
+  });
+
+  it('leaves standard output to an archive', () => {
+    const { output, written } = capture({ json: true });
+    output.reserveStdout().write('archive');
+    output.result({ a: 1 }, () => '');
+    output.error(new LadingError('IO', 'disk'));
+    const [stdout, stderr] = written();
+    assert.equal(stdout, 'archive');
+    assert.ok(stderr.startsWith('{\n  "a": 1\n}\n{"error":'));
+  });
+
+  it('says what went wrong, then what to do', () => {
+    const { output, written } = capture();
+    output.error(new LadingError('NOT_FOUND', 'x is not there', { hint: 'Look elsewhere.' }));
+    output.error(new ContentError('INVALID_DIGEST', 'no hint'));
+    assert.deepEqual(written(), ['', 'lading: x is not there\nhint: Look elsewhere.\nlading: no hint\n']);
+  });
+
+  it('shows the chain of causes when it is to be verbose', () => {
+    const cause = new Error('middle', {
+      cause: Object.assign(new Error('root\nof it'), { name: 'SystemError' }),
+    });
+    const { output, written } = capture({ verbose: true });
+    output.error(new LadingError('IO', 'top', { cause }));
+    assert.deepEqual(written(), [
+      '',
+      'lading: top\ncause: Error: middle\ncause: SystemError: root\\x0aof it\n',
+    ]);
+  });
+
+  it('owns up to a bug', () => {
+    const { output, written } = capture();
+    output.error(new TypeError('x is undefined'));
+    assert.match(written()[1], /^lading: x is undefined\nhint: This should not happen/);
+    const json = capture({ json: true });
+    json.output.error('thrown text');
+    const { error } = JSON.parse(json.written()[0]);
+    assert.deepEqual([error.code, error.message], ['INTERNAL', 'thrown text']);
+  });
+
+  it('warns, unless it is to be quiet', () => {
+    const loud = capture();
+    loud.output.warning('a\u001b[31m');
+    assert.deepEqual(loud.written(), ['', 'warning: a\\x1b[31m\n']);
+    const quiet = capture({ quiet: true });
+    quiet.output.warning('a');
+    assert.deepEqual(quiet.written(), ['', '']);
+  });
+});
+
+describe('exit codes', () => {
+  it('follow the kind of error', () => {
+    const codes: [ErrorCode, number][] = [
+      ['ALREADY_EXISTS', 1],
+      ['NO_SPACE', 1],
+      ['USAGE', 2],
+      ['INVALID_REFERENCE', 2],
+      ['DIGEST_MISMATCH', 3],
+      ['MISSING_CONTENT', 3],
+      ['TOO_LARGE', 3],
+      ['PARTIAL', 4],
+      ['NOT_FOUND', 5],
+      ['UNAUTHORIZED', 6],
+      ['DENIED', 6],
+      ['UNREACHABLE', 7],
+      ['CUT_SHORT', 7],
+      ['ABORTED', 130],
+    ];
+    for (const [code, exit] of codes) assert.equal(exitCodeOf(new LadingError(code, code)), exit, code);
+    assert.equal(exitCodeOf(new Error('bug')), 1);
+  });
+});
+
+describe('what people read', () => {
+  it('has bytes in decimal units with three digits', () => {
+    const sizes: [number, string][] = [
+      [0, '0 B'],
+      [999, '999 B'],
+      [1000, '1.00 kB'],
+      [9949, '9.95 kB'],
+      [12_345, '12.3 kB'],
+      [999_499, '999 kB'],
+      [999_500, '1.00 MB'],
+      [123_456_789, '123 MB'],
+      [5e12, '5.00 TB'],
+      [5e15, '5000 TB'],
+    ];
+    for (const [bytes, text] of sizes) assert.equal(formatBytes(bytes), text);
+  });
+
+  it('has columns under each other, and nothing that moves the cursor', () => {
+    assert.equal(
+      formatTable([
+        ['a', 'bb', 'c'],
+        ['aaa', '\u001b[2J', ''],
+      ]),
+      'a    bb        c\naaa  \\x1b[2J\n',
+    );
+    assert.equal(formatTable([]), '');
+    assert.deepEqual(
+      [plural(1, 'blob'), plural(0, 'blob'), plural(2, 'blob')],
+      ['1 blob', '0 blobs', '2 blobs'],
+    );
+  });
+});

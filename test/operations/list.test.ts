@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { list } from '../../src/operations/list.js';
+import { openLayoutForWriting } from '../../src/store/layout.js';
+import { copyInto, storeOf } from '../support/archives.js';
+import { fixturePath } from '../support/fixtures.js';
+import { type MadeImage, makeCosignSignature, makeImage, makeIndex } from '../support/images.js';
+import { useFolder } from '../support/temporary.js';
+import { startRegistry, type TestRegistry } from './registry.js';
+
+describe('list', () => {
+  const path = useFolder();
+  let registry: TestRegistry;
+  let image: MadeImage;
+  before(async () => {
+    registry = await startRegistry();
+    image = await makeImage({ seed: 1 });
+    for (const name of ['a:1', 'a:2', 'some/where/b:1']) await registry.put(name, image);
+    const signature = makeCosignSignature(image.manifest.descriptor);
+    await registry.put(`a:${signature.tag}`, signature);
+  });
+  after(() => registry.close());
+
+  it('lists the repositories of a registry', async () => {
+    const result = await list(registry.name);
+    assert.deepEqual(result, {
+      kind: 'repositories',
+      registry: registry.name,
+      repositories: ['a', 'some/where/b'],
+    });
+  });
+
+  it('lists the tags of a repository, those of attachments only when it is asked to', async () => {
+    const repository = `${registry.name}/a`;
+    assert.deepEqual(await list(repository), { kind: 'tags', repository, tags: ['1', '2'] });
+    const all = await list(repository, { attachments: true });
+    assert.ok(all.kind === 'tags' && all.tags.length === 3);
+    await assert.rejects(list(`${registry.name}/missing`), { code: 'NOT_FOUND' });
+  });
+
+  it('lists the images of an archive', async function () {
+    const location = fixturePath(this, 'archives/ctr-export-multi.tar');
+    const mediaType = 'application/vnd.docker.distribution.manifest.v2+json';
+    assert.deepEqual(await list(location), {
+      kind: 'images',
+      location,
+      images: [
+        {
+          name: '127.0.0.1:5203/fx/tiny:1',
+          digest: 'sha256:e7185f6622a54f85bea7603ab48cd94c51b7d83a9a59f33af015886d5724d255',
+          mediaType,
+          platforms: [],
+        },
+        {
+          name: '127.0.0.1:5203/fx/tiny:2',
+          digest: 'sha256:3f5cc1cbd4017bc66df04f84aa0f0db032deaba4ddd0d32f4702c2b40a710fa7',
+          mediaType,
+          platforms: [],
+        },
+      ],
+    });
+  });
+
+  it('lists the platforms of an index, attestations left out', async () => {
+    const arm64 = await makeImage({
+      seed: 2,
+      platform: { os: 'linux', architecture: 'arm64', variant: 'v8' },
+    });
+    const attestation = await makeImage({ seed: 3, platform: { os: 'unknown', architecture: 'unknown' } });
+    const signature = makeCosignSignature(image.manifest.descriptor);
+    const source = await storeOf({
+      'reg.test/a:1': makeIndex([image, arm64, attestation]),
+      [`reg.test/a:${signature.tag}`]: signature,
+    });
+    await copyInto(await openLayoutForWriting(path('layout')), source, ['reg.test/a:1']);
+    const shown = await list(path('layout'));
+    assert.ok(shown.kind === 'images');
+    assert.deepEqual(
+      shown.images.map(({ name, platforms }) => [name, platforms]),
+      [['reg.test/a:1', ['linux/amd64', 'linux/arm64/v8']]],
+    );
+    const all = await list(`oci:${path('layout')}`, { attachments: true });
+    assert.ok(all.kind === 'images' && all.images.length === 2);
+  });
+
+  it('takes what is there for a path, and what is not for an image', async () => {
+    await assert.rejects(list(path('missing.tar')), { code: 'NOT_FOUND', message: /does not exist/ });
+    await assert.rejects(list('Not An Image'), { code: 'NOT_FOUND' });
+  });
+});

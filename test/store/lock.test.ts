@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { mock } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { acquireLock } from '../../src/store/lock.js';
+import { useFolder } from '../support/temporary.js';
+
+describe('acquireLock', () => {
+  const path = useFolder();
+
+  /** What a process that was killed leaves behind. */
+  const leaveLock = async (owner: { pid: number; host: string }): Promise<void> => {
+    await mkdir(path('store.lock'));
+    await writeFile(path('store.lock.owner'), JSON.stringify(owner));
+  };
+  const deadPID = (): number => spawnSync(process.execPath, ['--version']).pid;
+
+  it('lets one in at a time, and leaves nothing behind', async () => {
+    const lock = await acquireLock(path('store'));
+    lock.assertHeld();
+    await assert.rejects(acquireLock(path('store'), { waitMs: 0 }), {
+      code: 'LOCKED',
+      message: new RegExp(`process ${process.pid} on `),
+    });
+    await lock.release();
+    await (await acquireLock(path('store'))).release();
+    assert.deepEqual(await readdir(path()), []);
+  });
+
+  it('takes the lock of a dead process over at once', async () => {
+    await leaveLock({ pid: deadPID(), host: hostname() });
+    const lock = await acquireLock(path('store'), { waitMs: 0 });
+    lock.assertHeld();
+    await lock.release();
+    assert.deepEqual(await readdir(path()), []);
+  });
+
+  it('gives the lock of a dead process to one of many', async () => {
+    await leaveLock({ pid: deadPID(), host: hostname() });
+    let holders = 0;
+    const visit = async (): Promise<void> => {
+      const lock = await acquireLock(path('store'));
+      assert.equal(++holders, 1);
+      await turn();
+      lock.assertHeld();
+      holders--;
+      await lock.release();
+    };
+    await Promise.all([visit(), visit(), visit()]);
+    assert.deepEqual(await readdir(path()), []);
+  });
+
+  it('does not judge a process of another machine', async () => {
+    await leaveLock({ pid: deadPID(), host: 'another.machine' });
+    await assert.rejects(acquireLock(path('store'), { waitMs: 0 }), {
+      code: 'LOCKED',
+      message: /on another\.machine/,
+      hint: /remove .*store\.lock/,
+    });
+    assert.ok(existsSync(path('store.lock')));
+  });
+
+  it('waits where nothing tells whose the lock is', async () => {
+    await mkdir(path('store.lock'));
+    for (const owner of [undefined, '', '{}', '{"pid":"1"', '[]']) {
+      if (owner !== undefined) await writeFile(path('store.lock.owner'), owner);
+      await assert.rejects(acquireLock(path('store'), { waitMs: 0 }), {
+        code: 'LOCKED',
+        message: /another process/,
+      });
+    }
+  });
+
+  it('stops waiting when it is told to', async () => {
+    const lock = await acquireLock(path('store'));
+    const controller = new AbortController();
+    const waiting = acquireLock(path('store'), {
+      signal: controller.signal,
+      onWait: () => controller.abort(),
+    });
+    await assert.rejects(waiting, { name: 'AbortError' });
+    await lock.release();
+  });
+
+  it('notices that it was lost, and leaves the new holder alone', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const lock = await acquireLock(path('store'));
+      await rm(path('store.lock'), { recursive: true });
+      const isLost = (): boolean => {
+        try {
+          lock.assertHeld();
+          return false;
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'LOCKED');
+          return true;
+        }
+      };
+      for (let rounds = 0; !isLost() && rounds < 1000; rounds++) {
+        mock.timers.tick(1000);
+        await turn();
+      }
+      assert.ok(isLost());
+      await leaveLockOfOther();
+      await lock.release();
+      assert.ok(existsSync(path('store.lock')));
+      assert.ok(existsSync(path('store.lock.owner')));
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
+  const leaveLockOfOther = (): Promise<void> => leaveLock({ pid: process.pid, host: 'another.machine' });
+});

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { createMemoryStore } from '../../src/store/memory.js';
+import { repositoriesOf } from '../../src/store/repository-view.js';
+import type { ReadonlyStore } from '../../src/store/store.js';
+import { type MadeImage, makeCosignSignature, makeImage, pushAll } from '../support/images.js';
+
+describe('repositoriesOf', () => {
+  let first: MadeImage;
+  let second: MadeImage;
+  before(async () => {
+    first = await makeImage({ seed: 1 });
+    second = await makeImage({ seed: 2 });
+  });
+
+  const repositoriesNamed = async (names: Record<string, MadeImage>): Promise<Map<string, ReadonlyStore>> => {
+    const store = createMemoryStore();
+    for (const [name, image] of Object.entries(names)) {
+      await pushAll(store, image.all);
+      await store.tag(image.manifest.descriptor, name);
+    }
+    return repositoriesOf(store);
+  };
+  const tagsOf = async (repository: ReadonlyStore | undefined): Promise<string[]> => {
+    const tags: string[] = [];
+    for await (const { name } of repository?.references() ?? []) tags.push(name);
+    return tags.sort();
+  };
+
+  it('gathers tags by the path of the name, without its host', async () => {
+    const repositories = await repositoriesNamed({
+      'docker.io/library/a:1': first,
+      'docker.io/library/a:2': second,
+      'reg.test:5000/org/team/b:1': second,
+    });
+    assert.deepEqual([...repositories.keys()].sort(), ['library/a', 'org/team/b']);
+    assert.deepEqual(await tagsOf(repositories.get('library/a')), ['1', '2']);
+    const found = await repositories.get('library/a')?.resolve('2');
+    assert.equal(found?.digest, second.manifest.descriptor.digest);
+  });
+
+  it('keeps the tags of one repository from another, and finds everything by digest', async () => {
+    const repositories = await repositoriesNamed({ 'reg.test/a:1': first, 'reg.test/b:2': second });
+    const a = repositories.get('a');
+    assert.ok(a);
+    await assert.rejects(a.resolve('2'), { code: 'NOT_FOUND', message: /a has no tag 2/ });
+    assert.equal(
+      (await a.resolve(first.manifest.descriptor.digest)).digest,
+      first.manifest.descriptor.digest,
+    );
+    assert.equal(await a.exists(first.config.descriptor), true);
+    assert.equal((await a.resolveBlob(first.config.descriptor.digest)).size, first.config.descriptor.size);
+  });
+
+  it('has a place for what has no name that a registry could serve', async () => {
+    const { digest } = first.manifest.descriptor;
+    const repositories = await repositoriesNamed({ [digest]: first, v1: second, 'Not A Name': second });
+    assert.deepEqual([...repositories.keys()], ['unnamed']);
+    const unnamed = repositories.get('unnamed');
+    assert.deepEqual(await tagsOf(unnamed), ['v1']);
+    assert.equal((await unnamed?.resolve(digest))?.digest, digest);
+  });
+
+  it('serves a name with a digest by that digest', async () => {
+    const { digest } = first.manifest.descriptor;
+    const repositories = await repositoriesNamed({ [`reg.test/a@${digest}`]: first });
+    assert.deepEqual(await tagsOf(repositories.get('a')), []);
+    assert.equal((await repositories.get('a')?.resolve(digest))?.digest, digest);
+  });
+
+  it("keeps cosign's tags beside the image they speak of", async () => {
+    const { tag, ...signature } = makeCosignSignature(first.manifest.descriptor);
+    const repositories = await repositoriesNamed({ 'reg.test/a:1': first, [`reg.test/a:${tag}`]: signature });
+    assert.deepEqual(await tagsOf(repositories.get('a')), ['1', tag]);
+  });
+
+  it('leaves the store open when a repository is closed', async () => {
+    const repositories = await repositoriesNamed({ 'reg.test/a:1': first });
+    await repositories.get('a')?.close();
+    assert.equal((await repositories.get('a')?.resolve('1'))?.digest, first.manifest.descriptor.digest);
+  });
+});

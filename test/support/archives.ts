@@ -1,0 +1,63 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { type CopyOptions, type CopyResult, copyGraph } from '../../src/copy/copy.js';
+import { type PlanOptions, planCopy } from '../../src/copy/plan.js';
+import { createMemoryStore } from '../../src/store/memory.js';
+import type { ReadonlyStore, Store } from '../../src/store/store.js';
+import { openTar } from '../../src/tar/read.js';
+import { type Content, pushAll } from './images.js';
+import { overriding } from './openers.js';
+
+/** A store in memory with these images, by name. */
+export async function storeOf(images: Record<string, { all: Content[]; manifest: Content }>): Promise<Store> {
+  const store = createMemoryStore();
+  for (const [name, { all, manifest }] of Object.entries(images)) {
+    await pushAll(store, all);
+    await store.tag(manifest.descriptor, name);
+  }
+  return store;
+}
+
+/** Plans and copies the named images of a source, and closes the destination whatever happens. */
+export async function copyInto(
+  destination: Store,
+  source: ReadonlyStore,
+  names: readonly string[],
+  options: CopyOptions & PlanOptions = {},
+): Promise<CopyResult> {
+  try {
+    const requests = names.map((name) => ({ source, reference: name, name }));
+    return await copyGraph(await planCopy(requests, options), destination, options);
+  } finally {
+    await destination.close();
+  }
+}
+
+/** The same store, whose answers come in another order than they were asked for. */
+export function disordered<T extends ReadonlyStore>(store: T): T {
+  return overriding(store, {
+    async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+      for (let turns = Number.parseInt(descriptor.digest.slice(-1), 16); turns > 0; turns--) await turn();
+      return store.fetch(descriptor, options);
+    },
+  });
+}
+
+/** A JSON document in a tar. */
+export async function documentIn(path: string, name: string): Promise<unknown> {
+  const view = await openTar(path);
+  try {
+    return JSON.parse((await view.read(name, 1_000_000)).toString());
+  } finally {
+    await view.close();
+  }
+}
+
+/** The names of the files in a tar. */
+export async function filesIn(path: string): Promise<string[]> {
+  const view = await openTar(path);
+  try {
+    return (await view.list()).map((file) => file.path);
+  } finally {
+    await view.close();
+  }
+}

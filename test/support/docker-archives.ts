@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import type { Descriptor } from '../../src/content/descriptor.js';
+import { type Digest, digestOf } from '../../src/content/digest.js';
+import { parseConfig } from '../../src/manifest/config.js';
+import { type ImageManifest, parseManifest } from '../../src/manifest/manifest.js';
+import { readContent } from '../../src/store/read-content.js';
+import type { ReadonlyStore } from '../../src/store/store.js';
+import { makeTar, type RawEntry } from './tar-maker.js';
+
+/** Files of an archive by name; a text that begins with `->` is a symbolic link, with `=>` a hard link. */
+export type Files = Record<string, Buffer | string>;
+
+/** A plain layer with one file in it. */
+export function plainLayer(text: string): Buffer {
+  return makeTar({ name: 'file.txt', body: text });
+}
+
+/** A config of Docker's for these plain layers, base first. */
+export function configFor(...layers: Buffer[]): Buffer {
+  return configOfDiffIDs(...layers.map((layer) => digestOf(layer)));
+}
+
+export function configOfDiffIDs(...diffIDs: string[]): Buffer {
+  const rootfs = { type: 'layers', diff_ids: diffIDs };
+  return Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: { Cmd: ['/x'] }, rootfs }));
+}
+
+/** An archive with `manifest.json` after its other files, as most writers have it. */
+export function dockerArchive(files: Files, items: unknown): Buffer {
+  return tarOf({ ...files, 'manifest.json': JSON.stringify(items) });
+}
+
+export function tarOf(files: Files): Buffer {
+  return makeTar(...Object.entries(files).map(entryOf));
+}
+
+function entryOf([name, body]: [string, Buffer | string]): RawEntry {
+  if (typeof body === 'string' && /^[-=]> /.test(body))
+    return { name, type: body.startsWith('-') ? '2' : '1', linkName: body.slice(3) };
+  return { name, body };
+}
+
+export async function writeTar(path: string, files: Files): Promise<string> {
+  await writeFile(path, tarOf(files));
+  return path;
+}
+
+/** The names that a store gives, sorted. */
+export async function namesOf(store: ReadonlyStore): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of store.references()) names.push(name);
+  return names.sort();
+}
+
+/** What makes an image the same in every form. */
+export interface ReadImage {
+  root: Descriptor;
+  manifest: ImageManifest;
+  config: Digest;
+  diffIDs: Digest[];
+}
+
+/** An image by its name; everything that it needs is read and verified on the way. */
+export async function readImage(store: ReadonlyStore, reference: string): Promise<ReadImage> {
+  const root = await store.resolve(reference);
+  const manifest = parseManifest(await readContent(store, root), root);
+  assert.ok('layers' in manifest, `${reference} is an image`);
+  for (const layer of manifest.layers) await readContent(store, layer);
+  const config = parseConfig(await readContent(store, manifest.config), manifest.config.digest);
+  return { root, manifest, config: manifest.config.digest, diffIDs: config.rootfs.diff_ids };
+}

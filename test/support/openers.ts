@@ -1,0 +1,78 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { Descriptor } from '../../src/content/descriptor.js';
+import type { Digest } from '../../src/content/digest.js';
+import { RegistryError } from '../../src/errors.js';
+import type { FetchOptions, OpenContent, ReadonlyStore, Store } from '../../src/store/store.js';
+
+/** An opener that remembers from where it was asked. */
+export type CountedOpener = OpenContent & { starts: number[] };
+
+/** Opens bytes in memory, in one chunk. */
+export function openerOf(bytes: Buffer): CountedOpener {
+  return counted(async ({ start = 0 }) => Readable.from([bytes.subarray(start)]));
+}
+
+/** Opens bytes of which the connection breaks after `end`, as often as `breaks` says. */
+export function breakingOpener(bytes: Buffer, end: number, breaks = 1): CountedOpener {
+  let left = breaks;
+  return counted(async ({ start = 0 }) =>
+    left-- > 0 ? brokenOff(bytes.subarray(start, end)) : Readable.from([bytes.subarray(start)]),
+  );
+}
+
+/** A body that ends with a broken connection; another attempt may follow at once. */
+export function brokenOff(bytes: Buffer): Readable {
+  async function* body(): AsyncIterable<Buffer> {
+    yield bytes;
+    throw new RegistryError('CUT_SHORT', 'the connection broke', { retryAfterMs: 0 });
+  }
+  return Readable.from(body());
+}
+
+function counted(open: (options: FetchOptions) => Promise<Readable>): CountedOpener {
+  const starts: number[] = [];
+  const opener: OpenContent = (options = {}) => {
+    starts.push(options.start ?? 0);
+    options.signal?.throwIfAborted();
+    return open(options);
+  };
+  return Object.assign(opener, { starts });
+}
+
+/** All bytes of content as a store gives them. */
+export async function readAll(
+  store: ReadonlyStore,
+  descriptor: Descriptor,
+  options?: FetchOptions,
+): Promise<Buffer> {
+  return buffer(await store.fetch(descriptor, options));
+}
+
+export interface Fetch {
+  digest: Digest;
+  start: number;
+}
+
+/** The same store, with a list of what was fetched from it. */
+export function countingFetches<T extends ReadonlyStore>(store: T): T & { fetches: Fetch[] } {
+  const fetches: Fetch[] = [];
+  return overriding(store, {
+    fetches,
+    fetch(descriptor: Descriptor, options: FetchOptions = {}) {
+      fetches.push({ digest: descriptor.digest, start: options.start ?? 0 });
+      return store.fetch(descriptor, options);
+    },
+  });
+}
+
+/** A store with some of its members replaced; the others are called on the original. */
+export function overriding<T extends ReadonlyStore | Store, M extends object>(store: T, members: M): T & M {
+  return new Proxy(store, {
+    get(target, key) {
+      if (Reflect.has(members, key)) return Reflect.get(members, key);
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  }) as T & M; // the proxy answers for the members of both
+}

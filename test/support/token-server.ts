@@ -1,0 +1,127 @@
+import { createSign, randomUUID, X509Certificate } from 'node:crypto';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type Certificate, makeCertificate } from '../registry/http-server.js';
+
+export interface TokenServerOptions {
+  /** The users and their passwords; without any, everybody is let in. */
+  users?: Record<string, string>;
+  /** Seconds until a token is refused, which need not be what the client is told; default an hour. */
+  lifetimeS?: number;
+  /** What the client is told; default `lifetimeS`. */
+  toldLifetimeS?: number;
+  /** The actions of those asked for that are granted; default all. */
+  grant?: (repository: string, actions: string[]) => string[];
+}
+
+export interface TokenServer {
+  /** `http://127.0.0.1:PORT/token` */
+  realm: string;
+  service: string;
+  issuer: string;
+  /** PEM: whoever trusts it takes the tokens. (docker-registry, `rootcertbundle`) */
+  certificate: string;
+  /** What was asked for, scopes joined by spaces: `GET repository:a:pull`. */
+  requests: string[];
+  /** The challenge for who lacks `scope` (`repository:a:pull,push`); undefined when the token allows it. */
+  challengeFor(request: IncomingMessage, scope: string): string | undefined;
+  /** From now on all tokens given so far are refused by `challengeFor`. */
+  expireAll(): void;
+  close(): Promise<void>;
+}
+
+interface Access {
+  type: string;
+  name: string;
+  actions: string[];
+}
+
+/** docker-registry takes tokens a minute longer than they say. (distribution, registry/auth/token, `Leeway`) */
+const LEEWAY_S = 60;
+
+/** Gives out tokens as Docker's token services do, by GET and by POST. (distribution, "Token Authentication") */
+export async function startTokenServer(options: TokenServerOptions = {}): Promise<TokenServer> {
+  const { lifetimeS = 3600, grant = (_, actions) => actions } = options;
+  const certificate = await makeCertificate();
+  const service = 'registry.test';
+  const issuer = 'lading tests';
+  const requests: string[] = [];
+  const valid = new Map<string, Access[]>();
+
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url ?? '/', 'http://x');
+    const form = new URLSearchParams(request.method === 'POST' ? await text(request) : url.search);
+    const scopes = form.getAll('scope').flatMap((scope) => scope.split(' '));
+    requests.push(`${request.method} ${scopes.join(' ')}`);
+    if (!isKnown(request, form)) {
+      response.writeHead(401).end(JSON.stringify({ details: 'incorrect username or password' }));
+      return;
+    }
+    const access = scopes.map(parseScope).map(({ type, name, actions }) => {
+      return { type, name, actions: grant(name, actions) };
+    });
+    const now = Math.floor(Date.now() / 1000);
+    const token = sign(certificate, {
+      iss: issuer,
+      sub: 'somebody',
+      aud: service,
+      jti: randomUUID(),
+      iat: now,
+      nbf: now - 3600,
+      exp: now + lifetimeS - LEEWAY_S,
+      access,
+    });
+    valid.set(token, access);
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({ token, access_token: token, expires_in: options.toldLifetimeS ?? lifetimeS }),
+    );
+  });
+
+  function isKnown(request: IncomingMessage, form: URLSearchParams): boolean {
+    if (options.users === undefined) return true;
+    const [, encoded = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
+    const [user = '', password] = Buffer.from(encoded, 'base64').toString().split(':');
+    if (options.users[user] !== undefined && options.users[user] === password) return true;
+    return Object.values(options.users).includes(form.get('refresh_token') ?? '');
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo; // listening on a port, not a pipe
+  const realm = `http://127.0.0.1:${port}/token`;
+
+  return {
+    realm,
+    service,
+    issuer,
+    certificate: certificate.cert,
+    requests,
+    challengeFor({ headers }, scope) {
+      const granted = valid.get((headers.authorization ?? '').replace(/^Bearer /, '')) ?? [];
+      const { name, actions } = parseScope(scope);
+      const allowed = granted.filter((access) => access.name === name).flatMap((access) => access.actions);
+      if (actions.every((action) => allowed.includes(action))) return undefined;
+      return `Bearer realm="${realm}",service="${service}",scope="${scope}"`;
+    },
+    expireAll: () => valid.clear(),
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function parseScope(scope: string): Access {
+  const [, type = '', name = '', actions = ''] = /^([^:]+):(.+):([^:]*)$/.exec(scope) ?? [];
+  return { type, name, actions: actions.split(',') };
+}
+
+/** A JWT whose key docker-registry trusts because the certificate beside it is in its bundle. (libtrust, `x5c`) */
+function sign({ cert, key }: Certificate, claims: object): string {
+  const header = { typ: 'JWT', alg: 'ES256', x5c: [new X509Certificate(cert).raw.toString('base64')] };
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part(header)}.${part(claims)}`;
+  const signature = createSign('SHA256').update(signed).sign({ key, dsaEncoding: 'ieee-p1363' });
+  return `${signed}.${signature.toString('base64url')}`;
+}
