@@ -87,6 +87,10 @@ async function copyToRegistry(
   try {
     const pushed = await pushImages(targets, client, {
       ...options,
+      origin:
+        source.kind === 'registry' && source.reference.registry === destination.registry
+          ? source.reference.repository
+          : undefined,
       uploadSessions: await openUploadSessions(options.onEvent),
     });
     return copyResult(options, pushed);

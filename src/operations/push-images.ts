@@ -18,6 +18,8 @@ export interface ImageToPush {
 export interface PushImagesOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'>, RemoteStoreOptions {
   /** Refuse to move a tag that is there and names something else; default false. */
   noClobber?: boolean | undefined;
+  /** The repository of the same registry that the images come from. */
+  origin?: string | undefined;
 }
 
 export interface PushedImage {
@@ -43,7 +45,7 @@ export async function pushImages(
   client: RegistryClient,
   options: PushImagesOptions,
 ): Promise<PushResult> {
-  const known = createKnownBlobs();
+  const known = createKnownBlobs(options.origin);
   const pool = createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
   const pushes = [...byRepository(images)].map(([repository, group]) => {
     const remote = createRemoteStore(client, { registry: registryOf(group), repository }, options);

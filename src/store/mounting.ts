@@ -1,17 +1,19 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
-import type { Store } from './store.js';
+import type { OpenContent, PushOptions, Store } from './store.js';
 
 /** What a run knows of the blobs of one registry: in which of its repositories each is, or will be soon. */
 export interface KnownBlobs {
   where: Map<Digest, Promise<string | undefined>>;
+  /** The repository that everything is copied from, where that is in the same registry. */
+  origin: string | undefined;
   /** Blobs that were taken from another repository. */
   mounted: number;
 }
 
-export function createKnownBlobs(): KnownBlobs {
-  return { where: new Map(), mounted: 0 };
+export function createKnownBlobs(origin?: string): KnownBlobs {
+  return { where: new Map(), origin, mounted: 0 };
 }
 
 /**
@@ -19,31 +21,33 @@ export function createKnownBlobs(): KnownBlobs {
  * that several images share is sent once. While one repository receives it, the others wait for that.
  */
 export function mountingStore(store: Store, repository: string, known: KnownBlobs): Store {
-  async function push(
-    descriptor: Descriptor,
-    ...rest: [open: Parameters<Store['push']>[1], options?: Parameters<Store['push']>[2]]
-  ): Promise<void> {
-    const { digest, mediaType } = descriptor;
-    if (isManifest(mediaType)) return store.push(descriptor, ...rest);
-    const holder = await known.where.get(digest);
-    if (
-      holder !== undefined &&
-      holder !== repository &&
-      (await store.mount?.(descriptor, holder, { signal: rest[1]?.signal }))
-    ) {
-      known.mounted++;
-      return;
-    }
-    const pushing = store.push(descriptor, ...rest);
-    // One that fails sends nobody there; it is reported where it is awaited.
+  async function push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    if (isManifest(descriptor.mediaType)) return store.push(descriptor, open, options);
+    const { digest } = descriptor;
+    const earlier = known.where.get(digest);
+    const pushing = takeOrPush(earlier ?? Promise.resolve(known.origin), descriptor, open, options);
+    // Set before anything is awaited, so that of two repositories one waits for the other. Whoever comes after
+    // one that failed is sent where that one was sent.
     known.where.set(
       digest,
       pushing.then(
         () => repository,
-        () => undefined,
+        () => earlier,
       ),
     );
-    await pushing;
+    return pushing;
+  }
+
+  async function takeOrPush(
+    holder: Promise<string | undefined>,
+    descriptor: Descriptor,
+    open: OpenContent,
+    options: PushOptions,
+  ): Promise<void> {
+    const from = await holder;
+    if (from !== undefined && from !== repository && (await store.mount?.(descriptor, from, options)))
+      known.mounted++;
+    else await store.push(descriptor, open, options);
   }
 
   async function exists(

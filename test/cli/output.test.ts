@@ -120,7 +120,7 @@ describe('what people read', () => {
         ['a', 'bb', 'c'],
         ['aaa', '\u001b[2J', ''],
       ]),
-      'a    bb        c\naaa  \\x1b[2J\n',
+      'a    bb       c\naaa  \\x1b[2J\n',
     );
     assert.equal(formatTable([]), '');
     assert.deepEqual(

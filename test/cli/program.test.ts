@@ -29,8 +29,7 @@ describe('the program', () => {
       'broken',
       overriding(registry.storeOf('broken'), {
         async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
-          if (descriptor.mediaType.endsWith('octet-stream') && descriptor.size > 1500)
-            throw new LadingError('NOT_FOUND', 'gone');
+          if (descriptor.mediaType.endsWith('gzip')) throw new LadingError('NOT_FOUND', 'gone');
           return registry.storeOf('broken').fetch(descriptor, options);
         },
       }),
