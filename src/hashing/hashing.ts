@@ -90,9 +90,10 @@ async function serve<T extends HashRequest>(
 }
 
 function startWorker(): Worker {
-  // Under the tests' loader this file is TypeScript, in the bundle it lies one folder higher.
-  if (import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.ts', import.meta.url));
-  const folder = import.meta.url.includes('/hashing/') ? '.' : './hashing';
+  // In the bundle this file lies one folder higher. Under the tests' loader it is TypeScript, which Node.js cannot
+  // load in a thread: the built one is taken.
+  const isSource = import.meta.url.endsWith('.ts');
+  const folder = isSource ? '../../dist/hashing' : import.meta.url.includes('/hashing/') ? '.' : './hashing';
   return new Worker(new URL(`${folder}/worker.js`, import.meta.url), { execArgv: [] });
 }
 

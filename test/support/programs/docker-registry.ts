@@ -8,6 +8,8 @@ import { temporaryFolder } from './workplace.js';
 export interface DockerRegistryOptions {
   /** The only user who is let in. */
   htpasswd?: { user: string; password: string };
+  /** Lets in who has a token of this service. */
+  token?: { realm: string; service: string; issuer: string; certificate: string };
   /** Serves https with a certificate of an authority that is made for it. */
   tls?: boolean;
   /** Accepts Docker's schema1 manifests and makes them for clients that accept nothing newer. */
@@ -46,6 +48,14 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     const path = join(folder, 'htpasswd');
     await writeFile(path, await succeed('htpasswd', ['-Bbn', user, password]));
     config.auth = { htpasswd: { realm: 'lading interop', path } };
+  }
+  if (options.token) {
+    const { certificate: bundle, ...token } = options.token;
+    const rootcertbundle = join(folder, 'token.pem');
+    await writeFile(rootcertbundle, bundle);
+    config.auth = {
+      token: { realm: token.realm, service: token.service, issuer: token.issuer, rootcertbundle },
+    };
   }
   const configFile = join(folder, 'config.yml');
   await writeFile(configFile, JSON.stringify(config)); // YAML reads JSON
