@@ -60,7 +60,7 @@ export async function inspectOutput(
   }
   await requireWritable(output);
   if (format === 'oci') return layoutOutput(output, found !== undefined, options);
-  return archiveOutput(output, format, found !== undefined, options);
+  return archiveOutput(output, format, found, options);
 }
 
 function streamOutput(stream: Writable, options: SaveOutputOptions): SaveOutput {
@@ -101,21 +101,22 @@ async function layoutOutput(
 async function archiveOutput(
   path: string,
   format: Exclude<SaveFormat, 'oci'>,
-  exists: boolean,
+  found: fs.Stats | undefined,
   options: SaveOutputOptions,
 ): Promise<SaveOutput> {
   const { append, dockerPlatform, signal } = options;
   if (format === 'docker-archive') {
-    if (exists) throw alreadyExists(path, 'a docker-archive is not changed once it is written');
+    if (found !== undefined) throw alreadyExists(path, 'a docker-archive is not changed once it is written');
     return {
       format,
       previous: undefined,
       isMadeOf: async () => false,
       canLeaveOut: true,
-      openStore: () => openDockerArchiveForWriting(path, lockOptions(options)),
+      openStore: async () =>
+        unchangedSince(found, path, await openDockerArchiveForWriting(path, lockOptions(options))),
     };
   }
-  const previous = exists ? await openPrevious(path, signal) : undefined;
+  const previous = found === undefined ? undefined : await openPrevious(path, signal);
   return {
     format,
     previous,
@@ -126,8 +127,24 @@ async function archiveOutput(
       );
     },
     canLeaveOut: true,
-    openStore: () => openArchiveForWriting(path, { format, dockerPlatform, ...lockOptions(options) }),
+    openStore: async () => {
+      const store = await openArchiveForWriting(path, { format, dockerPlatform, ...lockOptions(options) });
+      return unchangedSince(found, path, store);
+    },
   };
+}
+
+/**
+ * The store, which this process alone writes from now on. Another may have finished the archive while this one
+ * waited for it: the plan then knows nothing of its images, and they would be lost.
+ */
+async function unchangedSince(found: fs.Stats | undefined, path: string, store: Store): Promise<Store> {
+  const now = await statOrUndefined(path);
+  if (now?.ino === found?.ino && now?.mtimeMs === found?.mtimeMs) return store;
+  await store.close();
+  throw new LadingError('ALREADY_EXISTS', `${path} was written by another process meanwhile`, {
+    hint: 'Run the same command again.',
+  });
 }
 
 async function openPrevious(path: string, signal: AbortSignal | undefined): Promise<LayoutReader> {

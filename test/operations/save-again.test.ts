@@ -8,8 +8,11 @@ import type { CopyEvent } from '../../src/copy/progress.js';
 import { LadingError } from '../../src/errors.js';
 import { type SaveOptions, type SaveResult, save } from '../../src/operations/save.js';
 import { verify } from '../../src/operations/verify.js';
+import { openArchiveForWriting } from '../../src/store/archive-writer.js';
 import { openPath } from '../../src/store/open.js';
+
 import type { ReadonlyStore } from '../../src/store/store.js';
+import { copyInto, storeOf } from '../support/archives.js';
 import { type MadeImage, makeCosignSignature, makeImage } from '../support/images.js';
 import { overriding } from '../support/openers.js';
 import { useFolder } from '../support/temporary.js';
@@ -168,6 +171,22 @@ describe('save to an output that is there', () => {
     await run('out.tar', ['a:1', 'b:1']);
     assert.ok(registry.sentBlobs().includes(layer.descriptor.digest));
     assert.equal((await verify(path('out.tar'))).ok, true);
+  });
+
+  it('does not write over an archive that another process finished meanwhile', async () => {
+    for (const format of ['universal', 'docker-archive'] as const) {
+      const output = `${format}.tar`;
+      const first = await openArchiveForWriting(path(output), { format: 'universal' });
+      let saving: Promise<SaveResult> | undefined;
+      await new Promise<void>((resolve) => {
+        const onEvent = ({ type }: CopyEvent): void => (type === 'waiting' ? resolve() : undefined);
+        saving = run(output, ['b:1'], { onEvent, format });
+      });
+      await copyInto(first, await storeOf({ 'reg.test/a:1': a }), ['reg.test/a:1']);
+      const finished = await readFile(path(output));
+      await assert.rejects(async () => saving, { code: 'ALREADY_EXISTS', hint: /again/ });
+      assert.ok((await readFile(path(output))).equals(finished));
+    }
   });
 
   it("keeps an image's signatures when others are added", async () => {

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import type { GlobalArguments } from '../../src/cli/options.js';
+import { createOutput } from '../../src/cli/output.js';
+import { createProgress } from '../../src/cli/progress.js';
+import type { CopyEvent } from '../../src/copy/progress.js';
+import { LadingError } from '../../src/errors.js';
+import { contentOf } from '../support/images.js';
+
+const { descriptor } = contentOf('text/plain', Buffer.alloc(1500));
+const EVENTS: CopyEvent[] = [
+  { type: 'resolved', name: 'reg.test/a:1', descriptor },
+  { type: 'planned', images: 1, blobs: 2, bytes: 3000 },
+  { type: 'started', descriptor },
+  { type: 'received', descriptor, bytes: 1500, origin: 'fetched' },
+  {
+    type: 'retrying',
+    what: descriptor.digest,
+    attempt: 1,
+    delayMs: 250,
+    error: new LadingError('CUT_SHORT', 'cut\n'),
+  },
+  { type: 'done', descriptor },
+  { type: 'skipped', descriptor },
+  { type: 'waiting', holder: 'process 7 on here' },
+  { type: 'limited', registry: 'docker.io', limit: 100, remaining: 99, windowSeconds: 21_600 },
+  { type: 'limited', registry: 'docker.io', limit: 100, remaining: 3, windowSeconds: 21_600 },
+  { type: 'warning', message: 'beware' },
+  { type: 'failed', name: 'reg.test/b:1', error: new LadingError('NOT_FOUND', 'gone') },
+  { type: 'tagged', name: 'reg.test/a:1', descriptor },
+];
+
+describe('the progress of a copy', () => {
+  const shown = async (flags: Partial<GlobalArguments>): Promise<string[]> => {
+    const all: GlobalArguments = { json: false, progress: 'lines', quiet: false, verbose: false, ...flags };
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    const progress = await createProgress(all, createOutput({ ...all, stdout, stderr }));
+    for (const event of EVENTS) progress.onEvent(event);
+    progress.end();
+    assert.equal(stdout.read(), null, 'nothing of it is on standard output');
+    return String(stderr.read() ?? '')
+      .split('\n')
+      .slice(0, -1);
+  };
+
+  it('tells in lines what a user should know', async () => {
+    assert.deepEqual(await shown({}), [
+      '1 image, 2 blobs, 3.00 kB',
+      'attempt 2 in 0.3 s: cut\\x0a',
+      'waiting for process 7 on here, which writes to the same output',
+      'docker.io allows 3 of 100 more pulls for 6 h',
+      'warning: beware',
+      'reg.test/b:1: failed',
+    ]);
+  });
+
+  it('tells of every blob when it is to be verbose', async () => {
+    const lines = await shown({ verbose: true });
+    assert.ok(lines.includes(`reg.test/a:1: ${descriptor.digest}`));
+    assert.ok(lines.includes(`${descriptor.digest}: done, 1.50 kB`));
+    assert.ok(lines.includes(`${descriptor.digest}: is there`));
+    assert.ok(lines.includes('docker.io allows 99 of 100 more pulls for 6 h'));
+    assert.ok(lines.includes('reg.test/a:1: named'));
+  });
+
+  it('tells programs every event as a line of JSON', async () => {
+    const lines = (await shown({ progress: 'json' })).map((line) => JSON.parse(line));
+    assert.deepEqual(
+      lines.map(({ type }) => type),
+      EVENTS.map(({ type }) => type),
+    );
+    assert.equal(lines[4].error, 'cut\\x0a\\x0a'.slice(0, 7));
+  });
+
+  it('is silent when it is to be quiet', async () => {
+    assert.deepEqual(await shown({ quiet: true }), []);
+  });
+});
