@@ -211,7 +211,7 @@ describe('decompressed', () => {
       assert.equal((await all([zeros])).length, 20_000_000);
       await assert.rejects(all([zeros], { limits: { maxRatio: 100 } }), {
         code: 'TOO_LARGE',
-        hint: /limits\.maxRatio/,
+        hint: /--max-ratio/,
       });
     });
 

@@ -18,8 +18,8 @@ await build({
   target: 'node20.19',
   sourcemap: true,
   alias: { 'string-width': './src/cli/string-width.ts' },
-  // Native and optional modules are looked for when they are needed.
-  external: ['zlib-sync', 'fzstd'],
+  // Looked for when they are needed: native and optional modules, and the bar, which is for people only.
+  external: ['zlib-sync', 'fzstd', 'cli-progress'],
   // CommonJS packages inside the bundle ask for Node.js' own modules.
   banner: {
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",

@@ -3,7 +3,14 @@ import { type ConvertResult, convert } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
-import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments, platformsOf } from './options.js';
+import {
+  CONNECTION_OPTIONS,
+  connectionOptions,
+  type GlobalArguments,
+  LIMIT_OPTIONS,
+  limitOptions,
+  platformsOf,
+} from './options.js';
 import { createProgress } from './progress.js';
 import { OUTPUT_OPTIONS } from './save.js';
 
@@ -32,13 +39,7 @@ const OPTIONS = {
     describe: 'Keep the original beside what is made of it',
   },
   force: { type: 'boolean', default: false, describe: 'Convert although a subject is lost' },
-  'max-ratio': {
-    type: 'number',
-    requiresArg: true,
-    describe: 'Most decompressed bytes for each byte of a layer',
-    defaultDescription: '1100',
-  },
-  'max-layer-bytes': { type: 'number', requiresArg: true, describe: 'Most bytes of a decompressed layer' },
+  ...LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -73,13 +74,13 @@ export const convertCommand: CommandModule = {
         platforms: platformsOf(flags.platform),
         append: flags.append,
         dockerPlatform: flags['docker-platform'],
+        dockerLegacy: flags['docker-legacy'],
         compression: flags.compression,
         verifySignature: flags['verify-signature'],
         keyFile: flags.key,
         keepOriginal: flags['keep-original'],
         force: flags.force,
-        maxRatio: flags['max-ratio'],
-        maxLayerBytes: flags['max-layer-bytes'],
+        ...limitOptions(flags),
         signal,
         onEvent: progress.onEvent,
       });
@@ -106,5 +107,5 @@ function describeConverted({ images, output, bytes }: ConvertResult): string {
 
 function describeSignature(signature: ConvertResult['images'][number]['signature']): string {
   if (signature === null) return '';
-  return signature.valid ? `signature holds, key ${signature.keyID}` : 'signature does NOT hold';
+  return signature.valid ? `signature holds, key ${signature.keyId}` : 'signature does NOT hold';
 }

@@ -27,16 +27,17 @@ export const inspectCommand: CommandModule = {
       signal,
     });
     output.result(result, () => result.images.map(describeImage).join('\n'));
-    return EXIT.done;
+    return result.images.some(({ problem }) => problem !== undefined) ? EXIT.content : EXIT.done;
   },
 };
 
-function describeImage({ name, digest, mediaType, size, platforms, absent, referrers }: Image): string {
+function describeImage(image: Image): string {
+  const { name, digest, mediaType, size, platforms, absent, referrers, problem } = image;
   const head = [
-    [name],
     ['  digest', digest],
     ['  type', mediaType],
     ['  size', formatBytes(size)],
+    ...(problem === undefined ? [] : [['  DAMAGED', problem]]),
     ...referrers.map((referrer) => [
       '  attached',
       referrer.digest,
@@ -44,30 +45,63 @@ function describeImage({ name, digest, mediaType, size, platforms, absent, refer
     ]),
     ...absent.map((child) => ['  left out', child]),
   ];
-  return formatTable(head) + platforms.map(describePlatform).join('');
+  return `${printable(name)}\n${formatTable(head)}${platforms.map(describePlatform).join('')}`;
 }
 
 function describePlatform(platform: Image['platforms'][number]): string {
-  const { layers, config, history } = platform;
   const title = platform.os === '' ? 'no platform' : formatPlatform(platform);
+  return [
+    `  ${printable(title)}  ${platform.digest}  ${formatBytes(platform.size)}\n`,
+    formatTable([...describeSignatures(platform), ...describeConfig(platform)]),
+    formatTable(describeLayers(platform)),
+    formatTable(describeHistory(platform)),
+  ].join('');
+}
+
+function describeSignatures({ signatures = [] }: Image['platforms'][number]): string[][] {
+  return signatures.map(({ keyId = 'unreadable key', algorithm, valid }) => [
+    '    signature',
+    `${valid ? 'holds' : 'does NOT hold'}, ${algorithm}, key ${keyId}`,
+  ]);
+}
+
+function describeConfig({ config, history }: Image['platforms'][number]): string[][] {
   const facts = [
+    ['created', history.findLast(({ created }) => created !== undefined)?.created],
     ['user', config.User],
     ['workdir', config.WorkingDir],
     ['entrypoint', config.Entrypoint && JSON.stringify(config.Entrypoint)],
     ['command', config.Cmd && JSON.stringify(config.Cmd)],
-    ['ports', config.ExposedPorts && Object.keys(config.ExposedPorts).join(' ')],
-    ['created', history.findLast(({ created }) => created !== undefined)?.created],
-  ].filter(([, value]) => value);
-  return [
-    `  ${printable(title)}  ${platform.digest}  ${formatBytes(platform.size)}\n`,
-    formatTable(facts.map(([key, value]) => [`    ${key}`, value ?? ''])),
-    formatTable(
-      layers.map((layer) => [
-        '    layer',
-        layer.digest,
-        layer.size === undefined ? '' : formatBytes(layer.size),
-        layer.createdBy ?? '',
-      ]),
-    ),
-  ].join('');
+    ['ports', Object.keys(config.ExposedPorts ?? {}).join(' ')],
+    ['volumes', Object.keys(config.Volumes ?? {}).join(' ')],
+    ...(config.Env ?? []).map((variable) => ['env', variable]),
+    ...Object.entries(config.Labels ?? {}).map(([label, value]) => ['label', `${label}=${value}`]),
+  ];
+  return facts.flatMap(([key, value]) => (value ? [[`    ${key}`, shorten(value)]] : []));
+}
+
+function describeLayers({ layers }: Image['platforms'][number]): string[][] {
+  return layers.map(({ digest, size, mediaType }, place) => [
+    `    layer ${place + 1}`,
+    digest,
+    size === undefined ? '' : formatBytes(size),
+    mediaType,
+  ]);
+}
+
+/** Each step with the layer that it made, where that is known. */
+function describeHistory({ history, layers }: Image['platforms'][number]): string[][] {
+  const isPaired = history.filter(({ empty_layer: isEmpty }) => !isEmpty).length === layers.length;
+  let made = 0;
+  return history.map((step) => {
+    const layer = step.empty_layer ? '-' : isPaired ? `layer ${++made}` : '';
+    return ['    step', layer, shorten(step.created_by ?? step.comment ?? '')];
+  });
+}
+
+const LINE_LENGTH = 100;
+
+function shorten(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length <= LINE_LENGTH ? line : `${line.slice(0, LINE_LENGTH - 1)}…`;
 }

@@ -28,7 +28,9 @@ export const listCommand: CommandModule = {
       signal,
     });
     output.result(result, () => describeList(result));
-    return EXIT.done;
+    const problems = result.kind === 'images' ? result.images.filter(({ problem }) => problem) : [];
+    if (!flags.json) for (const { name, problem } of problems) output.warning(`${name}: ${problem}`);
+    return problems.length > 0 ? EXIT.content : EXIT.done;
   },
 };
 
@@ -36,7 +38,11 @@ function describeList(result: ListResult): string {
   switch (result.kind) {
     case 'images':
       return formatTable(
-        result.images.map(({ name, digest, platforms }) => [name, digest, platforms.join(',')]),
+        result.images.map(({ name, digest, platforms, problem }) => [
+          name,
+          digest,
+          problem === undefined ? platforms.join(',') : 'DAMAGED',
+        ]),
       );
     case 'tags':
       return formatTable(result.tags.map((tag) => [tag]));

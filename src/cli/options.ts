@@ -77,6 +77,11 @@ export const CONNECTION_OPTIONS = {
     describe: 'Speak http; loopback registries need no flag',
     group: 'Registry:',
   },
+  v1: {
+    type: 'boolean',
+    describe: 'Read by the protocol of before 2015; found out by itself where there is no other',
+    group: 'Registry:',
+  },
   mirror: {
     type: 'string',
     array: true,
@@ -84,6 +89,17 @@ export const CONNECTION_OPTIONS = {
     describe: 'HOST=HOST: ask the second before the first',
     group: 'Registry:',
   },
+} as const satisfies Record<string, Options>;
+
+/** Flags of commands that decompress layers. */
+export const LIMIT_OPTIONS = {
+  'max-ratio': {
+    type: 'number',
+    requiresArg: true,
+    describe: 'Most decompressed bytes for each byte of a layer',
+    defaultDescription: '1100',
+  },
+  'max-layer-bytes': { type: 'number', requiresArg: true, describe: 'Most bytes of a decompressed layer' },
 } as const satisfies Record<string, Options>;
 
 export type GlobalArguments = InferredOptionTypes<typeof GLOBAL_OPTIONS>;
@@ -105,7 +121,19 @@ export function connectionOptions(
     certFile: argv.cert,
     keyFile: argv['key-file'],
     plainHTTP: argv['plain-http'],
+    v1: argv.v1,
     mirrors: parseMirrors(argv.mirror ?? []),
+  };
+}
+
+/** Against decompression bombs. */
+export function limitOptions(argv: InferredOptionTypes<typeof LIMIT_OPTIONS>): {
+  maxRatio: number | undefined;
+  maxLayerBytes: number | undefined;
+} {
+  return {
+    maxRatio: wholeNumber('max-ratio', argv['max-ratio'], 1),
+    maxLayerBytes: wholeNumber('max-layer-bytes', argv['max-layer-bytes'], 1),
   };
 }
 

@@ -29,6 +29,11 @@ export const OUTPUT_OPTIONS = {
     default: ['all'],
     describe: 'all, or OS/ARCH[/VARIANT], several with commas',
   },
+  'docker-legacy': {
+    type: 'boolean',
+    default: false,
+    describe: 'In a docker-archive, also what Docker before 1.10 reads',
+  },
   append: { type: 'boolean', default: false, describe: 'Add to an existing archive or layout' },
   'docker-platform': {
     type: 'string',
@@ -96,6 +101,7 @@ export const saveCommand: CommandModule = {
         append: flags.append,
         referrers: flags.referrers,
         dockerPlatform: flags['docker-platform'],
+        dockerLegacy: flags['docker-legacy'],
         keepGoing: flags['keep-going'],
         signal,
         onEvent: progress.onEvent,

@@ -3,7 +3,7 @@ import { type VerifyResult, verify } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
-import { type GlobalArguments, wholeNumber } from './options.js';
+import { type GlobalArguments, LIMIT_OPTIONS, limitOptions, wholeNumber } from './options.js';
 
 const OPTIONS = {
   concurrency: {
@@ -12,6 +12,12 @@ const OPTIONS = {
     describe: 'Threads that hash',
     defaultDescription: 'one a core',
   },
+  'diff-ids': {
+    type: 'boolean',
+    default: true,
+    describe: 'Decompress layers and compare them with their configs',
+  },
+  ...LIMIT_OPTIONS,
 } as const satisfies Record<string, Options>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { PATH: string };
@@ -26,11 +32,14 @@ export const verifyCommand: CommandModule = {
         describe: 'An archive, a layout, or a JSON document',
       })
       .example('$0 verify images.tar', 'every blob, manifest and index of an archive')
+      .example('$0 verify images.tar --no-diff-ids', 'digests alone, as fast as the disk allows')
       .example('$0 verify manifest.json', 'what a single document is, and whether it is right'),
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const result = await verify(flags.PATH, {
       concurrency: wholeNumber('concurrency', flags.concurrency, 1),
+      diffIDs: flags['diff-ids'],
+      ...limitOptions(flags),
       signal,
       onWarning: output.warning,
     });
@@ -39,14 +48,37 @@ export const verifyCommand: CommandModule = {
   },
 };
 
-function describeVerified(path: string, { ok, checked, documents, findings }: VerifyResult): string {
-  const single =
-    checked.blobs === 0 && documents.length === 1
-      ? formatTable(documents.map(({ kind, digest, mediaType }) => [kind, digest, mediaType]))
-      : '';
+function describeVerified(path: string, { ok, checked, documents, findings, notes }: VerifyResult): string {
+  const isSingle = checked.blobs === 0 && documents.length === 1;
+  const single = isSingle
+    ? formatTable(documents.map(({ kind, digest, mediaType }) => [kind, digest, mediaType]))
+    : '';
+  const signatures = formatTable(documents.flatMap(describeSignatures));
   const found = formatTable(
     findings.map(({ code, digest, path: place, message }) => [code, digest ?? place ?? '', message]),
   );
   const what = `${plural(checked.manifests, 'manifest')}, ${plural(checked.blobs, 'blob')}, ${formatBytes(checked.bytes)}`;
-  return `${single}${found}${path}: ${what}: ${ok ? 'all right' : plural(findings.length, 'finding')}\n`;
+  const verdict = ok ? 'all right' : plural(findings.length, 'finding');
+  return `${single}${signatures}${found}${describeNotes(notes)}${path}: ${isSingle ? documents[0]?.kind : what}: ${verdict}\n`;
+}
+
+function describeSignatures({ digest, signatures = [] }: VerifyResult['documents'][number]): string[][] {
+  return signatures.map(({ keyId = 'unreadable key', algorithm, valid }) => [
+    'signature',
+    digest,
+    algorithm,
+    keyId,
+    valid ? 'holds' : 'does NOT hold',
+  ]);
+}
+
+/** The first of each kind, and how many more there are: an archive of Docker's has a stray file for every layer. */
+function describeNotes(notes: VerifyResult['notes']): string {
+  const kinds = new Map<string, VerifyResult['notes']>();
+  for (const note of notes) kinds.set(note.code, [...(kinds.get(note.code) ?? []), note]);
+  const rows = [...kinds].map(([code, [first, ...others]]) => {
+    const more = others.length > 0 ? `, and ${others.length} more like it` : '';
+    return ['note', code, `${first?.message}${more}`];
+  });
+  return formatTable(rows);
 }

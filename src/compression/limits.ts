@@ -26,9 +26,9 @@ export async function* limited(
   for await (const chunk of chunks) {
     bytesOut += chunk.length;
     if (bytesOut > maxBytes)
-      throw tooLarge(`${name} expands to more than ${maxBytes} bytes`, 'limits.maxBytes');
+      throw tooLarge(`${name} expands to more than ${maxBytes} bytes`, '--max-layer-bytes');
     if (bytesOut > RATIO_FLOOR && bytesOut > maxRatio * bytesIn()) {
-      throw tooLarge(`${name} expands to more than ${maxRatio} times its size`, 'limits.maxRatio');
+      throw tooLarge(`${name} expands to more than ${maxRatio} times its size`, '--max-ratio');
     }
     yield chunk;
     // A source that is all in memory would otherwise never leave the microtask queue.

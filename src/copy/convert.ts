@@ -262,17 +262,25 @@ class ImageConversion {
   #checkSignature(bytes: Buffer, { signed }: Schema1Manifest, { digest }: Descriptor): void {
     const { requireSignature = false } = this.#options;
     if (!signed) {
-      if (requireSignature) throw new ContentError('INVALID_SIGNATURE', `${digest} has no signature`);
+      if (requireSignature) throw invalidSignature(`${digest} has no signature`);
       return;
     }
     try {
       const [signature] = verifySchema1Signatures(bytes, digest);
       this.signature = { valid: true, ...(signature && { keyID: signature.keyID }) };
     } catch (error) {
-      if (requireSignature || !isLadingError(error, 'INVALID_SIGNATURE')) throw error;
+      if (!isLadingError(error, 'INVALID_SIGNATURE')) throw error;
+      if (requireSignature) throw invalidSignature(error.message, error);
       this.signature = { valid: false };
     }
   }
+}
+
+function invalidSignature(problem: string, cause?: unknown): ContentError {
+  return new ContentError('INVALID_SIGNATURE', problem, {
+    cause,
+    hint: 'Get it anew from where it was signed; without --verify-signature it is converted all the same.',
+  });
 }
 
 function parseImage(bytes: Buffer, descriptor: Descriptor): ImageManifest {

@@ -1,5 +1,10 @@
 import { Readable } from 'node:stream';
-import type { Digest } from '../content/digest.js';
+import type { Descriptor } from '../content/descriptor.js';
+import { algorithmOf, type Digest } from '../content/digest.js';
+import { ContentError, isLadingError } from '../errors.js';
+import type { Region } from '../files.js';
+import { hashRegions } from '../hashing/hashing.js';
+import { isRetryable } from '../retry.js';
 import type { OpenContent, Store } from '../store/store.js';
 import type { Plan, PlannedContent, PlannedImage } from './plan.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from './pool.js';
@@ -134,12 +139,20 @@ class GraphCopy {
       onEvent?.({ type: 'received', descriptor, bytes: count, origin });
     };
     onEvent?.({ type: 'started', descriptor });
-    await retrying(
-      descriptor.digest,
-      () => this.#destination.push(descriptor, open, { signal, onBytes }),
-      { retries, signal, onEvent },
-      () => received,
-    );
+    const region = isLocal(content) ? await content.source.region?.(descriptor) : undefined;
+    let damage: ContentError | undefined;
+    const push = async (): Promise<void> => {
+      try {
+        await this.#destination.push(descriptor, open, { signal, onBytes, region });
+      } catch (error) {
+        if (region !== undefined && isMismatch(error))
+          damage = await this.#damageOf(descriptor, region, error);
+        throw damage ?? error;
+      }
+    };
+    // What is damaged on this machine's disk stays so, however often it is sent.
+    const isWorthRetrying = (error: unknown): boolean => damage === undefined && isRetryable(error);
+    await retrying(descriptor.digest, push, { retries, signal, onEvent, isWorthRetrying }, () => received);
     onEvent?.({ type: 'done', descriptor });
   }
 
@@ -157,6 +170,27 @@ class GraphCopy {
     }
   }
 
+  /** Why a mismatch came, if it is that the bytes on the disk are others; undefined where they changed on their way. */
+  async #damageOf(descriptor: Descriptor, region: Region, cause: unknown): Promise<ContentError | undefined> {
+    const { digest } = descriptor;
+    const algorithm = algorithmOf(digest);
+    let isWhole = false;
+    await hashRegions([{ region, algorithm }], (_, { hex }) => {
+      isWhole = `${algorithm}:${hex}` === digest;
+    });
+    if (isWhole) return undefined;
+    const names = this.#plan.images.filter(({ contents }) => contents.has(digest)).map(({ name }) => name);
+    const others = names.length > 1 ? ` and ${names.length - 1} more` : '';
+    return new ContentError(
+      'DIGEST_MISMATCH',
+      `${digest} is damaged in ${region.path}; ${names[0]}${others} needs it`,
+      {
+        cause,
+        hint: `Ask whoever made it for a new save of ${names[0]}; lading verify lists everything that is damaged.`,
+      },
+    );
+  }
+
   /** What only failed images need does not belong to the result; with no image left there is none. */
   #abandonRest(): void {
     const { failures } = this.#result;
@@ -169,6 +203,15 @@ class GraphCopy {
     for (const { descriptor } of [...this.#plan.blobs, ...this.#plan.manifests])
       if (!needed.has(descriptor.digest)) this.#destination.abandon?.(descriptor);
   }
+}
+
+/** Content that lies where it is copied from, rather than coming over a network or being made here. */
+function isLocal({ bytes, isReused }: PlannedContent): boolean {
+  return bytes === undefined && isReused !== true;
+}
+
+function isMismatch(error: unknown): boolean {
+  return isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'CUT_SHORT');
 }
 
 function fromMemory(bytes: Buffer): OpenContent {

@@ -1,7 +1,8 @@
 import { type DecompressLimits, decompressed } from '../compression.js';
 import { createDigester, type Digest } from '../content/digest.js';
+import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
+import { ContentError } from '../errors.js';
 import { hashRegions } from '../hashing/hashing.js';
-
 import type { PlannedContent } from './plan.js';
 
 /** What only the bytes of a layer tell. */
@@ -39,8 +40,10 @@ export async function readLayerFacts(
   const { limits, signal } = options;
   await hashRegions(
     onDisk.map((request) => ({ ...request, limits })),
-    ({ digest, region }, hex, plainSize) =>
-      facts.set(digest, { size: region.size, diffID: `sha256:${hex}`, plainSize }),
+    ({ digest, region }, { hex, size: plainSize, isTar = true }) => {
+      requireTar(isTar, digest);
+      facts.set(digest, { size: region.size, diffID: `sha256:${hex}`, plainSize });
+    },
     { signal },
   );
   return facts;
@@ -56,6 +59,19 @@ async function streamFacts(
     signal,
     name: descriptor.digest,
   });
-  for await (const chunk of layer as AsyncIterable<Buffer>) digester.update(chunk);
+  let start = Buffer.alloc(0);
+  for await (const chunk of layer as AsyncIterable<Buffer>) {
+    if (start.byteLength < TAR_START_LENGTH)
+      start = Buffer.concat([start, chunk.subarray(0, TAR_START_LENGTH - start.byteLength)]);
+    digester.update(chunk);
+  }
+  requireTar(isTarStart(start), descriptor.digest);
   return { diffID: digester.digest(), plainSize: digester.size };
+}
+
+function requireTar(isTar: boolean, layer: Digest): void {
+  if (isTar) return;
+  throw new ContentError('INVALID_ARCHIVE', `layer ${layer} is not a tar, nor one that is compressed`, {
+    hint: 'The image is damaged where it came from: no engine could unpack this layer.',
+  });
 }

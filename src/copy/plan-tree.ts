@@ -13,6 +13,7 @@ import {
   rewriteIndex,
   successors,
 } from '../manifest/manifest.js';
+import { warningsOf } from '../manifest/warnings.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { PlannedContent, PlanOptions } from './plan.js';
@@ -182,7 +183,10 @@ export class GraphReader {
   #manifest(source: ReadonlyStore, descriptor: Descriptor): Promise<{ bytes: Buffer; manifest: Manifest }> {
     return once(this.#manifests, descriptor.digest, async () => {
       const bytes = await this.#readContent(source, descriptor);
-      return { bytes, manifest: parseManifest(bytes, descriptor) };
+      const manifest = parseManifest(bytes, descriptor);
+      for (const { message } of warningsOf(manifest))
+        this.#options.onEvent?.({ type: 'warning', message: `${descriptor.digest}: ${message}` });
+      return { bytes, manifest };
     });
   }
 
@@ -237,10 +241,14 @@ function contextOf(root: Descriptor, wanted: readonly Platform[] | undefined): C
   return { depth: 0, platform: root.platform, wanted, absent: absentOf(root) };
 }
 
+/** What failed is asked for again: another image may have it from another source. */
 function once<T>(cache: Map<Digest, Promise<T>>, digest: Digest, make: () => Promise<T>): Promise<T> {
-  const cached = cache.get(digest) ?? make();
-  cache.set(digest, cached);
-  return cached;
+  const cached = cache.get(digest);
+  if (cached !== undefined) return cached;
+  const made = make();
+  cache.set(digest, made);
+  made.catch(() => cache.delete(digest));
+  return made;
 }
 
 /** What has no platform (a chart, an SBOM) is wanted on all. */

@@ -7,6 +7,8 @@ export interface RetryOptions {
   retries?: number | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
+  /** Whether another attempt can help; default: what the error says of itself. */
+  isWorthRetrying?: ((error: unknown) => boolean) | undefined;
 }
 
 /** So much progress since the last failure makes a new failure the first again: a poor line still ends a large blob. */
@@ -16,7 +18,7 @@ const PROGRESS_BYTES = 1024 * 1024;
 export async function retrying<T>(
   what: string,
   attempt: () => Promise<T>,
-  { retries = DEFAULT_RETRIES, signal, onEvent }: RetryOptions,
+  { retries = DEFAULT_RETRIES, signal, onEvent, isWorthRetrying = isRetryable }: RetryOptions,
   bytesSoFar: () => number = () => 0,
 ): Promise<T> {
   let failures = 0;
@@ -25,7 +27,7 @@ export async function retrying<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (signal?.aborted || !isRetryable(error)) throw error;
+      if (signal?.aborted || !isWorthRetrying(error)) throw error;
       if (bytesSoFar() - bytesAtFailure >= PROGRESS_BYTES) failures = 0;
       bytesAtFailure = bytesSoFar();
       if (++failures > retries) throw error;

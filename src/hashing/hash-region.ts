@@ -1,6 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
-import { type DecompressLimits, decompressed } from '../compression.js';
+import { Readable } from 'node:stream';
+import { type DecompressLimits, decompressed, detectCompression, MAGIC_LENGTH } from '../compression.js';
+import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
+import { type ErrorCode, isLadingError } from '../errors.js';
 import type { Region } from '../files.js';
 
 /** A part of a file whose digest is asked for. */
@@ -10,12 +13,24 @@ export interface HashRequest {
   /** The name of a layer whose decompressed bytes are to be hashed: its diffID. */
   decompress?: string | undefined;
   limits?: DecompressLimits | undefined;
+  /**
+   * With `decompress`, the algorithm with which the bytes are hashed as they are stored too, in the same pass.
+   * What cannot be decompressed is then told in the result, and not thrown.
+   */
+  storedAlgorithm?: string | undefined;
 }
 
 export interface HashResult {
+  /** Empty where there is a `problem`. */
   hex: string;
   /** Bytes that were hashed. */
   size: number;
+  /** Of the bytes as they are stored, where that was asked for. */
+  storedHex?: string;
+  /** Of a layer, whether it is a tar by its first bytes. */
+  isTar?: boolean;
+  /** Why a layer cannot be decompressed. */
+  problem?: { code: ErrorCode; message: string };
 }
 
 // Reading is synchronous: it is done in threads that have nothing else to do, or for little.
@@ -30,7 +45,10 @@ export async function hashRegion(
   request: HashRequest,
   onHashed: (bytes: number) => void,
 ): Promise<HashResult> {
-  return request.decompress === undefined ? hashBytes(request, onHashed) : hashLayer(request, onHashed);
+  const { decompress, storedAlgorithm } = request;
+  if (decompress === undefined) return hashBytes(request, onHashed);
+  if (storedAlgorithm === undefined) return hashLayer(request, openerOf(request), onHashed);
+  return hashBoth(request, storedAlgorithm, onHashed);
 }
 
 function hashBytes({ region, algorithm }: HashRequest, onHashed: (bytes: number) => void): HashResult {
@@ -59,18 +77,73 @@ function hashBytes({ region, algorithm }: HashRequest, onHashed: (bytes: number)
 
 /** Progress is told in the bytes of the file, as all else. */
 async function hashLayer(
-  { region: { path, offset, size }, algorithm, decompress, limits }: HashRequest,
+  { region, algorithm, decompress, limits }: HashRequest,
+  open: () => Promise<Readable>,
   onHashed: (bytes: number) => void,
 ): Promise<HashResult> {
   const hash = createHash(algorithm);
   let hashed = 0;
-  const open = async (): Promise<ReturnType<typeof createReadStream>> =>
-    createReadStream(path, { start: offset, end: offset + size - 1, highWaterMark: READ_BYTES });
-  const layer = size === 0 ? [] : await decompressed(open, { name: decompress, limits });
+  let start = Buffer.alloc(0);
+  const layer = region.size === 0 ? [] : await decompressed(open, { name: decompress, limits });
   for await (const chunk of layer as AsyncIterable<Buffer>) {
+    if (start.byteLength < TAR_START_LENGTH)
+      start = Buffer.concat([start, chunk.subarray(0, TAR_START_LENGTH - start.byteLength)]);
     hash.update(chunk);
     hashed += chunk.byteLength;
   }
-  onHashed(size);
-  return { hex: hash.digest('hex'), size: hashed };
+  onHashed(region.size);
+  return { hex: hash.digest('hex'), size: hashed, isTar: isTarStart(start) };
+}
+
+async function hashBoth(
+  request: HashRequest,
+  storedAlgorithm: string,
+  onHashed: (bytes: number) => void,
+): Promise<HashResult> {
+  const { region, algorithm } = request;
+  const start = readStart(region);
+  if (algorithm === storedAlgorithm && detectCompression(start.subarray(0, MAGIC_LENGTH)) === 'none') {
+    const result = hashBytes(request, onHashed);
+    return { ...result, storedHex: result.hex, isTar: isTarStart(start) };
+  }
+  let stored: Hash | undefined;
+  const openFile = openerOf(request);
+  const open = async (): Promise<Readable> => {
+    const hash = createHash(storedAlgorithm);
+    stored = hash; // a layer of several gzip members is opened twice
+    return Readable.from(tapped(await openFile(), hash), {
+      objectMode: false,
+      highWaterMark: READ_BYTES,
+    });
+  };
+  try {
+    const result = await hashLayer(request, open, onHashed);
+    return { ...result, storedHex: (stored ?? createHash(storedAlgorithm)).digest('hex') };
+  } catch (error) {
+    if (!isLadingError(error)) throw error;
+    const { hex } = hashBytes({ region, algorithm: storedAlgorithm }, onHashed);
+    return { hex: '', size: 0, storedHex: hex, problem: { code: error.code, message: error.message } };
+  }
+}
+
+async function* tapped(source: Readable, hash: Hash): AsyncIterable<Buffer> {
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+function openerOf({ region: { path, offset, size } }: HashRequest): () => Promise<Readable> {
+  return async () =>
+    createReadStream(path, { start: offset, end: offset + size - 1, highWaterMark: READ_BYTES });
+}
+
+function readStart({ path, offset, size }: Region): Buffer {
+  const start = Buffer.alloc(Math.min(size, TAR_START_LENGTH));
+  const file = openSync(path, 'r');
+  try {
+    return start.subarray(0, readSync(file, start, 0, start.byteLength, offset));
+  } finally {
+    closeSync(file);
+  }
 }

@@ -21,7 +21,7 @@ const WORTH_THREADS_BYTES = 64 * 1024 * 1024;
 /** Hashes many parts of files with all cores; `onDigest` is called once for each, in no order. */
 export async function hashRegions<T extends HashRequest>(
   requests: readonly T[],
-  onDigest: (request: T, hex: string, size: number) => void,
+  onDigest: (request: T, result: HashResult) => void,
   options: HashingOptions = {},
 ): Promise<void> {
   const { threads = availableParallelism() } = options;
@@ -39,7 +39,7 @@ export async function hashRegions<T extends HashRequest>(
 
 async function hashHere<T extends HashRequest>(
   queue: readonly T[],
-  onDigest: (request: T, hex: string, size: number) => void,
+  onDigest: (request: T, result: HashResult) => void,
   { signal, onHashed = () => undefined }: HashingOptions,
 ): Promise<void> {
   for (const request of queue) {
@@ -51,14 +51,14 @@ async function hashHere<T extends HashRequest>(
     } catch (error) {
       throw error instanceof LadingError ? error : unreadable(request, String(error));
     }
-    onDigest(request, result.hex, result.size);
+    onDigest(request, result);
   }
 }
 
 async function serve<T extends HashRequest>(
   worker: Worker,
   queue: T[],
-  onDigest: (request: T, hex: string, size: number) => void,
+  onDigest: (request: T, result: HashResult) => void,
   { signal, onHashed }: HashingOptions,
 ): Promise<void> {
   const answers = on(worker, 'message', { signal }); // also rejects when the thread fails
@@ -66,8 +66,9 @@ async function serve<T extends HashRequest>(
   const askNext = (): boolean => {
     request = queue.shift();
     if (request === undefined) return false;
-    const { region, algorithm, decompress, limits } = request;
-    worker.postMessage({ region, algorithm, decompress, limits } satisfies HashRequest);
+    const { region, algorithm, decompress, limits, storedAlgorithm } = request;
+    const asked: HashRequest = { region, algorithm, decompress, limits, storedAlgorithm };
+    worker.postMessage(asked);
     return true;
   };
   if (!askNext()) return;
@@ -78,7 +79,7 @@ async function serve<T extends HashRequest>(
         onHashed?.(answer.bytes);
         break;
       case 'digest':
-        onDigest(request, answer.hex, answer.size);
+        onDigest(request, answer.result);
         if (!askNext()) return;
         break;
       case 'failed':

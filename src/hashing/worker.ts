@@ -4,14 +4,14 @@ import { type HashRequest, type HashResult, hashRegion } from './hash-region.js'
 
 export type HashAnswer =
   | { type: 'hashed'; bytes: number }
-  | ({ type: 'digest' } & HashResult)
+  | { type: 'digest'; result: HashResult }
   | { type: 'failed'; code: ErrorCode; message: string };
 
 parentPort?.on('message', async (request: HashRequest) => {
   const answer = (message: HashAnswer): void => parentPort?.postMessage(message);
   try {
     const result = await hashRegion(request, (bytes) => answer({ type: 'hashed', bytes }));
-    answer({ type: 'digest', ...result });
+    answer({ type: 'digest', result });
   } catch (error) {
     answer({ type: 'failed', code: isLadingError(error) ? error.code : 'IO', message: messageOf(error) });
   }

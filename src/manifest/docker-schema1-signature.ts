@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
-import { ContentError } from '../errors.js';
+import { ContentError, isLadingError } from '../errors.js';
 import type { JWKDocument, SignatureDocument } from './documents.js';
 import { isJSONObject, parseJSON, shorten } from './json.js';
 import { MAX_MANIFEST_BYTES } from './limits.js';
@@ -34,6 +34,46 @@ export function verifySchema1Signatures(bytes: Uint8Array, where = 'the manifest
     const name = `${where}, signature ${index + 1} of ${signatures.length}`;
     return verifySignature(signature, encodedPayload, name);
   });
+}
+
+/** A signature, and whether it holds. */
+export interface CheckedSignature {
+  /** Undefined where the key cannot be read. */
+  keyID?: string;
+  algorithm: string;
+  valid: boolean;
+  /** Why it does not hold. */
+  problem?: string;
+}
+
+/** Every signature of a signed schema1 document, those that do not hold too; throws where there is none to be read. */
+export function checkSchema1Signatures(bytes: Uint8Array, where = 'the manifest'): CheckedSignature[] {
+  const { payload, signatures } = readSignatures(bytes, readOuter(bytes, where), where);
+  const encodedPayload = payload.toString('base64url');
+  return signatures.map((signature, index) => {
+    const name = `${where}, signature ${index + 1} of ${signatures.length}`;
+    try {
+      return { ...verifySignature(signature, encodedPayload, name), valid: true };
+    } catch (error) {
+      if (!isLadingError(error, 'INVALID_SIGNATURE')) throw error;
+      const keyID = readableKeyID(signature);
+      return {
+        ...(keyID !== undefined && { keyID }),
+        algorithm: shorten(signature.header.alg),
+        valid: false,
+        problem: error.message,
+      };
+    }
+  });
+}
+
+function readableKeyID({ header: { jwk, x5c } }: SignatureDocument): string | undefined {
+  try {
+    return keyIDOf(readKey(jwk, x5c?.[0], 'the manifest'));
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_SIGNATURE')) return undefined;
+    throw error;
+  }
 }
 
 /** The payload and signatures of `bytes` that parse to `outer`. (libtrust, `ParsePrettySignature`) */

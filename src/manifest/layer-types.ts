@@ -31,6 +31,8 @@ export function layerTypeFor(mediaType: string, target: ConversionTarget, layer:
   const pair = PAIRS.find(({ docker, oci }) => mediaType === docker || mediaType === oci);
   if (pair !== undefined) return pair[target];
   if (target === 'oci' && OCI_LAYER.test(mediaType)) return mediaType;
+  // One way only: no Docker before its containerd store reads zstd, whatever the type is called.
+  if (target === 'oci' && mediaType === MEDIA_TYPE.dockerLayerZstd) return MEDIA_TYPE.ociLayerZstd;
   throw new ContentError(
     'UNSUPPORTED',
     `layer ${layer} has the type ${mediaType}, which ${NAMES[target]} has not`,

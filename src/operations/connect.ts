@@ -22,6 +22,8 @@ export interface ConnectionOptions {
   plainHTTP?: boolean | undefined;
   /** Registry → registries to ask before it, in this order. */
   mirrors?: Record<string, string[]> | undefined;
+  /** Read by the v1 protocol of Docker before 1.6; default only from registries that lack its successor. */
+  v1?: boolean | undefined;
   /** Requests and blobs under way at once; default 8. */
   concurrency?: number | undefined;
   /** Attempts after the first; default 5. */

@@ -6,29 +6,26 @@ import type { Writable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { isSchema1 } from '../content/media-types.js';
 import { parsePlatform } from '../content/platform.js';
-import { formatReference, withDefaultTag } from '../content/reference.js';
 import { type ConversionFormat, type ConvertedImage, convertImage } from '../copy/convert.js';
 import { copyGraph } from '../copy/copy.js';
-import {
-  assemblePlan,
-  type CopyRequest,
-  type ImageTrees,
-  type PlanOptions,
-  readImages,
-} from '../copy/plan.js';
+import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
 import { LadingError, messageOf } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
-import { isAttachmentTag } from '../store/attached.js';
 import { openLayout, openLayoutForWriting } from '../store/layout.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import type { ConnectionOptions } from './connect.js';
+import { type LayerLimits, limitsOf } from './layer-limits.js';
 import { openSource, type Source } from './open-source.js';
 import { createRecompressor, type LayerCompression } from './recompress.js';
+import { requestsOf } from './requests.js';
 import { inspectOutput, requireNothingLost, type SaveFormat, type SaveOutputOptions } from './save-output.js';
 import { previousImages, writePlan } from './write-plan.js';
 
-export interface ConvertOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform'> {
+export interface ConvertOptions
+  extends ConnectionOptions,
+    LayerLimits,
+    Omit<SaveOutputOptions, 'dockerPlatform'> {
   /** A locator, a path, or an image of a registry. */
   source: string;
   /** A file, a directory (`…/`), or a stream for an archive. */
@@ -49,10 +46,6 @@ export interface ConvertOptions extends ConnectionOptions, Omit<SaveOutputOption
   /** Only these platforms of an index; default all, for schema1 linux/amd64 or the first. */
   platforms?: readonly string[] | undefined;
   dockerPlatform?: string | undefined;
-  /** Most bytes that a layer may have when it is decompressed; default no limit but `maxRatio`. */
-  maxLayerBytes?: number | undefined;
-  /** Most decompressed bytes for each compressed one; default 1100. */
-  maxRatio?: number | undefined;
 }
 
 export interface ConvertResult {
@@ -64,7 +57,7 @@ export interface ConvertResult {
     from: { mediaType: string; digest: Digest };
     to: { mediaType: string; digest: Digest };
     /** Of a schema1 original; null where there is none. */
-    signature: { valid: boolean; keyID?: string } | null;
+    signature: { valid: boolean; keyId?: string } | null;
     /** Every manifest that changed: old digest → new digest. */
     digests: Record<string, string>;
     /** What could not be kept, one line each. */
@@ -142,13 +135,6 @@ async function convertAll(
   return converted;
 }
 
-function limitsOf({ maxLayerBytes, maxRatio }: ConvertOptions): { maxBytes?: number; maxRatio?: number } {
-  return {
-    ...(maxLayerBytes !== undefined && { maxBytes: maxLayerBytes }),
-    ...(maxRatio !== undefined && { maxRatio }),
-  };
-}
-
 /** Images whose layers have to be read are first fetched into a layout beside the output: they are needed twice. */
 async function readOriginals(
   source: Source,
@@ -160,7 +146,7 @@ async function readOriginals(
     platforms: options.platforms?.map(parsePlatform),
     index: options.to === 'schema1' || options.format === 'docker-archive' ? 'single' : 'rewrite',
   };
-  const { images } = await readImages(await requestsOf(source, options), planOptions);
+  const { images } = await readImages(await requestsOf(source, options.reference), planOptions);
   const needsLayers =
     (options.compression ?? 'keep') !== 'keep' ||
     (options.to !== 'schema1' && images.some(({ tree }) => manifestsOf(tree).some(isSchema1)));
@@ -173,48 +159,12 @@ async function readOriginals(
     await layout.close();
   }
   const store = await openLayout(directory);
-  return (
-    await readImages(
-      images.map(({ name }) => ({ source: store, reference: name, name })),
-      planOptions,
-    )
-  ).images;
+  const fetched = images.map(({ name }) => ({ source: store, reference: name, name }));
+  return (await readImages(fetched, { ...planOptions, onEvent: undefined })).images; // told before
 }
 
 function pace({ concurrency, retries, signal, onEvent }: ConvertOptions): PlanOptions {
   return { concurrency, retries, signal, onEvent };
-}
-
-async function requestsOf(source: Source, options: ConvertOptions): Promise<CopyRequest[]> {
-  const { store } = source;
-  if (source.kind === 'registry') {
-    const reference = withDefaultTag(source.reference);
-    return [
-      {
-        source: store,
-        reference: reference.digest ?? reference.tag ?? 'latest',
-        name: formatReference(reference),
-      },
-    ];
-  }
-  const wanted = options.reference ?? source.reference;
-  if (wanted !== undefined) return [{ source: store, reference: wanted, name: await nameOf(source, wanted) }];
-  const requests: CopyRequest[] = [];
-  for await (const { name } of store.references()) {
-    if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
-      requests.push({ source: store, reference: name, name });
-  }
-  if (requests.length > 0) return requests;
-  throw new LadingError('NOT_FOUND', `${source.path} holds no image`);
-}
-
-/** The full name in the archive of what was asked for in short. */
-async function nameOf({ store }: Source, wanted: string): Promise<string> {
-  const { digest } = await store.resolve(wanted);
-  for await (const { name, descriptor } of store.references()) {
-    if (descriptor.digest === digest && (name === wanted || name.endsWith(wanted))) return name;
-  }
-  return wanted;
 }
 
 function manifestsOf(tree: ManifestTree): string[] {
@@ -241,7 +191,10 @@ function describeConverted({
     name,
     from: { mediaType: from.mediaType, digest: from.digest },
     to: { mediaType: to.mediaType, digest: to.digest },
-    signature,
+    signature: signature && {
+      valid: signature.valid,
+      ...(signature.keyID !== undefined && { keyId: signature.keyID }),
+    },
     digests: Object.fromEntries(digests),
     lost,
   };

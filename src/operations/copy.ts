@@ -1,12 +1,12 @@
-import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
+import { parseReference, type Reference } from '../content/reference.js';
 import { assemblePlan, type CopyRequest, readImages } from '../copy/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
-import { isAttachmentTag } from '../store/attached.js';
 import { type Locator, parseLocator } from '../store/locator.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { openUploadSessions } from './load.js';
 import { openSource, type Source } from './open-source.js';
 import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
+import { requestsOf } from './requests.js';
 import { inspectOutput, requireNothingLost, type SaveFormat } from './save-output.js';
 import { previousImages, writePlan } from './write-plan.js';
 
@@ -44,28 +44,6 @@ export async function copyImages(options: CopyImagesOptions): Promise<CopyImages
   } finally {
     await source.close();
   }
-}
-
-async function requestsOf(source: Source): Promise<CopyRequest[]> {
-  if (source.kind === 'registry') {
-    const reference = withDefaultTag(source.reference);
-    return [
-      {
-        source: source.store,
-        reference: reference.digest ?? reference.tag ?? 'latest',
-        name: formatReference(reference),
-      },
-    ];
-  }
-  if (source.reference !== undefined)
-    return [{ source: source.store, reference: source.reference, name: source.reference }];
-  const requests: CopyRequest[] = [];
-  for await (const { name } of source.store.references()) {
-    if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
-      requests.push({ source: source.store, reference: name, name });
-  }
-  if (requests.length > 0) return requests;
-  throw new LadingError('NOT_FOUND', `${source.path} holds no image`);
 }
 
 async function copyToRegistry(

@@ -3,11 +3,13 @@ import type { Digest } from '../content/digest.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError, isLadingError } from '../errors.js';
 import { type ContainerConfig, type HistoryEntry, historyOf, parseConfig } from '../manifest/config.js';
+import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
 import { type ImageManifest, parseManifest, type Schema1Manifest } from '../manifest/manifest.js';
 import { withoutNulls } from '../manifest/nulls.js';
 import { parseV1Image, type V1Image } from '../manifest/v1-image.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
+import { type ReportedSignature, reportedSignature } from './signatures.js';
 
 export interface InspectedLayer {
   digest: Digest;
@@ -31,6 +33,8 @@ export interface InspectedPlatform {
   layers: InspectedLayer[];
   config: ContainerConfig;
   history: HistoryEntry[];
+  /** Of a signed schema1 manifest, those that do not hold too. */
+  signatures?: ReportedSignature[];
 }
 
 /** The images under a manifest, one a platform; rejects with `MISSING_CONTENT` where one is not there. */
@@ -40,7 +44,8 @@ export async function inspectManifest(
   absent: readonly Digest[],
   signal: AbortSignal | undefined,
 ): Promise<InspectedPlatform[]> {
-  const manifest = parseManifest(await readContent(store, descriptor, { signal }), descriptor);
+  const bytes = await readContent(store, descriptor, { signal });
+  const manifest = parseManifest(bytes, descriptor);
   switch (manifest.format) {
     case 'oci-index':
     case 'docker-manifest-list': {
@@ -51,7 +56,7 @@ export async function inspectManifest(
       return (await Promise.all(inspected)).flat();
     }
     case 'docker-schema1':
-      return [inspectSchema1(descriptor, manifest)];
+      return [inspectSchema1(descriptor, manifest, bytes)];
     case 'oci-manifest':
     case 'docker-schema2':
       return [await inspectImageManifest(store, descriptor, manifest, signal)];
@@ -115,7 +120,7 @@ async function inspectImageManifest(
 }
 
 /** Schema1 spreads the config over its history: the top entry has it, each entry its own step. */
-function inspectSchema1(descriptor: Descriptor, manifest: Schema1Manifest): InspectedPlatform {
+function inspectSchema1(descriptor: Descriptor, manifest: Schema1Manifest, bytes: Buffer): InspectedPlatform {
   const images = manifest.history.map((entry) => parseV1Image(Buffer.from(entry), descriptor.digest));
   const [top] = images;
   return {
@@ -137,6 +142,9 @@ function inspectSchema1(descriptor: Descriptor, manifest: Schema1Manifest): Insp
       .toReversed(),
     config: withoutNulls(top?.config ?? {}),
     history: images.map(historyEntry).toReversed(),
+    ...(manifest.signed && {
+      signatures: checkSchema1Signatures(bytes, descriptor.digest).map(reportedSignature),
+    }),
   };
 }
 

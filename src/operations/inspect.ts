@@ -2,6 +2,7 @@ import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { formatReference, withDefaultTag } from '../content/reference.js';
+import { ContentError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
@@ -18,6 +19,8 @@ export interface InspectedImage {
   /** Children of an index that are left out on purpose. */
   absent: Digest[];
   referrers: { digest: Digest; artifactType?: string; tag?: string }[];
+  /** Why it cannot be shown; there is nothing of it then but what its entry says. */
+  problem?: string;
 }
 
 export interface InspectResult {
@@ -29,13 +32,28 @@ export interface InspectOptions extends ConnectionOptions {
   reference?: string | undefined;
 }
 
-/** What is in an archive, a layout, or an image of a registry. */
+/**
+ * What is in an archive, a layout, or an image of a registry. Of several images, one that is damaged has a
+ * `problem` and the others are shown; rejects where there is nothing else, or that one was asked for.
+ */
 export async function inspect(target: string, options: InspectOptions = {}): Promise<InspectResult> {
   const source = await openSource(target, options);
   try {
+    const wanted =
+      options.reference ?? (source.kind === 'path' ? source.reference : formatReference(source.reference));
     const images: InspectedImage[] = [];
-    for await (const { name, root } of rootsOf(source, options))
-      images.push(await inspectImage(source.store, name, root, options));
+    const problems: ContentError[] = [];
+    for await (const { name, root } of rootsOf(source, options)) {
+      try {
+        images.push(await inspectImage(source.store, name, root, options));
+      } catch (error) {
+        if (wanted !== undefined || !(error instanceof ContentError)) throw error;
+        images.push(damagedImage(name, root, error));
+        problems.push(error);
+      }
+    }
+    const [problem] = problems;
+    if (problem !== undefined && problems.length === images.length) throw problem;
     return { images };
   } finally {
     await source.close();
@@ -60,6 +78,10 @@ async function* rootsOf(
   for await (const { name, descriptor } of source.store.references()) {
     if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1))) yield { name, root: descriptor };
   }
+}
+
+function damagedImage(name: string, { digest, mediaType, size }: Descriptor, error: Error): InspectedImage {
+  return { name, digest, mediaType, size, platforms: [], absent: [], referrers: [], problem: error.message };
 }
 
 async function inspectImage(

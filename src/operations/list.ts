@@ -1,7 +1,9 @@
 import fs from 'fs-extra';
+import type { Descriptor } from '../content/descriptor.js';
 import { isIndex } from '../content/media-types.js';
 import { formatPlatform } from '../content/platform.js';
 import { formatReference, isRegistry } from '../content/reference.js';
+import { ContentError, isLadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
 import { isAttachmentTag } from '../store/attached.js';
 import { readContent } from '../store/read-content.js';
@@ -15,6 +17,8 @@ export interface ListedImage {
   mediaType: string;
   /** Of an index, as it says. */
   platforms: string[];
+  /** Why an index cannot be read; its platforms are not known then. */
+  problem?: string;
 }
 
 export type ListResult =
@@ -44,7 +48,7 @@ export async function list(target: string, options: ListOptions = {}): Promise<L
       return { kind: 'images', location: source.path, images: await listImages(source.store, isShown) };
     const { registry, repository } = source.reference;
     const tags: string[] = [];
-    for await (const tag of source.client.listTags({ registry, repository }, { signal: options.signal })) {
+    for await (const tag of source.store.tags({ signal: options.signal })) {
       if (isShown(tag)) tags.push(tag);
     }
     return { kind: 'tags', repository: formatReference({ registry, repository }), tags };
@@ -70,14 +74,27 @@ async function listImages(store: ReadonlyStore, isShown: (tag: string) => boolea
   for await (const { name, descriptor } of store.references()) {
     if (!isShown(name.slice(name.lastIndexOf(':') + 1))) continue;
     const { digest, mediaType } = descriptor;
-    const manifest = isIndex(mediaType)
+    images.push({ name, digest, mediaType, ...(await listPlatforms(store, descriptor)) });
+  }
+  return images;
+}
+
+/** One damaged index does not keep the other images from being listed. */
+async function listPlatforms(
+  store: ReadonlyStore,
+  descriptor: Descriptor,
+): Promise<Pick<ListedImage, 'platforms' | 'problem'>> {
+  try {
+    const manifest = isIndex(descriptor.mediaType)
       ? parseManifest(await readContent(store, descriptor), descriptor)
       : undefined;
     const children = manifest !== undefined && 'manifests' in manifest ? manifest.manifests : [descriptor];
     const platforms = children.flatMap(({ platform }) =>
       platform === undefined || platform.os === 'unknown' ? [] : [formatPlatform(platform)],
     );
-    images.push({ name, digest, mediaType, platforms });
+    return { platforms };
+  } catch (error) {
+    if (!(error instanceof ContentError) && !isLadingError(error, 'NOT_FOUND')) throw error;
+    return { platforms: [], problem: error.message };
   }
-  return images;
 }

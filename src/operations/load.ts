@@ -8,11 +8,10 @@ import { absentOf, withAbsent } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
 import { formatReference, parseReference, withDefaultTag } from '../content/reference.js';
 import { convertImage } from '../copy/convert.js';
-import { type CopyRequest, type ImageTrees, readImages } from '../copy/plan.js';
+import { type ImageTrees, readImages } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { LadingError } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
-import { isAttachmentTag } from '../store/attached.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { openPath } from '../store/open.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
@@ -21,6 +20,7 @@ import { type ConnectionOptions, connect } from './connect.js';
 import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
 import { createRecompressor } from './recompress.js';
 import { type Destination, parseDestination, readRenameRules, renamed, requireDistinct } from './rename.js';
+import { requestsOfFiles } from './requests.js';
 
 export interface LoadOptions extends ConnectionOptions {
   /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
@@ -155,18 +155,7 @@ async function openInput(input: string | Readable, { signal, onEvent }: LoadOpti
 }
 
 async function readOriginals(store: ImageFiles, options: LoadOptions): Promise<ImageTrees[]> {
-  const requests: CopyRequest[] = [];
-  for (const wanted of options.images ?? []) {
-    const { digest } = await store.resolve(wanted);
-    requests.push({ source: store, reference: wanted, name: await fullName(store, wanted, digest) });
-  }
-  if (options.images === undefined || options.images.length === 0) {
-    for await (const { name } of store.references()) {
-      if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
-        requests.push({ source: store, reference: name, name });
-    }
-  }
-  if (requests.length === 0) throw new LadingError('NOT_FOUND', `${store.location} holds no image`);
+  const requests = await requestsOfFiles(store, store.location, options.images ?? []);
   const { referrers, keepGoing, signal, onEvent } = options;
   const { images } = await readImages(requests, { referrers, keepGoing, signal, onEvent });
   for (const { name, tree } of images) {
@@ -175,14 +164,6 @@ async function readOriginals(store: ImageFiles, options: LoadOptions): Promise<I
     onEvent?.({ type: 'warning', message });
   }
   return images;
-}
-
-/** The name that the archive has for what was asked for in short. */
-async function fullName(store: ImageFiles, wanted: string, digest: string): Promise<string> {
-  for await (const { name, descriptor } of store.references()) {
-    if (descriptor.digest === digest && (name === wanted || name.endsWith(wanted))) return name;
-  }
-  return wanted;
 }
 
 /** A name that can be one at a registry; rejects with `USAGE` where there is none and none was given. */

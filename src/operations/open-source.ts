@@ -3,10 +3,11 @@ import { parseReference, type Reference } from '../content/reference.js';
 import { isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { parseLocator } from '../store/locator.js';
-import { createRemoteStore } from '../store/remote.js';
+import type { RemoteSource } from '../store/remote-source.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { openAnnounced } from './open-announced.js';
+import { createV1Spool, openRepository } from './open-repository.js';
 
 /** What a user named: files on this machine, or images of a registry. */
 export type Source =
@@ -21,7 +22,7 @@ export type Source =
       kind: 'registry';
       reference: Reference;
       client: RegistryClient;
-      store: ReadonlyStore;
+      store: RemoteSource;
       close(): Promise<void>;
     };
 
@@ -49,12 +50,13 @@ async function openFiles(
 
 async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<Source> {
   const client = await connect(options, [reference.registry]);
+  const spool = createV1Spool(options);
   return {
     kind: 'registry',
     reference,
     client,
-    store: createRemoteStore(client, reference),
-    close: () => client.close(),
+    store: openRepository(client, reference, spool, options),
+    close: () => spool.close().finally(() => client.close()),
   };
 }
 

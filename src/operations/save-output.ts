@@ -22,6 +22,8 @@ export interface SaveOutputOptions {
   format?: SaveFormat | undefined;
   /** Keep the images that the output already holds. */
   append?: boolean | undefined;
+  /** In a docker-archive, write what Docker before 1.10 reads too; default false. */
+  dockerLegacy?: boolean | undefined;
   /** The platform that Docker's half of an archive names; default linux/amd64, else the first. */
   dockerPlatform?: Platform | undefined;
   signal?: AbortSignal | undefined;
@@ -45,6 +47,11 @@ export async function inspectOutput(
   output: string | Writable,
   options: SaveOutputOptions,
 ): Promise<SaveOutput> {
+  if (options.dockerLegacy && options.format !== 'docker-archive') {
+    throw new LadingError('USAGE', 'only a docker-archive can be made for Docker before 1.10', {
+      hint: 'Add --format docker-archive.',
+    });
+  }
   if (typeof output !== 'string') return streamOutput(output, options);
   const found = await statOrUndefined(output);
   const isDirectory = found?.isDirectory() ?? output.endsWith('/');
@@ -75,7 +82,7 @@ function streamOutput(stream: Writable, options: SaveOutputOptions): SaveOutput 
     canLeaveOut: format === 'docker-archive',
     openStore: async () =>
       format === 'docker-archive'
-        ? createDockerArchiveStream(stream, lockOptions(options))
+        ? createDockerArchiveStream(stream, dockerOptions(options))
         : createArchiveStream(stream, { format, dockerPlatform }),
   };
 }
@@ -113,7 +120,7 @@ async function archiveOutput(
       isMadeOf: async () => false,
       canLeaveOut: true,
       openStore: async () =>
-        unchangedSince(found, path, await openDockerArchiveForWriting(path, lockOptions(options))),
+        unchangedSince(found, path, await openDockerArchiveForWriting(path, dockerOptions(options))),
     };
   }
   const previous = found === undefined ? undefined : await openPrevious(path, signal);
@@ -188,6 +195,10 @@ export function requireNothingLost(
       hint: 'Pass --append to keep them, or choose another output.',
     },
   );
+}
+
+function dockerOptions(options: SaveOutputOptions): Parameters<typeof openDockerArchiveForWriting>[1] {
+  return { ...lockOptions(options), legacy: options.dockerLegacy };
 }
 
 function lockOptions({ signal, onEvent }: SaveOutputOptions): Parameters<typeof openLayoutForWriting>[1] {

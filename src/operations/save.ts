@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { type Platform, parsePlatform } from '../content/platform.js';
@@ -6,9 +7,10 @@ import { type CopyRequest, type PlannedImage, planCopy } from '../copy/plan.js';
 import { LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { isAttachmentTag } from '../store/attached.js';
-import { createRemoteStore } from '../store/remote.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { RemoteSource } from '../store/remote-source.js';
+import type { V1Spool } from '../store/v1-spool.js';
 import { type ConnectionOptions, connect } from './connect.js';
+import { createV1Spool, openRepository } from './open-repository.js';
 import {
   inspectOutput,
   requireNothingLost,
@@ -73,9 +75,16 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const choice = chooseIndex(options);
   const output = await inspectOutput(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
   const client = await connect(options, [...new Set(references.map(({ registry }) => registry))]);
+  // Beside the output, where there is room for images.
+  const spool = createV1Spool(
+    options,
+    typeof options.output === 'string' ? dirname(resolve(options.output)) : undefined,
+  );
   try {
-    return await saveTo(output, references, client, options, choice);
+    const requests = await requestsFor(references, client, spool, options);
+    return await saveTo(output, requests, options, choice);
   } finally {
+    await spool.close();
     await client.close();
     await output.previous?.close();
   }
@@ -83,12 +92,10 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
 
 async function saveTo(
   output: SaveOutput,
-  references: Reference[],
-  client: RegistryClient,
+  requests: CopyRequest[],
   options: SaveOptions,
   choice: IndexChoice,
 ): Promise<SaveResult> {
-  const requests = await requestsFor(references, client, options);
   const names = requests.map(({ name }) => name);
   if (options.append) requests.push(...(await previousImages(output.previous, names)));
   else requireNothingLost(options.output, output.previous, names);
@@ -135,16 +142,17 @@ function chooseIndex(options: SaveOptions): IndexChoice {
 async function requestsFor(
   references: Reference[],
   client: RegistryClient,
+  spool: V1Spool,
   options: SaveOptions,
 ): Promise<CopyRequest[]> {
-  const stores = new Map<string, ReadonlyStore>();
+  const stores = new Map<string, RemoteSource>();
   const requests = new Map<string, CopyRequest>();
   for (const reference of references) {
     const { registry, repository } = reference;
     const key = `${registry}/${repository}`;
-    const source = stores.get(key) ?? createRemoteStore(client, { registry, repository });
+    const source = stores.get(key) ?? openRepository(client, { registry, repository }, spool, options);
     stores.set(key, source);
-    for (const named of await expandTags(reference, client, options)) {
+    for (const named of await expandTags(reference, source, options)) {
       const { tag, digest } = named;
       // With both, the digest says what is pulled and the tag what it is called.
       const name = formatReference(tag === undefined ? named : { registry, repository, tag });
@@ -156,13 +164,13 @@ async function requestsFor(
 
 async function expandTags(
   reference: Reference,
-  client: RegistryClient,
+  source: RemoteSource,
   options: SaveOptions,
 ): Promise<Reference[]> {
   if (!options.allTags || reference.tag !== undefined || reference.digest !== undefined)
     return [withDefaultTag(reference)];
   const tags: string[] = [];
-  for await (const tag of client.listTags(reference, { signal: options.signal })) {
+  for await (const tag of source.tags({ signal: options.signal })) {
     if (!isAttachmentTag(tag)) tags.push(tag);
   }
   if (tags.length > 0) return tags.map((tag) => ({ ...reference, tag }));

@@ -1,58 +1,44 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { digestOf } from '../content/digest.js';
-import { type ErrorCode, isLadingError } from '../errors.js';
-import { verifySchema1Signatures } from '../manifest/docker-schema1-signature.js';
-import { MAX_MANIFEST_BYTES, manifestDigest, parseManifest } from '../manifest/manifest.js';
-import type { VerifyResult } from './verify.js';
+import { isLadingError } from '../errors.js';
+import { type IdentifiedDocument, identifyDocument } from '../manifest/identify.js';
+import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../manifest/limits.js';
+import { reportedSignature } from './signatures.js';
+import type { Finding, VerifyResult } from './verify.js';
 
-/** Whether the file at `path` is a single JSON document: its first character says so. */
+const START_LENGTH = 512;
+
+/** Whether the file at `path` is a single JSON document rather than an archive: its first bytes say so. */
 export async function isDocument(path: string): Promise<boolean> {
   const stats = await stat(path).catch(() => undefined); // what cannot be looked at is reported by who opens it
-  if (!stats?.isFile() || stats.size > MAX_MANIFEST_BYTES) return false;
-  const first = (await readStart(path, 64)).toString('latin1').trimStart();
-  return first.startsWith('{') || first.startsWith('[');
+  if (!stats?.isFile()) return false;
+  const start = (await readStart(path, START_LENGTH)).toString('latin1');
+  // The first name in a tar may begin with a brace; NULs follow it.
+  return /^\s*[{[]/.test(start) && !start.includes('\0');
 }
 
-/** Tells what a single manifest is, and checks its schema and, for schema1, its signatures. */
+/** Tells what a single document is, and checks its schema and, for schema1, its signatures. */
 export async function verifyDocument(path: string): Promise<VerifyResult> {
-  const bytes = await readStart(path, MAX_MANIFEST_BYTES);
-  const checked = { manifests: 1, blobs: 0, bytes: bytes.byteLength };
+  const bytes = await readStart(path, MAX_ARCHIVE_DOCUMENT_BYTES + 1);
+  const checked = { manifests: 1, blobs: 0, bytes: bytes.byteLength, diffIDs: 0 };
+  let identified: IdentifiedDocument;
   try {
-    const manifest = parseManifest(bytes, { digest: path });
-    const digest = manifestDigest(bytes, manifest.mediaType);
-    const documents = [{ kind: manifest.format, digest, mediaType: manifest.mediaType }];
-    const findings =
-      manifest.format === 'docker-schema1' && manifest.signed ? signatureFindings(bytes, digest, path) : [];
-    return { ok: findings.length === 0, checked, documents, findings };
+    identified = identifyDocument(bytes, path, basename(path));
   } catch (error) {
     if (!isLadingError(error)) throw error;
-    return {
-      ok: false,
-      checked,
-      documents: [],
-      findings: [finding(error.code, digestOf(bytes), path, error.message)],
-    };
+    const finding = { code: error.code, digest: digestOf(bytes), path, message: error.message };
+    return { ok: false, checked, documents: [], findings: [finding], notes: [] };
   }
-}
-
-function signatureFindings(bytes: Buffer, digest: string, path: string): VerifyResult['findings'] {
-  try {
-    verifySchema1Signatures(bytes, path);
-    return [];
-  } catch (error) {
-    if (!isLadingError(error)) throw error;
-    return [finding(error.code, digest, path, error.message)];
-  }
-}
-
-function finding(
-  code: ErrorCode,
-  digest: string,
-  path: string,
-  message: string,
-): VerifyResult['findings'][number] {
-  return { code, digest, path, message };
+  const { warnings, signatures, ...base } = identified;
+  const document = { ...base, ...(signatures && { signatures: signatures.map(reportedSignature) }) };
+  const { digest } = document;
+  const findings = (signatures ?? []).flatMap(({ problem }): Finding[] =>
+    problem === undefined ? [] : [{ code: 'INVALID_SIGNATURE', digest, path, message: problem }],
+  );
+  const notes = warnings.map((warning) => ({ ...warning, digest, path }));
+  return { ok: findings.length === 0, checked, documents: [document], findings, notes };
 }
 
 async function readStart(path: string, maxBytes: number): Promise<Buffer> {

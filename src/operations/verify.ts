@@ -1,12 +1,18 @@
+import type { Digest } from '../content/digest.js';
+import type { ErrorCode } from '../errors.js';
+import type { IdentifiedKind } from '../manifest/identify.js';
+import type { ManifestWarning } from '../manifest/warnings.js';
+import type { LayerLimits } from './layer-limits.js';
 import { openAnnounced } from './open-announced.js';
+import type { ReportedSignature } from './signatures.js';
 import { isDocument, verifyDocument } from './verify-document.js';
-import { type Finding, type VerifiedDocument, verifyLayout } from './verify-layout.js';
+import { verifyLayout } from './verify-layout.js';
 
-export type { Finding, VerifiedDocument };
-
-export interface VerifyOptions {
+export interface VerifyOptions extends LayerLimits {
   /** Threads that hash; default one a core. */
   concurrency?: number | undefined;
+  /** Decompress every layer, to compare it with what its config says of it; default true. It costs most of the time. */
+  diffIDs?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** Told of every stretch of bytes that was hashed. */
   onHashed?: ((bytes: number, totalBytes: number) => void) | undefined;
@@ -15,14 +21,45 @@ export interface VerifyOptions {
 }
 
 export interface VerifyResult {
-  /** Whether nothing was found. */
+  /** Whether nothing was found; notes do not count. */
   ok: boolean;
-  checked: { manifests: number; blobs: number; bytes: number };
+  /** `diffIDs` are the layers that were decompressed and compared with a config. */
+  checked: { manifests: number; blobs: number; bytes: number; diffIDs: number };
   documents: VerifiedDocument[];
   findings: Finding[];
+  notes: Note[];
 }
 
-/** Checks everything in an archive or layout, or a single document: offline, with all cores. */
+/** Something that is not as it should be. */
+export interface Finding {
+  code: ErrorCode;
+  digest?: string;
+  path?: string;
+  message: string;
+}
+
+/** Something odd that does no harm. */
+export interface Note {
+  /** Beside the warnings about manifests: content no image needs, children that are absent on purpose, diffIDs that could not be checked. */
+  code: ManifestWarning['code'] | 'HISTORY_MISMATCH' | 'UNREFERENCED' | 'LEFT_OUT' | 'NOT_CHECKED';
+  digest?: string;
+  path?: string;
+  message: string;
+}
+
+/** A manifest or config that was read, or the single document. */
+export interface VerifiedDocument {
+  kind: IdentifiedKind;
+  digest: Digest;
+  mediaType: string;
+  /** Of signed schema1. */
+  signatures?: ReportedSignature[];
+}
+
+/**
+ * Checks everything in an archive or layout, or a single document: offline, with all cores. What is wrong is in
+ * the result; only what cannot be opened at all rejects.
+ */
 export async function verify(path: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   return (await isDocument(path)) ? verifyDocument(path) : verifyStore(path, options);
 }

@@ -98,7 +98,7 @@ function blobRequest(
 }
 
 /** Brings the body to its byte `start`, whether the server sent that part or everything. */
-async function toStart(
+export async function toStart(
   { status, headers, body }: TransportResponse,
   start: number,
   size: number | undefined,

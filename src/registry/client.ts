@@ -21,10 +21,13 @@ import { type UploadOptions, uploadBlob } from './upload.js';
 import { createUploadLimits } from './upload-limits.js';
 import { type MountResult, mountBlob } from './upload-session.js';
 import type { OpenBlob } from './upload-source.js';
+import { createV1Client, type V1Client } from './v1-client.js';
 
 export type { Credential, CredentialProvider } from './credential.js';
 export type { CallOptions, RepositoryName } from './repository.js';
 export type { UploadSession } from './upload-session.js';
+export type { OpenBlob } from './upload-source.js';
+export type { V1Client, V1ImageAnswer, V1Repository } from './v1-client.js';
 
 export interface RegistryClientOptions extends TransportOptions {
   /** Who the user is at each registry; default anonymous everywhere. */
@@ -49,6 +52,8 @@ export interface RegistryClientOptions extends TransportOptions {
 
 /** The distribution API, for any number of registries. Nothing it gives is verified. */
 export interface RegistryClient {
+  /** The same registries by the protocol before this one. */
+  readonly v1: V1Client;
   /** Rejects with `NOT_FOUND`, `TOO_LARGE` beyond 4 MiB, `INVALID_MANIFEST` when a web page answers. */
   getManifest(name: RepositoryName, reference: string, options?: CallOptions): Promise<FetchedManifest>;
   /** What a tag or digest stands for, undefined when there is nothing. */
@@ -108,17 +113,17 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   const userAgent = version === undefined ? 'lading' : `lading/${version}`;
   const lifetime = new AbortController();
   setMaxListeners(0, lifetime.signal); // as many as there are token requests under way
+  const credentials = options.credentials ?? (async () => undefined);
   const authenticator = new Authenticator({
     transport,
-    credentials: options.credentials ?? (async () => undefined),
+    credentials,
     userAgent,
     plainHTTP,
     now: options.now ?? Date.now,
     signal: lifetime.signal,
   });
-  const request = createRequester({
+  const requester = {
     transport,
-    authenticator,
     schemes: createSchemes(plainHTTP),
     userAgent,
     retries,
@@ -127,11 +132,13 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     onRetry: options.onRetry,
     onWarning,
     onRateLimit: options.onRateLimit,
-  });
+  };
+  const request = createRequester({ ...requester, authenticator });
   const askReferrers = rememberingSupport();
   const uploadLimits = createUploadLimits();
 
   return {
+    v1: createV1Client({ request, requester, credentials, plainHTTP, onWarning }),
     getManifest: (name, reference, callOptions) => getManifest(request, name, reference, callOptions),
     headManifest: (name, reference, callOptions) => headManifest(request, name, reference, callOptions),
     getBlob: (name, digest, callOptions) => getBlob(request, name, digest, callOptions),

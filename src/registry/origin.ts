@@ -33,6 +33,16 @@ export function isPrivateAddress(hostname: string): boolean {
   }
 }
 
+/**
+ * Whether an address that a registry names is one of a private network or this machine, where the registry
+ * itself is in neither: no business of a registry on the network.
+ */
+export function leadsInside(target: URL, registry: URL): boolean {
+  const [host, registryHost] = [hostnameOf(target), hostnameOf(registry)];
+  const mayBeInside = host === registryHost || isLoopback(registryHost) || isPrivateAddress(registryHost);
+  return !mayBeInside && (isLoopback(host) || isPrivateAddress(host));
+}
+
 /** Whether a host is a literal that reaches this machine or its link, whatever network it stands in. */
 export function isLocalAddress(hostname: string): boolean {
   const address = unmapped(hostname);

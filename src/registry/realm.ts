@@ -1,5 +1,5 @@
 import { RegistryError, redactURL } from '../errors.js';
-import { hostnameOf, isLoopback, isPrivateAddress } from './origin.js';
+import { hostnameOf, isLoopback, leadsInside } from './origin.js';
 
 /**
  * The token service that a registry names, if credentials may be sent there: over https unless the registry
@@ -19,9 +19,7 @@ export function checkRealm(realm: string, registry: URL, plainHTTP: boolean): UR
   } else if (url.protocol !== 'https:') {
     throw refused(registry, realm, 'it is neither https nor http');
   }
-  const isInside = isLoopback(host) || isPrivateAddress(host);
-  const mayBeInside = host === registryHost || isLoopback(registryHost) || isPrivateAddress(registryHost);
-  if (isInside && !mayBeInside)
+  if (leadsInside(url, registry))
     throw refused(registry, realm, 'it is an address of a private network or this machine');
   url.username = '';
   url.password = '';

@@ -51,9 +51,12 @@ export interface RetryEvent {
   error: unknown;
 }
 
+/** Knows what a request has to carry, before and after it was refused. */
+export type RequestAuthenticator = Pick<Authenticator, 'authorize' | 'answer' | 'credentialFor'>;
+
 export interface RequesterOptions {
   transport: Transport;
-  authenticator: Authenticator;
+  authenticator: RequestAuthenticator;
   schemes: Schemes;
   userAgent: string;
   retries: number;

@@ -1,5 +1,5 @@
 import { RegistryError, redactURL } from '../errors.js';
-import { hostnameOf, isLoopback, isPrivateAddress } from './origin.js';
+import { leadsInside } from './origin.js';
 
 /**
  * The URL of a request to the registry at `base`: a path on it, or the place that it named for an upload, which
@@ -20,11 +20,7 @@ export function targetURL(target: string, base: URL): URL {
   }
   if (url.origin === base.origin) return url;
   if (base.protocol === 'https:' && url.protocol === 'http:') throw refused(base, target, 'it is not https');
-  const host = hostnameOf(url);
-  const registryHost = hostnameOf(base);
-  const isInside = isLoopback(host) || isPrivateAddress(host);
-  const mayBeInside = host === registryHost || isLoopback(registryHost) || isPrivateAddress(registryHost);
-  if (isInside && !mayBeInside)
+  if (leadsInside(url, base))
     throw refused(base, target, 'it is an address of a private network or this machine');
   return url;
 }

@@ -1,19 +1,19 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Descriptor } from '../content/descriptor.js';
 import { cutShort, tooLong } from '../content/verify.js';
 
-/** Opens the bytes of a blob, from `start`, as often as it is asked. */
+/** Opens the bytes of a blob, from `start`, as often as it is asked. A chunk is used up before the next but one. */
 export type OpenBlob = (options?: {
   start?: number | undefined;
   signal?: AbortSignal | undefined;
-}) => Promise<Readable>;
+}) => Promise<Readable | AsyncIterable<Buffer>>;
 
 /** The bytes that an upload sends: opened once where pieces follow each other, again after a failure. */
 export class UploadSource {
   readonly #descriptor: Descriptor;
   readonly #open: OpenBlob;
   readonly #signal: AbortSignal | undefined;
-  #stream: Readable | undefined;
+  #stream: Readable | AsyncIterable<Buffer> | undefined;
   #chunks: AsyncIterator<Buffer> | undefined;
   /** Of the last chunk, what belongs to the next piece. */
   #rest: Buffer | undefined;
@@ -56,7 +56,9 @@ export class UploadSource {
   /** Gives up what is being read; the next piece is opened afresh. */
   close(): void {
     this.#generation += 1;
-    this.#stream?.destroy();
+    // A stream ends at once; an iterable, when the chunk that it may be reading is there.
+    if (this.#stream instanceof Readable) this.#stream.destroy();
+    else this.#chunks?.return?.().catch(() => undefined);
     this.#stream = undefined;
     this.#chunks = undefined;
     this.#rest = undefined;
@@ -65,14 +67,15 @@ export class UploadSource {
   async #openAt(start: number, isGivenUp: () => boolean): Promise<void> {
     const stream = await this.#open({ start, signal: this.#signal });
     // Reading tells of errors; those that come when nobody reads any more are of no interest.
-    stream.on('error', () => undefined);
+    if (stream instanceof Readable) stream.on('error', () => undefined);
     if (isGivenUp()) {
-      stream.destroy();
+      if (stream instanceof Readable) stream.destroy();
       return;
     }
     this.#position = start;
     this.#stream = stream;
-    this.#chunks = stream.iterator() as AsyncIterator<Buffer>; // content has no encoding, so it comes in Buffers
+    // Content has no encoding, so a stream of it gives Buffers.
+    this.#chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 
   async #next(maxBytes: number): Promise<Buffer | undefined> {

@@ -17,9 +17,10 @@ import {
   type Manifest,
   parseManifest,
 } from '../manifest/manifest.js';
+import { v1FoldersOf } from '../manifest/v1-folders.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../tar/write.js';
 import { type FileSink, requireSpace } from './disk.js';
-import { dockerManifest } from './docker-manifest.js';
+import { type DockerManifestItem, dockerManifest } from './docker-manifest.js';
 import { entryName, findEntry, withEntry } from './layout-index.js';
 import type { LockOptions } from './lock.js';
 import { openPartFile, type PartFile } from './part-file.js';
@@ -32,6 +33,11 @@ interface PlainLayer {
   path: string;
 }
 
+export interface DockerArchiveOptions extends LockOptions {
+  /** Write `repositories` and a folder for each layer too, for Docker before 1.10; default false. */
+  legacy?: boolean | undefined;
+}
+
 const BATCH_BYTES = 1024 * 1024;
 
 /**
@@ -39,15 +45,21 @@ const BATCH_BYTES = 1024 * 1024;
  * It grows in `PATH.part` and becomes `path` when it is committed. It takes single images only: an index has
  * no place in this format. (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
  */
-export async function openDockerArchiveForWriting(path: string, options: LockOptions = {}): Promise<Store> {
-  return new DockerArchiveWriter(path, await openPartFile(path, options));
+export async function openDockerArchiveForWriting(
+  path: string,
+  options: DockerArchiveOptions = {},
+): Promise<Store> {
+  return new DockerArchiveWriter(path, await openPartFile(path, options), options.legacy === true);
 }
 
 /**
  * The same to a stream. A tar says how long a layer is before the layer comes, and that is known only when it
  * is decompressed: the archive is made in a temporary directory first.
  */
-export async function createDockerArchiveStream(stream: Writable, options: LockOptions = {}): Promise<Store> {
+export async function createDockerArchiveStream(
+  stream: Writable,
+  options: DockerArchiveOptions = {},
+): Promise<Store> {
   const directory = await mkdtemp(join(tmpdir(), 'lading-'));
   const path = join(directory, 'archive.tar');
   const store = await openDockerArchiveForWriting(path, options);
@@ -69,6 +81,7 @@ class DockerArchiveWriter implements Store {
   readonly #path: string;
   readonly #part: PartFile;
   readonly #file: FileSink;
+  readonly #isLegacy: boolean;
   readonly #layers = new Map<Digest, PlainLayer>();
   /** Configs and manifests; the archive's other documents are made of them at the end. */
   readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
@@ -79,7 +92,8 @@ class DockerArchiveWriter implements Store {
   #entries: Descriptor[] = [];
   #end = 0;
 
-  constructor(path: string, part: PartFile) {
+  constructor(path: string, part: PartFile, isLegacy: boolean) {
+    this.#isLegacy = isLegacy;
     this.#path = path;
     this.#part = part;
     this.#file = part.file;
@@ -128,14 +142,37 @@ class DockerArchiveWriter implements Store {
       (entry) => this.#imageOf(entry),
       (descriptor) => this.#layers.get(descriptor.digest)?.path ?? configPath(descriptor),
     );
-    // In the order of digests: that of the entries is the order in which images were asked for.
-    const configs = this.#entries.map((entry) => this.#imageOf(entry).config);
-    for (const config of configs.sort((a, b) => (a.digest < b.digest ? -1 : 1))) {
+    for (const config of this.#configs())
       await this.#writeFile(configPath(config), this.#document(config).bytes);
-    }
+    const topIDs = this.#isLegacy ? await this.#writeV1Folders() : new Map<string, string>();
     await this.#writeFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
+    if (this.#isLegacy) await this.#writeFile('repositories', repositoriesOf(items, topIDs));
     await this.#file.write([END_OF_ARCHIVE], this.#end);
     await this.#part.finish(this.#end + END_OF_ARCHIVE.byteLength);
+  }
+
+  /** Each layer's folder, its layer a link to where it stands; by config, the folder of the image's top layer. */
+  async #writeV1Folders(): Promise<Map<string, string>> {
+    const topIDs = new Map<string, string>();
+    for (const config of this.#configs()) {
+      const { bytes } = this.#document(config);
+      const { diff_ids: diffIDs } = parseConfig(bytes, config.digest).rootfs;
+      for (const [place, { v1ID, json }] of v1FoldersOf(bytes, config.digest).entries()) {
+        const diffID = diffIDs[place];
+        if (diffID === undefined) throw new Error('there is a folder for each layer');
+        await this.#writeLink(`${v1ID}/layer.tar`, `../${layerPath(diffID)}`);
+        await this.#writeFile(`${v1ID}/VERSION`, Buffer.from('1.0'));
+        await this.#writeFile(`${v1ID}/json`, json);
+        topIDs.set(configPath(config), v1ID);
+      }
+    }
+    return topIDs;
+  }
+
+  /** In the order of digests: that of the entries is the order in which images were asked for. */
+  #configs(): Descriptor[] {
+    const configs = this.#entries.map((entry) => this.#imageOf(entry).config);
+    return configs.sort((a, b) => (a.digest < b.digest ? -1 : 1));
   }
 
   async resolve(reference: string): Promise<Descriptor> {
@@ -189,6 +226,8 @@ class DockerArchiveWriter implements Store {
       this.#document(manifest.config).bytes,
       manifest.config.digest,
     ).rootfs;
+    // Told here rather than when all layers are written: an image without layers has no such form.
+    if (this.#isLegacy) v1FoldersOf(this.#document(manifest.config).bytes, manifest.config.digest);
     for (const [index, layer] of manifest.layers.entries()) {
       const actual = this.#layers.get(layer.digest)?.diffID;
       if (actual === diffIDs[index]) continue;
@@ -209,7 +248,7 @@ class DockerArchiveWriter implements Store {
     const { diffID, size } =
       kept > 0 ? await this.#hash(body, kept) : await this.#writePlain(descriptor, body, open, options);
     if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
-    const path = `${encodedOf(diffID)}.tar`;
+    const path = layerPath(diffID);
     this.#layers.set(descriptor.digest, { diffID, path });
     // Two compressed forms of one layer: the second gives its place to what comes next.
     if (this.#written.has(path)) return;
@@ -274,6 +313,14 @@ class DockerArchiveWriter implements Store {
     this.#end += header.byteLength + bytes.byteLength + padding.byteLength;
   }
 
+  async #writeLink(path: string, linkTarget: string): Promise<void> {
+    if (this.#written.has(path)) return;
+    this.#written.add(path);
+    const header = tarHeader({ path, size: 0, type: 'symlink', linkTarget });
+    await this.#file.write([header], this.#end);
+    this.#end += header.byteLength;
+  }
+
   #imageOf(descriptor: Descriptor): ImageManifest {
     const { manifest } = this.#document(descriptor);
     if (manifest === undefined || !('layers' in manifest))
@@ -296,8 +343,26 @@ function isLayer({ mediaType }: Descriptor): boolean {
   return !isManifest(mediaType) && !/config|container\.image\.v1\+json/.test(mediaType);
 }
 
+function layerPath(diffID: Digest): string {
+  return `${encodedOf(diffID)}.tar`;
+}
+
 function configPath({ digest }: Descriptor): string {
   return `${encodedOf(digest)}.json`;
+}
+
+/** The file that names images for Docker before 1.10: name → tag → the folder of the top layer. */
+function repositoriesOf(items: readonly DockerManifestItem[], topIDs: ReadonlyMap<string, string>): Buffer {
+  const repositories = new Map<string, Map<string, string>>();
+  for (const { Config, RepoTags } of items) {
+    for (const name of RepoTags ?? []) {
+      const end = name.lastIndexOf(':');
+      const tags = repositories.get(name.slice(0, end)) ?? new Map<string, string>();
+      repositories.set(name.slice(0, end), tags.set(name.slice(end + 1), topIDs.get(Config) ?? ''));
+    }
+  }
+  const document = [...repositories].map(([name, tags]) => [name, Object.fromEntries(tags)]);
+  return Buffer.from(`${JSON.stringify(Object.fromEntries(document))}\n`);
 }
 
 async function abortable(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {

@@ -5,7 +5,13 @@ import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { Region } from '../files.js';
-import { detectMediaType, MAX_MANIFEST_BYTES, parseManifest, successors } from '../manifest/manifest.js';
+import {
+  detectMediaType,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  parseManifest,
+  successors,
+} from '../manifest/manifest.js';
 import { type Attached, attachedTag, attachedTo, fallbackTag } from './attached.js';
 import type { ContentFile, ContentFiles } from './content-files.js';
 import { entryName, findEntry } from './layout-index.js';
@@ -16,6 +22,8 @@ const BLOB_MEDIA_TYPE = 'application/octet-stream';
 
 /** The images of an archive or directory of any form, read where they are. */
 export class ImageFiles implements ReadonlyStore {
+  /** What is wrong with documents that could be done without, such as the Docker half of a layout. */
+  readonly problems: LadingError[] = [];
   #attached: Promise<Attached[]> | undefined;
 
   constructor(
@@ -141,14 +149,25 @@ export class ImageFiles implements ReadonlyStore {
   }
 
   async #attachedBySubject(entry: Descriptor, name: string | undefined): Promise<Attached[]> {
-    if (!isManifest(entry.mediaType) || !(await this.exists(entry))) return [];
-    const manifest = parseManifest(await readContent(this, entry), entry);
+    const manifest = await this.#readEntry(entry);
+    if (manifest === undefined) return [];
     const own = attachedTo(plainDescriptor(entry), manifest);
     if (own !== undefined) return [own];
     // A fallback index as regclient keeps it in layouts: its children are the referrers.
     const subject = fallbackSubject(name);
     if (subject === undefined) return [];
     return successors(manifest).manifests.map((descriptor) => ({ subject, referrer: { descriptor } }));
+  }
+
+  /** Undefined for what is not there or not valid: whoever asks for that image is told, others have no use for it. */
+  async #readEntry(entry: Descriptor): Promise<Manifest | undefined> {
+    if (!isManifest(entry.mediaType) || !(await this.exists(entry))) return undefined;
+    try {
+      return parseManifest(await readContent(this, entry), entry);
+    } catch (error) {
+      if (error instanceof ContentError) return undefined;
+      throw error;
+    }
   }
 
   #notFound(what: string): LadingError {

@@ -120,7 +120,7 @@ export async function hashFiles(
     decompress: of === 'layer' ? `${path} in ${view.location}` : undefined,
   }));
   const digests = new Map<string, Digest>();
-  await hashRegions(requests, ({ key }, hex) => digests.set(key, `sha256:${hex}`), options);
+  await hashRegions(requests, ({ key }, { hex }) => digests.set(key, `sha256:${hex}`), options);
   return digests;
 }
 

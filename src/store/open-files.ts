@@ -74,12 +74,10 @@ async function openHybrid(view: FileView, options: HashingOptions): Promise<Imag
     return new ImageFiles(files, await reconcile(layout, images));
   } catch (error) {
     // Other files than its own are no matter to a layout that has images. (image-spec, image-layout.md)
-    if (
-      layout.indexEntries.length > 0 &&
-      (error instanceof ContentError || isLadingError(error, 'UNSUPPORTED'))
-    )
-      return layout;
-    throw error;
+    const isTolerable = error instanceof ContentError || isLadingError(error, 'UNSUPPORTED');
+    if (layout.indexEntries.length === 0 || !isTolerable) throw error;
+    layout.problems.push(error);
+    return layout;
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
-import type { RegistryClient, RepositoryName, UploadSession } from '../registry/client.js';
+import type { OpenBlob, RegistryClient, RepositoryName, UploadSession } from '../registry/client.js';
 import { createTurns } from './in-turn.js';
+import { regionChunks } from './region-chunks.js';
 import type { OpenContent, PushOptions } from './store.js';
 import type { UploadSessions } from './upload-sessions.js';
 
@@ -62,12 +63,18 @@ export class BlobPusher {
     }
   }
 
-  async #push(descriptor: Descriptor, open: OpenContent, { signal, onBytes }: PushOptions): Promise<void> {
+  async #push(
+    descriptor: Descriptor,
+    open: OpenContent,
+    { signal, onBytes, region }: PushOptions,
+  ): Promise<void> {
     const { digest } = descriptor;
     if (this.#present.has(digest)) return;
     const upload = this.#uploads.get(digest) ?? { session: await this.#remembered(descriptor), told: 0 };
     this.#uploads.set(digest, upload);
-    await this.#client.uploadBlob(this.#name, descriptor, open, {
+    const openBlob: OpenBlob =
+      region?.size === descriptor.size ? async ({ start = 0 } = {}) => regionChunks(region, start) : open;
+    await this.#client.uploadBlob(this.#name, descriptor, openBlob, {
       session: upload.session,
       chunkBytes: this.#options.chunkBytes,
       signal,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
 import { algorithmOf, type Digest, isDigest } from '../content/digest.js';
-import { isIndex, isManifest } from '../content/media-types.js';
+import { isIndex, isManifest, isSchema1 } from '../content/media-types.js';
 import { digestMismatch } from '../content/verify.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../manifest/manifest.js';
@@ -83,7 +83,8 @@ class RemoteStore implements Store {
     const head = isManifest(mediaType)
       ? await this.#client.headManifest(this.#name, digest, { signal })
       : await this.#client.headBlob(this.#name, digest, { signal });
-    return head?.size === size;
+    // docker-registry keeps the payload of schema1 only, and signs it with a key of its own when it is asked.
+    return isSchema1(mediaType) ? head !== undefined : head?.size === size;
   }
 
   async fetch(

@@ -23,6 +23,8 @@ export interface PushOptions {
   signal?: AbortSignal | undefined;
   /** Told of every stretch of bytes that is kept, first of those that an earlier try left behind. */
   onBytes?: ((bytes: number, origin: 'kept' | 'fetched') => void) | undefined;
+  /** Where the same bytes lie on this machine's disk: a store that only passes them on reads them there faster. */
+  region?: Region | undefined;
 }
 
 /** A place that keeps content, to read from. */

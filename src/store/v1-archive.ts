@@ -1,24 +1,13 @@
-import type { Descriptor } from '../content/descriptor.js';
-import { type Digest, digestOf } from '../content/digest.js';
-import { MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError } from '../errors.js';
 import type { FileView } from '../files.js';
 import type { HashingOptions } from '../hashing/hashing.js';
 import { parseArchiveRepositories } from '../manifest/docker-archive-documents.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES, MAX_CONFIG_BYTES } from '../manifest/limits.js';
-import { configOfV1Chain } from '../manifest/v1-chain.js';
 import { parseV1Image } from '../manifest/v1-image.js';
-import { type ArchiveImage, archiveName, makeImage } from './archive-image.js';
-import {
-  EMPTY_TAR,
-  emptyLayer,
-  findLayer,
-  hashFiles,
-  keyOf,
-  LAYER_TYPE,
-  type LayerFile,
-} from './layer-files.js';
+import { type ArchiveImage, archiveName } from './archive-image.js';
+import { findLayer, hashFiles, keyOf, type LayerFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
+import { makeV1Image, plainDiffID, type V1Layer } from './v1-image.js';
 
 /** Docker never stacked more than 127 layers. */
 const MAX_CHAIN = 256;
@@ -45,19 +34,9 @@ export async function readV1Archive(
   const layers = await readLayers(view, new Set(chains.flat().map(({ id }) => id)), options);
   return chains.map((chain) => {
     const head = chain.at(-1);
-    const own = chain.flatMap(({ id }) => layers.get(id) ?? []);
-    const { config } = configOfV1Chain(
-      chain.map(({ json }) => json),
-      own.map(({ diffID }) => diffID),
-      view.location,
-    );
-    return makeImage(files, {
-      config: {
-        mediaType: MEDIA_TYPE.dockerConfig,
-        digest: files.addDocument(config),
-        size: config.byteLength,
-      },
-      layers: own.map((layer) => describe(layer, files)),
+    return makeV1Image(files, {
+      documents: chain.map(({ json }) => json),
+      layers: chain.flatMap(({ id }) => layers.get(id) ?? []),
       names: names.get(head?.id ?? '') ?? [],
     });
   });
@@ -128,12 +107,6 @@ function chainOf(
   return chain.reverse();
 }
 
-interface V1Layer {
-  file: LayerFile;
-  digest: Digest;
-  diffID: Digest;
-}
-
 async function readLayers(
   view: FileView,
   ids: ReadonlySet<string>,
@@ -149,14 +122,8 @@ async function readLayers(
   for (const [id, file] of found) {
     const digest = digests.get(keyOf(file.region));
     if (digest === undefined) throw new Error(`${file.path} was not hashed`);
-    const diffID = file.isStub ? digestOf(EMPTY_TAR) : (diffIDs.get(keyOf(file.region)) ?? digest);
+    const diffID = diffIDs.get(keyOf(file.region)) ?? plainDiffID(file, digest);
     layers.set(id, { file, digest, diffID });
   }
   return layers;
-}
-
-function describe({ file, digest }: V1Layer, files: NamedFiles): Descriptor {
-  if (file.isStub) return emptyLayer(files);
-  files.addFile(digest, file.path);
-  return { mediaType: LAYER_TYPE[file.compression], digest, size: file.region.size };
 }

@@ -20,7 +20,8 @@ export interface HeaderFields {
   uid: number;
   gid: number;
   mtime: Date;
-  type: 'file' | 'directory' | 'pax-header';
+  type: 'file' | 'directory' | 'symlink' | 'pax-header';
+  linkname?: string;
 }
 
 interface HeaderCodec {

@@ -28,10 +28,8 @@ export interface Row {
 
 export interface Contestant {
   tool: ToolName;
-  /** The whole command line; `command` of the tool is put before it unless it begins with a program of its own. */
-  args: readonly string[];
-  /** A program that calls the tool, where one call does not do the work. */
-  around?: readonly string[];
+  /** The whole command line, from the one that begins each call of the tool. */
+  command: (tool: readonly string[]) => readonly string[];
   /** Where it does something else than the others. */
   note?: string;
   /** Undoes the run before; not measured, and called before the warm-up too. */

@@ -24,10 +24,7 @@ const FOLDERS = [
 /** Files smaller than this make an image of many files, whose tar is mostly headers. */
 const MIN_BYTES = 4096;
 
-/**
- * Programs and libraries of this machine, `bytes` of them (one file more or less), in an order that only
- * depends on what is installed.
- */
+/** Programs and libraries of this machine, in an order that only depends on what is installed. */
 export async function* sourceFiles(): AsyncGenerator<SourceFile> {
   const seen = new Set<string>();
   for (const folder of FOLDERS) yield* filesIn(folder, seen);
@@ -40,8 +37,12 @@ async function* filesIn(folder: string, seen: Set<string>): AsyncGenerator<Sourc
     seen.add(path);
     if (entry.isDirectory()) yield* filesIn(path, seen);
     if (!entry.isFile()) continue;
-    const { size } = await stat(path);
-    if (size >= MIN_BYTES) yield { path, size };
+    const { size, dev, ino } = await stat(path);
+    // The second name of a file adds nothing to a tar but a link.
+    const identity = `${dev}:${ino}`;
+    if (size < MIN_BYTES || seen.has(identity)) continue;
+    seen.add(identity);
+    yield { path, size };
   }
 }
 

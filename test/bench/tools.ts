@@ -29,7 +29,11 @@ const CANDIDATES: Readonly<Record<ToolName, { command: readonly string[]; versio
  * costs Node.js 140 ms at each start. Go's folder of programs is looked at, too.
  */
 export async function cleanEnvironment(): Promise<NodeJS.ProcessEnv> {
-  const folders = [process.env.PATH, process.env.GOBIN, join(process.env.GOPATH ?? join(homedir(), 'go'), 'bin')];
+  const folders = [
+    process.env.PATH,
+    process.env.GOBIN,
+    join(process.env.GOPATH ?? join(homedir(), 'go'), 'bin'),
+  ];
   return {
     PATH: folders.filter((folder) => folder !== undefined && folder !== '').join(delimiter),
     HOME: await temporaryFolder('home'),

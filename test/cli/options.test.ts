@@ -17,6 +17,7 @@ describe('connectionOptions', () => {
       cert: undefined,
       'key-file': undefined,
       'plain-http': undefined,
+      v1: undefined,
       mirror: undefined,
       ...flags,
     };

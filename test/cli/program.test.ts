@@ -101,7 +101,7 @@ describe('the program', () => {
     ]);
     const document = JSON.parse(json.stdout);
     assert.deepEqual([json.code, document.ok], [3, false]);
-    assert.deepEqual(Object.keys(document), ['ok', 'checked', 'documents', 'findings']);
+    assert.deepEqual(Object.keys(document), ['ok', 'checked', 'documents', 'findings', 'notes']);
     assert.deepEqual(Object.keys(document.findings[0]).sort(), ['code', 'digest', 'message', 'path']);
   });
 

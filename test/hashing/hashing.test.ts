@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { truncate, writeFile } from 'node:fs/promises';
-import { type HashRequest, hashRegions } from '../../src/hashing/hashing.js';
+import { type HashRequest, type HashResult, hashRegions } from '../../src/hashing/hashing.js';
 import { useFolder } from '../support/temporary.js';
 
 describe('hashRegions', () => {
@@ -14,7 +14,7 @@ describe('hashRegions', () => {
     options: Parameters<typeof hashRegions>[2] = {},
   ): Promise<Map<HashRequest, string>> => {
     const digests = new Map<HashRequest, string>();
-    const onDigest = (request: HashRequest, hex: string): void => {
+    const onDigest = (request: HashRequest, { hex }: HashResult): void => {
       assert.ok(!digests.has(request));
       digests.set(request, hex);
     };

@@ -136,7 +136,7 @@ describe('an image manifest without layers', () => {
 describe('layers on the way to another format', () => {
   const zstd = content(MEDIA_TYPE.ociLayerZstd);
 
-  it('are refused where the target has no type for them', function () {
+  it('are refused where the target has no type for them', () => {
     const REFUSED = [
       MEDIA_TYPE.ociLayerZstd,
       `${MEDIA_TYPE.ociLayerGzip}+encrypted`,
@@ -149,8 +149,16 @@ describe('layers on the way to another format', () => {
     }
     const unknown = dockerManifest({}, [content('application/octet-stream')]);
     assert.throws(() => convertManifest(json(unknown), 'oci'), UNSUPPORTED);
+    const ociZstd = json(ociManifest({}, [zstd]));
+    assert.throws(() => convertManifest(ociZstd, 'docker'), { ...UNSUPPORTED, hint: /--compression gzip/ });
+  });
+
+  it('are taken to OCI with zstd, which Docker’s format has by a name of no specification', function () {
     const dockerZstd = fixture(this, 'conversion/containers-image/schema2-invalid-media-type.json');
-    assert.throws(() => convertManifest(dockerZstd, 'oci'), { ...UNSUPPORTED, hint: /--compression gzip/ });
+    const { manifest, reversible } = convertManifest(dockerZstd, 'oci');
+    const types = parse(manifest.bytes).layers.map(({ mediaType }: { mediaType: string }) => mediaType);
+    assert.ok(types.includes(MEDIA_TYPE.ociLayerZstd));
+    assert.equal(reversible, false);
   });
 
   it('are taken when they are compressed anew, without what described their old bytes', () => {

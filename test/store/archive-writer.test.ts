@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Digest } from '../../src/content/digest.js';
 import type { CopyOptions } from '../../src/copy/copy.js';
 import { planCopy } from '../../src/copy/plan.js';
@@ -298,6 +299,22 @@ describe('an archive that is written', () => {
         },
       });
 
+    /** Others have bytes on their way when it fails, and more to come. */
+    const failingLate = (digest: Digest): ReadonlyStore =>
+      overriding(source, {
+        async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+          const bytes = await buffer(await source.fetch(descriptor, options));
+          return Readable.from(inPieces(bytes, descriptor.digest === digest));
+        },
+      });
+    async function* inPieces(bytes: Buffer, isFailing: boolean): AsyncIterable<Buffer> {
+      for (let start = 0; start < bytes.length; start += 1000) {
+        await turn();
+        if (isFailing && start > 1000) throw new LadingError('NOT_FOUND', 'the blob is gone');
+        yield bytes.subarray(start, start + 1000);
+      }
+    }
+
     it('is as if that had never been asked for, when the others are to be kept', async () => {
       const good = await write('good.tar', source, [A]);
       for (const [place, { descriptor }] of imageB.layers.entries()) {
@@ -312,6 +329,14 @@ describe('an archive that is written', () => {
       const failing = failingAt(imageB.layers[0]?.descriptor.digest);
       await assert.rejects(write('out.tar', failing, [B], { keepGoing: true }), { code: 'NOT_FOUND' });
       assert.equal(existsSync(path('out.tar')), false);
+    });
+
+    it('ends as a failure where it goes to a stream, whoever waits for the place behind', async () => {
+      for (const { descriptor } of imageB.layers) {
+        const store = createArchiveStream(new PassThrough().resume(), { format: 'universal' });
+        const copy = copyInto(store, failingLate(descriptor.digest), [A, B]);
+        await assert.rejects(copy, { code: 'NOT_FOUND' });
+      }
     });
 
     it('tells of damage where it goes to a stream, which takes nothing back', async () => {

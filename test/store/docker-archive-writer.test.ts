@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -9,13 +10,16 @@ import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import type { CopyOptions } from '../../src/copy/copy.js';
 import type { PlanOptions } from '../../src/copy/plan.js';
 import { LadingError } from '../../src/errors.js';
+import { v1FoldersOf } from '../../src/manifest/v1-folders.js';
 import {
   createDockerArchiveStream,
   openDockerArchiveForWriting,
 } from '../../src/store/docker-archive-writer.js';
+import { openPath } from '../../src/store/open.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
 import { openTar } from '../../src/tar/read.js';
 import { copyInto, disordered, documentIn, filesIn, storeOf } from '../support/archives.js';
+import { readImage } from '../support/docker-archives.js';
 import {
   type Content,
   contentOf,
@@ -160,6 +164,64 @@ describe('a docker-archive that is written', () => {
       [{ digest: last.descriptor.digest, start: 0 }],
     );
     assert.deepEqual((await readdir(path())).sort(), ['out.tar', 'undisturbed.tar']);
+  });
+
+  describe('for Docker before 1.10 too', () => {
+    const writeLegacy = async (
+      name: string,
+      from: ReadonlyStore,
+      names: readonly string[],
+    ): Promise<void> => {
+      await copyInto(await openDockerArchiveForWriting(path(name), { legacy: true }), from, names);
+    };
+    const foldersOf = (image: MadeImage): string[] => v1FoldersOf(image.config.bytes).map(({ v1ID }) => v1ID);
+
+    it('has a folder for each layer, which links to the layer, and names the top ones', async () => {
+      await writeLegacy('out.tar', source, [A, B]);
+      assert.deepEqual(await documentIn(path('out.tar'), 'repositories'), {
+        a: { 1: foldersOf(imageA).at(-1) },
+        'reg.test/b': { 1: foldersOf(imageB).at(-1) },
+      });
+      const view = await openTar(path('out.tar'));
+      for (const [place, v1ID] of foldersOf(imageA).entries()) {
+        const layer = gunzipSync(imageA.layers[place]?.bytes ?? '');
+        assert.ok((await view.read(`${v1ID}/layer.tar`, 3_000_000)).equals(layer));
+        assert.equal((await view.read(`${v1ID}/VERSION`, 10)).toString(), '1.0');
+      }
+      await view.close();
+    });
+
+    it('is read as an archive of that time when manifest.json is gone', async () => {
+      await writeLegacy('out.tar', source, [A, B]);
+      await mkdir(path('old'));
+      spawnSync('tar', ['-xf', path('out.tar'), '-C', path('old')]);
+      await rm(path('old/manifest.json'));
+      const [old, whole] = [await openPath(path('old')), await openPath(path('out.tar'))];
+      for (const name of [A, B]) {
+        const [before, after] = [await readImage(old, name), await readImage(whole, name)];
+        assert.deepEqual(before.diffIDs, after.diffIDs);
+        assert.deepEqual(before.manifest.layers, after.manifest.layers);
+      }
+      await old.close();
+      await whole.close();
+    });
+
+    it('is the same bytes in whatever order images are named, and shares the folders of shared layers', async () => {
+      await writeLegacy('one.tar', source, [A, B]);
+      await writeLegacy('other.tar', source, [B, A]);
+      assert.ok((await readFile(path('one.tar'))).equals(await readFile(path('other.tar'))));
+      const names = await filesIn(path('one.tar'));
+      assert.equal(new Set(names).size, names.length);
+    });
+
+    it('refuses an image without layers, which had no form then', async () => {
+      const empty = await makeImage({ seed: 'empty', layers: [] });
+      await assert.rejects(writeLegacy('out.tar', await storeOf({ [A]: empty }), [A]), {
+        code: 'UNSUPPORTED',
+        message: /no layers/,
+      });
+      assert.equal(existsSync(path('out.tar')), false);
+    });
   });
 
   it('leaves out an image that failed, when the others are to be kept', async () => {

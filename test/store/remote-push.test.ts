@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.js';
 import { referrersTag } from '../../src/registry/protocol.js';
@@ -7,6 +8,7 @@ import type { SavedUpload, UploadSessions } from '../../src/store/upload-session
 import { type FaultProxy, nth, startFaultProxy } from '../support/fault-proxy.js';
 import { contentOf, makeImage, makeReferrer, pushAll, randomBytesFrom } from '../support/images.js';
 import { brokenOff, openerOf, overriding, readAll } from '../support/openers.js';
+import { useFolder } from '../support/temporary.js';
 import {
   startUploadRegistry,
   type UploadRegistry,
@@ -66,6 +68,8 @@ for (const listsReferrers of [false, true]) {
 }
 
 describe('a push of a blob to a registry', () => {
+  const path = useFolder();
+
   it('goes on after a cut from what the registry has, and tells of each byte once', async () => {
     const registry = await startRegistry();
     const proxy = await startProxy(registry, nth('PUT', 1, { cutRequestAfter: 100_000 }));
@@ -138,6 +142,29 @@ describe('a push of a blob to a registry', () => {
     await assert.rejects(store.push(LAYER.descriptor, failing), { message: 'the disk is gone' });
     await store.push(LAYER.descriptor, openerOf(LAYER.bytes));
     assert.equal(await store.exists(LAYER.descriptor), true);
+  });
+
+  it('reads from the disk where it is told that the bytes lie there, from any byte on', async () => {
+    const registry = await startRegistry();
+    const proxy = await startProxy(registry, nth('PUT', 1, { cutRequestAfter: 2_500_000 }));
+    const before = 12_345;
+    await writeFile(
+      path('archive.tar'),
+      Buffer.concat([Buffer.alloc(before, 1), BIG.bytes, Buffer.alloc(99)]),
+    );
+    const region = { path: path('archive.tar'), offset: before, size: BIG.bytes.length };
+    for (const options of [{ chunkBytes: undefined }, { chunkBytes: 1_500_001 }]) {
+      const store = open(proxy.host, options, `on/disk${options.chunkBytes ?? ''}`);
+      const opener = openerOf(Buffer.alloc(0));
+      const push = () => store.push(BIG.descriptor, opener, { region });
+      if (options.chunkBytes === undefined) await assert.rejects(push(), { code: 'CUT_SHORT' });
+      await push();
+      assert.deepEqual(opener.starts, []);
+      assert.ok((await readAll(store, BIG.descriptor)).equals(BIG.bytes));
+    }
+    const short = { ...region, offset: before + 1000 };
+    const cut = open(registry.host, {}, 'cut').push(BIG.descriptor, openerOf(BIG.bytes), { region: short });
+    await assert.rejects(cut, { code: 'IO', message: /became shorter/ });
   });
 
   it('takes an upload whose answer was lost for done', async () => {

@@ -4,6 +4,7 @@ import type { Descriptor } from '../../src/content/descriptor.js';
 import { type Digest, digestOf } from '../../src/content/digest.js';
 import { parseConfig } from '../../src/manifest/config.js';
 import { type ImageManifest, parseManifest } from '../../src/manifest/manifest.js';
+import { openPath } from '../../src/store/open.js';
 import { readContent } from '../../src/store/read-content.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
 import { makeTar, type RawEntry } from './tar-maker.js';
@@ -69,4 +70,14 @@ export async function readImage(store: ReadonlyStore, reference: string): Promis
   for (const layer of manifest.layers) await readContent(store, layer);
   const config = parseConfig(await readContent(store, manifest.config), manifest.config.digest);
   return { root, manifest, config: manifest.config.digest, diffIDs: config.rootfs.diff_ids };
+}
+
+/** The diffIDs of an image in what lies at a path; everything that it needs is read and verified on the way. */
+export async function diffIDsIn(location: string, reference: string): Promise<Digest[]> {
+  const store = await openPath(location);
+  try {
+    return (await readImage(store, reference)).diffIDs;
+  } finally {
+    await store.close();
+  }
 }

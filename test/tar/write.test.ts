@@ -42,6 +42,12 @@ describe('tarHeader', () => {
     assert.equal(header.mtime?.getTime(), 0);
   });
 
+  it('is read back as a symlink by a streaming reader', async () => {
+    const linkTarget = `../${'0'.repeat(64)}.tar`;
+    const header = await streamed(tarHeader({ path: 'a/layer.tar', size: 0, type: 'symlink', linkTarget }));
+    assert.deepEqual([header.type, header.linkname, header.size], ['symlink', linkTarget, 0]);
+  });
+
   it('is one block for the name of any blob, three at most', () => {
     assert.equal(tarHeader({ path: `blobs/sha256/${'0'.repeat(64)}`, size: 1e12 }).length, 512);
     assert.equal(tarHeader({ path: `blobs/sha512/${'0'.repeat(128)}`, size: 1 }).length, 1536);

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 export interface RunOptions {
@@ -10,6 +12,8 @@ export interface RunOptions {
   stdin?: string;
   /** A file that gets standard output instead of `stdout`. */
   stdoutFile?: string;
+  /** Gets each line of standard error as soon as it is written. */
+  onStderrLine?: (line: string) => void;
   /** Milliseconds after which the program is killed and the run rejects. Default 5 minutes. */
   timeout?: number;
 }
@@ -48,17 +52,23 @@ export async function succeed(
 
 /** Starts a program, for a caller that wants to act on it before it ends. */
 export function start(command: string, args: readonly string[], options: RunOptions = {}): Running {
-  const { env = process.env, cwd, stdin = '', stdoutFile, timeout = 300_000 } = options;
+  const { env = process.env, cwd, stdin = '', stdoutFile, onStderrLine, timeout = 300_000 } = options;
   const stdoutFD = stdoutFile === undefined ? undefined : openSync(stdoutFile, 'w');
   const child = spawn(command, args, { env, cwd, stdio: ['pipe', stdoutFD ?? 'pipe', 'pipe'] });
   if (stdoutFD !== undefined) closeSync(stdoutFD);
   // A program that does not read its input closes it early; its exit code tells whether that was right.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(stdin);
-  return { process: child, outcome: outcomeOf(child, `${command} ${args.join(' ')}`, timeout) };
+  const title = `${command} ${args.join(' ')}`;
+  return { process: child, outcome: outcomeOf(child, title, timeout, onStderrLine) };
 }
 
-async function outcomeOf(child: ChildProcess, title: string, timeout: number): Promise<Outcome> {
+async function outcomeOf(
+  child: ChildProcess,
+  title: string,
+  timeout: number,
+  onStderrLine: RunOptions['onStderrLine'],
+): Promise<Outcome> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -72,11 +82,20 @@ async function outcomeOf(child: ChildProcess, title: string, timeout: number): P
     const [code, stdout, stderr] = await Promise.all([
       exit,
       child.stdout ? text(child.stdout) : '',
-      child.stderr ? text(child.stderr) : '',
+      child.stderr ? linesOf(child.stderr, onStderrLine) : '',
     ]);
     if (late) throw new Error(`${title}: not done after ${timeout} ms\n${stderr}`);
     return { code, stdout, stderr };
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function linesOf(stream: Readable, onLine: RunOptions['onStderrLine']): Promise<string> {
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: stream })) {
+    lines.push(`${line}\n`);
+    onLine?.(line);
+  }
+  return lines.join('');
 }

@@ -13,8 +13,8 @@ export interface Passed {
   status: number;
   /** Bytes of the body that were sent to the client so far. */
   bytes: number;
-  /** When the whole answer was sent, by `Date.now()`. */
-  endedAt: number | undefined;
+  /** Whether the whole answer was sent; some of it may still lie in a socket. */
+  sent: boolean;
 }
 
 export interface ThrottlingProxy {
@@ -37,7 +37,7 @@ export async function startThrottlingProxy(upstream: string): Promise<Throttling
 
   async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/', headers } = incoming;
-    const entry: Passed = { method, path, range: headers.range, status: 0, bytes: 0, endedAt: undefined };
+    const entry: Passed = { method, path, range: headers.range, status: 0, bytes: 0, sent: false };
     proxy.passed.push(entry);
     const [hostname, port] = upstream.split(':');
     const onward = request({ agent, hostname, port, method, path, headers });
@@ -51,7 +51,7 @@ export async function startThrottlingProxy(upstream: string): Promise<Throttling
       entry.status = response.statusCode ?? 0;
       outgoing.writeHead(entry.status, response.headers);
       await pipeline(response, throttle(entry), outgoing);
-      entry.endedAt = Date.now();
+      entry.sent = true;
       notice();
     } catch (error) {
       // The client went away (it was killed), or the registry did: either way this answer is over.

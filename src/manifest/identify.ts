@@ -1,0 +1,121 @@
+import { type Digest, digestOf } from '../content/digest.js';
+import { MEDIA_TYPE } from '../content/media-types.js';
+import { isLadingError } from '../errors.js';
+import { parseConfig } from './config.js';
+import { parseArchiveManifest, parseArchiveRepositories } from './docker-archive-documents.js';
+import { type CheckedSignature, checkSchema1Signatures } from './docker-schema1-signature.js';
+import { isJSONObject, type JSONObject, parseJSON } from './json.js';
+import { parseLayoutIndex, parseLayoutVersion } from './layout-documents.js';
+import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
+import { type Manifest, manifestDigest, parseManifest } from './manifest.js';
+import { parseV1Image } from './v1-image.js';
+import { type ManifestWarning, warningsOf } from './warnings.js';
+
+/** Every kind of document that images are made of. */
+export type IdentifiedKind =
+  | Manifest['format']
+  | 'oci-config'
+  | 'docker-config'
+  | 'v1-image'
+  | 'index-json'
+  | 'oci-layout'
+  | 'docker-archive-manifest'
+  | 'docker-archive-repositories';
+
+/** What a document is, after its schema was checked. */
+export interface IdentifiedDocument {
+  kind: IdentifiedKind;
+  digest: Digest;
+  mediaType: string;
+  /** Of signed schema1, those that do not hold too. */
+  signatures?: CheckedSignature[];
+  warnings: ManifestWarning[];
+}
+
+/** For documents that no specification gives a type. */
+const JSON_TYPE = 'application/json';
+/** (image-spec, media-types.md) */
+const LAYOUT_TYPE = 'application/vnd.oci.layout.header.v1+json';
+/** Members of Docker's configs that OCI's have not. (image-spec, config.md) */
+const OF_DOCKER = ['container', 'container_config', 'docker_version', 'parent', 'throwaway'];
+
+/**
+ * Tells what a single document is, by its members: that is all there is to tell a config, say. `name`, the file's
+ * name, decides between an OCI index and a layout's index.json. Throws as the kind's own parser does.
+ */
+export function identifyDocument(bytes: Uint8Array, where: string, name = ''): IdentifiedDocument {
+  const document = parseJSON(bytes, { what: where, maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES });
+  const known = (kind: IdentifiedKind, mediaType: string): IdentifiedDocument => ({
+    kind,
+    digest: digestOf(bytes),
+    mediaType,
+    warnings: [],
+  });
+  if (Array.isArray(document)) {
+    parseArchiveManifest(bytes, where);
+    return known('docker-archive-manifest', JSON_TYPE);
+  }
+  switch (kindOf(isJSONObject(document) ? document : {}, name)) {
+    case 'oci-layout':
+      parseLayoutVersion(bytes, where);
+      return known('oci-layout', LAYOUT_TYPE);
+    case 'index-json':
+      parseLayoutIndex(bytes, where);
+      return known('index-json', MEDIA_TYPE.ociIndex);
+    case 'config':
+      return isOCIConfig(bytes, document, where)
+        ? known('oci-config', MEDIA_TYPE.ociConfig)
+        : known('docker-config', MEDIA_TYPE.dockerConfig);
+    case 'v1-image':
+      parseV1Image(bytes, where);
+      return known('v1-image', JSON_TYPE);
+    case 'docker-archive-repositories':
+      parseArchiveRepositories(bytes, where);
+      return known('docker-archive-repositories', JSON_TYPE);
+    case 'manifest':
+      return identifyManifest(bytes, where);
+  }
+}
+
+function kindOf(
+  document: JSONObject,
+  name: string,
+): 'oci-layout' | 'index-json' | 'config' | 'v1-image' | 'docker-archive-repositories' | 'manifest' {
+  if ('imageLayoutVersion' in document) return 'oci-layout';
+  if ('schemaVersion' in document || 'mediaType' in document)
+    return name === 'index.json' && 'manifests' in document ? 'index-json' : 'manifest';
+  if ('rootfs' in document) return 'config';
+  if (typeof document.id === 'string') return 'v1-image';
+  const values = Object.values(document);
+  if (name === 'repositories' || (values.length > 0 && values.every(isJSONObject)))
+    return 'docker-archive-repositories';
+  return 'manifest'; // whose parser says what is missing
+}
+
+/** A config does not say whose it is: one without Docker's own members that keeps OCI's rules is OCI's. */
+function isOCIConfig(bytes: Uint8Array, document: unknown, where: string): boolean {
+  parseConfig(bytes, where);
+  if (isJSONObject(document) && OF_DOCKER.some((member) => member in document)) return false;
+  try {
+    parseConfig(bytes, where, { mediaType: MEDIA_TYPE.ociConfig });
+    return true;
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_MANIFEST')) return false;
+    throw error;
+  }
+}
+
+function identifyManifest(bytes: Uint8Array, where: string): IdentifiedDocument {
+  const manifest = parseManifest(bytes, { digest: where });
+  return {
+    kind: manifest.format,
+    digest: manifestDigest(bytes, manifest.mediaType),
+    mediaType: manifest.mediaType,
+    ...(isSigned(manifest) && { signatures: checkSchema1Signatures(bytes, where) }),
+    warnings: warningsOf(manifest),
+  };
+}
+
+function isSigned(manifest: Manifest): boolean {
+  return manifest.format === 'docker-schema1' && manifest.signed;
+}

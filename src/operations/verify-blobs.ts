@@ -1,0 +1,120 @@
+import { algorithmOf, type Digest } from '../content/digest.js';
+import { type HashRequest, type HashResult, hashRegions } from '../hashing/hashing.js';
+import type { ContentFile } from '../store/content-files.js';
+import type { ImageFiles } from '../store/image-files.js';
+import { limitsOf } from './layer-limits.js';
+import type { Finding, Note, VerifyOptions } from './verify.js';
+import type { GraphWalk } from './verify-graph.js';
+
+export interface VerifiedBlobs {
+  findings: Finding[];
+  notes: Note[];
+  count: number;
+  bytes: number;
+  /** Layers that were compared with a config. */
+  diffIDs: number;
+}
+
+/** A blob that is read; a layer with what configs say of it. */
+type Request = HashRequest & ContentFile & { expected: ReadonlyMap<Digest, Digest> };
+
+const NOTHING: ReadonlyMap<Digest, Digest> = new Map();
+
+/** Hashes every blob but the documents that the walk has checked, layers and their decompressed bytes in one pass. */
+export async function verifyBlobs(
+  store: ImageFiles,
+  walk: GraphWalk,
+  options: VerifyOptions,
+): Promise<VerifiedBlobs> {
+  const { concurrency, signal, onHashed } = options;
+  const requests: Request[] = [];
+  const notes: Note[] = [];
+  for await (const file of store.blobs()) {
+    if (walk.verified.has(file.digest)) continue;
+    requests.push(requestFor(file, walk, options));
+    if (!walk.hasGaps && !walk.needed.has(file.digest)) notes.push(unreferenced(file));
+  }
+  const bytes = requests.reduce((sum, { region }) => sum + region.size, 0);
+  const findings: Finding[] = [];
+  let diffIDs = 0;
+  await hashRegions(
+    requests,
+    (request, result) => {
+      const found = judge(request, result);
+      findings.push(...found.findings);
+      notes.push(...found.notes);
+      if (found.isCompared) diffIDs++;
+    },
+    { threads: concurrency, signal, onHashed: (hashed) => onHashed?.(hashed, bytes) },
+  );
+  return {
+    findings: findings.sort(byPath),
+    notes: notes.sort(byPath),
+    count: requests.length,
+    bytes,
+    diffIDs,
+  };
+}
+
+function requestFor(file: ContentFile, walk: GraphWalk, options: VerifyOptions): Request {
+  const algorithm = algorithmOf(file.digest);
+  const expected = options.diffIDs === false ? NOTHING : (walk.diffIDs.get(file.digest) ?? NOTHING);
+  const [diffID] = expected.keys();
+  if (diffID === undefined) return { ...file, algorithm, expected };
+  return {
+    ...file,
+    algorithm: algorithmOf(diffID),
+    storedAlgorithm: algorithm,
+    decompress: file.digest,
+    limits: limitsOf(options),
+    expected,
+  };
+}
+
+interface Judgement {
+  findings: Finding[];
+  notes: Note[];
+  isCompared: boolean;
+}
+
+function judge(
+  { digest, path, algorithm, storedAlgorithm = algorithm, expected }: Request,
+  { hex, storedHex = hex, problem, isTar }: HashResult,
+): Judgement {
+  const found = (code: Finding['code'], message: string): Finding => ({ code, digest, path, message });
+  const judged = (findings: Finding[], isCompared = false): Judgement => ({
+    findings,
+    notes: [],
+    isCompared,
+  });
+  const actual = `${storedAlgorithm}:${storedHex}`;
+  if (actual !== digest)
+    return judged([found('DIGEST_MISMATCH', `${digest} has other content: its digest is ${actual}`)]);
+  if (problem?.code === 'UNSUPPORTED') {
+    const message = `the diffID of ${digest} was not checked: ${problem.message}`;
+    return { ...judged([]), notes: [{ code: 'NOT_CHECKED', digest, path, message }] };
+  }
+  if (problem !== undefined) return judged([found(problem.code, problem.message)], true);
+  if (isTar === false)
+    return judged(
+      [found('INVALID_ARCHIVE', `layer ${digest} is not a tar, nor one that is compressed`)],
+      true,
+    );
+  const diffID = `${algorithm}:${hex}`;
+  // Two configs that name one layer by two algorithms: nobody does, and the first is enough.
+  const wrong = [...expected].filter(([wanted]) => wanted !== diffID && algorithmOf(wanted) === algorithm);
+  const says = wrong.map(([wanted, config]) =>
+    found('DIGEST_MISMATCH', `layer ${digest} has diffID ${diffID}, its config ${config} says ${wanted}`),
+  );
+  return judged(says, expected.size > 0);
+}
+
+function unreferenced({ digest, path, region }: ContentFile): Note {
+  const message = `${digest} (${region.size} bytes) is needed by no image`;
+  return { code: 'UNREFERENCED', digest, path, message };
+}
+
+/** Threads answer in any order. */
+function byPath(a: Finding | Note, b: Finding | Note): number {
+  return (a.path ?? '') < (b.path ?? '') ? -1 : 1;
+}

@@ -1,0 +1,83 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { startDelayProxy } from '../support/delay-proxy.js';
+import { startDockerRegistry } from '../support/programs/docker-registry.js';
+import { atEnd, leaveWorkplace } from '../support/programs/workplace.js';
+import { contest, type RowResult } from './contest.js';
+import { FULL, pushImages, QUICK } from './images.js';
+import { createReport, formatReport } from './report.js';
+import type { World } from './row.js';
+import { ROWS } from './rows/index.js';
+import { cleanEnvironment, findTools, missingTools } from './tools.js';
+
+const USAGE = `npm run bench -- [ROW...] [--runs N] [--quick] [--json FILE]
+
+Measures lading and the peers that are installed, side by side. Rows: ${ROWS.map(({ name }) => name).join(', ')}
+(a beginning of a name stands for all that begin so; default all).
+
+  --runs N     measured runs of each tool, after a warm-up; default 5
+  --quick      small images and one run, to see that it works
+  --json FILE  writes every figure
+`;
+
+const ROUND_TRIP_MS = 40;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+// Daemons and files are left behind by a signal that nobody takes.
+process.once('SIGINT', () => void leaveWorkplace(false).finally(() => process.exit(130)));
+
+if (values.help) process.stdout.write(USAGE);
+else {
+  try {
+    await bench();
+  } finally {
+    await leaveWorkplace(false);
+  }
+}
+
+async function bench(): Promise<void> {
+  const rows = chosenRows();
+  const runs = values.quick && values.runs === undefined ? 1 : countOf(values.runs ?? '5');
+  const env = await cleanEnvironment();
+  const tools = await findTools(env);
+  const missing = missingTools(tools);
+
+  tell('making images of the files of this machine');
+  const { host: registry } = await startDockerRegistry();
+  const far = await startDelayProxy(registry, ROUND_TRIP_MS);
+  atEnd(far.stop);
+  const images = await pushImages(registry, values.quick ? QUICK : FULL);
+  const world: World = { registry, farRegistry: far.host, images, tools, env };
+
+  const results: RowResult[] = [];
+  for (const row of rows) results.push(await contest(row, world, { runs, onRun: tell }));
+  const report = createReport(results, tools, { missing, images: images.description, runs });
+  process.stdout.write(`${formatReport(report)}\n`);
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+function chosenRows(): typeof ROWS {
+  if (positionals.length === 0) return ROWS;
+  const unknown = positionals.find((word) => !ROWS.some(({ name }) => name.startsWith(word)));
+  if (unknown !== undefined) throw new Error(`there is no row "${unknown}"\n${USAGE}`);
+  return ROWS.filter(({ name }) => positionals.some((word) => name.startsWith(word)));
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new Error(`--runs ${text}: a number from 1 is wanted`);
+  return count;
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,141 @@
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import type { RowResult } from './contest.js';
+import { type Measurement, medianOf } from './measure.js';
+import type { Goal } from './row.js';
+import type { Tool, ToolName } from './tools.js';
+
+/** Flat at any size and any count. */
+const PEAK_GOAL_BYTES = 150 * 1024 * 1024;
+
+export interface Report {
+  machine: string;
+  tools: Partial<Record<ToolName, string>>;
+  missing: ToolName[];
+  images: string[];
+  runs: number;
+  rows: RowReport[];
+}
+
+export interface RowReport {
+  name: string;
+  work: string;
+  results: ResultReport[];
+  fastestPeer: ToolName | undefined;
+  /** lading's wall time over the fastest peer's. */
+  ratio: number | undefined;
+  goal: string;
+  /** Undefined where nothing can be said: a peer is missing. */
+  isMet: boolean | undefined;
+}
+
+export interface ResultReport {
+  tool: ToolName;
+  note: string | undefined;
+  median: Measurement;
+  runs: Measurement[];
+}
+
+/** What a run of the benchmark found. */
+export function createReport(
+  results: readonly RowResult[],
+  tools: ReadonlyMap<ToolName, Tool>,
+  facts: Pick<Report, 'missing' | 'images' | 'runs'>,
+): Report {
+  const [cpu] = cpus();
+  return {
+    machine: `${availableParallelism()} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
+    tools: Object.fromEntries([...tools.values()].map(({ name, version }) => [name, version])),
+    ...facts,
+    rows: results.map(reportRow),
+  };
+}
+
+function reportRow({ row, results }: RowResult): RowReport {
+  const medians = results.map((result) => ({ ...result, median: medianOf(result.runs) }));
+  const lading = medians.find(({ tool }) => tool === 'lading');
+  const peers = medians.filter(({ tool }) => tool !== 'lading');
+  const [fastest] = [...peers].sort((a, b) => a.median.wallSeconds - b.median.wallSeconds);
+  const ours = lading?.median.wallSeconds;
+  return {
+    name: row.name,
+    work: row.work,
+    results: medians.map(({ tool, note, median, runs }) => ({ tool, note, median, runs })),
+    fastestPeer: fastest?.tool,
+    ratio: ours === undefined || fastest === undefined ? undefined : ours / fastest.median.wallSeconds,
+    goal: goalText(row.goal),
+    isMet: ours === undefined ? undefined : isMet(row.goal, ours, medians),
+  };
+}
+
+function isMet(goal: Goal, ours: number, medians: readonly ResultReport[]): boolean | undefined {
+  switch (goal.type) {
+    case 'seconds':
+      return ours <= goal.atMost;
+    case 'ratio': {
+      const peers = medians.filter(({ tool }) => tool !== 'lading');
+      if (peers.length === 0) return undefined;
+      return ours <= goal.atMost * Math.min(...peers.map(({ median }) => median.wallSeconds));
+    }
+    case 'over': {
+      const other = medians.find(({ tool }) => tool === goal.tool);
+      return other && ours <= other.median.wallSeconds + goal.seconds;
+    }
+  }
+}
+
+function goalText(goal: Goal): string {
+  switch (goal.type) {
+    case 'seconds':
+      return `≤ ${goal.atMost} s`;
+    case 'ratio':
+      return `≤ ${goal.atMost.toPrecision(2)} ×`;
+    case 'over':
+      return `≤ ${goal.tool} + ${goal.seconds * 1000} ms`;
+  }
+}
+
+/** The report as Markdown, for the terminal and the README alike. */
+export function formatReport(report: Report): string {
+  const tools = Object.keys(report.tools).filter((name) => name !== 'node');
+  const header = ['work', ...tools, 'ratio', 'goal'];
+  const rows = report.rows.map((row) => [
+    row.work,
+    ...tools.map((tool) => resultCell(row.results.find((result) => result.tool === tool))),
+    row.ratio === undefined ? '–' : `${row.ratio.toFixed(2)} × ${row.fastestPeer}`,
+    row.isMet === undefined ? row.goal : `${row.goal} ${row.isMet ? '✓' : '✗'}`,
+  ]);
+  const versions = Object.entries(report.tools).map(([name, version]) => `${name} ${version}`);
+  const notes = report.rows.flatMap(({ name, results }) =>
+    results.filter(({ note }) => note !== undefined).map(({ tool, note }) => `${name}, ${tool}: ${note}.`),
+  );
+  const peak = Math.max(...report.rows.flatMap(({ results }) => peaksOfLading(results)));
+  return [
+    `Medians of ${report.runs} runs: wall time / processor time / peak memory of the largest process.`,
+    `lading's peak: ${mebibytes(peak)} (goal 150 MiB ${peak <= PEAK_GOAL_BYTES ? '✓' : '✗'}).`,
+    '',
+    ...[header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`),
+    '',
+    `Machine: ${report.machine}.`,
+    `Versions: ${versions.join(', ')}.${report.missing.length === 0 ? '' : ` Not here: ${report.missing.join(', ')}.`}`,
+    ...report.images.map((image) => `Image ${image}.`),
+    ...notes,
+  ].join('\n');
+}
+
+function peaksOfLading(results: readonly ResultReport[]): number[] {
+  return results.filter(({ tool }) => tool === 'lading').map(({ median }) => median.peakBytes);
+}
+
+function resultCell(result: ResultReport | undefined): string {
+  if (result === undefined) return '–';
+  const { wallSeconds, processorSeconds, peakBytes } = result.median;
+  return `${seconds(wallSeconds)} / ${processorSeconds.toFixed(2)} s / ${mebibytes(peakBytes)}`;
+}
+
+function seconds(value: number): string {
+  return `${value.toFixed(value < 10 ? 2 : 1)} s`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,6 @@
+import type { Row } from '../row.js';
+import { openRows } from './open.js';
+import { saveRows } from './save.js';
+
+/** All that is measured, in the order of the table. */
+export const ROWS: readonly Row[] = [...saveRows, ...openRows];

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { type Digest, digestOf } from '../../src/content/digest.js';
+import { makeLayerTar } from './images.js';
+
+/** An image of Docker before 1.10 as a v1 registry keeps it. */
+export interface V1TestImage {
+  id: string;
+  parent: string | undefined;
+  json: Buffer;
+  /** As it is sent. */
+  layer: Buffer;
+  diffID: Digest;
+}
+
+export interface MakeV1Options {
+  /** What the lowest stands on; default nothing. */
+  on?: V1TestImage;
+  /** What the layer is sent as; default gzip. */
+  pack?: (tar: Buffer) => Buffer;
+}
+
+/** Images that stand on each other, base first, with so many bytes of random data each. */
+export async function makeV1Chain(
+  seed: string,
+  sizes: readonly number[],
+  { on, pack = (tar) => gzipSync(tar) }: MakeV1Options = {},
+): Promise<V1TestImage[]> {
+  const images: V1TestImage[] = [];
+  for (const [place, size] of sizes.entries()) {
+    const tar = await makeLayerTar(`${seed}/${place}`, size);
+    const layer = pack(tar);
+    const parent = (images.at(-1) ?? on)?.id;
+    images.push(makeV1Image(`${seed}/${place}`, { parent, layer, diffID: digestOf(tar) }));
+  }
+  return images;
+}
+
+/** One image; its ID is drawn from the seed. */
+export function makeV1Image(
+  seed: string,
+  { parent, layer, diffID }: { parent: string | undefined; layer: Buffer; diffID: Digest },
+): V1TestImage {
+  const id = idOf(seed);
+  const document = {
+    id,
+    ...(parent !== undefined && { parent }),
+    created: '2014-06-07T08:09:10.123456789Z',
+    container_config: { Cmd: ['/bin/sh', '-c', `#(nop) ADD ${seed}`] },
+    docker_version: '1.0.0',
+    config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] },
+    architecture: 'amd64',
+    os: 'linux',
+    Size: layer.byteLength,
+  };
+  return { id, parent, json: Buffer.from(JSON.stringify(document)), layer, diffID };
+}
+
+export function idOf(seed: string): string {
+  return createHash('sha256').update(`v1 ${seed}`).digest('hex');
+}
+
+/** What Docker sends as `X-Docker-Checksum-Payload`. */
+export function payloadChecksum({ json, layer }: V1TestImage): string {
+  return digestOf(Buffer.concat([json, Buffer.from('\n'), layer]));
+}
