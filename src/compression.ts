@@ -1,11 +1,13 @@
-import { addAbortSignal, pipeline, Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { ByteSource } from './compression/byte-source.js';
 import { gunzip } from './compression/gzip.js';
 import { type DecompressLimits, limited } from './compression/limits.js';
+import { streamOf } from './compression/stream-of.js';
 import { unzstd } from './compression/zstd.js';
 import { detectCompression, MAGIC_LENGTH } from './content/compression.js';
 import { LadingError } from './errors.js';
 
+export { type CompressOptions, Compressor, compressed } from './compression/compressor.js';
 export { DEFAULT_MAX_RATIO, type DecompressLimits } from './compression/limits.js';
 export { type Compression, detectCompression, MAGIC_LENGTH } from './content/compression.js';
 
@@ -19,8 +21,6 @@ export interface DecompressOptions {
   /** What errors call the content: a digest, a path; default `the content`. */
   name?: string | undefined;
 }
-
-const READ_AHEAD = 512 * 1024;
 
 /**
  * The decompressed bytes of gzip and zstd content, told by its first bytes, and plain content as it is. Ends
@@ -46,35 +46,6 @@ export async function decompressed(open: OpenCompressed, options: DecompressOpti
     source.destroy();
     throw error;
   }
-}
-
-/** gzip of plain content. */
-export async function compressed(
-  open: OpenCompressed,
-  { signal }: { signal?: AbortSignal | undefined } = {},
-): Promise<Readable> {
-  const { createGzip } = await import('node:zlib');
-  return pipeline(await open({ signal }), createGzip(), () => undefined); // the reader sees the error
-}
-
-/** Unlike `Readable.from`, lets go of the source before it waits for the generator, which may be waiting for it. */
-function streamOf(chunks: AsyncGenerator<Buffer>, release: () => void): Readable {
-  return new Readable({
-    highWaterMark: READ_AHEAD,
-    read() {
-      chunks.next().then(
-        ({ done, value }) => this.push(done === true ? null : value),
-        (error) => this.destroy(error),
-      );
-    },
-    destroy(error, callback) {
-      release();
-      chunks.return(undefined).then(
-        () => callback(error),
-        (returnError) => callback(error ?? returnError),
-      );
-    },
-  });
 }
 
 async function decoded(

@@ -8,7 +8,11 @@ import { createProgress } from './progress.js';
 
 const OPTIONS = {
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
-  'no-clobber': { type: 'boolean', describe: 'Refuse to move a tag that is there' },
+  clobber: {
+    type: 'boolean',
+    default: true,
+    describe: 'Move tags that are there; --no-clobber refuses that',
+  },
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -39,7 +43,7 @@ export const copyCommand: CommandModule = {
         source: flags.SRC,
         destination: flags.DST,
         referrers: flags.referrers,
-        noClobber: flags['no-clobber'],
+        noClobber: !flags.clobber,
         signal,
         onEvent: progress.onEvent,
       });

@@ -25,7 +25,11 @@ const OPTIONS = {
     describe: 'Write source, destination and digest to a file',
   },
   'dry-run': { type: 'boolean', default: false, describe: 'Say what would be pushed where' },
-  'no-clobber': { type: 'boolean', describe: 'Refuse to move a tag that is there' },
+  clobber: {
+    type: 'boolean',
+    default: true,
+    describe: 'Move tags that are there; --no-clobber refuses that',
+  },
   'all-platforms': {
     type: 'boolean',
     default: true,
@@ -71,7 +75,7 @@ export const loadCommand: CommandModule = {
         keepHost: flags['keep-host'],
         mapFile: flags.map,
         dryRun: flags['dry-run'],
-        noClobber: flags['no-clobber'],
+        noClobber: !flags.clobber,
         referrers: flags.referrers,
         keepGoing: flags['keep-going'],
         chunkBytes: flags['chunk-bytes'],

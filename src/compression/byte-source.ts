@@ -59,7 +59,7 @@ export class ByteSource {
     for (;;) {
       const { done, value } = await this.#chunks.next();
       if (done === true) return undefined;
-      if (!(value instanceof Uint8Array)) throw new TypeError('only a stream of bytes can be decompressed');
+      if (!(value instanceof Uint8Array)) throw new TypeError('only a stream of bytes can be read');
       if (value.length === 0) continue;
       this.#received += value.length;
       return Buffer.from(value.buffer, value.byteOffset, value.length);

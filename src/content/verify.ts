@@ -52,6 +52,19 @@ export function verifying(descriptor: Descriptor): Transform {
   });
 }
 
+/** Passes content on; throws at its end, or where it grows too long, when it is not what its descriptor says. */
+export async function* verified(
+  descriptor: Descriptor,
+  source: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  const verifier = createVerifier(descriptor);
+  for await (const chunk of source) {
+    verifier.update(chunk);
+    yield chunk;
+  }
+  verifier.finish();
+}
+
 export function tooLong(descriptor: Descriptor): ContentError {
   return new ContentError(
     'SIZE_MISMATCH',

@@ -14,6 +14,7 @@ import {
   successors,
 } from '../manifest/manifest.js';
 import { warningsOf } from '../manifest/warnings.js';
+import { isRetryable } from '../retry.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { PlannedContent, PlanOptions } from './plan.js';
@@ -203,11 +204,15 @@ export class GraphReader {
   }
 
   async #readContent(source: ReadonlyStore, descriptor: Descriptor): Promise<Buffer> {
+    // What is damaged on this machine's disk stays so.
+    const isLocal = (await source.region?.(descriptor)) !== undefined;
+    const isWorthRetrying = (error: unknown): boolean => !isLocal && isRetryable(error);
     try {
       return await this.#pool.run((signal) =>
         retrying(descriptor.digest, () => readContent(source, descriptor, { signal }), {
           ...this.#options,
           signal,
+          isWorthRetrying,
         }),
       );
     } catch (error) {

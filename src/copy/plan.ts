@@ -30,6 +30,8 @@ export interface PlanOptions {
   /** Questions under way at once; default 8. */
   concurrency?: number | undefined;
   retries?: number | undefined;
+  /** Makes the error of an image that cannot be planned say more; default: it stays as it is. */
+  explain?: ((name: string, error: unknown) => unknown) | undefined;
   /** Leave out images that cannot be planned; default: the first failure ends all. */
   keepGoing?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -114,7 +116,8 @@ export async function readImages(
   const reads = requests.map(async (request) => {
     try {
       return await readImage(request, reader, pool, options);
-    } catch (error) {
+    } catch (reason) {
+      const error = options.explain?.(request.name, reason) ?? reason;
       failures.push({ name: request.name, error });
       if (keepGoing && !pool.signal.aborted) onEvent?.({ type: 'failed', name: request.name, error });
       else pool.abort(error);

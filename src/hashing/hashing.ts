@@ -1,8 +1,9 @@
 import { on } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { LadingError } from '../errors.js';
+import { startThread } from '../threads.js';
 import { type HashRequest, type HashResult, hashRegion } from './hash-region.js';
 import type { HashAnswer } from './worker.js';
 
@@ -29,7 +30,9 @@ export async function hashRegions<T extends HashRequest>(
   // Largest first: the last thread to end is then not the one that began last with the most.
   const queue = requests.toSorted((a, b) => b.region.size - a.region.size);
   if (totalBytes < WORTH_THREADS_BYTES || threads < 2) return hashHere(queue, onDigest, options);
-  const workers = Array.from({ length: Math.min(threads, queue.length) }, startWorker);
+  const workers = Array.from({ length: Math.min(threads, queue.length) }, () =>
+    startThread('hashing/worker'),
+  );
   try {
     await Promise.all(workers.map((worker) => serve(worker, queue, onDigest, options)));
   } finally {
@@ -88,14 +91,6 @@ async function serve<T extends HashRequest>(
           : new LadingError(answer.code, answer.message);
     }
   }
-}
-
-function startWorker(): Worker {
-  // In the bundle this file lies one folder higher. Under the tests' loader it is TypeScript, which Node.js cannot
-  // load in a thread: the built one is taken.
-  const isSource = import.meta.url.endsWith('.ts');
-  const folder = isSource ? '../../dist/hashing' : import.meta.url.includes('/hashing/') ? '.' : './hashing';
-  return new Worker(new URL(`${folder}/worker.js`, import.meta.url), { execArgv: [] });
 }
 
 function unreadable({ region }: HashRequest, reason: string): LadingError {

@@ -6,21 +6,21 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { absentOf, withAbsent } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
-import { formatReference, parseReference, withDefaultTag } from '../content/reference.js';
+import { formatReference, isTag, parseReference, withDefaultTag } from '../content/reference.js';
 import { convertImage } from '../copy/convert.js';
-import { type ImageTrees, readImages } from '../copy/plan.js';
+import type { ImageTrees } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
-import { LadingError } from '../errors.js';
+import { ContentError, LadingError, RegistryError } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { openPath } from '../store/open.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import { createUploadSessions, type UploadSessions } from '../store/upload-sessions.js';
+import { damageOf, readArchiveImages } from './archive-images.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
 import { createRecompressor } from './recompress.js';
 import { type Destination, parseDestination, readRenameRules, renamed, requireDistinct } from './rename.js';
-import { requestsOfFiles } from './requests.js';
 
 export interface LoadOptions extends ConnectionOptions {
   /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
@@ -63,10 +63,11 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const input = await openInput(options.input, options);
   const scratch = createScratch(join(tmpdir(), 'lading'));
   try {
-    const originals = await readOriginals(input.store, options);
+    const { images: originals, failures } = await readArchiveImages(input.store, options);
+    for (const image of originals) warnOfAbsent(image, options.onEvent);
     const named = originals.map((image) => ({
       image,
-      destination: renamed(nameOf(image, options), destination),
+      destination: renamed(nameOf(image, originals.length, options), destination),
     }));
     requireDistinct(
       named.map(({ image, destination: to }) => ({
@@ -79,9 +80,10 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       input: typeof options.input === 'string' ? options.input : '-',
       dryRun: options.dryRun === true,
     };
-    if (options.dryRun) return { ...base, ...describeDryRun(named) };
+    if (options.dryRun) return { ...base, ...describeDryRun(named, failures) };
     const images = await compressPlainLayers(named, input.store, scratch, options);
-    return { ...base, ...(await push(images, destination.registry, options)) };
+    const pushed = await push(images, destination.registry, options);
+    return { ...base, ...pushed, failures: [...failures, ...pushed.failures] };
   } finally {
     await input.close();
     await scratch.close();
@@ -104,9 +106,28 @@ async function push(
       ...options,
       uploadSessions: await openUploadSessions(options.onEvent),
     });
+  } catch (error) {
+    throw holesRefused(images, error) ?? error;
   } finally {
     await client.close();
   }
+}
+
+/** Not every registry takes an index without all its children. */
+function holesRefused(images: readonly ImageToPush[], error: unknown): RegistryError | undefined {
+  const isHole = error instanceof RegistryError && error.registryCodes.includes('MANIFEST_BLOB_UNKNOWN');
+  const sparse = images.find(({ image }) => image.tree.absent.length > 0);
+  if (!isHole || sparse === undefined) return undefined;
+  return new RegistryError(
+    error.code,
+    `${error.message}; ${sparse.image.name} was saved without some of its children, and this registry wants all`,
+    {
+      cause: error,
+      status: error.status,
+      registryCodes: error.registryCodes,
+      hint: 'Ask for a save of all platforms, or one with --index rewrite, whose digest is another.',
+    },
+  );
 }
 
 /** Uploads that were interrupted are remembered where caches are: what is loaded may lie on a read-only medium. */
@@ -131,7 +152,7 @@ async function openInput(input: string | Readable, { signal, onEvent }: LoadOpti
       message: 'the archive is unpacked to a temporary file first: it is compressed',
     });
   if (typeof input === 'string') {
-    const store = await openPath(input, { signal, onSpool });
+    const store = await openOrAsk(input, { signal, onSpool });
     return { store, close: () => store.close() };
   }
   const directory = await mkdtemp(join(tmpdir(), 'lading-'));
@@ -140,7 +161,7 @@ async function openInput(input: string | Readable, { signal, onEvent }: LoadOpti
     onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
     const path = join(directory, 'input.tar');
     await pipeline(input, createWriteStream(path), { signal });
-    const store = await openPath(path, { signal, onSpool });
+    const store = await openOrAsk(path, { signal, onSpool });
     return {
       store,
       async close() {
@@ -154,24 +175,42 @@ async function openInput(input: string | Readable, { signal, onEvent }: LoadOpti
   }
 }
 
-async function readOriginals(store: ImageFiles, options: LoadOptions): Promise<ImageTrees[]> {
-  const requests = await requestsOfFiles(store, store.location, options.images ?? []);
-  const { referrers, keepGoing, signal, onEvent } = options;
-  const { images } = await readImages(requests, { referrers, keepGoing, signal, onEvent });
-  for (const { name, tree } of images) {
-    if (tree.absent.length === 0) continue;
-    const message = `${name} was saved without some of its children, on purpose: ${absentOf(withAbsent(tree.manifest.descriptor, tree.absent)).join(', ')}`;
-    onEvent?.({ type: 'warning', message });
+async function openOrAsk(...[path, options]: Parameters<typeof openPath>): Promise<ImageFiles> {
+  try {
+    return await openPath(path, options);
+  } catch (error) {
+    if (!(error instanceof ContentError) || error.hint !== undefined) throw error;
+    throw new ContentError(error.code, error.message, {
+      cause: error,
+      hint: 'Copy it again and compare its checksum with the original; else ask whoever made it for a new save.',
+    });
   }
-  return images;
 }
 
-/** A name that can be one at a registry; rejects with `USAGE` where there is none and none was given. */
-function nameOf({ name }: ImageTrees, { name: given, images }: LoadOptions): string {
-  if (given !== undefined && (isDigest(name) || images?.length === 1))
-    return formatReference(withDefaultTag(parseReference(given)));
-  if (!isDigest(name)) return name;
-  throw new LadingError('USAGE', `the image ${name} has no name`, {
+/** Of a sparse archive, says what is absent on purpose. */
+function warnOfAbsent({ name, tree }: ImageTrees, onEvent: OnCopyEvent | undefined): void {
+  if (tree.absent.length === 0) return;
+  const absent = absentOf(withAbsent(tree.manifest.descriptor, tree.absent)).join(', ');
+  const message = `${name} was saved without some of its children, on purpose: ${absent}`;
+  onEvent?.({ type: 'warning', message });
+}
+
+/** What an image is called; rejects with `USAGE` where it has no name and none was given. */
+function nameOf({ name }: ImageTrees, count: number, { name: given }: LoadOptions): string {
+  // The name of a layout's entry may be a tag alone. (image-spec, annotations.md, `ref.name`)
+  const isBare = isTag(name);
+  if (given !== undefined) {
+    const reference = parseReference(given);
+    if (isBare && reference.tag === undefined) return formatReference({ ...reference, tag: name });
+    if (count === 1) return formatReference(withDefaultTag(reference));
+    throw new LadingError('USAGE', `${count} images cannot all be called ${given}`, {
+      hint: isBare
+        ? 'Leave the tag out: each keeps its own.'
+        : 'Say after the destination which image is meant.',
+    });
+  }
+  if (!isBare && !isDigest(name)) return name;
+  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, {
     hint: 'Say with --name what it is to be called.',
   });
 }
@@ -189,15 +228,19 @@ async function compressPlainLayers(
   const compressed: ImageToPush[] = [];
   for (const { image, destination } of images) {
     const isMade = (await store.region(image.tree.manifest.descriptor)) === undefined;
-    const [made] = isMade
-      ? (await convertImage(image, { to: 'docker', recompress, key, signal })).images
-      : [image];
-    compressed.push({ image: made ?? image, destination });
+    try {
+      const [made] = isMade
+        ? (await convertImage(image, { to: 'docker', recompress, key, signal })).images
+        : [image];
+      compressed.push({ image: made ?? image, destination });
+    } catch (error) {
+      throw damageOf(image.name, error);
+    }
   }
   return compressed;
 }
 
-function describeDryRun(images: readonly ImageToPush[]): PushResult {
+function describeDryRun(images: readonly ImageToPush[], failures: PushResult['failures']): PushResult {
   return {
     images: images.map(({ image, destination }) => ({
       name: image.name,
@@ -206,6 +249,6 @@ function describeDryRun(images: readonly ImageToPush[]): PushResult {
     })),
     blobs: { total: 0, pushed: 0, mounted: 0, present: 0 },
     bytes: { pushed: 0 },
-    failures: [],
+    failures,
   };
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import {
   compressed,
   type DecompressLimits,
@@ -7,6 +8,7 @@ import {
 } from '../compression.js';
 import type { Descriptor } from '../content/descriptor.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
+import { verified } from '../content/verify.js';
 import type { PlannedContent } from '../copy/plan.js';
 import type { Scratch } from '../store/scratch.js';
 
@@ -43,8 +45,11 @@ async function recompress(
   { limits, signal }: RecompressOptions,
 ): Promise<PlannedContent | undefined> {
   if ((await compressionOf(descriptor, source)) === compression) return undefined;
-  const openPlain = (): ReturnType<typeof decompressed> =>
-    decompressed(() => source.fetch(descriptor, { signal }), { limits, signal, name: descriptor.digest });
+  // Nobody else checks the bytes that came: what is made of them has a digest of its own.
+  const openVerified = async (): Promise<Readable> =>
+    Readable.from(verified(descriptor, await source.fetch(descriptor, { signal })), { objectMode: false });
+  const openPlain = (): Promise<Readable> =>
+    decompressed(openVerified, { limits, signal, name: descriptor.digest });
   const made =
     compression === 'none'
       ? await scratch.keep(MEDIA_TYPE.ociLayerTar, openPlain)

@@ -17,10 +17,10 @@ import {
   type Manifest,
   parseManifest,
 } from '../manifest/manifest.js';
-import { v1FoldersOf } from '../manifest/v1-folders.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../tar/write.js';
 import { type FileSink, requireSpace } from './disk.js';
-import { type DockerManifestItem, dockerManifest } from './docker-manifest.js';
+import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
+import { dockerManifest } from './docker-manifest.js';
 import { entryName, findEntry, withEntry } from './layout-index.js';
 import type { LockOptions } from './lock.js';
 import { openPartFile, type PartFile } from './part-file.js';
@@ -144,27 +144,23 @@ class DockerArchiveWriter implements Store {
     );
     for (const config of this.#configs())
       await this.#writeFile(configPath(config), this.#document(config).bytes);
-    const topIDs = this.#isLegacy ? await this.#writeV1Folders() : new Map<string, string>();
+    const topIDs = this.#isLegacy ? await this.#writeLegacyFolders() : new Map<string, string>();
     await this.#writeFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
     if (this.#isLegacy) await this.#writeFile('repositories', repositoriesOf(items, topIDs));
     await this.#file.write([END_OF_ARCHIVE], this.#end);
     await this.#part.finish(this.#end + END_OF_ARCHIVE.byteLength);
   }
 
-  /** Each layer's folder, its layer a link to where it stands; by config, the folder of the image's top layer. */
-  async #writeV1Folders(): Promise<Map<string, string>> {
+  /** By the config's path, the folder of the image's top layer. */
+  async #writeLegacyFolders(): Promise<Map<string, string>> {
     const topIDs = new Map<string, string>();
     for (const config of this.#configs()) {
-      const { bytes } = this.#document(config);
-      const { diff_ids: diffIDs } = parseConfig(bytes, config.digest).rootfs;
-      for (const [place, { v1ID, json }] of v1FoldersOf(bytes, config.digest).entries()) {
-        const diffID = diffIDs[place];
-        if (diffID === undefined) throw new Error('there is a folder for each layer');
-        await this.#writeLink(`${v1ID}/layer.tar`, `../${layerPath(diffID)}`);
-        await this.#writeFile(`${v1ID}/VERSION`, Buffer.from('1.0'));
-        await this.#writeFile(`${v1ID}/json`, json);
-        topIDs.set(configPath(config), v1ID);
+      const { entries, topID } = legacyFolders(this.#document(config).bytes, config.digest);
+      for (const entry of entries) {
+        if ('bytes' in entry) await this.#writeFile(entry.path, entry.bytes);
+        else await this.#writeLink(entry.path, entry.linkTarget);
       }
+      topIDs.set(configPath(config), topID);
     }
     return topIDs;
   }
@@ -227,7 +223,7 @@ class DockerArchiveWriter implements Store {
       manifest.config.digest,
     ).rootfs;
     // Told here rather than when all layers are written: an image without layers has no such form.
-    if (this.#isLegacy) v1FoldersOf(this.#document(manifest.config).bytes, manifest.config.digest);
+    if (this.#isLegacy) legacyFolders(this.#document(manifest.config).bytes, manifest.config.digest);
     for (const [index, layer] of manifest.layers.entries()) {
       const actual = this.#layers.get(layer.digest)?.diffID;
       if (actual === diffIDs[index]) continue;
@@ -343,26 +339,8 @@ function isLayer({ mediaType }: Descriptor): boolean {
   return !isManifest(mediaType) && !/config|container\.image\.v1\+json/.test(mediaType);
 }
 
-function layerPath(diffID: Digest): string {
-  return `${encodedOf(diffID)}.tar`;
-}
-
 function configPath({ digest }: Descriptor): string {
   return `${encodedOf(digest)}.json`;
-}
-
-/** The file that names images for Docker before 1.10: name → tag → the folder of the top layer. */
-function repositoriesOf(items: readonly DockerManifestItem[], topIDs: ReadonlyMap<string, string>): Buffer {
-  const repositories = new Map<string, Map<string, string>>();
-  for (const { Config, RepoTags } of items) {
-    for (const name of RepoTags ?? []) {
-      const end = name.lastIndexOf(':');
-      const tags = repositories.get(name.slice(0, end)) ?? new Map<string, string>();
-      repositories.set(name.slice(0, end), tags.set(name.slice(end + 1), topIDs.get(Config) ?? ''));
-    }
-  }
-  const document = [...repositories].map(([name, tags]) => [name, Object.fromEntries(tags)]);
-  return Buffer.from(`${JSON.stringify(Object.fromEntries(document))}\n`);
 }
 
 async function abortable(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {

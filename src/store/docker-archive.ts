@@ -1,5 +1,5 @@
 import type { Descriptor } from '../content/descriptor.js';
-import { digestOf } from '../content/digest.js';
+import { type Digest, digestOf, isDigest } from '../content/digest.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError } from '../errors.js';
 import { cleanPath, type FileView } from '../files.js';
@@ -42,14 +42,17 @@ export async function readDockerArchive(
 
 type ReadConfig = (path: string) => Promise<{ descriptor: Descriptor; config: ImageConfig }>;
 
-/** Reads each config once, however many images name it. Its digest is that of its bytes, whatever its name says. */
+/**
+ * Reads each config once, however many images name it. Its digest is what its name states, as Docker and others
+ * name it, which whoever reads it verifies; else that of its bytes.
+ */
 function configReader(view: FileView, files: NamedFiles): ReadConfig {
   const configs = new Map<string, ReturnType<ReadConfig>>();
   const readConfig: ReadConfig = async (path) => {
     await requireFile(view, path, 'a config');
     const bytes = await view.read(path, MAX_CONFIG_BYTES);
     const config = parseConfig(bytes, `${view.location}: ${path}`);
-    const digest = digestOf(bytes);
+    const digest = statedDigest(path) ?? digestOf(bytes);
     files.addFile(digest, cleanPath(path) ?? path);
     return { descriptor: { mediaType: MEDIA_TYPE.dockerConfig, digest, size: bytes.byteLength }, config };
   };
@@ -58,6 +61,12 @@ function configReader(view: FileView, files: NamedFiles): ReadConfig {
     configs.set(path, config);
     return config;
   };
+}
+
+function statedDigest(path: string): Digest | undefined {
+  const [, encoded] = /(?:^|[/:])([0-9a-f]{64})(?:\.json)?$/.exec(path) ?? [];
+  const digest = `sha256:${encoded}`;
+  return isDigest(digest) ? digest : undefined;
 }
 
 function layersOf(item: ImageItem, { rootfs }: ImageConfig, where: string): NamedLayer[] {

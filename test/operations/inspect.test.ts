@@ -118,6 +118,42 @@ describe('inspect', () => {
     );
   });
 
+  it('shows what it can of a layout with damaged images, and rejects for the one that is asked for', async function () {
+    const layout = fixturePath(this, 'layouts/ggcr-test_index');
+    const { images } = await inspect(layout);
+    assert.deepEqual(
+      images.map(({ name, problem, platforms }) => [name, problem !== undefined, platforms.length]),
+      [
+        ['1', true, 0],
+        ['2', false, 1],
+        ['3', true, 0],
+        ['4', true, 0],
+      ],
+    );
+    await assert.rejects(inspect(layout, { reference: '4' }), { code: 'INVALID_MANIFEST' });
+  });
+
+  it('shows the signatures of a schema1 image, with their keys, whether they hold or not', async () => {
+    const schema1 = signedSchema1();
+    const broken = Buffer.from(schema1.bytes);
+    const place = broken.lastIndexOf('"signature": "') + 20;
+    broken.writeUInt8(broken.readUInt8(place) === 0x41 ? 0x42 : 0x41, place);
+    const keys = [];
+    for (const [name, bytes] of [
+      ['good:1', schema1.bytes],
+      ['bad:1', broken],
+    ] as const) {
+      const manifest = { ...schema1, bytes };
+      await registry.put(name, { manifest, all: [manifest] });
+      const [signature, ...others] =
+        (await inspect(`${registry.name}/${name}`)).images[0]?.platforms[0]?.signatures ?? [];
+      assert.deepEqual([signature?.valid, others], [name === 'good:1', []]);
+      keys.push(signature?.keyId);
+    }
+    assert.match(keys[0] ?? '', /^([A-Z2-7]{4}:){11}[A-Z2-7]{4}$/);
+    assert.equal(keys[0], keys[1]);
+  });
+
   it('shows a schema1 image as far as it tells of itself', async () => {
     const schema1 = signedSchema1();
     await registry.put('legacy:1', { manifest: schema1, all: [schema1] });

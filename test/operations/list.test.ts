@@ -37,6 +37,21 @@ describe('list', () => {
     await assert.rejects(list(`${registry.name}/missing`), { code: 'NOT_FOUND' });
   });
 
+  it('lists an index that cannot be read, says why, and lists the others', async function () {
+    const result = await list(fixturePath(this, 'layouts/ggcr-test_index'));
+    assert.ok(result.kind === 'images');
+    assert.deepEqual(
+      result.images.map(({ name, problem }) => [name, problem !== undefined]),
+      [
+        ['1', false],
+        ['2', false],
+        ['3', false],
+        ['4', true],
+      ],
+    );
+    assert.match(result.images[3]?.problem ?? '', /mediaType/);
+  });
+
   it('lists the images of an archive', async function () {
     const location = fixturePath(this, 'archives/ctr-export-multi.tar');
     const mediaType = 'application/vnd.docker.distribution.manifest.v2+json';

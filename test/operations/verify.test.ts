@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { withAbsent } from '../../src/content/annotations.js';
-import type { Digest } from '../../src/content/digest.js';
+import { type Digest, digestOf } from '../../src/content/digest.js';
+import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { type Finding, type VerifyResult, verify } from '../../src/operations/verify.js';
 import { openArchiveForWriting } from '../../src/store/archive-writer.js';
 import { openLayoutForWriting } from '../../src/store/layout.js';
@@ -10,7 +12,16 @@ import { blobPath } from '../../src/store/layout-reader.js';
 import { signedSchema1 } from '../store/contract.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
-import { type Content, type MadeImage, makeImage, makeIndex, pushAll } from '../support/images.js';
+import {
+  type Content,
+  contentOf,
+  jsonContent,
+  type MadeImage,
+  makeImage,
+  makeIndex,
+  makeLayerTar,
+  pushAll,
+} from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 
 const NAME = 'reg.test/a:1';
@@ -122,6 +133,138 @@ describe('verify', () => {
     const digest: Digest = `sha256:${'0'.repeat(64)}`;
     await writeFile(join(path('layout'), blobPath(digest)), 'stray');
     assert.deepEqual(foundIn(await verify(path('layout'))), [['DIGEST_MISMATCH', digest]]);
+  });
+
+  it('notes content that no image needs, and what was left out on purpose, as no fault', async () => {
+    await writeBoth();
+    const stray = contentOf('text/plain', Buffer.from('stray'));
+    await writeFile(fileOf(stray), stray.bytes);
+    const { ok, notes } = await verify(path('layout'));
+    assert.equal(ok, true);
+    assert.deepEqual(
+      notes.map(({ code, digest }) => [code, digest]),
+      [['UNREFERENCED', stray.descriptor.digest]],
+    );
+    // What an unreadable manifest needs is not known: nothing is said to be superfluous.
+    await rm(fileOf(amd64.manifest));
+    assert.deepEqual((await verify(path('layout'))).notes, []);
+  });
+
+  /** An image of one layer whose config says something of it. */
+  const writeImage = async (layer: Content, diffIDs: string[], history: object[] = []): Promise<Content> => {
+    const config = jsonContent(MEDIA_TYPE.ociConfig, {
+      os: 'linux',
+      architecture: 'amd64',
+      rootfs: { type: 'layers', diff_ids: diffIDs },
+      history,
+    });
+    const manifest = jsonContent(MEDIA_TYPE.ociManifest, {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: config.descriptor,
+      layers: [layer.descriptor],
+    });
+    const store = await openLayoutForWriting(path('layout'));
+    await pushAll(store, [layer, config, manifest]);
+    await store.tag(manifest.descriptor, NAME);
+    await store.commit();
+    await store.close();
+    return manifest;
+  };
+
+  it('finds a layer that is not what the config says, unless it is told not to look', async () => {
+    const layer = layerOf(amd64);
+    const other: Digest = `sha256:${'1'.repeat(64)}`;
+    await writeImage(layer, [other]);
+    const result = await verify(path('layout'));
+    assert.deepEqual(foundIn(result), [['DIGEST_MISMATCH', layer.descriptor.digest]]);
+    assert.match(
+      result.findings[0]?.message ?? '',
+      new RegExp(`has diffID sha256:\\w+, its config .* says ${other}`),
+    );
+    const quick = await verify(path('layout'), { diffIDs: false });
+    assert.deepEqual([foundIn(quick), quick.checked.diffIDs], [[], 0]);
+  });
+
+  it('finds layers that cannot be unpacked: cut, no tar, not what they are named', async () => {
+    const gzip = layerOf(amd64).bytes;
+    const diffID = digestOf(gunzipSync(gzip));
+    for (const [bytes, code] of [
+      [gzip.subarray(0, -20), 'INVALID_ARCHIVE'],
+      [
+        gzipSync('no tar at all, but long enough for more than one of its blocks'.repeat(20)),
+        'INVALID_ARCHIVE',
+      ],
+      [Buffer.from('neither gzip nor tar'), 'INVALID_ARCHIVE'],
+    ] as const) {
+      const layer = contentOf(MEDIA_TYPE.ociLayerGzip, Buffer.from(bytes));
+      await writeImage(layer, [diffID]);
+      assert.deepEqual(foundIn(await verify(path('layout'))), [[code, layer.descriptor.digest]]);
+      await rm(path('layout'), { recursive: true });
+    }
+  });
+
+  it('checks a layer of several gzip members, and one that is plain', async () => {
+    const tar = await makeLayerTar('members', 50_000);
+    const members = Buffer.concat([gzipSync(tar.subarray(0, 9000)), gzipSync(tar.subarray(9000))]);
+    for (const bytes of [members, tar]) {
+      await writeImage(contentOf(MEDIA_TYPE.ociLayerGzip, bytes), [digestOf(tar)]);
+      const result = await verify(path('layout'));
+      assert.deepEqual([foundIn(result), result.checked.diffIDs], [[], 1]);
+      await rm(path('layout'), { recursive: true });
+    }
+  });
+
+  it('finds a config of other layers than the manifest has, and notes a history of others', async () => {
+    const layer = layerOf(amd64);
+    const diffID = digestOf(gunzipSync(layer.bytes));
+    const manifest = await writeImage(layer, [diffID, diffID]);
+    assert.deepEqual(foundIn(await verify(path('layout'))), [
+      ['INVALID_MANIFEST', manifest.descriptor.digest],
+    ]);
+    await rm(path('layout'), { recursive: true });
+    await writeImage(layer, [diffID], [{ created_by: 'one' }, { created_by: 'two' }]);
+    const { ok, notes } = await verify(path('layout'));
+    assert.deepEqual([ok, notes.map(({ code }) => code)], [true, ['HISTORY_MISMATCH']]);
+  });
+
+  it('finds the damage in the Docker half of an archive', async () => {
+    await writeBoth();
+    await writeFile(
+      join(path('layout'), 'manifest.json'),
+      JSON.stringify([{ Config: 'gone.json', Layers: [] }]),
+    );
+    const result = await verify(path('layout'));
+    assert.deepEqual(foundIn(result), [['MISSING_CONTENT', undefined]]);
+    assert.match(result.findings[0]?.message ?? '', /gone\.json/);
+  });
+
+  it('reports the images of a layout that can be read beside those that cannot', async function () {
+    const result = await verify(fixturePath(this, 'layouts/ggcr-test_index'));
+    assert.deepEqual(
+      foundIn(result).map(([code]) => code),
+      ['INVALID_MANIFEST', 'INVALID_MANIFEST'],
+    );
+    assert.match(result.findings[1]?.message ?? '', /docker-manifest-list.*"mediaType".*needed by 4/);
+  });
+
+  it('finds an ambiguous manifest, alone and in a layout', async function () {
+    const document = fixturePath(this, 'manifests/invalid/ambiguous-index-with-layers.json');
+    const alone = await verify(document);
+    assert.deepEqual(
+      foundIn(alone).map(([code]) => code),
+      ['INVALID_MANIFEST'],
+    );
+    assert.match(alone.findings[0]?.message ?? '', /ambiguous/);
+    const manifest = contentOf(MEDIA_TYPE.ociIndex, await readFile(document));
+    const entry = { ...manifest.descriptor, annotations: { 'org.opencontainers.image.ref.name': NAME } };
+    await writeBoth();
+    await writeFile(fileOf(manifest), manifest.bytes);
+    await writeFile(
+      join(path('layout'), 'index.json'),
+      JSON.stringify({ schemaVersion: 2, manifests: [entry] }),
+    );
+    assert.match((await verify(path('layout'))).findings[0]?.message ?? '', /ambiguous/);
   });
 
   it('refuses a tar that was cut', async () => {

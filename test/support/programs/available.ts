@@ -12,6 +12,7 @@ const PACKAGES = {
   containerd: 'containerd',
   ctr: 'containerd',
   runc: 'runc',
+  time: 'time',
   podman: 'podman',
   buildah: 'buildah',
   skopeo: 'skopeo',

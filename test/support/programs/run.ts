@@ -10,6 +10,8 @@ export interface RunOptions {
   cwd?: string;
   /** What the program reads; nothing by default. */
   stdin?: string;
+  /** A file to read from instead of `stdin`. */
+  stdinFile?: string;
   /** A file that gets standard output instead of `stdout`. */
   stdoutFile?: string;
   /** Gets each line of standard error as soon as it is written. */
@@ -52,9 +54,19 @@ export async function succeed(
 
 /** Starts a program, for a caller that wants to act on it before it ends. */
 export function start(command: string, args: readonly string[], options: RunOptions = {}): Running {
-  const { env = process.env, cwd, stdin = '', stdoutFile, onStderrLine, timeout = 300_000 } = options;
+  const {
+    env = process.env,
+    cwd,
+    stdin = '',
+    stdinFile,
+    stdoutFile,
+    onStderrLine,
+    timeout = 300_000,
+  } = options;
   const stdoutFD = stdoutFile === undefined ? undefined : openSync(stdoutFile, 'w');
-  const child = spawn(command, args, { env, cwd, stdio: ['pipe', stdoutFD ?? 'pipe', 'pipe'] });
+  const stdinFD = stdinFile === undefined ? undefined : openSync(stdinFile, 'r');
+  const child = spawn(command, args, { env, cwd, stdio: [stdinFD ?? 'pipe', stdoutFD ?? 'pipe', 'pipe'] });
+  if (stdinFD !== undefined) closeSync(stdinFD);
   if (stdoutFD !== undefined) closeSync(stdoutFD);
   // A program that does not read its input closes it early; its exit code tells whether that was right.
   child.stdin?.on('error', () => undefined);

@@ -1,0 +1,71 @@
+import { addAbortSignal, type Readable } from 'node:stream';
+import { ByteSource } from './byte-source.js';
+import { DeflatePool } from './deflate-pool.js';
+import { gzipBlocks } from './gzip-blocks.js';
+import { streamOf } from './stream-of.js';
+
+/** Opens plain content; called once. */
+export type OpenPlain = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;
+
+export interface CompressOptions {
+  /**
+   * From 1, fast, to 9, small; default 4. On layers of programs, libraries and documents, by the processor time of
+   * one core: 3 is 10 % faster and 2.5 % larger, 5 is 25 % slower and 2 % smaller, 6 is 45 % slower and 2.5 % smaller.
+   */
+  level?: number | undefined;
+  /** Default one a core, six at most; the bytes do not depend on it. */
+  threads?: number | undefined;
+}
+
+const DEFAULT_LEVEL = 4;
+
+/**
+ * Makes gzip of any number of streams with one set of threads, which is started when content is worth it. The
+ * same content gives the same bytes at every run and number of threads, on every machine whose Node.js has the
+ * same zlib (`process.versions.zlib`, bundled, little-endian); another zlib may find other matches.
+ */
+export class Compressor {
+  readonly #pool: DeflatePool;
+  readonly #level: number;
+
+  constructor({ level = DEFAULT_LEVEL, threads }: CompressOptions = {}) {
+    this.#level = level;
+    this.#pool = new DeflatePool({ threads });
+  }
+
+  /** The gzip of what `open` gives; fails as that fails. */
+  compress(open: OpenPlain, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Readable> {
+    return streamFrom(open, signal, (source) => gzipBlocks(source, this.#pool, this.#level));
+  }
+
+  /** Ends the threads; streams that have not ended fail. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}
+
+/** Gzip of plain content as of a `Compressor` of its own, whose threads have ended when the stream is closed. */
+export function compressed(
+  open: OpenPlain,
+  { level = DEFAULT_LEVEL, threads, signal }: CompressOptions & { signal?: AbortSignal | undefined } = {},
+): Promise<Readable> {
+  return streamFrom(open, signal, async function* (source) {
+    const pool = new DeflatePool({ threads });
+    try {
+      yield* gzipBlocks(source, pool, level);
+    } finally {
+      await pool.close();
+    }
+  });
+}
+
+async function streamFrom(
+  open: OpenPlain,
+  signal: AbortSignal | undefined,
+  gzip: (source: ByteSource) => AsyncGenerator<Buffer>,
+): Promise<Readable> {
+  signal?.throwIfAborted();
+  const source = new ByteSource(await open({ signal }));
+  const output = streamOf(gzip(source), () => source.destroy());
+  return signal === undefined ? output : addAbortSignal(signal, output);
+}

@@ -1,0 +1,46 @@
+import type { Worker } from 'node:worker_threads';
+import { startThread } from '../threads.js';
+import type { Block } from './deflate.js';
+import type { DeflateAnswer } from './worker.js';
+
+/** A thread that compresses blocks, in the order in which it is given them. */
+export class DeflateThread {
+  readonly #worker: Worker = startThread('compression/worker');
+  readonly #waiting: Waiting[] = [];
+  #failure: Error | undefined;
+
+  constructor() {
+    this.#worker.on('message', (answer: DeflateAnswer) => this.#waiting.shift()?.resolve(answer));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', () => this.#fail(new Error('the thread that compresses has ended')));
+  }
+
+  /** How many blocks it has been given and not answered. */
+  get load(): number {
+    return this.#waiting.length;
+  }
+
+  /** Takes the block's memory away, and gives it back with the result. */
+  deflate(block: Block): Promise<DeflateAnswer> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure);
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(block, [block.memory]);
+    });
+  }
+
+  /** Ends the thread; what it was still to compress fails. */
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+  }
+}
+
+interface Waiting {
+  resolve: (answer: DeflateAnswer) => void;
+  reject: (error: Error) => void;
+}
