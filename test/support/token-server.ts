@@ -82,7 +82,7 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   function isKnown(request: IncomingMessage, form: URLSearchParams): boolean {
     if (options.users === undefined) return true;
     const [, encoded = ''] = /^Basic (.+)$/.exec(request.headers.authorization ?? '') ?? [];
-    const [user = '', password] = Buffer.from(encoded, 'base64').toString().split(':');
+    const [, user = '', password] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString()) ?? [];
     if (options.users[user] !== undefined && options.users[user] === password) return true;
     return Object.values(options.users).includes(form.get('refresh_token') ?? '');
   }
