@@ -31,10 +31,10 @@ const CONFINED: { target: string; within: string; to: RegExp; reason: string }[]
   {
     within: 'store/',
     target: 'registry/',
-    to: /^store\/(remote|fallback|v1-(spool|download))/,
+    to: /^store\/remote\//,
     reason: 'only a remote store speaks HTTP',
   },
-  { within: 'store/', target: 'tar/', to: /archive|^store\/spool\.ts$/, reason: 'only archives are tars' },
+  { within: 'store/', target: 'tar/', to: /^store\/archive\//, reason: 'only archives are tars' },
 ];
 
 /** What departs from the table above today, and why it may. */

@@ -12,7 +12,7 @@ import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../
 import type { ManifestTree } from '../copy/plan-tree.js';
 import { LadingError, messageOf } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
-import { openLayout, openLayoutForWriting } from '../store/layout.js';
+import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import type { ConnectionOptions } from './connect.js';
 import { type LayerLimits, limitsOf } from './layer-limits.js';

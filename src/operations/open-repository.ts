@@ -1,6 +1,6 @@
 import type { RegistryClient, RepositoryName } from '../registry/client.js';
-import { createRemoteSource, type RemoteSource } from '../store/remote-source.js';
-import { V1Spool } from '../store/v1-spool.js';
+import { createRemoteSource, type RemoteSource } from '../store/remote/remote-source.js';
+import { V1Spool } from '../store/remote/v1-spool.js';
 import type { ConnectionOptions } from './connect.js';
 
 /** A repository to read images from; `spool` keeps the layers of v1 registries, and is closed by the caller. */

@@ -3,7 +3,7 @@ import { parseReference, type Reference } from '../content/reference.js';
 import { isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { parseLocator } from '../store/locator.js';
-import type { RemoteSource } from '../store/remote-source.js';
+import type { RemoteSource } from '../store/remote/remote-source.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { openAnnounced } from './open-announced.js';

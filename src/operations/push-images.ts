@@ -5,8 +5,8 @@ import { assemblePlan, type ImageTrees, type Plan } from '../copy/plan.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../copy/pool.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
-import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/mounting.js';
-import { createRemoteStore, type RemoteStoreOptions } from '../store/remote.js';
+import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/remote/mounting.js';
+import { createRemoteStore, type RemoteStoreOptions } from '../store/remote/remote.js';
 import type { Store } from '../store/store.js';
 
 /** An image, and the name it gets at its registry. */

@@ -5,14 +5,17 @@ import type { Plan } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
-import { openLayoutArchive } from '../store/archive.js';
-import { createArchiveStream, openArchiveForWriting } from '../store/archive-writer.js';
+import { openLayoutArchive } from '../store/archive/archive.js';
+import { createArchiveStream, openArchiveForWriting } from '../store/archive/archive-writer.js';
+import {
+  createDockerArchiveStream,
+  openDockerArchiveForWriting,
+} from '../store/archive/docker-archive-writer.js';
 import { attachedTo } from '../store/attached.js';
 import { requireWritable } from '../store/disk.js';
-import { createDockerArchiveStream, openDockerArchiveForWriting } from '../store/docker-archive-writer.js';
-import { openLayout, openLayoutForWriting } from '../store/layout.js';
-import { entryName, formatLayoutIndex, withAttachedEntry, withEntry } from '../store/layout-index.js';
-import type { LayoutReader } from '../store/layout-reader.js';
+import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
+import { entryName, formatLayoutIndex, withAttachedEntry, withEntry } from '../store/layout/layout-index.js';
+import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { Store } from '../store/store.js';
 
 export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';

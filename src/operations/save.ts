@@ -7,8 +7,8 @@ import { type CopyRequest, type PlannedImage, planCopy } from '../copy/plan.js';
 import { LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { RemoteSource } from '../store/remote-source.js';
-import type { V1Spool } from '../store/v1-spool.js';
+import type { RemoteSource } from '../store/remote/remote-source.js';
+import type { V1Spool } from '../store/remote/v1-spool.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { createV1Spool, openRepository } from './open-repository.js';
 import {

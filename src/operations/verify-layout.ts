@@ -1,6 +1,6 @@
 import { absentOf } from '../content/annotations.js';
 import type { ImageFiles } from '../store/image-files.js';
-import { entryName } from '../store/layout-index.js';
+import { entryName } from '../store/layout/layout-index.js';
 import type { VerifyOptions, VerifyResult } from './verify.js';
 import { verifyBlobs } from './verify-blobs.js';
 import { GraphWalk } from './verify-graph.js';

@@ -1,7 +1,7 @@
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
 import type { CopyRequest, Plan, PlannedContent } from '../copy/plan.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { LayoutReader } from '../store/layout-reader.js';
+import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { SaveOutput } from './save-output.js';
 

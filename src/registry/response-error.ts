@@ -68,7 +68,7 @@ export function responseError(
     status: isWronglyAsked(status, codes) ? 400 : status,
     registryCodes: codes,
     retryAfterMs: parseRetryAfter(header(headers, 'retry-after')),
-    hint: hint ?? (known === undefined ? HINTS[status] : hints[known]),
+    hint: hint ?? (known === undefined ? hintFor(status) : hints[known]),
   });
 }
 
@@ -84,6 +84,11 @@ const HINTS: Record<number, string> = {
   407: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.',
   429: 'Wait and run the command again, log in for a higher limit, or use --mirror; what is done is kept.',
 };
+
+function hintFor(status: number): string | undefined {
+  if (status < 500) return HINTS[status];
+  return 'Run the command again in a while, what is done is kept; if that does not help, ask the registry’s owner.';
+}
 
 function codeOf(status: number): ErrorCode {
   switch (status) {

@@ -14,7 +14,7 @@ import {
 } from '../manifest/manifest.js';
 import { type Attached, attachedTag, attachedTo, fallbackTag } from './attached.js';
 import type { ContentFile, ContentFiles } from './content-files.js';
-import { entryName, findEntry } from './layout-index.js';
+import { entryName, findEntry } from './layout/layout-index.js';
 import { readAtMost, readContent } from './read-content.js';
 import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
 

@@ -1,10 +1,10 @@
 import fs from 'fs-extra';
 import { LadingError } from '../errors.js';
 import { openDirectory } from '../files.js';
-import { openArchive } from './archive.js';
+import { openArchive } from './archive/archive.js';
+import { openImageFiles } from './archive/open-files.js';
+import type { SpoolOptions } from './archive/spool.js';
 import type { ImageFiles } from './image-files.js';
-import { openImageFiles } from './open-files.js';
-import type { SpoolOptions } from './spool.js';
 
 /** Opens what is at a path to read: a directory or an archive of any form. Rejects with `NOT_FOUND` when nothing is there. */
 export async function openPath(path: string, options: SpoolOptions = {}): Promise<ImageFiles> {

@@ -7,7 +7,7 @@ import { type CopyOptions, type CopyResult, copyGraph } from '../../src/copy/cop
 import { planCopy } from '../../src/copy/plan.js';
 import type { CopyEvent } from '../../src/copy/progress.js';
 import { LadingError } from '../../src/errors.js';
-import { openLayoutForWriting } from '../../src/store/layout.js';
+import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { FetchOptions, ReadonlyStore, Store } from '../../src/store/store.js';
 import { disordered, storeOf } from '../support/archives.js';

@@ -7,9 +7,9 @@ import { planCopy } from '../../src/copy/plan.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
 import { referrersTag } from '../../src/registry/protocol.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import { createRemoteStore, type RemoteStoreOptions } from '../../src/store/remote.js';
+import { createRemoteStore, type RemoteStoreOptions } from '../../src/store/remote/remote.js';
+import { createUploadSessions } from '../../src/store/remote/upload-sessions.js';
 import type { Store } from '../../src/store/store.js';
-import { createUploadSessions } from '../../src/store/upload-sessions.js';
 import { signedSchema1 } from '../store/contract.js';
 import { type Fault, type FaultProxy, maxBody, nth, startFaultProxy } from '../support/fault-proxy.js';
 import {

@@ -4,7 +4,7 @@ import type { ConversionFormat } from '../../src/copy/convert.js';
 import { EMPTY_LAYER } from '../../src/manifest/empty-layer.js';
 import { type ConvertOptions, type ConvertResult, convert } from '../../src/operations/convert.js';
 import { verify } from '../../src/operations/verify.js';
-import { openLayoutForWriting } from '../../src/store/layout.js';
+import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { diffIDsIn } from '../support/docker-archives.js';
 import { fixturePath } from '../support/fixtures.js';

@@ -6,7 +6,7 @@ import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { convert } from '../../src/operations/convert.js';
 import { verify } from '../../src/operations/verify.js';
-import { openLayoutForWriting } from '../../src/store/layout.js';
+import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { contentOf, jsonContent } from '../support/images.js';
 import { makeTar } from '../support/tar-maker.js';

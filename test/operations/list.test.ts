@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { list } from '../../src/operations/list.js';
-import { openLayoutForWriting } from '../../src/store/layout.js';
+import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
 import { type MadeImage, makeCosignSignature, makeImage, makeIndex } from '../support/images.js';

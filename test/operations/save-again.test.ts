@@ -8,7 +8,7 @@ import type { CopyEvent } from '../../src/copy/progress.js';
 import { LadingError } from '../../src/errors.js';
 import { type SaveOptions, type SaveResult, save } from '../../src/operations/save.js';
 import { verify } from '../../src/operations/verify.js';
-import { openArchiveForWriting } from '../../src/store/archive-writer.js';
+import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
 import { openPath } from '../../src/store/open.js';
 
 import type { ReadonlyStore } from '../../src/store/store.js';

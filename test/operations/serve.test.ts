@@ -4,7 +4,7 @@ import { list } from '../../src/operations/list.js';
 import { save } from '../../src/operations/save.js';
 import { type Serving, serve } from '../../src/operations/serve.js';
 import { verify } from '../../src/operations/verify.js';
-import { openLayoutForWriting } from '../../src/store/layout.js';
+import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { openPath } from '../../src/store/open.js';
 import { signedSchema1 } from '../store/contract.js';
 import { fixturePath } from '../support/fixtures.js';

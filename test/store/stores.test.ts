@@ -1,9 +1,9 @@
 import { createRegistryClient } from '../../src/registry/client.js';
-import { openArchive } from '../../src/store/archive.js';
-import { openArchiveForWriting } from '../../src/store/archive-writer.js';
-import { openLayout, openLayoutForWriting } from '../../src/store/layout.js';
+import { openArchive } from '../../src/store/archive/archive.js';
+import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
+import { openLayout, openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import { createRemoteStore } from '../../src/store/remote.js';
+import { createRemoteStore } from '../../src/store/remote/remote.js';
 import { serve } from '../support/registry-server.js';
 import { useFolder } from '../support/temporary.js';
 import { describeReading, describeStore } from './contract.js';

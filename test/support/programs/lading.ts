@@ -8,11 +8,15 @@ const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.u
 export interface LadingOptions extends Omit<RunOptions, 'env'> {
   /** Added to an otherwise clean environment. */
   env?: Record<string, string>;
+  /** A program, with its arguments, that runs the command: `['time', '-v']`. */
+  under?: readonly string[];
 }
 
 /** Runs the command line to its end, in an environment without the machine's credentials and proxies. */
 export async function runLading(args: readonly string[], options: LadingOptions = {}): Promise<Outcome> {
-  return run(process.execPath, [PROGRAM, ...args], { ...options, env: await environment(options.env) });
+  const { under = [], ...rest } = options;
+  const [command = process.execPath, ...before] = [...under, process.execPath];
+  return run(command, [...before, PROGRAM, ...args], { ...rest, env: await environment(options.env) });
 }
 
 /** Starts the command line, for a test that kills it. */

@@ -1,0 +1,77 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { type Digest, isDigest } from '../../content/digest.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import { formatReference, parseReference, withDefaultTag } from '../../content/reference.js';
+import { ContentError, isLadingError } from '../../errors.js';
+import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
+import { nameAnnotations } from '../layout/layout-index.js';
+import type { NamedFiles } from './named-files.js';
+
+/** An image of an archive that has no manifests: one was made of what is there. */
+export interface ArchiveImage {
+  manifest: Descriptor;
+  config: Digest;
+  layers: readonly Descriptor[];
+  /** Full references. */
+  names: readonly string[];
+}
+
+/**
+ * Makes the manifest of an image from its parts as they are stored. The bytes depend on nothing else, and are
+ * in the order of containers/image, so that the same archive gives the same digest at every run.
+ */
+export function makeImage(
+  files: NamedFiles,
+  { config, layers, names }: { config: Descriptor; layers: readonly Descriptor[]; names: readonly string[] },
+): ArchiveImage {
+  const mediaType = MEDIA_TYPE.dockerManifest;
+  const document = { schemaVersion: 2, mediaType, config: ordered(config), layers: layers.map(ordered) };
+  const bytes = Buffer.from(JSON.stringify(document));
+  if (bytes.byteLength > MAX_MANIFEST_BYTES) {
+    throw new ContentError(
+      'TOO_LARGE',
+      `${files.location} has an image of ${layers.length} layers, too many for a manifest`,
+    );
+  }
+  return {
+    manifest: { mediaType, digest: files.addDocument(bytes), size: bytes.byteLength },
+    config: config.digest,
+    layers,
+    names,
+  };
+}
+
+function ordered({ mediaType, size, digest, urls }: Descriptor): Partial<Descriptor> {
+  return { mediaType, size, digest, ...(urls !== undefined && { urls }) };
+}
+
+/** A name as an archive has it → the full reference; throws `INVALID_ARCHIVE` for what is no name. */
+export function archiveName(text: string, where: string): string {
+  try {
+    return formatReference(withDefaultTag(parseReference(text)));
+  } catch (error) {
+    if (!isLadingError(error, 'INVALID_REFERENCE')) throw error;
+    throw new ContentError('INVALID_ARCHIVE', `${where}: ${error.message}`, { cause: error });
+  }
+}
+
+/**
+ * The images as entries of a layout's index: one for each name, and one for each image without a name. Where
+ * two images claim a name the later has it, as after `docker load`.
+ */
+export function entriesOf(images: readonly ArchiveImage[]): Descriptor[] {
+  const holders = new Map(
+    images.flatMap((image) => image.names.map((name) => [name, image.manifest.digest])),
+  );
+  const entries = new Map<string, Descriptor>();
+  for (const { manifest, names } of images) {
+    const own = names.filter((name) => holders.get(name) === manifest.digest);
+    for (const name of own.length > 0 ? own : [manifest.digest]) entries.set(name, entryOf(manifest, name));
+  }
+  return [...entries.values()];
+}
+
+/** An entry of a layout's index; a digest as name leaves it unnamed. */
+export function entryOf(manifest: Descriptor, name: string): Descriptor {
+  return isDigest(name) ? manifest : { ...manifest, annotations: nameAnnotations(name) };
+}

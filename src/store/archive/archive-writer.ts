@@ -1,0 +1,351 @@
+import { dirname } from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
+import { type Digest, isDigest } from '../../content/digest.js';
+import { isManifest } from '../../content/media-types.js';
+import type { Platform } from '../../content/platform.js';
+import { isLadingError, LadingError } from '../../errors.js';
+import { type Manifest, parseManifest } from '../../manifest/manifest.js';
+import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
+import { type Attached, attachedTag, attachedTo } from '../attached.js';
+import { requireSpace } from '../disk.js';
+import {
+  entryName,
+  findEntry,
+  formatLayoutIndex,
+  LAYOUT_FILE,
+  withAttachedEntry,
+  withEntry,
+} from '../layout/layout-index.js';
+import { blobPath } from '../layout/layout-reader.js';
+import type { LockOptions } from '../lock.js';
+import { readVerified } from '../read-content.js';
+import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
+import { ContentWriter, type Sink } from '../write-content.js';
+import { assignPlaces, directoryHeaders, type Place } from './archive-places.js';
+import { dockerImageOf, dockerManifest } from './docker-manifest.js';
+import { openPartFile } from './part-file.js';
+import { createStreamSink } from './stream-sink.js';
+
+export interface ArchiveOptions {
+  /** `universal` is an OCI layout and a docker-archive at once; `oci-archive` the layout alone. */
+  format: 'universal' | 'oci-archive';
+  /** The platform that `manifest.json` names of an index; default linux/amd64. */
+  dockerPlatform?: Platform | undefined;
+}
+
+/**
+ * An archive that becomes `path` when it is committed. Until then it grows in `PATH.part`, where a later run
+ * finds what was finished, whatever happened to this one.
+ */
+export async function openArchiveForWriting(
+  path: string,
+  options: ArchiveOptions & LockOptions,
+): Promise<Store> {
+  const { file, journal, finish, close } = await openPartFile(path, options);
+  return new ArchiveWriter(file, options, {
+    kept: (place) => journal.kept(place),
+    record: (place, written) => journal.record(place, written),
+    reserve: async (bytes) => requireSpace(dirname(path), bytes - (await file.size())),
+    finish,
+    close,
+  });
+}
+
+/** An archive that is written to a stream from its first byte to its last; nothing of it can be taken back. */
+export function createArchiveStream(stream: Writable, options: ArchiveOptions): Store {
+  return new ArchiveWriter(createStreamSink(stream), options, {
+    kept: () => 0,
+    record: async () => undefined,
+    reserve: async () => undefined,
+    finish: async () => undefined,
+    close: async () => undefined,
+  });
+}
+
+/** What differs between a file and a stream. */
+interface Medium {
+  /** Bytes of a place that an earlier run left behind. */
+  kept(place: Place): number;
+  record(place: Place, written: number): Promise<void>;
+  reserve(bytes: number): Promise<void>;
+  finish(end: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Content that has its place, and how far it is there. */
+interface Slot {
+  place: Place;
+  writer: ContentWriter;
+  isHeaderWritten: boolean;
+  isDone: boolean;
+}
+
+class ArchiveWriter implements Store {
+  readonly #sink: Sink;
+  readonly #options: ArchiveOptions;
+  readonly #medium: Medium;
+  readonly #slots = new Map<Digest, Slot>();
+  readonly #pushing = new Map<Digest, Promise<void>>();
+  /** Manifests are kept in memory too: the index and Docker's half are made of them at the end. */
+  readonly #manifests = new Map<Digest, { descriptor: Descriptor; manifest: Manifest; bytes: Buffer }>();
+  #attached: Attached[] = [];
+  /** Whether something that had its place will not come. */
+  #hasGaps = false;
+  #entries: Descriptor[] = [];
+  #directories: Buffer = Buffer.alloc(0);
+  #end = 0;
+
+  constructor(sink: Sink, options: ArchiveOptions, medium: Medium) {
+    this.#sink = sink;
+    this.#options = options;
+    this.#medium = medium;
+  }
+
+  /** Gives everything its place in the tar, in this order. */
+  async prepare(contents: readonly Descriptor[]): Promise<void> {
+    if (this.#slots.size > 0) throw new Error('an archive is prepared once');
+    this.#directories = directoryHeaders(contents);
+    for (const [digest, place] of assignPlaces(contents, this.#directories.byteLength)) {
+      this.#slots.set(digest, this.#slotAt(place));
+      this.#end = place.end;
+    }
+    this.#end ||= this.#directories.byteLength;
+    await this.#medium.reserve(this.#end);
+    await this.#sink.write([this.#directories], 0);
+  }
+
+  async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    const running = this.#pushing.get(descriptor.digest);
+    if (running !== undefined) return running;
+    const push = this.#push(descriptor, open, options).finally(() => this.#pushing.delete(descriptor.digest));
+    this.#pushing.set(descriptor.digest, push);
+    return push;
+  }
+
+  /** What an earlier run finished counts after it went through the hash again. */
+  async exists(
+    { digest }: Descriptor,
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<boolean> {
+    const slot = this.#slots.get(digest);
+    if (slot === undefined) return false;
+    if (slot.isDone) return true;
+    const { descriptor } = slot.place;
+    if (isManifest(descriptor.mediaType) || descriptor.size === 0 || slot.writer.written < descriptor.size)
+      return false;
+    try {
+      await slot.writer.write(nothingToFetch, { signal });
+    } catch (error) {
+      if (isLadingError(error, 'DIGEST_MISMATCH', 'CUT_SHORT')) return false;
+      throw error;
+    }
+    await this.#finishSlot(slot);
+    return true;
+  }
+
+  abandon({ digest }: Descriptor): void {
+    if (this.#slots.delete(digest)) this.#hasGaps = true;
+    this.#manifests.delete(digest);
+    this.#entries = this.#entries.filter((entry) => entry.digest !== digest);
+    this.#attached = this.#attached.filter(({ referrer }) => referrer.descriptor.digest !== digest);
+  }
+
+  async tag(descriptor: Descriptor, reference: string): Promise<void> {
+    if (!this.#manifests.has(descriptor.digest)) throw notHeld(descriptor.digest);
+    this.#entries = withEntry(this.#entries, descriptor, reference);
+    const link = attachedTag(descriptor, reference);
+    if (link !== undefined) this.#attached.push(link);
+  }
+
+  /** Writes the index and the other documents, ends the tar, and gives the file its name. */
+  async commit(): Promise<void> {
+    if (this.#hasGaps || [...this.#slots.values()].some((slot) => !slot.isDone)) await this.#closeGaps();
+    const end = await this.#writeDocuments(this.#end);
+    await this.#sink.write([END_OF_ARCHIVE], end);
+    await this.#medium.finish(end + END_OF_ARCHIVE.byteLength);
+  }
+
+  async resolve(reference: string): Promise<Descriptor> {
+    const held = isDigest(reference) ? this.#manifests.get(reference) : undefined;
+    return held?.descriptor ?? findEntry(this.#entries, reference, 'the archive');
+  }
+
+  async resolveBlob(digest: Digest): Promise<Descriptor> {
+    const slot = this.#slots.get(digest);
+    if (slot === undefined || !slot.isDone) throw notHeld(digest);
+    return slot.place.descriptor;
+  }
+
+  async fetch({ digest }: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
+    const held = this.#manifests.get(digest);
+    if (held !== undefined) return Readable.from([held.bytes.subarray(start)], { objectMode: false });
+    const slot = this.#slots.get(digest);
+    if (slot === undefined || !slot.isDone) throw notHeld(digest);
+    if (this.#sink.read === undefined)
+      throw new LadingError('UNSUPPORTED', 'an archive that is streamed cannot be read back');
+    const { body, descriptor } = slot.place;
+    return Readable.from(copied(this.#sink.read(body + start, descriptor.size - start)), {
+      objectMode: false,
+    });
+  }
+
+  async *references(): AsyncIterable<NamedDescriptor> {
+    for (const descriptor of this.#entries) {
+      const name = entryName(descriptor);
+      if (name !== undefined) yield { name, descriptor };
+    }
+  }
+
+  async *referrers({ digest }: Descriptor): AsyncIterable<Referrer> {
+    for (const { subject, referrer } of this.#attached) if (subject === digest) yield referrer;
+  }
+
+  async close(): Promise<void> {
+    await this.#medium.close();
+  }
+
+  #slotAt(place: Place): Slot {
+    const writer = new ContentWriter(place.descriptor, this.#sink, place.body, {
+      kept: this.#medium.kept(place),
+      onWritten: (written) => this.#medium.record(place, written),
+    });
+    return { place, writer, isHeaderWritten: false, isDone: false };
+  }
+
+  async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
+    const slot = this.#slots.get(descriptor.digest) ?? this.#appendSlot(descriptor);
+    if (slot.isDone) return;
+    if (isManifest(descriptor.mediaType)) await this.#pushManifest(slot, descriptor, open, options);
+    else await this.#pushBlob(slot, open, options);
+    await this.#finishSlot(slot);
+  }
+
+  /** Content that was not announced goes behind everything else. */
+  #appendSlot(descriptor: Descriptor): Slot {
+    const place = assignPlaces([descriptor], this.#end).get(descriptor.digest);
+    if (place === undefined) throw new Error('a place for one content');
+    this.#end = place.end;
+    const slot = this.#slotAt(place);
+    this.#slots.set(descriptor.digest, slot);
+    return slot;
+  }
+
+  async #pushBlob(slot: Slot, open: OpenContent, options: PushOptions): Promise<void> {
+    await this.#writeHeader(slot, options.signal);
+    await slot.writer.write(open, options);
+  }
+
+  async #pushManifest(
+    slot: Slot,
+    descriptor: Descriptor,
+    open: OpenContent,
+    options: PushOptions,
+  ): Promise<void> {
+    const bytes = await readVerified(descriptor, open, options);
+    const manifest = parseManifest(bytes, descriptor);
+    await this.#writeHeader(slot, options.signal);
+    await this.#sink.write([bytes], slot.place.body, options.signal);
+    options.onBytes?.(bytes.byteLength, 'fetched');
+    this.#manifests.set(descriptor.digest, { descriptor, manifest, bytes });
+    const link = attachedTo(descriptor, manifest);
+    if (link === undefined) return;
+    this.#attached.push(link);
+    this.#entries = withAttachedEntry(this.#entries, descriptor, link.subject);
+  }
+
+  async #writeHeader(slot: Slot, signal: AbortSignal | undefined): Promise<void> {
+    if (slot.isHeaderWritten) return;
+    await this.#sink.write([slot.place.header], slot.place.position, signal);
+    slot.isHeaderWritten = true;
+  }
+
+  async #finishSlot(slot: Slot): Promise<void> {
+    const { body, descriptor, end } = slot.place;
+    await this.#writeHeader(slot, undefined);
+    const padding = body + descriptor.size;
+    if (padding < end) await this.#sink.write([Buffer.alloc(end - padding)], padding);
+    slot.isDone = true;
+  }
+
+  /** Moves what is there over the places of what failed: the archive is then as if that had never been asked for. */
+  async #closeGaps(): Promise<void> {
+    const { read } = this.#sink;
+    if (read === undefined)
+      throw new LadingError('UNSUPPORTED', 'an archive that is streamed cannot leave anything out');
+    const done = [...this.#slots.values()].filter((slot) => slot.isDone);
+    const directories = directoryHeaders(done.map(({ place }) => place.descriptor));
+    const places = assignPlaces(
+      done.map(({ place }) => place.descriptor),
+      directories.byteLength,
+    );
+    await this.#sink.write([directories], 0);
+    this.#end = directories.byteLength;
+    for (const slot of done) {
+      const place = places.get(slot.place.descriptor.digest);
+      if (place === undefined) throw new Error('every content has a place');
+      await this.#sink.write([place.header], place.position);
+      // Places only move towards the start, so that nothing is overwritten before it was read.
+      let position = place.body;
+      const from = slot.place.body;
+      if (position !== from) {
+        for await (const chunk of read(from, place.end - place.body)) {
+          await this.#sink.write([chunk], position);
+          position += chunk.byteLength;
+        }
+      }
+      slot.place = place;
+      this.#end = place.end;
+    }
+  }
+
+  async #writeDocuments(start: number): Promise<number> {
+    let position = start;
+    for (const [path, bytes] of this.#documents()) {
+      const file = [
+        tarHeader({ path, size: bytes.byteLength, mode: 0o644 }),
+        bytes,
+        Buffer.alloc(paddingAfter(bytes.byteLength)),
+      ];
+      await this.#sink.write(file, position);
+      position += file.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    }
+    return position;
+  }
+
+  *#documents(): Iterable<[path: string, bytes: Buffer]> {
+    yield ['index.json', formatLayoutIndex(this.#entries)];
+    if (this.#options.format === 'universal') {
+      const items = dockerManifest(
+        this.#entries,
+        (entry) => this.#completeImage(entry),
+        ({ digest }) => blobPath(digest),
+      );
+      if (items.length > 0) yield ['manifest.json', Buffer.from(`${JSON.stringify(items)}\n`)];
+    }
+    yield ['oci-layout', LAYOUT_FILE];
+  }
+
+  #completeImage(entry: Descriptor): ReturnType<typeof dockerImageOf> {
+    const image = dockerImageOf(
+      entry,
+      ({ digest }) => this.#manifests.get(digest)?.manifest,
+      this.#options.dockerPlatform,
+    );
+    const isHeld = ({ digest }: Descriptor): boolean => this.#slots.get(digest)?.isDone === true;
+    return image !== undefined && [image.config, ...image.layers].every(isHeld) ? image : undefined;
+  }
+}
+
+async function nothingToFetch(): Promise<Readable> {
+  return Readable.from([], { objectMode: false });
+}
+
+/** The sink's reader reuses its buffer, a stream's consumer may hold on to it. */
+async function* copied(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  for await (const chunk of chunks) yield Buffer.from(chunk);
+}
+
+function notHeld(digest: Digest): LadingError {
+  return new LadingError('NOT_FOUND', `the archive does not hold ${digest}`);
+}

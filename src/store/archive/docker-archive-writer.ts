@@ -1,0 +1,359 @@
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { decompressed } from '../../compression.js';
+import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
+import { createDigester, type Digest, encodedOf, isDigest } from '../../content/digest.js';
+import { isManifest } from '../../content/media-types.js';
+import { createVerifier } from '../../content/verify.js';
+import { ContentError, LadingError } from '../../errors.js';
+import { parseConfig } from '../../manifest/config.js';
+import {
+  type ImageManifest,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  parseManifest,
+} from '../../manifest/manifest.js';
+import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
+import { type FileSink, requireSpace } from '../disk.js';
+import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
+import type { LockOptions } from '../lock.js';
+import { readVerified } from '../read-content.js';
+import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
+import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
+import { dockerManifest } from './docker-manifest.js';
+import { openPartFile, type PartFile } from './part-file.js';
+
+/** A layer as it stands in the archive: plain, under the name of its diffID. */
+interface PlainLayer {
+  diffID: Digest;
+  path: string;
+}
+
+export interface DockerArchiveOptions extends LockOptions {
+  /** Write `repositories` and a folder for each layer too, for Docker before 1.10; default false. */
+  legacy?: boolean | undefined;
+}
+
+const BATCH_BYTES = 1024 * 1024;
+
+/**
+ * A docker-archive with plain layers, for Docker of any age: `<diffID>.tar`, `<config>.json`, `manifest.json`.
+ * It grows in `PATH.part` and becomes `path` when it is committed. It takes single images only: an index has
+ * no place in this format. (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
+ */
+export async function openDockerArchiveForWriting(
+  path: string,
+  options: DockerArchiveOptions = {},
+): Promise<Store> {
+  return new DockerArchiveWriter(path, await openPartFile(path, options), options.legacy === true);
+}
+
+/**
+ * The same to a stream. A tar says how long a layer is before the layer comes, and that is known only when it
+ * is decompressed: the archive is made in a temporary directory first.
+ */
+export async function createDockerArchiveStream(
+  stream: Writable,
+  options: DockerArchiveOptions = {},
+): Promise<Store> {
+  const directory = await mkdtemp(join(tmpdir(), 'lading-'));
+  const path = join(directory, 'archive.tar');
+  const store = await openDockerArchiveForWriting(path, options);
+  const commit = store.commit?.bind(store);
+  const close = store.close.bind(store);
+  return Object.assign(store, {
+    async commit(): Promise<void> {
+      await commit?.();
+      await pipeline(createReadStream(path), stream, { end: false });
+    },
+    async close(): Promise<void> {
+      await close();
+      await rm(directory, { recursive: true });
+    },
+  });
+}
+
+class DockerArchiveWriter implements Store {
+  readonly #path: string;
+  readonly #part: PartFile;
+  readonly #file: FileSink;
+  readonly #isLegacy: boolean;
+  readonly #layers = new Map<Digest, PlainLayer>();
+  /** Configs and manifests; the archive's other documents are made of them at the end. */
+  readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
+  readonly #written = new Set<string>();
+  /** Layers still to come, in their order in the archive; each waits for the one before. */
+  #queue: Promise<void> = Promise.resolve();
+  readonly #turns = new Map<Digest, { ready: Promise<void>; done: () => void }>();
+  #entries: Descriptor[] = [];
+  #end = 0;
+
+  constructor(path: string, part: PartFile, isLegacy: boolean) {
+    this.#isLegacy = isLegacy;
+    this.#path = path;
+    this.#part = part;
+    this.#file = part.file;
+  }
+
+  async prepare(contents: readonly Descriptor[]): Promise<void> {
+    // Plain layers are larger than what is known of them; what is known is checked.
+    const missing = contents.reduce((sum, { size }) => sum + size, 0) - (await this.#file.size());
+    await requireSpace(dirname(this.#file.path), missing);
+    for (const { digest } of contents.filter(isLayer)) {
+      if (this.#turns.has(digest)) continue;
+      const ready = this.#queue;
+      let done = (): void => undefined;
+      this.#queue = new Promise((resolve) => {
+        done = resolve;
+      });
+      this.#turns.set(digest, { ready, done });
+    }
+  }
+
+  async exists({ digest }: Descriptor): Promise<boolean> {
+    return this.#layers.has(digest) || this.#documents.has(digest);
+  }
+
+  async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    if (await this.exists(descriptor)) return;
+    if (!isLayer(descriptor)) return this.#pushDocument(descriptor, open, options);
+    const turn = this.#turns.get(descriptor.digest);
+    await abortable(turn?.ready, options.signal);
+    await this.#pushLayer(descriptor, open, options);
+    turn?.done();
+  }
+
+  abandon({ digest }: Descriptor): void {
+    this.#turns.get(digest)?.done();
+  }
+
+  async tag(descriptor: Descriptor, reference: string): Promise<void> {
+    this.#imageOf(descriptor);
+    this.#entries = withEntry(this.#entries, descriptor, reference);
+  }
+
+  async commit(): Promise<void> {
+    const items = dockerManifest(
+      this.#entries,
+      (entry) => this.#imageOf(entry),
+      (descriptor) => this.#layers.get(descriptor.digest)?.path ?? configPath(descriptor),
+    );
+    for (const config of this.#configs())
+      await this.#writeFile(configPath(config), this.#document(config).bytes);
+    const topIDs = this.#isLegacy ? await this.#writeLegacyFolders() : new Map<string, string>();
+    await this.#writeFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
+    if (this.#isLegacy) await this.#writeFile('repositories', repositoriesOf(items, topIDs));
+    await this.#file.write([END_OF_ARCHIVE], this.#end);
+    await this.#part.finish(this.#end + END_OF_ARCHIVE.byteLength);
+  }
+
+  /** By the config's path, the folder of the image's top layer. */
+  async #writeLegacyFolders(): Promise<Map<string, string>> {
+    const topIDs = new Map<string, string>();
+    for (const config of this.#configs()) {
+      const { entries, topID } = legacyFolders(this.#document(config).bytes, config.digest);
+      for (const entry of entries) {
+        if ('bytes' in entry) await this.#writeFile(entry.path, entry.bytes);
+        else await this.#writeLink(entry.path, entry.linkTarget);
+      }
+      topIDs.set(configPath(config), topID);
+    }
+    return topIDs;
+  }
+
+  /** In the order of digests: that of the entries is the order in which images were asked for. */
+  #configs(): Descriptor[] {
+    const configs = this.#entries.map((entry) => this.#imageOf(entry).config);
+    return configs.sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  }
+
+  async resolve(reference: string): Promise<Descriptor> {
+    const held = isDigest(reference) ? this.#documents.get(reference)?.descriptor : undefined;
+    return held ?? findEntry(this.#entries, reference, this.#path);
+  }
+
+  async resolveBlob(digest: Digest): Promise<Descriptor> {
+    return this.#document({ digest }).descriptor;
+  }
+
+  async fetch(descriptor: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
+    return Readable.from([this.#document(descriptor).bytes.subarray(start)], { objectMode: false });
+  }
+
+  async *references(): AsyncIterable<NamedDescriptor> {
+    for (const descriptor of this.#entries) {
+      const name = entryName(descriptor);
+      if (name !== undefined) yield { name, descriptor };
+    }
+  }
+
+  async *referrers(): AsyncIterable<Referrer> {}
+
+  async close(): Promise<void> {
+    await this.#part.close();
+  }
+
+  async #pushDocument(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
+    if (descriptor.size > MAX_MANIFEST_BYTES)
+      throw new ContentError('TOO_LARGE', `${descriptor.digest} is too large for a document`);
+    const bytes = await readVerified(descriptor, open, options);
+    const manifest = isManifest(descriptor.mediaType) ? parseManifest(bytes, descriptor) : undefined;
+    if (manifest !== undefined) this.#checkLayers(descriptor, manifest);
+    this.#documents.set(descriptor.digest, { descriptor, bytes, ...(manifest && { manifest }) });
+    options.onBytes?.(bytes.byteLength, 'fetched');
+  }
+
+  /** The layers that were written are those that the config speaks of. (image-spec, config.md, "rootfs") */
+  #checkLayers(descriptor: Descriptor, manifest: Manifest): void {
+    if (!('layers' in manifest)) {
+      throw new LadingError(
+        'UNSUPPORTED',
+        `${descriptor.digest} (${descriptor.mediaType}) has no place in a docker-archive`,
+        {
+          hint: 'Use --format universal, which keeps every kind of image.',
+        },
+      );
+    }
+    const { diff_ids: diffIDs } = parseConfig(
+      this.#document(manifest.config).bytes,
+      manifest.config.digest,
+    ).rootfs;
+    // Told here rather than when all layers are written: an image without layers has no such form.
+    if (this.#isLegacy) legacyFolders(this.#document(manifest.config).bytes, manifest.config.digest);
+    for (const [index, layer] of manifest.layers.entries()) {
+      const actual = this.#layers.get(layer.digest)?.diffID;
+      if (actual === diffIDs[index]) continue;
+      throw new ContentError(
+        'DIGEST_MISMATCH',
+        `layer ${layer.digest} has diffID ${actual}, its config says ${diffIDs[index]}`,
+        {
+          hint: `The image is damaged at its source, or ${this.#file.path} is: remove that file and run the command again.`,
+        },
+      );
+    }
+  }
+
+  async #pushLayer(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
+    const position = this.#end;
+    const body = position + HEADER_BYTES;
+    const kept = this.#part.journal.kept({ descriptor, body });
+    const { diffID, size } =
+      kept > 0 ? await this.#hash(body, kept) : await this.#writePlain(descriptor, body, open, options);
+    if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
+    const path = layerPath(diffID);
+    this.#layers.set(descriptor.digest, { diffID, path });
+    // Two compressed forms of one layer: the second gives its place to what comes next.
+    if (this.#written.has(path)) return;
+    this.#written.add(path);
+    await this.#file.write([tarHeader({ path, size, mode: 0o444 })], position);
+    await this.#file.write([Buffer.alloc(paddingAfter(size))], body + size);
+    this.#end = body + size + paddingAfter(size);
+    await this.#part.journal.record({ descriptor, body }, size);
+  }
+
+  async #writePlain(
+    descriptor: Descriptor,
+    body: number,
+    open: OpenContent,
+    { signal, onBytes }: PushOptions,
+  ): Promise<{ diffID: Digest; size: number }> {
+    let reported = 0;
+    async function* verified(source: Readable): AsyncIterable<Buffer> {
+      const verifier = createVerifier(descriptor);
+      for await (const chunk of source as AsyncIterable<Buffer>) {
+        verifier.update(chunk);
+        // A layer of several gzip members is opened twice; its bytes count once.
+        onBytes?.(Math.max(0, verifier.size - reported), 'fetched');
+        reported = Math.max(reported, verifier.size);
+        yield chunk;
+      }
+      verifier.finish();
+    }
+    const openVerified = async (): Promise<Readable> =>
+      Readable.from(verified(await open({ signal })), { objectMode: false });
+    const plain = await decompressed(openVerified, { signal, name: descriptor.digest });
+    const digester = createDigester();
+    let batch: Buffer[] = [];
+    let batchBytes = 0;
+    const flush = async (): Promise<void> => {
+      await this.#file.write(batch, body + digester.size - batchBytes);
+      batch = [];
+      batchBytes = 0;
+    };
+    for await (const chunk of plain as AsyncIterable<Buffer>) {
+      digester.update(chunk);
+      batch.push(chunk);
+      batchBytes += chunk.byteLength;
+      if (batchBytes >= BATCH_BYTES) await flush();
+    }
+    await flush();
+    return { diffID: digester.digest(), size: digester.size };
+  }
+
+  async #hash(body: number, size: number): Promise<{ diffID: Digest; size: number }> {
+    const digester = createDigester();
+    for await (const chunk of this.#file.read(body, size)) digester.update(chunk);
+    return { diffID: digester.digest(), size };
+  }
+
+  async #writeFile(path: string, bytes: Buffer): Promise<void> {
+    if (this.#written.has(path)) return;
+    this.#written.add(path);
+    const padding = Buffer.alloc(paddingAfter(bytes.byteLength));
+    const header = tarHeader({ path, size: bytes.byteLength, mode: 0o444 });
+    await this.#file.write([header, bytes, padding], this.#end);
+    this.#end += header.byteLength + bytes.byteLength + padding.byteLength;
+  }
+
+  async #writeLink(path: string, linkTarget: string): Promise<void> {
+    if (this.#written.has(path)) return;
+    this.#written.add(path);
+    const header = tarHeader({ path, size: 0, type: 'symlink', linkTarget });
+    await this.#file.write([header], this.#end);
+    this.#end += header.byteLength;
+  }
+
+  #imageOf(descriptor: Descriptor): ImageManifest {
+    const { manifest } = this.#document(descriptor);
+    if (manifest === undefined || !('layers' in manifest))
+      throw new Error(`${descriptor.digest} was taken without being an image`);
+    return manifest;
+  }
+
+  #document({ digest }: { digest: Digest }): { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest } {
+    const document = this.#documents.get(digest);
+    if (document === undefined) throw new LadingError('NOT_FOUND', `${this.#path} does not hold ${digest}`);
+    return document;
+  }
+}
+
+/** Names of 68 characters and sizes in base 256 fit one block. */
+const HEADER_BYTES = 512;
+
+/** In an image everything that is neither manifest nor config is a layer. */
+function isLayer({ mediaType }: Descriptor): boolean {
+  return !isManifest(mediaType) && !/config|container\.image\.v1\+json/.test(mediaType);
+}
+
+function configPath({ digest }: Descriptor): string {
+  return `${encodedOf(digest)}.json`;
+}
+
+async function abortable(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (promise === undefined || signal === undefined) return promise;
+  signal.throwIfAborted();
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,84 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { type Digest, digestOf, isDigest } from '../../content/digest.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import { ContentError } from '../../errors.js';
+import { cleanPath, type FileView } from '../../files.js';
+import type { HashingOptions } from '../../hashing/hashing.js';
+import { type ImageConfig, parseConfig } from '../../manifest/config.js';
+import {
+  type ArchiveImage as ImageItem,
+  parseArchiveManifest,
+} from '../../manifest/docker-archive-documents.js';
+import { MAX_ARCHIVE_DOCUMENT_BYTES, MAX_CONFIG_BYTES } from '../../manifest/limits.js';
+import { type ArchiveImage, archiveName, makeImage } from './archive-image.js';
+import { describeLayers, type NamedLayer, requireFile } from './layer-files.js';
+import type { NamedFiles } from './named-files.js';
+
+/**
+ * The images of a Docker archive with `manifest.json`: of `docker save` since 1.10, podman, skopeo, crane,
+ * kaniko, jib, bazel. What they are made of is added to `files`.
+ * (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
+ */
+export async function readDockerArchive(
+  view: FileView,
+  files: NamedFiles,
+  options: HashingOptions = {},
+): Promise<ArchiveImage[]> {
+  const where = `${view.location}: manifest.json`;
+  const items = parseArchiveManifest(await view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES), where);
+  const readConfig = configReader(view, files);
+  const images = [];
+  for (const item of items) {
+    const { descriptor, config } = await readConfig(item.config);
+    images.push({
+      config: descriptor,
+      layers: layersOf(item, config, where),
+      names: item.repoTags.map((tag) => archiveName(tag, where)),
+    });
+  }
+  const describe = await describeLayers(view, files, images, options);
+  return images.map((image) => makeImage(files, { ...image, layers: image.layers.map(describe) }));
+}
+
+type ReadConfig = (path: string) => Promise<{ descriptor: Descriptor; config: ImageConfig }>;
+
+/**
+ * Reads each config once, however many images name it. Its digest is what its name states, as Docker and others
+ * name it, which whoever reads it verifies; else that of its bytes.
+ */
+function configReader(view: FileView, files: NamedFiles): ReadConfig {
+  const configs = new Map<string, ReturnType<ReadConfig>>();
+  const readConfig: ReadConfig = async (path) => {
+    await requireFile(view, path, 'a config');
+    const bytes = await view.read(path, MAX_CONFIG_BYTES);
+    const config = parseConfig(bytes, `${view.location}: ${path}`);
+    const digest = statedDigest(path) ?? digestOf(bytes);
+    files.addFile(digest, cleanPath(path) ?? path);
+    return { descriptor: { mediaType: MEDIA_TYPE.dockerConfig, digest, size: bytes.byteLength }, config };
+  };
+  return (path) => {
+    const config = configs.get(path) ?? readConfig(path);
+    configs.set(path, config);
+    return config;
+  };
+}
+
+function statedDigest(path: string): Digest | undefined {
+  const [, encoded] = /(?:^|[/:])([0-9a-f]{64})(?:\.json)?$/.exec(path) ?? [];
+  const digest = `sha256:${encoded}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
+function layersOf(item: ImageItem, { rootfs }: ImageConfig, where: string): NamedLayer[] {
+  if (item.layers.length !== rootfs.diff_ids.length) {
+    throw new ContentError(
+      'INVALID_ARCHIVE',
+      `${where}: the image ${item.repoTags[0] ?? item.config} has ${item.layers.length} layers, but its config ${rootfs.diff_ids.length}`,
+      { hint: 'The archive contradicts itself: make it again where it came from.' },
+    );
+  }
+  return rootfs.diff_ids.flatMap((diffID, place) => {
+    const path = item.layers[place];
+    return path === undefined ? [] : [{ path, diffID, source: item.layerSources.get(diffID) }];
+  });
+}

@@ -1,0 +1,155 @@
+import { absentOf } from '../../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { isManifest, isNonDistributable } from '../../content/media-types.js';
+import { ContentError, isLadingError } from '../../errors.js';
+import { type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
+import type { ImageFiles } from '../image-files.js';
+import { entryName, fullName } from '../layout/layout-index.js';
+import { readContent } from '../read-content.js';
+import { type ArchiveImage, entryOf } from './archive-image.js';
+
+/**
+ * The entries of an archive that is a layout and a Docker archive at once. What `index.json` says goes first;
+ * the images of `manifest.json` take the place of entries that it contradicts (Docker 25.0.0 wrote layers in
+ * random order) and of indexes that lack whole platforms without a word (Docker's containerd store writes the
+ * registry's index, with the content of one), and add what `index.json` leaves out (`"manifests": null` of
+ * 25.0.0). An entry with anything else missing stays: that is damage, and to be told.
+ */
+export async function reconcile(layout: ImageFiles, images: readonly ArchiveImage[]): Promise<Descriptor[]> {
+  const walk = new LayoutWalk(layout, images);
+  const names = new Set(images.flatMap((image) => image.names));
+  const hasNameless = images.some((image) => image.names.length === 0);
+  const kept: Descriptor[] = [];
+  for (const entry of layout.indexEntries) {
+    const verdict = await walk.judge(entry);
+    const name = nameOf(entry);
+    const isReplaced = verdict === 'sparse' && (name === undefined ? hasNameless : names.has(name));
+    if (verdict !== 'contradicted' && !isReplaced) kept.push(entry);
+  }
+  const added = addedTo(kept, images, walk);
+  const named = new Set(added.filter(nameOf).map(({ digest }) => digest));
+  return [...kept.filter((entry) => entryName(entry) !== undefined || !named.has(entry.digest)), ...added];
+}
+
+/** The images, or names of images, that are not among the kept entries: by their manifest in the layout where there is one. */
+function addedTo(
+  kept: readonly Descriptor[],
+  images: readonly ArchiveImage[],
+  walk: LayoutWalk,
+): Descriptor[] {
+  const keptNames = new Set(kept.map(nameOf));
+  const covered = walk.imagesUnder(kept);
+  return images.flatMap((image) => {
+    const manifest = walk.manifestOf(image) ?? image.manifest;
+    if (image.names.length === 0)
+      return covered.has(keyOf(image)) ? [] : [entryOf(manifest, manifest.digest)];
+    return image.names.filter((name) => !keptNames.has(name)).map((name) => entryOf(manifest, name));
+  });
+}
+
+/** From the best to the one that decides for an index with children of several. */
+const VERDICTS = ['good', 'sparse', 'damaged', 'contradicted'] as const;
+type Verdict = (typeof VERDICTS)[number];
+
+/** Looks at everything that the layout's index leads to, at each manifest once. */
+class LayoutWalk {
+  readonly #layout: ImageFiles;
+  readonly #keys: Set<string>;
+  readonly #configs: Set<Digest>;
+  readonly #verdicts = new Map<string, Promise<Verdict>>();
+  readonly #children = new Map<Digest, readonly Descriptor[]>();
+  readonly #imageKeys = new Map<Digest, string>();
+  readonly #manifests = new Map<string, Descriptor>();
+
+  constructor(layout: ImageFiles, images: readonly ArchiveImage[]) {
+    this.#layout = layout;
+    this.#keys = new Set(images.map(keyOf));
+    this.#configs = new Set(images.map(({ config }) => config));
+  }
+
+  judge(entry: Descriptor): Promise<Verdict> {
+    return this.#judge(entry, absentOf(entry));
+  }
+
+  /** The layout's manifest of a Docker image. */
+  manifestOf(image: ArchiveImage): Descriptor | undefined {
+    return this.#manifests.get(keyOf(image));
+  }
+
+  /** The images that these entries lead to, by their keys. */
+  imagesUnder(entries: readonly Descriptor[]): Set<string> {
+    const keys = new Set<string>();
+    const seen = new Set<Digest>();
+    const queue = [...entries];
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      if (seen.has(next.digest)) continue;
+      seen.add(next.digest);
+      const key = this.#imageKeys.get(next.digest);
+      if (key !== undefined) keys.add(key);
+      queue.push(...(this.#children.get(next.digest) ?? []));
+    }
+    return keys;
+  }
+
+  async #judge(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
+    const { digest, size, mediaType, urls = [] } = descriptor;
+    if (!(await this.#layout.exists(descriptor)))
+      return isNonDistributable(mediaType) && urls.length > 0 ? 'good' : 'damaged';
+    if (!isManifest(mediaType)) return 'good';
+    const claim = [digest, size, mediaType, ...absent].join();
+    const verdict = this.#verdicts.get(claim) ?? this.#judgeManifest(descriptor, absent);
+    this.#verdicts.set(claim, verdict);
+    return verdict;
+  }
+
+  async #judgeManifest(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
+    const manifest = await this.#read(descriptor);
+    if (manifest === undefined) return 'damaged';
+    const { manifests, blobs, unsized } = successors(manifest);
+    const children = manifests.filter(({ digest }) => !absent.includes(digest));
+    this.#children.set(descriptor.digest, children);
+    const verdicts: Verdict[] = ['good'];
+    for (const child of children)
+      verdicts.push((await this.#has(child.digest)) ? await this.#judge(child, absent) : 'sparse');
+    for (const blob of blobs) verdicts.push(await this.#judge(blob, absent));
+    for (const digest of unsized) if (!(await this.#has(digest))) verdicts.push('damaged');
+    if ('layers' in manifest) {
+      const key = keyOf({ config: manifest.config.digest, layers: manifest.layers });
+      this.#imageKeys.set(descriptor.digest, key);
+      if (this.#configs.has(manifest.config.digest) && !this.#keys.has(key)) verdicts.push('contradicted');
+      if (verdicts.every((verdict) => verdict === 'good'))
+        this.#manifests.set(key, plainDescriptor(descriptor));
+    }
+    return VERDICTS.findLast((verdict) => verdicts.includes(verdict)) ?? 'good';
+  }
+
+  async #read(descriptor: Descriptor): Promise<Manifest | undefined> {
+    try {
+      return parseManifest(await readContent(this.#layout, descriptor), descriptor);
+    } catch (error) {
+      if (error instanceof ContentError) return undefined;
+      throw error;
+    }
+  }
+
+  async #has(digest: Digest): Promise<boolean> {
+    try {
+      await this.#layout.resolveBlob(digest);
+      return true;
+    } catch (error) {
+      if (isLadingError(error, 'NOT_FOUND')) return false;
+      throw error;
+    }
+  }
+}
+
+/** What makes two images the same. Sizes count: Docker 25.0's candidates wrote wrong ones. */
+function keyOf({ config, layers }: Pick<ArchiveImage, 'config' | 'layers'>): string {
+  return [config, ...layers.map(({ digest, size }) => `${digest} ${size}`)].join();
+}
+
+function nameOf(entry: Descriptor): string | undefined {
+  const name = entryName(entry);
+  return name === undefined ? undefined : (fullName(name) ?? name);
+}

@@ -1,0 +1,167 @@
+import { type Compression, detectCompression, MAGIC_LENGTH } from '../../compression.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import { type Digest, digestOf, isDigest } from '../../content/digest.js';
+import { isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
+import { ContentError, LadingError } from '../../errors.js';
+import { cleanPath, type FileView, type Region } from '../../files.js';
+import { type HashingOptions, hashRegions } from '../../hashing/hashing.js';
+import type { NamedFiles } from './named-files.js';
+
+/** A layer as an archive names it. */
+export interface NamedLayer {
+  path: string;
+  /** What the config says of it. */
+  diffID: Digest;
+  /** The descriptor that it once came with. */
+  source?: Descriptor | undefined;
+}
+
+/** A layer's file in an archive. */
+export interface LayerFile {
+  path: string;
+  region: Region;
+  compression: 'none' | 'gzip' | 'zstd';
+  /** Nothing but zeros, and fewer than end a tar: old Docker wrote such files for layers that change nothing. */
+  isStub: boolean;
+}
+
+/** A tar of nothing. */
+export const EMPTY_TAR = Buffer.alloc(1024);
+
+/**
+ * The descriptor of each layer as it is stored. A plain layer's digest is its diffID, which whoever stores it
+ * verifies; a compressed layer's is its name, or else its file is hashed once, here.
+ */
+export async function describeLayers(
+  view: FileView,
+  files: NamedFiles,
+  images: readonly { layers: readonly NamedLayer[] }[],
+  options: HashingOptions,
+): Promise<(layer: NamedLayer) => Descriptor> {
+  const found = new Map<string, LayerFile>();
+  const toHash: LayerFile[] = [];
+  for (const layer of images.flatMap(({ layers }) => layers)) {
+    if (isElsewhere(layer) && (await view.size(layer.path)) === undefined) continue;
+    const file = found.get(layer.path) ?? (await findLayer(view, layer.path));
+    found.set(layer.path, file);
+    if (file.compression !== 'none' && claimedDigest(layer) === undefined) toHash.push(file);
+  }
+  const digests = await hashFiles(view, toHash, { ...options, of: 'file' });
+
+  return (layer) => {
+    const file = found.get(layer.path);
+    if (file === undefined) return foreignLayer(layer);
+    const { region, compression, path } = file;
+    if (file.isStub && layer.diffID === digestOf(EMPTY_TAR)) return emptyLayer(files);
+    const digest =
+      compression === 'none' ? layer.diffID : (claimedDigest(layer) ?? digests.get(keyOf(region)));
+    if (digest === undefined) throw new Error(`${path} was not hashed`);
+    files.addFile(digest, path);
+    return { mediaType: LAYER_TYPE[compression], digest, size: region.size };
+  };
+}
+
+export const LAYER_TYPE = {
+  none: MEDIA_TYPE.dockerLayerTar,
+  gzip: MEDIA_TYPE.dockerLayerGzip,
+  zstd: MEDIA_TYPE.dockerLayerZstd,
+} as const;
+
+/** The whole empty tar for what is less than one: registries and tools are not sure of a blob of 0 bytes. */
+export function emptyLayer(files: NamedFiles): Descriptor {
+  return { mediaType: LAYER_TYPE.none, digest: files.addDocument(EMPTY_TAR), size: EMPTY_TAR.byteLength };
+}
+
+/** Looks at the first bytes of a layer; rejects with `MISSING_CONTENT`, and for what cannot be read as one. */
+export async function findLayer(view: FileView, path: string): Promise<LayerFile> {
+  const region = await requireFile(view, path, 'a layer');
+  const clean = cleanPath(path) ?? path;
+  const isShort = region.size < EMPTY_TAR.byteLength;
+  const start = await readStart(view, path, isShort ? region.size : MAGIC_LENGTH);
+  const compression = readable(detectCompression(start), `${clean} in ${view.location}`);
+  return {
+    path: clean,
+    region,
+    compression,
+    isStub: isShort && start.every((byte) => byte === 0),
+  };
+}
+
+/** Where a file lies that an archive's document names; rejects with `MISSING_CONTENT`. */
+export async function requireFile(view: FileView, path: string, what: string): Promise<Region> {
+  if (cleanPath(path) === undefined) {
+    throw new ContentError(
+      'INVALID_ARCHIVE',
+      `${view.location} names ${path} as ${what}, which leads out of it`,
+    );
+  }
+  const region = await view.region(path);
+  if (region !== undefined) return region;
+  throw new ContentError(
+    'MISSING_CONTENT',
+    `${view.location} names ${path} as ${what}, but does not hold it`,
+    {
+      hint: 'The archive is incomplete: make it again where it came from.',
+    },
+  );
+}
+
+/** Each file's digest, or that of the layer in it (its diffID), by the place where it lies. */
+export async function hashFiles(
+  view: FileView,
+  files: Iterable<LayerFile>,
+  { of, ...options }: HashingOptions & { of: 'file' | 'layer' },
+): Promise<Map<string, Digest>> {
+  const places = new Map([...files].map((file) => [keyOf(file.region), file]));
+  const requests = [...places].map(([key, { path, region }]) => ({
+    key,
+    region,
+    algorithm: 'sha256',
+    decompress: of === 'layer' ? `${path} in ${view.location}` : undefined,
+  }));
+  const digests = new Map<string, Digest>();
+  await hashRegions(requests, ({ key }, { hex }) => digests.set(key, `sha256:${hex}`), options);
+  return digests;
+}
+
+/** The place of a file's bytes: links to one file have one. */
+export function keyOf({ path, offset }: Region): string {
+  return `${offset} ${path}`;
+}
+
+async function readStart(view: FileView, path: string, length: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of (await view.open(path, { length })) as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function readable(compression: Compression, name: string): LayerFile['compression'] {
+  if (compression !== 'bzip2' && compression !== 'xz') return compression;
+  throw new LadingError(
+    'UNSUPPORTED',
+    `${name} is compressed with ${compression}, which lading does not read`,
+    {
+      hint: 'Load the archive with docker load and save it again: its layers are then plain.',
+    },
+  );
+}
+
+/**
+ * The digest that the name of a compressed layer states: crane, jib, buildkit and containerd name it so. A name
+ * that is the diffID is of other tools, and says nothing of the compressed bytes.
+ */
+function claimedDigest({ path, diffID }: NamedLayer): Digest | undefined {
+  const [, encoded] = /(?:^|\/)([0-9a-f]{64})(?:\.tar(?:\.gz|\.gzip|\.zst|\.zstd)?)?$/.exec(path) ?? [];
+  const digest = `sha256:${encoded}`;
+  return isDigest(digest) && digest !== diffID ? digest : undefined;
+}
+
+function isElsewhere({ source }: NamedLayer): boolean {
+  return source?.urls !== undefined && source.urls.length > 0 && isNonDistributable(source.mediaType);
+}
+
+/** A layer that stays at its vendor's: what the archive keeps is where. (moby, image/tarexport, `LayerSources`) */
+function foreignLayer({ path, source }: NamedLayer): Descriptor {
+  if (source === undefined) throw new Error(`${path} was not looked for`);
+  return source;
+}

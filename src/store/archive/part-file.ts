@@ -1,0 +1,48 @@
+import fs from 'fs-extra';
+import { type FileSink, openFileSink, syncDirectoryOf } from '../disk.js';
+import { acquireLock, type LockOptions } from '../lock.js';
+import { type Journal, openJournal } from './archive-journal.js';
+
+/** What an archive grows in until it is finished: `PATH.part` and its journal, which this process alone writes. */
+export interface PartFile {
+  readonly file: FileSink;
+  readonly journal: Journal;
+  /** Cuts the file to `size` bytes and gives it its name; throws `LOCKED` when another process took it over. */
+  finish(size: number): Promise<void>;
+  /** Without `finish` before it, leaves what a later run can go on from. */
+  close(): Promise<void>;
+}
+
+/** Opens what will become `path`, with what an earlier run left of it; other writers wait until it is closed. */
+export async function openPartFile(path: string, options: LockOptions): Promise<PartFile> {
+  const part = `${path}.part`;
+  // The lock comes first: a file that is opened before may be the finished archive of the writer waited for.
+  const lock = await acquireLock(part, options);
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    for (const resource of opened) await resource.close();
+    await lock.release();
+  };
+  try {
+    const file = await openFileSink(part);
+    opened.push(file);
+    const journal = await openJournal(`${part}.journal`);
+    opened.push(journal);
+    return {
+      file,
+      journal,
+      async finish(size) {
+        lock.assertHeld();
+        await file.truncate(size);
+        await file.sync();
+        await fs.rename(part, path);
+        await syncDirectoryOf(path);
+        await journal.remove();
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,129 @@
+import { ContentError } from '../../errors.js';
+import type { FileView } from '../../files.js';
+import type { HashingOptions } from '../../hashing/hashing.js';
+import { parseArchiveRepositories } from '../../manifest/docker-archive-documents.js';
+import { MAX_ARCHIVE_DOCUMENT_BYTES, MAX_CONFIG_BYTES } from '../../manifest/limits.js';
+import { parseV1Image } from '../../manifest/v1-image.js';
+import { type ArchiveImage, archiveName } from './archive-image.js';
+import { findLayer, hashFiles, keyOf, type LayerFile } from './layer-files.js';
+import type { NamedFiles } from './named-files.js';
+import { makeV1Image, plainDiffID, type V1Layer } from './v1-image.js';
+
+/** Docker never stacked more than 127 layers. */
+const MAX_CHAIN = 256;
+
+/** Whether a folder holds a v1 image. */
+export async function isV1Folder(view: FileView, folder: string): Promise<boolean> {
+  return (await view.size(`${folder}/json`)) !== undefined;
+}
+
+/**
+ * The images of an archive of Docker before 1.10: a folder each with `json` and `layer.tar`, named in
+ * `repositories`. Those that have no name and that no other stands on are images too. Every layer is hashed, to
+ * make the config that this form lacks; what the images are made of is added to `files`.
+ * (moby, image/spec/v1.md, "Combined Image JSON + Filesystem Changeset Format")
+ */
+export async function readV1Archive(
+  view: FileView,
+  files: NamedFiles,
+  options: HashingOptions = {},
+): Promise<ArchiveImage[]> {
+  const images = await readFolders(view);
+  const names = await readNames(view, images);
+  const chains = [...headsOf(images, names)].map((head) => chainOf(images, head, view.location));
+  const layers = await readLayers(view, new Set(chains.flat().map(({ id }) => id)), options);
+  return chains.map((chain) => {
+    const head = chain.at(-1);
+    return makeV1Image(files, {
+      documents: chain.map(({ json }) => json),
+      layers: chain.flatMap(({ id }) => layers.get(id) ?? []),
+      names: names.get(head?.id ?? '') ?? [],
+    });
+  });
+}
+
+interface V1FolderImage {
+  /** The folder's name, by which others stand on it. */
+  id: string;
+  parent: string | undefined;
+  json: Buffer;
+}
+
+async function readFolders(view: FileView): Promise<Map<string, V1FolderImage>> {
+  const images = new Map<string, V1FolderImage>();
+  for (const id of await view.folders()) {
+    if (!(await isV1Folder(view, id))) continue;
+    const path = `${id}/json`;
+    const json = await view.read(path, MAX_CONFIG_BYTES);
+    images.set(id, { id, parent: parseV1Image(json, `${view.location}: ${path}`).parent, json });
+  }
+  return images;
+}
+
+/** Names by the folder that has them. */
+async function readNames(
+  view: FileView,
+  images: ReadonlyMap<string, V1FolderImage>,
+): Promise<Map<string, string[]>> {
+  const names = new Map<string, string[]>();
+  if ((await view.size('repositories')) === undefined) return names;
+  const where = `${view.location}: repositories`;
+  const tags = parseArchiveRepositories(await view.read('repositories', MAX_ARCHIVE_DOCUMENT_BYTES), where);
+  for (const { repository, tag, v1ID } of tags) {
+    const name = archiveName(`${repository}:${tag}`, where);
+    if (!images.has(v1ID))
+      throw new ContentError('MISSING_CONTENT', `${where}: ${name} is ${v1ID}, which is not there`);
+    names.set(v1ID, [...(names.get(v1ID) ?? []), name]);
+  }
+  return names;
+}
+
+/** The images that have a name, and those that nothing stands on. */
+function headsOf(
+  images: ReadonlyMap<string, V1FolderImage>,
+  names: ReadonlyMap<string, string[]>,
+): Set<string> {
+  const parents = new Set([...images.values()].map(({ parent }) => parent));
+  return new Set([...names.keys(), ...[...images.keys()].filter((id) => !parents.has(id))]);
+}
+
+/** From the base to `head`. */
+function chainOf(
+  images: ReadonlyMap<string, V1FolderImage>,
+  head: string,
+  location: string,
+): V1FolderImage[] {
+  const chain: V1FolderImage[] = [];
+  for (let id: string | undefined = head; id !== undefined; ) {
+    const image = images.get(id);
+    if (image === undefined)
+      throw new ContentError('MISSING_CONTENT', `${location}: ${head} stands on ${id}, which is not there`);
+    chain.push(image);
+    // Docker's loader walks a circle until its stack ends.
+    if (chain.length > MAX_CHAIN)
+      throw new ContentError('INVALID_ARCHIVE', `${location}: ${head} has more than ${MAX_CHAIN} layers`);
+    id = image.parent;
+  }
+  return chain.reverse();
+}
+
+async function readLayers(
+  view: FileView,
+  ids: ReadonlySet<string>,
+  options: HashingOptions,
+): Promise<Map<string, V1Layer>> {
+  const found = new Map<string, LayerFile>();
+  for (const id of ids) found.set(id, await findLayer(view, `${id}/layer.tar`));
+  // Docker wrote plain layers, and takes compressed ones too.
+  const compressed = [...found.values()].filter(({ compression }) => compression !== 'none');
+  const digests = await hashFiles(view, found.values(), { ...options, of: 'file' });
+  const diffIDs = await hashFiles(view, compressed, { ...options, of: 'layer' });
+  const layers = new Map<string, V1Layer>();
+  for (const [id, file] of found) {
+    const digest = digests.get(keyOf(file.region));
+    if (digest === undefined) throw new Error(`${file.path} was not hashed`);
+    const diffID = diffIDs.get(keyOf(file.region)) ?? plainDiffID(file, digest);
+    layers.set(id, { file, digest, diffID });
+  }
+  return layers;
+}

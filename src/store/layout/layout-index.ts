@@ -1,0 +1,147 @@
+import { ANNOTATION } from '../../content/annotations.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import { isDigest } from '../../content/digest.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import { formatReference, parseReference, type Reference, withDefaultTag } from '../../content/reference.js';
+import { isLadingError, LadingError } from '../../errors.js';
+import { subjectOfTag } from '../attached.js';
+
+/** The name of an entry as other tools show it, or undefined when it has none. */
+export function entryName({ annotations = {} }: Descriptor): string | undefined {
+  return annotations[ANNOTATION.containerdName] ?? annotations[ANNOTATION.refName];
+}
+
+/**
+ * The entry that a user means: by digest, by exact `ref.name`, by exact full name, by a normalised name
+ * equal to either, by the name without its host, or by the tag alone. Rejects with `NOT_FOUND`, and with `USAGE` when
+ * it fits several images.
+ */
+export function findEntry(entries: readonly Descriptor[], reference: string, location: string): Descriptor {
+  for (const candidates of [
+    entries.filter(({ digest }) => digest === reference),
+    entries.filter(({ annotations }) => annotations?.[ANNOTATION.refName] === reference),
+    entries.filter(({ annotations }) => annotations?.[ANNOTATION.containerdName] === reference),
+    entries.filter((entry) => sameName(entry, reference)),
+    entries.filter((entry) => pathOf(entryName(entry)) === reference),
+    entries.filter((entry) => tagOf(entryName(entry)) === reference),
+  ]) {
+    const [first] = candidates;
+    if (first === undefined) continue;
+    if (candidates.some(({ digest }) => digest !== first.digest)) {
+      throw new LadingError(
+        'USAGE',
+        `"${reference}" fits several images of ${location}: ${candidates.map(entryName).join(', ')}`,
+        {
+          hint: 'Give the full name.',
+        },
+      );
+    }
+    return first;
+  }
+  throw new LadingError('NOT_FOUND', `${location} holds no image "${reference}"`, {
+    hint: `lading ls ${location} shows what it holds.`,
+  });
+}
+
+/**
+ * The entries after `descriptor` was given `name`: an older holder of the name is replaced in its place, and
+ * an unnamed entry of the same manifest gives way to the named one. A digest as name leaves it unnamed.
+ */
+export function withEntry(
+  entries: readonly Descriptor[],
+  descriptor: Descriptor,
+  name: string,
+): Descriptor[] {
+  const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
+  if (isDigest(name)) return entries.some((old) => old.digest === name) ? [...entries] : [...entries, entry];
+  const kept = entries.filter((old) => !(entryName(old) === undefined && old.digest === entry.digest));
+  const place = kept.findIndex((old) => entryName(old) === name);
+  return place < 0 ? [...kept, entry] : kept.with(place, entry);
+}
+
+/** The entries after an attached manifest without a name was added. */
+export function withAttachedEntry(
+  entries: readonly Descriptor[],
+  descriptor: Descriptor,
+  subject: string,
+): Descriptor[] {
+  if (entries.some(({ digest }) => digest === descriptor.digest)) return [...entries];
+  return [
+    ...entries,
+    { ...descriptor, annotations: { ...descriptor.annotations, [ANNOTATION.containerdSubject]: subject } },
+  ];
+}
+
+/** `index.json` with its entries in a fixed order: the same images give the same bytes in whatever order they were added. */
+export function formatLayoutIndex(entries: readonly Descriptor[]): Buffer {
+  const sorted = entries.map((entry) => ({
+    ...entry,
+    ...(entry.annotations && { annotations: sortedMembers(entry.annotations) }),
+  }));
+  sorted.sort((a, b) => compare(sortKey(a), sortKey(b)));
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: sorted }));
+}
+
+/** The file `oci-layout`. (image-spec, image-layout.md, "oci-layout file") */
+export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
+
+/** The annotations by which other tools find a name; none for a digest. */
+export function nameAnnotations(name: string): Record<string, string> {
+  if (isDigest(name)) return {};
+  const full = fullName(name);
+  const subject = subjectOfTag(tagOf(name) ?? '');
+  return {
+    [ANNOTATION.refName]: name,
+    ...(full === name && { [ANNOTATION.containerdName]: name }),
+    ...(subject !== undefined && { [ANNOTATION.containerdSubject]: subject }),
+  };
+}
+
+function sameName(entry: Descriptor, reference: string): boolean {
+  const wanted = fullName(reference);
+  if (wanted === undefined) return false;
+  const { annotations = {} } = entry;
+  return [annotations[ANNOTATION.refName], annotations[ANNOTATION.containerdName]].some(
+    (name) => name !== undefined && fullName(name) === wanted,
+  );
+}
+
+/** A name in the one form in which names are compared; undefined when it is no image's name. */
+export function fullName(text: string): string | undefined {
+  const reference = referenceOrUndefined(text);
+  return reference === undefined ? undefined : formatReference(withDefaultTag(reference));
+}
+
+function tagOf(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined;
+  return referenceOrUndefined(name)?.tag;
+}
+
+/** A name without its host. */
+function pathOf(name: string | undefined): string | undefined {
+  const reference = name === undefined ? undefined : referenceOrUndefined(name);
+  return reference === undefined ? undefined : `${reference.repository}:${reference.tag}`;
+}
+
+function referenceOrUndefined(text: string): Reference | undefined {
+  try {
+    return parseReference(text);
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
+    throw error;
+  }
+}
+
+/** Images by name first, then what is attached, by digest. */
+function sortKey(entry: Descriptor): string {
+  const name = entryName(entry);
+  return name === undefined ? `1 ${entry.digest}` : `0 ${name}`;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function sortedMembers(members: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(members).sort(([a], [b]) => compare(a, b)));
+}

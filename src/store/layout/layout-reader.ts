@@ -1,0 +1,99 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor } from '../../content/descriptor.js';
+import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
+import { ContentError } from '../../errors.js';
+import type { FileView, OpenFileOptions, Region } from '../../files.js';
+import { parseLayoutIndex, parseLayoutVersion } from '../../manifest/layout-documents.js';
+import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
+import type { ContentFile, ContentFiles } from '../content-files.js';
+import { ImageFiles } from '../image-files.js';
+
+/** Bytes of `index.json` that lading reads at most: a layout of 100,000 images stays below. */
+const MAX_INDEX_BYTES = 64 * 1024 * 1024;
+
+/** Where a layout keeps content. (image-spec, image-layout.md, "Content") */
+export function blobPath(digest: Digest): string {
+  return `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
+}
+
+/** An OCI image layout, read through a view of its files: a directory and a tar are the same here. */
+export class LayoutReader extends ImageFiles {
+  constructor(
+    protected readonly view: FileView,
+    /** Entries of `index.json`. */
+    entries: readonly Descriptor[],
+  ) {
+    super(new LayoutFiles(view), entries);
+  }
+
+  /** Rejects with `INVALID_LAYOUT` when the files are no layout, or one of another version. */
+  static async open(view: FileView): Promise<LayoutReader> {
+    return new LayoutReader(view, await readLayoutEntries(view));
+  }
+
+  /** Whether there is a file beside the layout's own, such as Docker's `manifest.json`. */
+  async hasFile(path: string): Promise<boolean> {
+    return (await this.view.size(path)) !== undefined;
+  }
+}
+
+/** A layout's blobs. */
+export class LayoutFiles implements ContentFiles {
+  readonly #view: FileView;
+
+  constructor(view: FileView) {
+    this.#view = view;
+  }
+
+  get location(): string {
+    return this.#view.location;
+  }
+
+  pathOf(digest: Digest): string {
+    return blobPath(digest);
+  }
+
+  size(digest: Digest): Promise<number | undefined> {
+    return this.#view.size(blobPath(digest));
+  }
+
+  open(digest: Digest, options?: OpenFileOptions): Promise<Readable> {
+    return this.#view.open(blobPath(digest), options);
+  }
+
+  region(digest: Digest): Promise<Region | undefined> {
+    return this.#view.region(blobPath(digest));
+  }
+
+  async *list(): AsyncIterable<ContentFile> {
+    for (const { path } of await this.#view.list()) {
+      const [, algorithm, encoded] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+      const digest = `${algorithm}:${encoded}`;
+      const region = isDigest(digest) ? await this.#view.region(path) : undefined;
+      if (isDigest(digest) && region !== undefined) yield { digest, path, region };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#view.close();
+  }
+}
+
+/**
+ * The entries of a layout's `index.json`, after its version was checked. A layout without the file that says
+ * the version is taken as one of 1.0.0, the only one there is: crane and skopeo read such layouts, and so make them pass.
+ */
+export async function readLayoutEntries(view: FileView): Promise<Descriptor[]> {
+  const hasVersion = (await view.size('oci-layout')) !== undefined;
+  if (hasVersion)
+    parseLayoutVersion(await view.read('oci-layout', MAX_MANIFEST_BYTES), `${view.location}: oci-layout`);
+  if ((await view.size('index.json')) === undefined) {
+    throw new ContentError(
+      'INVALID_LAYOUT',
+      hasVersion
+        ? `${view.location} is a damaged OCI layout: it has no index.json`
+        : `${view.location} is not an OCI layout: it has neither oci-layout nor index.json`,
+    );
+  }
+  return parseLayoutIndex(await view.read('index.json', MAX_INDEX_BYTES), `${view.location}: index.json`);
+}

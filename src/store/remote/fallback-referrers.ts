@@ -1,0 +1,104 @@
+import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
+import { type Digest, digestOf } from '../../content/digest.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import { isLadingError, LadingError } from '../../errors.js';
+import { detectMediaType, type Manifest, parseManifest } from '../../manifest/manifest.js';
+import type { RegistryClient, RepositoryName } from '../../registry/client.js';
+import { referrersTag } from '../../registry/protocol.js';
+import { attachedTo } from '../attached.js';
+import { createTurns } from '../in-turn.js';
+
+/** Others may write the list at the same time; whoever was overwritten writes again. */
+const MAX_WRITES = 5;
+
+const turnsOf = new WeakMap<RegistryClient, ReturnType<typeof createTurns<string>>>();
+
+/**
+ * Lists a manifest under the tag of its subject's referrers, for a registry that does not list it by itself.
+ * (distribution-spec, "Pushing Manifests with Subject" and "Referrers Tag Schema")
+ */
+export async function listUnderFallbackTag(
+  client: RegistryClient,
+  name: RepositoryName,
+  subject: Digest,
+  referrer: Descriptor,
+  signal?: AbortSignal | undefined,
+): Promise<void> {
+  const turns = turnsOf.get(client) ?? createTurns<string>();
+  turnsOf.set(client, turns);
+  const tag = referrersTag(subject);
+  await turns(`${name.registry}/${name.repository}:${tag}`, async () => {
+    for (let writes = 0; writes <= MAX_WRITES; writes += 1) {
+      const { digests, document } = await readList(client, name, tag, signal);
+      if (digests.has(referrer.digest)) return;
+      const list = {
+        ...document,
+        mediaType: MEDIA_TYPE.ociIndex,
+        manifests: [...document.manifests, referrer],
+      };
+      const bytes = Buffer.from(JSON.stringify(list));
+      await client.putManifest(name, tag, { mediaType: MEDIA_TYPE.ociIndex, bytes }, { signal });
+    }
+    throw new LadingError(
+      'REGISTRY',
+      `${name.registry}/${name.repository}: the tag "${tag}" does not keep what is written to it`,
+      { hint: 'Something else writes to the repository at the same time; run the command again.' },
+    );
+  });
+}
+
+/** What such a list says of a manifest: beside its name, its kind and annotations. */
+export function referrerDescriptor(descriptor: Descriptor, manifest: Manifest): Descriptor {
+  const attached = attachedTo(plainDescriptor(descriptor), manifest);
+  const annotations = 'annotations' in manifest ? manifest.annotations : undefined;
+  return {
+    ...(attached?.referrer.descriptor ?? plainDescriptor(descriptor)),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+}
+
+interface ReferrersList {
+  digests: ReadonlySet<Digest>;
+  /** As it was written, so that what else it says is kept. */
+  document: ListDocument;
+}
+
+interface ListDocument {
+  schemaVersion?: number;
+  mediaType?: string;
+  manifests: unknown[];
+}
+
+async function readList(
+  client: RegistryClient,
+  name: RepositoryName,
+  tag: string,
+  signal: AbortSignal | undefined,
+): Promise<ReferrersList> {
+  let bytes: Buffer;
+  let mediaType: string;
+  try {
+    const answer = await client.getManifest(name, tag, { signal });
+    bytes = answer.bytes;
+    mediaType = detectMediaType(bytes, answer.mediaType);
+  } catch (error) {
+    if (!isLadingError(error, 'NOT_FOUND')) throw error;
+    return {
+      digests: new Set(),
+      document: { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [] },
+    };
+  }
+  if (mediaType !== MEDIA_TYPE.ociIndex) {
+    throw new LadingError(
+      'ALREADY_EXISTS',
+      `${name.registry}/${name.repository}: the tag "${tag}" holds an image where the list of referrers belongs`,
+      { hint: 'Give that image another tag and remove this one, or leave attachments out.' },
+    );
+  }
+  const list = parseManifest(bytes, { mediaType, digest: digestOf(bytes) });
+  if (list.format !== 'oci-index') throw new Error('an index is parsed as one');
+  return {
+    digests: new Set(list.manifests.map(({ digest }) => digest)),
+    document: JSON.parse(bytes.toString('utf8')) as ListDocument, // parsing has found a list of descriptors in it
+  };
+}

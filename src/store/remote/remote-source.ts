@@ -1,0 +1,136 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { isLadingError } from '../../errors.js';
+import type { Region } from '../../files.js';
+import type { RegistryClient, RepositoryName } from '../../registry/client.js';
+import type { FetchOptions, ReadonlyStore, Referrer } from '../store.js';
+import { createRemoteStore } from './remote.js';
+import { createRemoteV1Store, type RemoteV1Store } from './remote-v1.js';
+import type { V1Spool } from './v1-spool.js';
+
+interface SignalOption {
+  signal?: AbortSignal | undefined;
+}
+
+export interface RemoteSourceOptions {
+  /** Speak the v1 protocol without asking for the other first; default false. */
+  v1?: boolean | undefined;
+  /** Shared by the sources of a run, and closed by whoever made it; default one of the source's own. */
+  spool?: V1Spool | undefined;
+  /** Told once that the registry speaks v1. */
+  onV1?: (() => void) | undefined;
+}
+
+/** A repository to read from. */
+export interface RemoteSource extends ReadonlyStore {
+  tags(options?: SignalOption): AsyncIterable<string>;
+}
+
+/**
+ * A repository of a registry, by whichever protocol it speaks: v1 only where there is no `/v2/`, which is
+ * looked at when something was not found. The client is shared and is not closed with it.
+ */
+export function createRemoteSource(
+  client: RegistryClient,
+  name: RepositoryName,
+  options: RemoteSourceOptions = {},
+): RemoteSource {
+  return new FallingBackSource(client, name, options);
+}
+
+class FallingBackSource implements RemoteSource {
+  readonly #client: RegistryClient;
+  readonly #name: RepositoryName;
+  readonly #options: RemoteSourceOptions;
+  readonly #v2: RemoteSource;
+  #v1: RemoteV1Store | undefined;
+  #isV1: Promise<boolean> | undefined;
+
+  constructor(client: RegistryClient, name: RepositoryName, options: RemoteSourceOptions) {
+    this.#client = client;
+    this.#name = name;
+    this.#options = options;
+    const tags = (signalOption?: SignalOption) => client.listTags(name, signalOption);
+    this.#v2 = Object.assign(createRemoteStore(client, name), { tags });
+    if (options.v1) this.#turnToV1();
+  }
+
+  async resolve(reference: string, options: SignalOption = {}): Promise<Descriptor> {
+    const asked = this.#store;
+    try {
+      return await asked.resolve(reference, options);
+    } catch (error) {
+      if (!(await this.#turnsToV1(asked, error, options))) throw error;
+      return this.#store.resolve(reference, options);
+    }
+  }
+
+  async *tags(options: SignalOption = {}): AsyncIterable<string> {
+    const asked = this.#store;
+    try {
+      yield* asked.tags(options);
+    } catch (error) {
+      if (!(await this.#turnsToV1(asked, error, options))) throw error;
+      yield* this.#store.tags(options);
+    }
+  }
+
+  async *references(options: SignalOption = {}): AsyncIterable<NamedDescriptor> {
+    for await (const tag of this.tags(options))
+      yield { name: tag, descriptor: await this.resolve(tag, options) };
+  }
+
+  resolveBlob(digest: Digest, options?: SignalOption): Promise<Descriptor> {
+    return this.#store.resolveBlob(digest, options);
+  }
+
+  exists(descriptor: Descriptor, options?: SignalOption): Promise<boolean> {
+    return this.#store.exists(descriptor, options);
+  }
+
+  fetch(descriptor: Descriptor, options?: FetchOptions): Promise<Readable> {
+    return this.#store.fetch(descriptor, options);
+  }
+
+  referrers(subject: Descriptor, options?: SignalOption): AsyncIterable<Referrer> {
+    return this.#store.referrers(subject, options);
+  }
+
+  async region(descriptor: Descriptor): Promise<Region | undefined> {
+    return this.#store.region?.(descriptor);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#v2.close(), this.#v1?.close()]);
+  }
+
+  get #store(): RemoteSource {
+    return this.#v1 ?? this.#v2;
+  }
+
+  /** Whether to ask again by v1; all who failed meanwhile share one look. */
+  async #turnsToV1(asked: RemoteSource, error: unknown, { signal }: SignalOption): Promise<boolean> {
+    if (asked !== this.#v2 || !isLadingError(error, 'NOT_FOUND')) return false;
+    this.#isV1 ??= this.#looksLikeV1(signal);
+    if (!(await this.#isV1)) return false;
+    if (this.#v1 === undefined) this.#turnToV1();
+    return true;
+  }
+
+  async #looksLikeV1(signal: AbortSignal | undefined): Promise<boolean> {
+    const { registry } = this.#name;
+    try {
+      await this.#client.ping(registry, { signal });
+      return false;
+    } catch (error) {
+      if (!isLadingError(error, 'NOT_FOUND')) return false; // what it says of the image counts more
+      return (await this.#client.v1.ping(registry, { signal })) !== undefined;
+    }
+  }
+
+  #turnToV1(): void {
+    this.#v1 = createRemoteV1Store(this.#client.v1, this.#name, { spool: this.#options.spool });
+    this.#options.onV1?.();
+  }
+}

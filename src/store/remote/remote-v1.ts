@@ -1,0 +1,189 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
+import { type Digest, isDigest } from '../../content/digest.js';
+import { isManifest, MEDIA_TYPE } from '../../content/media-types.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import type { Region } from '../../files.js';
+import { parseV1Image } from '../../manifest/v1-image.js';
+import type { RepositoryName, V1Client, V1ImageAnswer, V1Repository } from '../../registry/client.js';
+import type { ArchiveImage } from '../archive/archive-image.js';
+import { NamedFiles } from '../archive/named-files.js';
+import { makeV1Image } from '../archive/v1-image.js';
+import type { FetchOptions, ReadonlyStore, Referrer } from '../store.js';
+import { V1Spool } from './v1-spool.js';
+
+interface SignalOption {
+  signal?: AbortSignal | undefined;
+}
+
+export interface RemoteV1Options {
+  /** Shared by the stores of a run, and closed by whoever made it; default one of the store's own. */
+  spool?: V1Spool | undefined;
+}
+
+/** A repository of a v1 registry, whose tags can be told without fetching what they stand for. */
+export interface RemoteV1Store extends ReadonlyStore {
+  tags(options?: SignalOption): AsyncIterable<string>;
+}
+
+/**
+ * A repository of a registry that knows no manifests and no digests. Resolving a tag fetches all layers that
+ * its image stands on, and makes of them the config and the manifest that Docker 1.10 made when it pulled from
+ * such a registry: the same for the same images. Nothing there vouches for the content.
+ */
+export function createRemoteV1Store(
+  client: V1Client,
+  name: RepositoryName,
+  options: RemoteV1Options = {},
+): RemoteV1Store {
+  return new V1Store(client, name, options);
+}
+
+class V1Store implements RemoteV1Store {
+  readonly #client: V1Client;
+  readonly #name: RepositoryName;
+  readonly #spool: V1Spool;
+  readonly #ownsSpool: boolean;
+  #repository: Promise<V1Repository> | undefined;
+  #files: Promise<NamedFiles> | undefined;
+  /** By the ID of the top image. */
+  readonly #images = new Map<string, Promise<ArchiveImage>>();
+  readonly #answers = new Map<string, Promise<V1ImageAnswer>>();
+  /** What is known by digest: what was made or fetched so far. */
+  readonly #contents = new Map<Digest, Descriptor>();
+
+  constructor(client: V1Client, name: RepositoryName, { spool }: RemoteV1Options) {
+    this.#client = client;
+    this.#name = name;
+    this.#spool = spool ?? new V1Spool();
+    this.#ownsSpool = spool === undefined;
+  }
+
+  async resolve(reference: string, { signal }: SignalOption = {}): Promise<Descriptor> {
+    if (isDigest(reference)) return this.#known(reference, isManifest);
+    const repository = await this.#open(signal);
+    const id = await repository.resolve(reference, { signal });
+    const image = await once(this.#images, id, () => this.#makeImage(repository, id, signal));
+    return image.manifest;
+  }
+
+  async resolveBlob(digest: Digest): Promise<Descriptor> {
+    return this.#known(digest, (mediaType) => !isManifest(mediaType));
+  }
+
+  async exists({ digest, size }: Descriptor): Promise<boolean> {
+    return this.#contents.get(digest)?.size === size;
+  }
+
+  async fetch({ digest }: Descriptor, { start, signal }: FetchOptions = {}): Promise<Readable> {
+    this.#known(digest);
+    return (await this.#namedFiles()).open(digest, { start, signal });
+  }
+
+  async region({ digest }: Descriptor): Promise<Region | undefined> {
+    return this.#contents.has(digest) ? (await this.#namedFiles()).region(digest) : undefined;
+  }
+
+  async *tags({ signal }: SignalOption = {}): AsyncIterable<string> {
+    const repository = await this.#open(signal);
+    yield* (await repository.tags({ signal })).keys();
+  }
+
+  async *references({ signal }: SignalOption = {}): AsyncIterable<NamedDescriptor> {
+    for await (const tag of this.tags({ signal })) {
+      yield { name: tag, descriptor: await this.resolve(tag, { signal }) };
+    }
+  }
+
+  async *referrers(): AsyncIterable<Referrer> {} // what is attached is attached to digests
+
+  async close(): Promise<void> {
+    if (this.#ownsSpool) await this.#spool.close();
+  }
+
+  #open(signal: AbortSignal | undefined): Promise<V1Repository> {
+    this.#repository ??= this.#client.open(this.#name, { signal }).catch((error: unknown) => {
+      this.#repository = undefined;
+      throw error;
+    });
+    return this.#repository;
+  }
+
+  #namedFiles(): Promise<NamedFiles> {
+    this.#files ??= this.#spool.view().then((view) => new NamedFiles(view));
+    return this.#files;
+  }
+
+  /** Documents first: what is wrong with them is known before any layer is fetched. */
+  async #makeImage(
+    repository: V1Repository,
+    top: string,
+    signal: AbortSignal | undefined,
+  ): Promise<ArchiveImage> {
+    const ids = (await repository.ancestry(top, { signal })).reverse();
+    const answers = await Promise.all(ids.map((id) => this.#answer(repository, id, top, signal)));
+    this.#requireChain(ids, answers);
+    const layers = await Promise.all(
+      answers.map((answer, place) => this.#spool.layer(repository, ids[place] ?? top, answer, signal)),
+    );
+    const files = await this.#namedFiles();
+    const image = makeV1Image(files, { documents: answers.map(({ json }) => json), layers, names: [] });
+    const config = { mediaType: MEDIA_TYPE.dockerConfig, digest: image.config };
+    const size = (await files.size(image.config)) ?? 0;
+    for (const descriptor of [image.manifest, { ...config, size }, ...image.layers])
+      this.#contents.set(descriptor.digest, descriptor);
+    return image;
+  }
+
+  async #answer(
+    repository: V1Repository,
+    id: string,
+    top: string,
+    signal: AbortSignal | undefined,
+  ): Promise<V1ImageAnswer> {
+    try {
+      return await once(this.#answers, id, () => repository.image(id, { signal }));
+    } catch (error) {
+      if (!isLadingError(error, 'NOT_FOUND')) throw error;
+      throw new ContentError('MISSING_CONTENT', `v1 image ${top} stands on ${id}, which is not there`, {
+        cause: error,
+        hint: 'The image is incomplete at its registry; it cannot be pulled from there.',
+      });
+    }
+  }
+
+  /** What the ancestry says is what the images themselves say. */
+  #requireChain(ids: readonly string[], answers: readonly V1ImageAnswer[]): void {
+    for (const [place, { json }] of answers.entries()) {
+      const where = `v1 image ${ids[place]} of ${this.#name.registry}/${this.#name.repository}`;
+      const { id, parent } = parseV1Image(json, where);
+      const below = place === 0 ? undefined : ids[place - 1];
+      if (id !== ids[place]) throw new ContentError('INVALID_MANIFEST', `${where} calls itself ${id}`);
+      if (parent !== below)
+        throw new ContentError(
+          'INVALID_MANIFEST',
+          `${where} has the parent ${parent ?? 'none'}, its ancestry says ${below ?? 'none'}`,
+        );
+    }
+  }
+
+  #known(digest: Digest, isWanted: (mediaType: string) => boolean = () => true): Descriptor {
+    const descriptor = this.#contents.get(digest);
+    if (descriptor !== undefined && isWanted(descriptor.mediaType)) return descriptor;
+    throw new LadingError(
+      'NOT_FOUND',
+      `${this.#name.registry}/${this.#name.repository} cannot be asked for ${digest}`,
+      { hint: 'A v1 registry knows images by their tags only; name one.' },
+    );
+  }
+}
+
+/** What is asked for by many is made once; a failure is not kept. */
+function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = made.get(key);
+  if (known !== undefined) return known;
+  const making = make();
+  made.set(key, making);
+  making.catch(() => made.delete(key));
+  return making;
+}

@@ -1,0 +1,202 @@
+import { Readable } from 'node:stream';
+import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
+import { algorithmOf, type Digest, isDigest } from '../../content/digest.js';
+import { isIndex, isManifest, isSchema1 } from '../../content/media-types.js';
+import { digestMismatch } from '../../content/verify.js';
+import { isLadingError, LadingError } from '../../errors.js';
+import { detectMediaType, manifestDigest, parseManifest, successors } from '../../manifest/manifest.js';
+import type { RegistryClient, RepositoryName } from '../../registry/client.js';
+import { fallbackTag, subjectOfTag } from '../attached.js';
+import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
+import { BlobPusher } from './remote-blobs.js';
+import { ManifestPusher } from './remote-manifests.js';
+import type { UploadSessions } from './upload-sessions.js';
+
+const BLOB_MEDIA_TYPE = 'application/octet-stream';
+/** Repositories with more tags are not searched for cosign's: those of the subject are asked for one by one. */
+const MAX_LISTED_TAGS = 10_000;
+const COSIGN_SUFFIXES = ['.sig', '.att', '.sbom'];
+
+export interface RemoteStoreOptions {
+  /** Sends blobs in pieces of so many bytes; default whole, or as the registry asks for. */
+  chunkBytes?: number | undefined;
+  /** Where uploads are remembered for a later run; default nowhere. */
+  uploadSessions?: UploadSessions | undefined;
+}
+
+/**
+ * A repository of a registry. Blobs are checked by the registry, which refuses bytes with another digest; it
+ * should be asked what `exists` before anything is pushed. The client is shared and is not closed with it.
+ */
+export function createRemoteStore(
+  client: RegistryClient,
+  name: RepositoryName,
+  options: RemoteStoreOptions = {},
+): Store & Required<Pick<Store, 'mount'>> {
+  return new RemoteStore(client, name, options);
+}
+
+interface SignalOption {
+  signal?: AbortSignal | undefined;
+}
+
+class RemoteStore implements Store {
+  readonly #client: RegistryClient;
+  readonly #name: RepositoryName;
+  readonly #blobs: BlobPusher;
+  readonly #manifests: ManifestPusher;
+  /** Manifests that `resolve` received and nobody fetched yet, so that none is asked for twice. */
+  readonly #received = new Map<Digest, Buffer>();
+  /** Tags of the repository that attach content to an image, by the digest of the image. */
+  #attachedTags: Promise<Map<Digest, string[]> | undefined> | undefined;
+
+  constructor(client: RegistryClient, name: RepositoryName, options: RemoteStoreOptions) {
+    this.#client = client;
+    this.#name = name;
+    this.#blobs = new BlobPusher(client, name, options);
+    this.#manifests = new ManifestPusher(client, name);
+  }
+
+  /** One GET: the answer's bytes tell digest, type and size, whatever the headers say. */
+  async resolve(reference: string, { signal }: SignalOption = {}): Promise<Descriptor> {
+    const answer = await this.#client.getManifest(this.#name, reference, { signal });
+    const mediaType = detectMediaType(answer.bytes, answer.mediaType);
+    const digest = manifestDigest(
+      answer.bytes,
+      mediaType,
+      isDigest(reference) ? algorithmOf(reference) : 'sha256',
+    );
+    const descriptor = { mediaType, digest, size: answer.bytes.byteLength };
+    if (isDigest(reference) && digest !== reference)
+      throw digestMismatch({ ...descriptor, digest: reference }, digest);
+    this.#received.set(digest, answer.bytes);
+    return descriptor;
+  }
+
+  async resolveBlob(digest: Digest, { signal }: SignalOption = {}): Promise<Descriptor> {
+    const head = await this.#client.headBlob(this.#name, digest, { signal });
+    if (head === undefined) throw this.#notFound(digest);
+    return { mediaType: BLOB_MEDIA_TYPE, digest, size: head.size };
+  }
+
+  async exists({ mediaType, digest, size }: Descriptor, { signal }: SignalOption = {}): Promise<boolean> {
+    const head = isManifest(mediaType)
+      ? await this.#client.headManifest(this.#name, digest, { signal })
+      : await this.#client.headBlob(this.#name, digest, { signal });
+    // docker-registry keeps the payload of schema1 only, and signs it with a key of its own when it is asked.
+    return isSchema1(mediaType) ? head !== undefined : head?.size === size;
+  }
+
+  async fetch(
+    { mediaType, digest, size }: Descriptor,
+    { start = 0, signal }: FetchOptions = {},
+  ): Promise<Readable> {
+    if (!isManifest(mediaType))
+      return this.#client.getBlob(this.#name, digest, { start, size, signal, retries: 0 });
+    const received = this.#received.get(digest);
+    this.#received.delete(digest);
+    const bytes =
+      received ?? (await this.#client.getManifest(this.#name, digest, { signal, retries: 0 })).bytes;
+    return Readable.from([bytes.subarray(start)], { objectMode: false });
+  }
+
+  async *references({ signal }: SignalOption = {}): AsyncIterable<NamedDescriptor> {
+    for await (const tag of this.#client.listTags(this.#name, { signal })) {
+      yield { name: tag, descriptor: await this.resolve(tag, { signal }) };
+    }
+  }
+
+  async *referrers(subject: Descriptor, { signal }: SignalOption = {}): AsyncIterable<Referrer> {
+    const seen = new Set<Digest>();
+    const listed = await this.#client.listReferrers(this.#name, subject.digest, { signal });
+    for (const descriptor of listed ?? []) {
+      seen.add(descriptor.digest);
+      yield { descriptor };
+    }
+    for (const tag of await this.#tagsAttachedTo(subject.digest, signal)) {
+      for (const referrer of await this.#behindTag(tag, signal)) {
+        if (seen.has(referrer.descriptor.digest)) continue;
+        seen.add(referrer.descriptor.digest);
+        yield referrer;
+      }
+    }
+  }
+
+  /** One try, of which the next goes on where it stopped; repeating it is the caller's. */
+  async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (!isManifest(descriptor.mediaType)) return this.#blobs.push(descriptor, open, options);
+    await this.#manifests.push(descriptor, open, options);
+    this.#attachedTags = undefined; // a list of referrers may have come
+  }
+
+  mount(descriptor: Descriptor, fromRepository: string, options: SignalOption = {}): Promise<boolean> {
+    return this.#blobs.mount(descriptor, fromRepository, options);
+  }
+
+  async tag(descriptor: Descriptor, reference: string): Promise<void> {
+    await this.#manifests.tag(descriptor, reference);
+    this.#attachedTags = undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#received.clear();
+  }
+
+  /** cosign's tags and the fallback tag of a subject, as far as they are or may be there. */
+  async #tagsAttachedTo(subject: Digest, signal: AbortSignal | undefined): Promise<string[]> {
+    this.#attachedTags ??= this.#listAttachedTags(signal);
+    const attached = await this.#attachedTags;
+    if (attached !== undefined) return attached.get(subject) ?? [];
+    const tag = fallbackTag(subject);
+    return [tag, ...COSIGN_SUFFIXES.map((suffix) => tag + suffix)];
+  }
+
+  /** One listing answers for all images of the repository; undefined when it cannot be had. */
+  async #listAttachedTags(signal: AbortSignal | undefined): Promise<Map<Digest, string[]> | undefined> {
+    const attached = new Map<Digest, string[]>();
+    let count = 0;
+    try {
+      for await (const tag of this.#client.listTags(this.#name, { signal })) {
+        if (++count > MAX_LISTED_TAGS) return undefined;
+        const subject = subjectOfTag(tag) ?? subjectOfFallback(tag);
+        if (subject !== undefined) attached.set(subject, [...(attached.get(subject) ?? []), tag]);
+      }
+    } catch (error) {
+      // A registry that serves images need not list tags.
+      if (isLadingError(error, 'NOT_FOUND', 'DENIED', 'UNAUTHORIZED', 'UNSUPPORTED', 'REGISTRY'))
+        return undefined;
+      throw error;
+    }
+    return attached;
+  }
+
+  async #behindTag(tag: string, signal: AbortSignal | undefined): Promise<Referrer[]> {
+    let descriptor: Descriptor;
+    try {
+      descriptor = await this.resolve(tag, { signal });
+    } catch (error) {
+      if (isLadingError(error, 'NOT_FOUND')) return [];
+      throw error;
+    }
+    if (subjectOfTag(tag) !== undefined) return [{ descriptor, tag }];
+    if (!isIndex(descriptor.mediaType)) return [];
+    const bytes = this.#received.get(descriptor.digest);
+    this.#received.delete(descriptor.digest);
+    const { manifests } =
+      bytes === undefined ? { manifests: [] } : successors(parseManifest(bytes, descriptor));
+    return manifests.map((referrer) => ({ descriptor: referrer }));
+  }
+
+  #notFound(what: string): LadingError {
+    return new LadingError(
+      'NOT_FOUND',
+      `${this.#name.registry}/${this.#name.repository} does not hold ${what}`,
+    );
+  }
+}
+
+function subjectOfFallback(tag: string): Digest | undefined {
+  const digest = tag.replace('-', ':');
+  return isDigest(digest) ? digest : undefined;
+}

@@ -1,0 +1,125 @@
+import { readFile, rm } from 'node:fs/promises';
+import { isLadingError, messageOf, systemCode } from '../../errors.js';
+import { writeFileAtomically } from '../disk.js';
+import { createTurns } from '../in-turn.js';
+
+/** An upload that a registry began, as it outlives the process. */
+export interface SavedUpload {
+  location: string;
+  /** Bytes that the registry had confirmed; it may have more. */
+  offset?: number | undefined;
+  minChunkBytes?: number | undefined;
+}
+
+/** Remembers uploads by what they are of; that it fails must not fail the upload. */
+export interface UploadSessions {
+  load(key: string): Promise<SavedUpload | undefined>;
+  save(key: string, upload: SavedUpload): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+
+export interface UploadSessionsOptions {
+  /** Milliseconds; default `Date.now`. */
+  now?: (() => number) | undefined;
+  /** Told once why nothing can be remembered; the uploads go on without. */
+  onWarning?: ((text: string) => void) | undefined;
+}
+
+type Entry = SavedUpload & { savedAt: number };
+
+/** Registries keep an upload for minutes to days; older ones are not asked for. */
+const MAX_AGE_MS = 24 * 60 * 60_000;
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Uploads remembered in a file, which is there only while it has something to say. Its locations let whoever
+ * has them write to the uploads, so only its owner may read it.
+ */
+export function createUploadSessions(path: string, options: UploadSessionsOptions = {}): UploadSessions {
+  const { now = Date.now, onWarning } = options;
+  const turns = createTurns<string>();
+  let entries: Promise<Map<string, Entry>> | undefined;
+  let isBroken = false;
+
+  const known = () => {
+    entries ??= readEntries(path, now());
+    return entries;
+  };
+  const change = (edit: (entries: Map<string, Entry>) => void): Promise<void> =>
+    turns(path, async () => {
+      const current = await known();
+      edit(current);
+      if (isBroken) return;
+      try {
+        if (current.size === 0) await rm(path, { force: true });
+        else await writeFileAtomically(path, formatEntries(current), { mode: 0o600 });
+      } catch (error) {
+        if (!isLadingError(error) && systemCode(error) === undefined) throw error;
+        isBroken = true;
+        onWarning?.(`an interrupted upload will start over: ${messageOf(error)}`);
+      }
+    });
+
+  return {
+    async load(key) {
+      const entry = (await known()).get(key);
+      if (entry === undefined || isOld(entry, now())) return undefined;
+      const { savedAt: _, ...upload } = entry;
+      return upload;
+    },
+    save: (key, upload) => change((current) => current.set(key, { ...upload, savedAt: now() })),
+    async remove(key) {
+      if ((await known()).has(key)) await change((current) => current.delete(key));
+    },
+  };
+}
+
+function isOld({ savedAt }: Entry, now: number): boolean {
+  return savedAt > now || now - savedAt > MAX_AGE_MS;
+}
+
+function formatEntries(entries: ReadonlyMap<string, Entry>): Buffer {
+  return Buffer.from(`${JSON.stringify({ uploads: Object.fromEntries(entries) }, null, 2)}\n`);
+}
+
+/** What is there and makes sense; a damaged file only costs sending some bytes again. */
+async function readEntries(path: string, now: number): Promise<Map<string, Entry>> {
+  let document: unknown;
+  try {
+    const bytes = await readFile(path);
+    document = bytes.byteLength > MAX_FILE_BYTES ? undefined : JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && systemCode(error) === undefined) throw error;
+  }
+  const uploads = memberOf(document, 'uploads');
+  const entries = new Map<string, Entry>();
+  for (const [key, value] of Object.entries(typeof uploads === 'object' && uploads !== null ? uploads : {})) {
+    const entry = parseEntry(value);
+    if (entry !== undefined && !isOld(entry, now)) entries.set(key, entry);
+  }
+  return entries;
+}
+
+function parseEntry(value: unknown): Entry | undefined {
+  const location = memberOf(value, 'location');
+  const savedAt = memberOf(value, 'savedAt');
+  const offset = memberOf(value, 'offset');
+  const minChunkBytes = memberOf(value, 'minChunkBytes');
+  if (typeof location !== 'string' || !isCount(savedAt)) return undefined;
+  return {
+    location,
+    savedAt,
+    ...(isCount(offset) ? { offset } : {}),
+    ...(isCount(minChunkBytes) ? { minChunkBytes } : {}),
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? Object.getOwnPropertyDescriptor(value, name)?.value
+    : undefined;
+}

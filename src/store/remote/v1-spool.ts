@@ -1,0 +1,107 @@
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DecompressLimits } from '../../compression.js';
+import type { Digest } from '../../content/digest.js';
+import { type FileView, openDirectory } from '../../files.js';
+import { hashRegions } from '../../hashing/hashing.js';
+import { withAbort } from '../../registry/abort.js';
+import type { V1ImageAnswer, V1Repository } from '../../registry/client.js';
+import { findLayer } from '../archive/layer-files.js';
+import { plainDiffID, type V1Layer } from '../archive/v1-image.js';
+import { diskError } from '../disk.js';
+import { type V1DownloadOptions, V1LayerDownload } from './v1-download.js';
+
+export interface V1SpoolOptions extends V1DownloadOptions {
+  /** Where layers lie until the spool is closed; default the system's folder for temporary files. */
+  directory?: string | undefined;
+  /** How far a layer may expand. */
+  limits?: DecompressLimits | undefined;
+}
+
+/**
+ * The layers of v1 registries on this machine's disk: they have no digest until all their bytes were seen, and
+ * a manifest cannot be made before. Each layer of a place is fetched once, however many images of a run stand
+ * on it; how many come at once is the client's limit of connections.
+ */
+export class V1Spool {
+  readonly #options: V1SpoolOptions;
+  readonly #layers = new Map<string, Promise<V1Layer>>();
+  readonly #places = new Map<string, number>();
+  readonly #lifetime = new AbortController();
+  #view: Promise<FileView> | undefined;
+
+  constructor(options: V1SpoolOptions = {}) {
+    this.#options = options;
+  }
+
+  /** The files in it. */
+  view(): Promise<FileView> {
+    this.#view ??= this.#makeDirectory();
+    return this.#view;
+  }
+
+  /** Fetches the layer of an image, unless it is there; an abort ends the waiting for it. */
+  layer(
+    repository: V1Repository,
+    id: string,
+    image: V1ImageAnswer,
+    signal?: AbortSignal | undefined,
+  ): Promise<V1Layer> {
+    const key = `${repository.place} ${id}`;
+    const layer = this.#layers.get(key) ?? this.#fetchLayer(repository, id, image);
+    this.#layers.set(key, layer);
+    layer.catch(() => this.#layers.delete(key)); // whoever asks later may have more luck
+    return withAbort(layer, signal);
+  }
+
+  /** Ends what is under way and removes all files. */
+  async close(): Promise<void> {
+    this.#lifetime.abort();
+    await Promise.allSettled(this.#layers.values());
+    const view = await this.#view?.catch(() => undefined); // said to whoever wanted the layer
+    if (view !== undefined) await rm(view.location, { recursive: true, force: true });
+  }
+
+  async #makeDirectory(): Promise<FileView> {
+    const prefix = join(this.#options.directory ?? tmpdir(), '.lading-v1-');
+    try {
+      return openDirectory(await mkdtemp(prefix));
+    } catch (error) {
+      throw diskError(error, prefix);
+    }
+  }
+
+  async #fetchLayer(repository: V1Repository, id: string, image: V1ImageAnswer): Promise<V1Layer> {
+    const view = await this.view();
+    // Two places may mean different images by one ID.
+    const place = this.#places.get(repository.place) ?? this.#places.size;
+    this.#places.set(repository.place, place);
+    const name = `${place}-${id}`;
+    const path = join(view.location, name);
+    const handle = await open(path, 'w', 0o600).catch((error: unknown) => {
+      throw diskError(error, path);
+    });
+    let digest: Digest;
+    try {
+      const download = new V1LayerDownload(repository, id, image, { ...this.#options, handle, path });
+      digest = await download.run(this.#lifetime.signal);
+    } finally {
+      await handle.close();
+    }
+    const file = await findLayer(view, name);
+    let diffID = plainDiffID(file, digest);
+    if (file.compression !== 'none') {
+      const { limits } = this.#options;
+      const decompress = `the layer of v1 image ${id}`;
+      await hashRegions(
+        [{ region: file.region, algorithm: 'sha256', decompress, limits }],
+        (_, { hex }) => {
+          diffID = `sha256:${hex}`;
+        },
+        { signal: this.#lifetime.signal },
+      );
+    }
+    return { file, digest, diffID };
+  }
+}

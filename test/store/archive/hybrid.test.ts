@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { ANNOTATION } from '../../../src/content/annotations.js';
+import type { Descriptor } from '../../../src/content/descriptor.js';
+import { encodedOf } from '../../../src/content/digest.js';
+import { MEDIA_TYPE } from '../../../src/content/media-types.js';
+import type { ImageFiles } from '../../../src/store/image-files.js';
+import { openPath } from '../../../src/store/open.js';
+import {
+  configFor,
+  type Files,
+  namesOf,
+  plainLayer,
+  readImage,
+  writeTar,
+} from '../../support/docker-archives.js';
+import { fixturePath } from '../../support/fixtures.js';
+import { type Content, contentOf, type MadeImage, makeImage, makeIndex } from '../../support/images.js';
+import { useFolder } from '../../support/temporary.js';
+
+const NAME = 'docker.io/library/app:1';
+
+describe('an archive that is a layout and a docker-archive at once', () => {
+  const path = useFolder();
+  const opened: ImageFiles[] = [];
+  let amd64: MadeImage;
+  let arm64: MadeImage;
+  before(async () => {
+    amd64 = await makeImage({ seed: 'amd64' });
+    arm64 = await makeImage({ seed: 'arm64', platform: { os: 'linux', architecture: 'arm64' } });
+  });
+  afterEach(async () => {
+    for (const store of opened.splice(0)) await store.close();
+  });
+
+  async function open(location: string): Promise<ImageFiles> {
+    const store = await openPath(location);
+    opened.push(store);
+    return store;
+  }
+
+  async function openHybrid(
+    contents: readonly Content[],
+    { entries, items, more }: { entries: Descriptor[] | null; items: unknown; more?: Files },
+  ): Promise<ImageFiles> {
+    const blobs = contents.map(({ descriptor, bytes }) => [pathOf(descriptor), bytes]);
+    return open(
+      await writeTar(path('hybrid.tar'), {
+        ...Object.fromEntries(blobs),
+        ...more,
+        'oci-layout': '{"imageLayoutVersion":"1.0.0"}',
+        'index.json': JSON.stringify({ schemaVersion: 2, manifests: entries }),
+        'manifest.json': JSON.stringify(items),
+      }),
+    );
+  }
+
+  it('is read by its index where that is whole and agrees with manifest.json', async () => {
+    const index = makeIndex([amd64, arm64]);
+    const store = await openHybrid(index.all, {
+      entries: [named(index.manifest.descriptor, NAME)],
+      items: [itemOf(amd64, 'app:1')],
+    });
+    assert.deepEqual(await namesOf(store), [NAME]);
+    assert.equal((await store.resolve('app:1')).digest, index.manifest.descriptor.digest);
+  });
+
+  it('gives the image that is there of an index that lacks platforms, under its own digest', async () => {
+    const index = makeIndex([arm64, amd64]);
+    const store = await openHybrid([...amd64.all, index.manifest], {
+      entries: [named(index.manifest.descriptor, NAME)],
+      items: [itemOf(amd64, 'app:1')],
+    });
+    assert.deepEqual(await namesOf(store), [NAME]);
+    assert.equal((await readImage(store, 'app:1')).root.digest, amd64.manifest.descriptor.digest);
+  });
+
+  it('leaves an index as it is when it says what it lacks, as lading writes it', async () => {
+    const index = makeIndex([arm64, amd64]);
+    const entry = named(index.manifest.descriptor, NAME);
+    const absent = { ...entry.annotations, [ANNOTATION.absent]: arm64.manifest.descriptor.digest };
+    const store = await openHybrid([...amd64.all, index.manifest], {
+      entries: [{ ...entry, annotations: absent }],
+      items: [itemOf(amd64, 'app:1')],
+    });
+    assert.equal((await store.resolve('app:1')).digest, index.manifest.descriptor.digest);
+  });
+
+  it('keeps an entry of which a layer is lost, so that the loss is told', async () => {
+    const [lost, ...others] = amd64.all;
+    assert.ok(lost);
+    const store = await openHybrid(others, {
+      entries: [named(amd64.manifest.descriptor, NAME)],
+      items: [itemOf(amd64, 'app:1')],
+    });
+    await assert.rejects(readImage(store, 'app:1'), {
+      code: 'NOT_FOUND',
+      message: new RegExp(lost.descriptor.digest),
+    });
+  });
+
+  it('takes the order of layers from manifest.json where the index has another (Docker 25.0.0)', async () => {
+    const layers = [plainLayer('one'), plainLayer('two')];
+    const config = contentOf(MEDIA_TYPE.ociConfig, configFor(...layers));
+    const [one, two] = layers.map((layer) => contentOf(MEDIA_TYPE.ociLayerTar, layer));
+    assert.ok(one && two);
+    const manifest = contentOf(MEDIA_TYPE.ociManifest, manifestOf(config, [two, one]));
+    const store = await openHybrid([config, one, two, manifest], {
+      entries: [named(manifest.descriptor, NAME)],
+      items: [itemOf({ config, layers: [one, two] }, 'app:1')],
+    });
+    const image = await readImage(store, 'app:1');
+    assert.deepEqual(await namesOf(store), [NAME]);
+    assert.deepEqual(
+      image.manifest.layers.map(({ digest }) => digest),
+      image.diffIDs,
+    );
+  });
+
+  it('takes the sizes of layers from the files where the index has others (candidates of Docker 25.0)', async () => {
+    const layer = contentOf(MEDIA_TYPE.ociLayerTar, plainLayer('one'));
+    const config = contentOf(MEDIA_TYPE.ociConfig, configFor(layer.bytes));
+    const wrong = { ...layer, descriptor: { ...layer.descriptor, size: 7 } };
+    const manifest = contentOf(MEDIA_TYPE.ociManifest, manifestOf(config, [wrong]));
+    const store = await openHybrid([config, layer, manifest], {
+      entries: [named(manifest.descriptor, NAME)],
+      items: [itemOf({ config, layers: [layer] }, 'app:1')],
+    });
+    assert.equal((await readImage(store, 'app:1')).manifest.layers[0]?.size, layer.bytes.byteLength);
+  });
+
+  it('adds the images and the names that only manifest.json has', async () => {
+    const store = await openHybrid([...amd64.all, ...arm64.all], {
+      entries: [amd64.manifest.descriptor],
+      items: [itemOf(amd64, 'app:1', 'example.com/app:2'), itemOf(arm64)],
+    });
+    const [nameless, ...names] = (await namesOf(store)).reverse();
+    assert.deepEqual(names.reverse(), [NAME, 'example.com/app:2']);
+    assert.equal((await store.resolve('app:1')).digest, amd64.manifest.descriptor.digest);
+    assert.equal((await readImage(store, nameless ?? '')).config, arm64.config.descriptor.digest);
+  });
+
+  it('is a layout all the same when manifest.json is something else', async () => {
+    for (const items of [{ not: 'a list' }, [{ Config: 'gone', Layers: [] }], null]) {
+      const store = await openHybrid(amd64.all, { entries: [named(amd64.manifest.descriptor, NAME)], items });
+      assert.equal((await readImage(store, 'app:1')).root.digest, amd64.manifest.descriptor.digest);
+    }
+  });
+
+  it('is refused when neither half has an image', async () => {
+    await assert.rejects(openHybrid([], { entries: null, items: null }), { code: 'INVALID_ARCHIVE' });
+  });
+
+  it('is read as Docker 25.0.0 saved it by digest: hello-world-v25.tar', async function () {
+    const store = await open(fixturePath(this, 'docker-archives/hello-world-v25.tar'));
+    const config = 'sha256:ee301c921b8aadc002973b2e0c3da17d701dcd994b606769a7e6eaa100b81d44';
+    assert.equal((await readImage(store, '@0')).config, config);
+    assert.equal((await namesOf(store)).length, 1);
+  });
+
+  it('is read as buildkit wrote it, without layers: buildkit-docker.tar', async function () {
+    const store = await open(fixturePath(this, 'docker-archives/buildkit-docker.tar'));
+    const config = 'sha256:71de1148337f4d1845be01eb4caf15d78e4eb15a1ab96030809826698a5b7e30';
+    assert.equal((await readImage(store, 'github.com/buildkit/archive:docker')).config, config);
+  });
+
+  it('is read as a directory that Docker 25 wrote: docker25-graphdriver', async function () {
+    const store = await open(fixturePath(this, 'docker-archives/docker25-graphdriver'));
+    const { config, manifest, diffIDs } = await readImage(store, 'hello-world:linux');
+    assert.match(config, /^sha256:1b44b5a3/);
+    assert.deepEqual(
+      manifest.layers.map(({ digest }) => digest),
+      diffIDs,
+    );
+    assert.equal(manifest.format, 'oci-manifest');
+  });
+});
+
+function pathOf({ digest }: Descriptor): string {
+  return `blobs/sha256/${encodedOf(digest)}`;
+}
+
+function named(descriptor: Descriptor, name: string): Descriptor {
+  return { ...descriptor, annotations: { [ANNOTATION.containerdName]: name, [ANNOTATION.refName]: '1' } };
+}
+
+function itemOf({ config, layers }: Pick<MadeImage, 'config' | 'layers'>, ...tags: string[]): unknown {
+  return {
+    Config: pathOf(config.descriptor),
+    RepoTags: tags.length === 0 ? null : tags,
+    Layers: layers.map(({ descriptor }) => pathOf(descriptor)),
+  };
+}
+
+function manifestOf(config: Content, layers: Content[]): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: config.descriptor,
+      layers: layers.map(({ descriptor }) => descriptor),
+    }),
+  );
+}

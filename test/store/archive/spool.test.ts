@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { openArchive } from '../../../src/store/archive/archive.js';
+import { openTarOrSpool } from '../../../src/store/archive/spool.js';
+import { openPath } from '../../../src/store/open.js';
+import { configFor, dockerArchive, namesOf, plainLayer, readImage } from '../../support/docker-archives.js';
+import { fixturePath } from '../../support/fixtures.js';
+import { makeTar } from '../../support/tar-maker.js';
+import { useFolder } from '../../support/temporary.js';
+
+describe('an archive that is compressed as a whole', () => {
+  const path = useFolder();
+  const layer = plainLayer('x');
+  const archive = dockerArchive({ layer, config: configFor(layer) }, [
+    { Config: 'config', RepoTags: ['a:b'], Layers: ['layer'] },
+  ]);
+  beforeEach(() => mkdir(path('spool')));
+
+  it('is decompressed once, announced, and leaves nothing behind', async () => {
+    await writeFile(path('archive.tar.gz'), gzipSync(archive));
+    const announced: unknown[] = [];
+    const spoolDirectory = path('spool');
+    const store = await openArchive(path('archive.tar.gz'), {
+      spoolDirectory,
+      onSpool: (spool) => announced.push(spool),
+    });
+    assert.deepEqual(announced, [
+      { path: path('archive.tar.gz'), compression: 'gzip', directory: spoolDirectory },
+    ]);
+    assert.equal((await readdir(spoolDirectory)).length, 1);
+    assert.equal((await readImage(store, 'a:b')).diffIDs.length, 1);
+    assert.equal(store.location, path('archive.tar.gz'));
+    await store.close();
+    assert.deepEqual(await readdir(spoolDirectory), []);
+  });
+
+  it('may be a layout as well: skopeo-two-names.tar.gz', async function () {
+    const store = await openPath(fixturePath(this, 'layouts/skopeo-two-names.tar.gz'));
+    assert.deepEqual(await namesOf(store), ['a', 'b']);
+    await readImage(store, 'b');
+    await store.close();
+  });
+
+  for (const [fixture, name] of [
+    ['layouts/oci-name-only.tar.gz', 'pretty-empty:latest'],
+    ['layouts/oci-registry-name.tar.gz', 'example.com/empty:latest'],
+  ] as const) {
+    it(`is read from other projects: ${fixture}`, async function () {
+      const store = await openPath(fixturePath(this, fixture));
+      assert.deepEqual(await namesOf(store), [name]);
+      const { root } = await readImage(store, name);
+      assert.equal(root.digest, 'sha256:ff1abe159f09a5fed8fd9b648ab35196b521925b109df26a94d9cf06721ae5e4');
+      await store.close();
+    });
+  }
+
+  it('leaves nothing behind when it is cut short, is no tar, or holds no image', async () => {
+    const packed = gzipSync(archive);
+    const notImages = gzipSync(makeTar({ name: 'readme', body: 'hello' }));
+    for (const bytes of [packed.subarray(0, packed.byteLength / 2), gzipSync('no tar'), notImages]) {
+      await writeFile(path('bad.tar.gz'), bytes);
+      await assert.rejects(openArchive(path('bad.tar.gz'), { spoolDirectory: path('spool') }), {
+        code: 'INVALID_ARCHIVE',
+        message: /bad\.tar\.gz/,
+      });
+      assert.deepEqual(await readdir(path('spool')), []);
+    }
+  });
+
+  it('stops where it expands beyond its limits, and leaves nothing behind', async () => {
+    await writeFile(path('bomb.tar.gz'), gzipSync(Buffer.alloc(4_000_000)));
+    const options = { spoolDirectory: path('spool'), limits: { maxBytes: 1_000_000 } };
+    await assert.rejects(openArchive(path('bomb.tar.gz'), options), {
+      code: 'TOO_LARGE',
+      message: /bomb\.tar\.gz/,
+    });
+    assert.deepEqual(await readdir(path('spool')), []);
+  });
+
+  it('stops when it is told to, and leaves nothing behind', async () => {
+    await writeFile(path('archive.tar.gz'), gzipSync(archive));
+    const abort = new AbortController();
+    const opening = openArchive(path('archive.tar.gz'), {
+      spoolDirectory: path('spool'),
+      signal: abort.signal,
+      onSpool: () => abort.abort(new Error('enough')),
+    });
+    await assert.rejects(opening, /enough/);
+    assert.deepEqual(await readdir(path('spool')), []);
+  });
+
+  it('says where it cannot be decompressed to', async () => {
+    await writeFile(path('archive.tar.gz'), gzipSync(archive));
+    await assert.rejects(openArchive(path('archive.tar.gz'), { spoolDirectory: path('nowhere') }), {
+      code: 'NOT_WRITABLE',
+      message: /nowhere/,
+    });
+  });
+
+  it('is told from a tar whose first file has such a name', async () => {
+    await writeFile(path('plain.tar'), makeTar({ name: 'BZh.txt', body: 'hello' }));
+    const view = await openTarOrSpool(path('plain.tar'), { onSpool: () => assert.fail('it is plain') });
+    assert.deepEqual(await view.list(), [{ path: 'BZh.txt', size: 5 }]);
+    await view.close();
+  });
+
+  it('is refused with the command that helps for xz and bzip2', async () => {
+    for (const [compression, magic] of [
+      ['xz', 'fd377a585a0000'],
+      ['bzip2', '425a683931415926'],
+    ] as const) {
+      await writeFile(path('other'), Buffer.concat([Buffer.from(magic, 'hex'), Buffer.alloc(100)]));
+      await assert.rejects(openPath(path('other')), {
+        code: 'UNSUPPORTED',
+        hint: new RegExp(`${compression} -d`),
+      });
+    }
+    assert.equal((await readFile(path('other'))).byteLength, 108);
+  });
+});
