@@ -94,3 +94,8 @@ export function digestMismatch(descriptor: Descriptor, actual: string): ContentE
     },
   );
 }
+
+/** What to do about content of a file that is damaged, and stays so however often it is read. */
+export function askForNew(image: string): string {
+  return `Ask whoever made it for a new save of ${image}; lading verify lists everything that is damaged.`;
+}

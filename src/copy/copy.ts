@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Descriptor } from '../content/descriptor.js';
 import { algorithmOf, type Digest } from '../content/digest.js';
+import { askForNew } from '../content/verify.js';
 import { ContentError, isLadingError } from '../errors.js';
 import type { Region } from '../files.js';
 import { hashRegions } from '../hashing/hashing.js';
@@ -186,7 +187,7 @@ class GraphCopy {
       `${digest} is damaged in ${region.path}; ${names[0]}${others} needs it`,
       {
         cause,
-        hint: `Ask whoever made it for a new save of ${names[0]}; lading verify lists everything that is damaged.`,
+        hint: askForNew(names[0] ?? digest),
       },
     );
   }

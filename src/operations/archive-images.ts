@@ -1,4 +1,5 @@
 import type { Descriptor } from '../content/descriptor.js';
+import { askForNew } from '../content/verify.js';
 import {
   type ImageTrees,
   type Plan,
@@ -38,7 +39,7 @@ export async function readArchiveImages(
 export function damageOf(name: string, error: unknown): unknown {
   if (!(error instanceof ContentError)) return error;
   const message = error.message.includes(name) ? error.message : `${error.message}; ${name} needs it`;
-  return new ContentError(error.code, message, { cause: error, hint: askFor(name) });
+  return new ContentError(error.code, message, { cause: error, hint: askForNew(name) });
 }
 
 async function holeIn(
@@ -55,7 +56,7 @@ async function holeIn(
   return new ContentError(
     'MISSING_CONTENT',
     `${store.location} does not hold ${first.digest} (${first.size} bytes)${others}; ${name} needs it`,
-    { hint: askFor(name) },
+    { hint: askForNew(name) },
   );
 }
 
@@ -71,8 +72,4 @@ async function holds(store: ImageFiles, { digest }: Descriptor): Promise<boolean
     if (isLadingError(error, 'NOT_FOUND')) return false;
     throw error;
   }
-}
-
-function askFor(name: string): string {
-  return `Ask whoever made it for a new save of ${name}; lading verify lists everything that is damaged.`;
 }

@@ -11,6 +11,8 @@ import { Compressor, compressed, decompressed } from '../../src/compression.js';
 
 const LARGE = textOf(3 * BLOCK_BYTES + 12_345);
 const SMALL = LARGE.subarray(0, 1000);
+/** Of Node.js 20 and 22, and of 24. */
+const SAME_ZLIBS: unknown[] = ['1.3.1-e00f703', '1.3.2.1-motley-8002e91'];
 const HEADER_LENGTH = 10;
 const TRAILER_LENGTH = 8;
 
@@ -57,7 +59,7 @@ describe('compressed', () => {
   });
 
   it('makes the same bytes as it ever did, as long as zlib does', async function () {
-    if (process.versions.zlib !== '1.3.1-e00f703') this.skip();
+    if (!SAME_ZLIBS.includes(process.versions.zlib)) this.skip();
     const bytes = await gzip(LARGE);
     assert.equal(
       createHash('sha256').update(bytes).digest('hex'),

@@ -83,10 +83,11 @@ describe('load to docker-registry arrives in spite of', () => {
     });
   }
 
-  for (const [form, retryAfter] of Object.entries({
+  const RETRY_AFTER: Record<string, () => string> = {
     'in seconds': () => '1',
     'as a date': () => new Date(Date.now() + 1000).toUTCString(), // full seconds: up to one
-  })) {
+  };
+  for (const [form, retryAfter] of Object.entries(RETRY_AFTER)) {
     it(`429 with Retry-After ${form}, which is waited for`, async () => {
       let refusedAt = 0;
       let waited = 0;

@@ -158,6 +158,7 @@ describe('load puts into docker-registry what is in an archive', () => {
     it('docker save', async () => {
       const { docker } = await startDockerd();
       const archive = join(folder, 'docker.tar');
+      for (const tag of ['1', '2']) await docker('pull', nameOf(tag)); // others clear Docker's images
       await docker('save', '--output', archive, nameOf('1'), nameOf('2'));
       const { images } = await carries(archive, 'made/docker');
       assert.equal(images.length, 2);
@@ -208,6 +209,7 @@ describe('load puts into docker-registry what is in an archive', () => {
     it('docker save, compressed as a whole and on standard input', async () => {
       const { docker } = await startDockerd();
       const archive = join(folder, 'piped.tar');
+      await docker('pull', nameOf('1'));
       await docker('save', '--output', archive, nameOf('1'));
       const { images: expected } = await load(archive, `${host}/made/piped`);
       for (const [compressor, suffix] of Object.entries({ gzip: 'gz', zstd: 'zst' })) {

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
+import { askForNew } from '../../content/verify.js';
 import { ContentError } from '../../errors.js';
 import { cleanPath, type FileView } from '../../files.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
@@ -29,7 +30,7 @@ export async function readDockerArchive(
   const readConfig = configReader(view, files);
   const images = [];
   for (const item of items) {
-    const { descriptor, config } = await readConfig(item.config);
+    const { descriptor, config } = await readConfig(item.config, item.repoTags[0] ?? item.config);
     images.push({
       config: descriptor,
       layers: layersOf(item, config, where),
@@ -40,7 +41,7 @@ export async function readDockerArchive(
   return images.map((image) => makeImage(files, { ...image, layers: image.layers.map(describe) }));
 }
 
-type ReadConfig = (path: string) => Promise<{ descriptor: Descriptor; config: ImageConfig }>;
+type ReadConfig = (path: string, image: string) => Promise<{ descriptor: Descriptor; config: ImageConfig }>;
 
 /**
  * Reads each config once, however many images name it. Its digest is what its name states, as Docker and others
@@ -48,16 +49,30 @@ type ReadConfig = (path: string) => Promise<{ descriptor: Descriptor; config: Im
  */
 function configReader(view: FileView, files: NamedFiles): ReadConfig {
   const configs = new Map<string, ReturnType<ReadConfig>>();
-  const readConfig: ReadConfig = async (path) => {
+  const readConfig: ReadConfig = async (path, image) => {
     await requireFile(view, path, 'a config');
     const bytes = await view.read(path, MAX_CONFIG_BYTES);
-    const config = parseConfig(bytes, `${view.location}: ${path}`);
-    const digest = statedDigest(path) ?? digestOf(bytes);
+    const actual = digestOf(bytes);
+    const digest = statedDigest(path) ?? actual;
+    let config: ImageConfig;
+    try {
+      config = parseConfig(bytes, `${view.location}: ${path}`);
+    } catch (error) {
+      if (digest === actual) throw error;
+      throw new ContentError(
+        'DIGEST_MISMATCH',
+        `${digest} is damaged in ${view.location}; ${image} needs it`,
+        {
+          cause: error,
+          hint: askForNew(image),
+        },
+      );
+    }
     files.addFile(digest, cleanPath(path) ?? path);
     return { descriptor: { mediaType: MEDIA_TYPE.dockerConfig, digest, size: bytes.byteLength }, config };
   };
-  return (path) => {
-    const config = configs.get(path) ?? readConfig(path);
+  return (path, image) => {
+    const config = configs.get(path) ?? readConfig(path, image);
     configs.set(path, config);
     return config;
   };

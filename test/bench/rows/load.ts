@@ -1,0 +1,146 @@
+import { rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { measure } from '../measure.js';
+import type { Contestant, Row, World } from '../row.js';
+import type { ToolName } from '../tools.js';
+
+/** How a tool pushes what lading saved. */
+type Pushes = Partial<
+  Record<ToolName, (tool: readonly string[], input: string, repository: string) => readonly string[]>
+>;
+
+/** Of root, and of others. (containers/image, pkg/blobinfocache) */
+const SKOPEO_CACHES = [
+  '/var/lib/containers/cache/blob-info-cache-v1.sqlite',
+  '/var/lib/containers/cache/blob-info-cache-v1.boltdb',
+  join(homedir(), '.local/share/containers/cache'),
+];
+const SKOPEO = ['--insecure-policy', 'copy', '--dest-tls-verify=false'];
+
+export const loadRows: readonly Row[] = [
+  {
+    name: 'load-layout',
+    work: 'load a directory into an empty registry',
+    goal: { type: 'ratio', atMost: 1 },
+    contestants: (world, folder) =>
+      pushing(world, join(folder, 'layout'), ['--format', 'oci'], {
+        lading: (lading, input, repository) => [...lading, 'load', '-i', input, repository],
+        skopeo: (skopeo, input, repository) => [
+          ...skopeo,
+          ...SKOPEO,
+          `oci:${input}`,
+          `docker://${repository}/app:1`,
+        ],
+        crane: (crane, input, repository) => [...crane, 'push', input, `${repository}/app:1`],
+      }),
+  },
+  {
+    name: 'load-archive',
+    work: 'load an archive',
+    goal: { type: 'ratio', atMost: 0.6 },
+    contestants: (world, folder) =>
+      pushing(world, join(folder, 'image.tar'), [], {
+        lading: (lading, input, repository) => [...lading, 'load', '-i', input, repository],
+        skopeo: (skopeo, input, repository) => [
+          ...skopeo,
+          ...SKOPEO,
+          `oci-archive:${input}`,
+          `docker://${repository}/app:1`,
+        ],
+        crane: (crane, input, repository) => [...crane, 'push', input, `${repository}/app:1`],
+        regctl: (regctl, input, repository) => [
+          ...regctl,
+          ...['--host', `reg=${world.registry},tls=disabled`],
+          ...['image', 'import', `${repository}/app:1`, input],
+        ],
+      }),
+  },
+  {
+    name: 'load-plain',
+    work: 'load a `docker save` tar (plain layers)',
+    goal: { type: 'ratio', atMost: 0.8 },
+    contestants: (world, folder) =>
+      pushing(world, join(folder, 'plain.tar'), ['--format', 'docker-archive'], {
+        lading: (lading, input, repository) => [...lading, 'load', '-i', input, repository],
+        skopeo: (skopeo, input, repository) => [
+          ...skopeo,
+          ...SKOPEO,
+          `docker-archive:${input}`,
+          `docker://${repository}/app:1`,
+        ],
+        crane: (crane, input, repository) => [...crane, 'push', input, `${repository}/app:1`],
+      }),
+  },
+  {
+    name: 'load-many',
+    work: 'load many small images, 40 ms away',
+    goal: { type: 'ratio', atMost: 0.2 },
+    contestants: async ({ registry, farRegistry, images, tools, env }, folder) => {
+      const layout = join(folder, 'many');
+      const all = images.many.map((image) => `${registry}/${image}`);
+      await measure(
+        [...(tools.get('lading')?.command ?? []), 'save', ...all, '-o', `${layout}/`],
+        env,
+        folder,
+      );
+      const fresh = createFreshRepositories(`${farRegistry}/many`);
+      const copies = (skopeo: readonly string[], repository: string) =>
+        images.many
+          .map((image) =>
+            [
+              ...skopeo,
+              ...SKOPEO,
+              '-q',
+              `oci:${layout}:${registry}/${image}`,
+              `docker://${repository}/${image}`,
+            ].join(' '),
+          )
+          .join(' && ');
+      return [
+        fresh('lading', (lading, repository) => [...lading, 'load', '-i', layout, repository]),
+        {
+          ...fresh('skopeo', (skopeo, repository) => ['sh', '-c', copies(skopeo, repository)]),
+          note: 'image after image',
+        },
+      ];
+    },
+  },
+];
+
+/** Contestants that push what lading saves of the large image, each time into repositories that are not there. */
+async function pushing(
+  { registry, images, tools, env }: World,
+  input: string,
+  format: readonly string[],
+  pushes: Pushes,
+): Promise<Contestant[]> {
+  const lading = tools.get('lading')?.command ?? [];
+  const figures = join(input, '..');
+  await measure([...lading, 'save', `${registry}/${images.large}`, ...format, '-o', input], env, figures);
+  const fresh = createFreshRepositories(`${registry}/load`);
+  return (Object.keys(pushes) as ToolName[]).map((tool) =>
+    fresh(tool, (command, repository) => pushes[tool]?.(command, input, repository) ?? []),
+  );
+}
+
+/** The registry keeps what was pushed: an empty one is a repository of another name. */
+function createFreshRepositories(
+  prefix: string,
+): (
+  tool: ToolName,
+  command: (tool: readonly string[], repository: string) => readonly string[],
+) => Contestant {
+  let count = 0;
+  let repository = prefix;
+  return (tool, command) => ({
+    tool,
+    command: (own) => command(own, repository),
+    before: async () => {
+      count += 1;
+      repository = `${prefix}${count}`;
+      // skopeo remembers what it pushed where, and would only mount it.
+      for (const cache of SKOPEO_CACHES) await rm(cache, { recursive: true, force: true });
+    },
+  });
+}
