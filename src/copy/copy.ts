@@ -184,7 +184,7 @@ class GraphCopy {
     const others = names.length > 1 ? ` and ${names.length - 1} more` : '';
     return new ContentError(
       'DIGEST_MISMATCH',
-      `${digest} is damaged in ${region.path}; ${names[0]}${others} needs it`,
+      `${digest} is damaged in ${region.path}; it is needed by ${names[0]}${others}`,
       {
         cause,
         hint: askForNew(names[0] ?? digest),
