@@ -6,6 +6,7 @@ export type ErrorCode =
   // 1: failed
   | 'ALREADY_EXISTS'
   | 'LOCKED'
+  | 'IN_USE'
   | 'NO_SPACE'
   | 'NOT_WRITABLE'
   | 'IO'

@@ -17,6 +17,7 @@ export const EXIT = {
 const EXIT_CODES: Record<ErrorCode, number> = {
   ALREADY_EXISTS: EXIT.failed,
   LOCKED: EXIT.failed,
+  IN_USE: EXIT.failed,
   NO_SPACE: EXIT.failed,
   NOT_WRITABLE: EXIT.failed,
   IO: EXIT.failed,
