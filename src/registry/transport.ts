@@ -116,12 +116,12 @@ function isStreamed(body: RequestBody | undefined): body is AsyncIterable<Uint8A
 }
 
 function createPool(url: URL, proxy: string | undefined, connections: number, tls: () => object): Dispatcher {
-  const { Pool, ProxyAgent } = loadUndici();
+  const undici = loadUndici(); // not taken apart: each part is loaded when it is asked for
   const connect = { timeout: CONNECT_TIMEOUT_MS, ...(url.protocol === 'https:' ? tls() : {}) };
   const options = { connections, keepAliveTimeout: KEEP_ALIVE_MS };
-  if (proxy === undefined) return new Pool(url.origin, { ...options, connect });
+  if (proxy === undefined) return new undici.Pool(url.origin, { ...options, connect });
   // Plain http goes through a proxy by absolute URLs, as in other tools: many refuse tunnels to port 80.
-  return new ProxyAgent({ ...options, uri: proxy, requestTls: connect, proxyTls: tls(), proxyTunnel: false });
+  return new undici.ProxyAgent({ ...options, uri: proxy, requestTls: connect, proxyTls: tls(), proxyTunnel: false });
 }
 
 /**

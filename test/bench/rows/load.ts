@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { measure } from '../measure.js';
 import type { Contestant, Row, World } from '../row.js';
 import type { ToolName } from '../tools.js';
@@ -84,7 +84,7 @@ export const loadRows: readonly Row[] = [
         env,
         folder,
       );
-      const fresh = createFreshRepositories(`${farRegistry}/many`);
+      const fresh = createFreshRepositories(`${farRegistry}/${basename(folder)}`);
       const copies = (skopeo: readonly string[], repository: string) =>
         images.many
           .map((image) =>
@@ -116,15 +116,15 @@ async function pushing(
   pushes: Pushes,
 ): Promise<Contestant[]> {
   const lading = tools.get('lading')?.command ?? [];
-  const figures = join(input, '..');
+  const figures = dirname(input);
   await measure([...lading, 'save', `${registry}/${images.large}`, ...format, '-o', input], env, figures);
-  const fresh = createFreshRepositories(`${registry}/load`);
+  const fresh = createFreshRepositories(`${registry}/${basename(figures)}`);
   return (Object.keys(pushes) as ToolName[]).map((tool) =>
     fresh(tool, (command, repository) => pushes[tool]?.(command, input, repository) ?? []),
   );
 }
 
-/** The registry keeps what was pushed: an empty one is a repository of another name. */
+/** The registry keeps what was pushed: an empty one is a repository of a name that no row has used. */
 function createFreshRepositories(
   prefix: string,
 ): (
