@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'ALREADY_EXISTS'
   | 'LOCKED'
   | 'IN_USE'
+  | 'REFUSED'
   | 'NO_SPACE'
   | 'NOT_WRITABLE'
   | 'IO'

@@ -18,6 +18,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   ALREADY_EXISTS: EXIT.failed,
   LOCKED: EXIT.failed,
   IN_USE: EXIT.failed,
+  REFUSED: EXIT.failed,
   NO_SPACE: EXIT.failed,
   NOT_WRITABLE: EXIT.failed,
   IO: EXIT.failed,

@@ -64,8 +64,9 @@ export function responseError(
   const { codes, text } = parseErrorBody(body);
   const said = text === '' ? '' : ` (${text})`;
   const [known] = [...codes, String(status)].filter((key) => Object.hasOwn(hints, key));
-  return new RegistryError(codeOf(status), `${what}: ${problemOf(status)}${said}`, {
-    status: isWronglyAsked(status, codes) ? 400 : status,
+  const meant = isWronglyAsked(status, codes) ? 400 : status;
+  return new RegistryError(codeOf(meant), `${what}: ${problemOf(status)}${said}`, {
+    status: meant,
     registryCodes: codes,
     retryAfterMs: parseRetryAfter(header(headers, 'retry-after')),
     hint: hint ?? (known === undefined ? hintFor(status) : hints[known]),
@@ -104,8 +105,10 @@ function codeOf(status: number): ErrorCode {
       return 'TIMEOUT';
     case 429:
       return 'TOO_MANY_REQUESTS';
-    default:
+    case 416: // of bytes that it said are there
       return 'REGISTRY';
+    default:
+      return status >= 400 && status < 500 ? 'REFUSED' : 'REGISTRY';
   }
 }
 

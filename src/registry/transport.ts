@@ -121,7 +121,13 @@ function createPool(url: URL, proxy: string | undefined, connections: number, tl
   const options = { connections, keepAliveTimeout: KEEP_ALIVE_MS };
   if (proxy === undefined) return new undici.Pool(url.origin, { ...options, connect });
   // Plain http goes through a proxy by absolute URLs, as in other tools: many refuse tunnels to port 80.
-  return new undici.ProxyAgent({ ...options, uri: proxy, requestTls: connect, proxyTls: tls(), proxyTunnel: false });
+  return new undici.ProxyAgent({
+    ...options,
+    uri: proxy,
+    requestTls: connect,
+    proxyTls: tls(),
+    proxyTunnel: false,
+  });
 }
 
 /**

@@ -168,7 +168,7 @@ describe('load to docker-registry gives up, moves no tag, and says why', () => {
     givesUp(7, /too many requests/, /Wait and run/, onUploads(answer(429, { 'retry-after': '3600' }))));
 
   it('when bodies may have a few bytes only', () =>
-    givesUp(7, /413/, /client_max_body_size/, maxBody(100_000)));
+    givesUp(1, /413/, /client_max_body_size/, maxBody(100_000)));
 
   it('when it may not push', async () => {
     const body = JSON.stringify({ errors: [{ code: 'DENIED', message: 'ask Bob for access' }] });
@@ -179,14 +179,14 @@ describe('load to docker-registry gives up, moves no tag, and says why', () => {
   it('when the registry refuses a repository’s name', async () => {
     const body = JSON.stringify({ errors: [{ code: 'NAME_INVALID', message: 'invalid repository name' }] });
     const fault = onUploads(answer(400, { 'content-type': 'application/json' }, body));
-    await givesUp(7, /faults\/\d+\/app.*NAME_INVALID: invalid repository name/, /--map/, fault);
+    await givesUp(1, /faults\/\d+\/app.*NAME_INVALID: invalid repository name/, /--map/, fault);
   });
 
   it('when the registry refuses a kind of manifest', async () => {
     const body = JSON.stringify({ errors: [{ code: 'MANIFEST_INVALID', message: 'unknown media type' }] });
     const fault = answer(400, { 'content-type': 'application/json' }, body);
     const what = new RegExp(`manifest ${blob} .*MANIFEST_INVALID: unknown media type`);
-    await givesUp(7, what, /lading convert/, ({ method, path }) =>
+    await givesUp(1, what, /lading convert/, ({ method, path }) =>
       method === 'PUT' && path.includes('/manifests/') ? fault : undefined,
     );
   });

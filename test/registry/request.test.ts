@@ -161,7 +161,7 @@ describe('repetitions', () => {
   });
 
   for (const [status, code] of [
-    [400, 'REGISTRY'],
+    [400, 'REFUSED'],
     [403, 'DENIED'],
     [404, 'NOT_FOUND'],
   ] as const) {

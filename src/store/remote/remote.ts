@@ -2,11 +2,12 @@ import { Readable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, isDigest } from '../../content/digest.js';
 import { isIndex, isManifest, isSchema1 } from '../../content/media-types.js';
+import { referrersTag } from '../../content/referrers-tag.js';
 import { digestMismatch } from '../../content/verify.js';
 import { isLadingError, LadingError } from '../../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../../manifest/manifest.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
-import { fallbackTag, subjectOfTag } from '../attached.js';
+import { subjectOfTag } from '../attached.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { BlobPusher } from './remote-blobs.js';
 import { ManifestPusher } from './remote-manifests.js';
@@ -148,7 +149,7 @@ class RemoteStore implements Store {
     this.#attachedTags ??= this.#listAttachedTags(signal);
     const attached = await this.#attachedTags;
     if (attached !== undefined) return attached.get(subject) ?? [];
-    const tag = fallbackTag(subject);
+    const tag = referrersTag(subject);
     return [tag, ...COSIGN_SUFFIXES.map((suffix) => tag + suffix)];
   }
 
@@ -164,7 +165,7 @@ class RemoteStore implements Store {
       }
     } catch (error) {
       // A registry that serves images need not list tags.
-      if (isLadingError(error, 'NOT_FOUND', 'DENIED', 'UNAUTHORIZED', 'UNSUPPORTED', 'REGISTRY'))
+      if (isLadingError(error, 'NOT_FOUND', 'DENIED', 'UNAUTHORIZED', 'UNSUPPORTED', 'REFUSED', 'REGISTRY'))
         return undefined;
       throw error;
     }
