@@ -141,17 +141,18 @@ const HARMLESS_QUERY = new Set([
 ]);
 
 /**
- * Text from a stranger made safe for a terminal and for one line: control characters, bidirectional
- * overrides and line separators are written as escapes.
+ * Text from a stranger made safe for a terminal and for one line: control characters, line separators, and all
+ * that is invisible and changes what stands beside it (bidirectional overrides, tags) are written as escapes.
  */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => {
     const code = character.codePointAt(0) ?? 0;
+    if (code > 0xffff) return `\\u{${code.toString(16)}}`;
     return code < 0x100
       ? `\\x${code.toString(16).padStart(2, '0')}`
       : `\\u${code.toString(16).padStart(4, '0')}`;
   });
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is there to find
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+/** Control, format, line and paragraph separators, halves of surrogate pairs. (Unicode, "General Category") */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;

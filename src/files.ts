@@ -3,7 +3,7 @@ import { constants, type FileHandle, open, readdir, realpath, stat } from 'node:
 import { join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ContentError, LadingError, systemCode } from './errors.js';
-import { partOf, readFailure, readRegion, streamRegion } from './region.js';
+import { type FileStamp, partOf, readFailure, readRegion, stampOf, streamRegion } from './region.js';
 
 export interface OpenFileOptions {
   /** First byte; default 0. */
@@ -117,9 +117,10 @@ class DirectoryView implements FileView {
 
   async open(path: string, options: OpenFileOptions = {}): Promise<Readable> {
     options.signal?.throwIfAborted();
-    const { handle, region } = await this.#openFile(path);
+    const { handle, region, stamp } = await this.#openFile(path);
     try {
-      return streamRegion(handle, partOf(region, options), { signal: options.signal, ownsHandle: true });
+      const { signal } = options;
+      return streamRegion(handle, partOf(region, options), { signal, ownsHandle: true, stamp });
     } catch (error) {
       await handle.close();
       throw error;
@@ -127,10 +128,10 @@ class DirectoryView implements FileView {
   }
 
   async read(path: string, maxBytes: number): Promise<Buffer> {
-    const { handle, region } = await this.#openFile(path);
+    const { handle, region, stamp } = await this.#openFile(path);
     try {
       if (region.size > maxBytes) throw fileTooLarge(this.location, path, region.size, maxBytes);
-      return await readRegion(handle, region);
+      return await readRegion(handle, region, { stamp });
     } finally {
       await handle.close();
     }
@@ -159,7 +160,7 @@ class DirectoryView implements FileView {
     }
   }
 
-  async #openFile(path: string): Promise<{ handle: FileHandle; region: Region }> {
+  async #openFile(path: string): Promise<{ handle: FileHandle; region: Region; stamp: FileStamp }> {
     const located = await this.#locate(path);
     if (located === undefined) throw fileNotFound(this.location, path);
     let handle: FileHandle;
@@ -170,8 +171,8 @@ class DirectoryView implements FileView {
       throw readFailure(join(this.location, path), error);
     }
     try {
-      const { size } = await handle.stat();
-      return { handle, region: { ...located, size } };
+      const stamp = await stampOf(handle);
+      return { handle, region: { ...located, size: Number(stamp.size) }, stamp };
     } catch (error) {
       await handle.close();
       throw readFailure(join(this.location, path), error);

@@ -83,6 +83,10 @@ describe('printable', () => {
       printable('a\u0000\u007f\u009b\u200f\u2028\u2066\ufeffz'),
       'a\\x00\\x7f\\x9b\\u200f\\u2028\\u2066\\ufeffz',
     );
-    assert.equal(printable('größer 中文 é'), 'größer 中文 é');
+    assert.equal(
+      printable('\u00ad\u061c\u180e\u{e0041}\ufff9\ud800'),
+      '\\xad\\u061c\\u180e\\u{e0041}\\ufff9\\ud800',
+    );
+    assert.equal(printable('größer 中文 é 😀'), 'größer 中文 é 😀');
   });
 });

@@ -1,12 +1,46 @@
 // Bundles the command line into a few files. A start of Node.js reads every module of a program: 250 small files
 // take 300 ms, a few large ones 70 ms. Each command stays a file of its own, read when it is called. The files
 // lie beside those of the library, so that what is found by its place (package.json, the threads) is found alike.
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 for (const name of await readdir('dist')) if (/^cli-\w+\.js(\.map)?$/.test(name)) await rm(`dist/${name}`);
 
+/**
+ * The commands are written against the library's one entrance. esbuild puts all that an entrance leads to into one
+ * part that every command loads; so each name is imported from the file that has it.
+ */
+const pastTheEntrance = {
+  name: 'past-the-entrance',
+  async setup({ onLoad }) {
+    const home = new Map();
+    const entrance = await readFile('src/index.ts', 'utf8');
+    for (const [, names, file] of entrance.matchAll(/^export (?:type )?\{([^}]*)\} from '(.*)';$/gm))
+      for (const name of names.split(',')) home.set(name.replace(/^\s*type /, '').trim(), `.${file}`);
+    onLoad({ filter: /\/src\/cli\/[\w-]+\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      // On one line: the lines of the source map stay what they were.
+      const contents = source.replace(
+        /^import (type )?\{([^}]*)\} from '\.\.\/index\.js';$/gm,
+        (all, type, names) => {
+          const imports = names
+            .split(',')
+            .map((name) => name.trim())
+            .filter((name) => name !== '' && !name.startsWith('type '));
+          if (type !== undefined) return all.replace(/[^\n]+/g, '');
+          return (
+            imports.map((name) => `import { ${name} } from '${home.get(name)}';`).join(' ') +
+            all.replace(/[^\n]+/g, '')
+          );
+        },
+      );
+      return { contents, loader: 'ts' };
+    });
+  },
+};
+
 await build({
+  plugins: [pastTheEntrance],
   entryPoints: ['src/cli/main.ts'],
   outdir: 'dist',
   entryNames: 'cli/[name]',

@@ -3,7 +3,13 @@ import { type CopyImagesResult, copyImages } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
-import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import {
+  ARCHIVE_LIMIT_OPTIONS,
+  archiveLimitOptions,
+  CONNECTION_OPTIONS,
+  connectionOptions,
+  type GlobalArguments,
+} from './options.js';
 import { createProgress } from './progress.js';
 
 const OPTIONS = {
@@ -13,6 +19,7 @@ const OPTIONS = {
     default: true,
     describe: 'Move tags that are there; --no-clobber refuses that',
   },
+  ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -40,6 +47,7 @@ export const copyCommand: CommandModule = {
     try {
       result = await copyImages({
         ...connectionOptions(flags, output.warning),
+        ...archiveLimitOptions(flags),
         source: flags.SRC,
         destination: flags.DST,
         referrers: flags.referrers,

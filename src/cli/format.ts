@@ -24,6 +24,21 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   return safe.map((row) => `${line(row).trimEnd()}\n`).join('');
 }
 
+/**
+ * A JSON document that is safe for a terminal too: characters that `printable` escapes, and JSON lets stand, are
+ * escaped as JSON does it, so that the values stay what they are.
+ */
+export function formatJSON(document: unknown, indent?: number): string {
+  return JSON.stringify(document, undefined, indent).replace(INVISIBLE, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}
+
+const INVISIBLE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

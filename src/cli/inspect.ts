@@ -3,9 +3,18 @@ import { formatPlatform, type InspectResult, inspect, printable } from '../index
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable } from './format.js';
-import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import {
+  ARCHIVE_LIMIT_OPTIONS,
+  archiveLimitOptions,
+  CONNECTION_OPTIONS,
+  connectionOptions,
+  type GlobalArguments,
+} from './options.js';
 
-const OPTIONS = { ...CONNECTION_OPTIONS } as const satisfies Record<string, Options>;
+const OPTIONS = { ...ARCHIVE_LIMIT_OPTIONS, ...CONNECTION_OPTIONS } as const satisfies Record<
+  string,
+  Options
+>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURCE: string; REF?: string };
 type Image = InspectResult['images'][number];
@@ -23,6 +32,7 @@ export const inspectCommand: CommandModule = {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const result = await inspect(flags.SOURCE, {
       ...connectionOptions(flags, output.warning),
+      ...archiveLimitOptions(flags),
       reference: flags.REF,
       signal,
     });

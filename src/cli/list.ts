@@ -3,10 +3,17 @@ import { type ListResult, list } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatTable } from './format.js';
-import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import {
+  ARCHIVE_LIMIT_OPTIONS,
+  archiveLimitOptions,
+  CONNECTION_OPTIONS,
+  connectionOptions,
+  type GlobalArguments,
+} from './options.js';
 
 const OPTIONS = {
   attachments: { type: 'boolean', default: false, describe: 'Also signatures, SBOMs and attestations' },
+  ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -24,6 +31,7 @@ export const listCommand: CommandModule = {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const result = await list(flags.SOURCE, {
       ...connectionOptions(flags, output.warning),
+      ...archiveLimitOptions(flags),
       attachments: flags.attachments,
       signal,
     });

@@ -4,7 +4,13 @@ import { LadingError, type LoadResult, load, messageOf } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
-import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import {
+  ARCHIVE_LIMIT_OPTIONS,
+  archiveLimitOptions,
+  CONNECTION_OPTIONS,
+  connectionOptions,
+  type GlobalArguments,
+} from './options.js';
 import { describeError } from './output.js';
 import { createProgress } from './progress.js';
 
@@ -44,6 +50,7 @@ const OPTIONS = {
     describe: 'Send blobs in pieces of so many bytes',
     defaultDescription: 'whole',
   },
+  ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -68,6 +75,7 @@ export const loadCommand: CommandModule = {
     try {
       result = await load({
         ...connectionOptions(flags, output.warning),
+        ...archiveLimitOptions(flags),
         input: flags.input === '-' ? process.stdin : flags.input,
         destination: flags.DEST,
         images: flags.IMAGE,

@@ -91,15 +91,32 @@ export const CONNECTION_OPTIONS = {
   },
 } as const satisfies Record<string, Options>;
 
-/** Flags of commands that decompress layers. */
-export const LIMIT_OPTIONS = {
+/** Flags of commands that read archives, which may be compressed as a whole. */
+export const ARCHIVE_LIMIT_OPTIONS = {
+  'max-archive-bytes': {
+    type: 'number',
+    requiresArg: true,
+    describe: 'Most bytes of an archive that has to be decompressed first',
+    group: 'Limits:',
+  },
   'max-ratio': {
     type: 'number',
     requiresArg: true,
-    describe: 'Most decompressed bytes for each byte of a layer',
+    describe: 'Most decompressed bytes for each compressed one',
     defaultDescription: '1100',
+    group: 'Limits:',
   },
-  'max-layer-bytes': { type: 'number', requiresArg: true, describe: 'Most bytes of a decompressed layer' },
+} as const satisfies Record<string, Options>;
+
+/** Flags of commands that decompress layers too. */
+export const LIMIT_OPTIONS = {
+  ...ARCHIVE_LIMIT_OPTIONS,
+  'max-layer-bytes': {
+    type: 'number',
+    requiresArg: true,
+    describe: 'Most bytes of a decompressed layer',
+    group: 'Limits:',
+  },
 } as const satisfies Record<string, Options>;
 
 export type GlobalArguments = InferredOptionTypes<typeof GLOBAL_OPTIONS>;
@@ -127,12 +144,21 @@ export function connectionOptions(
 }
 
 /** Against decompression bombs. */
-export function limitOptions(argv: InferredOptionTypes<typeof LIMIT_OPTIONS>): {
+export function archiveLimitOptions(argv: InferredOptionTypes<typeof ARCHIVE_LIMIT_OPTIONS>): {
+  maxArchiveBytes: number | undefined;
   maxRatio: number | undefined;
-  maxLayerBytes: number | undefined;
 } {
   return {
+    maxArchiveBytes: wholeNumber('max-archive-bytes', argv['max-archive-bytes'], 1),
     maxRatio: wholeNumber('max-ratio', argv['max-ratio'], 1),
+  };
+}
+
+export function limitOptions(
+  argv: InferredOptionTypes<typeof LIMIT_OPTIONS>,
+): ReturnType<typeof archiveLimitOptions> & { maxLayerBytes: number | undefined } {
+  return {
+    ...archiveLimitOptions(argv),
     maxLayerBytes: wholeNumber('max-layer-bytes', argv['max-layer-bytes'], 1),
   };
 }

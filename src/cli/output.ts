@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { type ErrorCode, isLadingError, messageOf, printable } from '../index.js';
+import { formatJSON } from './format.js';
 
 /** Where a command's words go: results to standard output, all else to standard error. */
 export interface Output {
@@ -28,7 +29,7 @@ export function createOutput({ json, quiet, verbose, stdout, stderr }: OutputOpt
   };
   return {
     result(document, text) {
-      const shown = json ? `${JSON.stringify(document, undefined, 2)}\n` : text();
+      const shown = json ? `${formatJSON(document, 2)}\n` : text();
       if (shown !== '') resultStream.write(shown);
     },
     reserveStdout() {
@@ -42,7 +43,7 @@ export function createOutput({ json, quiet, verbose, stdout, stderr }: OutputOpt
     error(error) {
       const { code, message: text, hint } = describeError(error);
       if (json) {
-        resultStream.write(`${JSON.stringify({ error: { code, message: text, hint } })}\n`);
+        resultStream.write(`${formatJSON({ error: { code, message: text, hint } })}\n`);
         return;
       }
       message(`lading: ${text}`);

@@ -1,5 +1,5 @@
-import { type CopyEvent, messageOf, type OnCopyEvent } from '../index.js';
-import { formatBytes, plural } from './format.js';
+import { type CopyEvent, messageOf, type OnCopyEvent, printable } from '../index.js';
+import { formatBytes, formatJSON, plural } from './format.js';
 import type { GlobalArguments } from './options.js';
 import type { Output } from './output.js';
 
@@ -28,7 +28,7 @@ export async function createProgress(flags: GlobalArguments, output: Output): Pr
         : 'lines'
       : flags.progress;
   if (mode === 'json')
-    return { onEvent: (event) => output.message(JSON.stringify(eventDocument(event))), end: () => undefined };
+    return { onEvent: (event) => output.message(formatJSON(eventDocument(event))), end: () => undefined };
   const display =
     mode === 'bar' ? await createBar() : mode === 'lines' ? createLines(output) : createNothing();
   return {
@@ -43,7 +43,8 @@ function showEvent(
   { quiet, verbose }: GlobalArguments,
   output: Output,
 ): void {
-  const say = (text: string): void => (quiet ? undefined : display.line(text));
+  // Names come from archives, and may hold what moves a terminal's cursor.
+  const say = (text: string): void => (quiet ? undefined : display.line(printable(text)));
   switch (event.type) {
     case 'resolved':
       if (verbose) say(`${event.name}: ${event.descriptor.digest}`);

@@ -1,59 +1,65 @@
 import { once } from 'node:events';
-import type { InferredOptionTypes, Options } from 'yargs';
-import { LadingError, printable, serve } from '../index.js';
+import { formatAccess, LadingError, messageOf, type Serving, serve } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
-import type { GlobalArguments } from './options.js';
-
-const OPTIONS = {
-  listen: {
-    type: 'string',
-    requiresArg: true,
-    default: '127.0.0.1:5000',
-    describe: 'HOST:PORT; port 0 takes a free one',
-  },
-} as const satisfies Record<string, Options>;
-
-type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { PATH: string };
+import type { Output } from './output.js';
+import { registryOf } from './serve-config.js';
+import { exposureWarnings, SERVE_OPTIONS, type ServeArguments, serveOptions } from './serve-flags.js';
+import { printConfig } from './serve-print.js';
 
 export const serveCommand: CommandModule = {
-  options: OPTIONS,
+  options: SERVE_OPTIONS,
   describe: (yargs) =>
     yargs
-      .positional('PATH', { type: 'string', demandOption: true, describe: 'An archive or a layout' })
+      .positional('PATH', { type: 'string', array: true, describe: 'Archives and layouts' })
       .example('$0 serve images.tar', 'docker pull 127.0.0.1:5000/library/alpine:3.20')
-      .example('$0 serve layout/ --listen 0.0.0.0:5000', 'for the whole room'),
+      .example('$0 serve layout/ --listen 0.0.0.0:5000 --writable --htpasswd users', 'for the whole room')
+      .example('$0 serve --listen registry.lan:5000 --print-config containerd', 'what the nodes need')
+      .epilogue(
+        'A request to terminate ends it with 0 when all answers under way are over; a second one at once.',
+      ),
   async run(argv, { output, signal }) {
-    const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const serving = await serve(flags.PATH, {
-      ...parseListen(flags.listen),
+    const flags = argv as ServeArguments; // yargs has parsed by SERVE_OPTIONS
+    const kind = flags['print-config'];
+    if (kind !== undefined) {
+      printConfig(kind, flags, output);
+      return EXIT.done;
+    }
+    const options = serveOptions(flags);
+    const paths = flags.PATH ?? [];
+    if (paths.length === 0)
+      throw new LadingError('USAGE', 'there is nothing to serve', { hint: 'Name an archive or a layout.' });
+    for (const warning of exposureWarnings(options)) output.warning(warning);
+    const log = flags['access-log'] ?? (flags.quiet ? 'none' : 'text');
+    const serving = await serve(paths, {
+      ...options,
       signal,
       onWarning: output.warning,
-      onRequest: ({ remoteAddress, method, url, status, bytes, durationMs }) => {
-        if (!flags.quiet)
-          output.message(
-            printable(`${remoteAddress} ${method} ${url} ${status} ${bytes} ${durationMs.toFixed(1)} ms`),
-          );
-      },
+      ...(log !== 'none' && { onRequest: (entry) => output.message(formatAccess(entry, log)) }),
     });
-    const host = serving.host.includes(':') ? `[${serving.host}]` : serving.host;
-    const url = `http://${host}:${serving.port}`;
-    output.result(
-      { url, host: serving.host, port: serving.port, repositories: serving.repositories },
-      () => `${url}\n`,
-    );
+    const stopReloading = reloadOnHangup(serving, output);
+    const { host, port, repositories } = serving;
+    const url = `${serving.scheme}://${registryOf(serving)}`;
+    output.result({ url, host, port, repositories }, () => `${url}\n`);
     try {
       if (!signal.aborted) await once(signal, 'abort');
     } finally {
+      stopReloading();
       await serving.close();
     }
     return EXIT.done;
   },
 };
 
-function parseListen(text: string): { host: string; port: number } {
-  const [, host, port] = /^(.*?):(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined || Number(port) > 65_535)
-    throw new LadingError('USAGE', `--listen takes HOST:PORT, not ${text}`);
-  return { host: host.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1', port: Number(port) };
+/** Without files to read again a hangup ends the program, as the shell that started it may want. */
+function reloadOnHangup(serving: Serving, output: Output): () => void {
+  if (!serving.reloadable) return () => undefined;
+  const reload = (): void => {
+    serving.reload().then(
+      () => output.message('certificate and users were read again'),
+      (error: unknown) => output.warning(`what was read before stays: ${messageOf(error)}`),
+    );
+  };
+  process.on('SIGHUP', reload);
+  return () => process.off('SIGHUP', reload);
 }

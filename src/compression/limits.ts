@@ -6,6 +6,8 @@ export interface DecompressLimits {
   maxBytes?: number | undefined;
   /** Most bytes out for each byte in, once 16 MiB are out; default 1100, above deflate's own utmost of 1032. */
   maxRatio?: number | undefined;
+  /** The flag that raises `maxBytes`; default `--max-layer-bytes`. */
+  flag?: string | undefined;
 }
 
 export const DEFAULT_MAX_RATIO = 1100;
@@ -18,15 +20,18 @@ const TURN_BYTES = 8 * 1024 * 1024;
 export async function* limited(
   chunks: AsyncIterable<Buffer>,
   name: string,
-  { maxBytes = Number.POSITIVE_INFINITY, maxRatio = DEFAULT_MAX_RATIO }: DecompressLimits,
+  {
+    maxBytes = Number.POSITIVE_INFINITY,
+    maxRatio = DEFAULT_MAX_RATIO,
+    flag = '--max-layer-bytes',
+  }: DecompressLimits,
   bytesIn: () => number,
 ): AsyncGenerator<Buffer> {
   let bytesOut = 0;
   let turnEnd = TURN_BYTES;
   for await (const chunk of chunks) {
     bytesOut += chunk.length;
-    if (bytesOut > maxBytes)
-      throw tooLarge(`${name} expands to more than ${maxBytes} bytes`, '--max-layer-bytes');
+    if (bytesOut > maxBytes) throw tooLarge(`${name} expands to more than ${maxBytes} bytes`, flag);
     if (bytesOut > RATIO_FLOOR && bytesOut > maxRatio * bytesIn()) {
       throw tooLarge(`${name} expands to more than ${maxRatio} times its size`, '--max-ratio');
     }

@@ -28,14 +28,15 @@ export function digestProblem(text: string): string | undefined {
   if (colon < 0) return 'it has no algorithm';
   const algorithm = text.slice(0, colon);
   const encoded = text.slice(colon + 1);
-  if (!isAlgorithm(algorithm)) return `the algorithm "${algorithm}" is not supported`;
+  if (!isDigestAlgorithm(algorithm)) return `the algorithm "${algorithm}" is not supported`;
   if (encoded.length !== ENCODED_LENGTH[algorithm])
     return `${algorithm} needs ${ENCODED_LENGTH[algorithm]} characters, it has ${encoded.length}`;
   if (!/^[0-9a-f]+$/.test(encoded)) return 'it must be lower-case hexadecimal';
   return undefined;
 }
 
-function isAlgorithm(text: string): text is DigestAlgorithm {
+/** Whether `text` names an algorithm that lading can compute. */
+export function isDigestAlgorithm(text: string): text is DigestAlgorithm {
   return Object.hasOwn(ENCODED_LENGTH, text);
 }
 

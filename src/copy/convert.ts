@@ -18,7 +18,7 @@ import { fromSchema1, layersOfSchema1 } from '../manifest/from-schema1.js';
 import { type ImageManifest, parseManifest, type Schema1Manifest } from '../manifest/manifest.js';
 import { platformOf } from '../manifest/platform-of.js';
 import { readContent } from '../store/read-content.js';
-import { type LayerFactsOptions, readLayerFacts } from './layer-facts.js';
+import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from './layer-facts.js';
 import type { ContentSource, ImageTrees, PlannedContent } from './plan.js';
 import type { ManifestTree } from './plan-tree.js';
 
@@ -29,6 +29,10 @@ export interface ConvertOptions extends LayerFactsOptions {
   to: ConversionFormat;
   /** Layers in another compression, by the digest that the image has for them; default: all stay as they are. */
   recompress?: ((layer: PlannedContent) => Promise<PlannedContent | undefined>) | undefined;
+  /** Learns what schema1 does not say of its layers; default `readLayerFacts`, which reads all of them. */
+  layerFacts?:
+    | ((layers: readonly PlannedContent[], options: LayerFactsOptions) => Promise<Map<Digest, LayerFacts>>)
+    | undefined;
   /** Signs schema1. */
   key: KeyObject;
   /** Refuse a schema1 manifest whose signature does not hold, or that has none; default false. */
@@ -168,7 +172,8 @@ class ImageConversion {
     if (this.#options.to === 'schema1') return tree;
     const wanted = new Set(layersOfSchema1(manifest, descriptor.digest));
     const layers = tree.blobs.filter((blob) => wanted.has(blob.descriptor.digest));
-    const facts = await readLayerFacts(layers, this.#options);
+    const { layerFacts = readLayerFacts } = this.#options;
+    const facts = await layerFacts(layers, this.#options);
     const known = new Map(
       [...facts].map(([digest, { size, diffID }]) => [
         digest,

@@ -5,6 +5,7 @@ import { isManifest, isNonDistributable, MEDIA_TYPE } from '../content/media-typ
 import { DEFAULT_PLATFORM, formatPlatform, matchesPlatform, type Platform } from '../content/platform.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { parseConfig } from '../manifest/config.js';
+import { GraphBudget } from '../manifest/graph-budget.js';
 import {
   type ImageIndex,
   type ImageManifest,
@@ -33,13 +34,13 @@ export interface ManifestTree {
   platforms: Platform[];
 }
 
-/** Indexes in indexes: nobody has a use for more, and each level costs a round trip. */
-const MAX_INDEX_DEPTH = 8;
 const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
 
 /** What a manifest is read for. */
 interface Context {
   depth: number;
+  /** Of the image that it is a part of. */
+  budget: GraphBudget;
   /** What its parent says of it. */
   platform: Platform | undefined;
   /** Platforms that are wanted; undefined where all are. */
@@ -112,9 +113,8 @@ export class GraphReader {
     index: ImageIndex,
     context: Context,
   ): Promise<ManifestTree | undefined> {
-    const { descriptor } = content;
-    if (context.depth >= MAX_INDEX_DEPTH) throw tooDeep(descriptor);
     const { manifests, blobs } = successors(index);
+    context.budget.take(content.descriptor.digest, context.depth, manifests.length);
     const children = await this.#readChildren(source, manifests, context);
     const kept = children.filter((tree) => tree !== undefined);
     if (context.wanted !== undefined && kept.length === 0) return undefined;
@@ -229,6 +229,9 @@ export class GraphReader {
   }
 
   async #plannedBlob(source: ReadonlyStore, blob: Descriptor): Promise<PlannedContent> {
+    // A size that lies is told before it is taken for the room that is needed.
+    const region = await source.region?.(blob);
+    if (region !== undefined && region.size !== blob.size) throw otherSize(blob, region.size);
     return { descriptor: plainDescriptor(blob), source, bytes: await this.#configs.get(blob.digest) };
   }
 
@@ -243,7 +246,7 @@ export class GraphReader {
 }
 
 function contextOf(root: Descriptor, wanted: readonly Platform[] | undefined): Context {
-  return { depth: 0, platform: root.platform, wanted, absent: absentOf(root) };
+  return { depth: 0, budget: new GraphBudget(), platform: root.platform, wanted, absent: absentOf(root) };
 }
 
 /** What failed is asked for again: another image may have it from another source. */
@@ -299,6 +302,9 @@ function rewritten(
   return { ...tree, manifest: { ...tree.manifest, descriptor, bytes }, absent: [] };
 }
 
-function tooDeep({ digest }: Descriptor): ContentError {
-  return new ContentError('INVALID_MANIFEST', `${digest} is an index inside ${MAX_INDEX_DEPTH} others`);
+function otherSize({ digest, size }: Descriptor, actual: number): ContentError {
+  return new ContentError(
+    'SIZE_MISMATCH',
+    `${digest} has ${actual} bytes where it lies, its descriptor says ${size}`,
+  );
 }

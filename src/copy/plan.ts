@@ -204,7 +204,9 @@ function assemble(
     compareText(a.content.descriptor.digest, b.content.descriptor.digest),
   );
   for (const { content, level } of sorted) {
-    levels[level] = [...(levels[level] ?? []), content];
+    const same = levels[level];
+    if (same === undefined) levels[level] = [content];
+    else same.push(content); // an index may have tens of thousands
   }
   const bySize = (a: PlannedContent, b: PlannedContent): number =>
     b.descriptor.size - a.descriptor.size || compareText(a.descriptor.digest, b.descriptor.digest);

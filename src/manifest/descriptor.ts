@@ -11,7 +11,7 @@ export function readDescriptor(document: DescriptorDocument): Descriptor {
     size,
     ...(urls == null ? {} : { urls }),
     ...(annotations == null ? {} : { annotations: { ...annotations } }),
-    ...(data === undefined ? {} : { data }),
+    ...(data == null ? {} : { data }),
     ...(platform === undefined ? {} : { platform: readPlatform(platform) }),
     ...(artifactType === undefined ? {} : { artifactType }),
   };

@@ -57,7 +57,7 @@ export interface DescriptorDocument {
   size: number;
   urls?: Nullable<string[]>;
   annotations?: Nullable<Record<string, string>>;
-  data?: string;
+  data?: Nullable<string>;
   platform?: PlatformDocument;
   artifactType?: string;
 }

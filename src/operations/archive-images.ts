@@ -1,6 +1,9 @@
+import { ANNOTATION } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
+import { isManifest } from '../content/media-types.js';
 import { askForNew } from '../content/verify.js';
 import {
+  type CopyRequest,
   type ImageTrees,
   type Plan,
   type PlannedContent,
@@ -9,7 +12,10 @@ import {
 } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
 import { ContentError, isLadingError } from '../errors.js';
+import { parseManifest } from '../manifest/manifest.js';
 import type { ImageFiles } from '../store/image-files.js';
+import { readContent } from '../store/read-content.js';
+import type { Source } from './open-source.js';
 import { requestsOfFiles } from './requests.js';
 
 export interface ArchiveImagesOptions
@@ -27,7 +33,7 @@ export async function readArchiveImages(
   const { images, failures } = await readImages(requests, { ...options, explain: damageOf });
   const complete: ImageTrees[] = [];
   for (const image of images) {
-    const error = await holeIn(image, store);
+    const error = await holeIn(image, store, options);
     if (error === undefined) complete.push(image);
     else if (!options.keepGoing || images.length === 1) throw error;
     else failures.push({ name: image.name, error });
@@ -35,21 +41,48 @@ export async function readArchiveImages(
   return { images: complete, failures };
 }
 
+/** Reads the images of any source; files must hold all that their images need. */
+export async function readSourceImages(
+  source: Source,
+  requests: readonly CopyRequest[],
+  options: PlanOptions,
+): Promise<ImageTrees[]> {
+  if (source.kind === 'registry') return (await readImages(requests, options)).images;
+  const { images } = await readImages(requests, { ...options, explain: damageOf });
+  for (const image of images) {
+    const error = await holeIn(image, source.store, options);
+    if (error !== undefined) throw error;
+  }
+  return images;
+}
+
 /** Damage in a file is there at every try: says which image it is of, and what to ask the sender for. */
+export function damageOf(name: string, error: ContentError): ContentError;
+export function damageOf(name: string, error: unknown): unknown;
 export function damageOf(name: string, error: unknown): unknown {
   if (!(error instanceof ContentError)) return error;
   const message = error.message.includes(name) ? error.message : `${error.message}; ${name} needs it`;
   return new ContentError(error.code, message, { cause: error, hint: askForNew(name) });
 }
 
+/** What an image needs and the files do not hold, or hold damaged where it is attached to the image. */
 async function holeIn(
-  { name, tree, attached }: ImageTrees,
+  image: ImageTrees,
   store: ImageFiles,
+  { referrers = true }: Pick<PlanOptions, 'referrers'>,
 ): Promise<ContentError | undefined> {
+  const { name, tree, attached } = image;
   const trees = [tree, ...attached.map((referrer) => referrer.tree)];
   const missing: Descriptor[] = [];
   for (const { descriptor, bytes } of trees.flatMap(blobsOf))
     if (bytes === undefined && !(await holds(store, descriptor))) missing.push(descriptor);
+  for (const entry of referrers ? unreadReferrers(trees, store) : []) {
+    if (!(await holds(store, entry))) missing.push(entry);
+    else {
+      const damage = await damageIn(entry, store);
+      if (damage !== undefined) return damageOf(name, damage);
+    }
+  }
   const [first] = missing;
   if (first === undefined) return undefined;
   const others = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
@@ -58,6 +91,31 @@ async function holeIn(
     `${store.location} does not hold ${first.digest} (${first.size} bytes)${others}; ${name} needs it`,
     { hint: askForNew(name) },
   );
+}
+
+/** What the index says is attached to these manifests, and was not read with them. */
+function unreadReferrers(trees: readonly ManifestTree[], { indexEntries }: ImageFiles): Descriptor[] {
+  const read = new Set<string>(trees.flatMap(manifestsOf));
+  return indexEntries.filter(
+    ({ digest, mediaType, annotations }) =>
+      isManifest(mediaType) &&
+      read.has(annotations?.[ANNOTATION.containerdSubject] ?? '') &&
+      !read.has(digest),
+  );
+}
+
+async function damageIn(entry: Descriptor, store: ImageFiles): Promise<ContentError | undefined> {
+  try {
+    parseManifest(await readContent(store, entry), entry);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ContentError) return error;
+    throw error;
+  }
+}
+
+function manifestsOf({ manifest, children }: ManifestTree): string[] {
+  return [manifest.descriptor.digest, ...children.flatMap(manifestsOf)];
 }
 
 function blobsOf({ blobs, children }: ManifestTree): PlannedContent[] {

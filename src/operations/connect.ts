@@ -28,6 +28,8 @@ export interface ConnectionOptions {
   concurrency?: number | undefined;
   /** Attempts after the first; default 5. */
   retries?: number | undefined;
+  /** How long a server may be silent before it counts as failed; default 60 s. */
+  stallTimeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
@@ -58,6 +60,7 @@ export async function connect(
     mirrors: options.mirrors,
     concurrency: options.concurrency,
     retries: options.retries,
+    stallTimeoutMs: options.stallTimeoutMs,
     onWarning: warn,
     onRetry: ({ url, ...retry }) => onEvent?.({ type: 'retrying', what: url, ...retry }),
     onRateLimit: (limit) => onEvent?.({ type: 'limited', ...limit }),

@@ -14,6 +14,7 @@ import { LadingError, messageOf } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
+import { readSourceImages } from './archive-images.js';
 import type { ConnectionOptions } from './connect.js';
 import { type LayerLimits, limitsOf } from './layer-limits.js';
 import { openSource, type Source } from './open-source.js';
@@ -146,7 +147,7 @@ async function readOriginals(
     platforms: options.platforms?.map(parsePlatform),
     index: options.to === 'schema1' || options.format === 'docker-archive' ? 'single' : 'rewrite',
   };
-  const { images } = await readImages(await requestsOf(source, options.reference), planOptions);
+  const images = await readSourceImages(source, await requestsOf(source, options.reference), planOptions);
   const needsLayers =
     (options.compression ?? 'keep') !== 'keep' ||
     (options.to !== 'schema1' && images.some(({ tree }) => manifestsOf(tree).some(isSchema1)));

@@ -2,7 +2,9 @@ import { parseReference, type Reference } from '../content/reference.js';
 import { assemblePlan, type CopyRequest, readImages } from '../copy/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { type Locator, parseLocator } from '../store/locator.js';
+import { readSourceImages } from './archive-images.js';
 import { type ConnectionOptions, connect } from './connect.js';
+import type { ArchiveLimits } from './layer-limits.js';
 import { openUploadSessions } from './load.js';
 import { openSource, type Source } from './open-source.js';
 import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
@@ -10,7 +12,7 @@ import { requestsOf } from './requests.js';
 import { inspectOutput, requireNothingLost, type SaveFormat } from './save-output.js';
 import { previousImages, writePlan } from './write-plan.js';
 
-export interface CopyImagesOptions extends ConnectionOptions {
+export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   /** A locator, a path, or an image of a registry. */
   source: string;
   /** A locator; a bare path is an archive, or with a trailing `/` a layout. */
@@ -52,7 +54,7 @@ async function copyToRegistry(
   destination: Reference,
   options: CopyImagesOptions,
 ): Promise<CopyImagesResult> {
-  const { images } = await readImages(requests, options);
+  const images = await readSourceImages(source, requests, options);
   const targets: ImageToPush[] = images.map((image) => ({
     image,
     destination: { ...destination, ...targetTag(image.name, destination, images.length) },

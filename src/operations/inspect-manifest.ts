@@ -4,7 +4,13 @@ import { MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError, isLadingError } from '../errors.js';
 import { type ContainerConfig, type HistoryEntry, historyOf, parseConfig } from '../manifest/config.js';
 import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
-import { type ImageManifest, parseManifest, type Schema1Manifest } from '../manifest/manifest.js';
+import { GraphBudget } from '../manifest/graph-budget.js';
+import {
+  type ImageIndex,
+  type ImageManifest,
+  parseManifest,
+  type Schema1Manifest,
+} from '../manifest/manifest.js';
 import { withoutNulls } from '../manifest/nulls.js';
 import { parseV1Image, type V1Image } from '../manifest/v1-image.js';
 import { readContent } from '../store/read-content.js';
@@ -38,23 +44,50 @@ export interface InspectedPlatform {
 }
 
 /** The images under a manifest, one a platform; rejects with `MISSING_CONTENT` where one is not there. */
-export async function inspectManifest(
+export function inspectManifest(
   store: ReadonlyStore,
   descriptor: Descriptor,
   absent: readonly Digest[],
   signal: AbortSignal | undefined,
 ): Promise<InspectedPlatform[]> {
+  return inspectAt(descriptor, 0, { store, absent, signal, budget: new GraphBudget(), read: new Map() });
+}
+
+/** What is the same for all manifests of an image. */
+interface Walk {
+  store: ReadonlyStore;
+  absent: readonly Digest[];
+  signal: AbortSignal | undefined;
+  budget: GraphBudget;
+  /** What was read, each manifest once however often it is named. */
+  read: Map<string, Promise<InspectedPlatform[] | ImageIndex>>;
+}
+
+async function inspectAt(descriptor: Descriptor, depth: number, walk: Walk): Promise<InspectedPlatform[]> {
+  const claim = `${descriptor.digest} ${descriptor.size} ${descriptor.mediaType}`;
+  const reading = walk.read.get(claim) ?? readOne(descriptor, walk);
+  walk.read.set(claim, reading);
+  const found = await reading;
+  if (Array.isArray(found)) return found;
+  walk.budget.take(descriptor.digest, depth, found.manifests.length);
+  const children = found.manifests.filter(
+    ({ digest, platform }) => !walk.absent.includes(digest) && platform?.os !== 'unknown',
+  );
+  const inspected = children.map((child) => inspectChild(descriptor, child, depth + 1, walk));
+  return (await Promise.all(inspected)).flat();
+}
+
+/** An index, or what the image is. */
+async function readOne(
+  descriptor: Descriptor,
+  { store, signal }: Walk,
+): Promise<InspectedPlatform[] | ImageIndex> {
   const bytes = await readContent(store, descriptor, { signal });
   const manifest = parseManifest(bytes, descriptor);
   switch (manifest.format) {
     case 'oci-index':
-    case 'docker-manifest-list': {
-      const children = manifest.manifests.filter(
-        ({ digest, platform }) => !absent.includes(digest) && platform?.os !== 'unknown',
-      );
-      const inspected = children.map((child) => inspectChild(store, descriptor, child, absent, signal));
-      return (await Promise.all(inspected)).flat();
-    }
+    case 'docker-manifest-list':
+      return manifest;
     case 'docker-schema1':
       return [inspectSchema1(descriptor, manifest, bytes)];
     case 'oci-manifest':
@@ -66,14 +99,13 @@ export async function inspectManifest(
 }
 
 async function inspectChild(
-  store: ReadonlyStore,
   parent: Descriptor,
   child: Descriptor,
-  absent: readonly Digest[],
-  signal: AbortSignal | undefined,
+  depth: number,
+  walk: Walk,
 ): Promise<InspectedPlatform[]> {
   try {
-    return await inspectManifest(store, child, absent, signal);
+    return await inspectAt(child, depth, walk);
   } catch (error) {
     if (!isLadingError(error, 'NOT_FOUND')) throw error;
     throw new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is not there`, {

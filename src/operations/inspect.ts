@@ -7,6 +7,7 @@ import { isAttachmentTag } from '../store/attached.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
 import { type InspectedPlatform, inspectManifest } from './inspect-manifest.js';
+import type { ArchiveLimits } from './layer-limits.js';
 import { openSource, type Source } from './open-source.js';
 
 export interface InspectedImage {
@@ -27,7 +28,7 @@ export interface InspectResult {
   images: InspectedImage[];
 }
 
-export interface InspectOptions extends ConnectionOptions {
+export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
   /** Only this image of an archive or layout. */
   reference?: string | undefined;
 }

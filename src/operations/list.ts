@@ -9,6 +9,7 @@ import { isAttachmentTag } from '../store/attached.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type ConnectionOptions, connect } from './connect.js';
+import type { ArchiveLimits } from './layer-limits.js';
 import { openSource } from './open-source.js';
 
 export interface ListedImage {
@@ -26,7 +27,7 @@ export type ListResult =
   | { kind: 'tags'; repository: string; tags: string[] }
   | { kind: 'repositories'; registry: string; repositories: string[] };
 
-export interface ListOptions extends ConnectionOptions {
+export interface ListOptions extends ConnectionOptions, ArchiveLimits {
   /** Also what is attached to images: signatures, SBOMs, attestations; default false. */
   attachments?: boolean | undefined;
 }

@@ -18,11 +18,12 @@ import { createUploadSessions, type UploadSessions } from '../store/remote/uploa
 import { createScratch, type Scratch } from '../store/scratch.js';
 import { damageOf, readArchiveImages } from './archive-images.js';
 import { type ConnectionOptions, connect } from './connect.js';
+import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
 import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
 import { createRecompressor } from './recompress.js';
 import { type Destination, parseDestination, readRenameRules, renamed, requireDistinct } from './rename.js';
 
-export interface LoadOptions extends ConnectionOptions {
+export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
   input: string | Readable;
   /** `HOST[:PORT][/PREFIX]`. */
@@ -145,14 +146,16 @@ interface Input {
 }
 
 /** A stream has its index at its end: it is written to a file first, and read from there. */
-async function openInput(input: string | Readable, { signal, onEvent }: LoadOptions): Promise<Input> {
+async function openInput(input: string | Readable, options: LoadOptions): Promise<Input> {
+  const { signal, onEvent } = options;
+  const limits = archiveLimitsOf(options);
   const onSpool = (): void =>
     onEvent?.({
       type: 'warning',
       message: 'the archive is unpacked to a temporary file first: it is compressed',
     });
   if (typeof input === 'string') {
-    const store = await openOrAsk(input, { signal, onSpool });
+    const store = await openOrAsk(input, { signal, onSpool, limits });
     return { store, close: () => store.close() };
   }
   const directory = await mkdtemp(join(tmpdir(), 'lading-'));
@@ -161,7 +164,7 @@ async function openInput(input: string | Readable, { signal, onEvent }: LoadOpti
     onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
     const path = join(directory, 'input.tar');
     await pipeline(input, createWriteStream(path), { signal });
-    const store = await openOrAsk(path, { signal, onSpool });
+    const store = await openOrAsk(path, { signal, onSpool, limits });
     return {
       store,
       async close() {

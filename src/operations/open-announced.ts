@@ -1,5 +1,6 @@
 import type { ImageFiles } from '../store/image-files.js';
 import { openPath } from '../store/open.js';
+import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
 
 /** Opens what is at a path, and says so first when that takes the time and the room to decompress it. */
 export function openAnnounced(
@@ -7,10 +8,15 @@ export function openAnnounced(
   {
     signal,
     onWarning,
-  }: { signal?: AbortSignal | undefined; onWarning?: ((message: string) => void) | undefined },
+    ...limits
+  }: ArchiveLimits & {
+    signal?: AbortSignal | undefined;
+    onWarning?: ((message: string) => void) | undefined;
+  },
 ): Promise<ImageFiles> {
   return openPath(path, {
     signal,
+    limits: archiveLimitsOf(limits),
     onSpool: ({ compression, directory }) =>
       onWarning?.(
         `${path} is compressed with ${compression} as a whole: it is decompressed to ${directory} first`,

@@ -2,10 +2,11 @@ import fs from 'fs-extra';
 import { parseReference, type Reference } from '../content/reference.js';
 import { isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
+import type { ImageFiles } from '../store/image-files.js';
 import { parseLocator } from '../store/locator.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
-import type { ReadonlyStore } from '../store/store.js';
 import { type ConnectionOptions, connect } from './connect.js';
+import type { ArchiveLimits } from './layer-limits.js';
 import { openAnnounced } from './open-announced.js';
 import { createV1Spool, openRepository } from './open-repository.js';
 
@@ -15,7 +16,7 @@ export type Source =
       kind: 'path';
       path: string;
       reference: string | undefined;
-      store: ReadonlyStore;
+      store: ImageFiles;
       close(): Promise<void>;
     }
   | {
@@ -30,7 +31,7 @@ export type Source =
  * Opens what `text` names: a locator, a path if something is there, else an image or repository of a
  * registry. The source is closed by the caller.
  */
-export async function openSource(text: string, options: ConnectionOptions): Promise<Source> {
+export async function openSource(text: string, options: ConnectionOptions & ArchiveLimits): Promise<Source> {
   const locator = parseLocator(text);
   if (locator.kind === 'docker') return openRegistry(locator.reference, options);
   if (locator.kind !== 'path') return openFiles(locator.path, locator.reference, options);
@@ -41,10 +42,10 @@ export async function openSource(text: string, options: ConnectionOptions): Prom
 async function openFiles(
   path: string,
   reference: string | undefined,
-  { signal, onEvent }: ConnectionOptions,
+  { signal, onEvent, maxArchiveBytes, maxRatio }: ConnectionOptions & ArchiveLimits,
 ): Promise<Source> {
   const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
-  const store = await openAnnounced(path, { signal, onWarning });
+  const store = await openAnnounced(path, { signal, onWarning, maxArchiveBytes, maxRatio });
   return { kind: 'path', path, reference, store, close: () => store.close() };
 }
 

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { parse as parseYAML } from 'yaml';
 import { isRegistry, isRepository, parseReference, type Reference } from '../content/reference.js';
 import { LadingError, messageOf } from '../errors.js';
 
@@ -95,7 +94,8 @@ export async function readRenameRules(path: string): Promise<RenameRules> {
     });
   }
   try {
-    return parseRules(parseYAML(text), path);
+    const { parse } = await import('yaml'); // takes 15 ms to load, and few have rules
+    return parseRules(parse(text), path);
   } catch (error) {
     if (error instanceof LadingError) throw error;
     throw new LadingError('USAGE', `${path} is not YAML: ${messageOf(error)}`, { cause: error });

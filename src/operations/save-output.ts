@@ -11,6 +11,7 @@ import {
   createDockerArchiveStream,
   openDockerArchiveForWriting,
 } from '../store/archive/docker-archive-writer.js';
+import { removeLeftBeside } from '../store/archive/part-file.js';
 import { attachedTo } from '../store/attached.js';
 import { requireWritable } from '../store/disk.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
@@ -132,9 +133,10 @@ async function archiveOutput(
     previous,
     async isMadeOf(plan) {
       if (previous === undefined || append || dockerPlatform !== undefined) return false;
-      return (
-        (await previous.hasFile('manifest.json')) === (format === 'universal') && isMadeOf(previous, plan)
-      );
+      if ((await previous.hasFile('manifest.json')) !== (format === 'universal')) return false;
+      if (!(await isMadeOf(previous, plan))) return false;
+      await removeLeftBeside(path);
+      return true;
     },
     canLeaveOut: true,
     openStore: async () => {

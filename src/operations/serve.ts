@@ -1,52 +1,52 @@
-import { createRegistryServer, type RegistryServer, type RegistryServerOptions } from '../server/server.js';
-import { repositoriesOf } from '../store/repository-view.js';
-import { openAnnounced } from './open-announced.js';
+import { parsePlatform } from '../content/platform.js';
+import type { WritableOptions } from '../server/push.js';
+import { createConversions } from './serve-conversion.js';
+import { type ListeningServer, type ServeServerOptions, startServer } from './serve-server.js';
+import { openServedStores, type ServeStoresOptions } from './serve-stores.js';
 
-export interface ServeOptions {
-  /** Default 127.0.0.1. */
-  host?: string | undefined;
-  /** Default 5000; 0 takes a free one. */
-  port?: number | undefined;
-  onRequest?: RegistryServerOptions['onRequest'];
-  /** Told what the user should know and what stops nothing. */
-  onWarning?: ((message: string) => void) | undefined;
-  signal?: AbortSignal | undefined;
+export interface ServeOptions extends ServeServerOptions, ServeStoresOptions {
+  /** Of an index, the image for clients that accept no index, as OS/ARCH[/VARIANT]; default linux/amd64. */
+  platform?: string | undefined;
+  /** What pushes are held to. */
+  push?: Omit<WritableOptions, 'repositories'> | undefined;
 }
 
-export interface Serving {
-  host: string;
-  port: number;
+export interface Serving extends ListeningServer {
   /** Paths of the repositories. */
   repositories: string[];
-  close(): Promise<void>;
 }
 
-/** Is a registry over an archive or layout, in place: an image `HOST/REPOSITORY:TAG` is served as `/REPOSITORY:TAG`. */
-export async function serve(path: string, options: ServeOptions = {}): Promise<Serving> {
-  const { host, port, onRequest } = options;
-  const store = await openAnnounced(path, options);
-  let server: RegistryServer | undefined;
+/**
+ * Is a registry over archives and layouts, in place: an image `HOST/REPOSITORY:TAG` is served as
+ * `/REPOSITORY:TAG`. Several are one registry; a layout is served as it grows.
+ */
+export async function serve(paths: string | readonly string[], options: ServeOptions = {}): Promise<Serving> {
+  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const stores = await openServedStores(typeof paths === 'string' ? [paths] : paths, options);
+  const conversions = createConversions({ platform, onWarning: options.onWarning });
   try {
-    const repositories = await repositoriesOf(store);
-    server = createRegistryServer({
-      openRepository: async (name) => repositories.get(name),
-      listRepositories: async () => [...repositories.keys()],
-      ...(onRequest !== undefined && { onRequest }),
-    });
-    const address = await server.listen({
-      ...(host !== undefined && { host }),
-      ...(port !== undefined && { port }),
-    });
+    const { openRepository, listRepositories, writable, check } = stores;
+    const server = await startServer(
+      {
+        openRepository,
+        listRepositories,
+        conversions,
+        checkStore: check,
+        ...(writable !== undefined && { writable: { ...options.push, repositories: writable } }),
+      },
+      options,
+    );
     return {
-      ...address,
-      repositories: [...repositories.keys()].sort(),
+      ...server,
+      repositories: (await listRepositories()).sort(),
       async close() {
-        await server?.close();
-        await store.close();
+        await server.close();
+        await conversions.close();
+        await stores.close();
       },
     };
   } catch (error) {
-    await store.close();
+    await stores.close();
     throw error;
   }
 }

@@ -5,10 +5,12 @@ import { type ErrorCode, isLadingError } from '../errors.js';
 import { keptAs } from '../manifest/artifact.js';
 import { type ImageConfig, parseConfig } from '../manifest/config.js';
 import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
+import { requireDepth } from '../manifest/graph-budget.js';
 import { isLayerType } from '../manifest/layer-types.js';
 import { type ImageManifest, type Manifest, parseManifest, successors } from '../manifest/manifest.js';
 import { warningsOf } from '../manifest/warnings.js';
 import type { ImageFiles } from '../store/image-files.js';
+import { entryName } from '../store/layout/layout-index.js';
 import { readContent } from '../store/read-content.js';
 import { reportedSignature } from './signatures.js';
 import type { Finding, Note, VerifiedDocument } from './verify.js';
@@ -49,7 +51,17 @@ export class GraphWalk {
     this.#store = store;
   }
 
-  async visit(descriptor: Descriptor, place: Place): Promise<void> {
+  /** `depth` is the number of indexes that it stands in. */
+  /** What the index says of an entry's type must not hide that it is an image. */
+  async requireTrueType(entry: Descriptor): Promise<void> {
+    try {
+      await this.#store.requireTrueType(entry);
+    } catch (error) {
+      this.#failed(error, entry, entryName(entry) ?? entry.digest);
+    }
+  }
+
+  async visit(descriptor: Descriptor, place: Place, depth = 0): Promise<void> {
     const { digest, size, mediaType } = descriptor;
     this.needed.add(digest);
     // The same content under another size or type is another claim, to be checked on its own.
@@ -66,20 +78,21 @@ export class GraphWalk {
       this.hasGaps = true;
       return;
     }
-    const manifest = await this.#read(descriptor, place);
+    const manifest = await this.#read(descriptor, place, depth);
     if (manifest === undefined) return;
     const { manifests, blobs, unsized } = successors(manifest);
-    for (const child of [...manifests, ...blobs]) await this.visit(child, place);
+    for (const child of [...manifests, ...blobs]) await this.visit(child, place, depth + 1);
     for (const layer of unsized) await this.#requireBlob(layer, place);
     if ('layers' in manifest) await this.#compare(digest, manifest, place);
   }
 
-  async #read(descriptor: Descriptor, { image }: Place): Promise<Manifest | undefined> {
+  async #read(descriptor: Descriptor, { image }: Place, depth: number): Promise<Manifest | undefined> {
     const { digest, mediaType } = descriptor;
     try {
       const bytes = await readContent(this.#store, descriptor);
       this.verified.set(digest, descriptor.size);
       const manifest = parseManifest(bytes, descriptor);
+      if ('manifests' in manifest) requireDepth(digest, depth);
       const isSigned = manifest.format === 'docker-schema1' && manifest.signed;
       const signatures = isSigned ? checkSchema1Signatures(bytes, digest).map(reportedSignature) : [];
       this.manifests++;

@@ -12,6 +12,7 @@ import { GraphWalk } from './verify-graph.js';
 export async function verifyLayout(store: ImageFiles, options: VerifyOptions): Promise<VerifyResult> {
   const walk = new GraphWalk(store);
   for (const entry of store.indexEntries) {
+    await walk.requireTrueType(entry);
     await walk.visit(entry, { image: entryName(entry) ?? entry.digest, absent: absentOf(entry) });
     options.signal?.throwIfAborted();
   }

@@ -24,6 +24,7 @@ import type { OpenBlob } from './upload-source.js';
 import { createV1Client, type V1Client } from './v1-client.js';
 
 export type { Credential, CredentialProvider } from './credential.js';
+export type { FetchedManifest } from './manifests.js';
 export type { CallOptions, RepositoryName } from './repository.js';
 export type { UploadSession } from './upload-session.js';
 export type { OpenBlob } from './upload-source.js';

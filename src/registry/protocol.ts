@@ -41,15 +41,6 @@ export const path = {
   catalog: () => '/v2/_catalog',
 } as const;
 
-/**
- * The tag under which the referrers of `subject` are listed where the API is missing.
- * (distribution-spec, "Referrers Tag Schema")
- */
-export function referrersTag(subject: Digest): string {
-  const clean = (text: string, length: number) => text.slice(0, length).replace(/[^A-Za-z0-9._-]/g, '-');
-  return `${clean(algorithmOf(subject), 32)}-${clean(encodedOf(subject), 64)}`;
-}
-
 /** What hangs on an image by the name of a tag only: the referrers list, and cosign's three kinds. */
 export type AttachedKind = 'referrers' | 'sig' | 'att' | 'sbom';
 

@@ -128,7 +128,8 @@ export function createRequester(options: RequesterOptions): Requester {
         return await consume(await exchange(endpoint, request, base, url));
       } catch (error) {
         if (isLadingError(error, 'UNREACHABLE')) schemes.forget(endpoint.registry);
-        if (attempt > retries || !isRetryable(error)) throw error;
+        // The failure that ended the run is not this request's own.
+        if (attempt > retries || request.signal?.aborted || !isRetryable(error)) throw error;
         const delayMs = delayBefore(attempt, error);
         options.onRetry?.({ url: redactURL(url), attempt, delayMs, error });
         await wait(delayMs, request.signal);

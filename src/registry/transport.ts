@@ -7,7 +7,7 @@ import type { Headers } from './headers.js';
 import { networkError } from './network-error.js';
 import { proxyFor } from './proxy.js';
 import { watchSending } from './stall.js';
-import { loadUndici } from './undici.js';
+import { loadProxyAgent, loadUndici } from './undici.js';
 
 export interface TransportOptions {
   /** Connections per origin; default 8. */
@@ -66,13 +66,14 @@ export function createTransport(options: TransportOptions = {}): Transport {
   const environment = options.environment ?? process.env;
   const stallTimeoutMs = options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS;
   const tls = lazily(() => tlsOptions(options));
-  const pools = new Map<string, Dispatcher>();
+  const pools = new Map<string, Promise<Dispatcher>>();
 
-  const poolFor = (url: URL): Dispatcher => {
+  const poolFor = (url: URL): Promise<Dispatcher> => {
     const known = pools.get(url.origin);
     if (known !== undefined) return known;
     const pool = createPool(url, proxyFor(url, environment), options.concurrency ?? DEFAULT_CONCURRENCY, tls);
     pools.set(url.origin, pool);
+    pool.catch(() => pools.delete(url.origin)); // told to whoever asked for it
     return pool;
   };
 
@@ -80,7 +81,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
     async send({ method, url, headers, body, answerTimeoutMs = stallTimeoutMs, signal }) {
       const watched = isStreamed(body) ? watchSending(body, url.host, stallTimeoutMs, signal) : undefined;
       try {
-        const response = await loadUndici().request.call(poolFor(url), {
+        const { request } = await loadUndici();
+        const response = await request.call(await poolFor(url), {
           origin: url.origin,
           path: url.pathname + url.search,
           method,
@@ -106,7 +108,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
       const closing = [...pools.values()];
       pools.clear();
       // Not `close`: it would wait for bodies that nobody reads any more.
-      await Promise.all(closing.map((pool) => pool.destroy()));
+      await Promise.all(closing.map(async (pool) => (await pool).destroy()));
     },
   };
 }
@@ -115,13 +117,21 @@ function isStreamed(body: RequestBody | undefined): body is AsyncIterable<Uint8A
   return typeof body === 'object' && Symbol.asyncIterator in body;
 }
 
-function createPool(url: URL, proxy: string | undefined, connections: number, tls: () => object): Dispatcher {
-  const undici = loadUndici(); // not taken apart: each part is loaded when it is asked for
+async function createPool(
+  url: URL,
+  proxy: string | undefined,
+  connections: number,
+  tls: () => object,
+): Promise<Dispatcher> {
   const connect = { timeout: CONNECT_TIMEOUT_MS, ...(url.protocol === 'https:' ? tls() : {}) };
   const options = { connections, keepAliveTimeout: KEEP_ALIVE_MS };
-  if (proxy === undefined) return new undici.Pool(url.origin, { ...options, connect });
+  if (proxy === undefined) {
+    const { Pool } = await loadUndici();
+    return new Pool(url.origin, { ...options, connect });
+  }
+  const ProxyAgent = await loadProxyAgent();
   // Plain http goes through a proxy by absolute URLs, as in other tools: many refuse tunnels to port 80.
-  return new undici.ProxyAgent({
+  return new ProxyAgent({
     ...options,
     uri: proxy,
     requestTls: connect,

@@ -21,12 +21,18 @@ export interface ContentBody {
 
 /** What the answering functions see of a request. */
 export interface Asked {
-  /** GET or HEAD. */
   method: string;
   headers: IncomingHttpHeaders;
   query: URLSearchParams;
   /** Aborts when the client is gone. */
   signal: AbortSignal;
+  /** Begins to read the request's body: a client that waits for leave to send it is given it. */
+  body(): AsyncIterable<Buffer>;
+}
+
+/** An answer that says all in its head. */
+export function emptyAnswer(status: number, headers: Record<string, string> = {}): Answer {
+  return { status, headers, body: Buffer.alloc(0) };
 }
 
 /** A JSON document as an answer. */

@@ -5,7 +5,8 @@ import type { Answer, Asked } from './answer.js';
 import { Refusal } from './errors.js';
 import { etagOf, matchesEtag } from './etag.js';
 import { openStored, requireStored } from './fetch.js';
-import { type ByteRange, parseRange } from './range.js';
+import { contentRange, multipartBody } from './multipart.js';
+import { type ByteRange, parseRanges } from './range.js';
 
 /** GET and HEAD of a blob, whole or a range of it. (distribution-spec, "Pulling blobs") */
 export async function getBlob(store: ReadonlyStore, digest: Digest, asked: Asked): Promise<Answer> {
@@ -20,36 +21,45 @@ export async function getBlob(store: ReadonlyStore, digest: Digest, asked: Asked
   };
   if (matchesEtag(asked.headers['if-none-match'], digest)) return { status: 304, headers };
 
-  const range = rangeOf(asked, blob);
-  const { start, length } = range ?? { start: 0, length: blob.size };
+  const open = (range?: ByteRange) => openStored(store, blob, unknown, { ...range, signal: asked.signal });
+  const [range, ...others] = rangesOf(asked, blob);
+  if (range === undefined) {
+    const body = { size: blob.size, endsEarly: false, open };
+    return { status: 200, headers: { ...headers, 'Content-Type': CONTENT_TYPE }, body };
+  }
+  if (others.length > 0) {
+    const options = { size: blob.size, contentType: CONTENT_TYPE, open };
+    const { contentType, body } = multipartBody([range, ...others], options);
+    return { status: 206, headers: { ...headers, 'Content-Type': contentType }, body };
+  }
   return {
-    status: range === undefined ? 200 : 206,
+    status: 206,
     headers: {
       ...headers,
-      // Whatever the blob says it is: a browser must not take a stranger's layer for a page.
-      'Content-Type': 'application/octet-stream',
-      ...(range === undefined
-        ? {}
-        : { 'Content-Range': `bytes ${start}-${start + length - 1}/${blob.size}` }),
+      'Content-Type': CONTENT_TYPE,
+      'Content-Range': contentRange(range, blob.size),
     },
     body: {
-      size: length,
-      endsEarly: start + length < blob.size,
-      open: () => openStored(store, blob, unknown, { start, signal: asked.signal }),
+      size: range.length,
+      endsEarly: range.start + range.length < blob.size,
+      open: () => open(range),
     },
   };
 }
 
-/** The range that is to be served; undefined for the whole. Only GET has ranges. (RFC 9110, 14.2 and 13.1.5) */
-function rangeOf({ method, headers }: Asked, { digest, size }: Descriptor): ByteRange | undefined {
+/** Whatever the blob says it is: a browser must not take a stranger's layer for a page. */
+const CONTENT_TYPE = 'application/octet-stream';
+
+/** The ranges that are to be served; none for the whole. Only GET has ranges. (RFC 9110, 14.2 and 13.1.5) */
+function rangesOf({ method, headers }: Asked, { digest, size }: Descriptor): ByteRange[] {
   const { range: header, 'if-range': validator } = headers;
-  if (header === undefined || method !== 'GET') return undefined;
-  if (validator !== undefined && validator !== etagOf(digest)) return undefined;
-  const range = parseRange(header, size);
-  if (range === 'unsatisfiable') {
+  if (header === undefined || method !== 'GET') return [];
+  if (validator !== undefined && validator !== etagOf(digest)) return [];
+  const ranges = parseRanges(header, size);
+  if (ranges === 'unsatisfiable') {
     throw new Refusal('RANGE_INVALID', `the blob has ${size} bytes; the range is not within them`, {
       headers: { 'Content-Range': `bytes */${size}` },
     });
   }
-  return range === 'whole' ? undefined : range;
+  return ranges === 'whole' ? [] : ranges;
 }

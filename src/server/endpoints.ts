@@ -2,8 +2,11 @@ import type { ReadonlyStore } from '../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from './answer.js';
 import { getBlob } from './blobs.js';
 import { listCatalog } from './catalog.js';
+import type { Conversions } from './conversions.js';
+import { orConverted } from './converted.js';
 import { Refusal } from './errors.js';
 import { getManifest } from './manifests.js';
+import type { WritableOptions } from './push.js';
 import { listReferrers } from './referrers.js';
 import type { Endpoint } from './router.js';
 import { listTags } from './tags.js';
@@ -17,9 +20,13 @@ export interface Repositories {
   openRepository(name: string): Promise<ReadonlyStore | undefined>;
   /** The names of all repositories. Without it the catalog is refused. */
   listRepositories?(): Promise<string[]> | AsyncIterable<string>;
+  /** Makes the forms that clients of another age than the images accept. Without it all get the stored bytes. */
+  conversions?: Conversions;
+  /** Takes pushes and deletes. Without it the registry is read only. */
+  writable?: WritableOptions;
 }
 
-/** Endpoint → answer, from the store behind its repository; throws a `Refusal` for what the client asked wrongly. */
+/** Endpoint → answer to GET and HEAD, from the store behind its repository; throws a `Refusal` for what the client asked wrongly. */
 export async function answerFrom(
   repositories: Repositories,
   endpoint: Endpoint,
@@ -35,17 +42,40 @@ export async function answerFrom(
     case 'tags':
       return listTags(await storeOf(repositories, endpoint.repository), endpoint.repository, asked);
     case 'manifest':
-      return getManifest(await storeOf(repositories, endpoint.repository), endpoint.reference, asked);
-    case 'blob':
-      return getBlob(await storeOf(repositories, endpoint.repository), endpoint.digest, asked);
-    case 'referrers':
-      return listReferrers(await storeOf(repositories, endpoint.repository), endpoint.digest, asked);
+      return getManifest(
+        await storeOf(repositories, endpoint.repository),
+        endpoint,
+        asked,
+        repositories.conversions,
+      );
+    case 'blob': {
+      // Whoever asks by HEAD is about to push what names the blob, and that needs it in the store.
+      const isPushing = repositories.writable !== undefined && asked.method === 'HEAD';
+      const conversions = isPushing ? undefined : repositories.conversions;
+      const store = await storeOf(repositories, endpoint.repository);
+      return orConverted(store, endpoint, { asked, conversions }, (holder) =>
+        getBlob(holder, endpoint.digest, asked),
+      );
+    }
+    case 'referrers': {
+      const store = await repositories.openRepository(endpoint.repository);
+      // Where a push would make the repository it is empty rather than unknown: the conformance tests ask first.
+      if (store === undefined && repositories.writable === undefined)
+        throw unknownRepository(endpoint.repository);
+      return listReferrers(store, endpoint.digest, asked);
+    }
+    case 'uploads':
+    case 'upload':
+      throw new Error('uploads are answered by the side that writes');
   }
 }
 
 async function storeOf(repositories: Repositories, name: string): Promise<ReadonlyStore> {
   const store = await repositories.openRepository(name);
-  if (store === undefined)
-    throw new Refusal('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name } });
+  if (store === undefined) throw unknownRepository(name);
   return store;
+}
+
+function unknownRepository(name: string): Refusal {
+  return new Refusal('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name } });
 }

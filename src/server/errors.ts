@@ -1,3 +1,5 @@
+import { isLadingError } from '../errors.js';
+
 /** The codes of error bodies: the distribution-spec's, then those that distribution adds. */
 export type SpecificationCode =
   | 'BLOB_UNKNOWN'
@@ -8,6 +10,7 @@ export type SpecificationCode =
   | 'MANIFEST_BLOB_UNKNOWN'
   | 'MANIFEST_INVALID'
   | 'MANIFEST_UNKNOWN'
+  | 'MANIFEST_UNVERIFIED'
   | 'NAME_INVALID'
   | 'NAME_UNKNOWN'
   | 'SIZE_INVALID'
@@ -29,6 +32,7 @@ const STATUS: Record<SpecificationCode, number> = {
   MANIFEST_BLOB_UNKNOWN: 400,
   MANIFEST_INVALID: 400,
   MANIFEST_UNKNOWN: 404,
+  MANIFEST_UNVERIFIED: 400,
   NAME_INVALID: 400,
   NAME_UNKNOWN: 404,
   SIZE_INVALID: 400,
@@ -50,6 +54,8 @@ export class Refusal extends Error {
   /** What the request named, for the client's own message. */
   readonly detail: unknown;
   readonly headers: Record<string, string>;
+  /** What else is wrong with the request; status and headers are those of the first. */
+  readonly others: readonly Refusal[];
 
   constructor(
     code: SpecificationCode,
@@ -59,6 +65,7 @@ export class Refusal extends Error {
       status?: number;
       detail?: unknown;
       headers?: Record<string, string>;
+      others?: readonly Refusal[];
     } = {},
   ) {
     super(message);
@@ -66,17 +73,32 @@ export class Refusal extends Error {
     this.status = options.status ?? STATUS[code];
     this.detail = options.detail;
     this.headers = options.headers ?? {};
+    this.others = options.others ?? [];
   }
 }
 
-/** What the client is told of an error: a refusal as it is, of all others only that there was one. */
+/**
+ * What the client is told of an error: a refusal as it is; of what passes by itself or is the owner's to mend,
+ * that; of all others only that there was one.
+ */
 export function refusalOf(error: unknown): Refusal {
-  return error instanceof Refusal
-    ? error
-    : new Refusal('UNKNOWN', 'the server could not answer; its log says why');
+  if (error instanceof Refusal) return error;
+  if (isLadingError(error, 'LOCKED'))
+    return new Refusal('UNAVAILABLE', 'somebody else is writing; try again', {
+      headers: { 'Retry-After': '1' },
+    });
+  if (isLadingError(error, 'NO_SPACE'))
+    return new Refusal('UNAVAILABLE', 'the registry has no space left', { status: 507 });
+  return new Refusal('UNKNOWN', 'the server could not answer; its log says why');
 }
 
 /** The specification's error body. (distribution-spec, "Error Codes") */
-export function errorBody({ code, message, detail }: Refusal): { errors: [object] } {
-  return { errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] };
+export function errorBody(refusal: Refusal): { errors: object[] } {
+  return {
+    errors: [refusal, ...refusal.others].map(({ code, message, detail }) => ({
+      code,
+      message,
+      ...(detail === undefined ? {} : { detail }),
+    })),
+  };
 }

@@ -1,25 +1,65 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AccessEntry, accessEntry } from './access-log.js';
+import { type AccessEntry, accessEntry, type RouteKind } from './access-log.js';
+import type { Admission } from './admission.js';
+import type { Answer, Asked } from './answer.js';
+import type { Authorization } from './authorization.js';
 import { answerFrom, type Repositories } from './endpoints.js';
 import { Refusal, refusalOf } from './errors.js';
+import type { Metrics, MetricsNow } from './metrics.js';
+import { answerOperational, operationalPath } from './operational.js';
+import { answerPush, isPush, type PushSide } from './push.js';
+import { requestBody } from './request-body.js';
 import { type RespondOptions, refusalAnswer, respond } from './respond.js';
-import { parseRoute } from './router.js';
+import { type Endpoint, parseRoute } from './router.js';
 
 export interface ExchangeOptions extends Repositories {
+  /** Asked about every request but `/healthz`; without it everybody is let in. */
+  authorization?: Authorization;
+  /** Counts every request, and gives `/metrics` its text; without it there is no such endpoint. */
+  metrics?: Metrics;
+  /** Rejects when the content cannot be read; for `/healthz`. */
+  checkStore?: () => Promise<void>;
   /** Told of every request when its answer is over, the cut ones included. */
   onRequest?: (entry: AccessEntry) => void;
+}
+
+/** What the exchanges of one server share. */
+export interface ServerState {
+  admission: Admission;
+  /** Undefined in a registry that is read only. */
+  push: PushSide | undefined;
+  maxTargetLength: number;
+  isDraining(): boolean;
+  countNow(): MetricsNow;
+}
+
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  /** The client waits for leave to send its body, and giving it is left to us. */
+  expectsContinue: boolean;
+}
+
+/** What is found out about a request on the way to its answer. */
+interface Findings {
+  route: RouteKind;
+  user: string | undefined;
+  /** Gives back the place that the request took. */
+  leave: () => void;
 }
 
 /** Resolves when the answer is over, in whichever way; only a hook that throws makes it reject. */
 export async function answerRequest(
   options: ExchangeOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
+  state: ServerState,
+  { request, response, expectsContinue }: Exchange,
 ): Promise<void> {
   const { method = '', headers } = request;
   const { remoteAddress } = request.socket;
+  const time = new Date();
   const startedMs = performance.now();
   const gone = new AbortController();
+  const found: Findings = { route: 'none', user: undefined, leave: () => undefined };
   let bytes = 0;
   let failure: unknown;
   const over = new Promise<void>((resolve) => response.once('close', resolve));
@@ -30,22 +70,68 @@ export async function answerRequest(
     failure ??= error;
   });
 
+  const body = requestBody(request, response, expectsContinue);
   const send: RespondOptions = {
     headOnly: method === 'HEAD',
     signal: gone.signal,
     onBytes: (count) => {
       bytes += count;
     },
+    unread: body,
   };
   try {
-    const { endpoint, query } = parseRoute(method, request.url ?? '');
-    const asked = { method, headers, query, signal: gone.signal };
-    await respond(response, await answerFrom(options, endpoint, asked), send);
+    const asked = { method, headers, signal: gone.signal, body: () => body.read() };
+    const answer = await findAnswer(options, state, { request, asked, found });
+    await respond(response, answer, send);
   } catch (error) {
     if (!(error instanceof Refusal)) failure = error;
     if (response.headersSent) response.destroy();
     else await respond(response, refusalAnswer(refusalOf(error)), send);
   }
   await over;
-  options.onRequest?.(accessEntry(request, response, { bytes, startedMs, remoteAddress, error: failure }));
+  found.leave();
+  const entry = accessEntry(request, response, {
+    time,
+    startedMs,
+    route: found.route,
+    user: found.user,
+    remoteAddress,
+    received: body.bytes,
+    bytes,
+    error: failure,
+  });
+  options.metrics?.count(entry);
+  options.onRequest?.(entry);
+}
+
+/** Who may not come in learns nothing, not even what there is to ask for; and nothing of the body is read. */
+async function findAnswer(
+  options: ExchangeOptions,
+  state: ServerState,
+  { request, asked, found }: { request: IncomingMessage; asked: Omit<Asked, 'query'>; found: Findings },
+): Promise<Answer> {
+  const { url: target = '', socket } = request;
+  const { method, headers } = asked;
+  if (target.length > state.maxTargetLength)
+    throw new Refusal('UNSUPPORTED', 'the URL is too long', { status: 414 });
+
+  const operational = operationalPath(target);
+  if (operational !== undefined) found.route = operational;
+  if (operational !== 'healthz')
+    found.user = await options.authorization?.authorize(headers.authorization, socket.remoteAddress);
+  if (operational !== undefined) {
+    const { metrics, checkStore } = options;
+    return answerOperational(operational, method, { metrics, checkStore, ...state });
+  }
+
+  const { endpoint, query } = parseRoute(method, target, { writable: state.push !== undefined });
+  found.route = endpoint.type;
+  found.leave = state.admission.enter(bringsContent(endpoint, method) ? 'uploads' : 'requests');
+  return state.push !== undefined && isPush(endpoint, method)
+    ? answerPush(state.push, endpoint, { ...asked, query })
+    : answerFrom(options, endpoint, { ...asked, query });
+}
+
+function bringsContent({ type }: Endpoint, method: string): boolean {
+  return (type === 'upload' || type === 'uploads') && ['POST', 'PATCH', 'PUT'].includes(method);
 }

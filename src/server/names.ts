@@ -1,5 +1,5 @@
 import { type Digest, digestProblem } from '../content/digest.js';
-import { isRepository } from '../content/reference.js';
+import { isRepository, isTag } from '../content/reference.js';
 import { Refusal } from './errors.js';
 
 /** Path segments → repository name; throws `NAME_INVALID`. */
@@ -17,4 +17,10 @@ export function requireDigest(text: string): Digest {
   if (problem !== undefined)
     throw new Refusal('DIGEST_INVALID', `invalid digest: ${problem}`, { detail: text });
   return text as Digest; // digestProblem has found nothing
+}
+
+/** Text → a tag that may be given; throws `TAG_INVALID`. */
+export function requireTag(text: string): string {
+  if (!isTag(text)) throw new Refusal('TAG_INVALID', 'invalid tag', { detail: { tag: text } });
+  return text;
 }

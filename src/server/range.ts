@@ -5,25 +5,66 @@ export interface ByteRange {
 }
 
 /**
- * The value of a Range header → the part of content of `size` bytes that it asks for, `'whole'` where it is
- * to be ignored, `'unsatisfiable'` where it is malformed or lies outside. (RFC 9110, 14.2)
- *
- * Several ranges are ignored, which the RFC leaves to the server: no client of registries needs them, and
- * many overlapping ones are a known way to make a server send a thousand times what it has.
+ * Ranges in one request at most. Lazy pullers ask for some tens of files of a layer at once; every range costs
+ * the opening of the blob.
  */
-export function parseRange(header: string, size: number): ByteRange | 'whole' | 'unsatisfiable' {
-  const [, unit, specifier = ''] = /^\s*([^\s=]+)\s*=\s*(.*?)\s*$/.exec(header) ?? [];
-  if (unit !== undefined && unit.toLowerCase() !== 'bytes') return 'whole';
-  if (specifier.includes(',')) return 'whole';
+const MAX_RANGES = 128;
+
+/**
+ * The value of a Range header → the parts of content of `size` bytes that it asks for, `'whole'` where it is to
+ * be ignored, `'unsatisfiable'` where it is malformed or all of it lies outside. (RFC 9110, 14.1.2 and 14.2)
+ *
+ * Parts are in the order in which they were asked for, those that touch made one: no byte is sent twice, however
+ * often it is asked for. (CVE-2011-3192; RFC 9110, 15.3.7.2 and 17.15)
+ */
+export function parseRanges(header: string, size: number): ByteRange[] | 'whole' | 'unsatisfiable' {
+  const [, unit, set = ''] = /^\s*([^\s=]+)\s*=(.*)$/.exec(header) ?? [];
+  if (unit === undefined) return 'unsatisfiable';
+  if (unit.toLowerCase() !== 'bytes') return 'whole';
+
+  const specifiers = set.split(',', MAX_RANGES + 1).map((specifier) => specifier.trim());
+  if (specifiers.length > MAX_RANGES) return 'whole';
+  let ranges: ByteRange[] = [];
+  for (const specifier of specifiers) {
+    if (specifier === '' && specifiers.length > 1) continue; // an empty element of a list (RFC 9110, 5.6.1.2)
+    const range = parseRange(specifier, size);
+    if (range === 'malformed') return 'unsatisfiable';
+    if (range !== 'outside') ranges = withRange(ranges, range);
+  }
+  return ranges.length === 0 ? 'unsatisfiable' : ranges;
+}
+
+function parseRange(specifier: string, size: number): ByteRange | 'malformed' | 'outside' {
   const [, first, last] = /^(\d*)-(\d*)$/.exec(specifier) ?? [];
-  if (first === undefined || last === undefined || first + last === '') return 'unsatisfiable';
+  if (first === undefined || last === undefined || first + last === '') return 'malformed';
 
   if (first === '') {
     const length = Math.min(Number(last), size);
-    return length === 0 ? 'unsatisfiable' : { start: size - length, length };
+    return length === 0 ? 'outside' : { start: size - length, length };
   }
   const start = Number(first);
-  const end = last === '' ? size - 1 : Math.min(Number(last), size - 1);
-  if (start >= size || end < start) return 'unsatisfiable';
-  return { start, length: end - start + 1 };
+  if (last !== '' && Number(last) < start) return 'malformed';
+  if (start >= size) return 'outside';
+  const end = last === '' ? size : Math.min(Number(last) + 1, size);
+  return { start, length: end - start };
+}
+
+/** `ranges` and one more; all that it touches become one with it, at the place of the first of them. */
+function withRange(ranges: readonly ByteRange[], added: ByteRange): ByteRange[] {
+  const touched = ranges.filter((range) => touch(range, added));
+  const [first] = touched;
+  if (first === undefined) return [...ranges, added];
+  const span = touched.reduce(spanOf, added);
+  return ranges
+    .filter((range) => range === first || !touched.includes(range))
+    .map((range) => (range === first ? span : range));
+}
+
+function touch(a: ByteRange, b: ByteRange): boolean {
+  return a.start <= b.start + b.length && b.start <= a.start + a.length;
+}
+
+function spanOf(a: ByteRange, b: ByteRange): ByteRange {
+  const start = Math.min(a.start, b.start);
+  return { start, length: Math.max(a.start + a.length, b.start + b.length) - start };
 }

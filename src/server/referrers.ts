@@ -5,13 +5,17 @@ import type { ReadonlyStore } from '../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from './answer.js';
 
 /**
- * GET of what is attached to a manifest, as an OCI index; empty when there is nothing, or no such manifest.
+ * GET of what is attached to a manifest, as an OCI index; empty when there is nothing, no such manifest, or no store.
  * (distribution-spec, "Listing Referrers")
  */
-export async function listReferrers(store: ReadonlyStore, subject: Digest, asked: Asked): Promise<Answer> {
+export async function listReferrers(
+  store: ReadonlyStore | undefined,
+  subject: Digest,
+  asked: Asked,
+): Promise<Answer> {
   const artifactType = asked.query.get('artifactType');
   const manifests: Descriptor[] = [];
-  for await (const { descriptor, tag } of store.referrers(subjectOf(subject), asked)) {
+  for await (const { descriptor, tag } of store?.referrers(subjectOf(subject), asked) ?? []) {
     if (tag !== undefined) continue; // by cosign's convention: the client finds it by that tag
     if (artifactType !== null && descriptor.artifactType !== artifactType) continue;
     manifests.push(referrerEntry(descriptor));

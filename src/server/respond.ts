@@ -1,21 +1,19 @@
 import type { ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import { type Answer, type ContentBody, jsonAnswer } from './answer.js';
 import { errorBody, type Refusal } from './errors.js';
-import { exactly } from './exactly.js';
+import type { RequestBody } from './request-body.js';
+import { type SendOptions, send } from './send.js';
 
 const COMMON_HEADERS = {
   'Docker-Distribution-Api-Version': 'registry/2.0',
   'X-Content-Type-Options': 'nosniff',
 };
 
-export interface RespondOptions {
+export interface RespondOptions extends SendOptions {
   /** HEAD gets the same head and no body. */
   headOnly: boolean;
-  /** Aborts when the client is gone. */
-  signal: AbortSignal;
-  /** Told of the body's bytes as they are handed to the connection. */
-  onBytes: (bytes: number) => void;
+  /** What the client sends and nobody has read to its end: then the connection ends with this answer. */
+  unread?: Pick<RequestBody, 'isUnread' | 'discard'>;
 }
 
 /**
@@ -25,23 +23,39 @@ export interface RespondOptions {
 export async function respond(
   response: ServerResponse,
   answer: Answer,
-  { headOnly, signal, onBytes }: RespondOptions,
+  { headOnly, unread, ...sending }: RespondOptions,
 ): Promise<void> {
   const { body } = answer;
   if (response.destroyed) return;
+  if (unread?.isUnread) response.setHeader('Connection', 'close');
   if (body === undefined || headOnly) {
     writeHead(response, answer);
-    response.end();
+    await end(response, undefined, unread);
   } else if (Buffer.isBuffer(body)) {
     writeHead(response, answer);
-    onBytes(body.length);
-    response.end(body);
+    sending.onBytes(body.length);
+    await end(response, body, unread);
   } else {
     const source = await body.open();
     writeHead(response, answer);
-    // The signal besides: while a source keeps it waiting, pipeline does not see that the response has closed.
-    await pipeline(source, (chunks) => exactly(chunks, body, onBytes), response, { signal });
+    await send(response, source, body, sending);
   }
+}
+
+/** Ends with a body that is at hand. The client has all of it while what it still sends is thrown away. */
+async function end(
+  response: ServerResponse,
+  body: Buffer | undefined,
+  unread: RespondOptions['unread'],
+): Promise<void> {
+  if (!unread?.isUnread) {
+    response.end(body);
+    return;
+  }
+  response.flushHeaders();
+  if (body !== undefined && body.length > 0) response.write(body);
+  await unread.discard();
+  response.end();
 }
 
 /** The answer that tells a client of a refusal. */

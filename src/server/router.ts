@@ -2,7 +2,7 @@ import type { Digest } from '../content/digest.js';
 import { Refusal } from './errors.js';
 import { requireDigest, requireRepository } from './names.js';
 
-/** What can be read; every name and digest in it has been checked against its grammar. */
+/** What a request is for; every name and digest in it has been checked against its grammar. */
 export type Endpoint =
   | { type: 'version' }
   | { type: 'catalog' }
@@ -10,45 +10,64 @@ export type Endpoint =
   /** `reference` is as the client wrote it: what is wrong with one depends on whether it is read or written. */
   | { type: 'manifest'; repository: string; reference: string }
   | { type: 'blob'; repository: string; digest: Digest }
-  | { type: 'referrers'; repository: string; digest: Digest };
-
-/** Where pushes go; known so that they are refused as what they are. */
-interface UploadEndpoint {
-  type: 'upload';
-  repository: string;
-}
+  | { type: 'referrers'; repository: string; digest: Digest }
+  /** Where uploads are begun. */
+  | { type: 'uploads'; repository: string }
+  /** `id` is as the client wrote it. */
+  | { type: 'upload'; repository: string; id: string };
 
 export interface Route {
   endpoint: Endpoint;
   query: URLSearchParams;
 }
 
+type Methods = Record<Endpoint['type'], readonly string[]>;
+
 const READ = ['GET', 'HEAD'];
+const READING: Methods = {
+  version: READ,
+  catalog: READ,
+  tags: READ,
+  manifest: READ,
+  blob: READ,
+  referrers: READ,
+  uploads: [],
+  upload: [],
+};
+const WRITING: Methods = {
+  ...READING,
+  manifest: ['DELETE', 'GET', 'HEAD', 'PUT'],
+  blob: ['DELETE', 'GET', 'HEAD'],
+  uploads: ['POST'],
+  upload: ['DELETE', 'GET', 'HEAD', 'PATCH', 'PUT'],
+};
 
 /**
- * Method and request target → what is asked for. Throws the specification's refusal for everything else.
- * (distribution-spec, "Endpoints")
+ * Method and request target → what is asked for. Throws the specification's refusal for everything else, and
+ * for all that would write unless the registry is `writable`. (distribution-spec, "Endpoints")
  */
-export function parseRoute(method: string, target: string): Route {
+export function parseRoute(method: string, target: string, { writable = false } = {}): Route {
   const { path, query } = splitTarget(target);
   // Segments are cut before they are decoded, so that an encoded slash stays inside its segment and fails there.
   const [root, version, ...segments] = path.split('/').map(decodeSegment);
   if (root !== '' || version !== 'v2') throw noSuchEndpoint();
   const endpoint = parseEndpoint(segments);
-  if (!READ.includes(method) || endpoint.type === 'upload')
-    throw readOnly(endpoint.type === 'upload' ? [] : READ);
+  const allowed = (writable ? WRITING : READING)[endpoint.type];
+  if (!allowed.includes(method)) throw notAllowed(writable, allowed);
   return { endpoint, query };
 }
 
 /** Read from the end: a repository may have components called `blobs`, `tags` or `manifests`. */
-function parseEndpoint(segments: string[]): Endpoint | UploadEndpoint {
+function parseEndpoint(segments: string[]): Endpoint {
   const last = segments.at(-1);
   const kind = segments.at(-2);
   if (last === undefined || (last === '' && segments.length === 1)) return { type: 'version' };
   if (last === '_catalog' && segments.length === 1) return { type: 'catalog' };
 
-  if (kind === 'uploads' && segments.at(-3) === 'blobs')
-    return { type: 'upload', repository: requireRepository(segments.slice(0, -3)) };
+  if (kind === 'uploads' && segments.at(-3) === 'blobs') {
+    const repository = requireRepository(segments.slice(0, -3));
+    return last === '' ? { type: 'uploads', repository } : { type: 'upload', repository, id: last };
+  }
   const name = segments.slice(0, -2);
   switch (kind) {
     case 'manifests':
@@ -85,6 +104,7 @@ function noSuchEndpoint(): Refusal {
   return new Refusal('UNSUPPORTED', 'no such endpoint', { status: 404 });
 }
 
-function readOnly(allowed: string[]): Refusal {
-  return new Refusal('UNSUPPORTED', 'this registry is read only', { headers: { Allow: allowed.join(', ') } });
+function notAllowed(writable: boolean, allowed: readonly string[]): Refusal {
+  const message = writable ? 'this method is not for this endpoint' : 'this registry is read only';
+  return new Refusal('UNSUPPORTED', message, { headers: { Allow: allowed.join(', ') } });
 }

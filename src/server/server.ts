@@ -1,10 +1,25 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTLSServer, type Server as TLSServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { LadingError, messageOf } from '../errors.js';
-import { answerRequest, type ExchangeOptions } from './exchange.js';
-import { refuseMalformed } from './malformed.js';
+import { createAdmission } from './admission.js';
+import type { TLSIdentity } from './certificate.js';
+import { answerRequest, type Exchange, type ExchangeOptions, type ServerState } from './exchange.js';
+import { type CompleteLimits, completeLimits, type ServerLimits } from './limits.js';
+import { refuseMalformed, refusePlainHTTP } from './malformed.js';
+import { endIdleConnections } from './patience.js';
+import { createPushSide } from './push.js';
 
 export interface RegistryServerOptions extends ExchangeOptions {
+  /** Speaks https with this certificate, TLS 1.2 or later; without it http. */
+  tls?: TLSIdentity;
+  limits?: ServerLimits;
   /** How long `close` waits for answers under way before it cuts them; default 10 s. */
   drainMs?: number;
 }
@@ -14,42 +29,72 @@ export interface RegistryServer {
   listen(options?: { host?: string; port?: number }): Promise<{ host: string; port: number }>;
   /** Stops accepting and waits for the answers under way; what is left after `drainMs` is cut. */
   close(): Promise<void>;
-  /** Answers one request: for a server of the caller's own, an https one for example. */
+  /** Shows new connections another certificate. */
+  replaceIdentity(tls: TLSIdentity): void;
+  /** Answers one request: for a server of the caller's own, whose limits on connections are then the caller's too. */
   handler: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 5000;
 const DEFAULT_DRAIN_MS = 10_000;
-/** A connection on which nothing moves for so long is given up: a client that stopped reading holds a file open. */
-const IDLE_LIMIT_MS = 300_000;
+const MIN_TLS = 'TLSv1.2';
 
-/** A registry over stores, to read from: the pull half of the distribution-spec, and its discovery endpoints. */
+/** A registry over stores: the distribution-spec's endpoints, and those of whoever looks after it. */
 export function createRegistryServer(options: RegistryServerOptions): RegistryServer {
-  /** The latest answer of every connection on which one is under way. */
-  const answering = new Map<Duplex, Promise<void>>();
+  const limits = completeLimits(options.limits);
+  /** The latest exchange of every connection on which one is under way. */
+  const exchanges = new Map<Duplex, { request: IncomingMessage; over: Promise<void> }>();
+  /** All open ones, those too on which nothing was said yet: Node.js does not know them as the server's. */
+  const connections = new Set<Duplex>();
   let closing = false;
-
-  const handler = (request: IncomingMessage, response: ServerResponse): void => {
-    if (closing) response.setHeader('Connection', 'close');
-    const { socket } = request;
-    const answer = answerAfter(answering.get(socket), options, request, response).finally(() => {
-      if (answering.get(socket) === answer) answering.delete(socket);
-    });
-    answering.set(socket, answer);
+  const admission = createAdmission(limits);
+  const state: ServerState = {
+    admission,
+    push: options.writable && createPushSide(options.writable),
+    maxTargetLength: limits.maxTargetLength,
+    isDraining: () => closing,
+    countNow: () => ({ connections: connections.size, ...admission.underWay }),
   };
 
-  const server = createServer(handler);
-  server.setTimeout(IDLE_LIMIT_MS);
-  server.on('clientError', (error, socket) => {
+  function exchange({ request, response, expectsContinue }: Exchange): void {
+    if (closing) response.setHeader('Connection', 'close');
+    const { socket } = request;
+    const answered = answerAfter(exchanges.get(socket)?.over, options, state, {
+      request,
+      response,
+      expectsContinue,
+    });
+    const over = answered.finally(() => {
+      if (exchanges.get(socket)?.over === over) exchanges.delete(socket);
+    });
+    exchanges.set(socket, { request, over });
+  }
+
+  const handler = (request: IncomingMessage, response: ServerResponse): void =>
+    exchange({ request, response, expectsContinue: false });
+  const server = createHTTPServer(options.tls, limits);
+  server.on('request', handler);
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
+    exchange({ request, response, expectsContinue: true }),
+  );
+  server.on('connection', (socket: Duplex) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  server.on('clientError', (error: Error, socket: Duplex) => {
     // Beside an answer under way, a second one would be read as part of its body.
-    if (answering.has(socket) || !socket.writable) socket.destroy();
+    if (exchanges.has(socket) || !socket.writable) socket.destroy();
     else refuseMalformed(error, socket);
+  });
+  endIdleConnections(server, {
+    idleMs: limits.idleMs,
+    requestOn: (socket) => exchanges.get(socket)?.request,
   });
 
   /** An open connection may bring another request meanwhile, so it looks again. */
   async function drained(): Promise<void> {
-    while (answering.size > 0) await Promise.all(answering.values());
+    while (exchanges.size > 0) await Promise.all([...exchanges.values()].map(({ over }) => over));
   }
 
   return {
@@ -58,14 +103,37 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
       closing = false;
       return listen(server, host, port);
     },
+    replaceIdentity(tls) {
+      if ('setSecureContext' in server) server.setSecureContext({ ...tls, minVersion: MIN_TLS });
+      else throw new LadingError('UNSUPPORTED', 'a server without TLS has no certificate to replace');
+    },
     async close() {
       closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve())); // not listening is closed too
       await within(options.drainMs ?? DEFAULT_DRAIN_MS, drained());
-      server.closeAllConnections();
+      for (const connection of connections) connection.destroy();
       await closed;
     },
   };
+}
+
+function createHTTPServer(tls: TLSIdentity | undefined, limits: CompleteLimits): Server | TLSServer {
+  const options: ServerOptions = {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headMs,
+    // Node.js would cut an upload that is not over after five minutes, however well it moves.
+    requestTimeout: 0,
+    keepAliveTimeout: limits.idleMs,
+    // Node.js looks for late heads only so often; every 30 s if it is not told.
+    connectionsCheckingInterval: Math.ceil(limits.headMs / 4),
+  };
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : createTLSServer({ ...options, ...tls, minVersion: MIN_TLS, handshakeTimeout: limits.headMs });
+  if (tls !== undefined) refusePlainHTTP(server);
+  server.maxConnections = limits.maxConnections;
+  return server;
 }
 
 /**
@@ -74,15 +142,19 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
  */
 async function answerAfter(
   earlier: Promise<void> | undefined,
-  options: RegistryServerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
+  options: ExchangeOptions,
+  state: ServerState,
+  exchange: Exchange,
 ): Promise<void> {
   await earlier;
-  if (!request.socket.destroyed) await answerRequest(options, request, response);
+  if (!exchange.request.socket.destroyed) await answerRequest(options, state, exchange);
 }
 
-function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
+function listen(
+  server: Server | TLSServer,
+  host: string,
+  port: number,
+): Promise<{ host: string; port: number }> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error): void => reject(cannotListen(error, host, port));
     server.once('error', onError);

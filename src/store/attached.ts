@@ -14,14 +14,24 @@ const COSIGN_TAG = /^(sha256|sha512)-([0-9a-f]+)\.(?:sig|att|sbom)$/;
 /** The referrers fallback tag. (distribution-spec, "Referrers Tag Schema") */
 const FALLBACK_TAG = /^(sha256|sha512)-[0-9a-f]{64}$/;
 
-/** How a manifest with a `subject` is attached to it; undefined for all others. */
+/**
+ * How a manifest with a `subject` is attached to it, described with what the manifest says of itself; undefined
+ * for all others. (distribution-spec, "Listing Referrers")
+ */
 export function attachedTo(descriptor: Descriptor, manifest: Manifest): Attached | undefined {
   if (!('subject' in manifest) || manifest.subject === undefined) return undefined;
   const artifactType =
     manifest.artifactType ?? ('config' in manifest ? manifest.config.mediaType : undefined);
+  const { annotations } = manifest;
   return {
     subject: manifest.subject.digest,
-    referrer: { descriptor: artifactType === undefined ? descriptor : { ...descriptor, artifactType } },
+    referrer: {
+      descriptor: {
+        ...descriptor,
+        ...(artifactType === undefined ? {} : { artifactType }),
+        ...(annotations === undefined ? {} : { annotations }),
+      },
+    },
   };
 }
 
@@ -42,10 +52,4 @@ export function subjectOfTag(tag: string): Digest | undefined {
 /** Whether a tag only attaches content to an image, rather than naming one. */
 export function isAttachmentTag(tag: string): boolean {
   return COSIGN_TAG.test(tag) || FALLBACK_TAG.test(tag);
-}
-
-/** The tag under which a registry without the referrers API keeps the index of a subject's referrers. */
-export function fallbackTag(subject: Digest): string {
-  const [algorithm = '', encoded = ''] = subject.split(':', 2);
-  return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
 }

@@ -16,9 +16,12 @@ export interface FileSink extends Required<Sink> {
   close(): Promise<void>;
 }
 
-/** Opens a file to write by position, keeping what it holds; makes it when it is not there. */
-export async function openFileSink(path: string): Promise<FileSink> {
-  const file = await openOrCreate(path);
+/** Opens a file to write by position, keeping what it holds; makes it when it is not there, unless told not to. */
+export async function openFileSink(
+  path: string,
+  { create = true }: { create?: boolean } = {},
+): Promise<FileSink> {
+  const file = await openToWrite(path, create ? fs.constants.O_CREAT : 0);
   return {
     path,
     write: (chunks, position) => writeAll(file, path, chunks, position),
@@ -30,10 +33,10 @@ export async function openFileSink(path: string): Promise<FileSink> {
   };
 }
 
-async function openOrCreate(path: string): Promise<FileHandle> {
+async function openToWrite(path: string, flags: number): Promise<FileHandle> {
   try {
     // Not 'a+': appending ignores positions. Not 'r+' first and 'w+' then: another process may come between.
-    return await open(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
+    return await open(path, fs.constants.O_RDWR | flags, 0o644);
   } catch (error) {
     throw diskError(error, path);
   }
@@ -81,13 +84,16 @@ async function* readRange(file: FileHandle, position: number, length: number): A
   }
 }
 
-/** Writes a small file under its final name so that it is there whole or not at all. */
+/**
+ * Writes a small file under its final name so that it is there whole or not at all. Who holds a lock for it is
+ * `alone`: then what a writer left that was killed is used up.
+ */
 export async function writeFileAtomically(
   path: string,
   bytes: Buffer,
-  { mode = 0o644 }: { mode?: number } = {},
+  { mode = 0o644, alone = false }: { mode?: number; alone?: boolean } = {},
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = alone ? `${path}.tmp` : `${path}.${process.pid}.tmp`;
   try {
     const file = await open(temporary, 'w', mode);
     try {

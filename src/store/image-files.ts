@@ -3,6 +3,7 @@ import { ANNOTATION } from '../content/annotations.js';
 import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
+import { referrersTag } from '../content/referrers-tag.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { Region } from '../files.js';
 import {
@@ -12,19 +13,26 @@ import {
   parseManifest,
   successors,
 } from '../manifest/manifest.js';
-import { type Attached, attachedTag, attachedTo, fallbackTag } from './attached.js';
+import { type Attached, attachedTag, attachedTo } from './attached.js';
 import type { ContentFile, ContentFiles } from './content-files.js';
+import { ExactNames } from './exact-names.js';
 import { entryName, findEntry } from './layout/layout-index.js';
 import { readAtMost, readContent } from './read-content.js';
 import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
 
 const BLOB_MEDIA_TYPE = 'application/octet-stream';
+/** A type of the specification's that says nothing of the content; go-containerregistry's test layouts have such entries. */
+const DESCRIPTOR_TYPE = 'application/vnd.oci.descriptor.v1+json';
 
 /** The images of an archive or directory of any form, read where they are. */
 export class ImageFiles implements ReadonlyStore {
   /** What is wrong with documents that could be done without, such as the Docker half of a layout. */
   readonly problems: LadingError[] = [];
-  #attached: Promise<Attached[]> | undefined;
+  #names: ExactNames | undefined;
+  /** By what they are attached to. */
+  #attached: Promise<Map<Digest, Attached[]>> | undefined;
+  /** What was found in manifests: that stays true when entries change. */
+  readonly #attachedByManifest = new Map<string, Attached[]>();
 
   constructor(
     protected readonly files: ContentFiles,
@@ -50,6 +58,9 @@ export class ImageFiles implements ReadonlyStore {
 
   async resolve(reference: string): Promise<Descriptor> {
     if (/^@[0-9]+$/.test(reference)) return this.#atPosition(Number(reference.slice(1)));
+    if (this.#names?.isOf(this.entries) !== true) this.#names = new ExactNames(this.entries);
+    const exact = this.#names.find(reference);
+    if (exact !== undefined) return exact;
     try {
       return findEntry(this.entries, reference, this.location);
     } catch (error) {
@@ -73,7 +84,7 @@ export class ImageFiles implements ReadonlyStore {
     return (await this.files.size(digest)) === size;
   }
 
-  async fetch({ digest, size }: Descriptor, { start, signal }: FetchOptions = {}): Promise<Readable> {
+  async fetch({ digest, size }: Descriptor, options: FetchOptions = {}): Promise<Readable> {
     const actual = await this.files.size(digest);
     if (actual === undefined) throw this.#notFound(digest);
     // Said here, where asking again cannot help: a body that ends early looks like one that was cut off.
@@ -83,13 +94,14 @@ export class ImageFiles implements ReadonlyStore {
         `${digest} has ${actual} bytes in ${this.location}, its descriptor says ${size}`,
       );
     }
-    return this.files.open(digest, { start, signal });
+    return this.files.open(digest, options);
   }
 
   async *references(): AsyncIterable<NamedDescriptor> {
     const nameless = new Set<Digest>();
     for (const entry of this.entries) {
       const name = entryName(entry);
+      await this.requireTrueType(entry);
       if (name !== undefined) yield { name, descriptor: entry };
       else if (!isPart(entry) && !nameless.has(entry.digest)) {
         nameless.add(entry.digest);
@@ -101,11 +113,33 @@ export class ImageFiles implements ReadonlyStore {
   async *referrers(subject: Descriptor): AsyncIterable<Referrer> {
     this.#attached ??= this.#findAttached();
     const seen = new Set<Digest>();
-    for (const { subject: digest, referrer } of await this.#attached) {
-      if (digest !== subject.digest || seen.has(referrer.descriptor.digest)) continue;
+    for (const { referrer } of (await this.#attached).get(subject.digest) ?? []) {
+      if (seen.has(referrer.descriptor.digest)) continue;
       seen.add(referrer.descriptor.digest);
       yield referrer;
     }
+  }
+
+  /**
+   * Rejects with `INVALID_LAYOUT` for an entry whose content is a manifest, and whose type says that it is none.
+   * Entries of unknown types are for others (image-spec, image-layout.md, "index.json"), but in this one a name
+   * or an image is lost.
+   */
+  async requireTrueType(entry: Descriptor): Promise<void> {
+    const { mediaType, digest, size } = entry;
+    if (
+      isManifest(mediaType) ||
+      mediaType === DESCRIPTOR_TYPE ||
+      size > MAX_MANIFEST_BYTES ||
+      !(await this.exists(entry))
+    )
+      return;
+    const actual = manifestTypeOf(await readAtMost(entry, await this.fetch(entry)));
+    if (actual === undefined) return;
+    throw new ContentError(
+      'INVALID_LAYOUT',
+      `${this.location}: index.json says that ${digest} is ${mediaType}, but it is ${actual}`,
+    );
   }
 
   /** Every file that is to have some content, whether an image needs it or not. */
@@ -137,26 +171,34 @@ export class ImageFiles implements ReadonlyStore {
   }
 
   /** Reads every entry's manifest once: layouts of other tools do not mark what is attached to what. */
-  async #findAttached(): Promise<Attached[]> {
+  async #findAttached(): Promise<Map<Digest, Attached[]>> {
     const attached: Attached[] = [];
     for (const entry of this.entries) {
       const name = entryName(entry);
       const byTag = name === undefined ? undefined : attachedTag(plainDescriptor(entry), name);
       if (byTag !== undefined) attached.push(byTag);
-      else attached.push(...(await this.#attachedBySubject(entry, name)));
+      else for (const one of await this.#attachedBySubject(entry, name)) attached.push(one);
     }
-    return attached;
+    const bySubject = new Map<Digest, Attached[]>();
+    for (const one of attached) {
+      const others = bySubject.get(one.subject);
+      if (others === undefined) bySubject.set(one.subject, [one]);
+      else others.push(one);
+    }
+    return bySubject;
   }
 
   async #attachedBySubject(entry: Descriptor, name: string | undefined): Promise<Attached[]> {
+    const subject = fallbackSubject(name);
+    const key = `${entry.digest} ${subject}`;
+    const known = this.#attachedByManifest.get(key);
+    if (known !== undefined) return known;
     const manifest = await this.#readEntry(entry);
     if (manifest === undefined) return [];
     const own = attachedTo(plainDescriptor(entry), manifest);
-    if (own !== undefined) return [own];
-    // A fallback index as regclient keeps it in layouts: its children are the referrers.
-    const subject = fallbackSubject(name);
-    if (subject === undefined) return [];
-    return successors(manifest).manifests.map((descriptor) => ({ subject, referrer: { descriptor } }));
+    const attached = own === undefined ? attachedByFallback(manifest, subject) : [own];
+    this.#attachedByManifest.set(key, attached);
+    return attached;
   }
 
   /** Undefined for what is not there or not valid: whoever asks for that image is told, others have no use for it. */
@@ -173,6 +215,12 @@ export class ImageFiles implements ReadonlyStore {
   #notFound(what: string): LadingError {
     return new LadingError('NOT_FOUND', `${this.location} does not hold ${what}`);
   }
+}
+
+/** A fallback index as regclient keeps it in layouts: its children are the referrers. */
+function attachedByFallback(manifest: Manifest, subject: Digest | undefined): Attached[] {
+  if (subject === undefined) return [];
+  return successors(manifest).manifests.map((descriptor) => ({ subject, referrer: { descriptor } }));
 }
 
 /** Whether an entry is there for another's sake, rather than as an image of its own. */
@@ -192,5 +240,5 @@ function manifestTypeOf(bytes: Buffer): string | undefined {
 function fallbackSubject(name: string | undefined): Digest | undefined {
   const tag = name?.slice(name.lastIndexOf(':') + 1) ?? '';
   const digest = tag.replace('-', ':');
-  return isDigest(digest) && fallbackTag(digest) === tag ? digest : undefined;
+  return isDigest(digest) && referrersTag(digest) === tag ? digest : undefined;
 }

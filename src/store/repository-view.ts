@@ -4,27 +4,58 @@ import { parseReference } from '../content/reference.js';
 import { isLadingError, LadingError } from '../errors.js';
 import type { ReadonlyStore } from './store.js';
 
+/** Repository → tag → manifest. */
+export type Tags = ReadonlyMap<string, ReadonlyMap<string, Descriptor>>;
+
+/** A tag that stands for two manifests, of which the first counts. */
+export interface TagConflict {
+  repository: string;
+  tag: string;
+  first: Descriptor;
+  other: Descriptor;
+  /** Where the two are, to be told: `in a.tar and b.tar`. */
+  between: string;
+}
+
 /**
- * The repositories of a store that holds images of many: each is a store of its own, whose references are
- * tags. The host of a name is left out, so that an image keeps its path wherever it is served.
+ * What a store that holds images of many repositories is as a registry. The host of a name is left out, so that
+ * an image keeps its path wherever it is served; of names that differ by their host alone the first one counts.
  */
-export async function repositoriesOf(store: ReadonlyStore): Promise<Map<string, ReadonlyStore>> {
+export async function tagsOf(
+  store: Pick<ReadonlyStore, 'references'>,
+  { location, onConflict }: { location?: string; onConflict?: (conflict: TagConflict) => void } = {},
+): Promise<Tags> {
   const tags = new Map<string, Map<string, Descriptor>>();
   for await (const { name, descriptor } of store.references()) {
     const { repository, tag } = placeOf(name);
-    const ofRepository = tags.get(repository) ?? new Map<string, Descriptor>();
-    tags.set(repository, ofRepository);
-    if (tag !== undefined) ofRepository.set(tag, descriptor);
+    const first = addTag(tags, repository, tag, descriptor);
+    if (tag === undefined || first === undefined || first.digest === descriptor.digest) continue;
+    const between = `under two names in ${location}`;
+    onConflict?.({ repository, tag, first, other: descriptor, between });
   }
-  return new Map(
-    [...tags].map(([repository, named]) => [repository, repositoryView(store, repository, named)]),
-  );
+  return tags;
+}
+
+/** Adds a tag, or only the repository where there is none; gives the manifest that has the tag already, and keeps it. */
+export function addTag(
+  tags: Map<string, Map<string, Descriptor>>,
+  repository: string,
+  tag: string | undefined,
+  descriptor: Descriptor,
+): Descriptor | undefined {
+  const ofRepository = tags.get(repository) ?? new Map<string, Descriptor>();
+  tags.set(repository, ofRepository);
+  if (tag === undefined) return undefined;
+  const first = ofRepository.get(tag);
+  if (first === undefined) ofRepository.set(tag, descriptor);
+  return first;
 }
 
 /** Content without a name, or with one that is no image's, is found in a repository of this name by its digest. */
 const NAMELESS_REPOSITORY = 'unnamed';
 
-function placeOf(name: string): { repository: string; tag: string | undefined } {
+/** Where an image of this name is served. */
+export function placeOf(name: string): { repository: string; tag: string | undefined } {
   if (isDigest(name)) return { repository: NAMELESS_REPOSITORY, tag: undefined };
   try {
     const { repository, tag, digest } = parseReference(name);
@@ -38,7 +69,8 @@ function placeOf(name: string): { repository: string; tag: string | undefined } 
   }
 }
 
-function repositoryView(
+/** A repository as a store of its own, whose references are tags; content is found wherever the store has it. */
+export function repositoryView(
   store: ReadonlyStore,
   repository: string,
   tags: ReadonlyMap<string, Descriptor>,
@@ -57,6 +89,7 @@ function repositoryView(
       for (const [name, descriptor] of tags) yield { name, descriptor };
     },
     referrers: (subject, options) => store.referrers(subject, options),
+    region: async (descriptor) => store.region?.(descriptor),
     close: async () => undefined,
   };
 }

@@ -13,6 +13,8 @@ export interface Referrer {
 export interface FetchOptions {
   /** First byte wanted; default 0. */
   start?: number | undefined;
+  /** Bytes wanted; default all that follow. A store that cannot stop there gives more. */
+  length?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 

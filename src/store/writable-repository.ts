@@ -12,7 +12,8 @@ export interface WritableRepository extends ReadonlyStore {
   mountBlob(digest: Digest, fromRepository: string | undefined): Promise<boolean>;
   /**
    * Keeps a manifest, whose bytes were verified and whose parts were looked for, and gives it tags, all or
-   * nothing. A tag that stands for another manifest moves.
+   * nothing. A tag that stands for another manifest moves. A schema1 manifest may come again with another
+   * signature: of the same digest but other bytes, and then either are kept, under all of its tags.
    */
   putManifest(descriptor: Descriptor, bytes: Buffer, options?: PutManifestOptions): Promise<void>;
   /** Takes a name away, its manifest stays; rejects with `NOT_FOUND`. */
@@ -25,11 +26,14 @@ export interface WritableRepository extends ReadonlyStore {
 
 export interface PutManifestOptions {
   tags?: readonly string[] | undefined;
-  /** Children of an index that are not there, on purpose. */
+  /** Children of an index and layers that are not there, on purpose. */
   absent?: readonly Digest[] | undefined;
 }
 
-/** A blob on its way. One caller at a time: a second `append` or `commit` meanwhile rejects with `LOCKED`. */
+/**
+ * A blob on its way. One caller at a time, whichever object it has: a second `append` or `commit` meanwhile
+ * rejects with `LOCKED`, and `size` is what all of them have brought.
+ */
 export interface BlobUpload {
   readonly id: string;
   /** Bytes received so far. */

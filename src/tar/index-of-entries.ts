@@ -10,7 +10,9 @@ const ENTRY_BYTES = 200;
 
 /** The entries of a tar by path. */
 export class EntryIndex {
-  readonly #entries = new Map<string, TarEntry[]>();
+  readonly #entries = new Map<string, TarEntry>();
+  /** Further entries of a path that has several. */
+  readonly #repeated = new Map<string, TarEntry[]>();
   #bytes = 0;
 
   /** About how much memory the index takes. */
@@ -20,10 +22,13 @@ export class EntryIndex {
 
   add(entry: TarEntry): void {
     this.#bytes += ENTRY_BYTES + entry.path.length + (entry.kind === 'link' ? entry.target.length : 0);
-    const there = this.#entries.get(entry.path);
-    if (there === undefined) this.#entries.set(entry.path, [entry]);
+    const first = this.#entries.get(entry.path);
+    const others = this.#repeated.get(entry.path);
+    if (first === undefined) this.#entries.set(entry.path, entry);
+    else if (others !== undefined) others.push(entry);
     // A directory is named again by many writers.
-    else if (entry.kind !== 'directory' || there.some(({ kind }) => kind !== 'directory')) there.push(entry);
+    else if (entry.kind !== 'directory' || first.kind !== 'directory')
+      this.#repeated.set(entry.path, [entry]);
   }
 
   paths(): Iterable<string> {
@@ -34,10 +39,10 @@ export class EntryIndex {
   find(path: string): Found | undefined {
     const seen = new Set<string>();
     for (let name = path; ; ) {
-      const entries = this.#entries.get(name);
-      const first = entries?.[0];
-      if (entries === undefined || first === undefined || first.kind === 'directory') {
-        if (entries?.some(({ kind }) => kind !== 'directory'))
+      const entries = this.#at(name);
+      const first = entries[0];
+      if (first === undefined || first.kind === 'directory') {
+        if (entries.some(({ kind }) => kind !== 'directory'))
           return { refused: 'is named by entries of different kinds' };
         return name === path
           ? undefined
@@ -59,5 +64,9 @@ export class EntryIndex {
       if (seen.size > MAX_LINKS) return { refused: `is a chain of more than ${MAX_LINKS} links` };
       name = target;
     }
+  }
+  #at(path: string): readonly TarEntry[] {
+    const first = this.#entries.get(path);
+    return first === undefined ? [] : [first, ...(this.#repeated.get(path) ?? [])];
   }
 }

@@ -11,7 +11,15 @@ import {
   type OpenFileOptions,
   type Region,
 } from '../files.js';
-import { partOf, readFailure, readRegion, streamRegion } from '../region.js';
+import {
+  type FileStamp,
+  partOf,
+  readFailure,
+  readRegion,
+  requireUnchanged,
+  stampOf,
+  streamRegion,
+} from '../region.js';
 import type { TarFile } from './entry.js';
 import { EntryIndex } from './index-of-entries.js';
 import { sameBytes } from './same-bytes.js';
@@ -36,18 +44,19 @@ const MAX_INDEX_BYTES = 256 * 1024 * 1024;
  * A tar as files, read in place: the headers are walked once, bodies are read when asked for. One file handle
  * stays open. What is odd about a single entry (a link out of the archive, a device) is said when it is used;
  * an archive that is damaged, or that readers can understand in two ways, rejects with `INVALID_ARCHIVE`.
+ * When somebody writes to the file, what the walk found is worth nothing: every use then rejects with `IO`.
  */
 export async function openTar(path: string, options: OpenTarOptions = {}): Promise<FileView> {
   const { signal, location = path, limits } = options;
   signal?.throwIfAborted();
   const handle = await openRegularFile(path);
   try {
-    const { size } = await handle.stat();
-    const index = await indexTar(location, handle, size, {
+    const stamp = await stampOf(handle);
+    const index = await indexTar(location, handle, Number(stamp.size), {
       signal,
       maxIndexBytes: limits?.maxIndexBytes ?? MAX_INDEX_BYTES,
     });
-    return new TarView(location, path, handle, index);
+    return new TarView({ location, path, handle, stamp, index });
   } catch (error) {
     await handle.close();
     throw error;
@@ -126,18 +135,29 @@ function invalid(path: string, problem: string, cause?: unknown): ContentError {
   });
 }
 
+interface WalkedTar {
+  location: string;
+  path: string;
+  handle: FileHandle;
+  /** Of the file before it was walked. */
+  stamp: FileStamp;
+  index: EntryIndex;
+}
+
 class TarView implements FileView {
   readonly location: string;
   readonly #path: string;
   readonly #handle: FileHandle;
+  readonly #stamp: FileStamp;
   readonly #index: EntryIndex;
   /** Paths with more than one entry, once their bytes were found to be the same. */
   readonly #compared = new Map<string, Promise<void>>();
 
-  constructor(location: string, path: string, handle: FileHandle, index: EntryIndex) {
+  constructor({ location, path, handle, stamp, index }: WalkedTar) {
     this.location = location;
     this.#path = path;
     this.#handle = handle;
+    this.#stamp = stamp;
     this.#index = index;
   }
 
@@ -167,19 +187,21 @@ class TarView implements FileView {
   async open(path: string, options: OpenFileOptions = {}): Promise<Readable> {
     options.signal?.throwIfAborted();
     const region = await this.#located(path);
-    return streamRegion(this.#handle, partOf(region, options), { signal: options.signal });
+    const { signal } = options;
+    return streamRegion(this.#handle, partOf(region, options), { signal, stamp: this.#stamp });
   }
 
   async read(path: string, maxBytes: number): Promise<Buffer> {
     const region = await this.#located(path);
     if (region.size > maxBytes) throw fileTooLarge(this.location, path, region.size, maxBytes);
-    return readRegion(this.#handle, region);
+    return readRegion(this.#handle, region, { stamp: this.#stamp });
   }
 
   async region(path: string): Promise<Region | undefined> {
     const clean = cleanPath(path);
     const found = clean === undefined ? undefined : this.#index.find(clean);
     if (clean === undefined || found === undefined) return undefined;
+    await requireUnchanged(this.#handle, this.#stamp, this.location);
     if ('refused' in found) throw invalid(this.location, `holds ${clean}, which ${found.refused}`);
     const [first, ...others] = found.files;
     if (first === undefined) return undefined;

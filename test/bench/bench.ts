@@ -7,12 +7,15 @@ import { contest, type RowResult } from './contest.js';
 import { FULL, pushImages, QUICK } from './images.js';
 import { createReport, formatReport } from './report.js';
 import type { World } from './row.js';
-import { ROWS } from './rows/index.js';
+import { ROWS, SERVING_ROWS } from './rows/index.js';
+import { contestServing } from './serving.js';
+import { createServingReport } from './serving-report.js';
 import { cleanEnvironment, findTools, missingTools } from './tools.js';
+import { wrkVersion } from './wrk.js';
 
 const USAGE = `npm run bench -- [ROW...] [--runs N] [--quick] [--json FILE]
 
-Measures lading and the peers that are installed, side by side. Rows: ${ROWS.map(({ name }) => name).join(', ')}
+Measures lading and the peers that are installed, side by side. Rows: ${[...ROWS, ...SERVING_ROWS].map(({ name }) => name).join(', ')}
 (a beginning of a name stands for all that begin so; default all).
 
   --runs N     measured runs of each tool, after a warm-up; default 5
@@ -21,6 +24,8 @@ Measures lading and the peers that are installed, side by side. Rows: ${ROWS.map
 `;
 
 const ROUND_TRIP_MS = 40;
+/** How long the clients of a registry ask. */
+const SERVING_SECONDS = { full: 30, quick: 2 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,11 +50,12 @@ else {
 }
 
 async function bench(): Promise<void> {
-  const rows = chosenRows();
+  requireKnownRows();
+  const rows = chosen(ROWS);
+  const servingRows = chosen(SERVING_ROWS);
   const runs = values.quick && values.runs === undefined ? 1 : countOf(values.runs ?? '5');
   const env = await cleanEnvironment();
   const tools = await findTools(env);
-  const missing = missingTools(tools);
 
   tell('making images of the files of this machine');
   const { host: registry } = await startDockerRegistry();
@@ -60,16 +66,31 @@ async function bench(): Promise<void> {
 
   const results: RowResult[] = [];
   for (const row of rows) results.push(await contest(row, world, { runs, onRun: tell }));
-  const report = createReport(results, tools, { missing, images: images.description, runs });
+  const wrk = await wrkVersion();
+  const report = createReport(results, tools, {
+    missing: [...missingTools(tools), ...(wrk === undefined ? ['wrk'] : [])],
+    images: images.description,
+    runs,
+  });
+  if (servingRows.length > 0 && wrk !== undefined) {
+    const seconds = values.quick ? SERVING_SECONDS.quick : SERVING_SECONDS.full;
+    const served = await contestServing(servingRows, world, { runs, seconds, onRun: tell });
+    report.serving = createServingReport(served, { seconds, runs });
+  }
   process.stdout.write(`${formatReport(report)}\n`);
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
-function chosenRows(): typeof ROWS {
-  if (positionals.length === 0) return ROWS;
-  const unknown = positionals.find((word) => !ROWS.some(({ name }) => name.startsWith(word)));
+function chosen<Named extends { name: string }>(rows: readonly Named[]): readonly Named[] {
+  return positionals.length === 0
+    ? rows
+    : rows.filter(({ name }) => positionals.some((word) => name.startsWith(word)));
+}
+
+function requireKnownRows(): void {
+  const names = [...ROWS, ...SERVING_ROWS].map(({ name }) => name);
+  const unknown = positionals.find((word) => !names.some((name) => name.startsWith(word)));
   if (unknown !== undefined) throw new Error(`there is no row "${unknown}"\n${USAGE}`);
-  return ROWS.filter(({ name }) => positionals.some((word) => name.startsWith(word)));
 }
 
 function countOf(text: string): number {

@@ -1,19 +1,20 @@
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import type { RowResult } from './contest.js';
+import { mebibytes, peakLine, tableOf } from './format.js';
 import { type Measurement, medianOf } from './measure.js';
 import type { Goal } from './row.js';
+import { formatServing, type ServingReport } from './serving-report.js';
 import type { Tool, ToolName } from './tools.js';
-
-/** Flat at any size and any count. */
-const PEAK_GOAL_BYTES = 150 * 1024 * 1024;
 
 export interface Report {
   machine: string;
   tools: Partial<Record<ToolName, string>>;
-  missing: ToolName[];
+  missing: string[];
   images: string[];
   runs: number;
   rows: RowReport[];
+  /** Of the rows in which registries were asked. */
+  serving?: ServingReport;
 }
 
 export interface RowReport {
@@ -88,7 +89,7 @@ function goalText(goal: Goal): string {
     case 'seconds':
       return `≤ ${goal.atMost} s`;
     case 'ratio':
-      return `≤ ${goal.atMost.toPrecision(2)} ×`;
+      return `≤ ${goal.atMost.toFixed(2)} ×`;
     case 'over':
       return `≤ ${goal.tool} + ${goal.seconds * 1000} ms`;
   }
@@ -96,30 +97,38 @@ function goalText(goal: Goal): string {
 
 /** The report as Markdown, for the terminal and the README alike. */
 export function formatReport(report: Report): string {
-  const tools = Object.keys(report.tools).filter((name) => name !== 'node');
-  const header = ['work', ...tools, 'ratio', 'goal'];
-  const rows = report.rows.map((row) => [
-    row.work,
-    ...tools.map((tool) => resultCell(row.results.find((result) => result.tool === tool))),
-    row.ratio === undefined ? '–' : `${row.ratio.toFixed(2)} × ${row.fastestPeer}`,
-    row.isMet === undefined ? row.goal : `${row.goal} ${row.isMet ? '✓' : '✗'}`,
-  ]);
   const versions = Object.entries(report.tools).map(([name, version]) => `${name} ${version}`);
   const notes = report.rows.flatMap(({ name, results }) =>
     results.filter(({ note }) => note !== undefined).map(({ tool, note }) => `${name}, ${tool}: ${note}.`),
   );
-  const peak = Math.max(...report.rows.flatMap(({ results }) => peaksOfLading(results)));
   return [
-    `Medians of ${report.runs} runs: wall time / processor time / peak memory of the largest process.`,
-    `lading's peak: ${mebibytes(peak)} (goal 150 MiB ${peak <= PEAK_GOAL_BYTES ? '✓' : '✗'}).`,
-    '',
-    ...[header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`),
-    '',
+    ...(report.rows.length === 0 ? [] : [...formatRows(report), '']),
+    ...(report.serving === undefined ? [] : [...formatServing(report.serving), '']),
     `Machine: ${report.machine}.`,
     `Versions: ${versions.join(', ')}.${report.missing.length === 0 ? '' : ` Not here: ${report.missing.join(', ')}.`}`,
     ...report.images.map((image) => `Image ${image}.`),
     ...notes,
   ].join('\n');
+}
+
+function formatRows({ rows, runs, tools: versions }: Report): string[] {
+  const tools = Object.keys(versions).filter((name) =>
+    name === 'node' ? false : rows.some(({ results }) => results.some(({ tool }) => tool === name)),
+  );
+  return [
+    `Medians of ${runs} runs: wall time / processor time / peak memory of the largest process.`,
+    peakLine(rows.flatMap(({ results }) => peaksOfLading(results))),
+    '',
+    ...tableOf(
+      ['work', ...tools, 'ratio', 'goal'],
+      rows.map((row) => [
+        row.work,
+        ...tools.map((tool) => resultCell(row.results.find((result) => result.tool === tool))),
+        row.ratio === undefined ? '–' : `${row.ratio.toFixed(2)} × ${row.fastestPeer}`,
+        row.isMet === undefined ? row.goal : `${row.goal} ${row.isMet ? '✓' : '✗'}`,
+      ]),
+    ),
+  ];
 }
 
 function peaksOfLading(results: readonly ResultReport[]): number[] {
@@ -134,8 +143,4 @@ function resultCell(result: ResultReport | undefined): string {
 
 function seconds(value: number): string {
   return `${value.toFixed(value < 10 ? 2 : 1)} s`;
-}
-
-function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`;
 }

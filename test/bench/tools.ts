@@ -4,7 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../support/programs/run.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 
-export type ToolName = 'lading' | 'node' | 'skopeo' | 'crane' | 'regctl';
+export type ToolName =
+  | 'lading'
+  | 'node'
+  | 'skopeo'
+  | 'crane'
+  | 'regctl'
+  | 'oras'
+  | 'umoci'
+  | 'sha256sum'
+  | 'docker-registry';
 
 export interface Tool {
   name: ToolName;
@@ -21,7 +30,11 @@ const CANDIDATES: Readonly<Record<ToolName, { command: readonly string[]; versio
   node: { command: [process.execPath], version: ['--version'] },
   skopeo: { command: ['skopeo'], version: ['--version'] },
   crane: { command: ['crane'], version: ['version'] },
+  'docker-registry': { command: ['docker-registry'], version: ['--version'] },
   regctl: { command: ['regctl'], version: ['version', '--format', '{{.VCSTag}}'] },
+  oras: { command: ['oras'], version: ['version'] },
+  umoci: { command: ['umoci'], version: ['--version'] },
+  sha256sum: { command: ['sha256sum'], version: ['--version'] },
 };
 
 /**

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type Outcome, type Running, type RunOptions, start } from '../support/programs/run.js';
 
 /** The built program: what users get. */
-const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** Starts the program in an environment without the machine's credentials and proxies. */
 export function startLading(args: readonly string[], options: RunOptions = {}): Running {

@@ -89,6 +89,12 @@ describe('parseManifest', () => {
     assert.deepEqual(index.format === 'oci-index' && index.manifests, []);
   });
 
+  it('reads Go’s null for what a descriptor does not have', () => {
+    const config = { ...OCI.config, urls: null, annotations: null, data: null };
+    const manifest = parseManifest(json({ ...OCI, config }));
+    assert.deepEqual(manifest.format === 'oci-manifest' && manifest.config, OCI.config);
+  });
+
   it('names the digest it was asked for in its errors', () => {
     assert.throws(() => parseManifest(Buffer.from('{'), { digest: digest('9') }), {
       message: /^sha256:9{64} /,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { digestOf } from '../../src/content/digest.js';
+import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { inspect } from '../../src/operations/inspect.js';
 import { list } from '../../src/operations/list.js';
 import { serve } from '../../src/operations/serve.js';
@@ -28,7 +29,6 @@ const WHOLE = [
   'archives/ctr-export-multi.tar',
   'docker-archives/hello-world-v25.tar',
   'docker-archives/docker25-graphdriver',
-  'docker-archives/no_manifest.tar',
   'layouts/skopeo-two-names.tar.gz',
   'layouts/hello-world-prefixed-path.tar',
 ];
@@ -92,7 +92,7 @@ describe('an archive of another tool', () => {
     const serving = await serve(fixturePath(this, 'archives/docker-v1.0-repositories-only.tar'), { port: 0 });
     try {
       const url = `http://127.0.0.1:${serving.port}/v2/library/tiny`;
-      const manifest = await fetch(`${url}/manifests/2`);
+      const manifest = await fetch(`${url}/manifests/2`, { headers: { Accept: MEDIA_TYPE.dockerManifest } });
       assert.equal(
         manifest.headers.get('docker-content-digest'),
         digestOf(Buffer.from(await manifest.clone().arrayBuffer())),

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../src/content/digest.js';
-import {
-  cosignTags,
-  MANIFEST_ACCEPT,
-  parseAttachedTag,
-  path,
-  referrersTag,
-} from '../../src/registry/protocol.js';
+import { cosignTags, MANIFEST_ACCEPT, parseAttachedTag, path } from '../../src/registry/protocol.js';
 
 const digest = digestOf(Buffer.from('x'));
 const encoded = digest.slice('sha256:'.length);
@@ -19,11 +13,6 @@ describe('protocol', () => {
 
   it('accepts every manifest type, OCI first', () => {
     assert.match(MANIFEST_ACCEPT, /^application\/vnd\.oci\.image\.index\.v1\+json, .*v1\+prettyjws.*\*\/\*$/);
-  });
-
-  it('names the referrers tag, with the encoded part of a long digest cut to 64 characters', () => {
-    assert.equal(referrersTag(digest), `sha256-${encoded}`);
-    assert.equal(referrersTag(digestOf(Buffer.from('x'), 'sha512')).length, 'sha512-'.length + 64);
   });
 
   it('tells the tags of attachments from those of images', () => {

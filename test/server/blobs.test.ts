@@ -73,7 +73,7 @@ describe('the blob endpoint', () => {
   }
 
   it('refuses a range outside with the size, and a body as long as it says', async () => {
-    for (const header of ['bytes=200000-', 'bytes=9-1', 'bytes=x']) {
+    for (const header of ['bytes=200000-', 'bytes=9-1', 'bytes=x', 'bytes=200000-,-0', 'bytes=0-1,x']) {
       const reply = await served.ask(path, { headers: { Range: header } });
       assert.equal(reply.status, 416);
       assert.deepEqual(codesOf(reply), ['RANGE_INVALID']);
@@ -84,25 +84,93 @@ describe('the blob endpoint', () => {
     }
   });
 
-  it('sends the whole for several ranges, for an outdated If-Range, and for HEAD with a range', async () => {
-    const several = await served.ask(path, { headers: { Range: 'bytes=0-1,4-5' } });
-    const outdated = await served.ask(path, { headers: { Range: 'bytes=0-1', 'If-Range': '"other"' } });
-    const head = await served.ask(path, { method: 'HEAD', headers: { Range: 'bytes=0-1' } });
-    for (const reply of [several, outdated, head]) {
-      assert.deepEqual([reply.status, reply.headers['content-length']], [200, '200000']);
+  const severals: [header: string, parts: [start: number, end: number][]][] = [
+    [
+      'bytes=0-1,4-5',
+      [
+        [0, 1],
+        [4, 5],
+      ],
+    ],
+    [
+      'bytes=199990-,100-131171, 0-0',
+      [
+        [199_990, 199_999],
+        [100, 131_171],
+        [0, 0],
+      ],
+    ],
+    [
+      'bytes=-1,10-19,300000-,15-29',
+      [
+        [199_999, 199_999],
+        [10, 29],
+      ],
+    ],
+  ];
+  for (const [header, expected] of severals) {
+    it(`sends the parts that "${header}" asks for, each with its place`, async () => {
+      const reply = await served.ask(path, { headers: { Range: header } });
+      assert.deepEqual([reply.status, reply.complete], [206, true]);
+      assert.equal(reply.headers['content-range'], undefined);
+      assertHeaders(reply, { etag: `"${digest}"`, 'content-length': String(reply.body.length) });
+      assert.deepEqual(
+        partsOf(reply),
+        expected.map(([start, end]) => ({
+          head: {
+            'content-type': 'application/octet-stream',
+            'content-range': `bytes ${start}-${end}/200000`,
+          },
+          body: blob.bytes.subarray(start, end + 1),
+        })),
+      );
+    });
+  }
+
+  it('sends one part without a frame where only one of several ranges is left', async () => {
+    for (const header of ['bytes=0-9,5-99', 'bytes=0-99,200000-', 'bytes=50-99,0-49']) {
+      const reply = await served.ask(path, { headers: { Range: header } });
+      assert.equal(reply.status, 206);
+      assertHeaders(reply, { 'content-range': 'bytes 0-99/200000', 'content-length': '100' });
+      assert.ok(reply.body.equals(blob.bytes.subarray(0, 100)));
+    }
+  });
+
+  it('sends the whole for an outdated or weak If-Range, and for HEAD with a range', async () => {
+    for (const range of ['bytes=0-1', 'bytes=0-1,4-5', 'bytes=200000-']) {
+      const requests = [
+        { headers: { Range: range, 'If-Range': '"other"' } },
+        { headers: { Range: range, 'If-Range': `W/"${digest}"` } },
+        { headers: { Range: range, 'If-Range': 'Thu, 01 Jan 2026 00:00:00 GMT' } },
+        { method: 'HEAD', headers: { Range: range } },
+      ];
+      for (const request of requests) {
+        const reply = await served.ask(path, request);
+        assert.deepEqual([reply.status, reply.headers['content-length']], [200, '200000']);
+      }
     }
     const current = await served.ask(path, { headers: { Range: 'bytes=0-1', 'If-Range': `"${digest}"` } });
     assert.equal(current.status, 206);
   });
 
   it('answers 304 to a client that has it, before any range', async () => {
-    for (const validator of [`"${digest}"`, `W/"${digest}"`, digest, '*', `"other", "${digest}"`]) {
+    for (const validator of [
+      `"${digest}"`,
+      `W/"${digest}"`,
+      digest,
+      '*',
+      `"other", "${digest}"`,
+      `W/"other",W/"${digest}" , "third"`,
+    ]) {
       const reply = await served.ask(path, { headers: { 'If-None-Match': validator, Range: 'bytes=5-' } });
       assert.deepEqual([reply.status, reply.body.length], [304, 0]);
       assertHeaders(reply, { etag: `"${digest}"`, 'docker-content-digest': digest });
       assert.equal(reply.headers['content-length'], undefined);
     }
-    assert.equal((await served.ask(path, { headers: { 'If-None-Match': '"other"' } })).status, 200);
+    for (const validator of ['"other"', '', ',', '"other", W/"third"', `"${digest}x"`])
+      assert.equal((await served.ask(path, { headers: { 'If-None-Match': validator } })).status, 200);
+    const head = await served.ask(path, { method: 'HEAD', headers: { 'If-None-Match': `"${digest}"` } });
+    assert.equal(head.status, 304);
   });
 
   it('says which of repository, digest and blob is wrong', async () => {
@@ -167,6 +235,20 @@ describe('the blob endpoint over a store in trouble', () => {
     });
   }
 
+  it('cuts the connection when a later part of several cannot be read', async () => {
+    const store = createMemoryStore();
+    await pushAll(store, [blob]);
+    const fetch: ReadonlyStore['fetch'] = async (descriptor, options = {}) => {
+      if (options.start === 100) throw new Error('disk on fire');
+      return store.fetch(descriptor, options);
+    };
+    const changed = await serveChanged({ fetch });
+    const reply = await changed.served.ask(path, { headers: { Range: 'bytes=0-9,100-109' } });
+    assert.deepEqual([reply.status, reply.complete], [206, false]);
+    await changed.served.close();
+    assert.match(String(changed.errors[0]), /disk on fire/);
+  });
+
   it('answers 500 without a word about why when the store fails before the head', async () => {
     const fetch = async () => Promise.reject(new Error('/secret/path is broken'));
     for (const changes of [{ fetch }, { resolveBlob: fetch }, { exists: fetch }]) {
@@ -188,8 +270,8 @@ describe('the blob endpoint over a store in trouble', () => {
   it('reads no more than a range needs', async () => {
     let destroyed = false;
     let given = 0;
-    const fetch: ReadonlyStore['fetch'] = async (_, { start } = {}) => {
-      assert.equal(start, 50_000);
+    const fetch: ReadonlyStore['fetch'] = async (_, { start, length } = {}) => {
+      assert.deepEqual([start, length], [50_000, 10_000]);
       return new Readable({
         read() {
           given += 1000;
@@ -212,6 +294,27 @@ describe('the blob endpoint over a store in trouble', () => {
     assert.deepEqual(changed.errors, [undefined]);
   });
 });
+
+/** What a multipart/byteranges body consists of; every byte of it is accounted for. (RFC 2046, 5.1.1) */
+function partsOf({ headers, body }: Reply): { head: Record<string, string>; body: Buffer }[] {
+  const [, boundary = ''] =
+    /^multipart\/byteranges; boundary=([0-9a-f]{32})$/.exec(headers['content-type'] ?? '') ?? [];
+  assert.notEqual(boundary, '');
+  const text = `\r\n${body.toString('latin1')}`;
+  const [preamble, ...parts] = text.split(`\r\n--${boundary}`);
+  assert.deepEqual([preamble, parts.pop()], ['', '--\r\n']);
+  return parts.map((part) => {
+    const end = part.indexOf('\r\n\r\n');
+    const fields = part
+      .slice(2, end)
+      .split('\r\n')
+      .map((line) => line.split(': ') as [string, string]); // compared below
+    return {
+      head: Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value])),
+      body: Buffer.from(part.slice(end + 4), 'latin1'),
+    };
+  });
+}
 
 function assertHeaders(reply: Reply, expected: NodeJS.Dict<string | string[]>): void {
   const actual = Object.fromEntries(Object.keys(expected).map((name) => [name, reply.headers[name]]));

@@ -91,4 +91,35 @@ describe('parseRoute', () => {
       assert.throws(() => parseRoute('GET', target), { code: 'UNSUPPORTED', status: 405 });
     }
   });
+
+  it('lets a registry that can be written to be written to', () => {
+    const allowed: [target: string, methods: string[], endpoint: object][] = [
+      ['/v2/a/blobs/uploads/', ['POST'], { type: 'uploads', repository: 'a' }],
+      [
+        '/v2/a/b/blobs/uploads/8d1f?digest=x',
+        ['DELETE', 'GET', 'HEAD', 'PATCH', 'PUT'],
+        { type: 'upload', repository: 'a/b', id: '8d1f' },
+      ],
+      [
+        '/v2/a/manifests/x',
+        ['DELETE', 'GET', 'HEAD', 'PUT'],
+        { type: 'manifest', repository: 'a', reference: 'x' },
+      ],
+      [`/v2/a/blobs/${DIGEST}`, ['DELETE', 'GET', 'HEAD'], { type: 'blob', repository: 'a', digest: DIGEST }],
+      ['/v2/a/tags/list', ['GET', 'HEAD'], { type: 'tags', repository: 'a' }],
+      ['/v2/', ['GET', 'HEAD'], { type: 'version' }],
+    ];
+    for (const [target, methods, endpoint] of allowed) {
+      for (const method of ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']) {
+        const parse = () => parseRoute(method, target, { writable: true }).endpoint;
+        if (methods.includes(method)) assert.deepEqual(parse(), endpoint, `${method} ${target}`);
+        else
+          assert.throws(
+            parse,
+            { status: 405, headers: { Allow: methods.join(', ') } },
+            `${method} ${target}`,
+          );
+      }
+    }
+  });
 });

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../src/content/digest.js';
+import { referrersTag } from '../../src/content/referrers-tag.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
-import {
-  attachedTag,
-  attachedTo,
-  fallbackTag,
-  isAttachmentTag,
-  subjectOfTag,
-} from '../../src/store/attached.js';
+import { attachedTag, attachedTo, isAttachmentTag, subjectOfTag } from '../../src/store/attached.js';
 import { makeCosignSignature, makeImage, makeReferrer } from '../support/images.js';
 
 const SHA256 = digestOf(Buffer.from('subject'));
@@ -26,6 +21,20 @@ describe('what is attached to a manifest', () => {
       referrer: { descriptor: { ...manifest.descriptor, artifactType: 'text/x-note' } },
     });
     assert.equal(attachedTo(image.manifest.descriptor, parseManifest(image.manifest.bytes)), undefined);
+  });
+
+  it('is described with what its manifest says of itself, as lists of referrers have it', async () => {
+    const image = await makeImage({ seed: 1 });
+    const { manifest } = makeReferrer(image.manifest.descriptor, {
+      artifactType: 'text/x-note',
+      payload: 'x',
+      annotations: { about: 'it' },
+    });
+    assert.deepEqual(attachedTo(manifest.descriptor, parseManifest(manifest.bytes))?.referrer.descriptor, {
+      ...manifest.descriptor,
+      artifactType: 'text/x-note',
+      annotations: { about: 'it' },
+    });
   });
 
   it("is told by cosign's tags, in whatever repository", async () => {
@@ -52,10 +61,8 @@ describe('tags that attach', () => {
   });
 
   it('are those of the referrers fallback, cut to its lengths', () => {
-    assert.equal(fallbackTag(SHA256), tagOf(SHA256));
-    assert.equal(fallbackTag(SHA512), tagOf(SHA512).slice(0, 7 + 64));
-    assert.ok(isAttachmentTag(fallbackTag(SHA256)));
-    assert.ok(isAttachmentTag(fallbackTag(SHA512)));
+    assert.ok(isAttachmentTag(referrersTag(SHA256)));
+    assert.ok(isAttachmentTag(referrersTag(SHA512)));
   });
 
   it('are no others', () => {

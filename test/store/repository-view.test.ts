@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createMemoryStore } from '../../src/store/memory.js';
-import { repositoriesOf } from '../../src/store/repository-view.js';
+import { repositoryView, type TagConflict, tagsOf } from '../../src/store/repository-view.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
 import { type MadeImage, makeCosignSignature, makeImage, pushAll } from '../support/images.js';
 
-describe('repositoriesOf', () => {
+describe('the repositories of a store', () => {
   let first: MadeImage;
   let second: MadeImage;
   before(async () => {
@@ -18,9 +18,11 @@ describe('repositoriesOf', () => {
       await pushAll(store, image.all);
       await store.tag(image.manifest.descriptor, name);
     }
-    return repositoriesOf(store);
+    return new Map(
+      [...(await tagsOf(store))].map(([name, tags]) => [name, repositoryView(store, name, tags)]),
+    );
   };
-  const tagsOf = async (repository: ReadonlyStore | undefined): Promise<string[]> => {
+  const tagsIn = async (repository: ReadonlyStore | undefined): Promise<string[]> => {
     const tags: string[] = [];
     for await (const { name } of repository?.references() ?? []) tags.push(name);
     return tags.sort();
@@ -33,7 +35,7 @@ describe('repositoriesOf', () => {
       'reg.test:5000/org/team/b:1': second,
     });
     assert.deepEqual([...repositories.keys()].sort(), ['library/a', 'org/team/b']);
-    assert.deepEqual(await tagsOf(repositories.get('library/a')), ['1', '2']);
+    assert.deepEqual(await tagsIn(repositories.get('library/a')), ['1', '2']);
     const found = await repositories.get('library/a')?.resolve('2');
     assert.equal(found?.digest, second.manifest.descriptor.digest);
   });
@@ -56,21 +58,39 @@ describe('repositoriesOf', () => {
     const repositories = await repositoriesNamed({ [digest]: first, v1: second, 'Not A Name': second });
     assert.deepEqual([...repositories.keys()], ['unnamed']);
     const unnamed = repositories.get('unnamed');
-    assert.deepEqual(await tagsOf(unnamed), ['v1']);
+    assert.deepEqual(await tagsIn(unnamed), ['v1']);
     assert.equal((await unnamed?.resolve(digest))?.digest, digest);
   });
 
   it('serves a name with a digest by that digest', async () => {
     const { digest } = first.manifest.descriptor;
     const repositories = await repositoriesNamed({ [`reg.test/a@${digest}`]: first });
-    assert.deepEqual(await tagsOf(repositories.get('a')), []);
+    assert.deepEqual(await tagsIn(repositories.get('a')), []);
     assert.equal((await repositories.get('a')?.resolve(digest))?.digest, digest);
   });
 
   it("keeps cosign's tags beside the image they speak of", async () => {
     const { tag, ...signature } = makeCosignSignature(first.manifest.descriptor);
     const repositories = await repositoriesNamed({ 'reg.test/a:1': first, [`reg.test/a:${tag}`]: signature });
-    assert.deepEqual(await tagsOf(repositories.get('a')), ['1', tag]);
+    assert.deepEqual(await tagsIn(repositories.get('a')), ['1', tag]);
+  });
+
+  it('serves the first of names that differ by their host alone, and tells when they differ in more', async () => {
+    const store = createMemoryStore();
+    await pushAll(store, [...first.all, ...second.all]);
+    await store.tag(first.manifest.descriptor, 'docker.io/library/a:1');
+    await store.tag(first.manifest.descriptor, 'reg.test/library/a:1');
+    await store.tag(second.manifest.descriptor, 'quay.io/library/a:1');
+    const conflicts: TagConflict[] = [];
+    const tags = await tagsOf(store, {
+      location: 'a.tar',
+      onConflict: (conflict) => conflicts.push(conflict),
+    });
+    assert.equal(tags.get('library/a')?.get('1')?.digest, first.manifest.descriptor.digest);
+    assert.deepEqual(
+      conflicts.map(({ repository, tag, other, between }) => [repository, tag, other.digest, between]),
+      [['library/a', '1', second.manifest.descriptor.digest, 'under two names in a.tar']],
+    );
   });
 
   it('leaves the store open when a repository is closed', async () => {

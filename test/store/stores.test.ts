@@ -4,6 +4,8 @@ import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js
 import { openLayout, openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { createRemoteStore } from '../../src/store/remote/remote.js';
+import { openServedLayout } from '../../src/store/served/served-layout.js';
+import { storeOver } from '../support/pushing.js';
 import { serve } from '../support/registry-server.js';
 import { useFolder } from '../support/temporary.js';
 import { describeReading, describeStore } from './contract.js';
@@ -23,6 +25,16 @@ describe('on the disk', () => {
       return openLayout(directory);
     };
     return { store, reopen };
+  });
+
+  describe('the layout that takes pushes', () => {
+    describeReading(async (fill) => {
+      const served = await openServedLayout(path(`served-${count++}`));
+      // Where bare tags go in a layout, which is what the suite names its images.
+      const store = storeOver(await served.openForPush('unnamed'));
+      await fill(store);
+      return { store, close: () => served.close() };
+    });
   });
 
   for (const format of ['universal', 'oci-archive'] as const) {

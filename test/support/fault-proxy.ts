@@ -1,6 +1,7 @@
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Transform } from 'node:stream';
+import { createServer as createTLSServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { Readable, Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,12 +16,22 @@ export interface Fault {
   isBuffered?: boolean;
   /** Cuts the connection after so many bytes of the answer's body; with 0, before its head. */
   cutAnswerAfter?: number;
+  /** Resets the connection (RST) after so many bytes of the answer's body; with 0, before its head. */
+  resetAnswerAfter?: number;
   /** Headers that are missing in the answer. */
   dropHeaders?: string[];
+  /** Headers that say something else than the registry did. */
+  setHeaders?: Record<string, string>;
+  /** Gives other bytes than the registry. */
+  alterBody?: (body: Buffer) => Buffer;
+  /** What Content-Length says beyond the truth. */
+  lengthOffBy?: number;
   /** Waits before anything is passed on. */
   delayMs?: number;
-  /** Stops for good: taking the request's body, or before the answer. */
-  stall?: 'request' | 'answer';
+  /** Gives the answer's body in pieces of so many bytes, with a pause after each. */
+  dripBytes?: number;
+  /** Stops for good: taking the request's body, before the answer, or after so many bytes of its body. */
+  stall?: 'request' | 'answer' | { afterBytes: number };
 }
 
 /** A request as the function that chooses faults sees it. */
@@ -50,17 +61,25 @@ export interface FaultProxy {
   readonly passed: Passed[];
   /** Chooses what goes wrong; by default nothing does. */
   faultFor: (asked: Asked) => Fault | undefined;
+  /** Which connections, counted from 1, get no handshake; by default none. */
+  refusesConnection: (count: number) => boolean;
   stop(): Promise<void>;
+}
+
+export interface FaultProxyOptions {
+  /** The proxy speaks TLS with this certificate; the registry behind it plain http. */
+  tls?: { cert: string; key: string } | undefined;
 }
 
 /** Stands before a registry on plain http and spoils what `faultFor` says. */
 export async function startFaultProxy(
   upstream: string,
   faultFor: FaultProxy['faultFor'] = () => undefined,
+  { tls }: FaultProxyOptions = {},
 ): Promise<FaultProxy> {
   const agent = new Agent({ keepAlive: true });
   const counts = new Map<string, number>();
-  const server = createServer((incoming, outgoing) => {
+  const listener = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const { method = 'GET', url: path = '/', headers, socket } = incoming;
     const count = (counts.get(method) ?? 0) + 1;
     counts.set(method, count);
@@ -69,7 +88,15 @@ export async function startFaultProxy(
     proxy.passed.push(entry);
     // Whoever goes away, the client or the registry: this exchange is over, and so is its connection.
     pass(incoming, outgoing, entry, fault ?? {}).catch(() => socket.destroy());
+  };
+  const server = tls === undefined ? createServer(listener) : createTLSServer(tls, listener);
+  let connections = 0;
+  // Before the handshake, where there is one.
+  server.prependListener('connection', (socket: Socket) => {
+    connections++;
+    if (proxy.refusesConnection(connections)) socket.end('this is not TLS\r\n');
   });
+  server.on('tlsClientError', (_, socket) => socket.destroy());
 
   async function pass(
     incoming: IncomingMessage,
@@ -107,16 +134,27 @@ export async function startFaultProxy(
     });
     if (fault.stall === 'answer') return;
     if (fault.cutAnswerAfter === 0) throw new Error('cut');
-    const dropped = fault.dropHeaders ?? [];
+    if (fault.resetAnswerAfter === 0) {
+      outgoing.socket?.resetAndDestroy();
+      return;
+    }
     entry.status = answer.statusCode ?? 0;
-    outgoing.writeHead(
-      entry.status,
-      Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !dropped.includes(name))),
-    );
-    const counting = cutting(fault.cutAnswerAfter, (bytes) => {
+    const altered = fault.alterBody?.(await buffer(answer));
+    outgoing.writeHead(entry.status, headersOf(answer, fault, altered));
+    const counting = cutting(fault.cutAnswerAfter ?? fault.resetAnswerAfter, (bytes) => {
       entry.received += bytes;
     });
-    await pipeline(answer, counting, outgoing);
+    try {
+      await pipeline(
+        altered === undefined ? answer : Readable.from([altered]),
+        spoiling(fault),
+        counting,
+        outgoing,
+      );
+    } catch (error) {
+      if (fault.resetAnswerAfter !== undefined) outgoing.socket?.resetAndDestroy();
+      throw error;
+    }
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -125,6 +163,7 @@ export async function startFaultProxy(
     host: `127.0.0.1:${port}`,
     passed: [],
     faultFor,
+    refusesConnection: () => false,
     async stop() {
       agent.destroy();
       server.closeAllConnections();
@@ -132,6 +171,41 @@ export async function startFaultProxy(
     },
   };
   return proxy;
+}
+
+function headersOf(
+  answer: IncomingMessage,
+  { dropHeaders = [], setHeaders = {}, lengthOffBy = 0 }: Fault,
+  altered: Buffer | undefined,
+): Record<string, string | string[] | undefined> {
+  const headers = Object.fromEntries(
+    Object.entries(answer.headers).filter(([name]) => !dropHeaders.includes(name)),
+  );
+  const length = altered?.byteLength ?? Number(answer.headers['content-length'] ?? 0);
+  if (altered !== undefined || lengthOffBy !== 0) {
+    delete headers['transfer-encoding'];
+    headers['content-length'] = String(length + lengthOffBy);
+  }
+  return { ...headers, ...setHeaders };
+}
+
+const DRIP_PAUSE_MS = 2;
+
+/** Passes a body on as slowly, or as little of it, as the fault says. */
+function spoiling({ dripBytes, stall }: Fault): (body: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
+  return async function* (body) {
+    let left = typeof stall === 'object' ? stall.afterBytes : Number.POSITIVE_INFINITY;
+    for await (const chunk of body) {
+      const step = dripBytes ?? chunk.byteLength;
+      for (let start = 0; start < chunk.byteLength; start += step) {
+        const piece = chunk.subarray(start, start + step);
+        yield piece.subarray(0, left);
+        left -= piece.byteLength;
+        if (left <= 0) await new Promise(() => undefined); // until the proxy stops
+        if (dripBytes !== undefined) await delay(DRIP_PAUSE_MS);
+      }
+    }
+  };
 }
 
 /** Passes bytes on, and fails after `limit` of them. */

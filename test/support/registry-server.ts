@@ -16,6 +16,7 @@ export interface Served {
 export interface AskOptions {
   method?: string;
   headers?: Record<string, string>;
+  body?: Buffer | string;
 }
 
 export interface Reply {
@@ -47,9 +48,11 @@ export async function serve(
 
 /** One request on a connection of its own, sent as it is written here; a cut body is returned, not thrown. */
 export async function ask(port: number, path: string, options: AskOptions = {}): Promise<Reply> {
-  const { method = 'GET', headers = {} } = options;
+  const { method = 'GET', headers = {}, body } = options;
   const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: false });
-  sent.end();
+  // A server that has answered need not take the rest of a body.
+  sent.on('error', () => undefined);
+  sent.end(body);
   const [response] = await once(sent, 'response');
   const chunks: Buffer[] = [];
   response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -43,6 +43,8 @@ export interface UploadRegistry {
   headers: IncomingMessage['headers'][];
   /** What a repository holds. */
   repository(name: string): Store;
+  /** All that anything was pushed to. */
+  repositories(): ReadonlyMap<string, Store>;
   /** Bytes of the uploads that are neither complete nor gone. */
   pending(): number[];
   /** Forgets all uploads, as a registry does after a while. */
@@ -201,6 +203,7 @@ export async function startUploadRegistry(options: UploadRegistryOptions = {}): 
     requests,
     headers,
     repository,
+    repositories: () => repositories,
     pending: () => [...uploads.values()].map(({ bytes }) => bytes.length),
     forgetUploads: () => uploads.clear(),
     async close() {

@@ -25,8 +25,22 @@ export async function readDockerArchive(
   files: NamedFiles,
   options: HashingOptions = {},
 ): Promise<ArchiveImage[]> {
-  const where = `${view.location}: manifest.json`;
-  const items = parseArchiveManifest(await view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES), where);
+  return describeImages(await readArchiveManifest(view), view, files, options);
+}
+
+/** What `manifest.json` says, unchecked. */
+export async function readArchiveManifest(view: FileView): Promise<ImageItem[]> {
+  return parseArchiveManifest(await view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES), whereIn(view));
+}
+
+/** The images that `manifest.json` names, from the files it names; these are added to `files`. */
+export async function describeImages(
+  items: readonly ImageItem[],
+  view: FileView,
+  files: NamedFiles,
+  options: HashingOptions,
+): Promise<ArchiveImage[]> {
+  const where = whereIn(view);
   const readConfig = configReader(view, files);
   const images = [];
   for (const item of items) {
@@ -39,6 +53,10 @@ export async function readDockerArchive(
   }
   const describe = await describeLayers(view, files, images, options);
   return images.map((image) => makeImage(files, { ...image, layers: image.layers.map(describe) }));
+}
+
+function whereIn(view: FileView): string {
+  return `${view.location}: manifest.json`;
 }
 
 type ReadConfig = (path: string, image: string) => Promise<{ descriptor: Descriptor; config: ImageConfig }>;

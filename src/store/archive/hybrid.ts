@@ -3,18 +3,49 @@ import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest, isNonDistributable } from '../../content/media-types.js';
 import { ContentError, isLadingError } from '../../errors.js';
+import type { ArchiveImage as ImageItem } from '../../manifest/docker-archive-documents.js';
 import { type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
 import type { ImageFiles } from '../image-files.js';
 import { entryName, fullName } from '../layout/layout-index.js';
+import { blobDigest } from '../layout/layout-reader.js';
 import { readContent } from '../read-content.js';
-import { type ArchiveImage, entryOf } from './archive-image.js';
+import { type ArchiveImage, archiveName, entryOf } from './archive-image.js';
+
+/** What an image is made of. */
+interface Parts {
+  config: Digest;
+  layers: readonly Pick<Descriptor, 'digest' | 'size'>[];
+}
+
+/**
+ * Whether `manifest.json` only says again what `index.json` says: all that the index leads to is there, and each
+ * image has the names and the very blobs of one in it. That is told by names and sizes; the layers, of which
+ * there may be tens of thousands, are not looked at.
+ */
+export async function repeatsLayout(items: readonly ImageItem[], layout: ImageFiles): Promise<boolean> {
+  const walk = new LayoutWalk(layout, []);
+  for (const entry of layout.indexEntries) if ((await walk.judge(entry)) !== 'good') return false;
+  const blobsOf = ({ config, layers }: Parts) => [config, ...layers.map(({ digest }) => digest)].join();
+  const inLayout = [...walk.imagesUnder(layout.indexEntries).values()];
+  const known = new Set(inLayout.map(blobsOf));
+  const claimed = new Set(items.map(({ config, layers }) => [config, ...layers].map(blobDigest).join()));
+  const configs = new Set(items.map(({ config }) => blobDigest(config)));
+  const names = new Set(layout.indexEntries.map(nameOf));
+  const where = `${layout.location}: manifest.json`;
+  return (
+    [...claimed].every((blobs) => known.has(blobs)) &&
+    inLayout.every((image) => !configs.has(image.config) || claimed.has(blobsOf(image))) &&
+    items.every(({ repoTags }) => repoTags.every((tag) => names.has(archiveName(tag, where))))
+  );
+}
 
 /**
  * The entries of an archive that is a layout and a Docker archive at once. What `index.json` says goes first;
  * the images of `manifest.json` take the place of entries that it contradicts (Docker 25.0.0 wrote layers in
  * random order) and of indexes that lack whole platforms without a word (Docker's containerd store writes the
  * registry's index, with the content of one), and add what `index.json` leaves out (`"manifests": null` of
- * 25.0.0). An entry with anything else missing stays: that is damage, and to be told.
+ * 25.0.0). An entry with anything else missing stays: that is damage, and to be told. So it is when the archive
+ * has content that nothing leads to: it belongs to a manifest that was lost.
  */
 export async function reconcile(layout: ImageFiles, images: readonly ArchiveImage[]): Promise<Descriptor[]> {
   const walk = new LayoutWalk(layout, images);
@@ -24,7 +55,8 @@ export async function reconcile(layout: ImageFiles, images: readonly ArchiveImag
   for (const entry of layout.indexEntries) {
     const verdict = await walk.judge(entry);
     const name = nameOf(entry);
-    const isReplaced = verdict === 'sparse' && (name === undefined ? hasNameless : names.has(name));
+    const isNamed = name === undefined ? hasNameless : names.has(name);
+    const isReplaced = verdict === 'sparse' && isNamed && !(await walk.hasOrphans(layout.indexEntries));
     if (verdict !== 'contradicted' && !isReplaced) kept.push(entry);
   }
   const added = addedTo(kept, images, walk);
@@ -59,13 +91,19 @@ class LayoutWalk {
   readonly #configs: Set<Digest>;
   readonly #verdicts = new Map<string, Promise<Verdict>>();
   readonly #children = new Map<Digest, readonly Descriptor[]>();
-  readonly #imageKeys = new Map<Digest, string>();
+  readonly #blobs = new Map<Digest, readonly Digest[]>();
+  readonly #dockerBlobs: readonly Digest[];
+  readonly #images = new Map<Digest, Parts>();
   readonly #manifests = new Map<string, Descriptor>();
 
   constructor(layout: ImageFiles, images: readonly ArchiveImage[]) {
     this.#layout = layout;
     this.#keys = new Set(images.map(keyOf));
     this.#configs = new Set(images.map(({ config }) => config));
+    this.#dockerBlobs = images.flatMap(({ config, layers }) => [
+      config,
+      ...layers.map(({ digest }) => digest),
+    ]);
   }
 
   judge(entry: Descriptor): Promise<Verdict> {
@@ -78,18 +116,32 @@ class LayoutWalk {
   }
 
   /** The images that these entries lead to, by their keys. */
-  imagesUnder(entries: readonly Descriptor[]): Set<string> {
-    const keys = new Set<string>();
+  imagesUnder(entries: readonly Descriptor[]): Map<string, Parts> {
+    const images = new Map<string, Parts>();
     const seen = new Set<Digest>();
     const queue = [...entries];
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
       if (seen.has(next.digest)) continue;
       seen.add(next.digest);
-      const key = this.#imageKeys.get(next.digest);
-      if (key !== undefined) keys.add(key);
+      const image = this.#images.get(next.digest);
+      if (image !== undefined) images.set(keyOf(image), image);
       queue.push(...(this.#children.get(next.digest) ?? []));
     }
-    return keys;
+    return images;
+  }
+
+  /** Whether there is content that these entries, all judged, and Docker's images do not lead to. */
+  async hasOrphans(entries: readonly Descriptor[]): Promise<boolean> {
+    const reached = new Set<Digest>(this.#dockerBlobs);
+    const queue = [...entries];
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      if (reached.has(next.digest)) continue;
+      reached.add(next.digest);
+      queue.push(...(this.#children.get(next.digest) ?? []));
+      for (const digest of this.#blobs.get(next.digest) ?? []) reached.add(digest);
+    }
+    for await (const { digest } of this.#layout.blobs()) if (!reached.has(digest)) return true;
+    return false;
   }
 
   async #judge(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
@@ -109,14 +161,16 @@ class LayoutWalk {
     const { manifests, blobs, unsized } = successors(manifest);
     const children = manifests.filter(({ digest }) => !absent.includes(digest));
     this.#children.set(descriptor.digest, children);
+    this.#blobs.set(descriptor.digest, [...blobs.map(({ digest }) => digest), ...unsized]);
     const verdicts: Verdict[] = ['good'];
     for (const child of children)
       verdicts.push((await this.#has(child.digest)) ? await this.#judge(child, absent) : 'sparse');
     for (const blob of blobs) verdicts.push(await this.#judge(blob, absent));
     for (const digest of unsized) if (!(await this.#has(digest))) verdicts.push('damaged');
     if ('layers' in manifest) {
-      const key = keyOf({ config: manifest.config.digest, layers: manifest.layers });
-      this.#imageKeys.set(descriptor.digest, key);
+      const image: Parts = { config: manifest.config.digest, layers: manifest.layers };
+      const key = keyOf(image);
+      this.#images.set(descriptor.digest, image);
       if (this.#configs.has(manifest.config.digest) && !this.#keys.has(key)) verdicts.push('contradicted');
       if (verdicts.every((verdict) => verdict === 'good'))
         this.#manifests.set(key, plainDescriptor(descriptor));
@@ -134,18 +188,21 @@ class LayoutWalk {
   }
 
   async #has(digest: Digest): Promise<boolean> {
-    try {
-      await this.#layout.resolveBlob(digest);
-      return true;
-    } catch (error) {
-      if (isLadingError(error, 'NOT_FOUND')) return false;
-      throw error;
-    }
+    return (await sizeOf(this.#layout, digest)) !== undefined;
+  }
+}
+
+async function sizeOf(layout: ImageFiles, digest: Digest): Promise<number | undefined> {
+  try {
+    return (await layout.resolveBlob(digest)).size;
+  } catch (error) {
+    if (isLadingError(error, 'NOT_FOUND')) return undefined;
+    throw error;
   }
 }
 
 /** What makes two images the same. Sizes count: Docker 25.0's candidates wrote wrong ones. */
-function keyOf({ config, layers }: Pick<ArchiveImage, 'config' | 'layers'>): string {
+function keyOf({ config, layers }: Parts): string {
   return [config, ...layers.map(({ digest, size }) => `${digest} ${size}`)].join();
 }
 

@@ -6,8 +6,8 @@ import { ImageFiles } from '../image-files.js';
 import { LayoutFiles, LayoutReader } from '../layout/layout-reader.js';
 import { type ArchiveImage, entriesOf } from './archive-image.js';
 import { isTransportFolder, readTransportFolders } from './directory-transport.js';
-import { readDockerArchive } from './docker-archive.js';
-import { reconcile } from './hybrid.js';
+import { describeImages, readArchiveManifest, readDockerArchive } from './docker-archive.js';
+import { reconcile, repeatsLayout } from './hybrid.js';
 import { NamedFiles } from './named-files.js';
 import { isV1Folder, readV1Archive } from './v1-archive.js';
 
@@ -23,20 +23,53 @@ export async function openImageFiles(
   const has = async (path: string): Promise<boolean> => (await view.size(path)) !== undefined;
   const hasDocker = (await has('manifest.json')) && !(await isDocument(view));
   if (await has('index.json')) return hasDocker ? openHybrid(view, options) : LayoutReader.open(view);
+  if (await has('oci-layout')) return LayoutReader.open(view); // says what is missing
   if (hasDocker) return openArchiveImages(view, readDockerArchive, options);
   if (await has('manifest.json')) return openTransportFolders(view, ['']);
-  if (await has('repositories')) return openArchiveImages(view, readV1Archive, options);
-  if (await has('oci-layout')) return LayoutReader.open(view); // says what is missing
+  if (await has('repositories')) return openV1(view, options);
 
   const folders = await view.folders();
   const transportFolders = await filter(folders, (folder) => isTransportFolder(view, folder));
-  if (transportFolders.length > 0) return openTransportFolders(view, transportFolders);
+  if (transportFolders.length > 0) {
+    await requireNoHalfFolder(view, folders, transportFolders);
+    return openTransportFolders(view, transportFolders);
+  }
   const v1Folders = await filter(folders, (folder) => isV1Folder(view, folder));
-  if (v1Folders.length > 0) return openArchiveImages(view, readV1Archive, options);
+  if (v1Folders.length > 0) return openV1(view, options);
   throw new ContentError(
     options.code,
     `${view.location} holds no images: it has neither index.json nor manifest.json nor repositories`,
   );
+}
+
+/**
+ * The folders of Docker before 1.10. Later archives have them too, beside configs and layers of their own: read
+ * without the `manifest.json` that such an archive has lost, its images would get other configs and digests.
+ */
+async function openV1(view: FileView, options: HashingOptions): Promise<ImageFiles> {
+  const later = (await view.list()).find(({ path }) => /^[0-9a-f]{64}\.(json|tar)$/.test(path));
+  if (later === undefined) return openArchiveImages(view, readV1Archive, options);
+  throw new ContentError(
+    'INVALID_ARCHIVE',
+    `${view.location} is damaged: it has no manifest.json, to which ${later.path} belongs`,
+  );
+}
+
+/** A folder beside those of images that has one of the two files that make it such a folder has lost the other. */
+async function requireNoHalfFolder(
+  view: FileView,
+  folders: readonly string[],
+  whole: readonly string[],
+): Promise<void> {
+  for (const folder of folders.filter((name) => !whole.includes(name))) {
+    for (const [there, missing] of [
+      ['version', 'manifest.json'],
+      ['manifest.json', 'version'],
+    ]) {
+      if ((await view.size(`${folder}/${there}`)) === undefined) continue;
+      throw new ContentError('INVALID_LAYOUT', `${view.location}: ${folder} has ${there}, but no ${missing}`);
+    }
+  }
 }
 
 /** Whether `manifest.json` is itself a manifest, as in `dir:`, rather than a Docker archive's list. */
@@ -70,7 +103,9 @@ async function openHybrid(view: FileView, options: HashingOptions): Promise<Imag
   const layout = await LayoutReader.open(view);
   const files = new NamedFiles(view, new LayoutFiles(view));
   try {
-    const images = await readDockerArchive(view, files, options);
+    const items = await readArchiveManifest(view);
+    if (await repeatsLayout(items, layout)) return layout;
+    const images = await describeImages(items, view, files, options);
     return new ImageFiles(files, await reconcile(layout, images));
   } catch (error) {
     // Other files than its own are no matter to a layout that has images. (image-spec, image-layout.md)

@@ -1,4 +1,5 @@
 import fs from 'fs-extra';
+import { isLadingError } from '../../errors.js';
 import { type FileSink, openFileSink, syncDirectoryOf } from '../disk.js';
 import { acquireLock, type LockOptions } from '../lock.js';
 import { type Journal, openJournal } from './archive-journal.js';
@@ -44,5 +45,20 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Removes what a process left beside a finished archive that died right after it had given the archive its name. */
+export async function removeLeftBeside(path: string): Promise<void> {
+  const part = `${path}.part`;
+  const journal = `${part}.journal`;
+  const left = await Promise.all([`${part}.lock`, journal].map((file) => fs.pathExists(file)));
+  if (!left.includes(true)) return;
+  try {
+    const lock = await acquireLock(part, { waitMs: 0 });
+    if (!(await fs.pathExists(part))) await fs.rm(journal, { force: true });
+    await lock.release();
+  } catch (error) {
+    if (!isLadingError(error, 'LOCKED')) throw error; // somebody is at work, and tidies up
   }
 }

@@ -17,14 +17,16 @@ export function entryName({ annotations = {} }: Descriptor): string | undefined 
  * it fits several images.
  */
 export function findEntry(entries: readonly Descriptor[], reference: string, location: string): Descriptor {
-  for (const candidates of [
-    entries.filter(({ digest }) => digest === reference),
-    entries.filter(({ annotations }) => annotations?.[ANNOTATION.refName] === reference),
-    entries.filter(({ annotations }) => annotations?.[ANNOTATION.containerdName] === reference),
-    entries.filter((entry) => sameName(entry, reference)),
-    entries.filter((entry) => pathOf(entryName(entry)) === reference),
-    entries.filter((entry) => tagOf(entryName(entry)) === reference),
-  ]) {
+  const ways: ((entry: Descriptor) => boolean)[] = [
+    ({ digest }) => digest === reference,
+    ({ annotations }) => annotations?.[ANNOTATION.refName] === reference,
+    ({ annotations }) => annotations?.[ANNOTATION.containerdName] === reference,
+    (entry) => sameName(entry, reference),
+    (entry) => pathOf(entryName(entry)) === reference,
+    (entry) => tagOf(entryName(entry)) === reference,
+  ];
+  for (const isMeant of ways) {
+    const candidates = entries.filter(isMeant);
     const [first] = candidates;
     if (first === undefined) continue;
     if (candidates.some(({ digest }) => digest !== first.digest)) {

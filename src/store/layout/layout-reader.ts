@@ -16,6 +16,13 @@ export function blobPath(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
 }
 
+/** The digest that a path of `blobPath` states; undefined for other paths. */
+export function blobDigest(path: string): Digest | undefined {
+  const [, algorithm, encoded] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  const digest = `${algorithm}:${encoded}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
 /** An OCI image layout, read through a view of its files: a directory and a tar are the same here. */
 export class LayoutReader extends ImageFiles {
   constructor(
@@ -67,10 +74,9 @@ export class LayoutFiles implements ContentFiles {
 
   async *list(): AsyncIterable<ContentFile> {
     for (const { path } of await this.#view.list()) {
-      const [, algorithm, encoded] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
-      const digest = `${algorithm}:${encoded}`;
-      const region = isDigest(digest) ? await this.#view.region(path) : undefined;
-      if (isDigest(digest) && region !== undefined) yield { digest, path, region };
+      const digest = blobDigest(path);
+      const region = digest && (await this.#view.region(path));
+      if (digest !== undefined && region !== undefined) yield { digest, path, region };
     }
   }
 

@@ -1,10 +1,10 @@
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import { type Digest, digestOf } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
+import { referrersTag } from '../../content/referrers-tag.js';
 import { isLadingError, LadingError } from '../../errors.js';
 import { detectMediaType, type Manifest, parseManifest } from '../../manifest/manifest.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
-import { referrersTag } from '../../registry/protocol.js';
 import { attachedTo } from '../attached.js';
 import { createTurns } from '../in-turn.js';
 

@@ -4,9 +4,9 @@ import { algorithmOf, type Digest, isDigest } from '../../content/digest.js';
 import { isIndex, isManifest, isSchema1 } from '../../content/media-types.js';
 import { referrersTag } from '../../content/referrers-tag.js';
 import { digestMismatch } from '../../content/verify.js';
-import { isLadingError, LadingError } from '../../errors.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../../manifest/manifest.js';
-import type { RegistryClient, RepositoryName } from '../../registry/client.js';
+import type { FetchedManifest, RegistryClient, RepositoryName } from '../../registry/client.js';
 import { subjectOfTag } from '../attached.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { BlobPusher } from './remote-blobs.js';
@@ -58,9 +58,15 @@ class RemoteStore implements Store {
     this.#manifests = new ManifestPusher(client, name);
   }
 
-  /** One GET: the answer's bytes tell digest, type and size, whatever the headers say. */
+  /** One GET: the answer's bytes tell digest, type and size. */
   async resolve(reference: string, { signal }: SignalOption = {}): Promise<Descriptor> {
-    const answer = await this.#client.getManifest(this.#name, reference, { signal });
+    let answer = await this.#client.getManifest(this.#name, reference, { signal });
+    if (!isWhatItSays(answer)) {
+      // Damaged on its way, which nothing else would tell of a tag; or the header lies: the same bytes come again.
+      const again = await this.#client.getManifest(this.#name, reference, { signal });
+      if (!isWhatItSays(again) && !again.bytes.equals(answer.bytes)) throw changing(reference, this.#name);
+      answer = again;
+    }
     const mediaType = detectMediaType(answer.bytes, answer.mediaType);
     const digest = manifestDigest(
       answer.bytes,
@@ -195,6 +201,27 @@ class RemoteStore implements Store {
       `${this.#name.registry}/${this.#name.repository} does not hold ${what}`,
     );
   }
+}
+
+/** Whether the bytes have the digest that came with them; a digest that cannot be computed here says nothing. */
+function isWhatItSays({ bytes, mediaType, digest }: FetchedManifest): boolean {
+  if (digest === undefined) return true;
+  try {
+    return manifestDigest(bytes, detectMediaType(bytes, mediaType), algorithmOf(digest)) === digest;
+  } catch (error) {
+    if (error instanceof ContentError) return false;
+    throw error;
+  }
+}
+
+function changing(reference: string, { registry, repository }: RepositoryName): ContentError {
+  return new ContentError(
+    'DIGEST_MISMATCH',
+    `${registry}/${repository} answers for ${reference} with other bytes each time, none with their digest`,
+    {
+      hint: 'Something between here and the registry damages content; run the command again, or another way.',
+    },
+  );
 }
 
 function subjectOfFallback(tag: string): Digest | undefined {

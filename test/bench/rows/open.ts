@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { writeSparseArchive } from '../../support/sparse-archive.js';
 import { measure } from '../measure.js';
 import type { Row } from '../row.js';
 
@@ -18,6 +19,24 @@ export const openRows: readonly Row[] = [
     },
   },
   {
+    name: 'open-100gb',
+    work: 'inspect one of 500 images in an archive of 100 GB with 20,000 blobs (layers are holes)',
+    goal: { type: 'seconds', atMost: 1 },
+    // Peers unpack the whole archive first: minutes, and 100 GB of disk.
+    contestants: async (_, folder) => {
+      const archive = join(folder, 'large.tar');
+      const { names } = writeSparseArchive(archive, {
+        images: 500,
+        layers: 38,
+        bytes: 100e9,
+        format: 'universal',
+      });
+      return [
+        { tool: 'lading', command: (tool) => [...tool, 'inspect', archive, names[250] ?? '', '--json'] },
+      ];
+    },
+  },
+  {
     name: 'start',
     work: 'start (`--version`)',
     goal: { type: 'over', tool: 'node', seconds: 0.04 },
@@ -27,6 +46,8 @@ export const openRows: readonly Row[] = [
       { tool: 'skopeo', command: (tool) => [...tool, '--version'] },
       { tool: 'crane', command: (tool) => [...tool, 'version'] },
       { tool: 'regctl', command: (tool) => [...tool, 'version'] },
+      { tool: 'oras', command: (tool) => [...tool, 'version'] },
+      { tool: 'umoci', command: (tool) => [...tool, '--version'] },
     ],
   },
 ];

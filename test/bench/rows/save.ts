@@ -138,6 +138,14 @@ function layoutContestants({ registry, images }: World, folder: string): (Contes
       ],
       output: to('regctl'),
     },
+    {
+      tool: 'oras',
+      command: (oras) => [
+        ...[...oras, 'copy', '--from-plain-http', image],
+        ...['--to-oci-layout', `${to('oras')}:1`],
+      ],
+      output: to('oras'),
+    },
   ];
 }
 

@@ -4,8 +4,9 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
+import { IndexFile } from '../../../src/store/layout/index-file.js';
 import { openLayout, openLayoutForWriting } from '../../../src/store/layout/layout.js';
-import { LAYOUT_FILE } from '../../../src/store/layout/layout-index.js';
+import { entryName, LAYOUT_FILE, withEntry } from '../../../src/store/layout/layout-index.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import { type Content, contentOf, makeImage, pushAll, randomBytesFrom } from '../../support/images.js';
 import { breakingOpener, openerOf } from '../../support/openers.js';
@@ -175,5 +176,32 @@ describe('a layout directory', () => {
     assert.ok(second);
     assert.equal((await second.resolve('reg.test/a:1')).digest, image.manifest.descriptor.digest);
     await second.close();
+  });
+
+  it('keeps what others wrote into the index meanwhile, but for the names that it sets', async () => {
+    const [own, other] = [await makeImage({ seed: 1 }), await makeImage({ seed: 2 })];
+    const store = await openLayoutForWriting(path('layout'));
+    await pushAll(store, [...own.all, ...other.all]);
+    await store.tag(own.manifest.descriptor, 'reg.test/a:1');
+    const index = new IndexFile(path('layout'));
+    for (const name of ['reg.test/a:1', 'reg.test/b:1'])
+      await index.change((entries) => withEntry(entries, other.manifest.descriptor, name));
+    await store.commit();
+    assert.equal((await store.resolve('reg.test/b:1')).digest, other.manifest.descriptor.digest);
+
+    await store.tag(own.manifest.descriptor, 'reg.test/c:1');
+    await index.change((entries) => entries.filter((entry) => entryName(entry) !== 'reg.test/b:1'));
+    await store.commit();
+    await store.close();
+    const reader = await openLayout(path('layout'));
+    assert.deepEqual(reader.indexEntries.map(entryName), ['reg.test/a:1', 'reg.test/c:1']);
+    assert.equal((await reader.resolve('reg.test/a:1')).digest, own.manifest.descriptor.digest);
+  });
+
+  it('takes up a layout that a process left at its beginning', async () => {
+    await mkdir(path('layout'));
+    await writeFile(path('layout/index.json.4711.tmp'), '{');
+    await (await openLayoutForWriting(path('layout'))).close();
+    assert.deepEqual((await openLayout(path('layout'))).indexEntries, []);
   });
 });

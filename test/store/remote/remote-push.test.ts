@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
+import { referrersTag } from '../../../src/content/referrers-tag.js';
 import { createRegistryClient, type RegistryClient } from '../../../src/registry/client.js';
-import { referrersTag } from '../../../src/registry/protocol.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../../../src/store/remote/remote.js';
 import type { SavedUpload, UploadSessions } from '../../../src/store/remote/upload-sessions.js';
 import { type FaultProxy, nth, startFaultProxy } from '../../support/fault-proxy.js';

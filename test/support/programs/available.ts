@@ -39,7 +39,8 @@ export function leaveOut(context: Context, reason: string): void {
   context.skip();
 }
 
-function isInstalled(program: Program): boolean {
+/** Whether a program is found in `PATH`. */
+export function isInstalled(program: Program): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);

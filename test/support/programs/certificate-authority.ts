@@ -11,8 +11,8 @@ export interface ServerCertificate {
 }
 
 /** Makes an authority that nobody knows and a certificate of it for 127.0.0.1 and localhost, by openssl. */
-export async function createServerCertificate(): Promise<ServerCertificate> {
-  const folder = await temporaryFolder('tls');
+export async function createServerCertificate(into?: string): Promise<ServerCertificate> {
+  const folder = into ?? (await temporaryFolder('tls'));
   const openssl = (...args: string[]) => succeed('openssl', args, { cwd: folder });
   await writeFile(
     join(folder, 'server.ext'),

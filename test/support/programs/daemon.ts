@@ -2,10 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atEnd, logFile } from './workplace.js';
 
 export interface Daemon {
+  /** Of the program itself. */
+  pid: number;
   /** Ends the program and waits until it is gone; may be called twice. */
   stop(): Promise<void>;
 }
@@ -25,7 +28,7 @@ export async function startDaemon(
   options: DaemonOptions,
 ): Promise<Daemon> {
   const { env = process.env, ready, timeout = 60_000 } = options;
-  const log = await logFile(command);
+  const log = await logFile(basename(command));
   const logFD = openSync(log, 'a');
   const child = spawn(command, args, { env, stdio: ['ignore', logFD, logFD] });
   closeSync(logFD);
@@ -52,7 +55,8 @@ export async function startDaemon(
     }
     await delay(50);
   }
-  return { stop };
+  if (child.pid === undefined) throw new Error(`${command} did not start`);
+  return { pid: child.pid, stop };
 }
 
 /** A port that was free a moment ago. */

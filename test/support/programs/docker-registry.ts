@@ -19,6 +19,7 @@ export interface DockerRegistryOptions {
 export interface DockerRegistry {
   /** `127.0.0.1:PORT` */
   host: string;
+  pid: number;
   /** PEM file of the authority, with `tls`. */
   ca?: string;
   /** Where the registry keeps the content of a blob or manifest, for tests that damage it. */
@@ -66,6 +67,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   });
   return {
     host,
+    pid: daemon.pid,
     ...(certificate && { ca: certificate.ca }),
     contentFile: (digest) => {
       const [algorithm = '', encoded = ''] = digest.split(':');

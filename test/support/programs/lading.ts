@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { freePort, startDaemon } from './daemon.js';
 import { type Outcome, type Running, type RunOptions, run, start } from './run.js';
 import { temporaryFolder } from './workplace.js';
 
@@ -35,6 +36,27 @@ export async function lading(...args: string[]): Promise<string> {
 export async function ladingJSON<Document>(...args: string[]): Promise<Document> {
   // The shape is what the caller's assertions are about.
   return JSON.parse(await lading(...args, '--json')) as Document;
+}
+
+export interface LadingServer {
+  /** `127.0.0.1:PORT` */
+  host: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+/** Starts `lading serve` with archives or layouts and further flags, on a free port. */
+export async function startLadingServer(...args: string[]): Promise<LadingServer> {
+  const host = `127.0.0.1:${await freePort()}`;
+  const { pid, stop } = await startDaemon(process.execPath, [PROGRAM, 'serve', '--listen', host, ...args], {
+    env: await environment(),
+    ready: async () =>
+      fetch(`http://${host}/v2/`).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+  });
+  return { host, pid, stop };
 }
 
 let home: Promise<string> | undefined;

@@ -11,6 +11,8 @@ export interface Passed {
   /** The `Range` header of the request. */
   range: string | undefined;
   status: number;
+  /** Bytes of the request's body that came from the client so far. */
+  taken: number;
   /** Bytes of the body that were sent to the client so far. */
   bytes: number;
   /** Whether the whole answer was sent; some of it may still lie in a socket. */
@@ -28,7 +30,7 @@ export interface ThrottlingProxy {
   stop(): Promise<void>;
 }
 
-/** Stands between a client and a registry on plain http: slows answers down and remembers what was asked. */
+/** Stands between a client and a registry on plain http: slows bodies down, both ways, and remembers what was asked. */
 export async function startThrottlingProxy(upstream: string): Promise<ThrottlingProxy> {
   const agent = new Agent({ keepAlive: true });
   const waiting = new Set<() => void>();
@@ -37,7 +39,10 @@ export async function startThrottlingProxy(upstream: string): Promise<Throttling
 
   async function forward(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/', headers } = incoming;
-    const entry: Passed = { method, path, range: headers.range, status: 0, bytes: 0, sent: false };
+    const entry: Passed = {
+      ...{ method, path, range: headers.range },
+      ...{ status: 0, taken: 0, bytes: 0, sent: false },
+    };
     proxy.passed.push(entry);
     const [hostname, port] = upstream.split(':');
     const onward = request({ agent, hostname, port, method, path, headers });
@@ -46,11 +51,11 @@ export async function startThrottlingProxy(upstream: string): Promise<Throttling
         onward.once('response', resolve);
         onward.once('error', reject);
       });
-      await pipeline(incoming, onward);
+      await pipeline(incoming, throttle(entry, 'taken'), onward);
       const response = await answer;
       entry.status = response.statusCode ?? 0;
       outgoing.writeHead(entry.status, response.headers);
-      await pipeline(response, throttle(entry), outgoing);
+      await pipeline(response, throttle(entry, 'bytes'), outgoing);
       entry.sent = true;
       notice();
     } catch (error) {
@@ -60,11 +65,11 @@ export async function startThrottlingProxy(upstream: string): Promise<Throttling
     }
   }
 
-  function throttle(entry: Passed): Transform {
+  function throttle(entry: Passed, counter: 'taken' | 'bytes'): Transform {
     return new Transform({
       transform(chunk: Buffer, _encoding, callback) {
         const send = () => {
-          entry.bytes += chunk.length;
+          entry[counter] += chunk.length;
           callback(null, chunk);
           notice();
         };

@@ -1,0 +1,153 @@
+export const CONFIG_KINDS = ['docker', 'containerd', 'podman', 'k3s', 'systemd'] as const;
+export type ConfigKind = (typeof CONFIG_KINDS)[number];
+
+/** The registry as its clients reach it. */
+export interface ServedAddress {
+  /** A name or an address, without brackets. */
+  host: string;
+  port: number;
+  tls: boolean;
+  /** Asks for a password. */
+  authorization: boolean;
+  writable: boolean;
+}
+
+/** A piece of configuration, and the file it belongs into. */
+export interface ConfigFile {
+  path: string;
+  /** When it is needed, or what it is. */
+  note?: string;
+  /** What to write there; without it the file is one that the user has. */
+  text?: string;
+}
+
+/** How a client is told of the registry: as one of its own, and as the place where Docker Hub's images are. */
+export function clientConfig(kind: Exclude<ConfigKind, 'systemd'>, address: ServedAddress): ConfigFile[] {
+  switch (kind) {
+    case 'docker':
+      return dockerConfig(address);
+    case 'containerd':
+      return containerdConfig(address);
+    case 'podman':
+      return podmanConfig(address);
+    case 'k3s':
+      return k3sConfig(address);
+  }
+}
+
+/** Docker takes no mirror that asks for a password: then images are pulled by the registry's name. */
+function dockerConfig(address: ServedAddress): ConfigFile[] {
+  const registry = registryOf(address);
+  const settings = {
+    ...(!address.tls && { 'insecure-registries': [registry] }),
+    ...(!address.authorization && { 'registry-mirrors': [urlOf(address)] }),
+  };
+  const text = `${JSON.stringify(settings, undefined, 2)}\n`;
+  return [
+    ...(Object.keys(settings).length > 0 ? [{ path: '/etc/docker/daemon.json', text }] : []),
+    ...(address.tls ? [authority(`/etc/docker/certs.d/${registry}/ca.crt`)] : []),
+  ];
+}
+
+/** `_default` stands for every registry that has no file of its own; its server is still asked for the rest. */
+function containerdConfig(address: ServedAddress): ConfigFile[] {
+  const registry = registryOf(address);
+  const url = urlOf(address);
+  const folder = `/etc/containerd/certs.d/${registry}`;
+  const capabilities = ['pull', 'resolve', ...(address.writable ? ['push'] : [])];
+  const ca = address.tls ? `  ca = ${quoted(`${folder}/ca.crt`)}\n` : '';
+  const host = (able: string[]): string =>
+    `[host.${quoted(url)}]\n  capabilities = [${able.map(quoted).join(', ')}]\n${ca}`;
+  const credentials = `
+[plugins."io.containerd.grpc.v1.cri".registry.configs.${quoted(registry)}.auth]
+  username = "USER"
+  password = "PASSWORD"
+`;
+  const oldTLS = `
+[plugins."io.containerd.grpc.v1.cri".registry.configs.${quoted(registry)}.tls]
+  ca_file = ${quoted(`${folder}/ca.crt`)}
+`;
+  const oldMirrors = [registry, 'docker.io'].map(
+    (name) => `
+[plugins."io.containerd.grpc.v1.cri".registry.mirrors.${quoted(name)}]
+  endpoint = [${quoted(url)}]
+`,
+  );
+  return [
+    { path: `${folder}/hosts.toml`, text: `server = ${quoted(url)}\n\n${host(capabilities)}` },
+    { path: '/etc/containerd/certs.d/_default/hosts.toml', text: host(['pull', 'resolve']) },
+    {
+      path: '/etc/containerd/config.toml',
+      note: 'containerd 1.5 and later',
+      text: `version = 2
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "/etc/containerd/certs.d"
+${address.authorization ? credentials : ''}`,
+    },
+    {
+      path: '/etc/containerd/config.toml',
+      note: 'older containerd, instead of all above',
+      text: `version = 2
+${oldMirrors.join('')}${address.tls ? oldTLS : ''}${address.authorization ? credentials : ''}`,
+    },
+    ...(address.tls ? [authority(`${folder}/ca.crt`)] : []),
+  ];
+}
+
+function podmanConfig(address: ServedAddress): ConfigFile[] {
+  const registry = registryOf(address);
+  const insecure = address.tls ? '' : 'insecure = true\n';
+  return [
+    {
+      path: '/etc/containers/registries.conf.d/lading.conf',
+      text: `[[registry]]
+location = ${quoted(registry)}
+${insecure}
+[[registry]]
+prefix = "docker.io"
+location = "docker.io"
+
+[[registry.mirror]]
+location = ${quoted(registry)}
+${insecure}`,
+    },
+    ...(address.tls ? [authority(`/etc/containers/certs.d/${registry}/ca.crt`)] : []),
+  ];
+}
+
+function k3sConfig(address: ServedAddress): ConfigFile[] {
+  const registry = registryOf(address);
+  const ca = '/etc/rancher/k3s/lading-ca.crt';
+  const mirrors = [registry, 'docker.io'].map(
+    (name) => `  ${quoted(name)}:\n    endpoint:\n      - ${quoted(urlOf(address))}\n`,
+  );
+  const credentials = '    auth:\n      username: "USER"\n      password: "PASSWORD"\n';
+  const tls = `    tls:\n      ca_file: ${quoted(ca)}\n`;
+  const settings = (address.authorization ? credentials : '') + (address.tls ? tls : '');
+  return [
+    {
+      path: '/etc/rancher/k3s/registries.yaml',
+      text: `mirrors:\n${mirrors.join('')}${settings && `configs:\n  ${quoted(registry)}:\n${settings}`}`,
+    },
+    ...(address.tls ? [authority(ca)] : []),
+  ];
+}
+
+function authority(path: string): ConfigFile {
+  return { path, note: 'the certificate of the authority that signed the one of the server, in PEM form' };
+}
+
+/** As a reference begins: `registry.local:5000`, `[::1]:5000`. */
+export function registryOf({ host, port }: Pick<ServedAddress, 'host' | 'port'>): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function urlOf(address: ServedAddress): string {
+  return `${address.tls ? 'https' : 'http'}://${registryOf(address)}`;
+}
+
+/** Of TOML and YAML alike: a host has neither quotes nor backslashes in it, which `parseListen` sees to. */
+function quoted(text: string): string {
+  return `"${text}"`;
+}

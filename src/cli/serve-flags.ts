@@ -1,0 +1,138 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import { LadingError, type ServeOptions } from '../index.js';
+import { type GlobalArguments, wholeNumber } from './options.js';
+import { CONFIG_KINDS } from './serve-config.js';
+
+export const SERVE_OPTIONS = {
+  listen: {
+    type: 'string',
+    requiresArg: true,
+    default: '127.0.0.1:5000',
+    describe: 'HOST:PORT; port 0 takes a free one',
+  },
+  writable: { type: 'boolean', default: false, describe: 'Accept pushes and deletes (layout directories)' },
+  'read-only': { type: 'boolean', default: false, describe: 'Accept none, which is the default' },
+  platform: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'OS/ARCH[/VARIANT] of an index, for clients that accept no index',
+    defaultDescription: 'linux/amd64',
+  },
+  'access-log': {
+    choices: ['text', 'json', 'none'],
+    describe: 'A line for every request, on standard error',
+    defaultDescription: 'text, with --quiet none',
+  },
+  'print-config': {
+    choices: CONFIG_KINDS,
+    requiresArg: true,
+    describe: 'Print what clients (or systemd) need for these flags, and serve nothing',
+  },
+  'tls-cert': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Certificate (PEM), then those of authorities between',
+    group: 'Access:',
+  },
+  'tls-key': { type: 'string', requiresArg: true, describe: 'Its key (PEM)', group: 'Access:' },
+  htpasswd: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Users who may come in, as htpasswd -B writes them',
+    group: 'Access:',
+  },
+  'max-connections': number('Connections at once', '2048'),
+  'max-requests': number('Requests at once; more get 503', '1024'),
+  'max-uploads': number('Requests at once that push; more get 429', '64'),
+  'idle-timeout': number('Seconds in which nothing moves before a client is given up', '60'),
+  'drain-timeout': number('Seconds for requests under way when told to stop', '10'),
+  'max-manifest-bytes': number('Largest manifest that is taken', '4 MiB', 'Pushes:'),
+  'max-blob-bytes': number('Largest blob that is taken', 'no limit', 'Pushes:'),
+  'chunk-min-bytes': number('Smallest chunk that clients are asked to send', 'none', 'Pushes:'),
+  'allow-sparse-index': {
+    type: 'boolean',
+    default: false,
+    describe: 'Take an index some of whose images are not there',
+    group: 'Pushes:',
+  },
+} as const satisfies Record<string, Options>;
+
+function number(describe: string, defaultDescription: string, group = 'Limits:') {
+  return { type: 'number', requiresArg: true, describe, defaultDescription, group } as const;
+}
+
+export type ServeArguments = GlobalArguments &
+  InferredOptionTypes<typeof SERVE_OPTIONS> & { PATH?: string[] };
+
+/** Flags → options of the library; throws `USAGE`. */
+export function serveOptions(flags: ServeArguments): ServeOptions {
+  if (flags.writable && flags['read-only'])
+    throw new LadingError('USAGE', '--writable and --read-only contradict each other');
+  const seconds = (flag: 'idle-timeout' | 'drain-timeout', least: number): number | undefined => {
+    const value = wholeNumber(flag, flags[flag], least);
+    return value === undefined ? undefined : value * 1000;
+  };
+  return {
+    ...parseListen(flags.listen),
+    writable: flags.writable,
+    platform: flags.platform,
+    tls: tlsOptions(flags),
+    htpasswdFile: flags.htpasswd,
+    limits: {
+      maxConnections: wholeNumber('max-connections', flags['max-connections'], 1),
+      maxRequests: wholeNumber('max-requests', flags['max-requests'], 1),
+      maxUploads: wholeNumber('max-uploads', flags['max-uploads'], 1),
+      idleMs: seconds('idle-timeout', 1),
+    },
+    drainMs: seconds('drain-timeout', 0),
+    push: {
+      maxManifestBytes: wholeNumber('max-manifest-bytes', flags['max-manifest-bytes'], 1),
+      maxBlobBytes: wholeNumber('max-blob-bytes', flags['max-blob-bytes'], 1),
+      chunkMinBytes: wholeNumber('chunk-min-bytes', flags['chunk-min-bytes'], 1),
+      allowSparse: flags['allow-sparse-index'],
+    },
+  };
+}
+
+export function parseListen(text: string): { host: string; port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([\da-f:.]+)\]|([\w.:-]*)):(\d{1,5})$/i.exec(text) ?? [];
+  if (port === undefined || Number(port) > 65_535)
+    throw new LadingError('USAGE', `--listen takes HOST:PORT, not ${text}`);
+  return { host: bracketed || plain || '127.0.0.1', port: Number(port) };
+}
+
+function tlsOptions({
+  'tls-cert': certFile,
+  'tls-key': keyFile,
+}: Pick<ServeArguments, 'tls-cert' | 'tls-key'>): ServeOptions['tls'] {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined)
+    throw new LadingError(
+      'USAGE',
+      certFile === undefined ? '--tls-key needs --tls-cert' : '--tls-cert needs --tls-key',
+    );
+  return { certFile, keyFile };
+}
+
+/** What the one who starts a server should know of who can reach it. */
+export function exposureWarnings({ host = '', writable, tls, htpasswdFile }: ServeOptions): string[] {
+  if (isLoopback(host)) return [];
+  const warnings: string[] = [];
+  if (htpasswdFile === undefined)
+    warnings.push(
+      writable === true
+        ? `everybody who reaches ${host} may push and delete: --htpasswd asks for a password`
+        : `everybody who reaches ${host} may pull: --htpasswd asks for a password`,
+    );
+  if (tls === undefined)
+    warnings.push(
+      htpasswdFile === undefined
+        ? 'nothing is encrypted: --tls-cert and --tls-key do that'
+        : 'passwords travel as plain text: --tls-cert and --tls-key encrypt them',
+    );
+  return warnings;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

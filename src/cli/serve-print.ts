@@ -1,0 +1,87 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { LadingError, printable, type ServeOptions } from '../index.js';
+import type { Output } from './output.js';
+import { type ConfigFile, type ConfigKind, clientConfig, registryOf } from './serve-config.js';
+import { parseListen, type ServeArguments, serveOptions } from './serve-flags.js';
+import { systemdUnit } from './serve-unit.js';
+
+/** `--print-config`: one file is printed as it is, so that it can be written to its place; several with headings. */
+export function printConfig(kind: ConfigKind, flags: ServeArguments, output: Output): void {
+  const options = serveOptions(flags);
+  const { host = '', port = 0, tls, htpasswdFile, writable = false } = options;
+  if (port === 0) throw new LadingError('USAGE', '--print-config needs the port in --listen');
+  const address = {
+    host: isEveryAddress(host) ? hostname() : host,
+    port,
+    tls: tls !== undefined,
+    authorization: htpasswdFile !== undefined,
+    writable,
+  };
+  const files = kind === 'systemd' ? [unitOf(flags, options)] : clientConfig(kind, address);
+  const registry = registryOf(address);
+  const login =
+    address.authorization && (kind === 'docker' || kind === 'podman')
+      ? `${kind} login ${registry}`
+      : undefined;
+  output.result({ kind, registry, files, login }, () => textOf(files));
+  const [only, ...others] = files;
+  if (others.length === 0 && only !== undefined && !flags.quiet)
+    output.message(`for ${printable(only.path)}`);
+  if (login !== undefined && !flags.quiet) output.message(`then: ${login}`);
+}
+
+function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+function textOf(files: readonly ConfigFile[]): string {
+  const [only, ...others] = files;
+  if (others.length === 0 && only?.text !== undefined) return only.text;
+  return files
+    .map(({ path, note, text }) => `# ${path}${note === undefined ? '' : ` (${note})`}\n${text ?? ''}`)
+    .join('\n');
+}
+
+function unitOf(flags: ServeArguments, options: ServeOptions): ConfigFile {
+  const paths = (flags.PATH ?? []).map((path) => resolve(path));
+  if (paths.length === 0) throw new LadingError('USAGE', '--print-config systemd needs the PATH to serve');
+  return systemdUnit({
+    args: ['serve', ...paths, ...flagsOf(flags)],
+    paths,
+    writable: options.writable === true,
+    reloadable: options.tls !== undefined || options.htpasswdFile !== undefined,
+    port: parseListen(flags.listen).port,
+    drainSeconds: flags['drain-timeout'] ?? 10,
+  });
+}
+
+/** The flags that were given, files by their absolute paths. */
+function flagsOf(flags: ServeArguments): string[] {
+  const files = (['tls-cert', 'tls-key', 'htpasswd'] as const).map((name) => {
+    const file = flags[name];
+    return [name, file === undefined ? undefined : resolve(file)] as const;
+  });
+  const values = (
+    [
+      'platform',
+      'access-log',
+      'max-connections',
+      'max-requests',
+      'max-uploads',
+      'idle-timeout',
+      'drain-timeout',
+      'max-manifest-bytes',
+      'max-blob-bytes',
+      'chunk-min-bytes',
+    ] as const
+  ).map((name) => [name, flags[name]] as const);
+  const switches = (['writable', 'allow-sparse-index'] as const).filter((name) => flags[name]);
+  return [
+    ...['--listen', flags.listen],
+    ...switches.map((name) => `--${name}`),
+    ...[...files, ...values].flatMap(([name, value]) =>
+      value === undefined ? [] : [`--${name}`, String(value)],
+    ),
+  ];
+}

@@ -1,0 +1,38 @@
+import type { Digest } from '../content/digest.js';
+import { ContentError } from '../errors.js';
+
+/** Indexes in indexes: nobody has a use for more, and each level costs a round trip. */
+const MAX_INDEX_DEPTH = 8;
+/**
+ * Manifests that one image may name, each counted as often as it is named: eight indexes of which each names the
+ * next a hundred times are a hundred kilobytes, and more steps than anybody can take.
+ */
+const MAX_MANIFESTS = 100_000;
+
+/** How far one image may branch out. */
+export class GraphBudget {
+  #left = MAX_MANIFESTS;
+
+  /**
+   * To be called for each index before its children are read, with how many it stands in and how many it names.
+   * Throws `INVALID_MANIFEST` for what is too deep, `TOO_LARGE` for too much.
+   */
+  take(index: Digest, depth: number, children: number): void {
+    requireDepth(index, depth);
+    this.#left -= children;
+    if (this.#left >= 0) return;
+    throw new ContentError(
+      'TOO_LARGE',
+      `${index} is part of an image that names more than ${MAX_MANIFESTS} manifests`,
+      {
+        hint: 'No image has so many: it was made to keep its readers busy.',
+      },
+    );
+  }
+}
+
+/** Throws `INVALID_MANIFEST` for an index that stands in too many others. */
+export function requireDepth(index: Digest, depth: number): void {
+  if (depth >= MAX_INDEX_DEPTH)
+    throw new ContentError('INVALID_MANIFEST', `${index} is an index inside ${MAX_INDEX_DEPTH} others`);
+}

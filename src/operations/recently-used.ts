@@ -1,0 +1,37 @@
+/** Keeps what was used last, up to a total weight; what does not fit beside newer values is forgotten. */
+export class RecentlyUsed<Key, Value> {
+  readonly #maxWeight: number;
+  readonly #weigh: (value: Value) => number;
+  /** A map keeps the order in which its keys came: the least recently used is the first. */
+  readonly #values = new Map<Key, Value>();
+  #weight = 0;
+
+  constructor(maxWeight: number, weigh: (value: Value) => number = () => 1) {
+    this.#maxWeight = maxWeight;
+    this.#weigh = weigh;
+  }
+
+  get(key: Key): Value | undefined {
+    const value = this.#values.get(key);
+    if (value === undefined) return undefined;
+    this.#values.delete(key);
+    this.#values.set(key, value);
+    return value;
+  }
+
+  set(key: Key, value: Value): void {
+    this.#remove(key);
+    this.#values.set(key, value);
+    this.#weight += this.#weigh(value);
+    for (const oldest of this.#values.keys()) {
+      if (this.#weight <= this.#maxWeight) break;
+      this.#remove(oldest);
+    }
+  }
+
+  #remove(key: Key): void {
+    const value = this.#values.get(key);
+    if (value === undefined || !this.#values.delete(key)) return;
+    this.#weight -= this.#weigh(value);
+  }
+}

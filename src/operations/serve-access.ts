@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { LadingError, messageOf, systemCode } from '../errors.js';
+import { type BasicAuthorization, createBasicAuthorization } from '../server/authorization.js';
+import { checkIdentity, type TLSIdentity } from '../server/certificate.js';
+import { type Htpasswd, parseHtpasswd } from '../server/htpasswd.js';
+import { createPasswordCheck } from '../server/password-check.js';
+
+/** Who may come in, and over which lines: the files that say so. */
+export interface ServeAccessOptions {
+  /** Speaks https: PEM files of the certificate (with what stands between it and its authority) and its key. */
+  tls?: { certFile: string; keyFile: string } | undefined;
+  /** Users and bcrypt hashes, as `htpasswd -B` writes them; everything but `/healthz` then needs a password. */
+  htpasswdFile?: string | undefined;
+  /** Told what the user should know and what stops nothing. */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
+export interface ServeAccess {
+  readonly identity: TLSIdentity | undefined;
+  readonly authorization: BasicAuthorization | undefined;
+  /** What is read from. */
+  readonly files: readonly string[];
+  /** Reads all files again; all stays as it was when one of them is wrong, and this rejects. */
+  reload(): Promise<{ identity: TLSIdentity | undefined }>;
+  close(): Promise<void>;
+}
+
+/** Reads the files; rejects with `USAGE` when they say what cannot be. */
+export async function openAccess(options: ServeAccessOptions): Promise<ServeAccess> {
+  const { tls, htpasswdFile } = options;
+  const { identity, users } = await readAccess(options);
+  const passwords = createPasswordCheck();
+  const authorization = users && createBasicAuthorization(users, { compare: passwords.compare });
+  return {
+    identity,
+    authorization,
+    files: [tls?.certFile, tls?.keyFile, htpasswdFile].filter((file) => file !== undefined),
+    async reload() {
+      const next = await readAccess(options);
+      if (next.users !== undefined) authorization?.replaceUsers(next.users);
+      return { identity: next.identity };
+    },
+    close: () => passwords.close(),
+  };
+}
+
+async function readAccess({
+  tls,
+  htpasswdFile,
+  onWarning,
+}: ServeAccessOptions): Promise<{ identity: TLSIdentity | undefined; users: Htpasswd | undefined }> {
+  const users = htpasswdFile && parseHtpasswd(await readText(htpasswdFile), htpasswdFile);
+  if (users && users.size === 0) onWarning?.(`${htpasswdFile} has no users: nobody can come in`);
+  if (tls === undefined) return { identity: undefined, users: users || undefined };
+  const { certFile, keyFile } = tls;
+  const identity = { cert: await readText(certFile), key: await readText(keyFile) };
+  for (const warning of checkIdentity(identity, { cert: certFile, key: keyFile })) onWarning?.(warning);
+  return { identity, users: users || undefined };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new LadingError(codeOf(error), `${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function codeOf(error: unknown): 'NOT_FOUND' | 'DENIED' | 'IO' {
+  switch (systemCode(error)) {
+    case 'ENOENT':
+      return 'NOT_FOUND';
+    case 'EACCES':
+      return 'DENIED';
+    default:
+      return 'IO';
+  }
+}

@@ -1,0 +1,258 @@
+import type { Digest } from '../content/digest.js';
+import { isIndex, isSchema1, MEDIA_TYPE } from '../content/media-types.js';
+import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
+import { type ConversionFormat, convertImage } from '../copy/convert.js';
+import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from '../copy/layer-facts.js';
+import type { PlannedContent } from '../copy/plan.js';
+import type { ManifestTree } from '../copy/plan-tree.js';
+import { createPool } from '../copy/pool.js';
+import { ContentError, isLadingError, LadingError } from '../errors.js';
+import type { Document } from '../manifest/conversion.js';
+import { createSigningKey, signSchema1 } from '../manifest/sign-schema1.js';
+import { withAbort } from '../registry/abort.js';
+import type { Conversions, TaggedManifest } from '../server/conversions.js';
+import type { ReadonlyStore } from '../store/store.js';
+import { type LayerLimits, limitsOf } from './layer-limits.js';
+import { RecentlyUsed } from './recently-used.js';
+import { readServedImage } from './served-image.js';
+
+export interface ServeConversionOptions extends LayerLimits {
+  /** Of an index, the image for clients that accept no index; default linux/amd64. */
+  platform?: Platform | undefined;
+  /** Bytes of documents that are kept; those beyond are made again when they are asked for. Default 64 MiB. */
+  keptBytes?: number | undefined;
+  /** Told what cannot be converted, and is served as it is stored. */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
+/** Conversions for a server, each made once however many clients ask. */
+export interface ServeConversions extends Conversions {
+  /** Gives up what is under way, and waits until nothing is read any more. */
+  close(): Promise<void>;
+}
+
+export function createConversions(options: ServeConversionOptions = {}): ServeConversions {
+  return new KeptConversions(options);
+}
+
+/** How something is made. What was made of it can be forgotten: the same is made of it again. */
+interface Recipe {
+  tagged: TaggedManifest;
+  mediaTypes: readonly [string, ...string[]];
+}
+
+interface Made {
+  /** What the tag is served as; undefined where it has no such form. */
+  manifest: Document | undefined;
+  /** What is in no store: that manifest, its children, their configs, the empty layer. */
+  documents: Document[];
+}
+
+const DEFAULT_KEPT_BYTES = 64 * 1024 * 1024;
+/** Of small things: some 300 bytes each, so that a server may run for years and tags come and go. */
+const MAX_REMEMBERED = 100_000;
+/** What a document takes beside its bytes. */
+const OVERHEAD_BYTES = 1024;
+
+class KeptConversions implements ServeConversions {
+  readonly #options: ServeConversionOptions;
+  /** Its signatures prove nothing but integrity, and no digest depends on it: it is made anew at every start. */
+  readonly #key = createSigningKey();
+  /** All cores work on the layers of one image already. */
+  readonly #reading = createPool(1);
+  readonly #facts = new RecentlyUsed<Digest, LayerFacts>(MAX_REMEMBERED);
+  readonly #recipes = new RecentlyUsed<string, Recipe>(MAX_REMEMBERED);
+  readonly #warned = new RecentlyUsed<string, true>(MAX_REMEMBERED);
+  readonly #made: RecentlyUsed<string, Made>;
+  /** Each with a signal of its own: what listens to it is gone when the conversion is, not with the server. */
+  readonly #making = new Map<string, { made: Promise<Made>; stop: AbortController }>();
+
+  constructor(options: ServeConversionOptions) {
+    this.#options = options;
+    this.#made = new RecentlyUsed(options.keptBytes ?? DEFAULT_KEPT_BYTES, weightOf);
+  }
+
+  async convert(
+    store: ReadonlyStore,
+    tagged: TaggedManifest,
+    mediaTypes: Recipe['mediaTypes'],
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Document | undefined> {
+    const { manifest } = await withAbort(this.#make(store, { tagged, mediaTypes }), signal);
+    return manifest;
+  }
+
+  async find(
+    store: ReadonlyStore,
+    { repository, digest }: { repository: string; digest: Digest },
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Document | undefined> {
+    const recipe = this.#recipes.get(placeOf(repository, digest));
+    if (recipe === undefined) return undefined;
+    const { documents } = await withAbort(this.#make(store, recipe), signal);
+    return documents.find(({ descriptor }) => descriptor.digest === digest);
+  }
+
+  async close(): Promise<void> {
+    const reason = new LadingError('ABORTED', 'the server is closing');
+    this.#reading.abort(reason);
+    const making = [...this.#making.values()];
+    for (const { stop } of making) stop.abort(reason);
+    await Promise.allSettled(making.map(({ made }) => made));
+  }
+
+  /** A client that leaves does not end it: the next one to ask, often the same, has less to wait for. */
+  async #make(store: ReadonlyStore, recipe: Recipe): Promise<Made> {
+    this.#reading.signal.throwIfAborted();
+    const key = keyOf(recipe);
+    const kept = this.#made.get(key);
+    if (kept !== undefined) return kept;
+    const making = this.#making.get(key) ?? this.#start(store, recipe, key);
+    return making.made;
+  }
+
+  #start(store: ReadonlyStore, recipe: Recipe, key: string): { made: Promise<Made>; stop: AbortController } {
+    const stop = new AbortController();
+    const made = this.#convert(store, recipe, { key, signal: stop.signal }).finally(() => {
+      this.#making.delete(key);
+    });
+    const making = { made, stop };
+    this.#making.set(key, making);
+    return making;
+  }
+
+  async #convert(
+    store: ReadonlyStore,
+    recipe: Recipe,
+    { key, signal }: { key: string; signal: AbortSignal },
+  ): Promise<Made> {
+    const { repository, tag } = recipe.tagged;
+    let made: Made;
+    try {
+      made = await this.#convertImage(store, recipe, signal);
+    } catch (error) {
+      if (!isOfContent(error)) throw error;
+      made = NOTHING;
+      if (this.#warned.get(key) === undefined)
+        this.#options.onWarning?.(
+          `${repository}:${tag} is not served as ${recipe.mediaTypes[0]}: ${error.message}`,
+        );
+      this.#warned.set(key, true);
+      // What is missing may still come, to a registry that takes pushes.
+      if (isLadingError(error, ...MISSING)) return made;
+    }
+    this.#made.set(key, made);
+    for (const { descriptor } of made.documents)
+      this.#recipes.set(placeOf(repository, descriptor.digest), recipe);
+    return made;
+  }
+
+  async #convertImage(
+    store: ReadonlyStore,
+    { tagged, mediaTypes }: Recipe,
+    signal: AbortSignal,
+  ): Promise<Made> {
+    const [mediaType] = mediaTypes;
+    const { platform = DEFAULT_PLATFORM } = this.#options;
+    const image = await readServedImage(store, tagged, {
+      platform: isIndex(mediaType) ? undefined : platform,
+      signal,
+    });
+    if (image === undefined) return NOTHING;
+    const stored = documentOf(image.tree);
+    if (mediaTypes.includes(stored.descriptor.mediaType)) return { manifest: stored, documents: [] };
+    if (mediaType === MEDIA_TYPE.dockerSchema1Signed && isSchema1(stored.descriptor.mediaType)) {
+      const manifest = this.#sign(stored);
+      return { manifest, documents: [manifest] };
+    }
+    const converted = await convertImage(image, {
+      to: formatOf(mediaType),
+      key: this.#key,
+      force: true, // nothing is lost: the original stays where it is, and what is attached to it
+      layerFacts: (layers, options) => this.#factsOf(layers, options),
+      limits: limitsOf(this.#options),
+      signal,
+    });
+    const tree = converted.images[0]?.tree;
+    if (tree === undefined || !mediaTypes.includes(tree.manifest.descriptor.mediaType)) return NOTHING;
+    const held = new Set(contentsOf(image.tree).map(({ descriptor }) => descriptor.digest));
+    const documents = contentsOf(tree).flatMap(({ descriptor, bytes }) =>
+      bytes === undefined || held.has(descriptor.digest) ? [] : [{ descriptor, bytes }],
+    );
+    return { manifest: documentOf(tree), documents };
+  }
+
+  /** Its digest is that of the payload, and so stays. Docker reads no schema1 without a signature. */
+  #sign({ descriptor, bytes }: Document): Document {
+    const signed = signSchema1(bytes, this.#key);
+    const { digest } = descriptor;
+    return {
+      descriptor: { mediaType: MEDIA_TYPE.dockerSchema1Signed, digest, size: signed.byteLength },
+      bytes: signed,
+    };
+  }
+
+  /** Reads each layer once in the server's life. */
+  #factsOf(layers: readonly PlannedContent[], options: LayerFactsOptions): Promise<Map<Digest, LayerFacts>> {
+    return this.#reading.run(async () => {
+      options.signal?.throwIfAborted();
+      const isUnread = ({ descriptor }: PlannedContent) => this.#facts.get(descriptor.digest) === undefined;
+      const facts = await readLayerFacts(layers.filter(isUnread), options);
+      for (const { descriptor } of layers) {
+        const known = this.#facts.get(descriptor.digest);
+        if (known !== undefined) facts.set(descriptor.digest, known);
+      }
+      for (const [digest, fact] of facts) this.#facts.set(digest, fact);
+      return facts;
+    });
+  }
+}
+
+const MISSING = ['NOT_FOUND', 'MISSING_CONTENT'] as const;
+
+/** Whether it is for what the image is, or lacks, that it has no other form; the image itself can be served. */
+function isOfContent(error: unknown): error is LadingError {
+  return error instanceof ContentError || isLadingError(error, 'UNSUPPORTED', ...MISSING);
+}
+
+const NOTHING: Made = { manifest: undefined, documents: [] };
+
+const FORMATS = new Map<string, ConversionFormat>([
+  [MEDIA_TYPE.ociIndex, 'oci'],
+  [MEDIA_TYPE.ociManifest, 'oci'],
+  [MEDIA_TYPE.dockerManifestList, 'docker'],
+  [MEDIA_TYPE.dockerManifest, 'docker'],
+  [MEDIA_TYPE.dockerSchema1Signed, 'schema1'],
+]);
+
+function formatOf(mediaType: string): ConversionFormat {
+  const format = FORMATS.get(mediaType);
+  if (format === undefined) throw new Error(`nothing is made to be ${mediaType}`);
+  return format;
+}
+
+function documentOf({ manifest: { descriptor, bytes } }: ManifestTree): Document {
+  return { descriptor, bytes };
+}
+
+function contentsOf(tree: ManifestTree): PlannedContent[] {
+  return [tree.manifest, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
+}
+
+/** A stored manifest is in memory too, once it is served in place of its index. */
+function weightOf({ manifest, documents }: Made): number {
+  const held = new Set(
+    [...(manifest === undefined ? [] : [manifest]), ...documents].map(({ bytes }) => bytes),
+  );
+  return [...held].reduce((sum, { byteLength }) => sum + byteLength + OVERHEAD_BYTES, OVERHEAD_BYTES);
+}
+
+/** The tag is written into schema1; all else is the same under every tag of a repository. */
+function keyOf({ tagged: { repository, tag, descriptor }, mediaTypes }: Recipe): string {
+  const named = mediaTypes[0] === MEDIA_TYPE.dockerSchema1Signed ? tag : '';
+  return [repository, named, descriptor.digest, ...mediaTypes].join(' ');
+}
+
+function placeOf(repository: string, digest: Digest): string {
+  return `${repository} ${digest}`;
+}

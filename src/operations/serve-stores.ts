@@ -1,0 +1,92 @@
+import { access, constants, stat } from 'node:fs/promises';
+import { LadingError } from '../errors.js';
+import { LayoutReader } from '../store/layout/layout-reader.js';
+import { LiveLayout } from '../store/layout/live-layout.js';
+import { mergeRepositories, type Served } from '../store/merged.js';
+import { type TagConflict, type Tags, tagsOf } from '../store/repository-view.js';
+import { openServedLayout } from '../store/served/served-layout.js';
+import type { ReadonlyStore } from '../store/store.js';
+import type { WritableRepositories } from '../store/writable-repository.js';
+import { openAnnounced } from './open-announced.js';
+
+export interface ServeStoresOptions {
+  /** Takes pushes, into a layout directory, which is made when it is not there. Default false. */
+  writable?: boolean | undefined;
+  /** After how long without a byte an upload is removed; default 24 hours. */
+  maxUploadAgeMs?: number | undefined;
+  /** Told what the user should know and what stops nothing. */
+  onWarning?: ((message: string) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What a registry serves. */
+export interface ServedStores {
+  openRepository(name: string): Promise<ReadonlyStore | undefined>;
+  listRepositories(): Promise<string[]>;
+  /** Where pushes go; undefined where there are none. */
+  writable: WritableRepositories | undefined;
+  /** Rejects when what is served cannot be read. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens archives and layouts as one registry; of a tag that stands for several images the first one is served. */
+export async function openServedStores(
+  paths: readonly string[],
+  options: ServeStoresOptions = {},
+): Promise<ServedStores> {
+  const check = async (): Promise<void> => {
+    for (const path of paths) await access(path, constants.R_OK);
+  };
+  return { ...(await (options.writable ? openWritable : openToRead)(paths, options)), check };
+}
+
+type Opened = Omit<ServedStores, 'check'>;
+
+async function openWritable(
+  [path, ...others]: readonly string[],
+  options: ServeStoresOptions,
+): Promise<Opened> {
+  if (path === undefined || others.length > 0) {
+    throw new LadingError('USAGE', `one layout directory takes pushes, not ${others.length + 1}`, {
+      hint: 'Serve archives beside it with a second lading serve, on another port.',
+    });
+  }
+  const { maxUploadAgeMs, onWarning } = options;
+  const layout = await openServedLayout(path, { maxUploadAgeMs, onWarning });
+  return { ...layout, writable: layout };
+}
+
+async function openToRead(paths: readonly string[], options: ServeStoresOptions): Promise<Opened> {
+  if (paths.length === 0) throw new LadingError('USAGE', 'nothing was named to be served');
+  const stores: Served[] = [];
+  const close = async (): Promise<void> => {
+    for (const { store } of stores) await store.close();
+  };
+  const onConflict = ({ repository, tag, first, other, between }: TagConflict): void =>
+    options.onWarning?.(
+      `${repository}:${tag} is ${first.digest} and ${other.digest} ${between}: the first one is served`,
+    );
+  try {
+    for (const path of new Set(paths)) stores.push(await open(path, options));
+    for (const { store, location } of stores) await tagsOf(store, { location, onConflict });
+    const merged = mergeRepositories(stores, onConflict);
+    await merged.listRepositories(); // conflicts are told before the first request
+    return { ...merged, writable: undefined, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A layout directory is read as it grows; what an archive holds stays as it is. */
+async function open(path: string, options: ServeStoresOptions): Promise<Served> {
+  const store = await openAnnounced(path, options);
+  if (store instanceof LayoutReader && (await stat(path)).isDirectory()) {
+    await store.close();
+    const layout = await LiveLayout.openDirectory(path);
+    return { location: path, store: layout, tags: () => layout.tags() };
+  }
+  const tags: Promise<Tags> = tagsOf(store);
+  return { location: path, store, tags: () => tags };
+}

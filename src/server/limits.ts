@@ -1,0 +1,34 @@
+/** How much a client may ask of a server and how slowly; what is left out has its default. */
+export interface ServerLimits {
+  /** Connections at once; those beyond are closed as they come. Default 2048. */
+  maxConnections?: number | undefined;
+  /** Requests at once; those beyond get 503. Default 1024. */
+  maxRequests?: number | undefined;
+  /** Requests at once that bring a part of a blob; those beyond get 429. Default 64. */
+  maxUploads?: number | undefined;
+  /** Bytes of a request's head. Default 16 KiB. */
+  maxHeaderBytes?: number | undefined;
+  /** Characters of path and query. Default 8192. */
+  maxTargetLength?: number | undefined;
+  /** How long the head of a request may take, however it trickles. Default 20 s. */
+  headMs?: number | undefined;
+  /**
+   * How long a connection may stand still, between requests or in the middle of one, while it is the client's
+   * turn. A body that moves may take as long as it takes. Default 60 s.
+   */
+  idleMs?: number | undefined;
+}
+
+export type CompleteLimits = { [Name in keyof ServerLimits]-?: number };
+
+export function completeLimits(limits: ServerLimits = {}): CompleteLimits {
+  return {
+    maxConnections: limits.maxConnections ?? 2048,
+    maxRequests: limits.maxRequests ?? 1024,
+    maxUploads: limits.maxUploads ?? 64,
+    maxHeaderBytes: limits.maxHeaderBytes ?? 16 * 1024,
+    maxTargetLength: limits.maxTargetLength ?? 8192,
+    headMs: limits.headMs ?? 20_000,
+    idleMs: limits.idleMs ?? 60_000,
+  };
+}

@@ -1,0 +1,54 @@
+import type { ServerResponse } from 'node:http';
+import { addAbortSignal, type Readable } from 'node:stream';
+import type { ContentBody } from './answer.js';
+import { exactly, exactlyInto, readsInto } from './exactly.js';
+
+export interface SendOptions {
+  /** Aborts when the client is gone. */
+  signal: AbortSignal;
+  /** Told of bytes as they are handed to the connection. */
+  onBytes: (bytes: number) => void;
+}
+
+/**
+ * Sends a body and ends the response. Rejects and destroys it when the source has not exactly the bytes that were
+ * announced: the client lacks some and sees the connection cut.
+ *
+ * A chunk is read when the one before has left for the network, so that a client which reads slowly, or not at
+ * all, takes no more memory than a fast one.
+ */
+export async function send(
+  response: ServerResponse,
+  source: Readable,
+  body: ContentBody,
+  { signal, onBytes }: SendOptions,
+): Promise<void> {
+  source.on('error', () => undefined); // whoever reads is told, too
+  addAbortSignal(signal, source); // a source that keeps us waiting would not be left otherwise
+  try {
+    for await (const chunk of readsInto(source) ? exactlyInto(source, body) : exactly(source, body)) {
+      onBytes(chunk.length);
+      await written(response, chunk, signal);
+    }
+  } catch (error) {
+    response.destroy();
+    signal.throwIfAborted(); // what fails because the client has gone is not the cause
+    throw error;
+  } finally {
+    source.destroy();
+  }
+  response.end();
+}
+
+/** Resolves when the chunk's memory is free again; rejects when the client is gone, of which a write may never tell. */
+function written(response: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    response.write(chunk, (error) => {
+      signal.removeEventListener('abort', onAbort);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}

@@ -1,0 +1,162 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Descriptor } from '../../content/descriptor.js';
+import { openDirectory } from '../../files.js';
+import { type FileStamp, readFailure, sameStamp } from '../../region.js';
+import { syncDirectoryOf, writeFileAtomically } from '../disk.js';
+import { acquireLock } from '../lock.js';
+import { formatLayoutIndex } from './layout-index.js';
+import { readLayoutEntries } from './layout-reader.js';
+
+/**
+ * The entries after a change. It may be asked again when somebody else wrote meanwhile; what it rejects with is
+ * its caller's alone.
+ */
+export type EditEntries = (
+  entries: readonly Descriptor[],
+) => readonly Descriptor[] | Promise<readonly Descriptor[]>;
+
+interface Change {
+  edit: EditEntries;
+  afterwards: (() => Promise<void>) | undefined;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** The lock of the index is held for one reading and writing of it; whoever holds it longer has died. */
+const LOCK_WAIT_MS = 60_000;
+const LOCK_POLL_MS = 5;
+
+/**
+ * The `index.json` of a layout directory that several processes write: each change reads what is there, under a
+ * lock that is held only for it.
+ */
+export class IndexFile {
+  readonly #directory: string;
+  readonly #path: string;
+  #known: { stamp: FileStamp; entries: readonly Descriptor[] } | undefined;
+  #waiting: Change[] = [];
+  #isWriting = false;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#path = join(directory, 'index.json');
+  }
+
+  /** What was last read or written here; undefined before. */
+  get lastRead(): readonly Descriptor[] | undefined {
+    return this.#known?.entries;
+  }
+
+  /** The entries as they are on the disk now; the same array as long as nobody changes the file. */
+  async read(): Promise<readonly Descriptor[]> {
+    const stamp = await this.#stampNow(); // before reading: what is written meanwhile is seen the next time
+    if (this.#known !== undefined && sameStamp(this.#known.stamp, stamp)) return this.#known.entries;
+    const entries = await readLayoutEntries(openDirectory(this.#directory));
+    this.#known = { stamp, entries };
+    return entries;
+  }
+
+  /**
+   * Resolves when the change is on the disk. Changes that wait for the lock together are written as one.
+   * `afterwards` runs when the entries are written, before anybody else may change them: such a change is
+   * written alone.
+   */
+  change(edit: EditEntries, afterwards?: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ edit, afterwards, resolve, reject });
+      if (!this.#isWriting) void this.#writeWaiting(); // it settles every change, and rejects never
+    });
+  }
+
+  async #writeWaiting(): Promise<void> {
+    this.#isWriting = true;
+    while (this.#waiting.length > 0) {
+      let batch: Change[] = [];
+      try {
+        const lock = await lockIndex(this.#directory);
+        try {
+          batch = this.#nextBatch();
+          await this.#apply(batch, () => lock.assertHeld());
+        } finally {
+          await lock.release();
+        }
+      } catch (error) {
+        const failed = batch.length > 0 ? batch : this.#waiting.splice(0);
+        for (const { reject } of failed) reject(error); // those that were settled before stay as they are
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  #nextBatch(): Change[] {
+    const lonely = this.#waiting.findIndex(({ afterwards }) => afterwards !== undefined);
+    return this.#waiting.splice(0, lonely < 0 ? this.#waiting.length : Math.max(lonely, 1));
+  }
+
+  async #apply(batch: readonly Change[], assertHeld: () => void): Promise<void> {
+    for (;;) {
+      const before = await this.read();
+      let entries = before;
+      const refused: [Change, unknown][] = [];
+      const done: Change[] = [];
+      for (const change of batch) {
+        try {
+          entries = await change.edit(entries);
+          done.push(change);
+        } catch (error) {
+          refused.push([change, error]);
+        }
+      }
+      if (!sameEntries(before, entries)) {
+        // skopeo and others take no lock: what they wrote since is taken along.
+        if (!(await this.#isCurrent())) continue;
+        assertHeld();
+        await this.#write(entries);
+      }
+      for (const [change, error] of refused) change.reject(error);
+      for (const change of done) await finish(change);
+      return;
+    }
+  }
+
+  async #write(entries: readonly Descriptor[]): Promise<void> {
+    await writeFileAtomically(this.#path, formatLayoutIndex(entries), { alone: true });
+    await syncDirectoryOf(this.#path);
+    this.#known = { stamp: await this.#stampNow(), entries };
+  }
+
+  async #isCurrent(): Promise<boolean> {
+    return this.#known !== undefined && sameStamp(this.#known.stamp, await this.#stampNow());
+  }
+
+  async #stampNow(): Promise<FileStamp> {
+    try {
+      return await stat(this.#path, { bigint: true });
+    } catch (error) {
+      throw readFailure(this.#path, error);
+    }
+  }
+}
+
+/** Makes this process the only one of lading's that writes the index; to be held for moments. */
+export async function lockIndex(directory: string): ReturnType<typeof acquireLock> {
+  return acquireLock(join(directory, 'index.json'), { waitMs: LOCK_WAIT_MS, pollMs: LOCK_POLL_MS });
+}
+
+async function finish({ afterwards, resolve, reject }: Change): Promise<void> {
+  try {
+    await afterwards?.();
+    resolve();
+  } catch (error) {
+    reject(error);
+  }
+}
+
+function sameEntries(a: readonly Descriptor[], b: readonly Descriptor[]): boolean {
+  return a.length === b.length && a.every((entry, place) => sameEntry(entry, b[place]));
+}
+
+function sameEntry(a: Descriptor, b: Descriptor | undefined): boolean {
+  return a === b || (b !== undefined && formatLayoutIndex([a]).equals(formatLayoutIndex([b])));
+}

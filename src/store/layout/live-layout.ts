@@ -1,0 +1,51 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { ContentError } from '../../errors.js';
+import { openDirectory } from '../../files.js';
+import { type Tags, tagsOf } from '../repository-view.js';
+import { IndexFile } from './index-file.js';
+import { LayoutReader } from './layout-reader.js';
+
+/** A layout directory that others may write while it is read. */
+export class LiveLayout extends LayoutReader {
+  #tags: Promise<Tags> | undefined;
+
+  private constructor(
+    readonly directory: string,
+    readonly index: IndexFile,
+    entries: readonly Descriptor[],
+  ) {
+    super(openDirectory(directory), entries);
+  }
+
+  /** Rejects with `INVALID_LAYOUT` when the directory is no layout. */
+  static async openDirectory(directory: string): Promise<LiveLayout> {
+    const index = new IndexFile(directory);
+    return new LiveLayout(directory, index, await index.read());
+  }
+
+  /** Repository → tag → manifest, as `index.json` has it now. */
+  async tags(): Promise<Tags> {
+    await this.refresh();
+    this.#tags ??= tagsOf(this);
+    return this.#tags;
+  }
+
+  /** Takes up what was written since; one `stat` when nothing was. */
+  async refresh(): Promise<void> {
+    const entries = await this.#entriesNow();
+    if (entries === this.entries) return;
+    this.entries = entries;
+    this.#tags = undefined;
+    this.forgetAttached();
+  }
+
+  async #entriesNow(): Promise<readonly Descriptor[]> {
+    try {
+      return await this.index.read();
+    } catch (error) {
+      // Other tools write the index in place: a moment later it is whole again.
+      if (error instanceof ContentError) return this.index.lastRead ?? this.entries;
+      throw error;
+    }
+  }
+}

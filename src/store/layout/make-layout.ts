@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import fs from 'fs-extra';
+import type { Digest } from '../../content/digest.js';
+import { LadingError, systemCode } from '../../errors.js';
+import { diskError, type FileSink, listDirectory, openFileSink, writeFileAtomically } from '../disk.js';
+import { lockIndex } from './index-file.js';
+import { formatLayoutIndex, LAYOUT_FILE } from './layout-index.js';
+import { blobPath } from './layout-reader.js';
+
+/** Where content grows until it is whole, beside `blobs`. */
+export const INGEST = 'ingest';
+
+/** What lading puts into a layout that it begins, before there is an `oci-layout`. */
+const OWN_FILES = /^(?:blobs|ingest|ingest\.lock(?:\..*)?|index\.json.*|oci-layout\..*)$/;
+
+/**
+ * Makes a directory a layout where it is none yet; several processes may do so at once. Nothing that was there
+ * before is lost: only an empty directory, a layout, or one that was begun is taken, else rejects with
+ * `ALREADY_EXISTS`.
+ */
+export async function makeLayout(directory: string): Promise<void> {
+  await requireLayoutOrEmpty(directory);
+  await makeDirectory(join(directory, 'blobs', 'sha256'));
+  if (await fs.pathExists(join(directory, 'oci-layout'))) return;
+  const lock = await lockIndex(directory);
+  try {
+    if (await fs.pathExists(join(directory, 'oci-layout'))) return;
+    // A layout of crane's or skopeo's may have images without saying its version.
+    if (!(await fs.pathExists(join(directory, 'index.json'))))
+      await writeFileAtomically(join(directory, 'index.json'), formatLayoutIndex([]), { alone: true });
+    await writeFileAtomically(join(directory, 'oci-layout'), LAYOUT_FILE, { alone: true });
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Writes a document under its digest, whole or not at all. That the bytes have the digest was checked before. */
+export async function writeBlob(directory: string, digest: Digest, bytes: Buffer): Promise<void> {
+  const file = await openInIngest(directory, `${randomUUID()}.tmp`);
+  try {
+    try {
+      await file.write([bytes], 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await moveToBlob(file.path, join(directory, blobPath(digest)));
+  } catch (error) {
+    await rm(file.path, { force: true });
+    throw diskError(error, file.path);
+  }
+}
+
+/** Gives content that is whole and on the disk its final name. */
+export async function moveToBlob(from: string, path: string): Promise<void> {
+  try {
+    await fs.ensureDir(dirname(path));
+    await rename(from, path);
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}
+
+/** Opens a file in `ingest`, which another process may remove at any moment while it is empty. */
+export async function openInIngest(directory: string, name: string, tries = 5): Promise<FileSink> {
+  const ingest = join(directory, INGEST);
+  await makeDirectory(ingest);
+  try {
+    return await openFileSink(join(ingest, name));
+  } catch (error) {
+    const isGone = error instanceof LadingError && systemCode(error.cause) === 'ENOENT';
+    if (isGone && tries > 1) return openInIngest(directory, name, tries - 1);
+    throw error;
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await fs.ensureDir(path);
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}
+
+async function requireLayoutOrEmpty(directory: string): Promise<void> {
+  const names = await listDirectory(directory);
+  if (names === undefined || names.includes('oci-layout')) return;
+  const stranger = names.find((name) => !OWN_FILES.test(name));
+  if (stranger === undefined) return;
+  throw new LadingError(
+    'ALREADY_EXISTS',
+    `${directory} exists and is not an OCI layout: it holds ${stranger}`,
+    {
+      hint: 'Choose another output, or an empty directory.',
+    },
+  );
+}

@@ -1,0 +1,139 @@
+import type { Descriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import { isLadingError, LadingError } from '../errors.js';
+import { addTag, repositoryView, type TagConflict, type Tags } from './repository-view.js';
+import type { ReadonlyStore, Referrer } from './store.js';
+
+/** A store whose images are served as repositories. */
+export interface Served {
+  /** Where it is, for those who are told of conflicts. */
+  location: string;
+  store: ReadonlyStore;
+  /** As they are now; the same map as long as nothing changes. */
+  tags(): Promise<Tags>;
+}
+
+export interface MergedRepositories {
+  openRepository(name: string): Promise<ReadonlyStore | undefined>;
+  listRepositories(): Promise<string[]>;
+}
+
+/**
+ * Several stores as one registry. Of a tag that several have, the first counts; `onConflict` is told, once, where
+ * they mean different images. Content is found by its digest in whichever store has it.
+ */
+export function mergeRepositories(
+  served: readonly Served[],
+  onConflict?: (conflict: TagConflict) => void,
+): MergedRepositories {
+  const union = unionOf(served.map(({ store }) => store));
+  const told = new Set<string>();
+  let merged: { of: Tags[]; tags: Tags } | undefined;
+
+  const tell = (conflict: TagConflict): void => {
+    const { repository, tag, first, other } = conflict;
+    const key = [repository, tag, first.digest, other.digest].join();
+    if (!told.has(key)) onConflict?.(conflict);
+    told.add(key);
+  };
+  const tagsNow = async (): Promise<Tags> => {
+    const now = await Promise.all(served.map(({ tags }) => tags()));
+    if (merged === undefined || now.some((tags, place) => tags !== merged?.of[place]))
+      merged = { of: now, tags: mergeTags(served, now, tell) };
+    return merged.tags;
+  };
+
+  return {
+    async openRepository(name) {
+      const tags = (await tagsNow()).get(name);
+      return tags && repositoryView(union, name, tags);
+    },
+    listRepositories: async () => [...(await tagsNow()).keys()],
+  };
+}
+
+function mergeTags(
+  served: readonly Served[],
+  all: readonly Tags[],
+  onConflict: (conflict: TagConflict) => void,
+): Tags {
+  const [only, ...others] = all;
+  if (only !== undefined && others.length === 0) return only;
+  const merged = new Map<string, Map<string, Descriptor>>();
+  const whereIs = (repository: string, tag: string): string | undefined =>
+    served[all.findIndex((tags) => tags.get(repository)?.has(tag))]?.location;
+  for (const [place, tags] of all.entries()) {
+    for (const [repository, ofRepository] of tags) {
+      if (!merged.has(repository)) merged.set(repository, new Map());
+      for (const [tag, other] of ofRepository) {
+        const first = addTag(merged, repository, tag, other);
+        if (first === undefined || first.digest === other.digest) continue;
+        const between = `in ${whereIs(repository, tag)} and ${served[place]?.location}`;
+        onConflict({ repository, tag, first, other, between });
+      }
+    }
+  }
+  return merged;
+}
+
+/** The content of all; its names are those of the first that has them. */
+function unionOf(stores: readonly ReadonlyStore[]): ReadonlyStore {
+  const [only, ...others] = stores;
+  if (only !== undefined && others.length === 0) return only;
+
+  /** What the first store that does not reject gives; of several reasons, one that is not mere absence. */
+  const firstOf = async <T>(what: string, ask: (store: ReadonlyStore) => Promise<T>): Promise<T> => {
+    let failure: unknown;
+    for (const store of stores) {
+      try {
+        return await ask(store);
+      } catch (error) {
+        if (!isLadingError(error)) throw error;
+        if (failure === undefined || isLadingError(failure, 'NOT_FOUND')) failure = error;
+      }
+    }
+    throw failure ?? new LadingError('NOT_FOUND', `${what} is not there`);
+  };
+
+  return {
+    resolve: (reference, options) => firstOf(reference, (store) => store.resolve(reference, options)),
+    resolveBlob: (digest, options) => firstOf(digest, (store) => store.resolveBlob(digest, options)),
+    fetch: (descriptor, options) => firstOf(descriptor.digest, (store) => store.fetch(descriptor, options)),
+    async exists(descriptor, options) {
+      let failure: LadingError | undefined;
+      for (const store of stores) {
+        try {
+          if (await store.exists(descriptor, options)) return true;
+        } catch (error) {
+          if (!isLadingError(error)) throw error;
+          failure ??= error;
+        }
+      }
+      if (failure !== undefined) throw failure;
+      return false;
+    },
+    async *references(options) {
+      for (const store of stores) yield* store.references(options);
+    },
+    async *referrers(subject, options): AsyncIterable<Referrer> {
+      const seen = new Set<Digest>();
+      for (const store of stores) {
+        for await (const referrer of store.referrers(subject, options)) {
+          if (seen.has(referrer.descriptor.digest)) continue;
+          seen.add(referrer.descriptor.digest);
+          yield referrer;
+        }
+      }
+    },
+    async region(descriptor) {
+      for (const store of stores) {
+        const region = await store.region?.(descriptor);
+        if (region !== undefined) return region;
+      }
+      return undefined;
+    },
+    async close() {
+      for (const store of stores) await store.close();
+    },
+  };
+}

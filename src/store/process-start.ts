@@ -1,0 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { systemCode } from '../errors.js';
+
+/** After the name in parentheses, which may hold anything. (proc_pid_stat(5): `starttime` is field 22) */
+const STARTTIME_AFTER_NAME = 19;
+
+/** What tells a process from an earlier one with its number, where the system says it (Linux); else undefined. */
+export async function startOfProcess(pid: number): Promise<string | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[STARTTIME_AFTER_NAME];
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,75 @@
+import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { isManifest } from '../../content/media-types.js';
+import { ContentError } from '../../errors.js';
+import { type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
+import { attachedTo } from '../attached.js';
+import { readContent } from '../read-content.js';
+import type { ReadonlyStore } from '../store.js';
+
+/** What a manifest points at. */
+export interface Links {
+  manifests: readonly Descriptor[];
+  blobs: readonly Digest[];
+  /** The manifest that it is attached to. */
+  subject: Digest | undefined;
+}
+
+const NO_LINKS: Links = { manifests: [], blobs: [], subject: undefined };
+
+/** What a manifest with this content points at. */
+export function linksOf(descriptor: Descriptor, manifest: Manifest): Links {
+  const { manifests, blobs, unsized } = successors(manifest);
+  return {
+    manifests: manifests.map(plainDescriptor),
+    blobs: [...blobs.map(({ digest }) => digest), ...unsized],
+    subject: attachedTo(descriptor, manifest)?.subject,
+  };
+}
+
+/** Which content needs which: each manifest is read once, for what a digest names never changes. */
+export class ManifestGraph {
+  readonly #store: Pick<ReadonlyStore, 'exists' | 'fetch'>;
+  readonly #links = new Map<Digest, Links>();
+
+  constructor(store: Pick<ReadonlyStore, 'exists' | 'fetch'>) {
+    this.#store = store;
+  }
+
+  /** None of what is not there, or is damaged: nobody can pull what it may have needed. */
+  async linksOf(descriptor: Descriptor): Promise<Links> {
+    const known = this.#links.get(descriptor.digest);
+    if (known !== undefined) return known;
+    if (!isManifest(descriptor.mediaType) || !(await this.#store.exists(descriptor))) return NO_LINKS;
+    try {
+      const bytes = await readContent(this.#store, descriptor);
+      const links = linksOf(descriptor, parseManifest(bytes, descriptor));
+      this.#links.set(descriptor.digest, links);
+      return links;
+    } catch (error) {
+      if (error instanceof ContentError) return NO_LINKS;
+      throw error;
+    }
+  }
+
+  /** These manifests and all under them; each by its digest. */
+  async manifestsUnder(roots: readonly Descriptor[]): Promise<Map<Digest, Descriptor>> {
+    const found = new Map<Digest, Descriptor>();
+    const queue = [...roots];
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      if (found.has(next.digest)) continue;
+      found.set(next.digest, next);
+      queue.push(...(await this.linksOf(next)).manifests);
+    }
+    return found;
+  }
+
+  /** Whether any of these manifests, or one under them, is or needs this content. */
+  async needs(roots: readonly Descriptor[], digest: Digest): Promise<boolean> {
+    for (const manifest of (await this.manifestsUnder(roots)).values()) {
+      if (manifest.digest === digest) return true;
+      if ((await this.linksOf(manifest)).blobs.includes(digest)) return true;
+    }
+    return false;
+  }
+}

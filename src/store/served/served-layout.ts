@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { isLadingError, messageOf } from '../../errors.js';
+import { removeIfEmpty, requireWritable } from '../disk.js';
+import { LiveLayout } from '../layout/live-layout.js';
+import { INGEST, makeLayout } from '../layout/make-layout.js';
+import { acquireLock } from '../lock.js';
+import type { WritableRepositories, WritableRepository } from '../writable-repository.js';
+import { LayoutContent } from './layout-content.js';
+import { LayoutRepository } from './layout-repository.js';
+
+export interface ServedLayoutOptions {
+  /** Of an upload that got no bytes for so long, the client is taken to be gone; default 24 hours. */
+  maxUploadAgeMs?: number | undefined;
+  /** Told what fails where nobody waits for it. */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
+/** A layout that takes pushes. */
+export interface ServedLayout extends WritableRepositories {
+  /** The repository, when it has a tag or something was pushed to it since this was opened. */
+  openRepository(name: string): Promise<WritableRepository | undefined>;
+  listRepositories(): Promise<string[]>;
+  /** Removes uploads whose clients are gone; it happens by itself now and then. */
+  sweep(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const DEFAULT_MAX_UPLOAD_AGE_MS = 24 * 3600_000;
+const MAX_SWEEP_INTERVAL_MS = 3600_000;
+
+/**
+ * Opens a layout directory as a registry that takes pushes; it is made when it is not there. Saves into it and
+ * other registries over it may run at the same time, and other tools may read it at any moment: when a push is
+ * answered, its manifest is in `index.json`, or under an index that is.
+ */
+export async function openServedLayout(
+  directory: string,
+  { maxUploadAgeMs = DEFAULT_MAX_UPLOAD_AGE_MS, onWarning }: ServedLayoutOptions = {},
+): Promise<ServedLayout> {
+  await makeLayout(directory);
+  await requireWritable(directory);
+  const layout = await LiveLayout.openDirectory(directory);
+  const content = new LayoutContent(layout);
+  const repositories = new Map<string, LayoutRepository>();
+  const sweep = (): Promise<void> => content.uploads.sweep(maxUploadAgeMs);
+
+  await sweep();
+  const sweeping = setInterval(
+    () => sweep().catch((error: unknown) => onWarning?.(`dead uploads are left: ${messageOf(error)}`)),
+    Math.min(maxUploadAgeMs, MAX_SWEEP_INTERVAL_MS),
+  );
+  sweeping.unref();
+
+  const has = async (name: string): Promise<boolean> =>
+    repositories.has(name) || (await layout.tags()).has(name);
+  /** One object for all requests once something was pushed or deleted; before, a name that was asked for costs no memory. */
+  const repositoryOf = (name: string): LayoutRepository =>
+    repositories.get(name) ??
+    new LayoutRepository(name, content, {
+      has,
+      remember: (repository) => repositories.set(name, repositories.get(name) ?? repository),
+    });
+
+  return {
+    openForPush: async (name) => repositoryOf(name),
+    openRepository: async (name) => ((await has(name)) ? repositoryOf(name) : undefined),
+    listRepositories: async () => [...new Set([...(await layout.tags()).keys(), ...repositories.keys()])],
+    sweep,
+    async close() {
+      clearInterval(sweeping);
+      await removeIngest(directory);
+      await layout.close();
+    },
+  };
+}
+
+/** Unless a save is running, which relies on it and removes it itself, or the disk is gone. */
+async function removeIngest(directory: string): Promise<void> {
+  try {
+    const lock = await acquireLock(join(directory, INGEST), { waitMs: 0 });
+    await removeIfEmpty(join(directory, INGEST));
+    await lock.release();
+  } catch (error) {
+    if (!isLadingError(error, 'LOCKED', 'NOT_WRITABLE', 'IO')) throw error;
+  }
+}

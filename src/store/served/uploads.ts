@@ -1,0 +1,115 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../../content/digest.js';
+import { systemCode } from '../../errors.js';
+import { diskError, listDirectory, syncDirectoryOf } from '../disk.js';
+import { blobPath } from '../layout/layout-reader.js';
+import { INGEST, moveToBlob, openInIngest } from '../layout/make-layout.js';
+import { UploadFile } from './upload-file.js';
+
+const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** What pushes leave when they die. Parts of blobs stay: a later save goes on from them. */
+const LEFT_IN_INGEST = /\.(?:upload|tmp)$/;
+const LEFT_BESIDE = /^(?:index\.json|oci-layout)\.(?:.*\.)?tmp$/;
+
+/** The uploads to a layout directory, as files in `ingest`: an upload outlives the process that began it. */
+export class Uploads {
+  readonly #directory: string;
+  /** Those that this process has at hand, with their running digests. */
+  readonly #open = new Map<string, UploadFile>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** `onKept` is told when it has become a blob. */
+  async create(repository: string, onKept: () => void): Promise<UploadFile> {
+    const id = randomUUID();
+    const name = fileName(id, repository);
+    const file = await openInIngest(this.#directory, name);
+    await file.close();
+    return this.#remember(name, { id, size: 0, onKept });
+  }
+
+  /** Undefined when there is none of this repository, or no longer. */
+  async find(id: string, repository: string, onKept: () => void): Promise<UploadFile | undefined> {
+    if (!UPLOAD_ID.test(id)) return undefined;
+    const name = fileName(id, repository);
+    const size = await sizeOf(join(this.#directory, INGEST, name));
+    const known = this.#open.get(name);
+    if (known?.isOver === true || size === undefined) {
+      this.#open.delete(name);
+      return undefined;
+    }
+    // Another process may have gone on with it.
+    if (known !== undefined && (known.isBusy || known.size === size)) return known;
+    return this.#remember(name, { id, size, onKept });
+  }
+
+  /** Removes what nobody wrote to for `maxAgeMs`, whichever process left it. */
+  async sweep(maxAgeMs: number): Promise<void> {
+    const there = new Set((await listDirectory(join(this.#directory, INGEST))) ?? []);
+    for (const [name, { isBusy }] of this.#open) if (!there.has(name) && !isBusy) this.#open.delete(name);
+    for (const [directory, left] of [
+      [join(this.#directory, INGEST), LEFT_IN_INGEST],
+      [this.#directory, LEFT_BESIDE],
+    ] as const) {
+      for (const name of (await listDirectory(directory)) ?? []) {
+        if (!left.test(name) || this.#open.get(name)?.isBusy === true) continue;
+        const path = join(directory, name);
+        const age = await ageOf(path);
+        if (age === undefined || age < maxAgeMs) continue;
+        await rm(path, { force: true });
+        this.#open.delete(name);
+      }
+    }
+  }
+
+  #remember(
+    name: string,
+    { id, size, onKept }: { id: string; size: number; onKept: () => void },
+  ): UploadFile {
+    const upload = new UploadFile({
+      id,
+      path: join(this.#directory, INGEST, name),
+      size,
+      keep: async (path, digest) => {
+        await this.#keep(path, digest);
+        this.#open.delete(name);
+        onKept();
+      },
+    });
+    this.#open.set(name, upload);
+    return upload;
+  }
+
+  async #keep(path: string, digest: Digest): Promise<void> {
+    const blob = join(this.#directory, blobPath(digest));
+    await moveToBlob(path, blob);
+    await syncDirectoryOf(blob);
+  }
+}
+
+/** The repository is in the name, so that nobody goes on with an upload of another one. */
+function fileName(id: string, repository: string): string {
+  return `${id}-${createHash('sha256').update(repository).digest('hex').slice(0, 16)}.upload`;
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return (await statOrUndefined(path))?.size;
+}
+
+async function ageOf(path: string): Promise<number | undefined> {
+  const found = await statOrUndefined(path);
+  return found === undefined ? undefined : Date.now() - found.mtimeMs;
+}
+
+async function statOrUndefined(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw diskError(error, path);
+  }
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { writeSparseArchive } from '../support/sparse-archive.js';
+import { useFolder } from '../support/temporary.js';
+import { PROGRAM } from './program.js';
+
+const MIB = 1024 * 1024;
+/** At the end of a process, tells its processor time in microseconds and its peak memory in KiB. */
+const TELLING_USAGE = `data:text/javascript,process.on('exit', () => {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  process.stderr.write(JSON.stringify({ processorTime: userCPUTime + systemCPUTime, maxRSS }));
+})`;
+
+interface Usage {
+  /** Processor time: that of the clock depends on what else the machine does. */
+  seconds: number;
+  peakBytes: number;
+}
+
+/** The goals are a second and 150 MiB, on a quiet machine. */
+function assertModest({ seconds, peakBytes }: Usage): void {
+  assert.ok(seconds < 3, `${seconds} s of processor time`);
+  assert.ok(peakBytes < 200 * MIB, `${Math.round(peakBytes / MIB)} MiB`);
+}
+
+describe('an archive of 100 GB with 20,000 blobs', () => {
+  const path = useFolder();
+  let archive: string;
+  before(function () {
+    this.timeout(20_000);
+    archive = path('large.tar');
+    const made = writeSparseArchive(archive, { images: 500, layers: 38, bytes: 100e9, format: 'universal' });
+    assert.deepEqual([made.blobs, made.bytes > 100e9], [20_000, true]);
+  });
+
+  async function run(...args: string[]): Promise<{ result: unknown; usage: Usage }> {
+    const { stdout, stderr } = await promisify(execFile)(
+      process.execPath,
+      ['--import', TELLING_USAGE, ...args],
+      { maxBuffer: 64 * MIB },
+    );
+    const { processorTime, maxRSS } = JSON.parse(stderr);
+    return {
+      result: JSON.parse(stdout),
+      usage: { seconds: processorTime / 1e6, peakBytes: maxRSS * 1024 },
+    };
+  }
+
+  it('is listed in little time and memory', async () => {
+    const { result, usage } = await run(PROGRAM, 'ls', archive, '--json');
+    assert.equal((result as { images: unknown[] }).images.length, 500);
+    assertModest(usage);
+  });
+
+  it('shows one of its images as fast', async () => {
+    const { result, usage } = await run(PROGRAM, 'inspect', archive, 'group/image-7:1', '--json');
+    const [image] = (result as { images: { name: string; platforms: { layers: unknown[] }[] }[] }).images;
+    assert.equal(image?.platforms[0]?.layers.length, 38);
+    assertModest(usage);
+  });
+
+  it('is shown whole by the library', async () => {
+    const library = new URL('../../dist/index.js', import.meta.url);
+    const script = `const { inspect } = await import(${JSON.stringify(library)});
+      const { images } = await inspect(process.argv[1]);
+      process.stdout.write(JSON.stringify(images.length));`;
+    const { result, usage } = await run('--input-type=module', '--eval', script, archive);
+    assert.equal(result, 500);
+    assertModest(usage);
+  });
+});

@@ -1,0 +1,4 @@
+import { serveWritable } from '../support/writable-server.js';
+import { describeRegistry } from './registry-contract.js';
+
+describeRegistry('memory', () => serveWritable({ allowSparse: true }));
