@@ -33,7 +33,7 @@ export { type SaveOptions, type SaveResult, save } from './operations/save.js';
 export type { SaveFormat } from './operations/save-output.js';
 export { type ServeOptions, type Serving, serve } from './operations/serve.js';
 export { type Finding, type VerifyOptions, type VerifyResult, verify } from './operations/verify.js';
-export { type AccessEntry, formatAccess } from './server/access-log.js';
+export { type AccessEntry, formatAccess } from './server/operational/access-log.js';
 export { createRegistryServer, type RegistryServer, type RegistryServerOptions } from './server/server.js';
 export { createMemoryStore } from './store/memory.js';
 export type {

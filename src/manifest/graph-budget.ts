@@ -5,9 +5,10 @@ import { ContentError } from '../errors.js';
 const MAX_INDEX_DEPTH = 8;
 /**
  * Manifests that one image may name, each counted as often as it is named: eight indexes of which each names the
- * next a hundred times are a hundred kilobytes, and more steps than anybody can take.
+ * next a hundred times are a hundred kilobytes, and more steps than anybody can take. An index of 4 MiB has room for
+ * fewer.
  */
-const MAX_MANIFESTS = 100_000;
+const MAX_MANIFESTS = 50_000;
 
 /** How far one image may branch out. */
 export class GraphBudget {

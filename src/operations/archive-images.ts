@@ -32,8 +32,9 @@ export async function readArchiveImages(
   const requests = await requestsOfFiles(store, store.location, wanted);
   const { images, failures } = await readImages(requests, { ...options, explain: damageOf });
   const complete: ImageTrees[] = [];
+  const declared = options.referrers === false ? NOTHING : referrersIn(store);
   for (const image of images) {
-    const error = await holeIn(image, store, options);
+    const error = await holeIn(image, store, declared);
     if (error === undefined) complete.push(image);
     else if (!options.keepGoing || images.length === 1) throw error;
     else failures.push({ name: image.name, error });
@@ -49,8 +50,9 @@ export async function readSourceImages(
 ): Promise<ImageTrees[]> {
   if (source.kind === 'registry') return (await readImages(requests, options)).images;
   const { images } = await readImages(requests, { ...options, explain: damageOf });
+  const declared = options.referrers === false ? NOTHING : referrersIn(source.store);
   for (const image of images) {
-    const error = await holeIn(image, source.store, options);
+    const error = await holeIn(image, source.store, declared);
     if (error !== undefined) throw error;
   }
   return images;
@@ -69,14 +71,14 @@ export function damageOf(name: string, error: unknown): unknown {
 async function holeIn(
   image: ImageTrees,
   store: ImageFiles,
-  { referrers = true }: Pick<PlanOptions, 'referrers'>,
+  declared: DeclaredReferrers,
 ): Promise<ContentError | undefined> {
   const { name, tree, attached } = image;
   const trees = [tree, ...attached.map((referrer) => referrer.tree)];
   const missing: Descriptor[] = [];
   for (const { descriptor, bytes } of trees.flatMap(blobsOf))
     if (bytes === undefined && !(await holds(store, descriptor))) missing.push(descriptor);
-  for (const entry of referrers ? unreadReferrers(trees, store) : []) {
+  for (const entry of unreadReferrers(trees, declared)) {
     if (!(await holds(store, entry))) missing.push(entry);
     else {
       const damage = await damageIn(entry, store);
@@ -93,15 +95,27 @@ async function holeIn(
   );
 }
 
+/** By manifest, what the index says is attached to it. */
+type DeclaredReferrers = ReadonlyMap<string, readonly Descriptor[]>;
+
+const NOTHING: DeclaredReferrers = new Map();
+
+function referrersIn({ indexEntries }: ImageFiles): DeclaredReferrers {
+  const declared = new Map<string, Descriptor[]>();
+  for (const entry of indexEntries) {
+    const subject = entry.annotations?.[ANNOTATION.containerdSubject];
+    if (subject === undefined || !isManifest(entry.mediaType)) continue;
+    const others = declared.get(subject);
+    if (others === undefined) declared.set(subject, [entry]);
+    else others.push(entry);
+  }
+  return declared;
+}
+
 /** What the index says is attached to these manifests, and was not read with them. */
-function unreadReferrers(trees: readonly ManifestTree[], { indexEntries }: ImageFiles): Descriptor[] {
-  const read = new Set<string>(trees.flatMap(manifestsOf));
-  return indexEntries.filter(
-    ({ digest, mediaType, annotations }) =>
-      isManifest(mediaType) &&
-      read.has(annotations?.[ANNOTATION.containerdSubject] ?? '') &&
-      !read.has(digest),
-  );
+function unreadReferrers(trees: readonly ManifestTree[], declared: DeclaredReferrers): Descriptor[] {
+  const read = new Set(trees.flatMap(manifestsOf));
+  return [...read].flatMap((digest) => declared.get(digest) ?? []).filter(({ digest }) => !read.has(digest));
 }
 
 async function damageIn(entry: Descriptor, store: ImageFiles): Promise<ContentError | undefined> {

@@ -2,7 +2,8 @@ import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { formatReference, withDefaultTag } from '../content/reference.js';
-import { ContentError } from '../errors.js';
+import { askForNew } from '../content/verify.js';
+import { ContentError, isLadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
@@ -47,7 +48,8 @@ export async function inspect(target: string, options: InspectOptions = {}): Pro
     for await (const { name, root } of rootsOf(source, options)) {
       try {
         images.push(await inspectImage(source.store, name, root, options));
-      } catch (error) {
+      } catch (reason) {
+        const error = source.kind === 'path' ? missingContent(name, root, reason) : reason;
         if (wanted !== undefined || !(error instanceof ContentError)) throw error;
         images.push(damagedImage(name, root, error));
         problems.push(error);
@@ -79,6 +81,15 @@ async function* rootsOf(
   for await (const { name, descriptor } of source.store.references()) {
     if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1))) yield { name, root: descriptor };
   }
+}
+
+/** What an index names and the archive lacks is no image that nobody has heard of. */
+function missingContent(name: string, { digest }: Descriptor, reason: unknown): unknown {
+  if (!isLadingError(reason, 'NOT_FOUND')) return reason;
+  return new ContentError('MISSING_CONTENT', `${digest} is missing; ${name} needs it`, {
+    cause: reason,
+    hint: askForNew(name),
+  });
 }
 
 function damagedImage(name: string, { digest, mediaType, size }: Descriptor, error: Error): InspectedImage {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { LadingError, messageOf, systemCode } from '../errors.js';
-import { type BasicAuthorization, createBasicAuthorization } from '../server/authorization.js';
-import { checkIdentity, type TLSIdentity } from '../server/certificate.js';
-import { type Htpasswd, parseHtpasswd } from '../server/htpasswd.js';
-import { createPasswordCheck } from '../server/password-check.js';
+import { type BasicAuthorization, createBasicAuthorization } from '../server/access/authorization.js';
+import { checkIdentity, type TLSIdentity } from '../server/access/certificate.js';
+import { type Htpasswd, parseHtpasswd } from '../server/access/htpasswd.js';
+import { createPasswordCheck } from '../server/access/password-check.js';
 
 /** Who may come in, and over which lines: the files that say so. */
 export interface ServeAccessOptions {

@@ -10,7 +10,7 @@ import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { Document } from '../manifest/conversion.js';
 import { createSigningKey, signSchema1 } from '../manifest/sign-schema1.js';
 import { withAbort } from '../registry/abort.js';
-import type { Conversions, TaggedManifest } from '../server/conversions.js';
+import type { Conversions, TaggedManifest } from '../server/read/conversions.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type LayerLimits, limitsOf } from './layer-limits.js';
 import { RecentlyUsed } from './recently-used.js';

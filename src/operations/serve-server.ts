@@ -1,8 +1,8 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { messageOf } from '../errors.js';
-import type { AccessEntry } from '../server/access-log.js';
-import type { Conversions } from '../server/conversions.js';
-import { createMetrics, type Metrics } from '../server/metrics.js';
+import type { AccessEntry } from '../server/operational/access-log.js';
+import { createMetrics, type Metrics } from '../server/operational/metrics.js';
+import type { Conversions } from '../server/read/conversions.js';
 import { createRegistryServer, type RegistryServerOptions } from '../server/server.js';
 import { openAccess, type ServeAccess, type ServeAccessOptions } from './serve-access.js';
 

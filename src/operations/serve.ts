@@ -1,5 +1,5 @@
 import { parsePlatform } from '../content/platform.js';
-import type { WritableOptions } from '../server/push.js';
+import type { WritableOptions } from '../server/push/push.js';
 import { createConversions } from './serve-conversion.js';
 import { type ListeningServer, type ServeServerOptions, startServer } from './serve-server.js';
 import { openServedStores, type ServeStoresOptions } from './serve-stores.js';

@@ -6,8 +6,8 @@ import { type ImageTrees, type PlanOptions, readImages } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
 import { isLadingError } from '../errors.js';
 import { parseManifest, successors } from '../manifest/manifest.js';
-import type { TaggedManifest } from '../server/conversions.js';
 import { Refusal } from '../server/errors.js';
+import type { TaggedManifest } from '../server/read/conversions.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
 

@@ -6,9 +6,12 @@ export function hostOf(registry: string): string {
   return registry === DOCKER_HUB || registry === 'index.docker.io' ? 'registry-1.docker.io' : registry;
 }
 
-/** A URL's host name without the brackets of an IPv6 address, in lower case. */
+/** A URL's host name without the brackets of an IPv6 address and the dot of the root, in lower case. */
 export function hostnameOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  return url.hostname
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase();
 }
 
 /** Whether a host is this machine by its name or address alone: 127.0.0.0/8, ::1, localhost. */
@@ -40,19 +43,32 @@ export function isPrivateAddress(hostname: string): boolean {
 export function leadsInside(target: URL, registry: URL): boolean {
   const [host, registryHost] = [hostnameOf(target), hostnameOf(registry)];
   const mayBeInside = host === registryHost || isLoopback(registryHost) || isPrivateAddress(registryHost);
-  return !mayBeInside && (isLoopback(host) || isPrivateAddress(host));
+  return !mayBeInside && (isLocalAddress(host) || isPrivateAddress(host));
 }
 
-/** Whether a host is a literal that reaches this machine or its link, whatever network it stands in. */
+/**
+ * Whether a host reaches this machine or its link, whatever network it stands in: literals, and names that may
+ * only be resolved to this machine. (RFC 6761, 6.3)
+ */
 export function isLocalAddress(hostname: string): boolean {
   const address = unmapped(hostname);
-  return isLoopback(address) || /^(0\.|169\.254\.)/.test(address) || /^(::$|fe[89ab])/.test(address);
+  return (
+    isLoopback(address) ||
+    hostname.endsWith('.localhost') ||
+    /^(0\.|169\.254\.)/.test(address) ||
+    /^(::$|fe[89ab])/.test(address)
+  );
 }
 
-/** `::ffff:7f00:1` (as URL writes ::ffff:127.0.0.1) is the IPv4 address in it. */
+/**
+ * `::ffff:7f00:1` (as URL writes ::ffff:127.0.0.1) is the IPv4 address in it, and so are the older `::7f00:1` and what
+ * translators take, `::ffff:0:7f00:1` and `64:ff9b::7f00:1`. (RFC 4291, 2.5.5; RFC 6052, 2.1)
+ */
 function unmapped(hostname: string): string {
-  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(hostname) ?? [];
+  const [, high, low] = IPV4_IN_IPV6.exec(hostname) ?? [];
   if (high === undefined || low === undefined) return hostname.replace(/^::ffff:(?=\d+\.)/, '');
   const bits = Number.parseInt(high, 16) * 0x10000 + Number.parseInt(low, 16);
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join('.');
 }
+
+const IPV4_IN_IPV6 = /^(?:::(?:ffff:(?:0:)?)?|64:ff9b::)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;

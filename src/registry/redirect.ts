@@ -30,12 +30,20 @@ export async function sendFollowing(
   const { method, body, answerTimeoutMs, signal } = request;
   let { url, headers } = request;
   for (let hop = 0; ; hop += 1) {
-    const response = await transport.send({ method, url, headers, body: body?.(), answerTimeoutMs, signal });
+    const response = await transport.send({
+      method,
+      url,
+      // A copy: undici notes the host in it when it asks through a proxy, which the next hop must not be told.
+      headers: { ...headers },
+      body: body?.(),
+      answerTimeoutMs,
+      signal,
+    });
     const location = header(response.headers, 'location');
     if (location === undefined || !isFollowed(response.status, method)) return response;
     await discard(response.body);
     if (hop >= maxRedirects) throw refused(url, `more than ${maxRedirects} redirects`);
-    const next = redirectTarget(location, url);
+    const next = redirectTarget(location, url, request.url);
     if (next.origin !== url.origin) {
       headers = Object.fromEntries(
         Object.entries(headers).filter(([name]) => !ORIGIN_BOUND.has(name.toLowerCase())),
@@ -51,7 +59,7 @@ function isFollowed(status: number, method: Method): boolean {
   return (status === 301 || status === 302 || status === 303) && (method === 'GET' || method === 'HEAD');
 }
 
-function redirectTarget(location: string, from: URL): URL {
+function redirectTarget(location: string, from: URL, asked: URL): URL {
   if (!URL.canParse(location, from.href)) throw refused(from, 'a redirect that is not a URL');
   const target = new URL(location, from);
   const to = redactURL(target);
@@ -61,9 +69,10 @@ function redirectTarget(location: string, from: URL): URL {
   if (from.protocol === 'https:' && target.protocol === 'http:') {
     throw refused(from, `a redirect from https to http, ${to}`);
   }
-  // A registry on the network has no business with this machine's own services or the cloud's metadata.
-  const isLocalFrom = isPrivateAddress(hostnameOf(from)) || isLocalAddress(hostnameOf(from));
-  if (isLocalAddress(hostnameOf(target)) && !isLocalFrom) {
+  // A registry on the network has no business with this machine's own services or the cloud's metadata, by way of
+  // a private network neither.
+  const isInside = isPrivateAddress(hostnameOf(asked)) || isLocalAddress(hostnameOf(asked));
+  if (isLocalAddress(hostnameOf(target)) && !isInside) {
     throw refused(from, `a redirect to an address of this machine or its link, ${to}`);
   }
   target.username = '';

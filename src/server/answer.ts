@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { Verifier } from '../content/verify.js';
 
 /** A response before it is written. `respond` turns it into bytes, for HEAD without the body. */
 export interface Answer {
@@ -17,6 +18,8 @@ export interface ContentBody {
   open(): Promise<Readable>;
   /** Whether `open` gives more than `size` bytes by right: a range that ends before the content does. */
   endsEarly: boolean;
+  /** Sees all bytes before the last of them are sent; what it throws cuts the connection. */
+  verifier?: Verifier | undefined;
 }
 
 /** What the answering functions see of a request. */

@@ -1,15 +1,16 @@
 import type { ReadonlyStore } from '../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from './answer.js';
-import { getBlob } from './blobs.js';
-import { listCatalog } from './catalog.js';
-import type { Conversions } from './conversions.js';
-import { orConverted } from './converted.js';
 import { Refusal } from './errors.js';
-import { getManifest } from './manifests.js';
-import type { WritableOptions } from './push.js';
-import { listReferrers } from './referrers.js';
+import type { WritableOptions } from './push/push.js';
+import { getBlob } from './read/blobs.js';
+import { listCatalog } from './read/catalog.js';
+import type { Conversions } from './read/conversions.js';
+import { orConverted } from './read/converted.js';
+import { getManifest } from './read/manifests.js';
+import { listReferrers } from './read/referrers.js';
+import { listTags } from './read/tags.js';
+import type { VerifiedBlobs } from './read/verified-blobs.js';
 import type { Endpoint } from './router.js';
-import { listTags } from './tags.js';
 
 /** Where the content comes from. */
 export interface Repositories {
@@ -31,6 +32,7 @@ export async function answerFrom(
   repositories: Repositories,
   endpoint: Endpoint,
   asked: Asked,
+  verified: VerifiedBlobs,
 ): Promise<Answer> {
   switch (endpoint.type) {
     case 'version':
@@ -54,7 +56,7 @@ export async function answerFrom(
       const conversions = isPushing ? undefined : repositories.conversions;
       const store = await storeOf(repositories, endpoint.repository);
       return orConverted(store, endpoint, { asked, conversions }, (holder) =>
-        getBlob(holder, endpoint.digest, asked),
+        getBlob(holder, endpoint.digest, asked, verified),
       );
     }
     case 'referrers': {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ContentBody } from './answer.js';
 
-type Bounds = Pick<ContentBody, 'size' | 'endsEarly'>;
+type Bounds = Pick<ContentBody, 'size' | 'endsEarly' | 'verifier'>;
 
 /** A stream that can be read into the reader's own memory instead: the file behind it is read, nothing is made. */
 export interface ReadsInto extends Readable {
@@ -15,11 +15,12 @@ export function readsInto(source: Readable): source is ReadsInto {
 
 /**
  * Passes on exactly `size` bytes, or throws. The newest chunk is held back until the next has come: a source
- * that gives too much, or fails at its very end, is found out while the client still lacks bytes.
+ * that gives too much, or something else than the verifier wants, or fails at its very end, is found out while the
+ * client still lacks bytes.
  */
 export async function* exactly(
   chunks: AsyncIterable<Buffer>,
-  { size, endsEarly }: Bounds,
+  { size, endsEarly, verifier }: Bounds,
 ): AsyncGenerator<Buffer> {
   let remaining = size;
   let held: Buffer | undefined;
@@ -27,10 +28,12 @@ export async function* exactly(
     if (chunk.length > remaining && !endsEarly) throw tooLong(size);
     if (held !== undefined) yield held;
     held = chunk.subarray(0, remaining);
+    verifier?.update(held);
     remaining -= held.length;
     if (remaining === 0 && endsEarly) break;
   }
   if (remaining > 0) throw tooShort(size, remaining);
+  verifier?.finish();
   if (held !== undefined) yield held;
 }
 
@@ -38,13 +41,18 @@ export async function* exactly(
 const BUFFER_SIZE = 256 * 1024;
 
 /** As `exactly`, with one buffer for all chunks: each is to be used up before the next is asked for. */
-export async function* exactlyInto(source: ReadsInto, { size, endsEarly }: Bounds): AsyncGenerator<Buffer> {
+export async function* exactlyInto(
+  source: ReadsInto,
+  { size, endsEarly, verifier }: Bounds,
+): AsyncGenerator<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(Math.min(BUFFER_SIZE, size));
   for (let remaining = size; remaining > 0; ) {
     const bytesRead = await source.readInto(buffer.subarray(0, remaining));
     if (bytesRead === 0) throw tooShort(size, remaining);
     remaining -= bytesRead;
     if (remaining === 0 && !endsEarly && (await source.readInto(Buffer.alloc(1))) > 0) throw tooLong(size);
+    verifier?.update(buffer.subarray(0, bytesRead));
+    if (remaining === 0) verifier?.finish();
     yield buffer.subarray(0, bytesRead);
   }
 }

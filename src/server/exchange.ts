@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AccessEntry, accessEntry, type RouteKind } from './access-log.js';
-import type { Admission } from './admission.js';
+import type { Authorization } from './access/authorization.js';
 import type { Answer, Asked } from './answer.js';
-import type { Authorization } from './authorization.js';
 import { answerFrom, type Repositories } from './endpoints.js';
 import { Refusal, refusalOf } from './errors.js';
-import type { Metrics, MetricsNow } from './metrics.js';
-import { answerOperational, operationalPath } from './operational.js';
-import { answerPush, isPush, type PushSide } from './push.js';
+import { type AccessEntry, accessEntry, type RouteKind } from './operational/access-log.js';
+import type { Admission } from './operational/admission.js';
+import type { Metrics, MetricsNow } from './operational/metrics.js';
+import { answerOperational, operationalPath } from './operational/operational.js';
+import { answerPush, isPush, type PushSide } from './push/push.js';
+import type { VerifiedBlobs } from './read/verified-blobs.js';
 import { requestBody } from './request-body.js';
 import { type RespondOptions, refusalAnswer, respond } from './respond.js';
 import { type Endpoint, parseRoute } from './router.js';
@@ -28,6 +29,7 @@ export interface ServerState {
   admission: Admission;
   /** Undefined in a registry that is read only. */
   push: PushSide | undefined;
+  verified: VerifiedBlobs;
   maxTargetLength: number;
   isDraining(): boolean;
   countNow(): MetricsNow;
@@ -129,7 +131,7 @@ async function findAnswer(
   found.leave = state.admission.enter(bringsContent(endpoint, method) ? 'uploads' : 'requests');
   return state.push !== undefined && isPush(endpoint, method)
     ? answerPush(state.push, endpoint, { ...asked, query })
-    : answerFrom(options, endpoint, { ...asked, query });
+    : answerFrom(options, endpoint, { ...asked, query }, state.verified);
 }
 
 function bringsContent({ type }: Endpoint, method: string): boolean {

@@ -8,13 +8,14 @@ import {
 import { createServer as createTLSServer, type Server as TLSServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { LadingError, messageOf } from '../errors.js';
-import { createAdmission } from './admission.js';
-import type { TLSIdentity } from './certificate.js';
+import type { TLSIdentity } from './access/certificate.js';
 import { answerRequest, type Exchange, type ExchangeOptions, type ServerState } from './exchange.js';
-import { type CompleteLimits, completeLimits, type ServerLimits } from './limits.js';
 import { refuseMalformed, refusePlainHTTP } from './malformed.js';
-import { endIdleConnections } from './patience.js';
-import { createPushSide } from './push.js';
+import { createAdmission } from './operational/admission.js';
+import { type CompleteLimits, completeLimits, type ServerLimits } from './operational/limits.js';
+import { endIdleConnections } from './operational/patience.js';
+import { createPushSide } from './push/push.js';
+import { VerifiedBlobs } from './read/verified-blobs.js';
 
 export interface RegistryServerOptions extends ExchangeOptions {
   /** Speaks https with this certificate, TLS 1.2 or later; without it http. */
@@ -52,6 +53,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   const state: ServerState = {
     admission,
     push: options.writable && createPushSide(options.writable),
+    verified: new VerifiedBlobs(),
     maxTargetLength: limits.maxTargetLength,
     isDraining: () => closing,
     countNow: () => ({ connections: connections.size, ...admission.underWay }),

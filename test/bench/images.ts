@@ -89,7 +89,8 @@ async function take(files: AsyncGenerator<SourceFile>, bytes: number): Promise<S
   return taken;
 }
 
-async function pushImage(host: string, repository: string, layers: readonly Layer[]): Promise<void> {
+/** Puts an image of these layers into a registry, as `REPOSITORY:1`. */
+export async function pushImage(host: string, repository: string, layers: readonly Layer[]): Promise<void> {
   const layerDescriptors = [];
   for (const { file, digest } of layers) {
     const descriptor = await putBlob(host, repository, LAYER_TYPE, await readFile(file));

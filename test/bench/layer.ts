@@ -53,7 +53,8 @@ export async function packLayer(files: readonly SourceFile[], file: string): Pro
   };
 }
 
-function counting(): { stream: Transform; hash: Hash; bytes: () => number } {
+/** Hashes and counts what passes. */
+export function counting(): { stream: Transform; hash: Hash; bytes: () => number } {
   const hash = createHash('sha256');
   let bytes = 0;
   const stream = new Transform({

@@ -42,13 +42,17 @@ export function createReport(
   tools: ReadonlyMap<ToolName, Tool>,
   facts: Pick<Report, 'missing' | 'images' | 'runs'>,
 ): Report {
-  const [cpu] = cpus();
   return {
-    machine: `${availableParallelism()} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
+    machine: describeMachine(),
     tools: Object.fromEntries([...tools.values()].map(({ name, version }) => [name, version])),
     ...facts,
     rows: results.map(reportRow),
   };
+}
+
+export function describeMachine(): string {
+  const [cpu] = cpus();
+  return `${availableParallelism()} cores (${cpu?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
 }
 
 function reportRow({ row, results }: RowResult): RowReport {

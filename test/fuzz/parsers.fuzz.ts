@@ -39,7 +39,7 @@ import {
 } from '../../src/registry/headers.js';
 import { parseReferrers } from '../../src/registry/referrers-list.js';
 import { parseErrorBody } from '../../src/registry/response-error.js';
-import { parseRanges } from '../../src/server/range.js';
+import { parseRanges } from '../../src/server/read/range.js';
 import { parseLocator } from '../../src/store/locator.js';
 import { openTar } from '../../src/tar/read.js';
 import { makeTar } from '../support/tar-maker.js';

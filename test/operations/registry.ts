@@ -1,4 +1,4 @@
-import type { AccessEntry } from '../../src/server/access-log.js';
+import type { AccessEntry } from '../../src/server/operational/access-log.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { ReadonlyStore, Store } from '../../src/store/store.js';
 import { type Content, pushAll } from '../support/images.js';

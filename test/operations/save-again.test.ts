@@ -60,6 +60,16 @@ describe('save to an output that is there', () => {
   const digestsOf = (image: MadeImage): string[] =>
     image.layers.map(({ descriptor }): string => descriptor.digest).sort();
 
+  it('removes what a save left beside its archive that died right after it had finished', async () => {
+    await run('out.tar', ['a:1']);
+    const before = await bytesOf('out.tar');
+    await mkdir(path('out.tar.part.lock'));
+    await writeFile(path('out.tar.part.journal'), 'sha256:00 512 100\n');
+    await run('out.tar', ['a:1']);
+    assert.ok((await bytesOf('out.tar')).equals(before));
+    assert.deepEqual(await readdir(path()), ['out.tar']);
+  });
+
   for (const output of OUTPUTS) {
     it(`fetches nothing that is there, and changes nothing (${output})`, async () => {
       await run(output, ['a:1', 'b:1']);

@@ -67,7 +67,7 @@ export function countingFetches<T extends ReadonlyStore>(store: T): T & { fetche
 }
 
 /** A store with some of its members replaced; the others are called on the original. */
-export function overriding<T extends ReadonlyStore | Store, M extends object>(store: T, members: M): T & M {
+export function overriding<T extends object, M extends object>(store: T, members: M): T & M {
   return new Proxy(store, {
     get(target, key) {
       if (Reflect.has(members, key)) return Reflect.get(members, key);

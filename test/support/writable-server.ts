@@ -1,4 +1,4 @@
-import type { WritableOptions } from '../../src/server/push.js';
+import type { WritableOptions } from '../../src/server/push/push.js';
 import type { RegistryServerOptions } from '../../src/server/server.js';
 import { createMemoryRepositories, type MemoryRepositories } from '../../src/store/memory-repositories.js';
 import type { Content } from './images.js';

@@ -55,20 +55,20 @@ async function openV1(view: FileView, options: HashingOptions): Promise<ImageFil
   );
 }
 
-/** A folder beside those of images that has one of the two files that make it such a folder has lost the other. */
+/** A folder beside those of images that has some of what makes it such a folder has lost the rest. */
 async function requireNoHalfFolder(
   view: FileView,
   folders: readonly string[],
   whole: readonly string[],
 ): Promise<void> {
-  for (const folder of folders.filter((name) => !whole.includes(name))) {
-    for (const [there, missing] of [
-      ['version', 'manifest.json'],
-      ['manifest.json', 'version'],
-    ]) {
-      if ((await view.size(`${folder}/${there}`)) === undefined) continue;
-      throw new ContentError('INVALID_LAYOUT', `${view.location}: ${folder} has ${there}, but no ${missing}`);
-    }
+  const others = new Set(folders.filter((name) => !whole.includes(name)));
+  for (const { path } of others.size === 0 ? [] : await view.list()) {
+    const [, folder = ''] = /^([^/]+)\/(?:version|manifest\.json|[0-9a-f]{64})$/.exec(path) ?? [];
+    if (!others.has(folder)) continue;
+    throw new ContentError(
+      'INVALID_LAYOUT',
+      `${view.location}: ${folder} has ${path}, but not both manifest.json and version`,
+    );
   }
 }
 

@@ -122,7 +122,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
   async #pushManifest(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
     const bytes = await readVerified(descriptor, open, options);
     const attached = attachedTo(descriptor, parseManifest(bytes, descriptor));
-    await writeBlob(this.#directory, descriptor.digest, bytes);
+    await writeBlob(this.#directory, descriptor.digest, bytes, { alone: true });
     options.onBytes?.(bytes.byteLength, 'fetched');
     if (attached !== undefined)
       this.#edit((entries) => withAttachedEntry(entries, descriptor, attached.subject));

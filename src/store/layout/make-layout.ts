@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fs from 'fs-extra';
-import type { Digest } from '../../content/digest.js';
+import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
 import { LadingError, systemCode } from '../../errors.js';
 import { diskError, type FileSink, listDirectory, openFileSink, writeFileAtomically } from '../disk.js';
 import { lockIndex } from './index-file.js';
@@ -36,11 +36,21 @@ export async function makeLayout(directory: string): Promise<void> {
   }
 }
 
-/** Writes a document under its digest, whole or not at all. That the bytes have the digest was checked before. */
-export async function writeBlob(directory: string, digest: Digest, bytes: Buffer): Promise<void> {
-  const file = await openInIngest(directory, `${randomUUID()}.tmp`);
+/**
+ * Writes a document under its digest, whole or not at all. That the bytes have the digest was checked before. Who
+ * holds the lock of `ingest` is `alone`: then what a writer left that was killed is used up.
+ */
+export async function writeBlob(
+  directory: string,
+  digest: Digest,
+  bytes: Buffer,
+  { alone = false }: { alone?: boolean } = {},
+): Promise<void> {
+  const name = alone ? `${algorithmOf(digest)}-${encodedOf(digest)}` : randomUUID();
+  const file = await openInIngest(directory, `${name}.tmp`);
   try {
     try {
+      await file.truncate(0);
       await file.write([bytes], 0);
       await file.sync();
     } finally {

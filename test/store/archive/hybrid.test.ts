@@ -3,8 +3,11 @@ import { ANNOTATION } from '../../../src/content/annotations.js';
 import type { Descriptor } from '../../../src/content/descriptor.js';
 import { encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
+import type { FileView } from '../../../src/files.js';
+import { openImageFiles } from '../../../src/store/archive/open-files.js';
 import type { ImageFiles } from '../../../src/store/image-files.js';
 import { openPath } from '../../../src/store/open.js';
+import { openTar } from '../../../src/tar/read.js';
 import {
   configFor,
   type Files,
@@ -15,6 +18,7 @@ import {
 } from '../../support/docker-archives.js';
 import { fixturePath } from '../../support/fixtures.js';
 import { type Content, contentOf, type MadeImage, makeImage, makeIndex } from '../../support/images.js';
+import { overriding } from '../../support/openers.js';
 import { useFolder } from '../../support/temporary.js';
 
 const NAME = 'docker.io/library/app:1';
@@ -62,6 +66,27 @@ describe('an archive that is a layout and a docker-archive at once', () => {
     });
     assert.deepEqual(await namesOf(store), [NAME]);
     assert.equal((await store.resolve('app:1')).digest, index.manifest.descriptor.digest);
+  });
+
+  it('is opened without a look at its layers where both halves name the same blobs', async () => {
+    await openHybrid(amd64.all, {
+      entries: [named(amd64.manifest.descriptor, NAME)],
+      items: [itemOf(amd64, 'app:1')],
+    });
+    const read: string[] = [];
+    const tar = await openTar(path('hybrid.tar'));
+    const store = await openImageFiles(
+      overriding(tar, {
+        open(...[name, options]: Parameters<FileView['open']>) {
+          read.push(name);
+          return tar.open(name, options);
+        },
+      }),
+      { code: 'INVALID_ARCHIVE' },
+    );
+    opened.push(store);
+    assert.deepEqual(await namesOf(store), [NAME]);
+    assert.deepEqual(new Set(read), new Set([pathOf(amd64.manifest.descriptor)]));
   });
 
   it('gives the image that is there of an index that lacks platforms, under its own digest', async () => {

@@ -198,6 +198,22 @@ describe('a layout directory', () => {
     assert.equal((await reader.resolve('reg.test/a:1')).digest, own.manifest.descriptor.digest);
   });
 
+  it('uses up what a writer left that was killed while it wrote a document', async () => {
+    const image = await makeImage({ seed: 'killed' });
+    await (await openLayoutForWriting(path('layout'))).close();
+    await mkdir(path('layout/ingest'), { recursive: true });
+    const longer = Buffer.alloc(100_000, '{');
+    await writeFile(path(`layout/ingest/sha256-${encodedOf(image.manifest.descriptor.digest)}.tmp`), longer);
+    await writeFile(path('layout/index.json.tmp'), longer);
+    const store = await openLayoutForWriting(path('layout'));
+    await pushAll(store, image.all);
+    await store.tag(image.manifest.descriptor, 'localhost/a:1');
+    await store.commit();
+    await store.close();
+    assert.ok((await stored(image.manifest)).equals(image.manifest.bytes));
+    assert.deepEqual((await readdir(path('layout'))).sort(), ['blobs', 'index.json', 'oci-layout']);
+  });
+
   it('takes up a layout that a process left at its beginning', async () => {
     await mkdir(path('layout'));
     await writeFile(path('layout/index.json.4711.tmp'), '{');

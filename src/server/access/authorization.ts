@@ -1,0 +1,140 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { Refusal } from '../errors.js';
+import type { Htpasswd } from './htpasswd.js';
+
+/** Lets a request in, or refuses it before anything else of it is looked at. */
+export interface Authorization {
+  /** Resolves with the user's name; throws the refusal. `client` is who asks, as far as the network tells. */
+  authorize(header: string | undefined, client: string | undefined): Promise<string>;
+}
+
+export interface BasicAuthorization extends Authorization {
+  /** From now on these are the users; one whose line has changed has to show the new password. */
+  replaceUsers(users: Htpasswd): void;
+}
+
+export interface BasicAuthorizationOptions {
+  /** Whether a password belongs to a bcrypt hash; slow by design, and so not done in the thread that serves. */
+  compare: (password: string, hash: string) => Promise<boolean>;
+  /** How long a password that was right is known without computing its hash again. Default 5 minutes. */
+  rememberMs?: number | undefined;
+  /** Checks that wait at once. Default 128. */
+  maxChecks?: number | undefined;
+  /** Of these, how many for one client, so that one that guesses does not keep out the others. Default 8. */
+  maxChecksPerClient?: number | undefined;
+  now?: () => number;
+}
+
+/** RFC 7617, over the users of an htpasswd file. */
+export function createBasicAuthorization(
+  initialUsers: Htpasswd,
+  {
+    compare,
+    rememberMs = 300_000,
+    maxChecks = 128,
+    maxChecksPerClient = 8,
+    now = Date.now,
+  }: BasicAuthorizationOptions,
+): BasicAuthorization {
+  let users = initialUsers;
+  /** Of this process only, so that nothing that is kept in memory gives a password away. */
+  const key = randomBytes(32);
+  const remembered = new Map<string, Remembered>();
+  const checks = new Map<string, Promise<boolean>>();
+  const checksOfClient = new Map<string, number>();
+
+  function isRemembered(user: string, mac: Buffer): boolean {
+    const known = remembered.get(user);
+    if (known === undefined) return false;
+    if (known.untilMs <= now() || known.hash !== users.get(user)) {
+      remembered.delete(user);
+      return false;
+    }
+    return timingSafeEqual(known.mac, mac);
+  }
+
+  /** The same password many times at once (a pull asks for many blobs) is one check. */
+  function check({ user, password }: Credentials, mac: Buffer, client: string): Promise<boolean> {
+    const name = mac.toString('base64');
+    const underWay = checks.get(name);
+    if (underWay !== undefined) return underWay;
+    const ofClient = checksOfClient.get(client) ?? 0;
+    if (checks.size >= maxChecks || ofClient >= maxChecksPerClient) throw tooManyChecks();
+    checksOfClient.set(client, ofClient + 1);
+    const checked = compareAsAny(user, password).finally(() => {
+      checks.delete(name);
+      const left = (checksOfClient.get(client) ?? 1) - 1;
+      if (left > 0) checksOfClient.set(client, left);
+      else checksOfClient.delete(client);
+    });
+    checks.set(name, checked);
+    return checked;
+  }
+
+  /**
+   * A user who is not there costs what one costs who is: the password is compared with the hash of another, always
+   * the same one, and the outcome does not count. A hash made for the purpose would have a cost of its own.
+   */
+  async function compareAsAny(user: string, password: string): Promise<boolean> {
+    const hash = users.get(user);
+    const hashes = [...users.values()];
+    const compared = hash ?? hashes[macOf(key, user).readUInt32BE() % hashes.length];
+    return compared !== undefined && (await compare(password, compared)) && hash !== undefined;
+  }
+
+  return {
+    async authorize(header, client = '') {
+      const credentials = parseBasic(header);
+      if (credentials === undefined) throw unauthorized('authentication required');
+      const { user } = credentials;
+      const mac = macOf(key, `${user}:${credentials.password}`);
+      if (isRemembered(user, mac)) return user;
+      const hash = users.get(user);
+      if (!(await check(credentials, mac, client)) || hash === undefined || hash !== users.get(user))
+        throw unauthorized('wrong user name or password');
+      remembered.set(user, { mac, hash, untilMs: now() + rememberMs });
+      return user;
+    },
+    replaceUsers(next) {
+      users = next;
+    },
+  };
+}
+
+interface Credentials {
+  user: string;
+  password: string;
+}
+
+/** What is known of a user who showed the right password. */
+interface Remembered {
+  mac: Buffer;
+  /** The line of the file that it was checked against. */
+  hash: string;
+  untilMs: number;
+}
+
+/** Undefined for everything but well-formed credentials. A password may have colons, a name may not. (RFC 7617, 2) */
+function parseBasic(header: string | undefined): Credentials | undefined {
+  const [, encoded] = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(header ?? '') ?? [];
+  if (encoded === undefined) return undefined;
+  const decoded = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = decoded.indexOf(':');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 7617 forbids them, and bcrypt ends at a NUL
+  if (colon < 1 || /[\u0000-\u001f\u007f]/.test(decoded)) return undefined;
+  return { user: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+}
+
+function macOf(key: Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest();
+}
+
+function unauthorized(message: string): Refusal {
+  return new Refusal('UNAUTHORIZED', message, { headers: { 'WWW-Authenticate': 'Basic realm="lading"' } });
+}
+
+function tooManyChecks(): Refusal {
+  return new Refusal('TOOMANYREQUESTS', 'too many passwords are being checked', {
+    headers: { 'Retry-After': '1' },
+  });
+}

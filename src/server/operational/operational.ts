@@ -1,0 +1,56 @@
+import type { Answer } from '../answer.js';
+import { Refusal } from '../errors.js';
+import { checkHealth } from './health.js';
+import type { Metrics, MetricsNow } from './metrics.js';
+
+/** What is asked for by those who look after a server, beside the registry's own endpoints. */
+export type OperationalPath = 'healthz' | 'metrics';
+
+export function operationalPath(target: string): OperationalPath | undefined {
+  const [path] = target.split('?', 1);
+  switch (path) {
+    case '/healthz':
+      return 'healthz';
+    case '/metrics':
+      return 'metrics';
+    default:
+      return undefined;
+  }
+}
+
+export interface Operational {
+  metrics?: Metrics | undefined;
+  checkStore?: (() => Promise<void>) | undefined;
+  isDraining(): boolean;
+  countNow(): MetricsNow;
+}
+
+/** The answer to both is what is true now: nobody is to keep it. */
+export async function answerOperational(
+  path: OperationalPath,
+  method: string,
+  { metrics, checkStore, isDraining, countNow }: Operational,
+): Promise<Answer> {
+  if (method !== 'GET' && method !== 'HEAD')
+    throw new Refusal('UNSUPPORTED', 'this can only be read', { headers: { Allow: 'GET, HEAD' } });
+  switch (path) {
+    case 'healthz': {
+      const { healthy, text } = await checkHealth({ draining: isDraining(), checkStore });
+      return textAnswer(healthy ? 200 : 503, `${text}\n`);
+    }
+    case 'metrics': {
+      if (metrics === undefined)
+        throw new Refusal('UNSUPPORTED', 'this server counts nothing', { status: 404 });
+      const { text, contentType } = await metrics.render(countNow());
+      return textAnswer(200, text, contentType);
+    }
+  }
+}
+
+function textAnswer(status: number, text: string, contentType = 'text/plain; charset=utf-8'): Answer {
+  return {
+    status,
+    headers: { 'Content-Type': contentType, 'Cache-Control': 'no-store' },
+    body: Buffer.from(text),
+  };
+}

@@ -1,0 +1,50 @@
+import type { Digest } from '../../content/digest.js';
+import { isTag } from '../../content/reference.js';
+import { isLadingError } from '../../errors.js';
+import type { WritableRepositories } from '../../store/writable-repository.js';
+import { type Answer, emptyAnswer } from '../answer.js';
+import { Refusal } from '../errors.js';
+import { requireDigest } from '../names.js';
+
+/** DELETE of a manifest with its tags, or of a tag alone. (distribution-spec, end-9) */
+export async function deleteManifest(
+  repositories: WritableRepositories,
+  { repository: name, reference }: { repository: string; reference: string },
+): Promise<Answer> {
+  const unknown = () => new Refusal('MANIFEST_UNKNOWN', 'manifest unknown', { detail: { reference } });
+  const digest = reference.includes(':') ? requireDigest(reference) : undefined;
+  if (digest === undefined && !isTag(reference)) throw unknown();
+  const repository = await repositories.openForPush(name);
+  return removed(
+    digest === undefined ? repository.deleteTag(reference) : repository.deleteManifest(digest),
+    unknown,
+  );
+}
+
+/** DELETE of a blob, as long as no manifest needs it. (distribution-spec, end-10) */
+export async function deleteBlob(
+  repositories: WritableRepositories,
+  { repository: name, digest }: { repository: string; digest: Digest },
+): Promise<Answer> {
+  const repository = await repositories.openForPush(name);
+  return removed(
+    repository.deleteBlob(digest),
+    () => new Refusal('BLOB_UNKNOWN', 'blob unknown to registry', { detail: digest }),
+  );
+}
+
+async function removed(removal: Promise<void>, unknown: () => Refusal): Promise<Answer> {
+  try {
+    await removal;
+  } catch (error) {
+    if (isLadingError(error, 'NOT_FOUND')) throw unknown();
+    // 405, because the specification has it for content that the registry does not delete; 403 would be about who asks.
+    if (isLadingError(error, 'IN_USE')) {
+      throw new Refusal('UNSUPPORTED', 'a manifest needs this blob: delete that first', {
+        headers: { Allow: 'GET, HEAD' },
+      });
+    }
+    throw error;
+  }
+  return emptyAnswer(202);
+}

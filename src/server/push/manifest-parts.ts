@@ -1,0 +1,93 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { isNonDistributable } from '../../content/media-types.js';
+import { isLadingError } from '../../errors.js';
+import { type Manifest, successors } from '../../manifest/manifest.js';
+import type { ReadonlyStore } from '../../store/store.js';
+import { Refusal } from '../errors.js';
+
+/** More missing parts than these are not looked for: the client knows enough, and a manifest can name 40000. */
+const MOST_REPORTED = 100;
+
+interface PartsOptions {
+  /** Whether layers and children may be missing. */
+  allowSparse: boolean;
+  signal: AbortSignal;
+}
+
+interface Part {
+  digest: Digest;
+  /** Unknown of a schema1 manifest's layers. */
+  size: number | undefined;
+  isManifest: boolean;
+  /** Nobody can do without it: the config tells what the image is. */
+  isRequired: boolean;
+}
+
+/**
+ * What a manifest points at and is not in the store, on purpose. Throws a `MANIFEST_BLOB_UNKNOWN` for each part
+ * that should be there, and `MANIFEST_INVALID` where a part is not as long as the manifest has it.
+ * A subject may come later. (distribution-spec, "Pushing Manifests")
+ */
+export async function absentParts(
+  store: ReadonlyStore,
+  manifest: Manifest,
+  { allowSparse, signal }: PartsOptions,
+): Promise<Digest[]> {
+  const missing: Refusal[] = [];
+  const absent: Digest[] = [];
+  for (const part of partsOf(manifest)) {
+    signal.throwIfAborted();
+    if (await holds(store, part, signal)) continue;
+    if (allowSparse && !part.isRequired) absent.push(part.digest);
+    else
+      missing.push(new Refusal('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail: part.digest }));
+    if (missing.length === MOST_REPORTED) break;
+  }
+  const [first, ...others] = missing;
+  if (first !== undefined) throw new Refusal(first.code, first.message, { detail: first.detail, others });
+  return absent;
+}
+
+/** Each part once, in the order of the manifest. */
+function partsOf(manifest: Manifest): Iterable<Part> {
+  const { blobs, manifests, unsized } = successors(manifest);
+  const config = 'config' in manifest ? manifest.config : undefined;
+  const parts = new Map<string, Part>();
+  for (const blob of blobs) {
+    if (isElsewhere(blob)) continue;
+    const { digest, size } = blob;
+    parts.set(`${digest} ${size}`, { digest, size, isManifest: false, isRequired: blob === config });
+  }
+  for (const { digest, size } of manifests)
+    parts.set(`${digest} ${size}`, { digest, size, isManifest: true, isRequired: false });
+  for (const digest of unsized)
+    parts.set(digest, { digest, size: undefined, isManifest: false, isRequired: false });
+  return parts.values();
+}
+
+/** A foreign layer, which stays with its owner. */
+function isElsewhere({ mediaType, urls = [] }: Descriptor): boolean {
+  return isNonDistributable(mediaType) && urls.length > 0;
+}
+
+async function holds(store: ReadonlyStore, part: Part, signal: AbortSignal): Promise<boolean> {
+  const { digest, size, isManifest } = part;
+  try {
+    const held = isManifest
+      ? await store.resolve(digest, { signal })
+      : await store.resolveBlob(digest, { signal });
+    if (!(await store.exists(held, { signal }))) return false;
+    if (size !== undefined && held.size !== size) throw otherSize(part, held.size);
+    return true;
+  } catch (error) {
+    if (isLadingError(error, 'NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
+function otherSize({ digest, size }: Part, actual: number): Refusal {
+  return new Refusal('MANIFEST_INVALID', `${digest} has ${actual} bytes; the manifest says ${size}`, {
+    detail: digest,
+  });
+}

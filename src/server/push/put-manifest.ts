@@ -1,0 +1,98 @@
+import { algorithmOf, type Digest } from '../../content/digest.js';
+import { isManifest } from '../../content/media-types.js';
+import { isLadingError } from '../../errors.js';
+import { verifySchema1Signatures } from '../../manifest/docker-schema1-signature.js';
+import { type Manifest, manifestDigest, parseManifest } from '../../manifest/manifest.js';
+import { path } from '../../registry/protocol.js';
+import { type Answer, type Asked, emptyAnswer } from '../answer.js';
+import { Refusal } from '../errors.js';
+import { requireDigest, requireTag } from '../names.js';
+import { absentParts } from './manifest-parts.js';
+import type { PushSide } from './push.js';
+import { atMost, bodyLength } from './upload-range.js';
+
+/** What says nothing about what a document is: its own members do. */
+const GENERIC_TYPES = new Set(['', 'application/json', 'text/plain', 'application/octet-stream']);
+
+/**
+ * PUT of a manifest, by tag or by digest; one by digest can name tags besides, `?tag=a&tag=b`. It is kept with
+ * the bytes that came, once it is what it says and everything that it needs is here. (distribution-spec, end-7)
+ */
+export async function putManifest(
+  push: PushSide,
+  { repository: name, reference }: { repository: string; reference: string },
+  asked: Asked,
+): Promise<Answer> {
+  const target = readTarget(reference, asked.query);
+  const declared = declaredType(asked.headers['content-type']);
+  const bytes = await readBody(asked, push.maxManifestBytes);
+  const manifest = readManifest(bytes, declared);
+  const digest = manifestDigest(bytes, manifest.mediaType, target.digest && algorithmOf(target.digest));
+  if (target.digest !== undefined && target.digest !== digest) {
+    throw new Refusal('DIGEST_INVALID', 'provided digest did not match uploaded content', {
+      detail: { Digest: target.digest },
+    });
+  }
+
+  const repository = await push.repositories.openForPush(name);
+  const absent = await absentParts(repository, manifest, { allowSparse: push.allowSparse, ...asked });
+  const descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
+  try {
+    await repository.putManifest(descriptor, bytes, { tags: target.tags, absent });
+  } catch (error) {
+    // A part was deleted since it was looked for.
+    if (isLadingError(error, 'MISSING_CONTENT'))
+      throw new Refusal('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail: error.message });
+    throw error;
+  }
+  return emptyAnswer(201, {
+    Location: path.manifest(name, digest),
+    'Docker-Content-Digest': digest,
+    // What has a subject is listed among its referrers from now on, whether the subject is here or not.
+    ...('subject' in manifest && manifest.subject ? { 'OCI-Subject': manifest.subject.digest } : {}),
+    ...(target.digest !== undefined && target.tags.length > 0 ? { 'OCI-Tag': target.tags.join(', ') } : {}),
+  });
+}
+
+/** What the manifest is to be found under. */
+function readTarget(reference: string, query: URLSearchParams): { digest?: Digest; tags: string[] } {
+  if (!reference.includes(':')) return { tags: [requireTag(reference)] };
+  const tags = new Set(query.getAll('tag').map(requireTag));
+  return { digest: requireDigest(reference), tags: [...tags] };
+}
+
+/** The type that the client gives the manifest; undefined where it leaves that to the document. */
+function declaredType(header = ''): string | undefined {
+  const [type = ''] = header.split(';', 1);
+  const mediaType = type.trim().toLowerCase();
+  if (GENERIC_TYPES.has(mediaType)) return undefined;
+  if (!isManifest(mediaType))
+    throw new Refusal('MANIFEST_INVALID', 'the Content-Type is of no manifest', { detail: mediaType });
+  return mediaType;
+}
+
+async function readBody(asked: Asked, limit: number): Promise<Buffer> {
+  const tooLarge = () =>
+    new Refusal('MANIFEST_INVALID', `a manifest may have at most ${limit} bytes`, { status: 413 });
+  if ((bodyLength(asked.headers) ?? 0) > limit) throw tooLarge();
+  const chunks: Buffer[] = [];
+  for await (const chunk of atMost(asked.body(), limit, tooLarge)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Only what cannot be read in two ways. (CVE-2021-41190) A schema1 manifest has to be signed, as distribution wants it. */
+function readManifest(bytes: Buffer, mediaType: string | undefined): Manifest {
+  try {
+    const manifest = parseManifest(bytes, { mediaType });
+    if (manifest.format === 'docker-schema1') verifySchema1Signatures(bytes);
+    return manifest;
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_SIGNATURE'))
+      throw new Refusal('MANIFEST_UNVERIFIED', 'manifest failed signature verification', {
+        detail: error.message,
+      });
+    if (isLadingError(error, 'INVALID_MANIFEST', 'INVALID_DIGEST', 'TOO_LARGE'))
+      throw new Refusal('MANIFEST_INVALID', 'manifest invalid', { detail: error.message });
+    throw error;
+  }
+}

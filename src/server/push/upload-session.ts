@@ -1,0 +1,120 @@
+import type { Digest } from '../../content/digest.js';
+import { isLadingError } from '../../errors.js';
+import { path } from '../../registry/protocol.js';
+import type { BlobUpload } from '../../store/writable-repository.js';
+import type { Asked } from '../answer.js';
+import { Refusal } from '../errors.js';
+import type { PushSide } from './push.js';
+import { atMost, bodyLength, parseContentRange, wrongLength } from './upload-range.js';
+
+/** Where an upload is; the ID is as the client wrote it. */
+export interface UploadPlace {
+  repository: string;
+  id: string;
+}
+
+/** An upload, and where its client finds it. */
+export interface Session {
+  place: UploadPlace;
+  upload: BlobUpload;
+}
+
+/** No dot and no slash, whatever a store makes of it. */
+const UPLOAD_ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** Finds an upload that was begun before; throws `BLOB_UPLOAD_UNKNOWN`. */
+export async function requireSession(push: PushSide, place: UploadPlace): Promise<Session> {
+  const { repository, id } = place;
+  const upload = UPLOAD_ID.test(id)
+    ? await (await push.repositories.openForPush(repository)).openUpload(id)
+    : undefined;
+  if (upload === undefined)
+    throw new Refusal('BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry', { detail: { id } });
+  return { place, upload };
+}
+
+/** Appends the body, as far as it says truly what it is. */
+export async function receive(push: PushSide, session: Session, asked: Asked): Promise<void> {
+  const { upload } = session;
+  const { headers, signal } = asked;
+  const range = parseContentRange(headers['content-range']);
+  const length = bodyLength(headers);
+  if (range === 'invalid' || (range !== undefined && range.start !== upload.size))
+    throw outOfOrder(session, `the Content-Range is not FIRST-LAST with the first byte ${upload.size}`);
+  if (range !== undefined && length !== undefined && length !== range.length)
+    throw wrongLength(range.length, String(length));
+
+  const before = upload.size;
+  const room = push.maxBlobBytes - before;
+  const expected = range?.length ?? length ?? 0;
+  if (expected > room) throw tooLarge(push.maxBlobBytes);
+  if (length === 0) return;
+  const chunks = atMost(asked.body(), range?.length ?? room, () =>
+    range === undefined ? tooLarge(push.maxBlobBytes) : wrongLength(range.length, 'more'),
+  );
+  await notLocked(session, upload.append(noticed(push, upload.id, chunks), { signal }));
+  if (range !== undefined && upload.size - before !== range.length)
+    throw wrongLength(range.length, String(upload.size - before));
+}
+
+/** Chunks on their way, each a sign of life of its upload. */
+async function* noticed(push: PushSide, id: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    push.sessions.use(id);
+    yield chunk;
+  }
+}
+
+/** Makes the blob of what came; throws `DIGEST_INVALID` when it is another, and then the upload is over too. */
+export async function commit(push: PushSide, session: Session, digest: Digest): Promise<void> {
+  const { upload } = session;
+  try {
+    await notLocked(session, upload.commit(digest));
+  } catch (error) {
+    if (!isLadingError(error, 'DIGEST_MISMATCH')) throw error;
+    push.sessions.end(upload.id);
+    throw new Refusal('DIGEST_INVALID', 'provided digest did not match uploaded content', {
+      detail: { Digest: digest },
+    });
+  }
+  push.sessions.end(upload.id);
+}
+
+/** Throws away what came. */
+export async function discard(push: PushSide, session: Session): Promise<void> {
+  const { upload } = session;
+  try {
+    await notLocked(session, upload.cancel());
+  } catch (error) {
+    if (!isLadingError(error, 'NOT_FOUND')) throw error; // of another digest, it is gone already
+  }
+  push.sessions.end(upload.id);
+}
+
+/** A second request writes to the same upload: like one that comes out of order, it has to ask and try again. */
+async function notLocked(session: Session, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw isLadingError(error, 'LOCKED')
+      ? outOfOrder(session, 'another request is writing to this upload')
+      : error;
+  }
+}
+
+function outOfOrder(session: Session, message: string): Refusal {
+  return new Refusal('RANGE_INVALID', message, { headers: stateOf(session) });
+}
+
+function tooLarge(limit: number): Refusal {
+  return new Refusal('SIZE_INVALID', `a blob may have at most ${limit} bytes`, { status: 413 });
+}
+
+/** `0-0` is said of nothing too: the header has no other word for it. (distribution-spec, "Pushing a blob in chunks") */
+export function stateOf({ place, upload }: Session): Record<string, string> {
+  return {
+    Location: `${path.uploads(place.repository)}${upload.id}`,
+    Range: `0-${Math.max(upload.size - 1, 0)}`,
+    'Docker-Upload-UUID': upload.id,
+  };
+}

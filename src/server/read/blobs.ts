@@ -1,0 +1,75 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import type { ReadonlyStore } from '../../store/store.js';
+import type { Answer, Asked } from '../answer.js';
+import { Refusal } from '../errors.js';
+import { etagOf, matchesEtag } from './etag.js';
+import { openStored, requireStored } from './fetch.js';
+import { contentRange, multipartBody } from './multipart.js';
+import { type ByteRange, parseRanges } from './range.js';
+import type { VerifiedBlobs } from './verified-blobs.js';
+
+/**
+ * GET and HEAD of a blob, whole or a range of it. A whole one is verified on its way; who asks for ranges has to
+ * verify what comes of them. (distribution-spec, "Pulling blobs")
+ */
+export async function getBlob(
+  store: ReadonlyStore,
+  digest: Digest,
+  asked: Asked,
+  verified: VerifiedBlobs,
+): Promise<Answer> {
+  const unknown = () => new Refusal('BLOB_UNKNOWN', 'blob unknown to registry', { detail: digest });
+  const blob = await requireStored(store, () => store.resolveBlob(digest, asked), unknown, asked.signal);
+
+  const headers = {
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'max-age=31536000', // a year: the bytes behind a digest are for ever
+    'Docker-Content-Digest': digest,
+    ETag: etagOf(digest),
+  };
+  if (matchesEtag(asked.headers['if-none-match'], digest)) return { status: 304, headers };
+
+  const open = (range?: ByteRange) => openStored(store, blob, unknown, { ...range, signal: asked.signal });
+  const [range, ...others] = rangesOf(asked, blob);
+  if (range === undefined) {
+    const verifier = asked.method === 'GET' ? await verified.verifierFor(store, blob) : undefined;
+    const body = { size: blob.size, endsEarly: false, open, verifier };
+    return { status: 200, headers: { ...headers, 'Content-Type': CONTENT_TYPE }, body };
+  }
+  if (others.length > 0) {
+    const options = { size: blob.size, contentType: CONTENT_TYPE, open };
+    const { contentType, body } = multipartBody([range, ...others], options);
+    return { status: 206, headers: { ...headers, 'Content-Type': contentType }, body };
+  }
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      'Content-Type': CONTENT_TYPE,
+      'Content-Range': contentRange(range, blob.size),
+    },
+    body: {
+      size: range.length,
+      endsEarly: range.start + range.length < blob.size,
+      open: () => open(range),
+    },
+  };
+}
+
+/** Whatever the blob says it is: a browser must not take a stranger's layer for a page. */
+const CONTENT_TYPE = 'application/octet-stream';
+
+/** The ranges that are to be served; none for the whole. Only GET has ranges. (RFC 9110, 14.2 and 13.1.5) */
+function rangesOf({ method, headers }: Asked, { digest, size }: Descriptor): ByteRange[] {
+  const { range: header, 'if-range': validator } = headers;
+  if (header === undefined || method !== 'GET') return [];
+  if (validator !== undefined && validator !== etagOf(digest)) return [];
+  const ranges = parseRanges(header, size);
+  if (ranges === 'unsatisfiable') {
+    throw new Refusal('RANGE_INVALID', `the blob has ${size} bytes; the range is not within them`, {
+      headers: { 'Content-Range': `bytes */${size}` },
+    });
+  }
+  return ranges === 'whole' ? [] : ranges;
+}

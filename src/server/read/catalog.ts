@@ -1,0 +1,14 @@
+import { isRepository } from '../../content/reference.js';
+import { type Answer, type Asked, jsonAnswer } from '../answer.js';
+import { pageOf } from './pagination.js';
+
+/** GET of all repositories' names. (distribution, "Listing Repositories"; not in the distribution-spec) */
+export async function listCatalog(
+  listed: Promise<string[]> | AsyncIterable<string>,
+  asked: Asked,
+): Promise<Answer> {
+  const names: string[] = [];
+  for await (const name of await listed) if (isRepository(name)) names.push(name);
+  const { entries, headers } = pageOf(names, asked.query, '/v2/_catalog');
+  return jsonAnswer({ repositories: entries }, { headers });
+}

@@ -1,0 +1,52 @@
+import { Readable } from 'node:stream';
+import type { Digest } from '../../content/digest.js';
+import { LadingError } from '../../errors.js';
+import type { Document } from '../../manifest/conversion.js';
+import type { ReadonlyStore } from '../../store/store.js';
+import type { Answer, Asked } from '../answer.js';
+import { Refusal } from '../errors.js';
+import type { Conversions } from './conversions.js';
+
+/** Content that is asked for by its digest. */
+export interface ByDigest {
+  repository: string;
+  digest: Digest;
+}
+
+/** `answer` from the store, or, where the store does not know the content, from what conversions made of its images. */
+export async function orConverted(
+  store: ReadonlyStore,
+  content: ByDigest,
+  { asked, conversions }: { asked: Asked; conversions: Conversions | undefined },
+  answer: (store: ReadonlyStore) => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await answer(store);
+  } catch (error) {
+    if (conversions === undefined || !isUnknown(error)) throw error;
+    const made = await conversions.find(store, content, asked);
+    if (made === undefined) throw error;
+    return answer(storeOf(made));
+  }
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof Refusal && (error.code === 'BLOB_UNKNOWN' || error.code === 'MANIFEST_UNKNOWN');
+}
+
+/** A store of one piece of content. */
+function storeOf({ descriptor, bytes }: Document): ReadonlyStore {
+  const known = async (digest: string) => {
+    if (digest === descriptor.digest) return descriptor;
+    throw new LadingError('NOT_FOUND', `${digest} was not made here`);
+  };
+  return {
+    resolve: known,
+    resolveBlob: known,
+    exists: async ({ digest }) => digest === descriptor.digest,
+    fetch: async (_, { start = 0 } = {}) => Readable.from([bytes.subarray(start)], { objectMode: false }),
+    async *references() {},
+    async *referrers() {},
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,107 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { isManifest } from '../../content/media-types.js';
+import { isTag } from '../../content/reference.js';
+import type { Document } from '../../manifest/conversion.js';
+import type { ReadonlyStore } from '../../store/store.js';
+import type { Answer, Asked } from '../answer.js';
+import { Refusal } from '../errors.js';
+import { requireDigest } from '../names.js';
+import type { Conversions, TaggedManifest } from './conversions.js';
+import { orConverted } from './converted.js';
+import { etagOf, matchesEtag } from './etag.js';
+import { readStored, requireStored } from './fetch.js';
+import { acceptedTypes, formsFor } from './negotiation.js';
+
+/** Where a manifest is asked for; the reference is as the client wrote it. */
+export interface ManifestPlace {
+  repository: string;
+  reference: string;
+}
+
+/**
+ * GET and HEAD of a manifest. By digest these are the bytes of that digest, whatever the client accepts; by tag
+ * they are in a form that it accepts, where `conversions` can make one, else the stored bytes.
+ * (distribution-spec, "Pulling manifests")
+ */
+export async function getManifest(
+  store: ReadonlyStore,
+  { repository, reference }: ManifestPlace,
+  asked: Asked,
+  conversions?: Conversions,
+): Promise<Answer> {
+  if (reference.includes(':')) {
+    const digest = requireDigest(reference);
+    return orConverted(store, { repository, digest }, { asked, conversions }, async (holder) =>
+      storedAnswer(holder, await requireManifest(holder, digest, asked), asked),
+    );
+  }
+  // What cannot be a tag is one that nobody has pushed: the conformance tests want 404 for it.
+  if (!isTag(reference)) throw unknown(reference);
+  const descriptor = await requireManifest(store, reference, asked);
+  if (conversions === undefined) return storedAnswer(store, descriptor, asked);
+  const made = await negotiate(store, { repository, tag: reference, descriptor }, asked, conversions);
+  const answer =
+    made === undefined
+      ? await storedAnswer(store, descriptor, asked)
+      : answerOf(made.descriptor, made.bytes, asked);
+  return { ...answer, headers: { ...answer.headers, ...VARY } };
+}
+
+/** Said of whatever is negotiated, so that no cache gives one client what another accepts. (RFC 9110, 12.5.5) */
+const VARY = { Vary: 'Accept' };
+
+async function negotiate(
+  store: ReadonlyStore,
+  tagged: TaggedManifest,
+  asked: Asked,
+  conversions: Conversions,
+): Promise<Document | undefined> {
+  for (const mediaTypes of formsFor(tagged.descriptor.mediaType, acceptedTypes(asked.headers.accept))) {
+    const made = await conversions.convert(store, tagged, mediaTypes, asked);
+    if (made !== undefined) return made;
+  }
+  return undefined;
+}
+
+async function requireManifest(store: ReadonlyStore, reference: string, asked: Asked): Promise<Descriptor> {
+  const descriptor = await requireStored(
+    store,
+    () => store.resolve(reference, asked),
+    () => unknown(reference),
+    asked.signal,
+  );
+  // A layout may name anything. Only documents of these endpoints are served here, so that the type which
+  // the client is told is one of a known few.
+  if (!isManifest(descriptor.mediaType)) throw unknown(reference);
+  return descriptor;
+}
+
+/** Documents are verified before the head is sent: a damaged one is an error and not a cut connection. */
+async function storedAnswer(store: ReadonlyStore, descriptor: Descriptor, asked: Asked): Promise<Answer> {
+  const { digest, size } = descriptor;
+  const read = () => readStored(store, descriptor, () => unknown(digest), { signal: asked.signal });
+  const isWanted = asked.method === 'GET' && !matchesEtag(asked.headers['if-none-match'], digest);
+  return answerOf(descriptor, isWanted ? await read() : { size, endsEarly: false, open: notWanted }, asked);
+}
+
+function notWanted(): never {
+  throw new Error('the body of an answer without one was opened');
+}
+
+/**
+ * What is served is what If-None-Match is held against. distribution holds it against the stored digest, and so
+ * tells a cache that has the stored form to give it to a client that cannot read it. (RFC 9110, 13.1.2)
+ */
+function answerOf(
+  { digest, mediaType }: Descriptor,
+  body: NonNullable<Answer['body']>,
+  asked: Asked,
+): Answer {
+  const headers = { 'Docker-Content-Digest': digest, ETag: etagOf(digest) };
+  if (matchesEtag(asked.headers['if-none-match'], digest)) return { status: 304, headers };
+  return { status: 200, headers: { ...headers, 'Content-Type': mediaType }, body };
+}
+
+function unknown(reference: string): Refusal {
+  return new Refusal('MANIFEST_UNKNOWN', 'manifest unknown', { detail: { reference } });
+}

@@ -1,0 +1,102 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { startDockerRegistry } from '../support/programs/docker-registry.js';
+import { leaveWorkplace } from '../support/programs/workplace.js';
+import { contest } from './contest.js';
+import { drawPanels } from './growth-chart.js';
+import { pushMany, pushSized } from './growth-images.js';
+import { type Growth, growthPoint, panelsOf } from './growth-report.js';
+import { describeMachine } from './report.js';
+import type { World } from './row.js';
+import { ROWS } from './rows/index.js';
+import { cleanEnvironment, findTools } from './tools.js';
+
+const USAGE = `npm run bench:growth -- [--runs N] [--quick] [--out FOLDER]
+
+Measures how the time and memory of save and load grow with the size of an image and with the number of images, of
+lading and of the peers that are installed. Writes growth.json, growth-size.svg and growth-count.svg.
+
+  --runs N      measured runs of each tool at each point, after a warm-up; default 3
+  --quick       few small points and one run, to see that it works
+  --out FOLDER  default test/bench
+`;
+
+const FULL = { sizes: [10e6, 100e6, 300e6, 1e9, 2e9, 4e9], counts: [1, 10, 50, 100, 250, 500] };
+const QUICK = { sizes: [1e6, 5e6, 20e6], counts: [1, 5, 10] };
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    out: { type: 'string', default: HERE },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+// Daemons and files are left behind by a signal that nobody takes.
+process.once('SIGINT', () => void leaveWorkplace(false).finally(() => process.exit(130)));
+
+if (values.help) process.stdout.write(USAGE);
+else {
+  try {
+    await measureGrowth();
+  } finally {
+    await leaveWorkplace(false);
+  }
+}
+
+async function measureGrowth(): Promise<void> {
+  const runs = values.quick ? 1 : Number(values.runs);
+  if (!Number.isInteger(runs) || runs < 1)
+    throw new Error(`--runs ${values.runs}: a number from 1 is wanted`);
+  const { sizes, counts } = values.quick ? QUICK : FULL;
+  const env = await cleanEnvironment();
+  const tools = await findTools(env);
+  const { host: registry } = await startDockerRegistry();
+  const worldOf = (large: string, many: string[]): World => ({
+    ...{ registry, farRegistry: registry, tools, env },
+    images: { large, many, description: [] },
+  });
+  const at = async (x: number, rowName: string, world: World) => {
+    const row = ROWS.find(({ name }) => name === rowName);
+    if (row === undefined) throw new Error(`there is no row ${rowName}`);
+    return growthPoint(x, await contest(row, world, { runs, onRun: (text) => tell(`${x}: ${text}`) }));
+  };
+
+  const bySize: Growth[] = [
+    { work: 'save', against: 'bytes', points: [] },
+    { work: 'load', against: 'bytes', points: [] },
+  ];
+  for (const size of sizes) {
+    const world = worldOf(await pushSized(registry, size), []);
+    for (const { work, points } of bySize) points.push(await at(size, `${work}-layout`, world));
+  }
+  const byCount: Growth[] = [
+    { work: 'save', against: 'images', points: [] },
+    { work: 'load', against: 'images', points: [] },
+  ];
+  const images = await pushMany(registry, Math.max(...counts));
+  for (const count of counts) {
+    const world = worldOf('', images.slice(0, count));
+    for (const { work, points } of byCount) points.push(await at(count, `${work}-many`, world));
+  }
+
+  const machine = describeMachine();
+  const versions = Object.fromEntries([...tools.values()].map(({ name, version }) => [name, version]));
+  const report = { machine, quick: values.quick, runs, tools: versions, growth: [...bySize, ...byCount] };
+  await writeFile(join(values.out, 'growth.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+  const subtitle = `${values.quick ? 'quick run, which says little; ' : ''}medians of ${runs}, layouts on disk, registry on loopback; ${machine}`;
+  for (const [file, title, growths] of [
+    ['growth-size.svg', 'Growth with the size of an image', bySize],
+    ['growth-count.svg', 'Growth with the number of images', byCount],
+  ] as const)
+    await writeFile(join(values.out, file), `${drawPanels(title, subtitle, growths.flatMap(panelsOf))}\n`);
+  tell(`growth.json, growth-size.svg and growth-count.svg are in ${values.out}`);
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

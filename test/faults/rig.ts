@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isManifest } from '../../src/content/media-types.js';
+import { isLadingError } from '../../src/errors.js';
+import { load } from '../../src/operations/load.js';
+import { save } from '../../src/operations/save.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import { type MadeIndex, makeImage, makeIndex, pushAll } from '../support/images.js';
+import { startUploadRegistry, type UploadRegistry } from '../support/upload-registry.js';
+import type { Ending } from './faults.js';
+
+export const CREDENTIALS = { username: 'carrier', password: 'never to be told to others' };
+const REPOSITORY = 'team/app';
+
+/** A registry with an image of two platforms, one of them larger than a packet, and a proxy before it. */
+export interface Rig {
+  registry: UploadRegistry;
+  proxy: FaultProxy;
+  index: MadeIndex;
+  /** What a run without faults saves, by format. */
+  undisturbed: { universal: string; oci: string };
+  stop(): Promise<void>;
+}
+
+export async function startRig(folder: string): Promise<Rig> {
+  const registry = await startUploadRegistry({ mounts: false });
+  const amd64 = await makeImage({ seed: 'faults amd64', layers: [300_000, 60_000] });
+  const platform = { os: 'linux', architecture: 'arm64' };
+  const arm64 = await makeImage({ seed: 'faults arm64', layers: [90_000], platform });
+  const index = makeIndex([amd64, arm64]);
+  const store = registry.repository(REPOSITORY);
+  await pushAll(store, index.all);
+  await store.tag(index.manifest.descriptor, '1');
+  const proxy = await startFaultProxy(registry.host);
+  const undisturbed = { universal: join(folder, 'undisturbed.tar'), oci: join(folder, 'undisturbed') };
+  for (const format of ['universal', 'oci'] as const) await saveThrough(proxy, undisturbed[format], format);
+  return {
+    registry,
+    proxy,
+    index,
+    undisturbed,
+    async stop() {
+      await proxy.stop();
+      await registry.close();
+    },
+  };
+}
+
+export type Format = 'universal' | 'oci';
+
+export interface RunOptions {
+  plainHTTP?: boolean;
+  caFile?: string;
+}
+
+/** Finished blobs, by what the run told. */
+export async function saveThrough(
+  { host }: FaultProxy,
+  output: string,
+  format: Format,
+  options: RunOptions = { plainHTTP: true },
+): Promise<{ ending: Ending; done: Set<string> }> {
+  const done = new Set<string>();
+  const ending = await endingOf(() =>
+    save({
+      images: [`${host}/${REPOSITORY}:1`],
+      output,
+      format,
+      retries: 2,
+      stallTimeoutMs: 300,
+      credentials: CREDENTIALS,
+      onEvent: (event) => {
+        if (event.type === 'done' && !isManifest(event.descriptor.mediaType))
+          done.add(event.descriptor.digest);
+      },
+      ...options,
+    }),
+  );
+  return { ending, done };
+}
+
+export function loadThrough(
+  { host }: FaultProxy,
+  input: string,
+  prefix: string,
+  options: RunOptions = { plainHTTP: true },
+): Promise<Ending> {
+  return endingOf(() =>
+    load({
+      input,
+      destination: `${host}/${prefix}`,
+      retries: 2,
+      stallTimeoutMs: 300,
+      credentials: CREDENTIALS,
+      ...options,
+    }),
+  );
+}
+
+/** How a run ended; what is no `LadingError` is a defect, and so is a run that does not end. */
+async function endingOf(run: () => Promise<unknown>): Promise<Ending> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the run does not end')), 30_000);
+  });
+  try {
+    await Promise.race([run(), late]);
+    return 'survived';
+  } catch (error) {
+    if (isLadingError(error)) return error.code;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether two files, or two folders, have the same bytes. */
+export async function isSame(one: string, other: string): Promise<boolean> {
+  return (await contentOf(one)) === (await contentOf(other));
+}
+
+async function contentOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  if ((await stat(path)).isFile()) return hash.update(await readFile(path)).digest('hex');
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+  for (const file of files.sort()) hash.update(`${file.slice(path.length)}\0`).update(await readFile(file));
+  return hash.digest('hex');
+}
+
+/** The blobs whose content was asked for through the proxy. */
+export function blobsAsked({ passed }: FaultProxy): string[] {
+  return passed.flatMap(({ method, path }) => {
+    const [, digest] = /\/blobs\/(sha256:[0-9a-f]+)$/.exec(path) ?? [];
+    return method === 'GET' && digest !== undefined ? [digest] : [];
+  });
+}
+
+/** Everything of the image is in the repository, under its tag. */
+export async function requireLoaded({ registry, index }: Rig, repository: string): Promise<void> {
+  const store = registry.repository(repository);
+  assert.equal((await store.resolve('1')).digest, index.manifest.descriptor.digest);
+  for (const { descriptor } of index.all) assert.ok(await store.exists(descriptor), descriptor.digest);
+}

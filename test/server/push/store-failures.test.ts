@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { type ErrorCode, LadingError } from '../../../src/errors.js';
+import type { WritableRepository } from '../../../src/store/writable-repository.js';
+import { makeImage } from '../../support/images.js';
+import { codesOf, type Reply } from '../../support/registry-server.js';
+import { serveWritable } from '../../support/writable-server.js';
+
+/** What a client is told when the store cannot keep a manifest whose parts were all there. */
+async function putWhileFailing(code: ErrorCode): Promise<Reply> {
+  const image = await makeImage({ seed: 1 });
+  const served = await serveWritable();
+  try {
+    await served.pushAll([...image.layers, image.config]);
+    const { openForPush } = served.repositories;
+    served.repositories.openForPush = async (name) => {
+      const repository: WritableRepository = await openForPush(name);
+      repository.putManifest = async () => {
+        throw new LadingError(code, 'secret place on this disk');
+      };
+      return repository;
+    };
+    return await served.pushManifest(image.manifest, 'v1');
+  } finally {
+    await served.close();
+  }
+}
+
+describe('a store that cannot keep what is pushed', () => {
+  const answers: [code: ErrorCode, status: number, told: string][] = [
+    ['LOCKED', 503, 'UNAVAILABLE'],
+    ['NO_SPACE', 507, 'UNAVAILABLE'],
+    ['MISSING_CONTENT', 400, 'MANIFEST_BLOB_UNKNOWN'],
+    ['IO', 500, 'UNKNOWN'],
+  ];
+  for (const [code, status, told] of answers) {
+    it(`is answered with ${status} for ${code}`, async () => {
+      const reply = await putWhileFailing(code);
+      assert.deepEqual([reply.status, codesOf(reply)], [status, [told]]);
+      assert.equal(reply.headers['retry-after'], code === 'LOCKED' ? '1' : undefined);
+    });
+  }
+});

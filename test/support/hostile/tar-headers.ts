@@ -1,0 +1,245 @@
+import { makeTar, paxEntry, type RawEntry, rawEntry } from '../tar-maker.js';
+import type { AttackGroup, FileAttack, Reader } from './attack.js';
+import { asTar, blobName, dockerParts, goodImage, layoutParts, set, tarOfParts } from './image.js';
+
+const LAYER = blobName(goodImage().layer);
+const ONE_READING = 'what two readers can understand in two ways is refused';
+const BOUNDED = 'what a header may take of memory and time is bounded (CVE-2020-1702, CVE-2023-25153)';
+const FILES_ONLY = 'only regular files are content';
+const OF_LAYERS = ['inspect', 'ls'] as const;
+
+/** A layout whose layer is another kind of entry. */
+function layerAs(name: string, what: string, entry: Omit<RawEntry, 'name'>): FileAttack {
+  return {
+    name,
+    what,
+    rule: FILES_ONLY,
+    code: 'INVALID_ARCHIVE',
+    unseenBy: OF_LAYERS,
+    place: asTar(() => set(layoutParts(), LAYER, entry)),
+  };
+}
+
+/** A right layout before which these entries stand. */
+function header(name: string, what: string, rule: string, ...entries: RawEntry[]): FileAttack {
+  return {
+    name,
+    what,
+    rule,
+    code: 'INVALID_ARCHIVE',
+    place: asTar(() => Buffer.concat([...entries.map(rawEntry), tarOfParts(layoutParts())])),
+  };
+}
+
+/** A header whose field for the size has these bytes. */
+function size(name: string, what: string, field: string | Buffer): FileAttack {
+  return header(name, what, ONE_READING, { name: 'file', body: 'x', size: field });
+}
+
+function pax(name: string, what: string, body: string, rule = ONE_READING): FileAttack {
+  return header(name, what, rule, { name: 'PaxHeader', type: 'x', body }, { name: 'file', body: 'x' });
+}
+
+/** A part of an archive a second time, with other bytes. */
+function twice(
+  name: string,
+  what: string,
+  part: string,
+  body: string,
+  unseenBy?: readonly Reader[],
+): FileAttack {
+  return {
+    name,
+    what,
+    rule: ONE_READING,
+    code: 'INVALID_ARCHIVE',
+    ...(unseenBy && { unseenBy }),
+    place: asTar(() => {
+      const parts = part === 'manifest.json' ? dockerParts() : layoutParts();
+      parts.set('again', { name: part, body });
+      return parts;
+    }),
+  };
+}
+
+const base256 = (...bytes: number[]): Buffer => Buffer.from([...bytes, ...Buffer.alloc(12)]).subarray(0, 12);
+/** A map of a sparse file that says that there is always more of it. */
+const endlessMap = Buffer.alloc(512 * 3000);
+for (let end = 504; end < endlessMap.length; end += 512) endlessMap[end] = 1;
+
+export const TAR_HEADERS: AttackGroup = {
+  title: 'tar headers',
+  attacks: [
+    layerAs('device-character', 'a layer that is a character device', { type: '3' }),
+    layerAs('device-block', 'a layer that is a block device', { type: '4' }),
+    layerAs('pipe', 'a layer that is a pipe', { type: '6' }),
+    layerAs('unknown-type', 'a layer of a type nobody knows', { type: 'Z', body: 'x' }),
+    layerAs('sparse-gnu', 'a layer that is a sparse file of GNU tar', { type: 'S', body: 'x' }),
+    {
+      ...layerAs('sparse-map-endless', 'a sparse file whose map does not end', {}),
+      rule: BOUNDED,
+      unseenBy: [],
+      place: asTar(() =>
+        set(layoutParts(), LAYER, {
+          type: 'S',
+          between: endlessMap,
+          alter: (block) => void block.writeUInt8(1, 482),
+        }),
+      ),
+    },
+    {
+      ...layerAs('sparse-pax', 'a layer that is a sparse file of a terabyte by its pax header', {}),
+      place: asTar(() => {
+        const parts = layoutParts();
+        parts.delete(LAYER);
+        parts.set('pax', paxEntry({ 'GNU.sparse.name': LAYER, 'GNU.sparse.realsize': '1099511627776' }));
+        return set(parts, LAYER, { body: 'x' });
+      }),
+    },
+    {
+      ...layerAs('index-pipe', 'an index.json that is a pipe', {}),
+      unseenBy: [],
+      place: asTar(() => set(layoutParts(), 'index.json', { type: '6' })),
+    },
+
+    size('size-letters', 'a size that is not octal', '0000000000x\0'),
+    size('size-minus', 'a size of "-1"', '-0000000001\0'),
+    size('size-past-end', 'a size of 8 GiB in a small file', '77777777777\0'),
+    size('size-base256-negative', 'a negative size in base-256', Buffer.alloc(12, 0xff)),
+    size('size-base256-huge', 'a size beyond 2^64 in base-256', base256(0x80, 0, 0, 1)),
+    size('size-base256-2^63', 'a size of 2^63 in base-256', base256(0x80, 0, 0, 0, 0x80)),
+    size('size-octal-and-letters', 'octal digits, then others: readers stop or go on', '00000000001z'),
+    {
+      ...header('checksum', 'a header whose checksum is wrong', ONE_READING),
+      place: asTar(() => {
+        const tar = tarOfParts(layoutParts());
+        tar[0] = (tar[0] ?? 0) ^ 1;
+        return tar;
+      }),
+    },
+    {
+      ...header('zero-block', 'a block of zeros, where some readers stop, before the rest', ONE_READING),
+      place: asTar(() =>
+        Buffer.concat([rawEntry({ name: 'a' }), Buffer.alloc(512), tarOfParts(layoutParts())]),
+      ),
+    },
+    {
+      ...header('folder-with-body', 'a directory with a body, in which another header hides', ONE_READING),
+      code: 'harmless',
+      rule: 'a directory has no body, as in Docker and GNU tar: what follows it is the next header',
+      place: asTar(() =>
+        Buffer.concat([
+          rawEntry({ name: 'd/', type: '5', size: '00000001000\0' }),
+          tarOfParts(layoutParts()),
+        ]),
+      ),
+    },
+
+    pax('pax-size-negative', 'a size of -1 in a pax header', '11 size=-1\n'),
+    pax('pax-size-huge', 'a size of 10^30 in a pax header', `${8 + 31 + 1} size=1${'0'.repeat(31)}\n`),
+    pax('pax-size-hex', 'a size in hexadecimal in a pax header', '13 size=0x10\n'),
+    pax('pax-size-past-end', 'a size past the end of the file in a pax header', '18 size=999999999\n'),
+    pax('pax-length-long', 'a record longer than its header', '99999 path=a\n'),
+    pax('pax-length-negative', 'a record of negative length', '-5 path=a\n'),
+    pax('pax-length-digits', 'a length of a thousand digits', `${'9'.repeat(1000)} path=a\n`),
+    pax('pax-no-end', 'a record without its line end', '8 path=a'),
+    pax('pax-no-equals', 'a record without a value', '7 path\n'),
+    pax('pax-bomb', 'a pax header of 2 MiB', `${'x'.repeat(2 * 1024 * 1024)}`, BOUNDED),
+    {
+      ...pax(
+        'pax-records',
+        'a pax header of fifty thousand records',
+        '13 a.b.c=def\n'.repeat(50_000),
+        BOUNDED,
+      ),
+      code: 'harmless',
+    },
+    {
+      ...header('pax-headers', 'ten thousand pax headers, one after the other', BOUNDED),
+      code: 'harmless',
+      place: asTar(() => {
+        const one = rawEntry(paxEntry({ comment: 'x' }));
+        const headers = Array.from({ length: 10_000 }, () => one);
+        return Buffer.concat([...headers, tarOfParts(layoutParts())]);
+      }),
+    },
+    header(
+      'pax-global-path',
+      'a global pax header that names every entry',
+      ONE_READING,
+      paxEntry({ path: 'index.json' }, 'g'),
+    ),
+    header(
+      'pax-global-size',
+      'a global pax header that gives every entry a size',
+      ONE_READING,
+      paxEntry({ size: '1' }, 'g'),
+    ),
+    header(
+      'pax-twice',
+      'two pax headers that give one entry two names',
+      ONE_READING,
+      paxEntry({ path: 'a' }),
+      paxEntry({ path: 'b' }),
+      {
+        name: 'c',
+      },
+    ),
+    header(
+      'pax-and-gnu',
+      'a pax header and a GNU long name that give one entry two names',
+      ONE_READING,
+      paxEntry({ path: 'a' }),
+      { name: '././@LongLink', type: 'L', magic: 'gnu', body: 'b\0' },
+      { name: 'c' },
+    ),
+    {
+      ...header(
+        'pax-hides-index',
+        'a harmless name that a pax header makes a second index.json',
+        ONE_READING,
+      ),
+      place: asTar(() => {
+        const parts = layoutParts();
+        parts.set('pax', paxEntry({ path: 'index.json' }));
+        parts.set('again', { name: 'readme', body: '{"schemaVersion":2,"manifests":[]}' });
+        return parts;
+      }),
+    },
+    {
+      ...header('pax-without-entry', 'a pax header to which no entry belongs', ONE_READING),
+      place: asTar(() => makeTar(...layoutParts().values(), paxEntry({ path: 'a' }))),
+    },
+    header('long-name', 'a GNU long name of 64 KiB', BOUNDED, {
+      name: '././@LongLink',
+      type: 'L',
+      magic: 'gnu',
+      body: `${'n'.repeat(65_536)}\0`,
+    }),
+    header('long-name-lies', 'a GNU long name that claims 8 GiB', BOUNDED, {
+      name: '././@LongLink',
+      type: 'L',
+      magic: 'gnu',
+      size: '77777777777\0',
+    }),
+    header(
+      'long-name-pax',
+      'a name of 64 KiB in a pax header',
+      BOUNDED,
+      paxEntry({ path: 'n'.repeat(65_536) }),
+      {
+        name: 'x',
+      },
+    ),
+
+    twice(
+      'twice-index',
+      'index.json twice: the first wins for some, the last for others',
+      'index.json',
+      '{"schemaVersion":2,"manifests":[]}',
+    ),
+    twice('twice-layer', 'a layer twice', LAYER, 'other bytes', OF_LAYERS),
+    twice('twice-manifest', 'a manifest twice', blobName(goodImage().manifest), '{}', ['ls']),
+    twice('twice-docker', 'manifest.json twice', 'manifest.json', '[]'),
+  ],
+};
