@@ -94,8 +94,8 @@ export async function readRenameRules(path: string): Promise<RenameRules> {
     });
   }
   try {
-    const { parse } = await import('yaml'); // takes 15 ms to load, and few have rules
-    return parseRules(parse(text), path);
+    const { parseYAML } = await import('./yaml.js'); // takes 15 ms to load, and few have rules
+    return parseRules(parseYAML(text), path);
   } catch (error) {
     if (error instanceof LadingError) throw error;
     throw new LadingError('USAGE', `${path} is not YAML: ${messageOf(error)}`, { cause: error });

@@ -14,7 +14,7 @@ export function loadUndici(): Promise<Undici> {
   return loaded;
 }
 
-/** A way through a proxy. It needs undici's index, which completes the dispatchers. */
+/** A way through a proxy, loaded when there is one. */
 export async function loadProxyAgent(): Promise<typeof ProxyAgent> {
-  return (await import('undici')).ProxyAgent;
+  return (await import('./undici-proxy.js')).ProxyAgent;
 }

@@ -17,8 +17,8 @@ export interface RespondOptions extends SendOptions {
 }
 
 /**
- * Writes an answer. Rejects before the head is sent when the body cannot be opened; rejects and destroys the
- * connection when the body is not as long as the head said, so that the client sees it cut.
+ * Writes an answer. Rejects before the head is sent when the body cannot be opened or its beginning is wrong; rejects
+ * and destroys the connection when the rest is not what the head said, so that the client sees it cut.
  */
 export async function respond(
   response: ServerResponse,
@@ -37,8 +37,7 @@ export async function respond(
     await end(response, body, unread);
   } else {
     const source = await body.open();
-    writeHead(response, answer);
-    await send(response, source, body, sending);
+    await send(response, source, body, { ...sending, writeHead: () => writeHead(response, answer) });
   }
 }
 

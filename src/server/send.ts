@@ -11,8 +11,9 @@ export interface SendOptions {
 }
 
 /**
- * Sends a body and ends the response. Rejects and destroys it when the source has not exactly the bytes that were
- * announced: the client lacks some and sees the connection cut.
+ * Sends a body and ends the response; `writeHead` is called when the first bytes are there. Rejects when the source
+ * has not exactly the bytes that are announced: before the head another answer can still be given, after it the
+ * response is destroyed, so that the client lacks some and sees the connection cut.
  *
  * A chunk is read when the one before has left for the network, so that a client which reads slowly, or not at
  * all, takes no more memory than a fast one.
@@ -21,17 +22,19 @@ export async function send(
   response: ServerResponse,
   source: Readable,
   body: ContentBody,
-  { signal, onBytes }: SendOptions,
+  { signal, onBytes, writeHead }: SendOptions & { writeHead: () => void },
 ): Promise<void> {
   source.on('error', () => undefined); // whoever reads is told, too
   addAbortSignal(signal, source); // a source that keeps us waiting would not be left otherwise
   try {
     for await (const chunk of readsInto(source) ? exactlyInto(source, body) : exactly(source, body)) {
+      if (!response.headersSent) writeHead();
       onBytes(chunk.length);
       await written(response, chunk, signal);
     }
+    if (!response.headersSent) writeHead();
   } catch (error) {
-    response.destroy();
+    if (response.headersSent) response.destroy();
     signal.throwIfAborted(); // what fails because the client has gone is not the cause
     throw error;
   } finally {

@@ -20,7 +20,6 @@ interface Row {
   mutations: number;
   harmless: number;
   caught: Record<string, number>;
-  byClient: number;
   beyondProof: number;
   wrong: number;
 }
@@ -73,7 +72,6 @@ async function mutateAll(
     mutations: 0,
     harmless: 0,
     caught: {},
-    byClient: 0,
     beyondProof: 0,
     wrong: 0,
   };
@@ -102,11 +100,10 @@ function mutate(random: Random, { kind, files }: Subject): Mutant {
   return kind === 'tar' ? mutateTar(random, bytes) : mutateOpaque(random, bytes);
 }
 
-function count(row: Row, { isHarmless, caughtBy, isCaughtByClient, isBeyondProof, problems }: Verdict): void {
+function count(row: Row, { isHarmless, caughtBy, isBeyondProof, problems }: Verdict): void {
   row.mutations++;
   if (isHarmless) row.harmless++;
   for (const operation of caughtBy) row.caught[operation] = (row.caught[operation] ?? 0) + 1;
-  if (isCaughtByClient) row.byClient++;
   if (isBeyondProof) row.beyondProof++;
   if (problems.length > 0) row.wrong++;
 }
@@ -117,16 +114,16 @@ function note(disagreement: string, example: string): void {
 }
 
 function printFigures(): void {
-  const cells = rows.map(({ subject, mutations, harmless, caught, byClient, beyondProof, wrong }) => [
+  const cells = rows.map(({ subject, mutations, harmless, caught, beyondProof, wrong }) => [
     subject,
     ...[mutations, harmless, ...OPERATIONS.map((operation) => caught[operation] ?? 0)],
-    ...[byClient, beyondProof, wrong],
+    ...[beyondProof, wrong],
   ]);
   const sums = cells.reduce<(string | number)[]>(
     (sum, row) => row.map((cell, place) => (place === 0 ? 'all' : Number(sum[place] ?? 0) + Number(cell))),
     [],
   );
-  const head = ['', 'mutations', 'harmless', ...OPERATIONS, 'client', 'unprovable', 'wrong'];
+  const head = ['', 'mutations', 'harmless', ...OPERATIONS, 'unprovable', 'wrong'];
   for (const [name = '', ...figures] of [head, ...cells, sums])
     console.log(
       `  ${String(name).padEnd(50)}${figures.map((figure) => String(figure).padStart(11)).join('')}`,

@@ -8,8 +8,6 @@ export interface Verdict {
   /** Every operation gave what it gives for the original. */
   isHarmless: boolean;
   caughtBy: Operation[];
-  /** `serve` passed on what its client then refused. */
-  isCaughtByClient: boolean;
   /** Another name, or other content, where the form has no digest that could tell. */
   isBeyondProof: boolean;
   /** What must not be, one line each. */
@@ -26,7 +24,6 @@ export function judge(subject: Subject, mutant: Mutant, original: Outcomes, outc
   const verdict: Verdict = {
     isHarmless: true,
     caughtBy: [],
-    isCaughtByClient: false,
     isBeyondProof: false,
     problems: [],
     disagreement: undefined,
@@ -46,10 +43,6 @@ export function judge(subject: Subject, mutant: Mutant, original: Outcomes, outc
           verdict.isBeyondProof = true;
         else if (outcome.exitCode !== 3)
           verdict.problems.push(`${operation}: exit ${outcome.exitCode}, not 3: ${outcome.message}`);
-        break;
-      case 'served damaged':
-        verdict.isCaughtByClient = true;
-        seen[operation] = 'refused';
         break;
       case 'done': {
         const problem = compare(subject, mutant, imagesOf(original[operation]), outcome.images, operation);

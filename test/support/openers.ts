@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Descriptor } from '../../src/content/descriptor.js';
 import type { Digest } from '../../src/content/digest.js';
 import { RegistryError } from '../../src/errors.js';
-import type { FetchOptions, OpenContent, ReadonlyStore, Store } from '../../src/store/store.js';
+import type { FetchOptions, OpenContent, ReadonlyStore } from '../../src/store/store.js';
 
 /** An opener that remembers from where it was asked. */
 export type CountedOpener = OpenContent & { starts: number[] };

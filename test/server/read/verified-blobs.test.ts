@@ -34,6 +34,13 @@ describe('content that was damaged where it lies', () => {
   });
 
   for (const form of ['directory', 'tar'] as const) {
+    it(`is an error before anything is sent where it is a small blob of a ${form}`, async () => {
+      const small = contentOf('application/octet-stream', randomBytesFrom('small', 1000));
+      const { ask } = await serveContents([damaged(small)], form);
+      const reply = await ask(`/v2/a/blobs/${small.descriptor.digest}`);
+      assert.deepEqual([reply.status, codesOf(reply)], [500, ['UNKNOWN']]);
+    });
+
     it(`never arrives as a whole blob of a ${form}`, async () => {
       const { ask } = await serveContents([damaged(blob)], form);
       for (let round = 0; round < 2; round += 1) {
