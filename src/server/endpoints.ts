@@ -54,7 +54,7 @@ export async function answerFrom(
       // Whoever asks by HEAD is about to push what names the blob, and that needs it in the store.
       const isPushing = repositories.writable !== undefined && asked.method === 'HEAD';
       const conversions = isPushing ? undefined : repositories.conversions;
-      const store = await storeOf(repositories, endpoint.repository);
+      const store = await blobStoreOf(repositories, endpoint.repository);
       return orConverted(store, endpoint, { asked, conversions }, (holder) =>
         getBlob(holder, endpoint.digest, asked, verified),
       );
@@ -76,6 +76,13 @@ async function storeOf(repositories: Repositories, name: string): Promise<Readon
   const store = await repositories.openRepository(name);
   if (store === undefined) throw unknownRepository(name);
   return store;
+}
+
+/** A repository whose first push was broken off has blobs and no name yet: they are not to be sent again. */
+async function blobStoreOf(repositories: Repositories, name: string): Promise<ReadonlyStore> {
+  const store = await repositories.openRepository(name);
+  if (store !== undefined || repositories.writable === undefined) return store ?? storeOf(repositories, name);
+  return repositories.writable.repositories.openForPush(name);
 }
 
 function unknownRepository(name: string): Refusal {

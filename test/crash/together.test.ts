@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Serving, serve } from '../../src/index.js';
+import { startRegistry, type TestRegistry } from '../operations/registry.js';
+import { type Content, type MadeImage, makeImage } from '../support/images.js';
+import { lading } from '../support/programs/lading.js';
+import { temporaryFolder } from '../support/programs/workplace.js';
+import { ask, type Reply } from '../support/registry-server.js';
+import { assertSkopeoReads, assertWholeLayout } from './whole.js';
+
+const LAYER = 1_500_000;
+/** A lock of the dead would hold a command up for longer. */
+const AT_ONCE_MS = 15_000;
+
+describe('many at work on one layout', () => {
+  let source: TestRegistry;
+  let app: MadeImage;
+  let other: MadeImage;
+  let folder: string;
+  const servers: Serving[] = [];
+
+  before(async () => {
+    source = await startRegistry();
+    app = await makeImage({ seed: 'together app', layers: [LAYER, LAYER] });
+    other = await makeImage({ seed: 'together other', layers: [LAYER, LAYER] });
+    await source.put('app:1', app);
+    await source.put('other:1', other);
+  });
+  after(() => source.close());
+  beforeEach(async () => {
+    folder = await temporaryFolder('together');
+  });
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.close();
+  });
+
+  const save = (...names: string[]): Promise<string> =>
+    lading('save', ...names.map((name) => `${source.name}/${name}`), '--append', '-o', join(folder, 'out/'));
+
+  async function open(isWritable: boolean): Promise<Serving> {
+    const server = await serve(join(folder, 'out'), { port: 0, writable: isWritable });
+    servers.push(server);
+    return server;
+  }
+
+  async function assertHolds(...names: string[]): Promise<void> {
+    const out = join(folder, 'out');
+    await assertWholeLayout(out);
+    await assertSkopeoReads(out);
+    const { manifests } = JSON.parse(await readFile(join(out, 'index.json'), 'utf8'));
+    const held = manifests.map(
+      ({ annotations }: { annotations: Record<string, string> }) =>
+        annotations['org.opencontainers.image.ref.name'],
+    );
+    assert.deepEqual(held.map((name: string) => name.replace(/^[^/]*\//, '')).sort(), names.sort());
+    // Nobody left a lock, or a part of anything.
+    assert.deepEqual((await readdir(out)).sort(), ['blobs', 'index.json', 'oci-layout']);
+  }
+
+  it('takes two saves of the same image, which fetch each layer once', async () => {
+    source.sentBlobs();
+    await Promise.all([save('app:1'), save('app:1')]);
+    await assertHolds('app:1');
+    const layers = app.layers.map(({ descriptor }) => descriptor.digest as string);
+    const sent = source.sentBlobs().filter((digest) => layers.includes(digest));
+    assert.deepEqual(sent.sort(), layers.sort());
+  });
+
+  it('takes two saves of different images', async () => {
+    await Promise.all([save('app:1'), save('other:1')]);
+    await assertHolds('app:1', 'other:1');
+  });
+
+  it('is saved into while it is served, and serves what was saved', async () => {
+    await save('app:1');
+    const { port } = await open(false);
+    const manifest = (repository: string) => getOCI(port, repository);
+    assert.equal((await manifest('app')).status, 200);
+    let isOver = false;
+    const saving = save('other:1').finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      const { status, body } = await manifest('app');
+      assert.equal(status, 200);
+      assert.ok(body.equals(app.manifest.bytes));
+      await delay(5);
+    }
+    await saving;
+    assert.ok((await manifest('other')).body.equals(other.manifest.bytes));
+    await assertHolds('app:1', 'other:1');
+  });
+
+  it('is saved into while it takes pushes', async () => {
+    const { port } = await open(true);
+    await Promise.all([save('app:1'), push(port, 'pushed', other)]);
+    await servers.pop()?.close();
+    await assertHolds('app:1', 'pushed:1');
+  });
+
+  it('takes eight pushes of the same blob at once', async () => {
+    const { port } = await open(true);
+    const [layer] = app.layers;
+    assert.ok(layer);
+    const replies = await Promise.all(Array.from({ length: 8 }, () => pushBlob(port, 'many', layer)));
+    assert.deepEqual(
+      replies,
+      Array.from({ length: 8 }, () => 201),
+    );
+    await push(port, 'many', app);
+    await servers.pop()?.close();
+    await assertHolds('many:1');
+  });
+
+  it('takes pushes from two registries over it at once, which then serve both', async () => {
+    const [first, second] = [await open(true), await open(true)];
+    await Promise.all([push(first.port, 'first', app), push(second.port, 'second', other)]);
+    for (const { port } of [first, second]) {
+      assert.ok((await getOCI(port, 'first')).body.equals(app.manifest.bytes));
+      assert.ok((await getOCI(port, 'second')).body.equals(other.manifest.bytes));
+    }
+    for (const server of servers.splice(0)) await server.close();
+    await assertHolds('first:1', 'second:1');
+  });
+
+  for (const [whose, pid] of [
+    ['a dead process', () => spawnSync(process.execPath, ['--version']).pid],
+    ['a dead process whose number another has now', () => process.pid],
+  ] as const) {
+    it(`is written at once although there are locks of ${whose}`, async function () {
+      if (process.platform !== 'linux') this.skip(); // elsewhere nothing tells the two processes apart
+      const out = join(folder, 'out');
+      for (const lock of ['ingest.lock', 'index.json.lock']) {
+        await mkdir(join(out, lock), { recursive: true });
+        const owner = { pid: pid(), host: hostname(), started: '1' };
+        const file = join(out, lock, 'owner-00000000-0000-4000-8000-000000000000');
+        await writeFile(file, JSON.stringify(owner));
+      }
+      const start = performance.now();
+      await save('app:1');
+      assert.ok(performance.now() - start < AT_ONCE_MS);
+      await assertHolds('app:1');
+    });
+  }
+});
+
+/** Clients that say nothing get Docker's format. */
+function getOCI(port: number, repository: string): Promise<Reply> {
+  const headers = { Accept: 'application/vnd.oci.image.manifest.v1+json' };
+  return ask(port, `/v2/${repository}/manifests/1`, { headers });
+}
+
+async function push(port: number, repository: string, { all, manifest }: MadeImage): Promise<void> {
+  for (const content of all) {
+    if (content !== manifest) assert.equal(await pushBlob(port, repository, content), 201);
+  }
+  const { status } = await ask(port, `/v2/${repository}/manifests/1`, {
+    method: 'PUT',
+    headers: { 'Content-Type': manifest.descriptor.mediaType },
+    body: manifest.bytes,
+  });
+  assert.equal(status, 201);
+}
+
+async function pushBlob(port: number, repository: string, { descriptor, bytes }: Content): Promise<number> {
+  const path = `/v2/${repository}/blobs/uploads/?digest=${descriptor.digest}`;
+  return (await ask(port, path, { method: 'POST', body: bytes })).status;
+}
