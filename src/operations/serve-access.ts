@@ -49,13 +49,15 @@ async function readAccess({
   htpasswdFile,
   onWarning,
 }: ServeAccessOptions): Promise<{ identity: TLSIdentity | undefined; users: Htpasswd | undefined }> {
-  const users = htpasswdFile && parseHtpasswd(await readText(htpasswdFile), htpasswdFile);
-  if (users && users.size === 0) onWarning?.(`${htpasswdFile} has no users: nobody can come in`);
-  if (tls === undefined) return { identity: undefined, users: users || undefined };
+  // An empty name is one too: it must not open the registry to everybody.
+  const users =
+    htpasswdFile === undefined ? undefined : parseHtpasswd(await readText(htpasswdFile), htpasswdFile);
+  if (users?.size === 0) onWarning?.(`${htpasswdFile} has no users: nobody can come in`);
+  if (tls === undefined) return { identity: undefined, users };
   const { certFile, keyFile } = tls;
   const identity = { cert: await readText(certFile), key: await readText(keyFile) };
   for (const warning of checkIdentity(identity, { cert: certFile, key: keyFile })) onWarning?.(warning);
-  return { identity, users: users || undefined };
+  return { identity, users };
 }
 
 async function readText(path: string): Promise<string> {

@@ -11,9 +11,9 @@ import type { Document } from '../manifest/conversion.js';
 import { createSigningKey, signSchema1 } from '../manifest/sign-schema1.js';
 import { withAbort } from '../registry/abort.js';
 import type { Conversions, TaggedManifest } from '../server/read/conversions.js';
+import { RecentlyUsed } from '../server/recently-used.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type LayerLimits, limitsOf } from './layer-limits.js';
-import { RecentlyUsed } from './recently-used.js';
 import { readServedImage } from './served-image.js';
 
 export interface ServeConversionOptions extends LayerLimits {

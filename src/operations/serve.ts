@@ -26,6 +26,7 @@ export async function serve(paths: string | readonly string[], options: ServeOpt
   const conversions = createConversions({ platform, onWarning: options.onWarning });
   try {
     const { openRepository, listRepositories, writable, check } = stores;
+    const repositories = (await listRepositories()).sort();
     const server = await startServer(
       {
         openRepository,
@@ -38,7 +39,7 @@ export async function serve(paths: string | readonly string[], options: ServeOpt
     );
     return {
       ...server,
-      repositories: (await listRepositories()).sort(),
+      repositories,
       async close() {
         await server.close();
         await conversions.close();

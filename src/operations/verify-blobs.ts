@@ -6,7 +6,7 @@ import { limitsOf } from './layer-limits.js';
 import type { Finding, Note, VerifyOptions } from './verify.js';
 import type { GraphWalk } from './verify-graph.js';
 
-export interface VerifiedBlobs {
+export interface VerifiedContent {
   findings: Finding[];
   notes: Note[];
   count: number;
@@ -25,7 +25,7 @@ export async function verifyBlobs(
   store: ImageFiles,
   walk: GraphWalk,
   options: VerifyOptions,
-): Promise<VerifiedBlobs> {
+): Promise<VerifiedContent> {
   const { concurrency, signal, onHashed } = options;
   const requests: Request[] = [];
   const notes: Note[] = [];

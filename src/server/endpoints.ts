@@ -9,7 +9,7 @@ import { orConverted } from './read/converted.js';
 import { getManifest } from './read/manifests.js';
 import { listReferrers } from './read/referrers.js';
 import { listTags } from './read/tags.js';
-import type { VerifiedBlobs } from './read/verified-blobs.js';
+import type { VerifiedContent } from './read/verified-content.js';
 import type { Endpoint } from './router.js';
 
 /** Where the content comes from. */
@@ -32,7 +32,7 @@ export async function answerFrom(
   repositories: Repositories,
   endpoint: Endpoint,
   asked: Asked,
-  verified: VerifiedBlobs,
+  verified: VerifiedContent,
 ): Promise<Answer> {
   switch (endpoint.type) {
     case 'version':
@@ -44,12 +44,10 @@ export async function answerFrom(
     case 'tags':
       return listTags(await storeOf(repositories, endpoint.repository), endpoint.repository, asked);
     case 'manifest':
-      return getManifest(
-        await storeOf(repositories, endpoint.repository),
-        endpoint,
-        asked,
-        repositories.conversions,
-      );
+      return getManifest(await storeOf(repositories, endpoint.repository), endpoint, asked, {
+        verified,
+        conversions: repositories.conversions,
+      });
     case 'blob': {
       // Whoever asks by HEAD is about to push what names the blob, and that needs it in the store.
       const isPushing = repositories.writable !== undefined && asked.method === 'HEAD';

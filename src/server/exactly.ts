@@ -45,6 +45,7 @@ export async function* exactlyInto(
   source: ReadsInto,
   { size, endsEarly, verifier }: Bounds,
 ): AsyncGenerator<Buffer> {
+  if (size === 0) verifier?.finish(); // what is left of a file that was cut to nothing is not sent as whole
   const buffer = Buffer.allocUnsafeSlow(Math.min(BUFFER_SIZE, size));
   for (let remaining = size; remaining > 0; ) {
     const bytesRead = await source.readInto(buffer.subarray(0, remaining));

@@ -8,7 +8,7 @@ import type { Admission } from './operational/admission.js';
 import type { Metrics, MetricsNow } from './operational/metrics.js';
 import { answerOperational, operationalPath } from './operational/operational.js';
 import { answerPush, isPush, type PushSide } from './push/push.js';
-import type { VerifiedBlobs } from './read/verified-blobs.js';
+import type { VerifiedContent } from './read/verified-content.js';
 import { requestBody } from './request-body.js';
 import { type RespondOptions, refusalAnswer, respond } from './respond.js';
 import { type Endpoint, parseRoute } from './router.js';
@@ -29,7 +29,7 @@ export interface ServerState {
   admission: Admission;
   /** Undefined in a registry that is read only. */
   push: PushSide | undefined;
-  verified: VerifiedBlobs;
+  verified: VerifiedContent;
   maxTargetLength: number;
   isDraining(): boolean;
   countNow(): MetricsNow;

@@ -15,7 +15,7 @@ import { createAdmission } from './operational/admission.js';
 import { type CompleteLimits, completeLimits, type ServerLimits } from './operational/limits.js';
 import { endIdleConnections } from './operational/patience.js';
 import { createPushSide } from './push/push.js';
-import { VerifiedBlobs } from './read/verified-blobs.js';
+import { VerifiedContent } from './read/verified-content.js';
 
 export interface RegistryServerOptions extends ExchangeOptions {
   /** Speaks https with this certificate, TLS 1.2 or later; without it http. */
@@ -48,12 +48,14 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   const exchanges = new Map<Duplex, { request: IncomingMessage; over: Promise<void> }>();
   /** All open ones, those too on which nothing was said yet: Node.js does not know them as the server's. */
   const connections = new Set<Duplex>();
+  /** Requests that wait for the answer to an earlier one of their connection. */
+  let waiting = 0;
   let closing = false;
   const admission = createAdmission(limits);
   const state: ServerState = {
     admission,
     push: options.writable && createPushSide(options.writable),
-    verified: new VerifiedBlobs(),
+    verified: new VerifiedContent(),
     maxTargetLength: limits.maxTargetLength,
     isDraining: () => closing,
     countNow: () => ({ connections: connections.size, ...admission.underWay }),
@@ -62,15 +64,35 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   function exchange({ request, response, expectsContinue }: Exchange): void {
     if (closing) response.setHeader('Connection', 'close');
     const { socket } = request;
-    const answered = answerAfter(exchanges.get(socket)?.over, options, state, {
-      request,
-      response,
-      expectsContinue,
-    });
+    const earlier = exchanges.get(socket)?.over;
+    // A request takes more memory than its bytes, and nobody who waits for answers sends so many.
+    if (earlier !== undefined && waiting >= limits.maxRequests) {
+      socket.destroy();
+      return;
+    }
+    const answered = answerAfter(earlier, { request, response, expectsContinue });
     const over = answered.finally(() => {
       if (exchanges.get(socket)?.over === over) exchanges.delete(socket);
     });
     exchanges.set(socket, { request, over });
+  }
+
+  /**
+   * Requests that a client sends without waiting for answers are taken one after the other: Node.js gives a
+   * later response no connection to notice the end of, and one packet could open hundreds of files.
+   */
+  async function answerAfter(earlier: Promise<void> | undefined, exchange: Exchange): Promise<void> {
+    if (earlier !== undefined) {
+      waiting++;
+      try {
+        await earlier;
+      } finally {
+        waiting--;
+      }
+    }
+    // After an answer that ends the connection, a later response is given none: it would never be over.
+    const { socket } = exchange.response;
+    if (socket !== null && !socket.destroyed) await answerRequest(options, state, exchange);
   }
 
   const handler = (request: IncomingMessage, response: ServerResponse): void =>
@@ -84,6 +106,8 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
+  // Once it listens: a connection that could not be accepted, which is no reason to end all others.
+  server.on('error', () => undefined);
   server.on('clientError', (error: Error, socket: Duplex) => {
     // Beside an answer under way, a second one would be read as part of its body.
     if (exchanges.has(socket) || !socket.writable) socket.destroy();
@@ -136,20 +160,6 @@ function createHTTPServer(tls: TLSIdentity | undefined, limits: CompleteLimits):
   if (tls !== undefined) refusePlainHTTP(server);
   server.maxConnections = limits.maxConnections;
   return server;
-}
-
-/**
- * Requests that a client sends without waiting for answers are taken one after the other: Node.js gives a
- * later response no connection to notice the end of, and one packet could open hundreds of files.
- */
-async function answerAfter(
-  earlier: Promise<void> | undefined,
-  options: ExchangeOptions,
-  state: ServerState,
-  exchange: Exchange,
-): Promise<void> {
-  await earlier;
-  if (!exchange.request.socket.destroyed) await answerRequest(options, state, exchange);
 }
 
 function listen(

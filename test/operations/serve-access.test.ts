@@ -26,6 +26,10 @@ describe('openAccess', () => {
     await close();
   });
 
+  it('lets in nobody where the name of the file is empty, as an unset variable makes it', async () => {
+    await assert.rejects(openAccess({ htpasswdFile: '' }), { code: 'NOT_FOUND' });
+  });
+
   it('warns of a file that lets in nobody', async () => {
     await writeFile(path('users'), '# nobody\n');
     const warnings: string[] = [];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type EventEmitter, once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -52,6 +53,20 @@ describe('createRegistryServer', () => {
     await served.close();
     await second.listen({ port: served.port });
     await second.close();
+  });
+
+  it('goes on when a connection cannot be accepted', async () => {
+    const servers: EventEmitter[] = [];
+    const onStart = (message: unknown): void => {
+      servers.push((message as { server: EventEmitter }).server); // as the documentation of `http` has it
+    };
+    subscribe('http.server.request.start', onStart);
+    const served = await serve({});
+    await served.ask('/v2/');
+    unsubscribe('http.server.request.start', onStart);
+    servers[0]?.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+    assert.equal((await served.ask('/v2/')).status, 200);
+    await served.close();
   });
 
   it('tells of every request, without secrets and control characters', async () => {

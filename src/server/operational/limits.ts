@@ -2,7 +2,10 @@
 export interface ServerLimits {
   /** Connections at once; those beyond are closed as they come. Default 2048. */
   maxConnections?: number | undefined;
-  /** Requests at once; those beyond get 503. Default 1024. */
+  /**
+   * Requests at once; those beyond get 503. As many may wait besides for an earlier one of their connection; of
+   * those beyond the connections are closed. Default 1024.
+   */
   maxRequests?: number | undefined;
   /** Requests at once that bring a part of a blob; those beyond get 429. Default 64. */
   maxUploads?: number | undefined;

@@ -7,7 +7,7 @@ import { etagOf, matchesEtag } from './etag.js';
 import { openStored, requireStored } from './fetch.js';
 import { contentRange, multipartBody } from './multipart.js';
 import { type ByteRange, parseRanges } from './range.js';
-import type { VerifiedBlobs } from './verified-blobs.js';
+import type { VerifiedContent } from './verified-content.js';
 
 /**
  * GET and HEAD of a blob, whole or a range of it. A whole one is verified on its way; who asks for ranges has to
@@ -17,7 +17,7 @@ export async function getBlob(
   store: ReadonlyStore,
   digest: Digest,
   asked: Asked,
-  verified: VerifiedBlobs,
+  verified: VerifiedContent,
 ): Promise<Answer> {
   const unknown = () => new Refusal('BLOB_UNKNOWN', 'blob unknown to registry', { detail: digest });
   const blob = await requireStored(store, () => store.resolveBlob(digest, asked), unknown, asked.signal);

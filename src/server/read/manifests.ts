@@ -11,6 +11,7 @@ import { orConverted } from './converted.js';
 import { etagOf, matchesEtag } from './etag.js';
 import { readStored, requireStored } from './fetch.js';
 import { acceptedTypes, formsFor } from './negotiation.js';
+import type { VerifiedContent } from './verified-content.js';
 
 /** Where a manifest is asked for; the reference is as the client wrote it. */
 export interface ManifestPlace {
@@ -27,23 +28,23 @@ export async function getManifest(
   store: ReadonlyStore,
   { repository, reference }: ManifestPlace,
   asked: Asked,
-  conversions?: Conversions,
+  { verified, conversions }: { verified: VerifiedContent; conversions?: Conversions | undefined },
 ): Promise<Answer> {
+  const stored = (holder: ReadonlyStore, descriptor: Descriptor) =>
+    storedAnswer(holder, descriptor, asked, verified);
   if (reference.includes(':')) {
     const digest = requireDigest(reference);
     return orConverted(store, { repository, digest }, { asked, conversions }, async (holder) =>
-      storedAnswer(holder, await requireManifest(holder, digest, asked), asked),
+      stored(holder, await requireManifest(holder, digest, asked)),
     );
   }
   // What cannot be a tag is one that nobody has pushed: the conformance tests want 404 for it.
   if (!isTag(reference)) throw unknown(reference);
   const descriptor = await requireManifest(store, reference, asked);
-  if (conversions === undefined) return storedAnswer(store, descriptor, asked);
+  if (conversions === undefined) return stored(store, descriptor);
   const made = await negotiate(store, { repository, tag: reference, descriptor }, asked, conversions);
   const answer =
-    made === undefined
-      ? await storedAnswer(store, descriptor, asked)
-      : answerOf(made.descriptor, made.bytes, asked);
+    made === undefined ? await stored(store, descriptor) : answerOf(made.descriptor, made.bytes, asked);
   return { ...answer, headers: { ...answer.headers, ...VARY } };
 }
 
@@ -77,11 +78,20 @@ async function requireManifest(store: ReadonlyStore, reference: string, asked: A
 }
 
 /** Documents are verified before the head is sent: a damaged one is an error and not a cut connection. */
-async function storedAnswer(store: ReadonlyStore, descriptor: Descriptor, asked: Asked): Promise<Answer> {
+async function storedAnswer(
+  store: ReadonlyStore,
+  descriptor: Descriptor,
+  asked: Asked,
+  verified: VerifiedContent,
+): Promise<Answer> {
   const { digest, size } = descriptor;
   const read = () => readStored(store, descriptor, () => unknown(digest), { signal: asked.signal });
   const isWanted = asked.method === 'GET' && !matchesEtag(asked.headers['if-none-match'], digest);
-  return answerOf(descriptor, isWanted ? await read() : { size, endsEarly: false, open: notWanted }, asked);
+  return answerOf(
+    descriptor,
+    isWanted ? await verified.document(descriptor, read) : { size, endsEarly: false, open: notWanted },
+    asked,
+  );
 }
 
 function notWanted(): never {

@@ -110,7 +110,7 @@ export class IndexFile {
       }
       if (!sameEntries(before, entries)) {
         // skopeo and others take no lock: what they wrote since is taken along.
-        if (!(await this.#isCurrent())) continue;
+        if (!(await this.#isCurrent(before))) continue;
         assertHeld();
         await this.#write(entries);
       }
@@ -126,8 +126,10 @@ export class IndexFile {
     this.#known = { stamp: await this.#stampNow(), entries };
   }
 
-  async #isCurrent(): Promise<boolean> {
-    return this.#known !== undefined && sameStamp(this.#known.stamp, await this.#stampNow());
+  /** Not where a reader has taken up newer ones meanwhile, either. */
+  async #isCurrent(entries: readonly Descriptor[]): Promise<boolean> {
+    const stamp = await this.#stampNow();
+    return this.#known?.entries === entries && sameStamp(this.#known.stamp, stamp);
   }
 
   async #stampNow(): Promise<FileStamp> {

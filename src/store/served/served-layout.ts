@@ -78,8 +78,11 @@ export async function openServedLayout(
 async function removeIngest(directory: string): Promise<void> {
   try {
     const lock = await acquireLock(join(directory, INGEST), { waitMs: 0 });
-    await removeIfEmpty(join(directory, INGEST));
-    await lock.release();
+    try {
+      await removeIfEmpty(join(directory, INGEST));
+    } finally {
+      await lock.release();
+    }
   } catch (error) {
     if (!isLadingError(error, 'LOCKED', 'NOT_WRITABLE', 'IO')) throw error;
   }

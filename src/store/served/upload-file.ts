@@ -86,6 +86,7 @@ export class UploadFile implements BlobUpload {
 
   commit(digest: Digest): Promise<void> {
     return this.#alone(async (file) => {
+      await this.#countAll(file);
       const actual = await this.#digest(file, algorithmOf(digest));
       if (actual !== digest) {
         await this.#remove();
@@ -115,6 +116,14 @@ export class UploadFile implements BlobUpload {
     }
     this.#digester = digester;
     for (const { byteLength } of chunks) this.#size += byteLength;
+  }
+
+  /** What another process has written counts too: the whole file is what gets the final name. */
+  async #countAll(file: FileSink): Promise<void> {
+    const size = await file.size();
+    if (size === this.#size) return;
+    this.#size = size;
+    this.#digester = undefined;
   }
 
   async #digest(file: FileSink, algorithm: DigestAlgorithm): Promise<Digest> {

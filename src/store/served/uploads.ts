@@ -42,8 +42,8 @@ export class Uploads {
       this.#open.delete(name);
       return undefined;
     }
-    // Another process may have gone on with it.
-    if (known !== undefined && (known.isBusy || known.size === size)) return known;
+    // Another process may have gone on with it. A smaller size is of before this one did, a moment ago.
+    if (known !== undefined && (known.isBusy || known.size >= size)) return known;
     return this.#remember(name, { id, size, onKept });
   }
 

@@ -202,6 +202,38 @@ describe('a slow client', () => {
   });
 });
 
+describe('requests that a client sends without waiting for answers', () => {
+  it('take no place where they follow one whose answer ends the connection', async () => {
+    const served = await serve({}, { limits: { maxRequests: 1 } });
+    const socket = connect(served.port, '127.0.0.1');
+    socket.write(head('GET /v2/', 'Content-Length: 10'));
+    await once(socket, 'data'); // answered before the body has come
+    socket.write(`${'x'.repeat(10)}${head('GET /v2/')}`);
+    socket.resume();
+    await once(socket, 'close');
+    const { status } = await served.ask('/v2/');
+    await served.close();
+    assert.equal(status, 200);
+  });
+
+  it('end the connection when they are too many to be remembered', async () => {
+    const { store, body, asked } = held();
+    const served = await serve({ a: store }, { limits: { maxRequests: 10 } });
+    const socket = connect(served.port, '127.0.0.1');
+    socket.write(head(`GET ${blobPath}`));
+    await asked;
+    socket.write(head('GET /v2/').repeat(10));
+    const reply = await served.ask('/v2/');
+    assert.equal(socket.readyState, 'open');
+    socket.write(head('GET /v2/').repeat(2));
+    socket.resume();
+    await once(socket, 'close');
+    assert.equal((await served.ask('/v2/')).status, reply.status);
+    body.end();
+    await served.close();
+  });
+});
+
 describe('leave to send a body', () => {
   it('is given to a push that is allowed', async () => {
     const served = await serveWritable();

@@ -75,6 +75,23 @@ describe('the index file of a layout', () => {
     assert.equal((await index.read()).length, 2);
   });
 
+  it('takes along what another tool wrote during a change, when a reader has seen it first', async () => {
+    let isFirst = true;
+    await index.change(async (entries) => {
+      if (isFirst) {
+        isFirst = false;
+        const foreign = withEntry(entries, entry('foreign'), 'reg.test/a:foreign');
+        await writeFile(path('layout/index.json'), formatLayoutIndex(foreign));
+        await index.read();
+      }
+      return withEntry(entries, entry('own'), 'reg.test/a:own');
+    });
+    assert.deepEqual(
+      (await index.read()).map(({ digest }) => digest),
+      [entry('foreign').digest, entry('own').digest],
+    );
+  });
+
   it('does not write what changes nothing', async () => {
     await add('1');
     const before = await inode();

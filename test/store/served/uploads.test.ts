@@ -199,6 +199,22 @@ describe('an upload to a layout', () => {
     assert.deepEqual(await ingest(), ['sha256-00.part']);
   });
 
+  it('is never kept with bytes of another process under the digest of its own', async () => {
+    const counted = BLOB.bytes.subarray(0, 1_000_000);
+    for (const size of [0, counted.length]) {
+      await writeFile(path('file'), size === 0 ? Buffer.alloc(0) : counted);
+      const upload = new UploadFile({
+        id: 'x',
+        path: path('file'),
+        size,
+        keep: () => assert.fail('is kept'),
+      });
+      if (size === 0) await upload.append(chunksOf(counted));
+      await writeFile(path('file'), BLOB.bytes.subarray(counted.length), { flag: 'a' });
+      await assert.rejects(upload.commit(digestOf(counted)), { code: 'DIGEST_MISMATCH' });
+    }
+  });
+
   it('says when the disk is full, and counts only what is on it', async function () {
     if (!existsSync('/dev/full')) this.skip();
     await symlink('/dev/full', path('full'));

@@ -1,20 +1,38 @@
 import { stat } from 'node:fs/promises';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
+import { isSchema1 } from '../../content/media-types.js';
 import { createVerifier, type Verifier } from '../../content/verify.js';
 import { systemCode } from '../../errors.js';
 import { type FileStamp, sameStamp } from '../../region.js';
 import type { ReadonlyStore } from '../../store/store.js';
+import { RecentlyUsed } from '../recently-used.js';
 
 /** More are forgotten, the oldest first, and hashed again. */
 const MOST_REMEMBERED = 100_000;
 
+const DOCUMENT_BYTES = 32 * 1024 * 1024;
+
 /**
- * Which blobs have been found to be what their digests say. Each is hashed the first time that all of it is sent,
- * and again when the file that it lies in has changed: what left a disk damaged never arrives as whole.
+ * What has been found to be what its digest says. A blob is hashed the first time that all of it is sent, and again
+ * when the file that it lies in has changed: what left a disk damaged never arrives as whole. Documents are kept:
+ * once their bytes are right, they are for ever.
  */
-export class VerifiedBlobs {
+export class VerifiedContent {
   readonly #found = new Map<Digest, { path: string; offset: number; stamp: FileStamp }>();
+
+  readonly #documents = new RecentlyUsed<string, Buffer>(DOCUMENT_BYTES, ({ length }) => length);
+
+  /** The bytes of a document that is in the store, which `read` gives verified. */
+  async document({ digest, mediaType, size }: Descriptor, read: () => Promise<Buffer>): Promise<Buffer> {
+    // A signed schema1 manifest can come again with the same digest, another signature and so other bytes.
+    const key = `${digest} ${mediaType} ${size}`;
+    const known = isSchema1(mediaType) ? undefined : this.#documents.get(key);
+    if (known !== undefined) return known;
+    const bytes = await read();
+    this.#documents.set(key, bytes);
+    return bytes;
+  }
 
   /** What has to see the blob's bytes on their way; undefined when they were seen before. */
   async verifierFor(store: ReadonlyStore, blob: Descriptor): Promise<Verifier | undefined> {

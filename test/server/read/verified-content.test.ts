@@ -41,6 +41,12 @@ describe('content that was damaged where it lies', () => {
       assert.deepEqual([reply.status, codesOf(reply)], [500, ['UNKNOWN']]);
     });
 
+    it(`is an error where nothing is left of a blob of a ${form}`, async () => {
+      const { ask } = await serveContents([{ ...blob, bytes: Buffer.alloc(0) }], form);
+      const reply = await ask(path);
+      assert.deepEqual([reply.status, codesOf(reply)], [500, ['UNKNOWN']]);
+    });
+
     it(`never arrives as a whole blob of a ${form}`, async () => {
       const { ask } = await serveContents([damaged(blob)], form);
       for (let round = 0; round < 2; round += 1) {
