@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { ContentError, LadingError } from '../errors.js';
 import { ALGORITHMS, fits, keyIDOf } from './docker-schema1-signature.js';
 import { type GoStruct, goIndentedJSON, goJSON } from './go-json.js';
@@ -21,9 +21,24 @@ export function signSchema1(payload: Buffer, key: KeyObject, options: { time?: D
   return Buffer.concat([payload.subarray(0, length), Buffer.from(`,${block([signature], payload)}}`)]);
 }
 
-/** A key made for one run, of the kind that Docker's engine and registry make: ECDSA on P-256. */
-export function createSigningKey(): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+const CURVES = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' } as const;
+
+/**
+ * A key made for one run: ECDSA on P-256, the kind that Docker's engine and registry make, or another of those
+ * that sign.
+ *
+ * It is made as bytes and read back. A `KeyObject` that comes straight out of `generateKeyPairSync` shares a
+ * lock with the job that made it; when the garbage collector takes the job while the key is exported or
+ * described, Node.js 20 waits for that lock for ever.
+ */
+export function createSigningKey(algorithm: 'ES256' | 'ES384' | 'ES512' | 'RS256' = 'ES256'): KeyObject {
+  const publicKeyEncoding = { type: 'spki', format: 'der' } as const;
+  const privateKeyEncoding = { type: 'pkcs8', format: 'der' } as const;
+  const { privateKey } =
+    algorithm === 'RS256'
+      ? generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding, privateKeyEncoding })
+      : generateKeyPairSync('ec', { namedCurve: CURVES[algorithm], publicKeyEncoding, privateKeyEncoding });
+  return createPrivateKey({ key: privateKey, ...privateKeyEncoding });
 }
 
 /** Bytes before the closing brace and the white space around it, which the signature keeps apart. */

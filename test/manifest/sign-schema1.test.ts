@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import {
   keyIDOf,
@@ -12,9 +12,9 @@ import { fixture, json } from './fixtures.js';
 
 const KEYS = {
   ES256: createSigningKey(),
-  ES384: generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey,
-  ES512: generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey,
-  RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
+  ES384: createSigningKey('ES384'),
+  ES512: createSigningKey('ES512'),
+  RS256: createSigningKey('RS256'),
 };
 const TIME = new Date('2026-11-21T02:05:56.789Z');
 
@@ -74,7 +74,10 @@ describe('signing a schema1 manifest', () => {
   });
 
   it('refuses a key of another kind', () => {
-    const { privateKey } = generateKeyPairSync('ed25519');
-    assert.throws(() => signSchema1(json({ a: 1 }), privateKey), { code: 'USAGE' });
+    const { privateKey } = generateKeyPairSync('ed25519', {
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    });
+    assert.throws(() => signSchema1(json({ a: 1 }), createPrivateKey(privateKey)), { code: 'USAGE' });
   });
 });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
@@ -9,6 +8,7 @@ import { ANNOTATION } from '../../src/content/annotations.js';
 import { isIndex, isSchema1, MEDIA_TYPE } from '../../src/content/media-types.js';
 import type { ConversionFormat } from '../../src/copy/convert.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
+import { createSigningKey } from '../../src/manifest/sign-schema1.js';
 import { type ConvertOptions, type ConvertResult, convert } from '../../src/operations/convert.js';
 import { inspect } from '../../src/operations/inspect.js';
 import { verify } from '../../src/operations/verify.js';
@@ -76,8 +76,7 @@ describe('convert', () => {
       for (const output of ['one', 'two']) await run(source, to, { output: path(`${to}-${output}.tar`) });
       assert.ok((await readFile(path(`${to}-one.tar`))).equals(await readFile(path(`${to}-two.tar`))));
     }
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    await writeFile(path('key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    await writeFile(path('key.pem'), createSigningKey().export({ type: 'pkcs8', format: 'pem' }));
     // ECDSA is random, and the time stands in the signature; neither is part of the digest.
     const options = { keyFile: path('key.pem') };
     const [one, two] = [

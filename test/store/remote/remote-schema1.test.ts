@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { manifestDigest } from '../../../src/manifest/manifest.js';
 import { createSigningKey, signSchema1 } from '../../../src/manifest/sign-schema1.js';
@@ -20,7 +19,7 @@ const PAYLOAD = Buffer.from(
     history: [{ v1Compatibility: JSON.stringify(V1_IMAGE) }],
   }),
 );
-const MINE = describeSigned(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey);
+const MINE = describeSigned(createSigningKey('RS256'));
 const THEIRS = describeSigned(createSigningKey());
 
 function describeSigned(key: Parameters<typeof signSchema1>[1]) {
