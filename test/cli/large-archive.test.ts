@@ -25,7 +25,7 @@ function assertModest({ seconds, peakBytes }: Usage): void {
 }
 
 describe('an archive of 100 GB with 20,000 blobs', () => {
-  const path = useFolder();
+  const path = useFolder('the suite');
   let archive: string;
   before(function () {
     this.timeout(20_000);

@@ -9,6 +9,13 @@ export function useFolder(of: 'each test' | 'the suite' = 'each test'): (name?: 
   begin(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lading-test-'));
   });
-  end(() => rm(folder, { recursive: true, force: true }));
-  return (name = '') => join(folder, name);
+  end(async () => {
+    await rm(folder, { recursive: true, force: true });
+    folder = '';
+  });
+  return (name = '') => {
+    if (folder === '')
+      throw new Error(`the folder is not there yet: useFolder('the suite') is there in before()`);
+    return join(folder, name);
+  };
 }
