@@ -73,10 +73,12 @@ export async function run(args: string[]): Promise<void> {
       });
     }).parseAsync();
   } catch (error) {
+    // yargs tells some mistakes by an error of its own: a flag at the end without its value.
+    const reported = error instanceof Error && error.name === 'YError' ? misuse(error.message, args) : error;
     outputOf({ json: args.includes('--json'), quiet: false, verbose: args.includes('--verbose') }).error(
-      error,
+      reported,
     );
-    process.exitCode = exitCodeOf(error);
+    process.exitCode = exitCodeOf(reported);
   }
 }
 
@@ -99,10 +101,7 @@ function parserFor(
     .strict()
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .fail((message, error) => {
-      throw (
-        error ??
-        new LadingError('USAGE', message, { hint: `lading ${commandIn(args)}--help shows what there is.` })
-      );
+      throw error ?? misuse(message, args);
     });
   keepNoHelp(parser);
   for (const { command, summary, load } of COMMANDS) {
@@ -134,6 +133,13 @@ function keepNoHelp(parser: Argv): void {
 /** What yargs' types leave out. */
 interface Internals {
   getInternalMethods?(): { getUsageInstance?(): { cacheHelpMessage?: () => void } };
+}
+
+/** What yargs has against a command line, in one line. */
+function misuse(message: string, args: string[]): LadingError {
+  return new LadingError('USAGE', message.replace(/\s*\n\s*/g, ' '), {
+    hint: `lading ${commandIn(args)}--help shows what there is.`,
+  });
 }
 
 function commandIn(args: string[]): string {

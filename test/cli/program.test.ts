@@ -70,6 +70,19 @@ describe('the program', () => {
     assert.equal(existsSync(path('x.tar')), false);
   });
 
+  it('ends with 2, in one line, for a flag without its value and for one with a wrong value', async () => {
+    const mistakes: [string[], string][] = [
+      [['ls', 'a.tar', '--retries'], 'Not enough arguments following: retries'],
+      [['ls', 'a.tar', '--progress', 'x'], 'Invalid values: Argument: progress, Given: "x", Choices: '],
+    ];
+    for (const [args, message] of mistakes) {
+      const { code, stderr } = await runLading(args);
+      const [line = '', ...rest] = stderr.trimEnd().split('\n');
+      assert.deepEqual([code, rest], [2, ['hint: lading ls --help shows what there is.']]);
+      assert.ok(line.startsWith(`lading: ${message}`), line);
+    }
+  });
+
   it('ends with 5 for what is not there: one line that says it, and a hint', async () => {
     const outcome = await runLading(['save', image('a:3'), '-o', path('x.tar'), '--progress', 'none']);
     assert.equal(outcome.code, 5);
