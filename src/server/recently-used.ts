@@ -20,16 +20,16 @@ export class RecentlyUsed<Key, Value> {
   }
 
   set(key: Key, value: Value): void {
-    this.#remove(key);
+    this.delete(key);
     this.#values.set(key, value);
     this.#weight += this.#weigh(value);
     for (const oldest of this.#values.keys()) {
       if (this.#weight <= this.#maxWeight) break;
-      this.#remove(oldest);
+      this.delete(oldest);
     }
   }
 
-  #remove(key: Key): void {
+  delete(key: Key): void {
     const value = this.#values.get(key);
     if (value === undefined || !this.#values.delete(key)) return;
     this.#weight -= this.#weigh(value);

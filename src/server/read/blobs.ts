@@ -1,13 +1,14 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
+import type { Verifier } from '../../content/verify.js';
 import type { ReadonlyStore } from '../../store/store.js';
-import type { Answer, Asked } from '../answer.js';
+import type { Answer, Asked, ContentBody } from '../answer.js';
 import { Refusal } from '../errors.js';
 import { etagOf, matchesEtag } from './etag.js';
 import { openStored, requireStored } from './fetch.js';
 import { contentRange, multipartBody } from './multipart.js';
 import { type ByteRange, parseRanges } from './range.js';
-import type { VerifiedContent } from './verified-content.js';
+import type { OpenedBlob, VerifiedContent } from './verified-content.js';
 
 /**
  * GET and HEAD of a blob, whole or a range of it. A whole one is verified on its way; who asks for ranges has to
@@ -33,8 +34,7 @@ export async function getBlob(
   const open = (range?: ByteRange) => openStored(store, blob, unknown, { ...range, signal: asked.signal });
   const [range, ...others] = rangesOf(asked, blob);
   if (range === undefined) {
-    const verifier = asked.method === 'GET' ? await verified.verifierFor(store, blob) : undefined;
-    const body = { size: blob.size, endsEarly: false, open, verifier };
+    const body = wholeBody(blob, () => verified.openBlob(store, blob, open));
     return { status: 200, headers: { ...headers, 'Content-Type': CONTENT_TYPE }, body };
   }
   if (others.length > 0) {
@@ -53,6 +53,23 @@ export async function getBlob(
       size: range.length,
       endsEarly: range.start + range.length < blob.size,
       open: () => open(range),
+    },
+  };
+}
+
+/** What has to see the bytes is known when they are opened. */
+function wholeBody({ size }: Descriptor, openBlob: () => Promise<OpenedBlob>): ContentBody {
+  let verifier: Verifier | undefined;
+  return {
+    size,
+    endsEarly: false,
+    async open() {
+      const opened = await openBlob();
+      verifier = opened.verifier;
+      return opened.source;
+    },
+    get verifier() {
+      return verifier;
     },
   };
 }

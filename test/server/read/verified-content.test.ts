@@ -11,9 +11,9 @@ const blob = contentOf('application/octet-stream', randomBytesFrom('verified', 1
 const path = `/v2/a/blobs/${blob.descriptor.digest}`;
 
 /** The same content with one bit of another value. */
-function damaged({ descriptor, bytes }: Content): Content {
+function damaged({ descriptor, bytes }: Content, at = 700_000 % bytes.length): Content {
   const changed = Buffer.from(bytes);
-  changed[700_000 % bytes.length] = (changed[700_000 % bytes.length] ?? 0) ^ 1;
+  changed[at] = (changed[at] ?? 0) ^ 1;
   return { descriptor, bytes: changed };
 }
 
@@ -56,6 +56,18 @@ describe('content that was damaged where it lies', () => {
       }
       assert.match(String(errors[0]), /has other content/);
     });
+
+    for (const at of [0, blob.bytes.length - 1]) {
+      it(`arrives whole at none of many who ask at once where byte ${at} of a blob of a ${form} is wrong`, async () => {
+        const { ask } = await serveContents([damaged(blob, at)], form);
+        const replies = await Promise.all(Array.from({ length: 16 }, () => ask(path)));
+        for (const { status, complete, body } of replies) {
+          assert.ok(status === 500 || !complete);
+          assert.ok(body.length < blob.bytes.length);
+        }
+        assert.equal((await ask(path)).complete, false);
+      });
+    }
 
     it(`is an error before anything is sent where it is a manifest of a ${form}`, async () => {
       const { manifest, layers, config } = await makeImage({ seed: 3 });
