@@ -30,7 +30,11 @@ export async function getBlob(
   if (start > 0 && start === size) return Readable.from([]); // a range without bytes cannot be asked for
   const message = blobRequest('GET', name, digest, options);
   return request(
-    { ...message, headers: start === 0 ? {} : { range: `bytes=${start}-` } },
+    {
+      ...message,
+      headers: start === 0 ? {} : { range: `bytes=${start}-` },
+      expectedBytes: size === undefined ? undefined : size - start,
+    },
     async (response) => {
       await toStart(response, start, size, message.what);
       return response.body;

@@ -14,7 +14,7 @@ export function networkError(error: unknown, host: string, signal?: AbortSignal 
   if (signal?.aborted) return abortedError(signal);
   const code = systemCode(error) ?? '';
   if (code === 'UND_ERR_HEADERS_TIMEOUT') {
-    return new RegistryError('TIMEOUT', `${host} did not answer in time`, { cause: error });
+    return unanswered(host, error);
   }
   const { problem, hint } = explain(code, error);
   return new RegistryError('UNREACHABLE', `cannot reach ${host}: ${problem}`, { cause: error, hint });
@@ -25,9 +25,17 @@ export function bodyError(error: unknown, what: string, signal?: AbortSignal | u
   if (error instanceof LadingError) return error;
   if (signal?.aborted) return abortedError(signal);
   if (systemCode(error) === 'UND_ERR_BODY_TIMEOUT') {
-    return new RegistryError('TIMEOUT', `${what} stalled: no byte came for too long`, { cause: error });
+    return stalled(what, error);
   }
   return new RegistryError('CUT_SHORT', `${what} broke off: ${messageOf(error)}`, { cause: error });
+}
+
+export function unanswered(host: string, cause?: unknown): RegistryError {
+  return new RegistryError('TIMEOUT', `${host} did not answer in time`, { cause });
+}
+
+export function stalled(what: string, cause?: unknown): RegistryError {
+  return new RegistryError('TIMEOUT', `${what} stalled: no byte came for too long`, { cause });
 }
 
 const SELF_SIGNED = new Set([

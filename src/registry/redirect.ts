@@ -11,6 +11,8 @@ export interface FollowedRequest {
   /** Opens the body, again for each hop. */
   body?: (() => RequestBody) | undefined;
   answerTimeoutMs?: number | undefined;
+  /** Bytes of the response that is hoped for, at the end of the redirects. */
+  expectedBytes?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -27,7 +29,7 @@ export async function sendFollowing(
   request: FollowedRequest,
   maxRedirects = MAX_REDIRECTS,
 ): Promise<TransportResponse> {
-  const { method, body, answerTimeoutMs, signal } = request;
+  const { method, body, answerTimeoutMs, expectedBytes, signal } = request;
   let { url, headers } = request;
   for (let hop = 0; ; hop += 1) {
     const response = await transport.send({
@@ -37,6 +39,7 @@ export async function sendFollowing(
       headers: { ...headers },
       body: body?.(),
       answerTimeoutMs,
+      expectedBytes,
       signal,
     });
     const location = header(response.headers, 'location');

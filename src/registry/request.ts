@@ -27,6 +27,8 @@ export interface RegistryRequest {
   body?: (() => RequestBody) | undefined;
   /** How long the registry may take to answer once it has everything; default the stall timeout. */
   answerTimeoutMs?: number | undefined;
+  /** Bytes of the response, where they are known: large ones are received another way. */
+  expectedBytes?: number | undefined;
   /** What a token must allow. */
   scopes: readonly string[];
   /** The thing and its place, for errors: `tag "1.2" of reg.example/app`. */
@@ -168,7 +170,7 @@ export function createRequester(options: RequesterOptions): Requester {
   }
 
   function messageFor(
-    { method, headers, body, answerTimeoutMs, signal }: RegistryRequest,
+    { method, headers, body, answerTimeoutMs, expectedBytes, signal }: RegistryRequest,
     url: URL,
     authorization: Authorization | undefined,
   ): FollowedRequest {
@@ -184,6 +186,7 @@ export function createRequester(options: RequesterOptions): Requester {
       },
       body,
       answerTimeoutMs,
+      expectedBytes,
       signal,
     };
   }

@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { LadingError, messageOf } from '../errors.js';
 import { wrapBody } from './body.js';
+import { bulkGet, type Connect } from './bulk-get.js';
 import type { Headers } from './headers.js';
 import { networkError } from './network-error.js';
 import { proxyFor } from './proxy.js';
@@ -21,6 +23,8 @@ export interface TransportOptions {
   key?: string | undefined;
   /** How long a server may be silent, before its response and within it; default 60 s. */
   stallTimeoutMs?: number | undefined;
+  /** A response from this size on is received over a connection of its own, past the HTTP library; default 32 MiB. */
+  bulkBytes?: number | undefined;
   /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
 }
@@ -34,6 +38,8 @@ export interface TransportRequest {
   body?: RequestBody | undefined;
   /** How long the server may take to answer once it has the whole request; default the stall timeout. */
   answerTimeoutMs?: number | undefined;
+  /** Bytes of the response that is hoped for, where they are known. */
+  expectedBytes?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -57,6 +63,8 @@ export interface Transport {
 
 const DEFAULT_CONCURRENCY = 8;
 const DEFAULT_STALL_TIMEOUT_MS = 60_000;
+/** Below this, the round trips for another connection can cost more than it saves, which is 1 ms for each MiB. */
+const DEFAULT_BULK_BYTES = 32 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Between the work on two images a connection may rest; most registries keep theirs a minute and longer. */
 const KEEP_ALIVE_MS = 30_000;
@@ -77,10 +85,29 @@ export function createTransport(options: TransportOptions = {}): Transport {
     return pool;
   };
 
+  const bulkBytes = options.bulkBytes ?? DEFAULT_BULK_BYTES;
+  /** Origins whose responses only the HTTP library understands. */
+  const notPlain = new Set<string>();
+  const bulkSockets = new Set<Socket>();
+
+  /** Undefined where the HTTP library is to ask. */
+  async function sendBulk(request: TransportRequest): Promise<TransportResponse | undefined> {
+    const { method, url, headers, expectedBytes = 0, signal } = request;
+    if (method !== 'GET' || expectedBytes < bulkBytes || notPlain.has(url.origin)) return undefined;
+    if (proxyFor(url, environment) !== undefined) return undefined;
+    const connect = await createConnect(tls, bulkSockets);
+    const response = await bulkGet({ url, headers, stallTimeoutMs, signal }, connect);
+    if (response === undefined) notPlain.add(url.origin);
+    return response;
+  }
+
   return {
-    async send({ method, url, headers, body, answerTimeoutMs = stallTimeoutMs, signal }) {
+    async send(message) {
+      const { method, url, headers, body, answerTimeoutMs = stallTimeoutMs, signal } = message;
       const watched = isStreamed(body) ? watchSending(body, url.host, stallTimeoutMs, signal) : undefined;
       try {
+        const bulk = await sendBulk(message);
+        if (bulk !== undefined) return bulk;
         const { request } = await loadUndici();
         const response = await request.call(await poolFor(url), {
           origin: url.origin,
@@ -90,6 +117,9 @@ export function createTransport(options: TransportOptions = {}): Transport {
           body: watched?.body ?? body ?? null,
           signal: watched?.signal ?? signal ?? null,
           headersTimeout: answerTimeoutMs,
+          // The library would end the connection after each HEAD, for servers that send a body with its response; a new
+          // one costs two round trips or more. Such a body ends the connection just as well when it comes.
+          ...(method === 'HEAD' && { reset: false }),
           bodyTimeout: stallTimeoutMs,
         });
         return {
@@ -107,6 +137,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     async close() {
       const closing = [...pools.values()];
       pools.clear();
+      for (const socket of bulkSockets) socket.destroy();
       // Not `close`: it would wait for bodies that nobody reads any more.
       await Promise.all(closing.map(async (pool) => (await pool).destroy()));
     },
@@ -138,6 +169,19 @@ async function createPool(
     proxyTls: tls(),
     proxyTunnel: false,
   });
+}
+
+/** Connections as the pools make them, beside those. */
+async function createConnect(tls: () => object, sockets: Set<Socket>): Promise<Connect> {
+  const { buildConnector } = await loadUndici();
+  return (url, onread, onConnected) => {
+    const { protocol, host, port } = url;
+    const options = { timeout: CONNECT_TIMEOUT_MS, onread, ...(protocol === 'https:' ? tls() : {}) };
+    const target = { protocol, host, hostname: url.hostname.replace(/^\[|\]$/g, ''), port };
+    const socket = buildConnector(options)(target, onConnected);
+    sockets.add(socket);
+    return socket.once('close', () => sockets.delete(socket));
+  };
 }
 
 /**

@@ -12,6 +12,16 @@ declare module 'undici/lib/api/api-request.js' {
   ): Promise<Dispatcher.ResponseData>;
 }
 
+declare module 'undici/lib/core/connect.js' {
+  import type { Socket } from 'node:net';
+  import type { buildConnector } from 'undici';
+
+  /** Unlike its type says, the connector returns the connection that it is making. */
+  export default function connector(
+    options: buildConnector.BuildOptions,
+  ): (options: buildConnector.Options, callback: (error: Error | null) => void) => Socket;
+}
+
 declare module 'undici/lib/dispatcher/pool.js' {
   export { Pool as default } from 'undici';
 }

@@ -2,6 +2,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import fs from 'fs-extra';
 import { LadingError, systemCode } from '../errors.js';
+import { BackgroundSync } from './background-sync.js';
 import type { Sink } from './write-content.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -11,8 +12,9 @@ export interface FileSink extends Required<Sink> {
   readonly path: string;
   size(): Promise<number>;
   truncate(size: number): Promise<void>;
-  /** Resolves when the bytes are on the disk. */
+  /** Resolves when the bytes are on the disk; that has begun while they were written. */
   sync(): Promise<void>;
+  /** Leaves nothing in a file that could not be brought to the disk: what can be read of it proves nothing. */
   close(): Promise<void>;
 }
 
@@ -21,15 +23,41 @@ export async function openFileSink(
   path: string,
   { create = true }: { create?: boolean } = {},
 ): Promise<FileSink> {
-  const file = await openToWrite(path, create ? fs.constants.O_CREAT : 0);
+  return fileSink(await openToWrite(path, create ? fs.constants.O_CREAT : 0), path);
+}
+
+/** What of a file handle is used to write. */
+export type WritableFile = Pick<FileHandle, 'writev' | 'read' | 'stat' | 'truncate' | 'datasync' | 'close'>;
+
+/** A file that is open already, of which `path` is told in errors; it is closed with the sink. */
+export function fileSink(file: WritableFile, path: string): FileSink {
+  const syncing = new BackgroundSync(async () => {
+    try {
+      await file.datasync();
+    } catch (error) {
+      throw diskError(error, path);
+    }
+  });
   return {
     path,
-    write: (chunks, position) => writeAll(file, path, chunks, position),
+    copies: true,
+    async write(chunks, position) {
+      syncing.throwIfFailed();
+      await writeAll(file, path, chunks, position);
+      syncing.wrote(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
+    },
     read: (position, length) => readRange(file, position, length),
     size: async () => (await file.stat()).size,
     truncate: (size) => file.truncate(size),
-    sync: () => file.datasync(),
-    close: () => file.close(),
+    sync: () => syncing.finish(),
+    async close() {
+      await syncing.settled();
+      try {
+        if (syncing.hasFailed) await file.truncate(0);
+      } finally {
+        await file.close();
+      }
+    },
   };
 }
 
@@ -42,7 +70,7 @@ async function openToWrite(path: string, flags: number): Promise<FileHandle> {
   }
 }
 
-async function writeAll(file: FileHandle, path: string, chunks: Buffer[], position: number): Promise<void> {
+async function writeAll(file: WritableFile, path: string, chunks: Buffer[], position: number): Promise<void> {
   try {
     let rest = chunks;
     let place = position;
@@ -69,7 +97,7 @@ function withoutLeading(chunks: Buffer[], bytes: number): Buffer[] {
   return rest;
 }
 
-async function* readRange(file: FileHandle, position: number, length: number): AsyncIterable<Buffer> {
+async function* readRange(file: WritableFile, position: number, length: number): AsyncIterable<Buffer> {
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, length));
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { connect as connectSocket } from 'node:net';
+import { type AddressInfo, connect as connectSocket, createServer as createSocketServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { digestOf } from '../../src/content/digest.js';
@@ -154,6 +155,40 @@ describe('a registry that cannot be reached', () => {
       connect({ plainHTTP: true, stallTimeoutMs: 50, retries: 0 }).ping(registry.host),
       (error) => isLadingError(error, 'TIMEOUT') && error.message.includes(registry.host),
     );
+  });
+});
+
+describe('a connection', () => {
+  it('is kept after a HEAD', async () => {
+    const sockets = new Set<unknown>();
+    const registry = await start((request, response) => {
+      sockets.add(request.socket);
+      response.writeHead(200, { 'content-length': 7 });
+      response.end(request.method === 'HEAD' ? undefined : 'content');
+    });
+    const client = connect({ plainHTTP: true });
+    const name = { registry: registry.host, repository: 'a' };
+    for (const _ of [1, 2, 3]) assert.deepEqual(await client.headBlob(name, blob), { size: 7 });
+    assert.equal(await text(await client.getBlob(name, blob)), 'content');
+    // The pool opens another when it is asked again before it has put the first one back.
+    assert.ok(sockets.size <= 2, `${sockets.size} connections`);
+  });
+
+  it('is given up where a body comes with the answer to a HEAD', async () => {
+    let connections = 0;
+    const server = createSocketServer((socket) => {
+      connections++;
+      socket.on('error', () => socket.destroy());
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent'));
+    });
+    servers.push({ close: async () => void server.close() });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo; // listening on a port, not a pipe
+    const client = connect({ plainHTTP: true });
+    const name = { registry: `127.0.0.1:${port}`, repository: 'a' };
+    for (const _ of [1, 2]) assert.deepEqual(await client.headBlob(name, blob), { size: 7 });
+    assert.equal(await text(await client.getBlob(name, blob)), 'content');
+    assert.equal(connections, 3);
   });
 });
 
