@@ -1,7 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { isSchema1 } from '../content/media-types.js';
@@ -77,8 +76,9 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
   const dockerPlatform =
     options.dockerPlatform === undefined ? undefined : parsePlatform(options.dockerPlatform);
   const output = await inspectOutput(options.output, { ...options, dockerPlatform });
+  // Beside the output, where there is room for images.
   const scratch = createScratch(
-    typeof options.output === 'string' ? options.output : join(tmpdir(), 'lading'),
+    typeof options.output === 'string' ? dirname(resolve(options.output)) : undefined,
   );
   let source: Source | undefined;
   try {

@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -16,6 +16,7 @@ import type { ImageFiles } from '../store/image-files.js';
 import { openPath } from '../store/open.js';
 import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
+import { makeTemporaryFolder } from '../store/temporary-folder.js';
 import { damageOf, readArchiveImages } from './archive-images.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
@@ -62,7 +63,7 @@ export interface LoadResult extends PushResult {
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const destination = await destinationOf(options);
   const input = await openInput(options.input, options);
-  const scratch = createScratch(join(tmpdir(), 'lading'));
+  const scratch = createScratch();
   try {
     const { images: originals, failures } = await readArchiveImages(input.store, options);
     for (const image of originals) warnOfAbsent(image, options.onEvent);
@@ -158,22 +159,21 @@ async function openInput(input: string | Readable, options: LoadOptions): Promis
     const store = await openOrAsk(input, { signal, onSpool, limits });
     return { store, close: () => store.close() };
   }
-  const directory = await mkdtemp(join(tmpdir(), 'lading-'));
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  const folder = await makeTemporaryFolder();
   try {
     onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
-    const path = join(directory, 'input.tar');
+    const path = join(folder.path, 'input.tar');
     await pipeline(input, createWriteStream(path), { signal });
     const store = await openOrAsk(path, { signal, onSpool, limits });
     return {
       store,
       async close() {
         await store.close();
-        await remove();
+        await folder.remove();
       },
     };
   } catch (error) {
-    await remove();
+    await folder.remove();
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import type { ArchiveMemoryOptions } from '../store/archive/archive-memory.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { openPath } from '../store/open.js';
 import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
@@ -8,14 +9,17 @@ export function openAnnounced(
   {
     signal,
     onWarning,
+    memory,
     ...limits
   }: ArchiveLimits & {
     signal?: AbortSignal | undefined;
     onWarning?: ((message: string) => void) | undefined;
+    memory?: ArchiveMemoryOptions | undefined;
   },
 ): Promise<ImageFiles> {
   return openPath(path, {
     signal,
+    memory,
     limits: archiveLimitsOf(limits),
     onSpool: ({ compression, directory }) =>
       onWarning?.(

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import fs from 'fs-extra';
 import { parseReference, type Reference } from '../content/reference.js';
 import { isLadingError, LadingError } from '../errors.js';
@@ -5,6 +6,8 @@ import type { RegistryClient } from '../registry/client.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { parseLocator } from '../store/locator.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
+import { readVersion } from '../version.js';
+import { cacheDirectory } from './cache-directory.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
 import { openAnnounced } from './open-announced.js';
@@ -45,7 +48,8 @@ async function openFiles(
   { signal, onEvent, maxArchiveBytes, maxRatio }: ConnectionOptions & ArchiveLimits,
 ): Promise<Source> {
   const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
-  const store = await openAnnounced(path, { signal, onWarning, maxArchiveBytes, maxRatio });
+  const memory = { directory: join(cacheDirectory(), 'archives'), version: readVersion() };
+  const store = await openAnnounced(path, { signal, onWarning, maxArchiveBytes, maxRatio, memory });
   return { kind: 'path', path, reference, store, close: () => store.close() };
 }
 

@@ -31,7 +31,9 @@ export class ImageFiles implements ReadonlyStore {
   #names: ExactNames | undefined;
   /** By what they are attached to. */
   #attached: Promise<Map<Digest, Attached[]>> | undefined;
-  /** What was found in manifests: that stays true when entries change. */
+  /** Manifests that are attached to nothing. */
+  readonly #unattached = new Set<Digest>();
+  /** What was found in other manifests: that stays true when entries change. */
   readonly #attachedByManifest = new Map<string, Attached[]>();
 
   constructor(
@@ -142,6 +144,27 @@ export class ImageFiles implements ReadonlyStore {
     );
   }
 
+  /** Notes what an entry's manifest tells, once somebody has read it: it need not be read again for referrers. */
+  noteAttached(entry: Descriptor, manifest: Manifest): void {
+    const subject = fallbackSubject(entryName(entry));
+    const own = attachedTo(plainDescriptor(entry), manifest);
+    if (own === undefined && subject === undefined) this.#unattached.add(entry.digest);
+    else {
+      const attached = own === undefined ? attachedByFallback(manifest, subject) : [own];
+      this.#attachedByManifest.set(attachedKey(entry.digest, subject), attached);
+    }
+  }
+
+  /** Manifests that are known to be attached to nothing, in the order in which that was found out. */
+  get unattached(): readonly Digest[] {
+    return [...this.#unattached];
+  }
+
+  /** Notes manifests that were found to be attached to nothing at an earlier opening. */
+  noteUnattached(digests: Iterable<Digest>): void {
+    for (const digest of digests) this.#unattached.add(digest);
+  }
+
   /** Every file that is to have some content, whether an image needs it or not. */
   blobs(): AsyncIterable<ContentFile> {
     return this.files.list();
@@ -177,7 +200,7 @@ export class ImageFiles implements ReadonlyStore {
       const name = entryName(entry);
       const byTag = name === undefined ? undefined : attachedTag(plainDescriptor(entry), name);
       if (byTag !== undefined) attached.push(byTag);
-      else for (const one of await this.#attachedBySubject(entry, name)) attached.push(one);
+      else for (const one of await this.#attachedBySubject(entry)) attached.push(one);
     }
     const bySubject = new Map<Digest, Attached[]>();
     for (const one of attached) {
@@ -188,17 +211,15 @@ export class ImageFiles implements ReadonlyStore {
     return bySubject;
   }
 
-  async #attachedBySubject(entry: Descriptor, name: string | undefined): Promise<Attached[]> {
-    const subject = fallbackSubject(name);
-    const key = `${entry.digest} ${subject}`;
-    const known = this.#attachedByManifest.get(key);
-    if (known !== undefined) return known;
-    const manifest = await this.#readEntry(entry);
-    if (manifest === undefined) return [];
-    const own = attachedTo(plainDescriptor(entry), manifest);
-    const attached = own === undefined ? attachedByFallback(manifest, subject) : [own];
-    this.#attachedByManifest.set(key, attached);
-    return attached;
+  async #attachedBySubject(entry: Descriptor): Promise<readonly Attached[]> {
+    const subject = fallbackSubject(entryName(entry));
+    if (subject === undefined && this.#unattached.has(entry.digest)) return [];
+    const key = attachedKey(entry.digest, subject);
+    if (!this.#attachedByManifest.has(key)) {
+      const manifest = await this.#readEntry(entry);
+      if (manifest !== undefined) this.noteAttached(entry, manifest);
+    }
+    return this.#attachedByManifest.get(key) ?? [];
   }
 
   /** Undefined for what is not there or not valid: whoever asks for that image is told, others have no use for it. */
@@ -215,6 +236,10 @@ export class ImageFiles implements ReadonlyStore {
   #notFound(what: string): LadingError {
     return new LadingError('NOT_FOUND', `${this.location} does not hold ${what}`);
   }
+}
+
+function attachedKey(digest: Digest, subject: Digest | undefined): string {
+  return `${digest} ${subject}`;
 }
 
 /** A fallback index as regclient keeps it in layouts: its children are the referrers. */

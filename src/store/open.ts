@@ -1,13 +1,12 @@
 import fs from 'fs-extra';
 import { LadingError } from '../errors.js';
 import { openDirectory } from '../files.js';
-import { openArchive } from './archive/archive.js';
+import { type OpenArchiveOptions, openArchive } from './archive/archive.js';
 import { openImageFiles } from './archive/open-files.js';
-import type { SpoolOptions } from './archive/spool.js';
 import type { ImageFiles } from './image-files.js';
 
 /** Opens what is at a path to read: a directory or an archive of any form. Rejects with `NOT_FOUND` when nothing is there. */
-export async function openPath(path: string, options: SpoolOptions = {}): Promise<ImageFiles> {
+export async function openPath(path: string, options: OpenArchiveOptions = {}): Promise<ImageFiles> {
   if (!(await fs.pathExists(path))) throw new LadingError('NOT_FOUND', `${path} does not exist`);
   const stats = await fs.stat(path);
   if (stats.isDirectory())

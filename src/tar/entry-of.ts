@@ -23,8 +23,15 @@ export function bodySize(header: TarHeader, extensions: Extensions): number {
   return BODYLESS.has(header.type) ? 0 : (extensions.size ?? header.size);
 }
 
-/** The entry that a header and its extensions describe; undefined for the root directory itself. */
-export function entryOf(header: TarHeader, extensions: Extensions, offset: number): TarEntry | undefined {
+/**
+ * The entry that a header and its extensions describe; undefined for the root directory itself. `start` is where
+ * the first of them stands, `offset` where the body does.
+ */
+export function entryOf(
+  header: TarHeader,
+  extensions: Extensions,
+  { start, offset }: { start: number; offset: number },
+): TarEntry | undefined {
   const name = extensions.path ?? header.name;
   const path = checkedPath(name);
   const size = bodySize(header, extensions);
@@ -37,7 +44,7 @@ export function entryOf(header: TarHeader, extensions: Extensions, offset: numbe
     case '7':
       return name.endsWith('/')
         ? { kind: 'refused', path, reason: 'is a directory with a body' }
-        : { kind: 'file', path, offset, size };
+        : { kind: 'file', path, start, offset, size };
     case '1':
       return linkTo(path, hardLinkTarget(extensions.linkPath ?? header.linkName));
     case '2':

@@ -1,12 +1,13 @@
-/** Where an entry's bytes lie in the tar. */
-interface Body {
+/** Where an entry's bytes lie in the tar, and its first header: the one that a long name or pax extends it by. */
+interface Place {
+  start: number;
   offset: number;
   size: number;
 }
 
 /** One entry of a tar as its headers say; whether it can be used is judged when it is asked for. */
 export type TarEntry =
-  | ({ kind: 'file'; path: string } & Body)
+  | ({ kind: 'file'; path: string } & Place)
   | { kind: 'directory'; path: string }
   /** `target` is the cleaned path of what the link stands for. */
   | { kind: 'link'; path: string; target: string }

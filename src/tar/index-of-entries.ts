@@ -35,6 +35,16 @@ export class EntryIndex {
     return this.#entries.keys();
   }
 
+  /** How many paths there are. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** All entries: an index to which they are added in this order is like this one. */
+  *entries(): Iterable<TarEntry> {
+    for (const path of this.#entries.keys()) yield* this.#at(path);
+  }
+
   /** The files behind `path`, links followed; undefined for a directory and for what is not there. */
   find(path: string): Found | undefined {
     const seen = new Set<string>();

@@ -1,6 +1,5 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { detectCompression, MAGIC_LENGTH } from '../content/compression.js';
 import { ContentError } from '../errors.js';
 import {
   byPath,
@@ -11,31 +10,33 @@ import {
   type OpenFileOptions,
   type Region,
 } from '../files.js';
-import {
-  type FileStamp,
-  partOf,
-  readFailure,
-  readRegion,
-  requireUnchanged,
-  stampOf,
-  streamRegion,
-} from '../region.js';
+import { partOf, readFailure, readRegion, requireUnchanged, streamRegion } from '../region.js';
 import type { TarFile } from './entry.js';
-import { EntryIndex } from './index-of-entries.js';
+import type { EntryIndex } from './index-of-entries.js';
+import { indexTar, invalid } from './index-tar.js';
 import { sameBytes } from './same-bytes.js';
-import { WalkProblem, walkTar } from './walk.js';
+import { type FileState, fileStateOf, indexOfTable, isSameState, type TarTable } from './table.js';
+import { isFileThere } from './walk.js';
 import { ReadingWindow } from './window.js';
 
 export interface OpenTarOptions {
   signal?: AbortSignal | undefined;
   /** What errors call the archive; default `path`. */
   location?: string | undefined;
+  /** What an earlier walk over this file found; it stands for a walk as long as the file is in the same state. */
+  table?: TarTable | undefined;
   limits?:
     | {
         /** Memory that the index of names may take; default 256 MiB, about a million entries. */
         maxIndexBytes?: number | undefined;
       }
     | undefined;
+}
+
+/** A tar as files, and what the walk over it found. */
+export interface TarFiles extends FileView {
+  /** The one it was opened with, as long as that proves right. */
+  table(): TarTable;
 }
 
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
@@ -46,17 +47,20 @@ const MAX_INDEX_BYTES = 256 * 1024 * 1024;
  * an archive that is damaged, or that readers can understand in two ways, rejects with `INVALID_ARCHIVE`.
  * When somebody writes to the file, what the walk found is worth nothing: every use then rejects with `IO`.
  */
-export async function openTar(path: string, options: OpenTarOptions = {}): Promise<FileView> {
+export async function openTar(path: string, options: OpenTarOptions = {}): Promise<TarFiles> {
   const { signal, location = path, limits } = options;
+  const maxIndexBytes = limits?.maxIndexBytes ?? MAX_INDEX_BYTES;
   signal?.throwIfAborted();
   const handle = await openRegularFile(path);
   try {
-    const stamp = await stampOf(handle);
-    const index = await indexTar(location, handle, Number(stamp.size), {
-      signal,
-      maxIndexBytes: limits?.maxIndexBytes ?? MAX_INDEX_BYTES,
-    });
-    return new TarView({ location, path, handle, stamp, index });
+    const state = fileStateOf(handle.fd);
+    const walk = () => indexTar(location, handle, Number(state.size), { signal, maxIndexBytes });
+    const isCurrent = options.table !== undefined && isSameState(options.table.file, state);
+    const table = isCurrent ? options.table : undefined;
+    const index = table && indexOfTable(table, maxIndexBytes);
+    return index === undefined
+      ? new TarView({ location, path, handle, state, walk, index: await walk(), table: undefined })
+      : new TarView({ location, path, handle, state, walk, index, table });
   } catch (error) {
     await handle.close();
     throw error;
@@ -83,82 +87,45 @@ async function openRegularFile(path: string): Promise<FileHandle> {
   );
 }
 
-async function indexTar(
-  path: string,
-  handle: FileHandle,
-  fileSize: number,
-  { signal, maxIndexBytes }: { signal: AbortSignal | undefined; maxIndexBytes: number },
-): Promise<EntryIndex> {
-  const window = new ReadingWindow(handle.fd, fileSize, signal);
-  if (fileSize === 0) throw invalid(path, 'is empty');
-  const index = new EntryIndex();
-  try {
-    for await (const entry of walkTar(window, fileSize)) {
-      index.add(entry);
-      if (index.bytes > maxIndexBytes) throw tooManyEntries(path, maxIndexBytes);
-    }
-  } catch (error) {
-    if (!(error instanceof WalkProblem))
-      throw signal?.aborted || error instanceof ContentError ? error : readFailure(path, error);
-    if (error.position === 0) throw notATar(path, window, error);
-    throw invalid(path, `is damaged at byte ${error.position}: ${error.message}`, error);
-  }
-  return index;
-}
-
-function notATar(path: string, window: ReadingWindow, problem: WalkProblem): ContentError {
-  const compression = detectCompression(window.view(0, MAGIC_LENGTH));
-  if (compression === 'none') return invalid(path, `is not a tar: ${problem.message}`, problem);
-  return new ContentError(
-    'INVALID_ARCHIVE',
-    `${path} is compressed with ${compression}; an archive is read in place, uncompressed`,
-    {
-      hint: `Decompress it first, for example: ${compression} -d < ${path} > archive.tar`,
-    },
-  );
-}
-
-function tooManyEntries(path: string, maxIndexBytes: number): ContentError {
-  return new ContentError(
-    'TOO_LARGE',
-    `${path} has so many entries that their index would take more than ${maxIndexBytes} bytes`,
-    {
-      hint: 'An archive of images has few files; if this one is meant, raise limits.maxIndexBytes.',
-    },
-  );
-}
-
-function invalid(path: string, problem: string, cause?: unknown): ContentError {
-  return new ContentError('INVALID_ARCHIVE', `${path} ${problem}`, {
-    cause,
-    hint: 'Copy the archive again and compare its checksum with the original, or make it anew.',
-  });
-}
-
-interface WalkedTar {
+interface OpenedTar {
   location: string;
   path: string;
   handle: FileHandle;
   /** Of the file before it was walked. */
-  stamp: FileStamp;
+  state: FileState;
+  walk: () => Promise<EntryIndex>;
   index: EntryIndex;
+  /** What the index is from, if not from a walk. */
+  table: TarTable | undefined;
 }
 
-class TarView implements FileView {
+class TarView implements TarFiles {
   readonly location: string;
   readonly #path: string;
   readonly #handle: FileHandle;
-  readonly #stamp: FileStamp;
-  readonly #index: EntryIndex;
-  /** Paths with more than one entry, once their bytes were found to be the same. */
-  readonly #compared = new Map<string, Promise<void>>();
+  readonly #state: FileState;
+  readonly #walk: () => Promise<EntryIndex>;
+  #index: EntryIndex;
+  #table: TarTable | undefined;
+  #walking: Promise<void> | undefined;
+  #window: ReadingWindow | undefined;
+  /** Files of the table whose headers were read again. */
+  readonly #confirmed = new Set<TarFile>();
+  /** The first of several files of one path, once their bytes were found to be the same. */
+  readonly #compared = new Map<TarFile, Promise<void>>();
 
-  constructor({ location, path, handle, stamp, index }: WalkedTar) {
+  constructor({ location, path, handle, state, walk, index, table }: OpenedTar) {
     this.location = location;
     this.#path = path;
     this.#handle = handle;
-    this.#stamp = stamp;
+    this.#state = state;
+    this.#walk = walk;
     this.#index = index;
+    this.#table = table;
+  }
+
+  table(): TarTable {
+    return this.#table ?? { file: this.#state, entries: [...this.#index.entries()] };
   }
 
   async list(): Promise<{ path: string; size: number }[]> {
@@ -181,32 +148,34 @@ class TarView implements FileView {
   }
 
   async size(path: string): Promise<number | undefined> {
-    return (await this.region(path))?.size;
+    const [first, ...others] = await this.#filesAt(path);
+    return others.length === 0 ? first?.size : (await this.region(path))?.size;
   }
 
   async open(path: string, options: OpenFileOptions = {}): Promise<Readable> {
     options.signal?.throwIfAborted();
     const region = await this.#located(path);
     const { signal } = options;
-    return streamRegion(this.#handle, partOf(region, options), { signal, stamp: this.#stamp });
+    return streamRegion(this.#handle, partOf(region, options), { signal, stamp: this.#state });
   }
 
   async read(path: string, maxBytes: number): Promise<Buffer> {
     const region = await this.#located(path);
     if (region.size > maxBytes) throw fileTooLarge(this.location, path, region.size, maxBytes);
-    return readRegion(this.#handle, region, { stamp: this.#stamp });
+    return readRegion(this.#handle, region, { stamp: this.#state });
   }
 
   async region(path: string): Promise<Region | undefined> {
-    const clean = cleanPath(path);
-    const found = clean === undefined ? undefined : this.#index.find(clean);
-    if (clean === undefined || found === undefined) return undefined;
-    await requireUnchanged(this.#handle, this.#stamp, this.location);
-    if ('refused' in found) throw invalid(this.location, `holds ${clean}, which ${found.refused}`);
-    const [first, ...others] = found.files;
-    if (first === undefined) return undefined;
-    if (others.length > 0) await this.#requireSame(clean, first, others);
-    return this.#regionOf(first);
+    for (;;) {
+      const index = this.#index;
+      const files = await this.#filesAt(path);
+      const [first, ...others] = files;
+      if (first === undefined) return undefined;
+      await this.#confirm(files);
+      if (index !== this.#index) continue; // the table was wrong
+      if (others.length > 0) await this.#requireSame(first, others);
+      return this.#regionOf(first);
+    }
   }
 
   async close(): Promise<void> {
@@ -219,20 +188,56 @@ class TarView implements FileView {
     return region;
   }
 
+  async #filesAt(path: string): Promise<readonly TarFile[]> {
+    const clean = cleanPath(path);
+    const found = clean === undefined ? undefined : this.#index.find(clean);
+    if (clean === undefined || found === undefined) return [];
+    await requireUnchanged(this.#handle, this.#state, this.location);
+    if ('refused' in found) throw invalid(this.location, `holds ${clean}, which ${found.refused}`);
+    return found.files;
+  }
+
+  /** Reads the headers of these files, if it was a table that named them; walks the tar where it was wrong. */
+  async #confirm(files: readonly TarFile[]): Promise<void> {
+    if (this.#table === undefined) return;
+    this.#window ??= new ReadingWindow(this.#handle.fd, Number(this.#state.size), undefined);
+    for (const file of files) {
+      if (this.#confirmed.has(file)) continue;
+      if (!this.#isThere(this.#window, file)) return this.#walkAfterAll();
+      this.#confirmed.add(file);
+    }
+  }
+
+  #isThere(window: ReadingWindow, file: TarFile): boolean {
+    try {
+      return isFileThere(window, file);
+    } catch (error) {
+      throw readFailure(this.location, error);
+    }
+  }
+
+  #walkAfterAll(): Promise<void> {
+    this.#walking ??= this.#walk().then((index) => {
+      this.#index = index;
+      this.#table = undefined;
+    });
+    return this.#walking;
+  }
+
   // The last of two files with one name wins for who extracts, the first for who reads in one pass.
-  #requireSame(path: string, first: TarFile, others: readonly TarFile[]): Promise<void> {
-    let comparison = this.#compared.get(path);
+  #requireSame(first: TarFile, others: readonly TarFile[]): Promise<void> {
+    let comparison = this.#compared.get(first);
     if (comparison === undefined) {
-      comparison = this.#compare(path, first, others);
-      this.#compared.set(path, comparison);
+      comparison = this.#compare(first, others);
+      this.#compared.set(first, comparison);
     }
     return comparison;
   }
 
-  async #compare(path: string, first: TarFile, others: readonly TarFile[]): Promise<void> {
+  async #compare(first: TarFile, others: readonly TarFile[]): Promise<void> {
     for (const other of others) {
       if (!(await sameBytes(this.#handle, this.#regionOf(first), this.#regionOf(other)))) {
-        throw invalid(this.location, `holds ${path} twice with different bytes`);
+        throw invalid(this.location, `holds ${first.path} twice with different bytes`);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { printable } from '../errors.js';
-import type { TarEntry } from './entry.js';
+import type { TarEntry, TarFile } from './entry.js';
 import { bodySize, type Extensions, entryOf, MAX_NAME_BYTES } from './entry-of.js';
 import { BLOCK_SIZE, decodeHeader, HeaderProblem, isZero, paddingAfter, type TarHeader } from './header.js';
 import { parsePax } from './pax.js';
@@ -20,19 +20,58 @@ export class WalkProblem extends Error {
   }
 }
 
-/** Every entry of a tar, from its headers alone; bodies are passed over. Throws `WalkProblem`. */
-export async function* walkTar(window: ReadingWindow, fileSize: number): AsyncGenerator<TarEntry> {
+/**
+ * Every entry of a tar from a header on, from the headers alone; bodies are passed over. Undefined stands for a
+ * header that only extends the next: whoever walks can pause after each. (An asynchronous generator takes 0.03 s more
+ * for 20,000.) Throws `WalkProblem`.
+ */
+export function* walkTar(
+  window: ReadingWindow,
+  fileSize: number,
+  firstHeader = 0,
+): Generator<TarEntry | undefined> {
   let extensions: Extensions = {};
-  let position = 0;
+  let start = firstHeader;
+  let position = firstHeader;
   for (;;) {
-    await window.pause();
-    const headerPosition = position;
-    const step = at(headerPosition, () => readHeader(window, headerPosition, fileSize, extensions));
+    const place: HeaderPlace = { start, position, fileSize };
+    const step = at(position, () => readHeader(window, place, extensions));
     if (step === undefined) return;
-    if (step.entry !== undefined) yield step.entry;
+    yield step.entry;
     extensions = step.extensions;
     position = step.next;
+    if (!isExtended(extensions)) start = position;
   }
+}
+
+/** Whether a walk that begins where `file` is said to begin comes upon that very file first. */
+export function isFileThere(window: ReadingWindow, file: TarFile): boolean {
+  try {
+    // As if the tar ended with the file, so that the walk does not go past it.
+    for (const found of walkTar(window, file.offset + file.size, file.start)) {
+      if (found !== undefined) return isSameFile(found, file);
+    }
+  } catch (error) {
+    if (!(error instanceof WalkProblem)) throw error;
+  }
+  return false;
+}
+
+function isSameFile(found: TarEntry, { path, start, offset, size }: TarFile): boolean {
+  return (
+    found.kind === 'file' &&
+    found.path === path &&
+    found.start === start &&
+    found.offset === offset &&
+    found.size === size
+  );
+}
+
+interface HeaderPlace {
+  /** Of the first of the headers that this one ends or goes on with. */
+  start: number;
+  position: number;
+  fileSize: number;
 }
 
 interface Step {
@@ -44,8 +83,7 @@ interface Step {
 
 function readHeader(
   window: ReadingWindow,
-  position: number,
-  fileSize: number,
+  { start, position, fileSize }: HeaderPlace,
   extensions: Extensions,
 ): Step | undefined {
   const block = window.view(position, BLOCK_SIZE);
@@ -53,8 +91,7 @@ function readHeader(
     throw new HeaderProblem('the archive is cut short in a header');
   const header = block.length < BLOCK_SIZE ? undefined : decodeHeader(block);
   if (header === undefined) {
-    if (Object.keys(extensions).length > 0)
-      throw new HeaderProblem('the entry that a long name belongs to is missing');
+    if (isExtended(extensions)) throw new HeaderProblem('the entry that a long name belongs to is missing');
     // A missing end marker is tolerated, as is half of one; a lone block of zeros with more behind it is where
     // some readers stop and others go on.
     if (!isZero(window.view(position + BLOCK_SIZE, BLOCK_SIZE))) {
@@ -81,8 +118,13 @@ function readHeader(
     case 'K':
       return { extensions: withOnce(extensions, 'linkPath', readLongName(window, body, size)), next };
     default:
-      return { entry: entryOf(header, extensions, body), extensions: {}, next };
+      return { entry: entryOf(header, extensions, { start, offset: body }), extensions: {}, next };
   }
+}
+
+function isExtended(extensions: Extensions): boolean {
+  for (const _ in extensions) return true;
+  return false;
 }
 
 /** Runs `read` and tells a problem in what it met apart from a failure to read at all. */

@@ -51,9 +51,13 @@ export class ReadingWindow {
     return Buffer.concat(parts);
   }
 
-  /** Lets the event loop run when it has waited for 8 ms; rejects when the signal is aborted. */
+  /** Whether the event loop has waited for 8 ms. */
+  isPauseDue(): boolean {
+    return performance.now() >= this.#sliceEnd;
+  }
+
+  /** Lets the event loop run; rejects when the signal is aborted. */
   async pause(): Promise<void> {
-    if (performance.now() < this.#sliceEnd) return;
     await setImmediate();
     this.#signal?.throwIfAborted();
     this.#sliceEnd = performance.now() + SLICE_MS;

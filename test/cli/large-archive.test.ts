@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readdir, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { writeSparseArchive } from '../support/sparse-archive.js';
 import { useFolder } from '../support/temporary.js';
@@ -38,7 +39,7 @@ describe('an archive of 100 GB with 20,000 blobs', () => {
     const { stdout, stderr } = await promisify(execFile)(
       process.execPath,
       ['--import', TELLING_USAGE, ...args],
-      { maxBuffer: 64 * MIB },
+      { maxBuffer: 64 * MIB, env: { ...process.env, XDG_CACHE_HOME: path('cache') } },
     );
     const { processorTime, maxRSS } = JSON.parse(stderr);
     return {
@@ -68,5 +69,18 @@ describe('an archive of 100 GB with 20,000 blobs', () => {
     const { result, usage } = await run('--input-type=module', '--eval', script, archive);
     assert.equal(result, 500);
     assertModest(usage);
+  });
+
+  it('shows the same when two open it at once, and in less time when what they found is remembered', async () => {
+    await rm(path('cache'), { recursive: true, force: true });
+    const show = () => run(PROGRAM, 'inspect', archive, 'group/image-7:1', '--json');
+    const [first, other] = await Promise.all([show(), show()]);
+    assert.deepEqual(other.result, first.result);
+    // What was written in the last three seconds is not remembered.
+    for (let tries = 0; tries < 5 && !(await readdir(path())).includes('cache'); tries++) await show();
+    assert.equal((await readdir(path('cache/lading/archives'))).length, 1);
+    const again = await show();
+    assert.deepEqual(again.result, first.result);
+    assert.ok(again.usage.seconds < first.usage.seconds);
   });
 });

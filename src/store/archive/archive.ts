@@ -1,18 +1,48 @@
-import { openTar } from '../../tar/read.js';
+import { openTar, type TarFiles } from '../../tar/read.js';
 import type { ImageFiles } from '../image-files.js';
 import { LayoutReader } from '../layout/layout-reader.js';
-import { openImageFiles } from './open-files.js';
+import { type ArchiveMemory, type ArchiveMemoryOptions, recallArchive } from './archive-memory.js';
+import { type OpeningNotes, openImageFiles } from './open-files.js';
 import { openTarOrSpool, type SpoolOptions } from './spool.js';
 
+export interface OpenArchiveOptions extends SpoolOptions {
+  /** Where it is remembered what was found out about large archives; default nowhere. */
+  memory?: ArchiveMemoryOptions | undefined;
+}
+
 /** Opens an archive of any form to read in place; one that is compressed as a whole from a temporary file. */
-export async function openArchive(path: string, options: SpoolOptions = {}): Promise<ImageFiles> {
-  const view = await openTarOrSpool(path, options);
+export async function openArchive(path: string, options: OpenArchiveOptions = {}): Promise<ImageFiles> {
+  const { signal } = options;
+  const memory = options.memory && (await recallArchive(path, options.memory));
+  const record = memory?.record;
+  const view = await openTarOrSpool(path, { ...options, table: record?.table });
   try {
-    return await openImageFiles(view, { code: 'INVALID_ARCHIVE', signal: options.signal });
+    const notes: OpeningNotes = { sameHalves: record?.sameHalves };
+    const images = await openImageFiles(view, { code: 'INVALID_ARCHIVE', signal, notes });
+    images.noteUnattached(record?.unattached ?? []);
+    return memory === undefined ? images : remembering(images, view, { memory, notes });
   } catch (error) {
     await view.close();
     throw error;
   }
+}
+
+/** When the archive is closed, all is known that was to be found out. */
+function remembering(
+  images: ImageFiles,
+  view: TarFiles,
+  { memory, notes: { sameHalves } }: { memory: ArchiveMemory; notes: OpeningNotes },
+): ImageFiles {
+  const close = images.close.bind(images);
+  return Object.assign(images, {
+    async close(): Promise<void> {
+      try {
+        await memory.remember({ table: view.table(), sameHalves, unattached: images.unattached });
+      } finally {
+        await close();
+      }
+    },
+  });
 }
 
 /** Opens an OCI layout in a tar, which a universal archive is too; rejects with `INVALID_LAYOUT` for other archives. */

@@ -1,6 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -23,6 +21,7 @@ import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
 import type { LockOptions } from '../lock.js';
 import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
+import { makeTemporaryFolder } from '../temporary-folder.js';
 import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
 import { dockerManifest } from './docker-manifest.js';
 import { openPartFile, type PartFile } from './part-file.js';
@@ -60,9 +59,12 @@ export async function createDockerArchiveStream(
   stream: Writable,
   options: DockerArchiveOptions = {},
 ): Promise<Store> {
-  const directory = await mkdtemp(join(tmpdir(), 'lading-'));
-  const path = join(directory, 'archive.tar');
-  const store = await openDockerArchiveForWriting(path, options);
+  const folder = await makeTemporaryFolder();
+  const path = join(folder.path, 'archive.tar');
+  const store = await openDockerArchiveForWriting(path, options).catch(async (error: unknown) => {
+    await folder.remove();
+    throw error;
+  });
   const commit = store.commit?.bind(store);
   const close = store.close.bind(store);
   return Object.assign(store, {
@@ -71,8 +73,7 @@ export async function createDockerArchiveStream(
       await pipeline(createReadStream(path), stream, { end: false });
     },
     async close(): Promise<void> {
-      await close();
-      await rm(directory, { recursive: true });
+      await close().finally(folder.remove);
     },
   });
 }

@@ -10,7 +10,7 @@ import {
   type ArchiveImage as ImageItem,
   parseArchiveManifest,
 } from '../../manifest/docker-archive-documents.js';
-import { MAX_ARCHIVE_DOCUMENT_BYTES, MAX_CONFIG_BYTES } from '../../manifest/limits.js';
+import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type ArchiveImage, archiveName, makeImage } from './archive-image.js';
 import { describeLayers, type NamedLayer, requireFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
@@ -23,14 +23,14 @@ import type { NamedFiles } from './named-files.js';
 export async function readDockerArchive(
   view: FileView,
   files: NamedFiles,
-  options: HashingOptions = {},
+  { document, ...options }: HashingOptions & { document: Buffer },
 ): Promise<ArchiveImage[]> {
-  return describeImages(await readArchiveManifest(view), view, files, options);
+  return describeImages(readItems(document, view), view, files, options);
 }
 
 /** What `manifest.json` says, unchecked. */
-export async function readArchiveManifest(view: FileView): Promise<ImageItem[]> {
-  return parseArchiveManifest(await view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES), whereIn(view));
+export function readItems(document: Buffer, view: FileView): ImageItem[] {
+  return parseArchiveManifest(document, whereIn(view));
 }
 
 /** The images that `manifest.json` names, from the files it names; these are added to `files`. */

@@ -3,12 +3,18 @@ import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest, isNonDistributable } from '../../content/media-types.js';
 import { ContentError, isLadingError } from '../../errors.js';
+import type { FileView } from '../../files.js';
 import type { ArchiveImage as ImageItem } from '../../manifest/docker-archive-documents.js';
-import { type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
+import {
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  parseManifest,
+  successors,
+  verifyManifest,
+} from '../../manifest/manifest.js';
 import type { ImageFiles } from '../image-files.js';
 import { entryName, fullName } from '../layout/layout-index.js';
 import { blobDigest } from '../layout/layout-reader.js';
-import { readContent } from '../read-content.js';
 import { type ArchiveImage, archiveName, entryOf } from './archive-image.js';
 
 /** What an image is made of. */
@@ -22,8 +28,12 @@ interface Parts {
  * image has the names and the very blobs of one in it. That is told by names and sizes; the layers, of which
  * there may be tens of thousands, are not looked at.
  */
-export async function repeatsLayout(items: readonly ImageItem[], layout: ImageFiles): Promise<boolean> {
-  const walk = new LayoutWalk(layout, []);
+export async function repeatsLayout(
+  items: readonly ImageItem[],
+  layout: ImageFiles,
+  view: FileView,
+): Promise<boolean> {
+  const walk = new LayoutWalk(layout, view, []);
   for (const entry of layout.indexEntries) if ((await walk.judge(entry)) !== 'good') return false;
   const blobsOf = ({ config, layers }: Parts) => [config, ...layers.map(({ digest }) => digest)].join();
   const inLayout = [...walk.imagesUnder(layout.indexEntries).values()];
@@ -47,8 +57,12 @@ export async function repeatsLayout(items: readonly ImageItem[], layout: ImageFi
  * 25.0.0). An entry with anything else missing stays: that is damage, and to be told. So it is when the archive
  * has content that nothing leads to: it belongs to a manifest that was lost.
  */
-export async function reconcile(layout: ImageFiles, images: readonly ArchiveImage[]): Promise<Descriptor[]> {
-  const walk = new LayoutWalk(layout, images);
+export async function reconcile(
+  layout: ImageFiles,
+  view: FileView,
+  images: readonly ArchiveImage[],
+): Promise<Descriptor[]> {
+  const walk = new LayoutWalk(layout, view, images);
   const names = new Set(images.flatMap((image) => image.names));
   const hasNameless = images.some((image) => image.names.length === 0);
   const kept: Descriptor[] = [];
@@ -87,6 +101,8 @@ type Verdict = (typeof VERDICTS)[number];
 /** Looks at everything that the layout's index leads to, at each manifest once. */
 class LayoutWalk {
   readonly #layout: ImageFiles;
+  readonly #view: FileView;
+  readonly #entries: Set<Descriptor>;
   readonly #keys: Set<string>;
   readonly #configs: Set<Digest>;
   readonly #verdicts = new Map<string, Promise<Verdict>>();
@@ -96,8 +112,10 @@ class LayoutWalk {
   readonly #images = new Map<Digest, Parts>();
   readonly #manifests = new Map<string, Descriptor>();
 
-  constructor(layout: ImageFiles, images: readonly ArchiveImage[]) {
+  constructor(layout: ImageFiles, view: FileView, images: readonly ArchiveImage[]) {
     this.#layout = layout;
+    this.#view = view;
+    this.#entries = new Set(layout.indexEntries);
     this.#keys = new Set(images.map(keyOf));
     this.#configs = new Set(images.map(({ config }) => config));
     this.#dockerBlobs = images.flatMap(({ config, layers }) => [
@@ -158,6 +176,7 @@ class LayoutWalk {
   async #judgeManifest(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
     const manifest = await this.#read(descriptor);
     if (manifest === undefined) return 'damaged';
+    if (this.#entries.has(descriptor)) this.#layout.noteAttached(descriptor, manifest);
     const { manifests, blobs, unsized } = successors(manifest);
     const children = manifests.filter(({ digest }) => !absent.includes(digest));
     this.#children.set(descriptor.digest, children);
@@ -180,7 +199,10 @@ class LayoutWalk {
 
   async #read(descriptor: Descriptor): Promise<Manifest | undefined> {
     try {
-      return parseManifest(await readContent(this.#layout, descriptor), descriptor);
+      // Not as a stream, of which thousands cost more than what they carry.
+      const bytes = await this.#view.read(this.#layout.pathOf(descriptor.digest), MAX_MANIFEST_BYTES);
+      verifyManifest(descriptor, bytes);
+      return parseManifest(bytes, descriptor);
     } catch (error) {
       if (error instanceof ContentError) return undefined;
       throw error;

@@ -1,3 +1,4 @@
+import { digestOf } from '../../content/digest.js';
 import { ContentError, type ErrorCode, isLadingError } from '../../errors.js';
 import type { FileView } from '../../files.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
@@ -6,26 +7,40 @@ import { ImageFiles } from '../image-files.js';
 import { LayoutFiles, LayoutReader } from '../layout/layout-reader.js';
 import { type ArchiveImage, entriesOf } from './archive-image.js';
 import { isTransportFolder, readTransportFolders } from './directory-transport.js';
-import { describeImages, readArchiveManifest, readDockerArchive } from './docker-archive.js';
+import { describeImages, readDockerArchive, readItems } from './docker-archive.js';
 import { reconcile, repeatsLayout } from './hybrid.js';
 import { NamedFiles } from './named-files.js';
 import { isV1Folder, readV1Archive } from './v1-archive.js';
 
+/** What one opening of an archive finds out, and another of the same files need not. */
+export interface OpeningNotes {
+  /** Digests of `index.json`'s entries and of a `manifest.json` that only says again what they say. */
+  sameHalves?: string | undefined;
+}
+
+export interface OpenFilesOptions extends HashingOptions {
+  /** What files without images are refused with. */
+  code: ErrorCode;
+  /** From an earlier opening; what this one finds out is added. */
+  notes?: OpeningNotes | undefined;
+}
+
 /**
  * The images among files of any form: an OCI layout, a Docker archive of any age, both at once, skopeo's
- * `dir:`. The view is closed with what is returned; when this rejects, it is the caller's to close. `code` is what
- * files without images are refused with.
+ * `dir:`. The view is closed with what is returned; when this rejects, it is the caller's to close.
  */
-export async function openImageFiles(
-  view: FileView,
-  options: HashingOptions & { code: ErrorCode },
-): Promise<ImageFiles> {
+export async function openImageFiles(view: FileView, options: OpenFilesOptions): Promise<ImageFiles> {
   const has = async (path: string): Promise<boolean> => (await view.size(path)) !== undefined;
-  const hasDocker = (await has('manifest.json')) && !(await isDocument(view));
-  if (await has('index.json')) return hasDocker ? openHybrid(view, options) : LayoutReader.open(view);
+  const document = (await has('manifest.json'))
+    ? await view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES)
+    : undefined;
+  const docker = document === undefined || isManifest(document) ? undefined : document;
+  if (await has('index.json'))
+    return docker === undefined ? LayoutReader.open(view) : openHybrid(view, docker, options);
   if (await has('oci-layout')) return LayoutReader.open(view); // says what is missing
-  if (hasDocker) return openArchiveImages(view, readDockerArchive, options);
-  if (await has('manifest.json')) return openTransportFolders(view, ['']);
+  if (docker !== undefined)
+    return openArchiveImages(view, readDockerArchive, { ...options, document: docker });
+  if (document !== undefined) return openTransportFolders(view, ['']);
   if (await has('repositories')) return openV1(view, options);
 
   const folders = await view.folders();
@@ -73,22 +88,23 @@ async function requireNoHalfFolder(
 }
 
 /** Whether `manifest.json` is itself a manifest, as in `dir:`, rather than a Docker archive's list. */
-async function isDocument(view: FileView): Promise<boolean> {
-  const start = await view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES);
-  return start.toString('latin1').trimStart().startsWith('{');
+function isManifest(document: Buffer): boolean {
+  const first = document.find((byte) => !JSON_SPACE.includes(byte));
+  return first === OPENING_BRACE;
 }
+
+const JSON_SPACE: readonly number[] = [0x20, 0x09, 0x0a, 0x0d];
+const OPENING_BRACE = 0x7b;
 
 async function openTransportFolders(view: FileView, folders: readonly string[]): Promise<ImageFiles> {
   const files = new NamedFiles(view);
   return new ImageFiles(files, await readTransportFolders(view, files, folders));
 }
 
-type ReadImages = (view: FileView, files: NamedFiles, options: HashingOptions) => Promise<ArchiveImage[]>;
-
-async function openArchiveImages(
+async function openArchiveImages<T extends HashingOptions>(
   view: FileView,
-  read: ReadImages,
-  options: HashingOptions,
+  read: (view: FileView, files: NamedFiles, options: T) => Promise<ArchiveImage[]>,
+  options: T,
 ): Promise<ImageFiles> {
   const files = new NamedFiles(view);
   const images = await read(view, files, options);
@@ -99,14 +115,23 @@ async function openArchiveImages(
   );
 }
 
-async function openHybrid(view: FileView, options: HashingOptions): Promise<ImageFiles> {
+async function openHybrid(
+  view: FileView,
+  document: Buffer,
+  { notes = {}, ...options }: OpenFilesOptions,
+): Promise<ImageFiles> {
   const layout = await LayoutReader.open(view);
   const files = new NamedFiles(view, new LayoutFiles(view));
+  const halves = [Buffer.from(JSON.stringify(layout.indexEntries)), document].map((half) => digestOf(half));
+  if (notes.sameHalves === halves.join(' ')) return layout;
   try {
-    const items = await readArchiveManifest(view);
-    if (await repeatsLayout(items, layout)) return layout;
+    const items = readItems(document, view);
+    if (await repeatsLayout(items, layout, view)) {
+      notes.sameHalves = halves.join(' ');
+      return layout;
+    }
     const images = await describeImages(items, view, files, options);
-    return new ImageFiles(files, await reconcile(layout, images));
+    return new ImageFiles(files, await reconcile(layout, view, images));
   } catch (error) {
     // Other files than its own are no matter to a layout that has images. (image-spec, image-layout.md)
     const isTolerable = error instanceof ContentError || isLadingError(error, 'UNSUPPORTED');

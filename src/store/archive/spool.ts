@@ -1,7 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, open, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
   type Compression,
@@ -10,10 +9,11 @@ import {
   detectCompression,
   MAGIC_LENGTH,
 } from '../../compression.js';
-import type { FileView } from '../../files.js';
 import { readFailure } from '../../region.js';
-import { openTar } from '../../tar/read.js';
+import { openTar, type TarFiles } from '../../tar/read.js';
+import type { TarTable } from '../../tar/table.js';
 import { diskError } from '../disk.js';
+import { makeTemporaryFolder, type TemporaryFolder } from '../temporary-folder.js';
 
 export interface SpoolOptions {
   signal?: AbortSignal | undefined;
@@ -29,35 +29,35 @@ export interface SpoolOptions {
  * A tar as files. One that is compressed as a whole has no positions to read at: it is decompressed once, to a
  * temporary file that goes when the view is closed.
  */
-export async function openTarOrSpool(path: string, options: SpoolOptions = {}): Promise<FileView> {
+export async function openTarOrSpool(
+  path: string,
+  options: SpoolOptions & { table?: TarTable | undefined } = {},
+): Promise<TarFiles> {
+  const { signal, table } = options;
   const compression = await compressionOf(path);
-  return compression === 'none'
-    ? openTar(path, { signal: options.signal })
-    : spoolTar(path, compression, options);
+  return compression === 'none' ? openTar(path, { signal, table }) : spoolTar(path, compression, options);
 }
 
-async function spoolTar(path: string, compression: Compression, options: SpoolOptions): Promise<FileView> {
-  const { signal, spoolDirectory = tmpdir(), onSpool, limits } = options;
+async function spoolTar(path: string, compression: Compression, options: SpoolOptions): Promise<TarFiles> {
+  const { signal, spoolDirectory, onSpool, limits } = options;
   const open = async (): Promise<ReturnType<typeof createReadStream>> => createReadStream(path);
   const plain = await decompressed(open, { signal, limits, name: path });
-  onSpool?.({ path, compression, directory: spoolDirectory });
-  const file = join(spoolDirectory, 'lading-');
-  let directory: string;
+  let folder: TemporaryFolder;
   try {
-    directory = await mkdtemp(file);
+    folder = await makeTemporaryFolder(spoolDirectory);
   } catch (error) {
     plain.destroy();
-    throw diskError(error, file);
+    throw error;
   }
-  const spool = join(directory, 'archive.tar');
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  onSpool?.({ path, compression, directory: dirname(folder.path) });
+  const spool = join(folder.path, 'archive.tar');
   try {
     await pipeline(plain, createWriteStream(spool, { flags: 'wx', mode: 0o600 }), { signal });
     const view = await openTar(spool, { signal, location: path });
     const close = view.close.bind(view);
-    return Object.assign(view, { close: () => close().finally(remove) });
+    return Object.assign(view, { close: () => close().finally(folder.remove) });
   } catch (error) {
-    await remove();
+    await folder.remove();
     signal?.throwIfAborted();
     throw diskError(error, spool);
   }

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../../src/content/descriptor.js';
 import { encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import type { FileView } from '../../../src/files.js';
-import { openImageFiles } from '../../../src/store/archive/open-files.js';
+import { type OpeningNotes, openImageFiles } from '../../../src/store/archive/open-files.js';
 import type { ImageFiles } from '../../../src/store/image-files.js';
 import { openPath } from '../../../src/store/open.js';
 import { openTar } from '../../../src/tar/read.js';
@@ -73,21 +73,51 @@ describe('an archive that is a layout and a docker-archive at once', () => {
       entries: [named(amd64.manifest.descriptor, NAME)],
       items: [itemOf(amd64, 'app:1')],
     });
+    const { store, read } = await openWatched();
+    assert.deepEqual(await namesOf(store), [NAME]);
+    for await (const _ of store.referrers(amd64.manifest.descriptor)) assert.fail('nothing is attached');
+    assert.deepEqual(read, [
+      'manifest.json',
+      'oci-layout',
+      'index.json',
+      pathOf(amd64.manifest.descriptor), // once
+    ]);
+  });
+
+  it('is opened without a look at its manifests where an earlier opening found both halves to agree', async () => {
+    const entries = [named(amd64.manifest.descriptor, NAME)];
+    await openHybrid(amd64.all, { entries, items: [itemOf(amd64, 'app:1')] });
+    const notes: OpeningNotes = {};
+    const { store: first } = await openWatched(notes);
+    const { store, read } = await openWatched(notes);
+    store.noteUnattached(first.unattached);
+    assert.deepEqual(await namesOf(store), [NAME]);
+    for await (const _ of store.referrers(amd64.manifest.descriptor)) assert.fail('nothing is attached');
+    assert.deepEqual(read, ['manifest.json', 'oci-layout', 'index.json']);
+
+    await openHybrid(amd64.all, { entries, items: [itemOf(amd64, 'app:1'), itemOf(amd64, 'app:2')] });
+    const { store: other } = await openWatched(notes);
+    assert.deepEqual(await namesOf(other), [NAME, 'docker.io/library/app:2']);
+  });
+
+  /** Opens what was written last, with a list of the files that are read. */
+  async function openWatched(notes?: OpeningNotes): Promise<{ store: ImageFiles; read: string[] }> {
     const read: string[] = [];
     const tar = await openTar(path('hybrid.tar'));
-    const store = await openImageFiles(
-      overriding(tar, {
-        open(...[name, options]: Parameters<FileView['open']>) {
-          read.push(name);
-          return tar.open(name, options);
-        },
-      }),
-      { code: 'INVALID_ARCHIVE' },
-    );
+    const watched = overriding(tar, {
+      open(...[name, options]: Parameters<FileView['open']>) {
+        read.push(name);
+        return tar.open(name, options);
+      },
+      read(...[name, maxBytes]: Parameters<FileView['read']>) {
+        read.push(name);
+        return tar.read(name, maxBytes);
+      },
+    });
+    const store = await openImageFiles(watched, { code: 'INVALID_ARCHIVE', notes });
     opened.push(store);
-    assert.deepEqual(await namesOf(store), [NAME]);
-    assert.deepEqual(new Set(read), new Set([pathOf(amd64.manifest.descriptor)]));
-  });
+    return { store, read };
+  }
 
   it('gives the image that is there of an index that lacks platforms, under its own digest', async () => {
     const index = makeIndex([arm64, amd64]);

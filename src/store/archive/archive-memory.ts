@@ -1,0 +1,177 @@
+import { constants, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Digest, digestOf, isDigest } from '../../content/digest.js';
+import { isLadingError, systemCode } from '../../errors.js';
+import { type FileState, formatTable, isSameState, parseTable, type TarTable } from '../../tar/table.js';
+import { writeFileAtomically } from '../disk.js';
+
+/** What was found out about an archive when it was opened. */
+export interface ArchiveRecord {
+  table: TarTable;
+  /** Of `OpeningNotes`. */
+  sameHalves: string | undefined;
+  /** Of `ImageFiles`. */
+  unattached: readonly Digest[];
+}
+
+export interface ArchiveMemoryOptions {
+  /** Made when there is something to remember. */
+  directory: string;
+  /** Of the program: what one version found out is nothing to another. */
+  version: string;
+  /** Archives with fewer are not remembered; default 1,000. */
+  minEntries?: number | undefined;
+  /** Milliseconds; default `Date.now`. */
+  now?: (() => number) | undefined;
+}
+
+/** What is remembered of one archive. That it cannot be read or written is no error: the archive is read anew. */
+export interface ArchiveMemory {
+  readonly record: ArchiveRecord | undefined;
+  remember(record: ArchiveRecord): Promise<void>;
+}
+
+/** With fewer entries there is not enough to gain: opening 1,000 takes 0.03 s, each file that is not cached a seek. */
+const MIN_ENTRIES = 1_000;
+/** About 130,000 entries; it is made, and read, in memory. */
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+/** Besides its path, an entry takes about as much. */
+const ENTRY_BYTES = 50;
+/** Of all records: about thirty of archives with 20,000 entries. */
+const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+/** FAT tells times to 2 s: what changes twice in that time may look as if it had changed once. */
+const SETTLED_MS = 3_000;
+
+/** Looks up what is remembered of the archive at `path`, as it is now. */
+export async function recallArchive(
+  path: string,
+  { directory, version, minEntries = MIN_ENTRIES, now = Date.now }: ArchiveMemoryOptions,
+): Promise<ArchiveMemory> {
+  const lookedAt = now();
+  const state = await stateOf(path);
+  if (state === undefined) return { record: undefined, remember: async () => undefined };
+  const file = join(directory, `${state.dev}-${state.ino}`);
+  const known = await readRecord(file, version);
+  const record = known !== undefined && isSameState(known.table.file, state) ? known : undefined;
+  return {
+    record,
+    async remember(found) {
+      const { entries, file: foundIn } = found.table;
+      if (!isSameState(foundIn, state) || lookedAt - changedAt(state) < SETTLED_MS) return;
+      if (entries.length < minEntries || isTooLarge(entries)) return;
+      if (record !== undefined && saysTheSame(found, record)) return;
+      await writeRecord(directory, file, formatRecord(found, version));
+    },
+  };
+}
+
+async function stateOf(path: string): Promise<FileState | undefined> {
+  try {
+    const found = await stat(path, { bigint: true });
+    return found.isFile() ? found : undefined;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined; // said by who opens it
+  }
+}
+
+/** Milliseconds. */
+function changedAt({ mtimeNs, ctimeNs }: FileState): number {
+  return Number((mtimeNs > ctimeNs ? mtimeNs : ctimeNs) / 1_000_000n);
+}
+
+function isTooLarge(entries: TarTable['entries']): boolean {
+  return entries.reduce((bytes, { path }) => bytes + path.length + ENTRY_BYTES, 0) > MAX_RECORD_BYTES;
+}
+
+function saysTheSame(found: ArchiveRecord, known: ArchiveRecord): boolean {
+  return (
+    found.table === known.table &&
+    found.sameHalves === known.sameHalves &&
+    found.unattached.length === known.unattached.length
+  );
+}
+
+async function writeRecord(directory: string, file: string, bytes: Buffer): Promise<void> {
+  if (bytes.byteLength > MAX_RECORD_BYTES) return;
+  try {
+    await makeDirectory(directory);
+    await writeFileAtomically(file, bytes, { mode: 0o600 });
+    await removeOldest(directory);
+  } catch (error) {
+    if (!isLadingError(error) && systemCode(error) === undefined) throw error;
+  }
+}
+
+/** As `mkdir` does with `recursive`, which never ends where nothing can be made (/proc). */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return;
+    if (systemCode(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await mkdir(path, { mode: 0o700 });
+  }
+}
+
+async function removeOldest(directory: string): Promise<void> {
+  const files: { path: string; size: number; mtimeMs: number }[] = [];
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const { size, mtimeMs } = await stat(path);
+    files.push({ path, size, mtimeMs });
+  }
+  files.sort((a, b) => b.mtimeMs - a.mtimeMs);
+  let bytes = 0;
+  for (const { path, size } of files) {
+    bytes += size;
+    if (bytes > MAX_DIRECTORY_BYTES) await rm(path, { force: true });
+  }
+}
+
+async function readRecord(file: string, version: string): Promise<ArchiveRecord | undefined> {
+  try {
+    const bytes = await readOwnFile(file);
+    return bytes && parseRecord(bytes, version);
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && systemCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+/** A file that nobody but its owner, who runs this, can have written; undefined for others. */
+async function readOwnFile(path: string): Promise<Buffer | undefined> {
+  const handle = await open(
+    path,
+    constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
+  );
+  try {
+    const { uid, mode, size } = await handle.stat();
+    const isOurs = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
+    return isOurs && size <= MAX_RECORD_BYTES ? await handle.readFile() : undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A line with the version and a checksum, and JSON. */
+function formatRecord({ table, sameHalves, unattached }: ArchiveRecord, version: string): Buffer {
+  const body = Buffer.from(JSON.stringify({ table: formatTable(table), sameHalves, unattached }));
+  return Buffer.concat([headOf(body, version), body]);
+}
+
+function parseRecord(bytes: Buffer, version: string): ArchiveRecord | undefined {
+  const body = bytes.subarray(bytes.indexOf('\n') + 1);
+  if (!bytes.subarray(0, bytes.byteLength - body.byteLength).equals(headOf(body, version))) return undefined;
+  const document: unknown = JSON.parse(body.toString('utf8'));
+  if (typeof document !== 'object' || document === null) return undefined;
+  const { table, sameHalves, unattached }: Record<string, unknown> = { ...document };
+  const parsed = parseTable(table);
+  if (parsed === undefined || !Array.isArray(unattached) || !unattached.every(isDigest)) return undefined;
+  return { table: parsed, sameHalves: typeof sameHalves === 'string' ? sameHalves : undefined, unattached };
+}
+
+function headOf(body: Buffer, version: string): Buffer {
+  return Buffer.from(`lading ${version}, archive, ${digestOf(body)}\n`);
+}

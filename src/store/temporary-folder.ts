@@ -1,0 +1,94 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemCode } from '../errors.js';
+import { diskError } from './disk.js';
+import { isGone, startOfProcess } from './process-start.js';
+
+/** What only one run needs. */
+export interface TemporaryFolder {
+  readonly path: string;
+  /** Takes it away with all that is in it. */
+  remove(): Promise<void>;
+}
+
+export interface TemporaryFolderOptions {
+  /** Go on with what a process left that was killed, instead of an empty folder; default false. */
+  adopts?: boolean | undefined;
+}
+
+/**
+ * Makes a folder in `parent` (default the system's for temporary files) that only this user can enter. Those that
+ * lading left there when it was killed are removed; those of processes that live, or of other machines, never.
+ */
+export async function makeTemporaryFolder(
+  parent = tmpdir(),
+  { adopts = false }: TemporaryFolderOptions = {},
+): Promise<TemporaryFolder> {
+  const prefix = join(parent, await ownPrefix());
+  const left = await claimLeft(parent, prefix);
+  const adopted = adopts ? left.pop() : undefined;
+  for (const path of left) await unlessRefused(() => rm(path, { recursive: true, force: true }));
+  try {
+    const path = adopted ?? (await mkdtemp(prefix));
+    return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  } catch (error) {
+    throw diskError(error, prefix);
+  }
+}
+
+/**
+ * Whose a folder is stands in its name, so that none is ever without an owner: the process, its start, the machine,
+ * and what makes it the only one.
+ */
+const NAME = /^\.lading-(\d+)-(\d*)-([0-9a-f]{8})-\w{6}$/;
+
+async function ownPrefix(): Promise<string> {
+  return `.lading-${process.pid}-${(await startOfProcess(process.pid)) ?? ''}-${thisMachine()}-`;
+}
+
+/** A disk may be shared by machines, and numbers of processes mean something on one only. */
+function thisMachine(): string {
+  return createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+}
+
+/** Makes the folders in `parent` whose processes are gone this one's, by a rename: of many who want one, one gets it. */
+async function claimLeft(parent: string, prefix: string): Promise<string[]> {
+  const claimed: string[] = [];
+  for (const name of (await unlessRefused(() => readdir(parent))) ?? []) {
+    const [, pid, started, machine] = NAME.exec(name) ?? [];
+    if (pid === undefined || machine !== thisMachine()) continue;
+    if (!(await isGone(Number(pid), started === '' ? undefined : started))) continue;
+    const [left, own] = [join(parent, name), `${prefix}${randomBytes(3).toString('hex')}`];
+    await unlessRefused(async () => {
+      if (!(await isOurs(left))) return;
+      await rename(left, own);
+      claimed.push(own);
+    });
+  }
+  return claimed;
+}
+
+const OTHERS = 0o077;
+
+/**
+ * Whether it is a folder that nobody else could ever write into. In the system's folder anybody may make one of this
+ * name, and lead whoever removes it, perhaps root, somewhere else by a link while it does.
+ */
+async function isOurs(path: string): Promise<boolean> {
+  const found = await lstat(path);
+  if (!found.isDirectory()) return false;
+  if (process.getuid === undefined) return true; // no users, no modes: Windows
+  return found.uid === process.getuid() && (found.mode & OTHERS) === 0;
+}
+
+/** Tidying up is no reason for a command to fail: what another run has, or may not be touched, stays. */
+async function unlessRefused<T>(tidy: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await tidy();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
