@@ -1,5 +1,6 @@
 import type { Descriptor } from './descriptor.js';
 import { type Digest, isDigest } from './digest.js';
+import { isRepository } from './reference.js';
 
 /** Annotations that say what an entry of a layout's `index.json`, or of an index, is. */
 export const ANNOTATION = {
@@ -17,6 +18,8 @@ export const ANNOTATION = {
   convertedFrom: 'dev.lading.converted.from',
   /** Digests of an index's children that are absent on purpose, joined by commas. */
   absent: 'dev.lading.index.absent',
+  /** Repositories of a registry that hold a manifest by its digest, joined by commas, where no tag says so. */
+  repositories: 'dev.lading.repositories',
 } as const;
 
 /** The digests of an entry's children that were left out on purpose. */
@@ -28,6 +31,22 @@ export function absentOf({ annotations = {} }: Descriptor): Digest[] {
 export function withAbsent(descriptor: Descriptor, absent: readonly Digest[]): Descriptor {
   if (absent.length === 0) return descriptor;
   return { ...descriptor, annotations: { ...descriptor.annotations, [ANNOTATION.absent]: absent.join(',') } };
+}
+
+/** The repositories that hold a manifest by its digest, as its entry says. */
+export function repositoriesOf({ annotations }: Descriptor): string[] {
+  const noted = annotations?.[ANNOTATION.repositories];
+  return noted === undefined ? [] : noted.split(',').filter((name) => isRepository(name));
+}
+
+/** The descriptor with a note of these repositories, and of no others. */
+export function withRepositories(descriptor: Descriptor, repositories: readonly string[]): Descriptor {
+  const { annotations = {}, ...plain } = descriptor;
+  const { [ANNOTATION.repositories]: _, ...others } = annotations;
+  if (repositories.length === 0)
+    return Object.keys(others).length === 0 ? plain : { ...plain, annotations: others };
+  const noted = [...new Set(repositories)].sort().join(',');
+  return { ...plain, annotations: { ...others, [ANNOTATION.repositories]: noted } };
 }
 
 /** The digest of the entry that this entry of an index attests, where it is an attestation. */

@@ -15,13 +15,20 @@ export interface ServeAccessOptions {
   onWarning?: ((message: string) => void) | undefined;
 }
 
+/** What the files say. */
+export interface AccessFiles {
+  identity: TLSIdentity | undefined;
+  users: Htpasswd | undefined;
+}
+
 export interface ServeAccess {
   readonly identity: TLSIdentity | undefined;
   readonly authorization: BasicAuthorization | undefined;
   /** What is read from. */
   readonly files: readonly string[];
-  /** Reads all files again; all stays as it was when one of them is wrong, and this rejects. */
-  reload(): Promise<{ identity: TLSIdentity | undefined }>;
+  /** Reads all files again and changes nothing; rejects when one of them is wrong. */
+  read(): Promise<AccessFiles>;
+  replaceUsers(files: Pick<AccessFiles, 'users'>): void;
   close(): Promise<void>;
 }
 
@@ -35,20 +42,15 @@ export async function openAccess(options: ServeAccessOptions): Promise<ServeAcce
     identity,
     authorization,
     files: [tls?.certFile, tls?.keyFile, htpasswdFile].filter((file) => file !== undefined),
-    async reload() {
-      const next = await readAccess(options);
-      if (next.users !== undefined) authorization?.replaceUsers(next.users);
-      return { identity: next.identity };
+    read: () => readAccess(options),
+    replaceUsers({ users: next }) {
+      if (next !== undefined) authorization?.replaceUsers(next);
     },
     close: () => passwords.close(),
   };
 }
 
-async function readAccess({
-  tls,
-  htpasswdFile,
-  onWarning,
-}: ServeAccessOptions): Promise<{ identity: TLSIdentity | undefined; users: Htpasswd | undefined }> {
+async function readAccess({ tls, htpasswdFile, onWarning }: ServeAccessOptions): Promise<AccessFiles> {
   // An empty name is one too: it must not open the registry to everybody.
   const users =
     htpasswdFile === undefined ? undefined : parseHtpasswd(await readText(htpasswdFile), htpasswdFile);
@@ -64,17 +66,21 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new LadingError(codeOf(error), `${path} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw cannotRead(path, error);
   }
 }
 
-function codeOf(error: unknown): 'NOT_FOUND' | 'DENIED' | 'IO' {
-  switch (systemCode(error)) {
+function cannotRead(path: string, cause: unknown): LadingError {
+  switch (systemCode(cause)) {
     case 'ENOENT':
-      return 'NOT_FOUND';
+      return new LadingError('NOT_FOUND', `${path === '' ? 'a file without a name' : path} does not exist`, {
+        cause,
+      });
     case 'EACCES':
-      return 'DENIED';
+      return new LadingError('DENIED', `${path} may not be read by this user`, { cause });
+    case 'EISDIR':
+      return new LadingError('IO', `${path} is a directory, not a file`, { cause });
     default:
-      return 'IO';
+      return new LadingError('IO', `${path} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }

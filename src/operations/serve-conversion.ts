@@ -1,6 +1,7 @@
+import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isIndex, isSchema1, MEDIA_TYPE } from '../content/media-types.js';
-import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
+import { DEFAULT_PLATFORM, formatPlatform, type Platform } from '../content/platform.js';
 import { type ConversionFormat, convertImage } from '../copy/convert.js';
 import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from '../copy/layer-facts.js';
 import type { PlannedContent } from '../copy/plan.js';
@@ -10,11 +11,12 @@ import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { Document } from '../manifest/conversion.js';
 import { createSigningKey, signSchema1 } from '../manifest/sign-schema1.js';
 import { withAbort } from '../registry/abort.js';
+import { Refusal } from '../server/errors.js';
 import type { Conversions, TaggedManifest } from '../server/read/conversions.js';
 import { RecentlyUsed } from '../server/recently-used.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type LayerLimits, limitsOf } from './layer-limits.js';
-import { readServedImage } from './served-image.js';
+import { missingChildren, readServedImage } from './served-image.js';
 
 export interface ServeConversionOptions extends LayerLimits {
   /** Of an index, the image for clients that accept no index; default linux/amd64. */
@@ -46,6 +48,12 @@ interface Made {
   manifest: Document | undefined;
   /** What is in no store: that manifest, its children, their configs, the empty layer. */
   documents: Document[];
+  /** By the digests of manifests that were made, those of what they were made of. */
+  madeOf: ReadonlyMap<Digest, Digest>;
+  /** Children of the index that were not there: when they come, something else is made of it. */
+  missing: readonly Descriptor[];
+  /** The platforms of the index, where it is unclear which of its images is meant. */
+  offered: readonly Platform[] | undefined;
 }
 
 const DEFAULT_KEPT_BYTES = 64 * 1024 * 1024;
@@ -53,6 +61,8 @@ const DEFAULT_KEPT_BYTES = 64 * 1024 * 1024;
 const MAX_REMEMBERED = 100_000;
 /** What a document takes beside its bytes. */
 const OVERHEAD_BYTES = 1024;
+/** What a digest or a platform takes that is noted beside it. */
+const NOTED_BYTES = 256;
 
 class KeptConversions implements ServeConversions {
   readonly #options: ServeConversionOptions;
@@ -78,7 +88,8 @@ class KeptConversions implements ServeConversions {
     mediaTypes: Recipe['mediaTypes'],
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Document | undefined> {
-    const { manifest } = await withAbort(this.#make(store, { tagged, mediaTypes }), signal);
+    const { manifest, offered } = await withAbort(this.#make(store, { tagged, mediaTypes }), signal);
+    if (offered !== undefined) throw this.#unclear(tagged, offered);
     return manifest;
   }
 
@@ -87,9 +98,17 @@ class KeptConversions implements ServeConversions {
     { repository, digest }: { repository: string; digest: Digest },
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Document | undefined> {
-    const recipe = this.#recipes.get(placeOf(repository, digest));
+    const place = placeOf(repository, digest);
+    const recipe = this.#recipes.get(place);
     if (recipe === undefined) return undefined;
-    const { documents } = await withAbort(this.#make(store, recipe), signal);
+    if (!(await isHeld(store, recipe.tagged.descriptor.digest))) {
+      this.#recipes.delete(place);
+      this.#made.delete(keyOf(recipe));
+      return undefined;
+    }
+    const { documents, madeOf } = await withAbort(this.#make(store, recipe), signal);
+    const original = madeOf.get(digest);
+    if (original !== undefined && !(await isHeld(store, original))) return undefined;
     return documents.find(({ descriptor }) => descriptor.digest === digest);
   }
 
@@ -106,9 +125,12 @@ class KeptConversions implements ServeConversions {
     this.#reading.signal.throwIfAborted();
     const key = keyOf(recipe);
     const kept = this.#made.get(key);
-    if (kept !== undefined) return kept;
-    const making = this.#making.get(key) ?? this.#start(store, recipe, key);
-    return making.made;
+    const isCurrent = kept !== undefined && !(await anyExists(store, kept.missing));
+    const made = isCurrent ? kept : await (this.#making.get(key) ?? this.#start(store, recipe, key)).made;
+    // Each time: the same may have been made of another image too, which may be deleted.
+    for (const { descriptor } of made.documents)
+      this.#recipes.set(placeOf(recipe.tagged.repository, descriptor.digest), recipe);
+    return made;
   }
 
   #start(store: ReadonlyStore, recipe: Recipe, key: string): { made: Promise<Made>; stop: AbortController } {
@@ -142,8 +164,6 @@ class KeptConversions implements ServeConversions {
       if (isLadingError(error, ...MISSING)) return made;
     }
     this.#made.set(key, made);
-    for (const { descriptor } of made.documents)
-      this.#recipes.set(placeOf(repository, descriptor.digest), recipe);
     return made;
   }
 
@@ -153,17 +173,20 @@ class KeptConversions implements ServeConversions {
     signal: AbortSignal,
   ): Promise<Made> {
     const [mediaType] = mediaTypes;
-    const { platform = DEFAULT_PLATFORM } = this.#options;
-    const image = await readServedImage(store, tagged, {
-      platform: isIndex(mediaType) ? undefined : platform,
+    const missing = await missingChildren(store, tagged.descriptor, signal);
+    const served = await readServedImage(store, tagged, {
+      platform: isIndex(mediaType) ? undefined : this.#platform,
+      missing,
       signal,
     });
-    if (image === undefined) return NOTHING;
+    if (served.type === 'none') return { ...NOTHING, missing };
+    if (served.type === 'unclear') return { ...NOTHING, missing, offered: served.offered };
+    const { image } = served;
     const stored = documentOf(image.tree);
-    if (mediaTypes.includes(stored.descriptor.mediaType)) return { manifest: stored, documents: [] };
+    if (mediaTypes.includes(stored.descriptor.mediaType)) return { ...NOTHING, manifest: stored, missing };
     if (mediaType === MEDIA_TYPE.dockerSchema1Signed && isSchema1(stored.descriptor.mediaType)) {
       const manifest = this.#sign(stored);
-      return { manifest, documents: [manifest] };
+      return { ...NOTHING, manifest, documents: [manifest] };
     }
     const converted = await convertImage(image, {
       to: formatOf(mediaType),
@@ -174,12 +197,27 @@ class KeptConversions implements ServeConversions {
       signal,
     });
     const tree = converted.images[0]?.tree;
-    if (tree === undefined || !mediaTypes.includes(tree.manifest.descriptor.mediaType)) return NOTHING;
+    if (tree === undefined || !mediaTypes.includes(tree.manifest.descriptor.mediaType))
+      return { ...NOTHING, missing };
     const held = new Set(contentsOf(image.tree).map(({ descriptor }) => descriptor.digest));
     const documents = contentsOf(tree).flatMap(({ descriptor, bytes }) =>
       bytes === undefined || held.has(descriptor.digest) ? [] : [{ descriptor, bytes }],
     );
-    return { manifest: documentOf(tree), documents };
+    const madeOf = new Map([...converted.digests].map(([from, to]) => [to, from]));
+    return { ...NOTHING, manifest: documentOf(tree), documents, madeOf, missing };
+  }
+
+  get #platform(): Platform {
+    return this.#options.platform ?? DEFAULT_PLATFORM;
+  }
+
+  #unclear({ tag }: TaggedManifest, offered: readonly Platform[]): Refusal {
+    const [wanted, others] = [formatPlatform(this.#platform), offered.map(formatPlatform).join(', ')];
+    return new Refusal(
+      'MANIFEST_UNKNOWN',
+      `${tag} is not there for ${wanted}, which clients get that accept no index; it is there for ${others}`,
+      { detail: { reference: tag }, headers: { Vary: 'Accept' } },
+    );
   }
 
   /** Its digest is that of the payload, and so stays. Docker reads no schema1 without a signature. */
@@ -215,7 +253,28 @@ function isOfContent(error: unknown): error is LadingError {
   return error instanceof ContentError || isLadingError(error, 'UNSUPPORTED', ...MISSING);
 }
 
-const NOTHING: Made = { manifest: undefined, documents: [] };
+const NOTHING: Made = {
+  manifest: undefined,
+  documents: [],
+  madeOf: new Map(),
+  missing: [],
+  offered: undefined,
+};
+
+/** Whether clients find it: a store may have it, and yet hold it deleted in this repository. */
+async function isHeld(store: ReadonlyStore, digest: Digest): Promise<boolean> {
+  try {
+    return await store.exists(await store.resolve(digest));
+  } catch (error) {
+    if (isLadingError(error, 'NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
+async function anyExists(store: ReadonlyStore, contents: readonly Descriptor[]): Promise<boolean> {
+  for (const content of contents) if (await store.exists(content)) return true;
+  return false;
+}
 
 const FORMATS = new Map<string, ConversionFormat>([
   [MEDIA_TYPE.ociIndex, 'oci'],
@@ -240,11 +299,12 @@ function contentsOf(tree: ManifestTree): PlannedContent[] {
 }
 
 /** A stored manifest is in memory too, once it is served in place of its index. */
-function weightOf({ manifest, documents }: Made): number {
+function weightOf({ manifest, documents, madeOf, missing, offered = [] }: Made): number {
   const held = new Set(
     [...(manifest === undefined ? [] : [manifest]), ...documents].map(({ bytes }) => bytes),
   );
-  return [...held].reduce((sum, { byteLength }) => sum + byteLength + OVERHEAD_BYTES, OVERHEAD_BYTES);
+  const noted = (madeOf.size + missing.length + offered.length) * NOTED_BYTES;
+  return [...held].reduce((sum, { byteLength }) => sum + byteLength + OVERHEAD_BYTES, OVERHEAD_BYTES + noted);
 }
 
 /** The tag is written into schema1; all else is the same under every tag of a repository. */

@@ -17,7 +17,7 @@ export interface ServeServerOptions extends ServeAccessOptions {
   drainMs?: number | undefined;
   /** How often the files of certificate, key and users are looked at for a change. Default 10 s. */
   watchMs?: number | undefined;
-  /** Told of every request when its answer is over. */
+  /** Told of every request when its answer is over; when it fails, the first time is a warning. */
   onRequest?: ((entry: AccessEntry) => void) | undefined;
 }
 
@@ -43,7 +43,7 @@ export async function startServer(
   content: ServedContent,
   options: ServeServerOptions,
 ): Promise<ListeningServer> {
-  const { host, port, limits, drainMs, onRequest } = options;
+  const { host, port, limits, drainMs, onRequest, onWarning } = options;
   const access = await openAccess(options);
   try {
     const { identity, authorization } = access;
@@ -58,15 +58,18 @@ export async function startServer(
       ...(limits !== undefined && { limits }),
       ...(drainMs !== undefined && { drainMs }),
       ...(onRequest !== undefined && { onRequest }),
+      ...(onWarning !== undefined && { onWarning }),
     });
     const address = await server.listen({
       ...(host !== undefined && { host }),
       ...(port !== undefined && { port }),
     });
-    const reload = async (): Promise<void> => {
-      const { identity: next } = await access.reload();
-      if (next !== undefined) server.replaceIdentity(next);
-    };
+    const reload = inTurn(async () => {
+      const next = await access.read();
+      // The step that can fail is the first: what is wrong with one file keeps the others from being taken.
+      if (next.identity !== undefined) server.replaceIdentity(next.identity);
+      access.replaceUsers(next);
+    });
     const unwatch = watchAccess(access, reload, options);
     return {
       ...address,
@@ -83,6 +86,16 @@ export async function startServer(
     await access.close();
     throw error;
   }
+}
+
+/** One run after the other, in the order of the calls: what was read last is what stays. */
+function inTurn(run: () => Promise<void>): () => Promise<void> {
+  let latest: Promise<void> = Promise.resolve();
+  return () => {
+    const turn = latest.then(run);
+    latest = turn.catch(() => undefined); // its own caller is told
+    return turn;
+  };
 }
 
 /** Counts the answers that are not what is stored. */

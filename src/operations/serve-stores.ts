@@ -52,9 +52,18 @@ async function openWritable(
       hint: 'Serve archives beside it with a second lading serve, on another port.',
     });
   }
+  if (await isFile(path))
+    throw new LadingError('USAGE', `${path} is a file, and only a layout directory takes pushes`, {
+      hint: 'Make a layout of an archive with: lading copy ARCHIVE oci:DIRECTORY.',
+    });
   const { maxUploadAgeMs, onWarning } = options;
   const layout = await openServedLayout(path, { maxUploadAgeMs, onWarning });
   return { ...layout, writable: layout };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const status = await stat(path).catch(() => undefined); // what is wrong with the path is said by who opens it
+  return status?.isFile() ?? false;
 }
 
 async function openToRead(paths: readonly string[], options: ServeStoresOptions): Promise<Opened> {

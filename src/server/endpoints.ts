@@ -1,6 +1,6 @@
 import type { ReadonlyStore } from '../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from './answer.js';
-import { Refusal } from './errors.js';
+import { Refusal, unknownRepository } from './errors.js';
 import type { WritableOptions } from './push/push.js';
 import { getBlob } from './read/blobs.js';
 import { listCatalog } from './read/catalog.js';
@@ -81,8 +81,4 @@ async function blobStoreOf(repositories: Repositories, name: string): Promise<Re
   const store = await repositories.openRepository(name);
   if (store !== undefined || repositories.writable === undefined) return store ?? storeOf(repositories, name);
   return repositories.writable.repositories.openForPush(name);
-}
-
-function unknownRepository(name: string): Refusal {
-  return new Refusal('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name } });
 }

@@ -77,6 +77,11 @@ export class Refusal extends Error {
   }
 }
 
+/** For a repository that is not there. */
+export function unknownRepository(name: string): Refusal {
+  return new Refusal('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name } });
+}
+
 /**
  * What the client is told of an error: a refusal as it is; of what passes by itself or is the owner's to mend,
  * that; of all others only that there was one.

@@ -3,9 +3,10 @@ import type { Authorization } from './access/authorization.js';
 import type { Answer, Asked } from './answer.js';
 import { answerFrom, type Repositories } from './endpoints.js';
 import { Refusal, refusalOf } from './errors.js';
-import { type AccessEntry, accessEntry, type RouteKind } from './operational/access-log.js';
+import { accessEntry, type RouteKind } from './operational/access-log.js';
 import type { Admission } from './operational/admission.js';
 import type { Metrics, MetricsNow } from './operational/metrics.js';
+import type { Observer } from './operational/observer.js';
 import { answerOperational, operationalPath } from './operational/operational.js';
 import { answerPush, isPush, type PushSide } from './push/push.js';
 import type { VerifiedContent } from './read/verified-content.js';
@@ -21,7 +22,7 @@ export interface ExchangeOptions extends Repositories {
   /** Rejects when the content cannot be read; for `/healthz`. */
   checkStore?: () => Promise<void>;
   /** Told of every request when its answer is over, the cut ones included. */
-  onRequest?: (entry: AccessEntry) => void;
+  onRequest?: Observer;
 }
 
 /** What the exchanges of one server share. */
@@ -50,7 +51,7 @@ interface Findings {
   leave: () => void;
 }
 
-/** Resolves when the answer is over, in whichever way; only a hook that throws makes it reject. */
+/** Resolves when the answer is over, in whichever way. */
 export async function answerRequest(
   options: ExchangeOptions,
   state: ServerState,

@@ -1,6 +1,7 @@
 import type { Digest } from '../content/digest.js';
 import { Refusal } from './errors.js';
 import { requireDigest, requireRepository } from './names.js';
+import { splitTarget } from './target.js';
 
 /** What a request is for; every name and digest in it has been checked against its grammar. */
 export type Endpoint =
@@ -80,15 +81,6 @@ function parseEndpoint(segments: string[]): Endpoint {
       if (last === 'list') return { type: 'tags', repository: requireRepository(name) };
   }
   throw noSuchEndpoint();
-}
-
-/** Without `new URL`, which would resolve `..` before anybody has looked at it. */
-function splitTarget(target: string): { path: string; query: URLSearchParams } {
-  // A proxy's absolute form (RFC 9112, 3.2.2): the authority is ours, whatever it says.
-  const origin = /^https?:\/\/[^/?#]*/i.exec(target)?.[0] ?? '';
-  const mark = target.indexOf('?');
-  const end = mark < 0 ? target.length : mark;
-  return { path: target.slice(origin.length, end), query: new URLSearchParams(target.slice(end)) };
 }
 
 function decodeSegment(segment: string): string {

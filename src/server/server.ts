@@ -7,12 +7,13 @@ import {
 } from 'node:http';
 import { createServer as createTLSServer, type Server as TLSServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { LadingError, messageOf } from '../errors.js';
-import type { TLSIdentity } from './access/certificate.js';
+import { LadingError, messageOf, systemCode } from '../errors.js';
+import { MIN_TLS, type TLSIdentity } from './access/certificate.js';
 import { answerRequest, type Exchange, type ExchangeOptions, type ServerState } from './exchange.js';
 import { refuseMalformed, refusePlainHTTP } from './malformed.js';
 import { createAdmission } from './operational/admission.js';
 import { type CompleteLimits, completeLimits, type ServerLimits } from './operational/limits.js';
+import { harmless } from './operational/observer.js';
 import { endIdleConnections } from './operational/patience.js';
 import { createPushSide } from './push/push.js';
 import { VerifiedContent } from './read/verified-content.js';
@@ -23,6 +24,8 @@ export interface RegistryServerOptions extends ExchangeOptions {
   limits?: ServerLimits;
   /** How long `close` waits for answers under way before it cuts them; default 10 s. */
   drainMs?: number;
+  /** Told what the owner should know and what stops nothing: that `onRequest` failed. Default: Node.js' own warnings. */
+  onWarning?: (message: string) => void;
 }
 
 export interface RegistryServer {
@@ -30,7 +33,7 @@ export interface RegistryServer {
   listen(options?: { host?: string; port?: number }): Promise<{ host: string; port: number }>;
   /** Stops accepting and waits for the answers under way; what is left after `drainMs` is cut. */
   close(): Promise<void>;
-  /** Shows new connections another certificate. */
+  /** Shows new connections another certificate; throws, and goes on with the old one, when it cannot be used. */
   replaceIdentity(tls: TLSIdentity): void;
   /** Answers one request: for a server of the caller's own, whose limits on connections are then the caller's too. */
   handler: (request: IncomingMessage, response: ServerResponse) => void;
@@ -39,11 +42,15 @@ export interface RegistryServer {
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 5000;
 const DEFAULT_DRAIN_MS = 10_000;
-const MIN_TLS = 'TLSv1.2';
 
 /** A registry over stores: the distribution-spec's endpoints, and those of whoever looks after it. */
 export function createRegistryServer(options: RegistryServerOptions): RegistryServer {
   const limits = completeLimits(options.limits);
+  const { onRequest, onWarning = (message) => process.emitWarning(message, 'LadingWarning') } = options;
+  const exchangeOptions: ExchangeOptions = {
+    ...options,
+    ...(onRequest !== undefined && { onRequest: harmless(onRequest, onWarning) }),
+  };
   /** The latest exchange of every connection on which one is under way. */
   const exchanges = new Map<Duplex, { request: IncomingMessage; over: Promise<void> }>();
   /** All open ones, those too on which nothing was said yet: Node.js does not know them as the server's. */
@@ -54,7 +61,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   const admission = createAdmission(limits);
   const state: ServerState = {
     admission,
-    push: options.writable && createPushSide(options.writable),
+    push: options.writable && createPushSide(options.writable, options.conversions),
     verified: new VerifiedContent(),
     maxTargetLength: limits.maxTargetLength,
     isDraining: () => closing,
@@ -92,7 +99,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     }
     // After an answer that ends the connection, a later response is given none: it would never be over.
     const { socket } = exchange.response;
-    if (socket !== null && !socket.destroyed) await answerRequest(options, state, exchange);
+    if (socket !== null && !socket.destroyed) await answerRequest(exchangeOptions, state, exchange);
   }
 
   const handler = (request: IncomingMessage, response: ServerResponse): void =>
@@ -178,14 +185,38 @@ function listen(
   });
 }
 
-function cannotListen(error: Error & { code?: string }, host: string, port: number): LadingError {
-  const denied = error.code === 'EACCES';
-  return new LadingError(denied ? 'DENIED' : 'IO', `cannot listen on ${host}:${port}: ${messageOf(error)}`, {
-    hint: denied
-      ? 'Choose a port above 1023, or run with the right to open this one.'
-      : 'Choose an address of this machine and a port that no other program uses.',
-    cause: error,
-  });
+function cannotListen(error: Error, host: string, port: number): LadingError {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const [code, why, hint] = reasonNotToListen(error);
+  return new LadingError(code, `cannot listen on ${address}: ${why}`, { hint, cause: error });
+}
+
+function reasonNotToListen(error: Error): [code: 'DENIED' | 'IO', why: string, hint: string] {
+  switch (systemCode(error)) {
+    case 'EACCES':
+      return [
+        'DENIED',
+        'this user may not open the port',
+        'Choose a port above 1023, or run with the right to open this one.',
+      ];
+    case 'EADDRINUSE':
+      return ['IO', 'another program listens there', 'Choose another port, or end the other program.'];
+    case 'EADDRNOTAVAIL':
+      return [
+        'IO',
+        'this machine has no such address',
+        'Choose an address of this machine; 0.0.0.0 stands for all of them.',
+      ];
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return ['IO', 'there is no address of this name', 'Choose a name or an address of this machine.'];
+    default:
+      return [
+        'IO',
+        messageOf(error),
+        'Choose an address of this machine and a port that no other program uses.',
+      ];
+  }
 }
 
 /** Waits for `promise`, but no longer than `limitMs`. */

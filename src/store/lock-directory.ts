@@ -6,7 +6,7 @@ import lockfile from 'proper-lockfile';
 import { LadingError, systemCode } from '../errors.js';
 import { diskError } from './disk.js';
 import type { Lock } from './lock.js';
-import { startOfProcess } from './process-start.js';
+import { isGone, startOfProcess } from './process-start.js';
 
 /** A lock without a sign of life for so long is nobody's; it matters only for holders on other machines. */
 const STALE_MS = 30_000;
@@ -90,15 +90,7 @@ export async function readOwner(lockPath: string): Promise<Owner | undefined> {
 
 /** Whether the process is certainly gone: one of another machine never is. */
 export async function isDead({ pid, host, started }: Owner): Promise<boolean> {
-  if (host !== hostname()) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return systemCode(error) === 'ESRCH';
-  }
-  if (started === undefined) return false;
-  const now = await startOfProcess(pid);
-  return now !== undefined && now !== started;
+  return host === hostname() && (await isGone(pid, started));
 }
 
 /** Leaves an empty directory. Whoever else holds the lock by now has a file of another name. */

@@ -16,8 +16,6 @@ import type {
 
 /** Repositories in memory, to read from and to push to. */
 export interface MemoryRepositories extends WritableRepositories {
-  /** The repository, or undefined when nothing was pushed to it. */
-  openRepository(name: string): Promise<WritableRepository | undefined>;
   listRepositories(): Promise<string[]>;
 }
 

@@ -4,6 +4,18 @@ import { systemCode } from '../errors.js';
 /** After the name in parentheses, which may hold anything. (proc_pid_stat(5): `starttime` is field 22) */
 const STARTTIME_AFTER_NAME = 19;
 
+/** Whether the process of this machine that had the number, and began at `started` where that is known, has ended. */
+export async function isGone(pid: number, started: string | undefined): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return systemCode(error) === 'ESRCH';
+  }
+  if (started === undefined) return false;
+  const now = await startOfProcess(pid);
+  return now !== undefined && now !== started;
+}
+
 /** What tells a process from an earlier one with its number, where the system says it (Linux); else undefined. */
 export async function startOfProcess(pid: number): Promise<string | undefined> {
   try {

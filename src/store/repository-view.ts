@@ -1,3 +1,4 @@
+import { repositoriesOf } from '../content/annotations.js';
 import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
 import { isDigest } from '../content/digest.js';
 import { parseReference } from '../content/reference.js';
@@ -20,13 +21,17 @@ export interface TagConflict {
 /**
  * What a store that holds images of many repositories is as a registry. The host of a name is left out, so that
  * an image keeps its path wherever it is served; of names that differ by their host alone the first one counts.
+ * A repository may have nothing but digests, where entries say so.
  */
 export async function tagsOf(
-  store: Pick<ReadonlyStore, 'references'>,
+  store: Pick<ReadonlyStore, 'references'> & { indexEntries?: readonly Descriptor[] },
   { location, onConflict }: { location?: string; onConflict?: (conflict: TagConflict) => void } = {},
 ): Promise<Tags> {
   const tags = new Map<string, Map<string, Descriptor>>();
+  for (const entry of store.indexEntries ?? [])
+    for (const repository of repositoriesOf(entry)) addTag(tags, repository, undefined, entry);
   for await (const { name, descriptor } of store.references()) {
+    if (isDigest(name) && repositoriesOf(descriptor).length > 0) continue;
     const { repository, tag } = placeOf(name);
     const first = addTag(tags, repository, tag, descriptor);
     if (tag === undefined || first === undefined || first.digest === descriptor.digest) continue;

@@ -1,5 +1,5 @@
-import { mkdtemp, open, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Descriptor } from '../content/descriptor.js';
 import { createDigester, encodedOf } from '../content/digest.js';
@@ -7,6 +7,7 @@ import type { Region } from '../files.js';
 import { streamRegion } from '../region.js';
 import { diskError } from './disk.js';
 import type { ReadonlyStore } from './store.js';
+import { makeTemporaryFolder, type TemporaryFolder } from './temporary-folder.js';
 
 /** Content that is made on the way, whose digest is known only when it is made: files beside the output. */
 export interface Scratch extends Pick<ReadonlyStore, 'fetch' | 'region'> {
@@ -18,14 +19,17 @@ export interface Scratch extends Pick<ReadonlyStore, 'fetch' | 'region'> {
   close(): Promise<void>;
 }
 
-/** Room for content beside `path`, made when it is first needed. */
-export function createScratch(path: string): Scratch {
-  let directory: Promise<string> | undefined;
+/**
+ * Room for content in a folder of its own in `parent`, made when it is first needed. What a killed process had
+ * fetched into its layout is there again.
+ */
+export function createScratch(parent?: string): Scratch {
+  let made: Promise<TemporaryFolder> | undefined;
   const regions = new Map<string, Region>();
 
   async function makeDirectory(): Promise<string> {
-    directory ??= mkdtemp(join(dirname(resolve(path)), '.lading-'));
-    return directory;
+    made ??= makeTemporaryFolder(parent, { adopts: true });
+    return (await made).path;
   }
 
   async function keep(mediaType: string, openContent: () => Promise<Readable>): Promise<Descriptor> {
@@ -65,7 +69,8 @@ export function createScratch(path: string): Scratch {
       return streamRegion(await open(found.path, 'r'), rest, { signal, ownsHandle: true });
     },
     async close() {
-      if (directory !== undefined) await rm(await directory, { recursive: true, force: true });
+      const folder = await made?.catch(() => undefined); // told to whoever wanted it
+      await folder?.remove();
     },
   };
 }

@@ -53,4 +53,6 @@ export interface BlobUpload {
 export interface WritableRepositories {
   /** The repository to push into; one that nobody pushed to before is made by its first push. */
   openForPush(name: string): Promise<WritableRepository>;
+  /** The repository to delete from; undefined when nothing was pushed to it. */
+  openRepository(name: string): Promise<WritableRepository | undefined>;
 }

@@ -1,3 +1,4 @@
+import { CHUNK_BYTES, giveBackChunk } from '../content/chunks.js';
 import type { Descriptor } from '../content/descriptor.js';
 import { createVerifier, type Verifier } from '../content/verify.js';
 import { ContentError, isLadingError, type LadingError } from '../errors.js';
@@ -7,12 +8,14 @@ import type { OpenContent, PushOptions } from './store.js';
 export interface Sink {
   /** Resolves when the bytes were taken; positions of one blob come in order. */
   write(chunks: Buffer[], position: number, signal?: AbortSignal): Promise<void>;
+  /** Whether a chunk may be used for something else once it was written. */
+  readonly copies?: boolean;
   /** Bytes that were written before, in pieces; undefined where they cannot be read again. */
   read?(position: number, length: number): AsyncIterable<Buffer>;
 }
 
 /** Chunks are gathered to this size for one write: 16 KiB pieces of a TLS body cost four times the system calls. */
-const BATCH_BYTES = 1024 * 1024;
+const BATCH_BYTES = CHUNK_BYTES;
 
 /**
  * Content on its way to one place, which goes on where it stopped: `write` can be called again after a
@@ -95,7 +98,10 @@ export class ContentWriter {
       batch = [];
       batchBytes = 0;
       await writing; // one write at a time, so that what is written never has a gap
-      writing = this.sink.write(chunks, position, signal).then(() => this.#wrote(bytes));
+      writing = this.sink.write(chunks, position, signal).then(() => {
+        if (this.sink.copies) chunks.forEach(giveBackChunk);
+        return this.#wrote(bytes);
+      });
       writing.catch(() => undefined); // awaited below or by the next flush; this only keeps it from being unhandled
     };
     try {

@@ -48,12 +48,42 @@ describe('createRegistryServer', () => {
     const second = createRegistryServer({ openRepository: async () => undefined });
     await assert.rejects(second.listen({ port: served.port }), {
       code: 'IO',
-      message: new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${served.port}: .*EADDRINUSE`),
+      message: new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${served.port}: another program listens there$`),
+      hint: /another port/,
     });
     await served.close();
     await second.listen({ port: served.port });
     await second.close();
+    await assert.rejects(second.listen({ host: '2001:db8::1', port: 5000 }), {
+      code: 'IO',
+      message: /^cannot listen on \[2001:db8::1\]:5000: this machine has no such address$/,
+    });
   });
+
+  for (const [what, fail] of [
+    ['throws', () => assert.fail('no space\nleft')],
+    ['rejects', async () => assert.fail('no space\nleft')],
+  ] as const) {
+    it(`goes on when onRequest ${what}, and says so once`, async () => {
+      const warnings: string[] = [];
+      const seen: string[] = [];
+      const served = await serve(
+        {},
+        {
+          onRequest(entry) {
+            seen.push(entry.url);
+            return fail();
+          },
+          onWarning: (message) => warnings.push(message),
+        },
+      );
+      for (const target of ['/v2/', '/healthz', '/v2/']) assert.equal((await served.ask(target)).status, 200);
+      await served.close();
+      assert.deepEqual(seen, ['/v2/', '/healthz', '/v2/']);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings.join(), /^onRequest failed, .*: no space\\x0aleft$/);
+    });
+  }
 
   it('goes on when a connection cannot be accepted', async () => {
     const servers: EventEmitter[] = [];
@@ -97,6 +127,7 @@ describe('createRegistryServer', () => {
     await served.ask(path, { method: 'HEAD', headers });
     await served.ask('/v2/../x?n=1&access_token=hunter2', { headers });
     await served.ask('http://user:hunter2@b/v2/', { headers });
+    await served.ask('http://user:hunter2@hunter2@b/v2/', { headers });
     await served.close();
     const { length } = JSON.stringify({
       errors: [{ code: 'UNSUPPORTED', message: 'no such endpoint' }],
@@ -105,6 +136,7 @@ describe('createRegistryServer', () => {
       `GET ${path} 200 1000 true 127.0.0.1 test\\x85 `,
       `HEAD ${path} 200 0 true 127.0.0.1 test\\x85 `,
       `GET /v2/../x?n=1&access_token=REDACTED 404 ${length} true 127.0.0.1 test\\x85 `,
+      'GET http://b/v2/ 200 2 true 127.0.0.1 test\\x85 ',
       'GET http://b/v2/ 200 2 true 127.0.0.1 test\\x85 ',
     ]);
   });

@@ -12,10 +12,11 @@ const HOW = 'Make the line with htpasswd -B (Apache), which asks for the passwor
 
 /**
  * Reads Apache's file of users. Only bcrypt is taken: the other hashes are broken by a graphics card. Throws
- * `USAGE` with the number of the line, and never with what stands in it.
+ * `USAGE` with the number of the line, and never with what stands in it: in a wrong file the name may be a secret too.
  */
 export function parseHtpasswd(text: string, path: string): Htpasswd {
   const users = new Map<string, string>();
+  const lines = new Map<string, number>();
   for (const [index, line] of text
     .replace(/^\ufeff/, '')
     .split(/\r?\n/)
@@ -28,14 +29,16 @@ export function parseHtpasswd(text: string, path: string): Htpasswd {
     const user = line.slice(0, colon);
     const hash = line.slice(colon + 1).trimEnd();
     const cost = Number(BCRYPT.exec(hash)?.[1]);
-    if (Number.isNaN(cost)) throw wrong(`the password of ${user} is kept as ${kindOf(hash)}, not as bcrypt`);
+    if (Number.isNaN(cost)) throw wrong(`the password is kept as ${kindOf(hash)}, not as bcrypt`);
     if (cost < 4 || cost > MAX_COST)
       throw wrong(
-        `the cost of ${user}'s bcrypt is ${cost}, not 4 to ${MAX_COST}`,
+        `the cost of the bcrypt is ${cost}, not 4 to ${MAX_COST}`,
         'Choose the cost with htpasswd -B -C COST; 10 is usual.',
       );
-    if (users.has(user))
-      throw wrong(`${user} stands here a second time`, 'Remove the line that is out of date.');
+    const earlier = lines.get(user);
+    if (earlier !== undefined)
+      throw wrong(`this is the user of line ${earlier} again`, 'Remove the line that is out of date.');
+    lines.set(user, index + 1);
     users.set(user, hash);
   }
   return users;

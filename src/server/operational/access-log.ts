@@ -12,6 +12,8 @@ export interface AccessEntry {
   method: string;
   /** Path and query as the client sent them, query values that can carry a secret replaced. */
   url: string;
+  /** `HTTP/1.1` */
+  protocol: string;
   /** What was asked for: of the few kinds there are. */
   route: RouteKind;
   status: number;
@@ -43,6 +45,7 @@ export function accessEntry(
     user: user === undefined ? undefined : printable(user),
     method: request.method ?? '',
     url: redactTarget(request.url ?? ''),
+    protocol: `HTTP/${request.httpVersion}`,
     route,
     status: response.statusCode,
     bytes,
@@ -74,11 +77,28 @@ export interface AnswerFacts {
  */
 export function formatAccess(entry: AccessEntry, as: 'text' | 'json'): string {
   if (as === 'json') return formatAsJSON(entry);
-  const { remoteAddress, user, time, method, url, status, bytes, userAgent, durationMs, complete } = entry;
-  const when = time.toISOString();
-  const line = `${remoteAddress ?? '-'} - ${user === undefined ? '-' : plain(user)} [${when}] ${quoted(`${method} ${url}`)} ${status} ${bytes} "-" ${quoted(userAgent ?? '-')} ${durationMs.toFixed(1)}ms`;
+  const { remoteAddress, user, method, url, protocol, status, bytes, userAgent, durationMs, complete } =
+    entry;
+  const line = [
+    remoteAddress ?? '-',
+    '-', // what identd would say
+    user === undefined ? '-' : plain(user),
+    `[${formatTime(entry.time)}]`,
+    quoted(`${method} ${url} ${protocol}`),
+    status,
+    bytes,
+    '"-"', // the page that led here: there is none for such clients
+    quoted(userAgent ?? '-'),
+    `${durationMs.toFixed(1)}ms`,
+  ].join(' ');
   const problem = problemOf(entry);
   return line + (complete ? '' : ' cut') + (problem === undefined ? '' : ` ${quoted(problem)}`);
+}
+
+/** `21/Nov/2026:12:10:02 +0000`: what reads such logs takes no other form. */
+function formatTime(time: Date): string {
+  const [, day, month, year, clock] = time.toUTCString().split(' ');
+  return `${day}/${month}/${year}:${clock} +0000`;
 }
 
 function formatAsJSON(entry: AccessEntry): string {
@@ -103,5 +123,5 @@ function redactTarget(target: string): string {
   const [path = ''] = target.split('?', 1);
   const base = 'http://localhost/';
   const query = redactURL(base + target.slice(path.length)).slice(base.length);
-  return printable(path.replace(/\/\/[^/@]*@/, '//')) + query;
+  return printable(path.replace(/\/\/[^/]*@/, '//')) + query;
 }

@@ -1,14 +1,15 @@
 import type { Answer } from '../answer.js';
 import { Refusal } from '../errors.js';
+import { splitTarget } from '../target.js';
 import { checkHealth } from './health.js';
 import type { Metrics, MetricsNow } from './metrics.js';
 
 /** What is asked for by those who look after a server, beside the registry's own endpoints. */
 export type OperationalPath = 'healthz' | 'metrics';
 
+/** Undefined for what is the registry's own to answer. */
 export function operationalPath(target: string): OperationalPath | undefined {
-  const [path] = target.split('?', 1);
-  switch (path) {
+  switch (splitTarget(target).path) {
     case '/healthz':
       return 'healthz';
     case '/metrics':

@@ -1,9 +1,9 @@
 import type { Digest } from '../../content/digest.js';
 import { isTag } from '../../content/reference.js';
 import { isLadingError } from '../../errors.js';
-import type { WritableRepositories } from '../../store/writable-repository.js';
+import type { WritableRepositories, WritableRepository } from '../../store/writable-repository.js';
 import { type Answer, emptyAnswer } from '../answer.js';
-import { Refusal } from '../errors.js';
+import { Refusal, unknownRepository } from '../errors.js';
 import { requireDigest } from '../names.js';
 
 /** DELETE of a manifest with its tags, or of a tag alone. (distribution-spec, end-9) */
@@ -14,7 +14,7 @@ export async function deleteManifest(
   const unknown = () => new Refusal('MANIFEST_UNKNOWN', 'manifest unknown', { detail: { reference } });
   const digest = reference.includes(':') ? requireDigest(reference) : undefined;
   if (digest === undefined && !isTag(reference)) throw unknown();
-  const repository = await repositories.openForPush(name);
+  const repository = await requireRepository(repositories, name);
   return removed(
     digest === undefined ? repository.deleteTag(reference) : repository.deleteManifest(digest),
     unknown,
@@ -26,11 +26,21 @@ export async function deleteBlob(
   repositories: WritableRepositories,
   { repository: name, digest }: { repository: string; digest: Digest },
 ): Promise<Answer> {
-  const repository = await repositories.openForPush(name);
+  const repository = await requireRepository(repositories, name);
   return removed(
     repository.deleteBlob(digest),
     () => new Refusal('BLOB_UNKNOWN', 'blob unknown to registry', { detail: digest }),
   );
+}
+
+/** Nothing is deleted through a name that nobody pushed to: by their digest, others' content is found there too. */
+async function requireRepository(
+  repositories: WritableRepositories,
+  name: string,
+): Promise<WritableRepository> {
+  const repository = await repositories.openRepository(name);
+  if (repository === undefined) throw unknownRepository(name);
+  return repository;
 }
 
 async function removed(removal: Promise<void>, unknown: () => Refusal): Promise<Answer> {

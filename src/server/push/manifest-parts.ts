@@ -9,9 +9,11 @@ import { Refusal } from '../errors.js';
 /** More missing parts than these are not looked for: the client knows enough, and a manifest can name 40000. */
 const MOST_REPORTED = 100;
 
-interface PartsOptions {
+export interface PartsOptions {
   /** Whether layers and children may be missing. */
   allowSparse: boolean;
+  /** Puts a part that is missing into the store where it can; tells whether it did. */
+  keepMade: (digest: Digest) => Promise<boolean>;
   signal: AbortSignal;
 }
 
@@ -32,13 +34,14 @@ interface Part {
 export async function absentParts(
   store: ReadonlyStore,
   manifest: Manifest,
-  { allowSparse, signal }: PartsOptions,
+  { allowSparse, keepMade, signal }: PartsOptions,
 ): Promise<Digest[]> {
   const missing: Refusal[] = [];
   const absent: Digest[] = [];
   for (const part of partsOf(manifest)) {
     signal.throwIfAborted();
     if (await holds(store, part, signal)) continue;
+    if ((await keepMade(part.digest)) && (await holds(store, part, signal))) continue;
     if (allowSparse && !part.isRequired) absent.push(part.digest);
     else
       missing.push(new Refusal('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail: part.digest }));

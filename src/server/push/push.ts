@@ -1,6 +1,7 @@
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
 import type { Answer, Asked } from '../answer.js';
+import type { Conversions } from '../read/conversions.js';
 import type { Endpoint } from '../router.js';
 import { deleteBlob, deleteManifest } from './deletes.js';
 import { putManifest } from './put-manifest.js';
@@ -30,11 +31,13 @@ export interface PushSide {
   maxBlobBytes: number;
   maxManifestBytes: number;
   allowSparse: boolean;
+  /** What clients may have pulled, and is not stored before a push names it. */
+  conversions: Conversions | undefined;
 }
 
 const DEFAULT_MAX_SESSIONS = 1000;
 
-export function createPushSide(options: WritableOptions): PushSide {
+export function createPushSide(options: WritableOptions, conversions?: Conversions): PushSide {
   return {
     repositories: options.repositories,
     sessions: new UploadSessions(options.maxSessions ?? DEFAULT_MAX_SESSIONS),
@@ -42,6 +45,7 @@ export function createPushSide(options: WritableOptions): PushSide {
     maxBlobBytes: options.maxBlobBytes ?? Number.POSITIVE_INFINITY,
     maxManifestBytes: Math.min(options.maxManifestBytes ?? MAX_MANIFEST_BYTES, MAX_MANIFEST_BYTES),
     allowSparse: options.allowSparse ?? false,
+    conversions,
   };
 }
 

@@ -7,6 +7,7 @@ import { path } from '../../registry/protocol.js';
 import { type Answer, type Asked, emptyAnswer } from '../answer.js';
 import { Refusal } from '../errors.js';
 import { requireDigest, requireTag } from '../names.js';
+import { keeperOfMade } from './made-parts.js';
 import { absentParts } from './manifest-parts.js';
 import type { PushSide } from './push.js';
 import { atMost, bodyLength } from './upload-range.js';
@@ -35,7 +36,10 @@ export async function putManifest(
   }
 
   const repository = await push.repositories.openForPush(name);
-  const absent = await absentParts(repository, manifest, { allowSparse: push.allowSparse, ...asked });
+  const { allowSparse, conversions } = push;
+  const { signal } = asked;
+  const keepMade = keeperOfMade(repository, name, { conversions, allowSparse, signal });
+  const absent = await absentParts(repository, manifest, { allowSparse, keepMade, signal });
   const descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
   try {
     await repository.putManifest(descriptor, bytes, { tags: target.tags, absent });
@@ -43,6 +47,8 @@ export async function putManifest(
     // A part was deleted since it was looked for.
     if (isLadingError(error, 'MISSING_CONTENT'))
       throw new Refusal('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail: error.message });
+    if (isLadingError(error, 'TOO_LARGE'))
+      throw new Refusal('UNAVAILABLE', 'the registry holds as many images as it can list', { status: 507 });
     throw error;
   }
   return emptyAnswer(201, {

@@ -28,8 +28,7 @@ export async function requireSession(push: PushSide, place: UploadPlace): Promis
   const upload = UPLOAD_ID.test(id)
     ? await (await push.repositories.openForPush(repository)).openUpload(id)
     : undefined;
-  if (upload === undefined)
-    throw new Refusal('BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry', { detail: { id } });
+  if (upload === undefined) throw unknownUpload(id);
   return { place, upload };
 }
 
@@ -52,7 +51,7 @@ export async function receive(push: PushSide, session: Session, asked: Asked): P
   const chunks = atMost(asked.body(), range?.length ?? room, () =>
     range === undefined ? tooLarge(push.maxBlobBytes) : wrongLength(range.length, 'more'),
   );
-  await notLocked(session, upload.append(noticed(push, upload.id, chunks), { signal }));
+  await answered(push, session, upload.append(noticed(push, upload.id, chunks), { signal }));
   if (range !== undefined && upload.size - before !== range.length)
     throw wrongLength(range.length, String(upload.size - before));
 }
@@ -69,7 +68,7 @@ async function* noticed(push: PushSide, id: string, chunks: AsyncIterable<Buffer
 export async function commit(push: PushSide, session: Session, digest: Digest): Promise<void> {
   const { upload } = session;
   try {
-    await notLocked(session, upload.commit(digest));
+    await answered(push, session, upload.commit(digest));
   } catch (error) {
     if (!isLadingError(error, 'DIGEST_MISMATCH')) throw error;
     push.sessions.end(upload.id);
@@ -84,22 +83,33 @@ export async function commit(push: PushSide, session: Session, digest: Digest): 
 export async function discard(push: PushSide, session: Session): Promise<void> {
   const { upload } = session;
   try {
-    await notLocked(session, upload.cancel());
+    await answered(push, session, upload.cancel());
   } catch (error) {
-    if (!isLadingError(error, 'NOT_FOUND')) throw error; // of another digest, it is gone already
+    // Of another digest, it is gone already.
+    if (!(error instanceof Refusal && error.code === 'BLOB_UPLOAD_UNKNOWN')) throw error;
   }
   push.sessions.end(upload.id);
 }
 
-/** A second request writes to the same upload: like one that comes out of order, it has to ask and try again. */
-async function notLocked(session: Session, work: Promise<void>): Promise<void> {
+/**
+ * A second request that writes to the same upload is like one that comes out of order: it has to ask and try again.
+ * An upload may be gone meanwhile, completed or swept away by another process.
+ */
+async function answered(push: PushSide, session: Session, work: Promise<void>): Promise<void> {
+  const { upload } = session;
   try {
     await work;
   } catch (error) {
-    throw isLadingError(error, 'LOCKED')
-      ? outOfOrder(session, 'another request is writing to this upload')
-      : error;
+    if (isLadingError(error, 'LOCKED'))
+      throw outOfOrder(session, 'another request is writing to this upload');
+    if (!isLadingError(error, 'NOT_FOUND')) throw error;
+    push.sessions.end(upload.id);
+    throw unknownUpload(upload.id);
   }
+}
+
+function unknownUpload(id: string): Refusal {
+  return new Refusal('BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry', { detail: { id } });
 }
 
 function outOfOrder(session: Session, message: string): Refusal {

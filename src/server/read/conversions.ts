@@ -27,7 +27,7 @@ export interface Conversions {
     mediaTypes: readonly [string, ...string[]],
     options?: { signal?: AbortSignal | undefined },
   ): Promise<Document | undefined>;
-  /** A manifest, or a blob that one needs, that was made of a tag of this repository. */
+  /** A manifest, or a blob that one needs, that was made of a tag of this repository, as long as what it was made of is there. */
   find(
     store: ReadonlyStore,
     content: { repository: string; digest: Digest },

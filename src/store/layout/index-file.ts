@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Descriptor } from '../../content/descriptor.js';
+import { isLadingError } from '../../errors.js';
 import { openDirectory } from '../../files.js';
 import { type FileStamp, readFailure, sameStamp } from '../../region.js';
 import { syncDirectoryOf, writeFileAtomically } from '../disk.js';
@@ -77,7 +78,7 @@ export class IndexFile {
         const lock = await lockIndex(this.#directory);
         try {
           batch = this.#nextBatch();
-          await this.#apply(batch, () => lock.assertHeld());
+          await this.#applyAll(batch, () => lock.assertHeld());
         } finally {
           await lock.release();
         }
@@ -92,6 +93,18 @@ export class IndexFile {
   #nextBatch(): Change[] {
     const lonely = this.#waiting.findIndex(({ afterwards }) => afterwards !== undefined);
     return this.#waiting.splice(0, lonely < 0 ? this.#waiting.length : Math.max(lonely, 1));
+  }
+
+  /** One after the other where all would be too much: what takes names away is written, whatever is refused beside it. */
+  async #applyAll(batch: readonly Change[], assertHeld: () => void): Promise<void> {
+    try {
+      await this.#apply(batch, assertHeld);
+    } catch (error) {
+      if (!isLadingError(error, 'TOO_LARGE')) throw error;
+      const [only, ...others] = batch;
+      if (others.length === 0) only?.reject(error);
+      else for (const change of batch) await this.#applyAll([change], assertHeld);
+    }
   }
 
   async #apply(batch: readonly Change[], assertHeld: () => void): Promise<void> {

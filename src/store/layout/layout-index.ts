@@ -1,9 +1,9 @@
-import { ANNOTATION } from '../../content/annotations.js';
+import { ANNOTATION, repositoriesOf, withRepositories } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../../content/reference.js';
-import { isLadingError, LadingError } from '../../errors.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { subjectOfTag } from '../attached.js';
 
 /** The name of an entry as other tools show it, or undefined when it has none. */
@@ -47,7 +47,8 @@ export function findEntry(entries: readonly Descriptor[], reference: string, loc
 
 /**
  * The entries after `descriptor` was given `name`: an older holder of the name is replaced in its place, and
- * an unnamed entry of the same manifest gives way to the named one. A digest as name leaves it unnamed.
+ * an unnamed entry of the same manifest gives way to the named one, which takes over the repositories that it notes.
+ * A digest as name leaves it unnamed.
  */
 export function withEntry(
   entries: readonly Descriptor[],
@@ -56,9 +57,12 @@ export function withEntry(
 ): Descriptor[] {
   const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
   if (isDigest(name)) return entries.some((old) => old.digest === name) ? [...entries] : [...entries, entry];
-  const kept = entries.filter((old) => !(entryName(old) === undefined && old.digest === entry.digest));
+  const givesWay = (old: Descriptor) => old.digest === entry.digest && entryName(old) === undefined;
+  const noted = entries.filter(givesWay).flatMap(repositoriesOf);
+  const named = noted.length === 0 ? entry : withRepositories(entry, [...repositoriesOf(entry), ...noted]);
+  const kept = entries.filter((old) => !givesWay(old));
   const place = kept.findIndex((old) => entryName(old) === name);
-  return place < 0 ? [...kept, entry] : kept.with(place, entry);
+  return place < 0 ? [...kept, named] : kept.with(place, named);
 }
 
 /** The entries after an attached manifest without a name was added. */
@@ -74,14 +78,28 @@ export function withAttachedEntry(
   ];
 }
 
-/** `index.json` with its entries in a fixed order: the same images give the same bytes in whatever order they were added. */
+/** Bytes of `index.json` that lading reads at most, and so writes: a layout of 100,000 images stays below. */
+export const MAX_INDEX_BYTES = 64 * 1024 * 1024;
+
+/**
+ * `index.json` with its entries in a fixed order: the same images give the same bytes in whatever order they were
+ * added. Throws `TOO_LARGE` for what could not be read again.
+ */
 export function formatLayoutIndex(entries: readonly Descriptor[]): Buffer {
   const sorted = entries.map((entry) => ({
     ...entry,
     ...(entry.annotations && { annotations: sortedMembers(entry.annotations) }),
   }));
   sorted.sort((a, b) => compare(sortKey(a), sortKey(b)));
-  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: sorted }));
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: sorted }),
+  );
+  if (bytes.length <= MAX_INDEX_BYTES) return bytes;
+  throw new ContentError(
+    'TOO_LARGE',
+    `index.json would have ${bytes.length} bytes, and ${MAX_INDEX_BYTES} is the most that is read`,
+    { hint: 'Put the images into several layouts or archives.' },
+  );
 }
 
 /** The file `oci-layout`. (image-spec, image-layout.md, "oci-layout file") */

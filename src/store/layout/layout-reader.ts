@@ -7,9 +7,7 @@ import { parseLayoutIndex, parseLayoutVersion } from '../../manifest/layout-docu
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { ContentFile, ContentFiles } from '../content-files.js';
 import { ImageFiles } from '../image-files.js';
-
-/** Bytes of `index.json` that lading reads at most: a layout of 100,000 images stays below. */
-const MAX_INDEX_BYTES = 64 * 1024 * 1024;
+import { MAX_INDEX_BYTES } from './layout-index.js';
 
 /** Where a layout keeps content. (image-spec, image-layout.md, "Content") */
 export function blobPath(digest: Digest): string {

@@ -1,5 +1,4 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DecompressLimits } from '../../compression.js';
 import type { Digest } from '../../content/digest.js';
@@ -10,6 +9,7 @@ import type { V1ImageAnswer, V1Repository } from '../../registry/client.js';
 import { findLayer } from '../archive/layer-files.js';
 import { plainDiffID, type V1Layer } from '../archive/v1-image.js';
 import { diskError } from '../disk.js';
+import { makeTemporaryFolder, type TemporaryFolder } from '../temporary-folder.js';
 import { type V1DownloadOptions, V1LayerDownload } from './v1-download.js';
 
 export interface V1SpoolOptions extends V1DownloadOptions {
@@ -29,16 +29,16 @@ export class V1Spool {
   readonly #layers = new Map<string, Promise<V1Layer>>();
   readonly #places = new Map<string, number>();
   readonly #lifetime = new AbortController();
-  #view: Promise<FileView> | undefined;
+  #folder: Promise<TemporaryFolder> | undefined;
 
   constructor(options: V1SpoolOptions = {}) {
     this.#options = options;
   }
 
   /** The files in it. */
-  view(): Promise<FileView> {
-    this.#view ??= this.#makeDirectory();
-    return this.#view;
+  async view(): Promise<FileView> {
+    this.#folder ??= makeTemporaryFolder(this.#options.directory);
+    return openDirectory((await this.#folder).path);
   }
 
   /** Fetches the layer of an image, unless it is there; an abort ends the waiting for it. */
@@ -59,17 +59,8 @@ export class V1Spool {
   async close(): Promise<void> {
     this.#lifetime.abort();
     await Promise.allSettled(this.#layers.values());
-    const view = await this.#view?.catch(() => undefined); // said to whoever wanted the layer
-    if (view !== undefined) await rm(view.location, { recursive: true, force: true });
-  }
-
-  async #makeDirectory(): Promise<FileView> {
-    const prefix = join(this.#options.directory ?? tmpdir(), '.lading-v1-');
-    try {
-      return openDirectory(await mkdtemp(prefix));
-    } catch (error) {
-      throw diskError(error, prefix);
-    }
+    const folder = await this.#folder?.catch(() => undefined); // said to whoever wanted the layer
+    await folder?.remove();
   }
 
   async #fetchLayer(repository: V1Repository, id: string, image: V1ImageAnswer): Promise<V1Layer> {

@@ -1,5 +1,11 @@
-import { ANNOTATION, absentOf } from '../../content/annotations.js';
-import type { Descriptor } from '../../content/descriptor.js';
+import {
+  ANNOTATION,
+  absentOf,
+  repositoriesOf,
+  withAbsent,
+  withRepositories,
+} from '../../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { entryName, withEntry } from '../layout/layout-index.js';
 import { placeOf } from '../repository-view.js';
@@ -30,21 +36,79 @@ export function entriesAt(entries: readonly Descriptor[], { repository, tag }: P
   });
 }
 
+/** The repositories that an entry is in: that of its tag, and those that hold it by its digest. */
+export function repositoriesWith(entry: Descriptor): string[] {
+  const place = placeOfEntry(entry);
+  return place === undefined ? repositoriesOf(entry) : [place.repository, ...repositoriesOf(entry)];
+}
+
 /**
  * The entries after `entry` was pushed to a place, and who lost that place. It takes over the name of the entry
- * that is served there, whatever its host. A new name is `localhost/…`, as podman names what has no registry: the
- * path stays as it is when the name is completed.
+ * that is served there, whatever its host, and no other is left there: of several, who is served would be a matter
+ * of their order in the file. A new name is `localhost/…`, as podman names what has no registry: the path stays as
+ * it is when the name is completed.
  */
 export function withPlaced(
   entries: readonly Descriptor[],
   entry: Descriptor,
   place: Place,
-): { entries: Descriptor[]; loser: Descriptor | undefined } {
-  const [holder] = entriesAt(entries, place);
-  const held = holder && entryName(holder);
+): { entries: Descriptor[]; losers: Descriptor[] } {
+  const losers = entriesAt(entries, place);
+  const [served] = losers;
+  const held = served && entryName(served);
   const name = held?.replace(/@.*$/, '') ?? `localhost/${place.repository}:${place.tag}`;
-  const rest = held === name ? entries : entries.filter((each) => each !== holder);
-  return { entries: withEntry(rest, entry, name), loser: holder };
+  const replaced = losers.find((each) => entryName(each) === name);
+  const rest = entries.filter((each) => each === replaced || !losers.includes(each));
+  return { entries: withEntry(rest, entry, name), losers };
+}
+
+/** With a note that a repository holds this manifest, where no tag says so. */
+export function withHolder(
+  entries: readonly Descriptor[],
+  manifest: Descriptor,
+  repository: string,
+): readonly Descriptor[] {
+  const own = entries.filter(({ digest }) => digest === manifest.digest);
+  if (own.some((entry) => repositoriesWith(entry).includes(repository))) return entries;
+  const [noted] = own;
+  if (noted === undefined) {
+    const entry = withAbsent(plainDescriptor(manifest), absentOf(manifest));
+    return [...entries, withRepositories(entry, [repository])];
+  }
+  const more = withRepositories(noted, [...repositoriesOf(noted), repository]);
+  return entries.map((entry) => (entry === noted ? more : entry));
+}
+
+/** The same of a manifest that the entries lead to: of one inside an index only where nothing else is in the repository. */
+export function withReachedHolder(
+  entries: readonly Descriptor[],
+  manifest: Descriptor,
+  repository: string,
+): readonly Descriptor[] {
+  const isNoted = entries.some(
+    (entry) => entry.digest !== manifest.digest && repositoriesWith(entry).includes(repository),
+  );
+  const hasEntry = entries.some(({ digest }) => digest === manifest.digest);
+  return hasEntry || !isNoted ? withHolder(entries, manifest, repository) : entries;
+}
+
+/** Without the names of a manifest in a repository, and the note that it is there; other repositories keep it. */
+export function withoutHolder(
+  entries: readonly Descriptor[],
+  manifest: Descriptor,
+  repository: string,
+): readonly Descriptor[] {
+  const others = new Set<string>();
+  const rest = entries.flatMap((entry) => {
+    if (entry.digest !== manifest.digest) return [entry];
+    const left = repositoriesOf(entry).filter((name) => name !== repository);
+    const isGone =
+      entryName(entry) === undefined ? left.length === 0 : placeOfEntry(entry)?.repository === repository;
+    if (!isGone) return [withRepositories(entry, left)];
+    for (const other of left) others.add(other);
+    return [];
+  });
+  return [...others].reduce<readonly Descriptor[]>((next, other) => withHolder(next, manifest, other), rest);
 }
 
 /** With the size that this content has now: that of a signed schema1 manifest depends on who signed it. */
@@ -70,16 +134,21 @@ export function withArrived(entries: readonly Descriptor[], digest: Digest): rea
   });
 }
 
-/** Without the entries that only kept these manifests from being taken for garbage. */
+/** Without the entries that only kept these manifests, of this repository, from being taken for garbage. */
 export function withoutKeepers(
   entries: readonly Descriptor[],
   manifests: readonly Descriptor[],
+  repository: string,
 ): Descriptor[] {
   const digests = new Set(manifests.map(({ digest }) => digest));
-  return entries.filter((entry) => !(digests.has(entry.digest) && isKeeper(entry)));
+  return entries.flatMap((entry) => {
+    if (!digests.has(entry.digest) || !isKeeper(entry)) return [entry];
+    const others = repositoriesOf(entry).filter((name) => name !== repository);
+    return others.length === 0 ? [] : [withRepositories(entry, others)];
+  });
 }
 
-/** Whether an entry says nothing but that a manifest is there. */
+/** Whether an entry says nothing but that a manifest is there, and in which repositories. */
 function isKeeper({ annotations = {} }: Descriptor): boolean {
-  return Object.keys(annotations).length === 0;
+  return Object.keys(annotations).every((name) => name === ANNOTATION.repositories);
 }

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentOf, withAbsent } from '../../content/annotations.js';
+import { absentOf, withAbsent, withRepositories } from '../../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { diskError, syncDirectoryOf } from '../disk.js';
 import { createTurns } from '../in-turn.js';
-import { entryName, withAttachedEntry, withEntry } from '../layout/layout-index.js';
+import { withAttachedEntry, withEntry } from '../layout/layout-index.js';
 import { blobPath } from '../layout/layout-reader.js';
 import type { LiveLayout } from '../layout/live-layout.js';
 import { INGEST, writeBlob } from '../layout/make-layout.js';
@@ -14,10 +14,12 @@ import { acquireLock } from '../lock.js';
 import {
   entriesAt,
   type Place,
-  placeOfEntry,
+  repositoriesWith,
   withArrived,
+  withoutHolder,
   withoutKeepers,
   withPlaced,
+  withReachedHolder,
   withSize,
 } from './entries.js';
 import { type Links, ManifestGraph } from './manifest-graph.js';
@@ -31,7 +33,8 @@ export interface PushedManifest {
   entry: Descriptor;
   bytes: Buffer;
   links: Links;
-  places: readonly Place[];
+  repository: string;
+  tags: readonly string[];
 }
 
 /** How long a deletion waits for the end of a save before it rejects with `LOCKED`. */
@@ -45,10 +48,17 @@ export class LayoutContent {
   readonly uploads: Uploads;
   readonly #graph: ManifestGraph;
   readonly #deletions = createTurns<string>();
+  /** Manifests that stay for others' sake, and the repositories in which they were deleted. */
+  readonly #deleted = new Map<Digest, Set<string>>();
 
   constructor(readonly layout: LiveLayout) {
     this.uploads = new Uploads(layout.directory);
     this.#graph = new ManifestGraph(layout);
+  }
+
+  /** How much is remembered of what is on the disk, by its kind. */
+  get remembered(): { manifests: number; uploads: number; deleted: number } {
+    return { manifests: this.#graph.size, uploads: this.uploads.size, deleted: this.#deleted.size };
   }
 
   async has(digest: Digest): Promise<boolean> {
@@ -77,6 +87,12 @@ export class LayoutContent {
       }
       return this.#withPushed(entries, pushed);
     });
+    this.#forgetDeleted(entry.digest, pushed.repository);
+  }
+
+  /** Whether a manifest that is there was deleted in this repository. */
+  isDeleted(digest: Digest, repository: string): boolean {
+    return this.#deleted.get(digest)?.has(repository) ?? false;
   }
 
   /** Takes a name away, the manifest stays. */
@@ -94,23 +110,19 @@ export class LayoutContent {
 
   /**
    * Takes a manifest's names in a repository away, and its content when nobody else names or needs it.
-   * Its children stay, but for those of which `isUnwanted` says that they were to be deleted before.
+   * Its children stay, but for those that were to be deleted there before.
    */
-  async removeManifest(
-    descriptor: Descriptor,
-    repository: string,
-    isUnwanted: (digest: Digest) => boolean,
-  ): Promise<void> {
+  async removeManifest(descriptor: Descriptor, repository: string): Promise<void> {
     await this.#deleting(async () => {
       let garbage: Digest[] = [];
       await this.layout.index.change(
         async (entries) => {
-          const rest = entries.filter((entry) => {
-            if (entry.digest !== descriptor.digest) return true;
-            return entryName(entry) !== undefined && placeOfEntry(entry)?.repository !== repository;
-          });
-          const orphans = await this.#orphansOf(descriptor, rest, isUnwanted);
-          const kept = await this.#withKept(rest, orphans.kept);
+          const rest = withoutHolder(entries, descriptor, repository);
+          const orphans = await this.#orphansOf(descriptor, rest, repository);
+          const kept = await this.#withKept(
+            rest,
+            orphans.kept.map((child) => withRepositories(child, [repository])),
+          );
           garbage = [];
           for (const { digest } of orphans.garbage)
             if (!(await this.#graph.needs(kept, digest))) garbage.push(digest);
@@ -118,6 +130,7 @@ export class LayoutContent {
         },
         async () => {
           for (const digest of garbage) await this.#unlink(digest);
+          if (!garbage.includes(descriptor.digest)) this.#noteDeleted(descriptor.digest, repository);
         },
       );
     });
@@ -142,53 +155,63 @@ export class LayoutContent {
     );
   }
 
-  async #withPushed(entries: Entries, { entry, links, places }: PushedManifest): Promise<Entries> {
+  async #withPushed(entries: Entries, pushed: PushedManifest): Promise<Entries> {
+    const { entry, links, repository, tags } = pushed;
     let next = withArrived(withSize(entries, entry), entry.digest);
     const losers: Descriptor[] = [];
-    for (const place of places) {
-      const placed = withPlaced(next, entry, place);
+    for (const tag of tags) {
+      const placed = withPlaced(next, entry, { repository, tag });
       next = placed.entries;
-      if (placed.loser !== undefined) losers.push(placed.loser);
+      losers.push(...placed.losers);
     }
-    if (places.length === 0) {
+    if (tags.length === 0) {
       if (links.subject !== undefined) next = withAttachedEntry(next, entry, links.subject);
       else if (!(await this.#graph.manifestsUnder(next)).has(entry.digest))
         next = withEntry(next, entry, entry.digest);
+      next = withReachedHolder(next, entry, repository);
     }
-    return this.#withKept(withoutKeepers(next, links.manifests), losers);
+    return this.#withKept(withoutKeepers(next, links.manifests, repository), losers);
   }
 
-  /** The entries, with unnamed ones for those of the manifests that they do not lead to. */
+  /**
+   * The entries, with unnamed ones for those of the manifests that they do not lead to, and notes of the repositories
+   * that these were in.
+   */
   async #withKept(entries: Entries, manifests: Entries): Promise<Entries> {
     let kept = entries;
     for (const manifest of manifests) {
       if (!(await this.layout.exists(manifest))) continue;
-      if ((await this.#graph.manifestsUnder(kept)).has(manifest.digest)) continue;
-      const entry = withAbsent(plainDescriptor(manifest), absentOf(manifest));
-      const { subject } = await this.#graph.linksOf(manifest);
-      kept =
-        subject === undefined
-          ? withEntry(kept, entry, entry.digest)
-          : withAttachedEntry(kept, entry, subject);
+      if (!(await this.#graph.manifestsUnder(kept)).has(manifest.digest)) {
+        const entry = withAbsent(plainDescriptor(manifest), absentOf(manifest));
+        const { subject } = await this.#graph.linksOf(manifest);
+        kept =
+          subject === undefined
+            ? withEntry(kept, entry, entry.digest)
+            : withAttachedEntry(kept, entry, subject);
+      }
+      for (const repository of repositoriesWith(manifest))
+        kept = withReachedHolder(kept, manifest, repository);
     }
     return kept;
   }
 
-  /** What goes with a manifest that `rest` does not lead to, and its children that then need entries of their own. */
+  /** What goes with a manifest that `rest` does not lead to, and its children, which then stand for themselves. */
   async #orphansOf(
     descriptor: Descriptor,
     rest: Entries,
-    isUnwanted: (digest: Digest) => boolean,
+    repository: string,
   ): Promise<{ garbage: Descriptor[]; kept: Descriptor[] }> {
-    const seen = new Set((await this.#graph.manifestsUnder(rest)).keys());
+    const reached = await this.#graph.manifestsUnder(rest);
+    if (reached.has(descriptor.digest)) return { garbage: [], kept: [] };
+    const seen = new Set<Digest>();
     const garbage: Descriptor[] = [];
     const kept: Descriptor[] = [];
     const queue = [descriptor];
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
       if (seen.has(next.digest)) continue;
       seen.add(next.digest);
-      if (next !== descriptor && !isUnwanted(next.digest)) kept.push(next);
-      else {
+      if (next !== descriptor && !this.isDeleted(next.digest, repository)) kept.push(next);
+      else if (!reached.has(next.digest)) {
         garbage.push(next);
         queue.push(...(await this.#graph.linksOf(next)).manifests);
       }
@@ -235,5 +258,17 @@ export class LayoutContent {
     } catch (error) {
       throw diskError(error, path);
     }
+    this.#deleted.delete(digest);
+  }
+
+  #noteDeleted(digest: Digest, repository: string): void {
+    const repositories = this.#deleted.get(digest) ?? new Set<string>();
+    this.#deleted.set(digest, repositories.add(repository));
+  }
+
+  #forgetDeleted(digest: Digest, repository: string): void {
+    const repositories = this.#deleted.get(digest);
+    repositories?.delete(repository);
+    if (repositories?.size === 0) this.#deleted.delete(digest);
   }
 }

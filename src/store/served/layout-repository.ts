@@ -13,7 +13,7 @@ import { linksOf } from './manifest-graph.js';
 /** The other repositories of the same layout. */
 export interface Siblings {
   has(name: string): Promise<boolean>;
-  /** Told of a repository that holds more than its tags say: content that was pushed, or notes of what was deleted. */
+  /** Told of a repository that holds more than its entries say: blobs, those too that its manifests leave. */
   remember(repository: LayoutRepository): void;
 }
 
@@ -22,9 +22,6 @@ export interface Siblings {
  * digest.
  */
 export class LayoutRepository implements WritableRepository {
-  /** Manifests that were deleted here, and stay for another's sake. */
-  readonly #deleted = new Set<Digest>();
-
   constructor(
     readonly name: string,
     private readonly content: LayoutContent,
@@ -36,7 +33,7 @@ export class LayoutRepository implements WritableRepository {
     const tagged = tags.get(reference);
     if (tagged !== undefined) return tagged;
     if (!isDigest(reference)) throw this.#notFound(`tag ${reference}`);
-    if (this.#deleted.has(reference) && ![...tags.values()].some(({ digest }) => digest === reference))
+    if (this.#isDeleted(reference) && ![...tags.values()].some(({ digest }) => digest === reference))
       throw this.#notFound(reference);
     return this.content.layout.resolve(reference);
   }
@@ -64,7 +61,7 @@ export class LayoutRepository implements WritableRepository {
   async *referrers(subject: Descriptor): AsyncIterable<Referrer> {
     await this.content.layout.refresh();
     for await (const referrer of this.content.layout.referrers(subject))
-      if (!this.#deleted.has(referrer.descriptor.digest)) yield referrer;
+      if (!this.#isDeleted(referrer.descriptor.digest)) yield referrer;
   }
 
   async createUpload(): Promise<BlobUpload> {
@@ -92,9 +89,9 @@ export class LayoutRepository implements WritableRepository {
       entry: withAbsent(plain, absent),
       bytes,
       links: linksOf(plain, parseManifest(bytes, descriptor)),
-      places: tags.map((tag) => ({ repository: this.name, tag })),
+      repository: this.name,
+      tags,
     });
-    this.#deleted.delete(descriptor.digest);
     this.siblings.remember(this);
   }
 
@@ -104,9 +101,7 @@ export class LayoutRepository implements WritableRepository {
 
   async deleteManifest(digest: Digest): Promise<void> {
     const descriptor = await this.resolve(digest);
-    await this.content.removeManifest(descriptor, this.name, (child) => this.#deleted.has(child));
-    // Others may still have it, or need it: it is gone from here all the same.
-    this.#deleted.add(digest);
+    await this.content.removeManifest(descriptor, this.name);
     this.siblings.remember(this);
   }
 
@@ -118,6 +113,10 @@ export class LayoutRepository implements WritableRepository {
 
   async #tags(): Promise<ReadonlyMap<string, Descriptor>> {
     return (await this.content.layout.tags()).get(this.name) ?? new Map<string, Descriptor>();
+  }
+
+  #isDeleted(digest: Digest): boolean {
+    return this.content.isDeleted(digest, this.name);
   }
 
   #notFound(what: string): LadingError {

@@ -27,13 +27,21 @@ export function linksOf(descriptor: Descriptor, manifest: Manifest): Links {
   };
 }
 
-/** Which content needs which: each manifest is read once, for what a digest names never changes. */
+/**
+ * Which content needs which: each manifest is read once, for what a digest names never changes, and forgotten when
+ * nothing leads to it any more.
+ */
 export class ManifestGraph {
   readonly #store: Pick<ReadonlyStore, 'exists' | 'fetch'>;
   readonly #links = new Map<Digest, Links>();
 
   constructor(store: Pick<ReadonlyStore, 'exists' | 'fetch'>) {
     this.#store = store;
+  }
+
+  /** How many manifests are remembered. */
+  get size(): number {
+    return this.#links.size;
   }
 
   /** None of what is not there, or is damaged: nobody can pull what it may have needed. */
@@ -52,7 +60,7 @@ export class ManifestGraph {
     }
   }
 
-  /** These manifests and all under them; each by its digest. */
+  /** These manifests, which are all that have an entry, and all under them; each by its digest. */
   async manifestsUnder(roots: readonly Descriptor[]): Promise<Map<Digest, Descriptor>> {
     const found = new Map<Digest, Descriptor>();
     const queue = [...roots];
@@ -61,6 +69,7 @@ export class ManifestGraph {
       found.set(next.digest, next);
       queue.push(...(await this.linksOf(next)).manifests);
     }
+    if (this.#links.size > found.size) this.#forgetOthers(found);
     return found;
   }
 
@@ -71,5 +80,9 @@ export class ManifestGraph {
       if ((await this.linksOf(manifest)).blobs.includes(digest)) return true;
     }
     return false;
+  }
+
+  #forgetOthers(found: ReadonlyMap<Digest, Descriptor>): void {
+    for (const digest of this.#links.keys()) if (!found.has(digest)) this.#links.delete(digest);
   }
 }

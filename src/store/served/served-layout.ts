@@ -17,7 +17,7 @@ export interface ServedLayoutOptions {
 
 /** A layout that takes pushes. */
 export interface ServedLayout extends WritableRepositories {
-  /** The repository, when it has a tag or something was pushed to it since this was opened. */
+  /** The repository, when it has a manifest, or something was pushed to it since this was opened. */
   openRepository(name: string): Promise<WritableRepository | undefined>;
   listRepositories(): Promise<string[]>;
   /** Removes uploads whose clients are gone; it happens by itself now and then. */

@@ -7,8 +7,9 @@ import {
   type Digester,
 } from '../../content/digest.js';
 import { digestMismatch } from '../../content/verify.js';
-import { LadingError } from '../../errors.js';
+import { LadingError, systemCode } from '../../errors.js';
 import { diskError, type FileSink, openFileSink } from '../disk.js';
+import { acquireLock } from '../lock.js';
 import type { BlobUpload } from '../writable-repository.js';
 
 /** Chunks are gathered to this size for one write. */
@@ -23,24 +24,31 @@ export interface UploadFileOptions {
   size: number;
   /** Gives the file, which is whole and on the disk, its final name. */
   keep(path: string, digest: Digest): Promise<void>;
+  /** Told when it was kept or thrown away, or is found to be gone. */
+  onOver?: (() => void) | undefined;
 }
 
-/** An upload as a file that grows, hashed on the way. */
+/**
+ * An upload as a file that grows, hashed on the way. Several processes may have it: under a lock, one of them at a
+ * time writes to it or gives it its final name.
+ */
 export class UploadFile implements BlobUpload {
   readonly id: string;
   readonly #path: string;
   readonly #keep: UploadFileOptions['keep'];
+  readonly #onOver: UploadFileOptions['onOver'];
   #size: number;
   /** Of all bytes so far; undefined where the file has to be read for it. */
   #digester: Digester | undefined;
   #isBusy = false;
   #isOver = false;
 
-  constructor({ id, path, size, keep }: UploadFileOptions) {
+  constructor({ id, path, size, keep, onOver }: UploadFileOptions) {
     this.id = id;
     this.#path = path;
     this.#size = size;
     this.#keep = keep;
+    this.#onOver = onOver;
     if (size === 0) this.#digester = createDigester(USUAL_ALGORITHM);
   }
 
@@ -53,7 +61,7 @@ export class UploadFile implements BlobUpload {
     return this.#isBusy;
   }
 
-  /** Whether it was committed or thrown away. */
+  /** Whether it was committed or thrown away, or is gone. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -62,7 +70,9 @@ export class UploadFile implements BlobUpload {
     chunks: AsyncIterable<Buffer>,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    return this.#alone(async (file) => {
+    return this.#locked(async (file) => {
+      if (await this.#hasGrown(file))
+        throw new LadingError('LOCKED', `another process has written to the upload ${this.id}`);
       let batch: Buffer[] = [];
       let batchBytes = 0;
       const flush = async (): Promise<void> => {
@@ -85,19 +95,21 @@ export class UploadFile implements BlobUpload {
   }
 
   commit(digest: Digest): Promise<void> {
-    return this.#alone(async (file) => {
-      await this.#countAll(file);
+    return this.#locked(async (file, assertHeld) => {
+      await this.#hasGrown(file);
       const actual = await this.#digest(file, algorithmOf(digest));
       if (actual !== digest) {
         await this.#remove();
         throw digestMismatch({ mediaType: 'application/octet-stream', digest, size: this.#size }, actual);
       }
       await file.sync();
+      assertHeld();
       await this.#keep(this.#path, digest);
-      this.#isOver = true;
+      this.#end();
     });
   }
 
+  /** Without the lock, which a full disk has no room for: another process that has it finds the file gone. */
   cancel(): Promise<void> {
     return this.#alone(() => this.#remove());
   }
@@ -119,11 +131,12 @@ export class UploadFile implements BlobUpload {
   }
 
   /** What another process has written counts too: the whole file is what gets the final name. */
-  async #countAll(file: FileSink): Promise<void> {
+  async #hasGrown(file: FileSink): Promise<boolean> {
     const size = await file.size();
-    if (size === this.#size) return;
+    if (size === this.#size) return false;
     this.#size = size;
     this.#digester = undefined;
+    return true;
   }
 
   async #digest(file: FileSink, algorithm: DigestAlgorithm): Promise<Digest> {
@@ -136,25 +149,52 @@ export class UploadFile implements BlobUpload {
   }
 
   async #remove(): Promise<void> {
-    this.#isOver = true;
+    this.#end();
     await rm(this.#path, { force: true });
   }
 
-  async #alone(work: (file: FileSink) => Promise<void>): Promise<void> {
+  #end(): void {
+    this.#isOver = true;
+    this.#onOver?.();
+  }
+
+  #locked(work: (file: FileSink, assertHeld: () => void) => Promise<void>): Promise<void> {
+    return this.#alone(async () => {
+      const lock = await acquireLock(this.#path, { waitMs: 0 });
+      try {
+        const file = await openFileSink(this.#path, { create: false });
+        try {
+          await work(file, () => lock.assertHeld());
+        } finally {
+          await file.close();
+        }
+      } finally {
+        await lock.release();
+      }
+    });
+  }
+
+  async #alone(work: () => Promise<void>): Promise<void> {
     if (this.#isBusy) throw new LadingError('LOCKED', `another request is at work on the upload ${this.id}`);
-    if (this.#isOver) throw new LadingError('NOT_FOUND', `the upload ${this.id} is over`);
+    if (this.#isOver) throw this.#gone();
     this.#isBusy = true;
     try {
-      const file = await openFileSink(this.#path, { create: false });
-      try {
-        await work(file);
-      } finally {
-        await file.close();
-      }
+      await work();
     } catch (error) {
-      throw diskError(error, this.#path);
+      const failure = diskError(error, this.#path);
+      if (!isMissing(failure)) throw failure;
+      this.#end(); // another process has kept it or swept it away
+      throw this.#gone();
     } finally {
       this.#isBusy = false;
     }
   }
+
+  #gone(): LadingError {
+    return new LadingError('NOT_FOUND', `the upload ${this.id} is over`);
+  }
+}
+
+function isMissing(failure: unknown): boolean {
+  return failure instanceof LadingError && systemCode(failure.cause) === 'ENOENT';
 }

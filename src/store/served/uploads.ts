@@ -10,7 +10,7 @@ import { UploadFile } from './upload-file.js';
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** What pushes leave when they die. Parts of blobs stay: a later save goes on from them. */
-const LEFT_IN_INGEST = /\.(?:upload|tmp)$/;
+const LEFT_IN_INGEST = /\.(?:upload(?:\.lock(?:\..*)?)?|tmp)$/;
 const LEFT_BESIDE = /^(?:index\.json|oci-layout)\.(?:.*\.)?tmp$/;
 
 /** The uploads to a layout directory, as files in `ingest`: an upload outlives the process that began it. */
@@ -21,6 +21,11 @@ export class Uploads {
 
   constructor(directory: string) {
     this.#directory = directory;
+  }
+
+  /** How many are at hand. */
+  get size(): number {
+    return this.#open.size;
   }
 
   /** `onKept` is told when it has become a blob. */
@@ -60,7 +65,7 @@ export class Uploads {
         const path = join(directory, name);
         const age = await ageOf(path);
         if (age === undefined || age < maxAgeMs) continue;
-        await rm(path, { force: true });
+        await rm(path, { force: true, recursive: true }); // a lock is a directory
         this.#open.delete(name);
       }
     }
@@ -76,9 +81,9 @@ export class Uploads {
       size,
       keep: async (path, digest) => {
         await this.#keep(path, digest);
-        this.#open.delete(name);
         onKept();
       },
+      onOver: () => this.#open.delete(name),
     });
     this.#open.set(name, upload);
     return upload;

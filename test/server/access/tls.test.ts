@@ -10,6 +10,9 @@ import { createServerCertificate } from '../../support/programs/certificate-auth
 import { exchangeRaw } from '../../support/registry-server.js';
 import { useFolder } from '../../support/temporary.js';
 
+/** What an authority's certificate, further down in the file, looks like when it was damaged. */
+const BROKEN_PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+
 describe('a server with TLS', () => {
   const path = useFolder('the suite');
   const NAMES = { cert: 'server.pem', key: 'server.key' };
@@ -82,6 +85,12 @@ describe('a server with TLS', () => {
     second.destroy();
   });
 
+  it('goes on with its certificate when the one to replace it cannot be used', async () => {
+    const cert = `${other.cert}${BROKEN_PEM}`;
+    assert.throws(() => server.replaceIdentity({ ...other, cert }));
+    (await secured()).destroy();
+  });
+
   it('closes while connections are open on which nothing is asked', async () => {
     const socket = await secured();
     socket.on('error', () => undefined);
@@ -110,9 +119,10 @@ describe('a server with TLS', () => {
       });
       const wrong: [Partial<TLSIdentity>, RegExp][] = [
         [{ key: other.key }, /^the key server\.key does not belong to the certificate server\.pem$/],
-        [{ cert: identity.key }, /^server\.pem has no certificate that can be read: /],
-        [{ key: identity.cert }, /^server\.key has no private key that can be read: /],
+        [{ cert: identity.key }, /^server\.pem has no certificate that can be read: no start line$/],
+        [{ key: identity.cert }, /^server\.key has no private key that can be read: [a-z ]+$/],
         [{ key: '' }, /^server\.key has no private key/],
+        [{ cert: `${identity.cert}${BROKEN_PEM}` }, /^server\.pem cannot be used for TLS: [a-z ]+$/],
         [{ key: protectedKey }, /^the key server\.key is protected by a passphrase$/],
       ];
       for (const [part, message] of wrong)

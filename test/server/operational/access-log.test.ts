@@ -5,6 +5,7 @@ const ENTRY: AccessEntry = {
   time: new Date(0),
   method: 'GET',
   url: '/v2/a/tags/list',
+  protocol: 'HTTP/1.1',
   route: 'tags',
   status: 200,
   bytes: 30,
@@ -17,10 +18,10 @@ const ENTRY: AccessEntry = {
 };
 
 describe('formatAccess', () => {
-  it('writes the combined log format and the duration', () => {
+  it('writes the combined log format of Apache and the duration', () => {
     assert.equal(
       formatAccess(ENTRY, 'text'),
-      '127.0.0.1 - alice [1970-01-01T00:00:00.000Z] "GET /v2/a/tags/list" 200 30 "-" "test" 1.3ms',
+      '127.0.0.1 - alice [01/Jan/1970:00:00:00 +0000] "GET /v2/a/tags/list HTTP/1.1" 200 30 "-" "test" 1.3ms',
     );
   });
 
@@ -28,7 +29,7 @@ describe('formatAccess', () => {
     const strange = { ...ENTRY, user: 'a" b', url: '/"\\', userAgent: undefined, remoteAddress: undefined };
     assert.equal(
       formatAccess({ ...strange, complete: false, error: new Error('disk "a" is gone\n') }, 'text'),
-      '- - "a\\" b" [1970-01-01T00:00:00.000Z] "GET /\\"\\\\" 200 30 "-" "-" 1.3ms cut "disk \\"a\\" is gone\\\\x0a"',
+      '- - "a\\" b" [01/Jan/1970:00:00:00 +0000] "GET /\\"\\\\ HTTP/1.1" 200 30 "-" "-" 1.3ms cut "disk \\"a\\" is gone\\\\x0a"',
     );
   });
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { Refusal } from '../../../src/server/errors.js';
 import { checkHealth } from '../../../src/server/operational/health.js';
 import { createMetrics } from '../../../src/server/operational/metrics.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
 import { contentOf, pushAll, randomBytesFrom } from '../../support/images.js';
-import { serve } from '../../support/registry-server.js';
+import { type Served, serve } from '../../support/registry-server.js';
 
 const blob = contentOf('application/octet-stream', randomBytesFrom('operational', 1000));
 
@@ -40,6 +41,49 @@ describe('/healthz', () => {
       healthy: false,
       text: 'draining',
     });
+  });
+});
+
+describe('what is asked for in absolute form, as by a proxy', () => {
+  const routes: string[] = [];
+  let served: Served;
+  before(async () => {
+    served = await serve(
+      {},
+      {
+        metrics: await createMetrics(),
+        authorization: {
+          async authorize() {
+            throw new Refusal('UNAUTHORIZED', 'nobody comes in');
+          },
+        },
+        onRequest: ({ route }) => routes.push(route),
+      },
+    );
+  });
+  after(() => served.close());
+
+  it('is /healthz, which needs no password, and /metrics, which does', async () => {
+    const statuses: number[] = [];
+    for (const target of [
+      'http://host.test/healthz',
+      'HTTPS://host.test:1/healthz?x',
+      'http://host.test/metrics',
+    ])
+      statuses.push((await served.ask(target)).status);
+    assert.deepEqual(statuses, [200, 200, 401]);
+    assert.deepEqual(routes.splice(0), ['healthz', 'healthz', 'metrics']);
+  });
+
+  it('is neither where only the host or the query is called so', async () => {
+    for (const target of [
+      'http://healthz',
+      'http://host.test?/healthz',
+      '//host.test/healthz',
+      'ftp://a/healthz',
+    ])
+      assert.equal((await served.ask(target)).status, 401, target);
+    assert.deepEqual(routes.splice(0), Array(4).fill('none'));
   });
 });
 

@@ -80,8 +80,11 @@ describe('deleting', () => {
   }
 
   it('is not of another repository', async () => {
-    const reply = await served.ask('/v2/b/manifests/v1', { method: 'DELETE' });
-    assert.deepEqual([reply.status, codesOf(reply)], [404, ['MANIFEST_UNKNOWN']]);
+    const { digest } = image.manifest.descriptor;
+    for (const path of ['manifests/v1', `manifests/${digest}`, `blobs/${image.config.descriptor.digest}`]) {
+      const reply = await served.ask(`/v2/b/${path}`, { method: 'DELETE' });
+      assert.deepEqual([reply.status, codesOf(reply)], [404, ['NAME_UNKNOWN']]);
+    }
     assert.equal(await statusOf('manifests/v1'), 200);
     assert.deepEqual(JSON.parse((await served.ask('/v2/_catalog')).body.toString()).repositories, ['a']);
   });

@@ -89,6 +89,7 @@ function withRecordedBlobs(repositories: WritableRepositories): WritableReposito
     ['sha256:76de0ad1b7e437ca5f49692f8f7b3dda4441c635b9220996059059ba900d1e16', 120],
   ]);
   return {
+    openRepository: (name) => repositories.openRepository(name),
     async openForPush(name) {
       const repository = await repositories.openForPush(name);
       const own: Partial<WritableRepository> = {

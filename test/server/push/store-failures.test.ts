@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { digestOf } from '../../../src/content/digest.js';
 import { type ErrorCode, LadingError } from '../../../src/errors.js';
 import type { WritableRepository } from '../../../src/store/writable-repository.js';
 import { makeImage } from '../../support/images.js';
@@ -30,6 +31,7 @@ describe('a store that cannot keep what is pushed', () => {
     ['LOCKED', 503, 'UNAVAILABLE'],
     ['NO_SPACE', 507, 'UNAVAILABLE'],
     ['MISSING_CONTENT', 400, 'MANIFEST_BLOB_UNKNOWN'],
+    ['TOO_LARGE', 507, 'UNAVAILABLE'],
     ['IO', 500, 'UNKNOWN'],
   ];
   for (const [code, status, told] of answers) {
@@ -39,4 +41,35 @@ describe('a store that cannot keep what is pushed', () => {
       assert.equal(reply.headers['retry-after'], code === 'LOCKED' ? '1' : undefined);
     });
   }
+
+  it('is answered with 404 for an upload that another process has ended, which counts no more', async () => {
+    const served = await serveWritable({ maxSessions: 1 });
+    try {
+      const { openForPush } = served.repositories;
+      served.repositories.openForPush = async (name) => {
+        const repository = await openForPush(name);
+        const gone = async (): Promise<never> => {
+          throw new LadingError('NOT_FOUND', 'secret place on this disk');
+        };
+        const openUpload = repository.openUpload.bind(repository);
+        repository.openUpload = async (id) => {
+          const upload = await openUpload(id);
+          return upload && { id, size: 0, append: gone, commit: gone, cancel: gone };
+        };
+        return repository;
+      };
+      for (const [method, query] of [
+        ['PATCH', ''],
+        ['PUT', `?digest=${digestOf(Buffer.from('x'))}`],
+      ] as const) {
+        const location = await served.begin();
+        const reply = await served.ask(`${location}${query}`, { method, body: 'x' });
+        assert.deepEqual([reply.status, codesOf(reply)], [404, ['BLOB_UPLOAD_UNKNOWN']]);
+      }
+      assert.equal((await served.ask(await served.begin(), { method: 'DELETE' })).status, 204);
+      assert.match(await served.begin(), /uploads/);
+    } finally {
+      await served.close();
+    }
+  });
 });

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../../src/content/descriptor.js';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { IndexFile } from '../../../src/store/layout/index-file.js';
-import { formatLayoutIndex, withEntry } from '../../../src/store/layout/layout-index.js';
+import { formatLayoutIndex, MAX_INDEX_BYTES, withEntry } from '../../../src/store/layout/layout-index.js';
 import { makeLayout } from '../../../src/store/layout/make-layout.js';
 import { acquireLock } from '../../../src/store/lock.js';
 import { useFolder } from '../../support/temporary.js';
@@ -136,5 +136,16 @@ describe('the index file of a layout', () => {
     await rm(path('layout'), { recursive: true });
     await assert.rejects(add('1'), { code: 'NOT_WRITABLE' });
     await assert.rejects(index.read(), { code: 'NOT_FOUND' });
+  });
+
+  it('refuses what could not be read again, and goes on with what waited beside it', async () => {
+    const huge = { ...entry('huge'), annotations: { note: 'x'.repeat(MAX_INDEX_BYTES - 300) } };
+    await index.change((entries) => [...entries, huge]);
+    const [refused, harmless] = await Promise.allSettled([add('1'), index.change((entries) => entries)]);
+    assert.equal(refused.status === 'rejected' && refused.reason.code, 'TOO_LARGE');
+    assert.equal(harmless.status, 'fulfilled');
+    await index.change(() => []);
+    await add('1');
+    assert.equal((await new IndexFile(path('layout')).read()).length, 1);
   });
 });

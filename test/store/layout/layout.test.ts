@@ -6,7 +6,12 @@ import { encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { IndexFile } from '../../../src/store/layout/index-file.js';
 import { openLayout, openLayoutForWriting } from '../../../src/store/layout/layout.js';
-import { entryName, LAYOUT_FILE, withEntry } from '../../../src/store/layout/layout-index.js';
+import {
+  entryName,
+  LAYOUT_FILE,
+  MAX_INDEX_BYTES,
+  withEntry,
+} from '../../../src/store/layout/layout-index.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import { type Content, contentOf, makeImage, pushAll, randomBytesFrom } from '../../support/images.js';
 import { breakingOpener, openerOf } from '../../support/openers.js';
@@ -219,5 +224,18 @@ describe('a layout directory', () => {
     await writeFile(path('layout/index.json.4711.tmp'), '{');
     await (await openLayoutForWriting(path('layout'))).close();
     assert.deepEqual((await openLayout(path('layout'))).indexEntries, []);
+  });
+
+  it('refuses names that would make an index nobody can read, and stays as it was', async () => {
+    const image = await makeImage({ seed: 1 });
+    const layout = await openLayoutForWriting(path('layout'));
+    await pushAll(layout, image.all);
+    await layout.tag(image.manifest.descriptor, 'reg.test/a:1');
+    await layout.commit();
+    const note = 'x'.repeat(MAX_INDEX_BYTES);
+    await layout.tag({ ...image.manifest.descriptor, annotations: { note } }, 'reg.test/a:2');
+    await assert.rejects(layout.commit(), { code: 'TOO_LARGE', hint: /several/ });
+    await layout.close();
+    assert.equal((await openLayout(path('layout'))).indexEntries.length, 1);
   });
 });

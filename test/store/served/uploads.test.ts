@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import { openServedLayout, type ServedLayout } from '../../../src/store/served/served-layout.js';
 import { UploadFile } from '../../../src/store/served/upload-file.js';
+import type { BlobUpload } from '../../../src/store/writable-repository.js';
 import { contentOf, randomBytesFrom } from '../../support/images.js';
 import { chunksOf, uploadTo } from '../../support/pushing.js';
 import { useFolder } from '../../support/temporary.js';
@@ -145,6 +146,63 @@ describe('an upload to a layout', () => {
     assert.ok((await stored()).equals(BLOB.bytes));
   });
 
+  it('has one process at a time, and never the bytes of one under the digest of the other', async () => {
+    const [one, two] = [BLOB.bytes.subarray(0, 1_000_000), BLOB.bytes.subarray(1_000_000, 2_000_000)];
+    const mine = await (await served.openForPush('a')).createUpload();
+    const repository = await (await open()).openForPush('a');
+    const theirs = await repository.openUpload(mine.id);
+    assert.ok(theirs);
+    const meanwhile = async function* (): AsyncGenerator<Buffer> {
+      yield one.subarray(0, 10);
+      await assert.rejects(theirs.append(chunksOf(two)), { code: 'LOCKED' });
+      await assert.rejects(theirs.commit(digestOf(two)), { code: 'LOCKED' });
+      yield one.subarray(10);
+    };
+    await mine.append(meanwhile());
+    await assert.rejects(theirs.append(chunksOf(two)), { code: 'LOCKED' }, 'what it knew is no longer true');
+    assert.equal(theirs.size, one.length);
+    await theirs.append(chunksOf(two));
+    await assert.rejects(mine.append(chunksOf(two)), { code: 'LOCKED' });
+
+    const both = BLOB.bytes.subarray(0, 2_000_000);
+    const commits = await Promise.allSettled([mine.commit(digestOf(both)), theirs.commit(digestOf(both))]);
+    assert.deepEqual(commits.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    assert.ok((await stored(digestOf(both))).equals(both));
+    for (const upload of [mine, theirs])
+      await assert.rejects(upload.commit(digestOf(both)), { code: 'NOT_FOUND' });
+    assert.deepEqual(await ingest(), []);
+  });
+
+  it('is over when its file was swept away by another process, at whatever moment', async () => {
+    const repository = await served.openForPush('a');
+    const begun = async (): Promise<BlobUpload> => {
+      const upload = await repository.createUpload();
+      await upload.append(chunksOf(BLOB.bytes));
+      return upload;
+    };
+    const sweep = async (): Promise<void> => {
+      for (const name of await ingest())
+        if (name.endsWith('.upload')) await rm(path(`layout/ingest/${name}`));
+    };
+    for (const use of [
+      (upload: BlobUpload) => upload.append(chunksOf(BLOB.bytes)),
+      (upload: BlobUpload) => upload.commit(digest),
+    ]) {
+      const upload = await begun();
+      await sweep();
+      await assert.rejects(use(upload), { code: 'NOT_FOUND' });
+      assert.equal(await repository.openUpload(upload.id), undefined);
+    }
+    const upload = await begun();
+    const committing = upload.commit(digestOf(BLOB.bytes, 'sha512')); // reads all of it again
+    await sweep();
+    await assert.rejects(committing, { code: 'NOT_FOUND' });
+    await (await begun()).cancel();
+    await rm(path('layout/ingest'), { recursive: true });
+    await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NOT_FOUND' });
+    assert.equal(existsSync(join(path('layout'), blobPath(digest))), false);
+  });
+
   it('throws away what came when it is cancelled', async () => {
     const upload = await (await served.openForPush('a')).createUpload();
     await upload.append(chunksOf(BLOB.bytes));
@@ -176,6 +234,9 @@ describe('an upload to a layout', () => {
     const [dead, alive] = [await repository.createUpload(), await repository.createUpload()];
     await writeFile(path('layout/ingest/sha256-00.part'), 'of a save');
     await writeFile(path('layout/index.json.1.tmp'), 'of a process that died');
+    const lock = `layout/ingest/${(await ingest()).find((name) => name.startsWith(dead.id))}.lock`;
+    await mkdir(path(lock));
+    await writeFile(path(`${lock}/owner-x`), 'of another machine');
     const yesterday = new Date(Date.now() - 25 * 3600_000);
     const fileOf = async (id: string): Promise<string> =>
       path(`layout/ingest/${(await ingest()).find((name) => name.startsWith(id))}`);
@@ -183,6 +244,7 @@ describe('an upload to a layout', () => {
       await fileOf(dead.id),
       path('layout/ingest/sha256-00.part'),
       path('layout/index.json.1.tmp'),
+      path(lock),
     ])
       await utimes(file, yesterday, yesterday);
 

@@ -1,0 +1,41 @@
+import { isManifest } from '../../content/media-types.js';
+import type { Document } from '../../manifest/conversion.js';
+import { parseManifest } from '../../manifest/manifest.js';
+import type { WritableRepository } from '../../store/writable-repository.js';
+import type { Conversions } from '../read/conversions.js';
+import { absentParts, type PartsOptions } from './manifest-parts.js';
+
+/**
+ * Keeps what was made of images of this repository when somebody pushes a manifest that names it. Whoever pulled it,
+ * or was told by HEAD that it is there, does not send it.
+ */
+export function keeperOfMade(
+  repository: WritableRepository,
+  name: string,
+  { conversions, ...options }: Omit<PartsOptions, 'keepMade'> & { conversions: Conversions | undefined },
+): PartsOptions['keepMade'] {
+  const keepMade: PartsOptions['keepMade'] = async (digest) => {
+    const made = await conversions?.find(repository, { repository: name, digest }, options);
+    if (made === undefined) return false;
+    const { descriptor, bytes } = made;
+    if (isManifest(descriptor.mediaType)) {
+      const absent = await absentParts(repository, parseManifest(bytes, descriptor), {
+        ...options,
+        keepMade,
+      });
+      await repository.putManifest(descriptor, bytes, { absent });
+    } else await upload(repository, made);
+    return true;
+  };
+  return keepMade;
+}
+
+async function upload(repository: WritableRepository, { descriptor, bytes }: Document): Promise<void> {
+  const blob = await repository.createUpload();
+  await blob.append(once(bytes));
+  await blob.commit(descriptor.digest);
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
