@@ -49,15 +49,17 @@ function dockerConfig(address: ServedAddress): ConfigFile[] {
   ];
 }
 
-/** `_default` stands for every registry that has no file of its own; its server is still asked for the rest. */
+/**
+ * `_default` stands for every registry that has no file of its own; its server is still asked for the rest. Paths of
+ * certificates are relative to the file they stand in, so that the folder may lie where a distribution wants it.
+ */
 function containerdConfig(address: ServedAddress): ConfigFile[] {
   const registry = registryOf(address);
   const url = urlOf(address);
   const folder = `/etc/containerd/certs.d/${registry}`;
   const capabilities = ['pull', 'resolve', ...(address.writable ? ['push'] : [])];
-  const ca = address.tls ? `  ca = ${quoted(`${folder}/ca.crt`)}\n` : '';
-  const host = (able: string[]): string =>
-    `[host.${quoted(url)}]\n  capabilities = [${able.map(quoted).join(', ')}]\n${ca}`;
+  const host = (able: string[], ca: string): string =>
+    `[host.${quoted(url)}]\n  capabilities = [${able.map(quoted).join(', ')}]\n${address.tls ? `  ca = ${quoted(ca)}\n` : ''}`;
   const credentials = `
 [plugins."io.containerd.grpc.v1.cri".registry.configs.${quoted(registry)}.auth]
   username = "USER"
@@ -74,8 +76,11 @@ function containerdConfig(address: ServedAddress): ConfigFile[] {
 `,
   );
   return [
-    { path: `${folder}/hosts.toml`, text: `server = ${quoted(url)}\n\n${host(capabilities)}` },
-    { path: '/etc/containerd/certs.d/_default/hosts.toml', text: host(['pull', 'resolve']) },
+    { path: `${folder}/hosts.toml`, text: `server = ${quoted(url)}\n\n${host(capabilities, 'ca.crt')}` },
+    {
+      path: '/etc/containerd/certs.d/_default/hosts.toml',
+      text: host(['pull', 'resolve'], `../${registry}/ca.crt`),
+    },
     {
       path: '/etc/containerd/config.toml',
       note: 'containerd 1.5 and later',

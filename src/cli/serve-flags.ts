@@ -46,6 +46,7 @@ export const SERVE_OPTIONS = {
   'max-uploads': number('Requests at once that push; more get 429', '64'),
   'idle-timeout': number('Seconds in which nothing moves before a client is given up', '60'),
   'drain-timeout': number('Seconds for requests under way when told to stop', '10'),
+  'max-upload-sessions': number('Uploads that are begun and not over; more get 429', '1000', 'Pushes:'),
   'max-manifest-bytes': number('Largest manifest that is taken', '4 MiB', 'Pushes:'),
   'max-blob-bytes': number('Largest blob that is taken', 'no limit', 'Pushes:'),
   'chunk-min-bytes': number('Smallest chunk that clients are asked to send', 'none', 'Pushes:'),
@@ -86,6 +87,7 @@ export function serveOptions(flags: ServeArguments): ServeOptions {
     },
     drainMs: seconds('drain-timeout', 0),
     push: {
+      maxSessions: wholeNumber('max-upload-sessions', flags['max-upload-sessions'], 1),
       maxManifestBytes: wholeNumber('max-manifest-bytes', flags['max-manifest-bytes'], 1),
       maxBlobBytes: wholeNumber('max-blob-bytes', flags['max-blob-bytes'], 1),
       chunkMinBytes: wholeNumber('chunk-min-bytes', flags['chunk-min-bytes'], 1),
@@ -133,6 +135,6 @@ export function exposureWarnings({ host = '', writable, tls, htpasswdFile }: Ser
   return warnings;
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -3,10 +3,13 @@ import { resolve } from 'node:path';
 import { LadingError, printable, type ServeOptions } from '../index.js';
 import type { Output } from './output.js';
 import { type ConfigFile, type ConfigKind, clientConfig, registryOf } from './serve-config.js';
-import { parseListen, type ServeArguments, serveOptions } from './serve-flags.js';
+import { isLoopback, parseListen, type ServeArguments, serveOptions } from './serve-flags.js';
 import { systemdUnit } from './serve-unit.js';
 
-/** `--print-config`: one file is printed as it is, so that it can be written to its place; several with headings. */
+/**
+ * `--print-config`: one file is printed as it is, so that it can be written to its place; several with headings. What
+ * else there is to know goes to standard error.
+ */
 export function printConfig(kind: ConfigKind, flags: ServeArguments, output: Output): void {
   const options = serveOptions(flags);
   const { host = '', port = 0, tls, htpasswdFile, writable = false } = options;
@@ -25,10 +28,21 @@ export function printConfig(kind: ConfigKind, flags: ServeArguments, output: Out
       ? `${kind} login ${registry}`
       : undefined;
   output.result({ kind, registry, files, login }, () => textOf(files));
+  if (flags.quiet) return;
   const [only, ...others] = files;
-  if (others.length === 0 && only !== undefined && !flags.quiet)
-    output.message(`for ${printable(only.path)}`);
-  if (login !== undefined && !flags.quiet) output.message(`then: ${login}`);
+  if (others.length === 0 && only?.text !== undefined) output.message(`for ${printable(only.path)}`);
+  if (login !== undefined) output.message(`then: ${login}`);
+  if (kind === 'systemd') return;
+  if (kind === 'docker' && address.authorization)
+    output.message(`docker takes no mirror that asks for a password: pull by the name ${registry}/…`);
+  if (address.authorization && login === undefined)
+    output.message('USER and PASSWORD stand for those of a line of the htpasswd file');
+  if (isEveryAddress(host))
+    output.message(
+      `${printable(address.host)} is this machine's own name: give --listen the one that clients know`,
+    );
+  else if (isLoopback(host))
+    output.message(`${host} is reached from this machine only: give --listen the name that others know`);
 }
 
 function isEveryAddress(host: string): boolean {
@@ -69,6 +83,7 @@ function flagsOf(flags: ServeArguments): string[] {
       'max-connections',
       'max-requests',
       'max-uploads',
+      'max-upload-sessions',
       'idle-timeout',
       'drain-timeout',
       'max-manifest-bytes',

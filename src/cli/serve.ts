@@ -16,7 +16,10 @@ export const serveCommand: CommandModule = {
       .example('$0 serve layout/ --listen 0.0.0.0:5000 --writable --htpasswd users', 'for the whole room')
       .example('$0 serve --listen registry.lan:5000 --print-config containerd', 'what the nodes need')
       .epilogue(
-        'A request to terminate ends it with 0 when all answers under way are over; a second one at once.',
+        [
+          'A request to terminate ends it with 0 when all answers under way are over; a second one at once.',
+          'SIGHUP reads certificate, key and users again. /healthz and /metrics are for those who look after it.',
+        ].join('\n'),
       ),
   async run(argv, { output, signal }) {
     const flags = argv as ServeArguments; // yargs has parsed by SERVE_OPTIONS
@@ -38,6 +41,8 @@ export const serveCommand: CommandModule = {
       ...(log !== 'none' && { onRequest: (entry) => output.message(formatAccess(entry, log)) }),
     });
     const stopReloading = reloadOnHangup(serving, output);
+    // A log that nobody reads any more, or whose disk is full, is no reason to end the registry.
+    process.stderr.on('error', () => undefined);
     const { host, port, repositories } = serving;
     const url = `${serving.scheme}://${registryOf(serving)}`;
     output.result({ url, host, port, repositories }, () => `${url}\n`);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { parse } from 'yaml';
 import { clientConfig, type ServedAddress } from '../../src/cli/serve-config.js';
 import { systemdUnit } from '../../src/cli/serve-unit.js';
 
@@ -92,11 +93,11 @@ server = "https://registry.lan:5000"
 
 [host."https://registry.lan:5000"]
   capabilities = ["pull", "resolve", "push"]
-  ca = "${folder}/ca.crt"
+  ca = "ca.crt"
 == /etc/containerd/certs.d/_default/hosts.toml
 [host."https://registry.lan:5000"]
   capabilities = ["pull", "resolve"]
-  ca = "${folder}/ca.crt"
+  ca = "../registry.lan:5000/ca.crt"
 == /etc/containerd/config.toml (containerd 1.5 and later)
 version = 2
 
@@ -185,6 +186,29 @@ configs:
 == /etc/rancher/k3s/lading-ca.crt ${CA}
 `,
     );
+  });
+
+  it('writes for k3s what is YAML, with the keys that k3s reads', () => {
+    const documents = [PLAIN, SECURED, { ...PLAIN, host: 'fd00::1' }].map((address) =>
+      parse(clientConfig('k3s', address)[0]?.text ?? ''),
+    );
+    const mirrorsAt = (name: string, url: string) => ({
+      [name]: { endpoint: [url] },
+      'docker.io': { endpoint: [url] },
+    });
+    assert.deepEqual(documents, [
+      { mirrors: mirrorsAt('registry.lan:5000', 'http://registry.lan:5000') },
+      {
+        mirrors: mirrorsAt('registry.lan:5000', 'https://registry.lan:5000'),
+        configs: {
+          'registry.lan:5000': {
+            auth: { username: 'USER', password: 'PASSWORD' },
+            tls: { ca_file: '/etc/rancher/k3s/lading-ca.crt' },
+          },
+        },
+      },
+      { mirrors: mirrorsAt('[fd00::1]:5000', 'http://[fd00::1]:5000') },
+    ]);
   });
 
   it('writes an address of IPv6 as references do', () => {

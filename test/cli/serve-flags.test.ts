@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import {
   exposureWarnings,
   parseListen,
+  SERVE_OPTIONS,
   type ServeArguments,
   serveOptions,
 } from '../../src/cli/serve-flags.js';
@@ -20,7 +23,13 @@ function flagsOf(given: Partial<ServeArguments> = {}): ServeArguments {
 describe('serveOptions', () => {
   it('turns seconds into milliseconds and leaves what is not given to the library', () => {
     const { limits, drainMs, push, tls, htpasswdFile } = serveOptions(
-      flagsOf({ 'idle-timeout': 5, 'drain-timeout': 0, 'max-uploads': 3, 'max-blob-bytes': 1000 }),
+      flagsOf({
+        'idle-timeout': 5,
+        'drain-timeout': 0,
+        'max-uploads': 3,
+        'max-upload-sessions': 4,
+        'max-blob-bytes': 1000,
+      }),
     );
     assert.deepEqual(limits, {
       maxConnections: undefined,
@@ -28,7 +37,8 @@ describe('serveOptions', () => {
       maxUploads: 3,
       idleMs: 5000,
     });
-    assert.deepEqual([drainMs, push?.maxBlobBytes, tls, htpasswdFile], [0, 1000, undefined, undefined]);
+    assert.deepEqual([push?.maxSessions, push?.maxBlobBytes, push?.maxManifestBytes], [4, 1000, undefined]);
+    assert.deepEqual([drainMs, tls, htpasswdFile], [0, undefined, undefined]);
   });
 
   const wrong: [flags: Partial<ServeArguments>, message: RegExp][] = [
@@ -40,6 +50,7 @@ describe('serveOptions', () => {
     [{ 'tls-cert': 'x' }, /--tls-cert needs --tls-key/],
     [{ 'tls-key': 'x' }, /--tls-key needs --tls-cert/],
     [{ 'max-uploads': 0 }, /--max-uploads takes a whole number from 1/],
+    [{ 'max-upload-sessions': 0 }, /--max-upload-sessions takes a whole number from 1/],
     [{ 'max-connections': 1.5 }, /--max-connections/],
     [{ 'idle-timeout': Number.NaN }, /--idle-timeout/],
     [{ 'drain-timeout': -1 }, /--drain-timeout/],
@@ -50,6 +61,21 @@ describe('serveOptions', () => {
       assert.throws(() => serveOptions(flagsOf(flags)), { code: 'USAGE', message });
     });
   }
+});
+
+describe('the limits of serve', () => {
+  it('stand in the README with their defaults', async () => {
+    const readme = await readFile(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
+    const [, section = ''] = readme.split(/\n### serve\n|\n### copy/, 2);
+    const limits = Object.entries(SERVE_OPTIONS).filter(([flag]) => /^max-|^idle-/.test(flag));
+    assert.equal(limits.length, 7);
+    for (const [flag, option] of limits) {
+      const row = section.split('\n').find((line) => line.startsWith('| ') && line.includes(`\`--${flag}\``));
+      const [, , limit = ''] = row?.split('|') ?? [];
+      const value = 'defaultDescription' in option ? option.defaultDescription : undefined;
+      assert.ok(limit.includes(value === 'no limit' ? 'none' : String(value)), `${flag}: ${row}`);
+    }
+  });
 });
 
 describe('parseListen', () => {

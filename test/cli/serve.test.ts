@@ -84,7 +84,10 @@ describe('lading serve', () => {
     assert.ok((await buffer(response)).equals(large.bytes));
     const { code, stderr } = await stopped;
     assert.equal(code, 0);
-    assert.match(stderr, /"GET \/v2\/a\/blobs\/sha256:[0-9a-f]{64}" 200 40000000 "-" "-" [\d.]+ms\n/);
+    assert.match(
+      stderr,
+      /"GET \/v2\/a\/blobs\/sha256:[0-9a-f]{64} HTTP\/1\.1" 200 40000000 "-" "-" [\d.]+ms\n/,
+    );
   });
 
   it('cuts what lasts longer than --drain-timeout, and ends with 0', async () => {
@@ -158,6 +161,21 @@ describe('lading serve', () => {
     assert.equal((await server.stop()).code, 0);
   });
 
+  it('goes on when nobody reads its log any more', async () => {
+    const started = startLading(['serve', path('layout'), '--listen', '127.0.0.1:0']);
+    running.push(started);
+    const { process: child } = started;
+    started.outcome.catch(() => undefined); // what is read of the log ends before its end
+    assert.ok(child.stdout !== null && child.stderr !== null);
+    const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+    const exited = once(child, 'exit');
+    child.stderr.destroy();
+    for (let asked = 0; asked < 3; asked += 1)
+      assert.equal((await ask(Number(new URL(value).port), '/v2/')).status, 200);
+    child.kill('SIGTERM');
+    assert.deepEqual(await exited, [0, null]);
+  });
+
   it('warns of what others can do, unless it is quiet', async () => {
     const args = ['serve', path('missing'), '--listen', '0.0.0.0:0'];
     const { code, stderr } = await runLading(args);
@@ -176,6 +194,7 @@ describe('lading serve', () => {
       [[path('layout'), '--htpasswd', path('wrong')], /wrong, line 1: .*SHA-1.*\nhint: .*htpasswd -B/],
       [[path('layout'), '--tls-cert', path('wrong'), '--tls-key', path('wrong')], /no certificate/],
       [[path('layout'), '--tls-cert', path('wrong')], /--tls-cert needs --tls-key/],
+      [[path('wrong'), '--writable'], /wrong is a file.*\nhint: .*lading copy/],
       [['--print-config', 'systemd'], /needs the PATH/],
       [['--print-config', 'docker', '--listen', 'a:0'], /needs the port/],
       [['--print-config', 'nomad'], /nomad/],
@@ -211,6 +230,27 @@ describe('lading serve', () => {
     });
   });
 
+  it('says beside the configuration what it cannot say in it', async () => {
+    const access = ['--tls-cert', 'c', '--tls-key', 'k', '--htpasswd', 'users'];
+    const remarks: [args: string[], stderr: RegExp][] = [
+      [['podman'], /^for .*\.conf\n127\.0\.0\.1 is reached from this machine only: .*\n$/],
+      [['podman', '--listen', '0.0.0.0:5000'], /^for .*\n\S+ is this machine's own name: .*\n$/],
+      [
+        ['docker', '--listen', 'registry.lan:5000', ...access],
+        /^then: docker login registry\.lan:5000\ndocker takes no mirror that asks for a password: .*\n$/,
+      ],
+      [['k3s', '--listen', 'registry.lan:5000', ...access], /^USER and PASSWORD stand for .*\n$/],
+      [['systemd', path('layout')], /^for .*lading\.service\n$/],
+    ];
+    for (const [args, pattern] of remarks) {
+      const { code, stderr } = await runLading(['serve', '--print-config', ...args]);
+      assert.equal(code, 0);
+      assert.match(stderr, pattern);
+    }
+    const { stderr } = await runLading(['serve', '--print-config', 'podman', '--quiet']);
+    assert.equal(stderr, '');
+  });
+
   it('prints a unit that runs this command line, with files by their absolute paths', async () => {
     const { code, stdout } = await runLading(
       [
@@ -221,13 +261,15 @@ describe('lading serve', () => {
         'users',
         '--idle-timeout',
         '30',
+        '--max-upload-sessions',
+        '7',
         '--print-config',
         'systemd',
       ],
       { cwd: path() },
     );
     assert.equal(code, 0);
-    const started = `serve ${path('layout')} --listen 127.0.0.1:5000 --writable --htpasswd ${path('users')} --idle-timeout 30`;
+    const started = `serve ${path('layout')} --listen 127.0.0.1:5000 --writable --htpasswd ${path('users')} --max-upload-sessions 7 --idle-timeout 30`;
     assert.ok(stdout.includes(`\nExecStart=/usr/local/bin/lading ${started}\n`), stdout);
     assert.ok(stdout.includes(`\nReadWritePaths=${path('layout')}\n`), stdout);
   });

@@ -28,6 +28,7 @@ import {
 } from '../support/images.js';
 import { countingFetches, overriding } from '../support/openers.js';
 import { codesOf, type Reply, type Served, serve } from '../support/registry-server.js';
+import { serveWritable, type WritableServed } from '../support/writable-server.js';
 
 const { ociIndex, ociManifest, dockerManifestList, dockerManifest } = MEDIA_TYPE;
 const { dockerSchema1: unsigned, dockerSchema1Signed: schema1 } = MEDIA_TYPE;
@@ -327,6 +328,25 @@ describe('conversions for a server', () => {
       assert.equal(reply.headers.vary, 'Accept');
     });
 
+    it('are refused without reading the index again, until another of its images comes', async () => {
+      const s390x = await makeImage({ seed: 's390x', platform: S390X });
+      const index = makeIndex([arm64, s390x, oci]);
+      const counted = countingFetches(store);
+      await restart({}, counted);
+      await keep({ ...index, all: [...arm64.all, ...s390x.all, index.manifest] }, 'one', 'two');
+      const ask = (tag: string): Promise<Reply> =>
+        served.ask(`/v2/app/manifests/${tag}`, { headers: { Accept: ociManifest } });
+      for (const tag of ['one', 'two', 'one', 'two']) {
+        const reply = await ask(tag);
+        assert.equal(reply.status, 404);
+        assert.match(reply.body.toString(), new RegExp(`"${tag} is not there for`));
+        if (tag === 'one') counted.fetches.length = 0;
+        else assert.deepEqual(counted.fetches, []);
+      }
+      await pushAll(store, oci.all);
+      assert.equal((await ask('one')).headers['docker-content-digest'], oci.manifest.descriptor.digest);
+    });
+
     it('pass over children that are not there', async () => {
       const index = makeIndex([oci, arm64, docker]);
       const there = index.all.filter(({ descriptor }) => descriptor !== arm64.manifest.descriptor);
@@ -362,6 +382,100 @@ describe('conversions for a server', () => {
       await keep({ manifest: index, all: [...note.all, index] }, 'notes');
       for (const accept of [[], [dockerManifest]])
         assert.ok((await manifest('notes', ...accept)).body.equals(index.bytes));
+    });
+  });
+
+  describe('in a registry that takes pushes', () => {
+    let writing: WritableServed;
+    beforeEach(async () => {
+      writing = await serveWritable({}, { conversions });
+    });
+    afterEach(() => writing.close());
+
+    const path = (reference: string): string => `/v2/a/manifests/${reference}`;
+    const statusOf = async (reference: string): Promise<number> =>
+      (await writing.ask(path(reference))).status;
+    const deleted = async ({ manifest }: MadeImage | MadeIndex): Promise<void> => {
+      const reply = await writing.ask(path(manifest.descriptor.digest), { method: 'DELETE' });
+      assert.equal(reply.status, 202);
+    };
+    const convertedAs = async (tag: string, mediaType: string): Promise<Content> => {
+      const { body, headers } = await writing.ask(path(tag), { headers: { Accept: mediaType } });
+      assert.equal(headers['content-type'], mediaType);
+      return contentOf(mediaType, body);
+    };
+    const childrenOf = ({ bytes, descriptor }: Content): Digest[] =>
+      (parseManifest(bytes, descriptor) as ImageIndex).manifests.map(({ digest }) => digest);
+
+    it('are gone with the image when it is deleted, and come again with it', async () => {
+      await writing.pushAll(oci.all);
+      await writing.pushManifest(oci.manifest, '1');
+      const { digest } = (await convertedAs('1', dockerManifest)).descriptor;
+      assert.equal(await statusOf(digest), 200);
+      await deleted(oci);
+      assert.equal(await statusOf(digest), 404);
+      await writing.pushManifest(oci.manifest, '1');
+      assert.equal(await statusOf(digest), 404, 'nobody has asked for it');
+      assert.equal((await convertedAs('1', dockerManifest)).descriptor.digest, digest);
+      assert.equal(await statusOf(digest), 200);
+    });
+
+    it('are gone with a child of an index, and with the index', async () => {
+      const index = makeIndex([oci, arm64]);
+      await writing.pushAll(index.all);
+      await writing.pushManifest(index.manifest, '1');
+      const list = await convertedAs('1', dockerManifestList);
+      const [ofFirst = '', ofSecond = ''] = childrenOf(list);
+      await deleted(arm64);
+      assert.deepEqual([await statusOf(ofFirst), await statusOf(ofSecond)], [200, 404]);
+      await deleted(index);
+      for (const digest of [list.descriptor.digest, ofFirst]) assert.equal(await statusOf(digest), 404);
+    });
+
+    it('are stored when an index is pushed that names them: HEAD has said that they are there', async () => {
+      const index = makeIndex([oci, arm64]);
+      await writing.pushAll(index.all);
+      await writing.pushManifest(index.manifest, '1');
+      const list = await convertedAs('1', dockerManifestList);
+      for (const child of childrenOf(list))
+        assert.equal((await writing.ask(path(child), { method: 'HEAD' })).status, 200);
+      assert.equal((await writing.pushManifest(list, 'list')).status, 201);
+      for (const image of [index, oci, arm64]) await deleted(image);
+      assert.equal(await statusOf('list'), 200);
+      for (const child of childrenOf(list)) assert.equal(await statusOf(child), 200);
+    });
+
+    it('are stored with their config when one is given another tag of its repository', async () => {
+      await writing.pushAll(docker.all);
+      await writing.pushManifest(docker.manifest, '1');
+      const signed = await writing.ask(path('1'), { headers: { Accept: schema1 } });
+      const old = { ...docker.manifest, bytes: signed.body };
+      old.descriptor = { ...old.descriptor, mediaType: schema1 };
+      assert.equal((await writing.pushManifest(old, 'old')).status, 201);
+      const made = await convertedAs('old', dockerManifest);
+      const { config } = parseManifest(made.bytes, made.descriptor) as ImageManifest;
+      const hasConfig = async (): Promise<number> =>
+        (await writing.ask(`/v2/a/blobs/${config.digest}`, { method: 'HEAD' })).status;
+      assert.equal(await hasConfig(), 404);
+      assert.equal(
+        (await writing.pushManifest(made, 'new', 'b')).status,
+        400,
+        'it was made in another repository',
+      );
+      assert.equal((await writing.pushManifest(made, 'new')).status, 201);
+      assert.equal(await hasConfig(), 200);
+    });
+
+    it('stay where the same is made of another image', async () => {
+      const [both, one] = [makeIndex([oci, arm64]), makeIndex([oci])];
+      await writing.pushAll([...both.all, one.manifest]);
+      await writing.pushManifest(both.manifest, 'both');
+      await writing.pushManifest(one.manifest, 'one');
+      const [child = ''] = childrenOf(await convertedAs('both', dockerManifestList));
+      assert.deepEqual(childrenOf(await convertedAs('one', dockerManifestList)), [child]);
+      await deleted(one);
+      await convertedAs('both', dockerManifestList);
+      assert.equal(await statusOf(child), 200);
     });
   });
 

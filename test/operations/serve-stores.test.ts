@@ -84,6 +84,10 @@ describe('serve', () => {
       await assert.rejects(serve([], { port: 0 }), { code: 'USAGE' });
       await assert.rejects(serve([path('x'), path('y')], { port: 0, writable: true }), { code: 'USAGE' });
       assert.equal(existsSync(path('x')), false);
+      await assert.rejects(serve([archive], { port: 0, writable: true }), {
+        code: 'USAGE',
+        message: /a\.tar is a file, and only a layout directory takes pushes/,
+      });
     });
   });
 
@@ -197,6 +201,23 @@ describe('serve', () => {
       const blob = `/v2/org/a/blobs/${first.config.descriptor.digest}`;
       assert.equal((await ask(port, blob, { method: 'DELETE' })).status, 202);
       assert.equal((await ask(port, blob)).status, 404);
+    });
+
+    it('deletes nothing through a repository that nobody pushed to, and makes none', async () => {
+      const port = await start(path('layout'), { writable: true });
+      await push(port, 'a', first.all);
+      await put(port, 'a', '1', first.manifest);
+      const before = await readFile(path('layout/index.json'));
+      for (const { descriptor } of first.all) {
+        for (const kind of ['manifests', 'blobs']) {
+          const reply = await ask(port, `/v2/nobody/${kind}/${descriptor.digest}`, { method: 'DELETE' });
+          assert.deepEqual([reply.status, codesOf(reply)], [404, ['NAME_UNKNOWN']]);
+        }
+      }
+      const { body } = await ask(port, '/v2/_catalog');
+      assert.deepEqual(JSON.parse(body.toString()), { repositories: ['a'] });
+      assert.ok((await readFile(path('layout/index.json'))).equals(before));
+      assert.equal(await digestOf(port, 'a:1'), first.manifest.descriptor.digest);
     });
 
     it('takes a burst of manifests, each on the disk when it is answered', async () => {

@@ -32,6 +32,8 @@ export interface Fault {
   dripBytes?: number;
   /** Stops for good: taking the request's body, before the answer, or after so many bytes of its body. */
   stall?: 'request' | 'answer' | { afterBytes: number };
+  /** After how long a stalled connection is cut after all; default never. */
+  stallMs?: number;
 }
 
 /** A request as the function that chooses faults sees it. */
@@ -61,8 +63,8 @@ export interface FaultProxy {
   readonly passed: Passed[];
   /** Chooses what goes wrong; by default nothing does. */
   faultFor: (asked: Asked) => Fault | undefined;
-  /** Which connections, counted from 1, get no handshake; by default none. */
-  refusesConnection: (count: number) => boolean;
+  /** Which connections, counted from 1, get no handshake but plain text, or a reset; by default none. */
+  refusesConnection: (count: number) => boolean | 'reset';
   stop(): Promise<void>;
 }
 
@@ -94,7 +96,9 @@ export async function startFaultProxy(
   // Before the handshake, where there is one.
   server.prependListener('connection', (socket: Socket) => {
     connections++;
-    if (proxy.refusesConnection(connections)) socket.end('this is not TLS\r\n');
+    const refused = proxy.refusesConnection(connections);
+    if (refused === 'reset') socket.resetAndDestroy();
+    else if (refused) socket.end('this is not TLS\r\n');
   });
   server.on('tlsClientError', (_, socket) => socket.destroy());
 
@@ -110,7 +114,7 @@ export async function startFaultProxy(
       outgoing.writeHead(entry.status, fault.answer.headers).end(fault.answer.body);
       return;
     }
-    if (fault.stall === 'request') return;
+    if (fault.stall === 'request') await stalled(fault);
     const counted = cutting(fault.cutRequestAfter, (bytes) => {
       entry.sent += bytes;
     });
@@ -132,7 +136,7 @@ export async function startFaultProxy(
       onward.once('error', reject);
       onward.once('close', () => reject(new Error('closed')));
     });
-    if (fault.stall === 'answer') return;
+    if (fault.stall === 'answer') await stalled(fault).finally(() => onward.destroy());
     if (fault.cutAnswerAfter === 0) throw new Error('cut');
     if (fault.resetAnswerAfter === 0) {
       outgoing.socket?.resetAndDestroy();
@@ -192,7 +196,8 @@ function headersOf(
 const DRIP_PAUSE_MS = 2;
 
 /** Passes a body on as slowly, or as little of it, as the fault says. */
-function spoiling({ dripBytes, stall }: Fault): (body: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
+function spoiling(fault: Fault): (body: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
+  const { dripBytes, stall } = fault;
   return async function* (body) {
     let left = typeof stall === 'object' ? stall.afterBytes : Number.POSITIVE_INFINITY;
     for await (const chunk of body) {
@@ -201,11 +206,18 @@ function spoiling({ dripBytes, stall }: Fault): (body: AsyncIterable<Buffer>) =>
         const piece = chunk.subarray(start, start + step);
         yield piece.subarray(0, left);
         left -= piece.byteLength;
-        if (left <= 0) await new Promise(() => undefined); // until the proxy stops
+        if (left <= 0) await stalled(fault);
         if (dripBytes !== undefined) await delay(DRIP_PAUSE_MS);
       }
     }
   };
+}
+
+/** Rejects when the stall is over; without a time for that, it lasts until the proxy stops. */
+async function stalled({ stallMs }: Fault): Promise<never> {
+  if (stallMs === undefined) return new Promise<never>(() => undefined);
+  await delay(stallMs);
+  throw new Error('cut after a stall');
 }
 
 /** Passes bytes on, and fails after `limit` of them. */

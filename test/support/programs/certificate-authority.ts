@@ -10,13 +10,16 @@ export interface ServerCertificate {
   key: string;
 }
 
-/** Makes an authority that nobody knows and a certificate of it for 127.0.0.1 and localhost, by openssl. */
-export async function createServerCertificate(into?: string): Promise<ServerCertificate> {
+/** Makes an authority that nobody knows and a certificate of it for 127.0.0.1, localhost and `address`, by openssl. */
+export async function createServerCertificate(
+  into?: string,
+  address = '127.0.0.1',
+): Promise<ServerCertificate> {
   const folder = into ?? (await temporaryFolder('tls'));
   const openssl = (...args: string[]) => succeed('openssl', args, { cwd: folder });
   await writeFile(
     join(folder, 'server.ext'),
-    'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n',
+    `subjectAltName=IP:127.0.0.1,DNS:localhost,IP:${address}\nextendedKeyUsage=serverAuth\n`,
   );
   await openssl(
     'req',
