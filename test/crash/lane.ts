@@ -24,6 +24,8 @@ export interface Lane {
   port: number;
   /** Archive with both images. */
   archive: string;
+  /** The same in Docker's form, whose layers are plain. */
+  plain: string;
   /** Archive with another image, to add to. */
   earlier: string;
 }
@@ -41,8 +43,10 @@ export async function openLanes(count: number): Promise<Lane[]> {
   await source.put('before:1', await makeImage({ seed: 'crash before', layers: [LAYER] }));
   const destination = await startDestination();
   const folder = await temporaryFolder('crash-archives');
-  const [archive, earlier] = [`${folder}/both.tar`, `${folder}/earlier.tar`];
-  await lading('save', `${source.name}/app:1`, `${source.name}/old:1`, '-o', archive);
+  const [archive, plain, earlier] = [`${folder}/both.tar`, `${folder}/plain.tar`, `${folder}/earlier.tar`];
+  const both = [`${source.name}/app:1`, `${source.name}/old:1`];
+  await lading('save', ...both, '-o', archive);
+  await lading('save', ...both, '--format', 'docker-archive', '-o', plain);
   await lading('save', `${source.name}/before:1`, '-o', earlier);
   return Promise.all(
     Array.from({ length: count }, async () => {
@@ -51,7 +55,7 @@ export async function openLanes(count: number): Promise<Lane[]> {
         source: await startThrottlingProxy(source.name),
         destination: await startThrottlingProxy(destination),
         own: await startThrottlingProxy(`127.0.0.1:${port}`),
-        ...{ port, archive, earlier },
+        ...{ port, archive, plain, earlier },
       };
     }),
   );

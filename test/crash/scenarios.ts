@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFile } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lading, startLading } from '../support/programs/lading.js';
@@ -49,7 +49,7 @@ export interface Scenario {
   proxy(lane: Lane): ThrottlingProxy;
   /** Fails when something half-written is visible; tells what need not come again. */
   check(place: Place, options: { skopeo: boolean }): Promise<Iterable<string>>;
-  /** Whether a kill came too late, where a finished output is refused as one. */
+  /** Whether a kill came too late, where a finished output is refused, or all of it made again. */
   isFinished?(place: Place): Promise<boolean>;
   /** What the finished work is, for a comparison with that of an undisturbed run. */
   result(place: Place): Promise<unknown>;
@@ -124,15 +124,30 @@ export const SCENARIOS: Scenario[] = [
     ],
     archiveAt('out.tar'),
   ),
+  {
+    ...writing(
+      'convert --compression into an archive',
+      ({ lane, folder }) => [
+        'convert',
+        `docker://${lane.source.host}/app:1`,
+        '--to',
+        'docker',
+        '--compression',
+        'none',
+        '-o',
+        `${folder}/out.tar`,
+      ],
+      archiveAt('out.tar'),
+    ),
+    // What is fetched lies in a folder beside the output, and goes when the output is there.
+    isFinished: ({ folder }) => exists(join(folder, 'out.tar')),
+  },
   writing(
     'copy from a registry to a layout',
     ({ lane, folder }) => ['copy', `docker://${lane.source.host}/app:1`, `oci:${folder}/out`],
     layoutAt('out'),
   ),
-  pushing('load', ({ lane, name }) => ['load', '-i', lane.archive, `${lane.destination.host}/${name}`], [
-    'app',
-    'old',
-  ]),
+  pushing('load', ({ lane, name }) => loadFrom(lane.archive, lane, name), ['app', 'old']),
   pushing(
     'copy from an archive to a registry',
     ({ lane, name }) => [
@@ -142,8 +157,30 @@ export const SCENARIOS: Scenario[] = [
     ],
     ['app'],
   ),
+  pushing(
+    'copy from a registry to a registry',
+    ({ lane, name }) => [
+      'copy',
+      `docker://${lane.source.host}/app:1`,
+      `docker://${lane.destination.host}/${name}/app:1`,
+    ],
+    ['app'],
+  ),
+  {
+    ...pushing('load from standard input', ({ lane, name }) => loadFrom('-', lane, name), ['app', 'old'], {
+      // The archive is spooled, and its plain layers are compressed: both in temporary folders.
+      stdin: ({ plain }) => plain,
+    }),
+    prepare: async ({ folder }) => {
+      await mkdir(join(folder, 'tmp'));
+    },
+  },
   serving('serve --writable'),
 ];
+
+function loadFrom(input: string, { destination }: Lane, name: string): string[] {
+  return ['load', '-i', input, `${destination.host}/${name}`];
+}
 
 function images(lane: Lane): string[] {
   return [`${lane.source.host}/app:1`, `${lane.source.host}/old:1`];
@@ -177,10 +214,19 @@ function archiveAt(name: string): Written {
 }
 
 /** A command that fills a registry. */
-function pushing(title: string, args: (place: Place) => string[], repositories: string[]): Scenario {
+function pushing(
+  title: string,
+  args: (place: Place) => string[],
+  repositories: string[],
+  { stdin = () => undefined }: { stdin?: (lane: Lane) => string | undefined } = {},
+): Scenario {
   return {
     title,
-    start: (place) => startCommand(args(place), { XDG_CACHE_HOME: join(place.folder, 'cache') }),
+    start: (place) =>
+      startCommand(args(place), {
+        env: { XDG_CACHE_HOME: join(place.folder, 'cache'), TMPDIR: join(place.folder, 'tmp') },
+        stdinFile: stdin(place.lane),
+      }),
     proxy: ({ destination }) => destination,
     async check({ lane, name }) {
       for (const repository of repositories)
@@ -246,7 +292,7 @@ async function pushOnceReady(lane: Lane, folder: string, server: Promise<unknown
     await delay(10);
   }
   const args = ['load', '-i', lane.archive, lane.own.host, '--retries', '0'];
-  const { ended } = await startCommand(args, { XDG_CACHE_HOME: join(folder, 'cache') });
+  const { ended } = await startCommand(args, { env: { XDG_CACHE_HOME: join(folder, 'cache') } });
   return { ...(await ended), done: [] }; // see `check`
 }
 
@@ -259,10 +305,14 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-async function startCommand(args: string[], env: Record<string, string> = {}): Promise<Run> {
+async function startCommand(
+  args: string[],
+  { env = {}, stdinFile }: { env?: Record<string, string>; stdinFile?: string | undefined } = {},
+): Promise<Run> {
   const done: string[] = [];
   const { process: child, outcome } = await startLading([...args, '--progress', 'json'], {
     env,
+    ...(stdinFile !== undefined && { stdinFile }),
     onStderrLine(line) {
       const { type, descriptor } = eventOf(line);
       if (type === 'waiting') throw new Error(`waits for a dead process: ${line}`);

@@ -110,14 +110,10 @@ export const FAULTS: readonly NamedFault[] = [
     { once: ['survived', 'DENIED'], always: ['DENIED'] },
     { headers: JSON_TYPE, body: errorBody('DENIED') },
   ),
-  answered(
-    404,
-    {
-      once: ['survived', 'NOT_FOUND', 'MISSING_CONTENT'],
-      always: ['NOT_FOUND', 'MISSING_CONTENT'],
-    },
-    { name: '404 once' },
-  ),
+  answered(404, {
+    once: ['survived', 'NOT_FOUND', 'MISSING_CONTENT'],
+    always: ['NOT_FOUND', 'MISSING_CONTENT'],
+  }),
   answered(408, { always: ['TIMEOUT'] }),
   answered(413, { once: ['survived', 'REFUSED'], always: ['REFUSED'] }),
   answered(

@@ -3,23 +3,26 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificate } from '../registry/http-server.js';
-import { type Asked, type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
-import { isSame, loadThrough, type Rig, requireLoaded, saveThrough, startRig } from './rig.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import {
+  isSame,
+  loadThrough,
+  type Rig,
+  requireLoaded,
+  saveThrough,
+  startOwnRegistry,
+  startRig,
+} from './rig.js';
+import { behindPassword, redirectTo, startTrap, type Trap } from './trap.js';
 
 let folder: string;
 let rig: Rig;
-/** Another origin that has all that the registry has, and must never learn who asks. */
-let trap: FaultProxy;
-const leaked: string[] = [];
+let trap: Trap;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lading-faults-'));
-  rig = await startRig(folder);
-  trap = await startFaultProxy(rig.registry.host, ({ method, path, headers }) => {
-    const { authorization, cookie } = headers;
-    if (authorization !== undefined || cookie !== undefined) leaked.push(`${method} ${path}`);
-    return undefined;
-  });
+  rig = await startRig(folder, await startOwnRegistry());
+  trap = await startTrap(rig.registry.host);
 });
 after(async () => {
   await trap.stop();
@@ -27,44 +30,31 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Lets in who shows the password, and then does this. */
-function behindPassword(spoil: (asked: Asked) => Fault | undefined): FaultProxy['faultFor'] {
-  return (asked) =>
-    asked.headers.authorization === undefined
-      ? { answer: { status: 401, headers: { 'www-authenticate': 'Basic realm="registry"' } } }
-      : spoil(asked);
-}
-
-const toTrap = ({ path }: Asked): Fault => ({
-  answer: {
-    status: 307,
-    headers: { location: `http://${trap.host}${path}`, 'set-cookie': 'session=secret' },
-  },
-});
-
 describe('a redirect to another origin', () => {
   beforeEach(() => {
-    leaked.length = 0;
+    trap.leaked.length = 0;
     trap.passed.length = 0;
   });
 
   for (const format of ['universal', 'oci'] as const) {
     it(`takes no credential along when saving to ${format}`, async () => {
-      rig.proxy.faultFor = behindPassword(toTrap);
+      rig.proxy.faultFor = behindPassword(redirectTo(trap));
       const output = join(folder, `out-${format}`);
       assert.equal((await saveThrough(rig.proxy, output, format)).ending, 'survived');
       assert.ok(await isSame(output, rig.undisturbed[format]));
       assert.ok(trap.passed.length > 0);
-      assert.deepEqual(leaked, []);
+      assert.deepEqual(trap.leaked, []);
     });
   }
 
   it('takes no credential along when loading', async () => {
-    rig.proxy.faultFor = behindPassword((asked) => (asked.method === 'HEAD' ? toTrap(asked) : undefined));
+    rig.proxy.faultFor = behindPassword((asked) =>
+      asked.method === 'HEAD' ? redirectTo(trap)(asked) : undefined,
+    );
     assert.equal(await loadThrough(rig.proxy, rig.undisturbed.universal, 'redirected'), 'survived');
     await requireLoaded(rig, 'redirected/team/app');
     assert.ok(trap.passed.length > 0);
-    assert.deepEqual(leaked, []);
+    assert.deepEqual(trap.leaked, []);
   });
 
   it('takes no credential along when uploads are sent there', async () => {
@@ -76,7 +66,7 @@ describe('a redirect to another origin', () => {
     );
     await loadThrough(rig.proxy, rig.undisturbed.universal, 'uploaded');
     assert.ok(uploads > 0);
-    assert.deepEqual(leaked, []);
+    assert.deepEqual(trap.leaked, []);
   });
 });
 

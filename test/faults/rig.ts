@@ -6,17 +6,25 @@ import { isManifest } from '../../src/content/media-types.js';
 import { isLadingError } from '../../src/errors.js';
 import { load } from '../../src/operations/load.js';
 import { save } from '../../src/operations/save.js';
+import { DEFAULT_RETRIES } from '../../src/retry.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
-import { type MadeIndex, makeImage, makeIndex, pushAll } from '../support/images.js';
-import { startUploadRegistry, type UploadRegistry } from '../support/upload-registry.js';
+import { type Content, type MadeIndex, makeImage, makeIndex } from '../support/images.js';
+import { getManifest, putBlob, putManifest } from '../support/programs/registry-content.js';
+import { startUploadRegistry } from '../support/upload-registry.js';
 import type { Ending } from './faults.js';
 
 export const CREDENTIALS = { username: 'carrier', password: 'never to be told to others' };
 const REPOSITORY = 'team/app';
 
+export interface Registry {
+  /** `HOST:PORT`, plain http. */
+  host: string;
+  stop(): Promise<void>;
+}
+
 /** A registry with an image of two platforms, one of them larger than a packet, and a proxy before it. */
 export interface Rig {
-  registry: UploadRegistry;
+  registry: Registry;
   proxy: FaultProxy;
   index: MadeIndex;
   /** What a run without faults saves, by format. */
@@ -24,15 +32,18 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export async function startRig(folder: string): Promise<Rig> {
-  const registry = await startUploadRegistry({ mounts: false });
+/** Our own registry, which takes no shortcuts: nothing is mounted. */
+export async function startOwnRegistry(): Promise<Registry> {
+  const { host, close } = await startUploadRegistry({ mounts: false });
+  return { host, stop: close };
+}
+
+export async function startRig(folder: string, registry: Registry): Promise<Rig> {
   const amd64 = await makeImage({ seed: 'faults amd64', layers: [300_000, 60_000] });
   const platform = { os: 'linux', architecture: 'arm64' };
   const arm64 = await makeImage({ seed: 'faults arm64', layers: [90_000], platform });
   const index = makeIndex([amd64, arm64]);
-  const store = registry.repository(REPOSITORY);
-  await pushAll(store, index.all);
-  await store.tag(index.manifest.descriptor, '1');
+  for (const content of index.all) await put(registry, content, content === index.manifest ? '1' : undefined);
   const proxy = await startFaultProxy(registry.host);
   const undisturbed = { universal: join(folder, 'undisturbed.tar'), oci: join(folder, 'undisturbed') };
   for (const format of ['universal', 'oci'] as const) await saveThrough(proxy, undisturbed[format], format);
@@ -43,9 +54,15 @@ export async function startRig(folder: string): Promise<Rig> {
     undisturbed,
     async stop() {
       await proxy.stop();
-      await registry.close();
+      await registry.stop();
     },
   };
+}
+
+async function put({ host }: Registry, { descriptor, bytes }: Content, tag?: string): Promise<void> {
+  const { mediaType, digest } = descriptor;
+  if (isManifest(mediaType)) await putManifest(host, REPOSITORY, tag ?? digest, mediaType, bytes);
+  else await putBlob(host, REPOSITORY, mediaType, bytes);
 }
 
 export type Format = 'universal' | 'oci';
@@ -53,14 +70,20 @@ export type Format = 'universal' | 'oci';
 export interface RunOptions {
   plainHTTP?: boolean;
   caFile?: string;
+  /** Default 2, so that what goes on is given up soon. */
+  retries?: number;
 }
+
+const PLAIN: RunOptions = { plainHTTP: true };
+/** With as many attempts as users have: one blob may meet the faults of several kinds of requests. */
+export const PATIENT: RunOptions = { ...PLAIN, retries: DEFAULT_RETRIES };
 
 /** Finished blobs, by what the run told. */
 export async function saveThrough(
   { host }: FaultProxy,
   output: string,
   format: Format,
-  options: RunOptions = { plainHTTP: true },
+  options: RunOptions = PLAIN,
 ): Promise<{ ending: Ending; done: Set<string> }> {
   const done = new Set<string>();
   const ending = await endingOf(() =>
@@ -85,7 +108,7 @@ export function loadThrough(
   { host }: FaultProxy,
   input: string,
   prefix: string,
-  options: RunOptions = { plainHTTP: true },
+  options: RunOptions = PLAIN,
 ): Promise<Ending> {
   return endingOf(() =>
     load({
@@ -142,7 +165,12 @@ export function blobsAsked({ passed }: FaultProxy): string[] {
 
 /** Everything of the image is in the repository, under its tag. */
 export async function requireLoaded({ registry, index }: Rig, repository: string): Promise<void> {
-  const store = registry.repository(repository);
-  assert.equal((await store.resolve('1')).digest, index.manifest.descriptor.digest);
-  for (const { descriptor } of index.all) assert.ok(await store.exists(descriptor), descriptor.digest);
+  const tagged = await getManifest(registry.host, repository, '1');
+  assert.equal(tagged.digest, index.manifest.descriptor.digest);
+  for (const { descriptor, bytes } of index.all) {
+    const kind = isManifest(descriptor.mediaType) ? 'manifests' : 'blobs';
+    const url = `http://${registry.host}/v2/${repository}/${kind}/${descriptor.digest}`;
+    const response = await fetch(url, { headers: { accept: descriptor.mediaType } });
+    assert.ok(Buffer.from(await response.arrayBuffer()).equals(bytes), `${url}: ${response.status}`);
+  }
 }

@@ -48,6 +48,22 @@ export async function takeSample(places: {
   };
 }
 
+/** Medians of ten parts of the run, one after the other. */
+export function overTime(samples: readonly Sample[]): (Sample & { part: string })[] {
+  const begin = (part: number): number => Math.floor((samples.length * part) / PARTS);
+  return Array.from({ length: PARTS }, (_, part) => {
+    const some = samples.slice(begin(part), begin(part + 1));
+    const of = (measure: keyof Sample): number => round(median(some.map((sample) => sample[measure])));
+    return {
+      ...{ part: `${part + 1} of ${PARTS}`, rssMB: of('rssMB'), heapMB: of('heapMB') },
+      ...{ descriptors: of('descriptors'), temporaryFiles: of('temporaryFiles') },
+      ...{ cacheFiles: of('cacheFiles'), locks: of('locks') },
+    };
+  });
+}
+
+const PARTS = 10;
+
 /** Compares the end with the beginning. */
 export function judge(samples: readonly Sample[]): Verdict[] {
   const third = Math.max(1, Math.floor(samples.length / 3));

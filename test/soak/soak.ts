@@ -1,21 +1,21 @@
-// Random work in one long-lived process, through a registry that fails now and then. It fails when memory, open
-// descriptors, temporary files or locks grow over the run. `npm run soak -- MINUTES`, or LADING_SOAK_MINUTES.
+// Random work in one long-lived process, through a registry that fails now and then, and commands that are killed. It
+// fails when something is lost, or when memory, open descriptors, temporary files or locks grow over the run. Two
+// minutes; `npm run soak -- 30` or LADING_SOAK_MINUTES=30 for thirty.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isLadingError, messageOf } from '../../src/errors.js';
+import { type ErrorCode, isLadingError, messageOf } from '../../src/errors.js';
 import { createMemoryRepositories } from '../../src/store/memory-repositories.js';
 import { printTable } from '../crash/report.js';
 import { createRandom, type Random } from '../fuzz/mutate.js';
-import { startFaultProxy } from '../support/fault-proxy.js';
 import { makeImage } from '../support/images.js';
 import { isInstalled } from '../support/programs/available.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { putBlob, putManifest } from '../support/programs/registry-content.js';
 import { atEnd, leaveWorkplace, temporaryFolder } from '../support/programs/workplace.js';
 import { serve } from '../support/registry-server.js';
-import { ACTIONS, type Soaked } from './actions.js';
-import { createFaults } from './faults.js';
-import { judge, type Sample, takeSample } from './samples.js';
+import { ACTIONS, Refused, type Soaked } from './actions.js';
+import { judge, overTime, type Sample, takeSample } from './samples.js';
+import { openWays } from './ways.js';
 
 const MINUTES = Number(process.argv[2] ?? process.env.LADING_SOAK_MINUTES ?? 2);
 const SEED = Number(process.env.LADING_SOAK_SEED ?? Date.now() % 2 ** 32);
@@ -41,41 +41,85 @@ async function soak(random: Random): Promise<boolean> {
   for (const place of Object.values(places)) await mkdir(place);
   const registry = await startRegistry();
   const images = await fill(registry);
-  const proxy = await startFaultProxy(registry, createFaults(random));
-  atEnd(proxy.stop);
+  const ways = await openWays(registry, folder, random);
   // From here on: the programs that were started have theirs elsewhere.
   process.env.TMPDIR = places.temporary;
   process.env.XDG_CACHE_HOME = places.cache;
 
-  const soaked: Soaked = { random, work: places.work, host: proxy.host, images };
-  const done = new Map<string, { action: string; runs: number; refused: number }>();
+  const done = new Map<string, Counted>();
   const samples: Sample[] = [];
   const [begin, end] = [Date.now(), Date.now() + MINUTES * 60_000];
-  let faults = 0;
   while (Date.now() < end) {
     const action = random.pick(Object.keys(ACTIONS));
-    const count = done.get(action) ?? { action, runs: 0, refused: 0 };
+    const count = done.get(action) ?? { action, runs: 0, kills: 0, faults: 0, survived: 0, refused: 0 };
     done.set(action, count);
     count.runs += 1;
-    try {
-      await ACTIONS[action]?.(soaked);
-    } catch (error) {
-      // A fault on every attempt is told, with a code; anything else ends the run.
-      if (!isLadingError(error)) throw error;
-      count.refused += 1;
-      console.log(`  ${action}: ${error.code} ${messageOf(error)}`);
-    }
-    faults += proxy.passed.filter(({ fault }) => fault !== undefined).length;
-    proxy.passed.length = 0;
-    const sample = await takeSample(places);
-    if (Date.now() > begin + (end - begin) * WARM_UP) samples.push(sample);
+    const onKill = (): void => {
+      count.kills += 1;
+    };
+    const isRefused = await act(action, {
+      random,
+      work: places.work,
+      way: random.pick(ways.all),
+      images,
+      onKill,
+    });
+    const faults = ways.countFaults();
+    count.faults += faults;
+    if (isRefused) count.refused += 1;
+    else count.survived += faults;
+    samples.push(await takeSample(places));
     await rm(places.work, { recursive: true });
     await mkdir(places.work);
   }
-  printTable(`${faults} faults on the way`, [...done.values()]);
-  const verdicts = judge(samples);
-  printTable(`medians of the first and the last third of ${samples.length} samples`, verdicts);
-  return samples.length >= 3 && verdicts.every(({ ok }) => ok);
+  printTable('what was done', [...done.values(), total([...done.values()])]);
+  printTable('over the time', overTime(samples));
+  const steady = samples.slice(samples.length * WARM_UP);
+  const verdicts = judge(steady);
+  printTable(`medians of the first and the last third of ${steady.length} samples`, verdicts);
+  console.log(`losses: 0 in ${samples.length} runs; ${Math.round((Date.now() - begin) / 60_000)} minutes`);
+  return steady.length >= 3 && verdicts.every(({ ok }) => ok);
+}
+
+interface Counted {
+  action: string;
+  runs: number;
+  kills: number;
+  faults: number;
+  /** Faults of runs that succeeded all the same. */
+  survived: number;
+  /** Runs that ended with an error that says why. */
+  refused: number;
+}
+
+/** What a registry does that fails on every attempt; damaged content is none of it. */
+const NOT_THIS_TIME: readonly ErrorCode[] = [
+  'UNREACHABLE',
+  'TIMEOUT',
+  'CUT_SHORT',
+  'REGISTRY',
+  'TOO_MANY_REQUESTS',
+];
+
+/** Whether it was refused, and said so. Anything else is a loss, and ends the run. */
+async function act(action: string, soaked: Soaked): Promise<boolean> {
+  try {
+    await ACTIONS[action]?.(soaked);
+    return false;
+  } catch (error) {
+    if (!isLadingError(error, ...NOT_THIS_TIME) && !(error instanceof Refused)) throw error;
+    console.log(`  ${action}: ${messageOf(error)}`);
+    return true;
+  }
+}
+
+function total(counts: readonly Counted[]): Counted {
+  const sum = (member: Exclude<keyof Counted, 'action'>): number =>
+    counts.reduce((all, count) => all + count[member], 0);
+  return {
+    ...{ action: 'all', runs: sum('runs'), kills: sum('kills'), faults: sum('faults') },
+    ...{ survived: sum('survived'), refused: sum('refused') },
+  };
 }
 
 /** Debian's, or our own where it is not installed. */
