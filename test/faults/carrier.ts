@@ -38,7 +38,11 @@ export interface CarryOptions {
 }
 
 /** A carrier for the tests of the suite; the table is printed after them. */
-export function useCarrier(title: string, startRegistry: () => Promise<Registry>): Carrier {
+export function useCarrier(
+  title: string,
+  startRegistry: () => Promise<Registry>,
+  image: { layers?: number[] } = {},
+): Carrier {
   const endings = new Map<string, Map<Ending, number>>();
   let rig: Rig | undefined;
   let folder: string;
@@ -46,7 +50,7 @@ export function useCarrier(title: string, startRegistry: () => Promise<Registry>
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lading-faults-'));
-    rig = await startRig(folder, await startRegistry());
+    rig = await startRig(folder, await startRegistry(), image);
   });
   after(async () => {
     if (rig === undefined) return; // skipped

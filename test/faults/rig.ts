@@ -38,8 +38,12 @@ export async function startOwnRegistry(): Promise<Registry> {
   return { host, stop: close };
 }
 
-export async function startRig(folder: string, registry: Registry): Promise<Rig> {
-  const amd64 = await makeImage({ seed: 'faults amd64', layers: [300_000, 60_000] });
+export async function startRig(
+  folder: string,
+  registry: Registry,
+  { layers = [300_000, 60_000] }: { layers?: number[] } = {},
+): Promise<Rig> {
+  const amd64 = await makeImage({ seed: 'faults amd64', layers });
   const platform = { os: 'linux', architecture: 'arm64' };
   const arm64 = await makeImage({ seed: 'faults arm64', layers: [90_000], platform });
   const index = makeIndex([amd64, arm64]);
