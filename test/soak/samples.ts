@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { collectGarbage } from '../support/collect-garbage.js';
 
 /** What a process that does nothing right now holds. */
 export interface Sample {
@@ -36,6 +37,7 @@ export async function takeSample(places: {
   work: string;
 }): Promise<Sample> {
   collectGarbage();
+  collectGarbage(); // what the first one's finalizers let go
   const { rss, heapUsed } = process.memoryUsage();
   return {
     rssMB: rss / 1e6,
@@ -87,11 +89,6 @@ function round(value: number): number {
 }
 
 /** Twice: what finalizers let go of is collected by the second. */
-function collectGarbage(): void {
-  globalThis.gc?.();
-  globalThis.gc?.();
-}
-
 /** 0 where the system does not tell. */
 async function openDescriptors(): Promise<number> {
   return process.platform === 'linux' ? (await readdir('/proc/self/fd')).length : 0;

@@ -1,3 +1,4 @@
+import type { Registry as MetricsRegistry } from 'prom-client';
 import type { AccessEntry } from './access-log.js';
 
 /** What is counted over the life of a server, in the text form of Prometheus. */
@@ -21,6 +22,9 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 /** From a manifest out of memory to a large layer over a slow line. */
 const DURATION_BUCKETS_S = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
 
+/** Those of the process: one set for all servers in it, because what observes them can never be ended. */
+let ofProcess: MetricsRegistry | undefined;
+
 /**
  * Every label has few values that the server chose: a client cannot make more of them. prom-client is loaded here,
  * for those who ask for metrics, and keeps its numbers in a registry of this server's own.
@@ -31,7 +35,11 @@ export async function createMetrics(): Promise<Metrics> {
   const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = prometheus;
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  if (ofProcess === undefined) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  const shared = ofProcess;
 
   const requests = new Counter({
     name: 'lading_http_requests_total',
@@ -90,7 +98,8 @@ export async function createMetrics(): Promise<Metrics> {
       gauges.connections.set(now.connections);
       gauges.requests.set(now.requests);
       gauges.uploads.set(now.uploads);
-      return { contentType: registry.contentType, text: await registry.metrics() };
+      const parts = await Promise.all([registry.metrics(), shared.metrics()]);
+      return { contentType: registry.contentType, text: parts.join('') };
     },
   };
 }

@@ -3,6 +3,7 @@ import { Refusal } from '../../../src/server/errors.js';
 import { checkHealth } from '../../../src/server/operational/health.js';
 import { createMetrics } from '../../../src/server/operational/metrics.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
+import { collectGarbage } from '../../support/collect-garbage.js';
 import { contentOf, pushAll, randomBytesFrom } from '../../support/images.js';
 import { type Served, serve } from '../../support/registry-server.js';
 
@@ -144,5 +145,16 @@ describe('/metrics', () => {
     const count = async (metrics: typeof first) =>
       parse((await metrics.render(now)).text).get('lading_conversions_total');
     assert.deepEqual([await count(first), await count(second)], [1, 0]);
+  });
+
+  it('leaves nothing behind of a server that is gone', async () => {
+    const usedAfter = async (servers: number): Promise<number> => {
+      for (let server = 0; server < servers; server++) await createMetrics();
+      collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await usedAfter(20);
+    const after = await usedAfter(200);
+    assert.ok(after - before < 1_000_000, `${after - before} bytes`);
   });
 });
