@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeSparseArchive } from '../../support/sparse-archive.js';
 import { measure } from '../measure.js';
-import type { Row } from '../row.js';
+import type { Contestant, Row } from '../row.js';
 
 export const openRows: readonly Row[] = [
   {
@@ -22,19 +22,14 @@ export const openRows: readonly Row[] = [
     name: 'open-100gb',
     work: 'inspect one of 500 images in an archive of 100 GB with 20,000 blobs (layers are holes)',
     goal: { type: 'seconds', atMost: 1 },
-    // Peers unpack the whole archive first: minutes, and 100 GB of disk.
-    contestants: async (_, folder) => {
-      const archive = join(folder, 'large.tar');
-      const { names } = writeSparseArchive(archive, {
-        images: 500,
-        layers: 38,
-        bytes: 100e9,
-        format: 'universal',
-      });
-      return [
-        { tool: 'lading', command: (tool) => [...tool, 'inspect', archive, names[250] ?? '', '--json'] },
-      ];
-    },
+    // A file has no place for a table of what was found: every opening is the first.
+    contestants: (_, folder) => inspectLarge(folder, ({ archive }) => archive),
+  },
+  {
+    name: 'open-100gb-again',
+    work: 'the same again, by the table that was kept',
+    goal: { type: 'seconds', atMost: 0.35 },
+    contestants: (_, folder) => inspectLarge(folder, () => join(folder, 'cache')),
   },
   {
     name: 'start',
@@ -51,3 +46,24 @@ export const openRows: readonly Row[] = [
     ],
   },
 ];
+
+/** Peers unpack the whole archive first: minutes, and 100 GB of disk. */
+async function inspectLarge(
+  folder: string,
+  cacheOf: (place: { archive: string }) => string,
+): Promise<Contestant[]> {
+  const archive = join(folder, 'large.tar');
+  const { names } = writeSparseArchive(archive, {
+    images: 500,
+    layers: 38,
+    bytes: 100e9,
+    format: 'universal',
+  });
+  const cache = `XDG_CACHE_HOME=${cacheOf({ archive })}`;
+  return [
+    {
+      tool: 'lading',
+      command: (tool) => ['env', cache, ...tool, 'inspect', archive, names[250] ?? '', '--json'],
+    },
+  ];
+}
