@@ -59,7 +59,18 @@ export function withPlaced(
   const name = held?.replace(/@.*$/, '') ?? `localhost/${place.repository}:${place.tag}`;
   const replaced = losers.find((each) => entryName(each) === name);
   const rest = entries.filter((each) => each === replaced || !losers.includes(each));
-  return { entries: withEntry(rest, entry, name), losers };
+  return { entries: withEntry(rest, entry, name).map((each) => withoutOwnNote(each, entry.digest)), losers };
+}
+
+/** An entry of this manifest says once that its repository holds it: by the tag. */
+function withoutOwnNote(entry: Descriptor, digest: Digest): Descriptor {
+  const place = entry.digest === digest ? placeOfEntry(entry) : undefined;
+  const noted = repositoriesOf(entry);
+  if (place === undefined || !noted.includes(place.repository)) return entry;
+  return withRepositories(
+    entry,
+    noted.filter((name) => name !== place.repository),
+  );
 }
 
 /** With a note that a repository holds this manifest, where no tag says so. */
