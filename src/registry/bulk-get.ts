@@ -32,6 +32,7 @@ const NOWHERE = Buffer.alloc(1);
 export function bulkGet(request: BulkRequest, connect: Connect): Promise<TransportResponse | undefined> {
   const head = formatHead(request);
   if (head === undefined) return Promise.resolve(undefined);
+  if (request.signal?.aborted) return Promise.reject(abortedError(request.signal));
   return new Promise((resolve, reject) => new BulkExchange(request, head, connect, resolve, reject));
 }
 
@@ -49,6 +50,8 @@ class BulkExchange {
   #body: Readable | undefined;
   #isPaused = false;
   #ticking: NodeJS.Timeout | undefined;
+  /** Until the whole head is there: a server that drips it is silent too. */
+  #waitingForHead: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
 
   constructor(
@@ -69,6 +72,7 @@ class BulkExchange {
     this.#socket = connect(request.url, onread, (error) => {
       if (error !== null) return this.#fail(error);
       this.#socket.setTimeout(request.stallTimeoutMs);
+      this.#waitingForHead = setTimeout(() => this.#onTimeout(), request.stallTimeoutMs);
       this.#socket.write(head);
     });
     this.#socket
@@ -90,6 +94,7 @@ class BulkExchange {
       this.#release();
       return false;
     }
+    clearTimeout(this.#waitingForHead);
     const ofBody = this.#end - headEnd - 4;
     this.#start = this.#end = headEnd + 4;
     this.#left = head.length;
@@ -141,7 +146,7 @@ class BulkExchange {
         this.#release();
         callback(error);
       },
-    });
+    }).on('error', () => undefined); // it may fail before its reader listens, who is told all the same
   }
 
   #resume(): void {
@@ -182,6 +187,7 @@ class BulkExchange {
 
   #release(): void {
     clearInterval(this.#ticking);
+    clearTimeout(this.#waitingForHead);
     this.#request.signal?.removeEventListener('abort', this.#onAbort);
     this.#chunk = NOWHERE;
     this.#start = this.#end = 0;

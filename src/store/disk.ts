@@ -2,6 +2,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import fs from 'fs-extra';
 import { LadingError, systemCode } from '../errors.js';
+import { type FileStamp, stampOf } from '../region.js';
 import { BackgroundSync } from './background-sync.js';
 import type { Sink } from './write-content.js';
 
@@ -14,6 +15,10 @@ export interface FileSink extends Required<Sink> {
   truncate(size: number): Promise<void>;
   /** Resolves when the bytes are on the disk; that has begun while they were written. */
   sync(): Promise<void>;
+  /** Rejects when what was brought to the disk so far has failed; waits for what is under way. */
+  settle(): Promise<void>;
+  /** Whether the disk has failed: nothing that was written counts. */
+  readonly isLost: boolean;
   /** Leaves nothing in a file that could not be brought to the disk: what can be read of it proves nothing. */
   close(): Promise<void>;
 }
@@ -50,10 +55,19 @@ export function fileSink(file: WritableFile, path: string): FileSink {
     size: async () => (await file.stat()).size,
     truncate: (size) => file.truncate(size),
     sync: () => syncing.finish(),
+    async settle() {
+      await syncing.settled();
+      syncing.throwIfFailed();
+    },
+    get isLost() {
+      return syncing.hasFailed;
+    },
     async close() {
       await syncing.settled();
       try {
         if (syncing.hasFailed) await file.truncate(0);
+      } catch (error) {
+        throw diskError(error, path);
       } finally {
         await file.close();
       }
@@ -120,17 +134,20 @@ export async function writeFileAtomically(
   path: string,
   bytes: Buffer,
   { mode = 0o644, alone = false }: { mode?: number; alone?: boolean } = {},
-): Promise<void> {
+): Promise<FileStamp> {
   const temporary = alone ? `${path}.tmp` : `${path}.${process.pid}.tmp`;
   try {
+    let stamp: FileStamp;
     const file = await open(temporary, 'w', mode);
     try {
       await file.writeFile(bytes);
       await file.datasync();
+      stamp = await stampOf(file);
     } finally {
       await file.close();
     }
     await rename(temporary, path);
+    return stamp;
   } catch (error) {
     await rm(temporary, { force: true });
     throw diskError(error, path);

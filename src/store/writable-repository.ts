@@ -28,6 +28,8 @@ export interface PutManifestOptions {
   tags?: readonly string[] | undefined;
   /** Children of an index and layers that are not there, on purpose. */
   absent?: readonly Digest[] | undefined;
+  /** What it points at and was found to be there; default what is there now. It rejects with `MISSING_CONTENT` when one has gone. */
+  held?: readonly Digest[] | undefined;
 }
 
 /**

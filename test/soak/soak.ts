@@ -22,6 +22,15 @@ const SEED = Number(process.env.LADING_SOAK_SEED ?? Date.now() % 2 ** 32);
 /** What is loaded once and kept (modules, threads, pools) is there by then. */
 const WARM_UP = 0.2;
 
+/** What a registry does that fails on every attempt; damaged content is none of it. */
+const NOT_THIS_TIME: readonly ErrorCode[] = [
+  'UNREACHABLE',
+  'TIMEOUT',
+  'CUT_SHORT',
+  'REGISTRY',
+  'TOO_MANY_REQUESTS',
+];
+
 let failed = false;
 try {
   failed = !(await soak(createRandom(SEED)));
@@ -91,15 +100,6 @@ interface Counted {
   /** Runs that ended with an error that says why. */
   refused: number;
 }
-
-/** What a registry does that fails on every attempt; damaged content is none of it. */
-const NOT_THIS_TIME: readonly ErrorCode[] = [
-  'UNREACHABLE',
-  'TIMEOUT',
-  'CUT_SHORT',
-  'REGISTRY',
-  'TOO_MANY_REQUESTS',
-];
 
 /** Whether it was refused, and said so. Anything else is a loss, and ends the run. */
 async function act(action: string, soaked: Soaked): Promise<boolean> {

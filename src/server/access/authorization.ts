@@ -55,7 +55,8 @@ export function createBasicAuthorization(
 
   /** The same password many times at once (a pull asks for many blobs) is one check. */
   function check({ user, password }: Credentials, mac: Buffer, client: string): Promise<boolean> {
-    const name = mac.toString('base64');
+    // With the hash: after the users were replaced, an earlier comparison says nothing.
+    const name = `${mac.toString('base64')} ${users.get(user) ?? ''}`;
     const underWay = checks.get(name);
     if (underWay !== undefined) return underWay;
     const ofClient = checksOfClient.get(client) ?? 0;

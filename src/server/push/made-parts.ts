@@ -3,7 +3,7 @@ import type { Document } from '../../manifest/conversion.js';
 import { parseManifest } from '../../manifest/manifest.js';
 import type { WritableRepository } from '../../store/writable-repository.js';
 import type { Conversions } from '../read/conversions.js';
-import { absentParts, type PartsOptions } from './manifest-parts.js';
+import { findParts, type PartsOptions } from './manifest-parts.js';
 
 /**
  * Keeps what was made of images of this repository when somebody pushes a manifest that names it. Whoever pulled it,
@@ -19,11 +19,11 @@ export function keeperOfMade(
     if (made === undefined) return false;
     const { descriptor, bytes } = made;
     if (isManifest(descriptor.mediaType)) {
-      const absent = await absentParts(repository, parseManifest(bytes, descriptor), {
+      const parts = await findParts(repository, parseManifest(bytes, descriptor), {
         ...options,
         keepMade,
       });
-      await repository.putManifest(descriptor, bytes, { absent });
+      await repository.putManifest(descriptor, bytes, parts);
     } else await upload(repository, made);
     return true;
   };

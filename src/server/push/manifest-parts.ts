@@ -26,30 +26,38 @@ interface Part {
   isRequired: boolean;
 }
 
+export interface FoundParts {
+  held: Digest[];
+  /** On purpose. */
+  absent: Digest[];
+}
+
 /**
- * What a manifest points at and is not in the store, on purpose. Throws a `MANIFEST_BLOB_UNKNOWN` for each part
+ * What a manifest points at, by whether it is in the store. Throws a `MANIFEST_BLOB_UNKNOWN` for each part
  * that should be there, and `MANIFEST_INVALID` where a part is not as long as the manifest has it.
  * A subject may come later. (distribution-spec, "Pushing Manifests")
  */
-export async function absentParts(
+export async function findParts(
   store: ReadonlyStore,
   manifest: Manifest,
   { allowSparse, keepMade, signal }: PartsOptions,
-): Promise<Digest[]> {
+): Promise<FoundParts> {
   const missing: Refusal[] = [];
-  const absent: Digest[] = [];
+  const [held, absent]: [Digest[], Digest[]] = [[], []];
   for (const part of partsOf(manifest)) {
     signal.throwIfAborted();
-    if (await holds(store, part, signal)) continue;
-    if ((await keepMade(part.digest)) && (await holds(store, part, signal))) continue;
-    if (allowSparse && !part.isRequired) absent.push(part.digest);
+    const isHeld =
+      (await holds(store, part, signal)) ||
+      ((await keepMade(part.digest)) && (await holds(store, part, signal)));
+    if (isHeld) held.push(part.digest);
+    else if (allowSparse && !part.isRequired) absent.push(part.digest);
     else
       missing.push(new Refusal('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail: part.digest }));
     if (missing.length === MOST_REPORTED) break;
   }
   const [first, ...others] = missing;
   if (first !== undefined) throw new Refusal(first.code, first.message, { detail: first.detail, others });
-  return absent;
+  return { held, absent };
 }
 
 /** Each part once, in the order of the manifest. */

@@ -8,7 +8,7 @@ import { type Answer, type Asked, emptyAnswer } from '../answer.js';
 import { Refusal } from '../errors.js';
 import { requireDigest, requireTag } from '../names.js';
 import { keeperOfMade } from './made-parts.js';
-import { absentParts } from './manifest-parts.js';
+import { findParts } from './manifest-parts.js';
 import type { PushSide } from './push.js';
 import { atMost, bodyLength } from './upload-range.js';
 
@@ -39,10 +39,10 @@ export async function putManifest(
   const { allowSparse, conversions } = push;
   const { signal } = asked;
   const keepMade = keeperOfMade(repository, name, { conversions, allowSparse, signal });
-  const absent = await absentParts(repository, manifest, { allowSparse, keepMade, signal });
+  const parts = await findParts(repository, manifest, { allowSparse, keepMade, signal });
   const descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
   try {
-    await repository.putManifest(descriptor, bytes, { tags: target.tags, absent });
+    await repository.putManifest(descriptor, bytes, { tags: target.tags, ...parts });
   } catch (error) {
     // A part was deleted since it was looked for.
     if (isLadingError(error, 'MISSING_CONTENT'))

@@ -21,8 +21,12 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
   const lock = await acquireLock(part, options);
   const opened: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
-    for (const resource of opened) await resource.close();
-    await lock.release();
+    try {
+      const closed = await Promise.allSettled(opened.map((resource) => resource.close()));
+      for (const { reason } of closed.filter((result) => result.status === 'rejected')) throw reason;
+    } finally {
+      await lock.release();
+    }
   };
   try {
     const file = await openFileSink(part);

@@ -134,9 +134,10 @@ export class IndexFile {
   }
 
   async #write(entries: readonly Descriptor[]): Promise<void> {
-    await writeFileAtomically(this.#path, formatLayoutIndex(entries), { alone: true });
+    // That of what was written here: what another tool has put in its place since is not these entries.
+    const stamp = await writeFileAtomically(this.#path, formatLayoutIndex(entries), { alone: true });
     await syncDirectoryOf(this.#path);
-    this.#known = { stamp: await this.#stampNow(), entries };
+    this.#known = { stamp, entries };
   }
 
   /** Not where a reader has taken up newer ones meanwhile, either. */

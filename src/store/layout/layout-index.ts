@@ -1,5 +1,11 @@
-import { ANNOTATION, repositoriesOf, withRepositories } from '../../content/annotations.js';
-import type { Descriptor } from '../../content/descriptor.js';
+import {
+  ANNOTATION,
+  absentOf,
+  repositoriesOf,
+  withAbsent,
+  withRepositories,
+} from '../../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import { isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../../content/reference.js';
@@ -47,8 +53,8 @@ export function findEntry(entries: readonly Descriptor[], reference: string, loc
 
 /**
  * The entries after `descriptor` was given `name`: an older holder of the name is replaced in its place, and
- * an unnamed entry of the same manifest gives way to the named one, which takes over the repositories that it notes.
- * A digest as name leaves it unnamed.
+ * an unnamed entry of the same manifest gives way to the named one. The repositories that either notes stay noted. A
+ * digest as name leaves it unnamed.
  */
 export function withEntry(
   entries: readonly Descriptor[],
@@ -58,11 +64,30 @@ export function withEntry(
   const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
   if (isDigest(name)) return entries.some((old) => old.digest === name) ? [...entries] : [...entries, entry];
   const givesWay = (old: Descriptor) => old.digest === entry.digest && entryName(old) === undefined;
-  const noted = entries.filter(givesWay).flatMap(repositoriesOf);
-  const named = noted.length === 0 ? entry : withRepositories(entry, [...repositoriesOf(entry), ...noted]);
   const kept = entries.filter((old) => !givesWay(old));
   const place = kept.findIndex((old) => entryName(old) === name);
-  return place < 0 ? [...kept, named] : kept.with(place, named);
+  const replaced = kept[place];
+  const same = replaced?.digest === entry.digest ? [replaced] : [];
+  const noted = [...entries.filter(givesWay), ...same].flatMap(repositoriesOf);
+  const named = noted.length === 0 ? entry : withRepositories(entry, [...repositoriesOf(entry), ...noted]);
+  if (replaced === undefined) return [...kept, named];
+  const next = kept.with(place, named);
+  return same.length > 0 ? next : withNoted(next, replaced, repositoriesOf(replaced));
+}
+
+/** With a note at an entry of this manifest, a new one if there is none, that these repositories hold it. */
+export function withNoted(
+  entries: readonly Descriptor[],
+  manifest: Descriptor,
+  repositories: readonly string[],
+): Descriptor[] {
+  if (repositories.length === 0) return [...entries];
+  const place = entries.findIndex(({ digest }) => digest === manifest.digest);
+  const entry = entries[place];
+  if (entry !== undefined)
+    return entries.with(place, withRepositories(entry, [...repositoriesOf(entry), ...repositories]));
+  const own = withAbsent(plainDescriptor(manifest), absentOf(manifest));
+  return [...entries, withRepositories(own, repositories)];
 }
 
 /** The entries after an attached manifest without a name was added. */

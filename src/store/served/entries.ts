@@ -1,13 +1,7 @@
-import {
-  ANNOTATION,
-  absentOf,
-  repositoriesOf,
-  withAbsent,
-  withRepositories,
-} from '../../content/annotations.js';
-import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
+import { ANNOTATION, absentOf, repositoriesOf, withRepositories } from '../../content/annotations.js';
+import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import { entryName, withEntry } from '../layout/layout-index.js';
+import { entryName, withEntry, withNoted } from '../layout/layout-index.js';
 import { placeOf } from '../repository-view.js';
 
 /** Where clients of a registry find an image. */
@@ -81,26 +75,12 @@ export function withHolder(
 ): readonly Descriptor[] {
   const own = entries.filter(({ digest }) => digest === manifest.digest);
   if (own.some((entry) => repositoriesWith(entry).includes(repository))) return entries;
-  const [noted] = own;
-  if (noted === undefined) {
-    const entry = withAbsent(plainDescriptor(manifest), absentOf(manifest));
-    return [...entries, withRepositories(entry, [repository])];
-  }
-  const more = withRepositories(noted, [...repositoriesOf(noted), repository]);
-  return entries.map((entry) => (entry === noted ? more : entry));
+  return withNoted(entries, manifest, [repository]);
 }
 
-/** The same of a manifest that the entries lead to: of one inside an index only where nothing else is in the repository. */
-export function withReachedHolder(
-  entries: readonly Descriptor[],
-  manifest: Descriptor,
-  repository: string,
-): readonly Descriptor[] {
-  const isNoted = entries.some(
-    (entry) => entry.digest !== manifest.digest && repositoriesWith(entry).includes(repository),
-  );
-  const hasEntry = entries.some(({ digest }) => digest === manifest.digest);
-  return hasEntry || !isNoted ? withHolder(entries, manifest, repository) : entries;
+/** The entries that a repository has a part in. */
+export function entriesIn(entries: readonly Descriptor[], repository: string): Descriptor[] {
+  return entries.filter((entry) => repositoriesWith(entry).includes(repository));
 }
 
 /** Without the names of a manifest in a repository, and the note that it is there; other repositories keep it. */

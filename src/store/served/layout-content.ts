@@ -13,13 +13,14 @@ import { INGEST, writeBlob } from '../layout/make-layout.js';
 import { acquireLock } from '../lock.js';
 import {
   entriesAt,
+  entriesIn,
   type Place,
   repositoriesWith,
   withArrived,
+  withHolder,
   withoutHolder,
   withoutKeepers,
   withPlaced,
-  withReachedHolder,
   withSize,
 } from './entries.js';
 import { type Links, ManifestGraph } from './manifest-graph.js';
@@ -35,6 +36,8 @@ export interface PushedManifest {
   links: Links;
   repository: string;
   tags: readonly string[];
+  /** What it needs and was found to be there: it has to be still, when the manifest is named. */
+  held: readonly Digest[] | undefined;
 }
 
 /** How long a deletion waits for the end of a save before it rejects with `LOCKED`. */
@@ -74,7 +77,7 @@ export class LayoutContent {
   /** Keeps a manifest and names it. Rejects with `MISSING_CONTENT` when somebody deletes meanwhile what it needs. */
   async put(pushed: PushedManifest): Promise<void> {
     const { entry, bytes } = pushed;
-    const parts = await this.#present(pushed.links);
+    const parts = pushed.held ?? (await this.#present(pushed.links));
     await this.#write(entry, bytes);
     await this.layout.index.change(async (entries) => {
       // Nobody deletes while the index is locked.
@@ -168,7 +171,7 @@ export class LayoutContent {
       if (links.subject !== undefined) next = withAttachedEntry(next, entry, links.subject);
       else if (!(await this.#graph.manifestsUnder(next)).has(entry.digest))
         next = withEntry(next, entry, entry.digest);
-      next = withReachedHolder(next, entry, repository);
+      next = await this.#withReachedHolder(next, entry, repository);
     }
     return this.#withKept(withoutKeepers(next, links.manifests, repository), losers);
   }
@@ -190,9 +193,18 @@ export class LayoutContent {
             : withAttachedEntry(kept, entry, subject);
       }
       for (const repository of repositoriesWith(manifest))
-        kept = withReachedHolder(kept, manifest, repository);
+        kept = await this.#withReachedHolder(kept, manifest, repository);
     }
     return kept;
+  }
+
+  /**
+   * With a note that a repository holds this manifest, unless its own entries lead to it: what only those of another
+   * one lead to would go when that is deleted there.
+   */
+  async #withReachedHolder(entries: Entries, manifest: Descriptor, repository: string): Promise<Entries> {
+    const own = await this.#graph.manifestsUnderSome(entriesIn(entries, repository));
+    return own.has(manifest.digest) ? entries : withHolder(entries, manifest, repository);
   }
 
   /** What goes with a manifest that `rest` does not lead to, and its children, which then stand for themselves. */
@@ -202,7 +214,13 @@ export class LayoutContent {
     repository: string,
   ): Promise<{ garbage: Descriptor[]; kept: Descriptor[] }> {
     const reached = await this.#graph.manifestsUnder(rest);
-    if (reached.has(descriptor.digest)) return { garbage: [], kept: [] };
+    if (reached.has(descriptor.digest)) {
+      // Others lead to it, and it stays with its children; those stay in this repository too, if it has lost them.
+      const own = await this.#graph.manifestsUnderSome(entriesIn(rest, repository));
+      const { manifests } = await this.#graph.linksOf(descriptor);
+      const isLost = ({ digest }: Descriptor) => !own.has(digest) && !this.isDeleted(digest, repository);
+      return { garbage: [], kept: manifests.filter(isLost) };
+    }
     const seen = new Set<Digest>();
     const garbage: Descriptor[] = [];
     const kept: Descriptor[] = [];

@@ -82,7 +82,7 @@ export class LayoutRepository implements WritableRepository {
   async putManifest(
     descriptor: Descriptor,
     bytes: Buffer,
-    { tags = [], absent = [] }: PutManifestOptions = {},
+    { tags = [], absent = [], held }: PutManifestOptions = {},
   ): Promise<void> {
     const plain = plainDescriptor(descriptor);
     await this.content.put({
@@ -91,6 +91,7 @@ export class LayoutRepository implements WritableRepository {
       links: linksOf(plain, parseManifest(bytes, descriptor)),
       repository: this.name,
       tags,
+      held,
     });
     this.siblings.remember(this);
   }

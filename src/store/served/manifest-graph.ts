@@ -62,6 +62,13 @@ export class ManifestGraph {
 
   /** These manifests, which are all that have an entry, and all under them; each by its digest. */
   async manifestsUnder(roots: readonly Descriptor[]): Promise<Map<Digest, Descriptor>> {
+    const found = await this.manifestsUnderSome(roots);
+    if (this.#links.size > found.size) this.#forgetOthers(found);
+    return found;
+  }
+
+  /** The same of some of those that have an entry. */
+  async manifestsUnderSome(roots: readonly Descriptor[]): Promise<Map<Digest, Descriptor>> {
     const found = new Map<Digest, Descriptor>();
     const queue = [...roots];
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
@@ -69,7 +76,6 @@ export class ManifestGraph {
       found.set(next.digest, next);
       queue.push(...(await this.linksOf(next)).manifests);
     }
-    if (this.#links.size > found.size) this.#forgetOthers(found);
     return found;
   }
 

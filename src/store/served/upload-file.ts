@@ -91,6 +91,7 @@ export class UploadFile implements BlobUpload {
       } finally {
         await flush(); // what came before a break counts
       }
+      await file.settle(); // nobody is told that bytes are here which the disk has refused
     });
   }
 
@@ -166,7 +167,11 @@ export class UploadFile implements BlobUpload {
         try {
           await work(file, () => lock.assertHeld());
         } finally {
-          await file.close();
+          try {
+            await file.close();
+          } finally {
+            if (file.isLost) [this.#size, this.#digester] = [0, undefined]; // it is empty now
+          }
         }
       } finally {
         await lock.release();

@@ -96,7 +96,11 @@ describe('repositories of a layout that takes pushes', () => {
       for (const name of ['b', 'a', 'c', 'a']) await push(name, first);
       assert.deepEqual(await notes(), [`${digestOf(first)} a,b,c`]);
       await push('c', first, '1');
-      assert.deepEqual(await notes(), [`${digestOf(first)} a,b`], 'the tag says so of c, pushed before or after');
+      assert.deepEqual(
+        await notes(),
+        [`${digestOf(first)} a,b`],
+        'the tag says so of c, pushed before or after',
+      );
       await requireAfterRestart('a', 'b', 'c');
       await (await served.openForPush('c')).deleteTag('1');
       assert.deepEqual(await notes(), [`${digestOf(first)} a,b,c`]);
@@ -135,7 +139,7 @@ describe('repositories of a layout that takes pushes', () => {
         (await notes()).sort(),
         [
           `${digestOf(first)} a,b`,
-          `${digestOf(second)} a`,
+          `${digestOf(second)} a,b`,
           `${note.manifest.descriptor.digest} notes`,
         ].sort(),
       );
