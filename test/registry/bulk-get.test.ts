@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers';
 import { digestOf } from '../../src/content/digest.js';
 import { isLadingError } from '../../src/errors.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
+import { createTransport } from '../../src/registry/transport.js';
 import { type Certificate, type Handler, makeCertificate, sendJSON, serve } from './http-server.js';
 
 const content = randomBytes(3_500_000);
@@ -159,6 +160,43 @@ describe('a large blob', () => {
   it('fails with TIMEOUT where no answer comes', async () => {
     const { name } = await start(() => {});
     await assert.rejects(connect({ stallTimeoutMs: 50 }).getBlob(name, blob, { size }), { code: 'TIMEOUT' });
+  });
+
+  it('fails with TIMEOUT where the head of the answer drips for ever', async () => {
+    const dripping = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.write('HTTP/1.1 200 OK\r\nX: ');
+      const drops = setInterval(() => socket.write('x'), 5);
+      socket.on('close', () => clearInterval(drops));
+    });
+    closables.push(dripping);
+    await once(dripping.listen(0, '127.0.0.1'), 'listening');
+    const registry = `127.0.0.1:${(dripping.address() as AddressInfo).port}`; // a port, not a pipe
+    const asked = connect({ stallTimeoutMs: 50 }).getBlob({ registry, repository: 'a' }, blob, { size });
+    await assert.rejects(asked, { code: 'TIMEOUT' });
+  });
+
+  it('may fail before anybody reads it, and says so to who reads it then', async () => {
+    const { server } = await start((_, response) => {
+      response.writeHead(200, { 'content-length': size }).flushHeaders();
+    });
+    const transport = createTransport({ bulkBytes: 1, environment: {} });
+    const url = new URL(`http://${server.host}/v2/a/blobs/${blob}`);
+    const { body } = await transport.send({ method: 'GET', url, headers: {}, expectedBytes: size });
+    await transport.close();
+    while (!body.destroyed) await new Promise((resolve) => setImmediate(resolve));
+    await assert.rejects(buffer(body));
+  });
+
+  it('is not asked for in a run that is aborted already', async () => {
+    const { server } = await start(sendContent);
+    const transport = createTransport({ bulkBytes: 1, environment: {} });
+    const url = new URL(`http://${server.host}/v2/a/blobs/${blob}`);
+    const signal = AbortSignal.abort();
+    const asked = transport.send({ method: 'GET', url, headers: {}, expectedBytes: size, signal });
+    await assert.rejects(asked, { code: 'ABORTED' });
+    assert.deepEqual(server.requests, []);
+    await transport.close();
   });
 
   it('is not reached where nothing listens, or where the connection is closed at once', async () => {

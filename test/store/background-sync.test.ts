@@ -122,6 +122,18 @@ describe('a file on a disk that fails', () => {
     assert.deepEqual(calls, ['write', 'sync', 'truncate 0', 'close']);
   });
 
+  it('says so to who waits for what is under way', async () => {
+    const { sync, next } = controlledSync();
+    const { sink } = fakeFile(sync);
+    await sink.write([Buffer.alloc(32 * MIB)], 0);
+    const settled = sink.settle();
+    assert.equal(sink.isLost, false);
+    next().reject(ioError);
+    await assert.rejects(settled, { code: 'IO' });
+    assert.equal(sink.isLost, true);
+    await sink.close();
+  });
+
   it('is closed after the sync that is under way', async () => {
     const { sync, next } = controlledSync();
     const { calls, sink } = fakeFile(sync);

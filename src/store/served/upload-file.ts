@@ -70,7 +70,7 @@ export class UploadFile implements BlobUpload {
     chunks: AsyncIterable<Buffer>,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    return this.#locked(async (file) => {
+    return this.#locked(async (file, assertHeld) => {
       if (await this.#hasGrown(file))
         throw new LadingError('LOCKED', `another process has written to the upload ${this.id}`);
       let batch: Buffer[] = [];
@@ -79,7 +79,9 @@ export class UploadFile implements BlobUpload {
         const gathered = batch;
         batch = [];
         batchBytes = 0;
-        if (gathered.length > 0) await this.#write(file, gathered);
+        if (gathered.length === 0) return;
+        assertHeld(); // another process may have finished the upload meanwhile
+        await this.#write(file, gathered);
       };
       try {
         for await (const chunk of chunks) {

@@ -97,6 +97,26 @@ describe('createBasicAuthorization', () => {
     await assert.rejects(asked, { status: 401 });
   });
 
+  it('does not take an old password for right by a comparison from before the users were replaced', async () => {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { authorize, replaceUsers } = createBasicAuthorization(USERS, {
+      async compare(password, hash) {
+        await held;
+        return hash === `hash of ${password}`;
+      },
+    });
+    const before = authorize(basic('alice:secret'), 'here');
+    replaceUsers(new Map([['alice', 'hash of another']]));
+    const after = authorize(basic('alice:secret'), 'here');
+    release();
+    await assert.rejects(before, { status: 401 });
+    await assert.rejects(after, { status: 401 });
+    assert.equal(await authorize(basic('alice:another'), 'here'), 'alice');
+  });
+
   it('makes one comparison of the same password many times at once', async () => {
     const { compare, compared } = comparing();
     const { authorize } = createBasicAuthorization(USERS, { compare, maxChecksPerClient: 1 });

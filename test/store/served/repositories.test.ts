@@ -153,6 +153,53 @@ describe('repositories of a layout that takes pushes', () => {
       assert.deepEqual(await notes(), []);
     });
 
+    it('keep what another repository only had inside an index, when it is deleted there', async () => {
+      await push('a', index, '1');
+      await push('b', second, '1');
+      await push('b', first);
+      await remove('a', digestOf(first));
+      await remove('a', digestOf(index));
+      const kept = await (await served.openForPush('b')).resolve(digestOf(first));
+      assert.ok(await (await served.openForPush('b')).exists(kept));
+
+      await push('c', index, '1');
+      await push('d', index, '1');
+      await remove('c', digestOf(index));
+      await remove('d', digestOf(second));
+      await remove('d', digestOf(index));
+      await remove('b', digestOf(second));
+      assert.ok(
+        await (await served.openForPush('c')).exists(second.manifest.descriptor),
+        'c never deleted it',
+      );
+      await requireAfterRestart('a', 'b', 'c', 'd');
+    });
+
+    it('stay noted when a save gives the name of their manifest to another', async () => {
+      await push('a', first, '1');
+      await push('b', first);
+      const layout = await openLayoutForWriting(path('layout'));
+      await pushAll(layout, second.all);
+      await layout.tag(second.manifest.descriptor, 'localhost/a:1');
+      await layout.commit();
+      await layout.tag(second.manifest.descriptor, 'localhost/a:1');
+      await layout.commit();
+      await layout.close();
+      assert.deepEqual(await notes(), [`${digestOf(first)} b`]);
+      await requireAfterRestart('a', 'b');
+    });
+
+    it('are not pushed to with a manifest that needs what was there when it was looked for', async () => {
+      const repository = await served.openForPush('a');
+      await pushTo(repository, first.all.slice(0, -1));
+      const [layer] = first.layers;
+      assert.ok(layer);
+      await repository.deleteBlob(layer.descriptor.digest);
+      const { descriptor, bytes } = first.manifest;
+      const held = [layer.descriptor.digest];
+      await assert.rejects(repository.putManifest(descriptor, bytes, { held }), { code: 'MISSING_CONTENT' });
+    });
+
     it('are taken from a file that anybody may have written', async () => {
       await push('a', first);
       const { digest, mediaType, size } = first.manifest.descriptor;
