@@ -1,7 +1,15 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
+import { systemCode } from '../errors.js';
 
-/** Where lading keeps what it can do without. (XDG Base Directory Specification) */
-export function cacheDirectory(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'lading');
+/** Where lading keeps what it can do without; undefined for a user without a home. (XDG Base Directory Specification) */
+export function cacheDirectory(): string | undefined {
+  const { XDG_CACHE_HOME: place = '' } = process.env;
+  if (isAbsolute(place)) return join(place, 'lading');
+  try {
+    return join(homedir(), '.cache', 'lading');
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
 }

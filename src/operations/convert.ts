@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { isSchema1 } from '../content/media-types.js';
@@ -153,6 +153,8 @@ async function readOriginals(
     (options.to !== 'schema1' && images.some(({ tree }) => manifestsOf(tree).some(isSchema1)));
   if (source.kind !== 'registry' || !needsLayers) return images;
   const directory = await scratch.directory();
+  // Of what a killed run left there, only the content counts: the source may have other images by now.
+  for (const name of ['index.json', 'oci-layout']) await rm(join(directory, name), { force: true });
   const layout = await openLayoutForWriting(directory);
   try {
     await copyGraph(assemblePlan(images), layout, pace(options));

@@ -48,7 +48,9 @@ async function openFiles(
   { signal, onEvent, maxArchiveBytes, maxRatio }: ConnectionOptions & ArchiveLimits,
 ): Promise<Source> {
   const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
-  const memory = { directory: join(cacheDirectory(), 'archives'), version: readVersion() };
+  const cache = cacheDirectory();
+  const memory =
+    cache === undefined ? undefined : { directory: join(cache, 'archives'), version: readVersion() };
   const store = await openAnnounced(path, { signal, onWarning, maxArchiveBytes, maxRatio, memory });
   return { kind: 'path', path, reference, store, close: () => store.close() };
 }

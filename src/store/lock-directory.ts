@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import fs from 'fs-extra';
 import lockfile from 'proper-lockfile';
 import { LadingError, systemCode } from '../errors.js';
 import { diskError } from './disk.js';
 import type { Lock } from './lock.js';
-import { isGone, startOfProcess } from './process-start.js';
+import { isGone, processSpace, startOfProcess } from './process-start.js';
 
 /** A lock without a sign of life for so long is nobody's; it matters only for holders on other machines. */
 const STALE_MS = 30_000;
@@ -88,9 +87,9 @@ export async function readOwner(lockPath: string): Promise<Owner | undefined> {
   return typeof pid === 'number' && typeof host === 'string' ? { file, pid, host, started } : undefined;
 }
 
-/** Whether the process is certainly gone: one of another machine never is. */
+/** Whether the process is certainly gone: one of another machine or container never is. */
 export async function isDead({ pid, host, started }: Owner): Promise<boolean> {
-  return host === hostname() && (await isGone(pid, started));
+  return host === processSpace() && (await isGone(pid, started));
 }
 
 /** Leaves an empty directory. Whoever else holds the lock by now has a file of another name. */
@@ -110,7 +109,7 @@ async function makeOwned(lockPath: string, ownerFile: string): Promise<void> {
   const claim = `${lockPath}.${randomUUID()}`;
   try {
     await fs.mkdir(claim);
-    const owner = { pid: process.pid, host: hostname(), started: await startOfProcess(process.pid) };
+    const owner = { pid: process.pid, host: processSpace(), started: await startOfProcess(process.pid) };
     await fs.writeJson(join(claim, ownerFile), owner);
     await fs.rename(claim, lockPath);
   } catch (error) {

@@ -1,8 +1,30 @@
+import { readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { systemCode } from '../errors.js';
 
 /** After the name in parentheses, which may hold anything. (proc_pid_stat(5): `starttime` is field 22) */
 const STARTTIME_AFTER_NAME = 19;
+
+/**
+ * Where numbers of processes mean the same: the machine and, on Linux, the PID namespace. Containers can share a name
+ * and a disk, and know nothing of each other's processes.
+ */
+export function processSpace(): string {
+  space ??= [hostname(), ...pidNamespace()].join(' ');
+  return space;
+}
+
+let space: string | undefined;
+
+function pidNamespace(): string[] {
+  try {
+    return [readlinkSync('/proc/self/ns/pid')];
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return [];
+  }
+}
 
 /** Whether the process of this machine that had the number, and began at `started` where that is known, has ended. */
 export async function isGone(pid: number, started: string | undefined): Promise<boolean> {

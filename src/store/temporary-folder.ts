@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemCode } from '../errors.js';
 import { diskError } from './disk.js';
-import { isGone, startOfProcess } from './process-start.js';
+import { isGone, processSpace, startOfProcess } from './process-start.js';
 
 /** What only one run needs. */
 export interface TemporaryFolder {
@@ -48,9 +48,8 @@ async function ownPrefix(): Promise<string> {
   return `.lading-${process.pid}-${(await startOfProcess(process.pid)) ?? ''}-${thisMachine()}-`;
 }
 
-/** A disk may be shared by machines, and numbers of processes mean something on one only. */
 function thisMachine(): string {
-  return createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+  return createHash('sha256').update(processSpace()).digest('hex').slice(0, 8);
 }
 
 /** Makes the folders in `parent` whose processes are gone this one's, by a rename: of many who want one, one gets it. */

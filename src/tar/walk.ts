@@ -44,8 +44,12 @@ export function* walkTar(
   }
 }
 
+const MAX_HEADERS_BYTES = 4 * 1024 * 1024;
+
 /** Whether a walk that begins where `file` is said to begin comes upon that very file first. */
 export function isFileThere(window: ReadingWindow, file: TarFile): boolean {
+  // More headers than any tool writes are walked where a walk can pause and be aborted.
+  if (file.offset - file.start > MAX_HEADERS_BYTES) return false;
   try {
     // As if the tar ended with the file, so that the walk does not go past it.
     for (const found of walkTar(window, file.offset + file.size, file.start)) {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Serving, serve } from '../../src/index.js';
+import { processSpace } from '../../src/store/process-start.js';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { type Content, type MadeImage, makeImage } from '../support/images.js';
 import { lading } from '../support/programs/lading.js';
@@ -136,7 +136,7 @@ describe('many at work on one layout', () => {
       const out = join(folder, 'out');
       for (const lock of ['ingest.lock', 'index.json.lock']) {
         await mkdir(join(out, lock), { recursive: true });
-        const owner = { pid: pid(), host: hostname(), started: '1' };
+        const owner = { pid: pid(), host: processSpace(), started: '1' };
         const file = join(out, lock, 'owner-00000000-0000-4000-8000-000000000000');
         await writeFile(file, JSON.stringify(owner));
       }

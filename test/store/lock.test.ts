@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { acquireLock } from '../../src/store/lock.js';
+import { processSpace } from '../../src/store/process-start.js';
 import { useFolder } from '../support/temporary.js';
 
 const OWNER = 'store.lock/owner-00000000-0000-4000-8000-000000000000';
@@ -33,7 +33,7 @@ describe('acquireLock', () => {
   });
 
   it('takes the lock of a dead process over at once', async () => {
-    await leaveLock({ pid: deadPID(), host: hostname() });
+    await leaveLock({ pid: deadPID(), host: processSpace() });
     const lock = await acquireLock(path('store'), { waitMs: 0 });
     lock.assertHeld();
     await lock.release();
@@ -41,7 +41,7 @@ describe('acquireLock', () => {
   });
 
   it('gives the lock of a dead process to one of many', async () => {
-    await leaveLock({ pid: deadPID(), host: hostname() });
+    await leaveLock({ pid: deadPID(), host: processSpace() });
     let holders = 0;
     const visit = async (): Promise<void> => {
       const lock = await acquireLock(path('store'));
@@ -58,7 +58,7 @@ describe('acquireLock', () => {
   it('takes the lock of a dead process over at once when its number was given to another', async function () {
     if (process.platform !== 'linux') this.skip(); // elsewhere nothing tells the two apart
     for (const pid of [process.ppid, process.pid]) {
-      await leaveLock({ pid, host: hostname(), started: '1' });
+      await leaveLock({ pid, host: processSpace(), started: '1' });
       await (await acquireLock(path('store'), { waitMs: 0 })).release();
       assert.deepEqual(await readdir(path()), []);
     }

@@ -31,12 +31,15 @@ export async function openArchive(path: string, options: OpenArchiveOptions = {}
 function remembering(
   images: ImageFiles,
   view: TarFiles,
-  { memory, notes: { sameHalves } }: { memory: ArchiveMemory; notes: OpeningNotes },
+  { memory, notes }: { memory: ArchiveMemory; notes: OpeningNotes },
 ): ImageFiles {
   const close = images.close.bind(images);
   return Object.assign(images, {
     async close(): Promise<void> {
       try {
+        // Where the table proved wrong, so may be what was noted with it.
+        const isWrong = memory.record !== undefined && view.table() !== memory.record.table;
+        const sameHalves = isWrong ? undefined : notes.sameHalves;
         await memory.remember({ table: view.table(), sameHalves, unattached: images.unattached });
       } finally {
         await close();

@@ -154,6 +154,12 @@ describe('what is remembered of an archive', () => {
     );
     await writeFile(record, signed(moved));
     assert.deepEqual(await look(memoryWith()), expected);
+    assert.equal(
+      bodyOf(await readFile(record)).includes('sameHalves'),
+      false,
+      'nor is what was noted with it believed',
+    );
+    assert.deepEqual(await look(memoryWith()), expected);
     assert.deepEqual(await readFile(record), written);
   });
 

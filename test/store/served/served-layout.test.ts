@@ -271,8 +271,9 @@ describe('a layout that takes pushes', () => {
         const [layer] = first.layers;
         assert.ok(layer);
         const { descriptor, bytes } = first.manifest;
+        const held = first.all.slice(0, -1).map((part) => part.descriptor.digest);
         const [pushed, deleted] = await Promise.allSettled([
-          repository.putManifest(descriptor, bytes, { tags: ['1'] }),
+          repository.putManifest(descriptor, bytes, { tags: ['1'], held }),
           repository.deleteBlob(layer.descriptor.digest),
         ]);
         assert.notEqual(pushed.status === 'fulfilled', deleted.status === 'fulfilled');
