@@ -25,7 +25,7 @@ Measures lading and the peers that are installed, side by side. Rows: ${[...ROWS
 
 const ROUND_TRIP_MS = 40;
 /** How long the clients of a registry ask. */
-const SERVING_SECONDS = { full: 30, quick: 2 };
+const SERVING_SECONDS = { full: 10, quick: 2 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

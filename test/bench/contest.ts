@@ -28,7 +28,8 @@ export async function contest(
     for (let round = 0; round <= runs; round += 1) {
       for (const [index, contestant] of contestants.entries()) {
         const measurement = await runOnce(contestant, world, figures);
-        onRun(`${row.name} ${contestant.tool} ${round === 0 ? 'warm-up' : `${round}/${runs}`}`);
+        const turn = round === 0 ? 'warm-up' : `${round}/${runs}`;
+        onRun(`${row.name} ${contestant.tool} ${turn}: ${measurement.wallSeconds.toFixed(2)} s`);
         if (round > 0) results[index]?.runs.push(measurement);
       }
     }

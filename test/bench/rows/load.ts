@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { measure } from '../measure.js';
@@ -84,24 +84,17 @@ export const loadRows: readonly Row[] = [
         env,
         folder,
       );
+      const list = join(folder, 'images.txt');
+      await writeFile(list, `${images.many.join('\n')}\n`);
       const fresh = createFreshRepositories(`${farRegistry}/${basename(folder)}`);
-      const copies = (skopeo: readonly string[], repository: string) =>
-        images.many
-          .map((image) =>
-            [
-              ...skopeo,
-              ...SKOPEO,
-              '-q',
-              `oci:${layout}:${registry}/${image}`,
-              `docker://${repository}/${image}`,
-            ].join(' '),
-          )
-          .join(' && ');
       return [
         fresh('lading', (lading, repository) => [...lading, 'load', '-i', layout, repository]),
         {
-          ...fresh('skopeo', (skopeo, repository) => ['sh', '-c', copies(skopeo, repository)]),
-          note: 'image after image',
+          ...fresh('skopeo', (skopeo, repository) => [
+            ...['xargs', '-a', list, '-P', '4', '-I', '{}'],
+            ...[...skopeo, ...SKOPEO, '-q', `oci:${layout}:${registry}/{}`, `docker://${repository}/{}`],
+          ]),
+          note: '4 processes',
         },
       ];
     },
