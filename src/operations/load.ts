@@ -4,11 +4,12 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { Compressor } from '../compression.js';
 import { absentOf, withAbsent } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
 import { formatReference, isTag, parseReference, withDefaultTag } from '../content/reference.js';
 import { convertImage } from '../copy/convert.js';
-import type { ImageTrees } from '../copy/plan.js';
+import type { ImageTrees, PlannedContent } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { ContentError, LadingError, RegistryError } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
@@ -20,7 +21,7 @@ import { makeTemporaryFolder } from '../store/temporary-folder.js';
 import { damageOf, readArchiveImages } from './archive-images.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
-import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
+import { ImagePusher, type ImageToPush, type PushResult } from './push-images.js';
 import { createRecompressor } from './recompress.js';
 import { type Destination, parseDestination, readRenameRules, renamed, requireDistinct } from './rename.js';
 
@@ -83,8 +84,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       dryRun: options.dryRun === true,
     };
     if (options.dryRun) return { ...base, ...describeDryRun(named, failures) };
-    const images = await compressPlainLayers(named, input.store, scratch, options);
-    const pushed = await push(images, destination.registry, options);
+    const pushed = await push(named, destination.registry, { store: input.store, scratch }, options);
     return { ...base, ...pushed, failures: [...failures, ...pushed.failures] };
   } finally {
     await input.close();
@@ -98,19 +98,21 @@ async function destinationOf({ destination, keepHost, mapFile }: LoadOptions): P
 }
 
 async function push(
-  images: readonly ImageToPush[],
+  originals: readonly ImageToPush[],
   registry: string,
+  from: { store: ImageFiles; scratch: Scratch },
   options: LoadOptions,
 ): Promise<PushResult> {
+  const uploadSessions = await openUploadSessions(options.onEvent);
   const client = await connect(options, [registry]);
+  const pusher = new ImagePusher(client, { ...options, uploadSessions });
   try {
-    return await pushImages(images, client, {
-      ...options,
-      uploadSessions: await openUploadSessions(options.onEvent),
-    });
+    const images = await compressPlainLayers(originals, from, pusher, options);
+    return await pusher.push(images);
   } catch (error) {
-    throw holesRefused(images, error) ?? error;
+    throw holesRefused(originals, error) ?? error;
   } finally {
+    await pusher.close();
     await client.close();
   }
 }
@@ -218,29 +220,41 @@ function nameOf({ name }: ImageTrees, count: number, { name: given }: LoadOption
   });
 }
 
-/** Only where lading made the manifest itself: everywhere else its digest is the image's name. */
+/**
+ * Only where lading made the manifest itself: everywhere else its digest is the image's name. Each layer is on its
+ * way to the registry while the next one is compressed.
+ */
 async function compressPlainLayers(
   images: readonly ImageToPush[],
-  store: ImageFiles,
-  scratch: Scratch,
-  options: LoadOptions,
+  { store, scratch }: { store: ImageFiles; scratch: Scratch },
+  pusher: ImagePusher,
+  { signal }: LoadOptions,
 ): Promise<ImageToPush[]> {
-  const { signal } = options;
-  const recompress = createRecompressor('gzip', scratch, { signal });
+  const compressor = new Compressor();
+  const recompress = createRecompressor('gzip', scratch, { signal, compressor });
   const key = createSigningKey();
   const compressed: ImageToPush[] = [];
-  for (const { image, destination } of images) {
-    const isMade = (await store.region(image.tree.manifest.descriptor)) === undefined;
-    try {
-      const [made] = isMade
-        ? (await convertImage(image, { to: 'docker', recompress, key, signal })).images
-        : [image];
-      compressed.push({ image: made ?? image, destination });
-    } catch (error) {
-      throw damageOf(image.name, error);
+  try {
+    for (const { image, destination } of images) {
+      const recompressAndSend = async (layer: PlannedContent): Promise<PlannedContent | undefined> => {
+        const made = await recompress(layer);
+        if (made !== undefined) pusher.begin(made, destination);
+        return made;
+      };
+      const isMade = (await store.region(image.tree.manifest.descriptor)) === undefined;
+      try {
+        const [made = image] = isMade
+          ? (await convertImage(image, { to: 'docker', recompress: recompressAndSend, key, signal })).images
+          : [];
+        compressed.push({ image: made, destination });
+      } catch (error) {
+        throw damageOf(image.name, error);
+      }
     }
+    return compressed;
+  } finally {
+    await compressor.close();
   }
-  return compressed;
 }
 
 function describeDryRun(images: readonly ImageToPush[], failures: PushResult['failures']): PushResult {

@@ -1,13 +1,14 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { formatReference, type Reference } from '../content/reference.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
-import { assemblePlan, type ImageTrees, type Plan } from '../copy/plan.js';
+import { assemblePlan, type ImageTrees, type Plan, type PlannedContent } from '../copy/plan.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../copy/pool.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/remote/mounting.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../store/remote/remote.js';
 import type { Store } from '../store/store.js';
+import { type HeadStartStore, headStartStore } from './head-start.js';
 
 /** An image, and the name it gets at its registry. */
 export interface ImageToPush {
@@ -36,58 +37,105 @@ export interface PushResult {
   failures: { name: string; error: unknown }[];
 }
 
-/**
- * Pushes images into the repositories of a registry: what is missing only, each blob once for all of them.
- * Tags are set when all content of all images is there; afterwards the registry is asked for each by digest.
- */
+/** What an `ImagePusher` does with images that are complete. */
 export async function pushImages(
   images: readonly ImageToPush[],
   client: RegistryClient,
   options: PushImagesOptions,
 ): Promise<PushResult> {
-  const known = createKnownBlobs(options.origin);
-  const pool = createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
-  const pushes = [...byRepository(images)].map(([repository, group]) => {
-    const remote = createRemoteStore(client, { registry: registryOf(group), repository }, options);
-    return { plan: planOf(group), store: mountingStore(remote, repository, known), group };
-  });
-  tellTotals(
-    pushes.map(({ plan }) => plan),
-    options,
-  );
-  if (options.noClobber) for (const { store, group } of pushes) await requireFreeTags(store, group, pool);
-
-  const barrier = createBarrier(pushes.length);
-  const results = await Promise.allSettled(
-    pushes.map(async ({ plan, store }) => {
-      try {
-        return await copyGraph(plan, store, { ...options, pool, beforeNaming: () => barrier.arrive() });
-      } catch (error) {
-        barrier.fail(error, options.keepGoing === true);
-        throw error;
-      }
-    }),
-  );
-  const rejected = results.find((result) => result.status === 'rejected');
-  if (rejected !== undefined && !options.keepGoing) throw barrier.failure() ?? rejected.reason;
-  const summary = summarize(pushes, results, known);
-  if (summary.images.length === 0 && summary.failures[0] !== undefined) throw summary.failures[0].error;
-  for (const { store, group } of pushes) await prove(store, group, summary, pool);
-  return summary;
-}
-
-function byRepository(images: readonly ImageToPush[]): Map<string, ImageToPush[]> {
-  const groups = new Map<string, ImageToPush[]>();
-  for (const image of images) {
-    const { repository } = image.destination;
-    groups.set(repository, [...(groups.get(repository) ?? []), image]);
+  const pusher = new ImagePusher(client, options);
+  try {
+    return await pusher.push(images);
+  } finally {
+    await pusher.close();
   }
-  return groups;
 }
 
-function registryOf([first]: readonly ImageToPush[]): string {
-  if (first === undefined) throw new Error('a group has an image');
-  return first.destination.registry;
+/** Pushes images into the repositories of a registry: what is missing only, each blob once for all of them. */
+export class ImagePusher {
+  readonly #client: RegistryClient;
+  readonly #options: PushImagesOptions;
+  readonly #known: KnownBlobs;
+  readonly #pool: Pool;
+  readonly #stores = new Map<string, HeadStartStore>();
+
+  constructor(client: RegistryClient, options: PushImagesOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#known = createKnownBlobs(options.origin);
+    this.#pool = createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
+  }
+
+  /**
+   * Begins to send a blob of an image that `push` will be given. With `noClobber` that waits for `push`: nothing is
+   * sent before the tags are known to be free or this image's, which takes the whole image to tell.
+   */
+  begin(blob: PlannedContent, destination: Reference): void {
+    if (!this.#options.noClobber) this.#storeFor(destination).begin(blob);
+  }
+
+  /**
+   * Pushes the images. Tags are set when all content of all images is there; afterwards the registry is asked for
+   * each by digest.
+   */
+  async push(images: readonly ImageToPush[]): Promise<PushResult> {
+    const options = this.#options;
+    const pool = this.#pool;
+    const pushes = byRepository(images).map(({ destination, group }) => ({
+      plan: planOf(group),
+      store: this.#storeFor(destination),
+      group,
+    }));
+    tellTotals(
+      pushes.map(({ plan }) => plan),
+      options,
+    );
+    if (options.noClobber) for (const { store, group } of pushes) await requireFreeTags(store, group, pool);
+
+    const barrier = createBarrier(pushes.length);
+    const results = await Promise.allSettled(
+      pushes.map(async ({ plan, store }) => {
+        try {
+          return await copyGraph(plan, store, { ...options, pool, beforeNaming: () => barrier.arrive() });
+        } catch (error) {
+          barrier.fail(error, options.keepGoing === true);
+          throw error;
+        }
+      }),
+    );
+    const rejected = results.find((result) => result.status === 'rejected');
+    if (rejected !== undefined && !options.keepGoing) throw barrier.failure() ?? rejected.reason;
+    const summary = summarize(pushes, results, this.#known);
+    if (summary.images.length === 0 && summary.failures[0] !== undefined) throw summary.failures[0].error;
+    for (const { store, group } of pushes) await prove(store, group, summary, pool);
+    return summary;
+  }
+
+  /** Breaks off what is under way, and waits for its end. */
+  async close(): Promise<void> {
+    this.#pool.abort(new DOMException('what is pushed is not needed any more', 'AbortError'));
+    await Promise.all([...this.#stores.values()].map((store) => store.settled()));
+  }
+
+  #storeFor({ registry, repository }: Reference): HeadStartStore {
+    const held = this.#stores.get(repository);
+    if (held !== undefined) return held;
+    const remote = createRemoteStore(this.#client, { registry, repository }, this.#options);
+    const store = headStartStore(mountingStore(remote, repository, this.#known), this.#pool);
+    this.#stores.set(repository, store);
+    return store;
+  }
+}
+
+function byRepository(images: readonly ImageToPush[]): { destination: Reference; group: ImageToPush[] }[] {
+  const groups = new Map<string, { destination: Reference; group: ImageToPush[] }>();
+  for (const image of images) {
+    const { destination } = image;
+    const held = groups.get(destination.repository);
+    if (held === undefined) groups.set(destination.repository, { destination, group: [image] });
+    else held.group.push(image);
+  }
+  return [...groups.values()];
 }
 
 /** In a repository an image is known by its tag; without one, by its digest alone. */

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import {
+  type Compressor,
   compressed,
   type DecompressLimits,
   decompressed,
@@ -18,6 +19,8 @@ export type LayerCompression = 'keep' | 'gzip' | 'none';
 export interface RecompressOptions {
   limits?: DecompressLimits | undefined;
   signal?: AbortSignal | undefined;
+  /** Makes the gzip; default one for each layer. */
+  compressor?: Compressor | undefined;
 }
 
 /**
@@ -42,7 +45,7 @@ async function recompress(
   { descriptor, source }: PlannedContent,
   compression: 'gzip' | 'none',
   scratch: Scratch,
-  { limits, signal }: RecompressOptions,
+  { limits, signal, compressor }: RecompressOptions,
 ): Promise<PlannedContent | undefined> {
   if ((await compressionOf(descriptor, source)) === compression) return undefined;
   // Nobody else checks the bytes that came: what is made of them has a digest of its own.
@@ -50,10 +53,12 @@ async function recompress(
     Readable.from(verified(descriptor, await source.fetch(descriptor, { signal })), { objectMode: false });
   const openPlain = (): Promise<Readable> =>
     decompressed(openVerified, { limits, signal, name: descriptor.digest });
+  const openGzip = (): Promise<Readable> =>
+    compressor?.compress(openPlain, { signal }) ?? compressed(openPlain, { signal });
   const made =
     compression === 'none'
       ? await scratch.keep(MEDIA_TYPE.ociLayerTar, openPlain)
-      : await scratch.keep(MEDIA_TYPE.ociLayerGzip, () => compressed(openPlain, { signal }));
+      : await scratch.keep(MEDIA_TYPE.ociLayerGzip, openGzip);
   return { descriptor: made, source: scratch };
 }
 

@@ -40,7 +40,7 @@ export function createScratch(parent?: string): Scratch {
     try {
       for await (const chunk of (await openContent()) as AsyncIterable<Buffer>) {
         digester.update(chunk);
-        await file.write(chunk);
+        await file.writeFile(chunk); // unlike `write`, until all of it is written
       }
     } catch (error) {
       throw diskError(error, part);
