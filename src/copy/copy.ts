@@ -52,6 +52,8 @@ class GraphCopy {
   readonly #options: CopyOptions;
   readonly #pool: Pool;
   readonly #failed = new Map<Digest, unknown>();
+  /** What the destination did not have. */
+  readonly #missing = new Set<Digest>();
   readonly #result: CopyResult;
 
   constructor(plan: Plan, destination: Store, options: CopyOptions, pool: Pool) {
@@ -109,16 +111,21 @@ class GraphCopy {
       this.#options.onEvent?.({ type: 'skipped', descriptor });
       return;
     }
+    this.#missing.add(descriptor.digest);
     await this.#transfer(content);
     this.#result.blobs[content.isReused ? 'reused' : 'fetched']++;
   }
 
   async #copyManifest(content: PlannedContent): Promise<void> {
-    const failedChild = this.#plan
-      .successorsOf(content.descriptor.digest)
-      .find((digest) => this.#failed.has(digest));
-    if (failedChild !== undefined) throw this.#failed.get(failedChild);
-    if (await this.#destination.exists(content.descriptor, { signal: this.#pool.signal })) return;
+    const { digest } = content.descriptor;
+    const successors = this.#plan.successorsOf(digest);
+    const failed = successors.find((successor) => this.#failed.has(successor));
+    if (failed !== undefined) throw this.#failed.get(failed);
+    // Where a part was missing there is no whole: a question less for each image that is new.
+    const isNew = successors.some((successor) => this.#missing.has(successor));
+    const { signal } = this.#pool;
+    if (!isNew && (await this.#destination.exists(content.descriptor, { signal }))) return;
+    this.#missing.add(digest);
     await this.#transfer(content);
   }
 

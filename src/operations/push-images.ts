@@ -107,7 +107,7 @@ export class ImagePusher {
     if (rejected !== undefined && !options.keepGoing) throw barrier.failure() ?? rejected.reason;
     const summary = summarize(pushes, results, this.#known);
     if (summary.images.length === 0 && summary.failures[0] !== undefined) throw summary.failures[0].error;
-    for (const { store, group } of pushes) await prove(store, group, summary, pool);
+    await Promise.all(pushes.map(({ store, group }) => prove(store, group, summary, pool)));
     return summary;
   }
 

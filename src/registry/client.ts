@@ -26,7 +26,7 @@ import { createV1Client, type V1Client } from './v1-client.js';
 export type { Credential, CredentialProvider } from './credential.js';
 export type { FetchedManifest } from './manifests.js';
 export type { CallOptions, RepositoryName } from './repository.js';
-export type { UploadSession } from './upload-session.js';
+export type { MountResult, UploadSession } from './upload-session.js';
 export type { OpenBlob } from './upload-source.js';
 export type { V1Client, V1ImageAnswer, V1Repository } from './v1-client.js';
 

@@ -111,6 +111,23 @@ describe('copyGraph', () => {
       assert.ok(!first.layers.some(({ descriptor }) => descriptor.digest === digest));
   });
 
+  it('asks for a manifest only where all that it names was there', async () => {
+    const store = createMemoryStore();
+    await copy(source, ['a'], store);
+    const asked: Digest[] = [];
+    const destination = overriding(store, {
+      exists(...[descriptor, options]: Parameters<Store['exists']>) {
+        asked.push(descriptor.digest);
+        return store.exists(descriptor, options);
+      },
+    });
+    await copy(source, ['both'], destination);
+    const index = await source.resolve('both');
+    assert.ok(asked.includes(first.manifest.descriptor.digest));
+    for (const { digest } of [second.manifest.descriptor, index]) assert.ok(!asked.includes(digest));
+    assert.equal(await store.exists(index), true);
+  });
+
   it('tells the whole story of every blob', async () => {
     const { digest, bytes } = layerOf(first, 1);
     let breaks = 1;

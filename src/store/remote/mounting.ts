@@ -2,61 +2,120 @@ import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import type { OpenContent, PushOptions, Store } from '../store.js';
+import type { RemoteStore } from './remote.js';
+
+/** Sending so little takes no longer than a round trip over most lines. */
+const MAX_BEGUN_BYTES = 128 * 1024;
+
+interface SignalOption {
+  signal?: AbortSignal | undefined;
+}
+
+/** Where a blob is, or will be soon. */
+interface Whereabouts {
+  repository: string;
+  /** Whether it came there; one that failed is not among what is known any more. */
+  arrived: Promise<boolean>;
+  /** Whether this run put it there, rather than finding it. */
+  isNew: boolean;
+}
 
 /** What a run knows of the blobs of one registry: in which of its repositories each is, or will be soon. */
 export interface KnownBlobs {
-  where: Map<Digest, Promise<string | undefined>>;
+  where: Map<Digest, Whereabouts>;
   /** The repository that everything is copied from, where that is in the same registry. */
   origin: string | undefined;
   /** Blobs that were taken from another repository. */
   mounted: number;
+  /** Whether the registry takes blobs from its other repositories, as far as it has shown. */
+  mounts: boolean | undefined;
 }
 
 export function createKnownBlobs(origin?: string): KnownBlobs {
-  return { where: new Map(), origin, mounted: 0 };
+  return { where: new Map(), origin, mounted: 0, mounts: undefined };
 }
 
 /**
  * A repository that takes blobs from other repositories of its registry where this run has seen them: a blob
  * that several images share is sent once. While one repository receives it, the others wait for that.
  */
-export function mountingStore(store: Store, repository: string, known: KnownBlobs): Store {
+export function mountingStore(store: RemoteStore, repository: string, known: KnownBlobs): Store {
+  /** Blobs that were said to be missing here without asking. */
+  const unasked = new Set<Digest>();
+  /** Blobs whose bytes the registry wanted: another try to send them goes on with the first. */
+  const notMounted = new Set<Digest>();
+
   async function push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
     if (isManifest(descriptor.mediaType)) return store.push(descriptor, open, options);
-    const { digest } = descriptor;
-    const earlier = known.where.get(digest);
-    const pushing = takeOrPush(earlier ?? Promise.resolve(known.origin), descriptor, open, options);
-    // Set before anything is awaited, so that of two repositories one waits for the other. Whoever comes after
-    // one that failed is sent where that one was sent.
-    known.where.set(
-      digest,
-      pushing.then(
-        () => repository,
-        () => earlier,
-      ),
+    for (;;) {
+      const elsewhere = known.where.get(descriptor.digest);
+      if (elsewhere === undefined || elsewhere.repository === repository) break;
+      if (await elsewhere.arrived) return takeOrPush(elsewhere.repository, descriptor, open, options);
+    }
+    // Nothing is awaited between the look and this, so that of two repositories one waits for the other.
+    return announce(descriptor, takeOrPush(known.origin, descriptor, open, options));
+  }
+
+  /** Others wait for what comes here; of those who waited for one that failed, the next is the first again. */
+  async function announce({ digest }: Descriptor, pushing: Promise<void>): Promise<void> {
+    const arrived = pushing.then(
+      () => true,
+      () => {
+        if (known.where.get(digest) === announced) known.where.delete(digest);
+        return false;
+      },
     );
+    const announced: Whereabouts = { repository, arrived, isNew: true };
+    known.where.set(digest, announced);
     return pushing;
   }
 
   async function takeOrPush(
-    holder: Promise<string | undefined>,
+    from: string | undefined,
     descriptor: Descriptor,
     open: OpenContent,
     options: PushOptions,
   ): Promise<void> {
-    const from = await holder;
-    if (from !== undefined && from !== repository && (await store.mount?.(descriptor, from, options)))
-      known.mounted++;
-    else await store.push(descriptor, open, options);
+    const { digest } = descriptor;
+    if (from !== undefined && from !== repository && !notMounted.has(digest)) {
+      if (await store.mount(descriptor, from, options)) {
+        known.mounted++;
+        known.mounts ??= true;
+        return;
+      }
+      notMounted.add(digest);
+      known.mounts = false;
+    }
+    if (unasked.has(digest) && (await ask(descriptor, options))) return;
+    await store.push(descriptor, open, options);
   }
 
-  async function exists(
-    descriptor: Descriptor,
-    options?: { signal?: AbortSignal | undefined },
-  ): Promise<boolean> {
-    const isThere = await store.exists(descriptor, options);
-    if (isThere && !isManifest(descriptor.mediaType))
-      known.where.set(descriptor.digest, Promise.resolve(repository));
+  /**
+   * What this run had to send to another repository will be missing here too, and a mount does no harm where it is
+   * not: a question for each would be a fifth of all requests where many images share their layers.
+   */
+  async function exists(descriptor: Descriptor, options?: SignalOption): Promise<boolean> {
+    const elsewhere = known.where.get(descriptor.digest);
+    if (!elsewhere?.isNew || elsewhere.repository === repository || known.mounts === false)
+      return ask(descriptor, options);
+    unasked.add(descriptor.digest);
+    return false;
+  }
+
+  async function ask(descriptor: Descriptor, options?: SignalOption): Promise<boolean> {
+    if (isManifest(descriptor.mediaType)) return store.exists(descriptor, options);
+    const { digest } = descriptor;
+    const isThere = (await begin(descriptor, options)) ?? (await store.exists(descriptor, options));
+    unasked.delete(digest);
+    if (isThere) known.where.set(digest, { repository, arrived: Promise.resolve(true), isNew: false });
+    return isThere;
+  }
+
+  /** Only where a registry that mounts would say so; that one may not from the repository itself costs few bytes. */
+  async function begin(descriptor: Descriptor, options?: SignalOption): Promise<boolean | undefined> {
+    if (descriptor.size > MAX_BEGUN_BYTES || known.mounts !== true) return undefined;
+    const isThere = await store.begin(descriptor, options);
+    if (isThere === undefined) known.mounts = false;
     return isThere;
   }
 

@@ -1,6 +1,14 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import type { OpenBlob, RegistryClient, RepositoryName, UploadSession } from '../../registry/client.js';
+import { RegistryError } from '../../errors.js';
+import type {
+  CallOptions,
+  MountResult,
+  OpenBlob,
+  RegistryClient,
+  RepositoryName,
+  UploadSession,
+} from '../../registry/client.js';
 import { createTurns } from '../in-turn.js';
 import type { OpenContent, PushOptions } from '../store.js';
 import { regionChunks } from './region-chunks.js';
@@ -14,6 +22,8 @@ export interface BlobPusherOptions {
 /** A blob on its way: a push that failed is gone on with by the next. */
 interface Upload {
   session: UploadSession | undefined;
+  /** Resolves when what was last told of the session is remembered. */
+  remembered: Promise<void>;
   /** The byte up to which progress was told: what is sent twice counts once. */
   told: number;
 }
@@ -43,24 +53,43 @@ export class BlobPusher {
   }
 
   async mount(
-    { digest }: Descriptor,
+    descriptor: Descriptor,
     fromRepository: string,
     { signal }: { signal?: AbortSignal | undefined },
   ): Promise<boolean> {
-    if (this.#present.has(digest)) return true;
+    if (this.#present.has(descriptor.digest)) return true;
     if (this.#refused.has(fromRepository)) return false;
-    const result = await this.#client.mountBlob(this.#name, digest, fromRepository, { signal });
-    switch (result.type) {
-      case 'mounted':
-        this.#present.add(digest);
-        return true;
-      case 'started':
-        this.#uploads.set(digest, { session: result.session, told: 0 });
-        return false;
-      case 'refused':
-        this.#refused.add(fromRepository);
-        return false;
+    const type = await this.#take(descriptor, fromRepository, { signal });
+    if (type === 'refused') this.#refused.add(fromRepository);
+    return type === 'mounted';
+  }
+
+  /** What a mount from the repository itself does: one request in place of a question and the start of an upload. */
+  async begin(
+    descriptor: Descriptor,
+    { signal }: { signal?: AbortSignal | undefined },
+  ): Promise<boolean | undefined> {
+    try {
+      const type = await this.#take(descriptor, this.#name.repository, { signal, retries: 0 });
+      return type === 'refused' ? undefined : type === 'mounted';
+    } catch (error) {
+      // Nobody else asks so: whatever is wrong with it, the usual question tells.
+      if (error instanceof RegistryError && !signal?.aborted) return undefined;
+      throw error;
     }
+  }
+
+  async #take(descriptor: Descriptor, from: string, options: CallOptions): Promise<MountResult['type']> {
+    const { digest } = descriptor;
+    const result = await this.#client.mountBlob(this.#name, digest, from, options);
+    if (result.type === 'mounted') this.#present.add(digest);
+    if (result.type === 'started') {
+      // An upload that was cut off is gone on with instead: the registry has some of its bytes.
+      const upload = this.#uploads.get(digest) ?? beginning(await this.#remembered(descriptor));
+      upload.session ??= result.session;
+      this.#uploads.set(digest, upload);
+    }
+    return result.type;
   }
 
   async #push(
@@ -70,18 +99,21 @@ export class BlobPusher {
   ): Promise<void> {
     const { digest } = descriptor;
     if (this.#present.has(digest)) return;
-    const upload = this.#uploads.get(digest) ?? { session: await this.#remembered(descriptor), told: 0 };
+    const upload = this.#uploads.get(digest) ?? beginning(await this.#remembered(descriptor));
     this.#uploads.set(digest, upload);
     const openBlob: OpenBlob =
       region?.size === descriptor.size ? async ({ start = 0 } = {}) => regionChunks(region, start) : open;
-    await this.#client.uploadBlob(this.#name, descriptor, openBlob, {
+    const sending = this.#client.uploadBlob(this.#name, descriptor, openBlob, {
       session: upload.session,
       chunkBytes: this.#options.chunkBytes,
       signal,
       retries: 0,
-      onSession: async (session) => {
+      onSession: (session) => {
         upload.session = session;
-        await this.#remember(descriptor, session);
+        // Not waited for by the bytes: a write that lasts takes as long as many a request.
+        const earlier = upload.remembered;
+        upload.remembered = this.#remember(descriptor, session).then(() => earlier);
+        upload.remembered.catch(() => undefined); // told when all is sent
       },
       onPosition: (position, origin) => {
         if (position <= upload.told) return;
@@ -89,6 +121,7 @@ export class BlobPusher {
         upload.told = position;
       },
     });
+    await sending.finally(() => upload.remembered);
     this.#uploads.delete(digest);
     this.#present.add(digest);
   }
@@ -110,4 +143,8 @@ export class BlobPusher {
   #key({ digest }: Descriptor): string {
     return `${this.#name.registry}/${this.#name.repository}@${digest}`;
   }
+}
+
+function beginning(session: UploadSession | undefined): Upload {
+  return { session, remembered: Promise.resolve(), told: 0 };
 }

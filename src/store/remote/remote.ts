@@ -25,6 +25,16 @@ export interface RemoteStoreOptions {
   uploadSessions?: UploadSessions | undefined;
 }
 
+/** A repository that blobs can be put into with few requests. */
+export interface RemoteStore extends Store {
+  mount(descriptor: Descriptor, fromRepository: string, options?: SignalOption): Promise<boolean>;
+  /**
+   * Whether the repository has a blob that is about to be pushed, its upload begun where it has not. Undefined where
+   * the registry does not go along. One that mounts nothing answers false for all.
+   */
+  begin(descriptor: Descriptor, options?: SignalOption): Promise<boolean | undefined>;
+}
+
 /**
  * A repository of a registry. Blobs are checked by the registry, which refuses bytes with another digest; it
  * should be asked what `exists` before anything is pushed. The client is shared and is not closed with it.
@@ -33,15 +43,15 @@ export function createRemoteStore(
   client: RegistryClient,
   name: RepositoryName,
   options: RemoteStoreOptions = {},
-): Store & Required<Pick<Store, 'mount'>> {
-  return new RemoteStore(client, name, options);
+): RemoteStore {
+  return new RepositoryStore(client, name, options);
 }
 
 interface SignalOption {
   signal?: AbortSignal | undefined;
 }
 
-class RemoteStore implements Store {
+class RepositoryStore implements RemoteStore {
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
   readonly #blobs: BlobPusher;
@@ -139,6 +149,10 @@ class RemoteStore implements Store {
 
   mount(descriptor: Descriptor, fromRepository: string, options: SignalOption = {}): Promise<boolean> {
     return this.#blobs.mount(descriptor, fromRepository, options);
+  }
+
+  begin(descriptor: Descriptor, options: SignalOption = {}): Promise<boolean | undefined> {
+    return this.#blobs.begin(descriptor, options);
   }
 
   async tag(descriptor: Descriptor, reference: string): Promise<void> {

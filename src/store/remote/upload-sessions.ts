@@ -11,7 +11,10 @@ export interface SavedUpload {
   minChunkBytes?: number | undefined;
 }
 
-/** Remembers uploads by what they are of; that it fails must not fail the upload. */
+/**
+ * Remembers uploads by what they are of; that it fails must not fail the upload. What is asked for is done in its
+ * order, also where it is not waited for.
+ */
 export interface UploadSessions {
   load(key: string): Promise<SavedUpload | undefined>;
   save(key: string, upload: SavedUpload): Promise<void>;
@@ -45,11 +48,11 @@ export function createUploadSessions(path: string, options: UploadSessionsOption
     entries ??= readEntries(path, now());
     return entries;
   };
-  const change = (edit: (entries: Map<string, Entry>) => void): Promise<void> =>
+  /** `edit` tells whether there is something to write. */
+  const change = (edit: (entries: Map<string, Entry>) => boolean): Promise<void> =>
     turns(path, async () => {
       const current = await known();
-      edit(current);
-      if (isBroken) return;
+      if (!edit(current) || isBroken) return;
       try {
         if (current.size === 0) await rm(path, { force: true });
         else await writeFileAtomically(path, formatEntries(current), { mode: 0o600 });
@@ -67,10 +70,8 @@ export function createUploadSessions(path: string, options: UploadSessionsOption
       const { savedAt: _, ...upload } = entry;
       return upload;
     },
-    save: (key, upload) => change((current) => current.set(key, { ...upload, savedAt: now() })),
-    async remove(key) {
-      if ((await known()).has(key)) await change((current) => current.delete(key));
-    },
+    save: (key, upload) => change((current) => current.set(key, { ...upload, savedAt: now() }).has(key)),
+    remove: (key) => change((current) => current.delete(key)),
   };
 }
 

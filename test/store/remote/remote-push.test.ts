@@ -114,6 +114,29 @@ describe('a push of a blob to a registry', () => {
     assert.equal(remembered.size, 0);
   });
 
+  it('sends while the upload is still being remembered, and ends when it is forgotten again', async () => {
+    const log: string[] = [];
+    let save = (): void => undefined;
+    const saved = new Promise<void>((resolve) => {
+      save = resolve;
+    });
+    // Remembering ends only after the registry was sent the bytes.
+    const registry = await startRegistry({
+      refuse: ({ method }) => {
+        if (method === 'PUT') save();
+        log.push(method ?? '');
+        return undefined;
+      },
+    });
+    const uploadSessions: UploadSessions = {
+      load: async () => undefined,
+      save: () => saved.then(() => void log.push('saved')),
+      remove: () => saved.then(() => void log.push('removed')),
+    };
+    await open(registry.host, { uploadSessions }).push(BIG.descriptor, openerOf(BIG.bytes));
+    assert.deepEqual(log, ['POST', 'PUT', 'saved', 'removed']);
+  });
+
   it('starts over when the registry forgot a remembered upload, or its place is not to be asked', async () => {
     const registry = await startRegistry();
     const places = [`${registry.origin}/v2/x/blobs/uploads/gone`, 'ftp://127.0.0.1/x', 'no URL at all:'];

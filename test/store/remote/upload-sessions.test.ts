@@ -31,6 +31,14 @@ describe('remembered uploads', () => {
     await assert.rejects(stat(file), { code: 'ENOENT' });
   });
 
+  it('leave no file when one is gone that is still being written', async () => {
+    const file = path('uploads.json');
+    const sessions = createUploadSessions(file);
+    await Promise.all([sessions.save('a', UPLOAD), sessions.remove('a')]);
+    assert.equal(await sessions.load('a'), undefined);
+    await assert.rejects(stat(file), { code: 'ENOENT' });
+  });
+
   it('are forgotten after a day', async () => {
     const file = path('uploads.json');
     await createUploadSessions(file, { now: () => 1000 }).save('a', UPLOAD);
