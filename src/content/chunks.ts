@@ -4,38 +4,20 @@ export const CHUNK_BYTES = 1024 * 1024;
 /** Enough for what a run has under way; what is given back beyond it is left to the garbage collector. */
 const MAX_FREE = 32;
 
-/**
- * Memory that threads share is collected late: nothing tells the garbage collector how much there is. Who gives
- * nothing back gets other memory after so many chunks.
- */
-const MAX_SHARED = 16;
-
 const free: Buffer[] = [];
-let shared = 0;
 const lent = new WeakSet<ArrayBufferLike>();
 
 /**
- * A buffer to receive content in, mostly of memory that threads share. Whoever has the bytes at last may give it back, and need not: used again, 380 MB
+ * A buffer to receive content in. Whoever has the bytes at last may give it back, and need not: used again, 380 MB
  * cost about 0.5 s of processor time less than in fresh buffers, whose pages the system has to clear first.
  */
 export function takeChunk(): Buffer {
-  const chunk = free.pop() ?? newChunk();
+  const chunk = free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
   lent.add(chunk.buffer);
   return chunk;
-}
-
-function newChunk(): Buffer {
-  if (shared === MAX_SHARED) return Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  shared += 1;
-  return Buffer.from(new SharedArrayBuffer(CHUNK_BYTES));
 }
 
 /** Gives back the buffer that `chunk` is a part of: nobody looks at its bytes any more. Other buffers are left alone. */
 export function giveBackChunk(chunk: Buffer): void {
   if (lent.delete(chunk.buffer) && free.length < MAX_FREE) free.push(Buffer.from(chunk.buffer));
-}
-
-/** Whether another thread can read the chunk where it is. */
-export function isShared(chunk: Uint8Array): boolean {
-  return chunk.buffer instanceof SharedArrayBuffer;
 }

@@ -1,8 +1,7 @@
-import { CHUNK_BYTES, giveBackChunk, isShared } from '../content/chunks.js';
+import { CHUNK_BYTES, giveBackChunk } from '../content/chunks.js';
 import type { Descriptor } from '../content/descriptor.js';
 import { createVerifier, type Verifier } from '../content/verify.js';
 import { ContentError, isLadingError, type LadingError } from '../errors.js';
-import { createThreadedVerifier, type ThreadedVerifier } from '../hashing/threaded-verifier.js';
 import type { OpenContent, PushOptions } from './store.js';
 
 /** Where content is written: a file, or a stream that takes positions in their order only. */
@@ -23,7 +22,7 @@ const BATCH_BYTES = CHUNK_BYTES;
  * failure, and starts at the first byte that is not there.
  */
 export class ContentWriter {
-  #verifier: Verifier | ThreadedVerifier;
+  #verifier: Verifier;
   /** Bytes that were written and hashed, or are taken to be there from an earlier run. */
   #written: number;
   #hashed = 0;
@@ -47,8 +46,9 @@ export class ContentWriter {
 
   /** Forgets what was written: the next `write` starts with the first byte. */
   reset(): void {
+    this.#verifier = createVerifier(this.descriptor);
     this.#written = 0;
-    this.#startHash();
+    this.#hashed = 0;
   }
 
   /**
@@ -60,35 +60,25 @@ export class ContentWriter {
     await this.#hashKept(options);
     try {
       if (this.#written < this.descriptor.size) await this.#receive(open, options);
-      await this.#verifier.finish();
+      this.#verifier.finish();
     } catch (error) {
-      if (isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) {
-        if (this.sink.read === undefined) throw notTakenBack(error);
-        this.reset();
-      }
-      // Nobody may come to go on with it: the next try hashes what was written.
-      if (isThreaded(this.#verifier)) this.#startHash();
+      if (!isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) throw error;
+      if (this.sink.read === undefined) throw notTakenBack(error);
+      this.reset();
       throw error;
     }
-  }
-
-  /** Forgets what was hashed. */
-  #startHash(): void {
-    if (isThreaded(this.#verifier)) this.#verifier.close();
-    this.#verifier = createVerifier(this.descriptor);
-    this.#hashed = 0;
   }
 
   /** Bytes of an earlier run count only after they went through the hash. */
   async #hashKept({ onBytes, signal }: PushOptions): Promise<void> {
     if (this.#hashed === this.#written) return;
     // A write failed after its bytes were hashed: the hash starts over with what is there.
-    if (this.#hashed > this.#written) this.#startHash();
+    if (this.#hashed > this.#written) [this.#verifier, this.#hashed] = [createVerifier(this.descriptor), 0];
     if (this.sink.read === undefined) return this.reset();
     const length = this.#written - this.#hashed;
     for await (const chunk of this.sink.read(this.position + this.#hashed, length)) {
       signal?.throwIfAborted();
-      await this.#verifier.update(chunk);
+      this.#verifier.update(chunk);
       this.#hashed += chunk.byteLength;
     }
     if (this.#hashed < this.#written) return this.reset();
@@ -99,31 +89,24 @@ export class ContentWriter {
     const body = await open({ start: this.#written, signal });
     let batch: Buffer[] = [];
     let batchBytes = 0;
-    let hashing: (Promise<void> | void)[] = [];
     let received = this.#written;
     let writing: Promise<void> = Promise.resolve();
     const flush = async (): Promise<void> => {
       const chunks = batch;
       const bytes = batchBytes;
       const position = this.position + received - bytes;
-      const hashed = Promise.all(hashing);
       batch = [];
       batchBytes = 0;
-      hashing = [];
-      hashed.catch(() => undefined); // as below
       await writing; // one write at a time, so that what is written never has a gap
-      writing = this.sink.write(chunks, position, signal).then(async () => {
-        await hashed;
+      writing = this.sink.write(chunks, position, signal).then(() => {
         if (this.sink.copies) chunks.forEach(giveBackChunk);
-        await this.#wrote(bytes);
+        return this.#wrote(bytes);
       });
       writing.catch(() => undefined); // awaited below or by the next flush; this only keeps it from being unhandled
     };
     try {
       for await (const chunk of body as AsyncIterable<Buffer>) {
-        if (this.#hashed === 0 && this.sink.read !== undefined && isShared(chunk))
-          this.#verifier = createThreadedVerifier(this.descriptor);
-        hashing.push(this.#verifier.update(chunk));
+        this.#verifier.update(chunk);
         this.#hashed += chunk.byteLength;
         received += chunk.byteLength;
         batch.push(chunk);
@@ -141,10 +124,6 @@ export class ContentWriter {
     this.#written += bytes;
     await this.#onWritten?.(this.#written);
   }
-}
-
-function isThreaded(verifier: Verifier | ThreadedVerifier): verifier is ThreadedVerifier {
-  return 'close' in verifier;
 }
 
 /** Not to be tried again: the wrong bytes stand in what was written, for good. */

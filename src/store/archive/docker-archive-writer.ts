@@ -25,7 +25,6 @@ import { makeTemporaryFolder } from '../temporary-folder.js';
 import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
 import { dockerManifest } from './docker-manifest.js';
 import { openPartFile, type PartFile } from './part-file.js';
-import { writeHashed } from './write-hashed.js';
 
 /** A layer as it stands in the archive: plain, under the name of its diffID. */
 interface PlainLayer {
@@ -37,6 +36,8 @@ export interface DockerArchiveOptions extends LockOptions {
   /** Write `repositories` and a folder for each layer too, for Docker before 1.10; default false. */
   legacy?: boolean | undefined;
 }
+
+const BATCH_BYTES = 1024 * 1024;
 
 /**
  * A docker-archive with plain layers, for Docker of any age: `<diffID>.tar`, `<config>.json`, `manifest.json`.
@@ -241,7 +242,7 @@ class DockerArchiveWriter implements Store {
     const position = this.#end;
     const body = position + HEADER_BYTES;
     const kept = this.#part.journal.kept({ descriptor, body });
-    const { digest: diffID, size } =
+    const { diffID, size } =
       kept > 0 ? await this.#hash(body, kept) : await this.#writePlain(descriptor, body, open, options);
     if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
     const path = layerPath(diffID);
@@ -260,7 +261,7 @@ class DockerArchiveWriter implements Store {
     body: number,
     open: OpenContent,
     { signal, onBytes }: PushOptions,
-  ): Promise<{ digest: Digest; size: number }> {
+  ): Promise<{ diffID: Digest; size: number }> {
     let reported = 0;
     async function* verified(source: Readable): AsyncIterable<Buffer> {
       const verifier = createVerifier(descriptor);
@@ -276,13 +277,28 @@ class DockerArchiveWriter implements Store {
     const openVerified = async (): Promise<Readable> =>
       Readable.from(verified(await open({ signal })), { objectMode: false });
     const plain = await decompressed(openVerified, { signal, name: descriptor.digest });
-    return writeHashed(plain, this.#file, body, descriptor.size);
+    const digester = createDigester();
+    let batch: Buffer[] = [];
+    let batchBytes = 0;
+    const flush = async (): Promise<void> => {
+      await this.#file.write(batch, body + digester.size - batchBytes);
+      batch = [];
+      batchBytes = 0;
+    };
+    for await (const chunk of plain as AsyncIterable<Buffer>) {
+      digester.update(chunk);
+      batch.push(chunk);
+      batchBytes += chunk.byteLength;
+      if (batchBytes >= BATCH_BYTES) await flush();
+    }
+    await flush();
+    return { diffID: digester.digest(), size: digester.size };
   }
 
-  async #hash(body: number, size: number): Promise<{ digest: Digest; size: number }> {
+  async #hash(body: number, size: number): Promise<{ diffID: Digest; size: number }> {
     const digester = createDigester();
     for await (const chunk of this.#file.read(body, size)) digester.update(chunk);
-    return { digest: digester.digest(), size };
+    return { diffID: digester.digest(), size };
   }
 
   async #writeFile(path: string, bytes: Buffer): Promise<void> {
