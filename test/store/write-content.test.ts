@@ -73,12 +73,12 @@ describe('ContentWriter', () => {
     assert.ok((await readFile(path('resumed'))).equals(content));
   });
 
-  it('finds out that what was kept has changed', async () => {
+  it('finds out that what an earlier run left has changed', async () => {
     const file = await openFileSink(path('changed'));
-    const writer = new ContentWriter(descriptor, file, 0);
-    await assert.rejects(writer.write(upTo(2 * PIECE)), /broken off/);
+    await assert.rejects(new ContentWriter(descriptor, file, 0).write(upTo(2 * PIECE)), /broken off/);
     await file.write([Buffer.from('x')], 5);
-    await assert.rejects(writer.write(upTo(SIZE)), { code: 'DIGEST_MISMATCH' });
+    const later = new ContentWriter(descriptor, file, 0, { kept: 2 * PIECE });
+    await assert.rejects(later.write(upTo(SIZE)), { code: 'DIGEST_MISMATCH' });
     await file.close();
   });
 });
