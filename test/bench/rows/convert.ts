@@ -2,6 +2,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { measure } from '../measure.js';
 import type { Contestant, Row, World } from '../row.js';
+import { forgetOfSkopeo } from '../skopeo-caches.js';
 
 const REMOVING = (path: string) => () => rm(path, { recursive: true, force: true });
 
@@ -80,7 +81,10 @@ function toOCI(folder: string, source: string, skopeoSource: string): Contestant
         ...[...skopeo, '--insecure-policy', 'copy', '--src-tls-verify=false', '--format', 'oci'],
         ...[skopeoSource, `oci:${to('skopeo')}:1`],
       ],
-      before: REMOVING(to('skopeo')),
+      before: async () => {
+        await forgetOfSkopeo();
+        await REMOVING(to('skopeo'))();
+      },
     },
   ];
 }

@@ -1,8 +1,8 @@
-import { rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { measure } from '../measure.js';
 import type { Contestant, Row, World } from '../row.js';
+import { forgetOfSkopeo } from '../skopeo-caches.js';
 import type { ToolName } from '../tools.js';
 
 /** How a tool pushes what lading saved. */
@@ -10,12 +10,6 @@ type Pushes = Partial<
   Record<ToolName, (tool: readonly string[], input: string, repository: string) => readonly string[]>
 >;
 
-/** Of root, and of others. (containers/image, pkg/blobinfocache) */
-const SKOPEO_CACHES = [
-  '/var/lib/containers/cache/blob-info-cache-v1.sqlite',
-  '/var/lib/containers/cache/blob-info-cache-v1.boltdb',
-  join(homedir(), '.local/share/containers/cache'),
-];
 const SKOPEO = ['--insecure-policy', 'copy', '--dest-tls-verify=false'];
 
 export const loadRows: readonly Row[] = [
@@ -132,8 +126,8 @@ function createFreshRepositories(
     before: async () => {
       count += 1;
       repository = `${prefix}${count}`;
-      // skopeo remembers what it pushed where, and would only mount it.
-      for (const cache of SKOPEO_CACHES) await rm(cache, { recursive: true, force: true });
+      // It would only mount what it pushed elsewhere.
+      await forgetOfSkopeo();
     },
   });
 }
