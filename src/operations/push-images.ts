@@ -85,6 +85,7 @@ export class ImagePusher {
       plan: planOf(group),
       store: this.#storeFor(destination),
       group,
+      repository: destination.repository,
     }));
     tellTotals(
       pushes.map(({ plan }) => plan),
@@ -230,17 +231,17 @@ function nameAt({ registry, repository, tag }: Reference, { digest }: Descriptor
 }
 
 function summarize(
-  pushes: readonly { plan: Plan; group: ImageToPush[] }[],
+  pushes: readonly { plan: Plan; group: ImageToPush[]; repository: string }[],
   results: readonly PromiseSettledResult<CopyResult>[],
   known: KnownBlobs,
 ): PushResult {
   const summary: PushResult = {
     images: [],
-    blobs: { total: 0, pushed: 0, mounted: known.mounted, present: 0 },
+    blobs: { total: 0, pushed: 0, mounted: 0, present: 0 },
     bytes: { pushed: 0 },
     failures: [],
   };
-  for (const [place, { plan, group }] of pushes.entries()) {
+  for (const [place, { plan, group, repository }] of pushes.entries()) {
     const result = results[place];
     summary.blobs.total += plan.blobs.length;
     if (result?.status !== 'fulfilled') {
@@ -248,8 +249,10 @@ function summarize(
       continue;
     }
     const { blobs, bytes, failures } = result.value;
-    summary.blobs.pushed += blobs.fetched;
-    summary.blobs.present += blobs.reused;
+    const { mounted, present } = known.unsent.get(repository) ?? { mounted: 0, present: 0 };
+    summary.blobs.pushed += blobs.fetched - mounted - present;
+    summary.blobs.mounted += mounted;
+    summary.blobs.present += blobs.reused + present;
     summary.bytes.pushed += bytes.fetched;
     const failed = new Map(failures.map(({ image, error }) => [image, error]));
     for (const [index, planned] of plan.images.entries()) {
@@ -264,7 +267,6 @@ function summarize(
         });
     }
   }
-  summary.blobs.pushed -= summary.blobs.mounted;
   return summary;
 }
 

@@ -20,19 +20,27 @@ interface Whereabouts {
   isNew: boolean;
 }
 
+/** Blobs of a repository that were pushed without a byte being sent. */
+export interface UnsentBlobs {
+  /** Taken from another repository. */
+  mounted: number;
+  /** Found to be there when they were not to be had from another. */
+  present: number;
+}
+
 /** What a run knows of the blobs of one registry: in which of its repositories each is, or will be soon. */
 export interface KnownBlobs {
   where: Map<Digest, Whereabouts>;
   /** The repository that everything is copied from, where that is in the same registry. */
   origin: string | undefined;
-  /** Blobs that were taken from another repository. */
-  mounted: number;
+  /** By the repository they are in now. */
+  unsent: Map<string, UnsentBlobs>;
   /** Whether the registry takes blobs from its other repositories, as far as it has shown. */
   mounts: boolean | undefined;
 }
 
 export function createKnownBlobs(origin?: string): KnownBlobs {
-  return { where: new Map(), origin, mounted: 0, mounts: undefined };
+  return { where: new Map(), origin, unsent: new Map(), mounts: undefined };
 }
 
 /**
@@ -40,6 +48,8 @@ export function createKnownBlobs(origin?: string): KnownBlobs {
  * that several images share is sent once. While one repository receives it, the others wait for that.
  */
 export function mountingStore(store: RemoteStore, repository: string, known: KnownBlobs): Store {
+  const unsent = known.unsent.get(repository) ?? { mounted: 0, present: 0 };
+  known.unsent.set(repository, unsent);
   /** Blobs that were said to be missing here without asking. */
   const unasked = new Set<Digest>();
   /** Blobs whose bytes the registry wanted: another try to send them goes on with the first. */
@@ -79,15 +89,15 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
     const { digest } = descriptor;
     if (from !== undefined && from !== repository && !notMounted.has(digest)) {
       if (await store.mount(descriptor, from, options)) {
-        known.mounted++;
+        unsent.mounted++;
         known.mounts ??= true;
         return;
       }
       notMounted.add(digest);
       known.mounts = false;
     }
-    if (unasked.has(digest) && (await ask(descriptor, options))) return;
-    await store.push(descriptor, open, options);
+    if (unasked.has(digest) && (await ask(descriptor, options))) unsent.present++;
+    else await store.push(descriptor, open, options);
   }
 
   /**
@@ -111,9 +121,13 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
     return isThere;
   }
 
-  /** Only where a registry that mounts would say so; that one may not from the repository itself costs few bytes. */
+  /**
+   * Only where a registry that mounts would say so; that one may not from the repository itself costs few bytes. What
+   * is to be mounted from elsewhere is not begun: nobody would end it.
+   */
   async function begin(descriptor: Descriptor, options?: SignalOption): Promise<boolean | undefined> {
-    if (descriptor.size > MAX_BEGUN_BYTES || known.mounts !== true) return undefined;
+    const isElsewhere = known.origin !== undefined || known.where.has(descriptor.digest);
+    if (isElsewhere || descriptor.size > MAX_BEGUN_BYTES || known.mounts !== true) return undefined;
     const isThere = await store.begin(descriptor, options);
     if (isThere === undefined) known.mounts = false;
     return isThere;

@@ -56,7 +56,10 @@ describe('a repository that takes blobs from others of its registry', () => {
     assert.deepEqual(requestsOf(registry, 'a'), ['HEAD', 'POST', 'PUT']);
     assert.deepEqual(requestsOf(registry, 'd'), ['POST mount']);
     assert.equal(registry.requests.filter((line) => line.startsWith('PUT')).length, 1);
-    assert.equal(known.mounted, 3);
+    assert.equal(
+      [...known.unsent.values()].reduce((sum, { mounted }) => sum + mounted, 0),
+      3,
+    );
     for (const name of ['a', 'b', 'c', 'd'])
       assert.equal(await registry.repository(name).exists(LARGE.descriptor), true);
   });
@@ -77,11 +80,13 @@ describe('a repository that takes blobs from others of its registry', () => {
   it('sends nothing that is there although the registry does not mount', async () => {
     const registry = await startRegistry({ mounts: false });
     await copyTo(openAt(registry.host)('b'), LARGE);
-    const open = openAt(registry.host);
+    const known = createKnownBlobs();
+    const open = openAt(registry.host, known);
     await copyTo(open('a'), LARGE);
     registry.requests.length = 0;
     await copyTo(open('b'), LARGE);
     assert.deepEqual(requestsOf(registry, 'b'), ['POST mount', 'HEAD']);
+    assert.deepEqual(known.unsent.get('b'), { mounted: 0, present: 1 });
     await copyTo(open('c'), LARGE);
     assert.deepEqual(requestsOf(registry, 'c'), ['HEAD', 'POST mount', 'PUT']);
   });
@@ -96,6 +101,23 @@ describe('a repository that takes blobs from others of its registry', () => {
     const again = createKnownBlobs();
     again.mounts = true;
     assert.equal(await copyTo(openAt(registry.host, again)('b'), SMALL), false);
+    assert.deepEqual(registry.pending(), []);
+  });
+
+  it('begins no upload of what it is about to mount', async () => {
+    const registry = await startRegistry();
+    await copyTo(openAt(registry.host)('a'), SMALL);
+    const known = createKnownBlobs();
+    const open = openAt(registry.host, known);
+    known.mounts = true;
+    assert.equal(await copyTo(open('a'), SMALL), false);
+    registry.requests.length = 0;
+    assert.equal(await copyTo(open('b'), SMALL), true);
+    assert.deepEqual(requestsOf(registry, 'b'), ['HEAD', 'POST mount']);
+    const fromOrigin = createKnownBlobs('a');
+    fromOrigin.mounts = true;
+    assert.equal(await copyTo(openAt(registry.host, fromOrigin)('c'), SMALL), true);
+    assert.deepEqual(requestsOf(registry, 'c'), ['HEAD', 'POST mount']);
     assert.deepEqual(registry.pending(), []);
   });
 
