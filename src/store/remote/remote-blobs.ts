@@ -110,10 +110,13 @@ export class BlobPusher {
       retries: 0,
       onSession: (session) => {
         upload.session = session;
-        // Not waited for by the bytes: a write that lasts takes as long as many a request.
         const earlier = upload.remembered;
-        upload.remembered = this.#remember(descriptor, session).then(() => earlier);
-        upload.remembered.catch(() => undefined); // told when all is sent
+        const remembered = this.#remember(descriptor, session).then(() => earlier);
+        remembered.catch(() => undefined); // told when all is sent
+        upload.remembered = remembered;
+        // Not waited for by the first byte: a write that lasts takes as long as many a request. After a piece it is:
+        // a run that is killed then would send that piece again.
+        return session !== undefined && session.offset > 0 ? remembered : undefined;
       },
       onPosition: (position, origin) => {
         if (position <= upload.told) return;
