@@ -10,7 +10,7 @@ import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
-import { openSource } from './open-source.js';
+import { looksLikePath, openSource } from './open-source.js';
 
 export interface ListedImage {
   name: string;
@@ -38,6 +38,7 @@ export async function list(target: string, options: ListOptions = {}): Promise<L
     !target.includes('/') &&
     /[.:]|^localhost$/.test(target) &&
     isRegistry(target) &&
+    !looksLikePath(target) &&
     !(await fs.pathExists(target))
   ) {
     return listRepositories(target, options);

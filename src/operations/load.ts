@@ -1,6 +1,5 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -19,6 +18,7 @@ import { createUploadSessions, type UploadSessions } from '../store/remote/uploa
 import { createScratch, type Scratch } from '../store/scratch.js';
 import { makeTemporaryFolder } from '../store/temporary-folder.js';
 import { damageOf, readArchiveImages } from './archive-images.js';
+import { cacheDirectory } from './cache-directory.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
 import { ImagePusher, type ImageToPush, type PushResult } from './push-images.js';
@@ -135,8 +135,11 @@ function holesRefused(images: readonly ImageToPush[], error: unknown): RegistryE
 }
 
 /** Uploads that were interrupted are remembered where caches are: what is loaded may lie on a read-only medium. */
-export async function openUploadSessions(onEvent: OnCopyEvent | undefined): Promise<UploadSessions> {
-  const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'lading');
+export async function openUploadSessions(
+  onEvent: OnCopyEvent | undefined,
+): Promise<UploadSessions | undefined> {
+  const directory = cacheDirectory();
+  if (directory === undefined) return undefined;
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch(() => undefined); // reported when it is written to
   return createUploadSessions(join(directory, 'uploads.json'), {
     onWarning: (message) => onEvent?.({ type: 'warning', message }),

@@ -67,10 +67,13 @@ async function openRegistry(reference: Reference, options: ConnectionOptions): P
   };
 }
 
-/** What looks like a path and is not there was meant as one. */
+/** What looks like a path and is not there was meant as one: no registry is called so. */
+export function looksLikePath(text: string): boolean {
+  return /^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text);
+}
+
 function referenceOrPath(text: string): Reference {
-  if (/^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text))
-    throw new LadingError('NOT_FOUND', `${text} does not exist`);
+  if (looksLikePath(text)) throw new LadingError('NOT_FOUND', `${text} does not exist`);
   try {
     return parseReference(text);
   } catch (error) {

@@ -55,12 +55,6 @@ export interface Store extends ReadonlyStore {
   prepare?(contents: readonly Descriptor[], options?: { signal?: AbortSignal | undefined }): Promise<void>;
   /** Keeps content: verifies while writing, idempotent, all or nothing. Goes on where a failed push stopped. */
   push(descriptor: Descriptor, open: OpenContent, options?: PushOptions): Promise<void>;
-  /** Takes a blob from another repository of the same registry; false where it would not. */
-  mount?(
-    descriptor: Descriptor,
-    fromRepository: string,
-    options?: { signal?: AbortSignal | undefined },
-  ): Promise<boolean>;
   /** Told that announced content will not come after all, or is not needed: nothing waits for it, or is left of it. */
   abandon?(descriptor: Descriptor): void;
   /** Names a manifest that is in the store; an older holder of the name loses it. */

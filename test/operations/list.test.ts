@@ -37,6 +37,11 @@ describe('list', () => {
     await assert.rejects(list(`${registry.name}/missing`), { code: 'NOT_FOUND' });
   });
 
+  it('takes what is called like an archive for one, and says that it is not there', async () => {
+    for (const name of ['missing.tar', './missing', 'missing.tar.gz'])
+      await assert.rejects(list(name), { code: 'NOT_FOUND', message: `${name} does not exist` });
+  });
+
   it('lists an index that cannot be read, says why, and lists the others', async function () {
     const result = await list(fixturePath(this, 'layouts/ggcr-test_index'));
     assert.ok(result.kind === 'images');

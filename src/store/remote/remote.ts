@@ -27,6 +27,7 @@ export interface RemoteStoreOptions {
 
 /** A repository that blobs can be put into with few requests. */
 export interface RemoteStore extends Store {
+  /** Takes a blob from another repository of the same registry; false where it would not. */
   mount(descriptor: Descriptor, fromRepository: string, options?: SignalOption): Promise<boolean>;
   /**
    * Whether the repository has a blob that is about to be pushed, its upload begun where it has not. Undefined where
