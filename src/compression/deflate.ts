@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
+import { looksRandom } from './looks-random.js';
 
 /** Smaller blocks cost time (256 KiB 5 %, for the dictionaries), larger ones gain none and take memory. */
 export const BLOCK_BYTES = 512 * 1024;
@@ -37,10 +38,13 @@ export function contentOf({ memory, length }: Block): Uint8Array {
   return new Uint8Array(memory, DICTIONARY_BYTES, length);
 }
 
-function optionsFor({ memory, dictionaryLength, level }: Block): zlib.ZlibOptions {
+function optionsFor(block: Block): zlib.ZlibOptions {
+  const { memory, dictionaryLength, level } = block;
   const dictionary = new Uint8Array(memory, DICTIONARY_BYTES - dictionaryLength, dictionaryLength);
   return {
-    level,
+    // An image holds much that is compressed already, jars and archives, which takes twice the time and gains next to
+    // nothing: stored as it is, a layer of a Java image is made in 20 % less time and becomes 1.5 % larger.
+    level: looksRandom(contentOf(block)) ? zlib.constants.Z_NO_COMPRESSION : level,
     // Against the default of 8: 10 % faster, 0.4 % larger.
     memLevel: 9,
     finishFlush: zlib.constants.Z_SYNC_FLUSH,

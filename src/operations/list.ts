@@ -8,7 +8,7 @@ import { parseManifest } from '../manifest/manifest.js';
 import { isAttachmentTag } from '../store/attached.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
-import { type ConnectionOptions, connect } from './connect.js';
+import type { ConnectionOptions } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
 import { looksLikePath, openSource } from './open-source.js';
 
@@ -60,6 +60,7 @@ export async function list(target: string, options: ListOptions = {}): Promise<L
 }
 
 async function listRepositories(registry: string, options: ListOptions): Promise<ListResult> {
+  const { connect } = await import('./connect.js');
   const client = await connect(options, [registry]);
   try {
     const repositories: string[] = [];

@@ -2,16 +2,14 @@ import { join } from 'node:path';
 import fs from 'fs-extra';
 import { parseReference, type Reference } from '../content/reference.js';
 import { isLadingError, LadingError } from '../errors.js';
-import type { RegistryClient } from '../registry/client.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { parseLocator } from '../store/locator.js';
-import type { RemoteSource } from '../store/remote/remote-source.js';
 import { readVersion } from '../version.js';
 import { cacheDirectory } from './cache-directory.js';
-import { type ConnectionOptions, connect } from './connect.js';
+import type { ConnectionOptions } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
 import { openAnnounced } from './open-announced.js';
-import { createV1Spool, openRepository } from './open-repository.js';
+import type { OpenedImage } from './open-image.js';
 
 /** What a user named: files on this machine, or images of a registry. */
 export type Source =
@@ -22,13 +20,7 @@ export type Source =
       store: ImageFiles;
       close(): Promise<void>;
     }
-  | {
-      kind: 'registry';
-      reference: Reference;
-      client: RegistryClient;
-      store: RemoteSource;
-      close(): Promise<void>;
-    };
+  | ({ kind: 'registry'; reference: Reference } & OpenedImage);
 
 /**
  * Opens what `text` names: a locator, a path if something is there, else an image or repository of a
@@ -55,16 +47,10 @@ async function openFiles(
   return { kind: 'path', path, reference, store, close: () => store.close() };
 }
 
+/** Most sources are files: what speaks to registries is loaded for those that are not. */
 async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<Source> {
-  const client = await connect(options, [reference.registry]);
-  const spool = createV1Spool(options);
-  return {
-    kind: 'registry',
-    reference,
-    client,
-    store: openRepository(client, reference, spool, options),
-    close: () => spool.close().finally(() => client.close()),
-  };
+  const { openImage } = await import('./open-image.js');
+  return { kind: 'registry', reference, ...(await openImage(reference, options)) };
 }
 
 /** What looks like a path and is not there was meant as one: no registry is called so. */
