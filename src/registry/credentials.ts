@@ -10,7 +10,7 @@ import {
   readCredentialFile,
   serverURLOf,
 } from './credential-file.js';
-import type { askCredentialHelper, HelperAnswer } from './credential-helper.js';
+import { askCredentialHelper, type HelperAnswer } from './credential-helper.js';
 
 export interface CredentialOptions {
   /** What the user gave for this run; it goes before everything else. */
@@ -149,7 +149,7 @@ function createHelpers({ environment, onWarning }: CredentialOptions) {
     const key = `${suffix} ${serverURL}`;
     const known = answers.get(key);
     if (known !== undefined) return known;
-    const answer = askHelper(suffix, serverURL, { environment, signal }).catch((error: unknown) => {
+    const answer = askCredentialHelper(suffix, serverURL, { environment, signal }).catch((error: unknown) => {
       if (!isLadingError(error, 'IO')) {
         answers.delete(key);
         throw error;
@@ -160,13 +160,6 @@ function createHelpers({ environment, onWarning }: CredentialOptions) {
     answers.set(key, answer);
     return answer;
   };
-}
-
-/** Few have a helper: what starts programs is loaded for those. */
-async function askHelper(
-  ...question: Parameters<typeof askCredentialHelper>
-): Promise<HelperAnswer | undefined> {
-  return (await import('./credential-helper.js')).askCredentialHelper(...question);
 }
 
 function once<T>(read: () => Promise<T>): () => Promise<T> {
