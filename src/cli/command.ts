@@ -1,11 +1,12 @@
-import type { Argv, Options } from 'yargs';
+import type { Argv, Options, PositionalOptions } from 'yargs';
 import type { GlobalArguments } from './options.js';
 import type { Output } from './output.js';
 
 /** One command: its words and flags, and what it does with them. */
 export interface CommandModule {
   options: Record<string, Options>;
-  /** Positional arguments, examples, and what else yargs shows. */
+  positionals: Record<string, PositionalOptions>;
+  /** Examples, and what else yargs shows. */
   describe(yargs: Argv): Argv;
   /** Resolves with the exit code. */
   run(argv: GlobalArguments, context: CommandContext): Promise<number>;

@@ -47,14 +47,16 @@ type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SRC: 
 
 export const convertCommand: CommandModule = {
   options: OPTIONS,
+  positionals: {
+    SRC: {
+      type: 'string',
+      demandOption: true,
+      describe: 'An archive, a layout, or an image',
+    },
+    REF: { type: 'string', describe: 'One image of SRC' },
+  },
   describe: (yargs) =>
     yargs
-      .positional('SRC', {
-        type: 'string',
-        demandOption: true,
-        describe: 'An archive, a layout, or an image',
-      })
-      .positional('REF', { type: 'string', describe: 'One image of SRC' })
       .example('$0 convert old.tar -o new.tar --to oci', 'everything in an archive')
       .example('$0 convert docker://old.registry/app:1 -o app.tar --to docker', 'an image of a registry')
       .example('$0 convert images.tar app:1 -o app/ --to schema1', 'one image, for Docker before 1.10'),

@@ -27,14 +27,16 @@ type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SRC: 
 
 export const copyCommand: CommandModule = {
   options: OPTIONS,
+  positionals: {
+    SRC: { type: 'string', demandOption: true, describe: 'A locator, a path, or an image' },
+    DST: {
+      type: 'string',
+      demandOption: true,
+      describe: 'docker://…, oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE, or a path',
+    },
+  },
   describe: (yargs) =>
     yargs
-      .positional('SRC', { type: 'string', demandOption: true, describe: 'A locator, a path, or an image' })
-      .positional('DST', {
-        type: 'string',
-        demandOption: true,
-        describe: 'docker://…, oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE, or a path',
-      })
       .example(
         '$0 copy docker://a.local/app:1 docker://b.local/app:1',
         'registry to registry, nothing on the disk',

@@ -21,10 +21,12 @@ type Image = InspectResult['images'][number];
 
 export const inspectCommand: CommandModule = {
   options: OPTIONS,
+  positionals: {
+    SOURCE: { type: 'string', demandOption: true, describe: 'PATH or IMAGE' },
+    REF: { type: 'string', describe: 'One image of PATH' },
+  },
   describe: (yargs) =>
     yargs
-      .positional('SOURCE', { type: 'string', demandOption: true, describe: 'PATH or IMAGE' })
-      .positional('REF', { type: 'string', describe: 'One image of PATH' })
       .example('$0 inspect images.tar', 'everything in an archive')
       .example('$0 inspect images.tar alpine:3.20 --json', 'one image, with its config')
       .example('$0 inspect ghcr.io/org/app:1', 'an image of a registry'),

@@ -21,9 +21,11 @@ type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURC
 
 export const listCommand: CommandModule = {
   options: OPTIONS,
+  positionals: {
+    SOURCE: { type: 'string', demandOption: true, describe: 'PATH, HOST/REPOSITORY or HOST' },
+  },
   describe: (yargs) =>
     yargs
-      .positional('SOURCE', { type: 'string', demandOption: true, describe: 'PATH, HOST/REPOSITORY or HOST' })
       .example('$0 ls images.tar', 'the images of an archive')
       .example('$0 ls docker.io/library/alpine', 'the tags of a repository')
       .example('$0 ls registry.local:5000', 'the repositories of a registry'),

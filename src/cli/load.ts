@@ -58,10 +58,12 @@ type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { DEST:
 
 export const loadCommand: CommandModule = {
   options: OPTIONS,
+  positionals: {
+    DEST: { type: 'string', demandOption: true, describe: 'Where to push, HOST[:PORT][/PREFIX]' },
+    IMAGE: { type: 'string', array: true, describe: 'Only these images' },
+  },
   describe: (yargs) =>
     yargs
-      .positional('DEST', { type: 'string', demandOption: true, describe: 'HOST[:PORT][/PREFIX]' })
-      .positional('IMAGE', { type: 'string', array: true, describe: 'Only these images' })
       .example('$0 load -i images.tar registry.local:5000', 'everything, each under its own path')
       .example('$0 load -i images.tar registry.local:5000/mirror alpine:3.20', 'one image, under a prefix')
       .example(

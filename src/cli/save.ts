@@ -70,13 +70,15 @@ type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { IMAGE
 
 export const saveCommand: CommandModule = {
   options: OPTIONS,
+  positionals: {
+    IMAGE: {
+      type: 'string',
+      array: true,
+      describe: '[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]',
+    },
+  },
   describe: (yargs) =>
     yargs
-      .positional('IMAGE', {
-        type: 'string',
-        array: true,
-        describe: '[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]',
-      })
       .example('$0 save alpine:3.20 -o alpine.tar', 'one image, all platforms')
       .example('$0 save -f images.txt -o images.tar --platform linux/amd64', 'a list, one platform')
       .example('$0 save ghcr.io/org/app:1 -o layout/ --append', 'into a layout directory')

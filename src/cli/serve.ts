@@ -9,9 +9,11 @@ import { printConfig } from './serve-print.js';
 
 export const serveCommand: CommandModule = {
   options: SERVE_OPTIONS,
+  positionals: {
+    PATH: { type: 'string', array: true, describe: 'Archives and layouts' },
+  },
   describe: (yargs) =>
     yargs
-      .positional('PATH', { type: 'string', array: true, describe: 'Archives and layouts' })
       .example('$0 serve images.tar', 'docker pull 127.0.0.1:5000/library/alpine:3.20')
       .example('$0 serve layout/ --listen 0.0.0.0:5000 --writable --htpasswd users', 'for the whole room')
       .example('$0 serve --listen registry.lan:5000 --print-config containerd', 'what the nodes need')

@@ -24,13 +24,15 @@ type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { PATH:
 
 export const verifyCommand: CommandModule = {
   options: OPTIONS,
+  positionals: {
+    PATH: {
+      type: 'string',
+      demandOption: true,
+      describe: 'An archive, a layout, or a JSON document',
+    },
+  },
   describe: (yargs) =>
     yargs
-      .positional('PATH', {
-        type: 'string',
-        demandOption: true,
-        describe: 'An archive, a layout, or a JSON document',
-      })
       .example('$0 verify images.tar', 'every blob, manifest and index of an archive')
       .example('$0 verify images.tar --no-diff-ids', 'digests alone, as fast as the disk allows')
       .example('$0 verify manifest.json', 'what a single document is, and whether it is right'),

@@ -83,6 +83,43 @@ describe('the program', () => {
     }
   });
 
+  it('ends with 2 and says in one line which arguments are missing', async () => {
+    const missing: [string[], string][] = [
+      [['load', '-i', 'a.tar'], 'load needs DEST: where to push, HOST[:PORT][/PREFIX]'],
+      [['load', 'reg.test'], 'load needs --input: archive or layout; - for standard input'],
+      [['save', 'a'], 'save needs --output: file, directory (DIR/), or - for standard output'],
+      [
+        ['copy', 'a'],
+        'copy needs DST: docker://…, oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE, or a path',
+      ],
+      [['copy'], 'copy needs SRC and DST'],
+      [['convert'], 'convert needs SRC, --to and --output'],
+      [['verify'], 'verify needs PATH: an archive, a layout, or a JSON document'],
+      [['inspect'], 'inspect needs SOURCE: PATH or IMAGE'],
+      [['ls'], 'ls needs SOURCE: PATH, HOST/REPOSITORY or HOST'],
+    ];
+    const outcomes = await Promise.all(missing.map(([args]) => runLading(args)));
+    for (const [place, [[command], message]] of missing.entries()) {
+      const stderr = `lading: ${message}\nhint: lading ${command} --help shows what there is.\n`;
+      assert.deepEqual(outcomes[place], { code: 2, stdout: '', stderr });
+    }
+  });
+
+  it('speaks of a mistyped flag, once, before it misses the right one', async () => {
+    const mistakes: [string[], string][] = [
+      [['save', 'a', '--ouput', 'x.tar'], 'Unknown argument: ouput'],
+      [['load', '--inptu', 'a.tar', '--keep-hots'], 'Unknown arguments: inptu, keep-hots'],
+      [
+        ['convert', 'a', '--to', 'oic'],
+        'Invalid values: Argument: to, Given: "oic", Choices: "oci", "docker", "schema1"',
+      ],
+    ];
+    for (const [args, message] of mistakes) {
+      const stderr = `lading: ${message}\nhint: lading ${args[0]} --help shows what there is.\n`;
+      assert.deepEqual(await runLading(args), { code: 2, stdout: '', stderr });
+    }
+  });
+
   it('ends with 5 for what is not there: one line that says it, and a hint', async () => {
     const outcome = await runLading(['save', image('a:3'), '-o', path('x.tar'), '--progress', 'none']);
     assert.equal(outcome.code, 5);

@@ -1,0 +1,153 @@
+import yargs, { type Argv } from 'yargs';
+import { LadingError } from '../index.js';
+import { readVersion } from '../version.js';
+import type { CommandModule } from './command.js';
+import { describeMissing } from './missing.js';
+import { GLOBAL_OPTIONS, type GlobalArguments } from './options.js';
+
+/** The commands; each is loaded only when it is called. */
+const COMMANDS: { command: string; summary: string; load: () => Promise<CommandModule> }[] = [
+  {
+    command: 'save [IMAGE..]',
+    summary: 'Pull images into one archive or layout',
+    load: async () => (await import('./save.js')).saveCommand,
+  },
+  {
+    command: 'load DEST [IMAGE..]',
+    summary: 'Push the images of an archive or layout into a registry',
+    load: async () => (await import('./load.js')).loadCommand,
+  },
+  {
+    command: 'copy SRC DST',
+    summary: 'Copy images from any store to any other',
+    load: async () => (await import('./copy.js')).copyCommand,
+  },
+  {
+    command: 'convert SRC [REF]',
+    summary: 'Turn images into another manifest format, offline',
+    load: async () => (await import('./convert.js')).convertCommand,
+  },
+  {
+    command: 'serve [PATH..]',
+    summary: 'Be a registry over archives or layouts, in place',
+    load: async () => (await import('./serve.js')).serveCommand,
+  },
+  {
+    command: 'verify PATH',
+    summary: 'Check everything in an archive or layout, offline',
+    load: async () => (await import('./verify.js')).verifyCommand,
+  },
+  {
+    command: 'inspect SOURCE [REF]',
+    summary: 'Show images, platforms, layers, sizes, history and config',
+    load: async () => (await import('./inspect.js')).inspectCommand,
+  },
+  {
+    command: 'ls SOURCE',
+    summary: 'List the images of an archive, the tags of a repository, the repositories of a registry',
+    load: async () => (await import('./list.js')).listCommand,
+  },
+];
+
+/** A command that was called, and what with. */
+export interface Call {
+  name: string;
+  module: CommandModule;
+  argv: GlobalArguments;
+}
+
+/** Reads a command line; undefined where yargs has answered it. Rejects with `USAGE`. */
+export async function parse(args: string[]): Promise<Call | undefined> {
+  const complaints: string[] = [];
+  let call: Call | undefined;
+  const parser = createParser(args, complaints, (called) => {
+    call = called;
+  });
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    // yargs tells some mistakes by an error of its own: a flag at the end without its value.
+    throw error instanceof Error && error.name === 'YError' ? misuse(error.message, args) : error;
+  }
+  // What is there and wrong comes first: a mistyped flag may be the one that is missing.
+  const complaint = complaints.find((text) => !MISSING.test(text)) ?? complaints[0];
+  if (complaint === undefined) return call;
+  if (call !== undefined && MISSING.test(complaint))
+    throw misuse(describeMissing(call.name, call.module, call.argv), args);
+  throw misuse(complaint, args);
+}
+
+/** What yargs says of arguments that are not there. */
+const MISSING = /^(Not enough non-option arguments|Missing required argument)/;
+
+function createParser(args: string[], complaints: string[], onCall: (call: Call) => void): Argv {
+  const parser = yargs(args)
+    .scriptName('lading')
+    .parserConfiguration({ 'camel-case-expansion': false }) // else it complains of a mistyped flag twice
+    .locale('en') // its complaints are told apart by their words
+    .usage('$0 COMMAND\n\nCarry container images across an air gap, with every digest kept.')
+    .options(GLOBAL_OPTIONS)
+    .config('config', 'A JSON file of flags and their values')
+    .group('config', 'Output:')
+    .completion('completion', 'Print a script that completes commands and flags in the shell')
+    .version(readVersion())
+    .help()
+    .alias('help', 'h')
+    .demandCommand(1, 'no command was given')
+    .recommendCommands()
+    .strict()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .fail((message, error) => {
+      if (error) throw error;
+      complaints.push(message); // yargs then goes on, and finds the others
+    });
+  keepNoHelp(parser);
+  for (const { command, summary, load } of COMMANDS) {
+    let module: CommandModule;
+    parser.command(
+      command,
+      summary,
+      async (inner) => {
+        module = await load();
+        inner.options(module.options);
+        for (const [name, positional] of Object.entries(module.positionals))
+          inner.positional(name, positional);
+        return module.describe(inner);
+      },
+      // yargs has parsed by the options of the command, which hold the global ones.
+      (argv) => onCall({ name: nameOf(command), module, argv: argv as unknown as GlobalArguments }),
+    );
+  }
+  return parser;
+}
+
+/**
+ * yargs lays out the help of every command that it calls, for who may ask for it afterwards. Nobody does, and it takes
+ * 13 ms. There is no public way to say so; without this one it is only slower.
+ */
+function keepNoHelp(parser: Argv): void {
+  const internals = (parser as Internals).getInternalMethods?.();
+  const usage = internals?.getUsageInstance?.();
+  if (usage?.cacheHelpMessage !== undefined) usage.cacheHelpMessage = () => undefined;
+}
+
+/** What yargs' types leave out. */
+interface Internals {
+  getInternalMethods?(): { getUsageInstance?(): { cacheHelpMessage?: () => void } };
+}
+
+/** What yargs has against a command line, in one line. */
+function misuse(message: string, args: string[]): LadingError {
+  return new LadingError('USAGE', message.replace(/\s*\n\s*/g, ' '), {
+    hint: `lading ${commandIn(args)}--help shows what there is.`,
+  });
+}
+
+function nameOf(command: string): string {
+  return command.split(' ')[0] ?? command;
+}
+
+function commandIn(args: string[]): string {
+  const name = args.find((argument) => COMMANDS.some(({ command }) => nameOf(command) === argument));
+  return name === undefined ? '' : `${name} `;
+}
