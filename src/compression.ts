@@ -7,7 +7,7 @@ import { unzstd } from './compression/zstd.js';
 import { detectCompression, MAGIC_LENGTH } from './content/compression.js';
 import { LadingError } from './errors.js';
 
-export { type CompressOptions, Compressor, compressed } from './compression/compressor.js';
+export { type CompressOptions, Compressor } from './compression/compressor.js';
 export { DEFAULT_MAX_RATIO, type DecompressLimits } from './compression/limits.js';
 export { type Compression, detectCompression, MAGIC_LENGTH } from './content/compression.js';
 

@@ -35,38 +35,15 @@ export class Compressor {
   }
 
   /** The gzip of what `open` gives; fails as that fails. */
-  compress(open: OpenPlain, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Readable> {
-    return streamFrom(open, signal, (source) => gzipBlocks(source, this.#pool, this.#level));
+  async compress(open: OpenPlain, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Readable> {
+    signal?.throwIfAborted();
+    const source = new ByteSource(await open({ signal }));
+    const output = streamOf(gzipBlocks(source, this.#pool, this.#level), () => source.destroy());
+    return signal === undefined ? output : addAbortSignal(signal, output);
   }
 
   /** Ends the threads; streams that have not ended fail. */
   close(): Promise<void> {
     return this.#pool.close();
   }
-}
-
-/** Gzip of plain content as of a `Compressor` of its own, whose threads have ended when the stream is closed. */
-export function compressed(
-  open: OpenPlain,
-  { level = DEFAULT_LEVEL, threads, signal }: CompressOptions & { signal?: AbortSignal | undefined } = {},
-): Promise<Readable> {
-  return streamFrom(open, signal, async function* (source) {
-    const pool = new DeflatePool({ threads });
-    try {
-      yield* gzipBlocks(source, pool, level);
-    } finally {
-      await pool.close();
-    }
-  });
-}
-
-async function streamFrom(
-  open: OpenPlain,
-  signal: AbortSignal | undefined,
-  gzip: (source: ByteSource) => AsyncGenerator<Buffer>,
-): Promise<Readable> {
-  signal?.throwIfAborted();
-  const source = new ByteSource(await open({ signal }));
-  const output = streamOf(gzip(source), () => source.destroy());
-  return signal === undefined ? output : addAbortSignal(signal, output);
 }

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
+import { Compressor } from '../compression.js';
 import type { Digest } from '../content/digest.js';
 import { isSchema1 } from '../content/media-types.js';
 import { parsePlatform } from '../content/platform.js';
@@ -116,24 +117,31 @@ async function convertAll(
 ): Promise<ConvertedImage[]> {
   const { to, compression = 'keep', verifySignature, keepOriginal, force, signal } = options;
   const limits = limitsOf(options);
+  const compressor = new Compressor();
   const recompress =
-    compression === 'keep' ? undefined : createRecompressor(compression, scratch, { limits, signal });
+    compression === 'keep'
+      ? undefined
+      : createRecompressor(compression, { scratch, compressor }, { limits, signal });
   const converted: ConvertedImage[] = [];
-  for (const original of originals) {
-    converted.push(
-      await convertImage(original, {
-        to,
-        recompress,
-        key,
-        requireSignature: verifySignature,
-        keepOriginal,
-        force,
-        limits,
-        signal,
-      }),
-    );
+  try {
+    for (const original of originals) {
+      converted.push(
+        await convertImage(original, {
+          to,
+          recompress,
+          key,
+          requireSignature: verifySignature,
+          keepOriginal,
+          force,
+          limits,
+          signal,
+        }),
+      );
+    }
+    return converted;
+  } finally {
+    await compressor.close();
   }
-  return converted;
 }
 
 /** Images whose layers have to be read are first fetched into a layout beside the output: they are needed twice. */

@@ -234,7 +234,7 @@ async function compressPlainLayers(
   { signal }: LoadOptions,
 ): Promise<ImageToPush[]> {
   const compressor = new Compressor();
-  const recompress = createRecompressor('gzip', scratch, { signal, compressor });
+  const recompress = createRecompressor('gzip', { scratch, compressor }, { signal });
   const key = createSigningKey();
   const compressed: ImageToPush[] = [];
   try {

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import {
   type Compressor,
-  compressed,
   type DecompressLimits,
   decompressed,
   detectCompression,
@@ -19,23 +18,27 @@ export type LayerCompression = 'keep' | 'gzip' | 'none';
 export interface RecompressOptions {
   limits?: DecompressLimits | undefined;
   signal?: AbortSignal | undefined;
-  /** Makes the gzip; default one for each layer. */
-  compressor?: Compressor | undefined;
+}
+
+/** What layers are made with; whoever opened both closes them. */
+export interface RecompressTools {
+  scratch: Scratch;
+  compressor: Compressor;
 }
 
 /**
- * Makes layers of another compression in `scratch`, each once however many images share it; undefined for
+ * Makes layers of another compression in the scratch, each once however many images share it; undefined for
  * those that are as they should be.
  */
 export function createRecompressor(
   compression: Exclude<LayerCompression, 'keep'>,
-  scratch: Scratch,
+  tools: RecompressTools,
   options: RecompressOptions,
 ): (layer: PlannedContent) => Promise<PlannedContent | undefined> {
   const made = new Map<string, Promise<PlannedContent | undefined>>();
   return (layer) => {
     const { digest } = layer.descriptor;
-    const making = made.get(digest) ?? recompress(layer, compression, scratch, options);
+    const making = made.get(digest) ?? recompress(layer, compression, tools, options);
     made.set(digest, making);
     return making;
   };
@@ -44,8 +47,8 @@ export function createRecompressor(
 async function recompress(
   { descriptor, source }: PlannedContent,
   compression: 'gzip' | 'none',
-  scratch: Scratch,
-  { limits, signal, compressor }: RecompressOptions,
+  { scratch, compressor }: RecompressTools,
+  { limits, signal }: RecompressOptions,
 ): Promise<PlannedContent | undefined> {
   if ((await compressionOf(descriptor, source)) === compression) return undefined;
   // Nobody else checks the bytes that came: what is made of them has a digest of its own.
@@ -53,8 +56,7 @@ async function recompress(
     Readable.from(verified(descriptor, await source.fetch(descriptor, { signal })), { objectMode: false });
   const openPlain = (): Promise<Readable> =>
     decompressed(openVerified, { limits, signal, name: descriptor.digest });
-  const openGzip = (): Promise<Readable> =>
-    compressor?.compress(openPlain, { signal }) ?? compressed(openPlain, { signal });
+  const openGzip = (): Promise<Readable> => compressor.compress(openPlain, { signal });
   const made =
     compression === 'none'
       ? await scratch.keep(MEDIA_TYPE.ociLayerTar, openPlain)

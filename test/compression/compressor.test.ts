@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
 import { gunzipSync, inflateRawSync } from 'node:zlib';
 import { BLOCK_BYTES } from '../../src/compression/deflate.js';
-import { Compressor, compressed, decompressed } from '../../src/compression.js';
+import { type CompressOptions, Compressor, decompressed } from '../../src/compression.js';
+import { running, useThreads } from '../support/threads.js';
 
 const LARGE = textOf(3 * BLOCK_BYTES + 12_345);
 const SMALL = LARGE.subarray(0, 1000);
@@ -22,12 +22,25 @@ const opener =
   async (): Promise<Readable> =>
     Readable.from(cut(bytes, chunkSize), { objectMode: false });
 
-async function gzip(bytes: Buffer, options?: Parameters<typeof compressed>[1]): Promise<Buffer> {
-  return buffer(await compressed(opener(bytes), options));
+/** With threads of its own. */
+async function gzip(bytes: Buffer, options?: CompressOptions, open = opener(bytes)): Promise<Buffer> {
+  const compressor = new Compressor(options);
+  try {
+    return await buffer(await compressor.compress(open));
+  } finally {
+    await compressor.close();
+  }
 }
 
-describe('compressed', () => {
+describe('Compressor', () => {
   const threads = useThreads();
+  let compressor: Compressor;
+  beforeEach(() => {
+    compressor = new Compressor({ threads: 2 });
+  });
+  afterEach(() => compressor.close());
+
+  const compress = async (bytes: Buffer): Promise<Buffer> => buffer(await compressor.compress(opener(bytes)));
 
   it('makes gzip that holds the content, of no bytes, of many and at the borders of blocks', async () => {
     for (const size of [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES, LARGE.length]) {
@@ -53,7 +66,7 @@ describe('compressed', () => {
     const expected = await gzip(LARGE, { threads: 1 });
     assert((await gzip(LARGE, { threads: 3 })).equals(expected));
     for (const chunkSize of [7_777, BLOCK_BYTES]) {
-      const bytes = await buffer(await compressed(opener(LARGE, chunkSize), { threads: 2 }));
+      const bytes = await gzip(LARGE, { threads: 2 }, opener(LARGE, chunkSize));
       assert(bytes.equals(expected), `${chunkSize}`);
     }
   });
@@ -94,12 +107,11 @@ describe('compressed', () => {
     assert.equal(new Set(sizes).size, 3);
   });
 
-  it('starts no thread for small content and as many as it is told for large, which end with its stream', async () => {
+  it('starts no thread for small content and as many as it is told for large', async () => {
     await gzip(LARGE.subarray(0, 2 * BLOCK_BYTES), { threads: 3 });
     assert.equal(threads().length, 0);
     await gzip(LARGE, { threads: 3 });
     assert.equal(threads().length, 3);
-    assert.equal(running(threads()), 0);
   });
 
   it('takes from the source only as fast as it is read', async () => {
@@ -110,7 +122,7 @@ describe('compressed', () => {
       })(),
       { objectMode: false },
     );
-    const stream = await compressed(async () => source, { threads: 2 });
+    const stream = await compressor.compress(async () => source);
     stream.read(0);
     await once(stream, 'readable');
     let before = -1;
@@ -128,7 +140,7 @@ describe('compressed', () => {
     it('that the source cannot be opened', async () => {
       const problem = new Error('no such layer');
       await assert.rejects(
-        compressed(() => Promise.reject(problem)),
+        compressor.compress(() => Promise.reject(problem)),
         problem,
       );
     });
@@ -146,21 +158,17 @@ describe('compressed', () => {
           })(),
           { objectMode: false },
         );
-        const stream = await compressed(async () => source, { threads: 2 });
+        const stream = await compressor.compress(async () => source);
         const closed = once(stream, 'close').catch((error) => assert.equal(error, problem));
         await assert.rejects(buffer(stream), problem);
         await closed;
-        assert.equal(running(threads()), 0);
       });
     }
 
     it('that a thread has ended', async () => {
       const source = new Readable({ read: () => undefined });
       source.push(LARGE);
-      const failed = assert.rejects(
-        buffer(await compressed(async () => source, { threads: 2 })),
-        /has ended/,
-      );
+      const failed = assert.rejects(buffer(await compressor.compress(async () => source)), /has ended/);
       while (threads().length === 0) await setImmediate();
       await Promise.all(threads().map((thread) => thread.terminate()));
       source.push(LARGE);
@@ -168,11 +176,11 @@ describe('compressed', () => {
     });
   });
 
-  describe('ends its threads and lets go of a source that has stalled', () => {
+  describe('lets go of a source that has stalled, and compresses on', () => {
     const stalled = async (signal?: AbortSignal): Promise<{ source: Readable; stream: Readable }> => {
       const source = new Readable({ read: () => undefined });
       for (const chunk of cut(LARGE, BLOCK_BYTES)) source.push(chunk);
-      const stream = await compressed(async () => source, { threads: 1, signal });
+      const stream = await compressor.compress(async () => source, { signal });
       while (threads().length === 0) {
         stream.read();
         await setImmediate();
@@ -180,7 +188,7 @@ describe('compressed', () => {
       return { source, stream };
     };
 
-    it('when it is aborted', async () => {
+    it('when its stream is aborted', async () => {
       const controller = new AbortController();
       const { source, stream } = await stalled(controller.signal);
       const failed = once(stream, 'error');
@@ -189,7 +197,7 @@ describe('compressed', () => {
       assert.equal(error.name, 'AbortError');
       if (!stream.closed) await once(stream, 'close');
       assert(source.destroyed);
-      assert.equal(running(threads()), 0);
+      assert(gunzipSync(await compress(LARGE)).equals(LARGE));
     });
 
     it('when its stream is destroyed', async () => {
@@ -197,28 +205,17 @@ describe('compressed', () => {
       stream.destroy();
       await once(stream, 'close');
       assert(source.destroyed);
-      assert.equal(running(threads()), 0);
+      assert(gunzipSync(await compress(LARGE)).equals(LARGE));
     });
   });
 
   it('does not begin when it was aborted before', async () => {
     const signal = AbortSignal.abort();
     await assert.rejects(
-      compressed(() => assert.fail('opened'), { signal }),
+      compressor.compress(() => assert.fail('opened'), { signal }),
       { name: 'AbortError' },
     );
   });
-});
-
-describe('Compressor', () => {
-  const threads = useThreads();
-  let compressor: Compressor;
-  beforeEach(() => {
-    compressor = new Compressor({ threads: 2 });
-  });
-  afterEach(() => compressor.close());
-
-  const compress = async (bytes: Buffer): Promise<Buffer> => buffer(await compressor.compress(opener(bytes)));
 
   it('makes many streams at once with one set of threads, each as if it were alone', async () => {
     const contents = [LARGE, SMALL, LARGE.subarray(77), Buffer.alloc(0), LARGE.subarray(0, 3 * BLOCK_BYTES)];
@@ -262,23 +259,6 @@ describe('Compressor', () => {
     await assert.rejects(compress(SMALL), /closed/);
   });
 });
-
-/** The threads that were started in the test. */
-function useThreads(): () => Worker[] {
-  let started: Worker[] = [];
-  const remember = (worker: Worker): number => started.push(worker);
-  before(() => process.on('worker', remember));
-  after(() => process.off('worker', remember));
-  beforeEach(() => {
-    started = [];
-  });
-  return () => started;
-}
-
-/** Node.js gives a thread that has ended the number -1. */
-function running(threads: readonly Worker[]): number {
-  return threads.filter(({ threadId }) => threadId !== -1).length;
-}
 
 function* cut(bytes: Buffer, size: number): Generator<Buffer> {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
