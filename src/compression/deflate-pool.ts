@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { BLOCK_BYTES, type Block, DICTIONARY_BYTES, deflateBlock } from './deflate.js';
 import { DeflateThread } from './deflate-thread.js';
+import { Garbage } from './garbage.js';
 
 // A thread takes 9 MiB, and six compress 400 MB/s: about as much as the thread that feeds them can hash.
 const MOST_THREADS = 6;
@@ -18,6 +19,7 @@ export interface DeflatePoolOptions {
 export class DeflatePool {
   readonly #threadCount: number;
   readonly #freeMemory: ArrayBuffer[] = [];
+  readonly #garbage = new Garbage();
   #threads: DeflateThread[] = [];
   #streams = 0;
   #closed = false;
@@ -61,6 +63,7 @@ export class DeflatePool {
     }
     const { deflated, memory } = await this.#leastLoaded().deflate(block);
     this.#freeMemory.push(memory);
+    this.#garbage.add(deflated.buffer.byteLength);
     return Buffer.from(deflated.buffer, deflated.byteOffset, deflated.length);
   }
 

@@ -2,6 +2,7 @@ import { createGunzip } from 'node:zlib';
 import type { Inflate } from 'zlib-sync';
 import { messageOf, systemCode } from '../errors.js';
 import type { ByteSource } from './byte-source.js';
+import { Garbage } from './garbage.js';
 import { runEngine } from './node-engine.js';
 import { corrupt, endsEarly } from './problems.js';
 
@@ -73,12 +74,14 @@ async function* inflateMember(
   source: ByteSource,
   name: string,
 ): AsyncGenerator<Buffer, 'whole' | 'more follows'> {
+  const garbage = new Garbage();
   let chunk = await source.next();
   while (chunk !== undefined) {
     const following = await source.next();
     const body = following === undefined ? chunk.subarray(0, -1) : chunk;
     for (let start = 0; start < body.length; start += SLICE) {
       const output = push(inflate, body.subarray(start, start + SLICE), name);
+      garbage.add(output.length);
       if (output.length > 0) yield output;
       if (inflate.err === Z_STREAM_END) return 'more follows';
     }
