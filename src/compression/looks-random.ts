@@ -1,5 +1,5 @@
-const WINDOWS = 8;
-const WINDOW_BYTES = 4096;
+const WINDOWS = 32;
+const WINDOW_BYTES = 512;
 /** RFC 1951, 2: how far back deflate can refer. */
 const REACH_BYTES = 32 * 1024;
 /** As long a sequence comes twice in random bytes never. */
@@ -22,8 +22,13 @@ export function looksRandom(content: Uint8Array): boolean {
   const step = Math.floor(content.length / WINDOWS);
   const starts = Array.from({ length: WINDOWS }, (_, index) => index * step);
   const counts = new Uint32Array(256);
-  for (const start of starts)
-    for (const byte of content.subarray(start, start + WINDOW_BYTES)) counts[byte] = (counts[byte] ?? 0) + 1;
+  for (const start of starts) {
+    // By its index: an iterator takes twice the time.
+    for (let index = start; index < start + WINDOW_BYTES; index++) {
+      const byte = content[index] ?? 0;
+      counts[byte] = (counts[byte] ?? 0) + 1;
+    }
+  }
   // The index of coincidence, which is 1/256 for random bytes.
   const alike = counts.reduce((sum, count) => sum + count * count, 0);
   return (

@@ -35,12 +35,12 @@ describe('looksRandom', () => {
       assert.ok(deflateRawSync(content).length < content.length / 2);
       assert.equal(looksRandom(content), false, `every ${period} bytes`);
     }
-    assert.equal(looksRandom(Buffer.alloc(512 * 1024, randomBytes(64 * 1024))), true, 'too far for deflate');
+    assert.equal(looksRandom(Buffer.alloc(512 * 1024, randomBytes(150_000))), true, 'too far for deflate');
   });
 
   it('does not judge by less than it samples', () => {
-    assert.equal(looksRandom(randomBytes(32 * 1024)), true);
-    assert.equal(looksRandom(randomBytes(32 * 1024 - 1)), false);
+    assert.equal(looksRandom(randomBytes(16 * 1024)), true);
+    assert.equal(looksRandom(randomBytes(16 * 1024 - 1)), false);
     assert.equal(looksRandom(new Uint8Array(0)), false);
   });
 });
