@@ -1,3 +1,5 @@
+/** Less is soon compressed. */
+const LEAST_BYTES = 128 * 1024;
 const WINDOWS = 32;
 const WINDOW_BYTES = 512;
 /** RFC 1951, 2: how far back deflate can refer. */
@@ -13,12 +15,12 @@ const MOST_ALIKE = 1.1;
 
 /**
  * Whether the bytes of `content` are about equally frequent and do not repeat what came shortly before, as those of
- * compressed and encrypted content. It is judged by windows spread over the content, in whole numbers only: the
+ * compressed and encrypted content. It is judged by windows spread over the content, in exact arithmetic: the
  * answer is the same on every machine.
  */
 export function looksRandom(content: Uint8Array): boolean {
+  if (content.length < LEAST_BYTES) return false;
   const sampledBytes = WINDOWS * WINDOW_BYTES;
-  if (content.length < sampledBytes) return false;
   const step = Math.floor(content.length / WINDOWS);
   const starts = Array.from({ length: WINDOWS }, (_, index) => index * step);
   const counts = new Uint32Array(256);
