@@ -51,6 +51,9 @@ await build({
   platform: 'node',
   target: 'node20.19',
   sourcemap: true,
+  // Less to read at each start: 20 ms of 280. Names are kept, for the stacks of errors.
+  minifyWhitespace: true,
+  minifySyntax: true,
   alias: { 'string-width': './src/cli/string-width.ts' },
   // Looked for when they are needed: native and optional modules, and the bar, which is for people only.
   external: ['zlib-sync', 'fzstd', 'cli-progress'],
