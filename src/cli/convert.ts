@@ -19,6 +19,7 @@ const OPTIONS = {
   ...OUTPUT_OPTIONS,
   compression: {
     choices: ['keep', 'gzip', 'none'],
+    requiresArg: true,
     default: 'keep',
     describe: 'What layers are compressed with',
   },

@@ -11,6 +11,9 @@ export function describeMissing(
     ...Object.entries(positionals).map(([name, argument]) => ({ ...argument, name, word: name })),
     ...Object.entries(options).map(([name, flag]) => ({ ...flag, name, word: `--${name}` })),
   ].filter(({ name, demandOption }) => demandOption && given.get(name) === undefined);
+  // yargs knows arguments as flags too, and counts only what stands alone.
+  if (missing.length === 0)
+    return `${command} takes ${Object.keys(positionals).join(', ')} without a flag before`;
   const words = missing.map(({ word }) => word);
   const last = words.pop();
   const what = words.length === 0 ? `: ${lowerFirst(missing[0]?.describe ?? '')}` : '';

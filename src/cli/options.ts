@@ -11,6 +11,7 @@ export const GLOBAL_OPTIONS = {
   },
   progress: {
     choices: ['auto', 'bar', 'lines', 'json', 'none'],
+    requiresArg: true,
     default: 'auto',
     describe: 'Progress on standard error',
     group: 'Output:',
@@ -85,7 +86,7 @@ export const CONNECTION_OPTIONS = {
   mirror: {
     type: 'string',
     array: true,
-    requiresArg: true,
+    nargs: 1, // else it takes the images that follow
     describe: 'HOST=HOST: ask the second before the first',
     group: 'Registry:',
   },
@@ -197,7 +198,7 @@ function parseMirrors(texts: readonly string[]): Record<string, string[]> {
 }
 
 /** `--platform`: undefined where all are wanted. */
-export function platformsOf(flag: readonly string[]): string[] | undefined {
+export function platformsOf(flag: readonly string[] = ['all']): string[] | undefined {
   const platforms = flag.flatMap((text) => text.split(',')).map((text) => text.trim());
   return platforms.includes('all') ? undefined : platforms.filter((platform) => platform !== '');
 }

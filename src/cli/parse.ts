@@ -56,11 +56,11 @@ export interface Call {
   argv: GlobalArguments;
 }
 
-/** Reads a command line; undefined where yargs has answered it. Rejects with `USAGE`. */
-export async function parse(args: string[]): Promise<Call | undefined> {
+/** Reads a command line; what asks for help or the version is answered, and ends the process. Rejects with `USAGE`. */
+export async function parse(args: string[]): Promise<Call> {
   const complaints: string[] = [];
   let call: Call | undefined;
-  const parser = createParser(args, complaints, (called) => {
+  const parser = createParser(withoutSeparator(args), complaints, (called) => {
     call = called;
   });
   try {
@@ -71,10 +71,35 @@ export async function parse(args: string[]): Promise<Call | undefined> {
   }
   // What is there and wrong comes first: a mistyped flag may be the one that is missing.
   const complaint = complaints.find((text) => !MISSING.test(text)) ?? complaints[0];
-  if (complaint === undefined) return call;
-  if (call !== undefined && MISSING.test(complaint))
-    throw misuse(describeMissing(call.name, call.module, call.argv), args);
-  throw misuse(complaint, args);
+  if (call === undefined) throw misuse(complaint ?? 'no command was given', args);
+  if (complaint !== undefined) {
+    const missing = describeMissing(call.name, call.module, call.argv);
+    throw misuse(MISSING.test(complaint) ? missing : complaint, args);
+  }
+  requireSingle(call, args);
+  return call;
+}
+
+/** What follows `--` are arguments: yargs would keep them apart, where no command looks. */
+function withoutSeparator(args: string[]): string[] {
+  const separator = args.indexOf('--');
+  if (separator === -1) return args;
+  const following = args.slice(separator + 1);
+  const likeFlag = following.find((argument) => /^-./.test(argument));
+  if (likeFlag !== undefined)
+    throw new LadingError('USAGE', `"${likeFlag}" is taken for a flag, after -- too`, {
+      hint: `If it is a file, write ./${likeFlag}.`,
+    });
+  return [...args.slice(0, separator), ...following];
+}
+
+/** A flag that takes one value and was given two: yargs makes a list of them. */
+function requireSingle({ module, argv }: Call, args: string[]): void {
+  const given = new Map<string, unknown>(Object.entries(argv));
+  for (const [name, option] of Object.entries(module.options)) {
+    if (option.array !== true && Array.isArray(given.get(name)))
+      throw misuse(`--${name} was given more than once`, args);
+  }
 }
 
 /** What yargs says of arguments that are not there. */

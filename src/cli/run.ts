@@ -6,15 +6,13 @@ import { interruptible } from './signals.js';
 
 /** Runs one command line and sets the exit code of the process. */
 export async function run(args: string[]): Promise<void> {
-  let call: Call | undefined;
   try {
-    call = await parse(args);
+    process.exitCode = await execute(await parse(args));
   } catch (error) {
     const flags = { json: args.includes('--json'), quiet: false, verbose: args.includes('--verbose') };
     outputOf(flags).error(error);
     process.exitCode = exitCodeOf(error);
   }
-  if (call !== undefined) process.exitCode = await execute(call);
 }
 
 function execute({ module, argv }: Call): Promise<number> {

@@ -20,13 +20,14 @@ export const OUTPUT_OPTIONS = {
   },
   format: {
     choices: ['universal', 'oci-archive', 'oci', 'docker-archive'],
+    requiresArg: true,
     describe: 'Default: oci for a directory, else universal',
   },
   platform: {
     type: 'string',
     array: true,
-    requiresArg: true,
-    default: ['all'],
+    nargs: 1, // else it takes the images that follow
+    defaultDescription: 'all', // with a default of its own, yargs takes a flag without a value
     describe: 'all, or OS/ARCH[/VARIANT], several with commas',
   },
   'docker-legacy': {
@@ -58,6 +59,7 @@ const OPTIONS = {
   },
   index: {
     choices: ['sparse', 'rewrite'],
+    requiresArg: true,
     describe: 'With some platforms chosen: keep the index, or write a smaller one',
     defaultDescription: 'rewrite',
   },

@@ -20,6 +20,7 @@ export const SERVE_OPTIONS = {
   },
   'access-log': {
     choices: ['text', 'json', 'none'],
+    requiresArg: true,
     describe: 'A line for every request, on standard error',
     defaultDescription: 'text, with --quiet none',
   },

@@ -4,7 +4,11 @@ import { runInNewContext } from 'node:vm';
 /** A collection of what is young takes 0.3 ms. */
 const COLLECT_BYTES = 4 * 1024 * 1024;
 
+/** Another thread may take the flag away just then. */
+const MOST_ATTEMPTS = 3;
+
 let collectYoung: (() => void) | undefined;
+let attempts = 0;
 
 /**
  * Counts memory that addons allocate and that is soon garbage. V8 hardly sees it, since the objects that hold it are
@@ -19,15 +23,29 @@ export class Garbage {
     this.#bytes += bytes;
     if (this.#bytes < COLLECT_BYTES) return;
     this.#bytes = 0;
-    collectYoung ??= findCollector();
-    collectYoung();
+    if (collectYoung === undefined && attempts < MOST_ATTEMPTS) {
+      attempts++;
+      collectYoung = findCollector();
+    }
+    collectYoung?.();
   }
 }
 
-/** The collector is given to new contexts only, and only while the flag is set: programs around lading do not see it. */
-function findCollector(): () => void {
-  setFlagsFromString('--expose-gc');
-  const collect: unknown = runInNewContext('globalThis.gc');
-  setFlagsFromString('--no-expose-gc');
-  return typeof collect === 'function' ? () => collect({ type: 'minor' }) : () => undefined;
+/** V8's own, which is given to contexts that are made while its flag is set; undefined where it cannot be had. */
+function findCollector(): (() => void) | undefined {
+  const own = ownCollector(globalThis);
+  if (own !== undefined) return own; // the program around has set the flag, and keeps it
+  try {
+    setFlagsFromString('--expose-gc');
+    return ownCollector(runInNewContext('globalThis'));
+  } catch {
+    return undefined; // collected late, as without it
+  } finally {
+    setFlagsFromString('--no-expose-gc');
+  }
+}
+
+function ownCollector(context: { gc?: unknown }): (() => void) | undefined {
+  const { gc } = context;
+  return typeof gc === 'function' ? () => gc({ type: 'minor' }) : undefined;
 }

@@ -73,12 +73,17 @@ describe('the program', () => {
   it('ends with 2, in one line, for a flag without its value and for one with a wrong value', async () => {
     const mistakes: [string[], string][] = [
       [['ls', 'a.tar', '--retries'], 'Not enough arguments following: retries'],
+      [['save', 'a', '--platform', '-o', 'a.tar'], 'Not enough arguments following: platform'],
+      [['ls', 'a.tar', '--mirror', '--quiet'], 'Not enough arguments following: mirror'],
+      [['ls', 'a.tar', '--progress'], 'Not enough arguments following: progress'],
+      [['ls', '--SOURCE', 'a.tar'], 'ls takes SOURCE without a flag before'],
+      [['ls', 'a.tar', '--authfile', 'b', '--authfile', 'c'], '--authfile was given more than once'],
       [['ls', 'a.tar', '--progress', 'x'], 'Invalid values: Argument: progress, Given: "x", Choices: '],
     ];
     for (const [args, message] of mistakes) {
       const { code, stderr } = await runLading(args);
       const [line = '', ...rest] = stderr.trimEnd().split('\n');
-      assert.deepEqual([code, rest], [2, ['hint: lading ls --help shows what there is.']]);
+      assert.deepEqual([code, rest], [2, [`hint: lading ${args[0]} --help shows what there is.`]]);
       assert.ok(line.startsWith(`lading: ${message}`), line);
     }
   });
@@ -118,6 +123,31 @@ describe('the program', () => {
       const stderr = `lading: ${message}\nhint: lading ${args[0]} --help shows what there is.\n`;
       assert.deepEqual(await runLading(args), { code: 2, stdout: '', stderr });
     }
+  });
+
+  it('takes what follows -- as arguments, and refuses what it takes for a flag there too', async () => {
+    await runLading(['save', image('a:1'), image('a:2'), '-o', path('both.tar')]);
+    const { code, stdout } = await runLading(['inspect', path('both.tar'), '--', image('a:2')]);
+    assert.equal(code, 0);
+    assert.match(stdout, /a:2/);
+    assert.doesNotMatch(stdout, /a:1/);
+    assert.equal((await runLading(['--', 'verify', path('absent.tar')])).code, 5);
+    const stderr =
+      'lading: "-x.tar" is taken for a flag, after -- too\nhint: If it is a file, write ./-x.tar.\n';
+    assert.deepEqual(await runLading(['verify', '--', '-x.tar']), { code: 2, stdout: '', stderr });
+  });
+
+  it('leaves images that follow a flag of several values to themselves', async () => {
+    const flags = [
+      '--mirror',
+      'reg.test=127.0.0.1:1',
+      '--platform',
+      'linux/amd64',
+      '--platform',
+      'linux/arm64',
+    ];
+    const { code, stderr } = await runLading(['save', ...flags, image('a:3'), '-o', path('x.tar')]);
+    assert.deepEqual([code, stderr.includes('tag "3"')], [5, true]);
   });
 
   it('ends with 5 for what is not there: one line that says it, and a hint', async () => {
