@@ -51,9 +51,10 @@ export function createUploadSessions(path: string, options: UploadSessionsOption
   /** `edit` tells whether there is something to write. */
   const change = (edit: (entries: Map<string, Entry>) => boolean): Promise<void> =>
     turns(path, async () => {
-      const current = await known();
-      if (!edit(current) || isBroken) return;
+      if (!edit(await known()) || isBroken) return;
       try {
+        const current = await readEntries(path, now()); // others may push beside this process
+        edit(current);
         if (current.size === 0) await rm(path, { force: true });
         else await writeFileAtomically(path, formatEntries(current), { mode: 0o600 });
       } catch (error) {

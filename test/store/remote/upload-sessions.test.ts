@@ -39,6 +39,19 @@ describe('remembered uploads', () => {
     await assert.rejects(stat(file), { code: 'ENOENT' });
   });
 
+  it('of processes side by side are kept, whoever writes last', async () => {
+    const file = path('uploads.json');
+    const [one, other] = [createUploadSessions(file), createUploadSessions(file)];
+    assert.equal(await other.load('a'), undefined); // has read the file
+    await one.save('a', UPLOAD);
+    await other.save('b', UPLOAD);
+    await one.save('c', UPLOAD);
+    await other.remove('b');
+    const later = createUploadSessions(file);
+    const kept = await Promise.all(['a', 'b', 'c'].map((key) => later.load(key)));
+    assert.deepEqual(kept, [UPLOAD, undefined, UPLOAD]);
+  });
+
   it('are forgotten after a day', async () => {
     const file = path('uploads.json');
     await createUploadSessions(file, { now: () => 1000 }).save('a', UPLOAD);
