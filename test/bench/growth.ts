@@ -88,7 +88,8 @@ async function measureGrowth(): Promise<void> {
   const versions = Object.fromEntries([...tools.values()].map(({ name, version }) => [name, version]));
   const report = { machine, quick: values.quick, runs, tools: versions, growth: [...bySize, ...byCount] };
   await writeFile(join(values.out, 'growth.json'), `${JSON.stringify(report, undefined, 2)}\n`);
-  const subtitle = `${values.quick ? 'quick run, which says little; ' : ''}medians of ${runs}, layouts on disk, registry on loopback; ${machine}`;
+  const figures = runs === 1 ? 'one run at each point' : `medians of ${runs} runs`;
+  const subtitle = `${values.quick ? 'quick run, which says little; ' : ''}${figures}, layouts on disk, registry on loopback; ${machine}`;
   for (const [file, title, growths] of [
     ['growth-size.svg', 'Growth with the size of an image', bySize],
     ['growth-count.svg', 'Growth with the number of images', byCount],
