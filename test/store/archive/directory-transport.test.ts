@@ -1,32 +1,21 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { encodedOf } from '../../../src/content/digest.js';
-import type { ImageFiles } from '../../../src/store/image-files.js';
 import { openPath } from '../../../src/store/open.js';
 import { readContent } from '../../../src/store/read-content.js';
 import { type Files, namesOf, readImage, writeTar } from '../../support/docker-archives.js';
 import { fixturePath } from '../../support/fixtures.js';
 import { type MadeImage, makeImage, makeIndex } from '../../support/images.js';
-import { useFolder } from '../../support/temporary.js';
+import { useArchives } from './opening.js';
 
 const VERSION = 'Directory Transport Version: 1.1\n';
 
 describe('what skopeo writes as dir:', () => {
-  const path = useFolder();
-  const opened: ImageFiles[] = [];
+  const { path, open } = useArchives();
   let image: MadeImage;
   before(async () => {
     image = await makeImage({ seed: 'dir' });
   });
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
-
-  async function open(location: string): Promise<ImageFiles> {
-    const store = await openPath(location);
-    opened.push(store);
-    return store;
-  }
 
   it('holds an image in each folder of a tar, by the name of the folder', async function () {
     const store = await open(fixturePath(this, 'archives/skopeo-dir-multi.tar'));

@@ -7,24 +7,14 @@ import { openPath } from '../../../src/store/open.js';
 import { readContent } from '../../../src/store/read-content.js';
 import { type Files, namesOf, plainLayer, readImage, writeTar } from '../../support/docker-archives.js';
 import { fixturePath } from '../../support/fixtures.js';
-import { useFolder } from '../../support/temporary.js';
+import { useArchives } from './opening.js';
 
 const BASE = 'a'.repeat(64);
 const MIDDLE = 'b'.repeat(64);
 const TOP = 'c'.repeat(64);
 
 describe('an archive of Docker before 1.10', () => {
-  const path = useFolder();
-  const opened: ImageFiles[] = [];
-  afterEach(async () => {
-    for (const store of opened.splice(0)) await store.close();
-  });
-
-  async function open(location: string): Promise<ImageFiles> {
-    const store = await openPath(location);
-    opened.push(store);
-    return store;
-  }
+  const { path, open } = useArchives();
 
   const openFiles = async (files: Files): Promise<ImageFiles> => open(await writeTar(path('v1.tar'), files));
 
