@@ -1,0 +1,132 @@
+/**
+ * Writes release/lading-VERSION-offline.tgz: the package with its dependencies in it, for machines without a network.
+ * It is what `npm pack` gives, and of each dependency the files that can run. The same tree gives the same bytes.
+ * Usage: node packaging/offline.mjs, after a build.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path/posix';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { pack } from 'tar-stream';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** The time that npm gives to all entries of a package. */
+const MTIME = new Date('1985-10-26T08:15:00.000Z');
+/** Of these only compiled code is of use, which fits one machine; lading works without them. */
+const NATIVE = ['zlib-sync'];
+/** Loaded by the path of a file, which no bundler can follow. */
+const LOADED_BY_PATH = ['tar-stream'];
+/** What says how a package may be used belongs to each copy of it. */
+const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
+
+process.chdir(ROOT);
+const manifest = JSON.parse(await readFile('package.json', 'utf8'));
+const packed = packedFiles();
+const used = await filesThatRun(packed.filter((path) => /^dist\/.*\.c?js$/.test(path)));
+const dependencies = await installed(used);
+const files = await contents(packed, used, dependencies);
+
+await mkdir('release', { recursive: true });
+const output = `release/${manifest.name}-${manifest.version}-offline.tgz`;
+const bytes = gzipSync(await tar(files), { level: 9 });
+await writeFile(output, bytes);
+console.log(`${output}: ${files.size} files, ${(bytes.length / 1e6).toFixed(2)} MB`);
+
+/** The paths that `npm pack` would put into the package. */
+function packedFiles() {
+  // On Windows npm is a script, which only a shell starts. Nothing of the command is input.
+  const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    shell: process.platform === 'win32',
+  });
+  // npm 11 prints a list of packages, npm 12 an object with one member for each.
+  const [{ files }] = Object.values(JSON.parse(listing));
+  return files.map((file) => file.path);
+}
+
+/** The files under node_modules that the program's own files lead to. */
+async function filesThatRun(entryPoints) {
+  const { metafile } = await build({
+    entryPoints: [...entryPoints, ...LOADED_BY_PATH],
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    platform: 'node',
+    outdir: 'release',
+    external: NATIVE,
+    logLevel: 'error',
+  });
+  return Object.keys(metafile.inputs).filter((path) => path.startsWith('node_modules/'));
+}
+
+/**
+ * The folders of the packages that have such files, and of all that these depend on: npm would ask the network for a
+ * package that is missing, even for one that no file uses.
+ */
+async function installed(used) {
+  const named = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+  const folders = new Set();
+  const add = async (folder) => {
+    if (folders.has(folder)) return;
+    folders.add(folder);
+    const { dependencies = {} } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
+    for (const name of Object.keys(dependencies)) await add(resolve(name, folder));
+  };
+  for (const name of named) {
+    if (used.some((path) => path.startsWith(`node_modules/${name}/`))) await add(`node_modules/${name}`);
+  }
+  return [...folders];
+}
+
+/** Where Node.js finds the package `name` from a file in `folder`. */
+function resolve(name, folder) {
+  for (let from = folder; ; from = dirname(from)) {
+    const candidate = join(from, 'node_modules', name);
+    if (existsSync(`${candidate}/package.json`)) return candidate;
+    if (from === '.') throw new Error(`${name}, which ${folder} needs, is not installed: run npm ci`);
+  }
+}
+
+async function contents(packed, used, dependencies) {
+  const paths = new Set(packed.filter((path) => path !== 'package.json'));
+  for (const folder of dependencies) {
+    paths.add(`${folder}/package.json`);
+    for (const name of await readdir(folder)) if (LICENSE_FILE.test(name)) paths.add(`${folder}/${name}`);
+  }
+  for (const path of used) {
+    if (dependencies.some((folder) => path.startsWith(`${folder}/`))) paths.add(path);
+  }
+  const files = new Map([['package.json', Buffer.from(`${JSON.stringify(offlineManifest(), null, 2)}\n`)]]);
+  for (const path of [...paths].sort()) files.set(path, await readFile(path));
+  return files;
+}
+
+/** Names only what is inside: whatever else it named, npm would look for on the network. */
+function offlineManifest() {
+  const { scripts, devDependencies, optionalDependencies, allowScripts, ...rest } = manifest;
+  const inside = ([name]) => dependencies.includes(`node_modules/${name}`);
+  const all = Object.entries({ ...manifest.dependencies, ...optionalDependencies }).sort();
+  return {
+    ...rest,
+    dependencies: Object.fromEntries(all.filter(inside)),
+    bundleDependencies: all.filter(inside).map(([name]) => name),
+  };
+}
+
+async function tar(files) {
+  const archive = pack();
+  const programs = Object.values(manifest.bin);
+  for (const [path, bytes] of files) {
+    const mode = programs.includes(path) ? 0o755 : 0o644;
+    archive.entry({ name: `package/${path}`, mode, mtime: MTIME }, bytes);
+  }
+  archive.finalize();
+  const chunks = [];
+  for await (const chunk of archive) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
