@@ -1,4 +1,5 @@
 import { absentOf } from '../content/annotations.js';
+import { ContentError } from '../errors.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { entryName } from '../store/layout/layout-index.js';
 import type { VerifyOptions, VerifyResult } from './verify.js';
@@ -17,7 +18,13 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
     options.signal?.throwIfAborted();
   }
   const blobs = await verifyBlobs(store, walk, options);
-  const ofArchive = store.problems.map(({ code, message }) => ({ code, path: store.location, message }));
+  const path = store.location;
+  const ofArchive = [...store.problems, ...(await problemsOfArchive(store))].map(({ code, message }) => ({
+    code,
+    path,
+    message,
+  }));
+  const remarks = store.remarks.map((message) => ({ code: 'ODD_ARCHIVE' as const, path, message }));
   const findings = [...ofArchive, ...walk.findings, ...blobs.findings];
   const documentBytes = [...walk.verified.values()].reduce((sum, size) => sum + size, 0);
   return {
@@ -30,6 +37,16 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
     },
     documents: walk.documents,
     findings,
-    notes: [...walk.notes, ...blobs.notes],
+    notes: [...remarks, ...walk.notes, ...blobs.notes],
   };
+}
+
+async function problemsOfArchive(store: ImageFiles): Promise<ContentError[]> {
+  try {
+    await store.checkArchive();
+    return [];
+  } catch (error) {
+    if (error instanceof ContentError) return [error];
+    throw error;
+  }
 }

@@ -40,8 +40,14 @@ export interface Finding {
 
 /** Something odd that does no harm. */
 export interface Note {
-  /** Beside the warnings about manifests: content no image needs, children that are absent on purpose, diffIDs that could not be checked. */
-  code: ManifestWarning['code'] | 'HISTORY_MISMATCH' | 'UNREFERENCED' | 'LEFT_OUT' | 'NOT_CHECKED';
+  /** Beside the warnings about manifests: content no image needs, children that are absent on purpose, diffIDs that could not be checked, and what is odd about the archive itself. */
+  code:
+    | ManifestWarning['code']
+    | 'HISTORY_MISMATCH'
+    | 'UNREFERENCED'
+    | 'LEFT_OUT'
+    | 'NOT_CHECKED'
+    | 'ODD_ARCHIVE';
   digest?: string;
   path?: string;
   message: string;

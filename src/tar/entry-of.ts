@@ -1,6 +1,7 @@
+import { printable } from '../errors.js';
 import { cleanPath } from '../files.js';
 import type { TarEntry } from './entry.js';
-import { HeaderProblem, type TarHeader } from './header.js';
+import { AmbiguousHeader, HeaderProblem, type TarHeader } from './header.js';
 import { hardLinkTarget, symbolicLinkTarget } from './links.js';
 
 /** What GNU and pax extensions say about the entry that follows them. */
@@ -8,19 +9,15 @@ export interface Extensions {
   path?: string;
   linkPath?: string;
   size?: number;
-  /** The entry is one of pax's sparse forms: what is stored is a map of the file, not the file. */
-  sparse?: boolean;
+  /** They are from a pax header, even one that says nothing of the three. */
+  pax?: true;
 }
 
 export const MAX_NAME_BYTES = 4096;
 
-// Entries of these types have no body, whatever size their header states: archive/tar of Go, and so Docker,
-// ignores it, and GNU tar does for hard links.
-const BODYLESS = new Set(['1', '2', '3', '4', '5', '6']);
-
 /** Length of the body that follows the header. */
 export function bodySize(header: TarHeader, extensions: Extensions): number {
-  return BODYLESS.has(header.type) ? 0 : (extensions.size ?? header.size);
+  return extensions.size ?? header.size;
 }
 
 /**
@@ -35,16 +32,11 @@ export function entryOf(
   const name = extensions.path ?? header.name;
   const path = checkedPath(name);
   const size = bodySize(header, extensions);
-  const isDirectory = header.type === '5' || (header.type === '0' && name.endsWith('/') && size === 0);
+  const isDirectory = header.type === '5' || name.endsWith('/');
+  requireKnownType(header.type, isDirectory, path, size);
   if (isDirectory) return path === '' ? undefined : { kind: 'directory', path };
   if (path === '') throw new HeaderProblem('an entry that is not a directory has no name');
-  if (extensions.sparse === true) return { kind: 'refused', path, reason: 'is a sparse file' };
   switch (header.type) {
-    case '0':
-    case '7':
-      return name.endsWith('/')
-        ? { kind: 'refused', path, reason: 'is a directory with a body' }
-        : { kind: 'file', path, start, offset, size };
     case '1':
       return linkTo(path, hardLinkTarget(extensions.linkPath ?? header.linkName));
     case '2':
@@ -54,11 +46,27 @@ export function entryOf(
       return { kind: 'refused', path, reason: 'is a device' };
     case '6':
       return { kind: 'refused', path, reason: 'is a pipe' };
-    case 'S':
-      return { kind: 'refused', path, reason: 'is a sparse file' };
     default:
-      return { kind: 'refused', path, reason: `is an entry of the unknown type "${header.type}"` };
+      return { kind: 'file', path, start, offset, size };
   }
+}
+
+/**
+ * Types whose meaning, or whose size on the tape, every reader knows. Go ignores the size of a directory, a link or a
+ * device and looks for the next header right behind it, libarchive takes a hard link's size for a body; a contiguous
+ * file is a file to GNU tar and nothing to Docker; readers know different sparse files; and a file whose name ends in a
+ * slash is a directory to some.
+ */
+function requireKnownType(type: string, isDirectory: boolean, path: string, size: number): void {
+  const what = path === '' ? 'an entry' : printable(path.slice(0, 200));
+  if (!'0123456'.includes(type))
+    throw new AmbiguousHeader(
+      `${what} is an entry of the type "${printable(type)}", which readers take differently`,
+    );
+  if (isDirectory && type !== '5' && type !== '0')
+    throw new AmbiguousHeader(`${what} has the name of a directory and is none`);
+  if (size > 0 && (isDirectory || type !== '0'))
+    throw new AmbiguousHeader(`${what} is ${isDirectory ? 'a directory' : 'a link or a device'} with a body`);
 }
 
 function linkTo(path: string, target: string | undefined): TarEntry {

@@ -15,6 +15,9 @@ export interface TarHeader {
 /** Why a block is not a header, or not one to be trusted. */
 export class HeaderProblem extends Error {}
 
+/** Why readers take a header, in itself sound, for different files. */
+export class AmbiguousHeader extends HeaderProblem {}
+
 const SIZE_OFFSET = 124;
 const SIZE_LENGTH = 12;
 const TYPE_OFFSET = 156;

@@ -14,6 +14,8 @@ export class EntryIndex {
   /** Further entries of a path that has several. */
   readonly #repeated = new Map<string, TarEntry[]>();
   #bytes = 0;
+  /** Bytes behind the end of the tar, when they are not all zero. */
+  trailingBytes = 0;
 
   /** About how much memory the index takes. */
   get bytes(): number {
@@ -35,6 +37,11 @@ export class EntryIndex {
     return this.#entries.keys();
   }
 
+  /** Paths of several entries that are not all directories. */
+  repeatedPaths(): Iterable<string> {
+    return this.#repeated.keys();
+  }
+
   /** How many paths there are. */
   get size(): number {
     return this.#entries.size;
@@ -42,14 +49,14 @@ export class EntryIndex {
 
   /** All entries: an index to which they are added in this order is like this one. */
   *entries(): Iterable<TarEntry> {
-    for (const path of this.#entries.keys()) yield* this.#at(path);
+    for (const path of this.#entries.keys()) yield* this.at(path);
   }
 
   /** The files behind `path`, links followed; undefined for a directory and for what is not there. */
   find(path: string): Found | undefined {
     const seen = new Set<string>();
     for (let name = path; ; ) {
-      const entries = this.#at(name);
+      const entries = this.at(name);
       const first = entries[0];
       if (first === undefined || first.kind === 'directory') {
         if (entries.some(({ kind }) => kind !== 'directory'))
@@ -75,7 +82,9 @@ export class EntryIndex {
       name = target;
     }
   }
-  #at(path: string): readonly TarEntry[] {
+
+  /** Every entry of exactly this path, in the order of the tar. */
+  at(path: string): readonly TarEntry[] {
     const first = this.#entries.get(path);
     return first === undefined ? [] : [first, ...(this.#repeated.get(path) ?? [])];
   }

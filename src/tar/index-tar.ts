@@ -1,8 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { detectCompression, MAGIC_LENGTH } from '../content/compression.js';
-import { ContentError } from '../errors.js';
+import { ContentError, printable } from '../errors.js';
 import { readFailure } from '../region.js';
+import { conflictIn } from './conflicts.js';
 import { EntryIndex } from './index-of-entries.js';
+import { trailingBytes } from './tail.js';
 import { WalkProblem, walkTar } from './walk.js';
 import { ReadingWindow } from './window.js';
 
@@ -23,14 +25,20 @@ export async function indexTar(
   if (fileSize === 0) throw invalid(path, 'is empty');
   const index = new EntryIndex();
   try {
-    for (const entry of walkTar(window, fileSize)) {
-      if (entry !== undefined) index.add(entry);
+    const walk = walkTar(window, fileSize);
+    let step = walk.next();
+    for (; step.done !== true; step = walk.next()) {
+      if (step.value !== undefined) index.add(step.value);
       if (index.bytes > maxIndexBytes) throw tooManyEntries(path, maxIndexBytes);
       if (window.isPauseDue()) await window.pause();
     }
+    const conflict = conflictIn(index);
+    if (conflict !== undefined) throw ambiguous(path, printable(conflict));
+    index.trailingBytes = await trailingBytes(window, step.value, fileSize);
   } catch (error) {
     if (!(error instanceof WalkProblem))
       throw signal?.aborted || error instanceof ContentError ? error : readFailure(path, error);
+    if (error.isAmbiguity) throw ambiguous(path, `${error.message}, at byte ${error.position}`, error);
     if (error.position === 0) throw notATar(path, window, error);
     throw invalid(path, `is damaged at byte ${error.position}: ${error.message}`, error);
   }
@@ -47,6 +55,14 @@ function notATar(path: string, window: ReadingWindow, problem: WalkProblem): Con
       hint: `Decompress it first, for example: ${compression} -d < ${path} > archive.tar`,
     },
   );
+}
+
+/** An archive that is whole, and can hold different files for different readers. */
+export function ambiguous(path: string, problem: string, cause?: unknown): ContentError {
+  return new ContentError('INVALID_ARCHIVE', `${path} is ambiguous: ${problem}`, {
+    cause,
+    hint: 'Different tools could load different images from it; have it made anew, and ask where it comes from.',
+  });
 }
 
 function tooManyEntries(path: string, maxIndexBytes: number): ContentError {

@@ -1,4 +1,4 @@
-import { HeaderProblem } from './header.js';
+import { AmbiguousHeader, HeaderProblem } from './header.js';
 
 /**
  * The records of a pax extended header, `<length> <key>=<value>\n` each (POSIX pax, "pax Extended Header").
@@ -18,7 +18,9 @@ export function parsePax(body: Buffer): Map<string, string> {
     const record = body.toString('utf8', space + 1, end - 1);
     const equals = record.indexOf('=');
     if (equals <= 0) throw new HeaderProblem('its pax header is malformed');
-    records.set(record.slice(0, equals), record.slice(equals + 1));
+    const key = record.slice(0, equals);
+    if (records.has(key)) throw new AmbiguousHeader(`its pax header has two records of ${key.slice(0, 100)}`);
+    records.set(key, record.slice(equals + 1));
     position = end;
   }
   return records;

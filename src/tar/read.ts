@@ -11,9 +11,10 @@ import {
   type Region,
 } from '../files.js';
 import { partOf, readFailure, readRegion, requireUnchanged, streamRegion } from '../region.js';
+import { namesThatDifferInCase } from './conflicts.js';
 import type { TarFile } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';
-import { indexTar, invalid } from './index-tar.js';
+import { ambiguous, indexTar, invalid } from './index-tar.js';
 import { sameBytes } from './same-bytes.js';
 import { type FileState, fileStateOf, indexOfTable, isSameState, type TarTable } from './table.js';
 import { isFileThere } from './walk.js';
@@ -37,6 +38,10 @@ export interface OpenTarOptions {
 export interface TarFiles extends FileView {
   /** The one it was opened with, as long as that proves right. */
   table(): TarTable;
+  /** What is odd about the tar and misleads nobody here, a sentence each. */
+  remarks(): string[];
+  /** Compares the bytes of files that stand twice; rejects with `INVALID_ARCHIVE` when they differ. */
+  compareRepeated(): Promise<void>;
 }
 
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
@@ -125,7 +130,26 @@ class TarView implements TarFiles {
   }
 
   table(): TarTable {
-    return this.#table ?? { file: this.#state, entries: [...this.#index.entries()] };
+    const { trailingBytes } = this.#index;
+    return this.#table ?? { file: this.#state, entries: [...this.#index.entries()], trailingBytes };
+  }
+
+  remarks(): string[] {
+    const { trailingBytes } = this.#index;
+    const remarks = namesThatDifferInCase(this.#index.paths()).map(
+      ([one, other]) =>
+        `${one} and ${other} differ in case only: they are one file where file names fold case`,
+    );
+    if (trailingBytes > 0)
+      remarks.push(`${trailingBytes} bytes follow the end of the archive, which readers ignore`);
+    return remarks;
+  }
+
+  async compareRepeated(): Promise<void> {
+    for (const path of this.#index.repeatedPaths()) {
+      // A device that stands twice is refused when it is used.
+      if (this.#index.at(path).every(({ kind }) => kind === 'file')) await this.region(path);
+    }
   }
 
   async list(): Promise<{ path: string; size: number }[]> {
@@ -237,7 +261,7 @@ class TarView implements TarFiles {
   async #compare(first: TarFile, others: readonly TarFile[]): Promise<void> {
     for (const other of others) {
       if (!(await sameBytes(this.#handle, this.#regionOf(first), this.#regionOf(other)))) {
-        throw invalid(this.location, `holds ${first.path} twice with different bytes`);
+        throw ambiguous(this.location, `it holds ${first.path} twice with different bytes`);
       }
     }
   }

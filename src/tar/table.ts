@@ -16,6 +16,8 @@ export interface FileState {
 export interface TarTable {
   file: FileState;
   entries: readonly TarEntry[];
+  /** As in `EntryIndex`. */
+  trailingBytes: number;
 }
 
 export function fileStateOf(fd: number): FileState {
@@ -30,8 +32,9 @@ export function isSameState(a: FileState, b: FileState): boolean {
 const STATE = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const satisfies (keyof FileState)[];
 
 /** The index that a walk would give; undefined when it would take more than `maxBytes` of memory. */
-export function indexOfTable({ entries }: TarTable, maxBytes: number): EntryIndex | undefined {
+export function indexOfTable({ entries, trailingBytes }: TarTable, maxBytes: number): EntryIndex | undefined {
   const index = new EntryIndex();
+  index.trailingBytes = trailingBytes;
   for (const entry of entries) {
     index.add(entry);
     if (index.bytes > maxBytes) return undefined;
@@ -40,8 +43,8 @@ export function indexOfTable({ entries }: TarTable, maxBytes: number): EntryInde
 }
 
 /** A table as JSON. */
-export function formatTable({ file, entries }: TarTable): object {
-  return { file: STATE.map((name) => String(file[name])), entries: entries.map(formatEntry) };
+export function formatTable({ file, entries, trailingBytes }: TarTable): object {
+  return { file: STATE.map((name) => String(file[name])), entries: entries.map(formatEntry), trailingBytes };
 }
 
 /** What `formatTable` made, out of JSON; undefined for anything else. */
@@ -49,14 +52,15 @@ export function parseTable(value: unknown): TarTable | undefined {
   if (typeof value !== 'object' || value === null || !('file' in value) || !('entries' in value))
     return undefined;
   const file = parseState(value.file);
-  if (file === undefined || !Array.isArray(value.entries)) return undefined;
+  const trailingBytes = 'trailingBytes' in value ? value.trailingBytes : undefined;
+  if (file === undefined || !Array.isArray(value.entries) || !isPosition(trailingBytes)) return undefined;
   const entries: TarEntry[] = [];
   for (const row of value.entries) {
     const entry = parseEntry(row, Number(file.size));
     if (entry === undefined) return undefined;
     entries.push(entry);
   }
-  return { file, entries };
+  return { file, entries, trailingBytes };
 }
 
 // A letter and a list in place of an object with names: of 20,000 entries, 2 MB in place of 3.

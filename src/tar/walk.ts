@@ -1,18 +1,29 @@
 import { printable } from '../errors.js';
 import type { TarEntry, TarFile } from './entry.js';
 import { bodySize, type Extensions, entryOf, MAX_NAME_BYTES } from './entry-of.js';
-import { BLOCK_SIZE, decodeHeader, HeaderProblem, isZero, paddingAfter, type TarHeader } from './header.js';
+import { requireOneForm } from './form.js';
+import {
+  AmbiguousHeader,
+  BLOCK_SIZE,
+  decodeHeader,
+  HeaderProblem,
+  isZero,
+  paddingAfter,
+  type TarHeader,
+} from './header.js';
 import { parsePax } from './pax.js';
 import type { ReadingWindow } from './window.js';
 
 const MAX_PAX_BYTES = 1024 * 1024;
-const MAX_SPARSE_MAP_BYTES = 1024 * 1024;
-const SPARSE_EXTENDED_IN_HEADER = 482;
-const SPARSE_EXTENDED_IN_BLOCK = 504;
 
-/** A damaged or hostile archive: `position` is that of the header concerned. */
+/** A damaged or ambiguous archive: `position` is that of the header concerned. */
 export class WalkProblem extends Error {
   readonly position: number;
+
+  /** Nothing is damaged, but readers differ in what they make of it. */
+  get isAmbiguity(): boolean {
+    return this.cause instanceof AmbiguousHeader;
+  }
 
   constructor(position: number, problem: string, cause?: unknown) {
     super(problem, { cause });
@@ -23,20 +34,20 @@ export class WalkProblem extends Error {
 /**
  * Every entry of a tar from a header on, from the headers alone; bodies are passed over. Undefined stands for a
  * header that only extends the next: whoever walks can pause after each. (An asynchronous generator takes 0.03 s more
- * for 20,000.) Throws `WalkProblem`.
+ * for 20,000.) Returns the position where the entries end. Throws `WalkProblem`.
  */
 export function* walkTar(
   window: ReadingWindow,
   fileSize: number,
   firstHeader = 0,
-): Generator<TarEntry | undefined> {
+): Generator<TarEntry | undefined, number> {
   let extensions: Extensions = {};
   let start = firstHeader;
   let position = firstHeader;
   for (;;) {
     const place: HeaderPlace = { start, position, fileSize };
     const step = at(position, () => readHeader(window, place, extensions));
-    if (step === undefined) return;
+    if (step === undefined) return position;
     yield step.entry;
     extensions = step.extensions;
     position = step.next;
@@ -99,11 +110,12 @@ function readHeader(
     // A missing end marker is tolerated, as is half of one; a lone block of zeros with more behind it is where
     // some readers stop and others go on.
     if (!isZero(window.view(position + BLOCK_SIZE, BLOCK_SIZE))) {
-      throw new HeaderProblem('a lone block of zeros stands between the entries');
+      throw new AmbiguousHeader('a lone block of zeros stands between the entries');
     }
     return undefined;
   }
-  const body = position + BLOCK_SIZE + sparseMapSize(header, window, position);
+  requireOneForm(block);
+  const body = position + BLOCK_SIZE;
   const size = bodySize(header, extensions);
   if (body + size > fileSize) {
     throw new HeaderProblem(
@@ -111,19 +123,37 @@ function readHeader(
     );
   }
   const next = body + size + paddingAfter(size);
+  if (EXTENSIONS.includes(header.type)) requireFreshExtension(header.type, extensions);
   switch (header.type) {
     case 'x':
-      return { extensions: withPax(extensions, readPax(window, body, size)), next };
+      return { extensions: fromPax(readPax(window, body, size)), next };
     case 'g':
       refuseGlobalNames(readPax(window, body, size));
       return { extensions, next };
     case 'L':
-      return { extensions: withOnce(extensions, 'path', readLongName(window, body, size)), next };
+      return { extensions: { ...extensions, path: readLongName(window, body, size) }, next };
     case 'K':
-      return { extensions: withOnce(extensions, 'linkPath', readLongName(window, body, size)), next };
+      return { extensions: { ...extensions, linkPath: readLongName(window, body, size) }, next };
     default:
       return { entry: entryOf(header, extensions, { start, offset: body }), extensions: {}, next };
   }
+}
+
+const EXTENSIONS = ['x', 'g', 'L', 'K'];
+
+/**
+ * An extension header in front of another one holds for the entry that follows both, or for none: Go's archive/tar
+ * drops a pax header at the next pax header, and everything pending at a global one, and lets GNU's name win over
+ * pax's; Python's tarfile does the opposite. Only GNU's pair of a long name and a long link target is read alike.
+ */
+function requireFreshExtension(type: string, extensions: Extensions): void {
+  const pending = Object.keys(extensions);
+  if (pending.length === 0) return;
+  const other = type === 'L' ? 'linkPath' : type === 'K' ? 'path' : undefined;
+  if (extensions.pax !== true && pending.length === 1 && pending[0] === other) return;
+  throw new AmbiguousHeader(
+    'an extension header stands before another one, and readers differ in which counts',
+  );
 }
 
 function isExtended(extensions: Extensions): boolean {
@@ -136,22 +166,9 @@ function at<T>(position: number, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof HeaderProblem) throw new WalkProblem(position, error.message, error.cause);
+    if (error instanceof HeaderProblem) throw new WalkProblem(position, error.message, error);
     throw error;
   }
-}
-
-/** GNU's old sparse format puts further blocks of the map between the header and the body. */
-function sparseMapSize(header: TarHeader, window: ReadingWindow, position: number): number {
-  if (header.type !== 'S') return 0;
-  let size = 0;
-  let extended = window.view(position, BLOCK_SIZE)[SPARSE_EXTENDED_IN_HEADER] === 1;
-  while (extended) {
-    size += BLOCK_SIZE;
-    if (size > MAX_SPARSE_MAP_BYTES) throw new HeaderProblem('the map of a sparse file does not end');
-    extended = window.view(position + size, BLOCK_SIZE)[SPARSE_EXTENDED_IN_BLOCK] === 1;
-  }
-  return size;
 }
 
 function readPax(window: ReadingWindow, position: number, size: number): Map<string, string> {
@@ -164,6 +181,8 @@ function readLongName(window: ReadingWindow, position: number, size: number): st
   if (size > MAX_NAME_BYTES + 1) throw new HeaderProblem(`a name is longer than ${MAX_NAME_BYTES} bytes`);
   const bytes = readBody(window, position, size);
   const end = bytes.indexOf(0);
+  if (end >= 0 && !isZero(bytes.subarray(end)))
+    throw new AmbiguousHeader('a long name has a NUL in its middle');
   return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
 }
 
@@ -173,30 +192,27 @@ function readBody(window: ReadingWindow, position: number, size: number): Buffer
   return bytes;
 }
 
-function withPax(extensions: Extensions, records: Map<string, string>): Extensions {
-  let extended = extensions;
-  const path = records.get('GNU.sparse.name') || records.get('path');
-  if (path) extended = withOnce(extended, 'path', path);
+function fromPax(records: Map<string, string>): Extensions {
+  refuseSparse(records);
+  const extensions: Extensions = { pax: true };
+  // An empty value means that the record is absent.
+  const path = records.get('path');
+  if (path) extensions.path = path;
   const linkPath = records.get('linkpath');
-  if (linkPath) extended = withOnce(extended, 'linkPath', linkPath);
+  if (linkPath) extensions.linkPath = linkPath;
   const size = records.get('size');
-  if (size) extended = withOnce(extended, 'size', parseSize(size));
-  const sparse = [...records.keys()].some(
-    (key) => key.startsWith('GNU.sparse.') || key === 'SCHILY.realsize',
-  );
-  return sparse ? { ...extended, sparse } : extended;
+  if (size) extensions.size = parseSize(size);
+  return extensions;
 }
 
-/** An extension said twice in different words: readers differ in which one wins. */
-function withOnce<K extends 'path' | 'linkPath' | 'size'>(
-  extensions: Extensions,
-  key: K,
-  value: NonNullable<Extensions[K]>,
-): Extensions {
-  if (extensions[key] !== undefined && extensions[key] !== value) {
-    throw new HeaderProblem(`an entry has two extended headers that differ in its ${key}`);
+/** Readers know different versions of the sparse formats, and take another name or size from a header they know. */
+function refuseSparse(records: Map<string, string>): void {
+  for (const key of records.keys()) {
+    if (key.startsWith('GNU.sparse.') || key === 'SCHILY.realsize')
+      throw new AmbiguousHeader(
+        `its pax header describes a sparse file (${key}), which readers take differently`,
+      );
   }
-  return { ...extensions, [key]: value };
 }
 
 function parseSize(text: string): number {
@@ -209,9 +225,10 @@ function parseSize(text: string): number {
 
 /** A global header may carry a comment (git archive's does); GNU tar takes names from it, Docker does not. */
 function refuseGlobalNames(records: Map<string, string>): void {
+  refuseSparse(records);
   for (const key of records.keys()) {
-    if (key === 'path' || key === 'linkpath' || key === 'size' || key.startsWith('GNU.sparse.')) {
-      throw new HeaderProblem(`a global pax header sets the ${key} of every entry`);
+    if (key === 'path' || key === 'linkpath' || key === 'size') {
+      throw new AmbiguousHeader(`a global pax header sets the ${key} of every entry`);
     }
   }
 }

@@ -51,23 +51,12 @@ describe('openTar extensions', () => {
     assert.equal(await text(await view({ name: 'a', size, body: 'abc' }), 'a'), 'abc');
   });
 
-  it('ignores the size that a header without a body states', async () => {
-    const tar = await view(
-      { name: 'a', body: 'x' },
-      { name: 'hard', type: '1', linkName: 'a', size: '00000001000\0' },
-      { name: 'd', type: '5', size: '00000001000\0' },
-      { name: 'b', body: 'y' },
-    );
-    assert.equal(await text(tar, 'hard'), 'x');
-    assert.equal(await text(tar, 'b'), 'y');
-  });
-
   for (const [what, entries, message] of [
     ['a global header that names entries', [paxEntry({ path: 'x' }, 'g'), { name: 'a' }], /global/],
     [
       'two long names that differ',
       [paxEntry({ path: 'x' }), paxEntry({ path: 'y' }), { name: 'a' }],
-      /differ in its path/,
+      /an extension header stands before another one/,
     ],
     ['a malformed pax header', [{ name: 'p', type: 'x', body: '99 path=a\n' }, { name: 'a' }], /malformed/],
     ['a pax record without a key', [{ name: 'p', type: 'x', body: '5 =a\n' }, { name: 'a' }], /malformed/],
@@ -86,6 +75,19 @@ describe('openTar extensions', () => {
       'a GNU name of more than 4096 bytes',
       [{ name: 'L', type: 'L', body: 'x'.repeat(4098) }, { name: 'a' }],
       /longer than 4096/,
+    ],
+    [
+      'a link that states a size',
+      [
+        { name: 'a' },
+        { name: 'hard', type: '1', linkName: 'a', size: '00000001000\0', body: 'x'.repeat(512) },
+      ],
+      /hard is a link or a device with a body/,
+    ],
+    [
+      'a directory that states a size',
+      [{ name: 'd', type: '5', size: '00000001000\0', body: 'x'.repeat(512) }],
+      /d is a directory with a body/,
     ],
     ['a long name with no entry after it', [paxEntry({ path: 'x' })], /missing/],
     ['a NUL in a pax name', [paxEntry({ path: 'a\0b' }), { name: 'a' }], /leads out/],

@@ -42,7 +42,7 @@ describe('a tar that is opened by the table of an earlier walk', () => {
 
   /** The table with what `change` makes of each entry; undefined leaves it away. */
   const altered = (change: (entry: TarEntry) => TarEntry | undefined): TarTable => ({
-    file: table.file,
+    ...table,
     entries: table.entries.map(change).filter((entry) => entry !== undefined),
   });
 
@@ -144,12 +144,13 @@ describe('parseTable', () => {
         { kind: 'link', path: 'c', target: 'a/b' },
         { kind: 'refused', path: 'd', reason: 'is a device' },
       ],
+      trailingBytes: 7,
     };
     assert.deepEqual(parseTable(JSON.parse(JSON.stringify(formatTable(table)))), table);
   });
 
   it('takes nothing else', () => {
-    assert.ok(isTable({ file, entries: [['f', 'a', 0, 512, 9488]] }));
+    assert.ok(isTable({ file, entries: [['f', 'a', 0, 512, 9488]], trailingBytes: 0 }));
     const rows: unknown[] = [
       ['f', 'a', 0, 512, 9489],
       ['f', 'a', 0, -512, 1],
@@ -165,10 +166,19 @@ describe('parseTable', () => {
       'f',
       null,
     ];
-    for (const row of rows) assert.ok(!isTable({ file, entries: [row] }), JSON.stringify(row));
+    for (const row of rows)
+      assert.ok(!isTable({ file, entries: [row], trailingBytes: 0 }), JSON.stringify(row));
     for (const state of [undefined, [], file.slice(1), [1, 2, 3, 4, 5], ['1', '2', 'x', '3', '4']])
-      assert.ok(!isTable({ file: state, entries: [] }), JSON.stringify(state));
-    for (const value of [null, 1, [], {}, { file }, { file, entries: {} }])
+      assert.ok(!isTable({ file: state, entries: [], trailingBytes: 0 }), JSON.stringify(state));
+    for (const value of [
+      null,
+      1,
+      [],
+      {},
+      { file },
+      { file, entries: {}, trailingBytes: 0 },
+      { file, entries: [] },
+    ])
       assert.ok(!isTable(value), JSON.stringify(value));
   });
 });

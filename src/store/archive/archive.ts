@@ -19,6 +19,8 @@ export async function openArchive(path: string, options: OpenArchiveOptions = {}
   try {
     const notes: OpeningNotes = { sameHalves: record?.sameHalves };
     const images = await openImageFiles(view, { code: 'INVALID_ARCHIVE', signal, notes });
+    images.remarks.push(...view.remarks());
+    images.checkArchive = () => view.compareRepeated();
     images.noteUnattached(record?.unattached ?? []);
     return memory === undefined ? images : remembering(images, view, { memory, notes });
   } catch (error) {

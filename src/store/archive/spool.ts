@@ -9,7 +9,9 @@ import {
   detectCompression,
   MAGIC_LENGTH,
 } from '../../compression.js';
+import { isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
 import { readFailure } from '../../region.js';
+import { ambiguous } from '../../tar/index-tar.js';
 import { openTar, type TarFiles } from '../../tar/read.js';
 import type { TarTable } from '../../tar/table.js';
 import { diskError } from '../disk.js';
@@ -63,21 +65,24 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
   }
 }
 
-const TAR_MAGIC = { offset: 257, text: 'ustar' };
-
-/** By the first bytes, which in a tar are a file's name and may look like anything. */
+/** Recognised by the first bytes, whatever the file is called. */
 async function compressionOf(path: string): Promise<Compression> {
+  let start: Buffer;
   try {
-    if (!(await stat(path)).isFile()) return 'none'; // said by who opens it
+    if (!(await stat(path)).isFile()) return 'none'; // openTar says what it is
     const file = await open(path, 'r');
     try {
-      const { buffer } = await file.read(Buffer.alloc(512), 0, 512, 0);
-      if (buffer.toString('latin1', TAR_MAGIC.offset).startsWith(TAR_MAGIC.text)) return 'none';
-      return detectCompression(buffer.subarray(0, MAGIC_LENGTH));
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(TAR_START_LENGTH), 0, TAR_START_LENGTH, 0);
+      start = buffer.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
   } catch (error) {
     throw readFailure(path, error);
   }
+  const compression = detectCompression(start.subarray(0, MAGIC_LENGTH));
+  // In a tar the first bytes are a file's name, which may begin like any other format.
+  if (compression !== 'none' && isTarStart(start))
+    throw ambiguous(path, `it is a tar whose first bytes are those of ${compression}`);
+  return compression;
 }

@@ -20,6 +20,11 @@ function layerAs(name: string, what: string, entry: Omit<RawEntry, 'name'>): Fil
   };
 }
 
+/** The same, of a kind that readers take differently: nothing of the archive is read. */
+function ambiguousAs(name: string, what: string, entry: Omit<RawEntry, 'name'>): FileAttack {
+  return { ...layerAs(name, what, entry), rule: ONE_READING, unseenBy: [] };
+}
+
 /** A right layout before which these entries stand. */
 function header(name: string, what: string, rule: string, ...entries: RawEntry[]): FileAttack {
   return {
@@ -45,7 +50,7 @@ function twice(
   name: string,
   what: string,
   part: string,
-  body: string,
+  body: string | Buffer,
   unseenBy?: readonly Reader[],
 ): FileAttack {
   return {
@@ -73,8 +78,12 @@ export const TAR_HEADERS: AttackGroup = {
     layerAs('device-character', 'a layer that is a character device', { type: '3' }),
     layerAs('device-block', 'a layer that is a block device', { type: '4' }),
     layerAs('pipe', 'a layer that is a pipe', { type: '6' }),
-    layerAs('unknown-type', 'a layer of a type nobody knows', { type: 'Z', body: 'x' }),
-    layerAs('sparse-gnu', 'a layer that is a sparse file of GNU tar', { type: 'S', body: 'x' }),
+    ambiguousAs('unknown-type', 'a layer of a type nobody knows', { type: 'Z', body: 'x' }),
+    ambiguousAs('contiguous', 'a layer that is a contiguous file, which Docker passes over', {
+      type: '7',
+      body: 'x',
+    }),
+    ambiguousAs('sparse-gnu', 'a layer that is a sparse file of GNU tar', { type: 'S', body: 'x' }),
     {
       ...layerAs('sparse-map-endless', 'a sparse file whose map does not end', {}),
       rule: BOUNDED,
@@ -88,7 +97,7 @@ export const TAR_HEADERS: AttackGroup = {
       ),
     },
     {
-      ...layerAs('sparse-pax', 'a layer that is a sparse file of a terabyte by its pax header', {}),
+      ...ambiguousAs('sparse-pax', 'a layer that is a sparse file of a terabyte by its pax header', {}),
       place: asTar(() => {
         const parts = layoutParts();
         parts.delete(LAYER);
@@ -125,8 +134,6 @@ export const TAR_HEADERS: AttackGroup = {
     },
     {
       ...header('folder-with-body', 'a directory with a body, in which another header hides', ONE_READING),
-      code: 'harmless',
-      rule: 'a directory has no body, as in Docker and GNU tar: what follows it is the next header',
       place: asTar(() =>
         Buffer.concat([
           rawEntry({ name: 'd/', type: '5', size: '00000001000\0' }),
@@ -149,14 +156,13 @@ export const TAR_HEADERS: AttackGroup = {
       ...pax(
         'pax-records',
         'a pax header of fifty thousand records',
-        '13 a.b.c=def\n'.repeat(50_000),
+        Array.from({ length: 50_000 }, (_, n) => `18 a.b.c.${100_000 + n}=d\n`).join(''),
         BOUNDED,
       ),
       code: 'harmless',
     },
     {
-      ...header('pax-headers', 'ten thousand pax headers, one after the other', BOUNDED),
-      code: 'harmless',
+      ...header('pax-headers', 'ten thousand pax headers, one after the other', ONE_READING),
       place: asTar(() => {
         const one = rawEntry(paxEntry({ comment: 'x' }));
         const headers = Array.from({ length: 10_000 }, () => one);
@@ -232,14 +238,192 @@ export const TAR_HEADERS: AttackGroup = {
       },
     ),
 
+    header(
+      'pax-pax',
+      'a pax header of which Go drops the name, since a second one follows it',
+      ONE_READING,
+      paxEntry({ path: 'decoy' }),
+      paxEntry({ comment: 'x' }),
+      { name: 'index.json', body: '{}' },
+    ),
+    header(
+      'pax-global-between',
+      'a global pax header between a pax header and its entry',
+      ONE_READING,
+      paxEntry({ path: 'decoy' }),
+      paxEntry({ comment: 'x' }, 'g'),
+      { name: 'index.json', body: '{}' },
+    ),
+    header(
+      'gnu-global-between',
+      'a global pax header between a GNU long name and its entry',
+      ONE_READING,
+      { name: '././@LongLink', type: 'L', magic: 'gnu', body: 'decoy\0' },
+      paxEntry({ comment: 'x' }, 'g'),
+      { name: 'index.json', body: '{}' },
+    ),
+    header(
+      'pax-size-then-gnu',
+      'a size in a pax header that could be that of the GNU long name behind it',
+      ONE_READING,
+      paxEntry({ size: '512' }),
+      { name: '././@LongLink', type: 'L', magic: 'gnu', body: 'decoy\0' },
+      { name: 'index.json', body: '{}' },
+    ),
+    header(
+      'gnu-gnu',
+      'two GNU long names before one entry',
+      ONE_READING,
+      { name: '././@LongLink', type: 'L', magic: 'gnu', body: 'decoy\0' },
+      { name: '././@LongLink', type: 'L', magic: 'gnu', body: 'decoy\0' },
+      { name: 'index.json', body: '{}' },
+    ),
+    header(
+      'gnu-name-nul',
+      'a GNU long name that goes on behind a NUL',
+      ONE_READING,
+      { name: '././@LongLink', type: 'L', magic: 'gnu', body: 'index.json\0decoy\0' },
+      { name: 'decoy', body: '{}' },
+    ),
+    header(
+      'pax-record-twice',
+      'a pax header with two names for one entry',
+      ONE_READING,
+      { name: 'PaxHeader', type: 'x', body: '10 path=a\n10 path=b\n' },
+      { name: 'c' },
+    ),
+    header(
+      'sparse-name-only',
+      'a pax header that gives a name as sparse files have it, without their version',
+      ONE_READING,
+      paxEntry({ 'GNU.sparse.name': 'decoy' }),
+      { name: 'index.json', body: '{}' },
+    ),
+    header(
+      'realsize',
+      "star's record of a sparse file's size",
+      ONE_READING,
+      paxEntry({ 'SCHILY.realsize': '5' }),
+      { name: 'index.json', body: '{}' },
+    ),
+    header('old-folder-with-body', 'a directory of the old form with a body', ONE_READING, {
+      name: 'decoy/',
+      type: '\0',
+      body: rawEntry({ name: 'index.json', body: '{}' }),
+    }),
+    header(
+      'link-with-body',
+      'a hard link with a body, which some readers take for the next header',
+      ONE_READING,
+      {
+        name: 'decoy',
+        type: '1',
+        linkName: 'oci-layout',
+        body: rawEntry({ name: 'index.json', body: '{}' }),
+      },
+    ),
+    header('star-prefix', "a prefix in star's form, which is shorter than that of POSIX", ONE_READING, {
+      name: 'index.json',
+      body: '{}',
+      alter: (block) => {
+        block.write('./'.repeat(65), 345, 'latin1');
+        block.write('00000000000', 476, 'latin1');
+        block.write('tar\0', 508, 'latin1');
+      },
+    }),
+    header('prefix-without-magic', 'a prefix in a header older than ustar, which Python joins', ONE_READING, {
+      name: 'decoy',
+      magic: 'none',
+      body: '{}',
+      alter: (block) => block.write('prefix', 345, 'latin1'),
+    }),
+    header('prefix-in-gnu', "a prefix in a header of GNU's form", ONE_READING, {
+      name: 'decoy',
+      magic: 'gnu',
+      body: '{}',
+      alter: (block) => block.write('prefix', 345, 'latin1'),
+    }),
+    header('magic-odd', "a magic that begins like ustar's and is none", ONE_READING, {
+      name: 'decoy',
+      body: '{}',
+      alter: (block) => block.write('ustar 00', 257, 'latin1'),
+    }),
+    header(
+      'beneath-file',
+      'an entry beneath a file',
+      ONE_READING,
+      { name: 'folder', body: 'x' },
+      { name: 'folder/file', body: 'x' },
+    ),
+    header(
+      'beneath-link',
+      'an entry beneath a link to a folder',
+      ONE_READING,
+      { name: 'folder', type: '2', linkName: 'blobs' },
+      { name: 'folder/file', body: 'x' },
+    ),
+    header(
+      'folder-becomes-link',
+      'a folder that becomes a link',
+      ONE_READING,
+      { name: 'folder/', type: '5' },
+      { name: 'folder', type: '2', linkName: 'blobs' },
+    ),
+    header('root-is-link', 'the root of the archive as a link', ONE_READING, {
+      name: '.',
+      type: '2',
+      linkName: 'blobs',
+    }),
+    header('backslash', 'a second index.json for those who take a backslash for a slash', ONE_READING, {
+      name: '.\\index.json',
+      body: '{}',
+    }),
+    header(
+      'decomposed',
+      'two names that are one where characters are decomposed',
+      ONE_READING,
+      { name: 'caf\u00e9', body: 'x' },
+      { name: 'cafe\u0301', body: 'y' },
+    ),
+    {
+      ...header('after-the-end', 'a second index.json behind the end of the archive', ONE_READING),
+      place: asTar(() =>
+        Buffer.concat([tarOfParts(layoutParts()), rawEntry({ name: 'index.json', body: '{}' })]),
+      ),
+    },
+    {
+      ...header('gzip-and-tar', "a tar whose first name begins with gzip's magic", ONE_READING),
+      place: asTar(() =>
+        Buffer.concat([
+          rawEntry({
+            name: '',
+            body: 'x',
+            alter: (block) => void Buffer.from([0x1f, 0x8b, 8, 0]).copy(block),
+          }),
+          tarOfParts(layoutParts()),
+        ]),
+      ),
+    },
+    {
+      ...header('bzip2-and-tar', "a tar whose first name begins with bzip2's magic", ONE_READING),
+      place: asTar(() => Buffer.concat([rawEntry({ name: 'BZh9', body: 'x' }), tarOfParts(layoutParts())])),
+    },
+
     twice(
       'twice-index',
       'index.json twice: the first wins for some, the last for others',
       'index.json',
       '{"schemaVersion":2,"manifests":[]}',
     ),
-    twice('twice-layer', 'a layer twice', LAYER, 'other bytes', OF_LAYERS),
-    twice('twice-manifest', 'a manifest twice', blobName(goodImage().manifest), '{}', ['ls']),
+    twice('twice-layer', 'a layer twice, of another size', LAYER, 'other bytes'),
+    twice(
+      'twice-layer-same-size',
+      'a layer twice, of the same size',
+      LAYER,
+      Buffer.from(goodImage().layer.bytes.map((byte) => byte ^ 1)),
+      OF_LAYERS,
+    ),
+    twice('twice-manifest', 'a manifest twice', blobName(goodImage().manifest), '{}'),
     twice('twice-docker', 'manifest.json twice', 'manifest.json', '[]'),
   ],
 };

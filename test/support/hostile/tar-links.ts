@@ -118,17 +118,23 @@ export const TAR_LINKS: AttackGroup = {
       },
     ),
     strayName('name-absolute', 'an entry "/etc/pwned"', { name: '/etc/pwned', body: 'x' }),
-    strayName('name-backslash', 'an entry "..\\..\\pwned", a path on Windows', {
-      name: '..\\..\\pwned',
-      body: 'x',
-    }),
+    {
+      ...strayName('name-backslash', 'an entry "..\\..\\pwned", a path on Windows', {
+        name: '..\\..\\pwned',
+        body: 'x',
+      }),
+      code: 'INVALID_ARCHIVE',
+    },
     strayName('name-drive', 'an entry "C:/pwned"', { name: 'C:/pwned', body: 'x' }),
-    strayName(
-      'folder-symlink',
-      'a folder that is a link to /tmp, and a file in it: the classic escape of unpackers',
-      { name: 'escape', type: '2', linkName: '/tmp' },
-      { name: 'escape/lading-pwned', body: 'x' },
-    ),
+    {
+      ...strayName(
+        'folder-symlink',
+        'a folder that is a link to /tmp, and a file in it: the classic escape of unpackers',
+        { name: 'escape', type: '2', linkName: '/tmp' },
+        { name: 'escape/lading-pwned', body: 'x' },
+      ),
+      code: 'INVALID_ARCHIVE',
+    },
     strayName('folder-dot-symlink', 'the root as a link (CVE-2021-29136)', {
       name: './root',
       type: '2',
@@ -150,13 +156,19 @@ export const TAR_LINKS: AttackGroup = {
       { name: 'a', type: '2', linkName: 'b' },
       { name: 'b', type: '2', linkName: 'a' },
     ]),
-    badLink('symlink-two-targets', '2', '../../elsewhere', 'a link with two targets', [
-      { name: LAYER, type: '2', linkName: '../../oci-layout' },
-    ]),
-    badLink('symlink-pax', '2', 'fine', 'a link whose pax header leads it out', [
-      paxEntry({ linkpath: '/etc/passwd' }),
-      { name: LAYER, type: '2', linkName: '../../elsewhere' },
-    ]),
+    {
+      ...badLink('symlink-two-targets', '2', '../../elsewhere', 'a link with two targets', [
+        { name: LAYER, type: '2', linkName: '../../oci-layout' },
+      ]),
+      unseenBy: [],
+    },
+    {
+      ...badLink('symlink-pax', '2', 'fine', 'a link whose pax header leads it out', [
+        paxEntry({ linkpath: '/etc/passwd' }),
+        { name: LAYER, type: '2', linkName: '../../elsewhere' },
+      ]),
+      unseenBy: [],
+    },
     badLink('hardlink-absolute', '1', '/etc/passwd', 'a layer that is a hard link to /etc/passwd'),
     badLink('hardlink-parent', '1', '../secret', 'a hard link out of the archive'),
     badLink('hardlink-to-symlink', '1', 'a', 'a hard link to a link out of the archive', [
