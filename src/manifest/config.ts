@@ -6,6 +6,7 @@ import { parseJSON } from './json.js';
 import { MAX_CONFIG_BYTES } from './limits.js';
 import { type Present, withoutNulls } from './nulls.js';
 import { validate } from './schema.js';
+import { CONFIG } from './shapes.js';
 
 export type ContainerConfig = Present<ContainerConfigDocument>;
 export type HistoryEntry = Present<HistoryDocument>;
@@ -36,7 +37,7 @@ export function parseConfig(
   where: string,
   options: { mediaType?: string | undefined } = {},
 ): ImageConfig {
-  const document = parseJSON(bytes, { what: where, maxBytes: MAX_CONFIG_BYTES });
+  const document = parseJSON(bytes, { shape: CONFIG, what: where, maxBytes: MAX_CONFIG_BYTES });
   validate(options.mediaType === MEDIA_TYPE.ociConfig ? 'oci-config' : 'docker-config', document, where);
   const { os, architecture, variant, created, author, config, rootfs, history } = document;
   return {

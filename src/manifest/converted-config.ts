@@ -6,6 +6,7 @@ import { parseConfig } from './config.js';
 import { type ConversionTarget, type Document, documentOf } from './conversion.js';
 import { editJSON, inObject, set } from './edit-json.js';
 import { isJSONObject, parseJSON } from './json.js';
+import { CONFIG } from './shapes.js';
 
 /**
  * The config for the target, where it has to be another one than it was; nearly always it is undefined, and
@@ -26,7 +27,7 @@ export function convertedConfig(
       `${digest} has a Windows base layer, which OCI’s config cannot name`,
     );
   }
-  const document = parseJSON(bytes, { what: digest });
+  const document = parseJSON(bytes, { shape: CONFIG, what: digest });
   const members = isJSONObject(document) ? document : {};
   const edit = inObject({
     ...(members.architecture == null ? { architecture: set(platform.architecture) } : {}),

@@ -4,6 +4,7 @@ import { refuseAmbiguity } from './ambiguity.js';
 import { SCHEMA1_MEMBERS } from './docker-schema1.js';
 import { isJSONObject, type JSONObject, parseJSON, shorten } from './json.js';
 import { MAX_MANIFEST_BYTES } from './limits.js';
+import { MANIFEST } from './shapes.js';
 
 /** The formats, each with the members that it may have of those that tell the formats apart. */
 const MEMBERS = {
@@ -37,7 +38,7 @@ export function detectMediaType(bytes: Uint8Array, declared?: string): string {
  */
 export function readDocument(bytes: Uint8Array, declared: string | undefined, where: string): TypedDocument {
   const repeated = new Set<string>();
-  const document = parseJSON(bytes, { what: where, maxBytes: MAX_MANIFEST_BYTES, repeated });
+  const document = parseJSON(bytes, { shape: MANIFEST, what: where, maxBytes: MAX_MANIFEST_BYTES, repeated });
   if (!isJSONObject(document)) throw invalid(where, 'it is not a JSON object');
 
   const mediaType = typeOf(document, declared, where);

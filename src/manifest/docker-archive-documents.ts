@@ -5,6 +5,7 @@ import type { ArchiveImageDocument } from './documents.js';
 import { parseJSON } from './json.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
 import { codeOf, validate } from './schema.js';
+import { ARCHIVE_MANIFEST, REPOSITORIES } from './shapes.js';
 
 /** An image of a Docker archive, an element of its manifest.json. Paths are as they stand there, unchecked. */
 export interface ArchiveImage {
@@ -30,7 +31,12 @@ export interface ArchiveTag {
 /** manifest.json → the archive's images; throws `INVALID_ARCHIVE`, on null too. */
 export function parseArchiveManifest(bytes: Uint8Array, where: string): ArchiveImage[] {
   const code = codeOf('docker-archive-manifest');
-  const document = parseJSON(bytes, { what: where, maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES, code });
+  const document = parseJSON(bytes, {
+    shape: ARCHIVE_MANIFEST,
+    what: where,
+    maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES,
+    code,
+  });
   validate('docker-archive-manifest', document, where);
   return document.map(readArchiveImage);
 }
@@ -55,7 +61,12 @@ function readArchiveImage({
 /** `repositories` → its tags, in the order of the file; throws `INVALID_ARCHIVE`. */
 export function parseArchiveRepositories(bytes: Uint8Array, where: string): ArchiveTag[] {
   const code = codeOf('docker-archive-repositories');
-  const document = parseJSON(bytes, { what: where, maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES, code });
+  const document = parseJSON(bytes, {
+    shape: REPOSITORIES,
+    what: where,
+    maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES,
+    code,
+  });
   validate('docker-archive-repositories', document, where);
   return Object.entries(document).flatMap(([repository, tags]) =>
     Object.entries(tags).map(([tag, v1ID]) => ({ repository, tag, v1ID })),

@@ -4,6 +4,7 @@ import type { JWKDocument, SignatureDocument } from './documents.js';
 import { isJSONObject, parseJSON, shorten } from './json.js';
 import { MAX_MANIFEST_BYTES } from './limits.js';
 import { validate } from './schema.js';
+import { MANIFEST, PROTECTED_HEADER } from './shapes.js';
 
 /** A signature that verified. It means integrity and nothing else: its key is one that the signer chose. */
 export interface Schema1Signature {
@@ -95,7 +96,7 @@ export function readSignatures(
 
 function readOuter(bytes: Uint8Array, where: string): unknown {
   const repeated = new Set<string>();
-  const outer = parseJSON(bytes, { what: where, maxBytes: MAX_MANIFEST_BYTES, repeated });
+  const outer = parseJSON(bytes, { shape: MANIFEST, what: where, maxBytes: MAX_MANIFEST_BYTES, repeated });
   if (repeated.has('signatures')) throw invalid(where, 'it has several lists of signatures');
   return outer;
 }
@@ -113,7 +114,11 @@ interface PayloadFormat {
 
 function readFormat(signature: SignatureDocument, documentLength: number, where: string): PayloadFormat {
   const decoded = decodeBase64URL(signature.protected, 'a protected header', where);
-  const header = parseJSON(decoded, { what: `a protected header of ${where}`, code: 'INVALID_SIGNATURE' });
+  const header = parseJSON(decoded, {
+    shape: PROTECTED_HEADER,
+    what: `a protected header of ${where}`,
+    code: 'INVALID_SIGNATURE',
+  });
   const { formatLength, formatTail } = isJSONObject(header) ? header : {};
   if (typeof formatLength !== 'number' || typeof formatTail !== 'string')
     throw invalid(where, 'a protected header lacks formatLength or formatTail');

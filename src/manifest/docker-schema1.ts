@@ -5,6 +5,7 @@ import { refuseAmbiguity } from './ambiguity.js';
 import { readSignatures } from './docker-schema1-signature.js';
 import { isJSONObject, type JSONObject, parseJSON } from './json.js';
 import { validate } from './schema.js';
+import { MANIFEST } from './shapes.js';
 
 /** Docker's first manifest of registries: layers without sizes, and the config spread over its history. */
 export interface Schema1Manifest {
@@ -52,7 +53,7 @@ export function readSchema1(bytes: Uint8Array, outer: JSONObject, where: string)
 }
 
 function readPayload(payload: Uint8Array, where: string): unknown {
-  const document = parseJSON(payload, { what: `the payload of ${where}` });
+  const document = parseJSON(payload, { shape: MANIFEST, what: `the payload of ${where}` });
   if (isJSONObject(document)) refuseAmbiguity(document, SCHEMA1_MEMBERS, `the payload of ${where}`);
   return document;
 }

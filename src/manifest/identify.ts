@@ -8,6 +8,7 @@ import { isJSONObject, type JSONObject, parseJSON } from './json.js';
 import { parseLayoutIndex, parseLayoutVersion } from './layout-documents.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
 import { type Manifest, manifestDigest, parseManifest } from './manifest.js';
+import { VALUE } from './shape.js';
 import { parseV1Image } from './v1-image.js';
 import { type ManifestWarning, warningsOf } from './warnings.js';
 
@@ -44,7 +45,7 @@ const OF_DOCKER = ['container', 'container_config', 'docker_version', 'parent', 
  * name, decides between an OCI index and a layout's index.json. Throws as the kind's own parser does.
  */
 export function identifyDocument(bytes: Uint8Array, where: string, name = ''): IdentifiedDocument {
-  const document = parseJSON(bytes, { what: where, maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES });
+  const document = parseJSON(bytes, { shape: VALUE, what: where, maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES });
   const known = (kind: IdentifiedKind, mediaType: string): IdentifiedDocument => ({
     kind,
     digest: digestOf(bytes),

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { ContentError, type ErrorCode } from '../errors.js';
+import { foldName, type Shape, UNKNOWN, VALUE } from './shape.js';
 
 export interface ParseJSONOptions {
   /** The digest or path that errors name. */
@@ -10,6 +11,10 @@ export interface ParseJSONOptions {
   maxBytes?: number;
   /** Default `INVALID_MANIFEST`. */
   code?: ErrorCode;
+  /** What the format defines: what readers could understand in two ways is refused by it. Default nothing. */
+  shape?: Shape;
+  /** Where given, gets the names that an object repeats in a value which no reader decodes. */
+  harmless?: Set<string>;
   /**
    * Where given, names that the outermost object repeats are noted here and their first value is kept,
    * instead of refused. A signed schema1 manifest may repeat members outside of what is signed.
@@ -25,7 +30,9 @@ const MAX_DEPTH = 64;
 
 /**
  * JSON from a stranger → value: UTF-8 without a byte-order mark, nothing after the value, no member named
- * twice, no lone surrogate, no integer that a number cannot hold (RFC 7493, I-JSON), and bounded depth.
+ * twice, no lone surrogate, no integer that a number cannot hold (RFC 7493, I-JSON), and bounded depth. Where `shape` says
+ * what is defined, a name that differs from a defined one in case only is refused too, as are two names that differ in
+ * case only and integers with a fraction or an exponent; and a value that the format does not define may name members twice.
  * Objects have no prototype, so that a member named `__proto__` or `constructor` is one like any other.
  */
 export function parseJSON(bytes: Uint8Array, options: ParseJSONOptions): unknown {
@@ -42,7 +49,15 @@ export function parseJSON(bytes: Uint8Array, options: ParseJSONOptions): unknown
     code,
     maxDepth: options.maxDepth ?? MAX_DEPTH,
     repeated: options.repeated,
-  }).document();
+    harmless: options.harmless,
+  }).document(options.shape ?? UNKNOWN);
+}
+
+/** Names that an object in a document, which parses, repeats where no reader decodes it. */
+export function namesRepeatedUnread(bytes: Uint8Array, options: { what: string; shape: Shape }): string[] {
+  const harmless = new Set<string>();
+  parseJSON(bytes, { ...options, harmless, repeated: harmless });
+  return [...harmless];
 }
 
 /** Whether this is a JSON object: neither a list nor null. */
@@ -71,6 +86,7 @@ interface ParserOptions {
   code: ErrorCode;
   maxDepth: number;
   repeated: Set<string> | undefined;
+  harmless: Set<string> | undefined;
 }
 
 /** One pass over the text; `#at` is the next character to read. */
@@ -85,21 +101,21 @@ class Parser {
     this.#options = options;
   }
 
-  document(): unknown {
+  document(shape: Shape): unknown {
     if (this.#text.startsWith('\ufeff')) throw this.#error('a byte-order mark');
     this.#skipSpace();
-    const value = this.#value();
+    const value = this.#value(shape);
     this.#skipSpace();
     if (this.#at < this.#text.length) throw this.#error('more after the end of the value');
     return value;
   }
 
-  #value(): unknown {
+  #value(shape: Shape): unknown {
     switch (this.#text[this.#at]) {
       case '{':
-        return this.#object();
+        return this.#object(shape);
       case '[':
-        return this.#array();
+        return this.#array(shape);
       case '"':
         return this.#string();
       case 't':
@@ -109,13 +125,14 @@ class Parser {
       case 'n':
         return this.#literal('null', null);
       default:
-        return this.#number();
+        return this.#number(shape);
     }
   }
 
-  #object(): JSONObject {
+  #object(shape: Shape): JSONObject {
     this.#enter();
     const object: JSONObject = Object.create(null);
+    const names = new Names(shape);
     if (!this.#takes('}')) {
       do {
         this.#skipSpace();
@@ -124,8 +141,13 @@ class Parser {
         const name = this.#string();
         if (!this.#takes(':')) throw this.#unexpected('":"');
         this.#skipSpace();
-        if (name in object) this.#repeatedMember(name, start);
-        else object[name] = this.#value();
+        const other = names.otherSpelling(name);
+        if (other !== undefined) throw this.#twoSpellings(name, other, start);
+        if (!(name in object)) object[name] = this.#value(names.shapeOf(name));
+        else if (shape.type === 'value') {
+          this.#options.harmless?.add(name);
+          object[name] = this.#value(VALUE);
+        } else this.#repeatedMember(name, start);
       } while (this.#takes(','));
       if (!this.#takes('}')) throw this.#unexpected('"," or "}"');
     }
@@ -137,16 +159,25 @@ class Parser {
     if (this.#depth > 1 || this.#options.repeated === undefined)
       throw this.#error(`the member "${shorten(name)}" for the second time`, start);
     this.#options.repeated.add(name);
-    this.#value();
+    this.#value(VALUE);
   }
 
-  #array(): unknown[] {
+  #twoSpellings(name: string, other: string, start: number): ContentError {
+    const { what, code } = this.#options;
+    const found = `a member "${shorten(name)}", which some readers take for "${shorten(other)}"`;
+    return new ContentError(code, `${what} is ambiguous: it has ${found}, at byte ${this.#offset(start)}`, {
+      hint: AMBIGUITY_HINT,
+    });
+  }
+
+  #array(shape: Shape): unknown[] {
     this.#enter();
+    const element = shape.type === 'list' ? shape.of : shape.type === 'value' ? VALUE : UNKNOWN;
     const array: unknown[] = [];
     if (!this.#takes(']')) {
       do {
         this.#skipSpace();
-        array.push(this.#value());
+        array.push(this.#value(element));
       } while (this.#takes(','));
       if (!this.#takes(']')) throw this.#unexpected('"," or "]"');
     }
@@ -207,7 +238,7 @@ class Parser {
     return Number.parseInt(digits, 16);
   }
 
-  #number(): number {
+  #number(shape: Shape): number {
     NUMBER.lastIndex = this.#at;
     const match = NUMBER.exec(this.#text);
     if (match === null) throw this.#unexpected('a value');
@@ -216,6 +247,8 @@ class Parser {
     const exact = fraction !== undefined || exponent !== undefined || Number.isSafeInteger(number);
     if (!exact || !Number.isFinite(number))
       throw this.#error(`the number ${shorten(literal)}, which is too large`);
+    if (shape.type === 'integer' && (fraction !== undefined || exponent !== undefined))
+      throw this.#error(`the number ${shorten(literal)}, which is not written as an integer`);
     this.#at += literal.length;
     return number;
   }
@@ -250,8 +283,48 @@ class Parser {
 
   #error(found: string, at = this.#at): ContentError {
     const { what, code } = this.#options;
-    const offset = Buffer.byteLength(this.#text.slice(0, at));
-    return new ContentError(code, `${what} is not valid JSON: it has ${found}, at byte ${offset}`);
+    return new ContentError(code, `${what} is not valid JSON: it has ${found}, at byte ${this.#offset(at)}`);
+  }
+
+  #offset(at: number): number {
+    return Buffer.byteLength(this.#text.slice(0, at));
+  }
+}
+
+export const AMBIGUITY_HINT =
+  'Such a document can mean different images to different tools; ask its publisher to build it afresh.';
+
+/** The names of one object's members: which of them is defined, and which have two spellings. */
+class Names {
+  readonly #shape: Shape;
+  /** Those that the format does not define, by their folded names. */
+  #undefined: Map<string, string> | undefined;
+
+  constructor(shape: Shape) {
+    this.#shape = shape;
+  }
+
+  /** Another name that a reader which ignores case takes this one for. */
+  otherSpelling(name: string): string | undefined {
+    if (this.#shape.type !== 'object') return undefined;
+    const folded = foldName(name);
+    this.#undefined ??= new Map();
+    const other = this.#shape.members.get(folded)?.name ?? this.#undefined.get(folded);
+    if (other === undefined) this.#undefined.set(folded, name);
+    return other === name ? undefined : other;
+  }
+
+  shapeOf(name: string): Shape {
+    switch (this.#shape.type) {
+      case 'object':
+        return this.#shape.members.get(foldName(name))?.shape ?? VALUE;
+      case 'map':
+        return this.#shape.of;
+      case 'value':
+        return VALUE;
+      default:
+        return UNKNOWN;
+    }
   }
 }
 

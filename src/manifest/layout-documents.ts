@@ -3,6 +3,7 @@ import { refuseAmbiguity } from './ambiguity.js';
 import { readDescriptors } from './descriptor.js';
 import { isJSONObject, parseJSON } from './json.js';
 import { codeOf, validate } from './schema.js';
+import { LAYOUT, MANIFEST } from './shapes.js';
 
 /**
  * index.json of a layout → its entries, none where it has null (Docker 25.0.0). Names are in their
@@ -10,7 +11,7 @@ import { codeOf, validate } from './schema.js';
  */
 export function parseLayoutIndex(bytes: Uint8Array, where: string): Descriptor[] {
   const code = codeOf('index-json');
-  const document = parseJSON(bytes, { what: where, code });
+  const document = parseJSON(bytes, { shape: MANIFEST, what: where, code });
   if (isJSONObject(document)) refuseAmbiguity(document, ['manifests'], where, code);
   validate('index-json', document, where);
   return readDescriptors(document.manifests);
@@ -18,7 +19,7 @@ export function parseLayoutIndex(bytes: Uint8Array, where: string): Descriptor[]
 
 /** The file oci-layout → its version; throws `INVALID_LAYOUT` unless that is 1.0.0, the only one there is. */
 export function parseLayoutVersion(bytes: Uint8Array, where: string): '1.0.0' {
-  const document = parseJSON(bytes, { what: where, code: codeOf('oci-layout') });
+  const document = parseJSON(bytes, { shape: LAYOUT, what: where, code: codeOf('oci-layout') });
   validate('oci-layout', document, where);
   return document.imageLayoutVersion;
 }

@@ -2,6 +2,7 @@ import { printable } from '../errors.js';
 import type { ConversionTarget } from './conversion.js';
 import { type JSONEdit, REMOVE } from './edit-json.js';
 import { isJSONObject, parseJSON } from './json.js';
+import { MANIFEST } from './shapes.js';
 
 /** Members of OCI's manifests and indexes that Docker's have not. */
 const OF_MANIFEST = ['artifactType', 'subject', 'annotations'];
@@ -24,7 +25,7 @@ export function withoutOCIMembers(target: ConversionTarget) {
 
 /** What those edits take out of a manifest or index, one line each; its subject is for the caller to judge. */
 export function lostOCIMembers(bytes: Uint8Array, target: ConversionTarget, where: string): string[] {
-  const document = parseJSON(bytes, { what: where });
+  const document = parseJSON(bytes, { shape: MANIFEST, what: where });
   if (!isJSONObject(document)) return [];
   const ofManifest = lostMembers({ ...document, subject: undefined }, OF_MANIFEST, where);
   if (target === 'oci') return ofManifest;

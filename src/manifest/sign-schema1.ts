@@ -3,6 +3,7 @@ import { ContentError, LadingError } from '../errors.js';
 import { ALGORITHMS, fits, keyIDOf } from './docker-schema1-signature.js';
 import { type GoStruct, goIndentedJSON, goJSON } from './go-json.js';
 import { isJSONObject, parseJSON } from './json.js';
+import { MANIFEST } from './shapes.js';
 
 /**
  * The payload with a signature of it inside, as libtrust writes them ("pretty" JWS). The digest stays that of
@@ -44,7 +45,7 @@ export function createSigningKey(algorithm: 'ES256' | 'ES384' | 'ES512' | 'RS256
 /** Bytes before the closing brace and the white space around it, which the signature keeps apart. */
 function lengthBeforeTail(payload: Buffer): number {
   const what = 'the manifest to sign';
-  const document = parseJSON(payload, { what });
+  const document = parseJSON(payload, { shape: MANIFEST, what });
   if (!isJSONObject(document) || Object.keys(document).length === 0 || 'signatures' in document)
     throw new ContentError('INVALID_MANIFEST', `${what} is not an unsigned schema1 manifest`);
   const text = payload.toString('latin1').trimEnd(); // a byte is a character there

@@ -4,6 +4,7 @@ import { type GoValue, goJSON, RawJSON, rawMembers } from './go-json.js';
 import { goTime } from './go-time.js';
 import { isJSONObject, parseJSON } from './json.js';
 import { MAX_CONFIG_BYTES } from './limits.js';
+import { CONFIG } from './shapes.js';
 import { parseV1Image, type V1Image } from './v1-image.js';
 import { notInV1Struct, throughV1Struct } from './v1-struct.js';
 
@@ -66,7 +67,7 @@ function lostMembers(top: Buffer, where: string): string[] {
 }
 
 function readObject(bytes: Buffer, where: string) {
-  const document = parseJSON(bytes, { what: where, maxBytes: MAX_CONFIG_BYTES });
+  const document = parseJSON(bytes, { shape: CONFIG, what: where, maxBytes: MAX_CONFIG_BYTES });
   return isJSONObject(document) ? document : {}; // parseV1Image has refused anything else
 }
 

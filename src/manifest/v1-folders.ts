@@ -4,6 +4,7 @@ import { chainIDs } from './chain-id.js';
 import { parseConfig } from './config.js';
 import { type GoValue, goJSON, rawMembers } from './go-json.js';
 import { isJSONObject, type JSONObject, parseJSON } from './json.js';
+import { CONFIG } from './shapes.js';
 import { throughV1Struct } from './v1-struct.js';
 
 /** A layer's folder in an archive that Docker before 1.10 can load. */
@@ -42,7 +43,7 @@ export function v1FoldersOf(config: Uint8Array, where = 'the config'): V1Folder[
 }
 
 function readObject(config: Uint8Array, where: string): JSONObject {
-  const document = parseJSON(config, { what: where });
+  const document = parseJSON(config, { shape: CONFIG, what: where });
   // What a config has of these is not about its v1 image.
   return isJSONObject(document) ? { ...document, id: null, parent: null } : {};
 }

@@ -6,8 +6,11 @@ import { keptAs } from '../manifest/artifact.js';
 import { type ImageConfig, parseConfig } from '../manifest/config.js';
 import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
 import { requireDepth } from '../manifest/graph-budget.js';
+import { namesRepeatedUnread } from '../manifest/json.js';
 import { isLayerType } from '../manifest/layer-types.js';
 import { type ImageManifest, type Manifest, parseManifest, successors } from '../manifest/manifest.js';
+import type { Shape } from '../manifest/shape.js';
+import { CONFIG, MANIFEST } from '../manifest/shapes.js';
 import { warningsOf } from '../manifest/warnings.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { entryName } from '../store/layout/layout-index.js';
@@ -102,12 +105,22 @@ export class GraphWalk {
           this.#found('INVALID_SIGNATURE', digest, `${problem} (needed by ${image})`);
       for (const { code, message } of warningsOf(manifest))
         this.#noted(code, digest, `${digest}: ${message}`);
+      this.#noteRepeatedNames(bytes, digest, MANIFEST);
       return manifest;
     } catch (error) {
       this.#failed(error, descriptor, image);
       this.hasGaps = true;
       return undefined;
     }
+  }
+
+  #noteRepeatedNames(bytes: Buffer, digest: Digest, shape: Shape): void {
+    for (const name of namesRepeatedUnread(bytes, { what: digest, shape }))
+      this.#noted(
+        'REPEATED_MEMBER',
+        digest,
+        `${digest} has a member "${name}" twice, in a part that no reader decodes`,
+      );
   }
 
   /** What the config says of the layers, for who decompresses them. */
@@ -152,6 +165,7 @@ export class GraphWalk {
       const config = parseConfig(bytes, digest, { mediaType });
       this.configs++;
       this.documents.push({ kind: CONFIG_KINDS.get(mediaType) ?? 'docker-config', digest, mediaType });
+      this.#noteRepeatedNames(bytes, digest, CONFIG);
       return config;
     } catch (error) {
       this.#failed(error, descriptor, image);

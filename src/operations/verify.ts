@@ -47,7 +47,8 @@ export interface Note {
     | 'UNREFERENCED'
     | 'LEFT_OUT'
     | 'NOT_CHECKED'
-    | 'ODD_ARCHIVE';
+    | 'ODD_ARCHIVE'
+    | 'REPEATED_MEMBER';
   digest?: string;
   path?: string;
   message: string;

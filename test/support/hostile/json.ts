@@ -196,7 +196,70 @@ function oversized({ name, unseenBy = [], maxBytes, make }: Place): FileAttack {
   };
 }
 
+/** Other spellings of members, which Go's decoders take for the defined ones, and integers that they refuse. */
+const SPELLINGS: Record<string, readonly [name: string, what: string, from: RegExp, to: string][]> = {
+  'oci-layout': [['upper', 'a version in capitals', /{/, '{"IMAGELAYOUTVERSION":"1.0.0",']],
+  'index.json': [
+    [
+      'descriptor',
+      'a second digest of an entry',
+      /"digest":/,
+      `"Digest":"sha256:${'e'.repeat(64)}","digest":`,
+    ],
+    ['annotations', 'second annotations of an entry', /"digest":/, '"Annotations":{},"digest":'],
+    ['size-fraction', 'a size with a fraction', /"size":(\d+)/, '"size":$1.0'],
+    ['size-exponent', 'a size with an exponent', /"size":(\d+)/, '"size":$1e0'],
+    ['version-fraction', 'a schemaVersion with a fraction', /"schemaVersion":2/, '"schemaVersion":2.0'],
+  ],
+  manifest: [
+    ['layers', 'second layers', /{/, '{"Layers":[],'],
+    [
+      'layer-digest',
+      'a second digest of a layer',
+      /("layers":.*?)"digest":/,
+      `$1"DIGEST":"sha256:${'e'.repeat(64)}","digest":`,
+    ],
+    ['long-s', 'a size of the config with a long s', /("config":{)/, '$1"\u017fize":1,'],
+    [
+      'kelvin',
+      'an unknown member and one that has the Kelvin sign for its k',
+      /{/,
+      '{"kind":1,"\u212aind":2,',
+    ],
+    ['size-fraction', 'a size of a layer with a fraction', /("layers":.*?"size":)(\d+)/, '$1$2.0'],
+  ],
+  config: [
+    ['user', 'a second user', /"Cmd":/, '"user":"root","Cmd":'],
+    ['cmd', 'a second command', /"Cmd":/, '"cmd":["/evil"],"Cmd":'],
+    ['diff-ids', 'second diffIDs', /"diff_ids":/, '"Diff_Ids":[],"diff_ids":'],
+    ['history', 'a second creator of a layer', /"created_by":/, '"Created_By":"x","created_by":'],
+    ['os', 'a second system', /{/, '{"OS":"windows",'],
+  ],
+  'manifest.json': [
+    ['config', 'a second config', /"Config":/, '"config":"other.json","Config":'],
+    ['layers', 'second layers', /"Config":/, '"layers":[],"Config":'],
+    ['repo-tags', 'second names', /"Config":/, '"repotags":["evil:1"],"Config":'],
+  ],
+};
+
+function misspelt({ name, code, unseenBy = [], make }: Place): FileAttack[] {
+  return (SPELLINGS[name] ?? []).map(([spelling, what, from, to]) => ({
+    name: `${name}-case-${spelling}`,
+    what: `${name} with ${what}`,
+    rule: 'what two readers can understand in two ways is refused',
+    code,
+    unseenBy,
+    place: asTar(() =>
+      make((text) => {
+        const changed = text.replace(from, to);
+        if (changed === text) throw new Error(`${name}-case-${spelling} changes nothing`);
+        return changed;
+      }),
+    ),
+  }));
+}
+
 export const JSON_DOCUMENTS: AttackGroup = {
   title: 'JSON documents',
-  attacks: PLACES.flatMap((place) => [...corrupted(place), oversized(place)]),
+  attacks: PLACES.flatMap((place) => [...corrupted(place), oversized(place), ...misspelt(place)]),
 };
