@@ -47,10 +47,13 @@ export function foldName(name: string): string {
 
 function foldCharacter(character: string): string {
   if (character === 'ı') return character; // folds in Turkish only (status T)
-  // Upper case first, since several lower-case letters can have one upper-case letter. What becomes several characters
-  // has no simple folding.
+  // Upper case first, since several lower-case letters can have one upper-case letter; what becomes several characters
+  // there has a simple folding, if any, to lower case.
   const upper = character.toUpperCase();
-  if (Array.from(upper).length > 1) return character;
-  const lower = upper.toLowerCase();
-  return Array.from(lower).length > 1 ? character : lower;
+  const lower = (isOne(upper) ? upper : character).toLowerCase();
+  return isOne(lower) ? lower : character;
+}
+
+function isOne(text: string): boolean {
+  return Array.from(text).length === 1;
 }
