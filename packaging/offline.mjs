@@ -51,7 +51,7 @@ function packedFiles() {
 /** The files under node_modules that the program's own files lead to. */
 async function filesThatRun(entryPoints) {
   const { metafile } = await build({
-    entryPoints: [...entryPoints, ...LOADED_BY_PATH],
+    entryPoints: [...entryPoints, ...LOADED_BY_PATH].map((path) => ({ in: path, out: path })),
     bundle: true,
     write: false,
     metafile: true,

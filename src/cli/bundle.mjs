@@ -3,8 +3,10 @@
 // lie beside those of the library, so that what is found by its place (package.json, the threads) is found alike.
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { writeNotices } from '../../packaging/notices.mjs';
 
-for (const name of await readdir('dist')) if (/^cli-\w+\.js(\.map)?$/.test(name)) await rm(`dist/${name}`);
+for (const name of await readdir('dist'))
+  if (/^cli(-\w+\.js)?$/.test(name)) await rm(`dist/${name}`, { recursive: true });
 
 /**
  * The commands are written against the library's one entrance. esbuild puts all that an entrance leads to into one
@@ -39,18 +41,18 @@ const pastTheEntrance = {
   },
 };
 
-await build({
+const { metafile } = await build({
   plugins: [pastTheEntrance],
   entryPoints: ['src/cli/main.ts'],
   outdir: 'dist',
   entryNames: 'cli/[name]',
   chunkNames: 'cli-[hash]',
   bundle: true,
+  metafile: true,
   splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  sourcemap: true,
   // Less to read at each start: 20 ms of 280. Names are kept, for the stacks of errors.
   minifyWhitespace: true,
   minifySyntax: true,
@@ -62,3 +64,5 @@ await build({
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
   },
 });
+
+await writeNotices(metafile, 'dist/THIRD-PARTY-NOTICES.txt');

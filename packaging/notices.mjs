@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path/posix';
+
+const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
+
+/** Writes the licenses of the packages whose code a bundle contains: most of them ask that each copy comes with theirs. */
+export async function writeNotices(metafile, output) {
+  const folders = new Set();
+  for (const { inputs } of Object.values(metafile.outputs)) {
+    for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
+      if (path.startsWith('node_modules/') && bytesInOutput > 0) folders.add(packageOf(path));
+    }
+  }
+  const notices = ['The program contains code of these packages.\n'];
+  for (const folder of [...folders].sort()) notices.push(await noticeOf(folder));
+  await writeFile(output, notices.join(`\n${'-'.repeat(80)}\n\n`));
+}
+
+async function noticeOf(folder) {
+  const { name, version, license } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
+  const files = (await readdir(folder)).filter((file) => LICENSE_FILE.test(file)).sort();
+  const texts = await Promise.all(files.map((file) => readFile(`${folder}/${file}`, 'utf8')));
+  return [`${name} ${version} (${license})\n`, ...texts].join('\n');
+}
+
+/** The folder of the package; a package.json further in, without a version, only says what kind of module it is. */
+function packageOf(path) {
+  for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
+    if (/node_modules\/(@[^/]+\/)?[^/]+$/.test(folder) && existsSync(`${folder}/package.json`)) return folder;
+  }
+  throw new Error(`${path} belongs to no package`);
+}
