@@ -10,6 +10,7 @@ import {
   connectionOptions,
   type GlobalArguments,
 } from './options.js';
+import { createProgress } from './progress.js';
 
 const OPTIONS = { ...ARCHIVE_LIMIT_OPTIONS, ...CONNECTION_OPTIONS } as const satisfies Record<
   string,
@@ -32,11 +33,13 @@ export const inspectCommand: CommandModule = {
       .example('$0 inspect ghcr.io/org/app:1', 'an image of a registry'),
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const { onEvent } = await createProgress(flags, output, { hasBar: false });
     const result = await inspect(flags.SOURCE, {
       ...connectionOptions(flags, output.warning),
       ...archiveLimitOptions(flags),
       reference: flags.REF,
       signal,
+      onEvent,
     });
     output.result(result, () => result.images.map(describeImage).join('\n'));
     return result.images.some(({ problem }) => problem !== undefined) ? EXIT.content : EXIT.done;

@@ -10,6 +10,7 @@ import {
   connectionOptions,
   type GlobalArguments,
 } from './options.js';
+import { createProgress } from './progress.js';
 
 const OPTIONS = {
   attachments: { type: 'boolean', default: false, describe: 'Also signatures, SBOMs and attestations' },
@@ -31,11 +32,13 @@ export const listCommand: CommandModule = {
       .example('$0 ls registry.local:5000', 'the repositories of a registry'),
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const { onEvent } = await createProgress(flags, output, { hasBar: false });
     const result = await list(flags.SOURCE, {
       ...connectionOptions(flags, output.warning),
       ...archiveLimitOptions(flags),
       attachments: flags.attachments,
       signal,
+      onEvent,
     });
     output.result(result, () => describeList(result));
     const problems = result.kind === 'images' ? result.images.filter(({ problem }) => problem) : [];

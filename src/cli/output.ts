@@ -9,6 +9,8 @@ export interface Output {
   /** Standard output carries an archive: the result then goes to standard error. */
   reserveStdout(): Writable;
   message(text: string): void;
+  /** A line of JSON, for `--progress json`. */
+  event(document: object): void;
   /** Not shown with `--quiet`. */
   warning(text: string): void;
   error(error: unknown): void;
@@ -18,17 +20,25 @@ export interface OutputOptions {
   json: boolean;
   quiet: boolean;
   verbose: boolean;
+  /** Standard error holds JSON alone, a document a line: whoever reads it parses every line. */
+  jsonLines?: boolean | undefined;
   stdout: Writable;
   stderr: Writable;
 }
 
-export function createOutput({ json, quiet, verbose, stdout, stderr }: OutputOptions): Output {
+export function createOutput(options: OutputOptions): Output {
+  const { json, quiet, verbose, jsonLines = false, stdout, stderr } = options;
   let resultStream = stdout;
+  const event = (document: object): void => {
+    stderr.write(`${formatJSON(document)}\n`);
+  };
   const message = (text: string): void => {
-    stderr.write(`${text}\n`);
+    if (jsonLines) event({ type: 'message', message: text });
+    else stderr.write(`${text}\n`);
   };
   return {
     result(document, text) {
+      if (jsonLines && resultStream === stderr) return event({ type: 'result', result: document });
       const shown = json ? `${formatJSON(document, 2)}\n` : text();
       if (shown !== '') resultStream.write(shown);
     },
@@ -37,14 +47,21 @@ export function createOutput({ json, quiet, verbose, stdout, stderr }: OutputOpt
       return stdout;
     },
     message,
+    event,
     warning(text) {
-      if (!quiet) message(`warning: ${printable(text)}`);
+      if (quiet) return;
+      if (jsonLines) event({ type: 'warning', message: text });
+      else message(`warning: ${printable(text)}`);
     },
     error(error) {
       const { code, message: text, hint } = describeError(error);
       if (json) {
         resultStream.write(`${formatJSON({ error: { code, message: text, hint } })}\n`);
         return;
+      }
+      if (jsonLines) {
+        const causes = verbose ? { causes: causesOf(error) } : {};
+        return event({ type: 'error', error: { code, message: text, hint, ...causes } });
       }
       message(`lading: ${text}`);
       if (hint !== undefined) message(`hint: ${hint}`);

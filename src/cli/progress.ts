@@ -1,5 +1,5 @@
 import { type CopyEvent, messageOf, type OnCopyEvent, printable } from '../index.js';
-import { formatBytes, formatJSON, plural } from './format.js';
+import { formatBytes, plural } from './format.js';
 import type { GlobalArguments } from './options.js';
 import type { Output } from './output.js';
 
@@ -18,17 +18,24 @@ interface Display {
   end(): void;
 }
 
-/** Shows what a copy does: a bar on a terminal, else a line now and then; all else that users should know, as lines. */
-export async function createProgress(flags: GlobalArguments, output: Output): Promise<Progress> {
+/**
+ * Shows what a copy does: a bar on a terminal, else a line now and then; all else that users should know, as lines.
+ * A command that moves nothing has no bar.
+ */
+export async function createProgress(
+  flags: GlobalArguments,
+  output: Output,
+  { hasBar = true }: { hasBar?: boolean } = {},
+): Promise<Progress> {
   const mode = flags.quiet
     ? 'none'
     : flags.progress === 'auto'
-      ? process.stderr.isTTY
+      ? hasBar && process.stderr.isTTY
         ? 'bar'
         : 'lines'
       : flags.progress;
   if (mode === 'json')
-    return { onEvent: (event) => output.message(formatJSON(eventDocument(event))), end: () => undefined };
+    return { onEvent: (event) => output.event(eventDocument(event)), end: () => undefined };
   const display =
     mode === 'bar' ? await createBar() : mode === 'lines' ? createLines(output) : createNothing();
   return {

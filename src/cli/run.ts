@@ -9,7 +9,15 @@ export async function run(args: string[]): Promise<void> {
   try {
     process.exitCode = await execute(await parse(args));
   } catch (error) {
-    const flags = { json: args.includes('--json'), quiet: false, verbose: args.includes('--verbose') };
+    const progress = /(^| )--progress[ =]json( |$)/.test(args.join(' '))
+      ? ('json' as const)
+      : ('auto' as const);
+    const flags = {
+      json: args.includes('--json'),
+      quiet: false,
+      verbose: args.includes('--verbose'),
+      progress,
+    };
     outputOf(flags).error(error);
     process.exitCode = exitCodeOf(error);
   }
@@ -32,6 +40,8 @@ function outputOf({
   json,
   quiet,
   verbose,
-}: Pick<GlobalArguments, 'json' | 'quiet' | 'verbose'>): ReturnType<typeof createOutput> {
-  return createOutput({ json, quiet, verbose, stdout: process.stdout, stderr: process.stderr });
+  progress,
+}: Pick<GlobalArguments, 'json' | 'quiet' | 'verbose' | 'progress'>): ReturnType<typeof createOutput> {
+  const jsonLines = progress === 'json';
+  return createOutput({ json, quiet, verbose, jsonLines, stdout: process.stdout, stderr: process.stderr });
 }

@@ -6,16 +6,21 @@ import type { Credential } from './credential.js';
 /** The name under which docker keeps the credential of Docker Hub. */
 export const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
-/** The parts of docker's `config.json` and podman's `auth.json` that hold credentials. */
+/**
+ * The parts of docker's `config.json` and podman's `auth.json` that hold credentials. Entries are kept as they stand:
+ * only those of the registry that is looked up have to make sense, as in skopeo.
+ */
 export interface CredentialConfig {
-  /** Server or repository → credential; an entry that is in a store is empty. */
-  auths: ReadonlyMap<string, Omit<Credential, 'source'>>;
+  /** Server or repository → its entry; one that is in a store is empty. */
+  auths: ReadonlyMap<string, unknown>;
   /** Host → suffix of the helper that alone answers for it. */
-  credHelpers: ReadonlyMap<string, string>;
+  credHelpers: ReadonlyMap<string, unknown>;
   /** Suffix of the helper for all other hosts. */
-  credsStore: string | undefined;
+  credsStore: unknown;
   /** Whether this is `~/.dockercfg`, whose keys are URLs. */
   isLegacy: boolean;
+  /** Names the file in errors. */
+  source: string;
 }
 
 /** Reads a configuration file; undefined when there is none. Rejects with `USAGE` when it makes no sense. */
@@ -39,18 +44,16 @@ export function parseCredentialConfig(
   source: string,
   { isLegacy = false }: { isLegacy?: boolean } = {},
 ): CredentialConfig {
-  // An empty file is what `touch` and some installers leave.
-  const document = members(parseJSON(text.trim() === '' ? '{}' : text, source), source, 'the document');
-  const auths = isLegacy ? document : members(document.get('auths'), source, 'auths');
-  const credHelpers = members(isLegacy ? undefined : document.get('credHelpers'), source, 'credHelpers');
-  const credsStore = isLegacy ? undefined : document.get('credsStore');
+  // An empty file is what `touch` and some installers leave; PowerShell writes a byte order mark.
+  const content = text.replace(/^\ufeff/, '').trim();
+  const document = members(parseJSON(content === '' ? '{}' : content, source), source, 'the document');
+  const part = (name: string) => (isLegacy ? undefined : memberOf(document, name));
   return {
-    auths: new Map([...auths].map(([key, entry]) => [key, parseEntry(entry, key, source)])),
-    credHelpers: new Map(
-      [...credHelpers].map(([host, suffix]) => [host, string(suffix, source, `credHelpers of ${host}`)]),
-    ),
-    credsStore: credsStore === undefined ? undefined : string(credsStore, source, 'credsStore') || undefined,
+    auths: isLegacy ? document : members(part('auths'), source, 'auths'),
+    credHelpers: members(part('credHelpers'), source, 'credHelpers'),
+    credsStore: part('credsStore'),
     isLegacy,
+    source,
   };
 }
 
@@ -59,29 +62,51 @@ export function parseCredentialConfig(
  * the host; at last keys that are URLs. Tags and digests are never part of a key. (containers-auth.json(5))
  */
 export function findInAuths(
-  { auths, isLegacy }: CredentialConfig,
+  { auths, isLegacy, source }: CredentialConfig,
   registry: string,
   repository: string | undefined,
 ): Omit<Credential, 'source'> | undefined {
+  const entryOf = (key: string) => {
+    const entry = auths.has(key) ? parseEntry(auths.get(key), key, source) : undefined;
+    return entry === undefined || isEmpty(entry) ? undefined : entry;
+  };
   let key = repository === undefined ? registry : `${registry}/${repository}`;
   while (key !== '') {
-    const entry = auths.get(key);
-    if (entry !== undefined && !isEmpty(entry)) return entry;
+    const entry = entryOf(key) ?? entryOf(`${key}/`);
+    if (entry !== undefined) return entry;
     key = key.slice(0, Math.max(0, key.lastIndexOf('/')));
   }
   const wanted = withoutHubAliases(registry);
-  for (const [name, entry] of auths) {
-    if (!isEmpty(entry) && hostOfKey(name, isLegacy) === wanted) return entry;
+  for (const name of auths.keys()) {
+    const entry = hostOfKey(name, isLegacy) === wanted ? entryOf(name) : undefined;
+    if (entry !== undefined) return entry;
   }
   return undefined;
 }
 
-/** The suffix of the helper that is configured for a host itself. */
-export function findHelper({ credHelpers }: CredentialConfig, registry: string): string | undefined {
+/**
+ * The suffix of the helper that is configured for a host itself. An empty one says that the host has none, and is not
+ * in the store for all hosts either. (docker, `getConfiguredCredentialStore`)
+ */
+export function findHelper({ credHelpers, source }: CredentialConfig, registry: string): string | undefined {
   const wanted = withoutHubAliases(registry);
-  return (
-    credHelpers.get(registry) ?? [...credHelpers].find(([name]) => hostOfKey(name, false) === wanted)?.[1]
-  );
+  const keys = [...credHelpers.keys()];
+  const key =
+    keys.find((name) => name === registry) ?? keys.find((name) => hostOfKey(name, false) === wanted);
+  return key === undefined
+    ? undefined
+    : optionalString(credHelpers.get(key), source, `credHelpers of ${key}`);
+}
+
+/** The suffix of the helper for the hosts that have none of their own. */
+export function findStore({ credsStore, source }: CredentialConfig): string | undefined {
+  return optionalString(credsStore, source, 'credsStore') || undefined;
+}
+
+/** The keys under which a registry's own credential may stand in `auths` or `credHelpers`; namespaces are not among them. */
+export function keysOfRegistry(keys: Iterable<string>, registry: string, isLegacy = false): string[] {
+  const wanted = withoutHubAliases(registry);
+  return [...keys].filter((key) => hostOfKey(key, isLegacy) === wanted);
 }
 
 /** What a helper is asked for: docker stores Docker Hub under a URL, all others under their host. */
@@ -89,10 +114,11 @@ export function serverURLOf(registry: string): string {
   return withoutHubAliases(registry) === DOCKER_HUB ? DOCKER_HUB_KEY : registry;
 }
 
-/** Only a key with a scheme, or one of the oldest file, has a path that means nothing. */
+/** A path means nothing in a key with a scheme or in the oldest file, and neither do a slash or a version at the end. */
 function hostOfKey(key: string, isLegacy: boolean): string {
   const bare = key.replace(/^https?:\/\//, '');
-  return withoutHubAliases(isLegacy || bare !== key ? (bare.split('/', 1)[0] ?? '') : bare);
+  const host = isLegacy || bare !== key ? (bare.split('/', 1)[0] ?? '') : bare.replace(/(\/v[12])?\/*$/, '');
+  return withoutHubAliases(host);
 }
 
 function withoutHubAliases(host: string): string {
@@ -105,12 +131,8 @@ function isEmpty(entry: Omit<Credential, 'source'>): boolean {
 
 function parseEntry(value: unknown, key: string, source: string): Omit<Credential, 'source'> {
   const entry = members(value, source, `auths of ${key}`);
-  const member = (name: string) => {
-    const text = entry.get(name);
-    return text === undefined || text === null
-      ? undefined
-      : string(text, source, `${name} of ${key}`) || undefined;
-  };
+  const member = (name: string) =>
+    optionalString(memberOf(entry, name), source, `${name} of ${key}`) || undefined;
   const auth = member('auth');
   // `auth` wins over the members that repeat it.
   const login =
@@ -152,7 +174,15 @@ function members(value: unknown, source: string, name: string): Map<string, unkn
   return new Map(Object.entries(value));
 }
 
-function string(value: unknown, source: string, name: string): string {
+/** A member by its name in any case, as Go reads them. */
+function memberOf(document: ReadonlyMap<string, unknown>, name: string): unknown {
+  if (document.has(name)) return document.get(name);
+  return [...document].find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+}
+
+/** Nothing and null are an empty string, as for Go. */
+function optionalString(value: unknown, source: string, name: string): string {
+  if (value === undefined || value === null) return '';
   if (typeof value !== 'string') throw invalid(source, `${name} is not a string`);
   return value;
 }

@@ -21,7 +21,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 /** The suffix becomes part of a program's name, so it must not lead out of PATH. */
 const SUFFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
-const NOT_FOUND = /credentials not found/i;
+const NOT_FOUND = /credentials not found|could not be found in the keychain/i;
 /** The user name that marks a secret as an identity token. */
 const TOKEN_USERNAME = '<token>';
 
@@ -34,42 +34,86 @@ export async function askCredentialHelper(
   serverURL: string,
   options: CredentialHelperOptions = {},
 ): Promise<HelperAnswer | undefined> {
+  const output = await call(suffix, 'get', serverURL, options);
+  return output === undefined ? undefined : parseAnswer(programOf(suffix), output);
+}
+
+/** Has `docker-credential-SUFFIX` keep a credential. Rejects with `IO` when it does not. */
+export async function storeWithHelper(
+  suffix: string,
+  { serverURL, username, secret }: { serverURL: string; username: string; secret: string },
+  options: CredentialHelperOptions = {},
+): Promise<void> {
+  const document = { ServerURL: serverURL, Username: username, Secret: secret };
+  await call(suffix, 'store', JSON.stringify(document), options);
+}
+
+/** Has `docker-credential-SUFFIX` forget a credential; one that it never had is no failure. */
+export async function eraseWithHelper(
+  suffix: string,
+  serverURL: string,
+  options: CredentialHelperOptions = {},
+): Promise<void> {
+  await call(suffix, 'erase', serverURL, options);
+}
+
+/** What the helper says, undefined when it has no such credential. */
+async function call(
+  suffix: string,
+  verb: 'get' | 'store' | 'erase',
+  input: string,
+  options: CredentialHelperOptions,
+): Promise<string | undefined> {
   if (!SUFFIX.test(suffix)) {
     throw new LadingError('USAGE', `"${suffix}" is not the name of a credential helper`, {
       hint: 'Correct credsStore or credHelpers in the configuration file.',
     });
   }
-  const program = `docker-credential-${suffix}`;
-  const { status, output } = await run(program, serverURL, options);
-  if (status !== 0) {
-    if (NOT_FOUND.test(output)) return undefined;
-    // With a failure, standard output is the message and never the secret.
-    const said = output.trim().split('\n', 1)[0]?.slice(0, 200) ?? '';
-    throw failed(program, said === '' ? `exit status ${status}` : said);
-  }
-  return parseAnswer(program, output);
+  const program = programOf(suffix);
+  const { status, output } = await run(program, verb, input, options);
+  if (status === 0) return output;
+  if (verb !== 'store' && NOT_FOUND.test(output)) return undefined;
+  // With a failure, standard output is the message and never the secret.
+  const said = output.trim().split('\n', 1)[0]?.slice(0, 200) ?? '';
+  throw failed(program, verb, said === '' ? `exit status ${status}` : said);
+}
+
+function programOf(suffix: string): string {
+  return `docker-credential-${suffix}`;
 }
 
 function parseAnswer(program: string, output: string): HelperAnswer | undefined {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(output);
-  } catch {
-    throw failed(program, 'its answer is not JSON'); // not quoted: it may hold the secret
-  }
-  if (typeof answer !== 'object' || answer === null) throw failed(program, 'its answer is not an object');
-  const username = 'Username' in answer ? answer.Username : '';
-  const secret = 'Secret' in answer ? answer.Secret : '';
+  const answer = parseObject(output);
+  if (answer === undefined) throw failed(program, 'get', 'its answer is not JSON'); // not quoted: it may hold the secret
+  // Go reads members in any case, and there are helpers that rely on it.
+  const members = new Map(Object.entries(answer).map(([name, value]) => [name.toLowerCase(), value]));
+  const username = members.get('username') ?? '';
+  const secret = members.get('secret') ?? '';
   if (typeof username !== 'string' || typeof secret !== 'string')
-    throw failed(program, 'its answer lacks Username or Secret');
+    throw failed(program, 'get', 'its answer lacks Username or Secret');
   if (username === '' && secret === '') return undefined;
   return username === TOKEN_USERNAME ? { username, identityToken: secret } : { username, password: secret };
 }
 
-/** Runs the helper without a shell, the server on its standard input. */
+/** The JSON object of an answer; helpers also print notices before it or after it. */
+function parseObject(output: string): object | undefined {
+  const start = /^\s*\{/m.exec(output)?.index ?? 0;
+  for (const text of [output, output.slice(start, output.lastIndexOf('}') + 1)]) {
+    try {
+      const value: unknown = JSON.parse(text);
+      return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Runs the helper without a shell; what it is told stands on its standard input, never in its arguments. */
 function run(
   program: string,
-  serverURL: string,
+  verb: string,
+  input: string,
   { environment = process.env, signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CredentialHelperOptions,
 ): Promise<{ status: number | null; output: string }> {
   return new Promise((resolve, reject) => {
@@ -77,7 +121,7 @@ function run(
       reject(abortedError(signal));
       return;
     }
-    const child = spawn(program, ['get'], {
+    const child = spawn(program, [verb], {
       env: environment,
       stdio: ['pipe', 'pipe', 'ignore'],
       windowsHide: true,
@@ -96,13 +140,13 @@ function run(
       end(() => reject(error));
     };
     const onAbort = () => stop(abortedError(signal));
-    const timer = setTimeout(() => stop(failed(program, `no answer in ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(() => stop(failed(program, verb, `no answer in ${timeoutMs} ms`)), timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
 
-    child.on('error', (error) => end(() => reject(notStarted(program, error))));
+    child.on('error', (error) => end(() => reject(notStarted(program, verb, error))));
     child.stdout.on('data', (chunk: Buffer) => {
       size += chunk.byteLength;
-      if (size > MAX_OUTPUT_BYTES) stop(failed(program, 'its answer is too large'));
+      if (size > MAX_OUTPUT_BYTES) stop(failed(program, verb, 'its answer is too large'));
       else chunks.push(chunk);
     });
     child.on('close', (status) =>
@@ -110,18 +154,18 @@ function run(
     );
     // A helper that does not read its input breaks the pipe; its exit status tells what that meant.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(serverURL);
+    child.stdin.end(input);
   });
 }
 
-function notStarted(program: string, error: unknown): LadingError {
+function notStarted(program: string, verb: string, error: unknown): LadingError {
   return systemCode(error) === 'ENOENT'
-    ? failed(program, 'the program is not in PATH')
-    : failed(program, messageOf(error));
+    ? failed(program, verb, 'the program is not in PATH')
+    : failed(program, verb, messageOf(error));
 }
 
-function failed(program: string, problem: string): LadingError {
+function failed(program: string, verb: string, problem: string): LadingError {
   return new LadingError('IO', `credential helper ${program}: ${problem}`, {
-    hint: `Run "${program} get" by hand to see what is wrong, or log in with another store.`,
+    hint: `Run "${program} ${verb}" by hand to see what is wrong, or log in with another store.`,
   });
 }

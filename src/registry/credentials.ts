@@ -6,6 +6,7 @@ import {
   type CredentialConfig,
   findHelper,
   findInAuths,
+  findStore,
   parseCredentialConfig,
   readCredentialFile,
   serverURLOf,
@@ -77,10 +78,12 @@ async function findIn(
   ask: (suffix: string) => Promise<HelperAnswer | undefined>,
 ): Promise<Credential | undefined> {
   const helper = findHelper(config, registry);
-  const written = helper === undefined ? findInAuths(config, registry, repository) : undefined;
-  if (written !== undefined) return { ...written, source };
-  const suffix = helper ?? config.credsStore;
-  const answer = suffix === undefined ? undefined : await ask(suffix);
+  if (!helper) {
+    const written = findInAuths(config, registry, repository);
+    if (written !== undefined) return { ...written, source };
+  }
+  const suffix = helper ?? findStore(config);
+  const answer = suffix ? await ask(suffix) : undefined;
   return answer && { ...answer, source: `docker-credential-${suffix} (named in ${source})` };
 }
 

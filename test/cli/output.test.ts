@@ -35,6 +35,29 @@ describe('the output of a command', () => {
     assert.ok(stderr.startsWith('{\n  "a": 1\n}\n{"error":'));
   });
 
+  it('has nothing but lines of JSON on standard error where lines of JSON were asked for', () => {
+    const { output, written } = capture({ jsonLines: true });
+    output.reserveStdout();
+    output.warning('careful');
+    output.message('for your information');
+    output.event({ type: 'done' });
+    output.result({ a: 1 }, () => 'one a\n');
+    output.error(new LadingError('IO', 'disk', { hint: 'Look.' }));
+    const [stdout, stderr] = written();
+    assert.equal(stdout, '');
+    const documents = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(documents, [
+      { type: 'warning', message: 'careful' },
+      { type: 'message', message: 'for your information' },
+      { type: 'done' },
+      { type: 'result', result: { a: 1 } },
+      { type: 'error', error: { code: 'IO', message: 'disk', hint: 'Look.' } },
+    ]);
+  });
+
   it('says what went wrong, then what to do', () => {
     const { output, written } = capture();
     output.error(new LadingError('NOT_FOUND', 'x is not there', { hint: 'Look elsewhere.' }));

@@ -255,7 +255,7 @@ describe('createCredentialProvider, credential helpers', () => {
   });
 
   it('never makes a path or a command of a suffix', async () => {
-    for (const suffix of ['../evil', 'a/b', 'x; touch y', '', '-x', '.']) {
+    for (const suffix of ['../evil', 'a/b', 'x; touch y', ' ', '-x', '.']) {
       await write('.docker/config.json', { credHelpers: { 'reg.example': suffix } });
       await assert.rejects(lookup('reg.example'), (error) => isLadingError(error, 'USAGE'), suffix);
     }
