@@ -7,6 +7,7 @@ export { formatPlatform, type Platform, parsePlatform } from './content/platform
 export {
   formatFamiliar,
   formatReference,
+  isRegistry,
   parseReference,
   type Reference,
   withDefaultTag,
@@ -29,6 +30,7 @@ export { parseImageList } from './operations/image-list.js';
 export { type InspectOptions, type InspectResult, inspect } from './operations/inspect.js';
 export { type ListOptions, type ListResult, list } from './operations/list.js';
 export { type LoadOptions, type LoadResult, load } from './operations/load.js';
+export type { RunCredentials } from './operations/run-credentials.js';
 export { type SaveOptions, type SaveResult, save } from './operations/save.js';
 export type { SaveFormat } from './operations/save-output.js';
 export { type ServeOptions, type Serving, serve } from './operations/serve.js';

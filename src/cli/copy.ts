@@ -19,6 +19,18 @@ const OPTIONS = {
     default: true,
     describe: 'Move tags that are there; --no-clobber refuses that',
   },
+  'src-creds': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'USER[:PASSWORD] at the registry of SRC alone',
+    group: 'Registry:',
+  },
+  'dest-creds': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'USER[:PASSWORD] at the registry of DST alone',
+    group: 'Registry:',
+  },
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;

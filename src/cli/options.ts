@@ -1,5 +1,6 @@
 import type { InferredOptionTypes, Options } from 'yargs';
 import { type ConnectionOptions, LadingError } from '../index.js';
+import { type CredentialFlags, type GivenCredentials, parseCredentials } from './credentials.js';
 
 /** Flags that every command takes. */
 export const GLOBAL_OPTIONS = {
@@ -49,8 +50,9 @@ export const CONNECTION_OPTIONS = {
   },
   creds: {
     type: 'string',
-    requiresArg: true,
-    describe: 'USER[:PASSWORD]; LADING_USERNAME and LADING_PASSWORD are safer',
+    array: true,
+    nargs: 1, // else it takes the images that follow
+    describe: '[HOST=]USER[:PASSWORD], for one registry; LADING_USERNAME and LADING_PASSWORD are safer',
     group: 'Registry:',
   },
   authfile: {
@@ -125,14 +127,14 @@ export type ConnectionArguments = InferredOptionTypes<typeof CONNECTION_OPTIONS>
 
 /** Flags → options of the library; rejects with `USAGE`. */
 export function connectionOptions(
-  argv: ConnectionArguments,
+  argv: ConnectionArguments & CredentialFlags,
   onWarning: (message: string) => void,
   environment: NodeJS.ProcessEnv = process.env,
-): ConnectionOptions {
+): ConnectionOptions & GivenCredentials {
   return {
     concurrency: wholeNumber('concurrency', argv.concurrency, 1),
     retries: wholeNumber('retries', argv.retries, 0),
-    credentials: parseCredentials(argv.creds, environment, onWarning),
+    ...parseCredentials(argv, environment, onWarning),
     authFile: argv.authfile,
     tlsVerify: argv['tls-verify'],
     caFile: argv.ca,
@@ -167,23 +169,6 @@ export function limitOptions(
 export function wholeNumber(flag: string, value: number | undefined, least: number): number | undefined {
   if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value;
   throw new LadingError('USAGE', `--${flag} takes a whole number from ${least}, not ${value}`);
-}
-
-function parseCredentials(
-  creds: string | undefined,
-  environment: NodeJS.ProcessEnv,
-  onWarning: (message: string) => void,
-): ConnectionOptions['credentials'] {
-  const [given, ...rest] = creds?.split(':') ?? [];
-  if (rest.length > 0)
-    onWarning(
-      'a password on the command line can be read by other users of this machine; LADING_PASSWORD cannot',
-    );
-  const username = given ?? environment.LADING_USERNAME;
-  if (username === undefined || username === '') return undefined;
-  const password = rest.length > 0 ? rest.join(':') : environment.LADING_PASSWORD;
-  if (password !== undefined) return { username, password };
-  throw new LadingError('USAGE', `there is no password for ${username}`, { hint: 'Set LADING_PASSWORD.' });
 }
 
 function parseMirrors(texts: readonly string[]): Record<string, string[]> {

@@ -4,13 +4,14 @@ import { LadingError, messageOf, systemCode } from '../errors.js';
 import { createRegistryClient, type RegistryClient } from '../registry/client.js';
 import { createCredentialProvider } from '../registry/credentials.js';
 import { readVersion } from '../version.js';
+import { type RunCredentials, scopeCredentials } from './run-credentials.js';
 
 /** How registries are reached, and as whom. */
 export interface ConnectionOptions {
   /** A file of credentials, in docker's or podman's form, instead of all other places. */
   authFile?: string | undefined;
-  /** Goes before every file. */
-  credentials?: { username: string; password: string } | undefined;
+  /** Logins for this run; they go before every file, each to one registry. */
+  credentials?: RunCredentials | readonly RunCredentials[] | undefined;
   /** Check certificates; default true. */
   tlsVerify?: boolean | undefined;
   /** PEM file with the authority that signed the registries' certificates. */
@@ -35,8 +36,8 @@ export interface ConnectionOptions {
 }
 
 /**
- * A client for all registries of one run: its connections, tokens and credentials are shared. Credentials that
- * were given for the run go to `registries` only.
+ * A client for `registries`, all those of one run or of one side of a copy: its connections, tokens and credentials
+ * are shared. A login that names no registry is for the only one of `registries`.
  */
 export async function connect(
   options: ConnectionOptions,
@@ -48,7 +49,7 @@ export async function connect(
   return createRegistryClient({
     version: readVersion(),
     credentials: createCredentialProvider({
-      explicit: options.credentials && { ...options.credentials, registries },
+      explicit: scopeCredentials(options.credentials, registries),
       authFile: options.authFile,
       onWarning: warn,
     }),

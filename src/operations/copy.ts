@@ -9,6 +9,7 @@ import { openUploadSessions } from './load.js';
 import { openSource, type Source } from './open-source.js';
 import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
 import { requestsOf } from './requests.js';
+import { type RunCredentials, scopeCredentials } from './run-credentials.js';
 import { inspectOutput, requireNothingLost, type SaveFormat } from './save-output.js';
 import { previousImages, writePlan } from './write-plan.js';
 
@@ -21,6 +22,9 @@ export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   referrers?: boolean | undefined;
   /** Refuse to move a tag that is there and names something else; default false. */
   noClobber?: boolean | undefined;
+  /** Logins for one side alone, instead of `credentials`. */
+  sourceCredentials?: RunCredentials | undefined;
+  destinationCredentials?: RunCredentials | undefined;
 }
 
 export interface CopyImagesResult {
@@ -37,14 +41,32 @@ export interface CopyImagesResult {
  */
 export async function copyImages(options: CopyImagesOptions): Promise<CopyImagesResult> {
   const destination = parseLocator(options.destination);
-  const source = await openSource(options.source, options);
+  const credentials = options.sourceCredentials ?? options.credentials;
+  const source = await openSource(options.source, { ...options, credentials });
   try {
+    checkCredentials(source, destination, options);
     const requests = await requestsOf(source);
     return destination.kind === 'docker'
       ? await copyToRegistry(source, requests, destination.reference, options)
       : await copyToFiles(requests, destination, options);
   } finally {
     await source.close();
+  }
+}
+
+/** Before the first request: a login that names no registry cannot be meant for both sides. */
+function checkCredentials(source: Source, destination: Locator, options: CopyImagesOptions): void {
+  const { credentials, sourceCredentials, destinationCredentials } = options;
+  const from = source.kind === 'registry' ? [source.reference.registry] : [];
+  const to = destination.kind === 'docker' ? [destination.reference.registry] : [];
+  try {
+    scopeCredentials(credentials, [...from, ...to]);
+    scopeCredentials(sourceCredentials, from);
+    scopeCredentials(destinationCredentials, to);
+  } catch (error) {
+    if (!isLadingError(error, 'USAGE')) throw error;
+    const hint = 'Give each side its own: --src-creds USER[:PASSWORD] and --dest-creds USER[:PASSWORD].';
+    throw new LadingError('USAGE', error.message, { cause: error, hint });
   }
 }
 
@@ -59,11 +81,8 @@ async function copyToRegistry(
     image,
     destination: { ...destination, ...targetTag(image.name, destination, images.length) },
   }));
-  const registries = [
-    destination.registry,
-    ...(source.kind === 'registry' ? [source.reference.registry] : []),
-  ];
-  const client = await connect(options, registries);
+  const credentials = options.destinationCredentials ?? options.credentials;
+  const client = await connect({ ...options, credentials }, [destination.registry]);
   try {
     const pushed = await pushImages(targets, client, {
       ...options,

@@ -14,8 +14,8 @@ import {
 import { askCredentialHelper, type HelperAnswer } from './credential-helper.js';
 
 export interface CredentialOptions {
-  /** What the user gave for this run; it goes before everything else. */
-  explicit?: ExplicitCredential | undefined;
+  /** What the user gave for this run, a login a registry; it goes before everything else. */
+  explicit?: readonly ExplicitCredential[] | undefined;
   /** `--authfile`: no other file is looked at then, and it must exist. */
   authFile?: string | undefined;
   /** Variables that name or hold credentials, and what helpers run with; default `process.env`. */
@@ -33,10 +33,10 @@ export interface CredentialOptions {
 export interface ExplicitCredential {
   username: string;
   password: string;
-  /** The registries it is meant for; without it every registry that asks gets it. */
-  registries?: readonly string[] | undefined;
-  /** Its name in messages; default `--creds`. */
-  source?: string | undefined;
+  /** The only registry that gets it. */
+  registry: string;
+  /** Its name in messages: `--creds`. */
+  source: string;
 }
 
 /** A place to look in: nothing is read before a registry asks. */
@@ -87,10 +87,9 @@ async function findIn(
   return answer && { ...answer, source: `docker-credential-${suffix} (named in ${source})` };
 }
 
-function explicitFor(explicit: ExplicitCredential | undefined, registry: string): Credential | undefined {
-  if (explicit === undefined) return undefined;
-  if (explicit.registries !== undefined && !explicit.registries.includes(registry)) return undefined;
-  return { username: explicit.username, password: explicit.password, source: explicit.source ?? '--creds' };
+function explicitFor(explicit: readonly ExplicitCredential[] = [], wanted: string): Credential | undefined {
+  const found = explicit.find(({ registry }) => registry === wanted);
+  return found && { username: found.username, password: found.password, source: found.source };
 }
 
 function listSources({

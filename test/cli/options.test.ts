@@ -24,21 +24,6 @@ describe('connectionOptions', () => {
     return { options: connectionOptions(argv, (text) => warnings.push(text), environment), warnings };
   };
 
-  it('takes a password from the environment, and warns of one on the command line', () => {
-    const environment = { LADING_USERNAME: 'env', LADING_PASSWORD: 'secret' };
-    const fromEnvironment = optionsOf({}, environment);
-    assert.deepEqual(fromEnvironment.options.credentials, { username: 'env', password: 'secret' });
-    assert.deepEqual(fromEnvironment.warnings, []);
-    const half = optionsOf({ creds: 'flag' }, environment);
-    assert.deepEqual(half.options.credentials, { username: 'flag', password: 'secret' });
-    const whole = optionsOf({ creds: 'flag:pass:word' }, environment);
-    assert.deepEqual(whole.options.credentials, { username: 'flag', password: 'pass:word' });
-    assert.equal(whole.warnings.length, 1);
-    assert.ok(!whole.warnings[0]?.includes('pass:word'));
-    assert.equal(optionsOf({}).options.credentials, undefined);
-    assert.throws(() => optionsOf({ creds: 'flag' }), { code: 'USAGE', hint: /LADING_PASSWORD/ });
-  });
-
   it('gathers mirrors by registry, in their order', () => {
     const { options } = optionsOf({ mirror: ['docker.io=a.test', 'quay.io=c.test', 'docker.io=b.test'] });
     assert.deepEqual(options.mirrors, { 'docker.io': ['a.test', 'b.test'], 'quay.io': ['c.test'] });

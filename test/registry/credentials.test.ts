@@ -130,7 +130,7 @@ describe('createCredentialProvider, places and their order', () => {
 
   it('puts what was given for the run first, and only for its registries', async () => {
     await write('.docker/config.json', auths('mirror.example', 'docker'));
-    const explicit = { username: 'me', password: 'p', registries: ['reg.example'] };
+    const explicit = [{ username: 'me', password: 'p', registry: 'reg.example', source: '--creds' }];
     const given = await lookup('reg.example', { explicit });
     assert.deepEqual(given, { username: 'me', password: 'p', source: '--creds' });
     assert.equal((await lookup('mirror.example', { explicit }))?.username, 'docker');
