@@ -26,15 +26,30 @@ export { type Manifest, parseManifest } from './manifest/manifest.js';
 export type { ConnectionOptions } from './operations/connect.js';
 export { type ConvertOptions, type ConvertResult, convert } from './operations/convert.js';
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';
+export {
+  type CredentialExplanation,
+  type ExplainCredentialsOptions,
+  type ExplainedPlace,
+  explainCredentials,
+} from './operations/explain-credentials.js';
 export { parseImageList } from './operations/image-list.js';
 export { type InspectOptions, type InspectResult, inspect } from './operations/inspect.js';
 export { type ListOptions, type ListResult, list } from './operations/list.js';
 export { type LoadOptions, type LoadResult, load } from './operations/load.js';
+export {
+  type LoginOptions,
+  type LoginResult,
+  type LogoutOptions,
+  type LogoutResult,
+  login,
+  logout,
+} from './operations/login.js';
 export type { RunCredentials } from './operations/run-credentials.js';
 export { type SaveOptions, type SaveResult, save } from './operations/save.js';
 export type { SaveFormat } from './operations/save-output.js';
 export { type ServeOptions, type Serving, serve } from './operations/serve.js';
 export { type Finding, type VerifyOptions, type VerifyResult, verify } from './operations/verify.js';
+export type { CredentialPlaceOptions } from './registry/credential-places.js';
 export { type AccessEntry, formatAccess } from './server/operational/access-log.js';
 export { createRegistryServer, type RegistryServer, type RegistryServerOptions } from './server/server.js';
 export { createMemoryStore } from './store/memory.js';

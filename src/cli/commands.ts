@@ -42,4 +42,19 @@ export const COMMANDS: { command: string; summary: string; load: () => Promise<C
     summary: 'List the images of an archive, the tags of a repository, the repositories of a registry',
     load: async () => (await import('./list.js')).listCommand,
   },
+  {
+    command: 'login [HOST]',
+    summary: 'Check a login at a registry and store it',
+    load: async () => (await import('./login.js')).loginCommand,
+  },
+  {
+    command: 'logout [HOST]',
+    summary: 'Remove a stored login',
+    load: async () => (await import('./logout.js')).logoutCommand,
+  },
+  {
+    command: 'auth HOST',
+    summary: 'Say which login would be used at a registry, and where it comes from',
+    load: async () => (await import('./auth.js')).authCommand,
+  },
 ];

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { LadingError, messageOf, systemCode } from '../errors.js';
-import { createRegistryClient, type RegistryClient } from '../registry/client.js';
+import { type CredentialProvider, createRegistryClient, type RegistryClient } from '../registry/client.js';
 import { createCredentialProvider } from '../registry/credentials.js';
 import { readVersion } from '../version.js';
 import { type RunCredentials, scopeCredentials } from './run-credentials.js';
@@ -37,22 +37,26 @@ export interface ConnectionOptions {
 
 /**
  * A client for `registries`, all those of one run or of one side of a copy: its connections, tokens and credentials
- * are shared. A login that names no registry is for the only one of `registries`.
+ * are shared. A login that names no registry is for the only one of `registries`. `provider` is asked instead of all
+ * places where credentials may be.
  */
 export async function connect(
   options: ConnectionOptions,
   registries: readonly string[],
+  provider?: CredentialProvider,
 ): Promise<RegistryClient> {
   const { onEvent } = options;
   const warn = (message: string): void => onEvent?.({ type: 'warning', message });
   const [ca, cert, key] = await Promise.all([options.caFile, options.certFile, options.keyFile].map(readPEM));
   return createRegistryClient({
     version: readVersion(),
-    credentials: createCredentialProvider({
-      explicit: scopeCredentials(options.credentials, registries),
-      authFile: options.authFile,
-      onWarning: warn,
-    }),
+    credentials:
+      provider ??
+      createCredentialProvider({
+        explicit: scopeCredentials(options.credentials, registries),
+        authFile: options.authFile,
+        onWarning: warn,
+      }),
     ca,
     cert,
     key,

@@ -265,7 +265,7 @@ function credentialHint(
   credential: Credential | undefined,
 ): string {
   if (credential === undefined) {
-    return `lading found no credentials for ${registry}; log in with docker login, or pass --creds / --authfile. The repository may also not exist.`;
+    return `lading found no credentials for ${registry}; log in with lading login, or pass --creds / --authfile. The repository may also not exist.`;
   }
   const who = `The credentials for ${registry} from ${credential.source}`;
   return status === 403

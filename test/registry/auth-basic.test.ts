@@ -48,7 +48,7 @@ describe('authentication by Basic', () => {
       (error) =>
         isLadingError(error, 'UNAUTHORIZED') &&
         (error.hint ?? '').startsWith(
-          `lading found no credentials for ${registry.host}; log in with docker login, or pass --creds / --authfile.`,
+          `lading found no credentials for ${registry.host}; log in with lading login, or pass --creds / --authfile.`,
         ),
     );
     assert.equal(registry.requests.length, 1);

@@ -1,0 +1,73 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import { type CredentialExplanation, type ExplainedPlace, explainCredentials } from '../index.js';
+import type { CommandModule } from './command.js';
+import { parseCredentials } from './credentials.js';
+import { EXIT } from './exit-codes.js';
+import { formatTable } from './format.js';
+import { CONNECTION_OPTIONS, type GlobalArguments } from './options.js';
+
+const OPTIONS = {
+  creds: CONNECTION_OPTIONS.creds,
+  authfile: CONNECTION_OPTIONS.authfile,
+} as const satisfies Record<string, Options>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { HOST: string };
+
+export const authCommand: CommandModule = {
+  options: OPTIONS,
+  positionals: {
+    HOST: { type: 'string', demandOption: true, describe: 'HOST[:PORT], or HOST/REPOSITORY' },
+  },
+  describe: (yargs) =>
+    yargs
+      .example('$0 auth registry.local:5000', 'who lading is there, and which file says so')
+      .example('$0 auth quay.io/team/app', 'the same for a repository, which may have its own entry'),
+  async run(argv, { output, signal }) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const { credentials } = parseCredentials(flags, process.env, output.warning);
+    const result = await explainCredentials(flags.HOST, {
+      credentials,
+      places: { authFile: flags.authfile },
+      signal,
+    });
+    output.result(result, () => describeExplanation(result));
+    return EXIT.done;
+  },
+};
+
+function describeExplanation({ registry, repository, places }: CredentialExplanation): string {
+  const name = repository === undefined ? registry : `${registry}/${repository}`;
+  const used = places.find(({ state }) => state === 'used');
+  const invalid = places.find(({ state }) => state === 'invalid');
+  const head =
+    used !== undefined
+      ? `${name}: ${who(used)}, from ${used.place}`
+      : invalid !== undefined
+        ? `${name}: refused, because ${invalid.place} is invalid`
+        : `${name}: nobody (anonymous)`;
+  const rows = places.map((place, index) => [`  ${index + 1}`, place.place, describeState(place)]);
+  return `${head}\n${formatTable(rows)}`;
+}
+
+function describeState(place: ExplainedPlace): string {
+  const { state, helper, problem = '' } = place;
+  const by = helper === undefined ? '' : ` by ${helper}`;
+  switch (state) {
+    case 'used':
+      return `used: ${who(place)}${by}`;
+    case 'later':
+      return helper === undefined ? `has one too: ${who(place)}` : `not asked:${by}`;
+    case 'none':
+      return `nothing for it${by}`;
+    case 'missing':
+      return 'not there';
+    case 'failed':
+    case 'invalid':
+      return problem;
+  }
+}
+
+function who({ username, kind }: ExplainedPlace): string {
+  const what = kind === 'identity token' ? 'an identity token' : `a ${kind}`;
+  return username === undefined || username === '' ? what : `${username} with ${what}`;
+}

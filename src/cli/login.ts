@@ -1,0 +1,102 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import { LadingError, type LoginResult, login } from '../index.js';
+import type { CommandContext, CommandModule } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import { createProgress } from './progress.js';
+import { ask, readPassword } from './prompt.js';
+
+const { retries, authfile, ca, cert, 'tls-verify': tlsVerify, 'key-file': keyFile } = CONNECTION_OPTIONS;
+
+const OPTIONS = {
+  username: {
+    alias: 'u',
+    type: 'string',
+    requiresArg: true,
+    describe: 'Default LADING_USERNAME, or asked for',
+  },
+  'password-stdin': { type: 'boolean', default: false, describe: 'Read the password from standard input' },
+  password: {
+    alias: 'p',
+    type: 'string',
+    requiresArg: true,
+    describe: 'Other users of this machine can read it; --password-stdin and LADING_PASSWORD are safer',
+  },
+  authfile: { ...authfile, describe: "File to store the login in, in docker's and podman's form" },
+  retries,
+  'tls-verify': tlsVerify,
+  ca,
+  cert,
+  'key-file': keyFile,
+  'plain-http': CONNECTION_OPTIONS['plain-http'],
+} as const satisfies Record<string, Options>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { HOST?: string };
+
+export const loginCommand: CommandModule = {
+  options: OPTIONS,
+  positionals: {
+    HOST: { type: 'string', default: 'docker.io', describe: 'HOST[:PORT]' },
+  },
+  describe: (yargs) =>
+    yargs
+      .example('pass registry | $0 login registry.local:5000 -u me --password-stdin', 'without a question')
+      .example('$0 login', 'to Docker Hub; name and password are asked for'),
+  async run(argv, context) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const { output, signal } = context;
+    const { onEvent } = await createProgress(flags, output, { hasBar: false });
+    const { authfile: authFile, HOST: host = 'docker.io' } = flags;
+    const result = await login(host, {
+      ...connectionOptions(withoutLogins(flags), output.warning, {}),
+      ...(await askLogin(flags, context)),
+      places: { authFile },
+      signal,
+      onEvent,
+    });
+    output.result(result, () => describeLogin(result));
+    return EXIT.done;
+  },
+};
+
+/** The flags of other commands that this one lacks. */
+function withoutLogins(flags: Arguments): Parameters<typeof connectionOptions>[0] {
+  return { ...flags, creds: undefined, concurrency: undefined, v1: undefined, mirror: undefined };
+}
+
+async function askLogin(
+  flags: Arguments,
+  { output, signal }: CommandContext,
+): Promise<{ username: string; password: string }> {
+  const { 'password-stdin': fromStdin, password: given } = flags;
+  if (fromStdin && given !== undefined)
+    throw new LadingError('USAGE', '--password and --password-stdin are two passwords');
+  if (given !== undefined) {
+    output.warning(
+      'a password on the command line can be read by other users of this machine; --password-stdin cannot',
+    );
+  }
+  const name = flags.username ?? process.env.LADING_USERNAME;
+  const known = given ?? process.env.LADING_PASSWORD;
+  const isTerminal = process.stdin.isTTY === true;
+  if (!isTerminal && (name === undefined || (known === undefined && !fromStdin))) {
+    throw new LadingError('USAGE', 'there is no terminal to ask for the name and the password', {
+      hint: 'Pass --username USER and --password-stdin.',
+    });
+  }
+  const terminal = { input: process.stdin, output: process.stderr };
+  const username = name ?? (await ask('Username: ', terminal, { signal }));
+  const password = fromStdin
+    ? await readPassword(process.stdin)
+    : (known ?? (await ask('Password: ', terminal, { secret: true, signal })));
+  if (password === '') throw new LadingError('USAGE', `there is no password for ${username}`);
+  return { username, password };
+}
+
+function describeLogin({ registry, username, stored }: LoginResult): string {
+  const where =
+    stored.helper === undefined
+      ? `${stored.file}, which only you can read and which is not encrypted`
+      : `${stored.helper}, as ${stored.file} says`;
+  return `logged in to ${registry} as ${username}: stored in ${where}\n`;
+}
