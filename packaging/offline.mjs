@@ -17,8 +17,6 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MTIME = new Date('1985-10-26T08:15:00.000Z');
 /** Of these only compiled code is of use, which fits one machine; lading works without them. */
 const NATIVE = ['zlib-sync'];
-/** Loaded by the path of a file, which no bundler can follow. */
-const LOADED_BY_PATH = ['tar-stream'];
 /** What says how a package may be used belongs to each copy of it. */
 const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
 
@@ -51,7 +49,7 @@ function packedFiles() {
 /** The files under node_modules that the program's own files lead to. */
 async function filesThatRun(entryPoints) {
   const { metafile } = await build({
-    entryPoints: [...entryPoints, ...LOADED_BY_PATH].map((path) => ({ in: path, out: path })),
+    entryPoints: entryPoints.map((path) => ({ in: path, out: path })),
     bundle: true,
     write: false,
     metafile: true,

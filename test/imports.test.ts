@@ -94,7 +94,7 @@ const HOMES: Record<string, readonly string[]> = {
   yargs: ['cli/'],
   'cli-progress': ['cli/progress.ts'],
   undici: ['registry/'],
-  'tar-stream': ['tar/tar-stream-headers.ts'],
+  'tar-stream': ['tar/write.ts'],
   'zlib-sync': ['compression/gzip.ts'],
   fzstd: ['compression/zstd.ts'],
   'proper-lockfile': ['store/lock-directory.ts'],

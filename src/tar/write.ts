@@ -1,5 +1,4 @@
 import { BLOCK_SIZE, paddingAfter } from './header.js';
-import { codec, type HeaderFields } from './tar-stream-headers.js';
 
 export { paddingAfter };
 
@@ -10,7 +9,7 @@ export interface TarHeaderFields {
   /** Default 0644, 0755 for a directory, 0777 for a symlink. */
   mode?: number | undefined;
   type?: 'file' | 'directory' | 'symlink' | undefined;
-  /** Of a symlink: at most 100 bytes. */
+  /** Of a symlink. */
   linkTarget?: string | undefined;
 }
 
@@ -24,35 +23,40 @@ const DEFAULT_MODES = { file: 0o644, directory: 0o755, symlink: 0o777 };
  * The block or blocks before an entry's body: one, or more when the name needs a pax header. The same fields
  * give the same bytes: no time, no owner. Sizes past 8 GiB are written in base-256, which GNU tar and Go read.
  */
-export function tarHeader({ path, size, mode, type = 'file', linkTarget }: TarHeaderFields): Buffer {
+export async function tarHeader({
+  path,
+  size,
+  mode,
+  type = 'file',
+  linkTarget,
+}: TarHeaderFields): Promise<Buffer> {
   if (path === '' || !Number.isSafeInteger(size) || size < 0) {
     throw new Error(`no tar entry can have the name "${path}" and the size ${size}`);
   }
-  const fields: HeaderFields = {
+  // Loaded when something is written: commands that only read do not need it.
+  const { default: tarStream } = await import('tar-stream');
+  // A packer for each header: one packer takes the next header only after the body, which we write ourselves, often
+  // later and elsewhere in the file. It costs 50 µs a header.
+  const packer = tarStream.pack();
+  const entry = packer.entry({
     name: type === 'directory' && !path.endsWith('/') ? `${path}/` : path,
     size,
     mode: mode ?? DEFAULT_MODES[type],
-    uid: 0,
-    gid: 0,
     mtime: EPOCH,
     type,
     ...(linkTarget !== undefined && { linkname: linkTarget }),
-  };
-  return codec.encode(fields) ?? withPaxName(fields);
-}
-
-/** A name that ustar's 100 + 155 bytes of ASCII cannot hold goes into a pax header before the entry's own. */
-function withPaxName(fields: HeaderFields): Buffer {
-  const records = codec.encodePax({ name: fields.name });
-  const paxHeader = encode({ ...fields, name: 'PaxHeader', type: 'pax-header', size: records.length });
-  const padding = Buffer.alloc(paddingAfter(records.length));
-  // Readers without pax see a file of this name; a directory's slash keeps it one for them.
-  const name = fields.type === 'directory' ? 'PaxHeader/' : 'PaxHeader';
-  return Buffer.concat([paxHeader, records, padding, encode({ ...fields, name })]);
-}
-
-function encode(fields: HeaderFields): Buffer {
-  const block = codec.encode(fields);
-  if (block === null) throw new Error(`tar-stream cannot encode the name "${fields.name}"`);
-  return block;
+  });
+  // An entry fails when its packer ends before the body has come, as happens here on purpose.
+  entry.on('error', () => undefined);
+  return new Promise((resolve, reject) => {
+    packer.once('error', reject);
+    packer.once('readable', () => {
+      const blocks: Uint8Array[] = [];
+      for (let block = packer.read(); block !== null; block = packer.read()) {
+        blocks.push(block as Uint8Array); // its types say unknown
+      }
+      packer.destroy();
+      resolve(Buffer.concat(blocks));
+    });
+  });
 }

@@ -60,8 +60,8 @@ async function randomLayer(seed: string, bytes: number): Promise<Layer> {
   };
 }
 
-function* tarOf(seed: string, size: number): Iterable<Buffer> {
-  yield tarHeader({ path: 'random', size });
+async function* tarOf(seed: string, size: number): AsyncIterable<Buffer> {
+  yield await tarHeader({ path: 'random', size });
   const key = createHash('sha256').update(seed).digest();
   const cipher = createCipheriv('aes-128-ctr', key.subarray(0, 16), key.subarray(16));
   const zeros = Buffer.alloc(CHUNK_BYTES);

@@ -28,10 +28,15 @@ function assertModest({ seconds, peakBytes }: Usage): void {
 describe('an archive of 100 GB with 20,000 blobs', () => {
   const path = useFolder('the suite');
   let archive: string;
-  before(function () {
+  before(async function () {
     this.timeout(20_000);
     archive = path('large.tar');
-    const made = writeSparseArchive(archive, { images: 500, layers: 38, bytes: 100e9, format: 'universal' });
+    const made = await writeSparseArchive(archive, {
+      images: 500,
+      layers: 38,
+      bytes: 100e9,
+      format: 'universal',
+    });
     assert.deepEqual([made.blobs, made.bytes > 100e9], [20_000, true]);
   });
 

@@ -35,7 +35,7 @@ describe('what the program loads only when it is needed', () => {
 
   it('is the parser of rules for names', async () => {
     const archive = path('images.tar');
-    writeSparseArchive(archive, { images: 1, layers: 1, bytes: 1000, format: 'universal' });
+    await writeSparseArchive(archive, { images: 1, layers: 1, bytes: 1000, format: 'universal' });
     await writeFile(path('rules.yaml'), 'rules:\n  - prefix: registry.example/group\n    to: mirror\n');
     const { code, stdout, stderr } = await runLading([
       ...['load', '-i', archive, '127.0.0.1:5000', '--dry-run'],

@@ -30,7 +30,10 @@ const LAYER_START = Buffer.from([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0]);
  * Writes an archive as lading would, whose layers are holes: it looks as large as it says and takes 4 KiB of disk
  * for each layer. Everything but the layers' bytes is as it should be.
  */
-export function writeSparseArchive(path: string, options: SparseArchiveOptions): SparseArchive {
+export async function writeSparseArchive(
+  path: string,
+  options: SparseArchiveOptions,
+): Promise<SparseArchive> {
   const images = Array.from({ length: options.images }, (_, index) => sparseImage(index, options));
   const contents = [
     ...images.flatMap(({ config, layers }) => [config.descriptor, ...layers]),
@@ -41,17 +44,17 @@ export function writeSparseArchive(path: string, options: SparseArchiveOptions):
   );
   const file = openSync(path, 'w');
   try {
-    const directories = directoryHeaders(contents);
+    const directories = await directoryHeaders(contents);
     writeSync(file, directories, 0, directories.byteLength, 0);
     let end = directories.byteLength;
-    for (const place of assignPlaces(contents, end).values()) {
+    for (const place of (await assignPlaces(contents, end)).values()) {
       const start = Buffer.concat([place.header, documents.get(place.descriptor) ?? LAYER_START]);
       writeSync(file, start, 0, start.byteLength, place.position);
       end = place.end;
     }
     for (const [name, bytes] of filesBesides(images, options)) {
       const padding = Buffer.alloc(paddingAfter(bytes.byteLength));
-      const entry = Buffer.concat([tarHeader({ path: name, size: bytes.byteLength }), bytes, padding]);
+      const entry = Buffer.concat([await tarHeader({ path: name, size: bytes.byteLength }), bytes, padding]);
       writeSync(file, entry, 0, entry.byteLength, end);
       end += entry.byteLength;
     }

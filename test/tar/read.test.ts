@@ -112,11 +112,11 @@ describe('openTar reading', () => {
     const path = inFolder('large.tar');
     const file = await open(path, 'w');
     for (let index = 0; index < count; index++) {
-      await file.write(tarHeader({ path: `blobs/${index}`, size }), 0, 512, index * stride);
+      await file.write(await tarHeader({ path: `blobs/${index}`, size }), 0, 512, index * stride);
     }
     // One last entry of more than 8 GiB, all hole.
     const last = count * stride;
-    await file.write(tarHeader({ path: 'large', size: 100e9 }), 0, 512, last);
+    await file.write(await tarHeader({ path: 'large', size: 100e9 }), 0, 512, last);
     await file.truncate(last + 512 + 100e9);
     await file.close();
     const tar = await openTar(path);

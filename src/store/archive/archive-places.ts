@@ -16,23 +16,36 @@ export interface Place {
 }
 
 /** The directories that a layout in a tar begins with. */
-export function directoryHeaders(contents: readonly Descriptor[]): Buffer {
+export async function directoryHeaders(contents: readonly Descriptor[]): Promise<Buffer> {
   const directories = new Set(contents.map(({ digest }) => blobPath(digest).replace(/[^/]*$/, '')));
   const paths = ['blobs/', ...[...directories].sort()];
-  return Buffer.concat(paths.map((path) => tarHeader({ path, size: 0, type: 'directory' })));
+  return Buffer.concat(
+    await Promise.all(paths.map((path) => tarHeader({ path, size: 0, type: 'directory' }))),
+  );
 }
 
 /** Places in the order of `contents`, one after the other from `start`: the same contents give the same tar. */
-export function assignPlaces(contents: readonly Descriptor[], start: number): Map<Digest, Place> {
+export async function assignPlaces(
+  contents: readonly Descriptor[],
+  start: number,
+): Promise<Map<Digest, Place>> {
   const places = new Map<Digest, Place>();
   let position = start;
   for (const descriptor of contents) {
     if (places.has(descriptor.digest)) continue;
-    const header = tarHeader({ path: blobPath(descriptor.digest), size: descriptor.size, mode: 0o444 });
-    const body = position + header.byteLength;
-    const end = body + descriptor.size + paddingAfter(descriptor.size);
-    places.set(descriptor.digest, { descriptor, header, position, body, end });
-    position = end;
+    const place = placeAt(position, descriptor, await blobHeader(descriptor));
+    places.set(descriptor.digest, place);
+    position = place.end;
   }
   return places;
+}
+
+export function blobHeader({ digest, size }: Descriptor): Promise<Buffer> {
+  return tarHeader({ path: blobPath(digest), size, mode: 0o444 });
+}
+
+export function placeAt(position: number, descriptor: Descriptor, header: Buffer): Place {
+  const body = position + header.byteLength;
+  const end = body + descriptor.size + paddingAfter(descriptor.size);
+  return { descriptor, header, position, body, end };
 }

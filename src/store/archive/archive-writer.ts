@@ -22,7 +22,7 @@ import type { LockOptions } from '../lock.js';
 import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { ContentWriter, type Sink } from '../write-content.js';
-import { assignPlaces, directoryHeaders, type Place } from './archive-places.js';
+import { assignPlaces, blobHeader, directoryHeaders, type Place, placeAt } from './archive-places.js';
 import { dockerImageOf, dockerManifest } from './docker-manifest.js';
 import { openPartFile } from './part-file.js';
 import { createStreamSink } from './stream-sink.js';
@@ -105,8 +105,8 @@ class ArchiveWriter implements Store {
   /** Gives everything its place in the tar, in this order. */
   async prepare(contents: readonly Descriptor[]): Promise<void> {
     if (this.#slots.size > 0) throw new Error('an archive is prepared once');
-    this.#directories = directoryHeaders(contents);
-    for (const [digest, place] of assignPlaces(contents, this.#directories.byteLength)) {
+    this.#directories = await directoryHeaders(contents);
+    for (const [digest, place] of await assignPlaces(contents, this.#directories.byteLength)) {
       this.#slots.set(digest, this.#slotAt(place));
       this.#end = place.end;
     }
@@ -214,7 +214,7 @@ class ArchiveWriter implements Store {
   }
 
   async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
-    const slot = this.#slots.get(descriptor.digest) ?? this.#appendSlot(descriptor);
+    const slot = this.#slots.get(descriptor.digest) ?? (await this.#appendSlot(descriptor));
     if (slot.isDone) return;
     if (isManifest(descriptor.mediaType)) await this.#pushManifest(slot, descriptor, open, options);
     else await this.#pushBlob(slot, open, options);
@@ -222,9 +222,10 @@ class ArchiveWriter implements Store {
   }
 
   /** Content that was not announced goes behind everything else. */
-  #appendSlot(descriptor: Descriptor): Slot {
-    const place = assignPlaces([descriptor], this.#end).get(descriptor.digest);
-    if (place === undefined) throw new Error('a place for one content');
+  async #appendSlot(descriptor: Descriptor): Promise<Slot> {
+    const header = await blobHeader(descriptor);
+    // Nothing may wait from here on: other content is pushed meanwhile, and no two may get one place.
+    const place = placeAt(this.#end, descriptor, header);
     this.#end = place.end;
     const slot = this.#slotAt(place);
     this.#slots.set(descriptor.digest, slot);
@@ -274,8 +275,8 @@ class ArchiveWriter implements Store {
     if (read === undefined)
       throw new LadingError('UNSUPPORTED', 'an archive that is streamed cannot leave anything out');
     const done = [...this.#slots.values()].filter((slot) => slot.isDone);
-    const directories = directoryHeaders(done.map(({ place }) => place.descriptor));
-    const places = assignPlaces(
+    const directories = await directoryHeaders(done.map(({ place }) => place.descriptor));
+    const places = await assignPlaces(
       done.map(({ place }) => place.descriptor),
       directories.byteLength,
     );
@@ -303,7 +304,7 @@ class ArchiveWriter implements Store {
     let position = start;
     for (const [path, bytes] of this.#documents()) {
       const file = [
-        tarHeader({ path, size: bytes.byteLength, mode: 0o644 }),
+        await tarHeader({ path, size: bytes.byteLength, mode: 0o644 }),
         bytes,
         Buffer.alloc(paddingAfter(bytes.byteLength)),
       ];

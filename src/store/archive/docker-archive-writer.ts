@@ -250,7 +250,7 @@ class DockerArchiveWriter implements Store {
     // Two compressed forms of one layer: the second gives its place to what comes next.
     if (this.#written.has(path)) return;
     this.#written.add(path);
-    await this.#file.write([tarHeader({ path, size, mode: 0o444 })], position);
+    await this.#file.write([await tarHeader({ path, size, mode: 0o444 })], position);
     await this.#file.write([Buffer.alloc(paddingAfter(size))], body + size);
     this.#end = body + size + paddingAfter(size);
     await this.#part.journal.record({ descriptor, body }, size);
@@ -305,7 +305,7 @@ class DockerArchiveWriter implements Store {
     if (this.#written.has(path)) return;
     this.#written.add(path);
     const padding = Buffer.alloc(paddingAfter(bytes.byteLength));
-    const header = tarHeader({ path, size: bytes.byteLength, mode: 0o444 });
+    const header = await tarHeader({ path, size: bytes.byteLength, mode: 0o444 });
     await this.#file.write([header, bytes, padding], this.#end);
     this.#end += header.byteLength + bytes.byteLength + padding.byteLength;
   }
@@ -313,7 +313,7 @@ class DockerArchiveWriter implements Store {
   async #writeLink(path: string, linkTarget: string): Promise<void> {
     if (this.#written.has(path)) return;
     this.#written.add(path);
-    const header = tarHeader({ path, size: 0, type: 'symlink', linkTarget });
+    const header = await tarHeader({ path, size: 0, type: 'symlink', linkTarget });
     await this.#file.write([header], this.#end);
     this.#end += header.byteLength;
   }

@@ -61,7 +61,7 @@ async function inspectLarge(
   cacheOf: (place: { archive: string }) => string,
 ): Promise<Contestant[]> {
   const archive = join(folder, 'large.tar');
-  const { names } = writeSparseArchive(archive, {
+  const { names } = await writeSparseArchive(archive, {
     images: 500,
     layers: 38,
     bytes: 100e9,
