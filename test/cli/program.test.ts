@@ -167,18 +167,14 @@ describe('the program', () => {
     assert.equal(stderr, '');
   });
 
-  it('ends with 3 when content is wrong, a finding a line', async function () {
-    const right = await runLading(['verify', fixturePath(this, 'layouts/synthetic/ok.tar')]);
+  it('ends with 3 when content is wrong, a finding a line', async () => {
+    const right = await runLading(['verify', fixturePath('layouts/synthetic/ok.tar')]);
     assert.equal(right.code, 0);
     assert.match(right.stdout, /all right\n$/);
-    const wrong = await runLading(['verify', fixturePath(this, 'layouts/synthetic/corrupt-blob.tar')]);
+    const wrong = await runLading(['verify', fixturePath('layouts/synthetic/corrupt-blob.tar')]);
     assert.equal(wrong.code, 3);
     assert.match(wrong.stdout, /^DIGEST_MISMATCH {2}sha256:[0-9a-f]{64} {2}.*\n.*: 1 finding\n$/);
-    const json = await runLading([
-      'verify',
-      fixturePath(this, 'layouts/synthetic/corrupt-blob.tar'),
-      '--json',
-    ]);
+    const json = await runLading(['verify', fixturePath('layouts/synthetic/corrupt-blob.tar'), '--json']);
     const document = JSON.parse(json.stdout);
     assert.deepEqual([json.code, document.ok], [3, false]);
     assert.deepEqual(Object.keys(document), ['ok', 'checked', 'documents', 'findings', 'notes']);
@@ -312,8 +308,8 @@ describe('the program', () => {
     assert.ok(bytes.fetched <= bytes.total - 100_000, `${bytes.fetched} of ${bytes.total}`);
   });
 
-  it('serves until it is told to stop, and says where', async function () {
-    const archive = fixturePath(this, 'archives/ctr-export-multi.tar');
+  it('serves until it is told to stop, and says where', async () => {
+    const archive = fixturePath('archives/ctr-export-multi.tar');
     const { process: child, outcome } = startLading(['serve', archive, '--listen', '127.0.0.1:0', '--quiet']);
     assert.ok(child.stdout);
     const { value: url } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { contentOf, makeImage, pushAll } from '../support/images.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { createServerCertificate } from '../support/programs/certificate-authority.js';
 import { type Outcome, type Running, succeed } from '../support/programs/run.js';
 import { ask } from '../support/registry-server.js';

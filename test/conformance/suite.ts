@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'mocha';
+import { leaveOut } from '../support/needs.js';
 import { type RunOptions, run, succeed } from '../support/programs/run.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 
@@ -33,11 +34,10 @@ export async function buildSuite(context: Context): Promise<string> {
     if (error.code !== 'ENOENT') throw error;
     return undefined;
   });
-  if (version === undefined) return leaveOut(context, 'go is not installed');
+  if (version === undefined) return leaveOut(context, 'Go');
 
   const download = await run('go', ['mod', 'download'], options);
-  if (download.code !== 0)
-    return leaveOut(context, `go mod download: ${download.stderr.trim().split('\n').at(-1)}`);
+  if (download.code !== 0) return leaveOut(context, 'the module proxy of Go', download.stderr.trim());
 
   const program = join(await temporaryFolder('suite'), 'conformance');
   await succeed('go', ['test', '-c', '-o', program, PACKAGE], options);
@@ -101,10 +101,4 @@ function goEnvironment(): NodeJS.ProcessEnv {
     GOWORK: 'off',
     GOTOOLCHAIN: 'local',
   };
-}
-
-/** Also where programs are required: Go and its module proxy are not among what `.ci/run` installs. */
-function leaveOut(context: Context, reason: string): never {
-  console.warn(`    skipped: ${reason}`);
-  return context.skip();
 }

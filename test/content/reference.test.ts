@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import {
   formatFamiliar,
   formatReference,
@@ -10,6 +9,7 @@ import {
   withDefaultTag,
 } from '../../src/content/reference.js';
 import { LadingError } from '../../src/errors.js';
+import { fixture } from '../support/fixtures.js';
 
 /** What distribution/reference v0.6 makes of an input. */
 interface Row {
@@ -23,9 +23,7 @@ interface Row {
   withDefaultTag?: string;
 }
 
-const ROWS: Row[] = JSON.parse(
-  readFileSync(new URL('../../fixtures/references/references.json', import.meta.url), 'utf8'),
-);
+const ROWS: Row[] = JSON.parse(fixture('references/references.json').toString());
 
 /** A row without a domain is a wart of the library: `exa_mple.com/foo` has an empty one. */
 const isTaken = ({ ok, domain }: Row): boolean => ok && domain !== undefined && domain !== '';

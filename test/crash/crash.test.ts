@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRandom, type Random } from '../fuzz/mutate.js';
-import { isInstalled } from '../support/programs/available.js';
+import { isInstalled } from '../support/needs.js';
 import type { Passed } from '../support/programs/throttling-proxy.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 import { type Lane, openLanes, SLOW } from './lane.js';

@@ -1,7 +1,7 @@
 import { createMemoryRepositories } from '../../src/store/memory-repositories.js';
 import { startRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
-import { isInstalled } from '../support/programs/available.js';
+import { isInstalled } from '../support/needs.js';
 import { freePort } from '../support/programs/daemon.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { lading } from '../support/programs/lading.js';

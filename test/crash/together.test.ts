@@ -7,6 +7,7 @@ import { type Serving, serve } from '../../src/index.js';
 import { processSpace } from '../../src/store/process-start.js';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { type Content, type MadeImage, makeImage } from '../support/images.js';
+import { needs } from '../support/needs.js';
 import { lading } from '../support/programs/lading.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 import { ask, type Reply } from '../support/registry-server.js';
@@ -132,7 +133,7 @@ describe('many at work on one layout', () => {
     ['a dead process whose number another has now', () => process.pid],
   ] as const) {
     it(`is written at once although there are locks of ${whose}`, async function () {
-      if (process.platform !== 'linux') this.skip(); // elsewhere nothing tells the two processes apart
+      needs(this, 'Linux');
       const out = join(folder, 'out');
       for (const lock of ['ingest.lock', 'index.json.lock']) {
         await mkdir(join(out, lock), { recursive: true });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificate } from '../registry/http-server.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { firstOfEachKind, useCarrier } from './carrier.js';
 import { FAULTS } from './faults.js';

@@ -4,7 +4,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { decompressed } from '../../src/compression.js';
 import { parseDigest } from '../../src/content/digest.js';
@@ -42,6 +41,7 @@ import { parseErrorBody } from '../../src/registry/response-error.js';
 import { parseRanges } from '../../src/server/read/range.js';
 import { parseLocator } from '../../src/store/locator.js';
 import { openTar } from '../../src/tar/read.js';
+import { fixturePath } from '../support/fixtures.js';
 import { makeTar } from '../support/tar-maker.js';
 import { createRandom, mutate, type Random } from './mutate.js';
 
@@ -57,7 +57,7 @@ interface Target {
   parse(bytes: Buffer, random: Random): unknown;
 }
 
-const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
+const FIXTURES = fixturePath('');
 const filesIn = (folder: string, end: RegExp): Buffer[] =>
   readdirSync(join(FIXTURES, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => end.test(name))

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { fixturePath } from '../support/fixtures.js';
 import { describeGroups, GROUPS } from '../support/hostile/groups.js';
 
 describe('the index of hostile archives', () => {
   it('has every attack, as it is', async () => {
-    const path = fileURLToPath(new URL('../../fixtures/hostile/README.md', import.meta.url));
+    const path = fixturePath('hostile/README.md');
     assert.equal(
       await readFile(path, 'utf8'),
       describeGroups(),

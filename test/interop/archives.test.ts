@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fixturePath } from '../support/fixtures.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { startDockerd } from '../support/programs/dockerd.js';
 import { ladingJSON } from '../support/programs/lading.js';
@@ -54,8 +54,8 @@ describe('an archive of another tool, converted', () => {
   });
 
   for (const [name, teller] of Object.entries(ARCHIVES)) {
-    it(`is loaded by Docker, containerd, podman and skopeo with the image IDs it had: ${name}`, async function () {
-      const archive = fixturePath(this, `archives/${name}`);
+    it(`is loaded by Docker, containerd, podman and skopeo with the image IDs it had: ${name}`, async () => {
+      const archive = fixturePath(`archives/${name}`);
       const expected = (await IMAGE_IDS[teller](archive)).sort();
       assert.ok(expected.length > 0);
       const folder = await temporaryFolder('converted');

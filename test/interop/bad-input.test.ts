@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { freePort } from '../support/programs/daemon.js';
 import { lading } from '../support/programs/lading.js';
 import { mountSmallDisk } from '../support/programs/small-disk.js';

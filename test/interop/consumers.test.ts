@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { startDockerd } from '../support/programs/dockerd.js';
 import { lading } from '../support/programs/lading.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { lading, ladingJSON, runLading } from '../support/programs/lading.js';
 import { documentOf, getManifest, sha256, TYPE } from '../support/programs/registry-content.js';
 import { temporaryFolder } from '../support/programs/workplace.js';

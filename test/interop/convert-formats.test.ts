@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { startDockerd } from '../support/programs/dockerd.js';
 import { ladingJSON } from '../support/programs/lading.js';

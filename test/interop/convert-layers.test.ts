@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { fixturePath } from '../support/fixtures.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { startDockerd } from '../support/programs/dockerd.js';
 import { ladingJSON } from '../support/programs/lading.js';
@@ -48,8 +48,8 @@ describe('layers that convert compresses anew', () => {
     }
   }
 
-  it('may come from plain ones of docker save', async function () {
-    const archive = fixturePath(this, 'archives/docker20-single.tar');
+  it('may come from plain ones of docker save', async () => {
+    const archive = fixturePath('archives/docker20-single.tar');
     const { docker, forgetImages } = await startDockerd();
     await forgetImages();
     await docker('load', '--input', archive);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { type DockerRegistry, startDockerRegistry } from '../support/programs/docker-registry.js';
 import { startDockerd } from '../support/programs/dockerd.js';
 import { lading, ladingJSON } from '../support/programs/lading.js';

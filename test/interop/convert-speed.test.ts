@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { lading, ladingJSON } from '../support/programs/lading.js';
 import { documentOf, sha256 } from '../support/programs/registry-content.js';
 import { succeed } from '../support/programs/run.js';

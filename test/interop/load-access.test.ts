@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Asked, type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { type MadeImage, makeImage } from '../support/images.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { type DockerRegistry, startDockerRegistry } from '../support/programs/docker-registry.js';
 import { type LadingOptions, runLading } from '../support/programs/lading.js';
 import { getManifest } from '../support/programs/registry-content.js';

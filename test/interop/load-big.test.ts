@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { startDockerd } from '../support/programs/dockerd.js';
 import { lading, runLading, startLading } from '../support/programs/lading.js';

@@ -4,7 +4,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fixturePath } from '../support/fixtures.js';
 import { type MadeImage, makeImage } from '../support/images.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { runLading } from '../support/programs/lading.js';
 import { sha256 } from '../support/programs/registry-content.js';
@@ -147,8 +147,8 @@ describe('load of a damaged OCI archive moves no tag, and names the blob, the im
 describe('load of a damaged archive of docker save moves no tag, and names the blob and the image', () => {
   const repositories = ['library/tiny'];
 
-  it('when a bit of a layer, or of a config, is flipped', async function () {
-    const path = fixturePath(this, 'archives/docker20-single.tar');
+  it('when a bit of a layer, or of a config, is flipped', async () => {
+    const path = fixturePath('archives/docker20-single.tar');
     const archive = await readFile(path);
     const unpacked = await unpack(path);
     const [item] = JSON.parse(await readFile(join(unpacked, 'manifest.json'), 'utf8'));
@@ -161,8 +161,8 @@ describe('load of a damaged archive of docker save moves no tag, and names the b
     }
   });
 
-  it('when a layer is missing, or the end is', async function () {
-    const path = fixturePath(this, 'archives/docker20-single.tar');
+  it('when a layer is missing, or the end is', async () => {
+    const path = fixturePath('archives/docker20-single.tar');
     const archive = await readFile(path);
     const unpacked = await unpack(path);
     const [item] = JSON.parse(await readFile(join(unpacked, 'manifest.json'), 'utf8'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type Asked, type Fault, type FaultProxy, maxBody, startFaultProxy } from '../support/fault-proxy.js';
 import { type MadeImage, type MadeIndex, makeImage, makeIndex } from '../support/images.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { freePort } from '../support/programs/daemon.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { runLading } from '../support/programs/lading.js';

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { type MadeImage, type MadeIndex, makeImage, makeIndex } from '../support/images.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { lading, ladingJSON, runLading } from '../support/programs/lading.js';
 import { getManifest } from '../support/programs/registry-content.js';

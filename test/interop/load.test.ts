@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { fixturePath } from '../support/fixtures.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { type DockerRegistry, startDockerRegistry } from '../support/programs/docker-registry.js';
 import { startDockerd } from '../support/programs/dockerd.js';
@@ -106,15 +106,15 @@ describe('load puts into docker-registry what is in an archive', () => {
     'skopeo-oci-dir-multi': 2,
   };
   for (const [name, count] of Object.entries(fixtures)) {
-    it(`that was made by ${name.replaceAll('-', ' ')}`, async function () {
-      const { images } = await carries(fixturePath(this, `archives/${name}.tar`), `fixtures/${name}`);
+    it(`that was made by ${name.replaceAll('-', ' ')}`, async () => {
+      const { images } = await carries(fixturePath(`archives/${name}.tar`), `fixtures/${name}`);
       assert.equal(images.length, count);
       for (const { pushed } of images) assert.match(pushed, /tiny:[12]$/);
     });
   }
 
-  it('that was made by crane oci multi, whose images have no names, as they are told', async function () {
-    const archive = fixturePath(this, 'archives/crane-oci-multi.tar');
+  it('that was made by crane oci multi, whose images have no names, as they are told', async () => {
+    const archive = fixturePath('archives/crane-oci-multi.tar');
     const { digests = [] } = await tell(archive);
     assert.equal(digests.length, 2);
     const args = digests.map((digest, place) => [digest, '--name', `fx/tiny:${place + 1}`]);
@@ -125,8 +125,8 @@ describe('load puts into docker-registry what is in an archive', () => {
     );
   });
 
-  it('that was made by regctl ocidir, whose names are tags alone, as they are told', async function () {
-    const archive = fixturePath(this, 'archives/regctl-ocidir.tar');
+  it('that was made by regctl ocidir, whose names are tags alone, as they are told', async () => {
+    const archive = fixturePath('archives/regctl-ocidir.tar');
     const { images } = await carries(archive, 'fixtures/tags', [['--name', 'fx/tiny']]);
     assert.deepEqual(
       images.map(({ pushed }) => pushed),
@@ -134,8 +134,8 @@ describe('load puts into docker-registry what is in an archive', () => {
     );
   });
 
-  it('for every archive of the fixtures', async function () {
-    const folder = fixturePath(this, 'archives/docker20-single.tar').replace(/[^/]*$/, '');
+  it('for every archive of the fixtures', async () => {
+    const folder = fixturePath('archives/docker20-single.tar').replace(/[^/]*$/, '');
     const archives = (await readdir(folder)).filter((name) => name.endsWith('.tar')).sort();
     const covered = [...Object.keys(fixtures), 'crane-oci-multi', 'regctl-ocidir'].map(
       (name) => `${name}.tar`,
@@ -227,11 +227,11 @@ describe('load puts into docker-registry what is in an archive', () => {
   describe('so that it can be used by', () => {
     let images: { from: string; name: string; digest: string; config: string }[];
 
-    before(async function () {
+    before(async () => {
       const archives = { docker: 'docker20-multi', oci: 'skopeo-oci-dir-multi' };
       images = [];
       for (const [from, archive] of Object.entries(archives)) {
-        const loaded = await load(fixturePath(this, `archives/${archive}.tar`), `${host}/used/${from}`);
+        const loaded = await load(fixturePath(`archives/${archive}.tar`), `${host}/used/${from}`);
         for (const { pushed: name, digest } of loaded.images) {
           const [held] = await heldAt(host, placeOf(name).repository, digest);
           images.push({ from, name, digest, config: held?.config ?? '' });

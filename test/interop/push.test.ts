@@ -21,8 +21,8 @@ import {
   pushAll,
   randomBytesFrom,
 } from '../support/images.js';
+import { needs } from '../support/needs.js';
 import { openerOf, readAll } from '../support/openers.js';
-import { needs } from '../support/programs/available.js';
 import { type DockerRegistry, startDockerRegistry } from '../support/programs/docker-registry.js';
 import { documentOf, getManifest } from '../support/programs/registry-content.js';
 import { skopeo } from '../support/programs/skopeo.js';

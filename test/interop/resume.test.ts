@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { lading, startLading } from '../support/programs/lading.js';
 import { documentOf, getManifest, type NamedContent } from '../support/programs/registry-content.js';
 import { succeed } from '../support/programs/run.js';

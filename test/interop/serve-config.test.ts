@@ -4,8 +4,8 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { leaveOut, needs } from '../support/programs/available.js';
+import { fixturePath } from '../support/fixtures.js';
+import { leaveOut, needs } from '../support/needs.js';
 import { createServerCertificate } from '../support/programs/certificate-authority.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { type Daemon, startDaemon } from '../support/programs/daemon.js';
@@ -15,7 +15,7 @@ import { run, succeed } from '../support/programs/run.js';
 import { atEnd, temporaryFolder } from '../support/programs/workplace.js';
 import { imageIDOf } from './images.js';
 
-const ARCHIVE = fileURLToPath(new URL('../../fixtures/archives/docker20-multi.tar', import.meta.url));
+const ARCHIVE = fixturePath('archives/docker20-multi.tar');
 /** Two images of it: pulled by the registry's name, and as one of docker.io, which has no such image. */
 const REPOSITORY = 'library/tiny';
 const BY_NAME = '1';
@@ -52,7 +52,7 @@ for (const access of ACCESSES) {
     before(async function () {
       needs(this, 'openssl', 'htpasswd');
       const address = ownAddress();
-      if (address === undefined) return leaveOut(this, 'no address but those that Docker trusts anyway');
+      if (address === undefined) return leaveOut(this, 'an address that Docker does not trust anyway');
       served = await startServed(access, address);
       const plain = await startLadingServer(ARCHIVE);
       ids = {};
@@ -67,7 +67,7 @@ for (const access of ACCESSES) {
     it('makes Docker pull from it', async function () {
       needs(this, 'docker', 'dockerd', 'containerd');
       if ((await run('unshare', ['--mount', 'true'])).code !== 0)
-        leaveOut(this, 'mounting is not allowed here');
+        leaveOut(this, 'leave to mount a file system');
       const root = await writePrinted('docker', served);
       const engine = await startDockerdIn(join(root, 'etc/docker'));
       const docker = (args: string[], stdin?: string) =>

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Serving, save, serve } from '../../src/index.js';
-import { needs } from '../support/programs/available.js';
+import { fixturePath } from '../support/fixtures.js';
+import { needs } from '../support/needs.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { startDockerd } from '../support/programs/dockerd.js';
 import { lading } from '../support/programs/lading.js';
@@ -19,9 +19,7 @@ const COMPARED = [
   ...['content-type', 'content-length', 'docker-content-digest', 'etag'],
   'docker-distribution-api-version',
 ];
-const V1_ARCHIVE = fileURLToPath(
-  new URL('../../fixtures/archives/docker-v1.0-repositories-only.tar', import.meta.url),
-);
+const V1_ARCHIVE = fixturePath('archives/docker-v1.0-repositories-only.tar');
 
 describe('serve, to clients of all ages', () => {
   let source: Source;

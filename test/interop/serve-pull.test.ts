@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { needs } from '../support/programs/available.js';
+import { fixturePath } from '../support/fixtures.js';
+import { needs } from '../support/needs.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { startDockerd } from '../support/programs/dockerd.js';
 import { type LadingServer, lading, startLadingServer } from '../support/programs/lading.js';
@@ -210,8 +210,7 @@ for (const { what, make, images, keepsDigests } of FORMS) {
 }
 
 describe('serve, over an archive of Docker before 1.10', () => {
-  const fixture = (name: string) =>
-    fileURLToPath(new URL(`../../fixtures/archives/${name}`, import.meta.url));
+  const fixture = (name: string) => fixturePath(`archives/${name}`);
   let server: LadingServer;
   /** The same images as Docker 20.10 saved them: the layers have to be those. */
   let later: LadingServer;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { historyOf, parseConfig } from '../../src/manifest/config.js';
 import { parseV1Image } from '../../src/manifest/v1-image.js';
-import { fixture, json } from './fixtures.js';
+import { fixture, json } from '../support/fixtures.js';
 
 const DIFF_ID = `sha256:${'d'.repeat(64)}` as const;
 const ROOTFS = { type: 'layers', diff_ids: [DIFF_ID] };
@@ -75,14 +75,19 @@ describe('parseConfig', () => {
     assert.throws(() => parseConfig(json({ rootfs }), 'config'), { message: /at \/rootfs\/diff_ids\/0/ });
   });
 
-  it('reads the configs of docker, skopeo and buildkit', function () {
-    for (const name of ['schema2-config', 'schema2-to-oci1-config']) {
-      const config = parseConfig(fixture(this, `conversion/containers-image/${name}.json`), name);
+  it('reads the configs of docker, skopeo and buildkit', () => {
+    for (const name of ['many-steps/config', 'many-steps/to-oci.config', 'buildkit']) {
+      const path = name === 'buildkit' ? BUILDKIT_CONFIG : `conversion/${name}.json`;
+      const config = parseConfig(fixture(path), name);
       assert.ok(config.rootfs.diff_ids.length > 0);
       assert.ok(config.history.length > 0);
     }
   });
 });
+
+/** The one config in the folder that Docker 25 wrote. */
+const BUILDKIT_CONFIG =
+  'docker-archives/docker25-graphdriver/blobs/sha256/25578f468f5f0246c7c52e5edf4346023d5763e608277e592584b6d93a60dc95';
 
 describe('historyOf', () => {
   const history = [
@@ -127,10 +132,10 @@ describe('parseV1Image', () => {
     assert.throws(() => parseV1Image(json({ id, parent: '../x' }), 'json'), { code: 'INVALID_MANIFEST' });
   });
 
-  it('reads the images of old registries', function () {
-    const base = '511136ea3c5a64f264b78b5433614aec563103b4d4702f3ba7d4d2698e22c158';
-    assert.equal(parseV1Image(fixture(this, `v1/${base}/json`), 'json').id, base);
-    const child = '46af0962ab5afeb5ce6740d4d91652e69206fc991fd5328c1a94d364ad00e457';
-    assert.equal(parseV1Image(fixture(this, `v1/${child}/json`), 'json').id, child);
+  it('reads the images of old registries', () => {
+    const base = 'b0'.repeat(32);
+    assert.equal(parseV1Image(fixture(`v1/${base}/json`), 'json').id, base);
+    const child = 'c1'.repeat(32);
+    assert.equal(parseV1Image(fixture(`v1/${child}/json`), 'json').id, child);
   });
 });

@@ -11,7 +11,7 @@ import { goJSON, RawJSON, rawMembers } from '../../src/manifest/go-json.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import { createSigningKey, signSchema1 } from '../../src/manifest/sign-schema1.js';
 import { toSchema1 } from '../../src/manifest/to-schema1.js';
-import { json } from './fixtures.js';
+import { json } from '../support/fixtures.js';
 
 /** I-JSON has no halves of surrogate pairs, which `parseJSON` refuses. */
 const text = fc.string({ unit: 'grapheme', maxLength: 12 });

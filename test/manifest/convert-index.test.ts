@@ -6,7 +6,7 @@ import { parseConfig } from '../../src/manifest/config.js';
 import { convertIndex } from '../../src/manifest/convert-index.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import { platformOf } from '../../src/manifest/platform-of.js';
-import { json } from './fixtures.js';
+import { json } from '../support/fixtures.js';
 
 const AMD64 = { architecture: 'amd64', os: 'linux' };
 const ARM = { architecture: 'arm', os: 'linux', variant: 'v7' };

@@ -7,7 +7,7 @@ import { convertManifest } from '../../src/manifest/convert-manifest.js';
 import { convertToSchema1 } from '../../src/manifest/convert-schema1.js';
 import { manifestDigest, parseManifest } from '../../src/manifest/manifest.js';
 import { createSigningKey } from '../../src/manifest/sign-schema1.js';
-import { fixture, json } from './fixtures.js';
+import { fixture, json } from '../support/fixtures.js';
 
 const UNSUPPORTED = { code: 'UNSUPPORTED' };
 const COSIGN_LAYER = 'application/vnd.dev.cosign.simplesigning.v1+json';
@@ -40,14 +40,14 @@ function parse(bytes: Buffer) {
 
 describe('an image manifest between schema2 and OCI', () => {
   for (const name of ['html-escape', 'timezones']) {
-    it(`has the layers that skopeo gives it: ${name} to OCI`, function () {
+    it(`has the layers that skopeo gives it: ${name} to OCI`, () => {
       const path = `conversion/schema2-oci/${name}`;
-      const original = fixture(this, `${path}.s2.manifest.json`);
+      const original = fixture(`${path}.s2.manifest.json`);
       const { manifest, lost, reversible } = convertManifest(original, 'oci', {
-        config: fixture(this, `${path}.config.json`),
+        config: fixture(`${path}.config.json`),
       });
       const ours = parse(manifest.bytes);
-      const skopeos = parse(fixture(this, `${path}.to-oci.manifest.json`));
+      const skopeos = parse(fixture(`${path}.to-oci.manifest.json`));
       assert.deepEqual(ours.layers, skopeos.layers);
       assert.equal(ours.mediaType, skopeos.mediaType);
       assert.equal(ours.config.mediaType, skopeos.config.mediaType);
@@ -58,11 +58,11 @@ describe('an image manifest between schema2 and OCI', () => {
     });
   }
 
-  it('is byte for byte what skopeo makes on the way to schema2', function () {
+  it('is byte for byte what skopeo makes on the way to schema2', () => {
     const path = 'conversion/schema2-oci/html-escape';
-    const original = fixture(this, `${path}.oci.manifest.json`);
+    const original = fixture(`${path}.oci.manifest.json`);
     const { manifest, lost, reversible } = convertManifest(original, 'docker');
-    assert.equal(manifest.bytes.toString(), fixture(this, `${path}.to-v2s2.manifest.json`).toString());
+    assert.equal(manifest.bytes.toString(), fixture(`${path}.to-v2s2.manifest.json`).toString());
     assert.equal(manifest.descriptor.mediaType, MEDIA_TYPE.dockerManifest);
     assert.deepEqual(lost, [
       `the annotation a of ${digestOf(original)}`,
@@ -71,11 +71,11 @@ describe('an image manifest between schema2 and OCI', () => {
     assert.equal(reversible, false);
   });
 
-  it('has OCI’s type for each of Docker’s layers, foreign ones too', function () {
-    const path = 'conversion/containers-image/schema2-all-media-types';
-    const original = fixture(this, `${path}.json`);
+  it('has OCI’s type for each of Docker’s layers, foreign ones too', () => {
+    const path = 'conversion/every-type';
+    const original = fixture(`${path}/manifest.json`);
     const { manifest, reversible } = convertManifest(original, 'oci');
-    assert.deepEqual(parse(manifest.bytes).layers, parse(fixture(this, `${path}-to-oci1.json`)).layers);
+    assert.deepEqual(parse(manifest.bytes).layers, parse(fixture(`${path}/to-oci.manifest.json`)).layers);
     assert.equal(reversible, true);
     assert.deepEqual(convertManifest(manifest.bytes, 'docker').manifest.bytes, original);
   });
@@ -89,7 +89,7 @@ describe('an image manifest between schema2 and OCI', () => {
     }
   });
 
-  it('says when it does not come back: without a mediaType, or of mixed families', function () {
+  it('says when it does not come back: without a mediaType, or of mixed families', () => {
     const { mediaType: _, ...untyped } = ociManifest();
     const docker = convertManifest(json(untyped), 'docker');
     assert.deepEqual({ reversible: docker.reversible, lost: docker.lost }, { reversible: false, lost: [] });
@@ -97,7 +97,7 @@ describe('an image manifest between schema2 and OCI', () => {
 
     const mixed = dockerManifest({}, [content(MEDIA_TYPE.ociLayerGzip)]);
     assert.equal(convertManifest(json(mixed), 'oci').reversible, false);
-    const bytesAsConfig = fixture(this, 'conversion/containers-image/schema2.json');
+    const bytesAsConfig = fixture('conversion/many-steps/manifest.json');
     const oci = convertManifest(bytesAsConfig, 'oci');
     assert.equal(parse(oci.manifest.bytes).config.mediaType, MEDIA_TYPE.ociConfig);
     assert.equal(oci.reversible, false);
@@ -153,8 +153,8 @@ describe('layers on the way to another format', () => {
     assert.throws(() => convertManifest(ociZstd, 'docker'), { ...UNSUPPORTED, hint: /--compression gzip/ });
   });
 
-  it('are taken to OCI with zstd, which Docker’s format has by a name of no specification', function () {
-    const dockerZstd = fixture(this, 'conversion/containers-image/schema2-invalid-media-type.json');
+  it('are taken to OCI with zstd, which Docker’s format has by a name of no specification', () => {
+    const dockerZstd = fixture('conversion/zstd/manifest.json');
     const { manifest, reversible } = convertManifest(dockerZstd, 'oci');
     const types = parse(manifest.bytes).layers.map(({ mediaType }: { mediaType: string }) => mediaType);
     assert.ok(types.includes(MEDIA_TYPE.ociLayerZstd));

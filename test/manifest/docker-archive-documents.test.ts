@@ -3,7 +3,7 @@ import {
   parseArchiveManifest,
   parseArchiveRepositories,
 } from '../../src/manifest/docker-archive-documents.js';
-import { fixture, json } from './fixtures.js';
+import { fixture, json } from '../support/fixtures.js';
 
 const INVALID = { code: 'INVALID_ARCHIVE' };
 const ID = 'b'.repeat(64);
@@ -48,10 +48,10 @@ describe('parseArchiveManifest', () => {
     assert.throws(() => parse([{ Config: 'c', LayerSources: { '../x': {} } }]), INVALID);
   });
 
-  it('reads what docker 25 writes', function () {
-    const bytes = fixture(this, 'docker-archives/docker25-graphdriver/manifest.json');
+  it('reads what docker 25 writes', () => {
+    const bytes = fixture('docker-archives/docker25-graphdriver/manifest.json');
     const [image] = parseArchiveManifest(bytes, 'manifest.json');
-    assert.deepEqual(image?.repoTags, ['hello-world:linux']);
+    assert.deepEqual(image?.repoTags, ['app:linux']);
     assert.equal(image?.layerSources.size, 1);
   });
 });
@@ -71,8 +71,8 @@ describe('parseArchiveRepositories', () => {
       assert.throws(() => parse(value), INVALID);
   });
 
-  it('reads what docker 25 writes', function () {
-    const bytes = fixture(this, 'docker-archives/docker25-graphdriver/repositories');
-    assert.equal(parseArchiveRepositories(bytes, 'repositories')[0]?.repository, 'hello-world');
+  it('reads what docker 25 writes', () => {
+    const bytes = fixture('docker-archives/docker25-graphdriver/repositories');
+    assert.equal(parseArchiveRepositories(bytes, 'repositories')[0]?.repository, 'app');
   });
 });

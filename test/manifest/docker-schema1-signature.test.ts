@@ -9,13 +9,16 @@ import {
 } from '../../src/manifest/docker-schema1-signature.js';
 import { manifestDigest, parseManifest } from '../../src/manifest/manifest.js';
 import { createSigningKey } from '../../src/manifest/sign-schema1.js';
-import { fixture } from './fixtures.js';
+import { fixture } from '../support/fixtures.js';
 
 const INVALID = { code: 'INVALID_SIGNATURE' };
 const EMPTY_TOP = 'sha256:06579b4856daa02791ccbcafd7bc6effb08105b85adb6ce8326b4a34ee24949b';
 const ONE_KEY = 'UNNR:TCVI:564L:JW4M:BTEA:IBBB:VCTW:Z5XP:RWMU:2HH7:G3ZQ:DAXI';
-const HELLO_WORLD = 'sha256:02fee8c3220ba806531f606525eceb83f4feb654f62b207191b1c9209188dedd';
-const HELLO_WORLD_KEY = 'OIH7:HQFS:44FK:45VB:3B53:OIAG:TPL4:ATF5:6PNE:MGHN:NHQX:2GE4';
+const DOCKER17 = {
+  length: 1927,
+  digest: 'sha256:d3f6c44789a166f48799084714ebf988d3427bd263f4be73237fbd987d16fdd1',
+  keyID: 'N4UF:EMTU:3OZH:3J4V:M25X:ROP4:BQCC:FAAE:MP46:GIAN:AUMA:SWUQ',
+};
 
 interface Expected {
   length?: number;
@@ -26,8 +29,8 @@ interface Expected {
 }
 
 const VERIFY: Record<string, Expected> = {
-  'good_manifest.json': { length: 3199, digest: HELLO_WORLD, keyID: HELLO_WORLD_KEY },
-  'extra_data_manifest.json': { length: 3199, digest: HELLO_WORLD, keyID: HELLO_WORLD_KEY },
+  'docker17-signed.json': DOCKER17,
+  'docker17-members-beside.json': DOCKER17,
   'es256-jwk.json': {
     length: 1367,
     digest: EMPTY_TOP,
@@ -53,8 +56,8 @@ const VERIFY: Record<string, Expected> = {
 
 describe('a signed schema1 manifest', () => {
   for (const [name, { length, digest, keyID, algorithms = ['ES256'] }] of Object.entries(VERIFY)) {
-    it(`verifies and has its payload’s digest: ${name}`, function () {
-      const bytes = fixture(this, `schema1/${name}`);
+    it(`verifies and has its payload’s digest: ${name}`, () => {
+      const bytes = fixture(`schema1/${name}`);
       const payload = signedPayload(bytes);
       if (length !== undefined) assert.equal(payload?.length, length);
       assert.equal(manifestDigest(bytes, MEDIA_TYPE.dockerSchema1Signed), digest);
@@ -70,38 +73,36 @@ describe('a signed schema1 manifest', () => {
     });
   }
 
-  it('has its payload’s digest even where its signature is not one: v2s1.manifest.json', function () {
-    const bytes = fixture(this, 'schema1/v2s1.manifest.json');
-    const digest = 'sha256:7364fea9d84ee548ab67d4c46c6006289800c98de3fbf8c0a97138dfcc23f000';
+  it('has its payload’s digest even where its signature is not one: edited-after-signing.json', () => {
+    const bytes = fixture('schema1/edited-after-signing.json');
+    const digest = 'sha256:d97fefb9dca629ba0182cdcaa2870af4bdf73a688b8c593a834ebd42990858da';
     assert.equal(manifestDigest(bytes, MEDIA_TYPE.dockerSchema1Signed), digest);
     assert.equal(parseManifest(bytes).format, 'docker-schema1');
     assert.throws(() => verifySchema1Signatures(bytes), { ...INVALID, message: /it does not verify/ });
   });
 
-  it('lists its keys in the order of their IDs', function () {
-    const keyIDs = verifySchema1Signatures(fixture(this, 'schema1/multi-signature.json')).map(
-      ({ keyID }) => keyID,
-    );
+  it('lists its keys in the order of their IDs', () => {
+    const keyIDs = verifySchema1Signatures(fixture('schema1/multi-signature.json')).map(({ keyID }) => keyID);
     assert.ok(keyIDs.includes('JMFR:6YHR:5OB4:LXKZ:IDOH:7ERZ:EMKQ:VLWU:DD32:6Y7F:2KJM:CFP6'));
     assert.deepEqual(keyIDs, keyIDs.toSorted());
   });
 
-  it('is read from what is signed, not from what stands beside it', function () {
-    const extra = parseManifest(fixture(this, 'schema1/extra_data_manifest.json'));
-    assert.deepEqual(extra, parseManifest(fixture(this, 'schema1/good_manifest.json')));
+  it('is read from what is signed, not from what stands beside it', () => {
+    const extra = parseManifest(fixture('schema1/docker17-members-beside.json'));
+    assert.deepEqual(extra, parseManifest(fixture('schema1/docker17-signed.json')));
     assert.equal(extra.format === 'docker-schema1' && extra.fsLayers[0]?.startsWith('sha256:a3ed95ca'), true);
   });
 
-  it('is refused when a member that decides its format stands beside what is signed', function () {
-    const text = fixture(this, 'schema1/one-layer.signed.json').toString();
+  it('is refused when a member that decides its format stands beside what is signed', () => {
+    const text = fixture('schema1/one-layer.signed.json').toString();
     for (const member of ['"layers": []', '"manifests": null', '"Signatures": []', '"schemaVersion": 2']) {
       const bytes = Buffer.from(text.replace('"signatures":', `${member}, "signatures":`));
       assert.throws(() => parseManifest(bytes), { code: 'INVALID_MANIFEST' }, member);
     }
   });
 
-  it('is refused when it has two lists of signatures', function () {
-    const text = fixture(this, 'schema1/one-layer.signed.json').toString();
+  it('is refused when it has two lists of signatures', () => {
+    const text = fixture('schema1/one-layer.signed.json').toString();
     const bytes = Buffer.from(text.replace('"signatures":', '"signatures": [], "signatures":'));
     assert.throws(() => parseManifest(bytes), { code: 'INVALID_MANIFEST' });
     assert.throws(() => signedPayload(bytes), INVALID);
@@ -118,16 +119,16 @@ describe('a signed schema1 manifest', () => {
     'bad-formatlength-too-large.json': { message: /formatLength 999999 is not within its 2014 bytes/ },
   };
   for (const [name, { message, digest }] of Object.entries(REFUSED)) {
-    it(`does not verify: ${name}`, function () {
-      const bytes = fixture(this, `schema1/${name}`);
+    it(`does not verify: ${name}`, () => {
+      const bytes = fixture(`schema1/${name}`);
       assert.throws(() => verifySchema1Signatures(bytes), { ...INVALID, message });
       if (digest !== undefined) assert.equal(manifestDigest(bytes, MEDIA_TYPE.dockerSchema1Signed), digest);
       else assert.throws(() => parseManifest(bytes), INVALID);
     });
   }
 
-  it('is no unsigned one when its list of signatures is empty', function () {
-    const bytes = fixture(this, 'schema1/bad-empty-signatures.json');
+  it('is no unsigned one when its list of signatures is empty', () => {
+    const bytes = fixture('schema1/bad-empty-signatures.json');
     const message = /at \/signatures, expected a list of 1 to 64 signatures, found a list of 0/;
     for (const read of [parseManifest, signedPayload, verifySchema1Signatures])
       assert.throws(() => read(bytes as never), { code: 'INVALID_MANIFEST', message });
@@ -135,8 +136,8 @@ describe('a signed schema1 manifest', () => {
 });
 
 describe('an unsigned schema1 manifest', () => {
-  it('has the digest of its bytes and no payload', function () {
-    const bytes = fixture(this, 'schema1/no-signatures-unsigned.json');
+  it('has the digest of its bytes and no payload', () => {
+    const bytes = fixture('schema1/no-signatures-unsigned.json');
     assert.equal(signedPayload(bytes), undefined);
     assert.equal(manifestDigest(bytes, MEDIA_TYPE.dockerSchema1), EMPTY_TOP);
     assert.equal(parseManifest(bytes).mediaType, MEDIA_TYPE.dockerSchema1);

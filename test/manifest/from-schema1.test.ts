@@ -6,7 +6,7 @@ import type { Schema1Manifest } from '../../src/manifest/docker-schema1.js';
 import { EMPTY_LAYER } from '../../src/manifest/empty-layer.js';
 import { fromSchema1, layersOfSchema1, type Schema1Layer } from '../../src/manifest/from-schema1.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
-import { fixture, json } from './fixtures.js';
+import { fixture, json } from '../support/fixtures.js';
 
 /** The layers of the golden vectors. */
 const LAYERS = new Map<Digest, Schema1Layer>([
@@ -55,17 +55,17 @@ function convert(manifest: Schema1Manifest) {
 
 describe('a schema1 manifest as schema2', () => {
   for (const name of ['old-docker-version', 'throwaway-middle', 'single', 'empty-top']) {
-    it(`has the config and the manifest that skopeo makes: ${name}`, function () {
+    it(`has the config and the manifest that skopeo makes: ${name}`, () => {
       const path = `conversion/schema1-to-schema2/${name}`;
-      const { config, manifest } = fromSchema1(parse(fixture(this, `${path}.schema1.json`)), LAYERS);
-      assert.equal(config.bytes.toString(), fixture(this, `${path}.expected-config.json`).toString());
-      assert.equal(manifest.bytes.toString(), fixture(this, `${path}.expected-manifest.json`).toString());
+      const { config, manifest } = fromSchema1(parse(fixture(`${path}.schema1.json`)), LAYERS);
+      assert.equal(config.bytes.toString(), fixture(`${path}.expected-config.json`).toString());
+      assert.equal(manifest.bytes.toString(), fixture(`${path}.expected-manifest.json`).toString());
       assert.equal(manifest.descriptor.digest, digestOf(manifest.bytes));
     });
   }
 
-  it('becomes OCI with the same config and layers', function () {
-    const manifest = parse(fixture(this, 'conversion/schema1-to-schema2/old-docker-version.schema1.json'));
+  it('becomes OCI with the same config and layers', () => {
+    const manifest = parse(fixture('conversion/schema1-to-schema2/old-docker-version.schema1.json'));
     const schema2 = fromSchema1(manifest, LAYERS);
     const oci = convertManifest(schema2.manifest.bytes, 'oci', { config: schema2.config.bytes });
     const parsed = parseManifest(oci.manifest.bytes);
@@ -78,9 +78,9 @@ describe('a schema1 manifest as schema2', () => {
     );
   });
 
-  it('needs of its layers those that its history does not call empty, base first', function () {
+  it('needs of its layers those that its history does not call empty, base first', () => {
     const path = 'conversion/schema1-to-schema2/throwaway-middle.schema1.json';
-    assert.deepEqual(layersOfSchema1(parse(fixture(this, path))), [BLOB_A, BLOB_B]);
+    assert.deepEqual(layersOfSchema1(parse(fixture(path))), [BLOB_A, BLOB_B]);
   });
 
   it('counts an image that stands there several times in a row once, the lowest of them', () => {
@@ -184,14 +184,11 @@ describe('a schema1 manifest that is not one chain of images', () => {
     assert.throws(() => fromSchema1(manifest, LAYERS), /history entry 0 is not valid JSON/);
   });
 
-  it('is refused as skopeo does: bad-parent and count-mismatch', function () {
+  it('is refused as skopeo does: bad-parent and count-mismatch', () => {
     const path = 'conversion/schema1-to-schema2';
-    const manifest = parse(fixture(this, `${path}/bad-parent.schema1.json`));
+    const manifest = parse(fixture(`${path}/bad-parent.schema1.json`));
     assert.throws(() => fromSchema1(manifest, LAYERS), /Invalid parent ID. Expected 9+, got b+/);
-    assert.throws(
-      () => parse(fixture(this, `${path}/count-mismatch.schema1.json`)),
-      /2 layers but 1 history/,
-    );
+    assert.throws(() => parse(fixture(`${path}/count-mismatch.schema1.json`)), /2 layers but 1 history/);
   });
 
   it('is refused when a layer is not there', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { type IdentifiedKind, identifyDocument } from '../../src/manifest/identify.js';
-import { fixture, json } from './fixtures.js';
+import { fixture, json } from '../support/fixtures.js';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const ROOTFS = { type: 'layers', diff_ids: [DIGEST] };
@@ -36,8 +36,8 @@ describe('identifyDocument', () => {
     });
   }
 
-  it('tells every signature of a schema1 manifest, and which hold', function () {
-    const several = identifyDocument(fixture(this, 'schema1/multi-signature.json'), 'the document');
+  it('tells every signature of a schema1 manifest, and which hold', () => {
+    const several = identifyDocument(fixture('schema1/multi-signature.json'), 'the document');
     assert.equal(several.kind, 'docker-schema1');
     assert.deepEqual(
       several.signatures?.map(({ algorithm, valid }) => [algorithm, valid]),
@@ -47,7 +47,7 @@ describe('identifyDocument', () => {
         ['ES256', true],
       ],
     );
-    const forged = identifyDocument(fixture(this, 'schema1/bad-flipped-signature.json'), 'the document');
+    const forged = identifyDocument(fixture('schema1/bad-flipped-signature.json'), 'the document');
     const [signature] = forged.signatures ?? [];
     assert.equal(signature?.valid, false);
     assert.match(signature.keyID ?? '', /^([A-Z2-7]{4}:){11}/);

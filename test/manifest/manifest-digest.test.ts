@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type Digest, digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { manifestDigest, verifyManifest } from '../../src/manifest/manifest.js';
-import { fixture } from './fixtures.js';
+import { fixture } from '../support/fixtures.js';
 
 describe('verifyManifest', () => {
   const bytes = Buffer.from('{"schemaVersion":2}');
@@ -24,8 +24,8 @@ describe('verifyManifest', () => {
     assert.throws(() => verifyManifest({ ...descriptor, digest: other }, bytes), { code: 'DIGEST_MISMATCH' });
   });
 
-  it('compares the payload’s digest of a signed schema1 manifest, and the size of all its bytes', function () {
-    const signed = fixture(this, 'schema1/one-layer.signed.json');
+  it('compares the payload’s digest of a signed schema1 manifest, and the size of all its bytes', () => {
+    const signed = fixture('schema1/one-layer.signed.json');
     for (const mediaType of [MEDIA_TYPE.dockerSchema1Signed, MEDIA_TYPE.dockerSchema1]) {
       const digest = manifestDigest(signed, mediaType);
       assert.notEqual(digest, digestOf(signed));
@@ -39,13 +39,13 @@ describe('verifyManifest', () => {
     }
   });
 
-  it('does not take signatures into account in any other format', function () {
-    const signed = fixture(this, 'schema1/one-layer.signed.json');
+  it('does not take signatures into account in any other format', () => {
+    const signed = fixture('schema1/one-layer.signed.json');
     assert.equal(manifestDigest(signed, MEDIA_TYPE.ociManifest), digestOf(signed));
   });
 
-  it('names the manifest whose signatures it cannot read', function () {
-    const broken = fixture(this, 'schema1/bad-formatlength-too-large.json');
+  it('names the manifest whose signatures it cannot read', () => {
+    const broken = fixture('schema1/bad-formatlength-too-large.json');
     const digest: Digest = `sha256:${'0'.repeat(64)}`;
     const mediaType = MEDIA_TYPE.dockerSchema1Signed;
     assert.throws(() => verifyManifest({ mediaType, digest, size: broken.length }, broken), {

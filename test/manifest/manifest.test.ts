@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { detectMediaType, type Manifest, parseManifest, successors } from '../../src/manifest/manifest.js';
-import { fixture, json } from './fixtures.js';
+import { fixture, fixturePath, json } from '../support/fixtures.js';
 
 const digest = (character: string) => `sha256:${character.repeat(64)}`;
 const CONFIG = { mediaType: MEDIA_TYPE.ociConfig, digest: digest('c'), size: 3 };
@@ -116,8 +116,8 @@ describe('parseManifest', () => {
     assert.throws(() => parseManifest(json({ ...SCHEMA1, fsLayers: [], history: [] })), INVALID);
   });
 
-  it('refuses a Docker manifest that does not say its type', function () {
-    const bytes = fixture(this, 'manifests/invalid/schema2-missing-mediatype.json');
+  it('refuses a Docker manifest that does not say its type', () => {
+    const bytes = fixture('manifests/invalid/schema2-missing-mediatype.json');
     assert.throws(() => parseManifest(bytes, { mediaType: MEDIA_TYPE.dockerManifest }), {
       ...INVALID,
       message: /expected a member "mediaType"/,
@@ -179,11 +179,11 @@ describe('detectMediaType', () => {
     );
   });
 
-  it('refuses a document that says another type than was declared', function () {
+  it('refuses a document that says another type than was declared', () => {
     assert.throws(() => detectMediaType(json(OCI), MEDIA_TYPE.ociIndex), INVALID);
     assert.throws(() => detectMediaType(json({ ...OCI, mediaType: 'a/b' }), MEDIA_TYPE.ociManifest), INVALID);
     assert.throws(() => detectMediaType(json({ ...OCI, mediaType: 7 }), MEDIA_TYPE.ociManifest), INVALID);
-    const bytes = fixture(this, 'manifests/invalid/schema2-body-says-oci.json');
+    const bytes = fixture('manifests/invalid/schema2-body-says-oci.json');
     assert.equal(detectMediaType(bytes), MEDIA_TYPE.ociManifest);
     assert.throws(() => detectMediaType(bytes, MEDIA_TYPE.dockerManifest), {
       ...INVALID,
@@ -197,8 +197,8 @@ describe('detectMediaType', () => {
     assert.equal(detectMediaType(signed, MEDIA_TYPE.dockerSchema1), MEDIA_TYPE.dockerSchema1Signed);
   });
 
-  it('refuses an unknown schemaVersion', function () {
-    const bytes = fixture(this, 'manifests/invalid/unknown-version.manifest.json');
+  it('refuses an unknown schemaVersion', () => {
+    const bytes = fixture('manifests/invalid/unknown-schema-version.json');
     assert.throws(() => detectMediaType(bytes), {
       ...INVALID,
       message: /neither its mediaType nor its members/,
@@ -260,56 +260,51 @@ describe('ambiguous documents (CVE-2021-41190)', () => {
     'index-with-config',
     'no-mediatype',
   ]) {
-    it(`are refused: ${name}`, function () {
-      assert.throws(
-        () => parseManifest(fixture(this, `manifests/invalid/ambiguous-${name}.json`)),
-        AMBIGUOUS,
-      );
+    it(`are refused: ${name}`, () => {
+      assert.throws(() => parseManifest(fixture(`manifests/invalid/ambiguous-${name}.json`)), AMBIGUOUS);
     });
   }
 });
 
 describe('the manifests of other tools', () => {
   const FORMATS: Record<string, Manifest['format']> = {
-    'v2s2.manifest.json': 'docker-schema2',
-    'ociv1.manifest.json': 'oci-manifest',
-    'ociv1nomime.manifest.json': 'oci-manifest',
-    'ociv1.zstd.manifest.json': 'oci-manifest',
-    'ociv1.image.index.json': 'oci-index',
-    'v2list.manifest.json': 'docker-manifest-list',
-    'schema2list-variants.json': 'docker-manifest-list',
-    'fedora.list.json': 'docker-manifest-list',
+    'schema2.json': 'docker-schema2',
+    'oci.json': 'oci-manifest',
+    'oci-without-mediatype.json': 'oci-manifest',
+    'oci-zstd.json': 'oci-manifest',
+    'oci-index.json': 'oci-index',
+    'list-of-schema1.json': 'docker-manifest-list',
+    'list-variants.json': 'docker-manifest-list',
+    'list-sorted-members.json': 'docker-manifest-list',
   };
   for (const [name, format] of Object.entries(FORMATS)) {
-    it(`are read: ${name}`, function () {
-      assert.equal(parseManifest(fixture(this, `manifests/valid/${name}`)).format, format);
+    it(`are read: ${name}`, () => {
+      assert.equal(parseManifest(fixture(`manifests/valid/${name}`)).format, format);
     });
   }
 
-  it('are read: a cosign signature and a Helm chart', function () {
-    for (const name of ['cosign-sig-manifest', 'helm-chart-manifest'])
-      assert.equal(parseManifest(fixture(this, `attached/${name}.json`)).format, 'oci-manifest');
+  it('are read: a cosign signature and a Helm chart', () => {
+    for (const name of ['cosign-signature', 'helm-chart'])
+      assert.equal(parseManifest(fixture(`attached/${name}.json`)).format, 'oci-manifest');
   });
 
-  it('are refused when their digests are empty, though some tools take them', function () {
-    assert.throws(() => parseManifest(fixture(this, 'manifests/valid/ociv1.artifact.json')), {
+  it('are refused when their digests are empty, though some tools take them', () => {
+    assert.throws(() => parseManifest(fixture('manifests/invalid/oci-empty-digest.json')), {
       ...INVALID,
       message: /at \/config\/digest, .*found ""/,
     });
   });
 
-  it('are refused when they are not JSON, or cut off', function () {
-    for (const name of ['non-json.manifest.json', 'truncated.json'])
-      assert.throws(() => parseManifest(fixture(this, `manifests/invalid/${name}`)), INVALID);
+  it('are refused when they are not JSON, or cut off', () => {
+    for (const name of ['not-json.json', 'truncated.json'])
+      assert.throws(() => parseManifest(fixture(`manifests/invalid/${name}`)), INVALID);
   });
 
-  it('are read from conversions, in both directions', function () {
-    fixture(this, 'conversion/schema2-oci/html-escape.s2.manifest.json');
-    const folder = new URL('../../../shared/fixtures/conversion/', import.meta.url);
-    const names = readdirSync(folder, { recursive: true }).map(String);
+  it('are read from conversions, in both directions', () => {
+    const names = readdirSync(fixturePath('conversion'), { recursive: true }).map(String);
     const manifests = names.filter((name) => /manifest\.json$/.test(name));
     assert.ok(manifests.length > 5);
-    for (const name of manifests) assert.ok(parseManifest(fixture(this, `conversion/${name}`)).format);
+    for (const name of manifests) assert.ok(parseManifest(fixture(`conversion/${name}`)).format);
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { parseManifest, rewriteIndex } from '../../src/manifest/manifest.js';
-import { json } from './fixtures.js';
+import { json } from '../support/fixtures.js';
 
 const child = (character: string, architecture: string) => ({
   vendor: { [character]: [1.5, null] },

@@ -8,7 +8,7 @@ import {
 } from '../../src/manifest/docker-schema1-signature.js';
 import { manifestDigest, parseManifest } from '../../src/manifest/manifest.js';
 import { createSigningKey, signSchema1 } from '../../src/manifest/sign-schema1.js';
-import { fixture, json } from './fixtures.js';
+import { fixture, json } from '../support/fixtures.js';
 
 const KEYS = {
   ES256: createSigningKey(),
@@ -20,8 +20,8 @@ const TIME = new Date('2026-11-21T02:05:56.789Z');
 
 describe('signing a schema1 manifest', () => {
   for (const [algorithm, key] of Object.entries(KEYS)) {
-    it(`makes a signature that verifies, and keeps the digest: ${algorithm}`, function () {
-      const payload = fixture(this, 'schema1/no-signatures-unsigned.json');
+    it(`makes a signature that verifies, and keeps the digest: ${algorithm}`, () => {
+      const payload = fixture('schema1/no-signatures-unsigned.json');
       const signed = signSchema1(payload, key);
       assert.deepEqual(signedPayload(signed), payload);
       assert.deepEqual(verifySchema1Signatures(signed), [
@@ -32,16 +32,16 @@ describe('signing a schema1 manifest', () => {
     });
   }
 
-  it('writes the document as libtrust does, but for the key and the signature', function () {
-    const expected = fixture(this, 'schema1/one-layer.signed.json').toString();
+  it('writes the document as libtrust does, but for the key and the signature', () => {
+    const expected = fixture('schema1/one-layer.signed.json').toString();
     const payload = signedPayload(Buffer.from(expected)) ?? Buffer.alloc(0);
     const signed = signSchema1(payload, KEYS.ES256, { time: TIME }).toString();
     const blind = (text: string) => text.replace(/"(kid|x|y|signature)": "[^"]+"/g, '"$1": ""');
     assert.equal(blind(signed), blind(expected));
   });
 
-  it('notes the time in whole seconds', function () {
-    const signed = signSchema1(fixture(this, 'schema1/no-signatures-unsigned.json'), KEYS.ES256, {
+  it('notes the time in whole seconds', () => {
+    const signed = signSchema1(fixture('schema1/no-signatures-unsigned.json'), KEYS.ES256, {
       time: TIME,
     });
     const { signatures } = JSON.parse(signed.toString());
@@ -58,8 +58,8 @@ describe('signing a schema1 manifest', () => {
     });
   }
 
-  it('is read from as what it was', function () {
-    const payload = fixture(this, 'schema1/no-signatures-unsigned.json');
+  it('is read from as what it was', () => {
+    const payload = fixture('schema1/no-signatures-unsigned.json');
     const manifest = parseManifest(signSchema1(payload, KEYS.ES256));
     assert.deepEqual(manifest, {
       ...parseManifest(payload),

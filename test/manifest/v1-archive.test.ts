@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
 import { type Digest, digestOf } from '../../src/content/digest.js';
 import { chainIDs } from '../../src/manifest/chain-id.js';
 import { parseConfig } from '../../src/manifest/config.js';
 import { configOfV1Chain } from '../../src/manifest/v1-chain.js';
 import { v1FoldersOf } from '../../src/manifest/v1-folders.js';
 import { openTar } from '../../src/tar/read.js';
-import { json } from './fixtures.js';
+import { fixturePath, json } from '../support/fixtures.js';
 
-const DOCKER20 = fileURLToPath(new URL('../../fixtures/archives/docker20-multi.tar', import.meta.url));
+const DOCKER20 = fixturePath('archives/docker20-multi.tar');
 const MAX_BYTES = 1024 * 1024;
 const [ID_A, ID_B] = ['a', 'b'].map((digit) => digit.repeat(64));
 const DIFF_IDS: Digest[] = [digestOf(Buffer.from('1')), digestOf(Buffer.from('2'))];

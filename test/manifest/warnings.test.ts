@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import { warningsOf } from '../../src/manifest/warnings.js';
-import { fixture, json } from './fixtures.js';
+import { fixture, json } from '../support/fixtures.js';
 
 const descriptor = (mediaType: string) => ({ mediaType, digest: `sha256:${'a'.repeat(64)}`, size: 1 });
 const OCI = {
@@ -23,8 +23,8 @@ describe('warningsOf', () => {
     assert.deepEqual(codes({ ...OCI, layers: [] }), ['NO_LAYERS']);
   });
 
-  it('reports Docker’s types in an OCI manifest, and OCI’s in Docker’s', function () {
-    const bytes = fixture(this, 'manifests/invalid/schema2-body-says-oci.json');
+  it('reports Docker’s types in an OCI manifest, and OCI’s in Docker’s', () => {
+    const bytes = fixture('manifests/invalid/schema2-body-says-oci.json');
     assert.deepEqual(warningsOf(parseManifest(bytes))[0]?.code, 'MIXED_MEDIA_TYPES');
     assert.deepEqual(codes({ ...OCI, mediaType: MEDIA_TYPE.dockerManifest }), ['MIXED_MEDIA_TYPES']);
   });

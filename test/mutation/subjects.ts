@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { save } from '../../src/operations/save.js';
 import type { SaveFormat } from '../../src/operations/save-output.js';
 import { startRegistry } from '../operations/registry.js';
+import { fixturePath } from '../support/fixtures.js';
 import { makeCosignSignature, makeImage, makeIndex, makeReferrer } from '../support/images.js';
 import { ARCHIVE, type Files } from './mutations.js';
 import { unitsOf } from './tar-units.js';
@@ -20,10 +20,10 @@ export interface Subject {
   undigested: RegExp | undefined;
 }
 
-const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
+const FIXTURES = fixturePath('');
 
 /** Archives that are wrong as they are: nothing is to be learned from making them worse. */
-const WRONG = /corrupt-blob|layout-version-2|wrong-size|evil-/;
+const WRONG = /corrupt-blob|layout-version-2|wrong-size|evil-|bad-|null-manifest|lost-manifest/;
 
 /** The forms of Docker before 1.10 and of skopeo's `dir:` name images, layers or manifests by no digest. */
 const UNDIGESTED = new Map([
@@ -35,6 +35,7 @@ const UNDIGESTED = new Map([
 const LOAD = new Map<string, Subject['load']>([
   ['archives/crane-oci-multi.tar', { name: 'reg.test/app:1', images: ['@0'] }],
   ['archives/regctl-ocidir.tar', { name: 'reg.test/app' }],
+  ['docker-archives/docker25-by-digest.tar', { name: 'reg.test/app:1' }],
   ['layouts/skopeo-two-names.tar.gz', { name: 'reg.test/app' }],
   ['layouts/synthetic/index-first.tar', { name: 'reg.test/app' }],
   ['layouts/synthetic/ok.tar', { name: 'reg.test/app' }],

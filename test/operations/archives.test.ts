@@ -27,18 +27,18 @@ const WHOLE = [
   'archives/regctl-export.tar',
   'archives/regctl-ocidir.tar',
   'archives/ctr-export-multi.tar',
-  'docker-archives/hello-world-v25.tar',
+  'docker-archives/docker25-by-digest.tar',
   'docker-archives/docker25-graphdriver',
   'layouts/skopeo-two-names.tar.gz',
-  'layouts/hello-world-prefixed-path.tar',
+  'layouts/dot-slash-index-last.tar',
 ];
 
 describe('an archive of another tool', () => {
   const path = useFolder();
 
   for (const fixture of WHOLE) {
-    it(`is listed, inspected and verified: ${fixture}`, async function () {
-      const archive = fixturePath(this, fixture);
+    it(`is listed, inspected and verified: ${fixture}`, async () => {
+      const archive = fixturePath(fixture);
       const listed = await list(archive);
       const { images } = await inspect(archive);
       const { ok, findings, checked } = await verify(archive);
@@ -54,8 +54,8 @@ describe('an archive of another tool', () => {
     });
   }
 
-  it('is found wrong where a layer is not what the config says, by its name in the archive', async function () {
-    const { ok, findings } = await verify(fixturePath(this, 'docker-archives/synthetic/bad-diffid.tar'));
+  it('is found wrong where a layer is not what the config says, by its name in the archive', async () => {
+    const { ok, findings } = await verify(fixturePath('docker-archives/synthetic/bad-diffid.tar'));
     assert.equal(ok, false);
     assert.deepEqual(findings.map(({ code, path: place }) => [code, place]).sort(), [
       ['DIGEST_MISMATCH', 'l1.tar'],
@@ -81,15 +81,15 @@ describe('an archive of another tool', () => {
     );
   });
 
-  it('is told to be decompressed before it is', async function () {
+  it('is told to be decompressed before it is', async () => {
     const warnings: string[] = [];
-    const archive = fixturePath(this, 'layouts/skopeo-two-names.tar.gz');
+    const archive = fixturePath('layouts/skopeo-two-names.tar.gz');
     await verify(archive, { onWarning: (message) => warnings.push(message) });
     assert.match(warnings.join(), /^.*skopeo-two-names\.tar\.gz is compressed with gzip as a whole/);
   });
 
-  it('is served as a registry: one of Docker before 1.10', async function () {
-    const serving = await serve(fixturePath(this, 'archives/docker-v1.0-repositories-only.tar'), { port: 0 });
+  it('is served as a registry: one of Docker before 1.10', async () => {
+    const serving = await serve(fixturePath('archives/docker-v1.0-repositories-only.tar'), { port: 0 });
     try {
       const url = `http://127.0.0.1:${serving.port}/v2/library/tiny`;
       const manifest = await fetch(`${url}/manifests/2`, { headers: { Accept: MEDIA_TYPE.dockerManifest } });

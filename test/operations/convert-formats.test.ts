@@ -35,7 +35,7 @@ describe('convert, of every format into every other', () => {
   };
 
   /** Each with the name of its image; `schema1` is made by lading itself. */
-  const sources: Record<string, (test: Mocha.Context) => Promise<{ location: string; name: string }>> = {
+  const sources: Record<string, () => Promise<{ location: string; name: string }>> = {
     'an OCI layout': async () => ({ location: await writeLayout('oci'), name: NAME }),
     'a layout with Docker’s types': async () => ({ location: await writeLayout('docker'), name: NAME }),
     schema1: async () => {
@@ -43,27 +43,27 @@ describe('convert, of every format into every other', () => {
       await convert({ source: location, to: 'schema1', output: `${path('in-schema1')}/` });
       return { location: path('in-schema1'), name: NAME };
     },
-    'an archive of docker save': async (test) => ({
-      location: fixturePath(test, 'archives/docker20-single.tar'),
+    'an archive of docker save': async () => ({
+      location: fixturePath('archives/docker20-single.tar'),
       name: 'docker.io/library/tiny:1',
     }),
-    'an archive of Docker before 1.10': async (test) => ({
-      location: fixturePath(test, 'archives/docker-v1.0-repositories-only.tar'),
+    'an archive of Docker before 1.10': async () => ({
+      location: fixturePath('archives/docker-v1.0-repositories-only.tar'),
       name: 'docker.io/library/tiny:2',
     }),
-    'an archive of podman’s with links': async (test) => ({
-      location: fixturePath(test, 'archives/podman-multi.tar'),
+    'an archive of podman’s with links': async () => ({
+      location: fixturePath('archives/podman-multi.tar'),
       name: '127.0.0.1:5203/fx/tiny:1',
     }),
-    'skopeo’s directories': async (test) => ({
-      location: fixturePath(test, 'archives/skopeo-dir-multi.tar'),
+    'skopeo’s directories': async () => ({
+      location: fixturePath('archives/skopeo-dir-multi.tar'),
       name: 'tiny:1',
     }),
   };
   for (const [title, make] of Object.entries(sources)) {
     for (const to of FORMATS) {
-      it(`${title} into ${to}`, async function () {
-        const { location, name } = await make(this);
+      it(`${title} into ${to}`, async () => {
+        const { location, name } = await make();
         const image = await convertOne({ source: location, reference: name, to, output: `${path('out')}/` });
         assert.equal(image.name, name);
         assert.equal(image.to.mediaType, MANIFEST_TYPES[to]);

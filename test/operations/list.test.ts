@@ -42,8 +42,8 @@ describe('list', () => {
       await assert.rejects(list(name), { code: 'NOT_FOUND', message: `${name} does not exist` });
   });
 
-  it('lists an index that cannot be read, says why, and lists the others', async function () {
-    const result = await list(fixturePath(this, 'layouts/ggcr-test_index'));
+  it('lists an index that cannot be read, says why, and lists the others', async () => {
+    const result = await list(fixturePath('layouts/mislabelled'));
     assert.ok(result.kind === 'images');
     assert.deepEqual(
       result.images.map(({ name, problem }) => [name, problem !== undefined]),
@@ -57,8 +57,8 @@ describe('list', () => {
     assert.match(result.images[3]?.problem ?? '', /mediaType/);
   });
 
-  it('lists the images of an archive', async function () {
-    const location = fixturePath(this, 'archives/ctr-export-multi.tar');
+  it('lists the images of an archive', async () => {
+    const location = fixturePath('archives/ctr-export-multi.tar');
     const mediaType = 'application/vnd.docker.distribution.manifest.v2+json';
     assert.deepEqual(await list(location), {
       kind: 'images',

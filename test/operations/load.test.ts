@@ -6,6 +6,7 @@ import { copyImages } from '../../src/operations/copy.js';
 import { type LoadOptions, type LoadResult, load } from '../../src/operations/load.js';
 import { save } from '../../src/operations/save.js';
 import { openPath } from '../../src/store/open.js';
+import { fixturePath } from '../support/fixtures.js';
 import {
   type MadeImage,
   type MadeIndex,
@@ -18,7 +19,7 @@ import { useFolder } from '../support/temporary.js';
 import { startUploadRegistry, type UploadRegistry } from '../support/upload-registry.js';
 import { startRegistry, type TestRegistry } from './registry.js';
 
-const DOCKER_ARCHIVE = new URL('../../fixtures/archives/docker20-multi.tar', import.meta.url).pathname;
+const DOCKER_ARCHIVE = fixturePath('archives/docker20-multi.tar');
 
 describe('load', () => {
   const path = useFolder('the suite');

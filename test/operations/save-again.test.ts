@@ -13,6 +13,7 @@ import { openPath } from '../../src/store/open.js';
 
 import type { ReadonlyStore } from '../../src/store/store.js';
 import { copyInto, storeOf } from '../support/archives.js';
+import { fixturePath } from '../support/fixtures.js';
 import { type MadeImage, makeCosignSignature, makeImage } from '../support/images.js';
 import { overriding } from '../support/openers.js';
 import { useFolder } from '../support/temporary.js';
@@ -212,7 +213,7 @@ describe('save to an output that is there', () => {
     await writeFile(path('letter.txt'), 'Dear all,');
     await mkdir(path('home'));
     await writeFile(path('home/letter.txt'), 'Dear all,');
-    await cp(new URL('../../fixtures/archives/docker20-multi.tar', import.meta.url), path('docker.tar'));
+    await cp(fixturePath('archives/docker20-multi.tar'), path('docker.tar'));
     for (const [output, options] of [
       ['letter.txt', {}],
       ['docker.tar', {}],

@@ -13,6 +13,7 @@ import { openPath } from '../../src/store/open.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
 import { signedSchema1 } from '../store/contract.js';
 import { documentIn, filesIn } from '../support/archives.js';
+import { fixturePath } from '../support/fixtures.js';
 import {
   contentOf,
   type MadeImage,
@@ -260,9 +261,7 @@ describe('save', () => {
   it('saves a schema1 image byte for byte', async () => {
     const schema1 = signedSchema1();
     const store = registry.storeOf('legacy');
-    const fixture = await openPath(
-      new URL('../../fixtures/archives/ctr-export-multi.tar', import.meta.url).pathname,
-    );
+    const fixture = await openPath(fixturePath('archives/ctr-export-multi.tar'));
     for await (const { digest, region } of fixture.blobs()) {
       const descriptor = { mediaType: 'application/octet-stream', digest, size: region.size };
       await store.push(descriptor, (options) => fixture.fetch(descriptor, options));

@@ -5,7 +5,7 @@ import { get } from 'node:https';
 import { hashSync } from 'bcryptjs';
 import { openAccess } from '../../src/operations/serve-access.js';
 import { startServer } from '../../src/operations/serve-server.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import {
   createServerCertificate,
   type ServerCertificate,

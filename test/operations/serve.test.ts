@@ -66,8 +66,8 @@ describe('serve', () => {
     }
   });
 
-  it('serves the archives of other tools', async function () {
-    const archive = fixturePath(this, 'archives/ctr-export-multi.tar');
+  it('serves the archives of other tools', async () => {
+    const archive = fixturePath('archives/ctr-export-multi.tar');
     await whileServing(archive, async ({ host, port }) => {
       const registry = `${host}:${port}`;
       assert.deepEqual(await list(registry), { kind: 'repositories', registry, repositories: ['fx/tiny'] });
@@ -96,8 +96,8 @@ describe('serve', () => {
     });
   });
 
-  it('does not change what it serves, and lets go of it', async function () {
-    const archive = fixturePath(this, 'archives/ctr-export-multi.tar');
+  it('does not change what it serves, and lets go of it', async () => {
+    const archive = fixturePath('archives/ctr-export-multi.tar');
     const before = await readFile(archive);
     let port = 0;
     await whileServing(archive, async (serving) => {
@@ -109,9 +109,9 @@ describe('serve', () => {
     await assert.rejects(ask(port, '/v2/'), { code: 'ECONNREFUSED' });
   });
 
-  it('refuses what is no archive, and an address that is taken', async function () {
+  it('refuses what is no archive, and an address that is taken', async () => {
     await assert.rejects(serve(path('missing.tar'), { port: 0 }), { code: 'NOT_FOUND' });
-    const archive = fixturePath(this, 'archives/ctr-export-multi.tar');
+    const archive = fixturePath('archives/ctr-export-multi.tar');
     await whileServing(archive, async ({ port }) => {
       await assert.rejects(serve(archive, { port }), { code: 'IO', message: /cannot listen/ });
     });

@@ -144,22 +144,22 @@ describe('verify', () => {
     assert.deepEqual(foundIn(await verify(path('layout'))), missing);
   });
 
-  it('finds what is wrong with archives that were damaged by hand', async function () {
-    const corrupt = await verify(fixturePath(this, 'layouts/synthetic/corrupt-blob.tar'));
+  it('finds what is wrong with archives that were damaged by hand', async () => {
+    const corrupt = await verify(fixturePath('layouts/synthetic/corrupt-blob.tar'));
     assert.deepEqual(
       foundIn(corrupt).map(([code]) => code),
       ['DIGEST_MISMATCH'],
     );
-    const wrongSize = await verify(fixturePath(this, 'layouts/synthetic/wrong-size.tar'));
+    const wrongSize = await verify(fixturePath('layouts/synthetic/wrong-size.tar'));
     assert.deepEqual(
       foundIn(wrongSize).map(([code]) => code),
       ['SIZE_MISMATCH'],
     );
-    await assert.rejects(verify(fixturePath(this, 'layouts/synthetic/layout-version-2.tar')), {
+    await assert.rejects(verify(fixturePath('layouts/synthetic/layout-version-2.tar')), {
       code: 'INVALID_LAYOUT',
     });
     for (const archive of ['layouts/synthetic/ok.tar', 'archives/ctr-export-multi.tar']) {
-      assert.deepEqual(foundIn(await verify(fixturePath(this, archive))), [], archive);
+      assert.deepEqual(foundIn(await verify(fixturePath(archive))), [], archive);
     }
   });
 

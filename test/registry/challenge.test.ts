@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { parseChallenges } from '../../src/registry/challenge.js';
+import { fixture } from '../support/fixtures.js';
 
 interface Row {
   headers: string[];
   distributionParser: { scheme: string; parameters: Record<string, string> }[];
 }
 
-const rows: Row[] = JSON.parse(
-  readFileSync(new URL('../../fixtures/auth/challenges.json', import.meta.url), 'utf8'),
-);
+const rows: Row[] = JSON.parse(fixture('auth/challenges.json').toString());
 
 function parse(...lines: string[]) {
   return parseChallenges(lines).map(({ scheme, parameters }) => ({

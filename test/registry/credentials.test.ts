@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isLadingError } from '../../src/errors.js';
 import type { Credential } from '../../src/registry/credential.js';
 import { type CredentialOptions, createCredentialProvider } from '../../src/registry/credentials.js';
-
-const fixtures = fileURLToPath(new URL('../../../shared/fixtures/auth/', import.meta.url));
+import { fixture, fixturePath } from '../support/fixtures.js';
 
 interface Row {
   file: string;
@@ -55,13 +52,11 @@ async function installHelper(suffix: string, script: string): Promise<NodeJS.Pro
   return { PATH: `${join(home, 'bin')}${delimiter}${process.env.PATH}`, HELPER_LOG: join(home, 'log') };
 }
 
-describe('createCredentialProvider, look-ups of other projects', () => {
-  const index = join(fixtures, 'lookups.json');
-  const rows: Row[] = existsSync(index) ? JSON.parse(readFileSync(index, 'utf8')) : [];
-  if (rows.length === 0) it.skip('needs the shared fixtures');
+describe('createCredentialProvider, files as people and tools write them', () => {
+  const rows: Row[] = JSON.parse(fixture('auth/lookups.json').toString());
   for (const { file, key, expected } of rows) {
     it(`finds ${JSON.stringify(expected)} for ${key} in ${file}`, async () => {
-      const authFile = join(fixtures, file);
+      const authFile = fixturePath(`auth/${file}`);
       if (typeof expected !== 'string') {
         const { source, ...found } = (await lookup(key, { authFile })) ?? { source: authFile };
         const { identitytoken: identityToken, registrytoken: registryToken, ...login } = expected ?? {};

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { isLadingError } from '../../src/errors.js';
+import { fixture } from '../support/fixtures.js';
 import { blob, manifestDigest, useRepository } from './repository.js';
 
 const { start, connect } = useRepository();
@@ -12,8 +12,9 @@ interface Exchange {
 }
 
 describe('recorded answers of docker-registry 2.8', () => {
-  const file = new URL('../../../shared/fixtures/http/docker-registry-2.8.2.json', import.meta.url);
-  const exchanges: Exchange[] = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).exchanges : [];
+  const { exchanges }: { exchanges: Exchange[] } = JSON.parse(
+    fixture('http/docker-registry-2.8.2.json').toString(),
+  );
   const find = (note: string) => exchanges.find((exchange) => exchange.note === note);
 
   async function replay(note: string) {
@@ -27,10 +28,6 @@ describe('recorded answers of docker-registry 2.8', () => {
     });
     return name;
   }
-
-  before(function () {
-    if (exchanges.length === 0) this.skip();
-  });
 
   it('an unknown tag is NOT_FOUND with its code', async () => {
     const name = await replay('unknown tag');

@@ -4,6 +4,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { contentOf, makeImage, randomBytesFrom } from '../support/images.js';
+import { needs } from '../support/needs.js';
 import { exchangeRaw, type Served, serve } from '../support/registry-server.js';
 import { useFolder } from '../support/temporary.js';
 import { layoutOf } from './layout-folder.js';
@@ -59,7 +60,7 @@ for (const form of ['directory', 'tar'] as const) {
     }
 
     it('leave no file open when they go away in the middle of a blob', async function () {
-      if (process.platform !== 'linux') this.skip();
+      needs(this, 'Linux');
       for (const range of [[], ['Range: bytes=1-9000000'], ['Range: bytes=0-8000000,9000000-16000000']]) {
         const sockets = await Promise.all(
           Array.from(Array(20), () => stalled(requestFor(blobPath, ...range))),
@@ -71,7 +72,7 @@ for (const form of ['directory', 'tar'] as const) {
     });
 
     it('leave no file open when they go away as soon as they have asked', async function () {
-      if (process.platform !== 'linux') this.skip();
+      needs(this, 'Linux');
       const over = Array.from(Array(100), async (_, index) => {
         const socket = connect(served.port, '127.0.0.1');
         socket.on('error', () => undefined); // it is reset below

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import type { Digest } from '../../src/content/digest.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
+import { fixture } from '../support/fixtures.js';
 import { type Content, contentOf, pushAll } from '../support/images.js';
 import { type Served, serve } from '../support/registry-server.js';
 
@@ -12,9 +12,9 @@ interface Exchange {
   response: { status: number; headers: [name: string, value: string][]; body: string | { base64?: string } };
 }
 
-const { exchanges } = JSON.parse(
-  readFileSync(new URL('../../fixtures/http/docker-registry-2.8.2.json', import.meta.url), 'utf8'),
-) as { exchanges: Exchange[] }; // recorded by us, in this form
+const { exchanges } = JSON.parse(fixture('http/docker-registry-2.8.2.json').toString()) as {
+  exchanges: Exchange[];
+}; // recorded by us, in this form
 
 /** The reading exchanges that the two servers agree on; what is left out follows below. */
 const AGREED = [

@@ -8,7 +8,7 @@ import { createMemoryRepositories } from '../../src/store/memory-repositories.js
 import { printTable } from '../crash/report.js';
 import { createRandom, type Random } from '../fuzz/mutate.js';
 import { makeImage } from '../support/images.js';
-import { isInstalled } from '../support/programs/available.js';
+import { isInstalled } from '../support/needs.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { putBlob, putManifest } from '../support/programs/registry-content.js';
 import { atEnd, leaveWorkplace, temporaryFolder } from '../support/programs/workplace.js';

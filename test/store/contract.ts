@@ -5,6 +5,7 @@ import { type Descriptor, plainDescriptor } from '../../src/content/descriptor.j
 import { digestOf, parseDigest } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import type { ReadonlyStore, Referrer, Store } from '../../src/store/store.js';
+import { fixture } from '../support/fixtures.js';
 import {
   type Content,
   contentOf,
@@ -320,10 +321,9 @@ function unique(contents: readonly Content[]): Descriptor[] {
 
 /** What docker-registry 2.8.2 answers to a client that asks for nothing else, and the digest it states. */
 export function signedSchema1(): Content {
-  const fixture = (name: string): Buffer =>
-    readFileSync(new URL(`../../fixtures/archives/schema1-signed-tiny-1.${name}`, import.meta.url));
-  const bytes = fixture('json');
-  const digest = parseDigest(fixture('digest').toString().trim());
+  const file = (name: string): Buffer => fixture(`archives/schema1-signed-tiny-1.${name}`);
+  const bytes = file('json');
+  const digest = parseDigest(file('digest').toString().trim());
   return { descriptor: { mediaType: MEDIA_TYPE.dockerSchema1Signed, digest, size: bytes.length }, bytes };
 }
 

@@ -6,6 +6,7 @@ import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { acquireLock } from '../../src/store/lock.js';
 import { processSpace } from '../../src/store/process-start.js';
+import { needs } from '../support/needs.js';
 import { useFolder } from '../support/temporary.js';
 
 const OWNER = 'store.lock/owner-00000000-0000-4000-8000-000000000000';
@@ -56,7 +57,7 @@ describe('acquireLock', () => {
   });
 
   it('takes the lock of a dead process over at once when its number was given to another', async function () {
-    if (process.platform !== 'linux') this.skip(); // elsewhere nothing tells the two apart
+    needs(this, 'Linux');
     for (const pid of [process.ppid, process.pid]) {
       await leaveLock({ pid, host: processSpace(), started: '1' });
       await (await acquireLock(path('store'), { waitMs: 0 })).release();

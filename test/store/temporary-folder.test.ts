@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeTemporaryFolder } from '../../src/store/temporary-folder.js';
+import { needs } from '../support/needs.js';
 import { useFolder } from '../support/temporary.js';
 
 describe('a temporary folder', () => {
@@ -56,7 +57,7 @@ describe('a temporary folder', () => {
   });
 
   it('is removed when the number of its process was given to another', async function () {
-    if (process.platform !== 'linux') this.skip(); // elsewhere nothing tells the two apart
+    needs(this, 'Linux');
     await leave({ pid: process.ppid, started: '1' });
     await leave({ started: '1' });
     await removeLeft();
@@ -76,7 +77,7 @@ describe('a temporary folder', () => {
   });
 
   it('stays when others may write into it: they could lead its removal elsewhere', async function () {
-    if (process.platform === 'win32') this.skip(); // no modes
+    needs(this, 'file modes');
     const left = await leave({ pid: deadPID() });
     await chmod(left, 0o777);
     await removeLeft();

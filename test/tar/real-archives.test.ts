@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { extract } from 'tar-stream';
 import { cleanPath } from '../../src/files.js';
 import { openTar } from '../../src/tar/read.js';
-
-const fixture = (path: string): string => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url));
+import { fixturePath } from '../support/fixtures.js';
 
 /** Every regular file by an independent reader that goes through all bytes. */
 async function filesByStreaming(path: string): Promise<Map<string, Buffer>> {
@@ -28,7 +26,7 @@ describe('openTar on archives of real tools', () => {
     'docker-archives/synthetic/dot-slash-names.tar',
   ]) {
     it(`finds every file of ${name} with its bytes`, async () => {
-      const path = fixture(name);
+      const path = fixturePath(name);
       const expected = await filesByStreaming(path);
       const tar = await openTar(path);
       try {
@@ -59,7 +57,7 @@ describe('openTar on archives of real tools', () => {
         '1c760237439baa0e786a9f4c8ff8f99dd9e9090096245553261c2f82b15527b9.tar',
       ],
     ] as const) {
-      const tar = await openTar(fixture(name));
+      const tar = await openTar(fixturePath(name));
       try {
         const region = await tar.region(link);
         assert(region !== undefined);
@@ -71,7 +69,7 @@ describe('openTar on archives of real tools', () => {
   });
 
   it('reads an archive beside its link to /etc/passwd, and refuses the link', async () => {
-    const tar = await openTar(fixture('docker-archives/synthetic/evil-symlink-absolute.tar'));
+    const tar = await openTar(fixturePath('docker-archives/synthetic/evil-symlink-absolute.tar'));
     try {
       assert.equal((await tar.read('manifest.json', 1000)).length, 84);
       await assert.rejects(tar.open('l1.tar'), {

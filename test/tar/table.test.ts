@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { appendFile, chmod, copyFile, open, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { FileView } from '../../src/files.js';
 import type { TarEntry } from '../../src/tar/entry.js';
 import { openTar, type TarFiles } from '../../src/tar/read.js';
 import { formatTable, parseTable, type TarTable } from '../../src/tar/table.js';
+import { fixturePath } from '../support/fixtures.js';
 import { makeTar, paxEntry } from '../support/tar-maker.js';
 import { useFolder } from '../support/temporary.js';
 
-const ARCHIVES = fileURLToPath(new URL('../../fixtures/archives/', import.meta.url));
+const ARCHIVES = fixturePath('archives/');
 const LONG = `folder/${'long'.repeat(30)}`;
 const ENTRIES: Parameters<typeof makeTar> = [
   { name: 'folder/', type: '5' },

@@ -7,8 +7,7 @@ import fc from 'fast-check';
 import { extract, type Header, pack } from 'tar-stream';
 import { openTar } from '../../src/tar/read.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../src/tar/write.js';
-
-const hasGNUTar = /GNU tar/.test(spawnSync('tar', ['--version'], { encoding: 'utf8' }).stdout ?? '');
+import { needs } from '../support/needs.js';
 
 describe('tarHeader', () => {
   let folder: string;
@@ -109,7 +108,7 @@ describe('tarHeader', () => {
   });
 
   it('is accepted by GNU tar, past 8 GiB and with a long name', async function () {
-    if (!hasGNUTar) return this.skip();
+    needs(this, 'GNU tar');
     const long = `blobs/sha512/${'f'.repeat(128)}`;
     const size = 9 * 2 ** 30 + 1;
     const path = join(folder, 'large.tar');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseHtpasswd } from '../../../src/server/access/htpasswd.js';
 import { createPasswordCheck } from '../../../src/server/access/password-check.js';
-import { needs } from '../../support/programs/available.js';
+import { needs } from '../../support/needs.js';
 import { succeed } from '../../support/programs/run.js';
 
 describe('createPasswordCheck', () => {

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
 import { checkIdentity, type TLSIdentity } from '../../../src/server/access/certificate.js';
 import { createRegistryServer, type RegistryServer } from '../../../src/server/server.js';
-import { needs } from '../../support/programs/available.js';
+import { needs } from '../../support/needs.js';
 import { createServerCertificate } from '../../support/programs/certificate-authority.js';
 import { exchangeRaw } from '../../support/registry-server.js';
 import { useFolder } from '../../support/temporary.js';

@@ -12,14 +12,15 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../../src/content/digest.js';
 import type { ArchiveMemoryOptions } from '../../../src/store/archive/archive-memory.js';
 import { openPath } from '../../../src/store/open.js';
+import { fixturePath } from '../../support/fixtures.js';
+import { needs } from '../../support/needs.js';
 import { useFolder } from '../../support/temporary.js';
 
-const ARCHIVES = fileURLToPath(new URL('../../../fixtures/archives/', import.meta.url));
+const ARCHIVES = fixturePath('archives/');
 const MIB = 1024 * 1024;
 
 describe('what is remembered of an archive', () => {
@@ -184,7 +185,7 @@ describe('what is remembered of an archive', () => {
   });
 
   it('is done without where its folder may be read only', async function () {
-    if (process.getuid?.() === 0) this.skip(); // root may write anywhere
+    needs(this, 'a user other than root');
     const expected = await look(undefined);
     await mkdir(path('cache/lading/archives'), { recursive: true });
     await chmod(path('cache/lading/archives'), 0o500);

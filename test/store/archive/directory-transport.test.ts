@@ -17,9 +17,9 @@ describe('what skopeo writes as dir:', () => {
     image = await makeImage({ seed: 'dir' });
   });
 
-  it('holds an image in each folder of a tar, by the name of the folder', async function () {
-    const store = await open(fixturePath(this, 'archives/skopeo-dir-multi.tar'));
-    const docker = await open(fixturePath(this, 'archives/docker20-multi.tar'));
+  it('holds an image in each folder of a tar, by the name of the folder', async () => {
+    const store = await open(fixturePath('archives/skopeo-dir-multi.tar'));
+    const docker = await open(fixturePath('archives/docker20-multi.tar'));
     assert.deepEqual(await namesOf(store), ['tiny:1', 'tiny:2']);
     for (const name of ['tiny:1', 'tiny:2']) {
       const [here, there] = [await readImage(store, name), await readImage(docker, name)];
@@ -28,9 +28,9 @@ describe('what skopeo writes as dir:', () => {
     }
   });
 
-  it('keeps the manifest as it was pushed', async function () {
-    const store = await open(fixturePath(this, 'archives/skopeo-dir-multi.tar'));
-    const registry = await open(fixturePath(this, 'archives/ctr-export-multi.tar'));
+  it('keeps the manifest as it was pushed', async () => {
+    const store = await open(fixturePath('archives/skopeo-dir-multi.tar'));
+    const registry = await open(fixturePath('archives/ctr-export-multi.tar'));
     assert.equal(
       (await store.resolve('tiny:2')).digest,
       (await registry.resolve('127.0.0.1:5203/fx/tiny:2')).digest,

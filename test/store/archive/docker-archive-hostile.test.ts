@@ -7,7 +7,7 @@ import { useArchives } from './opening.js';
 
 /** Archives that are refused on opening. */
 const REFUSED: Record<string, { code: string; message: RegExp }> = {
-  'docker-archives/null_manifest.tar': { code: 'INVALID_ARCHIVE', message: /manifest\.json.*null/ },
+  'docker-archives/synthetic/null-manifest.tar': { code: 'INVALID_ARCHIVE', message: /manifest\.json.*null/ },
   'docker-archives/synthetic/bad-layer-count.tar': {
     code: 'INVALID_ARCHIVE',
     message: /t\/s2:v1 has 1 layers, but its config 2/,
@@ -32,13 +32,13 @@ describe('a docker-archive with manifest.json that is hostile or damaged', () =>
   const item = { Config: 'c', RepoTags: ['a:b'], Layers: ['l'] };
 
   for (const [fixture, expected] of Object.entries(REFUSED)) {
-    it(`is refused: ${fixture}`, async function () {
-      await assert.rejects(openPath(fixturePath(this, fixture)), expected);
+    it(`is refused: ${fixture}`, async () => {
+      await assert.rejects(openPath(fixturePath(fixture)), expected);
     });
   }
 
-  it('gives a layer that is another than the config says away when its bytes are read', async function () {
-    const store = await open(fixturePath(this, 'docker-archives/synthetic/bad-diffid.tar'));
+  it('gives a layer that is another than the config says away when its bytes are read', async () => {
+    const store = await open(fixturePath('docker-archives/synthetic/bad-diffid.tar'));
     await assert.rejects(readImage(store, 't/s2:v1'), { code: 'DIGEST_MISMATCH' });
   });
 

@@ -35,22 +35,22 @@ describe('an archive that is compressed as a whole', () => {
     assert.deepEqual(await readdir(spoolDirectory), []);
   });
 
-  it('may be a layout as well: skopeo-two-names.tar.gz', async function () {
-    const store = await openPath(fixturePath(this, 'layouts/skopeo-two-names.tar.gz'));
+  it('may be a layout as well: skopeo-two-names.tar.gz', async () => {
+    const store = await openPath(fixturePath('layouts/skopeo-two-names.tar.gz'));
     assert.deepEqual(await namesOf(store), ['a', 'b']);
     await readImage(store, 'b');
     await store.close();
   });
 
   for (const [fixture, name] of [
-    ['layouts/oci-name-only.tar.gz', 'pretty-empty:latest'],
-    ['layouts/oci-registry-name.tar.gz', 'example.com/empty:latest'],
+    ['layouts/oci-name-only.tar.gz', 'short-name:latest'],
+    ['layouts/oci-registry-name.tar.gz', 'registry.example/full:latest'],
   ] as const) {
-    it(`is read from other projects: ${fixture}`, async function () {
-      const store = await openPath(fixturePath(this, fixture));
+    it(`is read by its name, short or full: ${fixture}`, async () => {
+      const store = await openPath(fixturePath(fixture));
       assert.deepEqual(await namesOf(store), [name]);
       const { root } = await readImage(store, name);
-      assert.equal(root.digest, 'sha256:ff1abe159f09a5fed8fd9b648ab35196b521925b109df26a94d9cf06721ae5e4');
+      assert.equal(root.digest, 'sha256:4e6f89d48d9c1f68a68026940b9fa86b83cb5c6e001dd4031f4c9460fb7def50');
       await store.close();
     });
   }

@@ -18,9 +18,9 @@ describe('an archive of Docker before 1.10', () => {
 
   const openFiles = async (files: Files): Promise<ImageFiles> => open(await writeTar(path('v1.tar'), files));
 
-  it('has the layers that the same images have with manifest.json', async function () {
-    const old = await open(fixturePath(this, 'archives/docker-v1.0-repositories-only.tar'));
-    const later = await open(fixturePath(this, 'archives/docker20-multi.tar'));
+  it('has the layers that the same images have with manifest.json', async () => {
+    const old = await open(fixturePath('archives/docker-v1.0-repositories-only.tar'));
+    const later = await open(fixturePath('archives/docker20-multi.tar'));
     assert.deepEqual(await namesOf(old), ['docker.io/library/tiny:1', 'docker.io/library/tiny:2']);
     for (const name of await namesOf(old)) {
       const [before, after] = [await readImage(old, name), await readImage(later, name)];
@@ -29,15 +29,15 @@ describe('an archive of Docker before 1.10', () => {
     }
   });
 
-  it('keeps the digests of what it makes', async function () {
-    const store = await open(fixturePath(this, 'archives/docker-v1.0-repositories-only.tar'));
+  it('keeps the digests of what it makes', async () => {
+    const store = await open(fixturePath('archives/docker-v1.0-repositories-only.tar'));
     const { root, config } = await readImage(store, 'tiny:1');
     assert.equal(root.digest, 'sha256:fd49a95753c66e5e5854db566d980b59fd6284e1b8c67c59a974c8f45e2cf9cf');
     assert.equal(config, (await readImage(store, '@0')).config);
   });
 
-  it('is not what a later archive is that has lost its manifest.json: its images would get other digests', async function () {
-    const path = fixturePath(this, 'docker-archives/no_manifest.tar');
+  it('is not what a later archive is that has lost its manifest.json: its images would get other digests', async () => {
+    const path = fixturePath('docker-archives/lost-manifest.tar');
     await assert.rejects(open(path), {
       code: 'INVALID_ARCHIVE',
       message: /no manifest\.json, to which \w+\.json belongs/,

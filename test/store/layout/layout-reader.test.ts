@@ -47,25 +47,25 @@ const READABLE: [path: string, names: string[], found: Record<string, string>][]
   ],
   [
     'layouts/buildkit-oci.tar',
-    ['github.com/buildkit/archive:oci'],
-    { oci: 'sha256:7b9a5714cfff1338d3db0d7433fc2394b6ddb3cd17a43aa3f71ae52a47a3935a' },
+    ['registry.example/built:oci'],
+    { oci: 'sha256:b41f6cc8c318a736109e4597efac0f887d946b0e02aa431db2598ac01b38cfe1' },
   ],
   [
-    'layouts/hello-world-prefixed-path.tar',
-    ['docker.io/library/hello-world:latest'],
-    { 'hello-world': 'sha256:f54a58bc1aac5ea1a25d796ae155dc228b3f0e11d046ae276b39c4bf2f13d8c4' },
+    'layouts/dot-slash-index-last.tar',
+    ['docker.io/library/dotted:latest'],
+    { dotted: 'sha256:d90c935859fece7e8ae3e45e6e76e2a7b26cf15d889796b785b8b60d525b7c40' },
   ],
   [
-    'layouts/ggcr-test_index',
+    'layouts/mislabelled',
     ['1', '2', '3', '4'],
-    { '1': 'sha256:eebff607b1628d67459b0596643fc07de70d702eccf030f0bc7bb6fc2b278650' },
+    { '1': 'sha256:0f172cb123184862ed56177957dd56e9b2845671d8e97f232e5d0f26f981d88d' },
   ],
 ];
 
 describe('the layouts and archives of other tools', () => {
   for (const [path, names, found] of READABLE) {
-    it(`are read: ${path}`, async function () {
-      const store = await openPath(fixturePath(this, path));
+    it(`are read: ${path}`, async () => {
+      const store = await openPath(fixturePath(path));
       try {
         assert.deepEqual((await namesOf(store)).sort(), names.toSorted());
         for (const [reference, digest] of Object.entries(found)) {
@@ -84,25 +84,25 @@ describe('the layouts and archives of other tools', () => {
     });
   }
 
-  it('tell what is attached by the fallback tag, as regclient keeps it', async function () {
-    const store = await openPath(fixturePath(this, 'layouts/regclient-external'));
-    const digest = parseDigest('sha256:dfae8f425735a5e3a72e40d6609e03079995511d48157c74d54801ff4430491e');
+  it('tell what is attached by the fallback tag, as regclient keeps it', async () => {
+    const store = await openPath(fixturePath('layouts/fallback-tag'));
+    const digest = parseDigest('sha256:bdfb89b7cf2361fa86e3e6a6e7b48e45229228b9e041b90af58097d80fb62292');
     const found: string[] = [];
     for await (const { descriptor } of store.referrers({ mediaType: '', digest, size: 0 }))
       found.push(descriptor.digest.slice(7, 15));
-    assert.deepEqual(found.sort(), ['30cc0c70', 'c46d3063']);
+    assert.deepEqual(found.sort(), ['2b3ec0ab', '8252fccb']);
     await store.close();
   });
 
-  it('are refused in a version that lading does not know', async function () {
-    await assert.rejects(openPath(fixturePath(this, 'layouts/synthetic/layout-version-2.tar')), {
+  it('are refused in a version that lading does not know', async () => {
+    await assert.rejects(openPath(fixturePath('layouts/synthetic/layout-version-2.tar')), {
       code: 'INVALID_LAYOUT',
       message: /layout-version-2\.tar: oci-layout/,
     });
   });
 
-  it('give a manifest of the wrong size to nobody', async function () {
-    const store = await openPath(fixturePath(this, 'layouts/synthetic/wrong-size.tar'));
+  it('give a manifest of the wrong size to nobody', async () => {
+    const store = await openPath(fixturePath('layouts/synthetic/wrong-size.tar'));
     const descriptor = await store.resolve('v1');
     assert.equal(await store.exists(descriptor), false);
     await store.close();

@@ -9,6 +9,7 @@ import { openServedLayout, type ServedLayout } from '../../../src/store/served/s
 import { UploadFile } from '../../../src/store/served/upload-file.js';
 import type { BlobUpload } from '../../../src/store/writable-repository.js';
 import { contentOf, randomBytesFrom } from '../../support/images.js';
+import { needs } from '../../support/needs.js';
 import { chunksOf, uploadTo } from '../../support/pushing.js';
 import { useFolder } from '../../support/temporary.js';
 
@@ -278,7 +279,7 @@ describe('an upload to a layout', () => {
   });
 
   it('says when the disk is full, and counts only what is on it', async function () {
-    if (!existsSync('/dev/full')) this.skip();
+    needs(this, 'Linux');
     await symlink('/dev/full', path('full'));
     const upload = new UploadFile({ id: 'x', path: path('full'), size: 0, keep: async () => undefined });
     await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NO_SPACE', hint: /Make room/ });
@@ -287,7 +288,7 @@ describe('an upload to a layout', () => {
   });
 
   it('says when the directory cannot be written', async function () {
-    if (process.getuid?.() === 0) this.skip(); // may write everywhere
+    needs(this, 'a user other than root');
     const repository = await served.openForPush('a');
     await repository.createUpload();
     await chmod(path('layout/ingest'), 0o500);

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fixturePath } from '../fixtures.js';
 import { describeGroups, GROUPS } from './groups.js';
 
-const INDEX = fileURLToPath(new URL('../../../fixtures/hostile/README.md', import.meta.url));
+const INDEX = fixturePath('hostile/README.md');
 
 /** Writes every attack into a folder of its own under `directory`, or without one their index. */
 async function make(directory: string | undefined): Promise<void> {

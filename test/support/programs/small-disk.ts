@@ -1,5 +1,5 @@
 import type { Context } from 'mocha';
-import { leaveOut } from './available.js';
+import { leaveOut } from '../needs.js';
 import { run, succeed } from './run.js';
 import { atEnd, temporaryFolder } from './workplace.js';
 
@@ -10,7 +10,7 @@ export async function mountSmallDisk(context: Context, megabytes: number): Promi
     ...['-t', 'tmpfs', '-o', `size=${megabytes}m`],
     ...['lading-interop', folder],
   ]);
-  if (code !== 0) leaveOut(context, `cannot mount a small disk: ${stderr.trim()}`);
+  if (code !== 0) leaveOut(context, 'leave to mount a file system', stderr.trim());
   atEnd(async () => {
     await succeed('umount', [folder]);
   });

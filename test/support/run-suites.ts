@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describeSkipped, type Totals } from './summary.js';
+
+export interface SuiteRun {
+  name: string;
+  /** For mocha, in the folder of the project. */
+  args: readonly string[];
+}
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+const MOCHA = fileURLToPath(import.meta.resolve('mocha/bin/mocha.js'));
+
+/**
+ * Runs suites of mocha one after the other, each even when one before it failed. Prints what was skipped and,
+ * as the last line, the sum; true when nothing failed. A suite that ends badly without a failing test has
+ * died, which is one failure.
+ */
+export async function runSuites(
+  suites: readonly SuiteRun[],
+  { print = console.log, quiet = false }: { print?: (line: string) => void; quiet?: boolean } = {},
+): Promise<boolean> {
+  const sum: Totals = { passed: 0, failed: 0, skipped: {} };
+  for (const { name, args } of suites) {
+    const { end, totals } = await runMocha(args, quiet);
+    const ran = totals.passed + totals.failed + countOf(totals.skipped) > 0;
+    if (totals.failed === 0 && (end !== 0 || !ran)) {
+      print(`${name} died: ${ran || end !== 0 ? `it ended with ${end}` : 'no test was run'}`);
+      totals.failed = 1;
+    }
+    sum.passed += totals.passed;
+    sum.failed += totals.failed;
+    for (const [need, count] of Object.entries(totals.skipped))
+      sum.skipped[need] = (sum.skipped[need] ?? 0) + count;
+  }
+  const skipped = describeSkipped(sum.skipped);
+  if (skipped !== '') print(skipped);
+  print(`${sum.passed} passed, ${sum.failed} failed, ${countOf(sum.skipped)} skipped`);
+  return sum.failed === 0;
+}
+
+/** How mocha ended, an exit code or a signal, and what its reporter counted before. */
+async function runMocha(args: readonly string[], quiet: boolean) {
+  const folder = mkdtempSync(join(tmpdir(), 'lading-totals-'));
+  const file = join(folder, 'totals');
+  try {
+    const mocha = spawn(process.execPath, [MOCHA, ...args], {
+      cwd: PROJECT,
+      stdio: quiet ? 'ignore' : 'inherit',
+      env: { ...process.env, LADING_TEST_TOTALS: file },
+    });
+    const [code, signal]: (number | string | null)[] = await once(mocha, 'exit');
+    return { end: code ?? signal, totals: readTotals(file) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function readTotals(file: string): Totals {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    return { passed: 0, failed: 0, skipped: {} };
+  }
+}
+
+function countOf(skipped: Totals['skipped']): number {
+  return Object.values(skipped).reduce((sum, count) => sum + count, 0);
+}
