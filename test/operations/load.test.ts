@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import { copyFile, open, readFile, truncate, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { copyImages } from '../../src/operations/copy.js';
 import { type LoadOptions, type LoadResult, load } from '../../src/operations/load.js';
@@ -18,7 +19,7 @@ import { useFolder } from '../support/temporary.js';
 import { startUploadRegistry, type UploadRegistry } from '../support/upload-registry.js';
 import { startRegistry, type TestRegistry } from './registry.js';
 
-const DOCKER_ARCHIVE = new URL('../../fixtures/archives/docker20-multi.tar', import.meta.url).pathname;
+const DOCKER_ARCHIVE = fileURLToPath(new URL('../../fixtures/archives/docker20-multi.tar', import.meta.url));
 
 describe('load', () => {
   const path = useFolder('the suite');

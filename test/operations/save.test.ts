@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { absentOf } from '../../src/content/annotations.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import type { CopyEvent } from '../../src/copy/progress.js';
@@ -261,7 +262,7 @@ describe('save', () => {
     const schema1 = signedSchema1();
     const store = registry.storeOf('legacy');
     const fixture = await openPath(
-      new URL('../../fixtures/archives/ctr-export-multi.tar', import.meta.url).pathname,
+      fileURLToPath(new URL('../../fixtures/archives/ctr-export-multi.tar', import.meta.url)),
     );
     for await (const { digest, region } of fixture.blobs()) {
       const descriptor = { mediaType: 'application/octet-stream', digest, size: region.size };
