@@ -50,7 +50,7 @@ for (const access of ACCESSES) {
     let digests: Record<string, string>;
 
     before(async function () {
-      needs(this, 'openssl', 'htpasswd');
+      needs(this, 'htpasswd');
       const address = ownAddress();
       if (address === undefined) return leaveOut(this, 'no address but those that Docker trusts anyway');
       served = await startServed(access, address);

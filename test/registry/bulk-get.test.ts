@@ -9,8 +9,9 @@ import { digestOf } from '../../src/content/digest.js';
 import { isLadingError } from '../../src/errors.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
 import { createTransport } from '../../src/registry/transport.js';
+import { type Certificate, makeCertificate } from '../support/certificates.js';
 import { withGrowingTime } from '../support/growing-time.js';
-import { type Certificate, type Handler, makeCertificate, sendJSON, serve } from './http-server.js';
+import { type Handler, sendJSON, serve } from './http-server.js';
 
 const content = randomBytes(3_500_000);
 const blob = digestOf(content);
@@ -73,7 +74,7 @@ describe('a large blob', () => {
   let certificate: Certificate;
 
   before(async () => {
-    certificate = await makeCertificate();
+    certificate = makeCertificate();
   });
 
   for (const scheme of ['http', 'https']) {
