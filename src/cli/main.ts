@@ -7,6 +7,6 @@ if (major > 20 || (major === 20 && minor >= 19)) {
   import('./start.js');
 } else {
   const found = `${process.versions.node} (${process.execPath})`;
-  process.stderr.write(`error: lading needs Node.js 20.19 or later, and this is ${found}\n`);
+  process.stderr.write(`lading: needs Node.js 20.19 or later, and this is ${found}\n`);
   process.exitCode = 1;
 }
