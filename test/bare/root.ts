@@ -4,7 +4,7 @@ import { copyFile, cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'mocha';
-import { leaveOut } from '../support/programs/available.js';
+import { leaveOut, needs } from '../support/programs/available.js';
 import { startDaemon } from '../support/programs/daemon.js';
 import { nodeProgram, npmPackage, testCache } from '../support/programs/npm-package.js';
 import { type Outcome, run, succeed } from '../support/programs/run.js';
@@ -79,10 +79,9 @@ export function passed(outcome: Outcome): Outcome {
 /** A tar of the essential packages, made at first need and kept for later runs. */
 async function baseOf(context: Context, release: Release): Promise<string> {
   const base = testCache('roots', `${release}.tar`);
-  if (process.getuid?.() !== 0) leaveOut(context, 'root makes other roots, and this is another user');
+  if (process.getuid?.() !== 0) leaveOut(context, 'only root makes other roots');
+  needs(context, 'debootstrap', 'ip');
   if (existsSync(base)) return base;
-  if ((await run('sh', ['-c', 'command -v debootstrap'])).code !== 0)
-    leaveOut(context, 'not installed: debootstrap');
   await mkdir(dirname(base), { recursive: true });
   const partial = await mkdtemp(`${base}-`);
   try {

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { detectMediaType, type Manifest, parseManifest, successors } from '../../src/manifest/manifest.js';
+import { processorTimeMs } from '../support/processor-time.js';
 import { fixture, json } from './fixtures.js';
 
 const digest = (character: string) => `sha256:${character.repeat(64)}`;
@@ -137,10 +138,10 @@ describe('parseManifest', () => {
   it('reads a manifest of nearly 4 MiB without delay', () => {
     const bytes = json({ ...INDEX, manifests: Array.from({ length: 24_000 }, () => CHILD) });
     assert.ok(bytes.length < 4 * 1024 * 1024);
-    const start = performance.now();
+    const start = processorTimeMs();
     const manifest = parseManifest(bytes);
     assert.equal(manifest.format === 'oci-index' && manifest.manifests.length, 24_000);
-    assert.ok(performance.now() - start < 2000);
+    assert.ok(processorTimeMs() - start < 2000);
   });
 });
 

@@ -17,6 +17,9 @@ const PACKAGES = {
   buildah: 'buildah',
   skopeo: 'skopeo',
   umoci: 'umoci',
+  debootstrap: 'debootstrap',
+  ip: 'iproute2',
+  curl: 'curl',
 } as const;
 
 export type Program = keyof typeof PACKAGES;
