@@ -1,13 +1,12 @@
 #!/usr/bin/env node
-import { readVersion } from '../version.js';
-
-// The version is asked for by scripts and by people in a hurry: it does not wait for the parser to load.
-if (process.argv.length === 3 && (process.argv[2] === '--version' || process.argv[2] === '-V')) {
-  process.stdout.write(`${readVersion()}\n`);
+// What Node.js reads first. It is written so that every Node.js since 12 can parse it, and imports the program only
+// when this Node.js can run it: an older one would print the source of the bundle beside a syntax error.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+// The version is that of package.json, which is not read for it.
+if (major > 20 || (major === 20 && minor >= 19)) {
+  import('./start.js');
 } else {
-  const [{ run }, { setFlagsFromString }] = await Promise.all([import('./run.js'), import('node:v8')]);
-  // undici parses HTTP in WebAssembly. V8 soon compiles that anew at its best, which takes 100 ms of processor time and
-  // is waited for at the end; only a run of very many requests is worth it.
-  setFlagsFromString('--wasm-tiering-budget=2000000000');
-  await run(process.argv.slice(2));
+  const found = `${process.versions.node} (${process.execPath})`;
+  process.stderr.write(`lading: needs Node.js 20.19 or later, and this is ${found}\n`);
+  process.exitCode = 1;
 }

@@ -1,5 +1,4 @@
 import { createGunzip } from 'node:zlib';
-import type { Inflate } from 'zlib-sync';
 import { messageOf, systemCode } from '../errors.js';
 import type { ByteSource } from './byte-source.js';
 import { Garbage } from './garbage.js';
@@ -22,7 +21,15 @@ const Z_SYNC_FLUSH = 2;
 const MAX_INFLATERS = 1000;
 let inflaters = 0;
 
-type InflateClass = typeof Inflate;
+/** What is used of zlib-sync. Its own types may be absent, as the package may. */
+interface Inflate {
+  readonly result: Uint8Array | string | null;
+  readonly msg: string | null;
+  readonly err: number;
+  push(input: Buffer, flush: number): void;
+}
+
+type InflateClass = new (options: { windowBits: number; chunkSize: number }) => Inflate;
 
 /**
  * Inflates one or more gzip members, zero padding after the last allowed. zlib-sync is 1.1 to 1.5 times as fast
@@ -54,9 +61,11 @@ async function loadInflate(): Promise<InflateClass | undefined> {
   if (inflaters >= MAX_INFLATERS) return undefined;
   try {
     // CommonJS: named imports type-check, but are not there at run time.
-    const { Inflate: inflateClass } = (await import('zlib-sync')).default;
+    const { default: zlibSync }: { default: { Inflate: InflateClass } } = await import(
+      'zlib-sync' as string // the compiler does not look for types
+    );
     inflaters += 1;
-    return inflateClass;
+    return zlibSync.Inflate;
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND' || code === 'ERR_DLOPEN_FAILED')

@@ -5,6 +5,13 @@ import { type Engine, runEngine } from './node-engine.js';
 import { corrupt, endsEarly } from './problems.js';
 import { zstdFrames } from './zstd-frames.js';
 
+/** What is used of fzstd. Its own types may be absent, as the package may. */
+interface Fzstd {
+  Decompress: new (
+    onData: (chunk: Uint8Array) => void,
+  ) => { push(chunk: Uint8Array, isLast?: boolean): void };
+}
+
 /** Decodes one whole frame; given a name for errors. */
 type DecodeFrame = (blocks: AsyncGenerator<Buffer>, name: string) => AsyncGenerator<Buffer>;
 
@@ -64,9 +71,9 @@ async function fzstdDecoder(): Promise<DecodeFrame> {
   };
 }
 
-async function loadFzstd(): Promise<typeof import('fzstd')> {
+async function loadFzstd(): Promise<Fzstd> {
   try {
-    return await import('fzstd');
+    return await import('fzstd' as string); // the compiler does not look for types
   } catch (error) {
     throw new LadingError('UNSUPPORTED', 'this Node.js cannot decompress zstd', {
       cause: error,

@@ -4,6 +4,7 @@ import { exitCodeOf } from '../../src/cli/exit-codes.js';
 import { formatBytes, formatTable, plural } from '../../src/cli/format.js';
 import { createOutput, type OutputOptions } from '../../src/cli/output.js';
 import { ContentError, type ErrorCode, LadingError } from '../../src/errors.js';
+import { takeWritten } from '../support/written.js';
 
 /** An output, and what was written to its streams. */
 function capture(options: Partial<OutputOptions> = {}): {
@@ -12,7 +13,7 @@ function capture(options: Partial<OutputOptions> = {}): {
 } {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const output = createOutput({ json: false, quiet: false, verbose: false, stdout, stderr, ...options });
-  return { output, written: () => [String(stdout.read() ?? ''), String(stderr.read() ?? '')] };
+  return { output, written: () => [takeWritten(stdout), takeWritten(stderr)] };
 }
 
 describe('the output of a command', () => {

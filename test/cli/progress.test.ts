@@ -6,6 +6,7 @@ import { createProgress } from '../../src/cli/progress.js';
 import type { CopyEvent } from '../../src/copy/progress.js';
 import { LadingError } from '../../src/errors.js';
 import { contentOf } from '../support/images.js';
+import { takeWritten } from '../support/written.js';
 
 const { descriptor } = contentOf('text/plain', Buffer.alloc(1500));
 const EVENTS: CopyEvent[] = [
@@ -38,9 +39,7 @@ describe('the progress of a copy', () => {
     for (const event of EVENTS) progress.onEvent(event);
     progress.end();
     assert.equal(stdout.read(), null, 'nothing of it is on standard output');
-    return String(stderr.read() ?? '')
-      .split('\n')
-      .slice(0, -1);
+    return takeWritten(stderr).split('\n').slice(0, -1);
   };
 
   it('tells in lines what a user should know', async () => {

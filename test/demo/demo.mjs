@@ -3,9 +3,10 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { inspect, list, save, serve, verify } from '../../dist/index.js';
 
-const fixture = new URL('../../fixtures/archives/ctr-export-multi.tar', import.meta.url).pathname;
+const fixture = fileURLToPath(new URL('../../fixtures/archives/ctr-export-multi.tar', import.meta.url));
 
 const serving = await serve(fixture, { port: 0 });
 try {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeCertificate } from '../registry/http-server.js';
+import { makeCertificate } from '../support/certificates.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { needs } from '../support/needs.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
@@ -66,7 +66,7 @@ describe('before docker-registry', () => {
     let undisturbed: string;
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), 'lading-faults-'));
-      const certificate = await makeCertificate();
+      const certificate = makeCertificate();
       run = { caFile: join(folder, 'ca.pem') };
       await writeFile(run.caFile, certificate.cert);
       secure = await startFaultProxy(carrier.rig.registry.host, undefined, { tls: certificate });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeCertificate } from '../registry/http-server.js';
+import { makeCertificate } from '../support/certificates.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import {
   isSame,
@@ -74,7 +74,7 @@ describe('TLS that fails', () => {
   let secure: FaultProxy;
   let caFile: string;
   before(async () => {
-    const certificate = await makeCertificate();
+    const certificate = makeCertificate();
     caFile = join(folder, 'ca.pem');
     await writeFile(caFile, certificate.cert);
     secure = await startFaultProxy(rig.registry.host, undefined, { tls: certificate });

@@ -8,6 +8,7 @@ import { GRAPHS } from '../support/hostile/graphs.js';
 import { goodImage, layoutOf, named, tarOfParts } from '../support/hostile/image.js';
 import { describeAttacks } from '../support/hostile/run.js';
 import { countAttack } from '../support/hostile/tally.js';
+import { processorTimeMs } from '../support/processor-time.js';
 import { useFolder } from '../support/temporary.js';
 
 describeAttacks(GRAPHS);
@@ -46,9 +47,9 @@ describe('an index.json of a hundred thousand entries', () => {
     for (const count of [300, 3000]) {
       const entries = Array.from({ length: count }, (_, place) => named(manifest.descriptor, nameOf(place)));
       await writeFile(path('in/some.tar'), tarOfParts(layoutOf(entries, [layer, config, manifest])));
-      const start = performance.now();
+      const start = processorTimeMs();
       await load({ input: path('in/some.tar'), destination: '127.0.0.1:1', dryRun: true });
-      times.push(performance.now() - start);
+      times.push(processorTimeMs() - start);
     }
     const [few = 0, many = 0] = times;
     assert.ok(many < 40 * few + 1000, `${Math.round(few)} ms for 300, ${Math.round(many)} ms for 3000`);

@@ -244,7 +244,7 @@ describe('a push to docker-registry with tokens', () => {
   const credentials = async () => ({ username: 'me', password: 'secret', source: 'a test' });
 
   before(async function () {
-    needs(this, 'docker-registry', 'openssl');
+    needs(this, 'docker-registry');
     tokens = await startTokenServer(options);
     atEnd(() => tokens.close());
     guarded = await startDockerRegistry({ token: tokens });

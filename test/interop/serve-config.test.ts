@@ -50,7 +50,7 @@ for (const access of ACCESSES) {
     let digests: Record<string, string>;
 
     before(async function () {
-      needs(this, 'openssl', 'htpasswd');
+      needs(this, 'htpasswd');
       const address = ownAddress();
       if (address === undefined) return leaveOut(this, 'an address that Docker does not trust anyway');
       served = await startServed(access, address);

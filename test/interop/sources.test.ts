@@ -20,7 +20,7 @@ describe('save from docker-registry', () => {
   let folder: string;
 
   before(async function () {
-    needs(this, ...SOURCE_PROGRAMS, 'htpasswd', 'openssl');
+    needs(this, ...SOURCE_PROGRAMS, 'htpasswd');
     source = await openSource();
     digest = (await getManifest(source.host, source.chain, '2')).digest;
     folder = await temporaryFolder('sources');

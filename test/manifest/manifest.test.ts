@@ -4,6 +4,7 @@ import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { detectMediaType, type Manifest, parseManifest, successors } from '../../src/manifest/manifest.js';
 import { fixture, fixturePath, json } from '../support/fixtures.js';
+import { processorTimeMs } from '../support/processor-time.js';
 
 const digest = (character: string) => `sha256:${character.repeat(64)}`;
 const CONFIG = { mediaType: MEDIA_TYPE.ociConfig, digest: digest('c'), size: 3 };
@@ -137,10 +138,10 @@ describe('parseManifest', () => {
   it('reads a manifest of nearly 4 MiB without delay', () => {
     const bytes = json({ ...INDEX, manifests: Array.from({ length: 24_000 }, () => CHILD) });
     assert.ok(bytes.length < 4 * 1024 * 1024);
-    const start = performance.now();
+    const start = processorTimeMs();
     const manifest = parseManifest(bytes);
     assert.equal(manifest.format === 'oci-index' && manifest.manifests.length, 24_000);
-    assert.ok(performance.now() - start < 2000);
+    assert.ok(processorTimeMs() - start < 2000);
   });
 });
 

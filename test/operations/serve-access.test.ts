@@ -5,7 +5,6 @@ import { get } from 'node:https';
 import { hashSync } from 'bcryptjs';
 import { openAccess } from '../../src/operations/serve-access.js';
 import { startServer } from '../../src/operations/serve-server.js';
-import { needs } from '../support/needs.js';
 import {
   createServerCertificate,
   type ServerCertificate,
@@ -74,8 +73,7 @@ describe('startServer', () => {
     await server.close();
   });
 
-  it('takes new users and a new certificate together, or neither', async function () {
-    needs(this, 'openssl');
+  it('takes new users and a new certificate together, or neither', async () => {
     const [first, second] = [await certificateIn('first'), await certificateIn('second')];
     const [cert, key, users] = [path('cert.pem'), path('key.pem'), path('users')];
     const write = async (made: ServerCertificate, user: string, after = ''): Promise<void> => {

@@ -9,7 +9,9 @@ import { digestOf } from '../../src/content/digest.js';
 import { isLadingError } from '../../src/errors.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
 import { createTransport } from '../../src/registry/transport.js';
-import { type Certificate, type Handler, makeCertificate, sendJSON, serve } from './http-server.js';
+import { type Certificate, makeCertificate } from '../support/certificates.js';
+import { withGrowingTime } from '../support/growing-time.js';
+import { type Handler, sendJSON, serve } from './http-server.js';
 
 const content = randomBytes(3_500_000);
 const blob = digestOf(content);
@@ -72,7 +74,7 @@ describe('a large blob', () => {
   let certificate: Certificate;
 
   before(async () => {
-    certificate = await makeCertificate();
+    certificate = makeCertificate();
   });
 
   for (const scheme of ['http', 'https']) {
@@ -105,15 +107,17 @@ describe('a large blob', () => {
 
   it('waits for its reader', async () => {
     const { name } = await start(sendContent);
-    const body = await connect({ stallTimeoutMs: 30 }).getBlob(name, blob, { size });
-    const chunks: Buffer[] = [];
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      // Longer than a server may be silent: nothing is wrong with one that is not asked.
-      await new Promise((resolve) => setTimeout(resolve, 40));
-      assert.ok(body.readableLength <= 1024 * 1024, 'one chunk at most waits');
-    }
-    assert.ok(Buffer.concat(chunks).equals(content));
+    await withGrowingTime(30, async (stallTimeoutMs) => {
+      const body = await connect({ stallTimeoutMs }).getBlob(name, blob, { size });
+      const chunks: Buffer[] = [];
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        // Longer than a server may be silent: nothing is wrong with one that is not asked.
+        await new Promise((resolve) => setTimeout(resolve, stallTimeoutMs + 10));
+        assert.ok(body.readableLength <= 1024 * 1024, 'one chunk at most waits');
+      }
+      assert.ok(Buffer.concat(chunks).equals(content));
+    });
   });
 
   it('that comes in small pieces is passed on as it comes', async () => {
@@ -152,9 +156,11 @@ describe('a large blob', () => {
       response.writeHead(200, { 'content-length': size });
       response.write(content.subarray(0, 2_500_000));
     });
-    const { bytes, error } = await drain(await connect({ stallTimeoutMs: 50 }).getBlob(name, blob, { size }));
-    assert.ok(isLadingError(error, 'TIMEOUT'));
-    assert.ok(bytes.equals(content.subarray(0, 2_500_000)));
+    await withGrowingTime(50, async (stallTimeoutMs) => {
+      const { bytes, error } = await drain(await connect({ stallTimeoutMs }).getBlob(name, blob, { size }));
+      assert.ok(isLadingError(error, 'TIMEOUT'));
+      assert.ok(bytes.equals(content.subarray(0, 2_500_000)));
+    });
   });
 
   it('fails with TIMEOUT where no answer comes', async () => {

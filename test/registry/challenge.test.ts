@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseChallenges } from '../../src/registry/challenge.js';
 import { fixture } from '../support/fixtures.js';
+import { processorTimeMs } from '../support/processor-time.js';
 
 interface Row {
   headers: string[];
@@ -63,8 +64,8 @@ describe('parseChallenges', () => {
   });
 
   it('takes no time over hostile lines', () => {
-    const started = performance.now();
+    const started = processorTimeMs();
     parse('"'.repeat(16_000), `Bearer realm="${'\\'.repeat(16_000)}`, ' =,'.repeat(5_000));
-    assert.ok(performance.now() - started < 500);
+    assert.ok(processorTimeMs() - started < 500);
   });
 });

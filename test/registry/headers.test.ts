@@ -8,6 +8,7 @@ import {
   parseRetryAfter,
   parseWarnings,
 } from '../../src/registry/headers.js';
+import { processorTimeMs } from '../support/processor-time.js';
 
 describe('header parsers', () => {
   it('reads Content-Range, with and without a total', () => {
@@ -53,10 +54,10 @@ describe('header parsers', () => {
   });
 
   it('takes no time over hostile lines', () => {
-    const started = performance.now();
+    const started = processorTimeMs();
     parseNextLinks({ link: `<${'<'.repeat(8_000)}${'; a'.repeat(3_000)}` });
     parseNextLinks({ link: `<x>${'; a=b'.repeat(3_000)}; rel="${'next '.repeat(2_000)}` });
     parseWarnings({ warning: `299 - "${'\\'.repeat(16_000)}` });
-    assert.ok(performance.now() - started < 500);
+    assert.ok(processorTimeMs() - started < 500);
   });
 });

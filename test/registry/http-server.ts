@@ -1,11 +1,7 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTLSServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import type { Certificate } from '../support/certificates.js';
 
 export interface TestServer {
   /** `127.0.0.1:PORT`, a registry's name. */
@@ -50,27 +46,6 @@ export async function serve(handler: Handler, tls?: Certificate): Promise<TestSe
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-export interface Certificate {
-  cert: string;
-  key: string;
-}
-
-/** A self-made certificate. */
-export async function makeCertificate(names = 'DNS:localhost,IP:127.0.0.1'): Promise<Certificate> {
-  const folder = await mkdtemp(join(tmpdir(), 'lading-certificate-'));
-  try {
-    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-    await promisify(execFile)('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-days', '2', '-subj', '/CN=localhost', '-addext', `subjectAltName=${names}`],
-      ...['-keyout', key, '-out', cert],
-    ]);
-    return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 /** Answers with JSON. */

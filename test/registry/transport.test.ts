@@ -7,14 +7,8 @@ import { pipeline } from 'node:stream/promises';
 import { digestOf } from '../../src/content/digest.js';
 import { isLadingError } from '../../src/errors.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
-import {
-  type Certificate,
-  type Handler,
-  makeCertificate,
-  sendJSON,
-  serve,
-  type TestServer,
-} from './http-server.js';
+import { type Certificate, makeCertificate } from '../support/certificates.js';
+import { type Handler, sendJSON, serve, type TestServer } from './http-server.js';
 
 const servers: { close(): Promise<void> }[] = [];
 const clients: { close(): Promise<void> }[] = [];
@@ -43,7 +37,7 @@ describe('https and http', () => {
   let certificate: Certificate;
 
   before(async () => {
-    certificate = await makeCertificate();
+    certificate = makeCertificate();
   });
 
   it('falls back to http on loopback when TLS is not spoken, found out once', async () => {
@@ -84,7 +78,7 @@ describe('https and http', () => {
   });
 
   it('says that a certificate is for another name', async () => {
-    const other = await makeCertificate('DNS:other.invalid');
+    const other = makeCertificate(['other.invalid']);
     const registry = await start(answer, other);
     await assert.rejects(
       connect({ ca: other.cert }).ping(registry.host),
@@ -306,7 +300,7 @@ describe('a proxy', () => {
   beforeEach(() => void seen.splice(0));
 
   it('carries https through a tunnel, with its own credentials', async () => {
-    const certificate = await makeCertificate();
+    const certificate = makeCertificate();
     target = await start(answer, certificate);
     await connect({ environment, tlsVerify: false }).ping('reg.invalid:5000');
     const authorization = `Basic ${Buffer.from('user:p@ss').toString('base64')}`;
@@ -316,7 +310,7 @@ describe('a proxy', () => {
   });
 
   it('checks the certificate of the registry behind the tunnel', async () => {
-    const certificate = await makeCertificate();
+    const certificate = makeCertificate();
     target = await start(answer, certificate);
     await assert.rejects(
       connect({ environment, ca: certificate.cert, retries: 0 }).ping('reg.invalid'),

@@ -5,9 +5,10 @@ import {
   type RegistryClient,
   type RegistryClientOptions,
 } from '../../src/registry/client.js';
+import { type Certificate, makeCertificate } from '../support/certificates.js';
 import { makeV1Chain, payloadChecksum, type V1TestImage } from '../support/v1-images.js';
 import { startV1Registry, type V1Registry, type V1RegistryOptions } from '../support/v1-registry.js';
-import { type Certificate, makeCertificate, sendJSON, serve, type TestServer } from './http-server.js';
+import { sendJSON, serve, type TestServer } from './http-server.js';
 
 const USERS = { anna: 'secret' };
 const BASIC = `Basic ${Buffer.from('anna:secret').toString('base64')}`;
@@ -18,7 +19,7 @@ describe('the v1 client', () => {
   const closing: { close(): Promise<void> }[] = [];
   before(async () => {
     chain = await makeV1Chain('client', [300, 200]);
-    certificate = await makeCertificate();
+    certificate = makeCertificate();
   });
   afterEach(async () => {
     for (const resource of closing.splice(0).reverse()) await resource.close();

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SaveOptions } from '../../src/index.js';
 import type { Random } from '../fuzz/mutate.js';
-import { makeCertificate } from '../registry/http-server.js';
+import { makeCertificate } from '../support/certificates.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { atEnd } from '../support/programs/workplace.js';
 import { createFaults, createHandshakeFaults } from './faults.js';
@@ -26,7 +26,7 @@ const STALL_TIMEOUT_MS = 500;
 
 /** Opens two ways to the registry with faults on them, in plain http and by TLS. */
 export async function openWays(registry: string, folder: string, random: Random): Promise<Ways> {
-  const certificate = await makeCertificate();
+  const certificate = makeCertificate();
   const caFile = join(folder, 'ca.pem');
   await writeFile(caFile, certificate.cert);
   const plain = await startFaultProxy(registry, createFaults(random));

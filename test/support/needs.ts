@@ -20,6 +20,9 @@ const PACKAGES = {
   umoci: 'umoci',
   mkfifo: 'coreutils',
   xz: 'xz-utils',
+  debootstrap: 'debootstrap',
+  ip: 'iproute2',
+  curl: 'curl',
 } as const;
 
 export type Program = keyof typeof PACKAGES;

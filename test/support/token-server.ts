@@ -2,7 +2,7 @@ import { createSign, randomUUID, X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { type Certificate, makeCertificate } from '../registry/http-server.js';
+import { type Certificate, makeCertificate } from './certificates.js';
 
 export interface TokenServerOptions {
   /** The users and their passwords; without any, everybody is let in. */
@@ -43,7 +43,7 @@ const LEEWAY_S = 60;
 /** Gives out tokens as Docker's token services do, by GET and by POST. (distribution, "Token Authentication") */
 export async function startTokenServer(options: TokenServerOptions = {}): Promise<TokenServer> {
   const { lifetimeS = 3600, grant = (_, actions) => actions } = options;
-  const certificate = await makeCertificate();
+  const certificate = makeCertificate();
   const service = 'registry.test';
   const issuer = 'lading tests';
   const requests: string[] = [];

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Certificate, sendJSON, serve, type TestServer } from '../registry/http-server.js';
+import { sendJSON, serve, type TestServer } from '../registry/http-server.js';
+import type { Certificate } from './certificates.js';
 import { payloadChecksum, type V1TestImage } from './v1-images.js';
 
 export interface V1RegistryOptions {

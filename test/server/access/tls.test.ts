@@ -5,7 +5,6 @@ import { readFileSync } from 'node:fs';
 import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
 import { checkIdentity, type TLSIdentity } from '../../../src/server/access/certificate.js';
 import { createRegistryServer, type RegistryServer } from '../../../src/server/server.js';
-import { needs } from '../../support/needs.js';
 import { createServerCertificate } from '../../support/programs/certificate-authority.js';
 import { exchangeRaw } from '../../support/registry-server.js';
 import { useFolder } from '../../support/temporary.js';
@@ -22,8 +21,7 @@ describe('a server with TLS', () => {
   let server: RegistryServer;
   let port: number;
 
-  before(async function () {
-    needs(this, 'openssl');
+  before(async () => {
     const make = async (): Promise<TLSIdentity> => {
       const made = await createServerCertificate(path());
       ca = readFileSync(made.ca, 'utf8');

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { createMemoryStore } from '../../../src/store/memory.js';
 import type { ReadonlyStore } from '../../../src/store/store.js';
+import { withGrowingTime } from '../../support/growing-time.js';
 import { contentOf, randomBytesFrom } from '../../support/images.js';
 import { codesOf, exchangeRaw, type Served, serve } from '../../support/registry-server.js';
 import { serveWritable } from '../../support/writable-server.js';
@@ -124,21 +125,27 @@ describe('a slow client', () => {
     await once(socket, 'close');
   }
 
-  async function isCut(served: Served, sent: string): Promise<void> {
-    await untilCut(served, sent);
-    assert.equal((await served.ask('/v2/')).status, 200);
-    await served.close();
-  }
+  it('is cut when its body stands still', () =>
+    withGrowingTime(50, async (idleMs) => {
+      const served = await serveWritable({}, { limits: { idleMs } });
+      try {
+        await untilCut(served, `${head(`PATCH ${await served.begin()}`, 'Content-Length: 1000')}begin`);
+        assert.equal((await served.ask('/v2/')).status, 200);
+      } finally {
+        await served.close();
+      }
+    }));
 
-  it('is cut when its body stands still', async () => {
-    const served = await serveWritable({}, { limits: { idleMs: 50 } });
-    await isCut(served, `${head(`PATCH ${await served.begin()}`, 'Content-Length: 1000')}begin`);
-  });
-
-  it('is cut when it asks for nothing more', async () => {
-    const served = await serve({}, { limits: { idleMs: 50 } });
-    await isCut(served, head('GET /v2/'));
-  });
+  it('is cut when it asks for nothing more', () =>
+    withGrowingTime(50, async (idleMs) => {
+      const served = await serve({}, { limits: { idleMs } });
+      try {
+        await untilCut(served, head('GET /v2/'));
+        assert.equal((await served.ask('/v2/')).status, 200);
+      } finally {
+        await served.close();
+      }
+    }));
 
   it('is cut when it does not read its answer', async () => {
     const chunk = Buffer.alloc(1024 * 1024);
@@ -167,39 +174,62 @@ describe('a slow client', () => {
     await served.close();
   });
 
-  it('is not cut while its body moves, however long that takes', async () => {
-    const served = await serveWritable({}, { limits: { idleMs: 200, headMs: 100 } });
-    const path = await served.begin();
-    const pieces = 12;
-    const sent = request({ host: '127.0.0.1', port: served.port, path, method: 'PATCH', agent: false });
+  it('is not cut while its body moves, however long that takes', () =>
+    withGrowingTime(100, async (ms) => {
+      const served = await serveWritable({}, { limits: { idleMs: ms, headMs: ms } });
+      try {
+        const path = await served.begin();
+        assert.equal(await statusOfTrickle({ port: served.port, path, pieces: 12, pauseMs: ms / 4 }), 202);
+      } finally {
+        await served.close();
+      }
+    }));
+
+  /** Sends a body of one byte a piece, with pauses between them, and gives the status of the answer. */
+  async function statusOfTrickle(options: {
+    port: number;
+    path: string;
+    pieces: number;
+    pauseMs: number;
+  }): Promise<number | undefined> {
+    const { port, path, pieces, pauseMs } = options;
+    const sent = request({ host: '127.0.0.1', port, path, method: 'PATCH', agent: false });
     sent.setHeader('Content-Length', pieces);
+    sent.flushHeaders();
     let left = pieces;
     const moving = setInterval(() => {
       sent.write('x');
       left--;
-      if (left === 0) {
-        clearInterval(moving);
-        sent.end();
-      }
-    }, 40); // altogether longer than what the server waits for a body that stands still
-    const [response] = await once(sent, 'response');
-    assert.equal(response.statusCode, 202);
-    response.resume();
-    await once(response, 'end');
-    await served.close();
-  });
+      if (left > 0) return;
+      clearInterval(moving);
+      sent.end();
+    }, pauseMs);
+    try {
+      const [response]: IncomingMessage[] = await once(sent, 'response');
+      await response?.resume().toArray();
+      return response?.statusCode;
+    } finally {
+      clearInterval(moving);
+      sent.on('error', () => undefined).destroy();
+    }
+  }
 
-  it('is not cut while it is the server that is slow', async () => {
-    const { store, body, asked } = held();
-    const served = await serve({ a: store }, { limits: { idleMs: 20 } });
-    const answer = served.ask(blobPath);
-    await asked;
-    // Clients that are slow themselves tell when the time is over.
-    for (let i = 0; i < 3; i++) await untilCut(served, head('PUT /v2/a/manifests/x', 'Content-Length: 1'));
-    body.end(blob.bytes);
-    assert.deepEqual((await answer).body, blob.bytes);
-    await served.close();
-  });
+  it('is not cut while it is the server that is slow', () =>
+    withGrowingTime(20, async (idleMs) => {
+      const { store, body, asked } = held();
+      const served = await serve({ a: store }, { limits: { idleMs } });
+      try {
+        const answer = served.ask(blobPath);
+        await Promise.race([asked, answer]); // a cut before the server has the question rejects
+        // Clients that are slow themselves tell when the time is over.
+        for (let i = 0; i < 3; i++)
+          await untilCut(served, head('PUT /v2/a/manifests/x', 'Content-Length: 1'));
+        body.end(blob.bytes);
+        assert.deepEqual((await answer).body, blob.bytes);
+      } finally {
+        await served.close();
+      }
+    }));
 });
 
 describe('requests that a client sends without waiting for answers', () => {

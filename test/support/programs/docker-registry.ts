@@ -14,6 +14,8 @@ export interface DockerRegistryOptions {
   tls?: boolean;
   /** Accepts Docker's schema1 manifests and makes them for clients that accept nothing newer. */
   schema1?: boolean;
+  /** A program, with its arguments, that runs the registry and whoever asks whether it is ready. */
+  under?: readonly string[];
 }
 
 export interface DockerRegistry {
@@ -62,8 +64,10 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   await writeFile(configFile, JSON.stringify(config)); // YAML reads JSON
 
   const url = `${certificate ? 'https' : 'http'}://${host}/v2/`;
-  const daemon = await startDaemon('docker-registry', ['serve', configFile], {
-    ready: () => answers(url, certificate?.ca),
+  const { under = [] } = options;
+  const [command = '', ...args] = [...under, 'docker-registry', 'serve', configFile];
+  const daemon = await startDaemon(command, args, {
+    ready: () => answers(url, certificate?.ca, under),
   });
   return {
     host,
@@ -81,8 +85,10 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   };
 }
 
-async function answers(url: string, ca: string | undefined): Promise<boolean> {
+async function answers(url: string, ca: string | undefined, under: readonly string[]): Promise<boolean> {
   const trust = ca === undefined ? [] : ['--cacert', ca];
-  const { code, stdout } = await run('curl', ['-s', '-o', '/dev/null', '-w', '%{http_code}', ...trust, url]);
+  const asking = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', ...trust, url];
+  const [command = '', ...args] = [...under, ...asking];
+  const { code, stdout } = await run(command, args);
   return code === 0 && (stdout === '200' || stdout === '401');
 }

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { succeed } from '../support/programs/run.js';
+import { type BareRoot, type BareRootOptions, makeBareRoot, passed } from './root.js';
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+/** A space, letters beyond ASCII, and what URLs and shells read otherwise. */
+const FOLDER = "/srv/mon dossier (été) 100%25 #1 'x'";
+
+interface Setting extends Omit<BareRootOptions, 'network'> {
+  what: string;
+}
+
+const SETTINGS: Setting[] = [
+  { what: 'Debian 12', release: 'bookworm', node: '20.19.0', npm: '10' },
+  { what: 'Debian 13', release: 'trixie', node: '24', npm: '11' },
+];
+
+for (const { what, ...options } of SETTINGS)
+  describe(`a clone of HEAD on ${what} with Node.js ${options.node} and npm ${options.npm} alone`, () => {
+    let root: BareRoot;
+
+    before(async function () {
+      root = await makeBareRoot(this, { ...options, network: true });
+    });
+
+    for (const user of ['root', 'someone'] as const) {
+      const folder = `${FOLDER} ${user}`;
+
+      it(`runs npm ci && npm run demo for ${user}`, async () => {
+        await succeed('git', ['clone', '--quiet', '--no-hardlinks', PROJECT, join(root.path, folder)]);
+        await succeed('chroot', [root.path, 'chown', '-R', `${user}:${user}`, folder]);
+        const { stdout } = passed(await root.run(user, 'npm ci && npm run demo', folder));
+        assert.match(stdout, /^verified 2 manifests and 6 blobs: all right$/m);
+      });
+    }
+  });

@@ -1,0 +1,124 @@
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { isIP, isIPv4 } from 'node:net';
+
+// X.509 certificates, written here in DER so that tests with TLS need no program: packages that make them bring thirty
+// others with them. (RFC 5280; elliptic curve P-256, ECDSA with SHA-256)
+
+export interface Certificate {
+  /** PEM. */
+  cert: string;
+  /** PEM. */
+  key: string;
+}
+
+/** A certificate that is its own authority. */
+export function makeCertificate(names: readonly string[] = ['localhost', '127.0.0.1']): Certificate {
+  const { publicKey, privateKey } = makeKeys();
+  const subject = 'localhost';
+  return pemOf(
+    { subject, publicKey, extensions: [authority(), alternativeNames(names)] },
+    { name: subject, key: privateKey },
+    privateKey,
+  );
+}
+
+/** An authority that nobody knows, and a server's certificate that it issued. */
+export function makeIssuedCertificate(names: readonly string[]): { authority: string; server: Certificate } {
+  const issuer = { name: 'lading test CA', keys: makeKeys() };
+  const signer = { name: issuer.name, key: issuer.keys.privateKey };
+  const root = { subject: issuer.name, publicKey: issuer.keys.publicKey, extensions: [authority()] };
+  const { publicKey, privateKey } = makeKeys();
+  const server = { subject: 'localhost', publicKey, extensions: [alternativeNames(names), serverUsage()] };
+  return {
+    authority: pemOf(root, signer, issuer.keys.privateKey).cert,
+    server: pemOf(server, signer, privateKey),
+  };
+}
+
+interface Holder {
+  subject: string;
+  publicKey: KeyObject;
+  extensions: Buffer[];
+}
+
+const ECDSA_WITH_SHA256 = tagged(0x30, oid('2a8648ce3d040302'));
+const DAY_MS = 24 * 3600_000;
+
+function pemOf(holder: Holder, issuer: { name: string; key: KeyObject }, key: KeyObject): Certificate {
+  const now = Date.now();
+  const body = tagged(
+    0x30,
+    tagged(0xa0, tagged(0x02, Buffer.from([2]))), // version 3
+    tagged(0x02, Buffer.from([1]), randomBytes(15)), // positive, as it begins with 1
+    ECDSA_WITH_SHA256,
+    commonName(issuer.name),
+    tagged(0x30, utcTime(now - DAY_MS), utcTime(now + 2 * DAY_MS)),
+    commonName(holder.subject),
+    holder.publicKey.export({ type: 'spki', format: 'der' }),
+    tagged(0xa3, tagged(0x30, ...holder.extensions)),
+  );
+  const signed = tagged(0x30, body, ECDSA_WITH_SHA256, bitString(sign('sha256', body, issuer.key)));
+  const lines = signed.toString('base64').replaceAll(/.{64}(?=.)/g, '$&\n');
+  return {
+    cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
+    key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+}
+
+function makeKeys(): { publicKey: KeyObject; privateKey: KeyObject } {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+}
+
+/** basicConstraints, critical: cA. */
+function authority(): Buffer {
+  const isCritical = tagged(0x01, Buffer.from([0xff]));
+  return extension('551d13', isCritical, tagged(0x30, tagged(0x01, Buffer.from([0xff]))));
+}
+
+/** extKeyUsage: serverAuth. */
+function serverUsage(): Buffer {
+  return extension('551d25', tagged(0x30, oid('2b06010505070301')));
+}
+
+/** subjectAltName, of IP version 4 and DNS. */
+function alternativeNames(names: readonly string[]): Buffer {
+  const entries = names.map((name) => {
+    if (isIPv4(name)) return tagged(0x87, Buffer.from(name.split('.').map(Number)));
+    if (isIP(name) !== 0) throw new Error(`a certificate for ${name} cannot be made here`);
+    return tagged(0x82, Buffer.from(name));
+  });
+  return extension('551d11', tagged(0x30, ...entries));
+}
+
+/** The last part is the value; before it may stand that it is critical. */
+function extension(id: string, ...parts: [...Buffer[], Buffer]): Buffer {
+  const value = parts.at(-1) ?? Buffer.alloc(0);
+  return tagged(0x30, oid(id), ...parts.slice(0, -1), tagged(0x04, value));
+}
+
+function commonName(name: string): Buffer {
+  return tagged(0x30, tagged(0x31, tagged(0x30, oid('550403'), tagged(0x0c, Buffer.from(name)))));
+}
+
+function utcTime(ms: number): Buffer {
+  const digits = new Date(ms).toISOString().replaceAll(/\D/g, '').slice(2, 14);
+  return tagged(0x17, Buffer.from(`${digits}Z`));
+}
+
+function bitString(bytes: Buffer): Buffer {
+  return tagged(0x03, Buffer.from([0]), bytes);
+}
+
+function oid(hex: string): Buffer {
+  return tagged(0x06, Buffer.from(hex, 'hex'));
+}
+
+function tagged(tag: number, ...parts: Buffer[]): Buffer {
+  const content = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from([tag, ...lengthOf(content.length)]), content]);
+}
+
+function lengthOf(length: number): number[] {
+  if (length < 0x80) return [length];
+  return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+}
