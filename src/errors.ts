@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /**
  * What went wrong, as a word that callers compare and the command line turns into an exit code.
  * Grouped by the exit code of each group.
@@ -101,8 +103,16 @@ export function isLadingError(error: unknown, ...codes: ErrorCode[]): error is L
 /** The `code` of a Node.js system error (`ENOENT`, `ECONNRESET`), if it has one. */
 export function systemCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  if (typeof error.code !== 'string') return undefined;
+  const [, number] = UNNAMED.exec(error.code) ?? [];
+  return number === undefined ? error.code : (NAMES.get(Number(number)) ?? error.code);
 }
+
+/** What Node.js gives for the code of an error that libuv has no name for: a used-up quota, a stale network share. */
+const UNNAMED = /^Unknown system error -(\d+)$/;
+const NAMES = new Map<number, string>(
+  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+);
 
 /** An unknown thrown value as one line of text. */
 export function messageOf(error: unknown): string {

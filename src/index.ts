@@ -61,3 +61,4 @@ export type {
   Referrer,
   Store,
 } from './store/store.js';
+export { systemFailure } from './system-error.js';

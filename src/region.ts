@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { LadingError, messageOf, systemCode } from './errors.js';
 import type { OpenFileOptions, Region } from './files.js';
+import { CHECK_DISK, fileFailure } from './system-error.js';
 
 // Big enough that the cost of a read does not matter, small enough to keep many streams in little memory.
 const READ_SIZE = 512 * 1024;
@@ -141,6 +142,7 @@ async function readSome(handle: FileHandle, into: Buffer, position: number, regi
 export function readFailure(path: string, error: unknown): LadingError {
   switch (systemCode(error)) {
     case 'ENOENT':
+    case 'ENOTDIR':
       return new LadingError('NOT_FOUND', `${path} does not exist`, { cause: error });
     case 'EACCES':
     case 'EPERM':
@@ -149,9 +151,12 @@ export function readFailure(path: string, error: unknown): LadingError {
         hint: 'Give yourself read permission on the file.',
       });
     default:
-      return new LadingError('IO', `${path} cannot be read: ${messageOf(error)}`, {
-        cause: error,
-        hint: 'Check that the disk or stick is still there and healthy.',
-      });
+      return (
+        fileFailure(error, `${path} cannot be read`) ??
+        new LadingError('IO', `${path} cannot be read: ${messageOf(error)}`, {
+          cause: error,
+          hint: CHECK_DISK,
+        })
+      );
   }
 }

@@ -1,6 +1,7 @@
 import type { Argv, Options, PositionalOptions } from 'yargs';
 import type { GlobalArguments } from './options.js';
 import type { Output } from './output.js';
+import type { StandardStreams } from './standard-streams.js';
 
 /** One command: its words and flags, and what it does with them. */
 export interface CommandModule {
@@ -16,4 +17,5 @@ export interface CommandContext {
   output: Output;
   /** Aborted by Ctrl-C and by a request to terminate. */
   signal: AbortSignal;
+  streams: StandardStreams;
 }

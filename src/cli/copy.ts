@@ -53,7 +53,11 @@ export const copyCommand: CommandModule = {
         '$0 copy docker://a.local/app:1 docker://b.local/app:1',
         'registry to registry, nothing on the disk',
       )
-      .example('$0 copy images.tar oci:layout', 'an archive into a layout'),
+      .example('$0 copy images.tar oci:layout', 'an archive into a layout')
+      .example(
+        '$0 copy images.tar docker://b.local:5000',
+        'an archive into a registry, each under its own path',
+      ),
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const progress = await createProgress(flags, output);

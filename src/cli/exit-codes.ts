@@ -11,6 +11,8 @@ export const EXIT = {
   notAllowed: 6,
   unreachable: 7,
   interrupted: 130,
+  /** 128 + SIGPIPE. */
+  brokenPipe: 141,
 } as const;
 
 /** Every error code has its exit code; a new one does not compile without. */

@@ -1,12 +1,12 @@
 import type { Writable } from 'node:stream';
-import { type ErrorCode, isLadingError, messageOf, printable } from '../index.js';
+import { type ErrorCode, isLadingError, LadingError, messageOf, printable, systemFailure } from '../index.js';
 import { formatJSON } from './format.js';
 
 /** Where a command's words go: results to standard output, all else to standard error. */
 export interface Output {
   /** The result: as one JSON document with `--json`, else as text. */
   result(json: unknown, text: () => string): void;
-  /** Standard output carries an archive: the result then goes to standard error. */
+  /** Standard output carries an archive: the result then goes to standard error. Throws `USAGE` for a terminal. */
   reserveStdout(): Writable;
   message(text: string): void;
   /** A line of JSON, for `--progress json`. */
@@ -43,6 +43,10 @@ export function createOutput(options: OutputOptions): Output {
       if (shown !== '') resultStream.write(shown);
     },
     reserveStdout() {
+      if ('isTTY' in stdout && stdout.isTTY === true)
+        throw new LadingError('USAGE', 'an archive is binary, and standard output is a terminal', {
+          hint: 'Write to a file with -o FILE, or pass it on: … -o - | docker load',
+        });
       resultStream = stderr;
       return stdout;
     },
@@ -76,7 +80,8 @@ export function describeError(error: unknown): {
   message: string;
   hint: string | undefined;
 } {
-  if (isLadingError(error)) return { code: error.code, message: error.message, hint: error.hint };
+  const known = isLadingError(error) ? error : systemFailure(error);
+  if (known !== undefined) return { code: known.code, message: known.message, hint: known.hint };
   return {
     code: 'INTERNAL',
     message: messageOf(error),

@@ -1,13 +1,14 @@
-import { exitCodeOf } from './exit-codes.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
 import type { GlobalArguments } from './options.js';
 import { createOutput } from './output.js';
 import { type Call, parse } from './parse.js';
 import { interruptible } from './signals.js';
+import type { StandardStreams } from './standard-streams.js';
 
 /** Runs one command line and sets the exit code of the process. */
-export async function run(args: string[]): Promise<void> {
+export async function run(args: string[], streams: StandardStreams): Promise<void> {
   try {
-    process.exitCode = await execute(await parse(args));
+    process.exitCode = await execute(await parse(args), streams);
   } catch (error) {
     const progress = /(^| )--progress[ =]json( |$)/.test(args.join(' '))
       ? ('json' as const)
@@ -23,12 +24,14 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-function execute({ module, argv }: Call): Promise<number> {
+function execute({ module, argv }: Call, streams: StandardStreams): Promise<number> {
   const output = outputOf(argv);
-  return interruptible(async (signal) => {
+  return interruptible(async (interrupted) => {
+    const signal = AbortSignal.any([interrupted, streams.signal]);
     try {
-      return await module.run(argv, { output, signal });
+      return await module.run(argv, { output, signal, streams });
     } catch (error) {
+      if (streams.signal.aborted) return EXIT.failed; // it is said when the process ends
       const reported = signal.aborted ? signal.reason : error;
       output.error(reported);
       return exitCodeOf(reported);

@@ -23,7 +23,7 @@ export const serveCommand: CommandModule = {
           'SIGHUP reads certificate, key and users again. /healthz and /metrics are for those who look after it.',
         ].join('\n'),
       ),
-  async run(argv, { output, signal }) {
+  async run(argv, { output, signal, streams }) {
     const flags = argv as ServeArguments; // yargs has parsed by SERVE_OPTIONS
     const kind = flags['print-config'];
     if (kind !== undefined) {
@@ -34,6 +34,8 @@ export const serveCommand: CommandModule = {
     const paths = flags.PATH ?? [];
     if (paths.length === 0)
       throw new LadingError('USAGE', 'there is nothing to serve', { hint: 'Name an archive or a layout.' });
+    // A log that nobody reads any more is no reason to end the registry.
+    streams.ignoreStderr();
     for (const warning of exposureWarnings(options)) output.warning(warning);
     const log = flags['access-log'] ?? (flags.quiet ? 'none' : 'text');
     const serving = await serve(paths, {
@@ -43,8 +45,6 @@ export const serveCommand: CommandModule = {
       ...(log !== 'none' && { onRequest: (entry) => output.message(formatAccess(entry, log)) }),
     });
     const stopReloading = reloadOnHangup(serving, output);
-    // A log that nobody reads any more, or whose disk is full, is no reason to end the registry.
-    process.stderr.on('error', () => undefined);
     const { host, port, repositories } = serving;
     const url = `${serving.scheme}://${registryOf(serving)}`;
     output.result({ url, host, port, repositories }, () => `${url}\n`);

@@ -20,6 +20,7 @@ import { platformOf } from '../manifest/platform-of.js';
 import { readContent } from '../store/read-content.js';
 import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from './layer-facts.js';
 import type { ContentSource, ImageTrees, PlannedContent } from './plan.js';
+import type { AttachedTree } from './plan-attached.js';
 import type { ManifestTree } from './plan-tree.js';
 
 /** The formats that images are converted to. */
@@ -65,16 +66,13 @@ export async function convertImage(image: ImageTrees, options: ConvertOptions): 
   const from = image.tree.manifest.descriptor;
   const to = tree.manifest.descriptor;
   const isSame = from.digest === to.digest;
-  const kept = isSame || options.keepOriginal === true;
-  const uncovered = kept
-    ? []
-    : image.attached.map(({ tree: { manifest }, tag }) => nameAttached(manifest.descriptor, tag, from));
+  const stale = attachedToChanged(image.attached, conversion.digests);
   const converted: ImageTrees = isSame
     ? image
     : {
         ...image,
         tree,
-        attached: [],
+        attached: image.attached.filter((attached) => !stale.has(attached)),
         ...(options.keepOriginal && { annotations: { [ANNOTATION.convertedFrom]: from.digest } }),
       };
   return {
@@ -83,13 +81,31 @@ export async function convertImage(image: ImageTrees, options: ConvertOptions): 
     to,
     signature: conversion.signature,
     digests: conversion.digests,
-    lost: [...conversion.lost, ...uncovered],
+    lost: [...conversion.lost, ...(options.keepOriginal ? [] : [...stale].map(nameAttached))],
     images: !isSame && options.keepOriginal ? [converted, { ...image, name: from.digest }] : [converted],
   };
 }
 
-function nameAttached({ digest }: Descriptor, tag: string | undefined, subject: Descriptor): string {
-  return `${tag ?? digest}, which is attached to ${subject.digest}`;
+/** What is attached to a manifest that has another digest now, or to something that is. */
+function attachedToChanged(
+  attached: readonly AttachedTree[],
+  changed: ReadonlyMap<Digest, Digest>,
+): Set<AttachedTree> {
+  const gone = new Set<Digest>(changed.keys());
+  const stale = new Set<AttachedTree>();
+  for (let found = -1; found < stale.size; ) {
+    found = stale.size;
+    for (const referrer of attached) {
+      if (!gone.has(referrer.subject)) continue;
+      stale.add(referrer);
+      gone.add(referrer.tree.manifest.descriptor.digest);
+    }
+  }
+  return stale;
+}
+
+function nameAttached({ tree, tag, subject }: AttachedTree): string {
+  return `${tag ?? tree.manifest.descriptor.digest}, which is attached to ${subject}`;
 }
 
 class ImageConversion {
@@ -151,7 +167,8 @@ class ImageConversion {
         entries.find((entry) => entry.digest === digest),
       );
       children.push(converted);
-      if (converted !== child) replaced.set(digest, converted.manifest.descriptor);
+      const now = converted.manifest.descriptor;
+      if (now.digest !== digest) replaced.set(digest, now);
       const [platform] = converted.platforms;
       if (platform !== undefined) platforms.set(digest, platform);
     }

@@ -9,6 +9,8 @@ import type { Pool } from './pool.js';
 /** What is attached to an image, with all that it needs. */
 export interface AttachedTree {
   tree: ManifestTree;
+  /** The manifest that it is attached to. */
+  subject: Digest;
   /** The tag it hangs on, where it is attached by cosign's convention. */
   tag: string | undefined;
 }
@@ -38,13 +40,26 @@ export async function readAttached(
   }
   for (let depth = 0; depth < MAX_DEPTH && subjects.length > 0; depth++) {
     const referrers = (
-      await Promise.all(subjects.map((subject) => referrersOf(source, subject, pool)))
+      await Promise.all(
+        subjects.map(async (subject) =>
+          (
+            await referrersOf(source, subject, pool)
+          ).map((referrer) => ({
+            ...referrer,
+            subject: subject.digest,
+          })),
+        ),
+      )
     ).flat();
     const fresh = referrers.filter(
       ({ descriptor }) => isManifest(descriptor.mediaType) && !found.has(descriptor.digest),
     );
     const trees = await Promise.all(
-      fresh.map(async ({ descriptor, tag }) => ({ tree: await reader.readWhole(source, descriptor), tag })),
+      fresh.map(async ({ descriptor, tag, subject }) => ({
+        tree: await reader.readWhole(source, descriptor),
+        subject,
+        tag,
+      })),
     );
     for (const attached of trees) found.set(attached.tree.manifest.descriptor.digest, attached);
     subjects = trees.flatMap(({ tree }) => manifestsOf(tree));

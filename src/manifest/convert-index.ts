@@ -86,7 +86,7 @@ function indexEdits(index: ImageIndex, target: ConversionTarget, changes: Change
   const crosses = familyOf(index) !== target;
   const children = index.manifests.map((child) =>
     inObject({
-      ...childEdits(child, target, changes),
+      ...childEdits(child, target, { ...changes, crosses }),
       ...(crosses ? withoutOCIMembers(target).child : {}),
     }),
   );
@@ -101,16 +101,17 @@ function indexEdits(index: ImageIndex, target: ConversionTarget, changes: Change
 function childEdits(
   child: Descriptor,
   target: ConversionTarget,
-  { children, platforms }: Changes,
+  { children, platforms, crosses }: Changes & { crosses: boolean },
 ): Record<string, JSONEdit> {
   const replacement = children.get(child.digest);
   // Docker's list has to say something; of an OCI index's child, nothing is better than a guess.
   const platform = platforms.get(child.digest) ?? (target === 'docker' ? NO_PLATFORM : undefined);
+  // An OCI index whose child stays as it is keeps its digest, too.
+  const isToSay =
+    child.platform === undefined && (crosses || target === 'docker' || replacement !== undefined);
   return {
     ...(replacement === undefined ? {} : replacedBy(replacement)),
-    ...(child.platform === undefined && platform !== undefined
-      ? { platform: set(platformStruct(platform)) }
-      : {}),
+    ...(isToSay && platform !== undefined ? { platform: set(platformStruct(platform)) } : {}),
     ...reattestation(child, children),
   };
 }

@@ -1,13 +1,15 @@
-import { parseReference, type Reference } from '../content/reference.js';
-import { assemblePlan, type CopyRequest, readImages } from '../copy/plan.js';
+import { isDigest } from '../content/digest.js';
+import { isTag, parseReference, type Reference } from '../content/reference.js';
+import { assemblePlan, type CopyRequest, type ImageTrees, readImages } from '../copy/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
-import { type Locator, parseLocator } from '../store/locator.js';
+import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import { readSourceImages } from './archive-images.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
 import { openUploadSessions } from './load.js';
 import { openSource, type Source } from './open-source.js';
 import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
+import { renamed, requireDistinct } from './rename.js';
 import { requestsOf } from './requests.js';
 import { type RunCredentials, scopeCredentials } from './run-credentials.js';
 import { inspectOutput, requireNothingLost, type SaveFormat } from './save-output.js';
@@ -35,30 +37,41 @@ export interface CopyImagesResult {
   bytes: { copied: number };
 }
 
+/** A repository, an image in it, or a registry. */
+type RegistryDestination = Extract<DestinationLocator, { kind: 'docker' | 'registry' }>;
+
 /**
  * Copies images from any store to any other, digests unchanged, with nothing on this machine's disk in between.
  * What the destination holds stays there.
  */
 export async function copyImages(options: CopyImagesOptions): Promise<CopyImagesResult> {
-  const destination = parseLocator(options.destination);
+  const destination = await parseDestinationLocator(options.destination);
   const credentials = options.sourceCredentials ?? options.credentials;
   const source = await openSource(options.source, { ...options, credentials });
   try {
     checkCredentials(source, destination, options);
     const requests = await requestsOf(source);
-    return destination.kind === 'docker'
-      ? await copyToRegistry(source, requests, destination.reference, options)
+    return isRegistry(destination)
+      ? await copyToRegistry(source, requests, destination, options)
       : await copyToFiles(requests, destination, options);
   } finally {
     await source.close();
   }
 }
 
+function isRegistry(destination: DestinationLocator): destination is RegistryDestination {
+  return destination.kind === 'docker' || destination.kind === 'registry';
+}
+
+function registryOf(destination: RegistryDestination): string {
+  return destination.kind === 'docker' ? destination.reference.registry : destination.registry;
+}
+
 /** Before the first request: a login that names no registry cannot be meant for both sides. */
-function checkCredentials(source: Source, destination: Locator, options: CopyImagesOptions): void {
+function checkCredentials(source: Source, destination: DestinationLocator, options: CopyImagesOptions): void {
   const { credentials, sourceCredentials, destinationCredentials } = options;
   const from = source.kind === 'registry' ? [source.reference.registry] : [];
-  const to = destination.kind === 'docker' ? [destination.reference.registry] : [];
+  const to = isRegistry(destination) ? [registryOf(destination)] : [];
   try {
     scopeCredentials(credentials, [...from, ...to]);
     scopeCredentials(sourceCredentials, from);
@@ -73,21 +86,19 @@ function checkCredentials(source: Source, destination: Locator, options: CopyIma
 async function copyToRegistry(
   source: Source,
   requests: readonly CopyRequest[],
-  destination: Reference,
+  destination: RegistryDestination,
   options: CopyImagesOptions,
 ): Promise<CopyImagesResult> {
   const images = await readSourceImages(source, requests, options);
-  const targets: ImageToPush[] = images.map((image) => ({
-    image,
-    destination: { ...destination, ...targetTag(image.name, destination, images.length) },
-  }));
+  const targets = nameTargets(images, destination);
+  const registry = registryOf(destination);
   const credentials = options.destinationCredentials ?? options.credentials;
-  const client = await connect({ ...options, credentials }, [destination.registry]);
+  const client = await connect({ ...options, credentials }, [registry]);
   try {
     const pushed = await pushImages(targets, client, {
       ...options,
       origin:
-        source.kind === 'registry' && source.reference.registry === destination.registry
+        source.kind === 'registry' && source.reference.registry === registry
           ? source.reference.repository
           : undefined,
       uploadSessions: await openUploadSessions(options.onEvent),
@@ -96,6 +107,36 @@ async function copyToRegistry(
   } finally {
     await client.close();
   }
+}
+
+/** One image, or the images of one repository, get the name that is asked for; in a registry each keeps its path. */
+function nameTargets(images: readonly ImageTrees[], destination: RegistryDestination): ImageToPush[] {
+  const targets = images.map((image) => ({
+    image,
+    destination:
+      destination.kind === 'registry'
+        ? renamed(requireFullName(image.name), destination)
+        : nameIn(destination.reference, image.name, images.length),
+  }));
+  requireDistinct(
+    targets.map(({ image, destination: to }) => ({
+      name: image.name,
+      digest: image.tree.manifest.descriptor.digest,
+      destination: to,
+    })),
+  );
+  return targets;
+}
+
+function nameIn(destination: Reference, name: string, count: number): Reference {
+  return { ...destination, ...targetTag(name, destination, count) };
+}
+
+function requireFullName(name: string): string {
+  if (!isTag(name) && !isDigest(name)) return name;
+  throw new LadingError('USAGE', `the image ${name} has no name to keep`, {
+    hint: 'Copy it alone, to docker://HOST[:PORT]/REPOSITORY:TAG.',
+  });
 }
 
 /** One image gets the tag that is asked for; of several, each keeps its own. */
@@ -121,7 +162,7 @@ function tagOf(name: string): string | undefined {
 
 async function copyToFiles(
   requests: CopyRequest[],
-  destination: Exclude<Locator, { kind: 'docker' }>,
+  destination: Exclude<DestinationLocator, RegistryDestination>,
   options: CopyImagesOptions,
 ): Promise<CopyImagesResult> {
   const format: SaveFormat | undefined = destination.kind === 'path' ? undefined : destination.kind;

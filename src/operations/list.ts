@@ -6,11 +6,12 @@ import { formatReference, isRegistry } from '../content/reference.js';
 import { ContentError, isLadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
 import { isAttachmentTag } from '../store/attached.js';
+import { looksLikePath } from '../store/locator.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
-import { looksLikePath, openSource } from './open-source.js';
+import { openSource } from './open-source.js';
 
 export interface ListedImage {
   name: string;

@@ -12,6 +12,7 @@ import type { ImageTrees, PlannedContent } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { ContentError, LadingError, RegistryError } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
+import { onDisk } from '../store/disk.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { openPath } from '../store/open.js';
 import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
@@ -168,7 +169,7 @@ async function openInput(input: string | Readable, options: LoadOptions): Promis
   try {
     onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
     const path = join(folder.path, 'input.tar');
-    await pipeline(input, createWriteStream(path), { signal });
+    await onDisk(path, () => pipeline(input, createWriteStream(path), { signal }));
     const store = await openOrAsk(path, { signal, onSpool, limits });
     return {
       store,

@@ -3,7 +3,7 @@ import fs from 'fs-extra';
 import { parseReference, type Reference } from '../content/reference.js';
 import { isLadingError, LadingError } from '../errors.js';
 import type { ImageFiles } from '../store/image-files.js';
-import { parseLocator } from '../store/locator.js';
+import { looksLikePath, parseLocator } from '../store/locator.js';
 import { readVersion } from '../version.js';
 import { cacheDirectory } from './cache-directory.js';
 import type { ConnectionOptions } from './connect.js';
@@ -51,11 +51,6 @@ async function openFiles(
 async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<Source> {
   const { openImage } = await import('./open-image.js');
   return { kind: 'registry', reference, ...(await openImage(reference, options)) };
-}
-
-/** What looks like a path and is not there was meant as one: no registry is called so. */
-export function looksLikePath(text: string): boolean {
-  return /^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text);
 }
 
 function referenceOrPath(text: string): Reference {

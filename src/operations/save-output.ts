@@ -13,6 +13,7 @@ import {
 } from '../store/archive/docker-archive-writer.js';
 import { removeLeftBeside } from '../store/archive/part-file.js';
 import { attachedTo } from '../store/attached.js';
+import { requirePathMeant } from '../store/destination-locator.js';
 import { requireWritable } from '../store/disk.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import { entryName, formatLayoutIndex, withAttachedEntry, withEntry } from '../store/layout/layout-index.js';
@@ -57,7 +58,10 @@ export async function inspectOutput(
     });
   }
   if (typeof output !== 'string') return streamOutput(output, options);
-  const found = await statOrUndefined(output);
+  await requirePathMeant(output);
+  const found = await requireWritable(output);
+  if (found !== undefined && !found.isDirectory() && !found.isFile())
+    throw alreadyExists(output, 'it is neither a file nor a directory');
   const isDirectory = found?.isDirectory() ?? output.endsWith('/');
   const format = options.format ?? (isDirectory ? 'oci' : 'universal');
   if (found !== undefined && isDirectory !== (format === 'oci')) {
@@ -69,7 +73,6 @@ export async function inspectOutput(
       },
     );
   }
-  await requireWritable(output);
   if (format === 'oci') return layoutOutput(output, found !== undefined, options);
   return archiveOutput(output, format, found, options);
 }

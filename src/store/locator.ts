@@ -25,6 +25,11 @@ export function parseLocator(text: string): Locator {
   return { kind, path, reference: reference || undefined };
 }
 
+/** What looks like a path and is not there was meant as one: no registry is called so. */
+export function looksLikePath(text: string): boolean {
+  return /^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text);
+}
+
 export function formatLocator(locator: Locator): string {
   switch (locator.kind) {
     case 'docker':

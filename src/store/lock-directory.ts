@@ -7,6 +7,10 @@ import { diskError } from './disk.js';
 import type { Lock } from './lock.js';
 import { isGone, processSpace, startOfProcess } from './process-start.js';
 
+// proper-lockfile loads signal-exit, by which SIGXFSZ would end the process unless somebody else listens; Node.js itself
+// ignores it. A write beyond the limit (`ulimit -f`) then fails with EFBIG, like any other write that fails.
+if (process.platform !== 'win32') process.on('SIGXFSZ', () => undefined);
+
 /** A lock without a sign of life for so long is nobody's; it matters only for holders on other machines. */
 const STALE_MS = 30_000;
 const OWNER_FILE = /^owner-[0-9a-f-]{36}$/;
@@ -107,8 +111,8 @@ function settle(work: Promise<void>, done: Done): void {
 async function makeOwned(lockPath: string, ownerFile: string): Promise<void> {
   if ((await namesIn(lockPath)).length > 0) throw taken();
   const claim = `${lockPath}.${randomUUID()}`;
+  await fs.mkdir(claim); // fails where no file can be made: nobody holds the lock then
   try {
-    await fs.mkdir(claim);
     const owner = { pid: process.pid, host: processSpace(), started: await startOfProcess(process.pid) };
     await fs.writeJson(join(claim, ownerFile), owner);
     await fs.rename(claim, lockPath);

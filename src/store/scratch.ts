@@ -5,7 +5,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import { createDigester, encodedOf } from '../content/digest.js';
 import type { Region } from '../files.js';
 import { streamRegion } from '../region.js';
-import { diskError } from './disk.js';
+import { diskError, onDisk } from './disk.js';
 import type { ReadonlyStore } from './store.js';
 import { makeTemporaryFolder, type TemporaryFolder } from './temporary-folder.js';
 
@@ -36,7 +36,7 @@ export function createScratch(parent?: string): Scratch {
     const folder = await makeDirectory();
     const part = join(folder, `${regions.size}-${Math.random().toString(36).slice(2)}.part`);
     const digester = createDigester();
-    const file = await open(part, 'wx');
+    const file = await onDisk(part, () => open(part, 'wx'));
     try {
       for await (const chunk of (await openContent()) as AsyncIterable<Buffer>) {
         digester.update(chunk);
@@ -49,7 +49,7 @@ export function createScratch(parent?: string): Scratch {
     }
     const descriptor = { mediaType, digest: digester.digest(), size: digester.size };
     const kept = join(folder, encodedOf(descriptor.digest));
-    await rename(part, kept);
+    await onDisk(kept, () => rename(part, kept));
     regions.set(descriptor.digest, { path: kept, offset: 0, size: descriptor.size });
     return descriptor;
   }

@@ -86,8 +86,22 @@ describe('a manifest list as an OCI index, and back', () => {
       { ...DOCKER_B, platform: UNKNOWN },
     ]);
     assert.equal(docker.reversible, false);
-    const oci = convertIndex(original, 'oci', { platforms });
+    const fromDocker = json(index([DOCKER_A, OCI_B]));
+    const changed = new Map([[DOCKER_A.digest, OCI_A]]);
+    const oci = convertIndex(fromDocker, 'oci', {
+      children: changed,
+      platforms: new Map([
+        [DOCKER_A.digest, ARM],
+        [OCI_B.digest, ARM],
+      ]),
+    });
     assert.deepEqual(children(oci.index.bytes), [{ ...OCI_A, platform: ARM }, OCI_B]);
+  });
+
+  it('keeps its bytes, and so its digest and what is attached to it, where no child changes', () => {
+    const original = json(index([OCI_A, OCI_B]));
+    const same = convertIndex(original, 'oci', { platforms: new Map([[OCI_A.digest, ARM]]) });
+    assert.deepEqual([same.index.bytes, same.lost], [original, []]);
   });
 
   it('keeps the platform that it states', () => {

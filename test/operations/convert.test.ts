@@ -235,6 +235,79 @@ describe('convert', () => {
     assert.deepEqual((await verify(path('out-oci'))).findings, []);
   });
 
+  it('tells no loss where nothing is lost: of what has the format already, all keeps its digest', async () => {
+    const layer = jsonContent('application/vnd.in-toto+json', { _type: 'https://in-toto.io/Statement/v0.1' });
+    const config = jsonContent(MEDIA_TYPE.ociConfig, {
+      os: 'unknown',
+      architecture: 'unknown',
+      rootfs: { type: 'layers', diff_ids: [layer.descriptor.digest] },
+    });
+    const attestation = jsonContent(MEDIA_TYPE.ociManifest, {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: config.descriptor,
+      layers: [layer.descriptor],
+    });
+    const { descriptor } = amd64.manifest;
+    for (const [place, platform] of [amd64.platform, undefined].entries()) {
+      const index = jsonContent(MEDIA_TYPE.ociIndex, {
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.ociIndex,
+        manifests: [
+          { ...descriptor, ...(platform && { platform }) },
+          {
+            ...attestation.descriptor,
+            platform: { os: 'unknown', architecture: 'unknown' },
+            annotations: {
+              [ANNOTATION.dockerReferenceType]: 'attestation-manifest',
+              [ANNOTATION.dockerReferenceDigest]: descriptor.digest,
+            },
+          },
+        ],
+      });
+      const signature = makeReferrer(index.descriptor, {
+        artifactType: 'text/x-signature',
+        payload: 'signed',
+      });
+      const all = [...amd64.all, layer, config, attestation, index];
+      const source = await writeLayout(`in-${place}`, { [NAME]: { manifest: index, all } }, signature.all);
+      const output = `${path(`out-${place}`)}/`;
+      const { from, to, digests, lost } = only(await run(source, 'oci', { output }));
+      assert.deepEqual([lost, digests, to], [[], {}, from]);
+      const store = await openPath(output);
+      assert.equal(await store.exists(signature.manifest.descriptor), true, 'its signature came along');
+      await store.close();
+    }
+  });
+
+  it('keeps what is attached to a child that did not change, and names what is attached to one that did', async () => {
+    const docker = await makeImage({ seed: 'docker', format: 'docker' });
+    const index = makeIndex([amd64, docker]);
+    const [onKept, onChanged] = [amd64, docker].map(({ manifest }, place) =>
+      makeReferrer(manifest.descriptor, { artifactType: 'text/x-sbom', payload: `sbom ${place}` }),
+    );
+    assert.ok(onKept && onChanged);
+    const onSBOM = makeReferrer(onKept.manifest.descriptor, {
+      artifactType: 'text/x-sig',
+      payload: 'signed',
+    });
+    const more = [...onKept.all, ...onChanged.all, ...onSBOM.all];
+    const source = await writeLayout('in', { [NAME]: index }, more);
+    const { lost } = only(await run(source, 'oci'));
+    assert.deepEqual(lost, [
+      `${onChanged.manifest.descriptor.digest}, which is attached to ${docker.manifest.descriptor.digest}`,
+    ]);
+    const store = await openPath(path('out-oci'));
+    for (const [referrer, isThere] of [
+      [onKept, true],
+      [onSBOM, true],
+      [onChanged, false],
+    ] as const)
+      assert.equal(await store.exists(referrer.manifest.descriptor), isThere);
+    await store.close();
+    assert.deepEqual((await verify(path('out-oci'))).findings, []);
+  });
+
   it('leaves artifacts as they are', async () => {
     const chart = makeReferrer(amd64.manifest.descriptor, { artifactType: 'text/x-chart', payload: 'chart' });
     const source = await writeLayout('in', { 'reg.test/chart:1': chart }, amd64.all);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { LadingError } from '../../src/errors.js';
@@ -57,25 +57,60 @@ describe('failures of the file system', () => {
       ENOTDIR: 'ALREADY_EXISTS',
       ENOENT: 'NOT_WRITABLE',
       EIO: 'IO',
+      EFBIG: 'NO_SPACE',
+      ENAMETOOLONG: 'NOT_WRITABLE',
+      ELOOP: 'NOT_WRITABLE',
+      EBUSY: 'NOT_WRITABLE',
+      ETXTBSY: 'NOT_WRITABLE',
+      EMFILE: 'IO',
+      ENFILE: 'IO',
+      ESTALE: 'IO',
+      ENODEV: 'IO',
+      ENOMEM: 'IO',
+      EXDEV: 'IO',
     };
     for (const [system, code] of Object.entries(codes)) {
       const cause = Object.assign(new Error(system), { code: system });
       const error = diskError(cause, '/some/file');
       assert.ok(error instanceof LadingError);
       assert.deepEqual([error.code, error.cause], [code, cause], system);
-      assert.match(error.message, /\/some\/file/);
+      assert.match(error.message, /^[^\n]*\/some\/file[^\n]*$/);
+      assert.ok(error.hint, `${system} says what to do`);
     }
     const other = new Error('a bug');
     assert.equal(diskError(other, '/some/file'), other);
+    const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+    assert.equal(diskError(reset, '/some/file'), reset, 'a connection is no disk');
+  });
+
+  it('are met before the first byte where FAT has no room for a file of 4 GiB', async () => {
+    const on = (type: number) => async () => ({ type, bavail: 2 ** 40, bsize: 1 });
+    const [fat, other] = [on(0x4d44), on(0xef53)];
+    const [most, more] = [2 ** 32 - 1, 2 ** 32];
+    await requireSpace('/stick', { bytes: most }, fat);
+    await requireSpace('/stick', { bytes: 10 * more, largestFile: most }, fat);
+    await requireSpace('/disk', { bytes: more }, other);
+    for (const needs of [{ bytes: more }, { bytes: 1, largestFile: more }])
+      await assert.rejects(requireSpace('/stick', needs, fat), {
+        code: 'NO_SPACE',
+        message: /^\/stick is on a FAT file system/,
+        hint: /exFAT.*Nothing was fetched/,
+      });
   });
 
   it('are met before anything is fetched', async () => {
-    await requireSpace(path(), 0);
-    await assert.rejects(requireSpace(path(), Number.MAX_SAFE_INTEGER), {
+    await requireSpace(path(), { bytes: 0 });
+    await assert.rejects(requireSpace(path(), { bytes: Number.MAX_SAFE_INTEGER }), {
       code: 'NO_SPACE',
       hint: /Nothing was fetched/,
     });
     await requireWritable(path('new.tar'));
     await assert.rejects(requireWritable(path('missing/new.tar')), { code: 'NOT_WRITABLE' });
+    await writeFile(path('file'), '');
+    await symlink('circle', path('circle'));
+    await assert.rejects(requireWritable(path('file/new.tar')), { code: 'ALREADY_EXISTS' });
+    await assert.rejects(requireWritable(`${path('file')}/`), { code: 'ALREADY_EXISTS' });
+    await assert.rejects(requireWritable(path('circle')), { code: 'NOT_WRITABLE', message: /circle/ });
+    await assert.rejects(requireWritable(path('n'.repeat(300))), { message: /name is too long$/ });
   });
 });

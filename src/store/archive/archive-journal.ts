@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { systemCode } from '../../errors.js';
-import { diskError } from '../disk.js';
+import { diskError, onDisk } from '../disk.js';
 import type { Place } from './archive-places.js';
 
 /** What is written, and where its first byte stands. */
@@ -16,6 +16,8 @@ export interface Journal {
   /** Bytes of the place that were written before, if it stands where it stood then. */
   kept(place: JournalPlace): number;
   record(place: JournalPlace, written: number): Promise<void>;
+  /** Whether nothing was ever recorded: there is nothing to go on from. */
+  readonly isEmpty: boolean;
   /** Deletes the file, when the archive is finished. */
   remove(): Promise<void>;
   close(): Promise<void>;
@@ -24,10 +26,15 @@ export interface Journal {
 export async function openJournal(path: string): Promise<Journal> {
   const earlier = await readJournal(path);
   const file = await openToAppend(path);
+  let isEmpty = earlier.size === 0;
   return {
     kept: ({ descriptor, body }) => earlier.get(key(descriptor.digest, body)) ?? 0,
     async record({ descriptor, body }, written) {
-      await file.appendFile(`${key(descriptor.digest, body)} ${written}\n`);
+      isEmpty = false;
+      await onDisk(path, () => file.appendFile(`${key(descriptor.digest, body)} ${written}\n`));
+    },
+    get isEmpty() {
+      return isEmpty;
     },
     remove: () => rm(path, { force: true }),
     close: () => file.close(),

@@ -8,7 +8,7 @@ import { isLadingError, LadingError } from '../../errors.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import { type Attached, attachedTag, attachedTo } from '../attached.js';
-import { requireSpace } from '../disk.js';
+import { requireSpace, type SpaceOptions } from '../disk.js';
 import {
   entryName,
   findEntry,
@@ -40,13 +40,14 @@ export interface ArchiveOptions {
  */
 export async function openArchiveForWriting(
   path: string,
-  options: ArchiveOptions & LockOptions,
+  options: ArchiveOptions & LockOptions & SpaceOptions,
 ): Promise<Store> {
   const { file, journal, finish, close } = await openPartFile(path, options);
   return new ArchiveWriter(file, options, {
     kept: (place) => journal.kept(place),
     record: (place, written) => journal.record(place, written),
-    reserve: async (bytes) => requireSpace(dirname(path), bytes - (await file.size())),
+    reserve: async (bytes) =>
+      requireSpace(dirname(path), { bytes: bytes - (await file.size()), largestFile: bytes }, options.statfs),
     finish,
     close,
   });

@@ -16,7 +16,7 @@ import {
   parseManifest,
 } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
-import { type FileSink, requireSpace } from '../disk.js';
+import { type FileSink, requireSpace, type SpaceOptions, type StatFS } from '../disk.js';
 import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
 import type { LockOptions } from '../lock.js';
 import { readVerified } from '../read-content.js';
@@ -25,6 +25,7 @@ import { makeTemporaryFolder } from '../temporary-folder.js';
 import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
 import { dockerManifest } from './docker-manifest.js';
 import { openPartFile, type PartFile } from './part-file.js';
+import { streamError } from './stream-sink.js';
 
 /** A layer as it stands in the archive: plain, under the name of its diffID. */
 interface PlainLayer {
@@ -32,7 +33,7 @@ interface PlainLayer {
   path: string;
 }
 
-export interface DockerArchiveOptions extends LockOptions {
+export interface DockerArchiveOptions extends LockOptions, SpaceOptions {
   /** Write `repositories` and a folder for each layer too, for Docker before 1.10; default false. */
   legacy?: boolean | undefined;
 }
@@ -48,7 +49,7 @@ export async function openDockerArchiveForWriting(
   path: string,
   options: DockerArchiveOptions = {},
 ): Promise<Store> {
-  return new DockerArchiveWriter(path, await openPartFile(path, options), options.legacy === true);
+  return new DockerArchiveWriter(path, await openPartFile(path, options), options);
 }
 
 /**
@@ -70,7 +71,11 @@ export async function createDockerArchiveStream(
   return Object.assign(store, {
     async commit(): Promise<void> {
       await commit?.();
-      await pipeline(createReadStream(path), stream, { end: false });
+      try {
+        await pipeline(createReadStream(path), stream, { end: false });
+      } catch (error) {
+        throw streamError(error);
+      }
     },
     async close(): Promise<void> {
       await close().finally(folder.remove);
@@ -83,6 +88,7 @@ class DockerArchiveWriter implements Store {
   readonly #part: PartFile;
   readonly #file: FileSink;
   readonly #isLegacy: boolean;
+  readonly #statfs: StatFS | undefined;
   readonly #layers = new Map<Digest, PlainLayer>();
   /** Configs and manifests; the archive's other documents are made of them at the end. */
   readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
@@ -93,8 +99,9 @@ class DockerArchiveWriter implements Store {
   #entries: Descriptor[] = [];
   #end = 0;
 
-  constructor(path: string, part: PartFile, isLegacy: boolean) {
-    this.#isLegacy = isLegacy;
+  constructor(path: string, part: PartFile, { legacy = false, statfs }: DockerArchiveOptions) {
+    this.#isLegacy = legacy;
+    this.#statfs = statfs;
     this.#path = path;
     this.#part = part;
     this.#file = part.file;
@@ -102,8 +109,9 @@ class DockerArchiveWriter implements Store {
 
   async prepare(contents: readonly Descriptor[]): Promise<void> {
     // Plain layers are larger than what is known of them; what is known is checked.
-    const missing = contents.reduce((sum, { size }) => sum + size, 0) - (await this.#file.size());
-    await requireSpace(dirname(this.#file.path), missing);
+    const largestFile = contents.reduce((sum, { size }) => sum + size, 0);
+    const bytes = largestFile - (await this.#file.size());
+    await requireSpace(dirname(this.#file.path), { bytes, largestFile }, this.#statfs);
     for (const { digest } of contents.filter(isLayer)) {
       if (this.#turns.has(digest)) continue;
       const ready = this.#queue;

@@ -1,6 +1,6 @@
 import fs from 'fs-extra';
 import { isLadingError } from '../../errors.js';
-import { type FileSink, openFileSink, syncDirectoryOf } from '../disk.js';
+import { type FileSink, onDisk, openFileSink, syncDirectoryOf } from '../disk.js';
 import { acquireLock, type LockOptions } from '../lock.js';
 import { type Journal, openJournal } from './archive-journal.js';
 
@@ -10,7 +10,7 @@ export interface PartFile {
   readonly journal: Journal;
   /** Cuts the file to `size` bytes and gives it its name; throws `LOCKED` when another process took it over. */
   finish(size: number): Promise<void>;
-  /** Without `finish` before it, leaves what a later run can go on from. */
+  /** Without `finish` before it, leaves what a later run can go on from, and no file where there is nothing of it. */
   close(): Promise<void>;
 }
 
@@ -20,9 +20,12 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
   // The lock comes first: a file that is opened before may be the finished archive of the writer waited for.
   const lock = await acquireLock(part, options);
   const opened: { close(): Promise<void> }[] = [];
+  let leavesNothing = (): boolean => false;
   const close = async (): Promise<void> => {
     try {
       const closed = await Promise.allSettled(opened.map((resource) => resource.close()));
+      if (leavesNothing())
+        for (const left of [part, `${part}.journal`]) await onDisk(left, () => fs.rm(left, { force: true }));
       for (const { reason } of closed.filter((result) => result.status === 'rejected')) throw reason;
     } finally {
       await lock.release();
@@ -33,6 +36,8 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
     opened.push(file);
     const journal = await openJournal(`${part}.journal`);
     opened.push(journal);
+    let isFinished = false;
+    leavesNothing = () => !isFinished && journal.isEmpty;
     return {
       file,
       journal,
@@ -40,7 +45,8 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
         lock.assertHeld();
         await file.truncate(size);
         await file.sync();
-        await fs.rename(part, path);
+        await onDisk(path, () => fs.rename(part, path));
+        isFinished = true;
         await syncDirectoryOf(path);
         await journal.remove();
       },

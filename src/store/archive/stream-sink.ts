@@ -58,7 +58,13 @@ export function createStreamSink(stream: Writable): Sink {
   };
 }
 
-function streamError(error: unknown): unknown {
+/** What it means that a stream did not take the bytes of an archive. */
+export function streamError(error: unknown): unknown {
+  if (systemCode(error) === 'ENOSPC')
+    return new LadingError('NO_SPACE', 'no space left to write the output', {
+      cause: error,
+      hint: 'Make room.',
+    });
   if (systemCode(error) !== 'EPIPE') return diskError(error, 'the output');
   return new LadingError('IO', 'the output was closed before the archive was whole', {
     cause: error,

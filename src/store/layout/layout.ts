@@ -1,12 +1,14 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import fs from 'fs-extra';
 import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
-import { LadingError } from '../../errors.js';
+import { LadingError, systemCode } from '../../errors.js';
 import { openDirectory } from '../../files.js';
 import { parseManifest } from '../../manifest/manifest.js';
 import { attachedTo } from '../attached.js';
-import { removeIfEmpty, requireSpace, sizeOf } from '../disk.js';
+import { removeIfEmpty, requireSpace, type SpaceOptions, type StatFS, sizeOf } from '../disk.js';
 import { acquireLock, type Lock, type LockOptions } from '../lock.js';
 import { readVerified } from '../read-content.js';
 import type { OpenContent, PushOptions, Store } from '../store.js';
@@ -14,7 +16,14 @@ import { ContentWriter } from '../write-content.js';
 import { IndexFile } from './index-file.js';
 import { withAttachedEntry, withEntry } from './layout-index.js';
 import { blobPath, LayoutReader } from './layout-reader.js';
-import { INGEST, makeLayout, moveToBlob, openInIngest, writeBlob } from './make-layout.js';
+import {
+  INGEST,
+  makeLayout,
+  moveToBlob,
+  openInIngest,
+  removeUnusedLayout,
+  writeBlob,
+} from './make-layout.js';
 
 /** Opens a layout directory to read. */
 export async function openLayout(directory: string): Promise<LayoutReader> {
@@ -27,16 +36,33 @@ export async function openLayout(directory: string): Promise<LayoutReader> {
  */
 export async function openLayoutForWriting(
   directory: string,
-  options: LockOptions = {},
+  options: LockOptions & SpaceOptions = {},
 ): Promise<LayoutDirectory> {
-  await makeLayout(directory);
-  const lock = await acquireLock(join(directory, INGEST), options);
+  const { lock, isNew } = await lockLayout(directory, options);
   try {
-    return await LayoutDirectory.openLocked(directory, lock);
+    return await LayoutDirectory.openLocked(directory, { lock, isNew, statfs: options.statfs });
   } catch (error) {
     await lock.release();
     throw error;
   }
+}
+
+/** Another writer may take away the layout that it made for nothing, until this one has the lock. */
+async function lockLayout(
+  directory: string,
+  options: LockOptions,
+  tries = 5,
+): Promise<{ lock: Lock; isNew: boolean }> {
+  const isNew = await makeLayout(directory);
+  try {
+    const lock = await acquireLock(join(directory, INGEST), options);
+    if (await fs.pathExists(join(directory, 'oci-layout'))) return { lock, isNew };
+    await lock.release();
+  } catch (error) {
+    const isGone = error instanceof LadingError && systemCode(error.cause) === 'ENOENT';
+    if (!isGone || tries === 1) throw error;
+  }
+  return lockLayout(directory, options, tries - 1);
 }
 
 /**
@@ -47,34 +73,41 @@ export class LayoutDirectory extends LayoutReader implements Store {
   readonly #directory: string;
   readonly #lock: Lock;
   readonly #index: IndexFile;
+  readonly #statfs: StatFS | undefined;
+  /** Whether this process made the layout, and has put nothing into it. */
+  #isUnused: boolean;
   readonly #pushing = new Map<Digest, Promise<void>>();
   /** What this run does to the index, to be done again on top of what others have made of it by then. */
   #edits: ((entries: readonly Descriptor[]) => Descriptor[])[] = [];
 
   private constructor(
     directory: string,
-    { lock, index, entries }: { lock: Lock; index: IndexFile; entries: readonly Descriptor[] },
+    { lock, isNew, statfs }: LockedLayout,
+    { index, entries }: { index: IndexFile; entries: readonly Descriptor[] },
   ) {
     super(openDirectory(directory), entries);
+    this.#isUnused = isNew;
+    this.#statfs = statfs;
     this.#directory = directory;
     this.#lock = lock;
     this.#index = index;
   }
 
-  static async openLocked(directory: string, lock: Lock): Promise<LayoutDirectory> {
+  static async openLocked(directory: string, locked: LockedLayout): Promise<LayoutDirectory> {
     const index = new IndexFile(directory);
-    return new LayoutDirectory(directory, { lock, index, entries: await index.read() });
+    return new LayoutDirectory(directory, locked, { index, entries: await index.read() });
   }
 
   async prepare(contents: readonly Descriptor[]): Promise<void> {
-    let missing = 0;
+    let bytes = 0;
+    let largestFile = 0;
     for (const content of contents) {
       if (await this.exists(content)) continue;
-      missing +=
-        content.size -
-        Math.min(content.size, await sizeOf(join(this.#directory, INGEST, partName(content.digest))));
+      const part = await sizeOf(join(this.#directory, INGEST, partName(content.digest)));
+      bytes += content.size - Math.min(content.size, part);
+      largestFile = Math.max(largestFile, content.size);
     }
-    await requireSpace(this.#directory, missing);
+    await requireSpace(this.#directory, { bytes, largestFile }, this.#statfs);
   }
 
   async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
@@ -99,6 +132,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
   /** Makes the new names visible. */
   async commit(): Promise<void> {
     this.#lock.assertHeld();
+    this.#isUnused = false;
     const edits = this.#edits;
     if (edits.length > 0) {
       await this.#index.change((entries) => edits.reduce((before, edit) => edit(before), entries));
@@ -108,15 +142,22 @@ export class LayoutDirectory extends LayoutReader implements Store {
     await removeIfEmpty(join(this.#directory, INGEST));
   }
 
+  /** A layout that was made for nothing is taken away again. */
   override async close(): Promise<void> {
     await super.close();
-    await this.#lock.release();
+    try {
+      if (this.#isUnused) await removeUnusedLayout(this.#directory);
+    } finally {
+      await this.#lock.release();
+    }
+    if (this.#isUnused) await removeIfEmpty(this.#directory);
   }
 
   async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
     if (await this.exists(descriptor)) return;
     if (isManifest(descriptor.mediaType)) await this.#pushManifest(descriptor, open, options);
     else await this.#pushBlob(descriptor, open, options);
+    this.#isUnused = false;
   }
 
   async #pushManifest(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
@@ -137,6 +178,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
         await writer.write(open, options);
       } finally {
         await file.truncate(writer.written);
+        if (writer.written === 0 && descriptor.size > 0) await rm(file.path, { force: true });
       }
       await file.sync();
     } finally {
@@ -154,6 +196,13 @@ export class LayoutDirectory extends LayoutReader implements Store {
     this.entries = entries;
     this.forgetAttached();
   }
+}
+
+/** A layout that this process alone writes, but for its index. */
+interface LockedLayout {
+  lock: Lock;
+  isNew: boolean;
+  statfs: StatFS | undefined;
 }
 
 function partName(digest: Digest): string {

@@ -4,7 +4,14 @@ import { dirname, join } from 'node:path';
 import fs from 'fs-extra';
 import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
 import { LadingError, systemCode } from '../../errors.js';
-import { diskError, type FileSink, listDirectory, openFileSink, writeFileAtomically } from '../disk.js';
+import {
+  diskError,
+  type FileSink,
+  listDirectory,
+  openFileSink,
+  removeIfEmpty,
+  writeFileAtomically,
+} from '../disk.js';
 import { lockIndex } from './index-file.js';
 import { formatLayoutIndex, LAYOUT_FILE } from './layout-index.js';
 import { blobPath } from './layout-reader.js';
@@ -18,19 +25,41 @@ const OWN_FILES = /^(?:blobs|ingest|ingest\.lock(?:\..*)?|index\.json.*|oci-layo
 /**
  * Makes a directory a layout where it is none yet; several processes may do so at once. Nothing that was there
  * before is lost: only an empty directory, a layout, or one that was begun is taken, else rejects with
- * `ALREADY_EXISTS`.
+ * `ALREADY_EXISTS`. Resolves with whether there was no such directory before.
  */
-export async function makeLayout(directory: string): Promise<void> {
-  await requireLayoutOrEmpty(directory);
+export async function makeLayout(directory: string): Promise<boolean> {
+  const isNew = await requireLayoutOrEmpty(directory);
   await makeDirectory(join(directory, 'blobs', 'sha256'));
-  if (await fs.pathExists(join(directory, 'oci-layout'))) return;
+  if (await fs.pathExists(join(directory, 'oci-layout'))) return isNew;
   const lock = await lockIndex(directory);
   try {
-    if (await fs.pathExists(join(directory, 'oci-layout'))) return;
+    if (await fs.pathExists(join(directory, 'oci-layout'))) return isNew;
     // A layout of crane's or skopeo's may have images without saying its version.
     if (!(await fs.pathExists(join(directory, 'index.json'))))
       await writeFileAtomically(join(directory, 'index.json'), formatLayoutIndex([]), { alone: true });
     await writeFileAtomically(join(directory, 'oci-layout'), LAYOUT_FILE, { alone: true });
+    return isNew;
+  } finally {
+    await lock.release();
+  }
+}
+
+/**
+ * Takes away the files of a layout that this process made and put nothing into, if nobody else did since. The caller
+ * holds the lock of `ingest`, which lies in the directory: that goes afterwards.
+ */
+export async function removeUnusedLayout(directory: string): Promise<void> {
+  const lock = await lockIndex(directory);
+  try {
+    const index = join(directory, 'index.json');
+    if (!(await fs.readFile(index)).equals(formatLayoutIndex([]))) return;
+    for (const folder of [INGEST, 'blobs/sha256', 'blobs']) {
+      await removeIfEmpty(join(directory, folder));
+      if (await fs.pathExists(join(directory, folder))) return; // somebody has put content there
+    }
+    for (const file of [index, join(directory, 'oci-layout')]) await rm(file, { force: true });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error; // what cannot be tidied up stays, and harms nobody
   } finally {
     await lock.release();
   }
@@ -94,11 +123,13 @@ async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-async function requireLayoutOrEmpty(directory: string): Promise<void> {
+/** Resolves with whether there is no such directory yet. */
+async function requireLayoutOrEmpty(directory: string): Promise<boolean> {
   const names = await listDirectory(directory);
-  if (names === undefined || names.includes('oci-layout')) return;
+  if (names === undefined) return true;
+  if (names.includes('oci-layout')) return false;
   const stranger = names.find((name) => !OWN_FILES.test(name));
-  if (stranger === undefined) return;
+  if (stranger === undefined) return false;
   throw new LadingError(
     'ALREADY_EXISTS',
     `${directory} exists and is not an OCI layout: it holds ${stranger}`,

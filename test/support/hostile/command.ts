@@ -9,11 +9,12 @@ export interface Told {
 export async function runCommand(...args: string[]): Promise<Told> {
   // Like the commands that it loads itself: all of them then have the same classes of errors.
   const { run } = await import('../../../src/cli/run.js');
+  const { watchStandardStreams } = await import('../../../src/cli/standard-streams.js');
   const told = { stdout: '', stderr: '' };
   const restore = [keep('stdout'), keep('stderr')];
   const exitCode = process.exitCode;
   try {
-    await run(args);
+    await run(args, watchStandardStreams(process.stdout, process.stderr));
     return { exit: Number(process.exitCode ?? 0), ...told };
   } finally {
     process.exitCode = exitCode;

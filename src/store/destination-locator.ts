@@ -1,0 +1,91 @@
+import { dirname } from 'node:path';
+import fs from 'fs-extra';
+import { DOCKER_HUB, isRegistry, isRepository, parseReference } from '../content/reference.js';
+import { isLadingError, LadingError } from '../errors.js';
+import { type Locator, looksLikePath, parseLocator } from './locator.js';
+
+/** Where images are to be put: a locator, or a registry in which each image keeps its path. */
+export type DestinationLocator = Locator | RegistryLocator;
+
+export interface RegistryLocator {
+  kind: 'registry';
+  /** `host[:port]`. */
+  registry: string;
+  /** Path before the repositories; empty for none. */
+  prefix: string;
+}
+
+/**
+ * A locator to write to: `docker://HOST[:PORT]` and `docker://HOST[:PORT]/PREFIX/` are registries, and anything else is
+ * what it is for `parseLocator`. Rejects with `USAGE` for a bare path that looks like a registry or an image there: it
+ * would become a file of that name.
+ */
+export async function parseDestinationLocator(text: string): Promise<DestinationLocator> {
+  if (text === '' || text === '-') {
+    throw new LadingError('USAGE', 'a copy goes to a place with a name', {
+      hint: 'lading save -o - and lading convert -o - write to standard output; ./- is a file.',
+    });
+  }
+  if (text.startsWith(DOCKER)) return registryOf(text.slice(DOCKER.length)) ?? parseLocator(text);
+  const locator = parseLocator(text);
+  if (locator.kind === 'path') await requirePathMeant(text);
+  return locator;
+}
+
+const DOCKER = 'docker://';
+
+/** Rejects with `USAGE` where `path` looks like a registry or an image in one, and no file of that name can be meant. */
+export async function requirePathMeant(path: string): Promise<void> {
+  if (path.startsWith(DOCKER)) {
+    throw new LadingError('USAGE', `${path} is a registry, which only load, copy and convert write to`, {
+      hint: 'Copy the image there with lading copy.',
+    });
+  }
+  if (looksLikePath(path) || !looksLikeRegistry(path)) return;
+  if (await fs.pathExists(path)) return;
+  if (path.includes('/') && (await fs.pathExists(dirname(path)))) return;
+  throw new LadingError('USAGE', `${path} looks like a registry, not like a file`, {
+    hint: `Write docker://${path} for the registry, or ./${path} for a file of that name.`,
+  });
+}
+
+/** `HOST:PORT`, `HOST/REPOSITORY` or `NAME:TAG`. */
+function looksLikeRegistry(text: string): boolean {
+  const [first = '', ...rest] = text.split('/');
+  if (rest.length > 0) return isHost(first);
+  return text.includes(':') && isImageName(text);
+}
+
+/** Nobody pushes to Docker Hub's own `library/`: of a bare `NAME:NUMBER` the number is a port. */
+function registryOf(text: string): RegistryLocator | undefined {
+  const [first = '', ...path] = text.split('/');
+  if (path.length === 0)
+    return isHost(first) || /^[^:]+:\d+$/.test(first) ? registryAt(text, first, '') : undefined;
+  if (!text.endsWith('/')) return undefined;
+  const repositories = path.slice(0, -1);
+  return isHost(first) || repositories.length === 0
+    ? registryAt(text, first, repositories.join('/'))
+    : registryAt(text, DOCKER_HUB, [first, ...repositories].join('/'));
+}
+
+function registryAt(text: string, registry: string, prefix: string): RegistryLocator {
+  if (isRegistry(registry) && (prefix === '' || isRepository(prefix)))
+    return { kind: 'registry', registry, prefix };
+  throw new LadingError('USAGE', `"${DOCKER}${text}" is no registry`, {
+    hint: 'A registry is docker://HOST[:PORT], with docker://HOST[:PORT]/PREFIX/ a part of it.',
+  });
+}
+
+function isHost(text: string): boolean {
+  return (/[.:]/.test(text) || text === 'localhost') && isRegistry(text);
+}
+
+function isImageName(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_REFERENCE')) return false;
+    throw error;
+  }
+}
