@@ -23,7 +23,7 @@ const MAX_DEPTH = 3;
 export async function readAttached(
   image: ManifestTree,
   original: Descriptor,
-  source: ReadonlyStore,
+  { source, label }: { source: ReadonlyStore; label: string },
   reader: GraphReader,
   pool: Pool,
   options: PlanOptions,
@@ -44,7 +44,10 @@ export async function readAttached(
       ({ descriptor }) => isManifest(descriptor.mediaType) && !found.has(descriptor.digest),
     );
     const trees = await Promise.all(
-      fresh.map(async ({ descriptor, tag }) => ({ tree: await reader.readWhole(source, descriptor), tag })),
+      fresh.map(async ({ descriptor, tag }) => ({
+        tree: await reader.readWhole(source, descriptor, label),
+        tag,
+      })),
     );
     for (const attached of trees) found.set(attached.tree.manifest.descriptor.digest, attached);
     subjects = trees.flatMap(({ tree }) => manifestsOf(tree));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { isLadingError } from '../../src/errors.js';
 import { parseConfig } from '../../src/manifest/config.js';
-import { parseLayoutIndex, parseLayoutVersion } from '../../src/manifest/layout-documents.js';
+import { parseLayoutVersion, readLayoutIndex } from '../../src/manifest/layout-documents.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import { validate } from '../../src/manifest/schema.js';
 import { fixture } from './fixtures.js';
@@ -86,7 +86,7 @@ describe('the verdicts of image-spec’s own tests', () => {
   /** Valid there, refused here: lading carries only what it can verify, and manifest-6 is not JSON. */
   const STRICTER = new Set(['descriptor-22', 'descriptor-24', 'manifest-6']);
   const PARSERS: Record<string, (document: string) => unknown> = {
-    descriptor: (document) => parseLayoutIndex(Buffer.from(`{"manifests":[${document}]}`), 'index.json'),
+    descriptor: (document) => readLayoutIndex(Buffer.from(`{"manifests":[${document}]}`), 'index.json'),
     manifest: (document) => parseManifest(Buffer.from(document)),
     index: (document) => parseManifest(Buffer.from(document)),
     config: (document) =>
@@ -113,10 +113,11 @@ describe('the generated validators', () => {
   });
 });
 
+/** Whether a document is read without a word about it. */
 function isValid(parse: () => unknown): boolean {
   try {
-    parse();
-    return true;
+    const document = parse();
+    return typeof document !== 'object' || document === null || !('irregular' in document);
   } catch (error) {
     assert.ok(isLadingError(error, 'INVALID_MANIFEST', 'INVALID_LAYOUT'), String(error));
     return false;
