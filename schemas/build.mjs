@@ -9,15 +9,59 @@ import { Ajv } from 'ajv';
 import standaloneCode from 'ajv/dist/standalone/index.js';
 
 const SUFFIX = '.schema.json';
-/** Not a document of its own: what the others refer to. */
-const SHARED = 'definitions';
 const OUTPUT = new URL('../src/manifest/validators.ts', import.meta.url);
 
 const files = (await readdir(new URL('.', import.meta.url))).filter((name) => name.endsWith(SUFFIX)).sort();
 const schemas = await Promise.all(
   files.map(async (name) => JSON.parse(await readFile(new URL(name, import.meta.url), 'utf8'))),
 );
-const kinds = files.map((name) => name.slice(0, -SUFFIX.length)).filter((kind) => kind !== SHARED);
+
+/** Documents as Go reads them, by the kinds that they are derived from. */
+const READ_BY_GO = {
+  'oci-manifest': 'go-manifest',
+  'oci-index': 'go-index',
+  'oci-artifact-manifest': 'go-artifact',
+  'docker-config': 'go-config',
+};
+const GO_DEFINITIONS = 'go-definitions.schema.json';
+
+/**
+ * What remains of a schema for a decoder that only minds types, as Go's `encoding/json` does: whatever engine
+ * reads the document fails on the rest. `$comment` says where the engines read a member otherwise: `go` keeps its
+ * pattern, which a Go type demands (time.Time); `go:string` takes a string, as Docker does.
+ */
+function asGoReads(schema) {
+  if (schema.$ref !== undefined) {
+    const name = schema.$ref.slice(schema.$ref.lastIndexOf('/'));
+    return { $ref: `${GO_DEFINITIONS}#/definitions${name}` };
+  }
+  const map = (schemas) =>
+    Object.fromEntries(Object.entries(schemas).map(([name, member]) => [name, asGoReads(member)]));
+  const { description, $comment = '', properties, additionalProperties, items, pattern } = schema;
+  const literal = schema.const ?? schema.enum?.[0];
+  const own = schema.type ?? (typeof literal === 'number' ? 'integer' : 'string');
+  const types = [...new Set([own, 'null', ...($comment === 'go:string' ? ['string'] : [])].flat())];
+  return {
+    ...(description !== undefined && { description }),
+    type: types,
+    ...($comment === 'go' && { pattern }),
+    ...(properties !== undefined && { properties: map(properties) }),
+    ...(additionalProperties !== undefined && { additionalProperties: asGoReads(additionalProperties) }),
+    ...(items !== undefined && { items: asGoReads(items) }),
+  };
+}
+
+for (const { $id, definitions, ...schema } of [...schemas]) {
+  if (definitions !== undefined) {
+    const entries = Object.entries(definitions).map(([name, definition]) => [name, asGoReads(definition)]);
+    schemas.push({ $id: GO_DEFINITIONS, definitions: Object.fromEntries(entries) });
+  }
+  const kind = READ_BY_GO[$id.slice(0, -SUFFIX.length)];
+  if (kind !== undefined) schemas.push({ $id: `${kind}${SUFFIX}`, ...asGoReads(schema) });
+}
+const kinds = schemas
+  .filter(({ definitions }) => definitions === undefined)
+  .map(({ $id }) => $id.slice(0, -SUFFIX.length));
 
 const ajv = new Ajv({
   schemas,

@@ -63,11 +63,20 @@ export class LadingError extends Error {
     this.code = code;
     this.hint = details.hint === undefined ? undefined : printable(details.hint);
   }
+
+  /** The same error, with a message that says more; this one becomes its cause. */
+  withMessage(message: string): LadingError {
+    return new LadingError(this.code, message, { hint: this.hint, cause: this });
+  }
 }
 
 /** Content that is not what its descriptor, its format or its archive says it is. */
 export class ContentError extends LadingError {
   override readonly name = 'ContentError';
+
+  override withMessage(message: string): ContentError {
+    return new ContentError(this.code, message, { hint: this.hint, cause: this });
+  }
 }
 
 /** A registry's refusal or failure, with what a caller needs to judge whether asking again helps. */
@@ -93,6 +102,11 @@ export class RegistryError extends LadingError {
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
     this.registryCodes = details.registryCodes ?? [];
+  }
+
+  override withMessage(message: string): RegistryError {
+    const { code, hint, status, retryAfterMs, registryCodes } = this;
+    return new RegistryError(code, message, { hint, cause: this, status, retryAfterMs, registryCodes });
   }
 }
 

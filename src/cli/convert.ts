@@ -10,6 +10,7 @@ import {
   LIMIT_OPTIONS,
   limitOptions,
   platformsOf,
+  STRICT_OPTION,
 } from './options.js';
 import { createProgress } from './progress.js';
 import { OUTPUT_OPTIONS } from './save.js';
@@ -41,6 +42,8 @@ const OPTIONS = {
   },
   force: { type: 'boolean', default: false, describe: 'Convert although a subject is lost' },
   ...LIMIT_OPTIONS,
+  ...STRICT_OPTION,
+  ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -68,6 +71,7 @@ export const convertCommand: CommandModule = {
     let result: ConvertResult;
     try {
       result = await convert({
+        strict: flags.strict,
         ...connectionOptions(flags, output.warning),
         source: flags.SRC,
         reference: flags.REF,

@@ -9,6 +9,7 @@ import {
   CONNECTION_OPTIONS,
   connectionOptions,
   type GlobalArguments,
+  STRICT_OPTION,
 } from './options.js';
 import { createProgress } from './progress.js';
 
@@ -32,6 +33,8 @@ const OPTIONS = {
     group: 'Registry:',
   },
   ...ARCHIVE_LIMIT_OPTIONS,
+  ...STRICT_OPTION,
+  ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -64,6 +67,7 @@ export const copyCommand: CommandModule = {
     let result: CopyImagesResult;
     try {
       result = await copyImages({
+        strict: flags.strict,
         ...connectionOptions(flags, output.warning),
         ...archiveLimitOptions(flags),
         source: flags.SRC,

@@ -10,6 +10,7 @@ import {
   CONNECTION_OPTIONS,
   connectionOptions,
   type GlobalArguments,
+  STRICT_OPTION,
 } from './options.js';
 import { describeError } from './output.js';
 import { createProgress } from './progress.js';
@@ -51,6 +52,8 @@ const OPTIONS = {
     defaultDescription: 'whole',
   },
   ...ARCHIVE_LIMIT_OPTIONS,
+  ...STRICT_OPTION,
+  ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -76,6 +79,7 @@ export const loadCommand: CommandModule = {
     let result: LoadResult;
     try {
       result = await load({
+        strict: flags.strict,
         ...connectionOptions(flags, output.warning),
         ...archiveLimitOptions(flags),
         input: flags.input === '-' ? process.stdin : flags.input,

@@ -94,6 +94,15 @@ export const CONNECTION_OPTIONS = {
   },
 } as const satisfies Record<string, Options>;
 
+/** Of commands that move images. */
+export const STRICT_OPTION = {
+  strict: {
+    type: 'boolean',
+    default: false,
+    describe: 'Refuse images whose documents break their specification, instead of a warning',
+  },
+} as const satisfies Record<string, Options>;
+
 /** Flags of commands that read archives, which may be compressed as a whole. */
 export const ARCHIVE_LIMIT_OPTIONS = {
   'max-archive-bytes': {

@@ -5,7 +5,13 @@ import { LadingError, parseImageList, type SaveResult, save } from '../index.js'
 import type { CommandModule } from './command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
-import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments, platformsOf } from './options.js';
+import {
+  CONNECTION_OPTIONS,
+  connectionOptions,
+  type GlobalArguments,
+  platformsOf,
+  STRICT_OPTION,
+} from './options.js';
 import { describeError } from './output.js';
 import { createProgress } from './progress.js';
 
@@ -65,6 +71,7 @@ const OPTIONS = {
   },
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
   'keep-going': { type: 'boolean', default: false, describe: 'Save the other images when one fails' },
+  ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
 
@@ -95,6 +102,7 @@ export const saveCommand: CommandModule = {
     let result: SaveResult;
     try {
       result = await save({
+        strict: flags.strict,
         ...connectionOptions(flags, output.warning),
         images,
         output: target,

@@ -6,7 +6,7 @@ import { MEDIA_TYPE } from '../content/media-types.js';
 import type { Platform } from '../content/platform.js';
 import { parseReference } from '../content/reference.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
-import { keptAs } from '../manifest/artifact.js';
+import { keptAs, unknownLayer } from '../manifest/artifact.js';
 import { parseConfig } from '../manifest/config.js';
 import type { Document } from '../manifest/conversion.js';
 import { convertIndex } from '../manifest/convert-index.js';
@@ -124,6 +124,14 @@ class ImageConversion {
     const { descriptor, bytes } = tree.manifest;
     const manifest = parseManifest(bytes, descriptor);
     if (keptAs(manifest, entry) !== undefined) return tree;
+    const unknown = unknownLayer(manifest);
+    if (unknown !== undefined) {
+      const { digest } = descriptor;
+      this.lost.push(
+        `the conversion of ${digest}, which stays as it is: its layer ${unknown.digest} has the type "${unknown.mediaType}"`,
+      );
+      return tree;
+    }
     const converted = await this.#convert(tree, manifest);
     const { digest } = converted.manifest.descriptor;
     if (digest !== descriptor.digest) this.digests.set(descriptor.digest, digest);

@@ -25,7 +25,7 @@ const MAX_DEPTH = 3;
 export async function readAttached(
   image: ManifestTree,
   original: Descriptor,
-  source: ReadonlyStore,
+  { source, label }: { source: ReadonlyStore; label: string },
   reader: GraphReader,
   pool: Pool,
   options: PlanOptions,
@@ -56,7 +56,7 @@ export async function readAttached(
     );
     const trees = await Promise.all(
       fresh.map(async ({ descriptor, tag, subject }) => ({
-        tree: await reader.readWhole(source, descriptor),
+        tree: await reader.readWhole(source, descriptor, label),
         subject,
         tag,
       })),

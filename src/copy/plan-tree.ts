@@ -4,7 +4,8 @@ import { type Digest, digestOf } from '../content/digest.js';
 import { isManifest, isNonDistributable, MEDIA_TYPE } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, formatPlatform, matchesPlatform, type Platform } from '../content/platform.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
-import { parseConfig } from '../manifest/config.js';
+import { keptAs } from '../manifest/artifact.js';
+import { type ImageConfig, parseConfig } from '../manifest/config.js';
 import { GraphBudget } from '../manifest/graph-budget.js';
 import {
   type ImageIndex,
@@ -14,7 +15,7 @@ import {
   rewriteIndex,
   successors,
 } from '../manifest/manifest.js';
-import { warningsOf } from '../manifest/warnings.js';
+import { irregularities, type ManifestWarning, warningsOf } from '../manifest/warnings.js';
 import { isRetryable } from '../retry.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
@@ -38,6 +39,8 @@ const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerCo
 
 /** What a manifest is read for. */
 interface Context {
+  /** The image's name. */
+  label: string;
   depth: number;
   /** Of the image that it is a part of. */
   budget: GraphBudget;
@@ -55,6 +58,7 @@ export class GraphReader {
   readonly #options: PlanOptions;
   readonly #manifests = new Map<Digest, Promise<{ bytes: Buffer; manifest: Manifest }>>();
   readonly #configs = new Map<Digest, Promise<Buffer>>();
+  readonly #imageConfigs = new Map<Digest, Promise<ImageConfig>>();
   readonly #layers = new Map<Digest, Promise<Descriptor>>();
 
   constructor(pool: Pool, options: PlanOptions) {
@@ -66,12 +70,12 @@ export class GraphReader {
   async read(source: ReadonlyStore, root: Descriptor, label: string): Promise<ManifestTree> {
     const { platforms, index } = this.#options;
     const wanted = platforms ?? (index === 'single' ? [DEFAULT_PLATFORM] : undefined);
-    const tree = await this.#read(source, root, contextOf(root, wanted));
+    const tree = await this.#read(source, root, contextOf(root, label, wanted));
     if (tree !== undefined) {
       if (platforms !== undefined) this.#warnOfMissing(platforms, tree, label);
       return tree;
     }
-    const whole = await this.readWhole(source, root);
+    const whole = await this.readWhole(source, root, label);
     const first = platforms === undefined ? firstImage(whole) : undefined;
     if (first !== undefined) return first;
     throw new LadingError(
@@ -84,8 +88,8 @@ export class GraphReader {
   }
 
   /** Everything under `root`, whatever platforms were chosen: what is attached has none. */
-  async readWhole(source: ReadonlyStore, root: Descriptor): Promise<ManifestTree> {
-    const tree = await this.#read(source, root, contextOf(root, undefined));
+  async readWhole(source: ReadonlyStore, root: Descriptor, label: string): Promise<ManifestTree> {
+    const tree = await this.#read(source, root, contextOf(root, label, undefined));
     if (tree === undefined) throw new Error('without a choice of platforms nothing is left out');
     return tree;
   }
@@ -95,11 +99,11 @@ export class GraphReader {
     descriptor: Descriptor,
     context: Context,
   ): Promise<ManifestTree | undefined> {
-    const { bytes, manifest } = await this.#manifest(source, descriptor);
+    const { bytes, manifest } = await this.#manifest(source, descriptor, context.label);
     const content = { descriptor: plainDescriptor(descriptor), source, bytes };
     if ('manifests' in manifest) return this.#readIndex(source, content, manifest, context);
 
-    const platforms = await this.#platformsOf(source, manifest, context.platform);
+    const platforms = await this.#platformsOf(source, manifest, context);
     if (!isWanted(platforms, context.wanted)) return undefined;
     const { blobs, unsized } = successors(manifest);
     const layers = await Promise.all(unsized.map((digest) => this.#layer(source, digest)));
@@ -168,27 +172,56 @@ export class GraphReader {
   async #platformsOf(
     source: ReadonlyStore,
     manifest: Manifest,
-    offered: Platform | undefined,
+    { platform: offered, label }: Context,
   ): Promise<Platform[]> {
+    if (this.#options.strict) await this.#imageConfig(source, manifest, label);
     if (offered !== undefined) return offered.os === 'unknown' ? [] : [offered];
     if (manifest.format === 'docker-schema1')
       return [{ os: 'linux', architecture: manifest.architecture || 'amd64' }];
-    if (!('config' in manifest) || !IMAGE_CONFIGS.has(manifest.config.mediaType)) return [];
-    const { os, architecture, variant } = parseConfig(
-      await this.#config(source, manifest),
-      manifest.config.digest,
-    );
+    const config = await this.#imageConfig(source, manifest, label);
+    if (config === undefined) return [];
+    const { os, architecture, variant, irregular } = config;
+    if (architecture === '' && irregular !== undefined) return []; // it says nothing
     return [{ os, architecture, ...(variant !== undefined && { variant }) }];
   }
 
-  #manifest(source: ReadonlyStore, descriptor: Descriptor): Promise<{ bytes: Buffer; manifest: Manifest }> {
+  /** Of an image; artifacts have configs that are none. */
+  async #imageConfig(
+    source: ReadonlyStore,
+    manifest: Manifest,
+    label: string,
+  ): Promise<ImageConfig | undefined> {
+    if (!('config' in manifest) || keptAs(manifest) !== undefined) return undefined;
+    const { digest, mediaType } = manifest.config;
+    if (!IMAGE_CONFIGS.has(mediaType)) return undefined;
+    return once(this.#imageConfigs, digest, async () => {
+      const config = parseConfig(await this.#config(source, manifest), digest, { mediaType });
+      this.#warn(irregularities(config), label, digest);
+      return config;
+    });
+  }
+
+  #manifest(
+    source: ReadonlyStore,
+    descriptor: Descriptor,
+    label: string,
+  ): Promise<{ bytes: Buffer; manifest: Manifest }> {
     return once(this.#manifests, descriptor.digest, async () => {
       const bytes = await this.#readContent(source, descriptor);
       const manifest = parseManifest(bytes, descriptor);
-      for (const { message } of warningsOf(manifest))
-        this.#options.onEvent?.({ type: 'warning', message: `${descriptor.digest}: ${message}` });
+      this.#warn(warningsOf(manifest), label, descriptor.digest);
       return { bytes, manifest };
     });
+  }
+
+  /** What is odd is carried as it is; `strict` refuses what a schema does not allow. */
+  #warn(warnings: readonly ManifestWarning[], label: string, digest: Digest): void {
+    const where = label.includes(digest) ? label : `${label}: ${digest}`;
+    for (const { code, message } of warnings) {
+      if (this.#options.strict && code === 'IRREGULAR')
+        throw new ContentError('INVALID_MANIFEST', `${where}: ${message}`);
+      this.#options.onEvent?.({ type: 'warning', message: `${where}: ${message}` });
+    }
   }
 
   #config(source: ReadonlyStore, { config }: ImageManifest): Promise<Buffer> {
@@ -245,8 +278,15 @@ export class GraphReader {
   }
 }
 
-function contextOf(root: Descriptor, wanted: readonly Platform[] | undefined): Context {
-  return { depth: 0, budget: new GraphBudget(), platform: root.platform, wanted, absent: absentOf(root) };
+function contextOf(root: Descriptor, label: string, wanted: readonly Platform[] | undefined): Context {
+  return {
+    label,
+    depth: 0,
+    budget: new GraphBudget(),
+    platform: root.platform,
+    wanted,
+    absent: absentOf(root),
+  };
 }
 
 /** What failed is asked for again: another image may have it from another source. */

@@ -2,6 +2,7 @@ import { withAbsent } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
+import { isLadingError } from '../errors.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type AttachedTree, readAttached } from './plan-attached.js';
 import { GraphReader, type ManifestTree } from './plan-tree.js';
@@ -32,6 +33,8 @@ export interface PlanOptions {
   retries?: number | undefined;
   /** Makes the error of an image that cannot be planned say more; default: it stays as it is. */
   explain?: ((name: string, error: unknown) => unknown) | undefined;
+  /** Refuse documents that their schema does not allow; default: a warning says what is odd, and they are copied. */
+  strict?: boolean | undefined;
   /** Leave out images that cannot be planned; default: the first failure ends all. */
   keepGoing?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -117,7 +120,7 @@ export async function readImages(
     try {
       return await readImage(request, reader, pool, options);
     } catch (reason) {
-      const error = options.explain?.(request.name, reason) ?? reason;
+      const error = withName(request.name, options.explain?.(request.name, reason) ?? reason);
       failures.push({ name: request.name, error });
       if (keepGoing && !pool.signal.aborted) onEvent?.({ type: 'failed', name: request.name, error });
       else pool.abort(error);
@@ -130,6 +133,12 @@ export async function readImages(
   return { images, failures };
 }
 
+/** The error with the name of the image in its message: of many images, it has to say which one it is about. */
+export function withName(name: string, error: unknown): unknown {
+  if (!isLadingError(error) || error.message.includes(name)) return error;
+  return error.withMessage(`${name}: ${error.message}`);
+}
+
 async function readImage(
   { source, reference, name }: CopyRequest,
   reader: GraphReader,
@@ -140,7 +149,9 @@ async function readImage(
   options.onEvent?.({ type: 'resolved', name, descriptor: original });
   const tree = await reader.read(source, original, name);
   const attached =
-    options.referrers === false ? [] : await readAttached(tree, original, source, reader, pool, options);
+    options.referrers === false
+      ? []
+      : await readAttached(tree, original, { source, label: name }, reader, pool, options);
   return { name, original, tree, attached };
 }
 

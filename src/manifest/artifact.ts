@@ -40,3 +40,9 @@ function ociKeptAs({ config, layers }: ImageManifest): KeptAs | undefined {
   const isImage = layers.length === 0 || layers.some(({ mediaType }) => isLayerType(mediaType));
   return isImage ? undefined : 'artifact';
 }
+
+/** The first layer of a type that no format has: what it means, and what it would be called elsewhere, is not known. */
+export function unknownLayer(manifest: Manifest): Descriptor | undefined {
+  if (!('layers' in manifest)) return undefined;
+  return manifest.layers.find(({ mediaType }) => !isLayerType(mediaType));
+}

@@ -1,11 +1,13 @@
 import type { Descriptor } from '../content/descriptor.js';
-import type { Digest } from '../content/digest.js';
+import { type Digest, isDigest } from '../content/digest.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
+import { ContentError } from '../errors.js';
 import type { ContainerConfigDocument, HistoryDocument } from './documents.js';
-import { parseJSON } from './json.js';
+import { type Irregularity, irregularityOf } from './irregular.js';
+import { isJSONObject, type JSONObject, parseJSON } from './json.js';
 import { MAX_CONFIG_BYTES } from './limits.js';
+import { objectOf, textOf, textsIn, textsOf } from './members.js';
 import { type Present, withoutNulls } from './nulls.js';
-import { validate } from './schema.js';
 import { CONFIG } from './shapes.js';
 
 export type ContainerConfig = Present<ContainerConfigDocument>;
@@ -26,11 +28,14 @@ export interface ImageConfig {
   rootfs: { type: 'layers' | 'layers+base'; diff_ids: Digest[]; base_layer?: string };
   /** Empty where there is none. */
   history: HistoryEntry[];
+  /** What its schema does not allow, where it has such. */
+  irregular?: Irregularity;
 }
 
 /**
- * A config's bytes → config; throws `INVALID_MANIFEST` or `TOO_LARGE`. It is held to OCI's rules where
- * `mediaType` says that it is OCI's, else to Docker's, which are wider.
+ * A config's bytes → config; throws `INVALID_MANIFEST` or `TOO_LARGE` for what is no JSON object. What its schema
+ * does not allow is in `irregular`, and members of another type are read as if they were not there. The schema is OCI's
+ * where `mediaType` says that it is OCI's, else Docker's, which is wider.
  */
 export function parseConfig(
   bytes: Uint8Array,
@@ -38,31 +43,65 @@ export function parseConfig(
   options: { mediaType?: string | undefined } = {},
 ): ImageConfig {
   const document = parseJSON(bytes, { shape: CONFIG, what: where, maxBytes: MAX_CONFIG_BYTES });
-  validate(options.mediaType === MEDIA_TYPE.ociConfig ? 'oci-config' : 'docker-config', document, where);
-  const { os, architecture, variant, created, author, config, rootfs, history } = document;
+  const kind = options.mediaType === MEDIA_TYPE.ociConfig ? 'oci-config' : 'docker-config';
+  if (!isJSONObject(document))
+    throw new ContentError('INVALID_MANIFEST', `${where} is not a valid ${kind}: it is not a JSON object`);
+  // What Docker's wider schema does not allow harms more than what OCI's asks for besides.
+  const irregular =
+    irregularityOf('docker-config', 'go-config', document) ?? irregularityOf(kind, 'go-config', document);
+  const { history } = document;
   return {
-    os: os ?? 'linux',
-    architecture: architecture ?? '',
+    os: textOf(document.os) ?? 'linux',
+    architecture: textOf(document.architecture) ?? '',
     ...withoutNulls({
-      variant,
-      'os.version': document['os.version'],
-      'os.features': document['os.features'],
-      created,
-      author,
+      variant: textOf(document.variant),
+      'os.version': textOf(document['os.version']),
+      'os.features': textsOf(document['os.features']),
+      created: textOf(document.created),
+      author: textOf(document.author),
     }),
-    config: readContainerConfig(config ?? {}),
-    rootfs: {
-      type: rootfs.type,
-      diff_ids: rootfs.diff_ids ?? [],
-      ...withoutNulls({ base_layer: rootfs.base_layer }),
-    },
-    history: (history ?? []).map(withoutNulls),
+    config: readContainerConfig(objectOf(document.config) ?? {}),
+    rootfs: readRootFS(objectOf(document.rootfs) ?? {}),
+    history: Array.isArray(history) ? history.filter(isJSONObject).map(readHistory) : [],
+    ...(irregular && { irregular }),
   };
 }
 
-function readContainerConfig(document: ContainerConfigDocument): ContainerConfig {
-  const { Labels, ...config } = withoutNulls(document);
-  return Labels === undefined ? config : { ...config, Labels: { ...Labels } };
+/** Members that lading does not know stay. */
+function readContainerConfig(document: JSONObject): ContainerConfig {
+  return withoutNulls({
+    ...document,
+    User: textOf(document.User),
+    ExposedPorts: objectOf(document.ExposedPorts),
+    Env: textsOf(document.Env),
+    Entrypoint: textsOf(document.Entrypoint),
+    Cmd: textsOf(document.Cmd),
+    Volumes: objectOf(document.Volumes),
+    WorkingDir: textOf(document.WorkingDir),
+    Labels: textsIn(document.Labels),
+    StopSignal: textOf(document.StopSignal),
+  });
+}
+
+function readRootFS(document: JSONObject): ImageConfig['rootfs'] {
+  const { diff_ids: diffIDs, base_layer: baseLayer } = document;
+  return {
+    type: document.type === 'layers+base' ? 'layers+base' : 'layers',
+    // All or none: which layer each of them belongs to is told by their order.
+    diff_ids: Array.isArray(diffIDs) && diffIDs.every((diffID) => isDigest(diffID)) ? diffIDs : [],
+    ...withoutNulls({ base_layer: textOf(baseLayer) }),
+  };
+}
+
+function readHistory(entry: JSONObject): HistoryEntry {
+  return withoutNulls({
+    ...entry,
+    created: textOf(entry.created),
+    created_by: textOf(entry.created_by),
+    author: textOf(entry.author),
+    comment: textOf(entry.comment),
+    empty_layer: typeof entry.empty_layer === 'boolean' ? entry.empty_layer : undefined,
+  });
 }
 
 /** A layer, and the build step that made it where that is known. */

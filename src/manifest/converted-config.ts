@@ -19,8 +19,9 @@ export function convertedConfig(
   target: ConversionTarget,
   { digest, platform }: { digest: Digest; platform: Platform },
 ): Document | undefined {
-  const { rootfs } = parseConfig(bytes, digest);
-  if (target === 'docker') return undefined;
+  const { rootfs, irregular } = parseConfig(bytes, digest);
+  // What is not understood is not changed either.
+  if (target === 'docker' || irregular !== undefined) return undefined;
   if (rootfs.type !== 'layers') {
     throw new ContentError(
       'UNSUPPORTED',
@@ -35,6 +36,5 @@ export function convertedConfig(
     ...(rootfs.diff_ids.length === 0 ? { rootfs: inObject({ diff_ids: set([]) }) } : {}),
   });
   const completed = editJSON(bytes, edit);
-  parseConfig(completed, digest, { mediaType: MEDIA_TYPE.ociConfig });
   return completed.equals(bytes) ? undefined : documentOf(MEDIA_TYPE.ociConfig, completed);
 }

@@ -56,7 +56,9 @@ const TYPE_MEMBERS = new Set(['schemaVersion', 'mediaType', 'signatures']);
 function typeOf(document: JSONObject, declared: string | undefined, where: string): ManifestMediaType {
   const declaredType = knownType(declared);
   const ownType = knownType(document.mediaType);
-  if (declaredType !== undefined && document.mediaType !== undefined && !isSame(declaredType, ownType)) {
+  // Go writes a mediaType that is not set as an empty one or null.
+  const isStated = document.mediaType != null && document.mediaType !== '';
+  if (declaredType !== undefined && isStated && !isSame(declaredType, ownType)) {
     const own = typeof document.mediaType === 'string' ? `"${shorten(document.mediaType)}"` : 'no text';
     throw invalid(where, `it was declared as ${declaredType}, but its mediaType is ${own}`);
   }
@@ -64,7 +66,10 @@ function typeOf(document: JSONObject, declared: string | undefined, where: strin
   if (type === undefined) {
     throw invalid(where, 'neither its mediaType nor its members show what kind of manifest it is');
   }
-  if (!isSchema1(type)) return type;
+  if (!isSchema1(type)) {
+    if (document.schemaVersion === 1) throw invalid(where, `it is ${type}, but its schemaVersion is 1`);
+    return type;
+  }
   // Registries mix up the two names of schema1: whether there are signatures is what counts.
   return 'signatures' in document ? MEDIA_TYPE.dockerSchema1Signed : MEDIA_TYPE.dockerSchema1;
 }
@@ -89,9 +94,8 @@ function isSame(declared: ManifestMediaType, own: ManifestMediaType | undefined)
 function guessType({ schemaVersion, manifests, config, layers }: JSONObject): ManifestMediaType | undefined {
   if (schemaVersion === 1) return MEDIA_TYPE.dockerSchema1;
   if (schemaVersion !== 2) return undefined;
-  if (Array.isArray(manifests)) {
-    return isDockerType(manifests[0]) ? MEDIA_TYPE.dockerManifestList : MEDIA_TYPE.ociIndex;
-  }
+  // Docker's list has to state its type; in OCI's index, whose children may be of Docker's types, it may be left out.
+  if (Array.isArray(manifests)) return MEDIA_TYPE.ociIndex;
   if (config === undefined && layers === undefined) return undefined;
   return isDockerType(config) ? MEDIA_TYPE.dockerManifest : MEDIA_TYPE.ociManifest;
 }

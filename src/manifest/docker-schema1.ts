@@ -20,6 +20,7 @@ export interface Schema1Manifest {
   fsLayers: Digest[];
   /** `v1Compatibility`, JSON in a string, of each of fsLayers. */
   history: string[];
+  irregular?: never;
 }
 
 /** Members that may stand in a schema1 manifest, of those that tell the formats apart. */

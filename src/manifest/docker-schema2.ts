@@ -1,24 +1,26 @@
 import { MEDIA_TYPE } from '../content/media-types.js';
 import { readDescriptor, readDescriptors } from './descriptor.js';
+import { requireStructure } from './irregular.js';
 import type { ImageIndex, ImageManifest } from './oci.js';
-import { validate } from './schema.js';
 
 /** A `subject` or `annotations` in Docker's formats mean nothing and are not read. */
 export function readDockerSchema2(value: unknown, where: string): ImageManifest {
-  validate('docker-schema2', value, where);
+  const { document, ...rest } = requireStructure('docker-schema2', value, where);
   return {
     format: 'docker-schema2',
     mediaType: MEDIA_TYPE.dockerManifest,
-    config: readDescriptor(value.config),
-    layers: readDescriptors(value.layers),
+    config: readDescriptor(document.config),
+    layers: readDescriptors(document.layers),
+    ...rest,
   };
 }
 
 export function readDockerManifestList(value: unknown, where: string): ImageIndex {
-  validate('docker-manifest-list', value, where);
+  const { document, ...rest } = requireStructure('docker-manifest-list', value, where);
   return {
     format: 'docker-manifest-list',
     mediaType: MEDIA_TYPE.dockerManifestList,
-    manifests: readDescriptors(value.manifests),
+    manifests: readDescriptors(document.manifests),
+    ...rest,
   };
 }

@@ -2,23 +2,9 @@ import type { Digest } from '../content/digest.js';
 
 /** A list or map that Go writes as null when it is empty. */
 type Nullable<T> = T | null;
-type Descriptors = Nullable<DescriptorDocument[]>;
 
-/**
- * What each schema guarantees of a document, in the spelling of the document. Members that lading does not
- * read are not listed, nor checked.
- */
-export interface Documents {
-  'oci-manifest': OCIManifestDocument;
-  'oci-index': OCIIndexDocument;
-  'oci-artifact-manifest': {
-    artifactType?: string;
-    blobs?: Descriptors;
-    subject?: DescriptorDocument;
-    annotations?: Nullable<Record<string, string>>;
-  };
-  'docker-schema2': { config: DescriptorDocument; layers: Descriptors };
-  'docker-manifest-list': { manifests: DescriptorDocument[] };
+/** What each schema guarantees of a document, in the spelling of the document, where all of it is held to the schema. */
+export interface Documents extends MovedDocuments {
   'docker-schema1': {
     name: string;
     tag: string;
@@ -27,48 +13,54 @@ export interface Documents {
     history: { v1Compatibility: string }[];
   };
   'docker-schema1-signed': { signatures: SignatureDocument[] };
-  'oci-config': ConfigDocument;
-  'docker-config': ConfigDocument;
+  'oci-config': unknown;
+  'docker-config': unknown;
   'v1-image': V1ImageDocument;
-  'index-json': { manifests: Descriptors; annotations?: Nullable<Record<string, string>> };
   'oci-layout': { imageLayoutVersion: '1.0.0' };
   'docker-archive-manifest': ArchiveImageDocument[];
   'docker-archive-repositories': Record<string, Record<string, string>>;
 }
 
-export interface OCIManifestDocument {
-  artifactType?: string;
-  config: DescriptorDocument;
-  layers: Descriptors;
-  subject?: DescriptorDocument;
-  annotations?: Nullable<Record<string, string>>;
+/**
+ * What is known of documents that are moved: the digests and sizes of what they name. All else is content, whatever
+ * its type.
+ */
+export interface MovedDocuments {
+  'oci-manifest': ImageDocument;
+  'docker-schema2': ImageDocument;
+  'oci-index': IndexDocument;
+  'docker-manifest-list': IndexDocument;
+  'index-json': IndexDocument;
+  'oci-artifact-manifest': AttachmentDocument & { blobs?: Descriptors };
 }
 
-export interface OCIIndexDocument {
-  artifactType?: string;
-  manifests: Descriptors;
-  subject?: DescriptorDocument;
-  annotations?: Nullable<Record<string, string>>;
+type Descriptors = Nullable<DescriptorDocument[]>;
+
+/** The optional members that OCI's manifests share. */
+export interface AttachmentDocument {
+  artifactType?: unknown;
+  subject?: Nullable<DescriptorDocument>;
+  annotations?: unknown;
+}
+
+export interface ImageDocument extends AttachmentDocument {
+  config: DescriptorDocument;
+  layers?: Descriptors;
+}
+
+export interface IndexDocument extends AttachmentDocument {
+  manifests?: Descriptors;
 }
 
 export interface DescriptorDocument {
-  mediaType: string;
+  mediaType?: Nullable<string>;
   digest: Digest;
   size: number;
-  urls?: Nullable<string[]>;
-  annotations?: Nullable<Record<string, string>>;
-  data?: Nullable<string>;
-  platform?: PlatformDocument;
-  artifactType?: string;
-}
-
-export interface PlatformDocument {
-  architecture: string;
-  os: string;
-  'os.version'?: Nullable<string>;
-  'os.features'?: Nullable<string[]>;
-  variant?: Nullable<string>;
-  features?: Nullable<string[]>;
+  urls?: unknown;
+  annotations?: unknown;
+  data?: unknown;
+  platform?: unknown;
+  artifactType?: unknown;
 }
 
 export interface SignatureDocument {

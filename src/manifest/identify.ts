@@ -1,16 +1,15 @@
 import { type Digest, digestOf } from '../content/digest.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
-import { isLadingError } from '../errors.js';
-import { parseConfig } from './config.js';
+import { type ImageConfig, parseConfig } from './config.js';
 import { parseArchiveManifest, parseArchiveRepositories } from './docker-archive-documents.js';
 import { type CheckedSignature, checkSchema1Signatures } from './docker-schema1-signature.js';
 import { isJSONObject, type JSONObject, parseJSON } from './json.js';
-import { parseLayoutIndex, parseLayoutVersion } from './layout-documents.js';
+import { parseLayoutVersion, readLayoutIndex } from './layout-documents.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
 import { type Manifest, manifestDigest, parseManifest } from './manifest.js';
 import { VALUE } from './shape.js';
 import { parseV1Image } from './v1-image.js';
-import { type ManifestWarning, warningsOf } from './warnings.js';
+import { irregularities, type ManifestWarning, warningsOf } from './warnings.js';
 
 /** Every kind of document that images are made of. */
 export type IdentifiedKind =
@@ -56,17 +55,22 @@ export function identifyDocument(bytes: Uint8Array, where: string, name = ''): I
     parseArchiveManifest(bytes, where);
     return known('docker-archive-manifest', JSON_TYPE);
   }
-  switch (kindOf(isJSONObject(document) ? document : {}, name)) {
+  if (!isJSONObject(document)) return identifyManifest(bytes, where); // whose parser says what is missing
+  switch (kindOf(document, name)) {
     case 'oci-layout':
       parseLayoutVersion(bytes, where);
       return known('oci-layout', LAYOUT_TYPE);
-    case 'index-json':
-      parseLayoutIndex(bytes, where);
-      return known('index-json', MEDIA_TYPE.ociIndex);
-    case 'config':
-      return isOCIConfig(bytes, document, where)
-        ? known('oci-config', MEDIA_TYPE.ociConfig)
-        : known('docker-config', MEDIA_TYPE.dockerConfig);
+    case 'index-json': {
+      const warnings = irregularities(readLayoutIndex(bytes, where));
+      return { ...known('index-json', MEDIA_TYPE.ociIndex), warnings };
+    }
+    case 'config': {
+      const config = identifyConfig(bytes, document, where);
+      const warnings = irregularities(config);
+      return config.isOCI
+        ? { ...known('oci-config', MEDIA_TYPE.ociConfig), warnings }
+        : { ...known('docker-config', MEDIA_TYPE.dockerConfig), warnings };
+    }
     case 'v1-image':
       parseV1Image(bytes, where);
       return known('v1-image', JSON_TYPE);
@@ -94,16 +98,15 @@ function kindOf(
 }
 
 /** A config does not say whose it is: one without Docker's own members that keeps OCI's rules is OCI's. */
-function isOCIConfig(bytes: Uint8Array, document: unknown, where: string): boolean {
-  parseConfig(bytes, where);
-  if (isJSONObject(document) && OF_DOCKER.some((member) => member in document)) return false;
-  try {
-    parseConfig(bytes, where, { mediaType: MEDIA_TYPE.ociConfig });
-    return true;
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_MANIFEST')) return false;
-    throw error;
-  }
+function identifyConfig(
+  bytes: Uint8Array,
+  document: JSONObject,
+  where: string,
+): ImageConfig & { isOCI: boolean } {
+  const asOCI = parseConfig(bytes, where, { mediaType: MEDIA_TYPE.ociConfig });
+  const asDocker = parseConfig(bytes, where);
+  const isDocker = OF_DOCKER.some((member) => member in document) || (asOCI.irregular && !asDocker.irregular);
+  return isDocker ? { ...asDocker, isOCI: false } : { ...asOCI, isOCI: true };
 }
 
 function identifyManifest(bytes: Uint8Array, where: string): IdentifiedDocument {

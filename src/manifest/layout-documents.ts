@@ -1,6 +1,8 @@
 import type { Descriptor } from '../content/descriptor.js';
+import { ContentError } from '../errors.js';
 import { refuseAmbiguity } from './ambiguity.js';
 import { readDescriptors } from './descriptor.js';
+import { type Irregularity, requireStructure } from './irregular.js';
 import { isJSONObject, parseJSON } from './json.js';
 import { codeOf, validate } from './schema.js';
 import { LAYOUT, MANIFEST } from './shapes.js';
@@ -10,11 +12,23 @@ import { LAYOUT, MANIFEST } from './shapes.js';
  * annotations. Throws `INVALID_LAYOUT`; the bytes were read to a limit. (image-spec, image-layout.md)
  */
 export function parseLayoutIndex(bytes: Uint8Array, where: string): Descriptor[] {
+  return readLayoutIndex(bytes, where).entries;
+}
+
+/** The entries, and what the schema does not allow. */
+export function readLayoutIndex(
+  bytes: Uint8Array,
+  where: string,
+): { entries: Descriptor[]; irregular?: Irregularity } {
   const code = codeOf('index-json');
   const document = parseJSON(bytes, { shape: MANIFEST, what: where, code });
-  if (isJSONObject(document)) refuseAmbiguity(document, ['manifests'], where, code);
-  validate('index-json', document, where);
-  return readDescriptors(document.manifests);
+  if (isJSONObject(document)) {
+    refuseAmbiguity(document, ['manifests'], where, code);
+    if (document.schemaVersion === 1)
+      throw new ContentError(code, `${where} is not a valid index-json: its schemaVersion is 1`);
+  }
+  const { document: index, ...rest } = requireStructure('index-json', document, where);
+  return { entries: readDescriptors(index.manifests), ...rest };
 }
 
 /** The file oci-layout → its version; throws `INVALID_LAYOUT` unless that is 1.0.0, the only one there is. */

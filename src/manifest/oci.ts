@@ -1,7 +1,7 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
 import { readAttachment, readDescriptor, readDescriptors } from './descriptor.js';
-import { validate } from './schema.js';
+import { type Irregularity, requireStructure } from './irregular.js';
 
 /** An image of one platform, or an artifact: a config and layers, base first. (image-spec, manifest.md) */
 export interface ImageManifest {
@@ -13,6 +13,8 @@ export interface ImageManifest {
   subject?: Descriptor;
   artifactType?: string;
   annotations?: Record<string, string>;
+  /** What its schema does not allow, where it has such. */
+  irregular?: Irregularity;
 }
 
 /** A list of manifests, of an image's platforms for example. (image-spec, image-index.md) */
@@ -24,6 +26,8 @@ export interface ImageIndex {
   subject?: Descriptor;
   artifactType?: string;
   annotations?: Record<string, string>;
+  /** What its schema does not allow, where it has such. */
+  irregular?: Irregularity;
 }
 
 /** Blobs without a config: a format that image-spec 1.1 withdrew before its release. */
@@ -35,35 +39,40 @@ export interface ArtifactManifest {
   subject?: Descriptor;
   artifactType?: string;
   annotations?: Record<string, string>;
+  /** What its schema does not allow, where it has such. */
+  irregular?: Irregularity;
 }
 
 export function readOCIManifest(value: unknown, where: string): ImageManifest {
-  validate('oci-manifest', value, where);
+  const { document, ...rest } = requireStructure('oci-manifest', value, where);
   return {
     format: 'oci-manifest',
     mediaType: MEDIA_TYPE.ociManifest,
-    config: readDescriptor(value.config),
-    layers: readDescriptors(value.layers),
-    ...readAttachment(value),
+    config: readDescriptor(document.config),
+    layers: readDescriptors(document.layers),
+    ...readAttachment(document),
+    ...rest,
   };
 }
 
 export function readOCIIndex(value: unknown, where: string): ImageIndex {
-  validate('oci-index', value, where);
+  const { document, ...rest } = requireStructure('oci-index', value, where);
   return {
     format: 'oci-index',
     mediaType: MEDIA_TYPE.ociIndex,
-    manifests: readDescriptors(value.manifests),
-    ...readAttachment(value),
+    manifests: readDescriptors(document.manifests),
+    ...readAttachment(document),
+    ...rest,
   };
 }
 
 export function readArtifactManifest(value: unknown, where: string): ArtifactManifest {
-  validate('oci-artifact-manifest', value, where);
+  const { document, ...rest } = requireStructure('oci-artifact-manifest', value, where);
   return {
     format: 'oci-artifact',
     mediaType: MEDIA_TYPE.ociArtifactManifest,
-    blobs: readDescriptors(value.blobs),
-    ...readAttachment(value),
+    blobs: readDescriptors(document.blobs),
+    ...readAttachment(document),
+    ...rest,
   };
 }

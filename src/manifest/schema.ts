@@ -14,18 +14,32 @@ const CODES: Partial<Record<DocumentKind, ErrorCode>> = {
 /**
  * Checks a parsed document against its schema; throws `INVALID_MANIFEST` (or `INVALID_LAYOUT`,
  * `INVALID_ARCHIVE`) that names the document, the place in it, what was expected and what was found.
- * `where` is the document's digest or path.
+ * `where` is the document's digest or path; `named` is what errors call its kind.
  */
 export function validate<K extends DocumentKind & keyof Documents>(
   kind: K,
   value: unknown,
   where: string,
-): asserts value is Documents[K] {
+): asserts value is Documents[K];
+export function validate(kind: DocumentKind, value: unknown, where: string, named: DocumentKind): void;
+export function validate(kind: DocumentKind, value: unknown, where: string, named = kind): void {
+  const refusal = refusalOf(kind, value);
+  if (refusal === undefined) return;
+  throw new ContentError(codeOf(named), `${where} is not a valid ${named}: ${refusal.problem}`);
+}
+
+/** The first thing that a schema does not allow in a document, and its place as a JSON pointer. */
+export function refusalOf(
+  kind: DocumentKind,
+  value: unknown,
+): { place: string; problem: string } | undefined {
   const validator = validators[kind];
-  if (validator(value)) return;
+  if (validator(value)) return undefined;
   const refusal = validator.errors?.[0];
-  const problem = refusal === undefined ? 'it does not fit its schema' : describe(refusal);
-  throw new ContentError(codeOf(kind), `${where} is not a valid ${kind}: ${problem}`);
+  if (refusal === undefined) return { place: '', problem: 'it does not fit its schema' };
+  const { instancePath, keyword, params } = refusal;
+  const place = keyword === 'required' ? `${instancePath}/${params.missingProperty}` : instancePath;
+  return { place, problem: describe(refusal) };
 }
 
 /** The code of errors in documents of this kind. */

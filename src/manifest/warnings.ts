@@ -1,17 +1,31 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
+import { describeIrregularity, type Irregularity, isRefusedByAll } from './irregular.js';
 import type { Manifest } from './manifest.js';
 import type { ImageIndex, ImageManifest } from './oci.js';
 
 /** What a specification does not allow or advises against, but images have, and tools live with. */
 export interface ManifestWarning {
-  code: 'NO_LAYERS' | 'MIXED_MEDIA_TYPES' | 'NO_ARTIFACT_TYPE' | 'NO_PLATFORM';
+  code: 'IRREGULAR' | 'NO_LAYERS' | 'MIXED_MEDIA_TYPES' | 'NO_ARTIFACT_TYPE' | 'NO_PLATFORM';
   /** One line, without the manifest's name. */
   message: string;
+  /** Whether no engine runs such an image. */
+  isFatal?: true;
 }
 
 /** What is odd in a manifest that is nevertheless carried; empty for one that is as it should be. */
 export function warningsOf(manifest: Manifest): ManifestWarning[] {
+  return [...irregularities(manifest), ...customaryOddities(manifest)];
+}
+
+/** What its schema does not allow. */
+export function irregularities({ irregular }: { irregular?: Irregularity }): ManifestWarning[] {
+  if (irregular === undefined) return [];
+  const message = describeIrregularity(irregular);
+  return [{ code: 'IRREGULAR', message, ...(isRefusedByAll(irregular) && { isFatal: true }) }];
+}
+
+function customaryOddities(manifest: Manifest): ManifestWarning[] {
   switch (manifest.format) {
     case 'oci-manifest':
       return [...noLayers(manifest), ...mixedMediaTypes(manifest, 'Docker'), ...noArtifactType(manifest)];

@@ -19,7 +19,7 @@ import type { Source } from './open-source.js';
 import { requestsOfFiles } from './requests.js';
 
 export interface ArchiveImagesOptions
-  extends Pick<PlanOptions, 'referrers' | 'keepGoing' | 'signal' | 'onEvent'> {
+  extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {
   /** Only these images; default all. */
   images?: readonly string[] | undefined;
 }

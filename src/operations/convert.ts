@@ -6,9 +6,14 @@ import { Compressor } from '../compression.js';
 import type { Digest } from '../content/digest.js';
 import { isSchema1 } from '../content/media-types.js';
 import { parsePlatform } from '../content/platform.js';
-import { type ConversionFormat, type ConvertedImage, convertImage } from '../copy/convert.js';
+import {
+  type ConversionFormat,
+  type ConvertedImage,
+  convertImage,
+  type ConvertOptions as ImageConvertOptions,
+} from '../copy/convert.js';
 import { copyGraph } from '../copy/copy.js';
-import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../copy/plan.js';
+import { assemblePlan, type ImageTrees, type PlanOptions, readImages, withName } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
 import { LadingError, messageOf } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
@@ -42,6 +47,8 @@ export interface ConvertOptions
   keyFile?: string | undefined;
   /** Keep the originals, without names, beside what is made of them; default false. */
   keepOriginal?: boolean | undefined;
+  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
+  strict?: boolean | undefined;
   /** Convert although something is lost that guards against it; default false. */
   force?: boolean | undefined;
   /** Only these platforms of an index; default all, for schema1 linux/amd64 or the first. */
@@ -126,7 +133,7 @@ async function convertAll(
   try {
     for (const original of originals) {
       converted.push(
-        await convertImage(original, {
+        await convertNamed(original, {
           to,
           recompress,
           key,
@@ -144,6 +151,14 @@ async function convertAll(
   }
 }
 
+async function convertNamed(image: ImageTrees, options: ImageConvertOptions): Promise<ConvertedImage> {
+  try {
+    return await convertImage(image, options);
+  } catch (error) {
+    throw withName(image.name, error);
+  }
+}
+
 /** Images whose layers have to be read are first fetched into a layout beside the output: they are needed twice. */
 async function readOriginals(
   source: Source,
@@ -152,6 +167,7 @@ async function readOriginals(
 ): Promise<ImageTrees[]> {
   const planOptions: PlanOptions = {
     ...pace(options),
+    strict: options.strict,
     platforms: options.platforms?.map(parsePlatform),
     index: options.to === 'schema1' || options.format === 'docker-archive' ? 'single' : 'rewrite',
   };

@@ -22,6 +22,8 @@ export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   destination: string;
   /** Copy signatures, SBOMs and attestations too; default true. */
   referrers?: boolean | undefined;
+  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
+  strict?: boolean | undefined;
   /** Refuse to move a tag that is there and names something else; default false. */
   noClobber?: boolean | undefined;
   /** Logins for one side alone, instead of `credentials`. */

@@ -45,6 +45,8 @@ export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   noClobber?: boolean | undefined;
   /** Push signatures, SBOMs and attestations too; default true. */
   referrers?: boolean | undefined;
+  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
+  strict?: boolean | undefined;
   /** Push the other images when one fails; default false. */
   keepGoing?: boolean | undefined;
   /** Send blobs in pieces of so many bytes; default whole. */

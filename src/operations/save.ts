@@ -35,6 +35,8 @@ export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 
   referrers?: boolean | undefined;
   /** The platform that Docker's half of an archive names; default linux/amd64, else the first. */
   dockerPlatform?: string | undefined;
+  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
+  strict?: boolean | undefined;
   /** Save the other images when one fails; default false. */
   keepGoing?: boolean | undefined;
 }

@@ -6,7 +6,7 @@ import { isLadingError } from '../errors.js';
 import { type IdentifiedDocument, identifyDocument } from '../manifest/identify.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../manifest/limits.js';
 import { reportedSignature } from './signatures.js';
-import type { Finding, VerifyResult } from './verify.js';
+import type { Finding, Note, VerifyResult } from './verify.js';
 
 const START_LENGTH = 512;
 
@@ -37,7 +37,12 @@ export async function verifyDocument(path: string): Promise<VerifyResult> {
   const findings = (signatures ?? []).flatMap(({ problem }): Finding[] =>
     problem === undefined ? [] : [{ code: 'INVALID_SIGNATURE', digest, path, message: problem }],
   );
-  const notes = warnings.map((warning) => ({ ...warning, digest, path }));
+  const notes: Note[] = [];
+  const invalid = document.kind === 'index-json' ? 'INVALID_LAYOUT' : 'INVALID_MANIFEST';
+  for (const { code, message, isFatal } of warnings) {
+    if (isFatal) findings.push({ code: invalid, digest, path, message: `${path}: ${message}` });
+    else notes.push({ code, digest, path, message });
+  }
   return { ok: findings.length === 0, checked, documents: [document], findings, notes };
 }
 

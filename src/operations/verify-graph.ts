@@ -11,7 +11,7 @@ import { isLayerType } from '../manifest/layer-types.js';
 import { type ImageManifest, type Manifest, parseManifest, successors } from '../manifest/manifest.js';
 import type { Shape } from '../manifest/shape.js';
 import { CONFIG, MANIFEST } from '../manifest/shapes.js';
-import { warningsOf } from '../manifest/warnings.js';
+import { irregularities, type ManifestWarning, warningsOf } from '../manifest/warnings.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { entryName } from '../store/layout/layout-index.js';
 import { readContent } from '../store/read-content.js';
@@ -103,8 +103,7 @@ export class GraphWalk {
       for (const { problem } of signatures)
         if (problem !== undefined)
           this.#found('INVALID_SIGNATURE', digest, `${problem} (needed by ${image})`);
-      for (const { code, message } of warningsOf(manifest))
-        this.#noted(code, digest, `${digest}: ${message}`);
+      this.#warn(warningsOf(manifest), digest, image);
       this.#noteRepeatedNames(bytes, digest, MANIFEST);
       return manifest;
     } catch (error) {
@@ -130,6 +129,8 @@ export class GraphWalk {
     if (config === undefined) return;
     const { layers } = manifest;
     const diffIDs = config.rootfs.diff_ids;
+    // It was said already, with who refuses that.
+    if (diffIDs.length === 0 && config.irregular?.place.startsWith('/rootfs')) return;
     if (diffIDs.length !== layers.length) {
       const message = `${digest} has ${layers.length} layers, its config ${manifest.config.digest} tells of ${diffIDs.length}`;
       return this.#found('INVALID_MANIFEST', digest, `${message} (needed by ${image})`);
@@ -164,6 +165,7 @@ export class GraphWalk {
       this.verified.set(digest, descriptor.size);
       const config = parseConfig(bytes, digest, { mediaType });
       this.configs++;
+      this.#warn(irregularities(config), digest, image);
       this.documents.push({ kind: CONFIG_KINDS.get(mediaType) ?? 'docker-config', digest, mediaType });
       this.#noteRepeatedNames(bytes, digest, CONFIG);
       return config;
@@ -198,6 +200,12 @@ export class GraphWalk {
       if (isLadingError(error, 'NOT_FOUND')) return undefined;
       throw error;
     }
+  }
+
+  #warn(warnings: readonly ManifestWarning[], digest: Digest, image: string): void {
+    for (const { code, message, isFatal } of warnings)
+      if (isFatal) this.#found('INVALID_MANIFEST', digest, `${digest}: ${message} (needed by ${image})`);
+      else this.#noted(code, digest, `${digest}: ${message}`);
   }
 
   #failed(error: unknown, { digest, size }: Descriptor, image: string): void {

@@ -29,19 +29,17 @@ function parseEntry(entry: unknown, what: string): Descriptor {
     digest,
     size,
     ...(typeof artifactType === 'string' && artifactType !== '' ? { artifactType } : {}),
-    ...(annotations === undefined || annotations === null ? {} : { annotations: texts(annotations, what) }),
+    ...texts(annotations),
   };
 }
 
-function texts(value: unknown, what: string): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(what, 'its annotations are not an object');
-  const entries: [string, string][] = [];
-  for (const [name, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw invalid(what, `its annotation "${name}" is not text`);
-    entries.push([name, text]);
-  }
-  return Object.fromEntries(entries);
+/** Annotations describe an attachment; those that are no text say nothing, and keep nobody from carrying it. */
+function texts(value: unknown): { annotations?: Record<string, string> } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+  const entries = Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return { annotations: Object.fromEntries(entries) };
 }
 
 function invalid(what: string, problem: string): ContentError {

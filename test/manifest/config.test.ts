@@ -63,17 +63,53 @@ describe('parseConfig', () => {
 
   it('asks more of an OCI config than of Docker’s', () => {
     const bytes = json({ rootfs: ROOTFS });
-    assert.equal(parseConfig(bytes, 'config', { mediaType: MEDIA_TYPE.dockerConfig }).os, 'linux');
-    assert.throws(() => parseConfig(bytes, 'config', { mediaType: MEDIA_TYPE.ociConfig }), {
-      code: 'INVALID_MANIFEST',
-      message: /^config is not a valid oci-config: at the top, expected a member "architecture"/,
+    const docker = parseConfig(bytes, 'config', { mediaType: MEDIA_TYPE.dockerConfig });
+    assert.equal(docker.os, 'linux');
+    assert.equal(docker.irregular, undefined);
+    assert.deepEqual(parseConfig(bytes, 'config', { mediaType: MEDIA_TYPE.ociConfig }).irregular, {
+      place: '/architecture',
+      problem: 'at the top, expected a member "architecture", found none',
+      refusedBy: [],
     });
   });
 
-  it('refuses a diffID that is none', () => {
-    const rootfs = { type: 'layers', diff_ids: ['sha256:../../x'] };
-    assert.throws(() => parseConfig(json({ rootfs }), 'config'), { message: /at \/rootfs\/diff_ids\/0/ });
+  it('reads no diffIDs where one is none, and says who refuses that', () => {
+    const rootfs = { type: 'layers', diff_ids: [DIFF_ID, 'sha256:../../x'] };
+    const config = parseConfig(json({ rootfs }), 'config');
+    assert.deepEqual(config.rootfs.diff_ids, []);
+    assert.match(config.irregular?.problem ?? '', /at \/rootfs\/diff_ids\/1/);
+    assert.deepEqual(config.irregular?.refusedBy, ['Docker', 'containerd']);
   });
+
+  const base = { architecture: 'amd64', os: 'linux', rootfs: ROOTFS };
+  const ALL = ['Docker', 'containerd', 'podman'];
+  const IRREGULAR: [title: string, document: object, refusedBy: string[]][] = [
+    ['a list of ports', { ...base, config: { ExposedPorts: [] } }, ALL],
+    ['a label that is a number', { ...base, config: { Labels: { n: 1 } } }, ALL],
+    ['a list of volumes', { ...base, config: { Volumes: [] } }, ALL],
+    ['a creation date without a time', { ...base, created: '2024-01-01' }, ALL],
+    ['an empty creation time', { ...base, created: '' }, ALL],
+    ['an empty time in the history', { ...base, history: [{ created: '' }] }, ALL],
+    ['a history that is an object', { ...base, history: {} }, ALL],
+    ['an architecture that is a number', { ...base, architecture: 1 }, ALL],
+    ['a command that is a string', { ...base, config: { Cmd: 'sh' } }, ['containerd', 'podman']],
+    ['an empty entrypoint', { ...base, config: { Entrypoint: '' } }, ['containerd', 'podman']],
+    ['nothing in it', {}, ['Docker', 'containerd']],
+    ['no rootfs', { architecture: 'amd64', os: 'linux' }, ['Docker', 'containerd']],
+    ['an empty rootfs', { architecture: 'amd64', os: 'linux', rootfs: {} }, ['Docker', 'containerd']],
+  ];
+  for (const [title, document, refusedBy] of IRREGULAR) {
+    it(`reads a config with ${title}, and says which engines refuse it`, () => {
+      const config = parseConfig(json(document), 'config', { mediaType: MEDIA_TYPE.ociConfig });
+      assert.equal(config.os, 'linux');
+      assert.deepEqual(config.irregular?.refusedBy, refusedBy);
+    });
+  }
+
+  for (const document of [[], null, 'text'])
+    it(`refuses ${JSON.stringify(document)}`, () => {
+      assert.throws(() => parseConfig(json(document), 'config'), { code: 'INVALID_MANIFEST' });
+    });
 
   it('reads the configs of docker, skopeo and buildkit', () => {
     for (const name of ['many-steps/config', 'many-steps/to-oci.config', 'buildkit']) {

@@ -62,12 +62,23 @@ describe('identifyDocument', () => {
     );
   });
 
+  it('has a warning about a config that its schema does not allow', () => {
+    const { kind, warnings } = identifyDocument(
+      json({ rootfs: { type: 'layers', diff_ids: ['x'] } }),
+      'config',
+    );
+    assert.equal(kind, 'oci-config');
+    assert.deepEqual(
+      warnings.map(({ code, isFatal = false }) => [code, isFatal]),
+      [['IRREGULAR', false]],
+    );
+  });
+
   it('throws what the parser of the kind throws, and for what is none', () => {
     const wrong: [document: unknown, code: string][] = [
       [{ imageLayoutVersion: '2.0.0' }, 'INVALID_LAYOUT'],
       [[{ RepoTags: 1 }], 'INVALID_ARCHIVE'],
       [{ busybox: { latest: 1 } }, 'INVALID_ARCHIVE'],
-      [{ rootfs: { type: 'layers', diff_ids: ['x'] } }, 'INVALID_MANIFEST'],
       [{ ...INDEX, layers: [] }, 'INVALID_MANIFEST'],
       [{}, 'INVALID_MANIFEST'],
       [null, 'INVALID_MANIFEST'],

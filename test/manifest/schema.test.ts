@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { isLadingError } from '../../src/errors.js';
 import { parseConfig } from '../../src/manifest/config.js';
-import { parseLayoutIndex, parseLayoutVersion } from '../../src/manifest/layout-documents.js';
+import { parseLayoutVersion, readLayoutIndex } from '../../src/manifest/layout-documents.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import { validate } from '../../src/manifest/schema.js';
 import { fixture } from '../support/fixtures.js';
@@ -90,7 +90,7 @@ describe('the verdicts of image-spec’s schemas', () => {
     'algorithms that nobody computes',
   ]);
   const PARSERS: Record<string, (document: string) => unknown> = {
-    descriptor: (document) => parseLayoutIndex(Buffer.from(`{"manifests":[${document}]}`), 'index.json'),
+    descriptor: (document) => readLayoutIndex(Buffer.from(`{"manifests":[${document}]}`), 'index.json'),
     manifest: (document) => parseManifest(Buffer.from(document)),
     index: (document) => parseManifest(Buffer.from(document)),
     config: (document) =>
@@ -117,10 +117,11 @@ describe('the generated validators', () => {
   });
 });
 
+/** Whether a document is read without a word about it. */
 function isValid(parse: () => unknown): boolean {
   try {
-    parse();
-    return true;
+    const document = parse();
+    return typeof document !== 'object' || document === null || !('irregular' in document);
   } catch (error) {
     assert.ok(isLadingError(error, 'INVALID_MANIFEST', 'INVALID_LAYOUT'), String(error));
     return false;

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { list } from '../../src/operations/list.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
-import { type MadeImage, makeCosignSignature, makeImage, makeIndex } from '../support/images.js';
+import { contentOf, type MadeImage, makeCosignSignature, makeImage, makeIndex } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 import { startRegistry, type TestRegistry } from './registry.js';
 
@@ -43,18 +46,29 @@ describe('list', () => {
   });
 
   it('lists an index that cannot be read, says why, and lists the others', async () => {
-    const result = await list(fixturePath('layouts/mislabelled'));
+    const folder = path('layout');
+    await mkdir(join(folder, 'blobs/sha256'), { recursive: true });
+    const entries: object[] = [];
+    for (const [name, text] of [
+      ['good', '{"schemaVersion":2,"manifests":[]}'],
+      ['damaged', '{"schemaVersion":2,"manifests":[{}]}'],
+    ] as const) {
+      const { descriptor, bytes } = contentOf(MEDIA_TYPE.ociIndex, Buffer.from(text));
+      await writeFile(join(folder, 'blobs/sha256', descriptor.digest.slice('sha256:'.length)), bytes);
+      entries.push({ ...descriptor, annotations: { 'org.opencontainers.image.ref.name': name } });
+    }
+    await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    await writeFile(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: entries }));
+    const result = await list(folder);
     assert.ok(result.kind === 'images');
     assert.deepEqual(
       result.images.map(({ name, problem }) => [name, problem !== undefined]),
       [
-        ['1', false],
-        ['2', false],
-        ['3', false],
-        ['4', true],
+        ['good', false],
+        ['damaged', true],
       ],
     );
-    assert.match(result.images[3]?.problem ?? '', /mediaType/);
+    assert.match(result.images[1]?.problem ?? '', /expected a member "digest"/);
   });
 
   it('lists the images of an archive', async () => {

@@ -1,0 +1,83 @@
+import type { Documents, MovedDocuments } from './documents.js';
+import { refusalOf, validate } from './schema.js';
+import type { DocumentKind } from './validators.js';
+
+/** The engines whose judgement counts for images. */
+export type Engine = 'Docker' | 'containerd' | 'podman';
+
+/** What a document's specification does not allow, and what moving its content does not mind. */
+export interface Irregularity {
+  /** At which place, what was expected, and what was found. */
+  problem: string;
+  /** The place, as a JSON pointer. */
+  place: string;
+  /** The engines that refuse such an image; all of them where its members have types that Go cannot decode. */
+  refusedBy: readonly Engine[];
+}
+
+const EVERY_ENGINE: readonly Engine[] = ['Docker', 'containerd', 'podman'];
+
+/** Of each strict schema: what moving the content needs, and what the engines, written in Go, can decode. */
+const LAXER = {
+  'oci-manifest': { structure: 'image-structure', decoded: 'go-manifest' },
+  'docker-schema2': { structure: 'image-structure', decoded: 'go-manifest' },
+  'oci-index': { structure: 'index-structure', decoded: 'go-index' },
+  'docker-manifest-list': { structure: 'index-structure', decoded: 'go-index' },
+  'index-json': { structure: 'index-structure', decoded: 'go-index' },
+  'oci-artifact-manifest': { structure: 'artifact-structure', decoded: 'go-artifact' },
+} as const satisfies Partial<Record<DocumentKind, { structure: DocumentKind; decoded: DocumentKind }>>;
+
+/**
+ * Requires of a document what moving its content needs, and returns what else its schema does not allow.
+ * Throws as `validate` does: without the digests and sizes of what it names, nothing can be moved.
+ */
+export function requireStructure<K extends keyof typeof LAXER & keyof MovedDocuments>(
+  kind: K,
+  value: unknown,
+  where: string,
+): { document: MovedDocuments[K]; irregular?: Irregularity } {
+  const { structure, decoded } = LAXER[kind];
+  const irregular = irregularityOf(kind, decoded, value);
+  if (irregular !== undefined) validate(structure, value, where, kind);
+  const document = value as MovedDocuments[K]; // one of the two schemas has accepted it
+  return irregular === undefined ? { document } : { document, irregular };
+}
+
+/** What the strict schema refuses; `decoded` is the schema of what Go decodes. */
+export function irregularityOf(
+  kind: keyof Documents,
+  decoded: DocumentKind,
+  value: unknown,
+): Irregularity | undefined {
+  const refusal = refusalOf(kind, value);
+  if (refusal === undefined) return undefined;
+  const undecodable = refusalOf(decoded, value);
+  if (undecodable !== undefined) return { ...undecodable, refusedBy: EVERY_ENGINE };
+  return { ...refusal, refusedBy: refusersOf(kind, refusal.place) };
+}
+
+/** As Docker 20.10, containerd 1.6 and podman 4.3 behaved when they were given such images. */
+function refusersOf(kind: DocumentKind, place: string): readonly Engine[] {
+  // Docker takes a string for a command, and does not decode what is embedded.
+  if (/\/(?:Cmd|Entrypoint|data)$/.test(place)) return ['containerd', 'podman'];
+  // podman computes the diffIDs that it does not find.
+  if (/^\/rootfs\b/.test(place)) return ['Docker', 'containerd'];
+  // An empty platform is that of no machine; one that is null is left out of the choice by Docker alone.
+  if (/\/platform\/(?:os|architecture)$/.test(place)) return EVERY_ENGINE;
+  if (/\/platform$/.test(place)) return ['Docker'];
+  if (place === '/mediaType' && kind === 'docker-schema2') return ['podman'];
+  if (place === '/mediaType' && kind === 'docker-manifest-list') return ['Docker'];
+  return [];
+}
+
+/** One line about it, without the document's name. */
+export function describeIrregularity({ problem, refusedBy }: Irregularity): string {
+  if (refusedBy.length === 0) return problem;
+  if (refusedBy.length === EVERY_ENGINE.length) return `${problem}; no engine takes it`;
+  return `${problem}; ${refusedBy.join(' and ')} ${refusedBy.length === 1 ? 'refuses' : 'refuse'} it`;
+}
+
+/** Whether no engine runs such an image. */
+export function isRefusedByAll({ refusedBy }: Irregularity): boolean {
+  return refusedBy.length === EVERY_ENGINE.length;
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { MEDIA_TYPE } from '../../src/content/media-types.js';
+import { parseManifest, successors } from '../../src/manifest/manifest.js';
+import { json } from './fixtures.js';
+
+const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
+const CONFIG = { mediaType: MEDIA_TYPE.ociConfig, digest: digest('c'), size: 3 };
+const LAYER = { mediaType: MEDIA_TYPE.ociLayerGzip, digest: digest('a'), size: 4 };
+const IMAGE = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config: CONFIG, layers: [LAYER] };
+const CHILD = { mediaType: MEDIA_TYPE.ociManifest, digest: digest('d'), size: 5 };
+const INDEX = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [CHILD] };
+const layer = (change: object) => ({ ...IMAGE, layers: [{ ...LAYER, ...change }] });
+const child = (change: object) => ({ ...INDEX, manifests: [{ ...CHILD, ...change }] });
+
+const ALL = ['Docker', 'containerd', 'podman'];
+const SOME = ['containerd', 'podman'];
+const MOVED: [title: string, document: object, refusedBy: string[]][] = [
+  ['a media type without a slash', layer({ mediaType: 'spdx+json' }), []],
+  ['a media type with a parameter', layer({ mediaType: 'application/vnd.cyclonedx+json; version=1.4' }), []],
+  ['an empty media type', layer({ mediaType: '' }), []],
+  ['a media type that is null', layer({ mediaType: null }), []],
+  ['no media type of a layer', layer({ mediaType: undefined }), []],
+  ['an artifactType that is null', { ...IMAGE, artifactType: null }, []],
+  ['an empty artifactType', { ...IMAGE, artifactType: '' }, []],
+  ['an artifactType without a slash', { ...IMAGE, artifactType: 'sbom' }, []],
+  ['a subject that is null', { ...IMAGE, subject: null }, []],
+  ['an annotation that is null', { ...IMAGE, annotations: { a: null } }, []],
+  ['an annotation that is a number', { ...IMAGE, annotations: { a: 1 } }, ALL],
+  ['annotations that are a list', layer({ annotations: [] }), ALL],
+  ['urls that are a string', layer({ urls: 'https://example.test/' }), ALL],
+  ['data that is not base64', layer({ data: '!' }), SOME],
+  ['an empty mediaType of its own', { ...IMAGE, mediaType: '' }, []],
+  ['a mediaType of its own that is null', { ...IMAGE, mediaType: null }, []],
+  ['no schemaVersion', { ...IMAGE, schemaVersion: undefined }, []],
+  ['a schemaVersion in text', { ...IMAGE, schemaVersion: '2' }, ALL],
+  ['no layers', { ...IMAGE, layers: undefined }, []],
+  ['a platform that is null', child({ platform: null }), ['Docker']],
+  ['an empty platform', child({ platform: {} }), ALL],
+  ['a platform whose os is a number', child({ platform: { os: 1, architecture: 'amd64' } }), ALL],
+  ['os.features that are a string', child({ platform: { ...platform(), 'os.features': 'x' } }), ALL],
+  ['an artifactType of a child that is null', child({ artifactType: null }), []],
+];
+/** What even the strict schemas allow. */
+const REGULAR: [title: string, document: object][] = [
+  ['urls that are null', layer({ urls: null })],
+  ['data that is null', layer({ data: null })],
+  ['annotations that are null', layer({ annotations: null })],
+  ['layers that are null', { ...IMAGE, layers: null }],
+  ['children that are null', { ...INDEX, manifests: null }],
+  ['os.features that are null', child({ platform: { ...platform(), 'os.features': null } })],
+  ['members that nobody knows', { ...layer({ vendor: [1] }), vendor: { x: null } }],
+  ['a subject in a Docker manifest', { ...docker(), subject: CHILD, annotations: { a: 'b' } }],
+  [
+    'Docker’s children in an OCI index without mediaType',
+    silent(child({ mediaType: MEDIA_TYPE.dockerManifest })),
+  ],
+];
+const REFUSED: [title: string, text: string][] = [
+  ['a size in exponents', JSON.stringify(layer({ size: 'S' })).replace('"S"', '1e3')],
+  ['a size with a fraction of nothing', JSON.stringify(layer({ size: 'S' })).replace('"S"', '4.0')],
+  ['a digest that is none', JSON.stringify(layer({ digest: 'sha256:abc' }))],
+  ['no size', JSON.stringify(layer({ size: undefined }))],
+  ['a subject whose digest is none', JSON.stringify({ ...IMAGE, subject: { ...CHILD, digest: 'x' } })],
+  ['a member twice', JSON.stringify(IMAGE).replace('"layers"', '"layers":[],"layers"')],
+  ['members of two formats', JSON.stringify({ ...IMAGE, manifests: [] })],
+  ['a schemaVersion of another format', JSON.stringify({ ...IMAGE, schemaVersion: 1 })],
+  ['a mediaType of another format', JSON.stringify({ ...IMAGE, mediaType: MEDIA_TYPE.ociIndex })],
+];
+
+describe('manifests that are moved although their schema does not allow them', () => {
+  for (const [title, document, refusedBy] of MOVED) {
+    it(`are read with ${title}, and it is said which engines refuse that`, () => {
+      const manifest = read(document);
+      assert.deepEqual(manifest.irregular?.refusedBy, refusedBy);
+      const { blobs, manifests } = successors(manifest);
+      const named = [...blobs, ...manifests].map(({ digest, size }) => `${digest} ${size}`);
+      assert.ok(
+        named.length > 0 && named.every((pair) => JSON.stringify(document).includes(pair.slice(7, 71))),
+      );
+    });
+  }
+
+  for (const [title, document] of REGULAR) {
+    it(`are read without a word with ${title}`, () => {
+      const manifest = read(document);
+      assert.equal(manifest.irregular, undefined);
+    });
+  }
+
+  for (const [title, text] of REFUSED) {
+    it(`are refused with ${title}, since that can mean two things or nothing`, () => {
+      assert.throws(() => parseManifest(Buffer.from(text), { mediaType: MEDIA_TYPE.ociManifest }), {
+        code: 'INVALID_MANIFEST',
+      });
+    });
+  }
+});
+
+function read(document: object) {
+  const declared = 'manifests' in document ? MEDIA_TYPE.ociIndex : undefined;
+  const isDocker = JSON.stringify(document).includes(MEDIA_TYPE.dockerConfig);
+  const mediaType = declared ?? (isDocker ? MEDIA_TYPE.dockerManifest : MEDIA_TYPE.ociManifest);
+  return parseManifest(json(document), { mediaType });
+}
+
+function platform() {
+  return { os: 'linux', architecture: 'amd64' };
+}
+
+function docker() {
+  return {
+    ...IMAGE,
+    mediaType: MEDIA_TYPE.dockerManifest,
+    config: { ...CONFIG, mediaType: MEDIA_TYPE.dockerConfig },
+    layers: [{ ...LAYER, mediaType: MEDIA_TYPE.dockerLayerGzip }],
+  };
+}
+
+function silent(document: object) {
+  return { ...document, mediaType: undefined };
+}
