@@ -3,6 +3,7 @@ import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
 import type { ReadonlyStore } from '../store/store.js';
+import { namingImage } from './naming.js';
 import { type AttachedTree, readAttached } from './plan-attached.js';
 import { GraphReader, type ManifestTree } from './plan-tree.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from './pool.js';
@@ -117,7 +118,7 @@ export async function readImages(
     try {
       return await readImage(request, reader, pool, options);
     } catch (reason) {
-      const error = options.explain?.(request.name, reason) ?? reason;
+      const error = namingImage(options.explain?.(request.name, reason) ?? reason, [request.name]);
       failures.push({ name: request.name, error });
       if (keepGoing && !pool.signal.aborted) onEvent?.({ type: 'failed', name: request.name, error });
       else pool.abort(error);
