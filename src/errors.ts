@@ -88,6 +88,8 @@ export class RegistryError extends LadingError {
   readonly retryAfterMs: number | undefined;
   /** The codes of the error body (distribution-spec, "Error Codes"), `MANIFEST_UNKNOWN` for example. */
   readonly registryCodes: readonly string[];
+  /** Asking again does not help, whatever the status or the cause suggest. */
+  readonly isFinal: boolean;
 
   constructor(
     code: ErrorCode,
@@ -96,17 +98,33 @@ export class RegistryError extends LadingError {
       status?: number | undefined;
       retryAfterMs?: number | undefined;
       registryCodes?: readonly string[];
+      isFinal?: boolean | undefined;
     } = {},
   ) {
     super(code, message, details);
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
     this.registryCodes = details.registryCodes ?? [];
+    this.isFinal = details.isFinal ?? false;
+  }
+
+  /** The same error with other words; what callers judge it by stays. */
+  restated({
+    message = this.message,
+    hint = this.hint,
+    isFinal = this.isFinal,
+  }: {
+    message?: string;
+    hint?: string | undefined;
+    isFinal?: boolean;
+  }): RegistryError {
+    const { code, status, retryAfterMs, registryCodes } = this;
+    const details = { status, retryAfterMs, registryCodes, isFinal, hint, cause: this.cause ?? this };
+    return new RegistryError(code, message, details);
   }
 
   override withMessage(message: string): RegistryError {
-    const { code, hint, status, retryAfterMs, registryCodes } = this;
-    return new RegistryError(code, message, { hint, cause: this, status, retryAfterMs, registryCodes });
+    return this.restated({ message });
   }
 }
 

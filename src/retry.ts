@@ -29,7 +29,7 @@ const RETRYABLE_SYSTEM = new Set([
 /** Whether the same request can succeed when it is made again. */
 export function isRetryable(error: unknown): boolean {
   if (error instanceof RegistryError) {
-    if ((error.retryAfterMs ?? 0) > MAX_RETRY_AFTER_MS) return false;
+    if (error.isFinal || (error.retryAfterMs ?? 0) > MAX_RETRY_AFTER_MS) return false;
     if (error.status !== undefined) return RETRYABLE_STATUS.has(error.status);
     if (error.code === 'UNREACHABLE') return isRetryable(error.cause);
     return error.code === 'TIMEOUT' || error.code === 'CUT_SHORT';
@@ -42,12 +42,13 @@ export function isRetryable(error: unknown): boolean {
 }
 
 /**
- * Milliseconds to wait before attempt `attempt` (1 is the first repetition): what the server named, else
- * doubling from 250 ms to 15 s, with a jitter of up to a quarter so that many clients do not come back as one.
+ * Milliseconds to wait before attempt `attempt` (1 is the first repetition): what the server named, where it named a
+ * wait at all, else doubling from 250 ms to 15 s, with a jitter of up to a quarter so that many clients do not come
+ * back as one.
  */
 export function delayBefore(attempt: number, error: unknown, random: () => number = Math.random): number {
   const named = error instanceof RegistryError ? error.retryAfterMs : undefined;
-  if (named !== undefined) return Math.min(named, MAX_RETRY_AFTER_MS);
+  if (named !== undefined && named > 0) return Math.min(named, MAX_RETRY_AFTER_MS);
   const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
   return Math.round(delayMs * (1 + random() * 0.25));
 }

@@ -50,7 +50,11 @@ describe('delayBefore', () => {
     const named = (retryAfterMs: number): RegistryError =>
       new RegistryError('TOO_MANY_REQUESTS', 'wait', { retryAfterMs });
     assert.equal(delayBefore(5, named(1234)), 1234);
-    assert.equal(delayBefore(1, named(0)), 0);
+    assert.equal(
+      delayBefore(3, named(0), () => 0),
+      1000,
+      'no wait is no reason to hurry',
+    );
     assert.equal(delayBefore(1, named(86_400_000)), MAX_RETRY_AFTER_MS);
   });
 });

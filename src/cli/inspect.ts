@@ -12,10 +12,11 @@ import {
 } from './options.js';
 import { createProgress } from './progress.js';
 
-const OPTIONS = { ...ARCHIVE_LIMIT_OPTIONS, ...CONNECTION_OPTIONS } as const satisfies Record<
-  string,
-  Options
->;
+const OPTIONS = {
+  referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
+  ...ARCHIVE_LIMIT_OPTIONS,
+  ...CONNECTION_OPTIONS,
+} as const satisfies Record<string, Options>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURCE: string; REF?: string };
 type Image = InspectResult['images'][number];
@@ -38,6 +39,7 @@ export const inspectCommand: CommandModule = {
       ...connectionOptions(flags, output.warning),
       ...archiveLimitOptions(flags),
       reference: flags.REF,
+      referrers: flags.referrers,
       signal,
       onEvent,
     });

@@ -29,6 +29,7 @@ const OPTIONS = {
   cert,
   'key-file': keyFile,
   'plain-http': CONNECTION_OPTIONS['plain-http'],
+  'private-addresses': CONNECTION_OPTIONS['private-addresses'],
 } as const satisfies Record<string, Options>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { HOST?: string };

@@ -89,7 +89,12 @@ export const CONNECTION_OPTIONS = {
     type: 'string',
     array: true,
     nargs: 1, // else it takes the images that follow
-    describe: 'HOST=HOST: ask the second before the first',
+    describe: 'HOST=HOST[/PATH]: ask the second before the first',
+    group: 'Registry:',
+  },
+  'private-addresses': {
+    type: 'boolean',
+    describe: 'Registries may name token services and uploads at addresses of private networks',
     group: 'Registry:',
   },
 } as const satisfies Record<string, Options>;
@@ -152,6 +157,7 @@ export function connectionOptions(
     plainHTTP: argv['plain-http'],
     v1: argv.v1,
     mirrors: parseMirrors(argv.mirror ?? []),
+    privateAddresses: argv['private-addresses'],
   };
 }
 
@@ -185,7 +191,7 @@ function parseMirrors(texts: readonly string[]): Record<string, string[]> {
   for (const text of texts) {
     const [registry, mirror, ...rest] = text.split('=');
     if (!registry || !mirror || rest.length > 0)
-      throw new LadingError('USAGE', `--mirror takes HOST=HOST, not ${text}`);
+      throw new LadingError('USAGE', `--mirror takes HOST=HOST[/PATH], not ${text}`);
     mirrors[registry] = [...(mirrors[registry] ?? []), mirror];
   }
   return mirrors;

@@ -7,6 +7,7 @@ import type { Region } from '../files.js';
 import { hashRegions } from '../hashing/hashing.js';
 import { isRetryable } from '../retry.js';
 import type { OpenContent, Store } from '../store/store.js';
+import { namingImage } from './naming.js';
 import type { Plan, PlannedContent, PlannedImage } from './plan.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from './pool.js';
 import type { OnCopyEvent } from './progress.js';
@@ -91,7 +92,10 @@ class GraphCopy {
     const runs = contents.map(async (content) => {
       try {
         await this.#pool.run(() => copy(content));
-      } catch (error) {
+      } catch (reason) {
+        const error = this.#pool.signal.aborted
+          ? reason
+          : namingImage(reason, this.#namesOf(content.descriptor.digest));
         this.#destination.abandon?.(content.descriptor);
         this.#failed.set(content.descriptor.digest, error);
         if (this.#options.keepGoing && !this.#pool.signal.aborted) return;
@@ -178,6 +182,10 @@ class GraphCopy {
     }
   }
 
+  #namesOf(digest: Digest): string[] {
+    return this.#plan.images.filter(({ contents }) => contents.has(digest)).map(({ name }) => name);
+  }
+
   /** Why a mismatch came, if it is that the bytes on the disk are others; undefined where they changed on their way. */
   async #damageOf(descriptor: Descriptor, region: Region, cause: unknown): Promise<ContentError | undefined> {
     const { digest } = descriptor;
@@ -187,7 +195,7 @@ class GraphCopy {
       isWhole = `${algorithm}:${hex}` === digest;
     });
     if (isWhole) return undefined;
-    const names = this.#plan.images.filter(({ contents }) => contents.has(digest)).map(({ name }) => name);
+    const names = this.#namesOf(digest);
     const others = names.length > 1 ? ` and ${names.length - 1} more` : '';
     return new ContentError(
       'DIGEST_MISMATCH',

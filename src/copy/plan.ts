@@ -2,8 +2,8 @@ import { withAbsent } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
-import { isLadingError } from '../errors.js';
 import type { ReadonlyStore } from '../store/store.js';
+import { namingImage } from './naming.js';
 import { type AttachedTree, readAttached } from './plan-attached.js';
 import { GraphReader, type ManifestTree } from './plan-tree.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from './pool.js';
@@ -120,7 +120,7 @@ export async function readImages(
     try {
       return await readImage(request, reader, pool, options);
     } catch (reason) {
-      const error = withName(request.name, options.explain?.(request.name, reason) ?? reason);
+      const error = namingImage(options.explain?.(request.name, reason) ?? reason, [request.name]);
       failures.push({ name: request.name, error });
       if (keepGoing && !pool.signal.aborted) onEvent?.({ type: 'failed', name: request.name, error });
       else pool.abort(error);
@@ -131,12 +131,6 @@ export async function readImages(
   const [first] = failures;
   if (first !== undefined && (!keepGoing || images.length === 0 || pool.signal.aborted)) throw first.error;
   return { images, failures };
-}
-
-/** The error with the name of the image in its message: of many images, it has to say which one it is about. */
-export function withName(name: string, error: unknown): unknown {
-  if (!isLadingError(error) || error.message.includes(name)) return error;
-  return error.withMessage(`${name}: ${error.message}`);
 }
 
 async function readImage(

@@ -21,8 +21,10 @@ export interface ConnectionOptions {
   keyFile?: string | undefined;
   /** Speak http to every registry; default only to loopback addresses, where https is refused. */
   plainHTTP?: boolean | undefined;
-  /** Registry → registries to ask before it, in this order. */
+  /** Registry → places to ask before it, as `HOST[:PORT][/PATH]`, in this order. */
   mirrors?: Record<string, string[]> | undefined;
+  /** Registries may name token services and places of uploads at addresses of private networks; default false. */
+  privateAddresses?: boolean | undefined;
   /** Read by the v1 protocol of Docker before 1.6; default only from registries that lack its successor. */
   v1?: boolean | undefined;
   /** Requests and blobs under way at once; default 8. */
@@ -63,6 +65,7 @@ export async function connect(
     tlsVerify: options.tlsVerify,
     plainHTTP: options.plainHTTP,
     mirrors: options.mirrors,
+    privateAddresses: options.privateAddresses,
     concurrency: options.concurrency,
     retries: options.retries,
     stallTimeoutMs: options.stallTimeoutMs,

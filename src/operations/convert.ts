@@ -13,7 +13,8 @@ import {
   type ConvertOptions as ImageConvertOptions,
 } from '../copy/convert.js';
 import { copyGraph } from '../copy/copy.js';
-import { assemblePlan, type ImageTrees, type PlanOptions, readImages, withName } from '../copy/plan.js';
+import { namingImage } from '../copy/naming.js';
+import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
 import { LadingError, messageOf } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
@@ -155,7 +156,7 @@ async function convertNamed(image: ImageTrees, options: ImageConvertOptions): Pr
   try {
     return await convertImage(image, options);
   } catch (error) {
-    throw withName(image.name, error);
+    throw namingImage(error, [image.name]);
   }
 }
 

@@ -32,6 +32,8 @@ export interface InspectResult {
 export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
   /** Only this image of an archive or layout. */
   reference?: string | undefined;
+  /** What is attached to the images too; default true. */
+  referrers?: boolean | undefined;
 }
 
 /**
@@ -100,12 +102,12 @@ async function inspectImage(
   store: ReadonlyStore,
   name: string,
   root: Descriptor,
-  { signal }: InspectOptions,
+  { referrers: withReferrers = true, signal }: InspectOptions,
 ): Promise<InspectedImage> {
   const absent = absentOf(root);
   const platforms = await inspectManifest(store, root, absent, signal);
   const referrers: InspectedImage['referrers'] = [];
-  for await (const { descriptor, tag } of store.referrers(root, { signal })) {
+  for await (const { descriptor, tag } of withReferrers ? store.referrers(root, { signal }) : []) {
     const { digest, artifactType } = descriptor;
     referrers.push({
       digest,

@@ -35,6 +35,8 @@ export interface AuthOptions {
   userAgent: string;
   /** Whether the user chose http, so that token services may be asked by it too. */
   plainHTTP: boolean;
+  /** Whether a registry may name a token service at an address of a private network. */
+  privateAddresses?: boolean | undefined;
   now: () => number;
   /** Ends what is shared by several requests; theirs ends only their waiting. */
   signal: AbortSignal;
@@ -108,7 +110,7 @@ export class Authenticator {
     if (bearer === undefined) return hasBasic ? { type: 'basic' } : undefined;
     let realm: URL;
     try {
-      realm = checkRealm(bearer.parameters.get('realm') ?? '', target.origin, this.#options.plainHTTP);
+      realm = checkRealm(bearer.parameters.get('realm') ?? '', target.origin, this.#options);
     } catch (error) {
       if (hasBasic) return { type: 'basic' };
       throw error;

@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { RegistryError } from '../errors.js';
+import { isRetryable } from '../retry.js';
 import { discard, skipBytes } from './body.js';
+import { decodeBlob } from './encoded-body.js';
 import { contentLength, header, parseContentRange } from './headers.js';
 import { path } from './protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
@@ -14,40 +16,69 @@ export interface GetBlobOptions extends CallOptions {
   start?: number | undefined;
   /** How many bytes the whole blob has, where that is known: a part of another total is refused. */
   size?: number | undefined;
+  /** Whether the blob itself is compressed, where that is known. */
+  isCompressed?: boolean | undefined;
 }
+
+/** Blobs whose ranges are in doubt: the next request for one is made without. */
+export type DoubtedRanges = Set<string>;
 
 /**
  * The bytes of a blob from `start`, not verified. The stream fails with `CUT_SHORT` or `TIMEOUT` when the
- * connection does; to go on, the caller asks again from the byte it has. (distribution-spec, end-2)
+ * connection does; to go on, the caller asks again from the byte it has. Where the range is what fails, the whole is
+ * asked for and its beginning skipped. (distribution-spec, end-2)
  */
 export async function getBlob(
   request: Requester,
+  doubted: DoubtedRanges,
   name: RepositoryName,
   digest: Digest,
   options: GetBlobOptions = {},
 ): Promise<Readable> {
-  const { start = 0, size } = options;
+  const { start = 0, size, isCompressed } = options;
   if (start > 0 && start === size) return Readable.from([]); // a range without bytes cannot be asked for
   const message = blobRequest('GET', name, digest, options);
+  const key = `${message.target} ${name.registry}`;
+  const isRanged = start > 0 && !doubted.delete(key);
+  const withoutRange = { headers: {}, expectedBytes: size };
   return request(
     {
       ...message,
-      headers: start === 0 ? {} : { range: `bytes=${start}-` },
-      expectedBytes: size === undefined ? undefined : size - start,
+      ...(isRanged
+        ? { headers: { range: `bytes=${start}-` }, expectedBytes: size === undefined ? size : size - start }
+        : withoutRange),
+      otherwise(error) {
+        if (!isRanged || !(error instanceof RegistryError)) return undefined;
+        // What may pass is asked again by the caller, and without the range then: it may be the reason all the same.
+        if (isRetryable(error) && mayComeFromRange(error)) doubted.add(key);
+        return isRetryable(error) || NOT_OF_RANGE.has(error.status) ? undefined : withoutRange;
+      },
     },
-    async (response) => {
-      await toStart(response, start, size, message.what);
-      return response.body;
+    async (response, from) => {
+      if (from.mirrorOf !== undefined) requireLength(response, start, size, message.what);
+      // A part of something compressed shows itself by another total.
+      const body =
+        response.status === 206 ? response.body : await decodeBlob(response, { size, isCompressed });
+      await toStart({ ...response, body }, start, size, message.what);
+      const isBounded = from.mirrorOf === undefined || contentLength(response.headers) !== undefined;
+      return isBounded || size === undefined ? body : bounded(body, size - start, message.what);
     },
   );
 }
 
-/** The size of a blob, undefined when there is none. */
+/** Refusals that a request without a range would meet too; without a status there was no answer, or an odd one. */
+const NOT_OF_RANGE = new Set<number | undefined>([401, 404, 410, 451]);
+
+function mayComeFromRange({ status, code }: RegistryError): boolean {
+  return code !== 'TIMEOUT' && (status === undefined || (status !== 429 && status !== 503));
+}
+
+/** The size of a blob, undefined when there is none. Where HEAD tells another than `expected`, GET is asked too. */
 export async function headBlob(
   request: Requester,
   name: RepositoryName,
   digest: Digest,
-  options: CallOptions = {},
+  { expected, ...options }: CallOptions & { expected?: number | undefined } = {},
 ): Promise<{ size: number } | undefined> {
   const message = blobRequest('HEAD', name, digest, options);
   try {
@@ -55,7 +86,7 @@ export async function headBlob(
       await discard(body);
       return contentLength(headers);
     });
-    if (size !== undefined) return { size };
+    if (size !== undefined && (expected === undefined || size === expected)) return { size };
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
     if (error.status === 404) return undefined;
@@ -87,7 +118,7 @@ function blobRequest(
   method: 'GET' | 'HEAD',
   name: RepositoryName,
   digest: Digest,
-  { signal, retries }: CallOptions,
+  { signal, retries, order = 'mirrors first' }: CallOptions,
 ): RegistryRequest {
   return {
     ...name,
@@ -95,33 +126,64 @@ function blobRequest(
     target: path.blob(name.repository, digest),
     scopes: [scope.pull(name.repository)],
     what: `blob ${digest} of ${repositoryText(name)}`,
-    order: 'mirrors first',
+    order,
     retries,
     signal,
   };
 }
 
-/** Brings the body to its byte `start`, whether the server sent that part or everything. */
+/** Brings the body to its byte `start`, whether the server sent that part, a larger one or everything. */
 export async function toStart(
   { status, headers, body }: TransportResponse,
   start: number,
   size: number | undefined,
   what: string,
 ): Promise<void> {
-  if (status === 200) return skipBytes(body, start, what);
+  if (status === 200 || status === 203) return skipBytes(body, start, what);
   const range = status === 206 ? parseContentRange(header(headers, 'content-range')) : undefined;
   const isWanted =
     start > 0 &&
-    range?.first === start &&
+    range !== undefined &&
+    range.first <= start &&
+    range.last >= start &&
     (size === undefined || range.total === undefined || range.total === size);
-  if (isWanted) return;
+  if (isWanted) return skipBytes(body, start - range.first, what);
   body.destroy();
   const got = status === 206 ? `Content-Range "${header(headers, 'content-range')}"` : `status ${status}`;
   throw new RegistryError(
     'REGISTRY',
     `${what}: asked from byte ${start}${size === undefined ? '' : ` of ${size}`}, the registry answered with ${got}`,
     {
-      hint: 'The registry or a proxy before it does not keep to ranges; run the command again from the start.',
+      hint: 'The registry or a proxy before it answers with other bytes than were asked for; tell its owner.',
     },
   );
+}
+
+/** A mirror that has something else, a page or nothing at all, shows it by the length. */
+function requireLength(
+  { status, headers, body }: TransportResponse,
+  start: number,
+  size: number | undefined,
+  what: string,
+): void {
+  const length = contentLength(headers);
+  const wanted = size === undefined || status === 206 ? undefined : size;
+  if (length === undefined || wanted === undefined || length === wanted) return;
+  if (header(headers, 'content-encoding') !== undefined) return;
+  body.destroy();
+  throw new RegistryError('REGISTRY', `${what}: ${length} bytes were offered from byte ${start} of ${size}`);
+}
+
+/** What a mirror sends beyond the blob's size is damage on the way: the next try is made elsewhere. */
+function bounded(body: Readable, size: number, what: string): Readable {
+  async function* chunks(): AsyncGenerator<Buffer> {
+    let left = size;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      left -= chunk.byteLength;
+      if (left < 0)
+        throw new RegistryError('CUT_SHORT', `${what}: a mirror sends more than the ${size} bytes`);
+      yield chunk;
+    }
+  }
+  return Readable.from(chunks(), { objectMode: false });
 }

@@ -4,12 +4,13 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { DEFAULT_RETRIES } from '../retry.js';
 import { Authenticator } from './auth.js';
-import { type GetBlobOptions, getBlob, headBlob } from './blobs.js';
+import { type DoubtedRanges, type GetBlobOptions, getBlob, headBlob } from './blobs.js';
 import { discard } from './body.js';
 import type { CredentialProvider } from './credential.js';
 import type { RateLimit } from './headers.js';
 import { listRepositories, listTags } from './lists.js';
-import { type FetchedManifest, getManifest, headManifest } from './manifests.js';
+import { type FetchedManifest, type GetManifestOptions, getManifest, headManifest } from './manifests.js';
+import type { MirrorNames } from './mirrors.js';
 import { path } from './protocol.js';
 import { type PutManifestResult, putManifest } from './put-manifest.js';
 import { fetchReferrers, rememberingSupport } from './referrers.js';
@@ -38,7 +39,9 @@ export interface RegistryClientOptions extends TransportOptions {
   /** http for every registry. Without it, only a registry on loopback that does not speak TLS gets http. */
   plainHTTP?: boolean | undefined;
   /** Registry → its mirrors, asked in order before the registry itself, each with its own credentials. */
-  mirrors?: Readonly<Record<string, readonly string[]>> | undefined;
+  mirrors?: MirrorNames | undefined;
+  /** Registries may name token services and places of uploads at addresses of private networks; default false. */
+  privateAddresses?: boolean | undefined;
   /** Version in the User-Agent; default none. */
   version?: string | undefined;
   onRetry?: ((event: RetryEvent) => void) | undefined;
@@ -56,7 +59,11 @@ export interface RegistryClient {
   /** The same registries by the protocol before this one. */
   readonly v1: V1Client;
   /** Rejects with `NOT_FOUND`, `TOO_LARGE` beyond 4 MiB, `INVALID_MANIFEST` when a web page answers. */
-  getManifest(name: RepositoryName, reference: string, options?: CallOptions): Promise<FetchedManifest>;
+  getManifest(
+    name: RepositoryName,
+    reference: string,
+    options?: GetManifestOptions,
+  ): Promise<FetchedManifest>;
   /** What a tag or digest stands for, undefined when there is nothing. */
   headManifest(
     name: RepositoryName,
@@ -68,7 +75,7 @@ export interface RegistryClient {
   headBlob(
     name: RepositoryName,
     digest: Digest,
-    options?: CallOptions,
+    options?: CallOptions & { expected?: number | undefined },
   ): Promise<{ size: number } | undefined>;
   listTags(name: RepositoryName, options?: CallOptions): AsyncIterable<string>;
   listRepositories(registry: string, options?: CallOptions): AsyncIterable<string>;
@@ -120,6 +127,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     credentials,
     userAgent,
     plainHTTP,
+    privateAddresses: options.privateAddresses,
     now: options.now ?? Date.now,
     signal: lifetime.signal,
   });
@@ -129,6 +137,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     userAgent,
     retries,
     mirrors: options.mirrors ?? {},
+    privateAddresses: options.privateAddresses,
     wait: options.wait,
     onRetry: options.onRetry,
     onWarning,
@@ -136,13 +145,14 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   };
   const request = createRequester({ ...requester, authenticator });
   const askReferrers = rememberingSupport();
+  const doubtedRanges: DoubtedRanges = new Set();
   const uploadLimits = createUploadLimits();
 
   return {
     v1: createV1Client({ request, requester, credentials, plainHTTP, onWarning }),
     getManifest: (name, reference, callOptions) => getManifest(request, name, reference, callOptions),
     headManifest: (name, reference, callOptions) => headManifest(request, name, reference, callOptions),
-    getBlob: (name, digest, callOptions) => getBlob(request, name, digest, callOptions),
+    getBlob: (name, digest, callOptions) => getBlob(request, doubtedRanges, name, digest, callOptions),
     headBlob: (name, digest, callOptions) => headBlob(request, name, digest, callOptions),
     listTags: (name, callOptions) => listTags(request, name, { ...callOptions, onWarning }),
     listRepositories: (registry, callOptions) =>

@@ -34,14 +34,20 @@ export function parseContentRange(
   return { first, last, total: parseSize(match?.[3]) };
 }
 
-/** `Retry-After` in milliseconds from `now`: seconds or an HTTP date. (RFC 9110, 10.2.3) */
+/** More seconds than this are a time of day since 1970, as Docker Hub writes it, not a wait of 31 years. */
+const FIRST_UNIX_TIME = 1_000_000_000;
+
+/**
+ * `Retry-After` in milliseconds from `now`: seconds or an HTTP date. Undefined where it names no wait: zero and what
+ * is past say nothing about when to come back. (RFC 9110, 10.2.3)
+ */
 export function parseRetryAfter(text: string | undefined, now: number = Date.now()): number | undefined {
-  if (text === undefined) return undefined;
-  const trimmed = text.trim();
-  if (/^\d+(\.\d+)?$/.test(trimmed)) return Math.round(Number(trimmed) * 1000);
+  const trimmed = text?.trim() ?? '';
+  const seconds = /^\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : Number.NaN;
+  if (seconds < FIRST_UNIX_TIME) return seconds > 0 ? Math.round(seconds * 1000) : undefined;
   // Only a date that names a day: Date.parse takes far more than HTTP dates.
-  const date = /^[A-Za-z]{3,9},?\s/.test(trimmed) ? Date.parse(trimmed) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  const date = /^[A-Za-z]{3,9},?\s/.test(trimmed) ? Date.parse(trimmed) : seconds * 1000;
+  return date > now ? date - now : undefined;
 }
 
 /** How many requests a registry still takes, and in which time. */

@@ -1,5 +1,6 @@
 import { RegistryError } from '../errors.js';
 import { readBody } from './body.js';
+import { decodeDocument } from './encoded-body.js';
 import type { TransportResponse } from './transport.js';
 
 /** Bytes of one document; distribution 2.8 sends all names in one. */
@@ -7,11 +8,10 @@ const MAX_JSON_BYTES = 32 * 1024 * 1024;
 
 /** A response's JSON; `what` names it in errors. Rejects with `REGISTRY` when it is something else. */
 export async function readJSON(response: TransportResponse, what: string): Promise<unknown> {
-  const bytes = await readBody(
-    response,
-    MAX_JSON_BYTES,
-    () => new RegistryError('TOO_LARGE', `${what}: a page is larger than ${MAX_JSON_BYTES} bytes`),
-  );
+  const tooLarge = () =>
+    new RegistryError('TOO_LARGE', `${what}: a page is larger than ${MAX_JSON_BYTES} bytes`);
+  const received = await readBody(response, MAX_JSON_BYTES, tooLarge);
+  const bytes = decodeDocument(received, response, MAX_JSON_BYTES, tooLarge);
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch {

@@ -56,7 +56,7 @@ async function* names(
       { ...message, method: 'GET', target, order: 'registry first', signal, retries },
       async (response) => ({
         items: texts(memberOf(await readJSON(response, message.what), member), message.what),
-        next: nextPageOf(response),
+        next: nextPageOf(response, target),
       }),
     );
   for await (const name of listNames(firstPath, fetchPage)) {

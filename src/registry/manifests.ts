@@ -2,6 +2,7 @@ import { type Digest, digestOf, isDigest } from '../content/digest.js';
 import { isTag } from '../content/reference.js';
 import { ContentError, LadingError, RegistryError } from '../errors.js';
 import { discard, readBody } from './body.js';
+import { decodeDocument } from './encoded-body.js';
 import { contentLength, header, mediaTypeOf } from './headers.js';
 import { HEADER, MANIFEST_ACCEPT, MAX_MANIFEST_BYTES, path } from './protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
@@ -23,16 +24,34 @@ export async function getManifest(
   request: Requester,
   name: RepositoryName,
   reference: string,
-  options: CallOptions = {},
+  options: GetManifestOptions = {},
 ): Promise<FetchedManifest> {
   const message = manifestRequest('GET', name, reference, options);
   const { what } = message;
-  return request(message, async (response) => {
-    const bytes = await readBody(response, MAX_MANIFEST_BYTES, () => tooLarge(what));
+  return request(message, async (response, from) => {
+    const received = await readBody(response, MAX_MANIFEST_BYTES, () => tooLarge(what));
+    const bytes = decodeDocument(received, response, MAX_MANIFEST_BYTES, () => tooLarge(what));
     const mediaType = mediaTypeOf(response.headers);
-    if (mediaType === 'text/html' || startsLikeHTML(bytes)) throw notAManifest(what);
-    return { mediaType, bytes, digest: digestIn(response) };
+    if (
+      startsLikeHTML(bytes) ||
+      (mediaType === 'text/html' && !/^\s*\{/.test(bytes.toString('latin1', 0, 64)))
+    )
+      throw notAManifest(what);
+    const answer: FetchedManifest = {
+      // A server of files takes JSON for a page.
+      mediaType: mediaType === 'text/html' ? '' : mediaType,
+      bytes,
+      digest: digestIn(response),
+    };
+    if (from.mirrorOf !== undefined && options.isSound?.(answer) === false)
+      throw new RegistryError('REGISTRY', `${what}: ${from.registry} has something else for it`);
+    return answer;
   });
+}
+
+export interface GetManifestOptions extends CallOptions {
+  /** Whether an answer is what was asked for: what a mirror has instead is not taken from it. */
+  isSound?: ((answer: FetchedManifest) => boolean) | undefined;
 }
 
 /**
@@ -50,7 +69,8 @@ export async function headManifest(
       await discard(response.body);
       return describedBy(response);
     });
-    if (told !== undefined) return told;
+    // A digest that is not the one that was asked for is looked into.
+    if (told !== undefined && (!isDigest(reference) || told.digest === reference)) return told;
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
     if (error.status === 404) return undefined;
@@ -69,7 +89,7 @@ function manifestRequest(
   method: 'GET' | 'HEAD',
   name: RepositoryName,
   reference: string,
-  { signal, retries }: CallOptions,
+  { signal, retries, order = 'mirrors first' }: CallOptions,
 ): RegistryRequest {
   const repository = repositoryText(name);
   const isByTag = isTag(reference);
@@ -87,7 +107,7 @@ function manifestRequest(
     scopes: [scope.pull(name.repository)],
     what: isByTag ? `tag "${reference}" of ${repository}` : `manifest ${reference} of ${repository}`,
     notFoundHint: `See what is there: lading ls ${repository}`,
-    order: 'mirrors first',
+    order,
     retries,
     signal,
   };

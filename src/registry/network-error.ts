@@ -52,7 +52,23 @@ const CERTIFICATE_WANTED =
 const UNTRUSTED_HINT =
   'Trust the authority that issued it with --ca FILE, or turn the check off with --tls-verify=false.';
 
+/** What undici says where a proxy does not open the way to a host. */
+const REFUSED_BY_PROXY = /^Proxy response \((\d{3})\) !== 200/;
+
 function explain(code: string, error: unknown): { problem: string; hint: string | undefined } {
+  const [, status] = REFUSED_BY_PROXY.exec(messageOf(error)) ?? [];
+  if (status === '407') {
+    return {
+      problem: 'the proxy wants credentials',
+      hint: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.',
+    };
+  }
+  if (status !== undefined) {
+    return {
+      problem: `the proxy does not let us through to it (status ${status})`,
+      hint: 'Ask the owner of the proxy to allow the host, or go around the proxy with NO_PROXY.',
+    };
+  }
   if (SELF_SIGNED.has(code)) {
     return { problem: 'its certificate is signed by an unknown authority', hint: UNTRUSTED_HINT };
   }

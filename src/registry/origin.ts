@@ -38,12 +38,24 @@ export function isPrivateAddress(hostname: string): boolean {
 
 /**
  * Whether an address that a registry names is one of a private network or this machine, where the registry
- * itself is in neither: no business of a registry on the network.
+ * itself is in neither: no business of a registry on the network. Of this machine and its link it stays none, even
+ * where the user allows private networks.
  */
-export function leadsInside(target: URL, registry: URL): boolean {
+export function leadsInside(target: URL, registry: URL, privateAddresses = false): boolean {
   const [host, registryHost] = [hostnameOf(target), hostnameOf(registry)];
   const mayBeInside = host === registryHost || isLoopback(registryHost) || isPrivateAddress(registryHost);
-  return !mayBeInside && (isLocalAddress(host) || isPrivateAddress(host));
+  return !mayBeInside && (isLocalAddress(host) || (isPrivateAddress(host) && !privateAddresses));
+}
+
+/**
+ * Makes a URL https that names its own https host by http: a registry behind a proxy that ends TLS does not always
+ * know of it. Another port than http's or the host's own is another service, and stays as it is.
+ */
+export function upgrade(url: URL, host: URL): void {
+  const isOwn = url.hostname === host.hostname && (url.port === '' || url.port === host.port);
+  if (url.protocol !== 'http:' || host.protocol !== 'https:' || !isOwn) return;
+  url.protocol = host.protocol;
+  url.port = host.port;
 }
 
 /**

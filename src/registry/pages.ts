@@ -1,3 +1,4 @@
+import { RegistryError } from '../errors.js';
 import { parseNextLinks } from './headers.js';
 import { MAX_PAGE_SIZE } from './protocol.js';
 import type { TransportResponse } from './transport.js';
@@ -9,27 +10,40 @@ export interface Page<T> {
   next: NextPage;
 }
 
-/** `unusable`: there is more, but the link leads to another origin (Nexus) or is no URL. */
+/** `unusable`: there is more, but the link leads to another origin (Nexus) without a query, or is no URL. */
 export type NextPage = { type: 'none' } | { type: 'link'; target: string } | { type: 'unusable' };
 
 /** A registry that gives more pages than this is taken to give them for ever. */
 const MAX_PAGES = 10_000;
 
-/** The next page that a response names; only the registry's own origin is followed. (RFC 8288) */
-export function nextPageOf({ headers, url }: TransportResponse): NextPage {
+/**
+ * The next page after `asked` that a response names. Only the registry's own origin is followed: of a link that leads
+ * elsewhere (a registry behind a proxy knows itself by another scheme or an inner host) the query is asked there, and
+ * so it is where a mirror has the list under another path. (RFC 8288)
+ */
+export function nextPageOf({ headers, url }: TransportResponse, asked: string): NextPage {
   const links = parseNextLinks(headers);
   if (links.length === 0) return { type: 'none' };
+  const [path = ''] = asked.split('?', 1);
+  let elsewhere: NextPage = { type: 'unusable' };
   for (const link of links) {
     if (!URL.canParse(link, url.href)) continue;
     const target = new URL(link, url);
-    if (target.origin === url.origin) return { type: 'link', target: target.pathname + target.search };
+    const isSameList = target.pathname === url.pathname;
+    if (target.origin === url.origin)
+      return { type: 'link', target: (isSameList ? path : target.pathname) + target.search };
+    if (target.search !== '') elsewhere = { type: 'link', target: path + target.search };
   }
-  return { type: 'unusable' };
+  return elsewhere;
 }
 
-/** Every page from `first` on, by links only; ends at a link that was followed before. */
+/**
+ * Every page from `first` on, by links only; ends at a link that was followed before. Rejects with `REGISTRY` where
+ * there is more that cannot be asked for; `what` names the list.
+ */
 export async function* followLinks<T>(
   first: string,
+  what: string,
   fetchPage: (target: string) => Promise<Page<T> | undefined>,
 ): AsyncGenerator<readonly T[]> {
   const visited = new Set<string>();
@@ -39,6 +53,8 @@ export async function* followLinks<T>(
     const page: Page<T> | undefined = await fetchPage(target);
     if (page === undefined) return;
     yield page.items;
+    if (page.next.type === 'unusable')
+      throw new RegistryError('REGISTRY', `${what}: the link to the next page leads elsewhere`);
     target = page.next.type === 'link' ? page.next.target : undefined;
   }
 }
@@ -46,24 +62,40 @@ export async function* followLinks<T>(
 /**
  * Every name of a list of tags or repositories, each once. Pages follow by link, or by `last` where the link
  * is unusable or a full page came without one; ends where a page brings nothing new, since some registries
- * know neither `n` nor `last`. (distribution-spec, "Listing Tags")
+ * know neither `n` nor `last`. A registry that refuses so large a page chooses the size itself: then every page
+ * without a link may be full. (distribution-spec, "Listing Tags")
  */
 export async function* listNames(
   path: string,
   fetchPage: (target: string) => Promise<Page<string>>,
 ): AsyncGenerator<string> {
   const seen = new Set<string>();
-  let target: string | undefined = `${path}?n=${MAX_PAGE_SIZE}`;
+  let size: string | undefined = `n=${MAX_PAGE_SIZE}`;
+  let target: string | undefined = `${path}?${size}`;
   for (let pages = 0; target !== undefined && pages < MAX_PAGES; pages += 1) {
-    const { items, next }: Page<string> = await fetchPage(target);
+    let page: Page<string>;
+    try {
+      page = await fetchPage(target);
+    } catch (error) {
+      if (pages > 0 || !isAboutSize(error)) throw error;
+      size = undefined;
+      page = await fetchPage(path);
+    }
+    const { items, next } = page;
     const fresh = [...new Set(items)].filter((name) => !seen.has(name));
     for (const name of fresh) seen.add(name);
     yield* fresh;
     const last = items.at(-1);
     if (fresh.length === 0 || last === undefined) return;
+    const mayBeFull = size === undefined || items.length === MAX_PAGE_SIZE;
     if (next.type === 'link') target = next.target;
-    else if (next.type === 'unusable' || items.length === MAX_PAGE_SIZE)
-      target = `${path}?n=${MAX_PAGE_SIZE}&last=${encodeURIComponent(last)}`;
+    else if (next.type === 'unusable' || mayBeFull)
+      target = `${path}?${size === undefined ? '' : `${size}&`}last=${encodeURIComponent(last)}`;
     else target = undefined;
   }
+}
+
+/** `PAGINATION_NUMBER_INVALID`, or another refusal of how it was asked. (distribution, "Pagination") */
+function isAboutSize(error: unknown): boolean {
+  return error instanceof RegistryError && [400, 406, 413, 414, 416, 422].includes(error.status ?? 0);
 }

@@ -1,7 +1,7 @@
 import { RegistryError, redactURL } from '../errors.js';
 import { discard } from './body.js';
 import { header } from './headers.js';
-import { hostnameOf, isLocalAddress, isPrivateAddress } from './origin.js';
+import { hostnameOf, isLocalAddress, isPrivateAddress, upgrade } from './origin.js';
 import type { Method, RequestBody, Transport, TransportResponse } from './transport.js';
 
 export interface FollowedRequest {
@@ -65,6 +65,7 @@ function isFollowed(status: number, method: Method): boolean {
 function redirectTarget(location: string, from: URL, asked: URL): URL {
   if (!URL.canParse(location, from.href)) throw refused(from, 'a redirect that is not a URL');
   const target = new URL(location, from);
+  upgrade(target, from);
   const to = redactURL(target);
   if (target.protocol !== 'https:' && target.protocol !== 'http:') {
     throw refused(from, `a redirect to ${to}, which is neither http nor https`);

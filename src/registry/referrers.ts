@@ -35,13 +35,17 @@ export async function fetchReferrers(
         const document = await readJSON(response, what);
         if (!Array.isArray(memberOf(document, 'manifests')) && memberOf(document, 'manifests') !== null)
           return undefined;
-        return { items: parseReferrers(document, what), next: nextPageOf(response) };
+        return { items: parseReferrers(document, what), next: nextPageOf(response, target) };
       },
     );
   const referrers: Descriptor[] = [];
   let pages = 0;
   try {
-    for await (const items of followLinks(path.referrers(name.repository, subject) + filter, fetchPage)) {
+    for await (const items of followLinks(
+      path.referrers(name.repository, subject) + filter,
+      what,
+      fetchPage,
+    )) {
       pages += 1;
       referrers.push(...items);
     }

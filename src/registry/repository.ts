@@ -1,5 +1,6 @@
 import { isRegistry, isRepository } from '../content/reference.js';
 import { LadingError } from '../errors.js';
+import type { AskingOrder } from './mirrors.js';
 
 /** Where manifests and blobs are kept. */
 export interface RepositoryName {
@@ -14,6 +15,8 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** Repetitions before a response; default the client's. 0 where the caller repeats the whole thing itself. */
   retries?: number | undefined;
+  /** Who is asked for content; default the mirrors first. What is pushed to a registry is asked of that only. */
+  order?: AskingOrder | undefined;
 }
 
 /** `HOST/REPOSITORY`, after a check: both become part of URLs. Rejects with `INVALID_REFERENCE`. */

@@ -1,16 +1,27 @@
 import { setMaxListeners } from 'node:events';
 import { isRegistry } from '../content/reference.js';
-import { isLadingError, LadingError, RegistryError, redactURL } from '../errors.js';
+import { isLadingError, LadingError, RegistryError, redactURL, systemCode } from '../errors.js';
 import { delayBefore, isRetryable } from '../retry.js';
 import { wait as waitByTimer } from './abort.js';
 import type { Authenticator, Authorization, AuthTarget } from './auth.js';
 import { readSome } from './body.js';
 import { parseChallenges } from './challenge.js';
-import type { Credential } from './credential.js';
+import { credentialHint } from './credential-hint.js';
 import { type Headers, headerLines, parseRateLimit, parseWarnings, type RateLimit } from './headers.js';
+import {
+  type AskingOrder,
+  type Endpoint,
+  Endpoints,
+  isOutOfReach,
+  type MirrorNames,
+  repositoryAt,
+  scopesAt,
+  targetAt,
+  weightiest,
+} from './mirrors.js';
 import { abortedError } from './network-error.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
-import { MAX_ERROR_BYTES, type RefusedResponse, responseError } from './response-error.js';
+import { MAX_ERROR_BYTES, parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
 import type { Schemes } from './scheme.js';
 import { targetURL } from './target.js';
 import type { Method, RequestBody, Transport, TransportResponse } from './transport.js';
@@ -36,8 +47,13 @@ export interface RegistryRequest {
   notFoundHint?: string | undefined;
   /** What to do about a refusal, by the registry's code or by the status. */
   hints?: Readonly<Record<string, string>> | undefined;
-  /** Who is asked in which order; default the registry only. A mirror may lack what the registry lists. */
-  order?: 'mirrors first' | 'registry first' | 'registry only' | undefined;
+  /** Default the registry only. */
+  order?: AskingOrder | undefined;
+  /**
+   * After a failure, what to change before the same endpoint is asked once more: a form of the request that more
+   * registries take. It is no repetition, and there is one for each endpoint.
+   */
+  otherwise?: ((error: unknown) => Partial<RegistryRequest> | undefined) | undefined;
   /** Repetitions; default the client's for a request without a body, none for one with. */
   retries?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -62,32 +78,29 @@ export interface RequesterOptions {
   schemes: Schemes;
   userAgent: string;
   retries: number;
-  mirrors: Readonly<Record<string, readonly string[]>>;
+  mirrors: MirrorNames;
+  /** Whether a registry on the network may name addresses of private networks. */
+  privateAddresses?: boolean | undefined;
   wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
   onRetry?: ((event: RetryEvent) => void) | undefined;
   onWarning?: ((text: string) => void) | undefined;
   onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
 }
 
+/** Reads a successful response; its failure counts as one of the request. */
+type Consume<T> = (response: TransportResponse, from: Endpoint) => Promise<T>;
+
 /**
  * Makes a request, with mirrors, repetitions, authentication and redirects, and gives the successful response
- * to `consume`, whose failure counts as one of the request.
+ * to `consume`. Every repetition of a request is made here or by the caller, never by both.
  */
-export type Requester = <T>(
-  request: RegistryRequest,
-  consume: (response: TransportResponse) => Promise<T>,
-) => Promise<T>;
-
-/** A registry or one of its mirrors. */
-interface Endpoint {
-  registry: string;
-  mirrorOf?: string;
-}
+export type Requester = <T>(request: RegistryRequest, consume: Consume<T>) => Promise<T>;
 
 export function createRequester(options: RequesterOptions): Requester {
-  const { transport, authenticator, schemes, userAgent, mirrors, wait = waitByTimer } = options;
-  /** Mirrors that could not be reached: the run goes on without them. */
-  const unreachable = new Set<string>();
+  const { transport, authenticator, schemes, userAgent, wait = waitByTimer } = options;
+  const endpoints = new Endpoints(options.mirrors, options.onWarning);
+  /** Registries that have answered: only of those a refused connection may be a passing one. */
+  const answered = new Set<string>();
   const warned = new Set<string>();
 
   return async (request, consume) => {
@@ -96,45 +109,52 @@ export function createRequester(options: RequesterOptions): Requester {
     if (!isRegistry(request.registry)) {
       throw new LadingError('INVALID_REFERENCE', `"${request.registry}" is not a registry's HOST[:PORT]`);
     }
-    const endpoints = endpointsFor(request, mirrors).filter(
-      ({ registry, mirrorOf }) => mirrorOf === undefined || !unreachable.has(registry),
-    );
-    let failure: unknown;
-    for (const [index, endpoint] of endpoints.entries()) {
-      const isLast = index === endpoints.length - 1;
+    const failures: { endpoint: Endpoint; error: unknown }[] = [];
+    const asked = endpoints.inOrder(request.registry, request.order ?? 'registry only');
+    for (const [index, endpoint] of asked.entries()) {
+      const isLast = index === asked.length - 1;
       try {
-        // Where another can be asked, nothing is asked twice.
-        return await repeat(endpoint, request, consume, isLast ? retriesFor(request, options.retries) : 0);
+        return await repeat(endpoint, request, consume, isLast);
       } catch (error) {
         if (isLadingError(error, 'ABORTED', 'USAGE')) throw error;
-        const isMirror = endpoint.mirrorOf !== undefined;
-        if (isMirror && isLadingError(error, 'UNREACHABLE')) unreachable.add(endpoint.registry);
-        // What the registry itself says counts more than the words of its mirrors.
-        if (!isMirror || failure === undefined) failure = error;
+        failures.push({ endpoint, error });
+        if (!isLast) endpoints.failed(endpoint, error);
       }
     }
-    throw failure;
+    throw weightiest(failures);
   };
 
   async function repeat<T>(
     endpoint: Endpoint,
     request: RegistryRequest,
-    consume: (response: TransportResponse) => Promise<T>,
-    retries: number,
+    consume: Consume<T>,
+    isLast: boolean,
   ): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
+    // A mirror is not asked twice where another can be asked.
+    const retries = isLast || endpoint.mirrorOf === undefined ? retriesFor(request, options.retries) : 0;
+    let form = request;
+    for (let attempt = 1; ; ) {
       if (request.signal?.aborted) throw abortedError(request.signal);
       const base = await schemes.baseURL(endpoint.registry, request.signal);
-      const url = urlFor(request, endpoint, base);
+      const url = urlFor(form, endpoint, base, options.privateAddresses);
       try {
-        return await consume(await exchange(endpoint, request, base, url));
-      } catch (error) {
+        return await consume(await exchange(endpoint, form, base, url), endpoint);
+      } catch (reason) {
+        const error = answered.has(endpoint.registry) ? reason : finalWhereNothingListens(reason);
         if (isLadingError(error, 'UNREACHABLE')) schemes.forget(endpoint.registry);
         // The failure that ended the run is not this request's own.
-        if (attempt > retries || request.signal?.aborted || !isRetryable(error)) throw error;
+        if (request.signal?.aborted) throw error;
+        const other = form === request ? request.otherwise?.(error) : undefined;
+        if (other !== undefined) {
+          form = { ...request, ...other };
+          continue;
+        }
+        if (attempt > retries || !isRetryable(error)) throw error;
+        if (!isLast && isOutOfReach(error)) throw error;
         const delayMs = delayBefore(attempt, error);
         options.onRetry?.({ url: redactURL(url), attempt, delayMs, error });
         await wait(delayMs, request.signal);
+        attempt += 1;
       }
     }
   }
@@ -147,8 +167,12 @@ export function createRequester(options: RequesterOptions): Requester {
     url: URL,
   ): Promise<TransportResponse> {
     const { signal } = request;
-    const { repository, scopes } = request;
-    const target: AuthTarget = { origin: base, registry: endpoint.registry, repository, scopes };
+    const target: AuthTarget = {
+      origin: base,
+      registry: endpoint.registry,
+      repository: repositoryAt(request.repository, endpoint),
+      scopes: scopesAt(request.scopes, request.repository, endpoint),
+    };
     // An upload may be sent to another host; our credentials may not.
     const isOwn = url.origin === base.origin;
     const first = isOwn
@@ -156,6 +180,7 @@ export function createRequester(options: RequesterOptions): Requester {
       : undefined;
     let authorization = first;
     let response = await sendFollowing(transport, messageFor(request, url, first));
+    answered.add(endpoint.registry);
     if (isOwn && response.url.origin === base.origin && isChallenge(response)) {
       const body = await readSome(response.body, MAX_ERROR_BYTES);
       authorization = await explained(authenticator.answer(target, response, first, signal), request, target);
@@ -201,7 +226,8 @@ export function createRequester(options: RequesterOptions): Requester {
     if (response.status !== 401 && response.status !== 403)
       return responseError(response, what, undefined, hints);
     const credential = authorization?.credential ?? (await authenticator.credentialFor(target));
-    return responseError(response, what, credentialHint(response.status, target.registry, credential));
+    const { text } = parseErrorBody(response.body);
+    return responseError(response, what, credentialHint(response.status, target.registry, credential, text));
   }
 
   /** A token service's refusal tells neither what was asked for nor who asked. */
@@ -211,10 +237,8 @@ export function createRequester(options: RequesterOptions): Requester {
     } catch (error) {
       if (!(error instanceof RegistryError) || (error.status !== 401 && error.status !== 403)) throw error;
       const credential = await authenticator.credentialFor(target);
-      throw new RegistryError(error.code, `${what}: ${error.message}`, {
-        status: error.status,
-        registryCodes: error.registryCodes,
-        cause: error,
+      throw error.restated({
+        message: `${what}: ${error.message}`,
         hint: credentialHint(error.status, target.registry, credential),
       });
     }
@@ -231,44 +255,40 @@ export function createRequester(options: RequesterOptions): Requester {
   }
 }
 
-function endpointsFor(
-  { registry, order = 'registry only' }: RegistryRequest,
-  mirrors: RequesterOptions['mirrors'],
-): Endpoint[] {
-  const own: Endpoint = { registry };
-  const named = Object.hasOwn(mirrors, registry) ? (mirrors[registry] ?? []) : [];
-  const others = named.map((mirror) => ({ registry: mirror, mirrorOf: registry }));
-  if (order === 'registry only') return [own];
-  return order === 'mirrors first' ? [...others, own] : [own, ...others];
-}
-
 function retriesFor({ retries, body }: RegistryRequest, fallback: number): number {
   return retries ?? (body === undefined ? fallback : 0);
 }
 
 /** A mirror is told whose content is meant. (containerd, "registry host namespace") */
-function urlFor({ target }: RegistryRequest, { mirrorOf }: Endpoint, base: URL): URL {
-  const url = targetURL(target, base);
-  if (mirrorOf !== undefined) url.searchParams.set('ns', mirrorOf);
+function urlFor(
+  { target, repository }: RegistryRequest,
+  endpoint: Endpoint,
+  base: URL,
+  privateAddresses: boolean | undefined,
+): URL {
+  const url = targetURL(targetAt(target, repository, endpoint), base, privateAddresses);
+  if (endpoint.mirrorOf !== undefined) url.searchParams.set('ns', endpoint.mirrorOf);
   return url;
+}
+
+/** What a host says by whose name or port nobody can be reached. */
+const NOTHING_LISTENS = new Set([
+  'ECONNREFUSED',
+  'EAI_AGAIN',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+]);
+
+/** Of a host that never answered, a refused connection is the answer: the requests of a run need not all repeat it. */
+function finalWhereNothingListens(error: unknown): unknown {
+  if (!(error instanceof RegistryError) || error.code !== 'UNREACHABLE') return error;
+  return NOTHING_LISTENS.has(systemCode(error.cause) ?? '') ? error.restated({ isFinal: true }) : error;
 }
 
 /** A 401, or a 403 by which a token is said to allow too little. */
 function isChallenge({ status, headers }: TransportResponse): boolean {
   if (status === 401) return true;
   return status === 403 && parseChallenges(headerLines(headers, 'www-authenticate')).length > 0;
-}
-
-function credentialHint(
-  status: number | undefined,
-  registry: string,
-  credential: Credential | undefined,
-): string {
-  if (credential === undefined) {
-    return `lading found no credentials for ${registry}; log in with lading login, or pass --creds / --authfile. The repository may also not exist.`;
-  }
-  const who = `The credentials for ${registry} from ${credential.source}`;
-  return status === 403
-    ? `${who} do not allow this; ask the owner of the repository for access.`
-    : `${who} were refused; log in again, or check that they may read this repository.`;
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, printable, RegistryError } from '../errors.js';
+import { MAX_RETRY_AFTER_MS } from '../retry.js';
 import { type Headers, header, parseRetryAfter } from './headers.js';
 
 /** Bytes of an error body that are read; more is cut off. */
@@ -65,11 +66,12 @@ export function responseError(
   const said = text === '' ? '' : ` (${text})`;
   const [known] = [...codes, String(status)].filter((key) => Object.hasOwn(hints, key));
   const meant = isWronglyAsked(status, codes) ? 400 : status;
+  const retryAfterMs = parseRetryAfter(header(headers, 'retry-after'));
   return new RegistryError(codeOf(meant), `${what}: ${problemOf(status)}${said}`, {
     status: meant,
     registryCodes: codes,
-    retryAfterMs: parseRetryAfter(header(headers, 'retry-after')),
-    hint: hint ?? (known === undefined ? hintFor(status) : hints[known]),
+    retryAfterMs,
+    hint: longWaitHint(retryAfterMs) ?? hint ?? (known === undefined ? hintFor(status) : hints[known]),
   });
 }
 
@@ -79,6 +81,17 @@ export function responseError(
  */
 function isWronglyAsked(status: number, codes: readonly string[]): boolean {
   return status === 500 && (codes.includes('MANIFEST_BLOB_UNKNOWN') || codes.includes('MANIFEST_INVALID'));
+}
+
+/** A wait that is too long for a run to sit out is the user's to know. */
+function longWaitHint(retryAfterMs: number | undefined): string | undefined {
+  if (retryAfterMs === undefined || retryAfterMs <= MAX_RETRY_AFTER_MS) return undefined;
+  const minutes = Math.ceil(retryAfterMs / 60_000);
+  const until = new Date(Date.now() + retryAfterMs);
+  const time = Number.isNaN(until.getTime())
+    ? ''
+    : `, until ${until.toISOString().replace(/:\d\d\.\d+Z$/, 'Z')}`;
+  return `The registry asks to wait ${minutes} minutes${time}; run the command again then, what is done is kept.`;
 }
 
 const HINTS: Record<number, string> = {

@@ -6,6 +6,12 @@ export interface UploadLimits {
   of(registry: string): number | undefined;
   /** After a body of `refused` bytes: takes the next lower limit; false when there is none worth a try. */
   lower(registry: string, refused: number, minBytes?: number | undefined): boolean;
+  /** Whether blobs are sent by PATCH before the PUT that ends the upload: some registries want no body in that. */
+  endsWithoutBody(registry: string): boolean;
+  /** Notes that a PUT with a body failed; whether that happened before, so that the body may be the reason. */
+  failedWithBody(registry: string): boolean;
+  /** Notes that the registry took a blob so after it had refused it whole. */
+  endWithoutBody(registry: string): void;
 }
 
 /** Pieces for a registry that asks for some: large enough that a request per piece does not matter. */
@@ -17,7 +23,16 @@ const MIN_LIMIT = 512 * 1024;
 
 export function createUploadLimits(): UploadLimits {
   const limits = new Map<string, number>();
+  const failed = new Set<string>();
+  const withoutBody = new Set<string>();
   return {
+    failedWithBody(registry) {
+      const isAgain = failed.has(registry);
+      failed.add(registry);
+      return isAgain;
+    },
+    endsWithoutBody: (registry) => withoutBody.has(registry),
+    endWithoutBody: (registry) => void withoutBody.add(registry),
     of: (registry) => limits.get(registry),
     lower(registry, refused, minBytes = 0) {
       const least = Math.max(MIN_LIMIT, minBytes);

@@ -2,8 +2,9 @@ import type { Digest } from '../content/digest.js';
 import { RegistryError } from '../errors.js';
 import { discard } from './body.js';
 import { header } from './headers.js';
+import { isOutOfReach } from './mirrors.js';
 import { HEADER, path } from './protocol.js';
-import { BLOB_HINTS } from './push-hints.js';
+import { BLOB_HINTS, START_HINTS } from './push-hints.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 import type { RegistryRequest, Requester } from './request.js';
 import { scope } from './scope.js';
@@ -38,6 +39,7 @@ export async function startUpload(
     ...uploadRequest(name, digest, options),
     method: 'POST',
     target: path.uploads(name.repository),
+    hints: START_HINTS,
   };
   return request(message, async (response) => {
     await discard(response.body);
@@ -67,15 +69,25 @@ export async function mountBlob(
   try {
     return await request(message, async (response) => {
       await discard(response.body);
-      if (response.status !== 202) return { type: 'mounted' };
+      if (response.status === 201) return { type: 'mounted' };
+      // Some answer that they mounted by a status that does not say it, and have not.
+      if (response.status !== 202 || locationIn(response) === undefined) return { type: 'refused' };
       return { type: 'started', session: sessionOf(response, message.what) };
     });
   } catch (error) {
-    // Old Quay 400, no access to the source 401 and 403, unknown source 404, no mounts 405.
-    const isRefusal = error instanceof RegistryError && [400, 401, 403, 404, 405].includes(error.status ?? 0);
-    if (isRefusal) return { type: 'refused' };
+    if (isRefusal(error)) return { type: 'refused' };
     throw error;
   }
+}
+
+/**
+ * Whatever a registry or its token service says to a mount: old Quay 400, no access to the source 401 and 403, unknown
+ * source 404, no mounts 405, 406 or 422, a token for two repositories 500. All but a wish to be left alone for a
+ * while, and no answer.
+ */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof RegistryError) || isOutOfReach(error)) return false;
+  return error.status !== 429 && error.status !== 503 && error.code !== 'CUT_SHORT';
 }
 
 /** What the registry has of an upload. (distribution-spec, end-13) */

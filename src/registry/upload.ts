@@ -33,6 +33,8 @@ export interface UploadOptions extends CallOptions {
 
 /** Uploads that a registry may lose before lading stops beginning new ones. */
 const MAX_RESTARTS = 2;
+/** Refusals of a PUT that may be meant for its body; 405 and 501 say so, and leave the upload as it was. */
+const MAY_BE_OF_BODY = new Set<number | undefined>([400, 404, 406, 409, 410, 411, 415, 422]);
 /** A registry checks the digest of all bytes, and may move them, before it answers the last request. */
 const COMPLETION_TIMEOUT_MS = 10 * 60_000;
 
@@ -97,6 +99,7 @@ class BlobUpload {
     this.#descriptor = descriptor;
     this.#source = source;
     this.#options = options;
+    this.#isWholeRefused = limits.endsWithoutBody(name.registry);
     this.#session = options.session ?? { location: '', offset: 0, isCut: false };
   }
 
@@ -106,13 +109,16 @@ class BlobUpload {
       try {
         if (!isBegun) await this.#remember(await startUpload(...this.#call()));
         await this.#send();
+        if (this.#isWholeRefused) this.#limits.endWithoutBody(this.#name.registry);
         return await this.#forget();
       } catch (error) {
         if (!(error instanceof LostUpload)) throw error;
         await this.#forget();
         // A session that is gone may have been completed: only its answer was lost.
-        const head = await headBlob(...this.#call());
-        if (head?.size === this.#descriptor.size) return;
+        const expected = this.#descriptor.size;
+        const [request, name, digest, options] = this.#call();
+        const head = await headBlob(request, name, digest, { ...options, order: 'registry only', expected });
+        if (head?.size === expected) return;
         if (restarts === MAX_RESTARTS) throw error.cause;
         isBegun = false;
       }
@@ -247,6 +253,12 @@ class BlobUpload {
   async #adapt(error: unknown): Promise<boolean> {
     if (!(error instanceof RegistryError)) return false;
     const { status, registryCodes } = error;
+    // Registries that know the way of Docker only, bytes by PATCH, refuse the body of a PUT in many words, or pass
+    // over it and find the blob empty.
+    if (this.#isWhole && !this.#isWholeRefused && this.#mayBeOfBody(error)) {
+      this.#isWholeRefused = true;
+      throw new LostUpload(error);
+    }
     if (registryCodes.includes('DIGEST_INVALID')) {
       await this.#forget();
       throw this.#otherBytes(error);
@@ -265,6 +277,12 @@ class BlobUpload {
       default:
         return false;
     }
+  }
+
+  /** What may pass is worth another try first, which goes on from what the registry has; old Pulp says 500 always. */
+  #mayBeOfBody(error: RegistryError): boolean {
+    if (error.status !== 500) return MAY_BE_OF_BODY.has(error.status);
+    return this.#limits.failedWithBody(this.#name.registry);
   }
 
   /** A registry may take blobs whole only, or in pieces only. */

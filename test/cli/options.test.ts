@@ -19,6 +19,7 @@ describe('connectionOptions', () => {
       'plain-http': undefined,
       v1: undefined,
       mirror: undefined,
+      'private-addresses': undefined,
       ...flags,
     };
     return { options: connectionOptions(argv, (text) => warnings.push(text), environment), warnings };

@@ -5,7 +5,7 @@ import { LadingError, RegistryError } from '../../src/errors.js';
 
 const MEGABYTE = 1024 * 1024;
 /** May be tried again at once. */
-const broken = (): RegistryError => new RegistryError('CUT_SHORT', 'broken', { retryAfterMs: 0 });
+const broken = (): RegistryError => new RegistryError('CUT_SHORT', 'broken', { retryAfterMs: 1 });
 
 describe('retrying', () => {
   const failing =
@@ -24,9 +24,9 @@ describe('retrying', () => {
     assert.deepEqual(
       events.map((event) => event.type === 'retrying' && [event.what, event.attempt, event.delayMs]),
       [
-        ['a blob', 1, 0],
-        ['a blob', 2, 0],
-        ['a blob', 3, 0],
+        ['a blob', 1, 1],
+        ['a blob', 2, 1],
+        ['a blob', 3, 1],
       ],
     );
     await assert.rejects(retrying('a blob', failing(4), { retries: 3 }), { code: 'CUT_SHORT' });

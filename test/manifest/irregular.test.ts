@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { parseManifest, successors } from '../../src/manifest/manifest.js';
-import { json } from './fixtures.js';
+import { json } from '../support/fixtures.js';
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const CONFIG = { mediaType: MEDIA_TYPE.ociConfig, digest: digest('c'), size: 3 };

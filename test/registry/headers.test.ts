@@ -18,12 +18,13 @@ describe('header parsers', () => {
       assert.equal(parseContentRange(text), undefined, text);
   });
 
-  it('reads Retry-After as seconds or as a date', () => {
+  it('reads Retry-After as seconds or as a date that is to come', () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
     assert.equal(parseRetryAfter('7', now), 7000);
     assert.equal(parseRetryAfter('Thu, 01 Jan 2026 00:00:30 GMT', now), 30_000);
-    assert.equal(parseRetryAfter('Wed, 31 Dec 2025 23:00:00 GMT', now), 0);
-    for (const text of [undefined, '', 'soon', '-1', '2026-01-01'])
+    assert.equal(parseRetryAfter(String(now / 1000 + 90), now), 90_000, 'a Unix time, as Docker Hub has it');
+    const pointless = ['0', '0.0', 'Wed, 31 Dec 2025 23:00:00 GMT', String(now / 1000 - 1)];
+    for (const text of [undefined, '', 'soon', '-1', '2026-01-01', ...pointless])
       assert.equal(parseRetryAfter(text, now), undefined, text);
   });
 

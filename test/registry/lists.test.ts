@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isLadingError } from '../../src/errors.js';
-import { collect, sendJSON } from './http-server.js';
+import { collect, sendError, sendJSON } from './http-server.js';
 import { useRepository } from './repository.js';
 
 const { start, connect } = useRepository();
@@ -39,6 +39,47 @@ describe('listTags and listRepositories', () => {
     const { server, name } = await start((_, response) => sendJSON(response, { tags }));
     assert.deepEqual(await collect(connect().listTags(name)), tags);
     assert.deepEqual(server.requests.slice(1), ['GET /v2/team/app/tags/list?n=1000&last=t999']);
+  });
+
+  for (const [what, base] of [
+    ['another scheme', 'https://HOST'],
+    ['an inner host', 'http://registry.internal:5000'],
+  ] as const) {
+    it(`ask for the query of a link at the registry itself when it leads to ${what}`, async () => {
+      const { server, name } = await start((request, response) => {
+        const link = `<${base.replace('HOST', `${request.headers.host}`)}/v2/team/app/tags/list?page=2>; rel="next"`;
+        if (request.url?.includes('page=2')) sendJSON(response, { tags: ['b'] });
+        else sendJSON(response, { tags: ['a'] }, { headers: { link } });
+      });
+      assert.deepEqual(await collect(connect().listTags(name)), ['a', 'b']);
+      assert.equal(server.requests[1], 'GET /v2/team/app/tags/list?page=2');
+    });
+  }
+
+  for (const [status, code] of [
+    [400, 'PAGINATION_NUMBER_INVALID'],
+    [400, 'UNSUPPORTED'],
+    [406, 'UNKNOWN'],
+    [422, 'UNKNOWN'],
+  ] as const) {
+    it(`are asked for without a size where the registry takes none so large: ${status} ${code}`, async () => {
+      const { server, name } = await start((request, response) => {
+        const { searchParams } = new URL(request.url ?? '', 'http://x');
+        if (searchParams.has('n')) sendError(response, status, code);
+        else sendJSON(response, { tags: { a: ['b', 'c'], c: [] }[searchParams.get('last') ?? ''] ?? ['a'] });
+      });
+      assert.deepEqual(await collect(connect().listTags(name)), ['a', 'b', 'c']);
+      assert.deepEqual(
+        server.requests.map((line) => line.replace(/^.*list/, '')),
+        ['?n=1000', '', '?last=a', '?last=c'],
+      );
+    });
+  }
+
+  it('fail where the registry refuses them with and without a size', async () => {
+    const { server, name } = await start((_, response) => sendError(response, 400, 'NAME_INVALID'));
+    await assert.rejects(collect(connect().listTags(name)), { status: 400 });
+    assert.equal(server.requests.length, 2);
   });
 
   it('stop at a link that repeats itself', async () => {

@@ -31,6 +31,33 @@ describe('listReferrers', () => {
     assert.equal(server.requests[0], `GET /v2/team/app/referrers/${manifestDigest}?artifactType=a%2Fsig`);
   });
 
+  for (const [what, base] of [
+    ['another scheme', 'https://HOST'],
+    ['an inner host', 'http://10.9.8.7:5000'],
+    ['another path of an inner host', 'http://inner.example/registry'],
+  ] as const) {
+    it(`gathers all pages where links lead to ${what}`, async () => {
+      const { server, name } = await start((request, response) => {
+        const page = Number(new URL(request.url ?? '', 'http://x').searchParams.get('page') ?? '1');
+        const host = `${request.headers.host}`;
+        const link = `<${base.replace('HOST', host)}/v2/team/app/referrers/x?page=${page + 1}>; rel="next"`;
+        const headers = page < 3 ? { ...index, link } : index;
+        sendJSON(response, { schemaVersion: 2, manifests: [entry(`a/${page}`)] }, { headers });
+      });
+      const listed = await connect().listReferrers(name, manifestDigest);
+      assert.deepEqual(listed, [entry('a/1'), entry('a/2'), entry('a/3')]);
+      assert.equal(server.requests[2], `GET /v2/team/app/referrers/${manifestDigest}?page=3`);
+    });
+  }
+
+  it('fails where there is more that cannot be asked for', async () => {
+    const { name } = await start((_, response) => {
+      const link = '<https://elsewhere.example/next>; rel="next"';
+      sendJSON(response, { manifests: [entry('a/sig')] }, { headers: { ...index, link } });
+    });
+    await assert.rejects(connect().listReferrers(name, manifestDigest), { code: 'REGISTRY' });
+  });
+
   const unsupported: [what: string, handle: Handler][] = [
     ['404 of its router', (_, response) => void response.writeHead(404).end('404 page not found\n')],
     ['405', (_, response) => sendError(response, 405, 'UNSUPPORTED')],

@@ -127,7 +127,8 @@ describe('repetitions', () => {
       wait: async (delayMs) => void waits.push(delayMs),
     });
     await client.getManifest({ registry: registry.host, repository: 'a' }, '1');
-    assert.deepEqual(waits.slice(0, 2), [7000, 0]);
+    assert.equal(waits[0], 7000);
+    assert.ok((waits[1] ?? 0) >= 500, 'a date in the past names no wait');
     assert.ok((waits[2] ?? 0) >= 1000);
     assert.deepEqual(
       events.map(({ attempt, url }) => [attempt, url]),

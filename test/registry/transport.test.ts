@@ -108,7 +108,7 @@ describe('https and http', () => {
 });
 
 describe('a registry that cannot be reached', () => {
-  it('is named when nothing listens, and asked again only so often', async () => {
+  it('is named at once when nothing listens', async () => {
     const registry = await start(answer);
     await registry.close();
     const waits: number[] = [];
@@ -120,7 +120,7 @@ describe('a registry that cannot be reached', () => {
         error.message === `cannot reach ${registry.host}: connection refused` &&
         /registry runs/.test(error.hint ?? ''),
     );
-    assert.equal(waits.length, 2);
+    assert.deepEqual(waits, []);
   });
 
   it('is not asked again when there is no such host', async () => {

@@ -25,7 +25,7 @@ export function breakingOpener(bytes: Buffer, end: number, breaks = 1): CountedO
 export function brokenOff(bytes: Buffer): Readable {
   async function* body(): AsyncIterable<Buffer> {
     yield bytes;
-    throw new RegistryError('CUT_SHORT', 'the connection broke', { retryAfterMs: 0 });
+    throw new RegistryError('CUT_SHORT', 'the connection broke', { retryAfterMs: 1 });
   }
   return Readable.from(body());
 }

@@ -25,13 +25,13 @@ export interface UploadRegistryOptions {
   /** Whether it lists referrers by itself and says so. */
   listsReferrers?: boolean;
   /** Answers in its place; told whose `Authorization` it is and what it needs. */
-  refuse?: (request: IncomingMessage, count: number) => Refusal | undefined;
+  refuse?: (request: IncomingMessage, count: number) => Refusal | 'reset' | undefined;
 }
 
 export interface Refusal {
   status: number;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Buffer;
 }
 
 export interface UploadRegistry {
@@ -83,6 +83,10 @@ export async function startUploadRegistry(options: UploadRegistryOptions = {}): 
     );
     headers.push(request.headers);
     const refusal = options.refuse?.(request, requests.length);
+    if (refusal === 'reset') {
+      request.socket.destroy();
+      return;
+    }
     if (refusal !== undefined) {
       response.writeHead(refusal.status, refusal.headers).end(refusal.body);
       return;

@@ -2,7 +2,7 @@ import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import type { OpenContent, PushOptions, Store } from '../store.js';
-import type { RemoteStore } from './remote.js';
+import type { AskOptions, RemoteStore } from './remote.js';
 
 /** Sending so little takes no longer than a round trip over most lines. */
 const MAX_BEGUN_BYTES = 128 * 1024;
@@ -88,7 +88,8 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
   ): Promise<void> {
     const { digest } = descriptor;
     if (from !== undefined && from !== repository && !notMounted.has(digest)) {
-      if (await store.mount(descriptor, from, options)) {
+      // The whole push is repeated where something passes: nothing within it is.
+      if (await store.mount(descriptor, from, { signal: options.signal, retries: 0 })) {
         unsent.mounted++;
         known.mounts ??= true;
         return;
@@ -96,7 +97,8 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
       notMounted.add(digest);
       known.mounts = false;
     }
-    if (unasked.has(digest) && (await ask(descriptor, options))) unsent.present++;
+    const { signal } = options;
+    if (unasked.has(digest) && (await ask(descriptor, { signal, retries: 0 }))) unsent.present++;
     else await store.push(descriptor, open, options);
   }
 
@@ -112,7 +114,7 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
     return false;
   }
 
-  async function ask(descriptor: Descriptor, options?: SignalOption): Promise<boolean> {
+  async function ask(descriptor: Descriptor, options?: AskOptions): Promise<boolean> {
     if (isManifest(descriptor.mediaType)) return store.exists(descriptor, options);
     const { digest } = descriptor;
     const isThere = (await begin(descriptor, options)) ?? (await store.exists(descriptor, options));

@@ -52,14 +52,10 @@ export class BlobPusher {
     return this.#inTurn(descriptor.digest, () => this.#push(descriptor, open, options));
   }
 
-  async mount(
-    descriptor: Descriptor,
-    fromRepository: string,
-    { signal }: { signal?: AbortSignal | undefined },
-  ): Promise<boolean> {
+  async mount(descriptor: Descriptor, fromRepository: string, options: CallOptions): Promise<boolean> {
     if (this.#present.has(descriptor.digest)) return true;
     if (this.#refused.has(fromRepository)) return false;
-    const type = await this.#take(descriptor, fromRepository, { signal });
+    const type = await this.#take(descriptor, fromRepository, options);
     if (type === 'refused') this.#refused.add(fromRepository);
     return type === 'mounted';
   }

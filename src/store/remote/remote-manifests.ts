@@ -32,7 +32,9 @@ export class ManifestPusher {
   async tag(descriptor: Descriptor, tag: string): Promise<void> {
     let bytes = this.#bytes.get(descriptor.digest);
     if (bytes === undefined) {
-      ({ bytes } = await this.#client.getManifest(this.#name, descriptor.digest));
+      ({ bytes } = await this.#client.getManifest(this.#name, descriptor.digest, {
+        order: 'registry only',
+      }));
       // A registry signs schema1 with a key of its own: the payload, and so the digest, is the same, the size is not.
       verifyManifest({ ...descriptor, size: bytes.byteLength }, bytes);
     }

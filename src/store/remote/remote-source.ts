@@ -52,7 +52,7 @@ class FallingBackSource implements RemoteSource {
     this.#name = name;
     this.#options = options;
     const tags = (signalOption?: SignalOption) => client.listTags(name, signalOption);
-    this.#v2 = Object.assign(createRemoteStore(client, name), { tags });
+    this.#v2 = Object.assign(createRemoteStore(client, name, { asksMirrors: true }), { tags });
     if (options.v1) this.#turnToV1();
   }
 

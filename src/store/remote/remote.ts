@@ -4,9 +4,9 @@ import { algorithmOf, type Digest, isDigest } from '../../content/digest.js';
 import { isIndex, isManifest, isSchema1 } from '../../content/media-types.js';
 import { referrersTag } from '../../content/referrers-tag.js';
 import { digestMismatch } from '../../content/verify.js';
-import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import { ContentError, isLadingError, LadingError, RegistryError } from '../../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../../manifest/manifest.js';
-import type { FetchedManifest, RegistryClient, RepositoryName } from '../../registry/client.js';
+import type { CallOptions, FetchedManifest, RegistryClient, RepositoryName } from '../../registry/client.js';
 import { subjectOfTag } from '../attached.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { BlobPusher } from './remote-blobs.js';
@@ -19,6 +19,8 @@ const MAX_LISTED_TAGS = 10_000;
 const COSIGN_SUFFIXES = ['.sig', '.att', '.sbom'];
 
 export interface RemoteStoreOptions {
+  /** Whether mirrors are asked for what the repository holds; default false, as where something is pushed. */
+  asksMirrors?: boolean | undefined;
   /** Sends blobs in pieces of so many bytes; default whole, or as the registry asks for. */
   chunkBytes?: number | undefined;
   /** Where uploads are remembered for a later run; default nowhere. */
@@ -27,8 +29,9 @@ export interface RemoteStoreOptions {
 
 /** A repository that blobs can be put into with few requests. */
 export interface RemoteStore extends Store {
+  exists(descriptor: Descriptor, options?: AskOptions): Promise<boolean>;
   /** Takes a blob from another repository of the same registry; false where it would not. */
-  mount(descriptor: Descriptor, fromRepository: string, options?: SignalOption): Promise<boolean>;
+  mount(descriptor: Descriptor, fromRepository: string, options?: AskOptions): Promise<boolean>;
   /**
    * Whether the repository has a blob that is about to be pushed, its upload begun where it has not. Undefined where
    * the registry does not go along. One that mounts nothing answers false for all.
@@ -52,6 +55,11 @@ interface SignalOption {
   signal?: AbortSignal | undefined;
 }
 
+/** For a question within something that is repeated as a whole: 0 retries. */
+export interface AskOptions extends SignalOption {
+  retries?: number | undefined;
+}
+
 class RepositoryStore implements RemoteStore {
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
@@ -59,22 +67,28 @@ class RepositoryStore implements RemoteStore {
   readonly #manifests: ManifestPusher;
   /** Manifests that `resolve` received and nobody fetched yet, so that none is asked for twice. */
   readonly #received = new Map<Digest, Buffer>();
+  readonly #order: CallOptions['order'];
+  /** Content that was asked for: when it is asked for again, what came from a mirror may have been damaged. */
+  readonly #asked = new Set<Digest>();
   /** Tags of the repository that attach content to an image, by the digest of the image. */
   #attachedTags: Promise<Map<Digest, string[]> | undefined> | undefined;
 
   constructor(client: RegistryClient, name: RepositoryName, options: RemoteStoreOptions) {
     this.#client = client;
     this.#name = name;
+    this.#order = options.asksMirrors ? 'mirrors first' : 'registry only';
     this.#blobs = new BlobPusher(client, name, options);
     this.#manifests = new ManifestPusher(client, name);
   }
 
   /** One GET: the answer's bytes tell digest, type and size. */
   async resolve(reference: string, { signal }: SignalOption = {}): Promise<Descriptor> {
-    let answer = await this.#client.getManifest(this.#name, reference, { signal });
+    const isSound = (received: FetchedManifest): boolean => isManifestFor(reference, received);
+    const ask = { signal, order: this.#order, isSound };
+    let answer = await this.#client.getManifest(this.#name, reference, ask);
     if (!isWhatItSays(answer)) {
       // Damaged on its way, which nothing else would tell of a tag; or the header lies: the same bytes come again.
-      const again = await this.#client.getManifest(this.#name, reference, { signal });
+      const again = await this.#client.getManifest(this.#name, reference, ask);
       if (!isWhatItSays(again) && !again.bytes.equals(answer.bytes)) throw changing(reference, this.#name);
       answer = again;
     }
@@ -92,29 +106,36 @@ class RepositoryStore implements RemoteStore {
   }
 
   async resolveBlob(digest: Digest, { signal }: SignalOption = {}): Promise<Descriptor> {
-    const head = await this.#client.headBlob(this.#name, digest, { signal });
+    const head = await this.#client.headBlob(this.#name, digest, { signal, order: this.#order });
     if (head === undefined) throw this.#notFound(digest);
     return { mediaType: BLOB_MEDIA_TYPE, digest, size: head.size };
   }
 
-  async exists({ mediaType, digest, size }: Descriptor, { signal }: SignalOption = {}): Promise<boolean> {
-    const head = isManifest(mediaType)
-      ? await this.#client.headManifest(this.#name, digest, { signal })
-      : await this.#client.headBlob(this.#name, digest, { signal });
+  async exists({ mediaType, digest, size }: Descriptor, options: AskOptions = {}): Promise<boolean> {
+    const ask = { ...options, order: this.#order };
+    if (!isManifest(mediaType))
+      return (await this.#client.headBlob(this.#name, digest, { ...ask, expected: size }))?.size === size;
+    // Its digest is believed rather than a length, which may be that of a compressed answer.
+    const head = await this.#client.headManifest(this.#name, digest, ask);
     // docker-registry keeps the payload of schema1 only, and signs it with a key of its own when it is asked.
-    return isSchema1(mediaType) ? head !== undefined : head?.size === size;
+    return isSchema1(mediaType) ? head !== undefined : head?.digest === digest;
   }
 
   async fetch(
     { mediaType, digest, size }: Descriptor,
     { start = 0, signal }: FetchOptions = {},
   ): Promise<Readable> {
-    if (!isManifest(mediaType))
-      return this.#client.getBlob(this.#name, digest, { start, size, signal, retries: 0 });
     const received = this.#received.get(digest);
     this.#received.delete(digest);
-    const bytes =
-      received ?? (await this.#client.getManifest(this.#name, digest, { signal, retries: 0 })).bytes;
+    const isAgain = this.#asked.has(digest) && this.#order === 'mirrors first';
+    if (received === undefined) this.#asked.add(digest);
+    const ask = { signal, retries: 0, order: isAgain ? ('registry first' as const) : this.#order };
+    if (!isManifest(mediaType)) {
+      const isCompressed = isCompressedType(mediaType);
+      return this.#client.getBlob(this.#name, digest, { ...ask, start, size, isCompressed });
+    }
+    const isSound = (answer: FetchedManifest): boolean => isManifestFor(digest, answer);
+    const bytes = received ?? (await this.#client.getManifest(this.#name, digest, { ...ask, isSound })).bytes;
     return Readable.from([bytes.subarray(start)], { objectMode: false });
   }
 
@@ -126,17 +147,21 @@ class RepositoryStore implements RemoteStore {
 
   async *referrers(subject: Descriptor, { signal }: SignalOption = {}): AsyncIterable<Referrer> {
     const seen = new Set<Digest>();
-    const listed = await this.#client.listReferrers(this.#name, subject.digest, { signal });
-    for (const descriptor of listed ?? []) {
-      seen.add(descriptor.digest);
-      yield { descriptor };
-    }
-    for (const tag of await this.#tagsAttachedTo(subject.digest, signal)) {
-      for (const referrer of await this.#behindTag(tag, signal)) {
-        if (seen.has(referrer.descriptor.digest)) continue;
-        seen.add(referrer.descriptor.digest);
-        yield referrer;
+    try {
+      const listed = await this.#client.listReferrers(this.#name, subject.digest, { signal });
+      for (const descriptor of listed ?? []) {
+        seen.add(descriptor.digest);
+        yield { descriptor };
       }
+      for (const tag of await this.#tagsAttachedTo(subject.digest, signal)) {
+        for (const referrer of await this.#behindTag(tag, subject.digest, signal)) {
+          if (seen.has(referrer.descriptor.digest)) continue;
+          seen.add(referrer.descriptor.digest);
+          yield referrer;
+        }
+      }
+    } catch (error) {
+      throw withoutReferrers(error);
     }
   }
 
@@ -185,15 +210,14 @@ class RepositoryStore implements RemoteStore {
         if (subject !== undefined) attached.set(subject, [...(attached.get(subject) ?? []), tag]);
       }
     } catch (error) {
-      // A registry that serves images need not list tags.
-      if (isLadingError(error, 'NOT_FOUND', 'DENIED', 'UNAUTHORIZED', 'UNSUPPORTED', 'REFUSED', 'REGISTRY'))
-        return undefined;
+      // A registry that serves images need not list tags: those of the subject can be asked for one by one.
+      if (error instanceof RegistryError && !signal?.aborted) return undefined;
       throw error;
     }
     return attached;
   }
 
-  async #behindTag(tag: string, signal: AbortSignal | undefined): Promise<Referrer[]> {
+  async #behindTag(tag: string, subject: Digest, signal: AbortSignal | undefined): Promise<Referrer[]> {
     let descriptor: Descriptor;
     try {
       descriptor = await this.resolve(tag, { signal });
@@ -201,6 +225,8 @@ class RepositoryStore implements RemoteStore {
       if (isLadingError(error, 'NOT_FOUND')) return [];
       throw error;
     }
+    // GitLab takes the tag sha256-HEX for the digest sha256:HEX: then the tag itself is not there.
+    if (descriptor.digest === subject) return [];
     if (subjectOfTag(tag) !== undefined) return [{ descriptor, tag }];
     if (!isIndex(descriptor.mediaType)) return [];
     const bytes = this.#received.get(descriptor.digest);
@@ -229,6 +255,26 @@ function isWhatItSays({ bytes, mediaType, digest }: FetchedManifest): boolean {
   }
 }
 
+/** Whether a mirror's answer is the manifest that was asked for, or for a tag, a manifest at all. */
+function isManifestFor(reference: string, answer: FetchedManifest): boolean {
+  const { bytes, mediaType } = answer;
+  try {
+    const detected = detectMediaType(bytes, mediaType);
+    if (isDigest(reference)) return manifestDigest(bytes, detected, algorithmOf(reference)) === reference;
+    parseManifest(bytes, { mediaType: detected });
+    return isWhatItSays(answer);
+  } catch (error) {
+    if (error instanceof ContentError) return false;
+    throw error;
+  }
+}
+
+/** Whether content of a type is compressed; undefined where the type does not tell. */
+function isCompressedType(mediaType: string): boolean | undefined {
+  if (/[+.]gzip$|\+zstd$/.test(mediaType)) return true;
+  return mediaType === BLOB_MEDIA_TYPE || mediaType === '' ? undefined : false;
+}
+
 function changing(reference: string, { registry, repository }: RepositoryName): ContentError {
   return new ContentError(
     'DIGEST_MISMATCH',
@@ -237,6 +283,18 @@ function changing(reference: string, { registry, repository }: RepositoryName): 
       hint: 'Something between here and the registry damages content; run the command again, or another way.',
     },
   );
+}
+
+/** What is attached to an image is asked beside it, so that there is a way out where only that fails. */
+function withoutReferrers(error: unknown): unknown {
+  const wayOut = 'To go on without signatures, SBOMs and other attachments, pass --no-referrers.';
+  const hintAfter = (own: string | undefined) => (own === undefined ? wayOut : `${own} ${wayOut}`);
+  if (error instanceof ContentError)
+    return new ContentError(error.code, error.message, { cause: error, hint: hintAfter(error.hint) });
+  if (!(error instanceof RegistryError)) return error;
+  // Whoever may read the image is known to the registry: credentials are not what is missing.
+  const isDenied = error.status === 401 || error.status === 403;
+  return error.restated({ hint: hintAfter(isDenied ? undefined : error.hint) });
 }
 
 function subjectOfFallback(tag: string): Digest | undefined {

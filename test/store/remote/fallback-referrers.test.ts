@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { referrersTag } from '../../../src/content/referrers-tag.js';
 import { createRemoteStore } from '../../../src/store/remote/remote.js';
+import { answering, refusal } from '../../support/answer-table.js';
 import { contentOf, makeImage, makeReferrer, pushAll } from '../../support/images.js';
 import { openerOf, readAll } from '../../support/openers.js';
 import { LAYER, REPOSITORY, useRemoteStores } from './pushing.js';
@@ -96,6 +97,63 @@ describe('referrers pushed to a registry without the referrers API', () => {
     await store.tag(image.manifest.descriptor, referrersTag(image.manifest.descriptor.digest));
     await assert.rejects(store.push(note.manifest.descriptor, openerOf(note.manifest.bytes)), {
       code: 'ALREADY_EXISTS',
+    });
+  });
+
+  for (const [what, isListed] of [
+    ['listed', true],
+    ['refused', false],
+  ] as const) {
+    it(`have their tag written where the registry takes it for the digest of the subject, tags ${what}`, async () => {
+      const image = await makeImage({ seed: 'subject' });
+      const [note] = notes(image);
+      assert.ok(note !== undefined);
+      const { mediaType, digest } = image.manifest.descriptor;
+      const tag = referrersTag(digest);
+      let isWritten = false;
+      const onWritten = (): undefined => {
+        isWritten = true;
+      };
+      const registry = await startRegistry({
+        refuse: answering(
+          [new RegExp(`^PUT .*/manifests/${tag}$`), () => onWritten()],
+          [new RegExp(`^GET .*/manifests/${tag}$`), () => (isWritten ? undefined : subjectAnswer)],
+          [/\/tags\/list/, isListed ? undefined : refusal(403, 'DENIED')],
+        ),
+      });
+      const subjectAnswer = {
+        status: 200,
+        headers: { 'content-type': mediaType, 'docker-content-digest': digest },
+        body: image.manifest.bytes,
+      };
+      const store = open(registry.host);
+      await pushAll(store, [...image.all, ...note.all]);
+      const held = registry.repository(REPOSITORY);
+      const document = JSON.parse((await readAll(held, await held.resolve(tag))).toString());
+      assert.deepEqual(
+        document.manifests.map((entry: { digest: string }) => entry.digest),
+        [note.manifest.descriptor.digest],
+      );
+    });
+  }
+
+  it('are refused with the way to leave them out where that registry never gives the tag back', async () => {
+    const image = await makeImage({ seed: 'subject' });
+    const [note] = notes(image);
+    assert.ok(note !== undefined);
+    const { mediaType, digest } = image.manifest.descriptor;
+    const answer = { status: 200, headers: { 'content-type': mediaType }, body: image.manifest.bytes };
+    const registry = await startRegistry({
+      refuse: answering(
+        [new RegExp(`^GET .*/manifests/${referrersTag(digest)}$`), answer],
+        [/\/tags\/list/, refusal(403, 'DENIED')],
+      ),
+    });
+    const store = open(registry.host);
+    await pushAll(store, [...image.all, ...note.layers, note.config]);
+    await assert.rejects(store.push(note.manifest.descriptor, openerOf(note.manifest.bytes)), {
+      code: 'REGISTRY',
+      hint: /--no-referrers/,
     });
   });
 

@@ -1,0 +1,140 @@
+import { DOCKER_HUB, isRegistry, isRepository } from '../content/reference.js';
+import { isLadingError, LadingError, RegistryError } from '../errors.js';
+import { hostOf } from './origin.js';
+
+/** A registry, or a place that keeps copies of its content. */
+export interface Endpoint {
+  /** `HOST[:PORT]`, by which credentials are looked up. */
+  registry: string;
+  /** The registry whose content it keeps; undefined for a registry itself. */
+  mirrorOf?: string;
+  /** Where on its host the copies are: `dockerhub` for `HOST/dockerhub/library/alpine`. */
+  path?: string;
+}
+
+/** Who is asked in which order; a mirror may lack what the registry lists. */
+export type AskingOrder = 'mirrors first' | 'registry first' | 'registry only';
+
+/** The mirrors of each registry, as `HOST[:PORT][/PATH]` in the order in which they are asked. */
+export type MirrorNames = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * Knows who can be asked for a registry's content during a run: one that could not be reached is left alone from then
+ * on, as long as there is another.
+ */
+export class Endpoints {
+  readonly #mirrors = new Map<string, Endpoint[]>();
+  readonly #unreachable = new Set<string>();
+  readonly #told = new Set<string>();
+  readonly #onWarning: ((text: string) => void) | undefined;
+
+  /** Rejects with `USAGE` what is not the name of a mirror. */
+  constructor(mirrors: MirrorNames, onWarning: ((text: string) => void) | undefined) {
+    for (const [registry, names] of Object.entries(mirrors)) {
+      const of = canonical(registry);
+      if (!isRegistry(of)) throw notAMirror(registry);
+      this.#mirrors.set(of, [
+        ...(this.#mirrors.get(of) ?? []),
+        ...names.map((name) => parseMirror(name, of)),
+      ]);
+    }
+    this.#onWarning = onWarning;
+  }
+
+  /** Never empty. */
+  inOrder(registry: string, order: AskingOrder): Endpoint[] {
+    const own: Endpoint = { registry };
+    const mirrors = this.#mirrors.get(canonical(registry)) ?? [];
+    if (order === 'registry only' || mirrors.length === 0) return [own];
+    const all = order === 'mirrors first' ? [...mirrors, own] : [own, ...mirrors];
+    const reachable = all.filter((endpoint) => !this.#unreachable.has(endpoint.registry));
+    return reachable.length > 0 ? reachable : all;
+  }
+
+  /** Notes a failure after which another endpoint is asked; the user is told of it once. */
+  failed(endpoint: Endpoint, error: unknown): void {
+    const { registry, mirrorOf } = endpoint;
+    if (isOutOfReach(error)) this.#unreachable.add(registry);
+    // A cache need not have everything, and a registry's own refusal is no news where its mirrors can help.
+    else if (mirrorOf === undefined || isLadingError(error, 'NOT_FOUND')) return;
+    const name = nameOf(endpoint);
+    if (this.#told.has(name)) return;
+    this.#told.add(name);
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#onWarning?.(
+      mirrorOf === undefined
+        ? `${registry} itself is out of reach, so only its mirrors are asked: ${reason}`
+        : `the mirror ${name} is of no help, so ${mirrorOf} itself is asked: ${reason}`,
+    );
+  }
+}
+
+/** Whether no answer came at all. */
+export function isOutOfReach(error: unknown): boolean {
+  return isLadingError(error, 'UNREACHABLE', 'TIMEOUT');
+}
+
+/**
+ * The failure to report when every endpoint failed: the registry's own words count more than those of its mirrors,
+ * unless it said nothing and a mirror did.
+ */
+export function weightiest(failures: readonly { endpoint: Endpoint; error: unknown }[]): unknown {
+  const own = failures.find(({ endpoint }) => endpoint.mirrorOf === undefined);
+  const answered = failures.find(({ error }) => error instanceof RegistryError && error.status !== undefined);
+  return ((own && !isOutOfReach(own.error) ? own : undefined) ?? answered ?? own ?? failures[0])?.error;
+}
+
+/** What a repository is called at an endpoint. */
+export function repositoryAt(repository: string | undefined, { path }: Endpoint): string | undefined {
+  return path === undefined || repository === undefined ? repository : `${path}/${repository}`;
+}
+
+/** The path of a request at an endpoint. */
+export function targetAt(target: string, repository: string | undefined, endpoint: Endpoint): string {
+  const own = `/v2/${repository}/`;
+  if (!target.startsWith(own)) return target;
+  return `/v2/${repositoryAt(repository, endpoint)}/${target.slice(own.length)}`;
+}
+
+/** What a token must allow at an endpoint, where the repository has another name. */
+export function scopesAt(
+  scopes: readonly string[],
+  repository: string | undefined,
+  endpoint: Endpoint,
+): readonly string[] {
+  const own = `repository:${repository}:`;
+  return scopes.map((scope) =>
+    scope.startsWith(own)
+      ? `repository:${repositoryAt(repository, endpoint)}:${scope.slice(own.length)}`
+      : scope,
+  );
+}
+
+function parseMirror(text: string, mirrorOf: string): Endpoint {
+  const [registry = '', ...components] = text.replace(/\/+$/, '').split('/');
+  if (!isRegistry(registry)) throw notAMirror(text);
+  // As containerd writes it: /v2/ goes before every path.
+  if (components[0] === 'v2') components.shift();
+  if (components.length === 0) return { registry, mirrorOf };
+  const path = components.join('/');
+  if (!isRepository(path)) throw notAMirror(text);
+  return { registry, mirrorOf, path };
+}
+
+function notAMirror(text: string): LadingError {
+  const isURL = /^[a-z]+:\/\//i.test(text);
+  return new LadingError('USAGE', `"${text}" cannot be a mirror or have one: it is not HOST[:PORT][/PATH]`, {
+    hint: isURL
+      ? 'Leave out the scheme; --plain-http speaks http to registries that do not have TLS.'
+      : 'A mirror is named as in --mirror docker.io=mirror.local:5000/dockerhub.',
+  });
+}
+
+function nameOf({ registry, path }: Endpoint): string {
+  return path === undefined ? registry : `${registry}/${path}`;
+}
+
+/** Docker Hub has several names. */
+function canonical(registry: string): string {
+  return hostOf(registry) === hostOf(DOCKER_HUB) ? DOCKER_HUB : registry;
+}

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { sendError } from './http-server.js';
+import { blob, content, useRepository } from './repository.js';
+
+const { start, connect } = useRepository();
+const size = content.length;
+
+/** Answers a range in its own way, and the whole as it should. */
+async function startWith(answer: (response: ServerResponse, request: IncomingMessage) => void) {
+  return start((request, response) => {
+    if (request.headers.range !== undefined) answer(response, request);
+    else response.writeHead(200, { 'content-length': size }).end(content);
+  });
+}
+
+const part =
+  (first: number, last = size - 1, total: number | string = size) =>
+  (response: ServerResponse) => {
+    const range = `bytes ${first}-${last}/${total}`;
+    response.writeHead(206, { 'content-range': range }).end(content.subarray(first, last + 1));
+  };
+
+describe('a range that a server mishandles', () => {
+  const wrong: [what: string, answer: (response: ServerResponse) => void][] = [
+    ...[400, 403, 405, 406, 409, 412, 416, 422, 501].map((status): (typeof wrong)[number] => [
+      String(status),
+      (response) => sendError(response, status, 'X'),
+    ]),
+    ['206 without Content-Range', (response) => void response.writeHead(206).end(content.subarray(4))],
+    ['206 of another total', part(4, size - 1, size + 5)],
+    ['206 from a later byte', part(6)],
+    [
+      '206 of several parts',
+      (response) =>
+        void response.writeHead(206, { 'content-type': 'multipart/byteranges; boundary=x' }).end('--x--'),
+    ],
+    [
+      '206 of something compressed',
+      (response) => {
+        const bytes = gzipSync(content);
+        const headers = {
+          'content-range': `bytes 4-${bytes.length - 1}/${bytes.length}`,
+          'content-encoding': 'gzip',
+        };
+        response.writeHead(206, headers).end(bytes.subarray(4));
+      },
+    ],
+    ['204', (response) => void response.writeHead(204).end()],
+  ];
+  for (const [what, answer] of wrong) {
+    it(`is asked for as a whole, once: ${what}`, async () => {
+      const { server, name } = await startWith(answer);
+      const body = await connect().getBlob(name, blob, { start: 4, size });
+      assert.equal((await buffer(body)).toString(), content.subarray(4).toString());
+      assert.deepEqual(
+        server.headers.map(({ range }) => range),
+        ['bytes=4-', undefined],
+      );
+    });
+  }
+
+  for (const first of [0, 1, 3]) {
+    it(`is used where it begins earlier, at byte ${first}`, async () => {
+      const { server, name } = await startWith(part(first));
+      const body = await connect().getBlob(name, blob, { start: 4, size });
+      assert.equal((await buffer(body)).toString(), content.subarray(4).toString());
+      assert.equal(server.requests.length, 1);
+    });
+  }
+
+  for (const status of [500, 502, 504]) {
+    it(`is left out of the next try after ${status}, which its caller makes`, async () => {
+      const { server, name } = await startWith((response) => sendError(response, status, 'X'));
+      const client = connect();
+      const ask = () => client.getBlob(name, blob, { start: 4, size, retries: 0 });
+      await assert.rejects(ask(), { status });
+      assert.equal((await buffer(await ask())).toString(), content.subarray(4).toString());
+      assert.equal(server.requests.length, 2);
+    });
+  }
+
+  for (const status of [401, 404, 429, 503]) {
+    it(`is not what ${status} is about`, async () => {
+      const { server, name } = await startWith((response) => sendError(response, status, 'X'));
+      const client = connect();
+      await assert.rejects(client.getBlob(name, blob, { start: 4, size, retries: 0 }), { status });
+      assert.deepEqual(
+        server.headers.filter((_, place) => server.requests[place]?.includes(blob)).map(({ range }) => range),
+        ['bytes=4-'],
+      );
+    });
+  }
+});

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { credentialHint } from '../../src/registry/credential-hint.js';
+import { responseError } from '../../src/registry/response-error.js';
+import { sendError, sendJSON } from './http-server.js';
+import { blob, manifest, useRepository } from './repository.js';
+
+const { start, connect } = useRepository();
+
+describe('the hint of a 403', () => {
+  const reasons = [
+    'DENIED: adding 9.2 KiB of storage resource, which when updated to current usage will exceed the limit',
+    'DENIED: quota exceeded',
+    'FORBIDDEN: image has 3 critical vulnerabilities',
+    'DENIED: The repository is archived',
+    'access from your country is not allowed',
+    'Missing Authentication Token',
+  ];
+  for (const said of reasons) {
+    it(`leaves the reason to the registry that gives one: ${said}`, () => {
+      assert.match(credentialHint(403, 'reg.example', undefined, said), /gives its reason/);
+    });
+  }
+
+  const plain = [
+    '',
+    'DENIED',
+    'DENIED: denied',
+    'DENIED: requested access to the resource is denied',
+    'UNAUTHORIZED: authentication required',
+    'Forbidden',
+    'DENIED: insufficient_scope',
+  ];
+  for (const said of plain) {
+    it(`speaks of credentials where there is no more than a refusal: ${JSON.stringify(said)}`, () => {
+      assert.match(credentialHint(403, 'reg.example', undefined, said), /found no credentials/);
+    });
+  }
+
+  it('of a quota comes with a push, too', async () => {
+    const { name } = await start((_, response) =>
+      sendJSON(response, { errors: [{ code: 'DENIED', message: 'quota exceeded' }] }, { status: 403 }),
+    );
+    const push = connect().putManifest(name, '1', { mediaType: 'application/json', bytes: manifest });
+    await assert.rejects(push, { code: 'DENIED', message: /quota exceeded/, hint: /gives its reason/ });
+  });
+});
+
+describe('the hint of a refused push', () => {
+  const push = (status: number, code: string) => async () => {
+    const { name } = await start((_, response) => sendError(response, status, code));
+    const open = async () => [Buffer.alloc(1)] as never;
+    return connect().uploadBlob(name, { mediaType: 'x', digest: blob, size: 1 }, open);
+  };
+  for (const [status, code] of [
+    [415, 'UNSUPPORTED'],
+    [400, 'UNSUPPORTED'],
+    [501, 'UNSUPPORTED'],
+  ] as const) {
+    it(`does not call a registry a mirror for ${status} ${code}`, async () => {
+      await assert.rejects(
+        push(status, code),
+        (error) => !/read-only|mirror/.test(String(Reflect.get(Object(error), 'hint'))),
+      );
+    });
+  }
+
+  it('does so where it begins no upload at all', async () => {
+    await assert.rejects(push(405, 'UNSUPPORTED'), { hint: /read-only/ });
+  });
+});
+
+describe('the hint of a wait', () => {
+  const refused = (retryAfter: string) =>
+    responseError({ status: 429, headers: { 'retry-after': retryAfter }, body: Buffer.alloc(0) }, 'tag "1"');
+
+  it('names the time where it is too long to be sat out', () => {
+    const { hint } = refused('3600');
+    assert.match(hint ?? '', /^The registry asks to wait 60 minutes, until \d{4}-\d\d-\d\dT\d\d:\d\dZ;/);
+  });
+
+  it('survives a time beyond all calendars', () => {
+    assert.match(refused(new Date(8.64e15).toUTCString()).hint ?? '', /minutes/);
+    assert.match(refused('999999999').hint ?? '', /minutes/);
+  });
+
+  for (const retryAfter of ['0', '-1', 'soon', 'Wed, 21 Oct 2015 07:28:00 GMT', '59']) {
+    it(`is the usual one for "${retryAfter}"`, () =>
+      assert.match(refused(retryAfter).hint ?? '', /^Wait and run/));
+  }
+});

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { retrying } from '../../src/copy/retrying.js';
+import { isLadingError } from '../../src/errors.js';
+import { networkError } from '../../src/registry/network-error.js';
+import { isRetryable } from '../../src/retry.js';
+import { sendError, sendJSON } from './http-server.js';
+import { blob, manifest, useRepository } from './repository.js';
+
+const { start, connect } = useRepository();
+
+/** Where nothing listens. */
+async function startGone() {
+  const { server, name } = await start(() => undefined);
+  await server.close();
+  return name;
+}
+
+describe('a registry at which nothing listens', () => {
+  it('is asked once by each request, also by those whose caller repeats them', async () => {
+    const name = await startGone();
+    const retries: unknown[] = [];
+    const client = connect({ onRetry: (event) => retries.push(event) });
+    const tries = Array.from({ length: 8 }, () =>
+      retrying('a blob', () => client.getBlob(name, blob, { retries: 0 }), {
+        onEvent: (event) => retries.push(event),
+      }),
+    );
+    for (const outcome of await Promise.allSettled(tries)) {
+      assert.equal(outcome.status, 'rejected');
+      assert.ok(outcome.status === 'rejected' && isLadingError(outcome.reason, 'UNREACHABLE'));
+    }
+    assert.deepEqual(retries, []);
+  });
+
+  it('is asked again where it has answered before: it may come back', async () => {
+    const { server, name } = await start((_, response) => sendJSON(response, {}));
+    const waits: number[] = [];
+    const client = connect({ retries: 2, wait: async (delayMs) => void waits.push(delayMs) });
+    await client.getManifest(name, '1');
+    await server.close();
+    await assert.rejects(client.getManifest(name, '1'), { code: 'UNREACHABLE' });
+    assert.equal(waits.length, 2);
+  });
+});
+
+describe('what a system says of a host', () => {
+  for (const code of ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']) {
+    it(`names the host and a reason: ${code}`, () => {
+      const error = networkError(Object.assign(new Error(`connect ${code}`), { code }), 'reg.example');
+      assert.equal(error.code, 'UNREACHABLE');
+      assert.match(error.message, /^cannot reach reg\.example: /);
+    });
+  }
+});
+
+describe('repetitions of a push', () => {
+  it('are those of one place: a manifest is put once in each try of its caller', async () => {
+    const { server, name } = await start((_, response) => sendError(response, 503, 'UNAVAILABLE'));
+    const client = connect();
+    const put = () =>
+      client.putManifest(name, '1', { mediaType: 'application/json', bytes: manifest }, { retries: 0 });
+    await assert.rejects(put(), { status: 503 });
+    assert.equal(server.requests.length, 1);
+  });
+});
+
+describe('a proxy that does not let a request through', () => {
+  for (const [status, problem, hint] of [
+    [403, /the proxy does not let us through to it \(status 403\)/, /NO_PROXY/],
+    [407, /the proxy wants credentials/, /USER:PASSWORD/],
+    [502, /the proxy does not let us through to it \(status 502\)/, /NO_PROXY/],
+  ] as const) {
+    it(`is told in our words: ${status} to CONNECT`, async () => {
+      const proxy = createServer().on('connect', (_, socket) =>
+        socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`),
+      );
+      await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+      const address = proxy.address();
+      assert.ok(typeof address === 'object' && address !== null);
+      try {
+        const environment = { HTTPS_PROXY: `http://127.0.0.1:${address.port}` };
+        const client = connect({ plainHTTP: false, environment, retries: 0 });
+        await assert.rejects(
+          client.getManifest({ registry: 'reg.example', repository: 'a' }, '1'),
+          (error) => {
+            assert.ok(isLadingError(error, 'UNREACHABLE'));
+            assert.match(error.message, problem);
+            assert.match(error.hint ?? '', hint);
+            return !isRetryable(error);
+          },
+        );
+      } finally {
+        proxy.close();
+      }
+    });
+  }
+});
