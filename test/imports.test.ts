@@ -94,6 +94,7 @@ const HOMES: Record<string, readonly string[]> = {
   yargs: ['cli/'],
   'cli-progress': ['cli/progress.ts'],
   undici: ['registry/'],
+  socks: ['registry/socks.ts'],
   'tar-stream': ['tar/tar-stream-headers.ts'],
   'zlib-sync': ['compression/gzip.ts'],
   fzstd: ['compression/zstd.ts'],
