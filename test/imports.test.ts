@@ -97,6 +97,7 @@ const HOMES: Record<string, readonly string[]> = {
   'cli-progress': ['cli/progress.ts'],
   undici: ['registry/'],
   'tar-stream': ['tar/write.ts'],
+  socks: ['registry/socks.ts'],
   'zlib-sync': ['compression/gzip.ts'],
   fzstd: ['compression/zstd.ts'],
   'proper-lockfile': ['store/lock-directory.ts'],

@@ -83,7 +83,7 @@ export class Authenticator {
   ): Promise<Authorization | undefined> {
     let challenges = parseChallenges(headerLines(response.headers, 'www-authenticate'));
     // Some registries send a bare 401 from their real endpoints (GCR); the base endpoint tells.
-    if (!challenges.some(isUsable)) challenges = await withAbort(this.#probe(target.origin), signal);
+    if (!challenges.some(isUsable)) challenges = await withAbort(this.#probe(target), signal);
     const scheme = this.#choose(challenges, target);
     if (scheme === undefined) return undefined;
     this.#schemes.set(target.origin.origin, scheme);
@@ -158,7 +158,7 @@ export class Authenticator {
     const entry: { promise: Promise<Token>; token?: Token } = {
       promise: fetchToken(
         transport,
-        { realm, service, scopes, credential: current, userAgent, signal },
+        { realm, registry: target.registry, service, scopes, credential: current, userAgent, signal },
         now,
       ).then(
         (token) => {
@@ -180,7 +180,7 @@ export class Authenticator {
   }
 
   /** The challenges of the base endpoint, whatever its status: zot sends them with a 200. */
-  #probe(origin: URL): Promise<Challenge[]> {
+  #probe({ origin, registry }: AuthTarget): Promise<Challenge[]> {
     const known = this.#probes.get(origin.origin);
     if (known !== undefined) return known;
     const { transport, userAgent, signal } = this.#options;
@@ -188,6 +188,7 @@ export class Authenticator {
       .send({
         method: 'GET',
         url: new URL(path.base(), origin),
+        registry,
         headers: { 'user-agent': userAgent },
         signal,
       })

@@ -50,7 +50,7 @@ const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_
 const CERTIFICATE_WANTED =
   /^ERR_SSL_.*ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|HANDSHAKE_FAILURE|UNKNOWN_CA)$/;
 const UNTRUSTED_HINT =
-  'Trust the authority that issued it with --ca FILE, or turn the check off with --tls-verify=false.';
+  'Trust the authority that issued it with --ca FILE or SSL_CERT_FILE, or turn the check off with --tls-verify=false.';
 
 /** What undici says where a proxy does not open the way to a host. */
 const REFUSED_BY_PROXY = /^Proxy response \((\d{3})\) !== 200/;

@@ -2,27 +2,32 @@ import { BlockList, isIP } from 'node:net';
 import { LadingError } from '../errors.js';
 import { hostnameOf, isLoopback } from './origin.js';
 
+const SCHEMES = ['http:', 'https:', 'socks5:', 'socks5h:'];
+
 /**
- * The proxy for a URL by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or their lower-case names, which win),
- * or undefined for a direct connection. As in Go's tools: loopback is never proxied, and `NO_PROXY` lists
+ * The proxy for a URL by `HTTPS_PROXY`, `HTTP_PROXY`, else `ALL_PROXY`, and `NO_PROXY` (or their lower-case names,
+ * which win), or undefined for a direct connection. As in Go's tools: loopback is never proxied, and `NO_PROXY` lists
  * hosts (with their subdomains), `.domain`, `host:port`, addresses, CIDR blocks and `*`.
  */
 export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): string | undefined {
-  const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
-  const value = variable(environment, name);
-  if (value === '' || isExcepted(url, variable(environment, 'NO_PROXY'))) return undefined;
+  const own = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  // One that is set and empty says that there is none.
+  const name = variable(environment, own) === undefined ? 'ALL_PROXY' : own;
+  const value = variable(environment, name) ?? '';
+  if (value === '' || isExcepted(url, variable(environment, 'NO_PROXY') ?? '')) return undefined;
   const text = value.includes('://') ? value : `http://${value}`;
-  if (!URL.canParse(text)) {
-    // Not the value itself: it may hold a password.
-    throw new LadingError('USAGE', `${name} is not a URL`, {
-      hint: 'A proxy is http://HOST:PORT or http://USER:PASSWORD@HOST:PORT.',
-    });
-  }
-  return text;
+  if (URL.canParse(text) && SCHEMES.includes(new URL(text).protocol)) return text;
+  // Not the value itself: it may hold a password.
+  const problem = URL.canParse(text)
+    ? `names a proxy by ${new URL(text).protocol}//, which lading does not speak`
+    : 'is not a URL';
+  throw new LadingError('USAGE', `${name} ${problem}`, {
+    hint: 'A proxy is SCHEME://[USER:PASSWORD@]HOST:PORT with http, https, socks5 or socks5h.',
+  });
 }
 
-function variable(environment: NodeJS.ProcessEnv, name: string): string {
-  return (environment[name.toLowerCase()] ?? environment[name] ?? '').trim();
+function variable(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  return (environment[name.toLowerCase()] ?? environment[name])?.trim();
 }
 
 function isExcepted(url: URL, exceptions: string): boolean {

@@ -7,6 +7,8 @@ import type { Method, RequestBody, Transport, TransportResponse } from './transp
 export interface FollowedRequest {
   method: Method;
   url: URL;
+  /** On whose behalf: its certificates count for every hop. */
+  registry?: string | undefined;
   headers: Record<string, string>;
   /** Opens the body, again for each hop. */
   body?: (() => RequestBody) | undefined;
@@ -29,12 +31,13 @@ export async function sendFollowing(
   request: FollowedRequest,
   maxRedirects = MAX_REDIRECTS,
 ): Promise<TransportResponse> {
-  const { method, body, answerTimeoutMs, expectedBytes, signal } = request;
+  const { method, registry, body, answerTimeoutMs, expectedBytes, signal } = request;
   let { url, headers } = request;
   for (let hop = 0; ; hop += 1) {
     const response = await transport.send({
       method,
       url,
+      registry,
       // A copy: undici notes the host in it when it asks through a proxy, which the next hop must not be told.
       headers: { ...headers },
       body: body?.(),

@@ -179,13 +179,13 @@ export function createRequester(options: RequesterOptions): Requester {
       ? await explained(authenticator.authorize(target, signal), request, target)
       : undefined;
     let authorization = first;
-    let response = await sendFollowing(transport, messageFor(request, url, first));
+    let response = await sendFollowing(transport, messageFor(request, endpoint, url, first));
     answered.add(endpoint.registry);
     if (isOwn && response.url.origin === base.origin && isChallenge(response)) {
       const body = await readSome(response.body, MAX_ERROR_BYTES);
       authorization = await explained(authenticator.answer(target, response, first, signal), request, target);
       if (authorization === undefined) throw await refusal(request, target, { ...response, body }, first);
-      response = await sendFollowing(transport, messageFor(request, url, authorization));
+      response = await sendFollowing(transport, messageFor(request, endpoint, url, authorization));
     }
     observe(endpoint, response.headers);
     if (response.status >= 200 && response.status < 300) return response;
@@ -196,12 +196,14 @@ export function createRequester(options: RequesterOptions): Requester {
 
   function messageFor(
     { method, headers, body, answerTimeoutMs, expectedBytes, signal }: RegistryRequest,
+    { registry }: Endpoint,
     url: URL,
     authorization: Authorization | undefined,
   ): FollowedRequest {
     return {
       method,
       url,
+      registry,
       headers: {
         'user-agent': userAgent,
         // Digests are over the bytes as they are stored.

@@ -9,6 +9,8 @@ import type { Transport, TransportResponse } from './transport.js';
 /** What a token is asked for. */
 export interface TokenRequest {
   realm: URL;
+  /** The registry that named it. */
+  registry: string;
   service: string | undefined;
   scopes: readonly string[];
   /** Without it the token is asked for anonymously, as public registries want. */
@@ -54,7 +56,7 @@ export async function fetchToken(
 
 /** (distribution, "Token Authentication Specification") */
 function getToken(transport: Transport, request: TokenRequest): Promise<TransportResponse> {
-  const { realm, service, scopes, credential, userAgent, signal } = request;
+  const { realm, registry, service, scopes, credential, userAgent, signal } = request;
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
@@ -63,13 +65,13 @@ function getToken(transport: Transport, request: TokenRequest): Promise<Transpor
     url.searchParams.set('account', credential.username);
     headers.authorization = basic(credential.username, credential.password);
   }
-  return sendFollowing(transport, { method: 'GET', url, headers, signal });
+  return sendFollowing(transport, { method: 'GET', url, registry, headers, signal });
 }
 
 /** (distribution, "OAuth2 Token Authentication") */
 function postToken(
   transport: Transport,
-  { realm, service, scopes, userAgent, signal }: TokenRequest,
+  { realm, registry, service, scopes, userAgent, signal }: TokenRequest,
   identityToken: string,
 ): Promise<TransportResponse> {
   const form = new URLSearchParams({
@@ -81,7 +83,7 @@ function postToken(
   if (scopes.length > 0) form.set('scope', scopes.join(' '));
   const headers = { 'user-agent': userAgent, 'content-type': 'application/x-www-form-urlencoded' };
   // The secret is in the body, so no redirect is followed.
-  return transport.send({ method: 'POST', url: realm, headers, body: form.toString(), signal });
+  return transport.send({ method: 'POST', url: realm, registry, headers, body: form.toString(), signal });
 }
 
 /** `Authorization: Basic`. (RFC 7617) */

@@ -1,31 +1,26 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { createSecureContext, rootCertificates } from 'node:tls';
 import type { Dispatcher } from 'undici';
-import { LadingError, messageOf } from '../errors.js';
 import { wrapBody } from './body.js';
-import { bulkGet, type Connect } from './bulk-get.js';
+import { bulkGet } from './bulk-get.js';
+import { CONNECT_TIMEOUT_MS, createConnector, createDirectConnect } from './connector.js';
 import type { Headers } from './headers.js';
 import { networkError } from './network-error.js';
+import { hostnameOf, hostOf } from './origin.js';
 import { proxyFor } from './proxy.js';
+import { isSocks } from './socks.js';
 import { watchSending } from './stall.js';
+import { isUnknownAuthority, type RegistryTLS, type TLSOptions, TLSSettings } from './tls.js';
 import { loadProxyAgent, loadUndici } from './undici.js';
 
-export interface TransportOptions {
+export interface TransportOptions extends TLSOptions {
   /** Connections per origin; default 8. */
   concurrency?: number | undefined;
-  /** Whether certificates are checked; default true. */
-  tlsVerify?: boolean | undefined;
-  /** Authorities (PEM) that are trusted beside the usual ones. */
-  ca?: string | undefined;
-  /** Client certificate (PEM) and its key. */
-  cert?: string | undefined;
-  key?: string | undefined;
   /** How long a server may be silent, before its response and within it; default 60 s. */
   stallTimeoutMs?: number | undefined;
   /** A response from this size on is received over a connection of its own, past the HTTP library; default 32 MiB. */
   bulkBytes?: number | undefined;
-  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up; default `process.env`. */
+  /** Where proxies and authorities are looked up; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
 }
 
@@ -34,6 +29,8 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export interface TransportRequest {
   method: Method;
   url: URL;
+  /** The registry that is asked, or has named this server: its certificates count. Default the host of the URL. */
+  registry?: string | undefined;
   headers: Record<string, string>;
   body?: RequestBody | undefined;
   /** How long the server may take to answer once it has the whole request; default the stall timeout. */
@@ -65,7 +62,6 @@ const DEFAULT_CONCURRENCY = 8;
 const DEFAULT_STALL_TIMEOUT_MS = 60_000;
 /** Below this, the round trips for another connection can cost more than it saves, which is 1 ms for each MiB. */
 const DEFAULT_BULK_BYTES = 32 * 1024 * 1024;
-const CONNECT_TIMEOUT_MS = 10_000;
 /** Between the work on two images a connection may rest; most registries keep theirs a minute and longer. */
 const KEEP_ALIVE_MS = 30_000;
 
@@ -73,15 +69,22 @@ const KEEP_ALIVE_MS = 30_000;
 export function createTransport(options: TransportOptions = {}): Transport {
   const environment = options.environment ?? process.env;
   const stallTimeoutMs = options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS;
-  const tls = lazily(() => tlsOptions(options));
+  const settings = new TLSSettings({ ...options, environment });
   const pools = new Map<string, Promise<Dispatcher>>();
 
-  const poolFor = (url: URL): Promise<Dispatcher> => {
-    const known = pools.get(url.origin);
+  async function tlsFor({ url, registry = url.host }: TransportRequest): Promise<RegistryTLS | undefined> {
+    if (url.protocol !== 'https:') return undefined;
+    const isOther = hostnameOf(url) !== hostnameOf(new URL(`https://${hostOf(registry)}`));
+    return settings.of(registry, { isOther });
+  }
+
+  const poolFor = (url: URL, tls: RegistryTLS | undefined): Promise<Dispatcher> => {
+    const key = `${url.origin} ${tls?.id ?? ''}`;
+    const known = pools.get(key);
     if (known !== undefined) return known;
     const pool = createPool(url, proxyFor(url, environment), options.concurrency ?? DEFAULT_CONCURRENCY, tls);
-    pools.set(url.origin, pool);
-    pool.catch(() => pools.delete(url.origin)); // told to whoever asked for it
+    pools.set(key, pool);
+    pool.catch(() => pools.delete(key)); // told to whoever asked for it
     return pool;
   };
 
@@ -91,14 +94,23 @@ export function createTransport(options: TransportOptions = {}): Transport {
   const bulkSockets = new Set<Socket>();
 
   /** Undefined where the HTTP library is to ask. */
-  async function sendBulk(request: TransportRequest): Promise<TransportResponse | undefined> {
+  async function sendBulk(
+    request: TransportRequest,
+    tls: RegistryTLS | undefined,
+  ): Promise<TransportResponse | undefined> {
     const { method, url, headers, expectedBytes = 0, signal } = request;
     if (method !== 'GET' || expectedBytes < bulkBytes || notPlain.has(url.origin)) return undefined;
     if (proxyFor(url, environment) !== undefined) return undefined;
-    const connect = await createConnect(tls, bulkSockets);
-    const response = await bulkGet({ url, headers, stallTimeoutMs, signal }, connect);
-    if (response === undefined) notPlain.add(url.origin);
-    return response;
+    const connect = await createDirectConnect(tls, bulkSockets);
+    try {
+      const response = await bulkGet({ url, headers, stallTimeoutMs, signal }, connect);
+      if (response === undefined) notPlain.add(url.origin);
+      return response;
+    } catch (error) {
+      // The library's connections are made again with the authorities of this machine.
+      if (isUnknownAuthority(error)) return undefined;
+      throw error;
+    }
   }
 
   return {
@@ -106,10 +118,11 @@ export function createTransport(options: TransportOptions = {}): Transport {
       const { method, url, headers, body, answerTimeoutMs = stallTimeoutMs, signal } = message;
       const watched = isStreamed(body) ? watchSending(body, url.host, stallTimeoutMs, signal) : undefined;
       try {
-        const bulk = await sendBulk(message);
+        const tls = await tlsFor(message);
+        const bulk = await sendBulk(message, tls);
         if (bulk !== undefined) return bulk;
         const { request } = await loadUndici();
-        const response = await request.call(await poolFor(url), {
+        const response = await request.call(await poolFor(url, tls), {
           origin: url.origin,
           path: url.pathname + url.search,
           method,
@@ -152,62 +165,23 @@ async function createPool(
   url: URL,
   proxy: string | undefined,
   connections: number,
-  tls: () => object,
+  tls: RegistryTLS | undefined,
 ): Promise<Dispatcher> {
-  const connect = { timeout: CONNECT_TIMEOUT_MS, ...(url.protocol === 'https:' ? tls() : {}) };
   const options = { connections, keepAliveTimeout: KEEP_ALIVE_MS };
-  if (proxy === undefined) {
+  if (proxy === undefined || isSocks(proxy)) {
     const { Pool } = await loadUndici();
-    return new Pool(url.origin, { ...options, connect });
+    return new Pool(url.origin, { ...options, connect: await createConnector({ tls, socks: proxy }) });
   }
   const ProxyAgent = await loadProxyAgent();
+  // The agent makes its connections itself, and a proxy that opens TLS shows certificates of this machine's authorities.
+  tls?.trustMachine();
+  const connection = await tls?.connection();
   // Plain http goes through a proxy by absolute URLs, as in other tools: many refuse tunnels to port 80.
   return new ProxyAgent({
     ...options,
     uri: proxy,
-    requestTls: connect,
-    proxyTls: tls(),
+    requestTls: { timeout: CONNECT_TIMEOUT_MS, ...connection },
+    proxyTls: { ...connection },
     proxyTunnel: false,
   });
-}
-
-/** Connections as the pools make them, beside those. */
-async function createConnect(tls: () => object, sockets: Set<Socket>): Promise<Connect> {
-  const { buildConnector } = await loadUndici();
-  return (url, onread, onConnected) => {
-    const { protocol, host, port } = url;
-    const options = { timeout: CONNECT_TIMEOUT_MS, onread, ...(protocol === 'https:' ? tls() : {}) };
-    const target = { protocol, host, hostname: url.hostname.replace(/^\[|\]$/g, ''), port };
-    const socket = buildConnector(options)(target, onConnected);
-    sockets.add(socket);
-    return socket.once('close', () => sockets.delete(socket));
-  };
-}
-
-/**
- * The TLS side of a run. The context is made once: undici would otherwise parse the authorities again for
- * each connection.
- */
-function tlsOptions({ ca, cert, key, tlsVerify = true }: TransportOptions): object {
-  try {
-    const secureContext = createSecureContext({
-      ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    });
-    return { secureContext, rejectUnauthorized: tlsVerify };
-  } catch (error) {
-    throw new LadingError('USAGE', `the TLS certificate or key cannot be used: ${messageOf(error)}`, {
-      cause: error,
-      hint: '--ca, --cert and --key-file take PEM files; the key must belong to the certificate.',
-    });
-  }
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }

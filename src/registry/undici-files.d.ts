@@ -19,7 +19,7 @@ declare module 'undici/lib/core/connect.js' {
   /** Unlike its type says, the connector returns the connection that it is making. */
   export default function connector(
     options: buildConnector.BuildOptions,
-  ): (options: buildConnector.Options, callback: (error: Error | null) => void) => Socket;
+  ): (options: buildConnector.Options, callback: buildConnector.Callback) => Socket;
 }
 
 declare module 'undici/lib/dispatcher/pool.js' {

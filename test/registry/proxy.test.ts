@@ -18,6 +18,25 @@ describe('proxyFor', () => {
     assert.equal(proxy('https://reg.example', { https_proxy: 'http://lower:3' }), 'http://lower:3');
   });
 
+  it('takes ALL_PROXY where the scheme has none of its own; one that is empty says none', () => {
+    const all = { ALL_PROXY: 'socks5h://all:1080' };
+    assert.equal(proxyFor(new URL('https://reg.example'), all), 'socks5h://all:1080');
+    assert.equal(proxyFor(new URL('http://reg.example'), all), 'socks5h://all:1080');
+    assert.equal(proxy('https://reg.example', all), 'http://secure:1');
+    assert.equal(proxyFor(new URL('https://reg.example'), { ...all, HTTPS_PROXY: '' }), undefined);
+  });
+
+  it('refuses a scheme that it does not speak, by its name', () => {
+    for (const scheme of ['socks4', 'ftp', 'pac+http'])
+      assert.throws(
+        () => proxyFor(new URL('https://reg.example'), { ALL_PROXY: `${scheme}://user:secret@x:1` }),
+        {
+          code: 'USAGE',
+          message: `ALL_PROXY names a proxy by ${scheme}://, which lading does not speak`,
+        },
+      );
+  });
+
   it('never goes through a proxy to loopback', () => {
     for (const host of ['127.0.0.1:5000', 'localhost', '[::1]:5000'])
       assert.equal(proxy(`https://${host}`), undefined, host);

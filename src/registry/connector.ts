@@ -1,0 +1,85 @@
+import type { OnReadOpts, Socket } from 'node:net';
+import type { buildConnector } from 'undici';
+import type { Connect } from './bulk-get.js';
+import { connectThroughSocks } from './socks.js';
+import { type ConnectionTLS, isUnknownAuthority, type RegistryTLS } from './tls.js';
+import { loadUndici } from './undici.js';
+
+export interface ConnectorOptions {
+  /** Undefined for plain http. */
+  tls: RegistryTLS | undefined;
+  /** The URL of a SOCKS proxy that the connections go through. */
+  socks?: string | undefined;
+}
+
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+type Target = buildConnector.Options;
+type Callback = buildConnector.Callback;
+
+/**
+ * Makes the connections of a pool. One that shows a certificate of an unknown authority is made once more, with the
+ * authorities of this machine.
+ */
+export async function createConnector({ tls, socks }: ConnectorOptions): Promise<buildConnector.connector> {
+  let made = await build(tls);
+
+  const attempt = (target: Target, callback: Callback): void => {
+    if (socks === undefined) {
+      made.connect(target, callback);
+      return;
+    }
+    connectThroughSocks(socks, target, CONNECT_TIMEOUT_MS).then(
+      (httpSocket) =>
+        tls === undefined ? callback(null, httpSocket) : made.connect({ ...target, httpSocket }, callback),
+      (error: Error) => callback(error, null),
+    );
+  };
+
+  /** Whether there are other settings than those of `used`. */
+  async function rebuild(used: ConnectionTLS | undefined): Promise<boolean> {
+    tls?.trustMachine();
+    if ((await tls?.connection()) === used) return false;
+    if (made.settings === used) made = await build(tls);
+    return true;
+  }
+
+  return (target, callback) => {
+    const used = made.settings;
+    attempt(target, (...outcome) => {
+      const [error] = outcome;
+      if (error === null || !isUnknownAuthority(error)) return callback(...outcome);
+      rebuild(used).then(
+        (isOther) => (isOther ? attempt(target, callback) : callback(error, null)),
+        (failure: Error) => callback(failure, null),
+      );
+    });
+  };
+}
+
+async function build(tls: RegistryTLS | undefined): Promise<{
+  connect: (target: Target, callback: Callback) => unknown;
+  settings: ConnectionTLS | undefined;
+}> {
+  const { buildConnector: create } = await loadUndici();
+  const settings = await tls?.connection();
+  return { settings, connect: create({ timeout: CONNECT_TIMEOUT_MS, ...settings }) };
+}
+
+/** A connection as the pools make them, beside those; it is not made twice. */
+export async function createDirectConnect(
+  tls: RegistryTLS | undefined,
+  sockets: Set<Socket>,
+): Promise<Connect> {
+  const { buildConnector: create } = await loadUndici();
+  const settings = await tls?.connection();
+  return (url: URL, onread: OnReadOpts, onConnected: (error: Error | null) => void) => {
+    const { protocol, host, port } = url;
+    const target = { protocol, host, hostname: url.hostname.replace(/^\[|\]$/g, ''), port };
+    const socket = create({ timeout: CONNECT_TIMEOUT_MS, onread, ...settings })(target, (...[error]) =>
+      onConnected(error),
+    );
+    sockets.add(socket);
+    return socket.once('close', () => sockets.delete(socket));
+  };
+}
