@@ -7,15 +7,9 @@ import type { CertificatePlaces } from '../../src/registry/authorities.js';
 import { defaultPlaces } from '../../src/registry/authorities.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
 import { createTransport } from '../../src/registry/transport.js';
+import { type Certificate, makeCertificate } from '../support/certificates.js';
 import { useFolder } from '../support/temporary.js';
-import {
-  type Certificate,
-  type Handler,
-  makeCertificate,
-  sendJSON,
-  serve,
-  type TestServer,
-} from './http-server.js';
+import { type Handler, sendJSON, serve, type TestServer } from './http-server.js';
 
 const answer: Handler = (_request, response) => sendJSON(response, {});
 
@@ -26,7 +20,7 @@ describe('the authorities that are trusted', () => {
   let other: Certificate;
 
   before(async () => {
-    [certificate, other] = [await makeCertificate(), await makeCertificate()];
+    [certificate, other] = [makeCertificate(), makeCertificate()];
   });
   afterEach(async () => {
     for (const close of closing.splice(0).reverse()) await close();
@@ -134,7 +128,7 @@ describe('the authorities that are trusted', () => {
   });
 
   it("are those of a registry for its token service and storage too, and not its client's certificate", async () => {
-    const client = await makeCertificate();
+    const client = makeCertificate();
     const storage = await start();
     const shown: unknown[] = [];
     const asking = { ...certificate, requestCert: true, rejectUnauthorized: false };
@@ -162,7 +156,7 @@ describe('the authorities that are trusted', () => {
   });
 
   it('are asked with the client certificate of certs.d', async () => {
-    const client = await makeCertificate();
+    const client = makeCertificate();
     const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: client.cert };
     const { host, requests } = await start(answer, mutual);
     await write(`docker/${host}/ca.crt`, certificate.cert);

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../src/content/digest.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
+import { type Certificate, makeCertificate } from '../support/certificates.js';
 import { type SocksServer, startSocksServer } from '../support/socks-server.js';
-import { type Certificate, makeCertificate, sendJSON, serve, type TestServer } from './http-server.js';
+import { sendJSON, serve, type TestServer } from './http-server.js';
 
 describe('a SOCKS proxy', () => {
   const closing: (() => Promise<void>)[] = [];
   let certificate: Certificate;
   before(async () => {
-    certificate = await makeCertificate('DNS:reg.invalid,DNS:storage.invalid');
+    certificate = makeCertificate(['reg.invalid', 'storage.invalid']);
   });
   afterEach(async () => {
     for (const close of closing.splice(0).reverse()) await close();
