@@ -1,4 +1,4 @@
-import { isLadingError } from '../errors.js';
+import { ContentError, isLadingError, type LadingError, RegistryError } from '../errors.js';
 
 /**
  * The same error, which says for which images the content was needed: of sixty images, a digest alone does not tell
@@ -6,10 +6,17 @@ import { isLadingError } from '../errors.js';
  */
 export function namingImage(error: unknown, names: readonly string[]): unknown {
   const [name] = names;
-  if (name === undefined || !isLadingError(error)) return error;
+  if (name === undefined || !isOfContent(error)) return error;
   if (error.code === 'UNREACHABLE' || speaksOf(error.message, name)) return error;
   const others = names.length > 1 ? ` and ${names.length - 1} more` : '';
   return error.withMessage(`${error.message}; it is needed by ${name}${others}`);
+}
+
+/** Errors of the disk or of a lock are about no image. */
+function isOfContent(error: unknown): error is LadingError {
+  return (
+    error instanceof ContentError || error instanceof RegistryError || isLadingError(error, 'UNSUPPORTED')
+  );
 }
 
 /** By its name, or as registries' errors have it: `tag "1" of reg.example/app`. */

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 
 // X.509 certificates, written here in DER so that tests with TLS need no program: packages that make them bring thirty
@@ -14,7 +14,8 @@ export interface Certificate {
 /** A certificate that is its own authority. */
 export function makeCertificate(names: readonly string[] = ['localhost', '127.0.0.1']): Certificate {
   const { publicKey, privateKey } = makeKeys();
-  const subject = 'localhost';
+  // A subject of its own: OpenSSL looks for the issuer by its name, and takes the first of several.
+  const subject = `lading test ${randomUUID()}`;
   return pemOf(
     { subject, publicKey, extensions: [authority(), alternativeNames(names)] },
     { name: subject, key: privateKey },
