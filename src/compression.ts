@@ -1,6 +1,6 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import { ByteSource } from './compression/byte-source.js';
-import { gunzip } from './compression/gzip.js';
+import { type GunzipOptions, gunzip } from './compression/gzip.js';
 import { type DecompressLimits, limited } from './compression/limits.js';
 import { streamOf } from './compression/stream-of.js';
 import { unzstd } from './compression/zstd.js';
@@ -20,6 +20,8 @@ export interface DecompressOptions {
   limits?: DecompressLimits | undefined;
   /** What errors call the content: a digest, a path; default `the content`. */
   name?: string | undefined;
+  /** Called when zeros follow the last gzip member: they are passed over here, and refused by most readers. */
+  onPadding?: (() => void) | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface DecompressOptions {
  * `INVALID_ARCHIVE`. `open` may be called a second time; xz and bzip2 reject with `UNSUPPORTED`.
  */
 export async function decompressed(open: OpenCompressed, options: DecompressOptions = {}): Promise<Readable> {
-  const { signal, limits = {}, name = 'the content' } = options;
+  const { signal, limits = {}, name = 'the content', onPadding } = options;
   signal?.throwIfAborted();
   const openSource = async (): Promise<ByteSource> => new ByteSource(await open({ signal }));
   let source = await openSource();
@@ -38,7 +40,7 @@ export async function decompressed(open: OpenCompressed, options: DecompressOpti
     return source;
   };
   try {
-    const chunks = await decoded(source, name, reopen);
+    const chunks = await decoded(source, { name, reopen, onPadding });
     const bounded = limited(chunks, name, limits, () => source.received);
     const output = streamOf(bounded, () => source.destroy());
     return signal === undefined ? output : addAbortSignal(signal, output);
@@ -50,15 +52,14 @@ export async function decompressed(open: OpenCompressed, options: DecompressOpti
 
 async function decoded(
   source: ByteSource,
-  name: string,
-  reopen: () => Promise<ByteSource>,
+  { name, ...gzip }: { name: string } & GunzipOptions,
 ): Promise<AsyncIterable<Buffer>> {
   const firstBytes = await source.take(MAGIC_LENGTH);
   source.unread(firstBytes);
   const compression = detectCompression(firstBytes);
   switch (compression) {
     case 'gzip':
-      return gunzip(source, name, reopen);
+      return gunzip(source, name, gzip);
     case 'zstd':
       return unzstd(source, name);
     case 'none':

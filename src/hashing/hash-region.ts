@@ -1,7 +1,13 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { type DecompressLimits, decompressed, detectCompression, MAGIC_LENGTH } from '../compression.js';
+import {
+  type Compression,
+  type DecompressLimits,
+  decompressed,
+  detectCompression,
+  MAGIC_LENGTH,
+} from '../compression.js';
 import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
 import { type ErrorCode, isLadingError } from '../errors.js';
 import type { Region } from '../files.js';
@@ -31,6 +37,17 @@ export interface HashResult {
   isTar?: boolean;
   /** Why a layer cannot be decompressed. */
   problem?: { code: ErrorCode; message: string };
+  /** How the bytes of a layer are stored, whatever their media type says. */
+  form?: LayerForm;
+}
+
+/** What engines mind in the form of a layer. */
+export interface LayerForm {
+  compression: Compression;
+  /** Zeros follow the last gzip member. */
+  isPadded: boolean;
+  /** A skippable zstd frame comes first. */
+  isSkippableFirst: boolean;
 }
 
 // Reading is synchronous: it is done in threads that have nothing else to do, or for little.
@@ -81,11 +98,12 @@ async function hashLayer(
   { region, algorithm, decompress, limits }: HashRequest,
   open: () => Promise<Readable>,
   onHashed: (bytes: number) => void,
+  onPadding?: () => void,
 ): Promise<HashResult> {
   const hash = createHash(algorithm);
   let hashed = 0;
   let start = Buffer.alloc(0);
-  const layer = region.size === 0 ? [] : await decompressed(open, { name: decompress, limits });
+  const layer = region.size === 0 ? [] : await decompressed(open, { name: decompress, limits, onPadding });
   for await (const chunk of layer as AsyncIterable<Buffer>) {
     if (start.byteLength < TAR_START_LENGTH)
       start = Buffer.concat([start, chunk.subarray(0, TAR_START_LENGTH - start.byteLength)]);
@@ -103,9 +121,10 @@ async function hashBoth(
 ): Promise<HashResult> {
   const { region, algorithm } = request;
   const start = readStart(region);
-  if (algorithm === storedAlgorithm && detectCompression(start.subarray(0, MAGIC_LENGTH)) === 'none') {
+  const form = formOf(start);
+  if (algorithm === storedAlgorithm && form.compression === 'none') {
     const result = hashBytes(request, onHashed);
-    return { ...result, storedHex: result.hex, isTar: isTarStart(start) };
+    return { ...result, storedHex: result.hex, isTar: isTarStart(start), form };
   }
   let stored: Hash | undefined;
   const openFile = openerOf(request);
@@ -118,14 +137,28 @@ async function hashBoth(
     });
   };
   try {
-    const result = await hashLayer(request, open, onHashed);
-    return { ...result, storedHex: (stored ?? createHash(storedAlgorithm)).digest('hex') };
+    const result = await hashLayer(request, open, onHashed, () => {
+      form.isPadded = true;
+    });
+    return { ...result, storedHex: (stored ?? createHash(storedAlgorithm)).digest('hex'), form };
   } catch (error) {
     if (!isLadingError(error)) throw error;
     const { hex } = hashBytes({ region, algorithm: storedAlgorithm }, onHashed);
-    return { hex: '', size: 0, storedHex: hex, problem: { code: error.code, message: error.message } };
+    return { hex: '', size: 0, storedHex: hex, problem: { code: error.code, message: error.message }, form };
   }
 }
+
+function formOf(start: Buffer): LayerForm {
+  const compression = detectCompression(start.subarray(0, MAGIC_LENGTH));
+  return {
+    compression,
+    isPadded: false,
+    isSkippableFirst: compression === 'zstd' && start[0] !== ZSTD_MAGIC,
+  };
+}
+
+// First byte of a frame that is no skippable one. (RFC 8878, 3.1.1)
+const ZSTD_MAGIC = 0x28;
 
 async function* tapped(source: Readable, hash: Hash): AsyncIterable<Buffer> {
   for await (const chunk of source as AsyncIterable<Buffer>) {

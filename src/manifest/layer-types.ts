@@ -23,6 +23,13 @@ export function isLayerType(mediaType: string): boolean {
   return OCI_LAYER.test(mediaType) || mediaType.startsWith('application/vnd.docker.image.rootfs.');
 }
 
+/** How a layer is compressed by its media type; undefined for a type that does not say it. */
+export function compressionOfType(mediaType: string): 'none' | 'gzip' | 'zstd' | undefined {
+  const [, compression] = /\.tar(?:[+.](gzip|zstd))?(?:\+encrypted)?$/.exec(mediaType) ?? [];
+  if (compression === 'gzip' || compression === 'zstd') return compression;
+  return /\.tar$/.test(mediaType) ? 'none' : undefined;
+}
+
 /**
  * The target's name for a layer type; `layer` is named in the error. Throws `UNSUPPORTED` where it has none:
  * Docker's formats have neither zstd nor encrypted layers, and a type that nobody knows has no counterpart.

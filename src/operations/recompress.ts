@@ -10,6 +10,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
 import { verified } from '../content/verify.js';
 import type { PlannedContent } from '../copy/plan.js';
+import { compressionOfType } from '../manifest/layer-types.js';
 import type { Scratch } from '../store/scratch.js';
 
 /** What layers are to be compressed with. */
@@ -50,17 +51,19 @@ async function recompress(
   { scratch, compressor }: RecompressTools,
   { limits, signal }: RecompressOptions,
 ): Promise<PlannedContent | undefined> {
-  if ((await compressionOf(descriptor, source)) === compression) return undefined;
+  const mediaType = compression === 'none' ? MEDIA_TYPE.ociLayerTar : MEDIA_TYPE.ociLayerGzip;
+  if ((await compressionOf(descriptor, source)) === compression) {
+    // The bytes are as wanted; where the media type says something else, it is corrected.
+    if (compressionOfType(descriptor.mediaType) === compression) return undefined;
+    return { descriptor: { ...descriptor, mediaType }, source };
+  }
   // Nobody else checks the bytes that came: what is made of them has a digest of its own.
   const openVerified = async (): Promise<Readable> =>
     Readable.from(verified(descriptor, await source.fetch(descriptor, { signal })), { objectMode: false });
   const openPlain = (): Promise<Readable> =>
     decompressed(openVerified, { limits, signal, name: descriptor.digest });
   const openGzip = (): Promise<Readable> => compressor.compress(openPlain, { signal });
-  const made =
-    compression === 'none'
-      ? await scratch.keep(MEDIA_TYPE.ociLayerTar, openPlain)
-      : await scratch.keep(MEDIA_TYPE.ociLayerGzip, openGzip);
+  const made = await scratch.keep(mediaType, compression === 'none' ? openPlain : openGzip);
   return { descriptor: made, source: scratch };
 }
 

@@ -2,6 +2,7 @@ import { algorithmOf, type Digest } from '../content/digest.js';
 import { type HashRequest, type HashResult, hashRegions } from '../hashing/hashing.js';
 import type { ContentFile } from '../store/content-files.js';
 import type { ImageFiles } from '../store/image-files.js';
+import { formProblems } from './layer-form.js';
 import { limitsOf } from './layer-limits.js';
 import type { Finding, Note, VerifyOptions } from './verify.js';
 import type { GraphWalk } from './verify-graph.js';
@@ -15,8 +16,9 @@ export interface VerifiedContent {
   diffIDs: number;
 }
 
-/** A blob that is read; a layer with what configs say of it. */
-type Request = HashRequest & ContentFile & { expected: ReadonlyMap<Digest, Digest> };
+/** A blob that is read; a layer with what configs and manifests say of it. */
+type Request = HashRequest &
+  ContentFile & { expected: ReadonlyMap<Digest, Digest>; mediaTypes: ReadonlySet<string> };
 
 const NOTHING: ReadonlyMap<Digest, Digest> = new Map();
 
@@ -59,8 +61,9 @@ export async function verifyBlobs(
 function requestFor(file: ContentFile, walk: GraphWalk, options: VerifyOptions): Request {
   const algorithm = algorithmOf(file.digest);
   const expected = options.diffIDs === false ? NOTHING : (walk.diffIDs.get(file.digest) ?? NOTHING);
+  const mediaTypes = walk.layerTypes.get(file.digest) ?? new Set();
   const [diffID] = expected.keys();
-  if (diffID === undefined) return { ...file, algorithm, expected };
+  if (diffID === undefined) return { ...file, algorithm, expected, mediaTypes };
   return {
     ...file,
     algorithm: algorithmOf(diffID),
@@ -68,6 +71,7 @@ function requestFor(file: ContentFile, walk: GraphWalk, options: VerifyOptions):
     decompress: file.digest,
     limits: limitsOf(options),
     expected,
+    mediaTypes,
   };
 }
 
@@ -77,7 +81,23 @@ interface Judgement {
   isCompared: boolean;
 }
 
-function judge(
+/** What the bytes are, and what engines make of the form that they are stored in. */
+function judge(request: Request, result: HashResult): Judgement {
+  const judgement = judgeBytes(request, result);
+  if (result.form === undefined || judgement.findings.some(({ code }) => code === 'DIGEST_MISMATCH'))
+    return judgement;
+  const { digest, path, mediaTypes } = request;
+  for (const mediaType of mediaTypes) {
+    for (const { isFatal, message } of formProblems(result.form, mediaType)) {
+      const place = { digest, path, message: `layer ${digest} ${message}` };
+      if (isFatal) judgement.findings.push({ code: 'INVALID_ARCHIVE', ...place });
+      else judgement.notes.push({ code: 'LAYER_FORM', ...place });
+    }
+  }
+  return judgement;
+}
+
+function judgeBytes(
   { digest, path, algorithm, storedAlgorithm = algorithm, expected }: Request,
   { hex, storedHex = hex, problem, isTar }: HashResult,
 ): Judgement {

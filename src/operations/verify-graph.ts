@@ -1,5 +1,5 @@
 import type { Descriptor } from '../content/descriptor.js';
-import type { Digest } from '../content/digest.js';
+import { algorithmOf, type Digest, digestOf } from '../content/digest.js';
 import { isManifest, isNonDistributable, MEDIA_TYPE } from '../content/media-types.js';
 import { type ErrorCode, isLadingError } from '../errors.js';
 import { keptAs } from '../manifest/artifact.js';
@@ -44,6 +44,8 @@ export class GraphWalk {
   readonly needed = new Set<Digest>();
   /** By layer, the diffIDs that configs give it, each with a config that does. */
   readonly diffIDs = new Map<Digest, Map<Digest, Digest>>();
+  /** By layer, the media types that manifests give it. */
+  readonly layerTypes = new Map<Digest, Set<string>>();
   /** Whether a manifest could not be read: what it needs is then not known. */
   hasGaps = false;
   readonly #seen = new Set<string>();
@@ -64,6 +66,18 @@ export class GraphWalk {
     }
   }
 
+  /** A name that ends in a digest must not stand for other content. */
+  requireTrueName(entry: Descriptor): void {
+    const name = entryName(entry);
+    const [, digest] = /@([^@]+)$/.exec(name ?? '') ?? [];
+    if (name === undefined || digest === undefined || digest === entry.digest) return;
+    this.#found(
+      'DIGEST_MISMATCH',
+      entry.digest,
+      `${name} stands for ${entry.digest}, which is other content`,
+    );
+  }
+
   async visit(descriptor: Descriptor, place: Place, depth = 0): Promise<void> {
     const { digest, size, mediaType } = descriptor;
     this.needed.add(digest);
@@ -75,6 +89,7 @@ export class GraphWalk {
       return this.#noted('LEFT_OUT', digest, `${digest} is left out of ${place.image} on purpose`);
     }
     this.#seen.add(claim);
+    this.#requireTrueData(descriptor, place);
     const isThere = await this.#isThere(descriptor, place);
     if (!isManifest(mediaType)) return;
     if (!isThere) {
@@ -83,7 +98,8 @@ export class GraphWalk {
     }
     const manifest = await this.#read(descriptor, place, depth);
     if (manifest === undefined) return;
-    const { manifests, blobs, unsized } = successors(manifest);
+    const { manifests, blobs, unsized, subject } = successors(manifest);
+    if (subject !== undefined) this.#requireTrueData(subject, place);
     for (const child of [...manifests, ...blobs]) await this.visit(child, place, depth + 1);
     for (const layer of unsized) await this.#requireBlob(layer, place);
     if ('layers' in manifest) await this.#compare(digest, manifest, place);
@@ -111,6 +127,16 @@ export class GraphWalk {
       this.hasGaps = true;
       return undefined;
     }
+  }
+
+  /** Content that is embedded in a descriptor must be what the descriptor says. (image-spec, descriptor.md) */
+  #requireTrueData(descriptor: Descriptor, { image }: Place): void {
+    const { digest, size, data } = descriptor;
+    if (data === undefined) return;
+    const bytes = Buffer.from(data, 'base64');
+    if (bytes.byteLength === size && digestOf(bytes, algorithmOf(digest)) === digest) return;
+    const message = `the data that the descriptor of ${digest} has in it is other content`;
+    this.#found('DIGEST_MISMATCH', digest, `${message} (needed by ${image})`);
   }
 
   #noteRepeatedNames(bytes: Buffer, digest: Digest, shape: Shape): void {
@@ -145,6 +171,10 @@ export class GraphWalk {
       // What is encrypted shows its diffID to the holder of the key only.
       if (diffID === undefined || !isLayerType(layer.mediaType) || layer.mediaType.endsWith('+encrypted'))
         continue;
+      this.layerTypes.set(
+        layer.digest,
+        (this.layerTypes.get(layer.digest) ?? new Set()).add(layer.mediaType),
+      );
       const expected = this.diffIDs.get(layer.digest) ?? new Map<Digest, Digest>();
       this.diffIDs.set(layer.digest, expected.set(diffID, manifest.config.digest));
     }

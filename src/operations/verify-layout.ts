@@ -14,6 +14,7 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
   const walk = new GraphWalk(store);
   for (const entry of store.indexEntries) {
     await walk.requireTrueType(entry);
+    walk.requireTrueName(entry);
     await walk.visit(entry, { image: entryName(entry) ?? entry.digest, absent: absentOf(entry) });
     options.signal?.throwIfAborted();
   }

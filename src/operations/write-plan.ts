@@ -1,5 +1,6 @@
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
 import type { CopyRequest, Plan, PlannedContent } from '../copy/plan.js';
+import { compressionOfType } from '../manifest/layer-types.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { ReadonlyStore } from '../store/store.js';
@@ -7,6 +8,7 @@ import type { SaveOutput } from './save-output.js';
 
 /** Copies what was planned to an output, if that is not there already. */
 export async function writePlan(output: SaveOutput, plan: Plan, options: CopyOptions): Promise<CopyResult> {
+  warnOfZstd(output, plan, options);
   if (await output.isMadeOf(plan)) return allReused(plan);
   const keepGoing = options.keepGoing === true && output.canLeaveOut;
   const store = await output.openStore();
@@ -15,6 +17,18 @@ export async function writePlan(output: SaveOutput, plan: Plan, options: CopyOpt
   } finally {
     await store.close();
   }
+}
+
+/** Of an archive that Docker may load, what only Docker 23 and later can; a docker-archive's layers are made plain. */
+function warnOfZstd({ format }: SaveOutput, plan: Plan, { onEvent }: CopyOptions): void {
+  if (format !== 'universal') return;
+  const { length } = plan.blobs.filter(
+    ({ descriptor }) => compressionOfType(descriptor.mediaType) === 'zstd',
+  );
+  if (length === 0) return;
+  const layers = length === 1 ? 'one layer is' : `${length} layers are`;
+  const message = `${layers} compressed with zstd, which Docker before 23 does not load; lading convert --compression gzip changes that`;
+  onEvent?.({ type: 'warning', message });
 }
 
 /** What the output holds and the run does not replace. */
