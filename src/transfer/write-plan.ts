@@ -3,10 +3,14 @@ import type { CopyRequest, Plan, PlannedContent } from '../copy/plan.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { ReadonlyStore } from '../store/store.js';
-import type { SaveOutput } from './save-output.js';
+import type { FilesDestination } from './to-files.js';
 
 /** Copies what was planned to an output, if that is not there already. */
-export async function writePlan(output: SaveOutput, plan: Plan, options: CopyOptions): Promise<CopyResult> {
+export async function writePlan(
+  output: FilesDestination,
+  plan: Plan,
+  options: CopyOptions,
+): Promise<CopyResult> {
   if (await output.isMadeOf(plan)) return allReused(plan);
   const keepGoing = options.keepGoing === true && output.canLeaveOut;
   const store = await output.openStore();
