@@ -105,8 +105,8 @@ export const convertCommand: CommandModule = {
 };
 
 function describeConverted({ images, output, bytes }: ConvertResult): string {
-  const rows = images.flatMap(({ name, from, to, signature }) => [
-    [name],
+  const rows = images.flatMap(({ name, written, from, to, signature }) => [
+    written === name ? [name] : [name, '->', written],
     ['  from', from.digest, from.mediaType, describeSignature(signature)],
     ['  to', to.digest, to.mediaType],
   ]);

@@ -47,6 +47,15 @@ export function fullName(text: string): string | undefined {
   return reference === undefined ? undefined : formatReference(withDefaultTag(reference));
 }
 
+/** A name as a docker-archive has it: a tag, and no digest beside it. */
+export function nameByTag(name: string): string {
+  const read = readName(name);
+  if (read.kind !== 'image' || read.reference.digest === undefined || read.reference.tag === undefined)
+    return name;
+  const { registry, repository, tag } = read.reference;
+  return formatReference({ registry, repository, tag });
+}
+
 /**
  * A name as it is true of a manifest: one that has a digest has this one. `app:1@sha256:A` of another manifest would
  * promise what is not there.

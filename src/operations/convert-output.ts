@@ -17,17 +17,14 @@ export function pace({ concurrency, retries, signal, onEvent }: ConvertOptions):
   return { concurrency, retries, signal, onEvent };
 }
 
-/** What became of an image, as the result says it. */
-export function describeConverted({
-  name,
-  from,
-  to,
-  signature,
-  digests,
-  lost,
-}: ConvertedImage): ConvertResult['images'][number] {
+/** What became of an image, as the result says it; `written` is its name at the output. */
+export function describeConverted(
+  { name, from, to, signature, digests, lost }: ConvertedImage,
+  written: string,
+): ConvertResult['images'][number] {
   return {
     name,
+    written,
     from: { mediaType: from.mediaType, digest: from.digest },
     to: { mediaType: to.mediaType, digest: to.digest },
     signature: signature && {

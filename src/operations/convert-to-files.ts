@@ -5,6 +5,7 @@ import { assemblePlan, type ImageTrees, readImages } from '../copy/plan.js';
 import { LadingError } from '../errors.js';
 import type { DestinationLocator } from '../store/destination-locator.js';
 import { parseLocator } from '../store/locator.js';
+import { nameAfter } from '../transfer/destination.js';
 import type { RegistryTarget } from '../transfer/registry-names.js';
 import { type SaveFormat, toFiles } from '../transfer/to-files.js';
 import { previousImages, writePlan } from '../transfer/write-plan.js';
@@ -49,13 +50,17 @@ export async function convertToFiles(
       return {
         output: typeof options.output === 'string' ? options.output : '-',
         format: output.format,
-        images: converted.map(describeConverted),
+        images: converted.map((one) => describeConverted(one, nameOfMade(one, checked))),
         blobs: copied.blobs,
         bytes: copied.bytes,
       };
     },
     close: async () => output.previous?.close(),
   };
+}
+
+function nameOfMade({ name, images: [made] }: ConvertedImage, checked: readonly ImageTrees[]): string {
+  return made === undefined ? name : nameAfter(made, checked);
 }
 
 /** The format that a locator says; rejects with `USAGE` where `--format` says another. */

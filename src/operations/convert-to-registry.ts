@@ -1,3 +1,4 @@
+import { formatReference } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 import { registryDestination } from '../transfer/destination.js';
 import { nameInRegistry, type RegistryTarget, registryOf } from '../transfer/registry-names.js';
@@ -48,7 +49,10 @@ export function convertToRegistry(target: RegistryTarget, options: ConvertOption
         return {
           output: String(options.output),
           format: 'registry',
-          images: converted.map(describeConverted),
+          images: converted.map((one, place) => {
+            const at = images[place]?.destination;
+            return describeConverted(one, at === undefined ? one.name : formatReference(at));
+          }),
           blobs: { total: blobs.total, fetched: blobs.pushed, reused },
           bytes: { total: bytes.pushed, fetched: bytes.pushed },
         };

@@ -68,6 +68,8 @@ export interface ConvertResult {
   format: SaveFormat | 'registry';
   images: {
     name: string;
+    /** What it is called at the output. */
+    written: string;
     from: { mediaType: string; digest: Digest };
     to: { mediaType: string; digest: Digest };
     /** Of a schema1 original; null where there is none. */

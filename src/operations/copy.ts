@@ -1,7 +1,7 @@
 import { assemblePlan, type CopyRequest, readImages } from '../copy/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
-import { registryDestination } from '../transfer/destination.js';
+import { nameAfter, registryDestination } from '../transfer/destination.js';
 import {
   isRegistryTarget,
   nameInRegistry,
@@ -152,9 +152,11 @@ async function copyToFiles(
     return {
       source: options.source,
       destination: options.destination,
-      images: plan.images
-        .filter(({ name }) => names.includes(name))
-        .map(({ name, root }) => ({ name, copied: name, digest: root.digest })),
+      images: wanted.images.map((image, place) => ({
+        name: requests[place]?.name ?? image.name,
+        copied: nameAfter(image, checked),
+        digest: image.tree.manifest.descriptor.digest,
+      })),
       blobs: { total: blobs.total, copied: blobs.fetched, mounted: 0, present: blobs.reused },
       bytes: { copied: bytes.fetched },
     };

@@ -56,6 +56,11 @@ export function nameApart(images: readonly ImageTrees[], onEvent: OnCopyEvent | 
   return named;
 }
 
+/** What an image is called after `nameApart`. */
+export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees[]): string {
+  return named.find((image) => image.tree === tree)?.name ?? name;
+}
+
 function comparable(name: string): string {
   const read = readName(name);
   return read.kind === 'image' ? formatReference(read.reference) : name;

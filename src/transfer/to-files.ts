@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
-import { taggedName } from '../content/names.js';
+import { nameByTag, taggedName } from '../content/names.js';
 import type { Platform } from '../content/platform.js';
 import type { ImageTrees, Plan } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
@@ -206,14 +206,16 @@ function checkFor(
   previous: LayoutReader | undefined,
 ): FilesDestination['check'] {
   return (images, { append = false, onEvent } = {}) => {
-    const named = nameApart(images, onEvent);
+    const isDocker = format === 'docker-archive';
+    const asked = isDocker ? images.map((image) => ({ ...image, name: nameByTag(image.name) })) : images;
+    const named = nameApart(asked, onEvent);
     if (!append)
       requireNothingLost(
         location,
         previous,
         named.map(({ name }) => name),
       );
-    return format === 'docker-archive' ? fitDockerArchive(named, onEvent) : named;
+    return isDocker ? fitDockerArchive(named, onEvent) : named;
   };
 }
 
