@@ -46,7 +46,6 @@ export {
 } from './operations/login.js';
 export type { RunCredentials } from './operations/run-credentials.js';
 export { type SaveOptions, type SaveResult, save } from './operations/save.js';
-export type { SaveFormat } from './operations/save-output.js';
 export { type ServeOptions, type Serving, serve } from './operations/serve.js';
 export { type Finding, type VerifyOptions, type VerifyResult, verify } from './operations/verify.js';
 export type { CredentialPlaceOptions } from './registry/credential-places.js';
@@ -62,3 +61,4 @@ export type {
   Store,
 } from './store/store.js';
 export { systemFailure } from './system-error.js';
+export type { SaveFormat } from './transfer/to-files.js';

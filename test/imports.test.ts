@@ -21,6 +21,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   'manifest/': FOUNDATION,
   'store/': [...FOUNDATION, ...SECOND],
   'copy/': [...FOUNDATION, 'manifest/', 'store/store.ts', 'compression.ts'],
+  'transfer/': [...FOUNDATION, 'manifest/', 'registry/', 'store/', 'copy/'],
   'server/': [
     ...FOUNDATION,
     'manifest/',
@@ -28,8 +29,8 @@ const ALLOWED: Record<string, readonly string[]> = {
     'store/writable-repository.ts',
     'registry/protocol.ts',
   ],
-  'operations/': [...FOUNDATION, ...SECOND, 'store/', 'copy/', 'server/'],
-  'index.ts': [...FOUNDATION, ...SECOND, 'store/', 'copy/', 'server/', 'operations/'],
+  'operations/': [...FOUNDATION, ...SECOND, 'store/', 'copy/', 'transfer/', 'server/'],
+  'index.ts': [...FOUNDATION, ...SECOND, 'store/', 'copy/', 'transfer/', 'server/', 'operations/'],
   'cli/': ['index.ts'],
 };
 
@@ -102,7 +103,7 @@ const HOMES: Record<string, readonly string[]> = {
   'zlib-sync': ['compression/gzip.ts'],
   fzstd: ['compression/zstd.ts'],
   'proper-lockfile': ['store/lock-directory.ts'],
-  'fs-extra': ['store/', 'operations/'],
+  'fs-extra': ['store/', 'transfer/', 'operations/'],
   yaml: ['operations/'],
   bcryptjs: ['server/access/password-worker.ts'],
   'prom-client': ['server/operational/metrics.ts'],

@@ -11,6 +11,7 @@ import {
   limitOptions,
   platformsOf,
   STRICT_OPTION,
+  TAG_DIGESTS_OPTION,
 } from './options.js';
 import { createProgress } from './progress.js';
 import { OUTPUT_OPTIONS } from './save.js';
@@ -40,9 +41,9 @@ const OPTIONS = {
     default: false,
     describe: 'Keep the original beside what is made of it',
   },
+  'tag-digests': TAG_DIGESTS_OPTION,
   force: { type: 'boolean', default: false, describe: 'Convert although a subject is lost' },
   ...LIMIT_OPTIONS,
-  ...STRICT_OPTION,
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
@@ -84,7 +85,8 @@ export const convertCommand: CommandModule = {
         dockerLegacy: flags['docker-legacy'],
         compression: flags.compression,
         verifySignature: flags['verify-signature'],
-        keyFile: flags.key,
+        signing: { keyFile: flags.key },
+        tagDigests: flags['tag-digests'],
         keepOriginal: flags['keep-original'],
         force: flags.force,
         ...limitOptions(flags),
@@ -103,8 +105,8 @@ export const convertCommand: CommandModule = {
 };
 
 function describeConverted({ images, output, bytes }: ConvertResult): string {
-  const rows = images.flatMap(({ name, from, to, signature }) => [
-    [name],
+  const rows = images.flatMap(({ name, written, from, to, signature }) => [
+    written === name ? [name] : [name, '->', written],
     ['  from', from.digest, from.mediaType, describeSignature(signature)],
     ['  to', to.digest, to.mediaType],
   ]);

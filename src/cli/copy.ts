@@ -10,6 +10,7 @@ import {
   connectionOptions,
   type GlobalArguments,
   STRICT_OPTION,
+  TAG_DIGESTS_OPTION,
 } from './options.js';
 import { createProgress } from './progress.js';
 
@@ -20,6 +21,7 @@ const OPTIONS = {
     default: true,
     describe: 'Move tags that are there; --no-clobber refuses that',
   },
+  'tag-digests': TAG_DIGESTS_OPTION,
   'src-creds': {
     type: 'string',
     requiresArg: true,
@@ -74,6 +76,7 @@ export const copyCommand: CommandModule = {
         destination: flags.DST,
         referrers: flags.referrers,
         noClobber: !flags.clobber,
+        tagDigests: flags['tag-digests'],
         signal,
         onEvent: progress.onEvent,
       });

@@ -11,6 +11,7 @@ import {
   connectionOptions,
   type GlobalArguments,
   STRICT_OPTION,
+  TAG_DIGESTS_OPTION,
 } from './options.js';
 import { describeError } from './output.js';
 import { createProgress } from './progress.js';
@@ -26,6 +27,7 @@ const OPTIONS = {
   name: { type: 'string', requiresArg: true, describe: 'What an image without a name is called' },
   'keep-host': { type: 'boolean', default: false, describe: "Put the source's host in the path" },
   map: { type: 'string', requiresArg: true, describe: 'Rules for names (YAML)' },
+  'tag-digests': TAG_DIGESTS_OPTION,
   'write-map': {
     type: 'string',
     requiresArg: true,
@@ -88,6 +90,7 @@ export const loadCommand: CommandModule = {
         name: flags.name,
         keepHost: flags['keep-host'],
         mapFile: flags.map,
+        tagDigests: flags['tag-digests'],
         dryRun: flags['dry-run'],
         noClobber: !flags.clobber,
         referrers: flags.referrers,

@@ -108,6 +108,13 @@ export const STRICT_OPTION = {
   },
 } as const satisfies Record<string, Options>;
 
+/** A flag of commands that write to registries. */
+export const TAG_DIGESTS_OPTION = {
+  type: 'boolean',
+  default: false,
+  describe: 'In a registry, tag images that are named by digest alone: sha256-… with 12 digits',
+} as const satisfies Options;
+
 /** Flags of commands that read archives, which may be compressed as a whole. */
 export const ARCHIVE_LIMIT_OPTIONS = {
   'max-archive-bytes': {

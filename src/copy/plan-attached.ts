@@ -1,6 +1,6 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
-import { isManifest } from '../content/media-types.js';
+import { isIndex, isManifest } from '../content/media-types.js';
 import type { ReadonlyStore, Referrer } from '../store/store.js';
 import type { PlanOptions } from './plan.js';
 import type { GraphReader, ManifestTree } from './plan-tree.js';
@@ -33,7 +33,9 @@ export async function readAttached(
   const found = new Map<Digest, AttachedTree>();
   let subjects = manifestsOf(image);
   if (original.digest !== image.manifest.descriptor.digest) {
-    subjects = subjects.filter(({ digest }) => digest !== image.manifest.descriptor.digest);
+    // An index that was made has nothing yet; an image that stands for its index has what is its own.
+    const { digest: made, mediaType } = image.manifest.descriptor;
+    if (isIndex(mediaType)) subjects = subjects.filter(({ digest }) => digest !== made);
     const lost = await referrersOf(source, original, pool);
     const message = `${lost.length} signatures or other attachments of ${original.digest} are left out: they speak of the whole index`;
     if (lost.length > 0) options.onEvent?.({ type: 'warning', message });

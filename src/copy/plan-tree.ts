@@ -33,6 +33,8 @@ export interface ManifestTree {
   absent: Digest[];
   /** Of the images under it. */
   platforms: Platform[];
+  /** Of the images that the one chosen stands for alone. */
+  leftOut?: Platform[] | undefined;
 }
 
 const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
@@ -48,6 +50,8 @@ interface Context {
   platform: Platform | undefined;
   /** Platforms that are wanted; undefined where all are. */
   wanted: readonly Platform[] | undefined;
+  /** What becomes of an index of which some platforms are chosen. */
+  index: PlanOptions['index'];
   /** Children that the source leaves out on purpose. */
   absent: readonly Digest[];
 }
@@ -67,17 +71,23 @@ export class GraphReader {
   }
 
   /** The tree under `root`, with the chosen platforms; rejects with `NOT_FOUND` when the image has none of them. */
-  async read(source: ReadonlyStore, root: Descriptor, label: string): Promise<ManifestTree> {
-    const { platforms, index } = this.#options;
+  async read(
+    source: ReadonlyStore,
+    root: Descriptor,
+    label: string,
+    index = this.#options.index,
+  ): Promise<ManifestTree> {
+    const { platforms } = this.#options;
     const wanted = platforms ?? (index === 'single' ? [DEFAULT_PLATFORM] : undefined);
-    const tree = await this.#read(source, root, contextOf(root, label, wanted));
+    const tree = await this.#read(source, root, contextOf(root, label, wanted, index));
     if (tree !== undefined) {
       if (platforms !== undefined) this.#warnOfMissing(platforms, tree, label);
       return tree;
     }
     const whole = await this.readWhole(source, root, label);
     const first = platforms === undefined ? firstImage(whole) : undefined;
-    if (first !== undefined) return first;
+    if (first !== undefined)
+      return { ...first, leftOut: whole.platforms.filter((platform) => !first.platforms.includes(platform)) };
     throw new LadingError(
       'NOT_FOUND',
       `${label} is not there for ${platforms?.map(formatPlatform).join(', ')}`,
@@ -132,9 +142,9 @@ export class GraphReader {
       platforms: kept.flatMap(({ platforms }) => platforms),
     };
     if (context.wanted === undefined) return tree;
-    switch (this.#options.index) {
+    switch (context.index) {
       case 'single':
-        return kept[0];
+        return single(tree, manifests, children, this.#options.platforms !== undefined);
       case 'rewrite':
         return rewritten(tree, manifests, children);
       case 'sparse':
@@ -278,15 +288,30 @@ export class GraphReader {
   }
 }
 
-function contextOf(root: Descriptor, label: string, wanted: readonly Platform[] | undefined): Context {
-  return {
-    label,
-    depth: 0,
-    budget: new GraphBudget(),
-    platform: root.platform,
-    wanted,
-    absent: absentOf(root),
-  };
+function contextOf(
+  root: Descriptor,
+  label: string,
+  wanted: readonly Platform[] | undefined,
+  index?: PlanOptions['index'],
+): Context {
+  const absent = absentOf(root);
+  return { label, depth: 0, budget: new GraphBudget(), platform: root.platform, wanted, index, absent };
+}
+
+/** The first image that fits, with what of the index it stands for alone; what nobody asked for is not left out. */
+function single(
+  { children: [chosen] }: ManifestTree,
+  manifests: readonly Descriptor[],
+  children: readonly (ManifestTree | undefined)[],
+  isChosen: boolean,
+): ManifestTree | undefined {
+  if (chosen === undefined) return undefined;
+  const leftOut = manifests.flatMap((child, place) =>
+    children[place] === chosen || attestedDigest(child) !== undefined
+      ? []
+      : (children[place]?.platforms ?? (child.platform === undefined || isChosen ? [] : [child.platform])),
+  );
+  return { ...chosen, leftOut: [...leftOut, ...(chosen.leftOut ?? [])] };
 }
 
 /** What failed is asked for again: another image may have it from another source. */

@@ -16,6 +16,8 @@ export interface CopyRequest {
   reference: string;
   /** A digest for content that has no name. */
   name: string;
+  /** What becomes of its index; default what the options say. */
+  index?: PlanOptions['index'];
 }
 
 export interface PlanOptions {
@@ -134,14 +136,14 @@ export async function readImages(
 }
 
 async function readImage(
-  { source, reference, name }: CopyRequest,
+  { source, reference, name, index }: CopyRequest,
   reader: GraphReader,
   pool: Pool,
   options: PlanOptions,
 ): Promise<ImageTrees> {
   const original = await pool.run((signal) => source.resolve(reference, { signal }));
   options.onEvent?.({ type: 'resolved', name, descriptor: original });
-  const tree = await reader.read(source, original, name);
+  const tree = await reader.read(source, original, name, index);
   const attached =
     options.referrers === false
       ? []

@@ -40,6 +40,11 @@ export interface ConnectionOptions {
   onEvent?: OnCopyEvent | undefined;
 }
 
+/** The options of an operation beside those of its connections: a name that both have does not compile. */
+export type WithConnection<Own> = keyof Own & keyof ConnectionOptions extends never
+  ? ConnectionOptions & Own
+  : never;
+
 /**
  * A client for `registries`, all those of one run or of one side of a copy: its connections, tokens and credentials
  * are shared. A login that names no registry is for the only one of `registries`. `provider` is asked instead of all

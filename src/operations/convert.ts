@@ -1,11 +1,11 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Compressor } from '../compression.js';
 import type { Digest } from '../content/digest.js';
 import { isSchema1 } from '../content/media-types.js';
-import { parsePlatform } from '../content/platform.js';
+import { formatPlatform, parsePlatform } from '../content/platform.js';
 import {
   type ConversionFormat,
   type ConvertedImage,
@@ -18,24 +18,27 @@ import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../
 import type { ManifestTree } from '../copy/plan-tree.js';
 import { LadingError, messageOf } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
+import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
+import type { SaveFormat, SaveOutputOptions } from '../transfer/to-files.js';
 import { readSourceImages } from './archive-images.js';
-import type { ConnectionOptions } from './connect.js';
+import type { WithConnection } from './connect.js';
+import { type ConvertOutput, pace } from './convert-output.js';
+import { convertToFiles } from './convert-to-files.js';
 import { type LayerLimits, limitsOf } from './layer-limits.js';
 import { openSource, type Source } from './open-source.js';
 import { createRecompressor, type LayerCompression } from './recompress.js';
 import { requestsOf } from './requests.js';
-import { inspectOutput, requireNothingLost, type SaveFormat, type SaveOutputOptions } from './save-output.js';
-import { previousImages, writePlan } from './write-plan.js';
 
-export interface ConvertOptions
-  extends ConnectionOptions,
-    LayerLimits,
-    Omit<SaveOutputOptions, 'dockerPlatform'> {
+export type ConvertOptions = WithConnection<ConversionOptions>;
+
+interface ConversionOptions
+  extends LayerLimits,
+    Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'signal' | 'onEvent'> {
   /** A locator, a path, or an image of a registry. */
   source: string;
-  /** A file, a directory (`…/`), or a stream for an archive. */
+  /** A locator, a file, a directory (`…/`), or a stream for an archive. */
   output: string | Writable;
   to: ConversionFormat;
   /** Only this image of an archive or layout. */
@@ -44,8 +47,10 @@ export interface ConvertOptions
   compression?: LayerCompression | undefined;
   /** Refuse a schema1 manifest whose signature does not hold, or that has none; default false. */
   verifySignature?: boolean | undefined;
-  /** PEM file of the key that signs schema1; default a key made for the run. */
-  keyFile?: string | undefined;
+  /** How schema1 is signed: with the key in this file (PEM); default a key made for the run. */
+  signing?: { keyFile?: string | undefined } | undefined;
+  /** In a registry, give an image that is named by its digest alone a tag, too; default false. */
+  tagDigests?: boolean | undefined;
   /** Keep the originals, without names, beside what is made of them; default false. */
   keepOriginal?: boolean | undefined;
   /** Refuse images whose documents break their specification; default: a warning says what is odd. */
@@ -60,9 +65,11 @@ export interface ConvertOptions
 export interface ConvertResult {
   /** `-` for a stream. */
   output: string;
-  format: SaveFormat;
+  format: SaveFormat | 'registry';
   images: {
     name: string;
+    /** What it is called at the output. */
+    written: string;
     from: { mediaType: string; digest: Digest };
     to: { mediaType: string; digest: Digest };
     /** Of a schema1 original; null where there is none. */
@@ -81,39 +88,44 @@ export interface ConvertResult {
  * stay as they are unless `compression` says otherwise. What changed, and what was lost, is in the result.
  */
 export async function convert(options: ConvertOptions): Promise<ConvertResult> {
-  const key = options.keyFile === undefined ? createSigningKey() : await readKey(options.keyFile);
-  const dockerPlatform =
-    options.dockerPlatform === undefined ? undefined : parsePlatform(options.dockerPlatform);
-  const output = await inspectOutput(options.output, { ...options, dockerPlatform });
-  // Beside the output, where there is room for images.
-  const scratch = createScratch(
-    typeof options.output === 'string' ? dirname(resolve(options.output)) : undefined,
-  );
+  const { signing } = options;
+  const key = signing?.keyFile === undefined ? createSigningKey() : await readKey(signing.keyFile);
+  const destination =
+    typeof options.output === 'string' ? await parseDestinationLocator(options.output) : undefined;
+  const output = await openOutput(destination, options);
+  const scratch = createScratch(output.directory);
   let source: Source | undefined;
   try {
     source = await openSource(options.source, options);
     const originals = await readOriginals(source, scratch, options);
-    const names = originals.map(({ name }) => name);
-    const kept = options.append
-      ? await readImages(await previousImages(output.previous, names), pace(options))
-      : undefined;
-    if (kept === undefined) requireNothingLost(options.output, output.previous, names);
-    const converted = await convertAll(originals, key, scratch, options);
-    const plan = assemblePlan([...converted.flatMap(({ images }) => images), ...(kept?.images ?? [])]);
-    const { images, blobs, bytes } = plan;
-    options.onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
-    const copied = await writePlan(output, plan, pace(options));
-    return {
-      output: typeof options.output === 'string' ? options.output : '-',
-      format: output.format,
-      images: converted.map(describeConverted),
-      blobs: copied.blobs,
-      bytes: copied.bytes,
-    };
+    tellLeftOut(originals, options);
+    return await output.write(originals, () => convertAll(originals, key, scratch, options));
   } finally {
     await source?.close();
-    await output.previous?.close();
+    await output.close();
     await scratch.close();
+  }
+}
+
+async function openOutput(
+  destination: DestinationLocator | undefined,
+  options: ConvertOptions,
+): Promise<ConvertOutput> {
+  if (destination?.kind !== 'docker' && destination?.kind !== 'registry')
+    return convertToFiles(destination, options);
+  // Most outputs are files: what speaks to registries is loaded for those that are not.
+  const { convertToRegistry } = await import('./convert-to-registry.js');
+  return convertToRegistry(destination, options);
+}
+
+/** schema1 has no form for an index; what a docker-archive has no room for is told with it. */
+function tellLeftOut(originals: readonly ImageTrees[], { to, format, onEvent }: ConvertOptions): void {
+  if (to !== 'schema1' || format === 'docker-archive') return;
+  for (const { name, tree } of originals) {
+    const left = (tree.leftOut ?? []).map(formatPlatform);
+    if (left.length === 0) continue;
+    const message = `${name}: schema1 has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`;
+    onEvent?.({ type: 'warning', message });
   }
 }
 
@@ -170,7 +182,7 @@ async function readOriginals(
     ...pace(options),
     strict: options.strict,
     platforms: options.platforms?.map(parsePlatform),
-    index: options.to === 'schema1' || options.format === 'docker-archive' ? 'single' : 'rewrite',
+    index: options.to === 'schema1' || isDockerArchive(options) ? 'single' : 'rewrite',
   };
   const images = await readSourceImages(source, await requestsOf(source, options.reference), planOptions);
   const needsLayers =
@@ -191,8 +203,8 @@ async function readOriginals(
   return (await readImages(fetched, { ...planOptions, onEvent: undefined })).images; // told before
 }
 
-function pace({ concurrency, retries, signal, onEvent }: ConvertOptions): PlanOptions {
-  return { concurrency, retries, signal, onEvent };
+function isDockerArchive({ format, output }: ConvertOptions): boolean {
+  return format === 'docker-archive' || (typeof output === 'string' && output.startsWith('docker-archive:'));
 }
 
 function manifestsOf(tree: ManifestTree): string[] {
@@ -205,25 +217,4 @@ async function readKey(path: string): Promise<KeyObject> {
   } catch (error) {
     throw new LadingError('USAGE', `${path} is no private key in PEM: ${messageOf(error)}`, { cause: error });
   }
-}
-
-function describeConverted({
-  name,
-  from,
-  to,
-  signature,
-  digests,
-  lost,
-}: ConvertedImage): ConvertResult['images'][number] {
-  return {
-    name,
-    from: { mediaType: from.mediaType, digest: from.digest },
-    to: { mediaType: to.mediaType, digest: to.digest },
-    signature: signature && {
-      valid: signature.valid,
-      ...(signature.keyID !== undefined && { keyId: signature.keyID }),
-    },
-    digests: Object.fromEntries(digests),
-    lost,
-  };
 }

@@ -1,19 +1,23 @@
-import { isDigest } from '../content/digest.js';
-import { isTag, parseReference, type Reference } from '../content/reference.js';
-import { assemblePlan, type CopyRequest, type ImageTrees, readImages } from '../copy/plan.js';
+import { assemblePlan, type CopyRequest, readImages } from '../copy/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
+import { nameAfter, registryDestination } from '../transfer/destination.js';
+import {
+  isRegistryTarget,
+  nameInRegistry,
+  type RegistryTarget,
+  registryOf,
+} from '../transfer/registry-names.js';
+import { type SaveFormat, toFiles } from '../transfer/to-files.js';
+import { type PushResult, pushImages } from '../transfer/to-registry.js';
+import { previousImages, writePlan } from '../transfer/write-plan.js';
 import { readSourceImages } from './archive-images.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
 import { openUploadSessions } from './load.js';
 import { openSource, type Source } from './open-source.js';
-import { type ImageToPush, type PushResult, pushImages } from './push-images.js';
-import { renamed, requireDistinct } from './rename.js';
 import { requestsOf } from './requests.js';
 import { type RunCredentials, scopeCredentials } from './run-credentials.js';
-import { inspectOutput, requireNothingLost, type SaveFormat } from './save-output.js';
-import { previousImages, writePlan } from './write-plan.js';
 
 export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   /** A locator, a path, or an image of a registry. */
@@ -24,6 +28,8 @@ export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   referrers?: boolean | undefined;
   /** Refuse images whose documents break their specification; default: a warning says what is odd. */
   strict?: boolean | undefined;
+  /** In a registry, give an image that is named by its digest alone a tag, too; default false. */
+  tagDigests?: boolean | undefined;
   /** Refuse to move a tag that is there and names something else; default false. */
   noClobber?: boolean | undefined;
   /** Logins for one side alone, instead of `credentials`. */
@@ -39,9 +45,6 @@ export interface CopyImagesResult {
   bytes: { copied: number };
 }
 
-/** A repository, an image in it, or a registry. */
-type RegistryDestination = Extract<DestinationLocator, { kind: 'docker' | 'registry' }>;
-
 /**
  * Copies images from any store to any other, digests unchanged, with nothing on this machine's disk in between.
  * What the destination holds stays there.
@@ -53,27 +56,19 @@ export async function copyImages(options: CopyImagesOptions): Promise<CopyImages
   try {
     checkCredentials(source, destination, options);
     const requests = await requestsOf(source);
-    return isRegistry(destination)
+    return isRegistryTarget(destination)
       ? await copyToRegistry(source, requests, destination, options)
-      : await copyToFiles(requests, destination, options);
+      : await copyToFiles(source, requests, destination, options);
   } finally {
     await source.close();
   }
-}
-
-function isRegistry(destination: DestinationLocator): destination is RegistryDestination {
-  return destination.kind === 'docker' || destination.kind === 'registry';
-}
-
-function registryOf(destination: RegistryDestination): string {
-  return destination.kind === 'docker' ? destination.reference.registry : destination.registry;
 }
 
 /** Before the first request: a login that names no registry cannot be meant for both sides. */
 function checkCredentials(source: Source, destination: DestinationLocator, options: CopyImagesOptions): void {
   const { credentials, sourceCredentials, destinationCredentials } = options;
   const from = source.kind === 'registry' ? [source.reference.registry] : [];
-  const to = isRegistry(destination) ? [registryOf(destination)] : [];
+  const to = isRegistryTarget(destination) ? [registryOf(destination)] : [];
   try {
     scopeCredentials(credentials, [...from, ...to]);
     scopeCredentials(sourceCredentials, from);
@@ -88,12 +83,16 @@ function checkCredentials(source: Source, destination: DestinationLocator, optio
 async function copyToRegistry(
   source: Source,
   requests: readonly CopyRequest[],
-  destination: RegistryDestination,
+  destination: RegistryTarget,
   options: CopyImagesOptions,
 ): Promise<CopyImagesResult> {
   const images = await readSourceImages(source, requests, options);
-  const targets = nameTargets(images, destination);
   const registry = registryOf(destination);
+  const { check } = registryDestination(registry, {
+    tagDigests: options.tagDigests,
+    wayOut: `Write docker://${registry}/PREFIX/ with the slash: each keeps its path under it.`,
+  });
+  const targets = check(nameInRegistry(images, destination), options);
   const credentials = options.destinationCredentials ?? options.credentials;
   const client = await connect({ ...options, credentials }, [registry]);
   try {
@@ -111,60 +110,10 @@ async function copyToRegistry(
   }
 }
 
-/** One image, or the images of one repository, get the name that is asked for; in a registry each keeps its path. */
-function nameTargets(images: readonly ImageTrees[], destination: RegistryDestination): ImageToPush[] {
-  const targets = images.map((image) => ({
-    image,
-    destination:
-      destination.kind === 'registry'
-        ? renamed(requireFullName(image.name), destination)
-        : nameIn(destination.reference, image.name, images.length),
-  }));
-  requireDistinct(
-    targets.map(({ image, destination: to }) => ({
-      name: image.name,
-      digest: image.tree.manifest.descriptor.digest,
-      destination: to,
-    })),
-  );
-  return targets;
-}
-
-function nameIn(destination: Reference, name: string, count: number): Reference {
-  return { ...destination, ...targetTag(name, destination, count) };
-}
-
-function requireFullName(name: string): string {
-  if (!isTag(name) && !isDigest(name)) return name;
-  throw new LadingError('USAGE', `the image ${name} has no name to keep`, {
-    hint: 'Copy it alone, to docker://HOST[:PORT]/REPOSITORY:TAG.',
-  });
-}
-
-/** One image gets the tag that is asked for; of several, each keeps its own. */
-function targetTag(name: string, { tag, digest }: Reference, count: number): { tag?: string } {
-  if (tag !== undefined && count > 1)
-    throw new LadingError('USAGE', `${count} images cannot all be called ${tag}`, {
-      hint: 'Leave the tag out: each keeps its own.',
-    });
-  if (tag !== undefined || digest !== undefined) return {};
-  const own = tagOf(name);
-  return own === undefined ? {} : { tag: own };
-}
-
-function tagOf(name: string): string | undefined {
-  try {
-    const { tag, digest } = parseReference(name);
-    return tag ?? (digest === undefined && !name.includes('/') ? name : undefined);
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
-    throw error;
-  }
-}
-
 async function copyToFiles(
+  source: Source,
   requests: CopyRequest[],
-  destination: Exclude<DestinationLocator, RegistryDestination>,
+  destination: Exclude<DestinationLocator, RegistryTarget>,
   options: CopyImagesOptions,
 ): Promise<CopyImagesResult> {
   const format: SaveFormat | undefined = destination.kind === 'path' ? undefined : destination.kind;
@@ -173,15 +122,25 @@ async function copyToFiles(
     throw new LadingError('USAGE', `${requests.length} images cannot all be called ${reference}`);
   const named =
     reference === undefined ? requests : requests.map((request) => ({ ...request, name: reference }));
-  const output = await inspectOutput(destination.path, { ...options, format, append: true });
+  const isRetagged = destination.kind === 'oci' && reference !== undefined;
+  const output = await toFiles(destination.path, {
+    ...options,
+    format,
+    append: true,
+    inputs: source.kind === 'path' && !isRetagged ? [source.path] : [],
+  });
   try {
-    const names = named.map(({ name }) => name);
-    const kept = format === 'docker-archive' ? [] : await previousImages(output.previous, names);
-    if (format === 'docker-archive') requireNothingLost(destination.path, output.previous, names);
-    const { images } = await readImages([...named, ...kept], {
+    const wanted = await readImages(named, {
       ...options,
       index: format === 'docker-archive' ? 'single' : undefined,
     });
+    const checked = output.check(wanted.images, { append: true, onEvent: options.onEvent });
+    const names = checked.map(({ name }) => name);
+    const kept = await readImages(await previousImages(output.previous, names), {
+      ...options,
+      referrers: true,
+    });
+    const images = [...checked, ...kept.images];
     const plan = assemblePlan(images);
     options.onEvent?.({
       type: 'planned',
@@ -193,9 +152,11 @@ async function copyToFiles(
     return {
       source: options.source,
       destination: options.destination,
-      images: plan.images
-        .filter(({ name }) => names.includes(name))
-        .map(({ name, root }) => ({ name, copied: name, digest: root.digest })),
+      images: wanted.images.map((image, place) => ({
+        name: requests[place]?.name ?? image.name,
+        copied: nameAfter(image, checked),
+        digest: image.tree.manifest.descriptor.digest,
+      })),
       blobs: { total: blobs.total, copied: blobs.fetched, mounted: 0, present: blobs.reused },
       bytes: { copied: bytes.fetched },
     };

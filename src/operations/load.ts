@@ -18,13 +18,15 @@ import { openPath } from '../store/open.js';
 import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import { makeTemporaryFolder } from '../store/temporary-folder.js';
+import { type ImageToPush, registryDestination } from '../transfer/destination.js';
+import { parseDestination, type RegistryNaming, renamed } from '../transfer/registry-names.js';
+import { ImagePusher, type PushResult } from '../transfer/to-registry.js';
 import { damageOf, readArchiveImages } from './archive-images.js';
 import { cacheDirectory } from './cache-directory.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
-import { ImagePusher, type ImageToPush, type PushResult } from './push-images.js';
 import { createRecompressor } from './recompress.js';
-import { type Destination, parseDestination, readRenameRules, renamed, requireDistinct } from './rename.js';
+import { readRenameRules } from './rename.js';
 
 export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
@@ -37,6 +39,8 @@ export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   name?: string | undefined;
   /** Put the source's host in the path; default false. */
   keepHost?: boolean | undefined;
+  /** Give an image that is named by its digest alone a tag, too (`sha256-` and 12 digits of it); default false. */
+  tagDigests?: boolean | undefined;
   /** A file of rules for names (YAML). */
   mapFile?: string | undefined;
   /** Say what would be pushed where, and push nothing; default false. */
@@ -71,16 +75,16 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   try {
     const { images: originals, failures } = await readArchiveImages(input.store, options);
     for (const image of originals) warnOfAbsent(image, options.onEvent);
-    const named = originals.map((image) => ({
-      image,
-      destination: renamed(nameOf(image, originals.length, options), destination),
-    }));
-    requireDistinct(
-      named.map(({ image, destination: to }) => ({
-        name: image.name,
-        digest: image.tree.manifest.descriptor.digest,
-        destination: to,
+    const { check } = registryDestination(destination.registry, {
+      tagDigests: options.tagDigests,
+      wayOut: 'Keep the hosts with --keep-host, or tell them apart with --map.',
+    });
+    const named = check(
+      originals.map((image) => ({
+        image,
+        destination: renamed(nameOf(image, originals.length, options), destination),
       })),
+      options,
     );
     const base = {
       input: typeof options.input === 'string' ? options.input : '-',
@@ -95,7 +99,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-async function destinationOf({ destination, keepHost, mapFile }: LoadOptions): Promise<Destination> {
+async function destinationOf({ destination, keepHost, mapFile }: LoadOptions): Promise<RegistryNaming> {
   const rules = mapFile === undefined ? undefined : await readRenameRules(mapFile);
   return { ...parseDestination(destination), keepHost, rules };
 }

@@ -3,24 +3,29 @@ import type { Writable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { type Platform, parsePlatform } from '../content/platform.js';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
-import { type CopyRequest, type PlannedImage, planCopy } from '../copy/plan.js';
+import {
+  assemblePlan,
+  type CopyRequest,
+  type PlannedImage,
+  type PlanOptions,
+  readImages,
+} from '../copy/plan.js';
 import { LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import type { V1Spool } from '../store/remote/v1-spool.js';
+import {
+  type FilesDestination,
+  type SaveFormat,
+  type SaveOutputOptions,
+  toFiles,
+} from '../transfer/to-files.js';
+import { previousImages, writePlan } from '../transfer/write-plan.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { createV1Spool, openRepository } from './open-repository.js';
-import {
-  inspectOutput,
-  requireNothingLost,
-  type SaveFormat,
-  type SaveOutput,
-  type SaveOutputOptions,
-} from './save-output.js';
-import { previousImages, writePlan } from './write-plan.js';
 
-export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform'> {
+export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs'> {
   /** Names of images, as users type them. */
   images: readonly string[];
   /** A file, a directory (`…/`), or a stream for an archive. */
@@ -75,7 +80,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const references = options.images.map(parseReference);
   if (references.length === 0) throw new LadingError('USAGE', 'no image was named');
   const choice = chooseIndex(options);
-  const output = await inspectOutput(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
+  const output = await toFiles(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
   const client = await connect(options, [...new Set(references.map(({ registry }) => registry))]);
   // Beside the output, where there is room for images.
   const spool = createV1Spool(
@@ -93,16 +98,25 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
 }
 
 async function saveTo(
-  output: SaveOutput,
+  output: FilesDestination,
   requests: CopyRequest[],
   options: SaveOptions,
   choice: IndexChoice,
 ): Promise<SaveResult> {
-  const names = requests.map(({ name }) => name);
-  if (options.append) requests.push(...(await previousImages(output.previous, names)));
-  else requireNothingLost(options.output, output.previous, names);
-
-  const plan = await planCopy(requests, { ...options, ...choice });
+  const wanted = await readImages(requests, { ...options, ...choice });
+  const checked = output.check(wanted.images, options);
+  for (const { name, tree } of checked)
+    if (tree.absent.length > 0 && options.index === undefined)
+      options.onEvent?.({
+        type: 'warning',
+        message: `${name} is named by its digest, so its index stays as it is; left out on purpose: ${tree.absent.join(', ')}`,
+      });
+  const names = checked.map(({ name }) => name);
+  // All of them, whatever platforms are chosen of the others.
+  const kept = options.append
+    ? await readImages(await previousImages(output.previous, names), pace(options))
+    : undefined;
+  const plan = assemblePlan([...checked, ...(kept?.images ?? [])], wanted.failures);
   const { images, blobs, bytes } = plan;
   options.onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
   const copied = await writePlan(output, plan, options);
@@ -115,6 +129,10 @@ async function saveTo(
     bytes: copied.bytes,
     failures: [...plan.failures, ...copied.failures.map(({ image, error }) => ({ name: image.name, error }))],
   };
+}
+
+function pace({ concurrency, retries, signal, onEvent }: SaveOptions): PlanOptions {
+  return { concurrency, retries, signal, onEvent };
 }
 
 interface IndexChoice {
@@ -140,7 +158,7 @@ function chooseIndex(options: SaveOptions): IndexChoice {
   return { platforms: chosen, index: 'single', dockerPlatform };
 }
 
-/** One request a name; a name that was given twice is saved once. */
+/** One request for each image that is named; what was given twice is saved once. */
 async function requestsFor(
   references: Reference[],
   client: RegistryClient,
@@ -158,10 +176,17 @@ async function requestsFor(
       const { tag, digest } = named;
       // With both, the digest says what is pulled and the tag what it is called.
       const name = formatReference(tag === undefined ? named : { registry, repository, tag });
-      requests.set(name, { source, reference: digest ?? tag ?? 'latest', name });
+      const pulled = digest ?? tag ?? 'latest';
+      requests.set(`${name} ${pulled}`, { source, reference: pulled, name, index: indexOf(named, options) });
     }
   }
   return [...requests.values()];
+}
+
+/** Whoever names a digest wants that one: its index stays, with what is not chosen left out on purpose. */
+function indexOf({ digest }: Reference, { index, platforms, format }: SaveOptions): CopyRequest['index'] {
+  const isPinned = digest !== undefined && platforms !== undefined && format !== 'docker-archive';
+  return isPinned && index === undefined ? 'sparse' : undefined;
 }
 
 async function expandTags(

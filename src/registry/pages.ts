@@ -51,12 +51,25 @@ export async function* followLinks<T>(
   while (target !== undefined && !visited.has(target) && visited.size < MAX_PAGES) {
     visited.add(target);
     const page: Page<T> | undefined = await fetchPage(target);
-    if (page === undefined) return;
+    if (page === undefined) {
+      if (target === first) return;
+      throw new RegistryError('REGISTRY', `${what}: a page of them is no list`, { hint: ASK_OWNER });
+    }
     yield page.items;
     if (page.next.type === 'unusable')
-      throw new RegistryError('REGISTRY', `${what}: the link to the next page leads elsewhere`);
+      throw new RegistryError('REGISTRY', `${what}: the link to the next page leads elsewhere`, {
+        hint: ASK_OWNER,
+      });
     target = page.next.type === 'link' ? page.next.target : undefined;
   }
+  if (target !== undefined && visited.size >= MAX_PAGES) throw tooManyPages(what);
+}
+
+const ASK_OWNER =
+  'Something stands before the registry and changes its answers: ask its owner. --no-referrers goes without them.';
+
+function tooManyPages(what: string): RegistryError {
+  return new RegistryError('REGISTRY', `${what}: there are more than ${MAX_PAGES} pages`);
 }
 
 /**

@@ -3,6 +3,7 @@ import { ANNOTATION } from '../content/annotations.js';
 import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
+import { taggedName } from '../content/names.js';
 import { referrersTag } from '../content/referrers-tag.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { Region } from '../files.js';
@@ -105,11 +106,15 @@ export class ImageFiles implements ReadonlyStore {
 
   async *references(): AsyncIterable<NamedDescriptor> {
     const nameless = new Set<Digest>();
+    const taken = new Map(this.entries.map((entry) => [entryName(entry), entry.digest]));
     for (const entry of this.entries) {
       const name = entryName(entry);
       await this.requireTrueType(entry);
-      if (name !== undefined) yield { name, descriptor: entry };
-      else if (!isPart(entry) && !nameless.has(entry.digest)) {
+      if (name !== undefined) {
+        const tagged = taggedName(name);
+        const isFree = (taken.get(tagged) ?? entry.digest) === entry.digest;
+        yield { name: isFree ? tagged : name, descriptor: entry };
+      } else if (!isPart(entry) && !nameless.has(entry.digest)) {
         nameless.add(entry.digest);
         yield { name: entry.digest, descriptor: entry };
       }

@@ -1,8 +1,8 @@
 import { repositoriesOf } from '../content/annotations.js';
 import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
 import { isDigest } from '../content/digest.js';
-import { parseReference } from '../content/reference.js';
-import { isLadingError, LadingError } from '../errors.js';
+import { readName } from '../content/names.js';
+import { LadingError } from '../errors.js';
 import type { ReadonlyStore } from './store.js';
 
 /** Repository → tag → manifest. */
@@ -61,16 +61,15 @@ const NAMELESS_REPOSITORY = 'unnamed';
 
 /** Where an image of this name is served. */
 export function placeOf(name: string): { repository: string; tag: string | undefined } {
-  if (isDigest(name)) return { repository: NAMELESS_REPOSITORY, tag: undefined };
-  try {
-    const { repository, tag, digest } = parseReference(name);
-    // A bare tag, as many tools write it, reads like a repository without one.
-    if (tag === undefined && digest === undefined && !name.includes('/'))
-      return { repository: NAMELESS_REPOSITORY, tag: name };
-    return { repository, tag };
-  } catch (error) {
-    if (!isLadingError(error, 'INVALID_REFERENCE')) throw error;
-    return { repository: NAMELESS_REPOSITORY, tag: undefined };
+  const read = readName(name);
+  switch (read.kind) {
+    case 'image':
+      return { repository: read.reference.repository, tag: read.reference.tag };
+    case 'tag':
+      return { repository: NAMELESS_REPOSITORY, tag: read.tag };
+    case 'digest':
+    case 'other':
+      return { repository: NAMELESS_REPOSITORY, tag: undefined };
   }
 }
 

@@ -80,7 +80,7 @@ describe('convert', () => {
     }
     await writeFile(path('key.pem'), createSigningKey().export({ type: 'pkcs8', format: 'pem' }));
     // ECDSA is random, and the time stands in the signature; neither is part of the digest.
-    const options = { keyFile: path('key.pem') };
+    const options = { signing: { keyFile: path('key.pem') } };
     const [one, two] = [
       await run(source, 'schema1', { ...options, output: path('one.tar') }),
       await run(source, 'schema1', { ...options, output: path('two.tar') }),

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { formatReference } from '../../src/content/reference.js';
-import { parseDestination, readRenameRules, renamed, requireDistinct } from '../../src/operations/rename.js';
+import { readRenameRules } from '../../src/operations/rename.js';
+import { parseDestination, renamed } from '../../src/transfer/registry-names.js';
 import { useFolder } from '../support/temporary.js';
 
 const A = `sha256:${'a'.repeat(64)}` as const;
-const B = `sha256:${'b'.repeat(64)}` as const;
 
 describe('the destination of a load', () => {
   it('is a host, with or without a prefix', () => {
@@ -68,19 +68,6 @@ describe('the name of a loaded image', () => {
       rules: { maxDepth: undefined, rules: [{ type: 'prefix', from: 'ghcr.io/', to: 'UPPER/' } as const] },
     };
     assert.throws(() => renamed('ghcr.io/a:1', bad), { code: 'USAGE', message: /which is no image name/ });
-  });
-
-  it('is refused when two images would have it', () => {
-    const destination = renamed('a.io/x:1', to);
-    const images = [
-      { name: 'a.io/x:1', digest: A, destination },
-      { name: 'b.io/x:1', digest: B, destination: renamed('b.io/x:1', to) },
-    ];
-    assert.throws(() => requireDistinct(images), {
-      code: 'USAGE',
-      message: /a\.io\/x:1 and b\.io\/x:1 would both become/,
-    });
-    requireDistinct(images.map((image) => ({ ...image, digest: A })));
   });
 });
 

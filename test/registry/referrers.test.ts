@@ -58,6 +58,20 @@ describe('listReferrers', () => {
     await assert.rejects(connect().listReferrers(name, manifestDigest), { code: 'REGISTRY' });
   });
 
+  it('fails where a page that follows is no list', async () => {
+    const { name } = await start((request, response) => {
+      if (request.url?.includes('page=2'))
+        response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
+      else
+        sendJSON(
+          response,
+          { manifests: [entry('a/1')] },
+          { headers: { ...index, link: '<?page=2>; rel="next"' } },
+        );
+    });
+    await assert.rejects(connect().listReferrers(name, manifestDigest), { code: 'REGISTRY' });
+  });
+
   const unsupported: [what: string, handle: Handler][] = [
     ['404 of its router', (_, response) => void response.writeHead(404).end('404 page not found\n')],
     ['405', (_, response) => sendError(response, 405, 'UNSUPPORTED')],

@@ -62,6 +62,7 @@ export function dockerManifest(
   pathOf: (descriptor: Descriptor) => string,
 ): DockerManifestItem[] {
   const items = new Map<string, DockerManifestItem>();
+  const taken = new Set<string>();
   const named = entries.filter((entry) => !isAttachment(entry));
   for (const entry of named.sort((a, b) => ((entryName(a) ?? '') < (entryName(b) ?? '') ? -1 : 1))) {
     const image = imageOf(entry);
@@ -73,7 +74,9 @@ export function dockerManifest(
       Layers: image.layers.map(pathOf),
     };
     const repoTag = repoTagOf(entryName(entry));
-    if (repoTag !== undefined) item.RepoTags = [...(item.RepoTags ?? []), repoTag];
+    // Of `app:1` and `app:1@sha256:…`, which are two images, the first has the tag: Docker would take the last.
+    if (repoTag !== undefined && !taken.has(repoTag)) item.RepoTags = [...(item.RepoTags ?? []), repoTag];
+    if (repoTag !== undefined) taken.add(repoTag);
     items.set(key, item);
   }
   return [...items.values()];

@@ -2,6 +2,7 @@ import { absentOf } from '../../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest, isNonDistributable } from '../../content/media-types.js';
+import { fullName } from '../../content/names.js';
 import { ContentError, isLadingError } from '../../errors.js';
 import type { FileView } from '../../files.js';
 import type { ArchiveImage as ImageItem } from '../../manifest/docker-archive-documents.js';
@@ -13,7 +14,7 @@ import {
   verifyManifest,
 } from '../../manifest/manifest.js';
 import type { ImageFiles } from '../image-files.js';
-import { entryName, fullName } from '../layout/layout-index.js';
+import { entryName } from '../layout/layout-index.js';
 import { blobDigest } from '../layout/layout-reader.js';
 import { type ArchiveImage, archiveName, entryOf } from './archive-image.js';
 

@@ -8,7 +8,8 @@ import {
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import { isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
-import { formatReference, parseReference, type Reference, withDefaultTag } from '../../content/reference.js';
+import { fullName } from '../../content/names.js';
+import { parseReference, type Reference } from '../../content/reference.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { subjectOfTag } from '../attached.js';
 
@@ -149,12 +150,6 @@ function sameName(entry: Descriptor, reference: string): boolean {
   return [annotations[ANNOTATION.refName], annotations[ANNOTATION.containerdName]].some(
     (name) => name !== undefined && fullName(name) === wanted,
   );
-}
-
-/** A name in the one form in which names are compared; undefined when it is no image's name. */
-export function fullName(text: string): string | undefined {
-  const reference = referenceOrUndefined(text);
-  return reference === undefined ? undefined : formatReference(withDefaultTag(reference));
 }
 
 function tagOf(name: string | undefined): string | undefined {

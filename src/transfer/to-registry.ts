@@ -1,20 +1,15 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { formatReference, type Reference } from '../content/reference.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
-import { assemblePlan, type ImageTrees, type Plan, type PlannedContent } from '../copy/plan.js';
+import { assemblePlan, type Plan, type PlannedContent } from '../copy/plan.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../copy/pool.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/remote/mounting.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../store/remote/remote.js';
 import type { Store } from '../store/store.js';
+import type { ImageToPush } from './destination.js';
 import { type HeadStartStore, headStartStore } from './head-start.js';
-
-/** An image, and the name it gets at its registry. */
-export interface ImageToPush {
-  image: ImageTrees;
-  destination: Reference;
-}
 
 export interface PushImagesOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'>, RemoteStoreOptions {
   /** Refuse to move a tag that is there and names something else; default false. */

@@ -4,10 +4,14 @@ import { compressionOfType } from '../manifest/layer-types.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { ReadonlyStore } from '../store/store.js';
-import type { SaveOutput } from './save-output.js';
+import type { FilesDestination } from './to-files.js';
 
 /** Copies what was planned to an output, if that is not there already. */
-export async function writePlan(output: SaveOutput, plan: Plan, options: CopyOptions): Promise<CopyResult> {
+export async function writePlan(
+  output: FilesDestination,
+  plan: Plan,
+  options: CopyOptions,
+): Promise<CopyResult> {
   warnOfZstd(output, plan, options);
   if (await output.isMadeOf(plan)) return allReused(plan);
   const keepGoing = options.keepGoing === true && output.canLeaveOut;
@@ -20,7 +24,7 @@ export async function writePlan(output: SaveOutput, plan: Plan, options: CopyOpt
 }
 
 /** Of an archive that Docker may load, what only Docker 23 and later can; a docker-archive's layers are made plain. */
-function warnOfZstd({ format }: SaveOutput, plan: Plan, { onEvent }: CopyOptions): void {
+function warnOfZstd({ format }: FilesDestination, plan: Plan, { onEvent }: CopyOptions): void {
   if (format !== 'universal') return;
   const { length } = plan.blobs.filter(
     ({ descriptor }) => compressionOfType(descriptor.mediaType) === 'zstd',

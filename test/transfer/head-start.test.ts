@@ -5,9 +5,9 @@ import { type Plan, type PlannedContent, planCopy } from '../../src/copy/plan.js
 import { createPool } from '../../src/copy/pool.js';
 import type { CopyEvent } from '../../src/copy/progress.js';
 import { RegistryError } from '../../src/errors.js';
-import { headStartStore } from '../../src/operations/head-start.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { PushOptions, Store } from '../../src/store/store.js';
+import { headStartStore } from '../../src/transfer/head-start.js';
 import { storeOf } from '../support/archives.js';
 import { makeImage } from '../support/images.js';
 import { overriding } from '../support/openers.js';

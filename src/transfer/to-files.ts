@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
+import { nameByTag, taggedName } from '../content/names.js';
 import type { Platform } from '../content/platform.js';
-import type { Plan } from '../copy/plan.js';
+import type { ImageTrees, Plan } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
@@ -19,6 +20,7 @@ import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import { entryName, formatLayoutIndex, withAttachedEntry, withEntry } from '../store/layout/layout-index.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { Store } from '../store/store.js';
+import { type Destination, fitDockerArchive, nameApart } from './destination.js';
 
 export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
 
@@ -33,10 +35,12 @@ export interface SaveOutputOptions {
   dockerPlatform?: Platform | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
+  /** Paths that are read meanwhile: the output may be none of them. */
+  inputs?: readonly string[] | undefined;
 }
 
-/** Where `save` writes to. */
-export interface SaveOutput {
+/** An archive, a layout, or a stream of an archive. */
+export interface FilesDestination extends Destination<ImageTrees> {
   format: SaveFormat;
   /** What is there from an earlier run: its content need not be fetched, its other images are not lost. */
   previous: LayoutReader | undefined;
@@ -48,10 +52,10 @@ export interface SaveOutput {
 }
 
 /** Looks at what is at `output`, without writing yet; refuses what would lose something that is there. */
-export async function inspectOutput(
+export async function toFiles(
   output: string | Writable,
   options: SaveOutputOptions,
-): Promise<SaveOutput> {
+): Promise<FilesDestination> {
   if (options.dockerLegacy && options.format !== 'docker-archive') {
     throw new LadingError('USAGE', 'only a docker-archive can be made for Docker before 1.10', {
       hint: 'Add --format docker-archive.',
@@ -60,6 +64,7 @@ export async function inspectOutput(
   if (typeof output !== 'string') return streamOutput(output, options);
   await requirePathMeant(output);
   const found = await requireWritable(output);
+  for (const input of options.inputs ?? []) await requireOther(output, input);
   if (found !== undefined && !found.isDirectory() && !found.isFile())
     throw alreadyExists(output, 'it is neither a file nor a directory');
   const isDirectory = found?.isDirectory() ?? output.endsWith('/');
@@ -77,12 +82,14 @@ export async function inspectOutput(
   return archiveOutput(output, format, found, options);
 }
 
-function streamOutput(stream: Writable, options: SaveOutputOptions): SaveOutput {
+function streamOutput(stream: Writable, options: SaveOutputOptions): FilesDestination {
   const { format = 'universal', append, dockerPlatform } = options;
   if (append) throw new LadingError('USAGE', 'nothing can be appended to standard output');
   if (format === 'oci')
     throw new LadingError('USAGE', 'a layout is a directory: it cannot go to standard output');
   return {
+    location: '-',
+    check: checkFor('-', format, undefined),
     format,
     previous: undefined,
     isMadeOf: async () => false,
@@ -98,14 +105,17 @@ async function layoutOutput(
   directory: string,
   exists: boolean,
   options: SaveOutputOptions,
-): Promise<SaveOutput> {
+): Promise<FilesDestination> {
   const hasLayout =
     exists &&
     (await fs.pathExists(`${directory}/index.json`)) &&
     (await fs.pathExists(`${directory}/oci-layout`));
+  const previous = hasLayout ? await openLayout(directory) : undefined;
   return {
+    location: directory,
+    check: checkFor(directory, 'oci', previous),
     format: 'oci',
-    previous: hasLayout ? await openLayout(directory) : undefined,
+    previous,
     isMadeOf: async () => false,
     canLeaveOut: true,
     openStore: () => openLayoutForWriting(directory, lockOptions(options)),
@@ -117,11 +127,13 @@ async function archiveOutput(
   format: Exclude<SaveFormat, 'oci'>,
   found: fs.Stats | undefined,
   options: SaveOutputOptions,
-): Promise<SaveOutput> {
+): Promise<FilesDestination> {
   const { append, dockerPlatform, signal } = options;
   if (format === 'docker-archive') {
     if (found !== undefined) throw alreadyExists(path, 'a docker-archive is not changed once it is written');
     return {
+      location: path,
+      check: checkFor(path, format, undefined),
       format,
       previous: undefined,
       isMadeOf: async () => false,
@@ -132,6 +144,8 @@ async function archiveOutput(
   }
   const previous = found === undefined ? undefined : await openPrevious(path, signal);
   return {
+    location: path,
+    check: checkFor(path, format, previous),
     format,
     previous,
     async isMadeOf(plan) {
@@ -185,20 +199,40 @@ async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
   return (await Promise.all(held)).every(Boolean);
 }
 
+/** What `check` does for files: names told apart, nothing that is there lost, and only what the format has room for. */
+function checkFor(
+  location: string,
+  format: SaveFormat,
+  previous: LayoutReader | undefined,
+): FilesDestination['check'] {
+  return (images, { append = false, onEvent } = {}) => {
+    const isDocker = format === 'docker-archive';
+    const asked = isDocker ? images.map((image) => ({ ...image, name: nameByTag(image.name) })) : images;
+    const named = nameApart(asked, onEvent);
+    if (!append)
+      requireNothingLost(
+        location,
+        previous,
+        named.map(({ name }) => name),
+      );
+    return isDocker ? fitDockerArchive(named, onEvent) : named;
+  };
+}
+
 /** Rejects with `ALREADY_EXISTS` when the output holds an image that would be gone afterwards. */
-export function requireNothingLost(
-  output: string | Writable,
+function requireNothingLost(
+  location: string,
   previous: LayoutReader | undefined,
   names: readonly string[],
 ): void {
   const others = (previous?.indexEntries ?? [])
     .map(entryName)
-    .filter((name) => name !== undefined && !names.includes(name));
+    .filter((name) => name !== undefined && !names.includes(name) && !names.includes(taggedName(name)));
   const [other] = others;
-  if (other === undefined || typeof output !== 'string') return;
+  if (other === undefined) return;
   throw new LadingError(
     'ALREADY_EXISTS',
-    `${output} holds other images: ${other}${others.length > 1 ? ` and ${others.length - 1} more` : ''}`,
+    `${location} holds other images: ${other}${others.length > 1 ? ` and ${others.length - 1} more` : ''}`,
     {
       hint: 'Pass --append to keep them, or choose another output.',
     },
@@ -211,6 +245,15 @@ function dockerOptions(options: SaveOutputOptions): Parameters<typeof openDocker
 
 function lockOptions({ signal, onEvent }: SaveOutputOptions): Parameters<typeof openLayoutForWriting>[1] {
   return { signal, onWait: (holder) => onEvent?.({ type: 'waiting', holder }) };
+}
+
+/** Rejects with `USAGE` where the two are one file or directory, whatever they are called: by links, or spelled otherwise. */
+async function requireOther(output: string, input: string): Promise<void> {
+  const [written, read] = await Promise.all([statOrUndefined(output), statOrUndefined(input)]);
+  if (written === undefined || written.ino !== read?.ino || written.dev !== read.dev) return;
+  throw new LadingError('USAGE', `${output} is what is read: it would be replaced by what is made of it`, {
+    hint: 'Choose another output, and rename it when it is there.',
+  });
 }
 
 async function statOrUndefined(path: string): Promise<fs.Stats | undefined> {

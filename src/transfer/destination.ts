@@ -1,0 +1,163 @@
+import { nameOfDigest, readName } from '../content/names.js';
+import { formatPlatform } from '../content/platform.js';
+import { formatReference, type Reference } from '../content/reference.js';
+import type { ImageTrees } from '../copy/plan.js';
+import type { OnCopyEvent } from '../copy/progress.js';
+import { LadingError } from '../errors.js';
+
+/**
+ * A place that images are written to. What is written ends under a name of its own, whole, or the run has said what it
+ * leaves out: `check` sees to it, for every command.
+ */
+export interface Destination<Arriving> {
+  /** As users write it; `-` for a stream. */
+  readonly location: string;
+  /**
+   * Rejects, before the first byte, where an image would be lost: another would get its name, or it is there and would
+   * be gone. Gives the images as they fit, and tells what does not.
+   */
+  check(images: readonly Arriving[], rules?: CheckRules): Arriving[];
+}
+
+export interface CheckRules {
+  /** Images that are there already stay; default false. */
+  append?: boolean | undefined;
+  onEvent?: OnCopyEvent | undefined;
+}
+
+/** An image, and the name it gets at its registry. */
+export interface ImageToPush {
+  image: ImageTrees;
+  destination: Reference;
+}
+
+/**
+ * Images for an archive or layout, with names that are true and told apart: a name by digest has the digest of what it
+ * names, and of two images of one name the second is named by its digest.
+ */
+export function nameApart(images: readonly ImageTrees[], onEvent: OnCopyEvent | undefined): ImageTrees[] {
+  const taken = new Map<string, string>();
+  const names = new Set<string>();
+  const named: ImageTrees[] = [];
+  for (const image of images) {
+    const { digest } = image.tree.manifest.descriptor;
+    let name = nameOfDigest(image.name, digest);
+    if (name !== image.name) warn(onEvent, `${image.name} has another digest now: it is called ${name}`);
+    const other = taken.get(comparable(name));
+    if (other !== undefined && other !== digest) {
+      name = byDigest(name, digest);
+      warn(onEvent, `${image.name} is ${other} and ${digest}: the second one is called ${name}`);
+    }
+    if (names.has(name)) continue; // it was asked for twice
+    names.add(name);
+    taken.set(comparable(name), digest);
+    named.push(name === image.name ? image : { ...image, name });
+  }
+  return named;
+}
+
+/** What an image is called after `nameApart`. */
+export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees[]): string {
+  return named.find((image) => image.tree === tree)?.name ?? name;
+}
+
+function comparable(name: string): string {
+  const read = readName(name);
+  return read.kind === 'image' ? formatReference(read.reference) : name;
+}
+
+/** What of the images a docker-archive has room for: one platform of each, no attachments, and names with tags. */
+export function fitDockerArchive(
+  images: readonly ImageTrees[],
+  onEvent: OnCopyEvent | undefined,
+): ImageTrees[] {
+  return images.map((image) => {
+    const { name, tree, attached } = image;
+    const read = readName(name);
+    const left = (tree.leftOut ?? []).map(formatPlatform);
+    if (left.length > 0)
+      warn(
+        onEvent,
+        `${name}: a docker-archive has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
+      );
+    if (attached.length > 0)
+      warn(onEvent, `${name}: a docker-archive has no room for its ${attached.length} attachments; left out`);
+    if (read.kind !== 'image' || read.reference.tag === undefined)
+      warn(
+        onEvent,
+        `${name}: a docker-archive names images by tags, so that this one is in it without a name`,
+      );
+    return attached.length > 0 ? { ...image, attached: [] } : image;
+  });
+}
+
+export interface RegistryRules {
+  /** Give an image that is named by its digest a tag, too; default false. */
+  tagDigests?: boolean | undefined;
+  /** What to do where two images would get one name. */
+  wayOut: string;
+}
+
+/** A registry, in which each image has its tag, or at least its digest. */
+export function registryDestination(location: string, rules: RegistryRules): Destination<ImageToPush> {
+  return {
+    location,
+    check(images, { onEvent } = {}) {
+      const named = images.map((one) => withTrueDigest(rules.tagDigests ? withDigestTag(one) : one));
+      requireDistinct(named, rules.wayOut);
+      for (const { image, destination } of named)
+        if (destination.tag === undefined)
+          warn(
+            onEvent,
+            `${image.name} has no tag: ${formatReference(destination)} is not listed, and a registry may collect it (--tag-digests gives it a tag)`,
+          );
+      return named;
+    },
+  };
+}
+
+/** Rejects with `USAGE` where two different images would get one name. */
+export function requireDistinct(images: readonly ImageToPush[], wayOut: string): void {
+  const taken = new Map<string, ImageTrees>();
+  for (const { image, destination } of images) {
+    const { registry, repository, tag } = destination;
+    if (tag === undefined) continue;
+    const key = formatReference({ registry, repository, tag });
+    const other = taken.get(key);
+    if (other !== undefined && digestOf(other) !== digestOf(image))
+      throw new LadingError('USAGE', `${other.name} and ${image.name} would both become ${key}`, {
+        hint: wayOut,
+      });
+    taken.set(key, image);
+  }
+}
+
+function digestOf({ tree }: ImageTrees): string {
+  return tree.manifest.descriptor.digest;
+}
+
+/** In a registry the digest of a name is that of the manifest that is pushed, whatever the name was before. */
+function withTrueDigest({ image, destination }: ImageToPush): ImageToPush {
+  if (destination.digest === undefined && destination.tag !== undefined) return { image, destination };
+  return { image, destination: { ...destination, digest: image.tree.manifest.descriptor.digest } };
+}
+
+/** Enough of a digest to tell images of a repository apart; not one of the tags that attach content. */
+const TAG_DIGITS = 12;
+
+function withDigestTag({ image, destination }: ImageToPush): ImageToPush {
+  if (destination.tag !== undefined) return { image, destination };
+  const [algorithm, encoded = ''] = image.tree.manifest.descriptor.digest.split(':');
+  return { image, destination: { ...destination, tag: `${algorithm}-${encoded.slice(0, TAG_DIGITS)}` } };
+}
+
+function byDigest(name: string, digest: ImageTrees['original']['digest']): string {
+  const read = readName(name);
+  if (read.kind !== 'image') return digest;
+  const { registry, repository } = read.reference;
+  return formatReference({ registry, repository, digest });
+}
+
+function warn(onEvent: OnCopyEvent | undefined, message: string): void {
+  onEvent?.({ type: 'warning', message });
+}
