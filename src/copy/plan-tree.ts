@@ -19,21 +19,13 @@ import { irregularities, type ManifestWarning, warningsOf } from '../manifest/wa
 import { isRetryable } from '../retry.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
+import { firstImage, type ManifestTree, singleOf } from './manifest-tree.js';
 import type { PlannedContent, PlanOptions } from './plan.js';
+
+export type { ManifestTree } from './manifest-tree.js';
+
 import type { Pool } from './pool.js';
 import { retrying } from './retrying.js';
-
-/** A manifest and all that it needs, after platforms were chosen. */
-export interface ManifestTree {
-  /** Its bytes are in memory: they were read, or made by leaving out children. */
-  manifest: PlannedContent & { bytes: Buffer };
-  children: ManifestTree[];
-  blobs: PlannedContent[];
-  /** Children left out, here and below. */
-  absent: Digest[];
-  /** Of the images under it. */
-  platforms: Platform[];
-}
 
 const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
 
@@ -134,7 +126,7 @@ export class GraphReader {
     if (context.wanted === undefined) return tree;
     switch (this.#options.index) {
       case 'single':
-        return kept[0];
+        return singleOf(kept, context.wanted);
       case 'rewrite':
         return rewritten(tree, manifests, children);
       case 'sparse':
@@ -180,9 +172,9 @@ export class GraphReader {
       return [{ os: 'linux', architecture: manifest.architecture || 'amd64' }];
     const config = await this.#imageConfig(source, manifest, label);
     if (config === undefined) return [];
-    const { os, architecture, variant, irregular } = config;
+    const { os, architecture, variant, 'os.version': version, irregular } = config;
     if (architecture === '' && irregular !== undefined) return []; // it says nothing
-    return [{ os, architecture, ...(variant !== undefined && { variant }) }];
+    return [{ os, architecture, ...(variant && { variant }), ...(version && { 'os.version': version }) }];
   }
 
   /** Of an image; artifacts have configs that are none. */
@@ -314,16 +306,6 @@ function mayBeWanted({ platform }: Descriptor, wanted: readonly Platform[]): boo
 /** A foreign layer stays where its `urls` point. */
 function isCopied({ mediaType, urls = [] }: Descriptor): boolean {
   return !(isNonDistributable(mediaType) && urls.length > 0);
-}
-
-/** The first image of a tree, for a format that has room for one. */
-function firstImage(tree: ManifestTree): ManifestTree | undefined {
-  if (tree.children.length === 0) return tree.platforms.length > 0 ? tree : undefined;
-  for (const child of tree.children) {
-    const image = firstImage(child);
-    if (image !== undefined) return image;
-  }
-  return undefined;
 }
 
 /** The index without the children that are left out: new bytes, and so another digest. */

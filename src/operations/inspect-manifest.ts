@@ -32,6 +32,7 @@ export interface InspectedPlatform {
   os: string;
   architecture: string;
   variant?: string;
+  'os.version'?: string;
   digest: Digest;
   mediaType: string;
   /** Bytes of manifest, config and layers, as far as they are known. */
@@ -137,6 +138,7 @@ async function inspectImageManifest(
     os: config.os,
     architecture: config.architecture,
     ...(config.variant !== undefined && { variant: config.variant }),
+    ...(config['os.version'] !== undefined && { 'os.version': config['os.version'] }),
     ...base,
     layers: historyOf(config, layers).map(({ layer, createdBy }, index) => {
       const diffID = config.rootfs.diff_ids[index];

@@ -1,9 +1,10 @@
 import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
+import { matchesPlatform, type Platform, parsePlatform } from '../content/platform.js';
 import { formatReference, withDefaultTag } from '../content/reference.js';
 import { askForNew } from '../content/verify.js';
-import { ContentError, isLadingError } from '../errors.js';
+import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
@@ -34,6 +35,8 @@ export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
   reference?: string | undefined;
   /** What is attached to the images too; default true. */
   referrers?: boolean | undefined;
+  /** Only these platforms, `OS/ARCH[/VARIANT][:VERSION]`; default all. */
+  platforms?: readonly string[] | undefined;
 }
 
 /**
@@ -57,6 +60,8 @@ export async function inspect(target: string, options: InspectOptions = {}): Pro
         problems.push(error);
       }
     }
+    if (options.platforms !== undefined && images.every(({ platforms }) => platforms.length === 0))
+      throw notThere(target, options.platforms, problems[0]);
     const [problem] = problems;
     if (problem !== undefined && problems.length === images.length) throw problem;
     return { images };
@@ -98,12 +103,21 @@ function damagedImage(name: string, { digest, mediaType, size }: Descriptor, err
   return { name, digest, mediaType, size, platforms: [], absent: [], referrers: [], problem: error.message };
 }
 
+function isWanted(offered: Platform, wanted: readonly Platform[]): boolean {
+  return wanted.some((platform) => matchesPlatform(platform, offered));
+}
+
+function notThere(target: string, platforms: readonly string[], cause: unknown): LadingError {
+  return new LadingError('NOT_FOUND', `${target} holds no image for ${platforms.join(', ')}`, { cause });
+}
+
 async function inspectImage(
   store: ReadonlyStore,
   name: string,
   root: Descriptor,
-  { referrers: withReferrers = true, signal }: InspectOptions,
+  { referrers: withReferrers = true, signal, platforms: names }: InspectOptions,
 ): Promise<InspectedImage> {
+  const wanted = names?.map(parsePlatform);
   const absent = absentOf(root);
   const platforms = await inspectManifest(store, root, absent, signal);
   const referrers: InspectedImage['referrers'] = [];
@@ -121,7 +135,7 @@ async function inspectImage(
     digest: root.digest,
     mediaType: root.mediaType,
     size: platforms.reduce((sum, { size }) => sum + size, own),
-    platforms,
+    platforms: wanted === undefined ? platforms : platforms.filter((offered) => isWanted(offered, wanted)),
     absent,
     referrers,
   };

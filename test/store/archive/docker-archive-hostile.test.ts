@@ -80,7 +80,9 @@ describe('a docker-archive with manifest.json that is hostile or damaged', () =>
   });
 
   it('is refused for a config that is none, or that is too large to be one', async () => {
-    await refuses(dockerArchive({ c: '{"rootfs":1}', l: layer }, [item]), { code: 'INVALID_MANIFEST' });
+    await refuses(dockerArchive({ c: '[]', l: layer }, [item]), { code: 'INVALID_MANIFEST' });
+    // Without diffIDs nothing says what the layers are.
+    await refuses(dockerArchive({ c: '{"rootfs":1}', l: layer }, [item]), { code: 'INVALID_ARCHIVE' });
     await refuses(dockerArchive({ c: Buffer.alloc(4 * 1024 * 1024 + 1, 32), l: layer }, [item]), {
       code: 'TOO_LARGE',
     });
