@@ -58,7 +58,7 @@ export const inspectCommand: CommandModule = {
 };
 
 function describeImage(image: Image): string {
-  const { name, digest, mediaType, size, platforms, absent, referrers, problem } = image;
+  const { name, digest, mediaType, size, platforms, blobs = [], absent, referrers, problem } = image;
   const head = [
     ['  digest', digest],
     ['  type', mediaType],
@@ -69,6 +69,7 @@ function describeImage(image: Image): string {
       referrer.digest,
       referrer.artifactType ?? referrer.tag ?? '',
     ]),
+    ...blobs.map((blob) => ['  blob', blob.digest, formatBytes(blob.size), blob.mediaType]),
     ...absent.map((child) => ['  left out', child]),
   ];
   return `${printable(name)}\n${formatTable(head)}${platforms.map(describePlatform).join('')}`;

@@ -1,5 +1,5 @@
 import { isDigest } from '../content/digest.js';
-import { isTag, parseReference, type Reference } from '../content/reference.js';
+import { isTag, parseReference, pushableName, type Reference } from '../content/reference.js';
 import { assemblePlan, type CopyRequest, type ImageTrees, readImages } from '../copy/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
@@ -153,9 +153,10 @@ function targetTag(name: string, { tag, digest }: Reference, count: number): { t
 }
 
 function tagOf(name: string): string | undefined {
+  const pushable = pushableName(name);
   try {
-    const { tag, digest } = parseReference(name);
-    return tag ?? (digest === undefined && !name.includes('/') ? name : undefined);
+    const { tag, digest } = parseReference(pushable);
+    return tag ?? (digest === undefined && !name.includes('/') ? pushable : undefined);
   } catch (error) {
     if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
     throw error;

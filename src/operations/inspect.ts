@@ -8,7 +8,7 @@ import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
-import { type InspectedPlatform, inspectManifest } from './inspect-manifest.js';
+import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './inspect-manifest.js';
 import type { ArchiveLimits } from './layer-limits.js';
 import { openSource, type Source } from './open-source.js';
 
@@ -19,6 +19,8 @@ export interface InspectedImage {
   /** Bytes of the root manifest and of everything under it that is there. */
   size: number;
   platforms: InspectedPlatform[];
+  /** Entries of an index that are no manifests: BuildKit's cache lists layers. */
+  blobs?: InspectedBlob[];
   /** Children of an index that are left out on purpose. */
   absent: Digest[];
   referrers: { digest: Digest; artifactType?: string; tag?: string }[];
@@ -119,7 +121,7 @@ async function inspectImage(
 ): Promise<InspectedImage> {
   const wanted = names?.map(parsePlatform);
   const absent = absentOf(root);
-  const platforms = await inspectManifest(store, root, absent, signal);
+  const { platforms, blobs } = await inspectManifest(store, root, absent, signal);
   const referrers: InspectedImage['referrers'] = [];
   for await (const { descriptor, tag } of withReferrers ? store.referrers(root, { signal }) : []) {
     const { digest, artifactType } = descriptor;
@@ -134,8 +136,9 @@ async function inspectImage(
     name,
     digest: root.digest,
     mediaType: root.mediaType,
-    size: platforms.reduce((sum, { size }) => sum + size, own),
+    size: [...platforms, ...blobs].reduce((sum, { size }) => sum + size, own),
     platforms: wanted === undefined ? platforms : platforms.filter((offered) => isWanted(offered, wanted)),
+    ...(blobs.length > 0 && { blobs }),
     absent,
     referrers,
   };

@@ -48,6 +48,7 @@ export interface Note {
     | 'LEFT_OUT'
     | 'NOT_CHECKED'
     | 'ODD_ARCHIVE'
+    | 'ODD_NAME'
     | 'REPEATED_MEMBER';
   digest?: string;
   path?: string;
