@@ -9,11 +9,19 @@ import {
   CONNECTION_OPTIONS,
   connectionOptions,
   type GlobalArguments,
+  platformsOf,
 } from './options.js';
 import { createProgress } from './progress.js';
 
 const OPTIONS = {
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
+  platform: {
+    type: 'string',
+    array: true,
+    nargs: 1, // else it takes the images that follow
+    defaultDescription: 'all',
+    describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
+  },
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, Options>;
@@ -40,6 +48,7 @@ export const inspectCommand: CommandModule = {
       ...archiveLimitOptions(flags),
       reference: flags.REF,
       referrers: flags.referrers,
+      platforms: platformsOf(flags.platform),
       signal,
       onEvent,
     });
@@ -49,7 +58,7 @@ export const inspectCommand: CommandModule = {
 };
 
 function describeImage(image: Image): string {
-  const { name, digest, mediaType, size, platforms, absent, referrers, problem } = image;
+  const { name, digest, mediaType, size, platforms, blobs = [], absent, referrers, problem } = image;
   const head = [
     ['  digest', digest],
     ['  type', mediaType],
@@ -60,6 +69,7 @@ function describeImage(image: Image): string {
       referrer.digest,
       referrer.artifactType ?? referrer.tag ?? '',
     ]),
+    ...blobs.map((blob) => ['  blob', blob.digest, formatBytes(blob.size), blob.mediaType]),
     ...absent.map((child) => ['  left out', child]),
   ];
   return `${printable(name)}\n${formatTable(head)}${platforms.map(describePlatform).join('')}`;

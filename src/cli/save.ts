@@ -34,7 +34,7 @@ export const OUTPUT_OPTIONS = {
     array: true,
     nargs: 1, // else it takes the images that follow
     defaultDescription: 'all', // with a default of its own, yargs takes a flag without a value
-    describe: 'all, or OS/ARCH[/VARIANT], several with commas',
+    describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
   },
   'docker-legacy': {
     type: 'boolean',

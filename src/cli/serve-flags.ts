@@ -15,7 +15,7 @@ export const SERVE_OPTIONS = {
   platform: {
     type: 'string',
     requiresArg: true,
-    describe: 'OS/ARCH[/VARIANT] of an index, for clients that accept no index',
+    describe: 'OS/ARCH[/VARIANT][:VERSION] of an index, for clients that accept no index',
     defaultDescription: 'linux/amd64',
   },
   'access-log': {

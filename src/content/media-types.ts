@@ -49,6 +49,11 @@ export function isManifest(mediaType: string): boolean {
   return MANIFESTS.has(mediaType);
 }
 
+/** Whether this is a layer compressed with zstd, as its type says. */
+export function isZstd(mediaType: string): boolean {
+  return /[.+]zstd(?:$|\+|;)/.test(mediaType);
+}
+
 /** Whether this lists other manifests: an OCI index or a Docker manifest list. */
 export function isIndex(mediaType: string): boolean {
   return INDEXES.has(mediaType);

@@ -14,22 +14,39 @@ export interface Platform {
 export const DEFAULT_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
 
 /**
- * `OS/ARCH[/VARIANT]` → platform, with the names other systems use turned into Go's (`aarch64` is arm64,
- * `x86_64` amd64). Rejects with `USAGE`.
+ * `OS/ARCH[/VARIANT][:VERSION]` → platform, with the names other systems use turned into Go's (`aarch64` is arm64,
+ * `x86_64` amd64). The version is that of the system, which Windows images have. Rejects with `USAGE`.
  */
 export function parsePlatform(text: string): Platform {
-  const parts = text.trim().toLowerCase().split('/');
+  const [name = '', version, ...rest] = text.trim().toLowerCase().split(':');
+  const parts = name.split('/');
   const [os, architecture, variant] = parts;
-  if (!os || !architecture || parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) {
+  const words = [...parts, ...(version === undefined ? [] : [version])];
+  if (
+    !os ||
+    !architecture ||
+    parts.length > 3 ||
+    rest.length > 0 ||
+    !words.every((word) => WORD.test(word))
+  ) {
     throw new LadingError('USAGE', `invalid platform "${text}"`, {
-      hint: 'A platform is OS/ARCH or OS/ARCH/VARIANT, for example linux/arm64 or linux/arm/v7.',
+      hint: 'A platform is OS/ARCH, OS/ARCH/VARIANT or OS/ARCH:VERSION, for example linux/arm64, linux/arm/v7 or windows/amd64:10.0.20348.',
     });
   }
-  return normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+  return normalizeNames({
+    os,
+    architecture,
+    ...(variant === undefined ? {} : { variant }),
+    ...(version === undefined ? {} : { 'os.version': version }),
+  });
 }
 
+const WORD = /^[a-z0-9_.-]+$/;
+
+/** As `parsePlatform` reads it. */
 export function formatPlatform(platform: Platform): string {
-  return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
+  const name = [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
+  return platform['os.version'] ? `${name}:${platform['os.version']}` : name;
 }
 
 const OS_NAMES: Record<string, string> = { macos: 'darwin' };
@@ -44,20 +61,28 @@ const ARCHITECTURE_NAMES: Record<string, { architecture: string; variant?: strin
 /** The variant that is meant where none is written. */
 const DEFAULT_VARIANTS: Record<string, string> = { arm64: 'v8', arm: 'v7', amd64: 'v1' };
 
-function normalizePlatform(platform: Platform): Platform {
+function normalizeNames(platform: Platform): Platform {
   const known = ARCHITECTURE_NAMES[platform.architecture];
   return { ...platform, os: OS_NAMES[platform.os] ?? platform.os, ...known };
 }
 
+/** With Go's names, and with the variant that is meant where none is written. */
+export function normalizePlatform(platform: Platform): Platform {
+  const named = normalizeNames(platform);
+  const variant = named.variant || DEFAULT_VARIANTS[named.architecture];
+  return variant === undefined ? named : { ...named, variant };
+}
+
 /**
  * Whether an index entry for `offered` is what `wanted` asks for: same system and architecture, and the
- * same variant where `wanted` names one (arm64 without a variant is v8). `unknown/unknown` never matches.
+ * same variant and version where `wanted` names them (arm64 without a variant is v8; the version 10.0.20348 is that of
+ * 10.0.20348.2 too). `unknown/unknown` never matches.
  */
 export function matchesPlatform(wanted: Platform, offered: Platform | undefined): boolean {
   if (offered === undefined || offered.os === 'unknown' || offered.architecture === 'unknown') return false;
   const candidate = normalizePlatform(offered);
   if (candidate.os !== wanted.os || candidate.architecture !== wanted.architecture) return false;
-  if (wanted.variant === undefined) return true;
-  const fallback = DEFAULT_VARIANTS[candidate.architecture];
-  return (candidate.variant ?? fallback) === wanted.variant;
+  if (wanted.variant !== undefined && candidate.variant !== wanted.variant) return false;
+  const version = wanted['os.version'];
+  return version === undefined || `${candidate['os.version']}.`.startsWith(`${version}.`);
 }

@@ -1,4 +1,4 @@
-import { LadingError } from '../errors.js';
+import { isLadingError, LadingError } from '../errors.js';
 import { type Digest, digestProblem } from './digest.js';
 
 /** A full image name, taken apart and normalised. */
@@ -82,6 +82,29 @@ export function withDefaultTag(reference: Reference): Reference {
 
 export function isTag(text: string): boolean {
   return TAG_ONLY.test(text);
+}
+
+/** Whether `text` is an image name that `parseReference` takes. */
+export function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_REFERENCE')) return false;
+    throw error;
+  }
+}
+
+/**
+ * A name, or a tag alone, with `_` for each `+` of its tag: versions of Helm's charts have them, layouts may, and
+ * registries do not. Helm itself pushes `1.2.3+up4` as `1.2.3_up4`. (helm, registry/util.go)
+ */
+export function pushableName(name: string): string {
+  const start = Math.max(name.lastIndexOf('/'), name.lastIndexOf(':')) + 1;
+  const tag = name.slice(start);
+  const isTagged = start === 0 || name[start - 1] === ':';
+  const pushable = tag.replaceAll('+', '_');
+  return isTagged && isTag(pushable) ? name.slice(0, start) + pushable : name;
 }
 
 /** Whether `text` is `host[:port]`. */

@@ -19,23 +19,13 @@ import { irregularities, type ManifestWarning, warningsOf } from '../manifest/wa
 import { isRetryable } from '../retry.js';
 import { readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
+import { firstImage, imagesOf, type ManifestTree, singleOf } from './manifest-tree.js';
 import type { PlannedContent, PlanOptions } from './plan.js';
+
+export type { ManifestTree } from './manifest-tree.js';
+
 import type { Pool } from './pool.js';
 import { retrying } from './retrying.js';
-
-/** A manifest and all that it needs, after platforms were chosen. */
-export interface ManifestTree {
-  /** Its bytes are in memory: they were read, or made by leaving out children. */
-  manifest: PlannedContent & { bytes: Buffer };
-  children: ManifestTree[];
-  blobs: PlannedContent[];
-  /** Children left out, here and below. */
-  absent: Digest[];
-  /** Of the images under it. */
-  platforms: Platform[];
-  /** Of the images that the one chosen stands for alone. */
-  leftOut?: Platform[] | undefined;
-}
 
 const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
 
@@ -144,7 +134,10 @@ export class GraphReader {
     if (context.wanted === undefined) return tree;
     switch (context.index) {
       case 'single':
-        return single(tree, manifests, children, this.#options.platforms !== undefined);
+        return singleOfIndex(kept, manifests, children, {
+          wanted: context.wanted,
+          isChosen: this.#options.platforms !== undefined,
+        });
       case 'rewrite':
         return rewritten(tree, manifests, children);
       case 'sparse':
@@ -190,9 +183,9 @@ export class GraphReader {
       return [{ os: 'linux', architecture: manifest.architecture || 'amd64' }];
     const config = await this.#imageConfig(source, manifest, label);
     if (config === undefined) return [];
-    const { os, architecture, variant, irregular } = config;
+    const { os, architecture, variant, 'os.version': version, irregular } = config;
     if (architecture === '' && irregular !== undefined) return []; // it says nothing
-    return [{ os, architecture, ...(variant !== undefined && { variant }) }];
+    return [{ os, architecture, ...(variant && { variant }), ...(version && { 'os.version': version }) }];
   }
 
   /** Of an image; artifacts have configs that are none. */
@@ -298,19 +291,23 @@ function contextOf(
   return { label, depth: 0, budget: new GraphBudget(), platform: root.platform, wanted, index, absent };
 }
 
-/** The first image that fits, with what of the index it stands for alone; what nobody asked for is not left out. */
-function single(
-  { children: [chosen] }: ManifestTree,
+/** The image that stands for an index, with what it stands for alone; what nobody asked for is not left out. */
+function singleOfIndex(
+  kept: readonly ManifestTree[],
   manifests: readonly Descriptor[],
   children: readonly (ManifestTree | undefined)[],
-  isChosen: boolean,
+  { wanted, isChosen }: { wanted: readonly Platform[]; isChosen: boolean },
 ): ManifestTree | undefined {
+  const chosen = singleOf(kept, wanted);
   if (chosen === undefined) return undefined;
-  const leftOut = manifests.flatMap((child, place) =>
-    children[place] === chosen || attestedDigest(child) !== undefined
-      ? []
-      : (children[place]?.platforms ?? (child.platform === undefined || isChosen ? [] : [child.platform])),
+  const others = kept.flatMap(imagesOf).filter((image) => image !== chosen);
+  const unread = manifests.filter(
+    (child, place) => !isChosen && children[place] === undefined && attestedDigest(child) === undefined,
   );
+  const leftOut = [
+    ...others.flatMap(({ platforms }) => platforms),
+    ...unread.flatMap(({ platform }) => platform ?? []),
+  ];
   return { ...chosen, leftOut: [...leftOut, ...(chosen.leftOut ?? [])] };
 }
 
@@ -339,16 +336,6 @@ function mayBeWanted({ platform }: Descriptor, wanted: readonly Platform[]): boo
 /** A foreign layer stays where its `urls` point. */
 function isCopied({ mediaType, urls = [] }: Descriptor): boolean {
   return !(isNonDistributable(mediaType) && urls.length > 0);
-}
-
-/** The first image of a tree, for a format that has room for one. */
-function firstImage(tree: ManifestTree): ManifestTree | undefined {
-  if (tree.children.length === 0) return tree.platforms.length > 0 ? tree : undefined;
-  for (const child of tree.children) {
-    const image = firstImage(child);
-    if (image !== undefined) return image;
-  }
-  return undefined;
 }
 
 /** The index without the children that are left out: new bytes, and so another digest. */

@@ -33,7 +33,7 @@ export interface PlanOptions {
   /** Questions under way at once; default 8. */
   concurrency?: number | undefined;
   retries?: number | undefined;
-  /** Makes the error of an image that cannot be planned say more; default: it stays as it is. */
+  /** Makes the error of an image that cannot be planned say more; default: the name of the image. */
   explain?: ((name: string, error: unknown) => unknown) | undefined;
   /** Refuse documents that their schema does not allow; default: a warning says what is odd, and they are copied. */
   strict?: boolean | undefined;

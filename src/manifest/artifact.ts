@@ -1,6 +1,6 @@
 import { attestedDigest } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
-import { MEDIA_TYPE } from '../content/media-types.js';
+import { isManifest, MEDIA_TYPE } from '../content/media-types.js';
 import { isLayerType } from './layer-types.js';
 import type { Manifest } from './manifest.js';
 import type { ImageManifest } from './oci.js';
@@ -28,6 +28,10 @@ export function keptAs(manifest: Manifest, descriptor?: Descriptor): KeptAs | un
       return 'artifact';
     case 'oci-index':
     case 'docker-manifest-list':
+      // BuildKit's cache: an index of layers.
+      return manifest.manifests.length > 0 && !manifest.manifests.some((entry) => isManifest(entry.mediaType))
+        ? 'artifact'
+        : undefined;
     case 'docker-schema1':
       return undefined;
   }

@@ -1,7 +1,7 @@
 import { ANNOTATION, attestedDigest } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, digestOf, isDigest } from '../content/digest.js';
-import { MEDIA_TYPE } from '../content/media-types.js';
+import { isManifest, MEDIA_TYPE } from '../content/media-types.js';
 import type { Platform } from '../content/platform.js';
 import { ContentError } from '../errors.js';
 import {
@@ -85,10 +85,13 @@ interface Changes {
 function indexEdits(index: ImageIndex, target: ConversionTarget, changes: Changes): JSONEdit {
   const crosses = familyOf(index) !== target;
   const children = index.manifests.map((child) =>
-    inObject({
-      ...childEdits(child, target, { ...changes, crosses }),
-      ...(crosses ? withoutOCIMembers(target).child : {}),
-    }),
+    // An entry that is no manifest is content, which no format has another form for.
+    isManifest(child.mediaType)
+      ? inObject({
+          ...childEdits(child, target, { ...changes, crosses }),
+          ...(crosses ? withoutOCIMembers(target).child : {}),
+        })
+      : inObject({}),
   );
   return inObject({
     ...(crosses ? withoutOCIMembers(target).manifest : {}),

@@ -67,7 +67,9 @@ function typeOf(document: JSONObject, declared: string | undefined, where: strin
     throw invalid(where, 'neither its mediaType nor its members show what kind of manifest it is');
   }
   if (!isSchema1(type)) {
-    if (document.schemaVersion === 1) throw invalid(where, `it is ${type}, but its schemaVersion is 1`);
+    const { schemaVersion: version } = document;
+    if (typeof version === 'number' && version !== 2)
+      throw invalid(where, `it is ${type}, but its schemaVersion is ${version}`);
     return type;
   }
   // Registries mix up the two names of schema1: whether there are signatures is what counts.

@@ -1,17 +1,19 @@
 import type { Descriptor } from '../content/descriptor.js';
-import type { Digest } from '../content/digest.js';
+import { type Digest, isDigest } from '../content/digest.js';
 import { readDescriptor } from './descriptor.js';
-import type { ArchiveImageDocument } from './documents.js';
-import { parseJSON } from './json.js';
+import type { ArchiveImageDocument, DescriptorDocument } from './documents.js';
+import { isJSONObject, parseJSON, shorten } from './json.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
-import { codeOf, validate } from './schema.js';
+import { codeOf, refusalOf, validate } from './schema.js';
 import { ARCHIVE_MANIFEST, REPOSITORIES } from './shapes.js';
 
 /** An image of a Docker archive, an element of its manifest.json. Paths are as they stand there, unchecked. */
 export interface ArchiveImage {
   config: string;
-  /** References as the writer spelled them, familiar or full. */
+  /** References as the writer spelled them, familiar or full; not all of them need be names. */
   repoTags: string[];
+  /** What stands among the names, or in their place, and is no text. */
+  oddTags?: string[];
   /** Paths, base first. */
   layers: string[];
   /** Digest of the config of the image that this one was built on. */
@@ -48,14 +50,29 @@ function readArchiveImage({
   Parent,
   LayerSources,
 }: ArchiveImageDocument): ArchiveImage {
-  const sources = Object.entries(LayerSources ?? {});
+  const tags = RepoTags == null ? [] : Array.isArray(RepoTags) ? RepoTags : [RepoTags];
+  const repoTags = Array.isArray(RepoTags) ? tags.filter((tag) => typeof tag === 'string') : [];
+  const oddTags = tags.filter((tag) => !repoTags.includes(tag)).map((tag) => shorten(JSON.stringify(tag)));
   return {
     config: Config,
-    repoTags: RepoTags ?? [],
+    repoTags,
+    ...(oddTags.length > 0 && { oddTags }),
     layers: Layers ?? [],
     ...(Parent ? { parent: Parent } : {}),
-    layerSources: new Map(sources.map(([diffID, source]) => [diffID, readDescriptor(source)])),
+    layerSources: readLayerSources(LayerSources),
   };
+}
+
+/** Only a help for those who want to push the layers as they came: what is none is not taken. */
+function readLayerSources(value: unknown): Map<string, Descriptor> {
+  const entries = isJSONObject(value) ? Object.entries(value) : [];
+  return new Map(
+    entries.flatMap(([diffID, source]) =>
+      isDigest(diffID) && refusalOf('descriptor-structure', source) === undefined
+        ? [[diffID, readDescriptor(source as DescriptorDocument)] as const] // the schema has accepted it
+        : [],
+    ),
+  );
 }
 
 /** `repositories` → its tags, in the order of the file; throws `INVALID_ARCHIVE`. */

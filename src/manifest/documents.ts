@@ -134,8 +134,10 @@ export interface V1ImageDocument {
 
 export interface ArchiveImageDocument {
   Config: string;
-  RepoTags?: Nullable<string[]>;
+  /** Names, where it is a list of texts. */
+  RepoTags?: unknown;
   Layers?: Nullable<string[]>;
   Parent?: Nullable<Digest | ''>;
-  LayerSources?: Nullable<Record<Digest, DescriptorDocument>>;
+  /** Descriptors by diffID, where it is an object of such. */
+  LayerSources?: unknown;
 }

@@ -24,8 +24,11 @@ export function readLayoutIndex(
   const document = parseJSON(bytes, { shape: MANIFEST, what: where, code });
   if (isJSONObject(document)) {
     refuseAmbiguity(document, ['manifests'], where, code);
-    if (document.schemaVersion === 1)
-      throw new ContentError(code, `${where} is not a valid index-json: its schemaVersion is 1`);
+    if (typeof document.schemaVersion === 'number' && document.schemaVersion !== 2)
+      throw new ContentError(
+        code,
+        `${where} is not a valid index-json: its schemaVersion is ${document.schemaVersion}`,
+      );
   }
   const { document: index, ...rest } = requireStructure('index-json', document, where);
   return { entries: readDescriptors(index.manifests), ...rest };

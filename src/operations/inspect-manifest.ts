@@ -1,6 +1,6 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
-import { MEDIA_TYPE } from '../content/media-types.js';
+import { isManifest, MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError, isLadingError } from '../errors.js';
 import { type ContainerConfig, type HistoryEntry, historyOf, parseConfig } from '../manifest/config.js';
 import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
@@ -32,6 +32,7 @@ export interface InspectedPlatform {
   os: string;
   architecture: string;
   variant?: string;
+  'os.version'?: string;
   digest: Digest;
   mediaType: string;
   /** Bytes of manifest, config and layers, as far as they are known. */
@@ -43,14 +44,30 @@ export interface InspectedPlatform {
   signatures?: ReportedSignature[];
 }
 
-/** The images under a manifest, one a platform; rejects with `MISSING_CONTENT` where one is not there. */
-export function inspectManifest(
+/** What a manifest leads to. */
+export interface InspectedManifest {
+  /** The images, one a platform. */
+  platforms: InspectedPlatform[];
+  /** Entries of an index that are no manifests, as BuildKit's cache has them. */
+  blobs: InspectedBlob[];
+}
+
+export interface InspectedBlob {
+  digest: Digest;
+  mediaType: string;
+  size: number;
+}
+
+/** What is under a manifest; rejects with `MISSING_CONTENT` where an image is not there. */
+export async function inspectManifest(
   store: ReadonlyStore,
   descriptor: Descriptor,
   absent: readonly Digest[],
   signal: AbortSignal | undefined,
-): Promise<InspectedPlatform[]> {
-  return inspectAt(descriptor, 0, { store, absent, signal, budget: new GraphBudget(), read: new Map() });
+): Promise<InspectedManifest> {
+  const walk: Walk = { store, absent, signal, budget: new GraphBudget(), read: new Map(), blobs: new Map() };
+  const platforms = await inspectAt(descriptor, 0, walk);
+  return { platforms, blobs: [...walk.blobs.values()] };
 }
 
 /** What is the same for all manifests of an image. */
@@ -61,6 +78,7 @@ interface Walk {
   budget: GraphBudget;
   /** What was read, each manifest once however often it is named. */
   read: Map<string, Promise<InspectedPlatform[] | ImageIndex>>;
+  blobs: Map<Digest, InspectedBlob>;
 }
 
 async function inspectAt(descriptor: Descriptor, depth: number, walk: Walk): Promise<InspectedPlatform[]> {
@@ -71,8 +89,11 @@ async function inspectAt(descriptor: Descriptor, depth: number, walk: Walk): Pro
   if (Array.isArray(found)) return found;
   walk.budget.take(descriptor.digest, depth, found.manifests.length);
   const children = found.manifests.filter(
-    ({ digest, platform }) => !walk.absent.includes(digest) && platform?.os !== 'unknown',
+    ({ digest, mediaType, platform }) =>
+      isManifest(mediaType) && !walk.absent.includes(digest) && platform?.os !== 'unknown',
   );
+  for (const entry of found.manifests)
+    if (!isManifest(entry.mediaType)) walk.blobs.set(entry.digest, plainLayer(entry));
   const inspected = children.map((child) => inspectChild(descriptor, child, depth + 1, walk));
   return (await Promise.all(inspected)).flat();
 }
@@ -137,6 +158,7 @@ async function inspectImageManifest(
     os: config.os,
     architecture: config.architecture,
     ...(config.variant !== undefined && { variant: config.variant }),
+    ...(config['os.version'] !== undefined && { 'os.version': config['os.version'] }),
     ...base,
     layers: historyOf(config, layers).map(({ layer, createdBy }, index) => {
       const diffID = config.rootfs.diff_ids[index];
@@ -193,11 +215,7 @@ function createdByOf(image: V1Image | undefined): string | undefined {
   return image?.container_config?.Cmd?.join(' ');
 }
 
-function plainLayer({ digest, mediaType, size }: Descriptor): {
-  digest: Digest;
-  mediaType: string;
-  size: number;
-} {
+function plainLayer({ digest, mediaType, size }: Descriptor): InspectedBlob {
   return { digest, mediaType, size };
 }
 

@@ -1,13 +1,14 @@
 import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
+import { matchesPlatform, type Platform, parsePlatform } from '../content/platform.js';
 import { formatReference, withDefaultTag } from '../content/reference.js';
 import { askForNew } from '../content/verify.js';
-import { ContentError, isLadingError } from '../errors.js';
+import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
-import { type InspectedPlatform, inspectManifest } from './inspect-manifest.js';
+import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './inspect-manifest.js';
 import type { ArchiveLimits } from './layer-limits.js';
 import { openSource, type Source } from './open-source.js';
 
@@ -18,6 +19,8 @@ export interface InspectedImage {
   /** Bytes of the root manifest and of everything under it that is there. */
   size: number;
   platforms: InspectedPlatform[];
+  /** Entries of an index that are no manifests: BuildKit's cache lists layers. */
+  blobs?: InspectedBlob[];
   /** Children of an index that are left out on purpose. */
   absent: Digest[];
   referrers: { digest: Digest; artifactType?: string; tag?: string }[];
@@ -34,6 +37,8 @@ export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
   reference?: string | undefined;
   /** What is attached to the images too; default true. */
   referrers?: boolean | undefined;
+  /** Only these platforms, `OS/ARCH[/VARIANT][:VERSION]`; default all. */
+  platforms?: readonly string[] | undefined;
 }
 
 /**
@@ -57,6 +62,8 @@ export async function inspect(target: string, options: InspectOptions = {}): Pro
         problems.push(error);
       }
     }
+    if (options.platforms !== undefined && images.every(({ platforms }) => platforms.length === 0))
+      throw notThere(target, options.platforms, problems[0]);
     const [problem] = problems;
     if (problem !== undefined && problems.length === images.length) throw problem;
     return { images };
@@ -98,14 +105,23 @@ function damagedImage(name: string, { digest, mediaType, size }: Descriptor, err
   return { name, digest, mediaType, size, platforms: [], absent: [], referrers: [], problem: error.message };
 }
 
+function isWanted(offered: Platform, wanted: readonly Platform[]): boolean {
+  return wanted.some((platform) => matchesPlatform(platform, offered));
+}
+
+function notThere(target: string, platforms: readonly string[], cause: unknown): LadingError {
+  return new LadingError('NOT_FOUND', `${target} holds no image for ${platforms.join(', ')}`, { cause });
+}
+
 async function inspectImage(
   store: ReadonlyStore,
   name: string,
   root: Descriptor,
-  { referrers: withReferrers = true, signal }: InspectOptions,
+  { referrers: withReferrers = true, signal, platforms: names }: InspectOptions,
 ): Promise<InspectedImage> {
+  const wanted = names?.map(parsePlatform);
   const absent = absentOf(root);
-  const platforms = await inspectManifest(store, root, absent, signal);
+  const { platforms, blobs } = await inspectManifest(store, root, absent, signal);
   const referrers: InspectedImage['referrers'] = [];
   for await (const { descriptor, tag } of withReferrers ? store.referrers(root, { signal }) : []) {
     const { digest, artifactType } = descriptor;
@@ -120,8 +136,9 @@ async function inspectImage(
     name,
     digest: root.digest,
     mediaType: root.mediaType,
-    size: platforms.reduce((sum, { size }) => sum + size, own),
-    platforms,
+    size: [...platforms, ...blobs].reduce((sum, { size }) => sum + size, own),
+    platforms: wanted === undefined ? platforms : platforms.filter((offered) => isWanted(offered, wanted)),
+    ...(blobs.length > 0 && { blobs }),
     absent,
     referrers,
   };

@@ -6,11 +6,18 @@ import { pipeline } from 'node:stream/promises';
 import { Compressor } from '../compression.js';
 import { absentOf, withAbsent } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
-import { formatReference, isTag, parseReference, withDefaultTag } from '../content/reference.js';
+import {
+  formatReference,
+  isReference,
+  isTag,
+  parseReference,
+  pushableName,
+  withDefaultTag,
+} from '../content/reference.js';
 import { convertImage } from '../copy/convert.js';
 import type { ImageTrees, PlannedContent } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
-import { ContentError, LadingError, RegistryError } from '../errors.js';
+import { ContentError, isLadingError, LadingError, RegistryError } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
 import { onDisk } from '../store/disk.js';
 import type { ImageFiles } from '../store/image-files.js';
@@ -73,19 +80,14 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const input = await openInput(options.input, options);
   const scratch = createScratch();
   try {
+    for (const message of input.store.warnings) options.onEvent?.({ type: 'warning', message });
     const { images: originals, failures } = await readArchiveImages(input.store, options);
     for (const image of originals) warnOfAbsent(image, options.onEvent);
     const { check } = registryDestination(destination.registry, {
       tagDigests: options.tagDigests,
       wayOut: 'Keep the hosts with --keep-host, or tell them apart with --map.',
     });
-    const named = check(
-      originals.map((image) => ({
-        image,
-        destination: renamed(nameOf(image, originals.length, options), destination),
-      })),
-      options,
-    );
+    const named = check(nameAll(originals, destination, options), options);
     const base = {
       input: typeof options.input === 'string' ? options.input : '-',
       dryRun: options.dryRun === true,
@@ -210,8 +212,50 @@ function warnOfAbsent({ name, tree }: ImageTrees, onEvent: OnCopyEvent | undefin
   onEvent?.({ type: 'warning', message });
 }
 
+/**
+ * What each image is called. Of several that were not asked for by name, those without a name of their own are left
+ * out, and it is said how to load them.
+ */
+function nameAll(
+  images: readonly ImageTrees[],
+  destination: RegistryNaming,
+  options: LoadOptions,
+): ImageToPush[] {
+  const isChosen = (options.images ?? []).length > 0 || options.name !== undefined;
+  const named: ImageToPush[] = [];
+  const nameless: LadingError[] = [];
+  for (const image of images) {
+    try {
+      named.push({ image, destination: renamed(nameOf(image, images.length, options), destination) });
+    } catch (error) {
+      if (isChosen || !isLadingError(error, 'USAGE', 'INVALID_REFERENCE') || !isNameless(image)) throw error;
+      nameless.push(error);
+    }
+  }
+  const [first] = nameless;
+  if (first !== undefined && named.length === 0) throw first;
+  for (const { message } of nameless)
+    options.onEvent?.({
+      type: 'warning',
+      message: `${message}: it is left out; load it by itself, with its digest and a name`,
+    });
+  return named;
+}
+
+/** Whether an image has nothing that a registry could call it. */
+function isNameless({ name }: ImageTrees): boolean {
+  return isDigest(name) || (!isTag(pushableName(name)) && !isReference(pushableName(name)));
+}
+
 /** What an image is called; rejects with `USAGE` where it has no name and none was given. */
-function nameOf({ name }: ImageTrees, count: number, { name: given }: LoadOptions): string {
+function nameOf(
+  { name: original }: ImageTrees,
+  count: number,
+  { name: given, onEvent }: LoadOptions,
+): string {
+  const name = pushableName(original);
+  if (name !== original)
+    onEvent?.({ type: 'warning', message: `${original} becomes ${name}: a registry has no tags with a +` });
   // The name of a layout's entry may be a tag alone. (image-spec, annotations.md, `ref.name`)
   const isBare = isTag(name);
   if (given !== undefined) {
@@ -224,10 +268,15 @@ function nameOf({ name }: ImageTrees, count: number, { name: given }: LoadOption
         : 'Say after the destination which image is meant.',
     });
   }
-  if (!isBare && !isDigest(name)) return name;
-  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, {
+  if (!isBare && !isDigest(name) && isReference(name)) return name;
+  throw new LadingError('USAGE', describeNameless(name, isBare), {
     hint: 'Say with --name what it is to be called.',
   });
+}
+
+function describeNameless(name: string, isBare: boolean): string {
+  if (isBare) return `the image ${name} has no name but this tag`;
+  return isDigest(name) ? `the image ${name} has no name` : `"${name}" is not the name of an image`;
 }
 
 /**

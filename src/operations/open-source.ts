@@ -44,6 +44,7 @@ async function openFiles(
   const memory =
     cache === undefined ? undefined : { directory: join(cache, 'archives'), version: readVersion() };
   const store = await openAnnounced(path, { signal, onWarning, maxArchiveBytes, maxRatio, memory });
+  store.warnings.forEach(onWarning);
   return { kind: 'path', path, reference, store, close: () => store.close() };
 }
 

@@ -91,6 +91,7 @@ async function openToRead(paths: readonly string[], options: ServeStoresOptions)
 /** A layout directory is read as it grows; what an archive holds stays as it is. */
 async function open(path: string, options: ServeStoresOptions): Promise<Served> {
   const store = await openAnnounced(path, options);
+  for (const warning of store.warnings) options.onWarning?.(warning);
   if (store instanceof LayoutReader && (await stat(path)).isDirectory()) {
     await store.close();
     const layout = await LiveLayout.openDirectory(path);

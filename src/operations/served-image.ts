@@ -2,8 +2,8 @@ import { withAbsent } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import { isIndex } from '../content/media-types.js';
 import type { Platform } from '../content/platform.js';
+import { imagesOf } from '../copy/manifest-tree.js';
 import { type ImageTrees, type PlanOptions, readImages } from '../copy/plan.js';
-import type { ManifestTree } from '../copy/plan-tree.js';
 import { isLadingError } from '../errors.js';
 import { parseManifest, successors } from '../manifest/manifest.js';
 import type { TaggedManifest } from '../server/read/conversions.js';
@@ -86,10 +86,4 @@ function withRoot(store: ReadonlyStore, root: Descriptor): ReadonlyStore {
     region: async (descriptor) => store.region?.(descriptor),
     close: async () => undefined,
   };
-}
-
-/** Those with a platform: attestations and artifacts have none. */
-function imagesOf(tree: ManifestTree): ManifestTree[] {
-  if (tree.children.length > 0) return tree.children.flatMap(imagesOf);
-  return tree.platforms.length > 0 ? [tree] : [];
 }

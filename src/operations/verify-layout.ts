@@ -25,7 +25,10 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
     path,
     message,
   }));
-  const remarks = store.remarks.map((message) => ({ code: 'ODD_ARCHIVE' as const, path, message }));
+  const remarks = [
+    ...store.remarks.map((message) => ({ code: 'ODD_ARCHIVE' as const, path, message })),
+    ...store.warnings.map((message) => ({ code: 'ODD_NAME' as const, path, message })),
+  ];
   const findings = [...ofArchive, ...walk.findings, ...blobs.findings];
   const documentBytes = [...walk.verified.values()].reduce((sum, size) => sum + size, 0);
   return {

@@ -49,6 +49,7 @@ export interface Note {
     | 'NOT_CHECKED'
     | 'ODD_ARCHIVE'
     | 'LAYER_FORM'
+    | 'ODD_NAME'
     | 'REPEATED_MEMBER';
   digest?: string;
   path?: string;

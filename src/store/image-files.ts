@@ -29,6 +29,8 @@ const DESCRIPTOR_TYPE = 'application/vnd.oci.descriptor.v1+json';
 export class ImageFiles implements ReadonlyStore {
   /** What is wrong with documents that could be done without, such as the Docker half of a layout. */
   readonly problems: LadingError[] = [];
+  /** What is odd and keeps nobody from reading the images: names that are none. */
+  readonly warnings: string[] = [];
   /** What is odd about the archive itself and misleads no reader, a sentence each. */
   readonly remarks: string[] = [];
   /** What only a check of everything asks of the archive itself; rejects with `INVALID_ARCHIVE`. */

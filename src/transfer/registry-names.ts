@@ -3,6 +3,7 @@ import {
   isRegistry,
   isRepository,
   parseReference,
+  pushableName,
   type Reference,
   withDefaultTag,
 } from '../content/reference.js';
@@ -136,7 +137,7 @@ export function nameInRegistry(images: readonly ImageTrees[], target: RegistryTa
 function requireOneRepository(images: readonly ImageTrees[], target: Reference): void {
   const repositories = new Map<string, string>();
   for (const { name } of images) {
-    const read = readName(name);
+    const read = readName(pushableName(name));
     if (read.kind === 'image')
       repositories.set(`${read.reference.registry}/${read.reference.repository}`, name);
   }
@@ -151,8 +152,8 @@ function requireOneRepository(images: readonly ImageTrees[], target: Reference):
 }
 
 function requireFullName(name: string): string {
-  const { kind } = readName(name);
-  if (kind === 'image') return name;
+  const pushable = pushableName(name);
+  if (readName(pushable).kind === 'image') return pushable;
   throw new LadingError('USAGE', `the image ${name} has no name to keep`, {
     hint: 'Copy it alone, to docker://HOST[:PORT]/REPOSITORY:TAG.',
   });
@@ -165,7 +166,7 @@ function targetTag(name: string, { tag, digest }: Reference, count: number): { t
       hint: 'Leave the tag out: each keeps its own.',
     });
   if (tag !== undefined || digest !== undefined) return {};
-  const read = readName(name);
+  const read = readName(pushableName(name));
   if (read.kind === 'tag') return { tag: read.tag };
   return read.kind === 'image' && read.reference.tag !== undefined ? { tag: read.reference.tag } : {};
 }

@@ -18,10 +18,15 @@ describe('the program, about content', () => {
 
   it('ends with 3 where an image of several is damaged, and shows the others', async () => {
     const layout = fixturePath('layouts/mislabelled');
-    for (const command of ['ls', 'inspect', 'verify']) {
+    // What the index says of its entries is right; a manifest beneath them is another than it is declared.
+    for (const [command, expected, text] of [
+      ['ls', 0, /sha256:/],
+      ['inspect', 3, /DAMAGED/],
+      ['verify', 3, /1 finding/],
+    ] as const) {
       const { code, stdout } = await runLading([command, layout]);
-      assert.equal(code, 3, command);
-      assert.match(stdout, command === 'verify' ? /2 findings/ : /DAMAGED/);
+      assert.equal(code, expected, command);
+      assert.match(stdout, text);
     }
     const { images } = JSON.parse((await runLading(['ls', layout, '--json'])).stdout);
     assert.equal(images.length, 4);

@@ -3,7 +3,13 @@ import { formatPlatform, matchesPlatform, type Platform, parsePlatform } from '.
 
 describe('parsePlatform', () => {
   it('reads OS/ARCH and OS/ARCH/VARIANT, and writes them back', () => {
-    for (const text of ['linux/amd64', 'linux/arm/v6', 'windows/amd64', 'linux/riscv64']) {
+    for (const text of [
+      'linux/amd64',
+      'linux/arm/v6',
+      'windows/amd64',
+      'windows/amd64:10.0.20348.2',
+      'linux/riscv64',
+    ]) {
       assert.equal(formatPlatform(parsePlatform(text)), text);
     }
   });

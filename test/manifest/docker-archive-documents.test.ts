@@ -44,8 +44,23 @@ describe('parseArchiveManifest', () => {
       assert.throws(() => parse(value), INVALID);
   });
 
-  it('refuses layer sources that are not named by digests', () => {
-    assert.throws(() => parse([{ Config: 'c', LayerSources: { '../x': {} } }]), INVALID);
+  it('leaves out layer sources that are not named by digests, or that are no descriptors', () => {
+    const digest = `sha256:${'e'.repeat(64)}`;
+    for (const LayerSources of [
+      { '../x': { digest, size: 1 } },
+      { [digest]: {} },
+      { [digest]: null },
+      [],
+      'x',
+    ])
+      assert.equal(parse([{ Config: 'c', LayerSources }])[0]?.layerSources.size, 0);
+  });
+
+  it('tells names that are no text from those that may be names', () => {
+    const read = (RepoTags: unknown) => parse([{ Config: 'c', RepoTags }])[0];
+    assert.deepEqual(read([null, 'a:1', 7])?.repoTags, ['a:1']);
+    assert.deepEqual(read([null, 'a:1', 7])?.oddTags, ['null', '7']);
+    assert.deepEqual(read('a:1')?.oddTags, ['"a:1"']);
   });
 
   it('reads what docker 25 writes', () => {

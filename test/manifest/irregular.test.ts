@@ -64,6 +64,7 @@ const REFUSED: [title: string, text: string][] = [
   ['a member twice', JSON.stringify(IMAGE).replace('"layers"', '"layers":[],"layers"')],
   ['members of two formats', JSON.stringify({ ...IMAGE, manifests: [] })],
   ['a schemaVersion of another format', JSON.stringify({ ...IMAGE, schemaVersion: 1 })],
+  ['a schemaVersion that nobody knows', JSON.stringify({ ...IMAGE, schemaVersion: 3 })],
   ['a mediaType of another format', JSON.stringify({ ...IMAGE, mediaType: MEDIA_TYPE.ociIndex })],
 ];
 

@@ -3,9 +3,16 @@ import { type Digest, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { formatReference, parseReference, withDefaultTag } from '../../content/reference.js';
 import { ContentError, isLadingError } from '../../errors.js';
+import type { HashingOptions } from '../../hashing/hashing.js';
+import { shorten } from '../../manifest/json.js';
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import { nameAnnotations } from '../layout/layout-index.js';
 import type { NamedFiles } from './named-files.js';
+
+export interface DescribeOptions extends HashingOptions {
+  /** Told of names that are none. */
+  onWarning?: ((message: string) => void) | undefined;
+}
 
 /** An image of an archive that has no manifests: one was made of what is there. */
 export interface ArchiveImage {
@@ -45,14 +52,38 @@ function ordered({ mediaType, size, digest, urls }: Descriptor): Partial<Descrip
   return { mediaType, size, digest, ...(urls !== undefined && { urls }) };
 }
 
-/** A name as an archive has it → the full reference; throws `INVALID_ARCHIVE` for what is no name. */
-export function archiveName(text: string, where: string): string {
+/** A name as an archive has it → the full reference; undefined for what is no name. */
+export function archiveName(text: string): string | undefined {
   try {
     return formatReference(withDefaultTag(parseReference(text)));
   } catch (error) {
-    if (!isLadingError(error, 'INVALID_REFERENCE')) throw error;
-    throw new ContentError('INVALID_ARCHIVE', `${where}: ${error.message}`, { cause: error });
+    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
+    throw error;
   }
+}
+
+/** What Docker writes for an image without a name. */
+const NO_NAME = '<none>:<none>';
+
+/**
+ * The names of an image, and one line about each that is none: the image stays, under its other names or by its
+ * digest.
+ */
+export function archiveNames(
+  { repoTags, oddTags = [] }: { repoTags: readonly string[]; oddTags?: readonly string[] },
+  where: string,
+): { names: string[]; warnings: string[] } {
+  const names = repoTags.map(archiveName);
+  const notNames = [
+    ...repoTags
+      .filter((tag, place) => names[place] === undefined && tag !== NO_NAME)
+      .map((tag) => `"${shorten(tag)}"`),
+    ...oddTags,
+  ];
+  return {
+    names: names.filter((name) => name !== undefined),
+    warnings: notNames.map((text) => `${where}: ${text} is not the name of an image, and is left out`),
+  };
 }
 
 /**

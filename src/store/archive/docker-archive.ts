@@ -4,14 +4,13 @@ import { MEDIA_TYPE } from '../../content/media-types.js';
 import { askForNew } from '../../content/verify.js';
 import { ContentError } from '../../errors.js';
 import { cleanPath, type FileView } from '../../files.js';
-import type { HashingOptions } from '../../hashing/hashing.js';
 import { type ImageConfig, parseConfig } from '../../manifest/config.js';
 import {
   type ArchiveImage as ImageItem,
   parseArchiveManifest,
 } from '../../manifest/docker-archive-documents.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
-import { type ArchiveImage, archiveName, makeImage } from './archive-image.js';
+import { type ArchiveImage, archiveNames, type DescribeOptions, makeImage } from './archive-image.js';
 import { describeLayers, type NamedLayer, requireFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
 
@@ -23,7 +22,7 @@ import type { NamedFiles } from './named-files.js';
 export async function readDockerArchive(
   view: FileView,
   files: NamedFiles,
-  { document, ...options }: HashingOptions & { document: Buffer },
+  { document, ...options }: DescribeOptions & { document: Buffer },
 ): Promise<ArchiveImage[]> {
   return describeImages(readItems(document, view), view, files, options);
 }
@@ -38,17 +37,19 @@ export async function describeImages(
   items: readonly ImageItem[],
   view: FileView,
   files: NamedFiles,
-  options: HashingOptions,
+  { onWarning, ...options }: DescribeOptions,
 ): Promise<ArchiveImage[]> {
   const where = whereIn(view);
   const readConfig = configReader(view, files);
   const images = [];
   for (const item of items) {
     const { descriptor, config } = await readConfig(item.config, item.repoTags[0] ?? item.config);
+    const { names, warnings } = archiveNames(item, where);
+    for (const warning of warnings) onWarning?.(warning);
     images.push({
       config: descriptor,
       layers: layersOf(item, config, where),
-      names: item.repoTags.map((tag) => archiveName(tag, where)),
+      names,
     });
   }
   const describe = await describeLayers(view, files, images, options);

@@ -1,9 +1,11 @@
 import { ANNOTATION } from '../../content/annotations.js';
+import { choosePlatformOrFirst, type PlatformCandidate } from '../../content/choose-platform.js';
 import type { Descriptor } from '../../content/descriptor.js';
-import { isIndex, isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
-import { DEFAULT_PLATFORM, matchesPlatform, type Platform } from '../../content/platform.js';
+import { isIndex, isNonDistributable, isZstd, MEDIA_TYPE } from '../../content/media-types.js';
+import { DEFAULT_PLATFORM, type Platform } from '../../content/platform.js';
 import { formatFamiliar, parseReference } from '../../content/reference.js';
 import { isLadingError } from '../../errors.js';
+import { keptAs } from '../../manifest/artifact.js';
 import type { ImageManifest, Manifest } from '../../manifest/manifest.js';
 import { isAttachmentTag } from '../attached.js';
 import { entryName } from '../layout/layout-index.js';
@@ -21,24 +23,22 @@ export interface DockerManifestItem {
 const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
 
 /**
- * The image that Docker's half of an archive names for a root: the root itself, or the child of an index for
- * `platform` (default linux/amd64), or its first image. Undefined where there is none that Docker can run.
+ * The image that Docker's half of an archive names for a root: the root itself, or of an index the one that stands for
+ * `platform` (default linux/amd64), or for that of its first image. Undefined where there is none that Docker can run.
  */
 export function dockerImageOf(
   root: Descriptor,
   manifestOf: ManifestLookup,
   platform: Platform = DEFAULT_PLATFORM,
 ): ImageManifest | undefined {
-  const images = [...imagesUnder(root, manifestOf, undefined)];
-  const chosen = images.find(({ offered }) => matchesPlatform(platform, offered)) ?? images[0];
-  return chosen?.manifest;
+  return choosePlatformOrFirst(platform, [...imagesUnder(root, manifestOf, undefined)])?.manifest;
 }
 
 function* imagesUnder(
   descriptor: Descriptor,
   manifestOf: ManifestLookup,
-  offered: Platform | undefined,
-): Iterable<{ manifest: ImageManifest; offered: Platform | undefined }> {
+  platform: Platform | undefined,
+): Iterable<{ manifest: ImageManifest } & PlatformCandidate> {
   const manifest = manifestOf(descriptor);
   if (manifest === undefined) return;
   if (isIndex(descriptor.mediaType) && 'manifests' in manifest) {
@@ -46,9 +46,11 @@ function* imagesUnder(
   } else if (
     'layers' in manifest &&
     IMAGE_CONFIGS.has(manifest.config.mediaType) &&
-    offered?.os !== 'unknown'
+    keptAs(manifest) === undefined &&
+    platform?.os !== 'unknown'
   ) {
-    if (!manifest.layers.some(({ mediaType }) => isNonDistributable(mediaType))) yield { manifest, offered };
+    const types = manifest.layers.map(({ mediaType }) => mediaType);
+    if (!types.some(isNonDistributable)) yield { manifest, platform, hasZstd: types.some(isZstd) };
   }
 }
 

@@ -42,11 +42,12 @@ export async function repeatsLayout(
   const claimed = new Set(items.map(({ config, layers }) => [config, ...layers].map(blobDigest).join()));
   const configs = new Set(items.map(({ config }) => blobDigest(config)));
   const names = new Set(layout.indexEntries.map(nameOf));
-  const where = `${layout.location}: manifest.json`;
   return (
     [...claimed].every((blobs) => known.has(blobs)) &&
     inLayout.every((image) => !configs.has(image.config) || claimed.has(blobsOf(image))) &&
-    items.every(({ repoTags }) => repoTags.every((tag) => names.has(archiveName(tag, where))))
+    items.every(({ repoTags }) =>
+      repoTags.map(archiveName).every((name) => name === undefined || names.has(name)),
+    )
   );
 }
 

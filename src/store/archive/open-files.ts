@@ -5,7 +5,7 @@ import type { HashingOptions } from '../../hashing/hashing.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
 import { ImageFiles } from '../image-files.js';
 import { LayoutFiles, LayoutReader } from '../layout/layout-reader.js';
-import { type ArchiveImage, entriesOf } from './archive-image.js';
+import { type ArchiveImage, type DescribeOptions, entriesOf } from './archive-image.js';
 import { isTransportFolder, readTransportFolders } from './directory-transport.js';
 import { describeImages, readDockerArchive, readItems } from './docker-archive.js';
 import { reconcile, repeatsLayout } from './hybrid.js';
@@ -101,18 +101,21 @@ async function openTransportFolders(view: FileView, folders: readonly string[]):
   return new ImageFiles(files, await readTransportFolders(view, files, folders));
 }
 
-async function openArchiveImages<T extends HashingOptions>(
+async function openArchiveImages<T extends DescribeOptions>(
   view: FileView,
   read: (view: FileView, files: NamedFiles, options: T) => Promise<ArchiveImage[]>,
   options: T,
 ): Promise<ImageFiles> {
   const files = new NamedFiles(view);
-  const images = await read(view, files, options);
-  return new ImageFiles(
+  const warnings: string[] = [];
+  const images = await read(view, files, { ...options, onWarning: (message) => warnings.push(message) });
+  const opened = new ImageFiles(
     files,
     entriesOf(images),
     images.map(({ manifest }) => manifest),
   );
+  opened.warnings.push(...warnings);
+  return opened;
 }
 
 async function openHybrid(
@@ -130,8 +133,12 @@ async function openHybrid(
       notes.sameHalves = halves.join(' ');
       return layout;
     }
-    const images = await describeImages(items, view, files, options);
-    return new ImageFiles(files, await reconcile(layout, view, images));
+    const warnings: string[] = [];
+    const onWarning = (message: string): number => warnings.push(message);
+    const images = await describeImages(items, view, files, { ...options, onWarning });
+    const opened = new ImageFiles(files, await reconcile(layout, view, images));
+    opened.warnings.push(...warnings);
+    return opened;
   } catch (error) {
     // Other files than its own are no matter to a layout that has images. (image-spec, image-layout.md)
     const isTolerable = error instanceof ContentError || isLadingError(error, 'UNSUPPORTED');

@@ -4,7 +4,7 @@ import type { HashingOptions } from '../../hashing/hashing.js';
 import { parseArchiveRepositories } from '../../manifest/docker-archive-documents.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES, MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { parseV1Image } from '../../manifest/v1-image.js';
-import { type ArchiveImage, archiveName } from './archive-image.js';
+import { type ArchiveImage, archiveNames, type DescribeOptions } from './archive-image.js';
 import { findLayer, hashFiles, keyOf, type LayerFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
 import { makeV1Image, plainDiffID, type V1Layer } from './v1-image.js';
@@ -26,10 +26,10 @@ export async function isV1Folder(view: FileView, folder: string): Promise<boolea
 export async function readV1Archive(
   view: FileView,
   files: NamedFiles,
-  options: HashingOptions = {},
+  { onWarning, ...options }: DescribeOptions = {},
 ): Promise<ArchiveImage[]> {
   const images = await readFolders(view);
-  const names = await readNames(view, images);
+  const names = await readNames(view, images, onWarning);
   const chains = [...headsOf(images, names)].map((head) => chainOf(images, head, view.location));
   const layers = await readLayers(view, new Set(chains.flat().map(({ id }) => id)), options);
   return chains.map((chain) => {
@@ -64,16 +64,22 @@ async function readFolders(view: FileView): Promise<Map<string, V1FolderImage>> 
 async function readNames(
   view: FileView,
   images: ReadonlyMap<string, V1FolderImage>,
+  onWarning: DescribeOptions['onWarning'],
 ): Promise<Map<string, string[]>> {
   const names = new Map<string, string[]>();
   if ((await view.size('repositories')) === undefined) return names;
   const where = `${view.location}: repositories`;
   const tags = parseArchiveRepositories(await view.read('repositories', MAX_ARCHIVE_DOCUMENT_BYTES), where);
   for (const { repository, tag, v1ID } of tags) {
-    const name = archiveName(`${repository}:${tag}`, where);
+    const repoTag = `${repository}:${tag}`;
+    const read = archiveNames({ repoTags: [repoTag] }, where);
     if (!images.has(v1ID))
-      throw new ContentError('MISSING_CONTENT', `${where}: ${name} is ${v1ID}, which is not there`);
-    names.set(v1ID, [...(names.get(v1ID) ?? []), name]);
+      throw new ContentError(
+        'MISSING_CONTENT',
+        `${where}: ${read.names[0] ?? repoTag} is ${v1ID}, which is not there`,
+      );
+    for (const warning of read.warnings) onWarning?.(warning);
+    names.set(v1ID, [...(names.get(v1ID) ?? []), ...read.names]);
   }
   return names;
 }
