@@ -18,6 +18,11 @@ export const SERVE_OPTIONS = {
     describe: 'OS/ARCH[/VARIANT][:VERSION] of an index, for clients that accept no index',
     defaultDescription: 'linux/amd64',
   },
+  'schema1-default': {
+    type: 'boolean',
+    default: false,
+    describe: 'Give clients without an Accept header schema1, as Docker before 1.10 needs it',
+  },
   'access-log': {
     choices: ['text', 'json', 'none'],
     requiresArg: true,
@@ -78,6 +83,7 @@ export function serveOptions(flags: ServeArguments): ServeOptions {
     ...parseListen(flags.listen),
     writable: flags.writable,
     platform: flags.platform,
+    schema1Default: flags['schema1-default'],
     tls: tlsOptions(flags),
     htpasswdFile: flags.htpasswd,
     limits: {

@@ -91,7 +91,9 @@ function flagsOf(flags: ServeArguments): string[] {
       'chunk-min-bytes',
     ] as const
   ).map((name) => [name, flags[name]] as const);
-  const switches = (['writable', 'allow-sparse-index'] as const).filter((name) => flags[name]);
+  const switches = (['writable', 'schema1-default', 'allow-sparse-index'] as const).filter(
+    (name) => flags[name],
+  );
   return [
     ...['--listen', flags.listen],
     ...switches.map((name) => `--${name}`),

@@ -20,6 +20,8 @@ export const ANNOTATION = {
   absent: 'dev.lading.index.absent',
   /** Repositories of a registry that hold a manifest by its digest, joined by commas, where no tag says so. */
   repositories: 'dev.lading.repositories',
+  /** `REPOSITORY@DIGEST`, joined by commas: manifests under an entry that were deleted in a repository, and that the entry still needs. */
+  deleted: 'dev.lading.deleted',
 } as const;
 
 /** The digests of an entry's children that were left out on purpose. */
@@ -41,12 +43,38 @@ export function repositoriesOf({ annotations }: Descriptor): string[] {
 
 /** The descriptor with a note of these repositories, and of no others. */
 export function withRepositories(descriptor: Descriptor, repositories: readonly string[]): Descriptor {
+  return withNote(descriptor, ANNOTATION.repositories, repositories);
+}
+
+/** With the values of one annotation, each once and sorted; without the annotation when there are none. */
+function withNote(descriptor: Descriptor, name: string, values: readonly string[]): Descriptor {
   const { annotations = {}, ...plain } = descriptor;
-  const { [ANNOTATION.repositories]: _, ...others } = annotations;
-  if (repositories.length === 0)
+  const { [name]: _, ...others } = annotations;
+  if (values.length === 0)
     return Object.keys(others).length === 0 ? plain : { ...plain, annotations: others };
-  const noted = [...new Set(repositories)].sort().join(',');
-  return { ...plain, annotations: { ...others, [ANNOTATION.repositories]: noted } };
+  return { ...plain, annotations: { ...others, [name]: [...new Set(values)].sort().join(',') } };
+}
+
+/** A manifest that was deleted in a repository. */
+export interface DeletedManifest {
+  repository: string;
+  digest: Digest;
+}
+
+/** The manifests under an entry that were deleted in a repository by their digest, while the entry needs them. */
+export function deletedOf({ annotations }: Descriptor): DeletedManifest[] {
+  const noted = annotations?.[ANNOTATION.deleted];
+  return (noted?.split(',') ?? []).flatMap((pair) => {
+    const at = pair.indexOf('@');
+    const [repository, digest] = [pair.slice(0, at), pair.slice(at + 1)];
+    return at > 0 && isRepository(repository) && isDigest(digest) ? [{ repository, digest }] : [];
+  });
+}
+
+/** The descriptor with a note of these deleted manifests, and of no others. */
+export function withDeleted(descriptor: Descriptor, deleted: readonly DeletedManifest[]): Descriptor {
+  const pairs = deleted.map(({ repository, digest }) => `${repository}@${digest}`);
+  return withNote(descriptor, ANNOTATION.deleted, pairs);
 }
 
 /** The digest of the entry that this entry of an index attests, where it is an attestation. */

@@ -7,6 +7,8 @@ import { openServedStores, type ServeStoresOptions } from './serve-stores.js';
 export interface ServeOptions extends ServeServerOptions, ServeStoresOptions {
   /** Of an index, the image for clients that accept no index, as OS/ARCH[/VARIANT]; default linux/amd64. */
   platform?: string | undefined;
+  /** Gives schema1 to clients without an Accept header, for Docker before 1.10; default false: the stored form. */
+  schema1Default?: boolean | undefined;
   /** What pushes are held to. */
   push?: Omit<WritableOptions, 'repositories'> | undefined;
 }
@@ -32,6 +34,7 @@ export async function serve(paths: string | readonly string[], options: ServeOpt
         openRepository,
         listRepositories,
         conversions,
+        schema1Default: options.schema1Default ?? false,
         checkStore: check,
         ...(writable !== undefined && { writable: { ...options.push, repositories: writable } }),
       },

@@ -23,6 +23,8 @@ export interface Repositories {
   listRepositories?(): Promise<string[]> | AsyncIterable<string>;
   /** Makes the forms that clients of another age than the images accept. Without it all get the stored bytes. */
   conversions?: Conversions;
+  /** Gives schema1 to clients that send no Accept header. Default false: they get the stored bytes. */
+  schema1Default?: boolean;
   /** Takes pushes and deletes. Without it the registry is read only. */
   writable?: WritableOptions;
 }
@@ -47,23 +49,20 @@ export async function answerFrom(
       return getManifest(await storeOf(repositories, endpoint.repository), endpoint, asked, {
         verified,
         conversions: repositories.conversions,
+        schema1Default: repositories.schema1Default,
       });
     case 'blob': {
       // Whoever asks by HEAD is about to push what names the blob, and that needs it in the store.
       const isPushing = repositories.writable !== undefined && asked.method === 'HEAD';
       const conversions = isPushing ? undefined : repositories.conversions;
-      const store = await blobStoreOf(repositories, endpoint.repository);
+      const store = await storeOf(repositories, endpoint.repository);
       return orConverted(store, endpoint, { asked, conversions }, (holder) =>
         getBlob(holder, endpoint.digest, asked, verified),
       );
     }
-    case 'referrers': {
-      const store = await repositories.openRepository(endpoint.repository);
-      // Where a push would make the repository it is empty rather than unknown: the conformance tests ask first.
-      if (store === undefined && repositories.writable === undefined)
-        throw unknownRepository(endpoint.repository);
-      return listReferrers(store, endpoint.digest, asked);
-    }
+    case 'referrers':
+      // Of an unknown repository too: to a client, 404 says that the registry has no such API. (distribution-spec, end-12a)
+      return listReferrers(await repositories.openRepository(endpoint.repository), endpoint.digest, asked);
     case 'uploads':
     case 'upload':
       throw new Error('uploads are answered by the side that writes');
@@ -74,11 +73,4 @@ async function storeOf(repositories: Repositories, name: string): Promise<Readon
   const store = await repositories.openRepository(name);
   if (store === undefined) throw unknownRepository(name);
   return store;
-}
-
-/** A repository whose first push was broken off has blobs and no name yet: they are not to be sent again. */
-async function blobStoreOf(repositories: Repositories, name: string): Promise<ReadonlyStore> {
-  const store = await repositories.openRepository(name);
-  if (store !== undefined || repositories.writable === undefined) return store ?? storeOf(repositories, name);
-  return repositories.writable.repositories.openForPush(name);
 }

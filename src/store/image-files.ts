@@ -260,7 +260,7 @@ function attachedByFallback(manifest: Manifest, subject: Digest | undefined): At
 }
 
 /** Whether an entry is there for another's sake, rather than as an image of its own. */
-function isPart({ annotations, mediaType }: Descriptor): boolean {
+export function isPart({ annotations, mediaType }: Descriptor): boolean {
   return annotations?.[ANNOTATION.containerdSubject] !== undefined || !isManifest(mediaType);
 }
 

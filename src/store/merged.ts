@@ -1,6 +1,8 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isLadingError, LadingError } from '../errors.js';
+import { ManifestGraph } from './manifest-graph.js';
+import { entriesOf, RepositoryContents } from './repository-contents.js';
 import { addTag, repositoryView, type TagConflict, type Tags } from './repository-view.js';
 import type { ReadonlyStore, Referrer } from './store.js';
 
@@ -20,15 +22,16 @@ export interface MergedRepositories {
 
 /**
  * Several stores as one registry. Of a tag that several have, the first counts; `onConflict` is told, once, where
- * they mean different images. Content is found by its digest in whichever store has it.
+ * they mean different images. What belongs to a repository is found in whichever store has it.
  */
 export function mergeRepositories(
   served: readonly Served[],
   onConflict?: (conflict: TagConflict) => void,
 ): MergedRepositories {
   const union = unionOf(served.map(({ store }) => store));
+  const graph = new ManifestGraph(union);
   const told = new Set<string>();
-  let merged: { of: Tags[]; tags: Tags } | undefined;
+  let merged: { of: Tags[]; tags: Tags; contents: RepositoryContents } | undefined;
 
   const tell = (conflict: TagConflict): void => {
     const { repository, tag, first, other } = conflict;
@@ -36,19 +39,22 @@ export function mergeRepositories(
     if (!told.has(key)) onConflict?.(conflict);
     told.add(key);
   };
-  const tagsNow = async (): Promise<Tags> => {
+  const mergedNow = async (): Promise<NonNullable<typeof merged>> => {
     const now = await Promise.all(served.map(({ tags }) => tags()));
-    if (merged === undefined || now.some((tags, place) => tags !== merged?.of[place]))
-      merged = { of: now, tags: mergeTags(served, now, tell) };
-    return merged.tags;
+    if (merged !== undefined && !now.some((tags, place) => tags !== merged?.of[place])) return merged;
+    const entries = await Promise.all(served.map(({ store }) => entriesOf(store)));
+    const contents = new RepositoryContents(entries.flat(), graph);
+    merged = { of: now, tags: mergeTags(served, now, tell), contents };
+    return merged;
   };
 
   return {
     async openRepository(name) {
-      const tags = (await tagsNow()).get(name);
-      return tags && repositoryView(union, name, tags);
+      const { tags: all, contents } = await mergedNow();
+      const tags = all.get(name);
+      return tags && repositoryView(union, name, { tags, contents });
     },
-    listRepositories: async () => [...(await tagsNow()).keys()],
+    listRepositories: async () => [...(await mergedNow()).tags.keys()],
   };
 }
 

@@ -1,6 +1,6 @@
 import { repositoriesOf } from '../content/annotations.js';
 import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
-import { isDigest } from '../content/digest.js';
+import { type Digest, isDigest } from '../content/digest.js';
 import { readName } from '../content/names.js';
 import { LadingError } from '../errors.js';
 import type { ReadonlyStore } from './store.js';
@@ -57,7 +57,7 @@ export function addTag(
 }
 
 /** Content without a name, or with one that is no image's, is found in a repository of this name by its digest. */
-const NAMELESS_REPOSITORY = 'unnamed';
+export const NAMELESS_REPOSITORY = 'unnamed';
 
 /** Where an image of this name is served. */
 export function placeOf(name: string): { repository: string; tag: string | undefined } {
@@ -73,26 +73,40 @@ export function placeOf(name: string): { repository: string; tag: string | undef
   }
 }
 
-/** A repository as a store of its own, whose references are tags; content is found wherever the store has it. */
+/** What belongs to each repository of a store. */
+export interface Belonging {
+  has(repository: string, digest: Digest): Promise<boolean>;
+  hasManifest(repository: string, digest: Digest): Promise<boolean>;
+}
+
+/** A repository as a store of its own: its references are tags, and it finds only what belongs to it. */
 export function repositoryView(
   store: ReadonlyStore,
   repository: string,
-  tags: ReadonlyMap<string, Descriptor>,
+  { tags, contents }: { tags: ReadonlyMap<string, Descriptor>; contents: Belonging },
 ): ReadonlyStore {
+  const notFound = (what: string) => new LadingError('NOT_FOUND', `${repository} has no ${what}`);
   return {
     async resolve(reference, options) {
       const tagged = tags.get(reference);
       if (tagged !== undefined) return tagged;
-      if (isDigest(reference)) return store.resolve(reference, options);
-      throw new LadingError('NOT_FOUND', `${repository} has no tag ${reference}`);
+      if (!isDigest(reference)) throw notFound(`tag ${reference}`);
+      if (!(await contents.has(repository, reference))) throw notFound(reference);
+      return store.resolve(reference, options);
     },
-    resolveBlob: (digest, options) => store.resolveBlob(digest, options),
+    async resolveBlob(digest, options) {
+      if (!(await contents.has(repository, digest))) throw notFound(digest);
+      return store.resolveBlob(digest, options);
+    },
     exists: (descriptor, options) => store.exists(descriptor, options),
     fetch: (descriptor, options) => store.fetch(descriptor, options),
     async *references(): AsyncIterable<NamedDescriptor> {
       for (const [name, descriptor] of tags) yield { name, descriptor };
     },
-    referrers: (subject, options) => store.referrers(subject, options),
+    async *referrers(subject, options) {
+      for await (const referrer of store.referrers(subject, options))
+        if (await contents.hasManifest(repository, referrer.descriptor.digest)) yield referrer;
+    },
     region: async (descriptor) => store.region?.(descriptor),
     close: async () => undefined,
   };

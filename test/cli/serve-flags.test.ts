@@ -15,6 +15,7 @@ function flagsOf(given: Partial<ServeArguments> = {}): ServeArguments {
     listen: '127.0.0.1:5000',
     writable: false,
     'read-only': false,
+    'schema1-default': false,
     'allow-sparse-index': false,
   };
   return { ...defaults, ...given } as ServeArguments; // flags without a default are left out by yargs too

@@ -6,7 +6,7 @@ import { get as getTLS } from 'node:https';
 import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
-import { contentOf, makeImage, pushAll } from '../support/images.js';
+import { contentOf, jsonContent, makeImage, pushAll } from '../support/images.js';
 import { needs } from '../support/needs.js';
 import { createServerCertificate } from '../support/programs/certificate-authority.js';
 import { type Outcome, type Running, succeed } from '../support/programs/run.js';
@@ -23,8 +23,13 @@ describe('lading serve', () => {
   before(async () => {
     const image = await makeImage({ seed: 'serve' });
     const layout = await openLayoutForWriting(path('layout'));
-    await pushAll(layout, [...image.all, large]);
-    await layout.tag(image.manifest.descriptor, 'localhost/a:1');
+    const manifest = JSON.parse(image.manifest.bytes.toString());
+    const withLarge = jsonContent(image.manifest.descriptor.mediaType, {
+      ...manifest,
+      layers: [...manifest.layers, large.descriptor],
+    });
+    await pushAll(layout, [...image.all.slice(0, -1), large, withLarge]);
+    await layout.tag(withLarge.descriptor, 'localhost/a:1');
     await layout.commit();
     await layout.close();
   });

@@ -1,80 +1,68 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type Serving, save, serve } from '../../src/index.js';
+import { type ServeOptions, type Serving, save, serve } from '../../src/index.js';
 import { startRegistry } from '../operations/registry.js';
 import { type MadeImage, makeImage, makeReferrer } from '../support/images.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
-import { buildSuite, type Case, runSuite, WORKFLOWS, type Workflow } from './suite.js';
-
-const ALL = {
-  OCI_TEST_PULL: '1',
-  OCI_TEST_PUSH: '1',
-  OCI_TEST_CONTENT_DISCOVERY: '1',
-  OCI_TEST_CONTENT_MANAGEMENT: '1',
-};
+import { buildSuite, type Case, EVERY_OPTION, runSuite } from './suite.js';
 
 describe('the conformance suite of the distribution specification', () => {
   let program: string;
+  let serving: Serving | undefined;
   before(async function () {
     program = await buildSuite(this);
   });
-
-  describe('on a layout that takes pushes', () => {
-    /** Skipped are only cases for registries that cannot mount, and the setup of read-only runs. */
-    const PASSED = { Pull: 24, Push: 27, 'Content Discovery': 14, 'Content Management': 10 };
-    let serving: Serving;
-    let cases: Case[];
-    before(async () => {
-      serving = await serve(join(await temporaryFolder('pushed'), 'layout'), { port: 0, writable: true });
-      cases = await runSuite(program, {
-        ...ALL,
-        OCI_ROOT_URL: `http://127.0.0.1:${serving.port}`,
-        OCI_NAMESPACE: 'conformance/repository',
-        OCI_CROSSMOUNT_NAMESPACE: 'conformance/other',
-        OCI_AUTOMATIC_CROSSMOUNT: '1',
-      });
-    });
-    after(() => serving?.close());
-
-    for (const workflow of WORKFLOWS)
-      it(`passes ${workflow}`, () => assertPassed(cases, workflow, PASSED[workflow]));
+  afterEach(async () => {
+    await serving?.close();
+    serving = undefined;
   });
 
-  describe('on an archive, read only', () => {
-    /** No more is asked of a registry that takes nothing. */
-    const PASSED = { Pull: 14, 'Content Discovery': 7 };
-    const REPOSITORY = 'conformance/image';
-    const TAGS = ['1', '1.0', '1.0.1', 'latest'];
-    let serving: Serving;
-    let cases: Case[];
-    before(async () => {
-      const { archive, image } = await saveImage(REPOSITORY, TAGS);
-      serving = await serve(archive, { port: 0 });
-      cases = await runSuite(program, {
-        OCI_TEST_PULL: '1',
-        OCI_TEST_CONTENT_DISCOVERY: '1',
-        OCI_ROOT_URL: `http://127.0.0.1:${serving.port}`,
-        OCI_NAMESPACE: REPOSITORY,
-        OCI_TAG_NAME: 'latest',
-        OCI_MANIFEST_DIGEST: image.manifest.descriptor.digest,
-        OCI_BLOB_DIGEST: image.config.descriptor.digest,
-        OCI_TAG_LIST: TAGS.join(','),
-      });
-    });
-    after(() => serving?.close());
+  const serveLayout = async (name: string, options: ServeOptions = {}): Promise<number> => {
+    const layout = join(await temporaryFolder(name), 'layout');
+    serving = await serve(layout, { port: 0, writable: true, ...options });
+    return serving.port;
+  };
 
-    for (const workflow of ['Pull', 'Content Discovery'] as const)
-      it(`passes ${workflow}`, () => assertPassed(cases, workflow, PASSED[workflow]));
+  it('passes with every option on a layout that takes pushes, and sparse indexes', async () => {
+    const port = await serveLayout('sparse', { push: { allowSparse: true } });
+    const cases = await runSuite(program, { port, ...EVERY_OPTION, OCI_DATA_SPARSE: 'true' });
+    assertPassed(cases, 982);
+  });
+
+  it('passes with every option on a layout that takes pushes, but for sparse images', async () => {
+    const port = await serveLayout('pushed');
+    const cases = await runSuite(program, { port, ...EVERY_OPTION, OCI_DATA_SPARSE: 'true' });
+    // The group, and so the whole, has failed where a part of it has.
+    const isOfSparse = ({ name }: Case) => name === '' || name.split('/')[0] === 'sparse';
+    assertPassed(
+      cases.filter((each) => !isOfSparse(each)),
+      939,
+    );
+  });
+
+  it('passes what is asked of a registry that takes nothing, on an archive', async () => {
+    const { archive, image } = await saveImage(REPOSITORY, TAGS);
+    serving = await serve(archive, { port: 0 });
+    const { digest } = image.manifest.descriptor;
+    const cases = await runSuite(program, {
+      port: serving.port, // without the options for digest headers, which the suite misses here where they are
+      OCI_API_PUSH: 'false',
+      OCI_API_BLOBS_DELETE: 'false',
+      OCI_API_MANIFESTS_DELETE: 'false',
+      OCI_API_TAGS_DELETE: 'false',
+      OCI_REPO1: REPOSITORY,
+      OCI_RO_DATA_TAGS: TAGS.join(' '),
+      OCI_RO_DATA_MANIFESTS: digest,
+      OCI_RO_DATA_BLOBS: [...image.layers, image.config].map(({ descriptor }) => descriptor.digest).join(' '),
+      OCI_RO_DATA_REFERRERS: digest,
+    });
+    assertPassed(cases, 31);
   });
 });
 
-/** The suite wants to find the referrers that it pushes in other runs: five, two of them of this type. */
-const FILTERED_TYPE = 'application/vnd.nhl.peanut.butter.bagel';
-const REFERRER_TYPES = [
-  FILTERED_TYPE,
-  FILTERED_TYPE,
-  ...['a', 'b', 'c'].map((name) => `application/x.${name}`),
-];
+const REPOSITORY = 'conformance/image';
+const TAGS = ['1', '1.0', '1.0.1', 'latest'];
+const REFERRER_TYPES = ['a', 'b', 'c'].map((name) => `application/x.${name}`);
 
 /** An image of several tags, with referrers, as `save` brings it from a registry into an archive. */
 async function saveImage(repository: string, tags: string[]): Promise<{ archive: string; image: MadeImage }> {
@@ -95,16 +83,13 @@ async function saveImage(repository: string, tags: string[]): Promise<{ archive:
 }
 
 /** At least so many passed, so that a run in which nothing happened is none. */
-function assertPassed(cases: Case[], workflow: Workflow, expected: number): void {
-  const own = cases.filter((one) => one.workflow === workflow);
+function assertPassed(cases: Case[], expected: number): void {
   const [passed, skipped, failed] = (['passed', 'skipped', 'failed'] as const).map((state) =>
-    own.filter((one) => one.state === state),
+    cases.filter((one) => one.state === state),
   );
-  console.log(
-    `        ${workflow}: ${passed?.length} passed, ${skipped?.length} skipped, ${failed?.length} failed`,
-  );
+  console.log(`        ${passed?.length} passed, ${skipped?.length} skipped, ${failed?.length} failed`);
   assert.deepEqual(
-    failed?.map(({ title, message }) => `${title}: ${message}`),
+    failed?.map(({ name, message }) => `${name}: ${message}`),
     [],
   );
   assert.ok((passed?.length ?? 0) >= expected, `only ${passed?.length} cases passed, not ${expected}`);

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sendError, sendJSON, serve, type TestServer } from '../registry/http-server.js';
 import { type MadeImage, makeImage } from '../support/images.js';
-import { needs } from '../support/programs/available.js';
+import { needs } from '../support/needs.js';
 import { runLading } from '../support/programs/lading.js';
 import { run } from '../support/programs/run.js';
 import { temporaryFolder } from '../support/programs/workplace.js';

@@ -7,6 +7,7 @@ import {
   type MadeImage,
   makeCosignSignature,
   makeImage,
+  makeIndex,
   makeReferrer,
 } from '../support/images.js';
 import { codesOf } from '../support/registry-server.js';
@@ -24,12 +25,14 @@ describe('conversions for a server of an image', () => {
     oci = await makeImage({ seed: 'oci' });
   });
 
-  for (const [name, accept] of Object.entries({
-    'no Accept header': [],
-    wildcards: ['*/*', 'application/*'],
-    'schema1 only, as Docker 1.9 does': [schema1],
-  })) {
-    it(`give a signed schema1 of schema2 and OCI images to a client that sends ${name}`, async () => {
+  const OLD_CLIENTS: [name: string, accept: string[], schema1Default: boolean][] = [
+    ['names schema1 only', [schema1], false],
+    ['names schema1 without a signature only', [MEDIA_TYPE.dockerSchema1], false],
+    ['sends no Accept header, as Docker before 1.10 does, with schema1Default', [], true],
+  ];
+  for (const [name, accept, schema1Default] of OLD_CLIENTS) {
+    it(`give a signed schema1 of schema2 and OCI images to a client that ${name}`, async () => {
+      await restart({ schema1Default });
       await keep(docker, 'docker');
       await keep(oci, 'oci');
       for (const [tag, { layers }] of Object.entries({ docker, oci })) {
@@ -46,6 +49,32 @@ describe('conversions for a server of an image', () => {
       }
     });
   }
+
+  for (const schema1Default of [false, true]) {
+    it(`give the stored form to clients that accept everything${schema1Default ? ', with schema1Default too' : ''}`, async () => {
+      await restart({ schema1Default });
+      await keep(docker, 'docker');
+      await keep(oci, 'oci');
+      await keep(makeIndex([oci]), 'index');
+      const everything = ['*/*', 'application/*', 'application/json', 'text/html', '*/*;q=0.1'];
+      for (const accept of [...everything.map((range) => [range]), ...(schema1Default ? [] : [[]])]) {
+        for (const [tag, { manifest: stored }] of Object.entries({ docker, oci, index: makeIndex([oci]) })) {
+          const { headers, body } = await manifest(tag, ...accept);
+          assert.equal(headers['content-type'], stored.descriptor.mediaType, `${tag} to ${accept}`);
+          assert.ok(body.equals(stored.bytes));
+        }
+      }
+    });
+  }
+
+  it('heed the weights that a client gives', async () => {
+    await keep(oci, 'oci');
+    const given = async (...accept: string[]) => (await manifest('oci', ...accept)).headers['content-type'];
+    assert.equal(await given(`${dockerManifest};q=0.9`, ociManifest), ociManifest);
+    assert.equal(await given(dockerManifest, `${ociManifest};q=0.9`), dockerManifest);
+    assert.equal(await given(`${ociManifest};q=0`, '*/*'), dockerManifest);
+    assert.equal(await given(`${dockerManifest};q=0`, schema1), schema1);
+  });
 
   it('turn schema2 into OCI and OCI into schema2 where only that is accepted, and keep the config', async () => {
     await keep(docker, 'docker');
@@ -65,7 +94,7 @@ describe('conversions for a server of an image', () => {
       assert.ok(body.equals(docker.manifest.bytes));
       assert.equal(headers.vary, undefined);
     }
-    const { body, headers } = await manifest('docker', schema1, `${dockerManifest};q=0.1`);
+    const { body, headers } = await manifest('docker', `${schema1};q=0.1`, dockerManifest);
     assert.ok(body.equals(docker.manifest.bytes));
     assert.equal(headers.vary, 'Accept');
   });
@@ -83,7 +112,7 @@ describe('conversions for a server of an image', () => {
     });
     await keep({ manifest, all: [...docker.layers, config, manifest] }, 'empty');
     assert.equal((await served.ask(`/v2/app/blobs/${EMPTY_LAYER.digest}`)).status, 404);
-    const { fsLayers } = JSON.parse((await converted('empty')).bytes.toString());
+    const { fsLayers } = JSON.parse((await converted('empty', schema1)).bytes.toString());
     assert.equal(fsLayers.at(-1).blobSum, EMPTY_LAYER.digest);
     assert.ok((await blob(EMPTY_LAYER.digest)).equals(EMPTY_LAYER.bytes));
     const part = await served.ask(`/v2/app/blobs/${EMPTY_LAYER.digest}`, {
@@ -95,7 +124,11 @@ describe('conversions for a server of an image', () => {
   it('are the same after a restart, and another schema1 for another tag', async () => {
     await keep(docker, '1', '2');
     const digests = async () => {
-      const made = [await converted('1'), await converted('2'), await converted('1', ociManifest)];
+      const made = [
+        await converted('1', schema1),
+        await converted('2', schema1),
+        await converted('1', ociManifest),
+      ];
       return made.map(({ descriptor }) => descriptor.digest);
     };
     const before = await digests();
@@ -116,14 +149,14 @@ describe('conversions for a server of an image', () => {
 
   it('are held against If-None-Match, not what is stored', async () => {
     await keep(docker, '1');
-    const { descriptor } = await converted('1');
+    const { descriptor } = await converted('1', schema1);
     const status = async (tag: string, accept: string): Promise<number> => {
       const headers = { 'If-None-Match': tag, Accept: accept };
       return (await served.ask('/v2/app/manifests/1', { headers })).status;
     };
     const stored = docker.manifest.descriptor.digest;
-    assert.equal(await status(`"x", W/"${descriptor.digest}"`, '*/*'), 304);
-    assert.equal(await status(`"${stored}"`, '*/*'), 200);
+    assert.equal(await status(`"x", W/"${descriptor.digest}"`, schema1), 304);
+    assert.equal(await status(`"${stored}"`, schema1), 200);
     assert.equal(await status(`"${stored}"`, dockerManifest), 304);
     assert.equal(await status(`"${descriptor.digest}"`, dockerManifest), 200);
   });
@@ -133,7 +166,7 @@ describe('conversions for a server of an image', () => {
     await keep(docker, '1');
     const { descriptor } = await converted('1', ociManifest);
     assert.equal((await manifest(descriptor.digest)).status, 200);
-    const old = await manifest('1');
+    const old = await manifest('1', schema1);
     const again = await manifest(String(old.headers['docker-content-digest']));
     assert.deepEqual([again.status, again.headers['content-length']], [200, old.headers['content-length']]);
   });

@@ -15,7 +15,13 @@ import { countingFetches, overriding } from '../support/openers.js';
 import { codesOf, type Reply } from '../support/registry-server.js';
 import { ARM64, useConvertingServer } from './serving-conversions.js';
 
-const { ociIndex, ociManifest, dockerManifestList, dockerManifest } = MEDIA_TYPE;
+const {
+  ociIndex,
+  ociManifest,
+  dockerManifestList,
+  dockerManifest,
+  dockerSchema1Signed: schema1,
+} = MEDIA_TYPE;
 const S390X: Platform = { os: 'linux', architecture: 's390x' };
 
 describe('conversions for a server of an index', () => {
@@ -56,14 +62,14 @@ describe('conversions for a server of an index', () => {
     assert.equal((await converted('multi', ociManifest, dockerManifest)).descriptor.digest, digest);
     const { mediaType, config } = await image('multi', dockerManifest);
     assert.deepEqual([mediaType, config.digest], [dockerManifest, oci.config.descriptor.digest]);
-    const old = JSON.parse((await converted('multi')).bytes.toString());
+    const old = JSON.parse((await converted('multi', schema1)).bytes.toString());
     assert.deepEqual([old.name, old.tag, old.architecture], ['app', 'multi', 'amd64']);
   });
 
   it('are the image of another platform where that was chosen', async () => {
     await restart({ platform: ARM64 });
     await keep(makeIndex([oci, arm64]), 'multi');
-    assert.equal(JSON.parse((await converted('multi')).bytes.toString()).architecture, 'arm64');
+    assert.equal(JSON.parse((await converted('multi', schema1)).bytes.toString()).architecture, 'arm64');
     assert.equal((await image('multi', ociManifest)).config.digest, arm64.config.descriptor.digest);
   });
 

@@ -31,7 +31,7 @@ describe('conversions for a server of schema1', () => {
   });
   beforeEach(async () => {
     await keep(docker, '1');
-    const { bytes, descriptor } = await converted('1');
+    const { bytes, descriptor } = await converted('1', schema1);
     old = { bytes, descriptor: { ...descriptor, size: bytes.byteLength } };
     const store = createMemoryStore();
     server.store = store;
@@ -137,7 +137,7 @@ describe('conversions for a server of schema1', () => {
     const manifestOnly = contentOf(unsigned, payload);
     await keep({ manifest: manifestOnly, all: [...docker.layers, manifestOnly] }, 'unsigned');
     assert.ok((await manifest('unsigned', unsigned)).body.equals(payload));
-    const { headers, body } = await manifest('unsigned');
+    const { headers, body } = await manifest('unsigned', schema1);
     assert.deepEqual(
       [headers['content-type'], headers['docker-content-digest']],
       [schema1, digestOf(payload)],

@@ -11,7 +11,15 @@ import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { blobPath } from '../../src/store/layout/layout-reader.js';
 import { copyInto, storeOf } from '../support/archives.js';
-import { type Content, contentOf, type MadeImage, makeImage, randomBytesFrom } from '../support/images.js';
+import {
+  type Content,
+  contentOf,
+  jsonContent,
+  type MadeImage,
+  makeImage,
+  pushAll,
+  randomBytesFrom,
+} from '../support/images.js';
 import { ask, codesOf } from '../support/registry-server.js';
 import { makeTar } from '../support/tar-maker.js';
 import { useFolder } from '../support/temporary.js';
@@ -25,9 +33,15 @@ describe('serve', () => {
   const path = useFolder();
   let first: MadeImage;
   let second: MadeImage;
+  /** The first image with a large layer. */
+  let large: MadeImage;
   let serving: Serving | undefined;
   before(async () => {
     [first, second] = [await makeImage({ seed: 1 }), await makeImage({ seed: 2 })];
+    const manifest = JSON.parse(first.manifest.bytes.toString());
+    const layers = [...manifest.layers, LARGE.descriptor];
+    const withLarge = jsonContent(first.manifest.descriptor.mediaType, { ...manifest, layers });
+    large = { ...first, manifest: withLarge, all: [...first.all.slice(0, -1), LARGE, withLarge] };
   });
   afterEach(async () => {
     await serving?.close();
@@ -110,8 +124,8 @@ describe('serve', () => {
         path('large.tar'),
         makeTar(
           { name: 'oci-layout', body: '{"imageLayoutVersion":"1.0.0"}' },
-          { name: 'index.json', body: indexOf(first.manifest, 'reg.test/a:1') },
-          ...[...first.all, LARGE].map(({ descriptor, bytes }) => ({
+          { name: 'index.json', body: indexOf(large.manifest, 'reg.test/a:1') },
+          ...large.all.map(({ descriptor, bytes }) => ({
             name: blobPath(descriptor.digest),
             body: bytes,
           })),
@@ -162,9 +176,12 @@ describe('serve', () => {
   });
 
   it('cuts the answer when a blob of a layout is changed under way', async () => {
-    await writeLayout('layout', { 'reg.test/a:1': first });
+    const layout = await openLayoutForWriting(path('layout'));
+    await pushAll(layout, large.all);
+    await layout.tag(large.manifest.descriptor, 'reg.test/a:1');
+    await layout.commit();
+    await layout.close();
     const file = join(path('layout'), blobPath(LARGE.descriptor.digest));
-    await writeFile(file, LARGE.bytes);
     await utimes(file, LONG_AGO, LONG_AGO);
     const port = await start(path('layout'));
     const response = await begin(port, `/v2/a/blobs/${LARGE.descriptor.digest}`);

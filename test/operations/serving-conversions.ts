@@ -20,6 +20,11 @@ export const ARM64: Platform = { os: 'linux', architecture: 'arm64' };
 
 type Made = Pick<MadeImage | MadeIndex, 'all' | 'manifest'>;
 
+/** Of the conversions, and of the server itself. */
+export interface StartOptions extends ServeConversionOptions {
+  schema1Default?: boolean;
+}
+
 /** A server that converts what a store holds, which it serves as `app` and as `some/other`. */
 export interface ConvertingServer {
   /** What is served from the next `restart` on; a new one for each test. */
@@ -31,7 +36,7 @@ export interface ConvertingServer {
   /** The server that runs now. */
   served: Pick<Served, 'ask'>;
   /** Closes the server and starts another, of `store` or of what is given. */
-  restart(options?: ServeConversionOptions, of?: ReadonlyStore): Promise<void>;
+  restart(options?: StartOptions, of?: ReadonlyStore): Promise<void>;
   /** Pushes an image or an index to the store, and gives it tags. */
   keep(made: Made, ...tags: string[]): Promise<void>;
   /** GET of a manifest, after HEAD has given the same head. */
@@ -58,10 +63,13 @@ export function useConvertingServer(): ConvertingServer {
   });
   afterEach(() => stop());
 
-  async function start(options: ServeConversionOptions = {}, of: ReadonlyStore = store): Promise<void> {
+  async function start(
+    { schema1Default = false, ...options }: StartOptions = {},
+    of: ReadonlyStore = store,
+  ): Promise<void> {
     warnings.length = 0;
     conversions = createConversions({ onWarning: (message) => warnings.push(message), ...options });
-    running = await serve({ app: of, 'some/other': of }, { conversions, drainMs: 0 });
+    running = await serve({ app: of, 'some/other': of }, { conversions, schema1Default, drainMs: 0 });
   }
   async function stop(): Promise<void> {
     await conversions.close();

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { ManifestGraph } from '../../src/store/manifest-graph.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import { entriesOf, RepositoryContents } from '../../src/store/repository-contents.js';
 import { repositoryView, type TagConflict, tagsOf } from '../../src/store/repository-view.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
 import { type MadeImage, makeCosignSignature, makeImage, pushAll } from '../support/images.js';
@@ -18,8 +20,12 @@ describe('the repositories of a store', () => {
       await pushAll(store, image.all);
       await store.tag(image.manifest.descriptor, name);
     }
+    const contents = new RepositoryContents(await entriesOf(store), new ManifestGraph(store));
     return new Map(
-      [...(await tagsOf(store))].map(([name, tags]) => [name, repositoryView(store, name, tags)]),
+      [...(await tagsOf(store))].map(([name, tags]) => [
+        name,
+        repositoryView(store, name, { tags, contents }),
+      ]),
     );
   };
   const tagsIn = async (repository: ReadonlyStore | undefined): Promise<string[]> => {
@@ -40,7 +46,7 @@ describe('the repositories of a store', () => {
     assert.equal(found?.digest, second.manifest.descriptor.digest);
   });
 
-  it('keeps the tags of one repository from another, and finds everything by digest', async () => {
+  it('keeps the tags and the content of one repository from another', async () => {
     const repositories = await repositoriesNamed({ 'reg.test/a:1': first, 'reg.test/b:2': second });
     const a = repositories.get('a');
     assert.ok(a);
@@ -51,6 +57,8 @@ describe('the repositories of a store', () => {
     );
     assert.equal(await a.exists(first.config.descriptor), true);
     assert.equal((await a.resolveBlob(first.config.descriptor.digest)).size, first.config.descriptor.size);
+    await assert.rejects(a.resolve(second.manifest.descriptor.digest), { code: 'NOT_FOUND' });
+    await assert.rejects(a.resolveBlob(second.config.descriptor.digest), { code: 'NOT_FOUND' });
   });
 
   it('has a place for what has no name that a registry could serve', async () => {

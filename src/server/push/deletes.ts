@@ -33,7 +33,6 @@ export async function deleteBlob(
   );
 }
 
-/** Nothing is deleted through a name that nobody pushed to: by their digest, others' content is found there too. */
 async function requireRepository(
   repositories: WritableRepositories,
   name: string,

@@ -6,17 +6,23 @@ import type { ReadonlyStore } from '../../store/store.js';
 import type { Answer, Asked } from '../answer.js';
 import { Refusal } from '../errors.js';
 import { requireDigest } from '../names.js';
-import type { Conversions, TaggedManifest } from './conversions.js';
+import { parseAccept } from './accept.js';
+import type { Conversions } from './conversions.js';
 import { orConverted } from './converted.js';
 import { etagOf, matchesEtag } from './etag.js';
 import { readStored, requireStored } from './fetch.js';
-import { acceptedTypes, formsFor } from './negotiation.js';
+import { type Form, type FormsOptions, formsFor } from './negotiation.js';
 import type { VerifiedContent } from './verified-content.js';
 
 /** Where a manifest is asked for; the reference is as the client wrote it. */
 export interface ManifestPlace {
   repository: string;
   reference: string;
+}
+
+export interface GetManifestOptions extends FormsOptions {
+  verified: VerifiedContent;
+  conversions?: Conversions | undefined;
 }
 
 /**
@@ -28,7 +34,7 @@ export async function getManifest(
   store: ReadonlyStore,
   { repository, reference }: ManifestPlace,
   asked: Asked,
-  { verified, conversions }: { verified: VerifiedContent; conversions?: Conversions | undefined },
+  { verified, conversions, schema1Default }: GetManifestOptions,
 ): Promise<Answer> {
   const stored = (holder: ReadonlyStore, descriptor: Descriptor) =>
     storedAnswer(holder, descriptor, asked, verified);
@@ -42,7 +48,12 @@ export async function getManifest(
   if (!isTag(reference)) throw unknown(reference);
   const descriptor = await requireManifest(store, reference, asked);
   if (conversions === undefined) return stored(store, descriptor);
-  const made = await negotiate(store, { repository, tag: reference, descriptor }, asked, conversions);
+  const accepted = parseAccept(asked.headers.accept);
+  const made = await firstMade(
+    formsFor(descriptor.mediaType, accepted, { schema1Default }),
+    (form) => conversions.convert(store, { repository, tag: reference, descriptor }, form, asked),
+    { isStoredAccepted: (accepted?.qualityOf(descriptor.mediaType) ?? 0) > 0 },
+  );
   const answer =
     made === undefined ? await stored(store, descriptor) : answerOf(made.descriptor, made.bytes, asked);
   return { ...answer, headers: { ...answer.headers, ...VARY } };
@@ -51,16 +62,23 @@ export async function getManifest(
 /** Said of whatever is negotiated, so that no cache gives one client what another accepts. (RFC 9110, 12.5.5) */
 const VARY = { Vary: 'Accept' };
 
-async function negotiate(
-  store: ReadonlyStore,
-  tagged: TaggedManifest,
-  asked: Asked,
-  conversions: Conversions,
+/** A form that cannot be made is passed over; why it cannot matters to a client that accepts nothing else. */
+async function firstMade(
+  forms: readonly Form[],
+  make: (form: Form) => Promise<Document | undefined>,
+  { isStoredAccepted }: { isStoredAccepted: boolean },
 ): Promise<Document | undefined> {
-  for (const mediaTypes of formsFor(tagged.descriptor.mediaType, acceptedTypes(asked.headers.accept))) {
-    const made = await conversions.convert(store, tagged, mediaTypes, asked);
-    if (made !== undefined) return made;
+  let refusal: Refusal | undefined;
+  for (const form of forms) {
+    try {
+      const made = await make(form);
+      if (made !== undefined) return made;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      refusal ??= error;
+    }
   }
+  if (refusal !== undefined && !isStoredAccepted) throw refusal;
   return undefined;
 }
 

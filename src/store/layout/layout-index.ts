@@ -1,8 +1,10 @@
 import {
   ANNOTATION,
   absentOf,
+  deletedOf,
   repositoriesOf,
   withAbsent,
+  withDeleted,
   withRepositories,
 } from '../../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
@@ -69,8 +71,11 @@ export function withEntry(
   const place = kept.findIndex((old) => entryName(old) === name);
   const replaced = kept[place];
   const same = replaced?.digest === entry.digest ? [replaced] : [];
-  const noted = [...entries.filter(givesWay), ...same].flatMap(repositoriesOf);
-  const named = noted.length === 0 ? entry : withRepositories(entry, [...repositoriesOf(entry), ...noted]);
+  const before = [...entries.filter(givesWay), ...same];
+  const noted = before.flatMap(repositoriesOf);
+  const deleted = before.flatMap(deletedOf);
+  const held = noted.length === 0 ? entry : withRepositories(entry, [...repositoriesOf(entry), ...noted]);
+  const named = deleted.length === 0 ? held : withDeleted(held, deleted);
   if (replaced === undefined) return [...kept, named];
   const next = kept.with(place, named);
   return same.length > 0 ? next : withNoted(next, replaced, repositoriesOf(replaced));

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fs from 'fs-extra';
-import type { Descriptor } from '../../content/descriptor.js';
+import { repositoriesOf } from '../../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import { LadingError, systemCode } from '../../errors.js';
@@ -10,11 +11,14 @@ import { parseManifest } from '../../manifest/manifest.js';
 import { attachedTo } from '../attached.js';
 import { removeIfEmpty, requireSpace, type SpaceOptions, type StatFS, sizeOf } from '../disk.js';
 import { acquireLock, type Lock, type LockOptions } from '../lock.js';
+import { ManifestGraph } from '../manifest-graph.js';
 import { readVerified } from '../read-content.js';
+import { RepositoryContents } from '../repository-contents.js';
+import { NAMELESS_REPOSITORY } from '../repository-view.js';
 import type { OpenContent, PushOptions, Store } from '../store.js';
 import { ContentWriter } from '../write-content.js';
 import { IndexFile } from './index-file.js';
-import { withAttachedEntry, withEntry } from './layout-index.js';
+import { nameAnnotations, withAttachedEntry, withEntry, withNoted } from './layout-index.js';
 import { blobPath, LayoutReader } from './layout-reader.js';
 import {
   INGEST,
@@ -79,6 +83,10 @@ export class LayoutDirectory extends LayoutReader implements Store {
   readonly #pushing = new Map<Digest, Promise<void>>();
   /** What this run does to the index, to be done again on top of what others have made of it by then. */
   #edits: ((entries: readonly Descriptor[]) => Descriptor[])[] = [];
+  /** The names that this run gives. */
+  readonly #named: Descriptor[] = [];
+  /** Manifests that were there already, and that entries may keep to other repositories than those of the names. */
+  readonly #found: Descriptor[] = [];
 
   private constructor(
     directory: string,
@@ -126,6 +134,10 @@ export class LayoutDirectory extends LayoutReader implements Store {
         `${this.location} does not hold ${descriptor.digest}, to be named ${reference}`,
       );
     }
+    this.#named.push({
+      ...descriptor,
+      annotations: { ...descriptor.annotations, ...nameAnnotations(reference) },
+    });
     this.#edit((entries) => withEntry(entries, descriptor, reference));
   }
 
@@ -133,6 +145,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
   async commit(): Promise<void> {
     this.#lock.assertHeld();
     this.#isUnused = false;
+    await this.#noteHolders();
     const edits = this.#edits;
     if (edits.length > 0) {
       await this.#index.change((entries) => edits.reduce((before, edit) => edit(before), entries));
@@ -154,7 +167,10 @@ export class LayoutDirectory extends LayoutReader implements Store {
   }
 
   async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
-    if (await this.exists(descriptor)) return;
+    if (await this.exists(descriptor)) {
+      if (isManifest(descriptor.mediaType)) this.#found.push(plainDescriptor(descriptor));
+      return;
+    }
     if (isManifest(descriptor.mediaType)) await this.#pushManifest(descriptor, open, options);
     else await this.#pushBlob(descriptor, open, options);
     this.#isUnused = false;
@@ -185,6 +201,20 @@ export class LayoutDirectory extends LayoutReader implements Store {
       await file.close();
     }
     await moveToBlob(file.path, join(this.#directory, blobPath(descriptor.digest)));
+  }
+
+  /** What a repository of a served layout has attached to an image is attached to the same image of this run too. */
+  async #noteHolders(): Promise<void> {
+    const isKept = ({ digest }: Descriptor) =>
+      this.entries.some((entry) => entry.digest === digest && repositoriesOf(entry).length > 0);
+    const found = this.#found.splice(0).filter(isKept);
+    const graph = new ManifestGraph(this);
+    const contents = new RepositoryContents([...this.#named, ...found], graph);
+    for (const [manifest, repositories] of await contents.looseRepositories()) {
+      if ((await graph.linksOf(manifest)).subject === undefined) continue;
+      const named = repositories.filter((repository) => repository !== NAMELESS_REPOSITORY);
+      this.#edit((entries) => withNoted(entries, manifest, named));
+    }
   }
 
   #edit(edit: (entries: readonly Descriptor[]) => Descriptor[]): void {

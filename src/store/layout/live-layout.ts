@@ -1,13 +1,17 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { ContentError } from '../../errors.js';
 import { openDirectory } from '../../files.js';
+import { ManifestGraph } from '../manifest-graph.js';
+import { RepositoryContents } from '../repository-contents.js';
 import { type Tags, tagsOf } from '../repository-view.js';
 import { IndexFile } from './index-file.js';
 import { LayoutReader } from './layout-reader.js';
 
 /** A layout directory that others may write while it is read. */
 export class LiveLayout extends LayoutReader {
+  readonly graph = new ManifestGraph(this);
   #tags: Promise<Tags> | undefined;
+  #contents: RepositoryContents | undefined;
 
   private constructor(
     readonly directory: string,
@@ -30,12 +34,30 @@ export class LiveLayout extends LayoutReader {
     return this.#tags;
   }
 
+  /** The same as it was when it was last asked for, without a look at the file; undefined before. */
+  get lastTags(): Promise<Tags> | undefined {
+    return this.#tags;
+  }
+
+  /** What belongs to each repository, as `index.json` has it now. */
+  async contents(): Promise<RepositoryContents> {
+    await this.refresh();
+    this.#contents ??= this.contentsWith(this.entries);
+    return this.#contents;
+  }
+
+  /** What would belong to each repository with these entries. */
+  contentsWith(entries: readonly Descriptor[]): RepositoryContents {
+    return new RepositoryContents(entries, this.graph);
+  }
+
   /** Takes up what was written since; one `stat` when nothing was. */
   async refresh(): Promise<void> {
     const entries = await this.#entriesNow();
     if (entries === this.entries) return;
     this.entries = entries;
     this.#tags = undefined;
+    this.#contents = undefined;
     this.forgetAttached();
   }
 

@@ -1,25 +1,21 @@
-import { ANNOTATION, absentOf, repositoriesOf, withRepositories } from '../../content/annotations.js';
+import {
+  ANNOTATION,
+  absentOf,
+  type DeletedManifest,
+  deletedOf,
+  repositoriesOf,
+  withDeleted,
+  withRepositories,
+} from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { entryName, withEntry, withNoted } from '../layout/layout-index.js';
-import { placeOf } from '../repository-view.js';
+import { placeOfEntry, repositoriesWith } from '../repository-contents.js';
 
 /** Where clients of a registry find an image. */
 export interface Place {
   repository: string;
   tag: string;
-}
-
-const places = new WeakMap<Descriptor, Place | undefined>();
-
-/** Where an entry of `index.json` is served; undefined when it has no tag. */
-export function placeOfEntry(entry: Descriptor): Place | undefined {
-  if (places.has(entry)) return places.get(entry);
-  const name = entryName(entry);
-  const { repository, tag } = name === undefined ? { repository: '', tag: undefined } : placeOf(name);
-  const place = tag === undefined ? undefined : { repository, tag };
-  places.set(entry, place); // names are parsed once, of ten thousand entries too
-  return place;
 }
 
 /** The entries that are served at this place: several, where names differ by their host alone. */
@@ -28,12 +24,6 @@ export function entriesAt(entries: readonly Descriptor[], { repository, tag }: P
     const place = placeOfEntry(entry);
     return place?.repository === repository && place.tag === tag;
   });
-}
-
-/** The repositories that an entry is in: that of its tag, and those that hold it by its digest. */
-export function repositoriesWith(entry: Descriptor): string[] {
-  const place = placeOfEntry(entry);
-  return place === undefined ? repositoriesOf(entry) : [place.repository, ...repositoriesOf(entry)];
 }
 
 /**
@@ -56,7 +46,7 @@ export function withPlaced(
   return { entries: withEntry(rest, entry, name).map((each) => withoutOwnNote(each, entry.digest)), losers };
 }
 
-/** An entry of this manifest says once that its repository holds it: by the tag. */
+/** An entry of this manifest says once that its repository holds it: by the name. */
 function withoutOwnNote(entry: Descriptor, digest: Digest): Descriptor {
   const place = entry.digest === digest ? placeOfEntry(entry) : undefined;
   const noted = repositoriesOf(entry);
@@ -90,6 +80,7 @@ export function withoutHolder(
   repository: string,
 ): readonly Descriptor[] {
   const others = new Set<string>();
+  const deleted: DeletedManifest[] = [];
   const rest = entries.flatMap((entry) => {
     if (entry.digest !== manifest.digest) return [entry];
     const left = repositoriesOf(entry).filter((name) => name !== repository);
@@ -97,9 +88,14 @@ export function withoutHolder(
       entryName(entry) === undefined ? left.length === 0 : placeOfEntry(entry)?.repository === repository;
     if (!isGone) return [withRepositories(entry, left)];
     for (const other of left) others.add(other);
+    deleted.push(...deletedOf(entry).filter((each) => each.repository !== repository));
     return [];
   });
-  return [...others].reduce<readonly Descriptor[]>((next, other) => withHolder(next, manifest, other), rest);
+  const held = [...others].reduce<readonly Descriptor[]>(
+    (next, other) => withHolder(next, manifest, other),
+    rest,
+  );
+  return withDeletedUnder(held, manifest.digest, deleted);
 }
 
 /** With the size that this content has now: that of a signed schema1 manifest depends on who signed it. */
@@ -111,11 +107,26 @@ export function withSize(
   return entries.map((entry) => (entry.digest === digest ? { ...entry, size } : entry));
 }
 
-/** Without notes that this content is absent: it has come. */
-export function withArrived(entries: readonly Descriptor[], digest: Digest): readonly Descriptor[] {
-  if (!entries.some((entry) => absentOf(entry).includes(digest))) return entries;
-  return entries.map((entry) => {
-    if (!absentOf(entry).includes(digest)) return entry;
+/** Without notes that this manifest is absent from the repository, or was deleted there: it has come. */
+export function withArrived(
+  entries: readonly Descriptor[],
+  digest: Digest,
+  repository: string,
+): readonly Descriptor[] {
+  const isOf = (deleted: DeletedManifest) => deleted.repository === repository && deleted.digest === digest;
+  const next = entries.map((entry) => {
+    const deleted = deletedOf(entry);
+    return deleted.some(isOf)
+      ? withDeleted(
+          entry,
+          deleted.filter((each) => !isOf(each)),
+        )
+      : entry;
+  });
+  const isNoted = (entry: Descriptor) =>
+    absentOf(entry).includes(digest) && repositoriesWith(entry).includes(repository);
+  return next.map((entry) => {
+    if (!isNoted(entry)) return entry;
     const { [ANNOTATION.absent]: _, ...annotations } = entry.annotations ?? {};
     const left = absentOf(entry).filter((absent) => absent !== digest);
     return {
@@ -123,6 +134,18 @@ export function withArrived(entries: readonly Descriptor[], digest: Digest): rea
       annotations: left.length === 0 ? annotations : { ...annotations, [ANNOTATION.absent]: left.join(',') },
     };
   });
+}
+
+/** With a note at the entries of a manifest that repositories have deleted others which it needs. */
+export function withDeletedUnder(
+  entries: readonly Descriptor[],
+  holder: Digest,
+  deleted: readonly DeletedManifest[],
+): readonly Descriptor[] {
+  if (deleted.length === 0) return entries;
+  return entries.map((entry) =>
+    entry.digest === holder ? withDeleted(entry, [...deletedOf(entry), ...deleted]) : entry,
+  );
 }
 
 /** Without the entries that only kept these manifests, of this repository, from being taken for garbage. */
@@ -141,5 +164,7 @@ export function withoutKeepers(
 
 /** Whether an entry says nothing but that a manifest is there, and in which repositories. */
 function isKeeper({ annotations = {} }: Descriptor): boolean {
-  return Object.keys(annotations).every((name) => name === ANNOTATION.repositories);
+  return Object.keys(annotations).every(
+    (name) => name === ANNOTATION.repositories || name === ANNOTATION.deleted,
+  );
 }

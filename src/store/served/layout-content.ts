@@ -1,41 +1,25 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentOf, withAbsent, withRepositories } from '../../content/annotations.js';
-import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
+import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
-import { diskError, syncDirectoryOf } from '../disk.js';
+import { syncDirectoryOf } from '../disk.js';
 import { createTurns } from '../in-turn.js';
-import { withAttachedEntry, withEntry } from '../layout/layout-index.js';
 import { blobPath } from '../layout/layout-reader.js';
 import type { LiveLayout } from '../layout/live-layout.js';
 import { INGEST, writeBlob } from '../layout/make-layout.js';
-import { acquireLock } from '../lock.js';
-import {
-  entriesAt,
-  entriesIn,
-  type Place,
-  repositoriesWith,
-  withArrived,
-  withHolder,
-  withoutHolder,
-  withoutKeepers,
-  withPlaced,
-  withSize,
-} from './entries.js';
-import { type Links, ManifestGraph } from './manifest-graph.js';
+import { RemovedBlobs } from '../layout/removed-blobs.js';
+import { RepositoryBlobs } from '../layout/repository.js';
+import { acquireLock, type LockOptions } from '../lock.js';
+import type { Links } from '../manifest-graph.js';
+import type { Place } from './entries.js';
+import { EntryChanges, type PushedEntry } from './entry-changes.js';
 import { Uploads } from './uploads.js';
 
 type Entries = readonly Descriptor[];
 
 /** A manifest that is pushed. */
-export interface PushedManifest {
-  /** With a note of what is absent on purpose. */
-  entry: Descriptor;
+export interface PushedManifest extends PushedEntry {
   bytes: Buffer;
-  links: Links;
-  repository: string;
-  tags: readonly string[];
   /** What it needs and was found to be there: it has to be still, when the manifest is named. */
   held: readonly Digest[] | undefined;
 }
@@ -49,21 +33,26 @@ const DELETION_LOCK = { waitMs: 5_000, pollMs: 5 };
  */
 export class LayoutContent {
   readonly uploads: Uploads;
-  readonly #graph: ManifestGraph;
+  readonly blobs: RepositoryBlobs;
+  readonly #graph: LiveLayout['graph'];
+  readonly #changes: EntryChanges;
   readonly #deletions = createTurns<string>();
-  /** Manifests that stay for others' sake, and the repositories in which they were deleted. */
-  readonly #deleted = new Map<Digest, Set<string>>();
+  readonly #removed: RemovedBlobs;
 
   constructor(readonly layout: LiveLayout) {
-    this.uploads = new Uploads(layout.directory);
-    this.#graph = new ManifestGraph(layout);
+    this.blobs = new RepositoryBlobs(layout.directory);
+    this.uploads = new Uploads(layout.directory, this.blobs);
+    this.#graph = layout.graph;
+    this.#changes = new EntryChanges(layout);
+    this.#removed = new RemovedBlobs(layout.directory);
   }
 
   /** How much is remembered of what is on the disk, by its kind. */
-  get remembered(): { manifests: number; uploads: number; deleted: number } {
-    return { manifests: this.#graph.size, uploads: this.uploads.size, deleted: this.#deleted.size };
+  get remembered(): { manifests: number; uploads: number } {
+    return { manifests: this.#graph.size, uploads: this.uploads.size };
   }
 
+  /** Whether the layout has this content, in whichever repository. */
   async has(digest: Digest): Promise<boolean> {
     try {
       await this.layout.resolveBlob(digest);
@@ -88,165 +77,134 @@ export class LayoutContent {
           hint: 'Push the image again.',
         });
       }
-      return this.#withPushed(entries, pushed);
+      return this.#changes.withPushed(entries, pushed);
     });
-    this.#forgetDeleted(entry.digest, pushed.repository);
   }
 
-  /** Whether a manifest that is there was deleted in this repository. */
-  isDeleted(digest: Digest, repository: string): boolean {
-    return this.#deleted.get(digest)?.has(repository) ?? false;
+  /** Whether a repository has this content: its images lead to it, or it was pushed or mounted there. */
+  async belongs(digest: Digest, repository: string): Promise<boolean> {
+    if (await (await this.layout.contents()).has(repository, digest)) return true;
+    return this.blobs.has(repository, digest);
+  }
+
+  /** Makes content that is there one of the repository's blobs; false when it is gone. */
+  async mount(digest: Digest, repository: string): Promise<boolean> {
+    const settle = await this.blobs.add(repository, digest);
+    // Looked for afterwards: whoever removes it looks for repositories that have it afterwards too.
+    if (await this.has(digest)) {
+      await settle();
+      return true;
+    }
+    await this.blobs.remove(repository, digest);
+    return false;
   }
 
   /** Takes a name away, the manifest stays. */
   async removeTag(place: Place): Promise<void> {
-    await this.layout.index.change((entries) => {
-      const gone = entriesAt(entries, place);
-      if (gone.length === 0)
-        throw new LadingError('NOT_FOUND', `${place.repository} has no tag ${place.tag}`);
-      return this.#withKept(
-        entries.filter((entry) => !gone.includes(entry)),
-        gone,
-      );
-    });
+    await this.layout.index.change((entries) => this.#changes.withoutTag(entries, place));
   }
 
   /**
-   * Takes a manifest's names in a repository away, and its content when nobody else names or needs it.
-   * Its children stay, but for those that were to be deleted there before.
+   * Takes a manifest's names in a repository away, and its content when nobody else names or needs it. Its children
+   * stay, but for those that were to be deleted there before, and so do its blobs.
    */
   async removeManifest(descriptor: Descriptor, repository: string): Promise<void> {
     await this.#deleting(async () => {
       let garbage: Digest[] = [];
+      let after: Entries = [];
       await this.layout.index.change(
         async (entries) => {
-          const rest = withoutHolder(entries, descriptor, repository);
-          const orphans = await this.#orphansOf(descriptor, rest, repository);
-          const kept = await this.#withKept(
-            rest,
-            orphans.kept.map((child) => withRepositories(child, [repository])),
-          );
-          garbage = [];
-          for (const { digest } of orphans.garbage)
-            if (!(await this.#graph.needs(kept, digest))) garbage.push(digest);
-          return kept;
+          await this.#keepBlobs(descriptor, repository, entries);
+          const next = await this.#changes.withoutManifest(entries, descriptor, repository);
+          [after, garbage] = [next.entries, next.garbage];
+          return after;
         },
         async () => {
-          for (const digest of garbage) await this.#unlink(digest);
-          if (!garbage.includes(descriptor.digest)) this.#noteDeleted(descriptor.digest, repository);
+          for (const digest of garbage) await this.#remove(digest, after);
         },
       );
     });
   }
 
-  /** Removes content; rejects with `IN_USE` when a manifest needs it, or it is one that has a name. */
-  async removeBlob(digest: Digest): Promise<void> {
-    await this.#deleting(() =>
-      this.layout.index.change(
-        async (entries) => {
-          if (!(await this.has(digest)))
-            throw new LadingError('NOT_FOUND', `${this.layout.location} does not hold ${digest}`);
-          if (await this.#graph.needs(entries, digest)) {
-            throw new LadingError('IN_USE', `a manifest in ${this.layout.location} needs ${digest}`, {
+  /**
+   * Takes a blob from a repository, and from the disk when no other one has it. Rejects with `IN_USE` when a manifest
+   * of the repository needs it, or it is one.
+   */
+  async removeBlob(digest: Digest, repository: string): Promise<void> {
+    await this.#deleting(async () => {
+      let entries: Entries = [];
+      await this.layout.index.change(
+        async (before) => {
+          entries = before;
+          if (await this.layout.contentsWith(entries).has(repository, digest)) {
+            throw new LadingError('IN_USE', `a manifest in ${repository} needs ${digest}`, {
               hint: 'Delete the manifest first.',
             });
           }
+          if (!(await this.blobs.has(repository, digest)) || !(await this.has(digest)))
+            throw new LadingError('NOT_FOUND', `${repository} does not hold ${digest}`);
           return entries;
         },
-        () => this.#unlink(digest),
+        async () => {
+          await this.#remove(digest, entries, repository);
+          await this.blobs.remove(repository, digest);
+        },
+      );
+    });
+  }
+
+  /**
+   * Takes away what is said twice, or what a process left that was killed: blobs of a repository that its manifests
+   * need by now, and content that was about to be removed.
+   */
+  async tidy(): Promise<void> {
+    await this.#deletingIfFree(() =>
+      this.layout.index.change(
+        async (entries) => entries,
+        async () => {
+          const entries = this.layout.index.lastRead ?? [];
+          await this.#removed.settleAll((digest) => this.#isHeld(digest, entries));
+          const contents = this.layout.contentsWith(entries);
+          for (const repository of await this.blobs.repositories())
+            for (const digest of await this.blobs.blobsOf(repository))
+              if (await contents.has(repository, digest)) await this.blobs.remove(repository, digest);
+        },
       ),
     );
   }
 
-  async #withPushed(entries: Entries, pushed: PushedManifest): Promise<Entries> {
-    const { entry, links, repository, tags } = pushed;
-    let next = withArrived(withSize(entries, entry), entry.digest);
-    const losers: Descriptor[] = [];
-    for (const tag of tags) {
-      const placed = withPlaced(next, entry, { repository, tag });
-      next = placed.entries;
-      losers.push(...placed.losers);
-    }
-    if (tags.length === 0) {
-      if (links.subject !== undefined) next = withAttachedEntry(next, entry, links.subject);
-      else if (!(await this.#graph.manifestsUnder(next)).has(entry.digest))
-        next = withEntry(next, entry, entry.digest);
-      next = await this.#withReachedHolder(next, entry, repository);
-    }
-    return this.#withKept(withoutKeepers(next, links.manifests, repository), losers);
-  }
-
-  /**
-   * The entries, with unnamed ones for those of the manifests that they do not lead to, and notes of the repositories
-   * that these were in.
-   */
-  async #withKept(entries: Entries, manifests: Entries): Promise<Entries> {
-    let kept = entries;
-    for (const manifest of manifests) {
-      if (!(await this.layout.exists(manifest))) continue;
-      if (!(await this.#graph.manifestsUnder(kept)).has(manifest.digest)) {
-        const entry = withAbsent(plainDescriptor(manifest), absentOf(manifest));
-        const { subject } = await this.#graph.linksOf(manifest);
-        kept =
-          subject === undefined
-            ? withEntry(kept, entry, entry.digest)
-            : withAttachedEntry(kept, entry, subject);
-      }
-      for (const repository of repositoriesWith(manifest))
-        kept = await this.#withReachedHolder(kept, manifest, repository);
-    }
-    return kept;
-  }
-
-  /**
-   * With a note that a repository holds this manifest, unless its own entries lead to it: what only those of another
-   * one lead to would go when that is deleted there.
-   */
-  async #withReachedHolder(entries: Entries, manifest: Descriptor, repository: string): Promise<Entries> {
-    const own = await this.#graph.manifestsUnderSome(entriesIn(entries, repository));
-    return own.has(manifest.digest) ? entries : withHolder(entries, manifest, repository);
-  }
-
-  /** What goes with a manifest that `rest` does not lead to, and its children, which then stand for themselves. */
-  async #orphansOf(
-    descriptor: Descriptor,
-    rest: Entries,
-    repository: string,
-  ): Promise<{ garbage: Descriptor[]; kept: Descriptor[] }> {
-    const reached = await this.#graph.manifestsUnder(rest);
-    if (reached.has(descriptor.digest)) {
-      // Others lead to it, and it stays with its children; those stay in this repository too, if it has lost them.
-      const own = await this.#graph.manifestsUnderSome(entriesIn(rest, repository));
-      const { manifests } = await this.#graph.linksOf(descriptor);
-      const isLost = ({ digest }: Descriptor) => !own.has(digest) && !this.isDeleted(digest, repository);
-      return { garbage: [], kept: manifests.filter(isLost) };
-    }
-    const seen = new Set<Digest>();
-    const garbage: Descriptor[] = [];
-    const kept: Descriptor[] = [];
-    const queue = [descriptor];
-    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-      if (seen.has(next.digest)) continue;
-      seen.add(next.digest);
-      if (next !== descriptor && !this.isDeleted(next.digest, repository)) kept.push(next);
-      else if (!reached.has(next.digest)) {
-        garbage.push(next);
-        queue.push(...(await this.#graph.linksOf(next)).manifests);
+  /** What the repository has of the blobs of a manifest stays there when the manifest goes. */
+  async #keepBlobs(manifest: Descriptor, repository: string, entries: Entries): Promise<void> {
+    const contents = this.layout.contentsWith(entries);
+    const settling: Promise<void>[] = [];
+    for (const each of (await this.#graph.manifestsUnderSome([manifest])).values()) {
+      for (const digest of (await this.#graph.linksOf(each)).blobs) {
+        if (!(await contents.has(repository, digest)) || !(await this.has(digest))) continue;
+        settling.push((await this.blobs.add(repository, digest))());
       }
     }
-    return { garbage, kept };
+    await Promise.all(settling);
   }
 
   /** One after the other, and none while a save runs: it may count on content that it found. */
-  #deleting(work: () => Promise<void>): Promise<void> {
+  #deleting(work: () => Promise<void>, wait: LockOptions = DELETION_LOCK): Promise<void> {
     return this.#deletions('', async () => {
-      const lock = await acquireLock(join(this.layout.directory, INGEST), DELETION_LOCK);
+      const lock = await acquireLock(join(this.layout.directory, INGEST), wait);
       try {
         await work();
       } finally {
         await lock.release();
       }
     });
+  }
+
+  /** Not at all while a save runs. */
+  async #deletingIfFree(work: () => Promise<void>): Promise<void> {
+    try {
+      await this.#deleting(work, { waitMs: 0 });
+    } catch (error) {
+      if (!isLadingError(error, 'LOCKED')) throw error;
+    }
   }
 
   /** Which of the parts of a manifest are there. */
@@ -269,24 +227,13 @@ export class LayoutContent {
     await syncDirectoryOf(join(this.layout.directory, blobPath(digest)));
   }
 
-  async #unlink(digest: Digest): Promise<void> {
-    const path = join(this.layout.directory, blobPath(digest));
-    try {
-      await rm(path, { force: true });
-    } catch (error) {
-      throw diskError(error, path);
-    }
-    this.#deleted.delete(digest);
+  /** Removes content that nobody holds but the repository in which it is deleted. */
+  #remove(digest: Digest, entries: Entries, repository?: string): Promise<void> {
+    return this.#removed.remove(digest, () => this.#isHeld(digest, entries, repository));
   }
 
-  #noteDeleted(digest: Digest, repository: string): void {
-    const repositories = this.#deleted.get(digest) ?? new Set<string>();
-    this.#deleted.set(digest, repositories.add(repository));
-  }
-
-  #forgetDeleted(digest: Digest, repository: string): void {
-    const repositories = this.#deleted.get(digest);
-    repositories?.delete(repository);
-    if (repositories?.size === 0) this.#deleted.delete(digest);
+  async #isHeld(digest: Digest, entries: Entries, except?: string): Promise<boolean> {
+    if (await this.#graph.needs(entries, digest)) return true;
+    return (await this.blobs.holders(digest)).some((repository) => repository !== except);
   }
 }

@@ -5,27 +5,16 @@ import { type Digest, isDigest } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
 import type { Region } from '../../files.js';
 import { parseManifest } from '../../manifest/manifest.js';
+import { linksOf } from '../manifest-graph.js';
 import type { FetchOptions, Referrer } from '../store.js';
 import type { BlobUpload, PutManifestOptions, WritableRepository } from '../writable-repository.js';
 import type { LayoutContent } from './layout-content.js';
-import { linksOf } from './manifest-graph.js';
 
-/** The other repositories of the same layout. */
-export interface Siblings {
-  has(name: string): Promise<boolean>;
-  /** Told of a repository that holds more than its entries say: blobs, those too that its manifests leave. */
-  remember(repository: LayoutRepository): void;
-}
-
-/**
- * A repository of a layout. All content of the layout is one pool: what one repository has, others find by its
- * digest.
- */
+/** A repository of a layout. Content is stored once, and found in the repositories that it belongs to. */
 export class LayoutRepository implements WritableRepository {
   constructor(
     readonly name: string,
     private readonly content: LayoutContent,
-    private readonly siblings: Siblings,
   ) {}
 
   async resolve(reference: string): Promise<Descriptor> {
@@ -33,12 +22,12 @@ export class LayoutRepository implements WritableRepository {
     const tagged = tags.get(reference);
     if (tagged !== undefined) return tagged;
     if (!isDigest(reference)) throw this.#notFound(`tag ${reference}`);
-    if (this.#isDeleted(reference) && ![...tags.values()].some(({ digest }) => digest === reference))
-      throw this.#notFound(reference);
+    await this.#requireOwn(reference);
     return this.content.layout.resolve(reference);
   }
 
-  resolveBlob(digest: Digest): Promise<Descriptor> {
+  async resolveBlob(digest: Digest): Promise<Descriptor> {
+    await this.#requireOwn(digest);
     return this.content.layout.resolveBlob(digest);
   }
 
@@ -59,24 +48,25 @@ export class LayoutRepository implements WritableRepository {
   }
 
   async *referrers(subject: Descriptor): AsyncIterable<Referrer> {
-    await this.content.layout.refresh();
+    const contents = await this.content.layout.contents();
     for await (const referrer of this.content.layout.referrers(subject))
-      if (!this.#isDeleted(referrer.descriptor.digest)) yield referrer;
+      if (await contents.hasManifest(this.name, referrer.descriptor.digest)) yield referrer;
   }
 
   async createUpload(): Promise<BlobUpload> {
-    return this.content.uploads.create(this.name, () => this.siblings.remember(this));
+    return this.content.uploads.create(this.name);
   }
 
   async openUpload(id: string): Promise<BlobUpload | undefined> {
-    return this.content.uploads.find(id, this.name, () => this.siblings.remember(this));
+    return this.content.uploads.find(id, this.name);
   }
 
   async mountBlob(digest: Digest, fromRepository: string | undefined): Promise<boolean> {
-    if (fromRepository !== undefined && !(await this.siblings.has(fromRepository))) return false;
-    if (!(await this.content.has(digest))) return false;
-    this.siblings.remember(this);
-    return true;
+    const isThere =
+      fromRepository === undefined
+        ? await this.content.has(digest)
+        : await this.content.belongs(digest, fromRepository);
+    return isThere && this.content.mount(digest, this.name);
   }
 
   async putManifest(
@@ -93,7 +83,6 @@ export class LayoutRepository implements WritableRepository {
       tags,
       held,
     });
-    this.siblings.remember(this);
   }
 
   async deleteTag(tag: string): Promise<void> {
@@ -103,11 +92,10 @@ export class LayoutRepository implements WritableRepository {
   async deleteManifest(digest: Digest): Promise<void> {
     const descriptor = await this.resolve(digest);
     await this.content.removeManifest(descriptor, this.name);
-    this.siblings.remember(this);
   }
 
   async deleteBlob(digest: Digest): Promise<void> {
-    await this.content.removeBlob(digest);
+    await this.content.removeBlob(digest, this.name);
   }
 
   async close(): Promise<void> {}
@@ -116,8 +104,8 @@ export class LayoutRepository implements WritableRepository {
     return (await this.content.layout.tags()).get(this.name) ?? new Map<string, Descriptor>();
   }
 
-  #isDeleted(digest: Digest): boolean {
-    return this.content.isDeleted(digest, this.name);
+  async #requireOwn(digest: Digest): Promise<void> {
+    if (!(await this.content.belongs(digest, this.name))) throw this.#notFound(digest);
   }
 
   #notFound(what: string): LadingError {

@@ -17,7 +17,7 @@ export interface ServedLayoutOptions {
 
 /** A layout that takes pushes. */
 export interface ServedLayout extends WritableRepositories {
-  /** The repository, when it has a manifest, or something was pushed to it since this was opened. */
+  /** The repository, when it has a manifest or a blob. */
   openRepository(name: string): Promise<WritableRepository | undefined>;
   listRepositories(): Promise<string[]>;
   /** Removes uploads whose clients are gone; it happens by itself now and then. */
@@ -41,8 +41,10 @@ export async function openServedLayout(
   await requireWritable(directory);
   const layout = await LiveLayout.openDirectory(directory);
   const content = new LayoutContent(layout);
-  const repositories = new Map<string, LayoutRepository>();
-  const sweep = (): Promise<void> => content.uploads.sweep(maxUploadAgeMs);
+  const sweep = async (): Promise<void> => {
+    await content.uploads.sweep(maxUploadAgeMs);
+    await content.tidy();
+  };
 
   await sweep();
   const sweeping = setInterval(
@@ -51,38 +53,39 @@ export async function openServedLayout(
   );
   sweeping.unref();
 
+  /** What was there a moment ago need not be looked for: whoever asks for something in it sees what is there now. */
   const has = async (name: string): Promise<boolean> =>
-    repositories.has(name) || (await layout.tags()).has(name);
-  /** One object for all requests once something was pushed or deleted; before, a name that was asked for costs no memory. */
-  const repositoryOf = (name: string): LayoutRepository =>
-    repositories.get(name) ??
-    new LayoutRepository(name, content, {
-      has,
-      remember: (repository) => repositories.set(name, repositories.get(name) ?? repository),
-    });
+    (await layout.lastTags)?.has(name) || (await layout.tags()).has(name) || content.blobs.hasAny(name);
 
   return {
-    openForPush: async (name) => repositoryOf(name),
-    openRepository: async (name) => ((await has(name)) ? repositoryOf(name) : undefined),
-    listRepositories: async () => [...new Set([...(await layout.tags()).keys(), ...repositories.keys()])],
+    openForPush: async (name) => new LayoutRepository(name, content),
+    openRepository: async (name) => ((await has(name)) ? new LayoutRepository(name, content) : undefined),
+    listRepositories: async () => [
+      ...new Set([...(await layout.tags()).keys(), ...(await content.blobs.repositories())]),
+    ],
     sweep,
     async close() {
       clearInterval(sweeping);
-      await removeIngest(directory);
+      await unlessHindered(() => content.tidy());
+      await unlessHindered(() => removeIngest(directory));
       await layout.close();
     },
   };
 }
 
-/** Unless a save is running, which relies on it and removes it itself, or the disk is gone. */
 async function removeIngest(directory: string): Promise<void> {
+  const lock = await acquireLock(join(directory, INGEST), { waitMs: 0 });
   try {
-    const lock = await acquireLock(join(directory, INGEST), { waitMs: 0 });
-    try {
-      await removeIfEmpty(join(directory, INGEST));
-    } finally {
-      await lock.release();
-    }
+    await removeIfEmpty(join(directory, INGEST));
+  } finally {
+    await lock.release();
+  }
+}
+
+/** A save that is running relies on what is there, and removes it itself; and the disk may be gone. */
+async function unlessHindered(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     if (!isLadingError(error, 'LOCKED', 'NOT_WRITABLE', 'IO')) throw error;
   }

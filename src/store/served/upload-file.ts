@@ -22,6 +22,11 @@ export interface UploadFileOptions {
   path: string;
   /** Bytes that are in the file, from an earlier process too. */
   size: number;
+  /**
+   * Makes the content, which has this digest, one of the repository's, before it has its final name: what a
+   * repository has is not removed for another one's sake, and a kill leaves no blob of nobody's.
+   */
+  claim(digest: Digest): Promise<void>;
   /** Gives the file, which is whole and on the disk, its final name. */
   keep(path: string, digest: Digest): Promise<void>;
   /** Told when it was kept or thrown away, or is found to be gone. */
@@ -35,6 +40,7 @@ export interface UploadFileOptions {
 export class UploadFile implements BlobUpload {
   readonly id: string;
   readonly #path: string;
+  readonly #claim: UploadFileOptions['claim'];
   readonly #keep: UploadFileOptions['keep'];
   readonly #onOver: UploadFileOptions['onOver'];
   #size: number;
@@ -43,10 +49,11 @@ export class UploadFile implements BlobUpload {
   #isBusy = false;
   #isOver = false;
 
-  constructor({ id, path, size, keep, onOver }: UploadFileOptions) {
+  constructor({ id, path, size, claim, keep, onOver }: UploadFileOptions) {
     this.id = id;
     this.#path = path;
     this.#size = size;
+    this.#claim = claim;
     this.#keep = keep;
     this.#onOver = onOver;
     if (size === 0) this.#digester = createDigester(USUAL_ALGORITHM);
@@ -105,7 +112,7 @@ export class UploadFile implements BlobUpload {
         await this.#remove();
         throw digestMismatch({ mediaType: 'application/octet-stream', digest, size: this.#size }, actual);
       }
-      await file.sync();
+      await Promise.all([file.sync(), this.#claim(digest)]); // the disk does both in the time of one
       assertHeld();
       await this.#keep(this.#path, digest);
       this.#end();

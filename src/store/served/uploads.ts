@@ -6,6 +6,7 @@ import { systemCode } from '../../errors.js';
 import { diskError, listDirectory, syncDirectoryOf } from '../disk.js';
 import { blobPath } from '../layout/layout-reader.js';
 import { INGEST, moveToBlob, openInIngest } from '../layout/make-layout.js';
+import type { RepositoryBlobs } from '../layout/repository.js';
 import { UploadFile } from './upload-file.js';
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -19,7 +20,10 @@ export class Uploads {
   /** Those that this process has at hand, with their running digests. */
   readonly #open = new Map<string, UploadFile>();
 
-  constructor(directory: string) {
+  constructor(
+    directory: string,
+    private readonly blobs: RepositoryBlobs,
+  ) {
     this.#directory = directory;
   }
 
@@ -28,17 +32,16 @@ export class Uploads {
     return this.#open.size;
   }
 
-  /** `onKept` is told when it has become a blob. */
-  async create(repository: string, onKept: () => void): Promise<UploadFile> {
+  async create(repository: string): Promise<UploadFile> {
     const id = randomUUID();
     const name = fileName(id, repository);
     const file = await openInIngest(this.#directory, name);
     await file.close();
-    return this.#remember(name, { id, size: 0, onKept });
+    return this.#remember(name, { id, size: 0, repository });
   }
 
   /** Undefined when there is none of this repository, or no longer. */
-  async find(id: string, repository: string, onKept: () => void): Promise<UploadFile | undefined> {
+  async find(id: string, repository: string): Promise<UploadFile | undefined> {
     if (!UPLOAD_ID.test(id)) return undefined;
     const name = fileName(id, repository);
     const size = await sizeOf(join(this.#directory, INGEST, name));
@@ -49,7 +52,7 @@ export class Uploads {
     }
     // Another process may have gone on with it. A smaller size is of before this one did, a moment ago.
     if (known !== undefined && (known.isBusy || known.size >= size)) return known;
-    return this.#remember(name, { id, size, onKept });
+    return this.#remember(name, { id, size, repository });
   }
 
   /** Removes what nobody wrote to for `maxAgeMs`, whichever process left it. */
@@ -73,16 +76,14 @@ export class Uploads {
 
   #remember(
     name: string,
-    { id, size, onKept }: { id: string; size: number; onKept: () => void },
+    { id, size, repository }: { id: string; size: number; repository: string },
   ): UploadFile {
     const upload = new UploadFile({
       id,
       path: join(this.#directory, INGEST, name),
       size,
-      keep: async (path, digest) => {
-        await this.#keep(path, digest);
-        onKept();
-      },
+      claim: async (digest) => (await this.blobs.add(repository, digest))(),
+      keep: (path, digest) => this.#keep(path, digest),
       onOver: () => this.#open.delete(name),
     });
     this.#open.set(name, upload);

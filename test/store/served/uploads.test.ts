@@ -16,6 +16,8 @@ import { useFolder } from '../../support/temporary.js';
 const BLOB = contentOf(MEDIA_TYPE.ociLayerGzip, randomBytesFrom('upload', 3_000_000));
 const { digest } = BLOB.descriptor;
 
+const KEPT = { claim: async () => undefined, keep: async () => undefined };
+
 describe('an upload to a layout', () => {
   const path = useFolder();
   let served: ServedLayout;
@@ -270,6 +272,7 @@ describe('an upload to a layout', () => {
         id: 'x',
         path: path('file'),
         size,
+        claim: () => assert.fail('is claimed'),
         keep: () => assert.fail('is kept'),
       });
       if (size === 0) await upload.append(chunksOf(counted));
@@ -281,7 +284,7 @@ describe('an upload to a layout', () => {
   it('says when the disk is full, and counts only what is on it', async function () {
     needs(this, 'Linux');
     await symlink('/dev/full', path('full'));
-    const upload = new UploadFile({ id: 'x', path: path('full'), size: 0, keep: async () => undefined });
+    const upload = new UploadFile({ id: 'x', path: path('full'), size: 0, ...KEPT });
     await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NO_SPACE', hint: /Make room/ });
     assert.equal(upload.size, 0);
     await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NO_SPACE' });

@@ -1,11 +1,11 @@
-import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
-import type { Digest } from '../../content/digest.js';
-import { isManifest } from '../../content/media-types.js';
-import { ContentError } from '../../errors.js';
-import { type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
-import { attachedTo } from '../attached.js';
-import { readContent } from '../read-content.js';
-import type { ReadonlyStore } from '../store.js';
+import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import { isManifest } from '../content/media-types.js';
+import { ContentError } from '../errors.js';
+import { type Manifest, parseManifest, successors } from '../manifest/manifest.js';
+import { attachedTo } from './attached.js';
+import { readContent } from './read-content.js';
+import type { ReadonlyStore } from './store.js';
 
 /** What a manifest points at. */
 export interface Links {

@@ -1,0 +1,56 @@
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import fs from 'fs-extra';
+import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
+import { systemCode } from '../../errors.js';
+import { diskError, listDirectory, syncDirectoryOf } from '../disk.js';
+import { blobPath } from './layout-reader.js';
+import { INGEST, moveToBlob } from './make-layout.js';
+
+const SUFFIX = '.removed';
+
+/**
+ * Removes blobs from a layout. A push or a mount, which takes no lock, may give a blob to a repository at the same
+ * moment, so the blob is set aside first, and comes back when somebody holds it then. To be called with the lock of
+ * `ingest`.
+ */
+export class RemovedBlobs {
+  constructor(private readonly directory: string) {}
+
+  async remove(digest: Digest, isHeld: () => Promise<boolean>): Promise<void> {
+    const path = join(this.directory, blobPath(digest));
+    const aside = join(this.directory, INGEST, `${algorithmOf(digest)}-${encodedOf(digest)}${SUFFIX}`);
+    try {
+      await fs.ensureDir(join(this.directory, INGEST));
+      await rename(path, aside);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return;
+      throw diskError(error, path);
+    }
+    await this.#settle(digest, aside, isHeld);
+  }
+
+  /** What a process that was killed had set aside. */
+  async settleAll(isHeld: (digest: Digest) => Promise<boolean>): Promise<void> {
+    const ingest = join(this.directory, INGEST);
+    for (const name of (await listDirectory(ingest)) ?? []) {
+      if (!name.endsWith(SUFFIX)) continue;
+      const digest = name.slice(0, -SUFFIX.length).replace('-', ':');
+      if (isDigest(digest)) await this.#settle(digest, join(ingest, name), () => isHeld(digest));
+    }
+  }
+
+  async #settle(digest: Digest, aside: string, isHeld: () => Promise<boolean>): Promise<void> {
+    const path = join(this.directory, blobPath(digest));
+    if (await isHeld()) {
+      await moveToBlob(aside, path);
+      await syncDirectoryOf(path);
+      return;
+    }
+    try {
+      await rm(aside, { force: true });
+    } catch (error) {
+      throw diskError(error, aside);
+    }
+  }
+}

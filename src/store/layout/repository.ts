@@ -1,0 +1,136 @@
+import { open, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import fs from 'fs-extra';
+import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
+import { isRepository } from '../../content/reference.js';
+import { systemCode } from '../../errors.js';
+import { diskError, listDirectory, removeIfEmpty, syncDirectoryOf } from '../disk.js';
+
+/** The folder of a layout in which lading keeps what the specification has no place for; other tools ignore it. */
+const OWN_FOLDER = '.lading';
+/** No component of a repository's name begins with an underscore. */
+const BLOBS = '_blobs';
+const TRIES = 5;
+
+/**
+ * The blobs that repositories of a layout have although no manifest of theirs needs them: those of a push that is
+ * not complete, and what a deleted manifest left. Each is an empty file
+ * `.lading/repositories/REPOSITORY/_blobs/ALGORITHM/ENCODED`, so that several processes can add and remove them
+ * without a lock, and none is half written after a kill.
+ */
+export class RepositoryBlobs {
+  readonly #root: string;
+  readonly #folder: string;
+
+  constructor(directory: string) {
+    this.#root = join(directory, OWN_FOLDER);
+    this.#folder = join(this.#root, 'repositories');
+  }
+
+  /** Makes a blob one of the repository; the result makes that last through a power cut. */
+  async add(repository: string, digest: Digest): Promise<() => Promise<void>> {
+    const path = this.#pathOf(repository, digest);
+    let isNew = false;
+    for (let tries = TRIES; ; tries--) {
+      try {
+        await (await open(path, 'a')).close();
+        break;
+      } catch (error) {
+        // Another process may remove the folder while it is empty.
+        if (systemCode(error) !== 'ENOENT' || tries <= 1) throw diskError(error, path);
+        await this.#makeFolder(dirname(path));
+        isNew = true;
+      }
+    }
+    return () => this.#sync(path, isNew);
+  }
+
+  async has(repository: string, digest: Digest): Promise<boolean> {
+    return fs.pathExists(this.#pathOf(repository, digest));
+  }
+
+  async remove(repository: string, digest: Digest): Promise<void> {
+    const path = this.#pathOf(repository, digest);
+    try {
+      await rm(path, { force: true });
+    } catch (error) {
+      throw diskError(error, path);
+    }
+    for (let folder = dirname(path); folder.startsWith(this.#root); folder = dirname(folder))
+      await removeIfEmpty(folder);
+  }
+
+  /** Whether the repository has any blob here. */
+  async hasAny(repository: string): Promise<boolean> {
+    return fs.pathExists(join(this.#folder, repository, BLOBS));
+  }
+
+  /** The repositories that have a blob here. */
+  async holders(digest: Digest): Promise<string[]> {
+    const holders: string[] = [];
+    for (const repository of await this.repositories())
+      if (await this.has(repository, digest)) holders.push(repository);
+    return holders;
+  }
+
+  /** The repositories that have any blob here. */
+  async repositories(): Promise<string[]> {
+    const found: string[] = [];
+    const names = await foldersIn(this.#folder);
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
+      for (const below of await foldersIn(join(this.#folder, name))) {
+        if (below === BLOBS && isRepository(name)) found.push(name);
+        else if (isRepository(`${name}/${below}`)) names.push(`${name}/${below}`);
+      }
+    }
+    return found;
+  }
+
+  /** The blobs that a repository has here. */
+  async blobsOf(repository: string): Promise<Digest[]> {
+    const folder = join(this.#folder, repository, BLOBS);
+    const found: Digest[] = [];
+    for (const algorithm of await foldersIn(folder)) {
+      for (const encoded of (await listDirectory(join(folder, algorithm))) ?? []) {
+        const digest = `${algorithm}:${encoded}`;
+        if (isDigest(digest)) found.push(digest);
+      }
+    }
+    return found;
+  }
+
+  #pathOf(repository: string, digest: Digest): string {
+    return join(this.#folder, repository, BLOBS, algorithmOf(digest), encodedOf(digest));
+  }
+
+  async #makeFolder(path: string): Promise<void> {
+    try {
+      await fs.ensureDir(path);
+    } catch (error) {
+      throw diskError(error, path);
+    }
+  }
+
+  /** The folders above as well, where they are new. */
+  async #sync(path: string, isNew: boolean): Promise<void> {
+    const above = [path];
+    if (isNew)
+      for (let each = dirname(path); each.startsWith(this.#root); each = dirname(each)) above.push(each);
+    try {
+      await Promise.all(above.map((each) => syncDirectoryOf(each)));
+    } catch (error) {
+      // Removed since: a manifest of the repository needs the blob by now.
+      if (systemCode(error) !== 'ENOENT') throw diskError(error, path);
+    }
+  }
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw diskError(error, path);
+  }
+}
