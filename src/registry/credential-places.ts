@@ -1,6 +1,7 @@
+import { access, constants } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { LadingError } from '../errors.js';
+import { dirname, join } from 'node:path';
+import { LadingError, systemCode } from '../errors.js';
 import { type CredentialConfig, parseCredentialConfig, readCredentialFile } from './credential-file.js';
 
 /** What says where credentials are kept. */
@@ -49,23 +50,48 @@ export function listPlaces({
   if (only) return [...places, file(only, 'named')];
   return [
     ...places,
-    ...podmanFiles(environment, home, platform, uid).map((name) => file(name, 'podman')),
+    ...runtimeFiles(environment, platform, uid).map((name): CredentialPlace => {
+      return { name, kind: 'podman', read: () => readIfReachable(name) };
+    }),
+    file(join(environment.XDG_CONFIG_HOME || join(home, '.config'), 'containers', 'auth.json'), 'podman'),
     file(join(environment.DOCKER_CONFIG || join(home, '.docker'), 'config.json'), 'docker'),
     file(join(home, '.dockercfg'), 'legacy'),
   ];
 }
 
-/** (containers-auth.json(5), "FILES") */
-function podmanFiles(
+/** What podman keeps until the next start of the machine, on Linux only. (containers-auth.json(5), "FILES") */
+function runtimeFiles(
   environment: NodeJS.ProcessEnv,
-  home: string,
   platform: NodeJS.Platform,
   uid: number | undefined,
 ): string[] {
   const own = uid === undefined ? undefined : `/run/containers/${uid}`;
-  const runtime = environment.XDG_RUNTIME_DIR ? join(environment.XDG_RUNTIME_DIR, 'containers') : own;
-  const lasting = join(environment.XDG_CONFIG_HOME || join(home, '.config'), 'containers', 'auth.json');
-  return platform === 'linux' && runtime !== undefined ? [join(runtime, 'auth.json'), lasting] : [lasting];
+  const folder = environment.XDG_RUNTIME_DIR ? join(environment.XDG_RUNTIME_DIR, 'containers') : own;
+  return platform === 'linux' && folder !== undefined ? [join(folder, 'auth.json')] : [];
+}
+
+/**
+ * Nothing of a user's own lies in a folder that this user may not enter: `/run/containers` is root's once root has
+ * run podman, and `su` leaves the variable that names the folder of the user before.
+ */
+async function readIfReachable(file: string): Promise<CredentialConfig | undefined> {
+  try {
+    return await readCredentialFile(file);
+  } catch (error) {
+    if (!(error instanceof LadingError) || systemCode(error.cause) !== 'EACCES') throw error;
+    if (await mayEnter(dirname(file))) throw error;
+    return undefined;
+  }
+}
+
+async function mayEnter(folder: string): Promise<boolean> {
+  try {
+    await access(folder, constants.X_OK);
+    return true;
+  } catch (error) {
+    if (systemCode(error) !== 'EACCES') throw error;
+    return false;
+  }
 }
 
 async function readRequired(file: string): Promise<CredentialConfig> {

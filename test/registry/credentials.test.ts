@@ -6,6 +6,7 @@ import { isLadingError } from '../../src/errors.js';
 import type { Credential } from '../../src/registry/credential.js';
 import { type CredentialOptions, createCredentialProvider } from '../../src/registry/credentials.js';
 import { fixture, fixturePath } from '../support/fixtures.js';
+import { needs } from '../support/needs.js';
 
 interface Row {
   file: string;
@@ -100,6 +101,21 @@ describe('createCredentialProvider, places and their order', () => {
     assert.equal(await ask(), 'file');
     environment.DOCKER_AUTH_CONFIG = JSON.stringify(auths('reg.example', 'inline'));
     assert.equal(await ask(), 'inline');
+  });
+
+  it('passes over a runtime folder that the user may not enter, but not over a file that cannot be read', async function () {
+    needs(this, 'a user other than root');
+    await write('.docker/config.json', auths('reg.example', 'docker'));
+    const file = await write('run/containers/auth.json', auths('reg.example', 'runtime'));
+    const ask = () =>
+      lookup('reg.example', { environment: { XDG_RUNTIME_DIR: join(home, 'run') }, platform: 'linux' });
+    await chmod(file, 0o000);
+    await assert.rejects(ask(), (error) => isLadingError(error, 'IO'));
+    for (const folder of ['run/containers', 'run']) {
+      await chmod(join(home, folder), 0o000);
+      assert.equal((await ask())?.username, 'docker', folder);
+      await chmod(join(home, folder), 0o700);
+    }
   });
 
   it('honours DOCKER_CONFIG and XDG_CONFIG_HOME', async () => {
