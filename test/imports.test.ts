@@ -98,6 +98,7 @@ const HOMES: Record<string, readonly string[]> = {
   undici: ['registry/'],
   'tar-stream': ['tar/write.ts'],
   socks: ['registry/socks.ts'],
+  'smol-toml': ['registry/registries-toml.ts'],
   'zlib-sync': ['compression/gzip.ts'],
   fzstd: ['compression/zstd.ts'],
   'proper-lockfile': ['store/lock-directory.ts'],

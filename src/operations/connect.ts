@@ -3,6 +3,7 @@ import type { OnCopyEvent } from '../copy/progress.js';
 import { LadingError, messageOf, systemCode } from '../errors.js';
 import { type CredentialProvider, createRegistryClient, type RegistryClient } from '../registry/client.js';
 import { createCredentialProvider } from '../registry/credentials.js';
+import { loadRegistriesConf, type RegistriesPlaces } from '../registry/registries-files.js';
 import { readVersion } from '../version.js';
 import { type RunCredentials, scopeCredentials } from './run-credentials.js';
 
@@ -23,6 +24,8 @@ export interface ConnectionOptions {
   plainHTTP?: boolean | undefined;
   /** Registry → places to ask before it, as `HOST[:PORT][/PATH]`, in this order. */
   mirrors?: Record<string, string[]> | undefined;
+  /** Where `registries.conf` is looked for; default the usual places, false for none. */
+  registriesConf?: RegistriesPlaces | false | undefined;
   /** Registries may name token services and places of uploads at addresses of private networks; default false. */
   privateAddresses?: boolean | undefined;
   /** Read by the v1 protocol of Docker before 1.6; default only from registries that lack its successor. */
@@ -65,6 +68,8 @@ export async function connect(
     tlsVerify: options.tlsVerify,
     plainHTTP: options.plainHTTP,
     mirrors: options.mirrors,
+    registriesConf:
+      options.registriesConf === false ? undefined : await loadRegistriesConf(options.registriesConf),
     privateAddresses: options.privateAddresses,
     concurrency: options.concurrency,
     retries: options.retries,

@@ -20,6 +20,8 @@ export interface AuthTarget {
   repository: string | undefined;
   /** What the request needs. */
   scopes: readonly string[];
+  /** Plain http and certificates of unknown authorities are allowed, also at its token service. */
+  insecure?: boolean | undefined;
 }
 
 /** What a request carries, and whose it is. */
@@ -110,7 +112,10 @@ export class Authenticator {
     if (bearer === undefined) return hasBasic ? { type: 'basic' } : undefined;
     let realm: URL;
     try {
-      realm = checkRealm(bearer.parameters.get('realm') ?? '', target.origin, this.#options);
+      realm = checkRealm(bearer.parameters.get('realm') ?? '', target.origin, {
+        ...this.#options,
+        plainHTTP: this.#options.plainHTTP || target.insecure === true,
+      });
     } catch (error) {
       if (hasBasic) return { type: 'basic' };
       throw error;
@@ -158,7 +163,16 @@ export class Authenticator {
     const entry: { promise: Promise<Token>; token?: Token } = {
       promise: fetchToken(
         transport,
-        { realm, registry: target.registry, service, scopes, credential: current, userAgent, signal },
+        {
+          realm,
+          registry: target.registry,
+          insecure: target.insecure,
+          service,
+          scopes,
+          credential: current,
+          userAgent,
+          signal,
+        },
         now,
       ).then(
         (token) => {
@@ -180,7 +194,7 @@ export class Authenticator {
   }
 
   /** The challenges of the base endpoint, whatever its status: zot sends them with a 200. */
-  #probe({ origin, registry }: AuthTarget): Promise<Challenge[]> {
+  #probe({ origin, registry, insecure }: AuthTarget): Promise<Challenge[]> {
     const known = this.#probes.get(origin.origin);
     if (known !== undefined) return known;
     const { transport, userAgent, signal } = this.#options;
@@ -189,6 +203,7 @@ export class Authenticator {
         method: 'GET',
         url: new URL(path.base(), origin),
         registry,
+        insecure,
         headers: { 'user-agent': userAgent },
         signal,
       })

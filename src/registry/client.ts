@@ -14,6 +14,7 @@ import type { MirrorNames } from './mirrors.js';
 import { path } from './protocol.js';
 import { type PutManifestResult, putManifest } from './put-manifest.js';
 import { fetchReferrers, rememberingSupport } from './referrers.js';
+import type { RegistriesConf } from './registries-conf.js';
 import type { CallOptions, RepositoryName } from './repository.js';
 import { createRequester, type RetryEvent } from './request.js';
 import { createSchemes } from './scheme.js';
@@ -40,6 +41,8 @@ export interface RegistryClientOptions extends TransportOptions {
   plainHTTP?: boolean | undefined;
   /** Registry → its mirrors, asked in order before the registry itself, each with its own credentials. */
   mirrors?: MirrorNames | undefined;
+  /** What `registries.conf` says; default nothing. */
+  registriesConf?: RegistriesConf | undefined;
   /** Registries may name token services and places of uploads at addresses of private networks; default false. */
   privateAddresses?: boolean | undefined;
   /** Version in the User-Agent; default none. */
@@ -137,6 +140,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     userAgent,
     retries,
     mirrors: options.mirrors ?? {},
+    registriesConf: options.registriesConf,
     privateAddresses: options.privateAddresses,
     wait: options.wait,
     onRetry: options.onRetry,

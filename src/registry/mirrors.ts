@@ -1,6 +1,7 @@
 import { DOCKER_HUB, isRegistry, isRepository } from '../content/reference.js';
 import { isLadingError, LadingError, RegistryError } from '../errors.js';
 import { hostOf } from './origin.js';
+import { type ConfiguredRegistry, locate, type RegistriesConf } from './registries-conf.js';
 
 /** A registry, or a place that keeps copies of its content. */
 export interface Endpoint {
@@ -10,6 +11,19 @@ export interface Endpoint {
   mirrorOf?: string;
   /** Where on its host the copies are: `dockerhub` for `HOST/dockerhub/library/alpine`. */
   path?: string;
+  /** What the repository is called on its host, where `registries.conf` says so. */
+  repository?: string;
+  /** Plain http and certificates of unknown authorities are allowed there. */
+  insecure?: boolean;
+}
+
+/** What an endpoint is wanted for. */
+export interface Wanted {
+  registry: string;
+  repository?: string | undefined;
+  /** The path of the request. */
+  target: string;
+  order?: AskingOrder | undefined;
 }
 
 /** Who is asked in which order; a mirror may lack what the registry lists. */
@@ -26,10 +40,15 @@ export class Endpoints {
   readonly #mirrors = new Map<string, Endpoint[]>();
   readonly #unreachable = new Set<string>();
   readonly #told = new Set<string>();
+  readonly #conf: RegistriesConf | undefined;
   readonly #onWarning: ((text: string) => void) | undefined;
 
   /** Rejects with `USAGE` what is not the name of a mirror. */
-  constructor(mirrors: MirrorNames, onWarning: ((text: string) => void) | undefined) {
+  constructor(
+    mirrors: MirrorNames,
+    onWarning: ((text: string) => void) | undefined,
+    conf?: RegistriesConf | undefined,
+  ) {
     for (const [registry, names] of Object.entries(mirrors)) {
       const of = canonical(registry);
       if (!isRegistry(of)) throw notAMirror(registry);
@@ -39,16 +58,65 @@ export class Endpoints {
       ]);
     }
     this.#onWarning = onWarning;
+    this.#conf = conf;
   }
 
-  /** Never empty. */
-  inOrder(registry: string, order: AskingOrder): Endpoint[] {
-    const own: Endpoint = { registry };
-    const mirrors = this.#mirrors.get(canonical(registry)) ?? [];
-    if (order === 'registry only' || mirrors.length === 0) return [own];
-    const all = order === 'mirrors first' ? [...mirrors, own] : [own, ...mirrors];
+  /** Never empty. Rejects with `DENIED` when `registries.conf` blocks what is wanted. */
+  inOrder(wanted: Wanted): Endpoint[] {
+    const { registry, repository, target, order = 'registry only' } = wanted;
+    const name = fullName(canonical(registry), repository);
+    const table = this.#conf?.find(name);
+    if (table?.blocked) throw blocked(name, table);
+    const insecure = table?.insecure ? { insecure: true } : {};
+    // Only reading goes elsewhere: what is pushed goes where the user says.
+    if (order === 'registry only') return [{ registry, ...insecure }];
+    const own = { registry, ...(table && this.#located(wanted, table, table.location)), ...insecure };
+    const first = (this.#mirrors.get(canonical(registry)) ?? []).map((mirror) =>
+      this.#judged(mirror, repository),
+    );
+    const { asked, last } = this.#configured(wanted, table, target);
+    const mirrors = [...first, ...asked];
+    const all = order === 'mirrors first' ? [...mirrors, own, ...last] : [own, ...mirrors, ...last];
     const reachable = all.filter((endpoint) => !this.#unreachable.has(endpoint.registry));
     return reachable.length > 0 ? reachable : all;
+  }
+
+  /** The mirrors of a table: a tag is not looked up where only digests may be, and a mirror for tags is asked last else. */
+  #configured(
+    wanted: Wanted,
+    table: ConfiguredRegistry | undefined,
+    target: string,
+  ): { asked: Endpoint[]; last: Endpoint[] } {
+    const [asked, last]: [Endpoint[], Endpoint[]] = [[], []];
+    const byDigest = /\/(manifests|blobs)\/[^/]+:[^/]+$/.test(target);
+    for (const { location, insecure, pulls } of table?.mirrors ?? []) {
+      if (table === undefined || (pulls === 'digest-only' && !byDigest)) continue;
+      const place = this.#located(wanted, table, location);
+      if (place === undefined) continue;
+      const endpoint = { ...place, mirrorOf: wanted.registry, ...(insecure && { insecure }) };
+      (pulls === 'tag-only' && byDigest ? last : asked).push(endpoint);
+    }
+    return { asked, last };
+  }
+
+  /** Undefined where a whole registry is asked and the location is a part of one. */
+  #located(
+    { registry, repository }: Wanted,
+    table: ConfiguredRegistry,
+    location: string | undefined,
+  ): Endpoint | undefined {
+    const place = locate(fullName(canonical(registry), repository), table, location);
+    if (repository === undefined)
+      return place.repository === undefined ? { registry: place.registry } : undefined;
+    return place.repository === undefined
+      ? undefined
+      : { registry: place.registry, repository: place.repository };
+  }
+
+  /** A mirror that the user named may have a table of its own. */
+  #judged(mirror: Endpoint, repository: string | undefined): Endpoint {
+    const table = this.#conf?.find(fullName(mirror.registry, repositoryAt(repository, mirror)));
+    return table?.insecure ? { ...mirror, insecure: true } : mirror;
   }
 
   /** Notes a failure after which another endpoint is asked; the user is told of it once. */
@@ -85,7 +153,9 @@ export function weightiest(failures: readonly { endpoint: Endpoint; error: unkno
 }
 
 /** What a repository is called at an endpoint. */
-export function repositoryAt(repository: string | undefined, { path }: Endpoint): string | undefined {
+export function repositoryAt(repository: string | undefined, endpoint: Endpoint): string | undefined {
+  const { path } = endpoint;
+  if (endpoint.repository !== undefined) return endpoint.repository;
   return path === undefined || repository === undefined ? repository : `${path}/${repository}`;
 }
 
@@ -132,6 +202,16 @@ function notAMirror(text: string): LadingError {
 
 function nameOf({ registry, path }: Endpoint): string {
   return path === undefined ? registry : `${registry}/${path}`;
+}
+
+function fullName(registry: string, repository: string | undefined): string {
+  return repository === undefined ? registry : `${registry}/${repository}`;
+}
+
+function blocked(name: string, { prefix, source }: ConfiguredRegistry): LadingError {
+  return new LadingError('DENIED', `${name} is not asked: ${source} blocks ${prefix}`, {
+    hint: `Remove "blocked" from ${source}, or name another file with CONTAINERS_REGISTRIES_CONF.`,
+  });
 }
 
 /** Docker Hub has several names. */

@@ -9,6 +9,8 @@ export interface FollowedRequest {
   url: URL;
   /** On whose behalf: its certificates count for every hop. */
   registry?: string | undefined;
+  /** Certificates of unknown authorities are allowed. */
+  insecure?: boolean | undefined;
   headers: Record<string, string>;
   /** Opens the body, again for each hop. */
   body?: (() => RequestBody) | undefined;
@@ -31,13 +33,14 @@ export async function sendFollowing(
   request: FollowedRequest,
   maxRedirects = MAX_REDIRECTS,
 ): Promise<TransportResponse> {
-  const { method, registry, body, answerTimeoutMs, expectedBytes, signal } = request;
+  const { method, registry, insecure, body, answerTimeoutMs, expectedBytes, signal } = request;
   let { url, headers } = request;
   for (let hop = 0; ; hop += 1) {
     const response = await transport.send({
       method,
       url,
       registry,
+      insecure,
       // A copy: undici notes the host in it when it asks through a proxy, which the next hop must not be told.
       headers: { ...headers },
       body: body?.(),

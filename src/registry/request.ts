@@ -21,6 +21,7 @@ import {
 } from './mirrors.js';
 import { abortedError } from './network-error.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
+import type { RegistriesConf } from './registries-conf.js';
 import { MAX_ERROR_BYTES, parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
 import type { Schemes } from './scheme.js';
 import { targetURL } from './target.js';
@@ -79,6 +80,7 @@ export interface RequesterOptions {
   userAgent: string;
   retries: number;
   mirrors: MirrorNames;
+  registriesConf?: RegistriesConf | undefined;
   /** Whether a registry on the network may name addresses of private networks. */
   privateAddresses?: boolean | undefined;
   wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
@@ -98,7 +100,7 @@ export type Requester = <T>(request: RegistryRequest, consume: Consume<T>) => Pr
 
 export function createRequester(options: RequesterOptions): Requester {
   const { transport, authenticator, schemes, userAgent, wait = waitByTimer } = options;
-  const endpoints = new Endpoints(options.mirrors, options.onWarning);
+  const endpoints = new Endpoints(options.mirrors, options.onWarning, options.registriesConf);
   /** Registries that have answered: only of those a refused connection may be a passing one. */
   const answered = new Set<string>();
   const warned = new Set<string>();
@@ -110,7 +112,7 @@ export function createRequester(options: RequesterOptions): Requester {
       throw new LadingError('INVALID_REFERENCE', `"${request.registry}" is not a registry's HOST[:PORT]`);
     }
     const failures: { endpoint: Endpoint; error: unknown }[] = [];
-    const asked = endpoints.inOrder(request.registry, request.order ?? 'registry only');
+    const asked = endpoints.inOrder(request);
     for (const [index, endpoint] of asked.entries()) {
       const isLast = index === asked.length - 1;
       try {
@@ -135,7 +137,7 @@ export function createRequester(options: RequesterOptions): Requester {
     let form = request;
     for (let attempt = 1; ; ) {
       if (request.signal?.aborted) throw abortedError(request.signal);
-      const base = await schemes.baseURL(endpoint.registry, request.signal);
+      const base = await schemes.baseURL(endpoint.registry, request.signal, endpoint.insecure);
       const url = urlFor(form, endpoint, base, options.privateAddresses);
       try {
         return await consume(await exchange(endpoint, form, base, url), endpoint);
@@ -172,6 +174,7 @@ export function createRequester(options: RequesterOptions): Requester {
       registry: endpoint.registry,
       repository: repositoryAt(request.repository, endpoint),
       scopes: scopesAt(request.scopes, request.repository, endpoint),
+      insecure: endpoint.insecure,
     };
     // An upload may be sent to another host; our credentials may not.
     const isOwn = url.origin === base.origin;
@@ -196,7 +199,7 @@ export function createRequester(options: RequesterOptions): Requester {
 
   function messageFor(
     { method, headers, body, answerTimeoutMs, expectedBytes, signal }: RegistryRequest,
-    { registry }: Endpoint,
+    { registry, insecure }: Endpoint,
     url: URL,
     authorization: Authorization | undefined,
   ): FollowedRequest {
@@ -204,6 +207,7 @@ export function createRequester(options: RequesterOptions): Requester {
       method,
       url,
       registry,
+      insecure,
       headers: {
         'user-agent': userAgent,
         // Digests are over the bytes as they are stored.

@@ -5,25 +5,26 @@ import { hostnameOf, hostOf, isLoopback } from './origin.js';
 const PROBE_TIMEOUT_MS = 5_000;
 
 export interface Schemes {
-  /** `https://HOST[:PORT]`, or http where that is what the registry speaks. */
-  baseURL(registry: string, signal?: AbortSignal | undefined): Promise<URL>;
+  /** `https://HOST[:PORT]`, or http where that is what the registry speaks, and is allowed to. */
+  baseURL(registry: string, signal?: AbortSignal | undefined, mayBeHTTP?: boolean | undefined): Promise<URL>;
   /** Forgets what was found out, after a registry could not be reached. */
   forget(registry: string): void;
 }
 
 /**
  * Decides between https and http: http when the user says so, and on loopback when a TLS handshake fails, as
- * Docker does; one look per registry, shared by all requests. Any other host is never spoken to in clear.
+ * Docker does, and where the user allows it for the registry; one look per registry, shared by all requests. Any other
+ * host is never spoken to in clear.
  */
 export function createSchemes(plainHTTP: boolean): Schemes {
   const probes = new Map<string, Promise<'https' | 'http'>>();
 
   return {
-    async baseURL(registry, signal) {
+    async baseURL(registry, signal, mayBeHTTP = false) {
       const host = hostOf(registry);
       if (plainHTTP) return new URL(`http://${host}`);
       const secure = new URL(`https://${host}`);
-      if (!isLoopback(hostnameOf(secure))) return secure;
+      if (!mayBeHTTP && !isLoopback(hostnameOf(secure))) return secure;
       const probe = probes.get(registry) ?? probeTLS(secure);
       probes.set(registry, probe);
       return new URL(`${await withAbort(probe, signal)}://${host}`);

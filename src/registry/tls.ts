@@ -62,19 +62,24 @@ export class TLSSettings {
    * The settings for a registry, or for a token service or storage that it names: these have to show a certificate of
    * the same authorities, and do not get the registry's client certificate.
    */
-  of(registry: string, { isOther = false }: { isOther?: boolean } = {}): Promise<RegistryTLS> {
-    const id = isOther ? `named by ${registry}` : registry;
+  of(
+    registry: string,
+    { isOther = false, insecure = false }: { isOther?: boolean; insecure?: boolean | undefined } = {},
+  ): Promise<RegistryTLS> {
+    const id = `${isOther ? 'named by ' : ''}${registry}${insecure ? ', unchecked' : ''}`;
     const known = this.#byRegistry.get(id);
     if (known !== undefined) return known;
     const found = readRegistryCertificates([registry, hostOf(registry)], this.#places).then((own) =>
-      own === undefined ? this.#shared : this.#create(id, isOther ? { ...own, cert: [], key: [] } : own),
+      own === undefined && !insecure
+        ? this.#shared
+        : this.#create(id, isOther && own !== undefined ? { ...own, cert: [], key: [] } : own, insecure),
     );
     this.#byRegistry.set(id, found);
     return found;
   }
 
-  #create(id: string, own: RegistryCertificates | undefined): RegistryTLS {
-    const { tlsVerify = true } = this.#options;
+  #create(id: string, own: RegistryCertificates | undefined, insecure = false): RegistryTLS {
+    const tlsVerify = !insecure && (this.#options.tlsVerify ?? true);
     let trustsMachine = false;
     let current: Promise<ConnectionTLS> | undefined;
     const make = async (): Promise<ConnectionTLS> => {

@@ -11,6 +11,7 @@ export interface TokenRequest {
   realm: URL;
   /** The registry that named it. */
   registry: string;
+  insecure?: boolean | undefined;
   service: string | undefined;
   scopes: readonly string[];
   /** Without it the token is asked for anonymously, as public registries want. */
@@ -56,7 +57,7 @@ export async function fetchToken(
 
 /** (distribution, "Token Authentication Specification") */
 function getToken(transport: Transport, request: TokenRequest): Promise<TransportResponse> {
-  const { realm, registry, service, scopes, credential, userAgent, signal } = request;
+  const { realm, registry, insecure, service, scopes, credential, userAgent, signal } = request;
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
@@ -65,13 +66,13 @@ function getToken(transport: Transport, request: TokenRequest): Promise<Transpor
     url.searchParams.set('account', credential.username);
     headers.authorization = basic(credential.username, credential.password);
   }
-  return sendFollowing(transport, { method: 'GET', url, registry, headers, signal });
+  return sendFollowing(transport, { method: 'GET', url, registry, insecure, headers, signal });
 }
 
 /** (distribution, "OAuth2 Token Authentication") */
 function postToken(
   transport: Transport,
-  { realm, registry, service, scopes, userAgent, signal }: TokenRequest,
+  { realm, registry, insecure, service, scopes, userAgent, signal }: TokenRequest,
   identityToken: string,
 ): Promise<TransportResponse> {
   const form = new URLSearchParams({
@@ -83,7 +84,8 @@ function postToken(
   if (scopes.length > 0) form.set('scope', scopes.join(' '));
   const headers = { 'user-agent': userAgent, 'content-type': 'application/x-www-form-urlencoded' };
   // The secret is in the body, so no redirect is followed.
-  return transport.send({ method: 'POST', url: realm, registry, headers, body: form.toString(), signal });
+  const body = form.toString();
+  return transport.send({ method: 'POST', url: realm, registry, insecure, headers, body, signal });
 }
 
 /** `Authorization: Basic`. (RFC 7617) */

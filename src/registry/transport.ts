@@ -31,6 +31,8 @@ export interface TransportRequest {
   url: URL;
   /** The registry that is asked, or has named this server: its certificates count. Default the host of the URL. */
   registry?: string | undefined;
+  /** Certificates of unknown authorities are allowed; default as for the run. */
+  insecure?: boolean | undefined;
   headers: Record<string, string>;
   body?: RequestBody | undefined;
   /** How long the server may take to answer once it has the whole request; default the stall timeout. */
@@ -72,10 +74,14 @@ export function createTransport(options: TransportOptions = {}): Transport {
   const settings = new TLSSettings({ ...options, environment });
   const pools = new Map<string, Promise<Dispatcher>>();
 
-  async function tlsFor({ url, registry = url.host }: TransportRequest): Promise<RegistryTLS | undefined> {
+  async function tlsFor({
+    url,
+    registry = url.host,
+    insecure,
+  }: TransportRequest): Promise<RegistryTLS | undefined> {
     if (url.protocol !== 'https:') return undefined;
     const isOther = hostnameOf(url) !== hostnameOf(new URL(`https://${hostOf(registry)}`));
-    return settings.of(registry, { isOther });
+    return settings.of(registry, { isOther, insecure });
   }
 
   const poolFor = (url: URL, tls: RegistryTLS | undefined): Promise<Dispatcher> => {
