@@ -7,19 +7,16 @@ import { isJSONObject, parseJSON } from './json.js';
 import { codeOf, validate } from './schema.js';
 import { LAYOUT, MANIFEST } from './shapes.js';
 
-/**
- * index.json of a layout → its entries, none where it has null (Docker 25.0.0). Names are in their
- * annotations. Throws `INVALID_LAYOUT`; the bytes were read to a limit. (image-spec, image-layout.md)
- */
-export function parseLayoutIndex(bytes: Uint8Array, where: string): Descriptor[] {
-  return readLayoutIndex(bytes, where).entries;
+/** What index.json of a layout says. */
+export interface LayoutIndexContent {
+  /** None where it has null (Docker 25.0.0). Names are in their annotations. */
+  entries: Descriptor[];
+  /** What the schema does not allow, and reading the entries does not mind. */
+  irregular?: Irregularity;
 }
 
-/** The entries, and what the schema does not allow. */
-export function readLayoutIndex(
-  bytes: Uint8Array,
-  where: string,
-): { entries: Descriptor[]; irregular?: Irregularity } {
+/** index.json of a layout; throws `INVALID_LAYOUT`. The bytes were read to a limit. (image-spec, image-layout.md) */
+export function readLayoutIndex(bytes: Uint8Array, where: string): LayoutIndexContent {
   const code = codeOf('index-json');
   const document = parseJSON(bytes, { shape: MANIFEST, what: where, code });
   if (isJSONObject(document)) {

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import type { Context } from 'mocha';
 import { leaveOut, needs } from '../support/needs.js';
 import { startDaemon } from '../support/programs/daemon.js';
-import { nodeProgram, npmPackage, testCache } from '../support/programs/npm-package.js';
+import { nodeProgram, npmPackage } from '../support/programs/npm-package.js';
 import { type Outcome, run, succeed } from '../support/programs/run.js';
+import { testCache } from '../support/programs/test-cache.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 
 const HOLD = fileURLToPath(new URL('hold.sh', import.meta.url));

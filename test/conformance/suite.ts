@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'mocha';
 import { leaveOut } from '../support/needs.js';
+import { goEnvironment, hasGo } from '../support/programs/go.js';
 import { type RunOptions, run, succeed } from '../support/programs/run.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 
@@ -23,20 +24,14 @@ export const EVERY_OPTION = {
 
 const PACKAGE = 'github.com/opencontainers/distribution-spec/conformance';
 const MODULE = fileURLToPath(new URL('suite', import.meta.url));
-/** Where Go's own installer puts it, for those who have not told their shell. */
-const GO_FOLDER = '/usr/local/go/bin';
 
 /**
  * Builds the suite and returns the program; skips, saying why, where there is no Go, or no way to what it
  * downloads. Both caches are Go's own: the second time nothing is fetched, and little is compiled.
  */
 export async function buildSuite(context: Context): Promise<string> {
-  const options: RunOptions = { cwd: MODULE, env: goEnvironment() };
-  const version = await run('go', ['version'], options).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    return undefined;
-  });
-  if (version === undefined) return leaveOut(context, 'Go');
+  if (!(await hasGo())) return leaveOut(context, 'Go');
+  const options: RunOptions = { cwd: MODULE, env: goEnvironment({ GOFLAGS: '-mod=readonly' }) };
 
   const download = await run('go', ['mod', 'download'], options);
   if (download.code !== 0) return leaveOut(context, 'the module proxy of Go', download.stderr.trim());
@@ -85,15 +80,3 @@ function readResults(stdout: string, stderr: string): Case[] {
 }
 
 const STATES: Record<string, Case['state']> = { Pass: 'passed', Skip: 'skipped', Disabled: 'skipped' };
-
-/** Nothing from outside decides what is built: neither another module above, nor flags, nor a newer Go. */
-function goEnvironment(): NodeJS.ProcessEnv {
-  const { PATH = '' } = process.env;
-  return {
-    ...process.env,
-    PATH: `${PATH}:${GO_FOLDER}`,
-    GOFLAGS: '-mod=readonly',
-    GOWORK: 'off',
-    GOTOOLCHAIN: 'local',
-  };
-}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import { parseLayoutIndex, parseLayoutVersion } from '../../src/manifest/layout-documents.js';
+import { parseLayoutVersion, readLayoutIndex } from '../../src/manifest/layout-documents.js';
 import { fixture, json } from '../support/fixtures.js';
 
 const ENTRY = {
@@ -11,8 +11,8 @@ const ENTRY = {
 };
 const INVALID = { code: 'INVALID_LAYOUT', message: /^dir: index\.json / };
 
-describe('parseLayoutIndex', () => {
-  const parse = (value: unknown) => parseLayoutIndex(json(value), 'dir: index.json');
+describe('readLayoutIndex', () => {
+  const parse = (value: unknown) => readLayoutIndex(json(value), 'dir: index.json').entries;
 
   it('reads the entries with their names', () => {
     assert.deepEqual(parse({ schemaVersion: 2, manifests: [ENTRY] }), [ENTRY]);
@@ -26,7 +26,7 @@ describe('parseLayoutIndex', () => {
     for (const value of [null, [], {}, { manifests: {} }, { schemaVersion: 1, manifests: [] }])
       assert.throws(() => parse(value), INVALID);
     assert.throws(() => parse({ schemaVersion: 2, manifests: [], Layers: [] }), INVALID);
-    assert.throws(() => parseLayoutIndex(Buffer.from('{"manifests":['), 'dir: index.json'), INVALID);
+    assert.throws(() => readLayoutIndex(Buffer.from('{"manifests":['), 'dir: index.json'), INVALID);
   });
 
   it('refuses a digest that could be a path', () => {
@@ -40,7 +40,7 @@ describe('parseLayoutIndex', () => {
       'layouts/base-name',
       'docker-archives/docker25-graphdriver',
     ])
-      assert.ok(parseLayoutIndex(fixture(`${path}/index.json`), 'index.json').length > 0);
+      assert.ok(readLayoutIndex(fixture(`${path}/index.json`), 'index.json').entries.length > 0);
   });
 });
 

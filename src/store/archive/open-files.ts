@@ -138,6 +138,8 @@ async function openHybrid(
     const images = await describeImages(items, view, files, { ...options, onWarning });
     const opened = new ImageFiles(files, await reconcile(layout, view, images));
     opened.warnings.push(...warnings);
+    opened.problems.push(...layout.problems);
+    opened.remarks.push(...layout.remarks);
     return opened;
   } catch (error) {
     // Other files than its own are no matter to a layout that has images. (image-spec, image-layout.md)

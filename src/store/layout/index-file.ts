@@ -53,7 +53,7 @@ export class IndexFile {
   async read(): Promise<readonly Descriptor[]> {
     const stamp = await this.#stampNow(); // before reading: what is written meanwhile is seen the next time
     if (this.#known !== undefined && sameStamp(this.#known.stamp, stamp)) return this.#known.entries;
-    const entries = await readLayoutEntries(openDirectory(this.#directory));
+    const { entries } = await readLayoutEntries(openDirectory(this.#directory));
     this.#known = { stamp, entries };
     return entries;
   }

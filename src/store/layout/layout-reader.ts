@@ -3,7 +3,12 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { ContentError } from '../../errors.js';
 import type { FileView, OpenFileOptions, Region } from '../../files.js';
-import { parseLayoutIndex, parseLayoutVersion } from '../../manifest/layout-documents.js';
+import { describeIrregularity, isRefusedByAll } from '../../manifest/irregular.js';
+import {
+  type LayoutIndexContent,
+  parseLayoutVersion,
+  readLayoutIndex,
+} from '../../manifest/layout-documents.js';
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { ContentFile, ContentFiles } from '../content-files.js';
 import { ImageFiles } from '../image-files.js';
@@ -33,7 +38,14 @@ export class LayoutReader extends ImageFiles {
 
   /** Rejects with `INVALID_LAYOUT` when the files are no layout, or one of another version. */
   static async open(view: FileView): Promise<LayoutReader> {
-    return new LayoutReader(view, await readLayoutEntries(view));
+    const { entries, irregular } = await readLayoutEntries(view);
+    const reader = new LayoutReader(view, entries);
+    if (irregular !== undefined) {
+      const message = `${view.location}: index.json: ${describeIrregularity(irregular)}`;
+      if (isRefusedByAll(irregular)) reader.problems.push(new ContentError('INVALID_LAYOUT', message));
+      else reader.remarks.push(message);
+    }
+    return reader;
   }
 
   /** Whether there is a file beside the layout's own, such as Docker's `manifest.json`. */
@@ -84,10 +96,10 @@ export class LayoutFiles implements ContentFiles {
 }
 
 /**
- * The entries of a layout's `index.json`, after its version was checked. A layout without the file that says
+ * The entries of a layout's `index.json` and what its schema does not allow, after its version was checked. A layout without the file that says
  * the version is taken as one of 1.0.0, the only one there is: crane and skopeo read such layouts, and so make them pass.
  */
-export async function readLayoutEntries(view: FileView): Promise<Descriptor[]> {
+export async function readLayoutEntries(view: FileView): Promise<LayoutIndexContent> {
   const hasVersion = (await view.size('oci-layout')) !== undefined;
   if (hasVersion)
     parseLayoutVersion(await view.read('oci-layout', MAX_MANIFEST_BYTES), `${view.location}: oci-layout`);
@@ -99,5 +111,5 @@ export async function readLayoutEntries(view: FileView): Promise<Descriptor[]> {
         : `${view.location} is not an OCI layout: it has neither oci-layout nor index.json`,
     );
   }
-  return parseLayoutIndex(await view.read('index.json', MAX_INDEX_BYTES), `${view.location}: index.json`);
+  return readLayoutIndex(await view.read('index.json', MAX_INDEX_BYTES), `${view.location}: index.json`);
 }

@@ -1,7 +1,7 @@
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import type { ErrorCode } from '../../../src/errors.js';
 import { jsonContent } from '../images.js';
-import type { AttackGroup, FileAttack, Reader } from './attack.js';
+import { type AttackGroup, type FileAttack, READERS, type Reader } from './attack.js';
 import {
   asTar,
   dockerParts,
@@ -52,14 +52,25 @@ const SIZES: readonly [name: string, what: string, size: unknown][] = [
   ['null', 'that is null', null],
 ];
 
+/** What is said of members that moving the content does not need: nothing, by `verify` alone, or by all. */
+type Minded = 'by nobody' | 'by verify' | 'by all';
+
 /** Members of descriptors that no tool should have to understand. */
-const MEMBERS: readonly [name: string, what: string, members: JSONMembers][] = [
-  ['media-type-empty', 'with an empty media type', { mediaType: '' }],
-  ['media-type-header', 'whose media type has a header behind it', { mediaType: 'a/b\r\nX-Pwned: 1' }],
-  ['media-type-number', 'whose media type is a number', { mediaType: 1 }],
-  ['urls-text', 'whose urls are one text', { urls: 'https://reg.test' }],
-  ['annotations-numbers', 'whose annotations are numbers', { annotations: { a: 1 } }],
+const MEMBERS: readonly [name: string, what: string, members: JSONMembers, minded: Minded][] = [
+  ['media-type-empty', 'with an empty media type', { mediaType: '' }, 'by nobody'],
+  [
+    'media-type-header',
+    'whose media type has a header behind it',
+    { mediaType: 'a/b\r\nX-Pwned: 1' },
+    'by nobody',
+  ],
+  ['media-type-number', 'whose media type is a number', { mediaType: 1 }, 'by all'],
+  ['urls-text', 'whose urls are one text', { urls: 'https://reg.test' }, 'by verify'],
+  ['annotations-numbers', 'whose annotations are numbers', { annotations: { a: 1 } }, 'by verify'],
 ];
+
+const CARRIED = 'what moving the content does not need is carried as it is, and judged by verify';
+const ALL_BUT_VERIFY = READERS.filter((reader) => reader !== 'verify');
 
 /** Where descriptors stand, and how to put members of a bad one there. */
 interface Place {
@@ -78,7 +89,11 @@ const PLACES: readonly Place[] = [
     name: 'index.json',
     code: 'INVALID_LAYOUT',
     unseenBy: [],
-    make: (members) => layoutParts(goodImage(), members),
+    make({ annotations, ...members }) {
+      if (annotations === undefined) return layoutParts(goodImage(), members);
+      const own = named(goodImage().manifest.descriptor).annotations;
+      return layoutParts(goodImage(), { ...members, annotations: { ...own, ...annotations } });
+    },
   },
   {
     name: 'config',
@@ -135,9 +150,16 @@ function attacksAt({ name, code, unseenBy, make }: Place): FileAttack[] {
         size,
       }),
     ),
-    ...MEMBERS.map(([part, what, members]) =>
-      attack(part, `a descriptor in ${name} ${what}`, 'a document has the types of its schema', members),
-    ),
+    ...MEMBERS.flatMap(([part, what, members, minded]) => {
+      // An image with a subject is not converted, whatever the subject's descriptor says.
+      if (minded !== 'by all' && name === 'subject') return [];
+      const made = attack(part, `a descriptor in ${name} ${what}`, CARRIED, members);
+      // An entry of index.json that is called by no type of a manifest, and is one, is refused by all.
+      if (minded === 'by all' || (minded === 'by nobody' && name === 'index.json')) return made;
+      return minded === 'by nobody'
+        ? { ...made, code: 'harmless' as const, unseenBy: [] }
+        : { ...made, unseenBy: ALL_BUT_VERIFY };
+    }),
   ];
 }
 

@@ -18,11 +18,12 @@ export function describeAttacks({ title, attacks }: AttackGroup): void {
     this.timeout(60_000); // a few have a hundred thousand steps, on busy machines
     const path = useFolder();
     const environment = useEnvironment(() => ({ TMPDIR: path('tmp'), XDG_CACHE_HOME: path('cache') }));
+    // One for each attack: what an earlier one pushed there would not be asked for again.
     let registry: UploadRegistry;
-    before(async () => {
+    beforeEach(async () => {
       registry = await startUploadRegistry();
     });
-    after(() => registry.close());
+    afterEach(() => registry.close());
     beforeEach(async () => {
       for (const folder of ['in', 'out', 'tmp', 'cache', 'cache/lading']) await mkdir(path(folder));
       await writeFile(path('cache/lading/uploads.json'), '{}');

@@ -1,15 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'mocha';
 import { leaveOut } from '../needs.js';
 import { run } from './run.js';
-
-/** What tests download or make once for later runs: beyond the repository, in the user's cache. */
-export function testCache(...path: string[]): string {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lading-tests', ...path);
-}
+import { testCache } from './test-cache.js';
 
 /**
  * The folder of a package of the npm registry, downloaded at first need and kept for later runs; skips the test,

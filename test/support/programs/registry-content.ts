@@ -13,6 +13,7 @@ export interface NamedContent {
   mediaType: string;
   digest: string;
   size: number;
+  artifactType?: string;
   platform?: { os: string; architecture: string };
   annotations?: Record<string, string>;
 }
