@@ -88,7 +88,7 @@ async function baseOf(context: Context, release: Release): Promise<string> {
     const mirror = await debianMirror();
     const { code, stdout } = await run('debootstrap', ['--variant=minbase', release, files, ...mirror]);
     if (code !== 0)
-      leaveOut(context, `debootstrap cannot make ${release}: ${stdout.trim().split('\n').at(-1)}`);
+      leaveOut(context, "Debian's packages", `debootstrap: ${stdout.trim().split('\n').at(-1)}`);
     const tar = join(partial, 'tar');
     await succeed('tar', ['-C', files, '--exclude=./dev/*', '--exclude=./var/cache/apt/*', '-cf', tar, '.']);
     await rename(tar, base);

@@ -26,7 +26,7 @@ export async function npmPackage(context: Context, name: string, version: string
     const { code, stderr } = await run('npm', ['install', ...flags, `${name}@${version}`]);
     if (code !== 0) {
       const [reason = `exit ${code}`] = stderr.match(/^npm error (?!code).*/m) ?? [];
-      leaveOut(context, `${name}@${version} cannot be downloaded: ${reason}`);
+      leaveOut(context, 'the npm registry', `${name}@${version}: ${reason}`);
     }
     await rename(partial, kept);
   } finally {
@@ -37,6 +37,6 @@ export async function npmPackage(context: Context, name: string, version: string
 
 /** A Node.js program of some version, and nothing beside it. */
 export async function nodeProgram(context: Context, version: string): Promise<string> {
-  if (process.platform !== 'linux') leaveOut(context, `no other Node.js is known for ${process.platform}`);
+  if (process.platform !== 'linux') leaveOut(context, 'Linux');
   return join(await npmPackage(context, `node-linux-${process.arch}`, version), 'bin', 'node');
 }
