@@ -26,6 +26,7 @@ for (const { what, tester, ...options } of SETTINGS)
     before(async function () {
       root = await makeBareRoot(this, { ...options, network: true });
     });
+    after(() => root?.remove());
 
     for (const user of ['root', 'someone'] as const) {
       const folder = `${FOLDER} ${user}`;

@@ -32,6 +32,7 @@ for (const options of SETTINGS)
       await copyFile(join(PROJECT, IMAGES), join(root.path, 'srv/images.tar'));
       registry = (await startDockerRegistry({ under: root.beside })).host;
     });
+    after(() => root?.remove());
 
     it('is installed by npm, for everybody', async () => {
       passed(await root.run('root', 'npm install --global --offline /srv/lading.tgz'));

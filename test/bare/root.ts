@@ -32,9 +32,11 @@ export interface BareRoot {
   readonly beside: readonly string[];
   /** Runs a line of shell in the root. Nobody can write to their home. */
   run(user: 'root' | 'someone', line: string, cwd?: string): Promise<Outcome>;
+  /** Ends what runs in it and removes its files, which are more than the end of a run has time for. */
+  remove(): Promise<void>;
 }
 
-/** Makes a root that is gone when the run ends; skips the test, saying why, where that cannot be done. */
+/** Makes a root; skips the test, saying why, where that cannot be done. */
 export async function makeBareRoot(context: Context, options: BareRootOptions): Promise<BareRoot> {
   const base = await baseOf(context, options.release);
   const path = await temporaryFolder(`root-${options.release}`);
@@ -45,7 +47,7 @@ export async function makeBareRoot(context: Context, options: BareRootOptions): 
 
   const ready = join(path, 'ready');
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child', ...(options.network ? [] : ['--net'])];
-  const { pid } = await startDaemon('unshare', [...namespaces, 'sh', HOLD, path], {
+  const { pid, stop } = await startDaemon('unshare', [...namespaces, 'sh', HOLD, path], {
     ready: async () => existsSync(ready),
   });
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
@@ -65,7 +67,11 @@ export async function makeBareRoot(context: Context, options: BareRootOptions): 
         ...[...inside, 'chroot', `--userspec=${user}:${user}`, path, 'env', '-i', ...environment],
         ...['sh', '-ec', 'cd "$0" && eval "$1"', cwd, line],
       ];
-      return run(command, args, { env: { PATH: process.env.PATH }, timeout: 550_000 });
+      return run(command, args, { env: { PATH: process.env.PATH }, timeout: 800_000 });
+    },
+    async remove() {
+      await stop();
+      await rm(path, { recursive: true });
     },
   };
 }
@@ -73,7 +79,7 @@ export async function makeBareRoot(context: Context, options: BareRootOptions): 
 /** An outcome that has to be a success; else what was printed last is shown. */
 export function passed(outcome: Outcome): Outcome {
   const lines = `${outcome.stdout}\n${outcome.stderr}`.split('\n');
-  assert.equal(outcome.code, 0, lines.slice(-200).join('\n'));
+  assert.equal(outcome.code, 0, lines.slice(-500).join('\n'));
   return outcome;
 }
 
