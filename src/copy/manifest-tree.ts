@@ -1,4 +1,5 @@
 import { choosePlatform, choosePlatformOrFirst, type PlatformCandidate } from '../content/choose-platform.js';
+import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isZstd } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
@@ -14,6 +15,8 @@ export interface ManifestTree {
   absent: Digest[];
   /** Of the images under it. */
   platforms: Platform[];
+  /** Foreign layers that stay where their `urls` point. */
+  foreign?: Descriptor[] | undefined;
   /** Of the images that the one chosen stands for alone. */
   leftOut?: Platform[] | undefined;
 }

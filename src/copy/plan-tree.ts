@@ -107,8 +107,11 @@ export class GraphReader {
     if (!isWanted(platforms, context.wanted)) return undefined;
     const { blobs, unsized } = successors(manifest);
     const layers = await Promise.all(unsized.map((digest) => this.#layer(source, digest)));
-    const planned = [...blobs.filter(isCopied), ...layers].map((blob) => this.#plannedBlob(source, blob));
-    return { manifest: content, children: [], blobs: await Promise.all(planned), absent: [], platforms };
+    const planned = [...blobs, ...layers].map((blob) => this.#plannedBlob(source, blob));
+    const found = (await Promise.all(planned)).filter((blob) => blob !== undefined);
+    const held = new Set(found.map(({ descriptor }) => descriptor.digest));
+    const foreign = blobs.filter(({ digest }) => !held.has(digest));
+    return { manifest: content, children: [], blobs: found, foreign, absent: [], platforms };
   }
 
   async #readIndex(
@@ -127,7 +130,9 @@ export class GraphReader {
     const tree: ManifestTree = {
       manifest: content,
       children: kept,
-      blobs: await Promise.all(blobs.map((blob) => this.#plannedBlob(source, blob))),
+      blobs: (await Promise.all(blobs.map((blob) => this.#plannedBlob(source, blob)))).filter(
+        (blob) => blob !== undefined,
+      ),
       absent: [...left, ...kept.flatMap(({ absent }) => absent)],
       platforms: kept.flatMap(({ platforms }) => platforms),
     };
@@ -264,11 +269,17 @@ export class GraphReader {
     }
   }
 
-  async #plannedBlob(source: ReadonlyStore, blob: Descriptor): Promise<PlannedContent> {
+  /** Undefined for a foreign layer that stays where it is. */
+  async #plannedBlob(source: ReadonlyStore, blob: Descriptor): Promise<PlannedContent | undefined> {
     // A size that lies is told before it is taken for the room that is needed.
     const region = await source.region?.(blob);
     if (region !== undefined && region.size !== blob.size) throw otherSize(blob, region.size);
-    return { descriptor: plainDescriptor(blob), source, bytes: await this.#configs.get(blob.digest) };
+    const descriptor = plainDescriptor(blob);
+    // What lies in an archive comes along, whatever it is.
+    if (region !== undefined || !isForeign(blob))
+      return { descriptor, source, bytes: await this.#configs.get(blob.digest) };
+    const elsewhere = this.#options.foreign?.(source, blob);
+    return elsewhere && { descriptor, source: elsewhere };
   }
 
   #warnOfMissing(wanted: readonly Platform[], { platforms }: ManifestTree, label: string): void {
@@ -333,9 +344,9 @@ function mayBeWanted({ platform }: Descriptor, wanted: readonly Platform[]): boo
   return wanted.some((candidate) => matchesPlatform(candidate, platform));
 }
 
-/** A foreign layer stays where its `urls` point. */
-function isCopied({ mediaType, urls = [] }: Descriptor): boolean {
-  return !(isNonDistributable(mediaType) && urls.length > 0);
+/** A foreign layer is where its `urls` point, and its registry need not have it. */
+function isForeign({ mediaType, urls = [] }: Descriptor): boolean {
+  return isNonDistributable(mediaType) && urls.length > 0;
 }
 
 /** The index without the children that are left out: new bytes, and so another digest. */

@@ -30,6 +30,8 @@ export interface PlanOptions {
   index?: 'sparse' | 'rewrite' | 'single' | undefined;
   /** Copy what is attached to the images too; default true. */
   referrers?: boolean | undefined;
+  /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
+  foreign?: ((source: ReadonlyStore, layer: Descriptor) => ContentSource) | undefined;
   /** Questions under way at once; default 8. */
   concurrency?: number | undefined;
   retries?: number | undefined;

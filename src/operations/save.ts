@@ -23,6 +23,7 @@ import {
 } from '../transfer/to-files.js';
 import { previousImages, writePlan } from '../transfer/write-plan.js';
 import { type ConnectionOptions, connect } from './connect.js';
+import { foreignLayers } from './foreign-layers.js';
 import { createV1Spool, openRepository } from './open-repository.js';
 
 export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs'> {
@@ -38,6 +39,8 @@ export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 
   index?: 'sparse' | 'rewrite' | undefined;
   /** Save signatures, SBOMs and attestations too; default true. */
   referrers?: boolean | undefined;
+  /** Fetch foreign layers too, from their registry or from the `urls` of their manifests; default false. */
+  includeForeign?: boolean | undefined;
   /** The platform that Docker's half of an archive names; default linux/amd64, else the first. */
   dockerPlatform?: string | undefined;
   /** Refuse images whose documents break their specification; default: a warning says what is odd. */
@@ -89,7 +92,14 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   );
   try {
     const requests = await requestsFor(references, client, spool, options);
-    return await saveTo(output, requests, options, choice);
+    if (!options.includeForeign) return await saveTo(output, requests, options, choice);
+    const registries = new Map(requests.map(({ source, name }) => [source, parseReference(name).registry]));
+    const layers = await foreignLayers(options, (source) => registries.get(source) ?? '');
+    try {
+      return await saveTo(output, requests, options, { ...choice, foreign: layers.foreign });
+    } finally {
+      await layers.close();
+    }
   } finally {
     await spool.close();
     await client.close();
@@ -139,6 +149,7 @@ interface IndexChoice {
   platforms: Platform[] | undefined;
   index: 'sparse' | 'rewrite' | 'single';
   dockerPlatform: Platform | undefined;
+  foreign?: PlanOptions['foreign'];
 }
 
 /** A docker-archive has room for one platform; elsewhere an index keeps what is asked for. */

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { algorithmOf, type Digest, digestOf } from '../content/digest.js';
 import { isManifest, isNonDistributable, MEDIA_TYPE } from '../content/media-types.js';
-import { type ErrorCode, isLadingError } from '../errors.js';
+import { type ErrorCode, isLadingError, redactURL } from '../errors.js';
 import { keptAs } from '../manifest/artifact.js';
 import { type ImageConfig, parseConfig } from '../manifest/config.js';
 import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
@@ -209,7 +209,15 @@ export class GraphWalk {
     const actual = await this.#sizeOf(digest);
     if (actual === size) return true;
     if (actual === undefined) {
-      if (isNonDistributable(mediaType) && urls.length > 0) return false;
+      if (isNonDistributable(mediaType) && urls.length > 0) {
+        const place = redactURL(urls[0] ?? '');
+        this.#noted(
+          'FOREIGN_LAYER',
+          digest,
+          `${digest} is a foreign layer of ${image}: it is not here, but at ${place}`,
+        );
+        return false;
+      }
       this.#found('MISSING_CONTENT', digest, `${digest} (${mediaType}) is missing; ${image} needs it`);
     } else {
       this.#found('SIZE_MISMATCH', digest, `${digest} has ${actual} bytes, ${image} says ${size}`);

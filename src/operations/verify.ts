@@ -40,12 +40,13 @@ export interface Finding {
 
 /** Something odd that does no harm. */
 export interface Note {
-  /** Beside the warnings about manifests: content no image needs, children that are absent on purpose, diffIDs that could not be checked, and what is odd about the archive itself. */
+  /** Beside the warnings about manifests: content no image needs, children that are absent on purpose, layers that are elsewhere, diffIDs that could not be checked, and what is odd about the archive itself. */
   code:
     | ManifestWarning['code']
     | 'HISTORY_MISMATCH'
     | 'UNREFERENCED'
     | 'LEFT_OUT'
+    | 'FOREIGN_LAYER'
     | 'NOT_CHECKED'
     | 'ODD_ARCHIVE'
     | 'LAYER_FORM'

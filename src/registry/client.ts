@@ -7,6 +7,7 @@ import { Authenticator } from './auth.js';
 import { type DoubtedRanges, type GetBlobOptions, getBlob, headBlob } from './blobs.js';
 import { discard } from './body.js';
 import type { CredentialProvider } from './credential.js';
+import { type ForeignOptions, getForeign } from './foreign.js';
 import type { RateLimit } from './headers.js';
 import { listRepositories, listTags } from './lists.js';
 import { type FetchedManifest, type GetManifestOptions, getManifest, headManifest } from './manifests.js';
@@ -82,6 +83,8 @@ export interface RegistryClient {
   ): Promise<{ size: number } | undefined>;
   listTags(name: RepositoryName, options?: CallOptions): AsyncIterable<string>;
   listRepositories(registry: string, options?: CallOptions): AsyncIterable<string>;
+  /** What a manifest of `registry` has at a URL of its own, asked for without credentials. */
+  getForeign(url: string, registry: string, options: ForeignOptions): Promise<Readable>;
   /** Undefined where the registry lacks the referrers API, which is found out once. */
   listReferrers(
     name: RepositoryName,
@@ -158,6 +161,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     headManifest: (name, reference, callOptions) => headManifest(request, name, reference, callOptions),
     getBlob: (name, digest, callOptions) => getBlob(request, doubtedRanges, name, digest, callOptions),
     headBlob: (name, digest, callOptions) => headBlob(request, name, digest, callOptions),
+    getForeign: (url, registry, callOptions) => getForeign(requester, url, registry, callOptions),
     listTags: (name, callOptions) => listTags(request, name, { ...callOptions, onWarning }),
     listRepositories: (registry, callOptions) =>
       listRepositories(request, registry, { ...callOptions, onWarning }),

@@ -1,9 +1,11 @@
+import type { Descriptor } from '../content/descriptor.js';
 import { nameOfDigest, readName } from '../content/names.js';
 import { formatPlatform } from '../content/platform.js';
 import { formatReference, type Reference } from '../content/reference.js';
 import type { ImageTrees } from '../copy/plan.js';
+import type { ManifestTree } from '../copy/plan-tree.js';
 import type { OnCopyEvent } from '../copy/progress.js';
-import { LadingError } from '../errors.js';
+import { LadingError, redactURL } from '../errors.js';
 
 /**
  * A place that images are written to. What is written ends under a name of its own, whole, or the run has said what it
@@ -105,6 +107,10 @@ export function registryDestination(location: string, rules: RegistryRules): Des
     check(images, { onEvent } = {}) {
       const named = images.map((one) => withTrueDigest(rules.tagDigests ? withDigestTag(one) : one));
       requireDistinct(named, rules.wayOut);
+      tellForeign(
+        named.map(({ image }) => image),
+        onEvent,
+      );
       for (const { image, destination } of named)
         if (destination.tag === undefined)
           warn(
@@ -130,6 +136,23 @@ export function requireDistinct(images: readonly ImageToPush[], wayOut: string):
       });
     taken.set(key, image);
   }
+}
+
+/** Says which layers are not with the images, but where their `urls` point: in a room without a network, nowhere. */
+export function tellForeign(images: readonly ImageTrees[], onEvent: OnCopyEvent | undefined): void {
+  for (const { name, tree } of images) {
+    const foreign = new Map(foreignOf(tree).map(({ digest, urls }) => [digest, urls?.[0] ?? '']));
+    if (foreign.size === 0) continue;
+    const places = [...foreign].map(([digest, url]) => `${digest} at ${redactURL(url)}`).join(', ');
+    warn(
+      onEvent,
+      `${name}: foreign layers are left where they are: ${places} (save --include-foreign fetches them)`,
+    );
+  }
+}
+
+function foreignOf({ foreign = [], children }: ManifestTree): Descriptor[] {
+  return [...foreign, ...children.flatMap(foreignOf)];
 }
 
 function digestOf({ tree }: ImageTrees): string {

@@ -20,7 +20,7 @@ import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import { entryName, formatLayoutIndex, withAttachedEntry, withEntry } from '../store/layout/layout-index.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { Store } from '../store/store.js';
-import { type Destination, fitDockerArchive, nameApart } from './destination.js';
+import { type Destination, fitDockerArchive, nameApart, tellForeign } from './destination.js';
 
 export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
 
@@ -215,6 +215,7 @@ function checkFor(
         previous,
         named.map(({ name }) => name),
       );
+    tellForeign(named, onEvent);
     return isDocker ? fitDockerArchive(named, onEvent) : named;
   };
 }

@@ -1,0 +1,64 @@
+import type { ContentSource, PlanOptions } from '../copy/plan.js';
+import type { RegistryClient } from '../registry/client.js';
+import type { ReadonlyStore } from '../store/store.js';
+import { type ConnectionOptions, connect } from './connect.js';
+
+/** Fetches layers that a registry need not have, from where their manifests say that they are. */
+export interface ForeignLayers {
+  foreign: NonNullable<PlanOptions['foreign']>;
+  close(): Promise<void>;
+}
+
+/**
+ * Foreign layers from their registry, if it has them, else from their urls. Those are asked by connections of their
+ * own, which know no login and no client certificate; what comes is held against the digest like all else.
+ */
+export async function foreignLayers(
+  options: ConnectionOptions,
+  registryOf: (source: ReadonlyStore) => string,
+): Promise<ForeignLayers> {
+  const stranger = await connect(
+    { ...options, certFile: undefined, keyFile: undefined, credentials: undefined },
+    [],
+    async () => undefined,
+  );
+  return {
+    foreign: (source, layer) =>
+      foreignSource(source, layer, { client: stranger, registry: registryOf(source) }),
+    close: () => stranger.close(),
+  };
+}
+
+function foreignSource(
+  source: ReadonlyStore,
+  { size, urls = [] }: Parameters<ForeignLayers['foreign']>[1],
+  { client, registry }: { client: RegistryClient; registry: string },
+): ContentSource {
+  const places: ContentSource['fetch'][] = [
+    (...wanted) => source.fetch(...wanted),
+    ...urls.map(
+      (url): ContentSource['fetch'] =>
+        (_, options) =>
+          client.getForeign(url, registry, { size, ...options }),
+    ),
+  ];
+  let place = -1;
+  return {
+    // Asked for the first byte again, what came before was wrong: the next place may have the right bytes.
+    async fetch(descriptor, options = {}) {
+      const { start = 0 } = options;
+      if (start === 0 || place < 0) place = (place + 1) % places.length;
+      let failure: unknown;
+      for (let tries = 0; tries < places.length; tries++, place = (place + 1) % places.length) {
+        try {
+          const body = await places[place]?.(descriptor, options);
+          if (body !== undefined) return body;
+        } catch (error) {
+          options.signal?.throwIfAborted();
+          failure ??= error;
+        }
+      }
+      throw failure;
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import type { Readable } from 'node:stream';
+import { RegistryError, redactURL } from '../errors.js';
+import { toStart } from './blobs.js';
+import { discard } from './body.js';
+import { hostOf, leadsInside } from './origin.js';
+import { sendFollowing } from './redirect.js';
+import type { Transport } from './transport.js';
+
+export interface ForeignOptions {
+  /** First byte wanted; default 0. */
+  start?: number | undefined;
+  /** Bytes of the whole. */
+  size: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The bytes behind a URL that a manifest gives for a layer, not verified and without any credentials. An image of
+ * `registry` has no business with addresses of this machine or of a private network where the registry is in neither.
+ */
+export async function getForeign(
+  { transport, userAgent, privateAddresses }: ForeignRequester,
+  url: string,
+  registry: string,
+  { start = 0, size, signal }: ForeignOptions,
+): Promise<Readable> {
+  const target = parseTarget(url);
+  const what = `foreign layer at ${redactURL(target)}`;
+  if (leadsInside(target, new URL(`https://${hostOf(registry)}`), privateAddresses))
+    throw new RegistryError('REGISTRY', `${what}: an image of ${registry} may not lead there`, {
+      hint: '--private-addresses allows addresses of private networks.',
+    });
+  const response = await sendFollowing(transport, {
+    method: 'GET',
+    url: target,
+    headers: {
+      'user-agent': userAgent,
+      'accept-encoding': 'identity',
+      ...(start > 0 && { range: `bytes=${start}-` }),
+    },
+    expectedBytes: size - start,
+    signal,
+  });
+  const { status } = response;
+  if (status < 200 || status > 299) {
+    await discard(response.body);
+    throw new RegistryError(codeOf(status), `${what}: the server answered with status ${status}`, { status });
+  }
+  await toStart(response, start, size, what);
+  return response.body;
+}
+
+export interface ForeignRequester {
+  transport: Transport;
+  userAgent: string;
+  privateAddresses?: boolean | undefined;
+}
+
+function parseTarget(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
+    throw new RegistryError(
+      'REGISTRY',
+      `"${redactURL(text)}" is no place of a layer: it is neither http nor https`,
+    );
+  url.username = '';
+  url.password = '';
+  return url;
+}
+
+function codeOf(status: number): 'NOT_FOUND' | 'DENIED' | 'REGISTRY' {
+  if (status === 404 || status === 410) return 'NOT_FOUND';
+  return status === 401 || status === 403 ? 'DENIED' : 'REGISTRY';
+}
