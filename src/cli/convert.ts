@@ -106,7 +106,7 @@ export const convertCommand: CommandModule = {
 
 function describeConverted({ images, output, bytes }: ConvertResult): string {
   const rows = images.flatMap(({ name, written, from, to, signature }) => [
-    written === name ? [name] : [name, '->', written],
+    [written === name ? name : `${name} -> ${written}`],
     ['  from', from.digest, from.mediaType, describeSignature(signature)],
     ['  to', to.digest, to.mediaType],
   ]);
