@@ -3,7 +3,7 @@
 // lie beside those of the library, so that what is found by its place (package.json, the threads) is found alike.
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
-import { writeNotices } from '../../packaging/notices.mjs';
+import { writeNotices } from '../packaging/notices.mjs';
 
 for (const name of await readdir('dist'))
   if (/^cli(-\w+\.js)?$/.test(name)) await rm(`dist/${name}`, { recursive: true });

@@ -112,6 +112,6 @@ describe('the package for machines without a network', () => {
 });
 
 async function packOffline(): Promise<string> {
-  const output = await succeed(process.execPath, [join(ROOT, 'packaging/offline.mjs')]);
+  const output = await succeed(process.execPath, [join(ROOT, 'src/packaging/offline.mjs')]);
   return join(ROOT, output.replace(/:.*/, ''));
 }

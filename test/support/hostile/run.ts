@@ -22,15 +22,15 @@ export function describeAttacks({ title, attacks }: AttackGroup): void {
     let registry: UploadRegistry;
     beforeEach(async () => {
       registry = await startUploadRegistry();
-    });
-    afterEach(() => registry.close());
-    beforeEach(async () => {
       for (const folder of ['in', 'out', 'tmp', 'cache', 'cache/lading']) await mkdir(path(folder));
       await writeFile(path('cache/lading/uploads.json'), '{}');
       await writeFile(path('secret'), SECRET);
       environment.enter();
     });
-    afterEach(() => environment.leave());
+    afterEach(async () => {
+      environment.leave();
+      await registry.close();
+    });
 
     for (const attack of attacks) {
       it(`${attack.name}: ${attack.what}`, async () => {

@@ -2,7 +2,7 @@
  * Bundles the library into few files, after the compiler has written its declarations to dist/types: with 400 modules of
  * its own, a package takes three times as long to load. What it depends on stays outside; each idea stays one class,
  * because the threads share the parts of the library. Nothing is minified, so that the stacks of errors can be read.
- * Usage: node packaging/library.mjs
+ * Usage: node src/packaging/library.mjs
  */
 import { copyFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 import { build } from 'esbuild';
 
-process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 for (const name of await readdir('dist')) {
   if (name !== 'types') await rm(`dist/${name}`, { recursive: true });
 }

@@ -1,7 +1,7 @@
 /**
  * Writes release/lading-VERSION-offline.tgz: the package with its dependencies in it, for machines without a network.
  * It is what `npm pack` gives, and of each dependency the files that can run. The same tree gives the same bytes.
- * Usage: node packaging/offline.mjs, after a build.
+ * Usage: node src/packaging/offline.mjs, after a build.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { pack } from 'tar-stream';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The time that npm gives to all entries of a package. */
 const MTIME = new Date('1985-10-26T08:15:00.000Z');
 /** Of these only compiled code is of use, which fits one machine; lading works without them. */
