@@ -1,5 +1,5 @@
 import type { Descriptor } from '../content/descriptor.js';
-import { nameOfDigest, readName } from '../content/names.js';
+import { nameByTag, nameOfDigest, readName } from '../content/names.js';
 import { formatPlatform } from '../content/platform.js';
 import { formatReference, type Reference } from '../content/reference.js';
 import type { ImageTrees } from '../copy/plan.js';
@@ -58,9 +58,17 @@ export function nameApart(images: readonly ImageTrees[], onEvent: OnCopyEvent | 
   return named;
 }
 
-/** What an image is called after `nameApart`. */
+/** What an image is called after `nameApart`, which leaves out a name that only says again what another one says. */
 export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees[]): string {
-  return named.find((image) => image.tree === tree)?.name ?? name;
+  const { digest } = tree.manifest.descriptor;
+  const kept =
+    named.find((image) => image.tree === tree) ??
+    named.find(
+      (image) =>
+        image.tree.manifest.descriptor.digest === digest &&
+        comparable(nameByTag(image.name)) === comparable(nameByTag(name)),
+    );
+  return kept?.name ?? name;
 }
 
 function comparable(name: string): string {

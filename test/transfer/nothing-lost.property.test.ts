@@ -202,7 +202,20 @@ describe('a run that ends with 0', function () {
           });
         },
       ),
-      { numRuns: 25 },
+      {
+        numRuns: 25,
+        examples: [
+          // Two names of one image, which are one name where there is room for tags alone.
+          [
+            [
+              ['x.test/app:1@DIGEST', 0],
+              ['x.test/app:1', 0],
+            ],
+            'copy',
+            'docker-archive:FILE',
+          ],
+        ],
+      },
     );
     assert.ok(done >= 5, `${done} of 25 runs were not refused`);
   });
