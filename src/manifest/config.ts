@@ -47,8 +47,7 @@ export function parseConfig(
   if (!isJSONObject(document))
     throw new ContentError('INVALID_MANIFEST', `${where} is not a valid ${kind}: it is not a JSON object`);
   // What Docker's wider schema does not allow harms more than what OCI's asks for besides.
-  const irregular =
-    irregularityOf('docker-config', 'go-config', document) ?? irregularityOf(kind, 'go-config', document);
+  const irregular = irregularityOf('docker-config', document) ?? irregularityOf(kind, document);
   const { history } = document;
   return {
     os: textOf(document.os) ?? 'linux',

@@ -1,4 +1,4 @@
-import type { Documents, MovedDocuments } from './documents.js';
+import type { MovedDocuments } from './documents.js';
 import { refusalOf, validate } from './schema.js';
 import type { DocumentKind } from './validators.js';
 
@@ -29,7 +29,8 @@ const LAXER = {
 
 /**
  * Requires of a document what moving its content needs, and returns what else its schema does not allow.
- * Throws as `validate` does: without the digests and sizes of what it names, nothing can be moved.
+ * Throws as `validate` does for a document without the digests and sizes of what it names, and for one whose members
+ * have types that Go cannot decode: no registry, engine or other tool would take it.
  */
 export function requireStructure<K extends keyof typeof LAXER & keyof MovedDocuments>(
   kind: K,
@@ -37,21 +38,22 @@ export function requireStructure<K extends keyof typeof LAXER & keyof MovedDocum
   where: string,
 ): { document: MovedDocuments[K]; irregular?: Irregularity } {
   const { structure, decoded } = LAXER[kind];
-  const irregular = irregularityOf(kind, decoded, value);
-  if (irregular !== undefined) validate(structure, value, where, kind);
-  const document = value as MovedDocuments[K]; // one of the two schemas has accepted it
-  return irregular === undefined ? { document } : { document, irregular };
+  const refusal = refusalOf(kind, value);
+  const document = value as MovedDocuments[K]; // one of the two schemas accepts it
+  if (refusal === undefined) return { document };
+  validate(structure, value, where, kind);
+  validate(decoded, value, where, kind);
+  return { document, irregular: { ...refusal, refusedBy: refusersOf(kind, refusal.place) } };
 }
 
-/** What the strict schema refuses; `decoded` is the schema of what Go decodes. */
+/** What the schema of an image's config does not allow. Registries and tools that copy do not read configs. */
 export function irregularityOf(
-  kind: keyof Documents,
-  decoded: DocumentKind,
+  kind: 'oci-config' | 'docker-config',
   value: unknown,
 ): Irregularity | undefined {
   const refusal = refusalOf(kind, value);
   if (refusal === undefined) return undefined;
-  const undecodable = refusalOf(decoded, value);
+  const undecodable = refusalOf('go-config', value);
   if (undecodable !== undefined) return { ...undecodable, refusedBy: EVERY_ENGINE };
   return { ...refusal, refusedBy: refusersOf(kind, refusal.place) };
 }

@@ -269,14 +269,10 @@ function nameOf(
     });
   }
   if (!isBare && !isDigest(name) && isReference(name)) return name;
-  throw new LadingError('USAGE', describeNameless(name, isBare), {
-    hint: 'Say with --name what it is to be called.',
-  });
-}
-
-function describeNameless(name: string, isBare: boolean): string {
-  if (isBare) return `the image ${name} has no name but this tag`;
-  return isDigest(name) ? `the image ${name} has no name` : `"${name}" is not the name of an image`;
+  const hint = 'Say with --name what it is to be called.';
+  if (!isBare && !isDigest(name))
+    throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, { hint });
+  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, { hint });
 }
 
 /**

@@ -86,7 +86,10 @@ describe('the verdicts of ls, inspect, verify, copy and load on the same content
   it('agree over what cannot be moved', async () => {
     const refused = await makeOddImage('a layer without a size', { layer: { size: undefined } });
     const ambiguous = await makeOddImage('two formats', { manifest: (it) => ({ ...it, manifests: [] }) });
-    for (const [place, image] of [refused, ambiguous].entries()) {
+    const undecodable = await makeOddImage('a number', {
+      manifest: (it) => ({ ...it, annotations: { a: 1 } }),
+    });
+    for (const [place, image] of [refused, ambiguous, undecodable].entries()) {
       const folder = path(`refused-${place}`);
       await mkdir(folder);
       const { moves, ok } = await agree(await writeLayout(folder, { 'example.test/odd:1': image }));

@@ -66,7 +66,6 @@ export function makeOddImages(): Promise<OddImage[]> {
     ['an empty platform', { child: { platform: {} } }],
     ['an annotation that is null', { manifest: (it) => ({ ...it, annotations: { '': 'x', a: null } }) }],
     ['annotations of a layer that are null', { layer: { annotations: null, urls: null, data: null } }],
-    ['an annotation that is a number', { manifest: (it) => ({ ...it, annotations: { a: 1 } }) }],
     ['an empty config', EMPTY],
     ['an empty config and no layers', { ...EMPTY, manifest: (it) => ({ ...it, layers: [] }) }],
     ['an empty rootfs', { config: (it) => ({ ...it, rootfs: {} }) }],

@@ -74,6 +74,8 @@ const ALL_BUT_VERIFY = READERS.filter((reader) => reader !== 'verify');
 
 /** Where descriptors stand, and how to put members of a bad one there. */
 interface Place {
+  /** Whether its media type may be empty: of content that is no manifest, it only describes. */
+  mayBeUntyped: boolean;
   name: string;
   code: ErrorCode;
   unseenBy: readonly Reader[];
@@ -87,6 +89,7 @@ function changed(descriptor: object, members: JSONMembers): JSONMembers {
 const PLACES: readonly Place[] = [
   {
     name: 'index.json',
+    mayBeUntyped: false,
     code: 'INVALID_LAYOUT',
     unseenBy: [],
     make({ annotations, ...members }) {
@@ -97,6 +100,7 @@ const PLACES: readonly Place[] = [
   },
   {
     name: 'config',
+    mayBeUntyped: true,
     code: 'INVALID_MANIFEST',
     unseenBy: ['ls'],
     make: (members) =>
@@ -104,6 +108,7 @@ const PLACES: readonly Place[] = [
   },
   {
     name: 'layer',
+    mayBeUntyped: true,
     code: 'INVALID_MANIFEST',
     unseenBy: ['ls'],
     make: (members) =>
@@ -111,6 +116,7 @@ const PLACES: readonly Place[] = [
   },
   {
     name: 'child',
+    mayBeUntyped: false,
     code: 'INVALID_MANIFEST',
     unseenBy: [],
     make(members) {
@@ -125,6 +131,7 @@ const PLACES: readonly Place[] = [
   },
   {
     name: 'subject',
+    mayBeUntyped: true,
     code: 'INVALID_MANIFEST',
     unseenBy: ['ls'],
     make: (members) =>
@@ -132,7 +139,7 @@ const PLACES: readonly Place[] = [
   },
 ];
 
-function attacksAt({ name, code, unseenBy, make }: Place): FileAttack[] {
+function attacksAt({ name, mayBeUntyped, code, unseenBy, make }: Place): FileAttack[] {
   const attack = (part: string, what: string, rule: string, members: JSONMembers): FileAttack => ({
     name: `${name}-${part}`,
     what,
@@ -150,16 +157,21 @@ function attacksAt({ name, code, unseenBy, make }: Place): FileAttack[] {
         size,
       }),
     ),
-    ...MEMBERS.flatMap(([part, what, members, minded]) => {
-      // An image with a subject is not converted, whatever the subject's descriptor says.
-      if (minded !== 'by all' && name === 'subject') return [];
-      const made = attack(part, `a descriptor in ${name} ${what}`, CARRIED, members);
-      // An entry of index.json that is called by no type of a manifest, and is one, is refused by all.
-      if (minded === 'by all' || (minded === 'by nobody' && name === 'index.json')) return made;
-      return minded === 'by nobody'
-        ? { ...made, code: 'harmless' as const, unseenBy: [] }
-        : { ...made, unseenBy: ALL_BUT_VERIFY };
-    }),
+    // A subject may be untyped too, but convert guards every subject: that is no matter of its type.
+    ...MEMBERS.filter(([part]) => part !== 'media-type-empty' || name !== 'subject').map(
+      ([part, what, members]) =>
+        part === 'media-type-empty' && mayBeUntyped
+          ? {
+              ...attack(part, `a descriptor in ${name} ${what}`, 'odd content is carried as it is', members),
+              code: 'harmless' as const,
+            }
+          : attack(
+              part,
+              `a descriptor in ${name} ${what}`,
+              'a document has the types of its schema',
+              members,
+            ),
+    ),
   ];
 }
 

@@ -21,7 +21,7 @@ export function describeAttacks({ title, attacks }: AttackGroup): void {
     // One for each attack: what an earlier one pushed there would not be asked for again.
     let registry: UploadRegistry;
     beforeEach(async () => {
-      registry = await startUploadRegistry();
+      registry = await startUploadRegistry(); // without what another attack has pushed
       for (const folder of ['in', 'out', 'tmp', 'cache', 'cache/lading']) await mkdir(path(folder));
       await writeFile(path('cache/lading/uploads.json'), '{}');
       await writeFile(path('secret'), SECRET);
