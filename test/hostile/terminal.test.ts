@@ -234,8 +234,7 @@ describe('names that look like others', () => {
       try {
         const loaded = await runCommand('load', '-i', path('in.tar'), registry.host, '--json');
         assert.equal(loaded.exit, 2, loaded.stdout);
-        // The image can still be loaded, under a name that is given with --name.
-        assert.equal(JSON.parse(loaded.stdout).error.code, 'USAGE');
+        assert.equal(JSON.parse(loaded.stdout).error.code, 'INVALID_REFERENCE');
         const saved = await runCommand(
           'save',
           name.replace('reg.test', registry.host),

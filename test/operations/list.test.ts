@@ -68,7 +68,7 @@ describe('list', () => {
         ['damaged', true],
       ],
     );
-    assert.match(result.images[1]?.problem ?? '', /expected a member "digest"/);
+    assert.match(result.images[1]?.problem ?? '', /expected a member "mediaType"/);
   });
 
   it('lists the images of an archive', async () => {

@@ -1,7 +1,7 @@
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import type { ErrorCode } from '../../../src/errors.js';
 import { jsonContent } from '../images.js';
-import { type AttackGroup, type FileAttack, READERS, type Reader } from './attack.js';
+import type { AttackGroup, FileAttack, Reader } from './attack.js';
 import {
   asTar,
   dockerParts,
@@ -52,25 +52,14 @@ const SIZES: readonly [name: string, what: string, size: unknown][] = [
   ['null', 'that is null', null],
 ];
 
-/** What is said of members that moving the content does not need: nothing, by `verify` alone, or by all. */
-type Minded = 'by nobody' | 'by verify' | 'by all';
-
 /** Members of descriptors that no tool should have to understand. */
-const MEMBERS: readonly [name: string, what: string, members: JSONMembers, minded: Minded][] = [
-  ['media-type-empty', 'with an empty media type', { mediaType: '' }, 'by nobody'],
-  [
-    'media-type-header',
-    'whose media type has a header behind it',
-    { mediaType: 'a/b\r\nX-Pwned: 1' },
-    'by nobody',
-  ],
-  ['media-type-number', 'whose media type is a number', { mediaType: 1 }, 'by all'],
-  ['urls-text', 'whose urls are one text', { urls: 'https://reg.test' }, 'by verify'],
-  ['annotations-numbers', 'whose annotations are numbers', { annotations: { a: 1 } }, 'by verify'],
+const MEMBERS: readonly [name: string, what: string, members: JSONMembers][] = [
+  ['media-type-empty', 'with an empty media type', { mediaType: '' }],
+  ['media-type-header', 'whose media type has a header behind it', { mediaType: 'a/b\r\nX-Pwned: 1' }],
+  ['media-type-number', 'whose media type is a number', { mediaType: 1 }],
+  ['urls-text', 'whose urls are one text', { urls: 'https://reg.test' }],
+  ['annotations-numbers', 'whose annotations are numbers', { annotations: { a: 1 } }],
 ];
-
-const CARRIED = 'what moving the content does not need is carried as it is, and judged by verify';
-const ALL_BUT_VERIFY = READERS.filter((reader) => reader !== 'verify');
 
 /** Where descriptors stand, and how to put members of a bad one there. */
 interface Place {
@@ -92,11 +81,7 @@ const PLACES: readonly Place[] = [
     mayBeUntyped: false,
     code: 'INVALID_LAYOUT',
     unseenBy: [],
-    make({ annotations, ...members }) {
-      if (annotations === undefined) return layoutParts(goodImage(), members);
-      const own = named(goodImage().manifest.descriptor).annotations;
-      return layoutParts(goodImage(), { ...members, annotations: { ...own, ...annotations } });
-    },
+    make: (members) => layoutParts(goodImage(), members),
   },
   {
     name: 'config',

@@ -18,7 +18,6 @@ export function describeAttacks({ title, attacks }: AttackGroup): void {
     this.timeout(60_000); // a few have a hundred thousand steps, on busy machines
     const path = useFolder();
     const environment = useEnvironment(() => ({ TMPDIR: path('tmp'), XDG_CACHE_HOME: path('cache') }));
-    // One for each attack: what an earlier one pushed there would not be asked for again.
     let registry: UploadRegistry;
     beforeEach(async () => {
       registry = await startUploadRegistry(); // without what another attack has pushed
