@@ -165,7 +165,12 @@ describe('load to docker-registry gives up, moves no tag, and says why', () => {
   }
 
   it('when it would have to wait too long', () =>
-    givesUp(7, /too many requests/, /Wait and run/, onUploads(answer(429, { 'retry-after': '3600' }))));
+    givesUp(
+      7,
+      /too many requests/,
+      /wait 60 minutes.*run the command again then/,
+      onUploads(answer(429, { 'retry-after': '3600' })),
+    ));
 
   it('when bodies may have a few bytes only', () =>
     givesUp(1, /413/, /client_max_body_size/, maxBody(100_000)));

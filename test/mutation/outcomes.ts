@@ -79,7 +79,10 @@ async function judged(run: () => Promise<Outcome>): Promise<Outcome> {
   } catch (error) {
     if (error instanceof LadingError)
       return { type: 'refused', exitCode: exitCodeOf(error), message: `${error.code}: ${error.message}` };
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const message =
+      error instanceof Error
+        ? `${error.stack}${error.cause ? `\n    because of ${error.cause}` : ''}`
+        : String(error);
     return { type: 'wrong', message };
   } finally {
     clearTimeout(timer);
@@ -108,7 +111,9 @@ async function runLoad(path: string, options: Subject['load']): Promise<Outcome>
         ...options,
       });
     } catch (error) {
-      const named = [...(await held()).keys()];
+      // The list of attachments of a subject stands under a tag because a registry without the referrers API knows no other
+      // place. It is written as soon as what it lists is there, and names nothing that is not.
+      const named = [...(await held()).keys()].filter((name) => !/:sha256-[0-9a-f]{64}$/.test(name));
       if (named.length > 0)
         throw new Wrong(`load failed, but ${named.join(', ')} is there`, { cause: error });
       throw error;

@@ -184,8 +184,14 @@ class LayoutWalk {
     this.#children.set(descriptor.digest, children);
     this.#blobs.set(descriptor.digest, [...blobs.map(({ digest }) => digest), ...unsized]);
     const verdicts: Verdict[] = ['good'];
-    for (const child of children)
-      verdicts.push((await this.#has(child.digest)) ? await this.#judge(child, absent) : 'sparse');
+    let present = 0;
+    for (const child of children) {
+      const isThere = await this.#has(child.digest);
+      if (isThere) present += 1;
+      verdicts.push(isThere ? await this.#judge(child, absent) : 'sparse');
+    }
+    // Docker keeps one child of an index at least: where there is none, it was lost.
+    if (children.length > 0 && present === 0) verdicts.push('damaged');
     for (const blob of blobs) verdicts.push(await this.#judge(blob, absent));
     for (const digest of unsized) if (!(await this.#has(digest))) verdicts.push('damaged');
     if ('layers' in manifest) {
