@@ -42,6 +42,11 @@ export class LiveLayout extends LayoutReader {
   /** What belongs to each repository, as `index.json` has it now. */
   async contents(): Promise<RepositoryContents> {
     await this.refresh();
+    return this.lastContents;
+  }
+
+  /** The same as it was when the file was last looked at. */
+  get lastContents(): RepositoryContents {
     this.#contents ??= this.contentsWith(this.entries);
     return this.#contents;
   }

@@ -11,6 +11,7 @@ import { RemovedBlobs } from '../layout/removed-blobs.js';
 import { RepositoryBlobs } from '../layout/repository.js';
 import { acquireLock, type LockOptions } from '../lock.js';
 import type { Links } from '../manifest-graph.js';
+import type { RepositoryContents } from '../repository-contents.js';
 import type { Place } from './entries.js';
 import { EntryChanges, type PushedEntry } from './entry-changes.js';
 import { Uploads } from './uploads.js';
@@ -82,8 +83,12 @@ export class LayoutContent {
   }
 
   /** Whether a repository has this content: its images lead to it, or it was pushed or mounted there. */
-  async belongs(digest: Digest, repository: string): Promise<boolean> {
-    if (await (await this.layout.contents()).has(repository, digest)) return true;
+  async belongs(
+    digest: Digest,
+    repository: string,
+    contents: RepositoryContents | Promise<RepositoryContents> = this.layout.contents(),
+  ): Promise<boolean> {
+    if (await (await contents).has(repository, digest)) return true;
     return this.blobs.has(repository, digest);
   }
 
@@ -102,6 +107,7 @@ export class LayoutContent {
   /** Takes a name away, the manifest stays. */
   async removeTag(place: Place): Promise<void> {
     await this.layout.index.change((entries) => this.#changes.withoutTag(entries, place));
+    await this.layout.refresh(); // whoever asks next does not find the repository that was
   }
 
   /**
@@ -124,6 +130,7 @@ export class LayoutContent {
         },
       );
     });
+    await this.layout.refresh();
   }
 
   /**

@@ -22,12 +22,14 @@ export class LayoutRepository implements WritableRepository {
     const tagged = tags.get(reference);
     if (tagged !== undefined) return tagged;
     if (!isDigest(reference)) throw this.#notFound(`tag ${reference}`);
-    await this.#requireOwn(reference);
+    // The tags were looked at just now.
+    const isOwn = await this.content.belongs(reference, this.name, this.content.layout.lastContents);
+    if (!isOwn) throw this.#notFound(reference);
     return this.content.layout.resolve(reference);
   }
 
   async resolveBlob(digest: Digest): Promise<Descriptor> {
-    await this.#requireOwn(digest);
+    if (!(await this.content.belongs(digest, this.name))) throw this.#notFound(digest);
     return this.content.layout.resolveBlob(digest);
   }
 
@@ -102,10 +104,6 @@ export class LayoutRepository implements WritableRepository {
 
   async #tags(): Promise<ReadonlyMap<string, Descriptor>> {
     return (await this.content.layout.tags()).get(this.name) ?? new Map<string, Descriptor>();
-  }
-
-  async #requireOwn(digest: Digest): Promise<void> {
-    if (!(await this.content.belongs(digest, this.name))) throw this.#notFound(digest);
   }
 
   #notFound(what: string): LadingError {
