@@ -1,5 +1,5 @@
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
-import type { Digest } from '../content/digest.js';
+import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { ContentError } from '../errors.js';
 import { type Manifest, parseManifest, successors } from '../manifest/manifest.js';
@@ -27,6 +27,19 @@ export function linksOf(descriptor: Descriptor, manifest: Manifest): Links {
   };
 }
 
+/** A document that is not valid keeps what it names all the same: a client may make more of it than lading does. */
+function linksIn(descriptor: Descriptor, bytes: Buffer): Links {
+  try {
+    return linksOf(descriptor, parseManifest(bytes, descriptor));
+  } catch (error) {
+    if (!(error instanceof ContentError)) throw error;
+    const named = bytes.toString('latin1').match(DIGEST_TEXT) ?? [];
+    return { ...NO_LINKS, blobs: [...new Set(named)].filter((digest) => isDigest(digest)) };
+  }
+}
+
+const DIGEST_TEXT = /\bsha(?:256|384|512):[0-9a-f]+\b/g;
+
 /**
  * Which content needs which: each manifest is read once, for what a digest names never changes, and forgotten when
  * nothing leads to it any more.
@@ -49,15 +62,16 @@ export class ManifestGraph {
     const known = this.#links.get(descriptor.digest);
     if (known !== undefined) return known;
     if (!isManifest(descriptor.mediaType) || !(await this.#store.exists(descriptor))) return NO_LINKS;
+    let bytes: Buffer;
     try {
-      const bytes = await readContent(this.#store, descriptor);
-      const links = linksOf(descriptor, parseManifest(bytes, descriptor));
-      this.#links.set(descriptor.digest, links);
-      return links;
+      bytes = await readContent(this.#store, descriptor);
     } catch (error) {
       if (error instanceof ContentError) return NO_LINKS;
       throw error;
     }
+    const links = linksIn(descriptor, bytes);
+    this.#links.set(descriptor.digest, links);
+    return links;
   }
 
   /** These manifests, which are all that have an entry, and all under them; each by its digest. */

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { save } from '../../src/operations/save.js';
 import { type ServeOptions, type Serving, serve } from '../../src/operations/serve.js';
 import { verify } from '../../src/operations/verify.js';
+import { blobPath } from '../../src/store/layout/layout-reader.js';
 import {
   type Content,
+  jsonContent,
   type MadeImage,
   type MadeSignature,
   makeCosignSignature,
@@ -186,5 +189,26 @@ describe('the repositories of a served layout', () => {
     await push('c/app', image, '1');
     assert.deepEqual(await referrers('c/app'), [], 'the same image, to which nothing was attached here');
     assert.deepEqual(await referrers('a/app'), [digestOf(note)]);
+  });
+
+  it('have the blobs of a manifest that is not valid, as they have the manifest', async () => {
+    const { mediaType } = image.manifest.descriptor;
+    const odd = jsonContent(mediaType, { ...JSON.parse(image.manifest.bytes.toString()), schemaVersion: 3 });
+    await push('a/app', image, '1');
+    await push('b/app', other, '1');
+    await stop();
+    const index = path('layout/index.json');
+    const { manifests, ...rest } = JSON.parse(await readFile(index, 'utf8'));
+    const [entry] = manifests;
+    await writeFile(join(path('layout'), blobPath(odd.descriptor.digest)), odd.bytes);
+    const named = { ...odd.descriptor, annotations: entry.annotations };
+    await writeFile(index, JSON.stringify({ ...rest, manifests: [named, ...manifests.slice(1)] }));
+    for (const writable of [false, true]) {
+      await start(path('layout'), { writable });
+      for (const { descriptor } of image.all.slice(0, -1)) {
+        assert.equal(await status(`a/app/blobs/${descriptor.digest}`), 200);
+        assert.equal(await status(`b/app/blobs/${descriptor.digest}`), 404);
+      }
+    }
   });
 });
