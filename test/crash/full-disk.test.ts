@@ -108,11 +108,14 @@ const BALLAST = 'ballast';
 async function fill(disk: string): Promise<void> {
   const file = await open(join(disk, BALLAST), 'a');
   try {
-    for (;;) {
+    for (let tries = 0; tries < 1000; tries += 1) {
       const { bavail, bsize } = await statfs(disk);
       if (bavail === 0) return;
-      await file.write(Buffer.alloc(bavail * bsize));
+      await file.write(Buffer.alloc(bavail * bsize)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOSPC') throw error; // the server wrote meanwhile
+      });
     }
+    throw new Error(`${disk} cannot be filled`);
   } finally {
     await file.close();
   }

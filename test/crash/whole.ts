@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { verify } from '../../src/index.js';
 import { documentOf, getManifest } from '../support/programs/registry-content.js';
 import { trySkopeo } from '../support/programs/skopeo.js';
@@ -52,13 +53,26 @@ export async function assertWholeArchive(path: string): Promise<void> {
 /** Archives that were found whole, by their hashes. */
 const verified = new Set<string>();
 
+/**
+ * docker-registry lists a tag before it has written where that leads: the request of a client that was killed may still
+ * be under way. A tag that leads nowhere a second later is lost.
+ */
+async function settledManifest(host: string, repository: string, tag: string) {
+  try {
+    return await getManifest(host, repository, tag);
+  } catch {
+    await setTimeout(1000);
+    return getManifest(host, repository, tag);
+  }
+}
+
 /** Fails when a tag of a repository leads to content that is not there. */
 export async function assertWholeRepository(host: string, repository: string): Promise<string[]> {
   const response = await fetch(`http://${host}/v2/${repository}/tags/list`);
   if (response.status === 404) return [];
   const { tags } = (await response.json()) as { tags: string[] | null };
   for (const tag of tags ?? []) {
-    const { bytes } = await getManifest(host, repository, tag);
+    const { bytes } = await settledManifest(host, repository, tag);
     const { config, layers = [] } = documentOf(bytes);
     for (const { digest } of [...(config ? [config] : []), ...layers]) {
       const blob = await fetch(`http://${host}/v2/${repository}/blobs/${digest}`);
