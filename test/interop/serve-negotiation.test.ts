@@ -79,16 +79,17 @@ describe('serve, to clients of all ages', () => {
   }
 
   describe('answers as docker-registry 2.8 with schema1 does', () => {
-    it('for schema2, whatever old client or new asks', async () => {
+    it('for schema2, to clients that name schema1, schema2 or nothing', async () => {
       for (const tag of ['1', '2'])
-        for (const accept of [
-          ...OLD,
-          [dockerList],
-          [ociIndex],
-          [dockerManifest],
-          [dockerList, dockerManifest],
-        ])
+        for (const accept of [...OLD, [dockerManifest], [dockerList, dockerManifest]])
           await giveTheSame(`${source.chain}:${tag}`, accept);
+    });
+
+    it('but for clients that name neither schema1 nor what is stored: they get what is stored', async () => {
+      for (const accept of [[dockerList], [ociIndex]]) {
+        const { status, headers } = await ask(ours, `${source.chain}:1`, accept);
+        assert.deepEqual([status, headers['content-type']], [200, dockerManifest]);
+      }
     });
 
     it('for a manifest list: the list, its image for linux/amd64, or schema1 of that', async () => {
@@ -170,7 +171,7 @@ describe('serve, to clients of all ages', () => {
 
   it('gives them what is in an archive of Docker before 1.10', async function () {
     needs(this, 'dockerd', 'ctr');
-    const old = await serve(V1_ARCHIVE, { port: 0 });
+    const old = await serve(V1_ARCHIVE, { port: 0, schema1Default: true });
     try {
       const host = `127.0.0.1:${old.port}`;
       await pulled(host, 'library/tiny:1');
