@@ -47,7 +47,9 @@ export async function makeBareRoot(context: Context, options: BareRootOptions): 
 
   const ready = join(path, 'ready');
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child', ...(options.network ? [] : ['--net'])];
-  const { pid, stop } = await startDaemon('unshare', [...namespaces, 'sh', HOLD, path], {
+  // The kernel ends it with this process, even when that is killed.
+  const unshare = ['--pdeathsig', 'KILL', 'unshare', ...namespaces, 'sh', HOLD, path];
+  const { pid, stop } = await startDaemon('setpriv', unshare, {
     ready: async () => existsSync(ready),
   });
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
