@@ -20,7 +20,7 @@ export interface OutputOptions {
   json: boolean;
   quiet: boolean;
   verbose: boolean;
-  /** Standard error holds JSON alone, a document a line: whoever reads it parses every line. */
+  /** Standard error holds only JSON, one document a line, because its readers parse every line. */
   jsonLines?: boolean | undefined;
   stdout: Writable;
   stderr: Writable;

@@ -50,7 +50,7 @@ export function watchStandardStreams(stdout: Stream, stderr: Stream): StandardSt
   };
 }
 
-/** Lets the process end as its streams say, whoever ends it. */
+/** Makes the process end with the streams' exit code and message, however it ends. */
 export function exitAs(streams: StandardStreams): void {
   process.on('exit', () => {
     const failure = streams.failure();

@@ -86,7 +86,7 @@ function readRootFS(document: JSONObject): ImageConfig['rootfs'] {
   const { diff_ids: diffIDs, base_layer: baseLayer } = document;
   return {
     type: document.type === 'layers+base' ? 'layers+base' : 'layers',
-    // All or none: which layer each of them belongs to is told by their order.
+    // All or none, because only their order says which layer each of them belongs to.
     diff_ids: Array.isArray(diffIDs) && diffIDs.every((diffID) => isDigest(diffID)) ? diffIDs : [],
     ...withoutNulls({ base_layer: textOf(baseLayer) }),
   };

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import fs from 'fs-extra';
-import { DOCKER_HUB, isRegistry, isRepository, parseReference } from '../content/reference.js';
-import { isLadingError, LadingError } from '../errors.js';
+import { DOCKER_HUB, isReference, isRegistry, isRepository } from '../content/reference.js';
+import { LadingError } from '../errors.js';
 import { type Locator, looksLikePath, parseLocator } from './locator.js';
 
 /** Where images are to be put: a locator, or a registry in which each image keeps its path. */
@@ -53,7 +53,7 @@ export async function requirePathMeant(path: string): Promise<void> {
 function looksLikeRegistry(text: string): boolean {
   const [first = '', ...rest] = text.split('/');
   if (rest.length > 0) return isHost(first);
-  return text.includes(':') && isImageName(text);
+  return text.includes(':') && isReference(text);
 }
 
 /** Nobody pushes to Docker Hub's own `library/`: of a bare `NAME:NUMBER` the number is a port. */
@@ -78,14 +78,4 @@ function registryAt(text: string, registry: string, prefix: string): RegistryLoc
 
 function isHost(text: string): boolean {
   return (/[.:]/.test(text) || text === 'localhost') && isRegistry(text);
-}
-
-function isImageName(text: string): boolean {
-  try {
-    parseReference(text);
-    return true;
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return false;
-    throw error;
-  }
 }
