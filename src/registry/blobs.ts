@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { RegistryError } from '../errors.js';
-import { isRetryable } from '../retry.js';
-import { discard, skipBytes } from './body.js';
+import { discard } from './body.js';
 import { decodeBlob } from './encoded-body.js';
-import { contentLength, header, parseContentRange } from './headers.js';
+import { contentLength, header } from './headers.js';
 import { path } from './protocol.js';
+import { type DoubtedRanges, fromByte, toStart } from './ranges.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 import type { RegistryRequest, Requester } from './request.js';
 import { scope } from './scope.js';
@@ -19,9 +19,6 @@ export interface GetBlobOptions extends CallOptions {
   /** Whether the blob itself is compressed, where that is known. */
   isCompressed?: boolean | undefined;
 }
-
-/** Blobs whose ranges are in doubt: the next request for one is made without. */
-export type DoubtedRanges = Set<string>;
 
 /**
  * The bytes of a blob from `start`, not verified. The stream fails with `CUT_SHORT` or `TIMEOUT` when the
@@ -38,22 +35,8 @@ export async function getBlob(
   const { start = 0, size, isCompressed } = options;
   if (start > 0 && start === size) return Readable.from([]); // a range without bytes cannot be asked for
   const message = blobRequest('GET', name, digest, options);
-  const key = `${message.target} ${name.registry}`;
-  const isRanged = start > 0 && !doubted.delete(key);
-  const withoutRange = { headers: {}, expectedBytes: size };
   return request(
-    {
-      ...message,
-      ...(isRanged
-        ? { headers: { range: `bytes=${start}-` }, expectedBytes: size === undefined ? size : size - start }
-        : withoutRange),
-      otherwise(error) {
-        if (!isRanged || !(error instanceof RegistryError)) return undefined;
-        // What may pass is asked again by the caller, and without the range then: it may be the reason all the same.
-        if (isRetryable(error) && mayComeFromRange(error)) doubted.add(key);
-        return isRetryable(error) || NOT_OF_RANGE.has(error.status) ? undefined : withoutRange;
-      },
-    },
+    { ...message, ...fromByte(start, size, { doubted, key: `${message.target} ${name.registry}` }) },
     async (response, from) => {
       if (from.mirrorOf !== undefined) requireLength(response, start, size, message.what);
       // A part of something compressed shows itself by another total.
@@ -64,13 +47,6 @@ export async function getBlob(
       return isBounded || size === undefined ? body : bounded(body, size - start, message.what);
     },
   );
-}
-
-/** Refusals that a request without a range would meet too; without a status there was no answer, or an odd one. */
-const NOT_OF_RANGE = new Set<number | undefined>([401, 404, 410, 451]);
-
-function mayComeFromRange({ status, code }: RegistryError): boolean {
-  return code !== 'TIMEOUT' && (status === undefined || (status !== 429 && status !== 503));
 }
 
 /** The size of a blob, undefined when there is none. Where HEAD tells another than `expected`, GET is asked too. */
@@ -130,33 +106,6 @@ function blobRequest(
     retries,
     signal,
   };
-}
-
-/** Brings the body to its byte `start`, whether the server sent that part, a larger one or everything. */
-export async function toStart(
-  { status, headers, body }: TransportResponse,
-  start: number,
-  size: number | undefined,
-  what: string,
-): Promise<void> {
-  if (status === 200 || status === 203) return skipBytes(body, start, what);
-  const range = status === 206 ? parseContentRange(header(headers, 'content-range')) : undefined;
-  const isWanted =
-    start > 0 &&
-    range !== undefined &&
-    range.first <= start &&
-    range.last >= start &&
-    (size === undefined || range.total === undefined || range.total === size);
-  if (isWanted) return skipBytes(body, start - range.first, what);
-  body.destroy();
-  const got = status === 206 ? `Content-Range "${header(headers, 'content-range')}"` : `status ${status}`;
-  throw new RegistryError(
-    'REGISTRY',
-    `${what}: asked from byte ${start}${size === undefined ? '' : ` of ${size}`}, the registry answered with ${got}`,
-    {
-      hint: 'The registry or a proxy before it answers with other bytes than were asked for; tell its owner.',
-    },
-  );
 }
 
 /** A mirror that has something else, a page or nothing at all, shows it by the length. */

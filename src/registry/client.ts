@@ -4,7 +4,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { DEFAULT_RETRIES } from '../retry.js';
 import { Authenticator } from './auth.js';
-import { type DoubtedRanges, type GetBlobOptions, getBlob, headBlob } from './blobs.js';
+import { type GetBlobOptions, getBlob, headBlob } from './blobs.js';
 import { discard } from './body.js';
 import type { CredentialProvider } from './credential.js';
 import { type ForeignOptions, getForeign } from './foreign.js';
@@ -14,6 +14,7 @@ import { type FetchedManifest, type GetManifestOptions, getManifest, headManifes
 import type { MirrorNames } from './mirrors.js';
 import { path } from './protocol.js';
 import { type PutManifestResult, putManifest } from './put-manifest.js';
+import type { DoubtedRanges } from './ranges.js';
 import { fetchReferrers, rememberingSupport } from './referrers.js';
 import type { RegistriesConf } from './registries-conf.js';
 import type { CallOptions, RepositoryName } from './repository.js';

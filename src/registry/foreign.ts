@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { RegistryError, redactURL } from '../errors.js';
-import { toStart } from './blobs.js';
 import { discard } from './body.js';
 import { hostOf, leadsInside } from './origin.js';
+import { isFailureOfRange, rangeFrom, toStart } from './ranges.js';
 import { sendFollowing } from './redirect.js';
 import type { Transport } from './transport.js';
 
@@ -30,24 +30,33 @@ export async function getForeign(
     throw new RegistryError('REGISTRY', `${what}: an image of ${registry} may not lead there`, {
       hint: '--private-addresses allows addresses of private networks.',
     });
-  const response = await sendFollowing(transport, {
-    method: 'GET',
-    url: target,
-    headers: {
-      'user-agent': userAgent,
-      'accept-encoding': 'identity',
-      ...(start > 0 && { range: `bytes=${start}-` }),
-    },
-    expectedBytes: size - start,
-    signal,
-  });
-  const { status } = response;
-  if (status < 200 || status > 299) {
-    await discard(response.body);
-    throw new RegistryError(codeOf(status), `${what}: the server answered with status ${status}`, { status });
+  try {
+    return await ask(start);
+  } catch (error) {
+    if (start === 0 || !isFailureOfRange(error)) throw error;
+    return ask(0);
   }
-  await toStart(response, start, size, what);
-  return response.body;
+
+  /** Asks from the byte `first`, and gives what is there from `start`. */
+  async function ask(first: number): Promise<Readable> {
+    const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...rangeFrom(first) };
+    const response = await sendFollowing(transport, {
+      method: 'GET',
+      url: target,
+      headers,
+      expectedBytes: size - first,
+      signal,
+    });
+    const { status } = response;
+    if (status < 200 || status > 299) {
+      await discard(response.body);
+      throw new RegistryError(codeOf(status), `${what}: the server answered with status ${status}`, {
+        status,
+      });
+    }
+    await toStart(response, start, size, what);
+    return response.body;
+  }
 }
 
 export interface ForeignRequester {

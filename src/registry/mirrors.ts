@@ -32,6 +32,9 @@ export type AskingOrder = 'mirrors first' | 'registry first' | 'registry only';
 /** The mirrors of each registry, as `HOST[:PORT][/PATH]` in the order in which they are asked. */
 export type MirrorNames = Readonly<Record<string, readonly string[]>>;
 
+/** A mirror that has had nothing is named after so many questions: an image alone takes three. */
+const VAIN_QUESTIONS = 3;
+
 /**
  * Knows who can be asked for a registry's content during a run: one that could not be reached is left alone from then
  * on, as long as there is another.
@@ -40,6 +43,10 @@ export class Endpoints {
   readonly #mirrors = new Map<string, Endpoint[]>();
   readonly #unreachable = new Set<string>();
   readonly #told = new Set<string>();
+  /** Mirrors that have had something. */
+  readonly #helpful = new Set<string>();
+  /** How often a mirror that has had nothing so far was asked. */
+  readonly #inVain = new Map<string, number>();
   readonly #conf: RegistriesConf | undefined;
   readonly #onWarning: ((text: string) => void) | undefined;
 
@@ -119,21 +126,48 @@ export class Endpoints {
     return table?.insecure ? { ...mirror, insecure: true } : mirror;
   }
 
-  /** Notes a failure after which another endpoint is asked; the user is told of it once. */
+  /** Notes that an endpoint had what was asked for. */
+  helped(endpoint: Endpoint): void {
+    if (endpoint.mirrorOf !== undefined) this.#helpful.add(nameOf(endpoint));
+  }
+
+  /** Notes a failure after which another endpoint is asked, and warns of it once. */
   failed(endpoint: Endpoint, error: unknown): void {
     const { registry, mirrorOf } = endpoint;
     if (isOutOfReach(error)) this.#unreachable.add(registry);
-    // A cache need not have everything, and a registry's own refusal is no news where its mirrors can help.
-    else if (mirrorOf === undefined || isLadingError(error, 'NOT_FOUND')) return;
+    // A registry's own refusal is no news where its mirrors can help.
+    else if (mirrorOf === undefined) return;
     const name = nameOf(endpoint);
-    if (this.#told.has(name)) return;
-    this.#told.add(name);
+    if (mirrorOf !== undefined && isLadingError(error, 'NOT_FOUND')) {
+      // A cache need not have everything.
+      if (this.#isOfUse(name)) return;
+      this.#warnOnce(
+        name,
+        `the mirror ${name} has had nothing so far of what ${mirrorOf} has; check its name and path`,
+      );
+      return;
+    }
     const reason = error instanceof Error ? error.message : String(error);
-    this.#onWarning?.(
+    this.#warnOnce(
+      name,
       mirrorOf === undefined
         ? `${registry} itself is out of reach, so only its mirrors are asked: ${reason}`
         : `the mirror ${name} is of no help, so ${mirrorOf} itself is asked: ${reason}`,
     );
+  }
+
+  /** False once a mirror has lacked all of several things: its path is mistyped, or it is empty. */
+  #isOfUse(name: string): boolean {
+    if (this.#helpful.has(name)) return true;
+    const inVain = (this.#inVain.get(name) ?? 0) + 1;
+    this.#inVain.set(name, inVain);
+    return inVain < VAIN_QUESTIONS;
+  }
+
+  #warnOnce(name: string, text: string): void {
+    if (this.#told.has(name)) return;
+    this.#told.add(name);
+    this.#onWarning?.(text);
   }
 }
 

@@ -116,7 +116,9 @@ export function createRequester(options: RequesterOptions): Requester {
     for (const [index, endpoint] of asked.entries()) {
       const isLast = index === asked.length - 1;
       try {
-        return await repeat(endpoint, request, consume, isLast);
+        const answer = await repeat(endpoint, request, consume, isLast);
+        endpoints.helped(endpoint);
+        return answer;
       } catch (error) {
         if (isLadingError(error, 'ABORTED', 'USAGE')) throw error;
         failures.push({ endpoint, error });

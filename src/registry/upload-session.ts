@@ -128,7 +128,8 @@ export function uploadRequest(
 
 /** The Location of an answer, made absolute: it may be relative to where the answer came from. */
 export function locationIn({ headers, url }: TransportResponse): string | undefined {
-  const location = header(headers, 'location');
+  // Behind a proxy that joins paths badly some registries name `//v2//REPOSITORY/…`, which is a path and no host.
+  const location = header(headers, 'location')?.replace(/^\/\/v2\/+/, '/v2/');
   return location !== undefined && URL.canParse(location, url.href) ? new URL(location, url).href : undefined;
 }
 

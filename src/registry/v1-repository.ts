@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { isTag } from '../content/reference.js';
 import { ContentError, isLadingError, RegistryError } from '../errors.js';
-import { toStart } from './blobs.js';
 import { readBody } from './body.js';
 import { contentLength, header, parseContentRange } from './headers.js';
 import { memberOf, readJSON } from './json.js';
+import { type DoubtedRanges, fromByte, toStart } from './ranges.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 import type { RegistryRequest, Requester } from './request.js';
 import type { TransportResponse } from './transport.js';
@@ -60,17 +60,19 @@ export function createV1Repository(
 ): V1Repository {
   const where = repositoryText(name);
   const cookies = new SessionCookies();
+  const doubted: DoubtedRanges = new Set();
   let inOrder = [...endpoints];
 
   /** One registry after the other until one has it; that one is asked first from then on. */
   async function ask<T>(
-    message: Pick<RegistryRequest, 'target' | 'what' | 'notFoundHint' | 'headers'>,
+    message: Pick<RegistryRequest, 'target' | 'what' | 'notFoundHint' | 'headers' | 'otherwise'>,
     { signal, retries }: CallOptions,
     consume: (response: TransportResponse) => Promise<T>,
   ): Promise<T> {
     let failure: unknown;
     const asked = inOrder;
     for (const [place, endpoint] of asked.entries()) {
+      const own = cookies.headersFor(endpoint);
       try {
         const answer = await request(
           {
@@ -78,7 +80,11 @@ export function createV1Repository(
             method: 'GET',
             registry: endpoint.host,
             repository: name.repository,
-            headers: { ...message.headers, ...cookies.headersFor(endpoint) },
+            headers: { ...message.headers, ...own },
+            otherwise(error) {
+              const other = message.otherwise?.(error);
+              return other && { ...other, headers: { ...other.headers, ...own } };
+            },
             scopes: [],
             // Where another can be asked, nothing is asked twice.
             retries: place === asked.length - 1 ? retries : 0,
@@ -149,12 +155,17 @@ export function createV1Repository(
     async layer(id, { start = 0, size, ...options } = {}) {
       if (start > 0 && start === size) return { body: Readable.from([]), size }; // such a range cannot be asked for
       const what = `layer of image ${id} of ${where}`;
-      const headers: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` };
-      return ask({ target: v1Path.layer(requireID(id)), what, headers }, options, async (response) => {
+      const { headers, otherwise } = fromByte(start, size, { doubted, key: id });
+      const message = { target: v1Path.layer(requireID(id)), what, headers, otherwise };
+      return ask(message, options, async (response) => {
         const answer = withUnit(response);
         await toStart(answer, start, size, what);
         const range = parseContentRange(header(answer.headers, 'content-range'));
         const total = answer.status === 206 ? range?.total : contentLength(answer.headers);
+        if (size !== undefined && total !== undefined && total !== size) {
+          answer.body.destroy();
+          throw new RegistryError('REGISTRY', `${what}: it has ${total} bytes, not ${size}`);
+        }
         return { body: answer.body, size: total };
       });
     },

@@ -238,3 +238,33 @@ describe('a registry that only its mirrors lead to', () => {
     assert.deepEqual(mirror.requests, []);
   });
 });
+
+describe('a mirror that has nothing of what is asked', () => {
+  const lacking: Handler = (_, response) => sendError(response, 404, 'NAME_UNKNOWN');
+
+  it('is named once after several questions: its path may be mistyped', async () => {
+    const { mirror, name, warnings, client } = await startPair(lacking, '/dokcerhub');
+    const askAll = async () => {
+      await client.getManifest(name, '1');
+      for (let asked = 0; asked < 3; asked += 1) await text(await client.getBlob(name, blob, { size: 10 }));
+    };
+    await client.getManifest(name, '1');
+    assert.deepEqual(warnings, []);
+    await askAll();
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0] ?? '',
+      new RegExp(`^the mirror ${mirror.host}/dokcerhub has had nothing so far`),
+    );
+  });
+
+  it('is not named once it has had something', async () => {
+    const { name, warnings, client } = await startPair((request, response) => {
+      if (request.url?.includes('/blobs/')) serving(request, response);
+      else lacking(request, response);
+    });
+    await text(await client.getBlob(name, blob, { size: 10 }));
+    for (let asked = 0; asked < 5; asked += 1) await client.getManifest(name, '1');
+    assert.deepEqual(warnings, []);
+  });
+});

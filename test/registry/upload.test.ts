@@ -38,6 +38,7 @@ describe('an upload', () => {
   const places: [string, NonNullable<UploadRegistryOptions['locationOf']>][] = [
     ['absolute', (path, origin) => `${origin}${path}`],
     ['relative to the request', (path) => path.slice('/v2/a/b/blobs/uploads/'.length)],
+    ['a path with two slashes before and after v2', (path) => path.replace('/v2/', '//v2//')],
     ['a path with a query that is coded', (path) => `${path}?sig=a%2Bb%3D&x=%20`],
   ];
   for (const [kind, locationOf] of places) {

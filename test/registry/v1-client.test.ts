@@ -84,6 +84,30 @@ describe('the v1 client', () => {
     await assert.rejects(repository.layer(top().id, { start: 100, size: size + 1 }), { code: 'REGISTRY' });
   });
 
+  for (const [what, status, headers] of [
+    ['it is refused', 416, {}],
+    ['another part is sent', 206, { 'content-range': 'bytes 0-1/2' }],
+  ] as const) {
+    it(`asks for the whole layer, once, where a range is mishandled: ${what}`, async () => {
+      const { layer, id } = top();
+      const ranges: (string | undefined)[] = [];
+      const registry = await start({
+        instead({ url, headers: { range } }, response) {
+          if (!url?.endsWith('/layer')) return false;
+          ranges.push(range);
+          if (range === undefined) response.writeHead(200, { 'content-length': layer.byteLength }).end(layer);
+          else response.writeHead(status, headers).end('??');
+          return true;
+        },
+      });
+      const repository = await open(connect(), registry);
+      const { body, size } = await repository.layer(id, { start: 100, size: layer.byteLength });
+      assert.equal(size, layer.byteLength);
+      assert.ok((await buffer(body)).equals(layer.subarray(100)));
+      assert.deepEqual(ranges, ['bytes=100-', undefined]);
+    });
+  }
+
   it('reads the list of tags that mirrors of Docker Hub give', async () => {
     const repository = await open(connect(), await start({ shortTags: true }));
     assert.equal(await repository.resolve('1'), top().id);
