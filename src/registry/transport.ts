@@ -5,6 +5,7 @@ import { wrapBody } from './body.js';
 import { bulkGet } from './bulk-get.js';
 import { CONNECT_TIMEOUT_MS, createConnector, createDirectConnect } from './connector.js';
 import type { Headers } from './headers.js';
+import { interimCounter } from './interim.js';
 import { networkError } from './network-error.js';
 import { hostnameOf, hostOf } from './origin.js';
 import { proxyFor } from './proxy.js';
@@ -140,6 +141,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
           // one costs two round trips or more. Such a body ends the connection just as well when it comes.
           ...(method === 'HEAD' && { reset: false }),
           bodyTimeout: stallTimeoutMs,
+          onInfo: interimCounter(url.host),
         });
         return {
           status: response.statusCode,
