@@ -1,6 +1,6 @@
 import { isRepository, isTag } from '../content/reference.js';
 import { RegistryError } from '../errors.js';
-import { memberOf, readJSON } from './json.js';
+import { memberOf, readSizedJSON } from './json.js';
 import { listNames, nextPageOf, type Page } from './pages.js';
 import { path } from './protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
@@ -54,12 +54,13 @@ async function* names(
     // A mirror lists only what it has seen so far.
     request(
       { ...message, method: 'GET', target, order: 'registry first', signal, retries },
-      async (response) => ({
-        items: texts(memberOf(await readJSON(response, message.what), member), message.what),
-        next: nextPageOf(response, target),
-      }),
+      async (response) => {
+        const { document, bytes } = await readSizedJSON(response, message.what);
+        const items = texts(memberOf(document, member), message.what);
+        return { items, bytes, next: nextPageOf(response, target) };
+      },
     );
-  for await (const name of listNames(firstPath, fetchPage)) {
+  for await (const name of listNames(firstPath, message.what, fetchPage)) {
     if (isValid(name)) yield name;
     else onWarning?.(`${message.what}: "${name}" is left out, it is not a valid name`);
   }

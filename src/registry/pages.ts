@@ -6,6 +6,8 @@ import type { TransportResponse } from './transport.js';
 /** A part of a list that a registry gives in parts. */
 export interface Page<T> {
   items: readonly T[];
+  /** Bytes of its document. */
+  bytes: number;
   /** Where the next part is, by the Link header. */
   next: NextPage;
 }
@@ -13,8 +15,36 @@ export interface Page<T> {
 /** `unusable`: there is more, but the link leads to another origin (Nexus) without a query, or is no URL. */
 export type NextPage = { type: 'none' } | { type: 'link'; target: string } | { type: 'unusable' };
 
-/** A registry that gives more pages than this is taken to give them for ever. */
+/** A registry that gives more than this is taken to give pages for ever. */
+export interface ListLimits {
+  /** Default 10,000. */
+  maxPages?: number | undefined;
+  /** Of all pages together: what a list is made of stays in memory. Default 256 MiB. */
+  maxBytes?: number | undefined;
+}
+
 const MAX_PAGES = 10_000;
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
+
+/** Fetches one page after the other; throws `REGISTRY` or `TOO_LARGE` for one more than may be. */
+function limited<T, P extends Page<T> | undefined>(
+  what: string,
+  { maxPages = MAX_PAGES, maxBytes = MAX_LIST_BYTES }: ListLimits,
+  fetchPage: (target: string) => Promise<P>,
+): (target: string) => Promise<P> {
+  let pages = 0;
+  let bytes = 0;
+  return async (target) => {
+    if (pages >= maxPages)
+      throw new RegistryError('REGISTRY', `${what}: there are more than ${maxPages} pages`);
+    pages += 1;
+    const page = await fetchPage(target);
+    bytes += page?.bytes ?? 0;
+    if (bytes > maxBytes)
+      throw new RegistryError('TOO_LARGE', `${what}: the pages have more than ${maxBytes} bytes together`);
+    return page;
+  };
+}
 
 /**
  * The next page after `asked` that a response names. Only the registry's own origin is followed: of a link that leads
@@ -45,12 +75,14 @@ export async function* followLinks<T>(
   first: string,
   what: string,
   fetchPage: (target: string) => Promise<Page<T> | undefined>,
+  limits: ListLimits = {},
 ): AsyncGenerator<readonly T[]> {
+  const next = limited(what, limits, fetchPage);
   const visited = new Set<string>();
   let target: string | undefined = first;
-  while (target !== undefined && !visited.has(target) && visited.size < MAX_PAGES) {
+  while (target !== undefined && !visited.has(target)) {
     visited.add(target);
-    const page: Page<T> | undefined = await fetchPage(target);
+    const page: Page<T> | undefined = await next(target);
     if (page === undefined) {
       if (target === first) return;
       throw new RegistryError('REGISTRY', `${what}: a page of them is no list`, { hint: ASK_OWNER });
@@ -62,37 +94,35 @@ export async function* followLinks<T>(
       });
     target = page.next.type === 'link' ? page.next.target : undefined;
   }
-  if (target !== undefined && visited.size >= MAX_PAGES) throw tooManyPages(what);
 }
 
 const ASK_OWNER =
   'Something stands before the registry and changes its answers: ask its owner. --no-referrers goes without them.';
 
-function tooManyPages(what: string): RegistryError {
-  return new RegistryError('REGISTRY', `${what}: there are more than ${MAX_PAGES} pages`);
-}
-
 /**
  * Every name of a list of tags or repositories, each once. Pages follow by link, or by `last` where the link
  * is unusable or a full page came without one; ends where a page brings nothing new, since some registries
- * know neither `n` nor `last`. A registry that refuses so large a page chooses the size itself: then every page
+ * know neither `n` nor `last`; `what` names the list in errors. A registry that refuses so large a page chooses the size itself: then every page
  * without a link may be full. (distribution-spec, "Listing Tags")
  */
 export async function* listNames(
   path: string,
+  what: string,
   fetchPage: (target: string) => Promise<Page<string>>,
+  limits: ListLimits = {},
 ): AsyncGenerator<string> {
+  const nextPage = limited(what, limits, fetchPage);
   const seen = new Set<string>();
   let size: string | undefined = `n=${MAX_PAGE_SIZE}`;
   let target: string | undefined = `${path}?${size}`;
-  for (let pages = 0; target !== undefined && pages < MAX_PAGES; pages += 1) {
+  for (let isFirst = true; target !== undefined; isFirst = false) {
     let page: Page<string>;
     try {
-      page = await fetchPage(target);
+      page = await nextPage(target);
     } catch (error) {
-      if (pages > 0 || !isAboutSize(error)) throw error;
+      if (!isFirst || !isAboutSize(error)) throw error;
       size = undefined;
-      page = await fetchPage(path);
+      page = await nextPage(path);
     }
     const { items, next } = page;
     const fresh = [...new Set(items)].filter((name) => !seen.has(name));

@@ -3,7 +3,7 @@ import type { Digest } from '../content/digest.js';
 import { RegistryError } from '../errors.js';
 import { withAbort } from './abort.js';
 import { mediaTypeOf } from './headers.js';
-import { memberOf, readJSON } from './json.js';
+import { memberOf, readSizedJSON } from './json.js';
 import { followLinks, nextPageOf, type Page } from './pages.js';
 import { path } from './protocol.js';
 import { parseReferrers } from './referrers-list.js';
@@ -32,10 +32,10 @@ export async function fetchReferrers(
           response.body.destroy();
           return undefined;
         }
-        const document = await readJSON(response, what);
+        const { document, bytes } = await readSizedJSON(response, what);
         if (!Array.isArray(memberOf(document, 'manifests')) && memberOf(document, 'manifests') !== null)
           return undefined;
-        return { items: parseReferrers(document, what), next: nextPageOf(response, target) };
+        return { items: parseReferrers(document, what), bytes, next: nextPageOf(response, target) };
       },
     );
   const referrers: Descriptor[] = [];
