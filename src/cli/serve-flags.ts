@@ -50,6 +50,7 @@ export const SERVE_OPTIONS = {
   'max-connections': number('Connections at once', '2048'),
   'max-requests': number('Requests at once; more get 503', '1024'),
   'max-uploads': number('Requests at once that push; more get 429', '64'),
+  'client-share': number('Percent of each of these that one client may have', '50'),
   'idle-timeout': number('Seconds in which nothing moves before a client is given up', '60'),
   'drain-timeout': number('Seconds for requests under way when told to stop', '10'),
   'max-upload-sessions': number('Uploads that are begun and not over; more get 429', '1000', 'Pushes:'),
@@ -90,6 +91,7 @@ export function serveOptions(flags: ServeArguments): ServeOptions {
       maxConnections: wholeNumber('max-connections', flags['max-connections'], 1),
       maxRequests: wholeNumber('max-requests', flags['max-requests'], 1),
       maxUploads: wholeNumber('max-uploads', flags['max-uploads'], 1),
+      clientShare: percent(flags['client-share']),
       idleMs: seconds('idle-timeout', 1),
     },
     drainMs: seconds('drain-timeout', 0),
@@ -101,6 +103,12 @@ export function serveOptions(flags: ServeArguments): ServeOptions {
       allowSparse: flags['allow-sparse-index'],
     },
   };
+}
+
+function percent(value: number | undefined): number | undefined {
+  if (wholeNumber('client-share', value, 1) !== undefined && Number(value) > 100)
+    throw new LadingError('USAGE', `--client-share takes 1 to 100 percent, not ${value}`);
+  return value;
 }
 
 export function parseListen(text: string): { host: string; port: number } {

@@ -84,6 +84,7 @@ function flagsOf(flags: ServeArguments): string[] {
       'max-requests',
       'max-uploads',
       'max-upload-sessions',
+      'client-share',
       'idle-timeout',
       'drain-timeout',
       'max-manifest-bytes',

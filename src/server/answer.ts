@@ -27,6 +27,8 @@ export interface Asked {
   method: string;
   headers: IncomingHttpHeaders;
   query: URLSearchParams;
+  /** Whose share the request counts to. */
+  client: string;
   /** Aborts when the client is gone. */
   signal: AbortSignal;
   /** Begins to read the request's body: a client that waits for leave to send it is given it. */

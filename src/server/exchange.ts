@@ -3,8 +3,10 @@ import type { Authorization } from './access/authorization.js';
 import type { Answer, Asked } from './answer.js';
 import { answerFrom, type Repositories } from './endpoints.js';
 import { Refusal, refusalOf } from './errors.js';
+import { requireOneHost } from './host.js';
 import { accessEntry, type RouteKind } from './operational/access-log.js';
 import type { Admission } from './operational/admission.js';
+import { clientOf } from './operational/client.js';
 import type { Metrics, MetricsNow } from './operational/metrics.js';
 import type { Observer } from './operational/observer.js';
 import { answerOperational, operationalPath } from './operational/operational.js';
@@ -111,10 +113,15 @@ export async function answerRequest(
 async function findAnswer(
   options: ExchangeOptions,
   state: ServerState,
-  { request, asked, found }: { request: IncomingMessage; asked: Omit<Asked, 'query'>; found: Findings },
+  {
+    request,
+    asked,
+    found,
+  }: { request: IncomingMessage; asked: Omit<Asked, 'query' | 'client'>; found: Findings },
 ): Promise<Answer> {
   const { url: target = '', socket } = request;
   const { method, headers } = asked;
+  requireOneHost(request);
   if (target.length > state.maxTargetLength)
     throw new Refusal('UNSUPPORTED', 'the URL is too long', { status: 414 });
 
@@ -129,10 +136,12 @@ async function findAnswer(
 
   const { endpoint, query } = parseRoute(method, target, { writable: state.push !== undefined });
   found.route = endpoint.type;
-  found.leave = state.admission.enter(bringsContent(endpoint, method) ? 'uploads' : 'requests');
+  const client = clientOf(found.user, socket.remoteAddress);
+  found.leave = state.admission.enter(bringsContent(endpoint, method) ? 'uploads' : 'requests', client);
+  const complete = { ...asked, query, client };
   return state.push !== undefined && isPush(endpoint, method)
-    ? answerPush(state.push, endpoint, { ...asked, query })
-    : answerFrom(options, endpoint, { ...asked, query }, state.verified);
+    ? answerPush(state.push, endpoint, complete)
+    : answerFrom(options, endpoint, complete, state.verified);
 }
 
 function bringsContent({ type }: Endpoint, method: string): boolean {

@@ -6,12 +6,14 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTLSServer, type Server as TLSServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LadingError, messageOf, systemCode } from '../errors.js';
 import { MIN_TLS, type TLSIdentity } from './access/certificate.js';
 import { answerRequest, type Exchange, type ExchangeOptions, type ServerState } from './exchange.js';
 import { refuseMalformed, refusePlainHTTP } from './malformed.js';
 import { createAdmission } from './operational/admission.js';
+import { addressOf, ClientCounts, shareOf } from './operational/client.js';
 import { type CompleteLimits, completeLimits, type ServerLimits } from './operational/limits.js';
 import { harmless } from './operational/observer.js';
 import { endIdleConnections } from './operational/patience.js';
@@ -55,13 +57,20 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   const exchanges = new Map<Duplex, { request: IncomingMessage; over: Promise<void> }>();
   /** All open ones, those too on which nothing was said yet: Node.js does not know them as the server's. */
   const connections = new Set<Duplex>();
+  const ofAddress = new ClientCounts();
+  const mostOfAddress = shareOf(limits.maxConnections, limits.clientShare);
   /** Requests that wait for the answer to an earlier one of their connection. */
   let waiting = 0;
   let closing = false;
   const admission = createAdmission(limits);
   const state: ServerState = {
     admission,
-    push: options.writable && createPushSide(options.writable, options.conversions),
+    push:
+      options.writable &&
+      createPushSide(options.writable, {
+        conversions: options.conversions,
+        clientShare: limits.clientShare,
+      }),
     verified: new VerifiedContent(),
     maxTargetLength: limits.maxTargetLength,
     isDraining: () => closing,
@@ -109,9 +118,18 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
     exchange({ request, response, expectsContinue: true }),
   );
-  server.on('connection', (socket: Duplex) => {
+  server.on('connection', (socket: Socket) => {
+    const address = addressOf(socket.remoteAddress);
+    if (ofAddress.of(address) >= mostOfAddress) {
+      socket.destroy();
+      return;
+    }
+    ofAddress.add(address);
     connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
+    socket.once('close', () => {
+      ofAddress.remove(address);
+      connections.delete(socket);
+    });
   });
   // Once it listens: a connection that could not be accepted, which is no reason to end all others.
   server.on('error', () => undefined);
@@ -154,6 +172,7 @@ function createHTTPServer(tls: TLSIdentity | undefined, limits: CompleteLimits):
   const options: ServerOptions = {
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headMs,
+    requireHostHeader: false, // it is asked for where the answer has the form of the specification
     // Node.js would cut an upload that is not over after five minutes, however well it moves.
     requestTimeout: 0,
     keepAliveTimeout: limits.idleMs,

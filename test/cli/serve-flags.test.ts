@@ -30,12 +30,14 @@ describe('serveOptions', () => {
         'max-uploads': 3,
         'max-upload-sessions': 4,
         'max-blob-bytes': 1000,
+        'client-share': 25,
       }),
     );
     assert.deepEqual(limits, {
       maxConnections: undefined,
       maxRequests: undefined,
       maxUploads: 3,
+      clientShare: 25,
       idleMs: 5000,
     });
     assert.deepEqual([push?.maxSessions, push?.maxBlobBytes, push?.maxManifestBytes], [4, 1000, undefined]);
@@ -51,6 +53,8 @@ describe('serveOptions', () => {
     [{ 'tls-cert': 'x' }, /--tls-cert needs --tls-key/],
     [{ 'tls-key': 'x' }, /--tls-key needs --tls-cert/],
     [{ 'max-uploads': 0 }, /--max-uploads takes a whole number from 1/],
+    [{ 'client-share': 0 }, /--client-share takes a whole number from 1/],
+    [{ 'client-share': 101 }, /--client-share takes 1 to 100 percent, not 101/],
     [{ 'max-upload-sessions': 0 }, /--max-upload-sessions takes a whole number from 1/],
     [{ 'max-connections': 1.5 }, /--max-connections/],
     [{ 'idle-timeout': Number.NaN }, /--idle-timeout/],
@@ -68,8 +72,8 @@ describe('the limits of serve', () => {
   it('stand in the README with their defaults', async () => {
     const readme = await readFile(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
     const [, section = ''] = readme.split(/\n### serve\n|\n### copy/, 2);
-    const limits = Object.entries(SERVE_OPTIONS).filter(([flag]) => /^max-|^idle-/.test(flag));
-    assert.equal(limits.length, 7);
+    const limits = Object.entries(SERVE_OPTIONS).filter(([flag]) => /^max-|^idle-|^client-/.test(flag));
+    assert.equal(limits.length, 8);
     for (const [flag, option] of limits) {
       const row = section.split('\n').find((line) => line.startsWith('| ') && line.includes(`\`--${flag}\``));
       const [, , limit = ''] = row?.split('|') ?? [];

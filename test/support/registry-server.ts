@@ -17,6 +17,8 @@ export interface AskOptions {
   method?: string;
   headers?: Record<string, string>;
   body?: Buffer | string;
+  /** The address of this machine that the request comes from; default 127.0.0.1. */
+  from?: string;
 }
 
 export interface Reply {
@@ -48,8 +50,9 @@ export async function serve(
 
 /** One request on a connection of its own, sent as it is written here; a cut body is returned, not thrown. */
 export async function ask(port: number, path: string, options: AskOptions = {}): Promise<Reply> {
-  const { method = 'GET', headers = {}, body } = options;
-  const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: false });
+  const { method = 'GET', headers = {}, body, from: localAddress } = options;
+  const place = { host: '127.0.0.1', port, ...(localAddress !== undefined && { localAddress }) };
+  const sent = request({ ...place, path, method, headers, agent: false });
   // A server that has answered need not take the rest of a body.
   sent.on('error', () => undefined);
   sent.end(body);

@@ -9,6 +9,11 @@ export interface ServerLimits {
   maxRequests?: number | undefined;
   /** Requests at once that bring a part of a blob; those beyond get 429. Default 64. */
   maxUploads?: number | undefined;
+  /**
+   * Percent of the connections, requests, uploads and upload sessions that one client may have: a user who showed the
+   * password, else an address. Default 50; 100 where all clients come from one address, as behind a proxy.
+   */
+  clientShare?: number | undefined;
   /** Bytes of a request's head. Default 16 KiB. */
   maxHeaderBytes?: number | undefined;
   /** Characters of path and query. Default 8192. */
@@ -29,6 +34,7 @@ export function completeLimits(limits: ServerLimits = {}): CompleteLimits {
     maxConnections: limits.maxConnections ?? 2048,
     maxRequests: limits.maxRequests ?? 1024,
     maxUploads: limits.maxUploads ?? 64,
+    clientShare: limits.clientShare ?? 50,
     maxHeaderBytes: limits.maxHeaderBytes ?? 16 * 1024,
     maxTargetLength: limits.maxTargetLength ?? 8192,
     headMs: limits.headMs ?? 20_000,

@@ -37,10 +37,13 @@ export interface PushSide {
 
 const DEFAULT_MAX_SESSIONS = 1000;
 
-export function createPushSide(options: WritableOptions, conversions?: Conversions): PushSide {
+export function createPushSide(
+  options: WritableOptions,
+  { conversions, clientShare }: { conversions: Conversions | undefined; clientShare: number },
+): PushSide {
   return {
     repositories: options.repositories,
-    sessions: new UploadSessions(options.maxSessions ?? DEFAULT_MAX_SESSIONS),
+    sessions: new UploadSessions({ most: options.maxSessions ?? DEFAULT_MAX_SESSIONS, clientShare }),
     chunkMinBytes: options.chunkMinBytes,
     maxBlobBytes: options.maxBlobBytes ?? Number.POSITIVE_INFINITY,
     maxManifestBytes: Math.min(options.maxManifestBytes ?? MAX_MANIFEST_BYTES, MAX_MANIFEST_BYTES),

@@ -35,7 +35,7 @@ export async function requireSession(push: PushSide, place: UploadPlace): Promis
 /** Appends the body, as far as it says truly what it is. */
 export async function receive(push: PushSide, session: Session, asked: Asked): Promise<void> {
   const { upload } = session;
-  const { headers, signal } = asked;
+  const { headers, signal, client } = asked;
   const range = parseContentRange(headers['content-range']);
   const length = bodyLength(headers);
   if (range === 'invalid' || (range !== undefined && range.start !== upload.size))
@@ -51,15 +51,20 @@ export async function receive(push: PushSide, session: Session, asked: Asked): P
   const chunks = atMost(asked.body(), range?.length ?? room, () =>
     range === undefined ? tooLarge(push.maxBlobBytes) : wrongLength(range.length, 'more'),
   );
-  await answered(push, session, upload.append(noticed(push, upload.id, chunks), { signal }));
+  await answered(push, session, upload.append(noticed(push, upload, client, chunks), { signal }));
   if (range !== undefined && upload.size - before !== range.length)
     throw wrongLength(range.length, String(upload.size - before));
 }
 
 /** Chunks on their way, each a sign of life of its upload. */
-async function* noticed(push: PushSide, id: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* noticed(
+  push: PushSide,
+  upload: BlobUpload,
+  client: string,
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
-    push.sessions.use(id);
+    push.sessions.use(upload, client);
     yield chunk;
   }
 }

@@ -23,7 +23,7 @@ export async function beginUpload(push: PushSide, name: string, asked: Asked): P
   const digest = query.get('digest') === null ? undefined : requireDigest(query.get('digest') ?? '');
   const isWhole = digest !== undefined && bringsBlob(asked, digest);
   if (isWhole) requireOctets(asked);
-  const upload = await push.sessions.begin(() => repository.createUpload());
+  const upload = await push.sessions.begin(asked.client, () => repository.createUpload());
   const session = { place: { repository: name, id: upload.id }, upload };
   if (!isWhole) {
     const { chunkMinBytes } = push;

@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http';
+import { Refusal } from './errors.js';
+
+/** A name or an address, and a port; empty where the client has no name for us. (RFC 3986, 3.2.2 and 3.2.3) */
+const HOST = /^(?:\[[\da-fA-F:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/;
+
+/**
+ * Throws the refusal of a request that does not say once, and as it should, which host it is for: a proxy before the
+ * server may have read another one than we would. Node.js keeps the first of several and says nothing.
+ * (RFC 9112, 3.2)
+ */
+export function requireOneHost({ rawHeaders, httpVersion }: IncomingMessage): void {
+  let host: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length !== 4 || name.toLowerCase() !== 'host') continue;
+    if (host !== undefined) throw refused('the request has more than one Host header');
+    host = rawHeaders[index + 1] ?? '';
+  }
+  if (host === undefined && httpVersion !== '1.0') throw refused('the request has no Host header');
+  if (host !== undefined && !HOST.test(host)) throw refused('the Host header is not HOST[:PORT]');
+}
+
+function refused(problem: string): Refusal {
+  return new Refusal('UNSUPPORTED', problem, { status: 400, headers: { Connection: 'close' } });
+}

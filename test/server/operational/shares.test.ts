@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { addressOf, clientOf } from '../../../src/server/operational/client.js';
+import { needs } from '../../support/needs.js';
+import { codesOf, type Reply, type Served, serve } from '../../support/registry-server.js';
+import { serveWritable } from '../../support/writable-server.js';
+
+const OTHER = '127.0.0.2';
+const UPLOADS = '/v2/a/blobs/uploads/';
+
+describe('the share of one client', () => {
+  const sockets: Socket[] = [];
+  let served: Served | undefined;
+  beforeEach(function () {
+    needs(this, 'Linux'); // where all of 127.0.0.0/8 is this machine
+  });
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await served?.close();
+  });
+
+  const refusalOf = (reply: Reply) => [reply.status, ...codesOf(reply)];
+
+  async function openSocket(port: number, from = '127.0.0.1'): Promise<Socket> {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from });
+    sockets.push(socket);
+    socket.on('error', () => undefined); // it is ended by either side
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  it('leaves uploads that are begun to the others', async () => {
+    served = await serveWritable({ maxSessions: 4 });
+    const begin = (from?: string) =>
+      served?.ask(UPLOADS, { method: 'POST', ...(from !== undefined && { from }) }) as Promise<Reply>; // it is there
+    const statuses = [];
+    for (let index = 0; index < 10; index++) statuses.push((await begin()).status);
+    assert.deepEqual(statuses, [202, 202, ...Array(8).fill(429)]);
+    assert.deepEqual(refusalOf(await begin()), [429, 'TOOMANYREQUESTS']);
+    assert.equal((await begin(OTHER)).status, 202);
+  });
+
+  it('leaves connections to the others', async () => {
+    served = await serve({}, { limits: { maxConnections: 4 } });
+    for (let index = 0; index < 2; index++) await openSocket(served.port);
+    const third = await openSocket(served.port);
+    third.resume();
+    await once(third, 'close');
+    assert.equal((await served.ask('/v2/', { from: OTHER })).status, 200);
+  });
+
+  it('leaves requests to the others, which push although they send nothing', async () => {
+    served = await serveWritable({}, { limits: { maxRequests: 4, maxUploads: 2 } });
+    const head = `POST ${UPLOADS}?digest=sha256:${'0'.repeat(64)} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n`;
+    const pushing = await openSocket(served.port);
+    pushing.write(head);
+    await once(pushing, 'data'); // leave to send what will not come
+    assert.deepEqual(refusalOf(await served.ask(UPLOADS, { method: 'POST' })), [429, 'TOOMANYREQUESTS']);
+    assert.equal((await served.ask('/v2/')).status, 200);
+    assert.equal((await served.ask(UPLOADS, { method: 'POST', from: OTHER })).status, 202);
+  });
+
+  it('is all there is for 100 percent', async () => {
+    served = await serveWritable({ maxSessions: 3 }, { limits: { clientShare: 100 } });
+    for (let index = 0; index < 3; index++)
+      assert.equal((await served.ask(UPLOADS, { method: 'POST' })).status, 202);
+    assert.equal((await served.ask(UPLOADS, { method: 'POST' })).status, 429);
+  });
+
+  it('is that of a user wherever the user is, and not that of the address', async () => {
+    served = await serveWritable(
+      { maxSessions: 4 },
+      { authorization: { authorize: async (header) => header ?? 'nobody' } },
+    );
+    const begin = async (user: string, from: string) =>
+      (await served?.ask(UPLOADS, { method: 'POST', from, headers: { authorization: user } }))?.status;
+    assert.deepEqual(
+      [await begin('eve', OTHER), await begin('eve', '127.0.0.1'), await begin('eve', '127.0.0.3')],
+      [202, 202, 429],
+    );
+    assert.equal(await begin('alice', '127.0.0.1'), 202);
+  });
+});
+
+describe('a client', () => {
+  it('is a user, or an address without its zone', () => {
+    assert.equal(clientOf('alice', '127.0.0.1'), 'user alice');
+    assert.equal(clientOf(undefined, '127.0.0.1'), '127.0.0.1');
+    assert.equal(clientOf('127.0.0.1', '::1'), 'user 127.0.0.1');
+    assert.equal(clientOf(undefined, undefined), '');
+  });
+
+  it('is all of a network of IPv6 that one customer has, and an address of IPv4 in either form', () => {
+    assert.equal(addressOf('::ffff:10.0.0.1'), '10.0.0.1');
+    assert.equal(addressOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64');
+    assert.equal(addressOf('2001:db8:1:2::'), addressOf('2001:0db8:1:2:ffff::1'));
+    assert.notEqual(addressOf('2001:db8:1:3::1'), addressOf('2001:db8:1:2::1'));
+    assert.equal(addressOf('fe80::1%eth0'), 'fe80:0:0:0::/64');
+    assert.equal(addressOf('::1'), '0:0:0:0::/64');
+  });
+});
