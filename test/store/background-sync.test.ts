@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { BackgroundSync } from '../../src/store/background-sync.js';
-import { fileSink, openFileSink, type WritableFile } from '../../src/store/disk.js';
+import { fileSink, openFileSink, type WritableFile } from '../../src/store/file-sink.js';
 import { useFolder } from '../support/temporary.js';
 
 const MIB = 1024 * 1024;

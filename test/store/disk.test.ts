@@ -3,13 +3,8 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { LadingError } from '../../src/errors.js';
-import {
-  diskError,
-  openFileSink,
-  requireSpace,
-  requireWritable,
-  writeFileAtomically,
-} from '../../src/store/disk.js';
+import { diskError, requireSpace, requireWritable, writeFileAtomically } from '../../src/store/disk.js';
+import { openFileSink } from '../../src/store/file-sink.js';
 import { useFolder } from '../support/temporary.js';
 
 describe('a file that is written by position', () => {

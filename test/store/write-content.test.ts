@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Descriptor } from '../../src/content/descriptor.js';
 import { digestOf } from '../../src/content/digest.js';
-import { openFileSink } from '../../src/store/disk.js';
+import { openFileSink } from '../../src/store/file-sink.js';
 import type { OpenContent } from '../../src/store/store.js';
 import { ContentWriter } from '../../src/store/write-content.js';
 import { useFolder } from '../support/temporary.js';

@@ -16,7 +16,8 @@ import {
   parseManifest,
 } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
-import { type FileSink, requireSpace, type SpaceOptions, type StatFS } from '../disk.js';
+import { requireSpace, type SpaceOptions, type StatFS } from '../disk.js';
+import type { FileSink } from '../file-sink.js';
 import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
 import type { LockOptions } from '../lock.js';
 import { readVerified } from '../read-content.js';

@@ -1,6 +1,7 @@
 import fs from 'fs-extra';
 import { isLadingError } from '../../errors.js';
-import { type FileSink, onDisk, openFileSink, syncDirectoryOf } from '../disk.js';
+import { onDisk, syncDirectoryOf } from '../disk.js';
+import { type FileSink, openFileSink } from '../file-sink.js';
 import { acquireLock, type LockOptions } from '../lock.js';
 import { type Journal, openJournal } from './archive-journal.js';
 

@@ -4,14 +4,8 @@ import { dirname, join } from 'node:path';
 import fs from 'fs-extra';
 import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
 import { LadingError, systemCode } from '../../errors.js';
-import {
-  diskError,
-  type FileSink,
-  listDirectory,
-  openFileSink,
-  removeIfEmpty,
-  writeFileAtomically,
-} from '../disk.js';
+import { diskError, listDirectory, removeIfEmpty, writeFileAtomically } from '../disk.js';
+import { type FileSink, openFileSink } from '../file-sink.js';
 import { lockIndex } from './index-file.js';
 import { formatLayoutIndex, LAYOUT_FILE } from './layout-index.js';
 import { blobPath } from './layout-reader.js';

@@ -8,7 +8,8 @@ import {
 } from '../../content/digest.js';
 import { digestMismatch } from '../../content/verify.js';
 import { LadingError, systemCode } from '../../errors.js';
-import { diskError, type FileSink, openFileSink } from '../disk.js';
+import { diskError } from '../disk.js';
+import { type FileSink, openFileSink } from '../file-sink.js';
 import { acquireLock } from '../lock.js';
 import type { BlobUpload } from '../writable-repository.js';
 

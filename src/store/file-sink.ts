@@ -1,0 +1,125 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import fs from 'fs-extra';
+import { BackgroundSync } from './background-sync.js';
+import { diskError, onDisk } from './disk.js';
+import type { Sink } from './write-content.js';
+
+const READ_BYTES = 1024 * 1024;
+
+/** A file that is written by position. */
+export interface FileSink extends Required<Sink> {
+  readonly path: string;
+  size(): Promise<number>;
+  truncate(size: number): Promise<void>;
+  /** Resolves when the bytes are on the disk; that has begun while they were written. */
+  sync(): Promise<void>;
+  /** Rejects when what was brought to the disk so far has failed; waits for what is under way. */
+  settle(): Promise<void>;
+  /** Whether the disk has failed: nothing that was written counts. */
+  readonly isLost: boolean;
+  /** Leaves nothing in a file that could not be brought to the disk: what can be read of it proves nothing. */
+  close(): Promise<void>;
+}
+
+/** Opens a file to write by position, keeping what it holds; makes it when it is not there, unless told not to. */
+export async function openFileSink(
+  path: string,
+  { create = true }: { create?: boolean } = {},
+): Promise<FileSink> {
+  return fileSink(await openToWrite(path, create ? fs.constants.O_CREAT : 0), path);
+}
+
+/** What of a file handle is used to write. */
+export type WritableFile = Pick<FileHandle, 'writev' | 'read' | 'stat' | 'truncate' | 'datasync' | 'close'>;
+
+/** A file that is open already, of which `path` is told in errors; it is closed with the sink. */
+export function fileSink(file: WritableFile, path: string): FileSink {
+  const syncing = new BackgroundSync(async () => {
+    try {
+      await file.datasync();
+    } catch (error) {
+      throw diskError(error, path);
+    }
+  });
+  return {
+    path,
+    copies: true,
+    async write(chunks, position) {
+      syncing.throwIfFailed();
+      await writeAll(file, path, chunks, position);
+      syncing.wrote(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
+    },
+    read: (position, length) => readRange(file, position, length),
+    size: () => onDisk(path, async () => (await file.stat()).size),
+    truncate: (size) => onDisk(path, () => file.truncate(size)),
+    sync: () => syncing.finish(),
+    async settle() {
+      await syncing.settled();
+      syncing.throwIfFailed();
+    },
+    get isLost() {
+      return syncing.hasFailed;
+    },
+    async close() {
+      await syncing.settled();
+      try {
+        if (syncing.hasFailed) await file.truncate(0);
+      } catch (error) {
+        throw diskError(error, path);
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+async function openToWrite(path: string, flags: number): Promise<FileHandle> {
+  try {
+    // Not 'a+': appending ignores positions. Not 'r+' first and 'w+' then: another process may come between.
+    return await open(path, fs.constants.O_RDWR | flags, 0o644);
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}
+
+async function writeAll(file: WritableFile, path: string, chunks: Buffer[], position: number): Promise<void> {
+  try {
+    let rest = chunks;
+    let place = position;
+    while (rest.length > 0) {
+      const { bytesWritten } = await file.writev(rest, place);
+      place += bytesWritten;
+      rest = withoutLeading(rest, bytesWritten);
+    }
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}
+
+function withoutLeading(chunks: Buffer[], bytes: number): Buffer[] {
+  let left = bytes;
+  const rest: Buffer[] = [];
+  for (const chunk of chunks) {
+    if (left >= chunk.byteLength) left -= chunk.byteLength;
+    else {
+      rest.push(left === 0 ? chunk : chunk.subarray(left));
+      left = 0;
+    }
+  }
+  return rest;
+}
+
+async function* readRange(file: WritableFile, position: number, length: number): AsyncIterable<Buffer> {
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, length));
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(
+      buffer,
+      0,
+      Math.min(buffer.byteLength, length - done),
+      position + done,
+    );
+    if (bytesRead === 0) return;
+    done += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
