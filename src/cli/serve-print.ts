@@ -85,6 +85,7 @@ function flagsOf(flags: ServeArguments): string[] {
       'max-uploads',
       'max-upload-sessions',
       'client-share',
+      'max-password-checks',
       'idle-timeout',
       'drain-timeout',
       'max-manifest-bytes',

@@ -11,6 +11,8 @@ export interface ServeAccessOptions {
   tls?: { certFile: string; keyFile: string } | undefined;
   /** Users and bcrypt hashes, as `htpasswd -B` writes them; everything but `/healthz` then needs a password. */
   htpasswdFile?: string | undefined;
+  /** Passwords that wait to be checked; default 1024. */
+  maxPasswordChecks?: number | undefined;
   /** Told what the user should know and what stops nothing. */
   onWarning?: ((message: string) => void) | undefined;
 }
@@ -34,10 +36,10 @@ export interface ServeAccess {
 
 /** Reads the files; rejects with `USAGE` when they say what cannot be. */
 export async function openAccess(options: ServeAccessOptions): Promise<ServeAccess> {
-  const { tls, htpasswdFile } = options;
+  const { tls, htpasswdFile, maxPasswordChecks: maxChecks } = options;
   const { identity, users } = await readAccess(options);
   const passwords = createPasswordCheck();
-  const authorization = users && createBasicAuthorization(users, { compare: passwords.compare });
+  const authorization = users && createBasicAuthorization(users, { compare: passwords.compare, maxChecks });
   return {
     identity,
     authorization,

@@ -7,7 +7,7 @@ import { createRegistryServer, type RegistryServerOptions } from '../server/serv
 import { openAccess, type ServeAccess, type ServeAccessOptions } from './serve-access.js';
 
 /** Where and how a registry is served, whatever its content. */
-export interface ServeServerOptions extends ServeAccessOptions {
+export interface ServeServerOptions extends Omit<ServeAccessOptions, 'maxPasswordChecks'> {
   /** Default 127.0.0.1. */
   host?: string | undefined;
   /** Default 5000; 0 takes a free one. */
@@ -44,7 +44,7 @@ export async function startServer(
   options: ServeServerOptions,
 ): Promise<ListeningServer> {
   const { host, port, limits, drainMs, onRequest, onWarning } = options;
-  const access = await openAccess(options);
+  const access = await openAccess({ ...options, maxPasswordChecks: limits?.maxPasswordChecks });
   try {
     const { identity, authorization } = access;
     const { conversions } = content;

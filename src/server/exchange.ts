@@ -128,7 +128,11 @@ async function findAnswer(
   const operational = operationalPath(target);
   if (operational !== undefined) found.route = operational;
   if (operational !== 'healthz')
-    found.user = await options.authorization?.authorize(headers.authorization, socket.remoteAddress);
+    found.user = await options.authorization?.authorize(
+      headers.authorization,
+      socket.remoteAddress,
+      asked.signal,
+    );
   if (operational !== undefined) {
     const { metrics, checkStore } = options;
     return answerOperational(operational, method, { metrics, checkStore, ...state });

@@ -1,11 +1,18 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Refusal } from '../errors.js';
+import { FairQueue } from '../fair-queue.js';
+import { addressOf } from '../operational/client.js';
+import { SharedWork } from '../shared-work.js';
 import type { Htpasswd } from './htpasswd.js';
 
 /** Lets a request in, or refuses it before anything else of it is looked at. */
 export interface Authorization {
-  /** Resolves with the user's name; throws the refusal. `client` is who asks, as far as the network tells. */
-  authorize(header: string | undefined, client: string | undefined): Promise<string>;
+  /** Resolves with the user's name; throws the refusal. A check that waits is given up when `signal` aborts. */
+  authorize(
+    header: string | undefined,
+    remoteAddress: string | undefined,
+    signal?: AbortSignal | undefined,
+  ): Promise<string>;
 }
 
 export interface BasicAuthorization extends Authorization {
@@ -16,32 +23,42 @@ export interface BasicAuthorization extends Authorization {
 export interface BasicAuthorizationOptions {
   /** Whether a password belongs to a bcrypt hash; slow by design, and so not done in the thread that serves. */
   compare: (password: string, hash: string) => Promise<boolean>;
-  /** How long a password that was right is known without computing its hash again. Default 5 minutes. */
+  /**
+   * How long a password that was right is known without computing its hash again, since it was last shown. Default a
+   * day. A user whose line changes has to show the new password at once.
+   */
   rememberMs?: number | undefined;
-  /** Checks that wait at once. Default 128. */
+  /** Checks that wait at once; of one address a sixteenth. Default 1024. */
   maxChecks?: number | undefined;
-  /** Of these, how many for one client, so that one that guesses does not keep out the others. Default 8. */
-  maxChecksPerClient?: number | undefined;
   now?: () => number;
 }
 
-/** RFC 7617, over the users of an htpasswd file. */
+const DAY_MS = 24 * 3600_000;
+const DEFAULT_MAX_CHECKS = 1024;
+/** So many addresses can fill the room in which checks wait. */
+const ADDRESSES_IN_ROOM = 16;
+
+/**
+ * RFC 7617, over the users of an htpasswd file. Checks are slow by design, so they wait for their turn: addresses take
+ * turns, and at one address the names that are tried, so that a good user gets in beside any number of guesses at
+ * another's password.
+ */
 export function createBasicAuthorization(
   initialUsers: Htpasswd,
-  {
-    compare,
-    rememberMs = 300_000,
-    maxChecks = 128,
-    maxChecksPerClient = 8,
-    now = Date.now,
-  }: BasicAuthorizationOptions,
+  { compare, rememberMs = DAY_MS, maxChecks = DEFAULT_MAX_CHECKS, now = Date.now }: BasicAuthorizationOptions,
 ): BasicAuthorization {
   let users = initialUsers;
   /** Of this process only, so that nothing that is kept in memory gives a password away. */
   const key = randomBytes(32);
+  /** At most one for each line of the file. */
   const remembered = new Map<string, Remembered>();
-  const checks = new Map<string, Promise<boolean>>();
-  const checksOfClient = new Map<string, number>();
+  const checks = new SharedWork<string, boolean>();
+  const queue = new FairQueue({
+    concurrency: 1,
+    most: maxChecks,
+    mostOfClient: Math.max(1, Math.ceil(maxChecks / ADDRESSES_IN_ROOM)),
+    refuse: tooManyChecks,
+  });
 
   function isRemembered(user: string, mac: Buffer): boolean {
     const known = remembered.get(user);
@@ -50,26 +67,21 @@ export function createBasicAuthorization(
       remembered.delete(user);
       return false;
     }
-    return timingSafeEqual(known.mac, mac);
+    if (!timingSafeEqual(known.mac, mac)) return false;
+    known.untilMs = now() + rememberMs;
+    return true;
   }
 
   /** The same password many times at once (a pull asks for many blobs) is one check. */
-  function check({ user, password }: Credentials, mac: Buffer, client: string): Promise<boolean> {
+  function check(
+    { user, password }: Credentials,
+    mac: Buffer,
+    { address, signal }: { address: string; signal: AbortSignal | undefined },
+  ): Promise<boolean> {
     // With the hash: after the users were replaced, an earlier comparison says nothing.
     const name = `${mac.toString('base64')} ${users.get(user) ?? ''}`;
-    const underWay = checks.get(name);
-    if (underWay !== undefined) return underWay;
-    const ofClient = checksOfClient.get(client) ?? 0;
-    if (checks.size >= maxChecks || ofClient >= maxChecksPerClient) throw tooManyChecks();
-    checksOfClient.set(client, ofClient + 1);
-    const checked = compareAsAny(user, password).finally(() => {
-      checks.delete(name);
-      const left = (checksOfClient.get(client) ?? 1) - 1;
-      if (left > 0) checksOfClient.set(client, left);
-      else checksOfClient.delete(client);
-    });
-    checks.set(name, checked);
-    return checked;
+    const turn = { client: address, lane: user };
+    return checks.join(name, (stop) => queue.run(turn, () => compareAsAny(user, password), stop), signal);
   }
 
   /**
@@ -84,20 +96,23 @@ export function createBasicAuthorization(
   }
 
   return {
-    async authorize(header, client = '') {
+    async authorize(header, remoteAddress, signal) {
       const credentials = parseBasic(header);
       if (credentials === undefined) throw unauthorized('authentication required');
       const { user } = credentials;
       const mac = macOf(key, `${user}:${credentials.password}`);
       if (isRemembered(user, mac)) return user;
       const hash = users.get(user);
-      if (!(await check(credentials, mac, client)) || hash === undefined || hash !== users.get(user))
+      const address = addressOf(remoteAddress);
+      const isRight = await check(credentials, mac, { address, signal });
+      if (!isRight || hash === undefined || hash !== users.get(user))
         throw unauthorized('wrong user name or password');
       remembered.set(user, { mac, hash, untilMs: now() + rememberMs });
       return user;
     },
     replaceUsers(next) {
       users = next;
+      for (const [user, { hash }] of remembered) if (hash !== users.get(user)) remembered.delete(user);
     },
   };
 }
@@ -135,7 +150,7 @@ function unauthorized(message: string): Refusal {
 }
 
 function tooManyChecks(): Refusal {
-  return new Refusal('TOOMANYREQUESTS', 'too many passwords are being checked', {
+  return new Refusal('TOOMANYREQUESTS', 'too many passwords wait to be checked', {
     headers: { 'Retry-After': '1' },
   });
 }

@@ -14,6 +14,8 @@ export interface ServerLimits {
    * password, else an address. Default 50; 100 where all clients come from one address, as behind a proxy.
    */
   clientShare?: number | undefined;
+  /** Passwords that wait to be checked, of one address a sixteenth of them; those beyond get 429. Default 1024. */
+  maxPasswordChecks?: number | undefined;
   /** Bytes of a request's head. Default 16 KiB. */
   maxHeaderBytes?: number | undefined;
   /** Characters of path and query. Default 8192. */
@@ -35,6 +37,7 @@ export function completeLimits(limits: ServerLimits = {}): CompleteLimits {
     maxRequests: limits.maxRequests ?? 1024,
     maxUploads: limits.maxUploads ?? 64,
     clientShare: limits.clientShare ?? 50,
+    maxPasswordChecks: limits.maxPasswordChecks ?? 1024,
     maxHeaderBytes: limits.maxHeaderBytes ?? 16 * 1024,
     maxTargetLength: limits.maxTargetLength ?? 8192,
     headMs: limits.headMs ?? 20_000,

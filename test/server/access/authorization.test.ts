@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { setImmediate as turn } from 'node:timers/promises';
 import { createBasicAuthorization } from '../../../src/server/access/authorization.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
 import { ask, codesOf, serve } from '../../support/registry-server.js';
@@ -58,16 +59,16 @@ describe('createBasicAuthorization', () => {
     assert.equal(new Set(compared.map((line) => line.replace(/.*(?=hash)/, ''))).size, 1);
   });
 
-  it('remembers a right password for a while, a wrong one never', async () => {
+  it('remembers a right password for a while since it was shown, a wrong one never', async () => {
     const { compare, compared } = comparing();
     let nowMs = 0;
     const { authorize } = createBasicAuthorization(USERS, { compare, rememberMs: 1000, now: () => nowMs });
-    for (nowMs of [0, 1, 999]) await authorize(basic('alice:secret'), 'here');
+    for (nowMs of [0, 1, 999, 1998]) await authorize(basic('alice:secret'), 'here');
     assert.equal(compared.length, 1);
     await assert.rejects(authorize(basic('alice:wrong'), 'here'), { status: 401 });
     await assert.rejects(authorize(basic('alice:wrong'), 'here'), { status: 401 });
     assert.equal(compared.length, 3);
-    nowMs = 1000;
+    nowMs = 2998;
     await authorize(basic('alice:secret'), 'here');
     assert.equal(compared.length, 4);
   });
@@ -119,34 +120,108 @@ describe('createBasicAuthorization', () => {
 
   it('makes one comparison of the same password many times at once', async () => {
     const { compare, compared } = comparing();
-    const { authorize } = createBasicAuthorization(USERS, { compare, maxChecksPerClient: 1 });
+    const { authorize } = createBasicAuthorization(USERS, { compare, maxChecks: 1 });
     await Promise.all(Array.from({ length: 20 }, () => authorize(basic('alice:secret'), 'here')));
     assert.equal(compared.length, 1);
   });
+});
 
-  it('does not let one client that guesses keep out the others', async () => {
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
+describe('guesses at passwords', () => {
+  const tooMany = { code: 'TOOMANYREQUESTS', status: 429, headers: { 'Retry-After': '1' } };
+
+  /** Compares one password each time that the test says so, and notes which. */
+  function stepping() {
+    const waiting: { password: string; finish: () => void }[] = [];
+    return {
+      compared: [] as string[],
+      compare(password: string, hash: string) {
+        return new Promise<boolean>((resolve) => {
+          waiting.push({ password, finish: () => resolve(hash === `hash of ${password}`) });
+        });
+      },
+      /** Whether there was one to compare. */
+      async step(): Promise<boolean> {
+        const next = waiting.shift();
+        if (next === undefined) return false;
+        this.compared.push(next.password);
+        next.finish();
+        await turn();
+        return true;
+      },
+    };
+  }
+
+  function refusedLater(promises: Promise<string>[]): void {
+    for (const promise of promises) promise.catch(() => undefined); // refused in the end, which is their business
+  }
+
+  it('wait for their turn, one compared at a time', async () => {
+    const steps = stepping();
+    const { authorize } = createBasicAuthorization(USERS, steps);
+    refusedLater([1, 2, 3].map((guess) => authorize(basic(`alice:${guess}`), 'here')));
+    await turn();
+    assert.equal(await steps.step(), true);
+    assert.deepEqual(steps.compared, ['1']);
+  });
+
+  it('do not keep out another user of the same address', async () => {
+    const steps = stepping();
+    const { authorize } = createBasicAuthorization(USERS, { ...steps, maxChecks: 64 }); // 4 of an address
+    const guesses = Array.from({ length: 10 }, (_, guess) => authorize(basic(`alice:${guess}`), 'nat'));
+    refusedLater(guesses);
+    const good = authorize(basic('bob:a:b'), 'nat');
+    await turn();
+    for (const _ of [1, 2, 3]) await steps.step();
+    assert.equal(await good, 'bob');
+    assert.deepEqual(steps.compared, ['0', '1', 'a:b']);
+    await assert.rejects(guesses.at(-1) ?? good, tooMany);
+  });
+
+  it('do not keep out a user of another address, from however many addresses they come', async () => {
+    const steps = stepping();
+    const { authorize } = createBasicAuthorization(USERS, { ...steps, maxChecks: 256 });
+    for (let address = 0; address < 128; address++)
+      refusedLater([1, 2, 3, 4].map((guess) => authorize(basic(`alice:${guess}-${address}`), `${address}`)));
+    const good = authorize(basic('bob:a:b'), 'home');
+    let isIn = false;
+    good.then(() => {
+      isIn = true;
     });
-    const { compare } = comparing();
-    const { authorize } = createBasicAuthorization(USERS, {
-      compare: (password, hash) => (password === 'secret' ? compare(password, hash) : held.then(() => false)),
-      maxChecks: 4,
-      maxChecksPerClient: 2,
-    });
-    const guesses = [1, 2].map((guess) => authorize(basic(`alice:${guess}`), 'attacker'));
-    const tooMany = { code: 'TOOMANYREQUESTS', status: 429, headers: { 'Retry-After': '1' } };
-    await assert.rejects(authorize(basic('alice:3'), 'attacker'), tooMany);
-    assert.equal(await authorize(basic('alice:secret'), 'here'), 'alice');
-    assert.equal(await authorize(basic('alice:secret'), 'attacker'), 'alice');
-    const others = [4, 5].map((guess) => authorize(basic(`alice:${guess}`), 'second attacker'));
-    await assert.rejects(authorize(basic('alice:6'), 'third attacker'), tooMany);
-    assert.equal(await authorize(basic('alice:secret'), 'here'), 'alice');
-    release();
-    for (const { status } of await Promise.allSettled([...guesses, ...others]))
-      assert.equal(status, 'rejected');
-    await assert.rejects(authorize(basic('alice:3'), 'attacker'), { status: 401 });
+    await turn();
+    while (!isIn && (await steps.step()));
+    assert.equal(await good, 'bob');
+    assert.ok(steps.compared.length <= 130, `${steps.compared.length} passwords were compared before`);
+  });
+
+  it('do not keep out who came in before, not even while nothing can be compared', async () => {
+    const steps = stepping();
+    const { authorize } = createBasicAuthorization(USERS, { ...steps, maxChecks: 16 });
+    const first = authorize(basic('bob:a:b'), 'nat');
+    await turn();
+    await steps.step();
+    assert.equal(await first, 'bob');
+    refusedLater(
+      Array.from({ length: 200 }, (_, guess) =>
+        authorize(basic(`bob:${guess}`), guess % 2 ? 'nat' : `${guess}`),
+      ),
+    );
+    for (const address of ['nat', 'elsewhere'])
+      assert.equal(await authorize(basic('bob:a:b'), address), 'bob');
+  });
+
+  it('are refused beyond those that may wait, and not compared when nobody waits for them any more', async () => {
+    const steps = stepping();
+    const { authorize } = createBasicAuthorization(USERS, { ...steps, maxChecks: 16 });
+    const gone = new AbortController();
+    refusedLater([authorize(basic('alice:0'), 'here')]);
+    const left = authorize(basic('alice:1'), 'here', gone.signal);
+    await assert.rejects(authorize(basic('alice:2'), 'here'), tooMany);
+    gone.abort();
+    await assert.rejects(left, { name: 'AbortError' });
+    refusedLater([authorize(basic('alice:3'), 'here')]);
+    await turn();
+    while (await steps.step());
+    assert.deepEqual(steps.compared, ['0', '3']);
   });
 });
 
