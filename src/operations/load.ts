@@ -178,7 +178,7 @@ async function openInput(input: string | Readable, options: LoadOptions): Promis
     onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
     const path = join(folder.path, 'input.tar');
     await onDisk(path, () => pipeline(input, createWriteStream(path), { signal }));
-    const store = await openOrAsk(path, { signal, onSpool, limits });
+    const store = await openOrAsk(path, { signal, onSpool, limits, streamName: 'standard input' });
     return {
       store,
       async close() {

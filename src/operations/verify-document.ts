@@ -2,9 +2,10 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { digestOf } from '../content/digest.js';
-import { isLadingError } from '../errors.js';
+import { ContentError, isLadingError, type LadingError } from '../errors.js';
 import { type IdentifiedDocument, identifyDocument } from '../manifest/identify.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../manifest/limits.js';
+import { recogniseJSON } from '../tar/not-a-tar/json-texts.js';
 import { reportedSignature } from './signatures.js';
 import type { Finding, Note, VerifyResult } from './verify.js';
 
@@ -28,6 +29,7 @@ export async function verifyDocument(path: string): Promise<VerifyResult> {
     identified = identifyDocument(bytes, path, basename(path));
   } catch (error) {
     if (!isLadingError(error)) throw error;
+    requireOfImages(bytes, path, error);
     const finding = { code: error.code, digest: digestOf(bytes), path, message: error.message };
     return { ok: false, checked, documents: [], findings: [finding], notes: [] };
   }
@@ -44,6 +46,17 @@ export async function verifyDocument(path: string): Promise<VerifyResult> {
     else notes.push({ code, digest, path, message });
   }
   return { ok: findings.length === 0, checked, documents: [document], findings, notes };
+}
+
+/** Rejects with `INVALID_ARCHIVE` for a document of something else, which was taken for one of images or an archive. */
+function requireOfImages(bytes: Buffer, path: string, cause: LadingError): void {
+  const recognised = recogniseJSON(bytes.toString('utf8'));
+  if (recognised === undefined || recognised.isOfImages) return;
+  const { is, hint } = recognised;
+  throw new ContentError('INVALID_ARCHIVE', `${path} is not a document of images: it is ${is}`, {
+    cause,
+    hint,
+  });
 }
 
 async function readStart(path: string, maxBytes: number): Promise<Buffer> {

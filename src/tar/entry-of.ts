@@ -1,7 +1,7 @@
 import { printable } from '../errors.js';
 import { cleanPath } from '../files.js';
 import type { TarEntry } from './entry.js';
-import { AmbiguousHeader, HeaderProblem, type TarHeader } from './header.js';
+import { AmbiguousHeader, RefusedHeader, type TarHeader } from './header.js';
 import { hardLinkTarget, symbolicLinkTarget } from './links.js';
 
 /** What GNU and pax extensions say about the entry that follows them. */
@@ -35,7 +35,7 @@ export function entryOf(
   const isDirectory = header.type === '5' || name.endsWith('/');
   requireKnownType(header.type, isDirectory, path, size);
   if (isDirectory) return path === '' ? undefined : { kind: 'directory', path };
-  if (path === '') throw new HeaderProblem('an entry that is not a directory has no name');
+  if (path === '') throw new RefusedHeader('an entry that is not a directory has no name');
   switch (header.type) {
     case '1':
       return linkTo(path, hardLinkTarget(extensions.linkPath ?? header.linkName));
@@ -77,10 +77,10 @@ function linkTo(path: string, target: string | undefined): TarEntry {
 
 function checkedPath(name: string): string {
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
-    throw new HeaderProblem(`a name is longer than ${MAX_NAME_BYTES} bytes`);
+    throw new RefusedHeader(`a name is longer than ${MAX_NAME_BYTES} bytes`);
   }
   const path = cleanPath(name);
   if (path === undefined)
-    throw new HeaderProblem(`the name "${name.slice(0, 200)}" leads out of the archive`);
+    throw new RefusedHeader(`the name "${name.slice(0, 200)}" leads out of the archive`);
   return path;
 }

@@ -13,6 +13,9 @@ export interface TarHeader {
 /** Why a block is not a header, or not one to be trusted. */
 export class HeaderProblem extends Error {}
 
+/** Why an entry is refused though its header is sound. */
+export class RefusedHeader extends HeaderProblem {}
+
 /** Why readers take a header, in itself sound, for different files. */
 export class AmbiguousHeader extends HeaderProblem {}
 

@@ -16,6 +16,8 @@ export class EntryIndex {
   #bytes = 0;
   /** Bytes behind the end of the tar, when they are not all zero. */
   trailingBytes = 0;
+  /** Whether a path has a backslash, as some programs on Windows write for a slash. */
+  hasBackslashes = false;
 
   /** About how much memory the index takes. */
   get bytes(): number {
@@ -24,6 +26,7 @@ export class EntryIndex {
 
   add(entry: TarEntry): void {
     this.#bytes += ENTRY_BYTES + entry.path.length + (entry.kind === 'link' ? entry.target.length : 0);
+    if (entry.path.includes('\\')) this.hasBackslashes = true;
     const first = this.#entries.get(entry.path);
     const others = this.#repeated.get(entry.path);
     if (first === undefined) this.#entries.set(entry.path, entry);

@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
-import { detectCompression, MAGIC_LENGTH } from '../content/compression.js';
 import { ContentError, printable } from '../errors.js';
 import { readFailure } from '../region.js';
 import { conflictIn } from './conflicts.js';
+import { RefusedHeader } from './header.js';
 import { EntryIndex } from './index-of-entries.js';
+import { hintForDamage, type NotATar, notATar, notATarOfZeros, SAMPLE_BYTES } from './not-a-tar/not-a-tar.js';
 import { trailingBytes } from './tail.js';
 import { WalkProblem, walkTar } from './walk.js';
 import { ReadingWindow } from './window.js';
@@ -12,73 +13,110 @@ export interface IndexTarOptions {
   signal: AbortSignal | undefined;
   /** Memory that the index may take. */
   maxIndexBytes: number;
+  /** How errors tell of the file. */
+  file: Pick<NotATar, 'location' | 'path' | 'inside'>;
 }
 
 /** The entries of a tar, by a walk over its headers; rejects with `INVALID_ARCHIVE` and `TOO_LARGE`. */
 export async function indexTar(
-  path: string,
   handle: FileHandle,
   fileSize: number,
-  { signal, maxIndexBytes }: IndexTarOptions,
+  { signal, maxIndexBytes, file }: IndexTarOptions,
 ): Promise<EntryIndex> {
+  const { location } = file;
   const window = new ReadingWindow(handle.fd, fileSize, signal);
-  if (fileSize === 0) throw invalid(path, 'is empty');
+  if (fileSize === 0) throw empty(file);
   const index = new EntryIndex();
   try {
     const walk = walkTar(window, fileSize);
     let step = walk.next();
     for (; step.done !== true; step = walk.next()) {
       if (step.value !== undefined) index.add(step.value);
-      if (index.bytes > maxIndexBytes) throw tooManyEntries(path, maxIndexBytes);
+      if (index.bytes > maxIndexBytes) throw tooManyEntries(location, maxIndexBytes);
       if (window.isPauseDue()) await window.pause();
     }
     const conflict = conflictIn(index);
-    if (conflict !== undefined) throw ambiguous(path, printable(conflict));
+    if (conflict !== undefined) throw ambiguous(location, printable(conflict));
+    // A disk begins with zeros, as a tar of nothing does.
+    const other = index.size === 0 ? notATarOfZeros(sampleOf(file, window, fileSize)) : undefined;
+    if (other !== undefined) throw other;
     index.trailingBytes = await trailingBytes(window, step.value, fileSize);
   } catch (error) {
     if (!(error instanceof WalkProblem))
-      throw signal?.aborted || error instanceof ContentError ? error : readFailure(path, error);
-    if (error.isAmbiguity) throw ambiguous(path, `${error.message}, at byte ${error.position}`, error);
-    if (error.position === 0) throw notATar(path, window, error);
-    throw invalid(path, `is damaged at byte ${error.position}: ${error.message}`, error);
+      throw signal?.aborted || error instanceof ContentError ? error : readFailure(location, error);
+    throw explained(error, file, window, fileSize);
   }
   return index;
 }
 
-function notATar(path: string, window: ReadingWindow, problem: WalkProblem): ContentError {
-  const compression = detectCompression(window.view(0, MAGIC_LENGTH));
-  if (compression === 'none') return invalid(path, `is not a tar: ${problem.message}`, problem);
+function explained(
+  problem: WalkProblem,
+  file: IndexTarOptions['file'],
+  window: ReadingWindow,
+  fileSize: number,
+): ContentError {
+  const { position, message } = problem;
+  const { location } = file;
+  if (problem.isAmbiguity) return ambiguous(location, `${message}, at byte ${position}`, problem);
+  if (problem.cause instanceof RefusedHeader)
+    return refused(location, `${message}, at byte ${position}`, problem);
+  if (position === 0) return notATar(sampleOf(file, window, fileSize), message, problem);
+  const near = window.copy(Math.max(0, position - SAMPLE_BYTES / 2), SAMPLE_BYTES);
+  return new ContentError('INVALID_ARCHIVE', `${location} is damaged at byte ${position}: ${message}`, {
+    cause: problem,
+    hint: hintForDamage(file, message, near),
+  });
+}
+
+function sampleOf(file: IndexTarOptions['file'], window: ReadingWindow, fileSize: number): NotATar {
+  return { ...file, start: window.copy(0, SAMPLE_BYTES), size: fileSize };
+}
+
+function empty({ location, inside }: IndexTarOptions['file']): ContentError {
   return new ContentError(
     'INVALID_ARCHIVE',
-    `${path} is compressed with ${compression}; an archive is read in place, uncompressed`,
+    inside === undefined
+      ? `${location} is empty`
+      : `${location} is compressed with ${inside}, and what is in it is empty`,
     {
-      hint: `Decompress it first, for example: ${compression} -d < ${path} > archive.tar`,
+      hint: 'The program that should have written it failed, or the copy did: see what it said, and whether the disk is full, and run it again.',
     },
   );
 }
 
 /** An archive that is whole, and can hold different files for different readers. */
-export function ambiguous(path: string, problem: string, cause?: unknown): ContentError {
-  return new ContentError('INVALID_ARCHIVE', `${path} is ambiguous: ${problem}`, {
-    cause,
-    hint: 'Different tools could load different images from it; have it made anew, and ask where it comes from.',
-  });
+export function ambiguous(location: string, problem: string, cause?: unknown): ContentError {
+  const hint = OF_TWO.test(problem)
+    ? 'Different tools could load different images from it. If two archives were made one (by tar -A, tar -r or cat), take the two themselves: lading copy ONE.tar BOTH.tar, and then lading copy OTHER.tar BOTH.tar. Else have it made anew, and ask where it comes from.'
+    : 'Different tools could load different images from it; have it made anew, and ask where it comes from.';
+  return new ContentError('INVALID_ARCHIVE', `${location} is ambiguous: ${problem}`, { cause, hint });
 }
 
-function tooManyEntries(path: string, maxIndexBytes: number): ContentError {
+/** What two archives have that were made one. */
+const OF_TWO =
+  /^it holds (?:manifest\.json|index\.json|repositories) twice|^another entry follows the end of the archive/;
+
+function tooManyEntries(location: string, maxIndexBytes: number): ContentError {
   return new ContentError(
     'TOO_LARGE',
-    `${path} has so many entries that their index would take more than ${maxIndexBytes} bytes`,
+    `${location} has so many entries that their index would take more than ${maxIndexBytes} bytes`,
     {
       hint: 'An archive of images has few files; if this one is meant, raise limits.maxIndexBytes.',
     },
   );
 }
 
-/** An archive that cannot be what was saved. */
-export function invalid(path: string, problem: string, cause?: unknown): ContentError {
-  return new ContentError('INVALID_ARCHIVE', `${path} ${problem}`, {
+/** An archive that is whole, and has an entry that lading takes nothing from. */
+function refused(location: string, problem: string, cause: unknown): ContentError {
+  return new ContentError('INVALID_ARCHIVE', `${location} is refused: ${problem}`, {
     cause,
-    hint: 'Copy the archive again and compare its checksum with the original, or make it anew.',
+    hint: 'No tool writes such an entry into an archive of images: have it made anew, and ask where it comes from.',
+  });
+}
+
+/** A file of an archive that cannot be used: a link to nothing, a device. */
+export function unusable(location: string, problem: string): ContentError {
+  return new ContentError('INVALID_ARCHIVE', `${location} ${problem}`, {
+    hint: 'The archive was not made by a tool for images, or not all of it was packed: have it made anew.',
   });
 }

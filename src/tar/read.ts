@@ -1,5 +1,6 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import type { Compression } from '../content/compression.js';
 import { ContentError } from '../errors.js';
 import {
   byPath,
@@ -14,7 +15,7 @@ import { partOf, readFailure, readRegion, requireUnchanged, streamRegion } from 
 import { namesThatDifferInCase } from './conflicts.js';
 import type { TarFile } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';
-import { ambiguous, indexTar, invalid } from './index-tar.js';
+import { ambiguous, indexTar, unusable } from './index-tar.js';
 import { sameBytes } from './same-bytes.js';
 import { type FileState, fileStateOf, indexOfTable, isSameState, type TarTable } from './table.js';
 import { isFileThere } from './walk.js';
@@ -24,6 +25,10 @@ export interface OpenTarOptions {
   signal?: AbortSignal | undefined;
   /** What errors call the archive; default `path`. */
   location?: string | undefined;
+  /** Whether `location` is no path that hints can name in commands; default false. */
+  isStream?: boolean | undefined;
+  /** How the file was compressed that this one was made of. */
+  inside?: Compression | undefined;
   /** What an earlier walk over this file found; it stands for a walk as long as the file is in the same state. */
   table?: TarTable | undefined;
   limits?:
@@ -40,6 +45,8 @@ export interface TarFiles extends FileView {
   table(): TarTable;
   /** What is odd about the tar and misleads nobody here, a sentence each. */
   remarks(): string[];
+  /** Whether paths in it have backslashes. */
+  hasBackslashes(): boolean;
   /** Compares the bytes of files that stand twice; rejects with `INVALID_ARCHIVE` when they differ. */
   compareRepeated(): Promise<void>;
 }
@@ -53,13 +60,14 @@ const MAX_INDEX_BYTES = 256 * 1024 * 1024;
  * When somebody writes to the file, what the walk found is worth nothing: every use then rejects with `IO`.
  */
 export async function openTar(path: string, options: OpenTarOptions = {}): Promise<TarFiles> {
-  const { signal, location = path, limits } = options;
+  const { signal, location = path, limits, inside, isStream } = options;
+  const file = { location, path: isStream ? undefined : location, inside };
   const maxIndexBytes = limits?.maxIndexBytes ?? MAX_INDEX_BYTES;
   signal?.throwIfAborted();
   const handle = await openRegularFile(path);
   try {
     const state = fileStateOf(handle.fd);
-    const walk = () => indexTar(location, handle, Number(state.size), { signal, maxIndexBytes });
+    const walk = () => indexTar(handle, Number(state.size), { signal, maxIndexBytes, file });
     const isCurrent = options.table !== undefined && isSameState(options.table.file, state);
     const table = isCurrent ? options.table : undefined;
     const index = table && indexOfTable(table, maxIndexBytes);
@@ -145,6 +153,10 @@ class TarView implements TarFiles {
     return remarks;
   }
 
+  hasBackslashes(): boolean {
+    return this.#index.hasBackslashes;
+  }
+
   async compareRepeated(): Promise<void> {
     for (const path of this.#index.repeatedPaths()) {
       // A device that stands twice is refused when it is used.
@@ -217,7 +229,7 @@ class TarView implements TarFiles {
     const found = clean === undefined ? undefined : this.#index.find(clean);
     if (clean === undefined || found === undefined) return [];
     await requireUnchanged(this.#handle, this.#state, this.location);
-    if ('refused' in found) throw invalid(this.location, `holds ${clean}, which ${found.refused}`);
+    if ('refused' in found) throw unusable(this.location, `holds ${clean}, which ${found.refused}`);
     return found.files;
   }
 

@@ -9,6 +9,7 @@ import {
   HeaderProblem,
   isZero,
   paddingAfter,
+  RefusedHeader,
   type TarHeader,
 } from './header.js';
 import { parsePax } from './pax.js';
@@ -172,13 +173,13 @@ function at<T>(position: number, read: () => T): T {
 }
 
 function readPax(window: ReadingWindow, position: number, size: number): Map<string, string> {
-  if (size > MAX_PAX_BYTES) throw new HeaderProblem(`a pax header is larger than ${MAX_PAX_BYTES} bytes`);
+  if (size > MAX_PAX_BYTES) throw new RefusedHeader(`a pax header is larger than ${MAX_PAX_BYTES} bytes`);
   return parsePax(readBody(window, position, size));
 }
 
 function readLongName(window: ReadingWindow, position: number, size: number): string {
   // The name ends in a NUL, which counts.
-  if (size > MAX_NAME_BYTES + 1) throw new HeaderProblem(`a name is longer than ${MAX_NAME_BYTES} bytes`);
+  if (size > MAX_NAME_BYTES + 1) throw new RefusedHeader(`a name is longer than ${MAX_NAME_BYTES} bytes`);
   const bytes = readBody(window, position, size);
   const end = bytes.indexOf(0);
   if (end >= 0 && !isZero(bytes.subarray(end)))

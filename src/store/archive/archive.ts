@@ -2,6 +2,7 @@ import { openTar, type TarFiles } from '../../tar/read.js';
 import type { ImageFiles } from '../image-files.js';
 import { LayoutReader } from '../layout/layout-reader.js';
 import { type ArchiveMemory, type ArchiveMemoryOptions, recallArchive } from './archive-memory.js';
+import { withSlashes } from './misplaced.js';
 import { type OpeningNotes, openImageFiles } from './open-files.js';
 import { openTarOrSpool, type SpoolOptions } from './spool.js';
 
@@ -18,8 +19,14 @@ export async function openArchive(path: string, options: OpenArchiveOptions = {}
   const view = await openTarOrSpool(path, { ...options, table: record?.table });
   try {
     const notes: OpeningNotes = { sameHalves: record?.sameHalves };
-    const images = await openImageFiles(view, { code: 'INVALID_ARCHIVE', signal, notes });
-    images.remarks.push(...view.remarks());
+    const slashed = view.hasBackslashes() ? await withSlashes(view) : undefined;
+    const images = await openImageFiles(slashed?.view ?? view, {
+      code: 'INVALID_ARCHIVE',
+      signal,
+      notes,
+      path: options.streamName && 'FILE',
+    });
+    images.remarks.push(...view.remarks(), ...(slashed === undefined ? [] : [slashed.remark]));
     images.checkArchive = () => view.compareRepeated();
     images.noteUnattached(record?.unattached ?? []);
     return memory === undefined ? images : remembering(images, view, { memory, notes });

@@ -3,13 +3,16 @@ import { ContentError, type ErrorCode, isLadingError } from '../../errors.js';
 import type { FileView } from '../../files.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
+import { shellWord } from '../../tar/not-a-tar/recognised.js';
 import { ImageFiles } from '../image-files.js';
 import { LayoutFiles, LayoutReader } from '../layout/layout-reader.js';
 import { type ArchiveImage, type DescribeOptions, entriesOf } from './archive-image.js';
 import { isTransportFolder, readTransportFolders } from './directory-transport.js';
 import { describeImages, readDockerArchive, readItems } from './docker-archive.js';
 import { reconcile, repeatsLayout } from './hybrid.js';
+import { foldersOfImages, inFolder } from './misplaced.js';
 import { NamedFiles } from './named-files.js';
+import { noImages } from './no-images.js';
 import { isV1Folder, readV1Archive } from './v1-archive.js';
 
 /** What one opening of an archive finds out, and another of the same files need not. */
@@ -19,17 +22,49 @@ export interface OpeningNotes {
 }
 
 export interface OpenFilesOptions extends HashingOptions {
-  /** What files without images are refused with. */
+  /** What files without images are refused with: `INVALID_LAYOUT` for a directory. */
   code: ErrorCode;
+  /** What hints call the archive in commands; default its location. */
+  path?: string | undefined;
   /** From an earlier opening; what this one finds out is added. */
   notes?: OpeningNotes | undefined;
 }
 
 /**
  * The images among files of any form: an OCI layout, a Docker archive of any age, both at once, skopeo's
- * `dir:`. The view is closed with what is returned; when this rejects, it is the caller's to close.
+ * `dir:`; of an archive also those in a folder that was packed as a whole. The view is closed with what is returned;
+ * when this rejects, it is the caller's to close.
  */
 export async function openImageFiles(view: FileView, options: OpenFilesOptions): Promise<ImageFiles> {
+  const found = await findImages(view, options);
+  if (found !== undefined) return found;
+  const isDirectory = options.code === 'INVALID_LAYOUT';
+  const folders = isDirectory ? await foldersWithImages(view) : await foldersOfImages(view);
+  const [folder] = folders;
+  const misplaced =
+    isDirectory || folder === undefined || folders.length > 1 ? undefined : await inFolder(view, folder);
+  const opened = misplaced && (await findImages(misplaced.view, options));
+  if (misplaced === undefined || opened === undefined)
+    throw await noImages(view, {
+      code: options.code,
+      folders,
+      path: options.path ?? shellWord(view.location),
+    });
+  opened.remarks.push(misplaced.remark);
+  return opened;
+}
+
+/** Folders of a directory, the nearest alone: what else lies in it may be without end. */
+async function foldersWithImages(view: FileView): Promise<string[]> {
+  return filter(
+    (await view.folders()).slice(0, 100),
+    async (folder) =>
+      (await view.size(`${folder}/index.json`)) !== undefined &&
+      (await view.size(`${folder}/oci-layout`)) !== undefined,
+  );
+}
+
+async function findImages(view: FileView, options: OpenFilesOptions): Promise<ImageFiles | undefined> {
   const has = async (path: string): Promise<boolean> => (await view.size(path)) !== undefined;
   const document = (await has('manifest.json'))
     ? await view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES)
@@ -50,11 +85,7 @@ export async function openImageFiles(view: FileView, options: OpenFilesOptions):
     return openTransportFolders(view, transportFolders);
   }
   const v1Folders = await filter(folders, (folder) => isV1Folder(view, folder));
-  if (v1Folders.length > 0) return openV1(view, options);
-  throw new ContentError(
-    options.code,
-    `${view.location} holds no images: it has neither index.json nor manifest.json nor repositories`,
-  );
+  return v1Folders.length > 0 ? openV1(view, options) : undefined;
 }
 
 /**

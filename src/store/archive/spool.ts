@@ -10,8 +10,10 @@ import {
   MAGIC_LENGTH,
 } from '../../compression.js';
 import { isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
+import { ContentError } from '../../errors.js';
 import { readFailure } from '../../region.js';
 import { ambiguous } from '../../tar/index-tar.js';
+import { hintForDamage, SAMPLE_BYTES } from '../../tar/not-a-tar/not-a-tar.js';
 import { openTar, type TarFiles } from '../../tar/read.js';
 import type { TarTable } from '../../tar/table.js';
 import { diskError } from '../disk.js';
@@ -19,6 +21,8 @@ import { makeTemporaryFolder, type TemporaryFolder } from '../temporary-folder.j
 
 export interface SpoolOptions {
   signal?: AbortSignal | undefined;
+  /** What errors call an archive that came as a stream; default its path. */
+  streamName?: string | undefined;
   /** Where a compressed archive is decompressed to; default the system's folder for temporary files. */
   spoolDirectory?: string | undefined;
   /** Told before a compressed archive is decompressed, since that takes time and room. */
@@ -35,15 +39,18 @@ export async function openTarOrSpool(
   path: string,
   options: SpoolOptions & { table?: TarTable | undefined } = {},
 ): Promise<TarFiles> {
-  const { signal, table } = options;
+  const { signal, table, streamName } = options;
   const compression = await compressionOf(path);
-  return compression === 'none' ? openTar(path, { signal, table }) : spoolTar(path, compression, options);
+  return compression === 'none'
+    ? openTar(path, { signal, table, location: streamName, isStream: streamName !== undefined })
+    : spoolTar(path, compression, options);
 }
 
 async function spoolTar(path: string, compression: Compression, options: SpoolOptions): Promise<TarFiles> {
-  const { signal, spoolDirectory, onSpool, limits } = options;
+  const { signal, spoolDirectory, onSpool, limits, streamName } = options;
+  const location = streamName ?? path;
   const open = async (): Promise<ReturnType<typeof createReadStream>> => createReadStream(path);
-  const plain = await decompressed(open, { signal, limits, name: path });
+  const plain = await decompressed(open, { signal, limits, name: location });
   let folder: TemporaryFolder;
   try {
     folder = await makeTemporaryFolder(spoolDirectory);
@@ -54,8 +61,17 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
   onSpool?.({ path, compression, directory: dirname(folder.path) });
   const spool = join(folder.path, 'archive.tar');
   try {
-    await pipeline(plain, createWriteStream(spool, { flags: 'wx', mode: 0o600 }), { signal });
-    const view = await openTar(spool, { signal, location: path });
+    try {
+      await pipeline(plain, createWriteStream(spool, { flags: 'wx', mode: 0o600 }), { signal });
+    } catch (error) {
+      throw await explained(error, path, streamName);
+    }
+    const view = await openTar(spool, {
+      signal,
+      location,
+      isStream: streamName !== undefined,
+      inside: compression,
+    });
     const close = view.close.bind(view);
     return Object.assign(view, { close: () => close().finally(folder.remove) });
   } catch (error) {
@@ -65,18 +81,20 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
   }
 }
 
+/** What does not decompress is damaged; where it shows how, the error says that. */
+async function explained(error: unknown, path: string, streamName: string | undefined): Promise<unknown> {
+  if (!(error instanceof ContentError) || error.code !== 'INVALID_ARCHIVE') return error;
+  const start = await readStart(path, SAMPLE_BYTES);
+  const hint = hintForDamage({ path: streamName === undefined ? path : undefined }, error.message, start);
+  return new ContentError(error.code, error.message, { cause: error, hint });
+}
+
 /** Recognised by the first bytes, whatever the file is called. */
 async function compressionOf(path: string): Promise<Compression> {
   let start: Buffer;
   try {
     if (!(await stat(path)).isFile()) return 'none'; // openTar says what it is
-    const file = await open(path, 'r');
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(TAR_START_LENGTH), 0, TAR_START_LENGTH, 0);
-      start = buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
+    start = await readStart(path, TAR_START_LENGTH);
   } catch (error) {
     throw readFailure(path, error);
   }
@@ -85,4 +103,14 @@ async function compressionOf(path: string): Promise<Compression> {
   if (compression !== 'none' && isTarStart(start))
     throw ambiguous(path, `it is a tar whose first bytes are those of ${compression}`);
   return compression;
+}
+
+async function readStart(path: string, length: number): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }

@@ -1,0 +1,81 @@
+import { cleanPath, type FileView } from '../../files.js';
+import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
+import { MovedFiles } from './moved-files.js';
+
+/** Images that lie elsewhere in an archive than other readers look for them. */
+export interface Misplaced {
+  view: FileView;
+  /** What is odd about that, as a sentence. */
+  remark: string;
+}
+
+/**
+ * An archive whose names have backslashes, as programs on Windows write that take them for slashes. That no name
+ * collides with another one is checked when a tar is opened.
+ */
+export async function withSlashes(view: FileView): Promise<Misplaced> {
+  const paths = new Map<string, string>();
+  for (const { path } of await view.list()) {
+    const clean = cleanPath(path.replaceAll('\\', '/'));
+    if (clean !== undefined) paths.set(clean, path);
+  }
+  return {
+    view: new MovedFiles(view, paths),
+    remark:
+      'names in the archive have backslashes for slashes: Docker, containerd, podman and skopeo on Linux do not find the files; lading copy makes an archive of it that they read',
+  };
+}
+
+/** The folders of an archive that hold images, sorted, where none lie at its top. */
+export async function foldersOfImages(view: FileView): Promise<string[]> {
+  const files = await view.list();
+  const paths = new Set(files.map(({ path }) => path));
+  const folders = new Set<string>();
+  for (const { path } of files) {
+    const [, folder = '', document = ''] =
+      /^(.+)\/(index\.json|manifest\.json|repositories)$/.exec(path) ?? [];
+    if (folder === '' || folders.has(folder)) continue;
+    const isLayout = document === 'index.json' && paths.has(`${folder}/oci-layout`);
+    if (isLayout || (document !== 'index.json' && (await isDockers(view, path, document))))
+      folders.add(folder);
+  }
+  return [...folders].sort();
+}
+
+/** Programs have files of these names, too: Docker's begin as a list, or name folders that are there. */
+async function isDockers(view: FileView, path: string, document: string): Promise<boolean> {
+  const size = await view.size(path);
+  if (size === undefined || size > MAX_ARCHIVE_DOCUMENT_BYTES) return false;
+  const text = (await view.read(path, MAX_ARCHIVE_DOCUMENT_BYTES)).toString('utf8').trimStart();
+  return document === 'repositories'
+    ? /^\{\s*"[^"]*"\s*:\s*\{/.test(text)
+    : /^\[\s*\{/.test(text) && text.includes('"Config"') && text.includes('"Layers"');
+}
+
+/**
+ * The images of an archive in which a folder of them was packed, rather than what is in it; undefined where other
+ * folders hold files, too, and it may be something else that was packed.
+ */
+export async function inFolder(view: FileView, folder: string): Promise<Misplaced | undefined> {
+  const prefix = `${folder}/`;
+  const paths = new Map<string, string>();
+  for (const { path } of await view.list()) {
+    if (path.startsWith(prefix)) paths.set(path.slice(prefix.length), path);
+    else if (!isBeside(path, prefix)) return undefined;
+  }
+  return {
+    view: new MovedFiles(view, paths),
+    remark: `the images lie in the folder ${folder} of the archive, where Docker, containerd, podman and skopeo do not look for them; lading copy makes an archive of it that they read`,
+  };
+}
+
+/** What people and file managers put beside a folder. */
+function isBeside(path: string, prefix: string): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const above = path.slice(0, path.length - name.length);
+  return (
+    prefix.startsWith(above) ||
+    /^(?:__MACOSX|@PaxHeader|PaxHeaders?[^/]*|@eaDir)\//.test(path) ||
+    name.startsWith('._')
+  );
+}
