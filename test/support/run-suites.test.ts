@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { needOf } from './needs.js';
 import { runSuites } from './run-suites.js';
 import { useFolder } from './temporary.js';
 
-const NEEDS = fileURLToPath(new URL('needs.ts', import.meta.url));
+/** A URL, because a path with `#` or `%` in it would be read as a URL. */
+const NEEDS = new URL('needs.ts', import.meta.url).href;
 
 describe('the suites of npm test', () => {
   const path = useFolder();
