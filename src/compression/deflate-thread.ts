@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { startThread } from '../threads.js';
+import { endThread, startThread } from '../threads.js';
 import type { Block } from './deflate.js';
 import type { DeflateAnswer } from './worker.js';
 
@@ -29,9 +29,9 @@ export class DeflateThread {
     });
   }
 
-  /** Ends the thread; what it was still to compress fails. */
-  async end(): Promise<void> {
-    await this.#worker.terminate();
+  /** Ends the thread, after the blocks that it has. */
+  end(): Promise<void> {
+    return endThread(this.#worker);
   }
 
   #fail(error: Error): void {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { LadingError } from '../errors.js';
-import { startThread } from '../threads.js';
+import { endThread, startThread } from '../threads.js';
 import { type HashRequest, type HashResult, hashRegion } from './hash-region.js';
 import type { HashAnswer } from './worker.js';
 
@@ -36,7 +36,7 @@ export async function hashRegions<T extends HashRequest>(
   try {
     await Promise.all(workers.map((worker) => serve(worker, queue, onDigest, options)));
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await Promise.all(workers.map((worker) => endThread(worker)));
   }
 }
 

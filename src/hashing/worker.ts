@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { type ErrorCode, isLadingError, messageOf } from '../errors.js';
+import { endIfAsked, onRequest } from '../threads.js';
 import { type HashRequest, type HashResult, hashRegion } from './hash-region.js';
 
 export type HashAnswer =
@@ -7,10 +8,13 @@ export type HashAnswer =
   | { type: 'digest'; result: HashResult }
   | { type: 'failed'; code: ErrorCode; message: string };
 
-parentPort?.on('message', async (request: HashRequest) => {
+onRequest(parentPort, async (request: HashRequest) => {
   const answer = (message: HashAnswer): void => parentPort?.postMessage(message);
   try {
-    const result = await hashRegion(request, (bytes) => answer({ type: 'hashed', bytes }));
+    const result = await hashRegion(request, (bytes) => {
+      answer({ type: 'hashed', bytes });
+      endIfAsked(parentPort); // reading and hashing leave no time for messages
+    });
     answer({ type: 'digest', result });
   } catch (error) {
     answer({ type: 'failed', code: isLadingError(error) ? error.code : 'IO', message: messageOf(error) });

@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { gunzipSync, inflateRawSync } from 'node:zlib';
 import { BLOCK_BYTES } from '../../src/compression/deflate.js';
 import { type CompressOptions, Compressor, decompressed } from '../../src/compression.js';
+import { endThread } from '../../src/threads.js';
 import { leaveOut } from '../support/needs.js';
 import { running, useThreads } from '../support/threads.js';
 
@@ -171,8 +172,9 @@ describe('Compressor', () => {
       source.push(LARGE);
       const failed = assert.rejects(buffer(await compressor.compress(async () => source)), /has ended/);
       while (threads().length === 0) await setImmediate();
-      await Promise.all(threads().map((thread) => thread.terminate()));
+      await Promise.all(threads().map(endThread));
       source.push(LARGE);
+      source.push(null);
       await failed;
     });
   });
