@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { Gathered } from '../content/gathered.js';
 import { RegistryError, redactURL } from '../errors.js';
 import { contentLength, type Headers } from './headers.js';
 import { bodyError } from './network-error.js';
@@ -28,31 +29,27 @@ export async function readBody(
     body.destroy();
     throw tooLarge();
   }
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = new Gathered();
   for await (const chunk of chunksOf(body)) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw tooLarge();
-    chunks.push(chunk);
+    gathered.add(chunk);
+    if (gathered.bytes > maxBytes) throw tooLarge();
   }
-  return Buffer.concat(chunks, size);
+  return gathered.takeWhole();
 }
 
 /** At most `maxBytes` of a body that is only worth a look; a connection that breaks ends it. */
 export async function readSome(body: Readable, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = new Gathered();
   try {
     for await (const chunk of chunksOf(body)) {
-      chunks.push(chunk);
-      size += chunk.byteLength;
-      if (size >= maxBytes) break;
+      gathered.add(chunk);
+      if (gathered.bytes >= maxBytes) break;
     }
   } catch (error) {
     // distribution 2.8 announces more than it sends with some errors; what came is enough. Not so an abort.
     if (!(error instanceof RegistryError)) throw error;
   }
-  return Buffer.concat(chunks, size).subarray(0, maxBytes);
+  return gathered.takeWhole().subarray(0, maxBytes);
 }
 
 /** Reads a small body to its end, so that its connection can be used again; a large one costs the connection. */

@@ -31,6 +31,8 @@ export interface Asked {
   client: string;
   /** Aborts when the client is gone. */
   signal: AbortSignal;
+  /** Ends the connection. */
+  cut(): void;
   /** Begins to read the request's body: a client that waits for leave to send it is given it. */
   body(): AsyncIterable<Buffer>;
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ContentBody } from './answer.js';
+import type { HeldMemory } from './held-memory.js';
 
 type Bounds = Pick<ContentBody, 'size' | 'endsEarly' | 'verifier'>;
 
@@ -37,16 +38,31 @@ export async function* exactly(
   if (held !== undefined) yield held;
 }
 
-/** A connection takes one, however slow its client is. Twice as much serves hardly faster, half as much a third slower. */
-const BUFFER_SIZE = 256 * 1024;
+/** As `exactly`, through a buffer of the memory for answers where the source can be read so. */
+export async function* exactlyThrough(
+  source: Readable,
+  bounds: Bounds,
+  memory: HeldMemory,
+): AsyncGenerator<Buffer> {
+  if (!readsInto(source)) {
+    yield* exactly(source, bounds);
+    return;
+  }
+  const { buffer, release } = memory.lend(bounds.size);
+  try {
+    yield* exactlyInto(source, bounds, buffer);
+  } finally {
+    release();
+  }
+}
 
 /** As `exactly`, with one buffer for all chunks: each is to be used up before the next is asked for. */
-export async function* exactlyInto(
+async function* exactlyInto(
   source: ReadsInto,
   { size, endsEarly, verifier }: Bounds,
+  buffer: Buffer,
 ): AsyncGenerator<Buffer> {
   if (size === 0) verifier?.finish(); // what is left of a file that was cut to nothing is not sent as whole
-  const buffer = Buffer.allocUnsafeSlow(Math.min(BUFFER_SIZE, size));
   for (let remaining = size; remaining > 0; ) {
     const bytesRead = await source.readInto(buffer.subarray(0, remaining));
     if (bytesRead === 0) throw tooShort(size, remaining);

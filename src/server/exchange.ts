@@ -3,10 +3,11 @@ import type { Authorization } from './access/authorization.js';
 import type { Answer, Asked } from './answer.js';
 import { answerFrom, type Repositories } from './endpoints.js';
 import { Refusal, refusalOf } from './errors.js';
+import type { HeldMemory } from './held-memory.js';
 import { requireOneHost } from './host.js';
 import { accessEntry, type RouteKind } from './operational/access-log.js';
 import type { Admission } from './operational/admission.js';
-import { clientOf } from './operational/client.js';
+import { addressOf, clientOf } from './operational/client.js';
 import type { Metrics, MetricsNow } from './operational/metrics.js';
 import type { Observer } from './operational/observer.js';
 import { answerOperational, operationalPath } from './operational/operational.js';
@@ -33,6 +34,8 @@ export interface ServerState {
   /** Undefined in a registry that is read only. */
   push: PushSide | undefined;
   verified: VerifiedContent;
+  /** Of bodies on their way. */
+  memory: HeldMemory;
   maxTargetLength: number;
   isDraining(): boolean;
   countNow(): MetricsNow;
@@ -49,6 +52,7 @@ export interface Exchange {
 interface Findings {
   route: RouteKind;
   user: string | undefined;
+  client: string;
   /** Gives back the place that the request took. */
   leave: () => void;
 }
@@ -64,7 +68,12 @@ export async function answerRequest(
   const time = new Date();
   const startedMs = performance.now();
   const gone = new AbortController();
-  const found: Findings = { route: 'none', user: undefined, leave: () => undefined };
+  const found: Findings = {
+    route: 'none',
+    user: undefined,
+    client: addressOf(remoteAddress),
+    leave: () => undefined,
+  };
   let bytes = 0;
   let failure: unknown;
   const over = new Promise<void>((resolve) => response.once('close', resolve));
@@ -76,22 +85,29 @@ export async function answerRequest(
   });
 
   const body = requestBody(request, response, expectsContinue);
-  const send: RespondOptions = {
+  const send: Omit<RespondOptions, 'client'> = {
     headOnly: method === 'HEAD',
     signal: gone.signal,
     onBytes: (count) => {
       bytes += count;
     },
     unread: body,
+    memory: state.memory,
   };
   try {
-    const asked = { method, headers, signal: gone.signal, body: () => body.read() };
+    const asked = {
+      method,
+      headers,
+      signal: gone.signal,
+      cut: () => void response.destroy(),
+      body: () => body.read(),
+    };
     const answer = await findAnswer(options, state, { request, asked, found });
-    await respond(response, answer, send);
+    await respond(response, answer, { ...send, client: found.client });
   } catch (error) {
     if (!(error instanceof Refusal)) failure = error;
     if (response.headersSent) response.destroy();
-    else await respond(response, refusalAnswer(refusalOf(error)), send);
+    else await respond(response, refusalAnswer(refusalOf(error)), { ...send, client: found.client });
   }
   await over;
   found.leave();
@@ -141,6 +157,7 @@ async function findAnswer(
   const { endpoint, query } = parseRoute(method, target, { writable: state.push !== undefined });
   found.route = endpoint.type;
   const client = clientOf(found.user, socket.remoteAddress);
+  found.client = client;
   found.leave = state.admission.enter(bringsContent(endpoint, method) ? 'uploads' : 'requests', client);
   const complete = { ...asked, query, client };
   return state.push !== undefined && isPush(endpoint, method)

@@ -12,6 +12,8 @@ const COMMON_HEADERS = {
 export interface RespondOptions extends SendOptions {
   /** HEAD gets the same head and no body. */
   headOnly: boolean;
+  /** Whose share of the memory for answers the answer takes. */
+  client: string;
   /** What the client sends and nobody has read to its end: then the connection ends with this answer. */
   unread?: Pick<RequestBody, 'isUnread' | 'discard'>;
 }
@@ -23,7 +25,7 @@ export interface RespondOptions extends SendOptions {
 export async function respond(
   response: ServerResponse,
   answer: Answer,
-  { headOnly, unread, ...sending }: RespondOptions,
+  { headOnly, unread, client, ...sending }: RespondOptions,
 ): Promise<void> {
   const { body } = answer;
   if (response.destroyed) return;
@@ -32,6 +34,10 @@ export async function respond(
     writeHead(response, answer);
     await end(response, undefined, unread);
   } else if (Buffer.isBuffer(body)) {
+    response.once(
+      'close',
+      sending.memory.holdBody(client, body, () => response.destroy()),
+    );
     writeHead(response, answer);
     sending.onBytes(body.length);
     await end(response, body, unread);

@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { ContentBody } from './answer.js';
-import { exactly, exactlyInto, readsInto } from './exactly.js';
+import { exactlyThrough } from './exactly.js';
+import type { HeldMemory } from './held-memory.js';
 
 export interface SendOptions {
   /** Aborts when the client is gone. */
   signal: AbortSignal;
   /** Told of bytes as they are handed to the connection. */
   onBytes: (bytes: number) => void;
+  memory: HeldMemory;
 }
 
 /**
@@ -22,12 +24,12 @@ export async function send(
   response: ServerResponse,
   source: Readable,
   body: ContentBody,
-  { signal, onBytes, writeHead }: SendOptions & { writeHead: () => void },
+  { signal, onBytes, memory, writeHead }: SendOptions & { writeHead: () => void },
 ): Promise<void> {
   source.on('error', () => undefined); // whoever reads is told, too
   addAbortSignal(signal, source); // a source that keeps us waiting would not be left otherwise
   try {
-    for await (const chunk of readsInto(source) ? exactlyInto(source, body) : exactly(source, body)) {
+    for await (const chunk of exactlyThrough(source, body, memory)) {
       if (!response.headersSent) writeHead();
       onBytes(chunk.length);
       await written(response, chunk, signal);

@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream';
 import { LadingError, messageOf, systemCode } from '../errors.js';
 import { MIN_TLS, type TLSIdentity } from './access/certificate.js';
 import { answerRequest, type Exchange, type ExchangeOptions, type ServerState } from './exchange.js';
+import { HeldMemory } from './held-memory.js';
 import { refuseMalformed, refusePlainHTTP } from './malformed.js';
 import { createAdmission } from './operational/admission.js';
 import { addressOf, ClientCounts, shareOf } from './operational/client.js';
@@ -63,6 +64,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   let waiting = 0;
   let closing = false;
   const admission = createAdmission(limits);
+  const memory = new HeldMemory(limits.maxHeldBytes);
   const state: ServerState = {
     admission,
     push:
@@ -70,8 +72,10 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
       createPushSide(options.writable, {
         conversions: options.conversions,
         clientShare: limits.clientShare,
+        memory,
       }),
-    verified: new VerifiedContent(),
+    verified: new VerifiedContent({ memory }),
+    memory,
     maxTargetLength: limits.maxTargetLength,
     isDraining: () => closing,
     countNow: () => ({ connections: connections.size, ...admission.underWay }),

@@ -4,6 +4,7 @@ import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../conte
 import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { taggedName } from '../content/names.js';
+import { RecentlyUsed } from '../content/recently-used.js';
 import { referrersTag } from '../content/referrers-tag.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { Region } from '../files.js';
@@ -17,6 +18,7 @@ import {
 import { type Attached, attachedTag, attachedTo } from './attached.js';
 import type { ContentFile, ContentFiles } from './content-files.js';
 import { ExactNames } from './exact-names.js';
+import { createTurns } from './in-turn.js';
 import { entryName, findEntry } from './layout/layout-index.js';
 import { readAtMost, readContent } from './read-content.js';
 import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
@@ -24,6 +26,11 @@ import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
 const BLOB_MEDIA_TYPE = 'application/octet-stream';
 /** A type of the specification's that says nothing of the content; go-containerregistry's test layouts have such entries. */
 const DESCRIPTOR_TYPE = 'application/vnd.oci.descriptor.v1+json';
+
+/** Some 200 bytes each. */
+const MOST_TYPES = 50_000;
+/** Documents of more bytes are looked into one after the other, however many are asked for at once. */
+const LARGE_BYTES = 64 * 1024;
 
 /** The images of an archive or directory of any form, read where they are. */
 export class ImageFiles implements ReadonlyStore {
@@ -36,6 +43,9 @@ export class ImageFiles implements ReadonlyStore {
   /** What only a check of everything asks of the archive itself; rejects with `INVALID_ARCHIVE`. */
   checkArchive: () => Promise<void> = async () => {};
   #names: ExactNames | undefined;
+  /** Of manifests that are no entries, and of other content of their size. */
+  readonly #types = new RecentlyUsed<string, { mediaType: string | undefined }>(MOST_TYPES);
+  readonly #turns = createTurns<string>();
   /** By what they are attached to. */
   #attached: Promise<Map<Digest, Attached[]>> | undefined;
   /** Manifests that are attached to nothing. */
@@ -78,9 +88,22 @@ export class ImageFiles implements ReadonlyStore {
     // A manifest that only an index names: its type is told by its bytes.
     const blob = await this.resolveBlob(reference);
     if (blob.size > MAX_MANIFEST_BYTES) throw this.#notFound(reference);
-    const mediaType = manifestTypeOf(await readAtMost(blob, await this.fetch(blob)));
+    const { mediaType } = await this.#typeOf(blob);
     if (mediaType === undefined) throw this.#notFound(reference);
     return { ...blob, mediaType };
+  }
+
+  /** Told by its bytes once: what a digest names never changes. */
+  async #typeOf(blob: Descriptor): Promise<{ mediaType: string | undefined }> {
+    const key = `${blob.digest} ${blob.size}`;
+    const known = this.#types.get(key);
+    if (known !== undefined) return known;
+    const read = async () => ({
+      mediaType: manifestTypeOf(await readAtMost(blob, await this.fetch(blob))),
+    });
+    const found = blob.size > LARGE_BYTES ? await this.#turns('', read) : await read();
+    this.#types.set(key, found);
+    return found;
   }
 
   async resolveBlob(digest: Digest): Promise<Descriptor> {

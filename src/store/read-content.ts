@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Descriptor } from '../content/descriptor.js';
+import { Gathered } from '../content/gathered.js';
 import { isManifest } from '../content/media-types.js';
 import { createVerifier, cutShort, tooLong } from '../content/verify.js';
 import { ContentError } from '../errors.js';
@@ -45,13 +46,11 @@ export async function readVerified(
 
 /** As many bytes as the descriptor says, no more and no fewer; not otherwise verified. */
 export async function readAtMost(descriptor: Descriptor, body: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const gathered = new Gathered();
   for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.byteLength;
-    if (size > descriptor.size) throw tooLong(descriptor);
-    chunks.push(chunk);
+    gathered.add(chunk);
+    if (gathered.bytes > descriptor.size) throw tooLong(descriptor);
   }
-  if (size < descriptor.size) throw cutShort(descriptor, size);
-  return Buffer.concat(chunks, size);
+  if (gathered.bytes < descriptor.size) throw cutShort(descriptor, gathered.bytes);
+  return gathered.takeWhole();
 }

@@ -1,5 +1,6 @@
 import { CHUNK_BYTES, giveBackChunk } from '../content/chunks.js';
 import type { Descriptor } from '../content/descriptor.js';
+import { Gathered } from '../content/gathered.js';
 import { createVerifier, type Verifier } from '../content/verify.js';
 import { ContentError, isLadingError, type LadingError } from '../errors.js';
 import type { OpenContent, PushOptions } from './store.js';
@@ -87,16 +88,13 @@ export class ContentWriter {
 
   async #receive(open: OpenContent, { onBytes, signal }: PushOptions): Promise<void> {
     const body = await open({ start: this.#written, signal });
-    let batch: Buffer[] = [];
-    let batchBytes = 0;
+    const gathered = new Gathered();
     let received = this.#written;
     let writing: Promise<void> = Promise.resolve();
     const flush = async (): Promise<void> => {
-      const chunks = batch;
-      const bytes = batchBytes;
+      const { bytes } = gathered;
+      const chunks = gathered.take();
       const position = this.position + received - bytes;
-      batch = [];
-      batchBytes = 0;
       await writing; // one write at a time, so that what is written never has a gap
       writing = this.sink.write(chunks, position, signal).then(() => {
         if (this.sink.copies) chunks.forEach(giveBackChunk);
@@ -109,13 +107,12 @@ export class ContentWriter {
         this.#verifier.update(chunk);
         this.#hashed += chunk.byteLength;
         received += chunk.byteLength;
-        batch.push(chunk);
-        batchBytes += chunk.byteLength;
+        gathered.add(chunk);
         onBytes?.(chunk.byteLength, 'fetched');
-        if (batchBytes >= BATCH_BYTES) await flush();
+        if (gathered.bytes >= BATCH_BYTES) await flush();
       }
     } finally {
-      if (batchBytes > 0) await flush();
+      if (gathered.bytes > 0) await flush();
       await writing;
     }
   }

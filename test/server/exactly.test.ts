@@ -2,12 +2,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { open, writeFile } from 'node:fs/promises';
 import { type RegionStream, streamRegion } from '../../src/region.js';
-import { exactly, exactlyInto, readsInto } from '../../src/server/exactly.js';
+import { exactly, exactlyThrough, readsInto } from '../../src/server/exactly.js';
+import { HeldMemory } from '../../src/server/held-memory.js';
 import { randomBytesFrom } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 
 const bytes = randomBytesFrom('exactly', 1_200_000);
-const ways = { exactly, exactlyInto };
+const memory = new HeldMemory(1024 * 1024 * 1024);
+const ways = {
+  exactly,
+  exactlyThrough: (source: RegionStream, bounds: Parameters<typeof exactly>[1]) =>
+    exactlyThrough(source, bounds, memory),
+};
 
 for (const [way, read] of Object.entries(ways)) {
   describe(`${way}, of a file`, () => {
@@ -75,7 +81,7 @@ for (const [way, read] of Object.entries(ways)) {
   });
 }
 
-describe('exactlyInto', () => {
+describe('exactlyThrough', () => {
   const folder = useFolder();
 
   it('needs one buffer for all chunks, as big as the content at most', async () => {
@@ -85,7 +91,8 @@ describe('exactlyInto', () => {
       const source = streamRegion(await open(file), { path: file, offset: 0, size }, { ownsHandle: true });
       assert.ok(readsInto(source));
       const buffers = new Set<ArrayBufferLike>();
-      for await (const chunk of exactlyInto(source, { size, endsEarly: false })) buffers.add(chunk.buffer);
+      for await (const chunk of exactlyThrough(source, { size, endsEarly: false }, memory))
+        buffers.add(chunk.buffer);
       const sizes = [...buffers].map(({ byteLength }) => byteLength);
       assert.deepEqual(sizes, [Math.min(size, 262_144)]);
       await once(source.destroy(), 'close');

@@ -16,6 +16,11 @@ export interface ServerLimits {
   clientShare?: number | undefined;
   /** Passwords that wait to be checked, of one address a sixteenth of them; those beyond get 429. Default 1024. */
   maxPasswordChecks?: number | undefined;
+  /**
+   * Bytes of memory for bodies on their way: half of them for what files are read through, half for answers and pushed
+   * manifests of more than 64 KiB that are in memory as a whole. Default 128 MiB.
+   */
+  maxHeldBytes?: number | undefined;
   /** Bytes of a request's head. Default 16 KiB. */
   maxHeaderBytes?: number | undefined;
   /** Characters of path and query. Default 8192. */
@@ -38,6 +43,7 @@ export function completeLimits(limits: ServerLimits = {}): CompleteLimits {
     maxUploads: limits.maxUploads ?? 64,
     clientShare: limits.clientShare ?? 50,
     maxPasswordChecks: limits.maxPasswordChecks ?? 1024,
+    maxHeldBytes: limits.maxHeldBytes ?? 128 * 1024 * 1024,
     maxHeaderBytes: limits.maxHeaderBytes ?? 16 * 1024,
     maxTargetLength: limits.maxTargetLength ?? 8192,
     headMs: limits.headMs ?? 20_000,

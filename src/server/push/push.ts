@@ -1,10 +1,12 @@
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
 import type { Answer, Asked } from '../answer.js';
+import type { FairQueue } from '../fair-queue.js';
+import type { HeldMemory } from '../held-memory.js';
 import type { Conversions } from '../read/conversions.js';
 import type { Endpoint } from '../router.js';
 import { deleteBlob, deleteManifest } from './deletes.js';
-import { putManifest } from './put-manifest.js';
+import { createLargeManifests, putManifest } from './put-manifest.js';
 import { UploadSessions } from './upload-sessions.js';
 import { appendToUpload, beginUpload, cancelUpload, completeUpload, tellUpload } from './uploads.js';
 
@@ -33,13 +35,20 @@ export interface PushSide {
   allowSparse: boolean;
   /** What clients may have pulled, and is not stored before a push names it. */
   conversions: Conversions | undefined;
+  memory: HeldMemory;
+  /** Large manifests take turns: read, one takes ten times the memory of its bytes. */
+  large: FairQueue;
 }
 
 const DEFAULT_MAX_SESSIONS = 1000;
 
 export function createPushSide(
   options: WritableOptions,
-  { conversions, clientShare }: { conversions: Conversions | undefined; clientShare: number },
+  {
+    conversions,
+    clientShare,
+    memory,
+  }: { conversions: Conversions | undefined; clientShare: number; memory: HeldMemory },
 ): PushSide {
   return {
     repositories: options.repositories,
@@ -49,6 +58,8 @@ export function createPushSide(
     maxManifestBytes: Math.min(options.maxManifestBytes ?? MAX_MANIFEST_BYTES, MAX_MANIFEST_BYTES),
     allowSparse: options.allowSparse ?? false,
     conversions,
+    memory,
+    large: createLargeManifests(),
   };
 }
 

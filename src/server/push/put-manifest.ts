@@ -1,4 +1,5 @@
 import { algorithmOf, type Digest } from '../../content/digest.js';
+import { Gathered } from '../../content/gathered.js';
 import { isManifest } from '../../content/media-types.js';
 import { isLadingError } from '../../errors.js';
 import { verifySchema1Signatures } from '../../manifest/docker-schema1-signature.js';
@@ -6,6 +7,8 @@ import { type Manifest, manifestDigest, parseManifest } from '../../manifest/man
 import { path } from '../../registry/protocol.js';
 import { type Answer, type Asked, emptyAnswer } from '../answer.js';
 import { Refusal } from '../errors.js';
+import { FairQueue } from '../fair-queue.js';
+import { type Held, UNCOUNTED_BYTES } from '../held-memory.js';
 import { requireDigest, requireTag } from '../names.js';
 import { keeperOfMade } from './made-parts.js';
 import { findParts } from './manifest-parts.js';
@@ -15,18 +18,45 @@ import { atMost, bodyLength } from './upload-range.js';
 /** What says nothing about what a document is: its own members do. */
 const GENERIC_TYPES = new Set(['', 'application/json', 'text/plain', 'application/octet-stream']);
 
+/** Where a manifest is put; the reference is as the client wrote it. */
+interface Place {
+  repository: string;
+  reference: string;
+}
+
 /**
  * PUT of a manifest, by tag or by digest; one by digest can name tags besides, `?tag=a&tag=b`. It is kept with
  * the bytes that came, once it is what it says and everything that it needs is here. (distribution-spec, end-7)
  */
-export async function putManifest(
-  push: PushSide,
-  { repository: name, reference }: { repository: string; reference: string },
-  asked: Asked,
-): Promise<Answer> {
-  const target = readTarget(reference, asked.query);
+export async function putManifest(push: PushSide, place: Place, asked: Asked): Promise<Answer> {
+  const target = readTarget(place.reference, asked.query);
   const declared = declaredType(asked.headers['content-type']);
-  const bytes = await readBody(asked, push.maxManifestBytes);
+  const held = push.memory.hold(asked.client, asked.cut);
+  try {
+    const bytes = await readBody(asked, push.maxManifestBytes, held);
+    const keep = () => keepManifest(push, place.repository, { target, declared, bytes }, asked);
+    if (bytes.length <= UNCOUNTED_BYTES) return await keep();
+    return await push.large.run({ client: asked.client }, keep, asked.signal);
+  } finally {
+    held.release();
+  }
+}
+
+/** Large manifests are looked at one after the other: read, one takes ten times the memory of its bytes. */
+export function createLargeManifests(): FairQueue {
+  return new FairQueue({
+    concurrency: 1,
+    most: 1024, // their bytes are limited already
+    refuse: () => new Refusal('TOOMANYREQUESTS', 'too many large manifests wait to be looked at'),
+  });
+}
+
+async function keepManifest(
+  push: PushSide,
+  name: string,
+  { target, declared, bytes }: { target: Target; declared: string | undefined; bytes: Buffer },
+  { signal }: Asked,
+): Promise<Answer> {
   const manifest = readManifest(bytes, declared);
   const digest = manifestDigest(bytes, manifest.mediaType, target.digest && algorithmOf(target.digest));
   if (target.digest !== undefined && target.digest !== digest) {
@@ -37,7 +67,6 @@ export async function putManifest(
 
   const repository = await push.repositories.openForPush(name);
   const { allowSparse, conversions } = push;
-  const { signal } = asked;
   const keepMade = keeperOfMade(repository, name, { conversions, allowSparse, signal });
   const parts = await findParts(repository, manifest, { allowSparse, keepMade, signal });
   const descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
@@ -60,8 +89,13 @@ export async function putManifest(
   });
 }
 
+interface Target {
+  digest?: Digest;
+  tags: string[];
+}
+
 /** What the manifest is to be found under. */
-function readTarget(reference: string, query: URLSearchParams): { digest?: Digest; tags: string[] } {
+function readTarget(reference: string, query: URLSearchParams): Target {
   if (!reference.includes(':')) return { tags: [requireTag(reference)] };
   const tags = new Set(query.getAll('tag').map(requireTag));
   return { digest: requireDigest(reference), tags: [...tags] };
@@ -77,13 +111,16 @@ function declaredType(header = ''): string | undefined {
   return mediaType;
 }
 
-async function readBody(asked: Asked, limit: number): Promise<Buffer> {
+async function readBody(asked: Asked, limit: number, held: Held): Promise<Buffer> {
   const tooLarge = () =>
     new Refusal('MANIFEST_INVALID', `a manifest may have at most ${limit} bytes`, { status: 413 });
   if ((bodyLength(asked.headers) ?? 0) > limit) throw tooLarge();
-  const chunks: Buffer[] = [];
-  for await (const chunk of atMost(asked.body(), limit, tooLarge)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  const gathered = new Gathered();
+  for await (const chunk of atMost(asked.body(), limit, tooLarge)) {
+    held.grow(chunk.byteLength);
+    gathered.add(chunk);
+  }
+  return gathered.takeWhole();
 }
 
 /** Only what cannot be read in two ways. (CVE-2021-41190) A schema1 manifest has to be signed, as distribution wants it. */

@@ -1,14 +1,14 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import type { Verifier } from '../../content/verify.js';
 import type { ReadonlyStore } from '../../store/store.js';
-import type { Answer, Asked, ContentBody } from '../answer.js';
+import type { Answer, Asked } from '../answer.js';
 import { Refusal } from '../errors.js';
 import { etagOf, matchesEtag } from './etag.js';
 import { openStored, requireStored } from './fetch.js';
 import { contentRange, multipartBody } from './multipart.js';
 import { type ByteRange, parseRanges } from './range.js';
-import type { OpenedBlob, VerifiedContent } from './verified-content.js';
+import type { VerifiedContent } from './verified-content.js';
+import { wholeBody } from './whole-body.js';
 
 /**
  * GET and HEAD of a blob, whole or a range of it. A whole one is verified on its way; who asks for ranges has to
@@ -53,23 +53,6 @@ export async function getBlob(
       size: range.length,
       endsEarly: range.start + range.length < blob.size,
       open: () => open(range),
-    },
-  };
-}
-
-/** What has to see the bytes is known when they are opened. */
-function wholeBody({ size }: Descriptor, openBlob: () => Promise<OpenedBlob>): ContentBody {
-  let verifier: Verifier | undefined;
-  return {
-    size,
-    endsEarly: false,
-    async open() {
-      const opened = await openBlob();
-      verifier = opened.verifier;
-      return opened.source;
-    },
-    get verifier() {
-      return verifier;
     },
   };
 }

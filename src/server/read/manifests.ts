@@ -1,18 +1,21 @@
 import type { Descriptor } from '../../content/descriptor.js';
-import { isManifest } from '../../content/media-types.js';
+import { isManifest, isSchema1 } from '../../content/media-types.js';
 import { isTag } from '../../content/reference.js';
 import type { Document } from '../../manifest/conversion.js';
+import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { ReadonlyStore } from '../../store/store.js';
 import type { Answer, Asked } from '../answer.js';
 import { Refusal } from '../errors.js';
+import { UNCOUNTED_BYTES } from '../held-memory.js';
 import { requireDigest } from '../names.js';
 import { parseAccept } from './accept.js';
 import type { Conversions } from './conversions.js';
 import { orConverted } from './converted.js';
 import { etagOf, matchesEtag } from './etag.js';
-import { readStored, requireStored } from './fetch.js';
+import { openStored, readStored, requireStored } from './fetch.js';
 import { type Form, type FormsOptions, formsFor } from './negotiation.js';
 import type { VerifiedContent } from './verified-content.js';
+import { wholeBody } from './whole-body.js';
 
 /** Where a manifest is asked for; the reference is as the client wrote it. */
 export interface ManifestPlace {
@@ -103,13 +106,24 @@ async function storedAnswer(
   verified: VerifiedContent,
 ): Promise<Answer> {
   const { digest, size } = descriptor;
-  const read = () => readStored(store, descriptor, () => unknown(digest), { signal: asked.signal });
+  const gone = () => unknown(digest);
   const isWanted = asked.method === 'GET' && !matchesEtag(asked.headers['if-none-match'], digest);
-  return answerOf(
-    descriptor,
-    isWanted ? await verified.document(descriptor, read) : { size, endsEarly: false, open: notWanted },
-    asked,
-  );
+  if (!isWanted) return answerOf(descriptor, { size, endsEarly: false, open: notWanted }, asked);
+  if (isStreamed(descriptor)) {
+    const open = (signal: AbortSignal | undefined) => openStored(store, descriptor, gone, { signal });
+    const body = wholeBody(descriptor, () => verified.openDocument(store, descriptor, open, asked.signal));
+    return answerOf(descriptor, body, asked);
+  }
+  const read = () => readStored(store, descriptor, gone, { signal: asked.signal });
+  return answerOf(descriptor, await verified.document(descriptor, read), asked);
+}
+
+/**
+ * Whether a document is read while it is sent, like a blob: of many that a slow client has asked for, none is in
+ * memory. The digest of a schema1 is not that of its bytes, and what is too large for a document is refused elsewhere.
+ */
+function isStreamed({ mediaType, size }: Descriptor): boolean {
+  return size > UNCOUNTED_BYTES && size <= MAX_MANIFEST_BYTES && !isSchema1(mediaType);
 }
 
 function notWanted(): never {

@@ -3,12 +3,15 @@ import { finished, type Readable } from 'node:stream';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isSchema1 } from '../../content/media-types.js';
+import { RecentlyUsed } from '../../content/recently-used.js';
 import { createVerifier, type Verifier } from '../../content/verify.js';
 import { systemCode } from '../../errors.js';
 import type { Region } from '../../files.js';
 import { type FileStamp, sameStamp } from '../../region.js';
 import type { ReadonlyStore } from '../../store/store.js';
-import { RecentlyUsed } from '../recently-used.js';
+import { exactlyThrough } from '../exactly.js';
+import type { HeldMemory } from '../held-memory.js';
+import { SharedWork } from '../shared-work.js';
 import { SharedHashing } from './shared-hashing.js';
 
 /** More are forgotten, the oldest first, and hashed again. */
@@ -48,7 +51,13 @@ export class VerifiedContent {
 
   readonly #createVerifier: typeof createVerifier;
 
-  constructor(options: { createVerifier?: typeof createVerifier } = {}) {
+  readonly #memory: HeldMemory;
+
+  /** Documents that are looked through, each once for all who ask for it. */
+  readonly #looking = new SharedWork<string, void>();
+
+  constructor(options: { memory: HeldMemory; createVerifier?: typeof createVerifier }) {
+    this.#memory = options.memory;
     this.#createVerifier = options.createVerifier ?? createVerifier;
   }
 
@@ -61,6 +70,37 @@ export class VerifiedContent {
     const bytes = await read();
     this.#documents.set(key, bytes);
     return bytes;
+  }
+
+  /**
+   * A document that is too large to be kept: it is looked through before anything of it is sent, and read again while
+   * it is. Rejects when it is not what its digest says.
+   */
+  async openDocument(
+    store: ReadonlyStore,
+    document: Descriptor,
+    open: (signal: AbortSignal | undefined) => Promise<Readable>,
+    signal: AbortSignal,
+  ): Promise<OpenedBlob> {
+    const { digest, size } = document;
+    const look = (stop: AbortSignal) => this.#lookThrough(store, document, () => open(stop));
+    await this.#looking.join(`${digest} ${size}`, look, signal);
+    return this.openBlob(store, document, () => open(signal));
+  }
+
+  async #lookThrough(
+    store: ReadonlyStore,
+    document: Descriptor,
+    open: () => Promise<Readable>,
+  ): Promise<void> {
+    const { source, verifier } = await this.openBlob(store, document, open);
+    try {
+      if (verifier === undefined) return;
+      const bounds = { size: document.size, endsEarly: false, verifier };
+      for await (const _ of exactlyThrough(source, bounds, this.#memory));
+    } finally {
+      source.destroy();
+    }
   }
 
   /** All of a blob of the store, which `open` opens. Content that does not lie in a file is hashed each time. */

@@ -6,6 +6,7 @@ import {
   type DigestAlgorithm,
   type Digester,
 } from '../../content/digest.js';
+import { Gathered } from '../../content/gathered.js';
 import { digestMismatch } from '../../content/verify.js';
 import { LadingError, systemCode } from '../../errors.js';
 import { diskError } from '../disk.js';
@@ -81,22 +82,17 @@ export class UploadFile implements BlobUpload {
     return this.#locked(async (file, assertHeld) => {
       if (await this.#hasGrown(file))
         throw new LadingError('LOCKED', `another process has written to the upload ${this.id}`);
-      let batch: Buffer[] = [];
-      let batchBytes = 0;
+      const gathered = new Gathered();
       const flush = async (): Promise<void> => {
-        const gathered = batch;
-        batch = [];
-        batchBytes = 0;
-        if (gathered.length === 0) return;
+        if (gathered.bytes === 0) return;
         assertHeld(); // another process may have finished the upload meanwhile
-        await this.#write(file, gathered);
+        await this.#write(file, gathered.take());
       };
       try {
         for await (const chunk of chunks) {
           signal?.throwIfAborted();
-          batch.push(chunk);
-          batchBytes += chunk.byteLength;
-          if (batchBytes >= BATCH_BYTES) await flush();
+          gathered.add(chunk);
+          if (gathered.bytes >= BATCH_BYTES) await flush();
         }
       } finally {
         await flush(); // what came before a break counts

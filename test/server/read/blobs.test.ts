@@ -238,19 +238,32 @@ describe('the blob endpoint over a store in trouble', () => {
     });
   }
 
-  it('cuts the connection when a later part of several cannot be read', async () => {
-    const store = createMemoryStore();
-    await pushAll(store, [blob]);
-    const fetch: ReadonlyStore['fetch'] = async (descriptor, options = {}) => {
-      if (options.start === 100) throw new Error('disk on fire');
-      return store.fetch(descriptor, options);
-    };
-    const changed = await serveChanged({ fetch });
-    const reply = await changed.served.ask(path, { headers: { Range: 'bytes=0-9,100-109' } });
-    assert.deepEqual([reply.status, reply.complete], [206, false]);
-    await changed.served.close();
-    assert.match(String(changed.errors[0]), /disk on fire/);
-  });
+  const ranges: [what: string, size: number, range: string, outcome: unknown[]][] = [
+    ['answers 500 when a later part of several', 1000, 'bytes=0-9,100-109', [500, true]],
+    ['cuts the connection when a part far behind', 1_000_000, 'bytes=0-9,100-800000,900000-', [206, false]],
+  ];
+  for (const [what, size, range, outcome] of ranges) {
+    it(`${what} cannot be read`, async () => {
+      const store = createMemoryStore();
+      const content = contentOf('application/octet-stream', randomBytesFrom('ranges', size));
+      await pushAll(store, [content]);
+      const fetch: ReadonlyStore['fetch'] = async (descriptor, options = {}) => {
+        if (options.start === (size > 1000 ? 900_000 : 100)) throw new Error('disk on fire');
+        return store.fetch(descriptor, options);
+      };
+      const errors: unknown[] = [];
+      const changed = await serve(
+        { a: { ...store, fetch } },
+        { onRequest: ({ error }) => errors.push(error) },
+      );
+      const reply = await changed.ask(`/v2/a/blobs/${content.descriptor.digest}`, {
+        headers: { Range: range },
+      });
+      assert.deepEqual([reply.status, reply.complete], outcome);
+      await changed.close();
+      assert.match(String(errors[0]), /disk on fire/);
+    });
+  }
 
   it('answers 500 without a word about why when the store fails before the head', async () => {
     const fetch = async () => Promise.reject(new Error('/secret/path is broken'));

@@ -5,7 +5,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { exactly, exactlyInto, readsInto } from '../../../src/server/exactly.js';
+import { exactly, exactlyThrough, readsInto } from '../../../src/server/exactly.js';
+import { HeldMemory } from '../../../src/server/held-memory.js';
 import { VerifiedContent } from '../../../src/server/read/verified-content.js';
 import { blobPath, type LayoutReader } from '../../../src/store/layout/layout-reader.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
@@ -20,6 +21,8 @@ const blob = contentOf('application/octet-stream', randomBytesFrom('shared blob'
 const { descriptor } = blob;
 const damaged = Buffer.from(blob.bytes);
 damaged[3] = (damaged[3] ?? 0) ^ 1;
+
+const memory = new HeldMemory(1024 * 1024 * 1024);
 
 /** One response, without its connection. */
 interface Reader {
@@ -41,6 +44,7 @@ for (const form of ['directory', 'tar'] as const) {
       hashed = 0;
       readers = [];
       verified = new VerifiedContent({
+        memory,
         createVerifier: (of) =>
           watchedVerifier(of, ({ byteLength }) => {
             hashed += byteLength;
@@ -68,7 +72,7 @@ for (const form of ['directory', 'tar'] as const) {
       const fetch = () => store.fetch(descriptor);
       const { source, verifier } = await verified.openBlob(store, descriptor, fetch);
       const bounds = { size: descriptor.size, endsEarly: false, verifier };
-      const chunks = readsInto(source) ? exactlyInto(source, bounds) : exactly(source, bounds);
+      const chunks = exactlyThrough(source, bounds, memory);
       let sent = 0;
       const next = async (): Promise<boolean> => {
         const { value, done = false } = await chunks.next();
@@ -156,7 +160,11 @@ describe('a blob whose file is replaced', () => {
     const { source, verifier } = await verified.openBlob(from, descriptor, open);
     try {
       assert.ok(readsInto(source));
-      for await (const _ of exactlyInto(source, { size: descriptor.size, endsEarly: false, verifier }));
+      for await (const _ of exactlyThrough(
+        source,
+        { size: descriptor.size, endsEarly: false, verifier },
+        memory,
+      ));
       return 'whole';
     } catch {
       return 'cut';
@@ -167,7 +175,7 @@ describe('a blob whose file is replaced', () => {
 
   it('is judged by the file that was opened, not by the one that was found', async () => {
     const store = await layoutOf(folder('layout'), { contents: [blob] });
-    const verified = new VerifiedContent();
+    const verified = new VerifiedContent({ memory });
     const fetch = () => store.fetch(descriptor);
     const fetchReplaced = async (bytes: Buffer) => {
       await writeFile(folder('new'), bytes);
@@ -192,7 +200,7 @@ describe('a blob whose file is replaced', () => {
         await rm(file());
         return source;
       };
-      assert.equal(await read(new VerifiedContent(), store, fetchRemoved), expected);
+      assert.equal(await read(new VerifiedContent({ memory }), store, fetchRemoved), expected);
       await store.close();
     }
   });
@@ -204,6 +212,7 @@ describe('a blob that does not lie in a file', () => {
     await pushAll(store, [blob]);
     let hashed = 0;
     const verified = new VerifiedContent({
+      memory,
       createVerifier: (of) =>
         watchedVerifier(of, ({ byteLength }) => {
           hashed += byteLength;

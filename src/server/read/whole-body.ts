@@ -1,0 +1,21 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import type { Verifier } from '../../content/verify.js';
+import type { ContentBody } from '../answer.js';
+import type { OpenedBlob } from './verified-content.js';
+
+/** All of some content as a body. What has to see the bytes is known when they are opened. */
+export function wholeBody({ size }: Descriptor, openContent: () => Promise<OpenedBlob>): ContentBody {
+  let verifier: Verifier | undefined;
+  return {
+    size,
+    endsEarly: false,
+    async open() {
+      const opened = await openContent();
+      verifier = opened.verifier;
+      return opened.source;
+    },
+    get verifier() {
+      return verifier;
+    },
+  };
+}
