@@ -84,6 +84,7 @@ function flagsOf(flags: ServeArguments): string[] {
       'max-requests',
       'max-uploads',
       'max-upload-sessions',
+      'max-page-bytes',
       'max-held-bytes',
       'client-share',
       'max-password-checks',

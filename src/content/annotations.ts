@@ -1,5 +1,6 @@
 import type { Descriptor } from './descriptor.js';
 import { type Digest, isDigest } from './digest.js';
+import { ownText } from './own-text.js';
 import { isRepository } from './reference.js';
 
 /** Annotations that say what an entry of a layout's `index.json`, or of an index, is. */
@@ -76,6 +77,33 @@ export function withDeleted(descriptor: Descriptor, deleted: readonly DeletedMan
   const pairs = deleted.map(({ repository, digest }) => `${repository}@${digest}`);
   return withNote(descriptor, ANNOTATION.deleted, pairs);
 }
+
+/** Most bytes of annotations that are kept of what is attached to an image, and listed for it: signatures have some 300. */
+export const MAX_LISTED_ANNOTATION_BYTES = 16 * 1024;
+
+/**
+ * The annotations that fit into `maxBytes` of JSON, in their order, as texts of their own; whoever wants the others
+ * reads the manifest. Undefined where none are left.
+ */
+export function fittingAnnotations(
+  annotations: Readonly<Record<string, string>> | undefined,
+  maxBytes: number,
+): Record<string, string> | undefined {
+  let left = maxBytes;
+  const fitting: [name: string, value: string][] = [];
+  for (const name in annotations) {
+    if (left < MEMBER_BYTES) break; // there may be 200,000 of them
+    const value = annotations[name] ?? '';
+    const bytes = Buffer.byteLength(name) + Buffer.byteLength(value) + MEMBER_BYTES;
+    if (bytes > left) continue;
+    left -= bytes;
+    fitting.push([ownText(name), ownText(value)]);
+  }
+  return fitting.length === 0 ? undefined : Object.fromEntries(fitting);
+}
+
+/** Quotes, a colon and a comma. */
+const MEMBER_BYTES = 6;
 
 /** The digest of the entry that this entry of an index attests, where it is an attestation. */
 export function attestedDigest({ annotations = {} }: Descriptor): string | undefined {

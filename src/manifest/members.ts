@@ -13,11 +13,18 @@ export function textsOf(value: unknown): string[] | undefined {
 /** The texts of a member that is an object, by their names; values that are no text are left out. */
 export function textsIn(value: unknown): Record<string, string> | undefined {
   if (!isJSONObject(value)) return undefined;
-  const entries = Object.entries(value).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  );
-  return Object.fromEntries(entries);
+  const texts: Record<string, string> = {};
+  // Not by lists of entries, which take as long again: a document may have 200,000 of them.
+  for (const name in value) {
+    const text = value[name];
+    if (typeof text !== 'string') continue;
+    if (name === '__proto__') Object.defineProperty(texts, name, OWN_MEMBER(text));
+    else texts[name] = text;
+  }
+  return texts;
 }
+
+const OWN_MEMBER = (value: string) => ({ value, enumerable: true, configurable: true, writable: true });
 
 /** A member that is an object. */
 export function objectOf(value: unknown): JSONObject | undefined {

@@ -34,7 +34,7 @@ export async function answerFrom(
   repositories: Repositories,
   endpoint: Endpoint,
   asked: Asked,
-  verified: VerifiedContent,
+  { verified, maxPageBytes }: { verified: VerifiedContent; maxPageBytes: number },
 ): Promise<Answer> {
   switch (endpoint.type) {
     case 'version':
@@ -42,9 +42,12 @@ export async function answerFrom(
     case 'catalog':
       if (repositories.listRepositories === undefined)
         throw new Refusal('UNSUPPORTED', 'this registry has no catalog', { status: 404 });
-      return listCatalog(repositories.listRepositories(), asked);
+      return listCatalog(repositories.listRepositories(), { asked, maxPageBytes });
     case 'tags':
-      return listTags(await storeOf(repositories, endpoint.repository), endpoint.repository, asked);
+      return listTags(await storeOf(repositories, endpoint.repository), endpoint.repository, {
+        asked,
+        maxPageBytes,
+      });
     case 'manifest':
       return getManifest(await storeOf(repositories, endpoint.repository), endpoint, asked, {
         verified,
@@ -62,7 +65,11 @@ export async function answerFrom(
     }
     case 'referrers':
       // Of an unknown repository too: to a client, 404 says that the registry has no such API. (distribution-spec, end-12a)
-      return listReferrers(await repositories.openRepository(endpoint.repository), endpoint.digest, asked);
+      return listReferrers(
+        await repositories.openRepository(endpoint.repository),
+        { ...endpoint, maxPageBytes },
+        asked,
+      );
     case 'uploads':
     case 'upload':
       throw new Error('uploads are answered by the side that writes');

@@ -37,6 +37,7 @@ export interface ServerState {
   /** Of bodies on their way. */
   memory: HeldMemory;
   maxTargetLength: number;
+  maxPageBytes: number;
   isDraining(): boolean;
   countNow(): MetricsNow;
 }
@@ -162,7 +163,7 @@ async function findAnswer(
   const complete = { ...asked, query, client };
   return state.push !== undefined && isPush(endpoint, method)
     ? answerPush(state.push, endpoint, complete)
-    : answerFrom(options, endpoint, complete, state.verified);
+    : answerFrom(options, endpoint, complete, state);
 }
 
 function bringsContent({ type }: Endpoint, method: string): boolean {

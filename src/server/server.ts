@@ -77,6 +77,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     verified: new VerifiedContent({ memory }),
     memory,
     maxTargetLength: limits.maxTargetLength,
+    maxPageBytes: limits.maxPageBytes,
     isDraining: () => closing,
     countNow: () => ({ connections: connections.size, ...admission.underWay }),
   };

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
-import { ANNOTATION } from '../content/annotations.js';
+import { ANNOTATION, fittingAnnotations, MAX_LISTED_ANNOTATION_BYTES } from '../content/annotations.js';
 import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { taggedName } from '../content/names.js';
+import { ownText } from '../content/own-text.js';
 import { RecentlyUsed } from '../content/recently-used.js';
 import { referrersTag } from '../content/referrers-tag.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
@@ -20,6 +21,7 @@ import type { ContentFile, ContentFiles } from './content-files.js';
 import { ExactNames } from './exact-names.js';
 import { createTurns } from './in-turn.js';
 import { entryName, findEntry } from './layout/layout-index.js';
+import { ManifestGraph } from './manifest-graph.js';
 import { readAtMost, readContent } from './read-content.js';
 import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
 
@@ -27,6 +29,8 @@ const BLOB_MEDIA_TYPE = 'application/octet-stream';
 /** A type of the specification's that says nothing of the content; go-containerregistry's test layouts have such entries. */
 const DESCRIPTOR_TYPE = 'application/vnd.oci.descriptor.v1+json';
 
+/** What the annotations of all that is attached may take together: those of 100,000 signatures. */
+const MAX_ANNOTATION_BYTES = 32 * 1024 * 1024;
 /** Some 200 bytes each. */
 const MOST_TYPES = 50_000;
 /** Documents of more bytes are looked into one after the other, however many are asked for at once. */
@@ -42,6 +46,7 @@ export class ImageFiles implements ReadonlyStore {
   readonly remarks: string[] = [];
   /** What only a check of everything asks of the archive itself; rejects with `INVALID_ARCHIVE`. */
   checkArchive: () => Promise<void> = async () => {};
+  #graph: ManifestGraph | undefined;
   #names: ExactNames | undefined;
   /** Of manifests that are no entries, and of other content of their size. */
   readonly #types = new RecentlyUsed<string, { mediaType: string | undefined }>(MOST_TYPES);
@@ -52,6 +57,8 @@ export class ImageFiles implements ReadonlyStore {
   readonly #unattached = new Set<Digest>();
   /** What was found in other manifests: that stays true when entries change. */
   readonly #attachedByManifest = new Map<string, Attached[]>();
+  /** Bytes that the annotations in it take. */
+  #annotationBytes = 0;
 
   constructor(
     protected readonly files: ContentFiles,
@@ -60,6 +67,12 @@ export class ImageFiles implements ReadonlyStore {
     /** What `@N` counts; default the entries. */
     private readonly positions?: readonly Descriptor[],
   ) {}
+
+  /** Which content needs which, for those who ask; each manifest is read once for it and for referrers. */
+  get graph(): ManifestGraph {
+    this.#graph ??= new ManifestGraph(this);
+    return this.#graph;
+  }
 
   get location(): string {
     return this.files.location;
@@ -182,10 +195,42 @@ export class ImageFiles implements ReadonlyStore {
   noteAttached(entry: Descriptor, manifest: Manifest): void {
     const subject = fallbackSubject(entryName(entry));
     const own = attachedTo(plainDescriptor(entry), manifest);
-    if (own === undefined && subject === undefined) this.#unattached.add(entry.digest);
+    if (own === undefined && subject === undefined) this.#unattached.add(ownText(entry.digest));
     else {
       const attached = own === undefined ? attachedByFallback(manifest, subject) : [own];
-      this.#attachedByManifest.set(attachedKey(entry.digest, subject), attached);
+      const key = attachedKey(entry.digest, subject);
+      if (this.#attachedByManifest.has(key)) return;
+      this.#attachedByManifest.set(
+        key,
+        attached.map((each) => this.#kept(each)),
+      );
+    }
+  }
+
+  /** With texts of its own, and with annotations as long as there is room for them. */
+  #kept({ subject, referrer: { descriptor } }: Attached): Attached {
+    const { mediaType, digest, size, artifactType } = descriptor;
+    const room = Math.min(MAX_LISTED_ANNOTATION_BYTES, MAX_ANNOTATION_BYTES - this.#annotationBytes);
+    const annotations = fittingAnnotations(descriptor.annotations, room);
+    const kept: Descriptor = {
+      mediaType: ownText(mediaType),
+      digest: ownText(digest),
+      size,
+      ...(annotations !== undefined && { annotations }),
+      ...(artifactType !== undefined && { artifactType: ownText(artifactType) }),
+    };
+    this.#annotationBytes += annotationBytesOf(kept);
+    return { subject: ownText(subject), referrer: { descriptor: kept } };
+  }
+
+  /** What is no entry any more is forgotten: pushes and deletions would fill the memory for ever. */
+  #forgetAllBut(digests: ReadonlySet<Digest>): void {
+    for (const digest of this.#unattached) if (!digests.has(digest)) this.#unattached.delete(digest);
+    for (const [key, attached] of this.#attachedByManifest) {
+      const [digest] = key.split(' ', 1);
+      if (isDigest(digest) && digests.has(digest)) continue;
+      for (const { referrer } of attached) this.#annotationBytes -= annotationBytesOf(referrer.descriptor);
+      this.#attachedByManifest.delete(key);
     }
   }
 
@@ -229,6 +274,7 @@ export class ImageFiles implements ReadonlyStore {
 
   /** Reads every entry's manifest once: layouts of other tools do not mark what is attached to what. */
   async #findAttached(): Promise<Map<Digest, Attached[]>> {
+    this.#forgetAllBut(new Set(this.entries.map(({ digest }) => digest)));
     const attached: Attached[] = [];
     for (const entry of this.entries) {
       const name = entryName(entry);
@@ -249,6 +295,8 @@ export class ImageFiles implements ReadonlyStore {
     const subject = fallbackSubject(entryName(entry));
     if (subject === undefined && this.#unattached.has(entry.digest)) return [];
     const key = attachedKey(entry.digest, subject);
+    if (!this.#attachedByManifest.has(key)) await this.#graph?.linksOf(entry);
+    if (subject === undefined && this.#unattached.has(entry.digest)) return [];
     if (!this.#attachedByManifest.has(key)) {
       const manifest = await this.#readEntry(entry);
       if (manifest !== undefined) this.noteAttached(entry, manifest);
@@ -270,6 +318,10 @@ export class ImageFiles implements ReadonlyStore {
   #notFound(what: string): LadingError {
     return new LadingError('NOT_FOUND', `${this.location} does not hold ${what}`);
   }
+}
+
+function annotationBytesOf({ annotations }: Descriptor): number {
+  return annotations === undefined ? 0 : Buffer.byteLength(JSON.stringify(annotations));
 }
 
 function attachedKey(digest: Digest, subject: Digest | undefined): string {

@@ -1,6 +1,7 @@
-import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
+import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
+import { ownText } from '../content/own-text.js';
 import { ContentError } from '../errors.js';
 import { type Manifest, parseManifest, successors } from '../manifest/manifest.js';
 import { attachedTo } from './attached.js';
@@ -20,35 +21,51 @@ const NO_LINKS: Links = { manifests: [], blobs: [], subject: undefined };
 /** What a manifest with this content points at. */
 export function linksOf(descriptor: Descriptor, manifest: Manifest): Links {
   const { manifests, blobs, unsized } = successors(manifest);
+  const subject = attachedTo(descriptor, manifest)?.subject;
   return {
-    manifests: manifests.map(plainDescriptor),
-    blobs: [...blobs.map(({ digest }) => digest), ...unsized],
-    subject: attachedTo(descriptor, manifest)?.subject,
+    manifests: manifests.map(({ mediaType, digest, size }) => ({
+      mediaType: ownText(mediaType),
+      digest: ownText(digest),
+      size,
+    })),
+    blobs: [...blobs.map(({ digest }) => digest), ...unsized].map(ownText),
+    subject: subject && ownText(subject),
   };
 }
 
 /** A document that is not valid keeps what it names all the same: a client may make more of it than lading does. */
-function linksIn(descriptor: Descriptor, bytes: Buffer): Links {
+function linksIn(
+  descriptor: Descriptor,
+  bytes: Buffer,
+  onManifest: ((descriptor: Descriptor, manifest: Manifest) => void) | undefined,
+): Links {
   try {
-    return linksOf(descriptor, parseManifest(bytes, descriptor));
+    const manifest = parseManifest(bytes, descriptor);
+    onManifest?.(descriptor, manifest);
+    return linksOf(descriptor, manifest);
   } catch (error) {
     if (!(error instanceof ContentError)) throw error;
     const named = bytes.toString('latin1').match(DIGEST_TEXT) ?? [];
-    return { ...NO_LINKS, blobs: [...new Set(named)].filter((digest) => isDigest(digest)) };
+    return { ...NO_LINKS, blobs: [...new Set(named)].filter((digest) => isDigest(digest)).map(ownText) };
   }
 }
 
 const DIGEST_TEXT = /\bsha(?:256|384|512):[0-9a-f]+\b/g;
+
+/** Where the manifests are; `noteAttached` is told what they say, so that it reads none of them again. */
+export type GraphStore = Pick<ReadonlyStore, 'exists' | 'fetch'> & {
+  noteAttached?(descriptor: Descriptor, manifest: Manifest): void;
+};
 
 /**
  * Which content needs which: each manifest is read once, for what a digest names never changes, and forgotten when
  * nothing leads to it any more.
  */
 export class ManifestGraph {
-  readonly #store: Pick<ReadonlyStore, 'exists' | 'fetch'>;
+  readonly #store: GraphStore;
   readonly #links = new Map<Digest, Links>();
 
-  constructor(store: Pick<ReadonlyStore, 'exists' | 'fetch'>) {
+  constructor(store: GraphStore) {
     this.#store = store;
   }
 
@@ -69,8 +86,8 @@ export class ManifestGraph {
       if (error instanceof ContentError) return NO_LINKS;
       throw error;
     }
-    const links = linksIn(descriptor, bytes);
-    this.#links.set(descriptor.digest, links);
+    const links = linksIn(descriptor, bytes, this.#store.noteAttached?.bind(this.#store));
+    this.#links.set(ownText(descriptor.digest), links);
     return links;
   }
 

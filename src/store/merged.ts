@@ -1,6 +1,7 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isLadingError, LadingError } from '../errors.js';
+import { ImageFiles } from './image-files.js';
 import { ManifestGraph } from './manifest-graph.js';
 import { entriesOf, RepositoryContents } from './repository-contents.js';
 import { addTag, repositoryView, type TagConflict, type Tags } from './repository-view.js';
@@ -29,7 +30,7 @@ export function mergeRepositories(
   onConflict?: (conflict: TagConflict) => void,
 ): MergedRepositories {
   const union = unionOf(served.map(({ store }) => store));
-  const graph = new ManifestGraph(union);
+  const graph = union instanceof ImageFiles ? union.graph : new ManifestGraph(union);
   const told = new Set<string>();
   let merged: { of: Tags[]; tags: Tags; contents: RepositoryContents } | undefined;
 

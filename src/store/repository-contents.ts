@@ -1,12 +1,16 @@
 import { ANNOTATION, absentOf, deletedOf, repositoriesOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
+import { RecentlyUsed } from '../content/recently-used.js';
 import { isLadingError, type LadingError } from '../errors.js';
 import { isPart } from './image-files.js';
 import { entryName } from './layout/layout-index.js';
 import type { ManifestGraph } from './manifest-graph.js';
 import { NAMELESS_REPOSITORY, placeOf } from './repository-view.js';
 import type { ReadonlyStore } from './store.js';
+
+/** Some 50 bytes each. */
+const MOST_REMEMBERED = 2_000_000;
 
 /** What the images of one repository lead to. */
 interface Reached {
@@ -26,13 +30,18 @@ export class RepositoryContents {
   /** Entries with neither a name nor a note. */
   readonly #loose: Descriptor[] = [];
   readonly #deleted = new Map<string, Set<string>>();
-  readonly #reached = new Map<string, Promise<Reached>>();
+  /** By repository. Of an image that a thousand repositories name, each has a list of its own. */
+  readonly #reached: RecentlyUsed<string, Reached>;
+  readonly #reaching = new Map<string, Promise<Reached>>();
   #attached: Promise<Map<string, Descriptor[]>> | undefined;
 
   constructor(
     readonly entries: readonly Descriptor[],
     private readonly graph: ManifestGraph,
+    /** Manifests and blobs that are remembered of all repositories together; more are looked for again. */
+    mostRemembered: number = MOST_REMEMBERED,
   ) {
+    this.#reached = new RecentlyUsed(mostRemembered, ({ manifests, blobs }) => manifests.size + blobs.size);
     for (const entry of entries) {
       const repositories = repositoriesWith(entry);
       for (const repository of repositories) addTo(this.#roots, repository, entry);
@@ -77,18 +86,23 @@ export class RepositoryContents {
     return found;
   }
 
-  #reachedIn(repository: string): Promise<Reached> {
+  async #reachedIn(repository: string): Promise<Reached> {
     const known = this.#reached.get(repository);
     if (known !== undefined) return known;
-    if (!this.#roots.has(repository))
-      return Promise.resolve({ manifests: new Map(), blobs: new Set(), failure: undefined });
-    const reached = this.#reach(this.#roots.get(repository) ?? []);
-    this.#reached.set(repository, reached);
-    const forget = (): void => {
-      this.#reached.delete(repository);
-    };
-    reached.then(({ failure }) => failure && forget(), forget); // what cannot be read now may be readable later
-    return reached;
+    const underWay = this.#reaching.get(repository);
+    if (underWay !== undefined) return underWay;
+    const roots = this.#roots.get(repository);
+    if (roots === undefined) return { manifests: new Map(), blobs: new Set(), failure: undefined };
+    const reaching = this.#reach(roots);
+    this.#reaching.set(repository, reaching);
+    try {
+      const reached = await reaching;
+      // What cannot be read now may be readable later.
+      if (reached.failure === undefined) this.#reached.set(repository, reached);
+      return reached;
+    } finally {
+      this.#reaching.delete(repository);
+    }
   }
 
   async #reach(roots: readonly Descriptor[]): Promise<Reached> {

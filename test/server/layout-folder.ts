@@ -1,21 +1,25 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Descriptor } from '../../src/content/descriptor.js';
 import { openDirectory } from '../../src/files.js';
 import { blobPath, LayoutReader } from '../../src/store/layout/layout-reader.js';
 import { openTar } from '../../src/tar/read.js';
 import { tarOf } from '../support/docker-archives.js';
 import type { Content } from '../support/images.js';
 
-/** Writes a layout with these contents and an image without a name, as a directory or as a tar, and opens it. */
+/** Writes a layout with these contents and an image without a name, or other entries, as a directory or as a tar, and opens it. */
 export async function layoutOf(
   path: string,
-  { contents, manifest }: { contents: readonly Content[]; manifest?: Content },
+  {
+    contents,
+    manifest,
+    entries = manifest === undefined ? [] : [manifest.descriptor],
+  }: { contents: readonly Content[]; manifest?: Content; entries?: readonly Descriptor[] },
   form: 'directory' | 'tar' = 'directory',
 ): Promise<LayoutReader> {
-  const manifests = manifest === undefined ? [] : [manifest.descriptor];
   const files: Record<string, Buffer | string> = {
     'oci-layout': '{"imageLayoutVersion":"1.0.0"}',
-    'index.json': JSON.stringify({ schemaVersion: 2, manifests }),
+    'index.json': JSON.stringify({ schemaVersion: 2, manifests: entries }),
   };
   for (const { descriptor, bytes } of contents) files[blobPath(descriptor.digest)] = bytes;
   if (form === 'tar') {

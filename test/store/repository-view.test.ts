@@ -14,13 +14,16 @@ describe('the repositories of a store', () => {
     second = await makeImage({ seed: 2 });
   });
 
-  const repositoriesNamed = async (names: Record<string, MadeImage>): Promise<Map<string, ReadonlyStore>> => {
+  const repositoriesNamed = async (
+    names: Record<string, MadeImage>,
+    mostRemembered?: number,
+  ): Promise<Map<string, ReadonlyStore>> => {
     const store = createMemoryStore();
     for (const [name, image] of Object.entries(names)) {
       await pushAll(store, image.all);
       await store.tag(image.manifest.descriptor, name);
     }
-    const contents = new RepositoryContents(await entriesOf(store), new ManifestGraph(store));
+    const contents = new RepositoryContents(await entriesOf(store), new ManifestGraph(store), mostRemembered);
     return new Map(
       [...(await tagsOf(store))].map(([name, tags]) => [
         name,
@@ -44,6 +47,23 @@ describe('the repositories of a store', () => {
     assert.deepEqual(await tagsIn(repositories.get('library/a')), ['1', '2']);
     const found = await repositories.get('library/a')?.resolve('2');
     assert.equal(found?.digest, second.manifest.descriptor.digest);
+  });
+
+  it('finds the same where there is no memory for what belongs to which', async () => {
+    const repositories = await repositoriesNamed({ 'reg.test/a:1': first, 'reg.test/b:2': second }, 0);
+    for (const _ of [1, 2]) {
+      for (const [name, own, other] of [
+        ['a', first, second],
+        ['b', second, first],
+      ] as const) {
+        const repository = repositories.get(name);
+        const { digest } = own.config.descriptor;
+        assert.equal((await repository?.resolveBlob(digest))?.digest, digest);
+        await assert.rejects(async () => repository?.resolveBlob(other.config.descriptor.digest), {
+          code: 'NOT_FOUND',
+        });
+      }
+    }
   });
 
   it('keeps the tags and the content of one repository from another', async () => {

@@ -21,6 +21,8 @@ export interface ServerLimits {
    * manifests of more than 64 KiB that are in memory as a whole. Default 128 MiB.
    */
   maxHeldBytes?: number | undefined;
+  /** Bytes of a page of tags, repositories or referrers; a Link header leads to the next. Default 1 MiB. */
+  maxPageBytes?: number | undefined;
   /** Bytes of a request's head. Default 16 KiB. */
   maxHeaderBytes?: number | undefined;
   /** Characters of path and query. Default 8192. */
@@ -44,6 +46,7 @@ export function completeLimits(limits: ServerLimits = {}): CompleteLimits {
     clientShare: limits.clientShare ?? 50,
     maxPasswordChecks: limits.maxPasswordChecks ?? 1024,
     maxHeldBytes: limits.maxHeldBytes ?? 128 * 1024 * 1024,
+    maxPageBytes: limits.maxPageBytes ?? 1024 * 1024,
     maxHeaderBytes: limits.maxHeaderBytes ?? 16 * 1024,
     maxTargetLength: limits.maxTargetLength ?? 8192,
     headMs: limits.headMs ?? 20_000,

@@ -5,10 +5,14 @@ import { pageOf } from './pagination.js';
 /** GET of all repositories' names. (distribution, "Listing Repositories"; not in the distribution-spec) */
 export async function listCatalog(
   listed: Promise<string[]> | AsyncIterable<string>,
-  asked: Asked,
+  { asked, maxPageBytes }: { asked: Asked; maxPageBytes: number },
 ): Promise<Answer> {
   const names: string[] = [];
   for await (const name of await listed) if (isRepository(name)) names.push(name);
-  const { entries, headers } = pageOf(names, asked.query, '/v2/_catalog');
+  const { entries, headers } = pageOf(names, {
+    query: asked.query,
+    path: '/v2/_catalog',
+    maxBytes: maxPageBytes,
+  });
   return jsonAnswer({ repositories: entries }, { headers });
 }

@@ -4,11 +4,19 @@ import { type Answer, type Asked, jsonAnswer } from '../answer.js';
 import { pageOf } from './pagination.js';
 
 /** GET of a repository's tags. (distribution-spec, "Listing Tags") */
-export async function listTags(store: ReadonlyStore, repository: string, asked: Asked): Promise<Answer> {
+export async function listTags(
+  store: ReadonlyStore,
+  repository: string,
+  { asked, maxPageBytes }: { asked: Asked; maxPageBytes: number },
+): Promise<Answer> {
   const tags: string[] = [];
   for await (const { name } of store.references(asked)) {
     if (isTag(name)) tags.push(name); // a layout may hold names that no client could ask for
   }
-  const { entries, headers } = pageOf(tags, asked.query, `/v2/${repository}/tags/list`);
+  const { entries, headers } = pageOf(tags, {
+    query: asked.query,
+    path: `/v2/${repository}/tags/list`,
+    maxBytes: maxPageBytes,
+  });
   return jsonAnswer({ name: repository, tags: entries }, { headers });
 }

@@ -1,7 +1,6 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { ContentError } from '../../errors.js';
 import { openDirectory } from '../../files.js';
-import { ManifestGraph } from '../manifest-graph.js';
 import { RepositoryContents } from '../repository-contents.js';
 import { type Tags, tagsOf } from '../repository-view.js';
 import { IndexFile } from './index-file.js';
@@ -9,7 +8,6 @@ import { LayoutReader } from './layout-reader.js';
 
 /** A layout directory that others may write while it is read. */
 export class LiveLayout extends LayoutReader {
-  readonly graph = new ManifestGraph(this);
   #tags: Promise<Tags> | undefined;
   #contents: RepositoryContents | undefined;
 
