@@ -169,7 +169,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     listReferrers: (name, subject, callOptions) =>
       askReferrers(
         name.registry,
-        () => fetchReferrers(request, name, subject, callOptions),
+        () => fetchReferrers(request, name, subject, { ...callOptions, onWarning }),
         callOptions?.signal,
       ),
     mountBlob: (name, digest, fromRepository, callOptions) =>

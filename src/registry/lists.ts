@@ -53,7 +53,7 @@ async function* names(
   const fetchPage = (target: string): Promise<Page<string>> =>
     // A mirror lists only what it has seen so far.
     request(
-      { ...message, method: 'GET', target, order: 'registry first', signal, retries },
+      { ...message, method: 'GET', target, order: 'registry, mirrors if out of reach', signal, retries },
       async (response) => {
         const { document, bytes } = await readSizedJSON(response, message.what);
         const items = texts(memberOf(document, member), message.what);

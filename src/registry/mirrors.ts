@@ -26,8 +26,15 @@ export interface Wanted {
   order?: AskingOrder | undefined;
 }
 
-/** Who is asked in which order; a mirror may lack what the registry lists. */
-export type AskingOrder = 'mirrors first' | 'registry first' | 'registry only';
+/**
+ * Who is asked in which order. A mirror lists only what it has seen, so that a list comes from a mirror only where the
+ * registry cannot be reached: what the registry says to the question, a refusal too, counts.
+ */
+export type AskingOrder =
+  | 'mirrors first'
+  | 'registry first'
+  | 'registry, mirrors if out of reach'
+  | 'registry only';
 
 /** The mirrors of each registry, as `HOST[:PORT][/PATH]` in the order in which they are asked. */
 export type MirrorNames = Readonly<Record<string, readonly string[]>>;
@@ -151,7 +158,7 @@ export class Endpoints {
     this.#warnOnce(
       name,
       mirrorOf === undefined
-        ? `${registry} itself is out of reach, so only its mirrors are asked: ${reason}`
+        ? `${registry} itself is out of reach, so only its mirrors are asked, which list what they have seen: ${reason}`
         : `the mirror ${name} is of no help, so ${mirrorOf} itself is asked: ${reason}`,
     );
   }

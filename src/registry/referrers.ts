@@ -11,6 +11,12 @@ import { type CallOptions, type RepositoryName, repositoryText } from './reposit
 import type { Requester } from './request.js';
 import { scope } from './scope.js';
 
+export interface ReferrersOptions extends CallOptions {
+  artifactType?: string | undefined;
+  /** Told where something else than the registry, or than a list, may have answered. */
+  onWarning?: ((text: string) => void) | undefined;
+}
+
 /**
  * What has `subject` as its subject, by the referrers API; undefined where the registry lacks it.
  * (distribution-spec, end-12)
@@ -19,14 +25,23 @@ export async function fetchReferrers(
   request: Requester,
   name: RepositoryName,
   subject: Digest,
-  { artifactType, signal, retries }: CallOptions & { artifactType?: string | undefined } = {},
+  { artifactType, signal, retries, onWarning }: ReferrersOptions = {},
 ): Promise<ReferrersAnswer> {
   const what = `referrers of ${subject} in ${repositoryText(name)}`;
   const scopes = [scope.pull(name.repository)];
   const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
   const fetchPage = (target: string): Promise<Page<Descriptor> | undefined> =>
     request(
-      { ...name, method: 'GET', target, scopes, what, order: 'registry first', signal, retries },
+      {
+        ...name,
+        method: 'GET',
+        target,
+        scopes,
+        what,
+        order: 'registry, mirrors if out of reach',
+        signal,
+        retries,
+      },
       async (response) => {
         if (!/\bjson$/.test(mediaTypeOf(response.headers))) {
           response.body.destroy();
@@ -54,7 +69,11 @@ export async function fetchReferrers(
     if (answer === undefined) throw error;
     return answer;
   }
-  if (pages === 0) return { type: 'unsupported' };
+  if (pages === 0) {
+    const tagged = 'attachments are looked for under tags only';
+    onWarning?.(`${what}: ${name.registry} answers with something that is no list, so ${tagged}`);
+    return { type: 'unsupported' };
+  }
   // The registry's filter is optional, so it is never relied on.
   const isWanted = (descriptor: Descriptor) =>
     artifactType === undefined || descriptor.artifactType === artifactType;

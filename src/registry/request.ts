@@ -98,6 +98,8 @@ type Consume<T> = (response: TransportResponse, from: Endpoint) => Promise<T>;
  */
 export type Requester = <T>(request: RegistryRequest, consume: Consume<T>) => Promise<T>;
 
+const LISTS: AskingOrder = 'registry, mirrors if out of reach';
+
 export function createRequester(options: RequesterOptions): Requester {
   const { transport, authenticator, schemes, userAgent, wait = waitByTimer } = options;
   const endpoints = new Endpoints(options.mirrors, options.onWarning, options.registriesConf);
@@ -112,7 +114,12 @@ export function createRequester(options: RequesterOptions): Requester {
       throw new LadingError('INVALID_REFERENCE', `"${request.registry}" is not a registry's HOST[:PORT]`);
     }
     const failures: { endpoint: Endpoint; error: unknown }[] = [];
-    const asked = endpoints.inOrder(request);
+    const inOrder = endpoints.inOrder(request);
+    const [registry] = inOrder;
+    // A registry that has answered before is within reach, whatever becomes of this question.
+    const isWithinReach =
+      request.order === LISTS && registry !== undefined && answered.has(registry.registry);
+    const asked = isWithinReach ? [registry] : inOrder;
     for (const [index, endpoint] of asked.entries()) {
       const isLast = index === asked.length - 1;
       try {
@@ -122,6 +129,7 @@ export function createRequester(options: RequesterOptions): Requester {
       } catch (error) {
         if (isLadingError(error, 'ABORTED', 'USAGE')) throw error;
         failures.push({ endpoint, error });
+        if (request.order === LISTS && !isOutOfReach(error)) break;
         if (!isLast) endpoints.failed(endpoint, error);
       }
     }

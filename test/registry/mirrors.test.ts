@@ -205,7 +205,7 @@ describe('a registry that only its mirrors lead to', () => {
     assert.deepEqual(await collect(client.listTags(name)), ['own']);
     assert.equal(await client.listReferrers(name, manifestDigest), undefined);
     assert.deepEqual(warnings, [
-      `${gone} itself is out of reach, so only its mirrors are asked: cannot reach ${gone}: connection refused`,
+      `${gone} itself is out of reach, so only its mirrors are asked, which list what they have seen: cannot reach ${gone}: connection refused`,
     ]);
     assert.deepEqual(retries, []);
   });
@@ -237,6 +237,36 @@ describe('a registry that only its mirrors lead to', () => {
     assert.deepEqual(await collect(client.listTags(name)), ['a', 'b']);
     assert.deepEqual(mirror.requests, []);
   });
+});
+
+describe('a list that the registry refuses', () => {
+  const refusals: [what: string, answer: Handler, code: string][] = [
+    ['401', (_, response) => sendError(response, 401, 'UNAUTHORIZED'), 'UNAUTHORIZED'],
+    ['403', (_, response) => sendError(response, 403, 'DENIED'), 'DENIED'],
+    ['404', (_, response) => sendError(response, 404, 'NAME_UNKNOWN'), 'NOT_FOUND'],
+    ['500', (_, response) => sendError(response, 500, 'UNKNOWN'), 'REGISTRY'],
+    ['a page', (_, response) => void response.writeHead(200).end('<html>'), 'REGISTRY'],
+    ['a reset', (request) => request.socket.destroy(), 'UNREACHABLE'],
+  ];
+  for (const [what, answer, code] of refusals) {
+    it(`is not taken from a mirror, which has only a part of it: ${what}`, async () => {
+      const { server: mirror } = await start((request, response) => {
+        if (request.url?.includes('/manifests/')) sendError(response, 404, 'MANIFEST_UNKNOWN');
+        else sendJSON(response, { tags: ['cached'], manifests: [] });
+      });
+      const { server: registry, name } = await start((request, response) => {
+        if (request.url?.includes('/manifests/')) serving(request, response);
+        else answer(request, response);
+      });
+      const client = connect({ retries: 1, mirrors: { [registry.host]: [mirror.host] } });
+      await client.getManifest(name, '1');
+      await assert.rejects(collect(client.listTags(name)), { code });
+      const lists = mirror.requests.filter((line) => !line.includes('/manifests/'));
+      assert.deepEqual(lists, [], 'the mirror is not asked');
+      if (code === 'NOT_FOUND' || what === 'a page') return; // no referrers API there
+      await assert.rejects(client.listReferrers(name, manifestDigest), { code });
+    });
+  }
 });
 
 describe('a mirror that has nothing of what is asked', () => {

@@ -84,11 +84,16 @@ describe('listReferrers', () => {
   for (const [what, handle] of unsupported) {
     it(`is undefined where the API is missing (${what}), which is asked once even by many`, async () => {
       const { server, name } = await start(handle);
-      const client = connect();
+      const warnings: string[] = [];
+      const client = connect({ onWarning: (warning) => warnings.push(warning) });
       const ask = (text: string) => client.listReferrers(name, digestOf(Buffer.from(text)));
       assert.deepEqual(await Promise.all([ask('a'), ask('b'), ask('c')]), [undefined, undefined, undefined]);
       assert.equal(await ask('d'), undefined);
       assert.equal(server.requests.length, 1);
+      // Where it may not have been the registry that answered, it is said.
+      const isSaid = what === 'a web page' || what === 'some other JSON';
+      assert.equal(warnings.length, isSaid ? 1 : 0, warnings.join());
+      if (isSaid) assert.match(warnings[0] ?? '', /no list, so attachments are looked for under tags only$/);
     });
   }
 

@@ -120,10 +120,10 @@ export function makeReferrer(
 }
 
 /** A signature of `subject` in cosign's older way: no `subject` member, found by its tag. The signature is random. */
-export function makeCosignSignature(subject: Descriptor): MadeSignature {
+export function makeCosignSignature(subject: Descriptor, reference = 'registry.test/signed'): MadeSignature {
   const payload = JSON.stringify({
     critical: {
-      identity: { 'docker-reference': 'registry.test/signed' },
+      identity: { 'docker-reference': reference },
       image: { 'docker-manifest-digest': subject.digest },
       type: 'cosign container image signature',
     },

@@ -81,10 +81,14 @@ class RepositoryStore implements RemoteStore {
     this.#manifests = new ManifestPusher(client, name);
   }
 
+  resolve(reference: string, { signal }: SignalOption = {}): Promise<Descriptor> {
+    return this.#resolve(reference, { signal, order: this.#order });
+  }
+
   /** One GET: the answer's bytes tell digest, type and size. */
-  async resolve(reference: string, { signal }: SignalOption = {}): Promise<Descriptor> {
+  async #resolve(reference: string, { signal, order }: CallOptions): Promise<Descriptor> {
     const isSound = (received: FetchedManifest): boolean => isManifestFor(reference, received);
-    const ask = { signal, order: this.#order, isSound };
+    const ask = { signal, order, isSound };
     let answer = await this.#client.getManifest(this.#name, reference, ask);
     if (!isWhatItSays(answer)) {
       // Damaged on its way, which nothing else would tell of a tag; or the header lies: the same bytes come again.
@@ -219,8 +223,10 @@ class RepositoryStore implements RemoteStore {
 
   async #behindTag(tag: string, subject: Digest, signal: AbortSignal | undefined): Promise<Referrer[]> {
     let descriptor: Descriptor;
+    // Such a tag is a list of what was attached so far, which a mirror may have from earlier.
+    const order = this.#order === 'mirrors first' ? 'registry, mirrors if out of reach' : this.#order;
     try {
-      descriptor = await this.resolve(tag, { signal });
+      descriptor = await this.#resolve(tag, { signal, order });
     } catch (error) {
       if (isLadingError(error, 'NOT_FOUND')) return [];
       throw error;

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { retrying } from '../../../src/copy/retrying.js';
 import { readContent } from '../../../src/store/read-content.js';
 import { createRemoteSource } from '../../../src/store/remote/remote-source.js';
+import { collect } from '../../registry/http-server.js';
 import { answering, refusal } from '../../support/answer-table.js';
-import { makeImage, pushAll } from '../../support/images.js';
+import { makeCosignSignature, makeImage, pushAll } from '../../support/images.js';
 import { REPOSITORY, useRemoteStores } from './pushing.js';
 
 const { startRegistry, connect, open } = useRemoteStores();
@@ -81,6 +82,38 @@ describe('content that a mirror has spoiled', () => {
     for (let time = 0; time < 2; time++)
       assert.ok((await readContent(source, layer.descriptor)).equals(layer.bytes));
   });
+});
+
+describe('what is attached to an image of a registry with a mirror that has it from earlier', () => {
+  const kinds: [what: string, ...rows: Parameters<typeof answering>][] = [
+    ['both answer'],
+    ['the registry does not list tags', [/^GET .*\/tags\/list/, refusal(403)]],
+    ['the registry has no referrers API', [/^GET .*\/referrers\//, refusal(404)]],
+  ];
+  for (const [what, ...rows] of kinds) {
+    it(`is what the registry has, nothing less: ${what}`, async () => {
+      const image = await makeImage({ seed: 'image' });
+      const [old, signature] = ['old', 'new'].map((seed) =>
+        makeCosignSignature(image.manifest.descriptor, seed),
+      );
+      assert.ok(old !== undefined && signature !== undefined);
+      const mirror = await startRegistry();
+      const registry = await startRegistry({ refuse: answering(...rows) });
+      for (const [{ repository }, attached] of [[mirror, old] as const, [registry, signature] as const]) {
+        const store = repository(REPOSITORY);
+        await pushAll(store, [...image.all, ...attached.all]);
+        await store.tag(image.manifest.descriptor, '1');
+        await store.tag(attached.manifest.descriptor, attached.tag);
+      }
+      const client = connect({ mirrors: { [registry.host]: [mirror.host] } });
+      const source = createRemoteSource(client, { registry: registry.host, repository: REPOSITORY });
+      const referrers = await collect(source.referrers(await source.resolve('1')));
+      assert.deepEqual(
+        referrers.map(({ descriptor }) => descriptor.digest),
+        [signature.manifest.descriptor.digest],
+      );
+    });
+  }
 });
 
 describe('what is pushed to a registry that has mirrors', () => {
