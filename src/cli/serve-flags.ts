@@ -54,6 +54,8 @@ export const SERVE_OPTIONS = {
   'max-held-bytes': number('Memory for answers and pushes on their way', '128 MiB'),
   'client-share': number('Percent of each of these that one client may have', '50'),
   'max-password-checks': number('Passwords that wait to be checked; more get 429', '1024'),
+  'max-layer-bytes': number('Largest layer, decompressed, of an image that is converted', '4 GiB'),
+  'max-ratio': number('Decompressed bytes for each compressed one, of such layers', '200'),
   'idle-timeout': number('Seconds in which nothing moves before a client is given up', '60'),
   'drain-timeout': number('Seconds for requests under way when told to stop', '10'),
   'max-upload-sessions': number('Uploads that are begun and not over; more get 429', '1000', 'Pushes:'),
@@ -99,6 +101,10 @@ export function serveOptions(flags: ServeArguments): ServeOptions {
       clientShare: percent(flags['client-share']),
       maxPasswordChecks: wholeNumber('max-password-checks', flags['max-password-checks'], 1),
       idleMs: seconds('idle-timeout', 1),
+    },
+    conversions: {
+      maxLayerBytes: wholeNumber('max-layer-bytes', flags['max-layer-bytes'], 1),
+      maxRatio: wholeNumber('max-ratio', flags['max-ratio'], 1),
     },
     drainMs: seconds('drain-timeout', 0),
     push: {

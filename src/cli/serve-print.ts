@@ -84,6 +84,8 @@ function flagsOf(flags: ServeArguments): string[] {
       'max-requests',
       'max-uploads',
       'max-upload-sessions',
+      'max-layer-bytes',
+      'max-ratio',
       'max-page-bytes',
       'max-held-bytes',
       'client-share',

@@ -18,6 +18,8 @@ export interface LayerFactsOptions {
   /** Against decompression bombs. */
   limits?: DecompressLimits | undefined;
   signal?: AbortSignal | undefined;
+  /** Layers on this machine's disk are read in threads, however small they are. Default: those worth it. */
+  alwaysInThreads?: boolean | undefined;
 }
 
 /**
@@ -37,14 +39,14 @@ export async function readLayerFacts(
     if (region !== undefined) onDisk.push({ digest, region, algorithm: 'sha256', decompress: digest });
     else facts.set(digest, { size, ...(await streamFacts(layer, options)) });
   }
-  const { limits, signal } = options;
+  const { limits, signal, alwaysInThreads } = options;
   await hashRegions(
     onDisk.map((request) => ({ ...request, limits })),
     ({ digest, region }, { hex, size: plainSize, isTar = true }) => {
       requireTar(isTar, digest);
       facts.set(digest, { size: region.size, diffID: `sha256:${hex}`, plainSize });
     },
-    { signal },
+    { signal, alwaysInThreads },
   );
   return facts;
 }

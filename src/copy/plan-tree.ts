@@ -54,6 +54,7 @@ export class GraphReader {
   readonly #configs = new Map<Digest, Promise<Buffer>>();
   readonly #imageConfigs = new Map<Digest, Promise<ImageConfig>>();
   readonly #layers = new Map<Digest, Promise<Descriptor>>();
+  #documentBytes = 0;
 
   constructor(pool: Pool, options: PlanOptions) {
     this.#pool = pool;
@@ -245,6 +246,7 @@ export class GraphReader {
   }
 
   async #readContent(source: ReadonlyStore, descriptor: Descriptor): Promise<Buffer> {
+    this.#countBytes(descriptor);
     // What is damaged on this machine's disk stays so.
     const isLocal = (await source.region?.(descriptor)) !== undefined;
     const isWorthRetrying = (error: unknown): boolean => !isLocal && isRetryable(error);
@@ -267,6 +269,17 @@ export class GraphReader {
         },
       );
     }
+  }
+
+  /** Before they are read: all of them stay in memory until the image is done. */
+  #countBytes({ digest, size }: Descriptor): void {
+    const { maxDocumentBytes = Number.POSITIVE_INFINITY } = this.#options;
+    this.#documentBytes += size;
+    if (this.#documentBytes <= maxDocumentBytes) return;
+    throw new ContentError(
+      'TOO_LARGE',
+      `${digest} is part of an image whose manifests and configs have more than ${maxDocumentBytes} bytes`,
+    );
   }
 
   /** Undefined for a foreign layer that stays where it is. */

@@ -58,7 +58,10 @@ const READ_BYTES = 256 * 1024;
 const REPORT_BYTES = 16 * 1024 * 1024;
 let buffer: Buffer | undefined;
 
-/** Hashes a part of a file, or the layer in it; `onHashed` is told of bytes of the file. */
+/**
+ * Hashes a part of a file, or the layer in it; `onHashed` is told of bytes of the file, now and then of none, and may
+ * throw to end the work.
+ */
 export async function hashRegion(
   request: HashRequest,
   onHashed: (bytes: number) => void,
@@ -102,6 +105,7 @@ async function hashLayer(
 ): Promise<HashResult> {
   const hash = createHash(algorithm);
   let hashed = 0;
+  let unreported = 0;
   let start = Buffer.alloc(0);
   const layer = region.size === 0 ? [] : await decompressed(open, { name: decompress, limits, onPadding });
   for await (const chunk of layer as AsyncIterable<Buffer>) {
@@ -109,6 +113,10 @@ async function hashLayer(
       start = Buffer.concat([start, chunk.subarray(0, TAR_START_LENGTH - start.byteLength)]);
     hash.update(chunk);
     hashed += chunk.byteLength;
+    unreported += chunk.byteLength;
+    if (unreported < REPORT_BYTES) continue;
+    unreported = 0;
+    onHashed(0); // a layer may be decompressed for minutes
   }
   onHashed(region.size);
   return { hex: hash.digest('hex'), size: hashed, isTar: isTarStart(start) };

@@ -14,6 +14,8 @@ export interface HashingOptions {
   threads?: number | undefined;
   signal?: AbortSignal | undefined;
   onHashed?: ((bytes: number) => void) | undefined;
+  /** Little work is done in threads too, for a caller that has other things to do meanwhile. Default false. */
+  alwaysInThreads?: boolean | undefined;
 }
 
 /** Below this, starting threads (40 ms of processor time each) costs more than it saves. */
@@ -25,11 +27,12 @@ export async function hashRegions<T extends HashRequest>(
   onDigest: (request: T, result: HashResult) => void,
   options: HashingOptions = {},
 ): Promise<void> {
-  const { threads = availableParallelism() } = options;
+  const { threads = availableParallelism(), alwaysInThreads = false } = options;
   const totalBytes = requests.reduce((sum, { region }) => sum + region.size, 0);
   // Largest first: the last thread to end is then not the one that began last with the most.
   const queue = requests.toSorted((a, b) => b.region.size - a.region.size);
-  if (totalBytes < WORTH_THREADS_BYTES || threads < 2) return hashHere(queue, onDigest, options);
+  if (!alwaysInThreads && (totalBytes < WORTH_THREADS_BYTES || threads < 2))
+    return hashHere(queue, onDigest, options);
   const workers = Array.from({ length: Math.min(threads, queue.length) }, () =>
     startThread('hashing/worker'),
   );
@@ -50,8 +53,12 @@ async function hashHere<T extends HashRequest>(
     signal?.throwIfAborted();
     let result: HashResult;
     try {
-      result = await hashRegion(request, onHashed);
+      result = await hashRegion(request, (bytes) => {
+        signal?.throwIfAborted();
+        onHashed(bytes);
+      });
     } catch (error) {
+      signal?.throwIfAborted();
       throw error instanceof LadingError ? error : unreadable(request, String(error));
     }
     onDigest(request, result);

@@ -12,7 +12,7 @@ onRequest(parentPort, async (request: HashRequest) => {
   const answer = (message: HashAnswer): void => parentPort?.postMessage(message);
   try {
     const result = await hashRegion(request, (bytes) => {
-      answer({ type: 'hashed', bytes });
+      if (bytes > 0) answer({ type: 'hashed', bytes });
       endIfAsked(parentPort); // reading and hashing leave no time for messages
     });
     answer({ type: 'digest', result });

@@ -1,19 +1,21 @@
+import { availableParallelism } from 'node:os';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isIndex, isSchema1, MEDIA_TYPE } from '../content/media-types.js';
+import { ownText } from '../content/own-text.js';
 import { DEFAULT_PLATFORM, formatPlatform, type Platform } from '../content/platform.js';
 import { RecentlyUsed } from '../content/recently-used.js';
 import { type ConversionFormat, convertImage } from '../copy/convert.js';
 import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from '../copy/layer-facts.js';
 import type { PlannedContent } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
-import { createPool } from '../copy/pool.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { Document } from '../manifest/conversion.js';
 import { createSigningKey, signSchema1 } from '../manifest/sign-schema1.js';
-import { withAbort } from '../registry/abort.js';
 import { Refusal } from '../server/errors.js';
-import type { Conversions, TaggedManifest } from '../server/read/conversions.js';
+import { FairQueue, type Turn } from '../server/fair-queue.js';
+import type { ConversionRequest, Conversions, TaggedManifest } from '../server/read/conversions.js';
+import { SharedWork } from '../server/shared-work.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type LayerLimits, limitsOf } from './layer-limits.js';
 import { missingChildren, readServedImage } from './served-image.js';
@@ -23,6 +25,8 @@ export interface ServeConversionOptions extends LayerLimits {
   platform?: Platform | undefined;
   /** Bytes of documents that are kept; those beyond are made again when they are asked for. Default 64 MiB. */
   keptBytes?: number | undefined;
+  /** Conversions that wait for their turn; default 256. */
+  maxWaiting?: number | undefined;
   /** Told what cannot be converted, and is served as it is stored. */
   onWarning?: ((message: string) => void) | undefined;
 }
@@ -57,6 +61,19 @@ interface Made {
 }
 
 const DEFAULT_KEPT_BYTES = 64 * 1024 * 1024;
+/** Far above the layers of images that need to be read, which are of the years of schema1. */
+export const DEFAULT_MAX_LAYER_BYTES = 4 * 1024 ** 3;
+/** Beyond 16 MiB. Layers reach 3 to 10; more is what files without content are, or bombs. */
+export const DEFAULT_SERVED_RATIO = 200;
+/** An index of twenty platforms with attestations has a tenth. Read, they take ten times the memory. */
+const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+/** Images at once, of one client half. */
+const MAX_CONVERSIONS = 4;
+const DEFAULT_MAX_WAITING = 256;
+/** A layer of fewer bytes is read sooner than a thread starts. */
+const LITTLE_BYTES = 1024 * 1024;
+/** Children that were not there and are looked for with each request. */
+const MOST_LOOKED_FOR = 256;
 /** Of small things: some 300 bytes each, so that a server may run for years and tags come and go. */
 const MAX_REMEMBERED = 100_000;
 /** What a document takes beside its bytes. */
@@ -68,17 +85,40 @@ class KeptConversions implements ServeConversions {
   readonly #options: ServeConversionOptions;
   /** Its signatures prove nothing but integrity, and no digest depends on it: it is made anew at every start. */
   readonly #key = createSigningKey();
-  /** All cores work on the layers of one image already. */
-  readonly #reading = createPool(1);
+  /** Images take their turns, and so do layers: one client has all cores at most, and another one a thread beside. */
+  readonly #turns: FairQueue;
+  readonly #reading: FairQueue;
+  readonly #layers = new SharedWork<Digest, LayerFacts>();
   readonly #facts = new RecentlyUsed<Digest, LayerFacts>(MAX_REMEMBERED);
   readonly #recipes = new RecentlyUsed<string, Recipe>(MAX_REMEMBERED);
   readonly #warned = new RecentlyUsed<string, true>(MAX_REMEMBERED);
   readonly #made: RecentlyUsed<string, Made>;
-  /** Each with a signal of its own: what listens to it is gone when the conversion is, not with the server. */
-  readonly #making = new Map<string, { made: Promise<Made>; stop: AbortController }>();
+  readonly #making = new SharedWork<string, Made>();
+  readonly #closing = new AbortController();
 
   constructor(options: ServeConversionOptions) {
-    this.#options = options;
+    this.#options = {
+      ...options,
+      maxLayerBytes: options.maxLayerBytes ?? DEFAULT_MAX_LAYER_BYTES,
+      maxRatio: options.maxRatio ?? DEFAULT_SERVED_RATIO,
+    };
+    const cores = availableParallelism();
+    const refuse = () =>
+      new Refusal('TOOMANYREQUESTS', 'too many images wait to be converted', {
+        headers: { 'Retry-After': '5' },
+      });
+    this.#turns = new FairQueue({
+      concurrency: MAX_CONVERSIONS,
+      concurrencyOfClient: MAX_CONVERSIONS / 2,
+      most: options.maxWaiting ?? DEFAULT_MAX_WAITING,
+      refuse,
+    });
+    this.#reading = new FairQueue({
+      concurrency: cores + 1,
+      concurrencyOfClient: cores,
+      most: Number.POSITIVE_INFINITY, // those of the images that have their turn
+      refuse,
+    });
     this.#made = new RecentlyUsed(options.keptBytes ?? DEFAULT_KEPT_BYTES, weightOf);
   }
 
@@ -86,9 +126,9 @@ class KeptConversions implements ServeConversions {
     store: ReadonlyStore,
     tagged: TaggedManifest,
     mediaTypes: Recipe['mediaTypes'],
-    { signal }: { signal?: AbortSignal | undefined } = {},
+    request: ConversionRequest = {},
   ): Promise<Document | undefined> {
-    const { manifest, offered } = await withAbort(this.#make(store, { tagged, mediaTypes }), signal);
+    const { manifest, offered } = await this.#make(store, { tagged, mediaTypes }, request);
     if (offered !== undefined) throw this.#unclear(tagged, offered);
     return manifest;
   }
@@ -96,7 +136,7 @@ class KeptConversions implements ServeConversions {
   async find(
     store: ReadonlyStore,
     { repository, digest }: { repository: string; digest: Digest },
-    { signal }: { signal?: AbortSignal | undefined } = {},
+    request: ConversionRequest = {},
   ): Promise<Document | undefined> {
     const place = placeOf(repository, digest);
     const recipe = this.#recipes.get(place);
@@ -106,7 +146,7 @@ class KeptConversions implements ServeConversions {
       this.#made.delete(keyOf(recipe));
       return undefined;
     }
-    const { documents, madeOf } = await withAbort(this.#make(store, recipe), signal);
+    const { documents, madeOf } = await this.#make(store, recipe, request);
     const original = madeOf.get(digest);
     if (original !== undefined && !(await isHeld(store, original))) return undefined;
     return documents.find(({ descriptor }) => descriptor.digest === digest);
@@ -114,44 +154,36 @@ class KeptConversions implements ServeConversions {
 
   async close(): Promise<void> {
     const reason = new LadingError('ABORTED', 'the server is closing');
-    this.#reading.abort(reason);
-    const making = [...this.#making.values()];
-    for (const { stop } of making) stop.abort(reason);
-    await Promise.allSettled(making.map(({ made }) => made));
+    this.#closing.abort(reason);
+    await this.#making.close(reason);
+    await this.#layers.close(reason);
   }
 
-  /** A client that leaves does not end it: the next one to ask, often the same, has less to wait for. */
-  async #make(store: ReadonlyStore, recipe: Recipe): Promise<Made> {
-    this.#reading.signal.throwIfAborted();
+  /** When the last client that waits has left, it is given up; layers that were read by then are known. */
+  async #make(store: ReadonlyStore, recipe: Recipe, { signal, client }: ConversionRequest): Promise<Made> {
+    this.#closing.signal.throwIfAborted();
     const key = keyOf(recipe);
     const kept = this.#made.get(key);
     const isCurrent = kept !== undefined && !(await anyExists(store, kept.missing));
-    const made = isCurrent ? kept : await (this.#making.get(key) ?? this.#start(store, recipe, key)).made;
+    const turn = { client: client ?? '', lane: key };
+    const convert = (stop: AbortSignal) =>
+      this.#turns.run(turn, () => this.#convert(store, recipe, { key, turn, signal: stop }), stop);
+    const made = isCurrent ? kept : await this.#making.join(key, convert, signal);
     // Each time: the same may have been made of another image too, which may be deleted.
     for (const { descriptor } of made.documents)
       this.#recipes.set(placeOf(recipe.tagged.repository, descriptor.digest), recipe);
     return made;
   }
 
-  #start(store: ReadonlyStore, recipe: Recipe, key: string): { made: Promise<Made>; stop: AbortController } {
-    const stop = new AbortController();
-    const made = this.#convert(store, recipe, { key, signal: stop.signal }).finally(() => {
-      this.#making.delete(key);
-    });
-    const making = { made, stop };
-    this.#making.set(key, making);
-    return making;
-  }
-
   async #convert(
     store: ReadonlyStore,
     recipe: Recipe,
-    { key, signal }: { key: string; signal: AbortSignal },
+    { key, turn, signal }: { key: string; turn: Turn; signal: AbortSignal },
   ): Promise<Made> {
     const { repository, tag } = recipe.tagged;
     let made: Made;
     try {
-      made = await this.#convertImage(store, recipe, signal);
+      made = await this.#convertImage(store, recipe, { turn, signal });
     } catch (error) {
       if (!isOfContent(error)) throw error;
       made = NOTHING;
@@ -170,13 +202,15 @@ class KeptConversions implements ServeConversions {
   async #convertImage(
     store: ReadonlyStore,
     { tagged, mediaTypes }: Recipe,
-    signal: AbortSignal,
+    { turn, signal }: { turn: Turn; signal: AbortSignal },
   ): Promise<Made> {
     const [mediaType] = mediaTypes;
-    const missing = await missingChildren(store, tagged.descriptor, signal);
+    const absent = await missingChildren(store, tagged.descriptor, signal);
+    const missing = absent.slice(0, MOST_LOOKED_FOR);
     const served = await readServedImage(store, tagged, {
       platform: isIndex(mediaType) ? undefined : this.#platform,
-      missing,
+      missing: absent,
+      maxDocumentBytes: MAX_DOCUMENT_BYTES,
       signal,
     });
     if (served.type === 'none') return { ...NOTHING, missing };
@@ -192,7 +226,7 @@ class KeptConversions implements ServeConversions {
       to: formatOf(mediaType),
       key: this.#key,
       force: true, // nothing is lost: the original stays where it is, and what is attached to it
-      layerFacts: (layers, options) => this.#factsOf(layers, options),
+      layerFacts: (layers, options) => this.#factsOf(layers, turn, options),
       limits: limitsOf(this.#options),
       signal,
     });
@@ -231,18 +265,42 @@ class KeptConversions implements ServeConversions {
   }
 
   /** Reads each layer once in the server's life. */
-  #factsOf(layers: readonly PlannedContent[], options: LayerFactsOptions): Promise<Map<Digest, LayerFacts>> {
-    return this.#reading.run(async () => {
-      options.signal?.throwIfAborted();
-      const isUnread = ({ descriptor }: PlannedContent) => this.#facts.get(descriptor.digest) === undefined;
-      const facts = await readLayerFacts(layers.filter(isUnread), options);
-      for (const { descriptor } of layers) {
-        const known = this.#facts.get(descriptor.digest);
-        if (known !== undefined) facts.set(descriptor.digest, known);
-      }
-      for (const [digest, fact] of facts) this.#facts.set(digest, fact);
-      return facts;
-    });
+  async #factsOf(
+    layers: readonly PlannedContent[],
+    turn: Turn,
+    options: LayerFactsOptions,
+  ): Promise<Map<Digest, LayerFacts>> {
+    const facts = await Promise.all(
+      layers.map(async (layer) => {
+        const { digest } = layer.descriptor;
+        return [digest, await this.#factsOfLayer(layer, turn, options)] as const;
+      }),
+    );
+    return new Map(facts);
+  }
+
+  async #factsOfLayer(
+    layer: PlannedContent,
+    turn: Turn,
+    { signal, ...options }: LayerFactsOptions,
+  ): Promise<LayerFacts> {
+    const { digest, size } = layer.descriptor;
+    const known = this.#facts.get(digest);
+    if (known !== undefined) return known;
+    const alwaysInThreads = size > LITTLE_BYTES;
+    const read = (stop: AbortSignal) =>
+      this.#reading.run(
+        turn,
+        async () => {
+          const facts = await readLayerFacts([layer], { ...options, alwaysInThreads, signal: stop });
+          const found = facts.get(digest);
+          if (found === undefined) throw new Error(`${digest} was not read`);
+          this.#facts.set(ownText(digest), found);
+          return found;
+        },
+        stop,
+      );
+    return this.#layers.join(digest, read, signal);
   }
 }
 

@@ -1,6 +1,6 @@
 import { parsePlatform } from '../content/platform.js';
 import type { WritableOptions } from '../server/push/push.js';
-import { createConversions } from './serve-conversion.js';
+import { createConversions, type ServeConversionOptions } from './serve-conversion.js';
 import { type ListeningServer, type ServeServerOptions, startServer } from './serve-server.js';
 import { openServedStores, type ServeStoresOptions } from './serve-stores.js';
 
@@ -9,6 +9,8 @@ export interface ServeOptions extends ServeServerOptions, ServeStoresOptions {
   platform?: string | undefined;
   /** Gives schema1 to clients without an Accept header, for Docker before 1.10; default false: the stored form. */
   schema1Default?: boolean | undefined;
+  /** What conversions for old clients are held to: default 4 GiB of a layer, 200 bytes of each compressed one. */
+  conversions?: Pick<ServeConversionOptions, 'maxLayerBytes' | 'maxRatio'> | undefined;
   /** What pushes are held to. */
   push?: Omit<WritableOptions, 'repositories'> | undefined;
 }
@@ -25,7 +27,11 @@ export interface Serving extends ListeningServer {
 export async function serve(paths: string | readonly string[], options: ServeOptions = {}): Promise<Serving> {
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   const stores = await openServedStores(typeof paths === 'string' ? [paths] : paths, options);
-  const conversions = createConversions({ platform, onWarning: options.onWarning });
+  const conversions = createConversions({
+    ...options.conversions,
+    platform,
+    onWarning: options.onWarning,
+  });
   try {
     const { openRepository, listRepositories, writable, check } = stores;
     const repositories = (await listRepositories()).sort();

@@ -15,6 +15,8 @@ export interface ServedImageOptions {
   platform: Platform | undefined;
   /** Children of the index that are not there, and are passed over. */
   missing: readonly Descriptor[];
+  /** Bytes of its manifests and configs together. */
+  maxDocumentBytes: number;
   signal: AbortSignal;
 }
 
@@ -31,7 +33,7 @@ export type ServedImage =
 export async function readServedImage(
   store: ReadonlyStore,
   tagged: TaggedManifest,
-  { platform, missing, signal }: ServedImageOptions,
+  { platform, missing, maxDocumentBytes, signal }: ServedImageOptions,
 ): Promise<ServedImage> {
   const root = withAbsent(
     tagged.descriptor,
@@ -39,7 +41,13 @@ export async function readServedImage(
   );
   const read = async (options: PlanOptions = {}): Promise<ServedImage> => {
     const request = { source: withRoot(store, root), reference: root.digest, name: nameOf(tagged) };
-    const { images } = await readImages([request], { ...options, referrers: false, retries: 0, signal });
+    const { images } = await readImages([request], {
+      ...options,
+      referrers: false,
+      retries: 0,
+      maxDocumentBytes,
+      signal,
+    });
     const [image] = images;
     return image === undefined ? { type: 'none' } : { type: 'image', image };
   };
@@ -70,7 +78,10 @@ export async function missingChildren(
   if (!isIndex(root.mediaType)) return [];
   const { manifests } = successors(parseManifest(await readContent(store, root, { signal }), root));
   const missing: Descriptor[] = [];
-  for (const child of manifests) if (!(await store.exists(child, { signal }))) missing.push(child);
+  for (const child of manifests) {
+    signal.throwIfAborted();
+    if (!(await store.exists(child, { signal }))) missing.push(child);
+  }
   return missing;
 }
 

@@ -76,7 +76,7 @@ describe('the limits of serve', () => {
     const readme = await readFile(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
     const [, section = ''] = readme.split(/\n### serve\n|\n### copy/, 2);
     const limits = Object.entries(SERVE_OPTIONS).filter(([flag]) => /^max-|^idle-|^client-/.test(flag));
-    assert.equal(limits.length, 11);
+    assert.equal(limits.length, 13);
     for (const [flag, option] of limits) {
       const row = section.split('\n').find((line) => line.startsWith('| ') && line.includes(`\`--${flag}\``));
       const [, , limit = ''] = row?.split('|') ?? [];

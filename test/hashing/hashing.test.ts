@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { truncate, writeFile } from 'node:fs/promises';
 import { type HashRequest, type HashResult, hashRegions } from '../../src/hashing/hashing.js';
+import { gzipBomb } from '../support/hostile/bombs.js';
 import { useFolder } from '../support/temporary.js';
 
 describe('hashRegions', () => {
@@ -88,4 +89,23 @@ describe('hashRegions', () => {
       });
     }
   });
+});
+
+describe('hashRegions of layers that expand without end', () => {
+  const path = useFolder();
+  for (const alwaysInThreads of [false, true]) {
+    it(`stops when nobody waits any more, ${alwaysInThreads ? 'in threads' : 'in the thread that asks'}`, async () => {
+      const bomb = gzipBomb(8 * 1024);
+      await writeFile(path('bomb'), bomb);
+      const region = { path: path('bomb'), offset: 0, size: bomb.length };
+      const leaving = new AbortController();
+      const hashing = hashRegions(
+        [{ region, algorithm: 'sha256', decompress: 'layer', limits: { maxRatio: 10_000 } }],
+        () => assert.fail('it was hashed to its end'),
+        { signal: leaving.signal, alwaysInThreads },
+      );
+      setImmediate(() => leaving.abort());
+      await assert.rejects(hashing, { name: 'AbortError' });
+    });
+  }
 });

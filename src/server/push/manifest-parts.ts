@@ -15,6 +15,8 @@ export interface PartsOptions {
   /** Puts a part that is missing into the store where it can; tells whether it did. */
   keepMade: (digest: Digest) => Promise<boolean>;
   signal: AbortSignal;
+  /** Whose turn it is to have parts made. */
+  client: string;
 }
 
 interface Part {

@@ -55,7 +55,7 @@ async function keepManifest(
   push: PushSide,
   name: string,
   { target, declared, bytes }: { target: Target; declared: string | undefined; bytes: Buffer },
-  { signal }: Asked,
+  { signal, client }: Asked,
 ): Promise<Answer> {
   const manifest = readManifest(bytes, declared);
   const digest = manifestDigest(bytes, manifest.mediaType, target.digest && algorithmOf(target.digest));
@@ -67,8 +67,8 @@ async function keepManifest(
 
   const repository = await push.repositories.openForPush(name);
   const { allowSparse, conversions } = push;
-  const keepMade = keeperOfMade(repository, name, { conversions, allowSparse, signal });
-  const parts = await findParts(repository, manifest, { allowSparse, keepMade, signal });
+  const keepMade = keeperOfMade(repository, name, { conversions, allowSparse, signal, client });
+  const parts = await findParts(repository, manifest, { allowSparse, keepMade, signal, client });
   const descriptor = { mediaType: manifest.mediaType, digest, size: bytes.length };
   try {
     await repository.putManifest(descriptor, bytes, { tags: target.tags, ...parts });

@@ -3,6 +3,14 @@ import type { Digest } from '../../content/digest.js';
 import type { Document } from '../../manifest/conversion.js';
 import type { ReadonlyStore } from '../../store/store.js';
 
+/** Of the request that wants a form. */
+export interface ConversionRequest {
+  /** Aborts when its client is gone: work that nobody waits for any more is given up. */
+  signal?: AbortSignal | undefined;
+  /** Whose turn it takes. */
+  client?: string | undefined;
+}
+
 /** Where a tag is, and the stored manifest that it names. */
 export interface TaggedManifest {
   /** Both are written into schema1. */
@@ -25,12 +33,12 @@ export interface Conversions {
     store: ReadonlyStore,
     tagged: TaggedManifest,
     mediaTypes: readonly [string, ...string[]],
-    options?: { signal?: AbortSignal | undefined },
+    request?: ConversionRequest,
   ): Promise<Document | undefined>;
   /** A manifest, or a blob that one needs, that was made of a tag of this repository, as long as what it was made of is there. */
   find(
     store: ReadonlyStore,
     content: { repository: string; digest: Digest },
-    options?: { signal?: AbortSignal | undefined },
+    request?: ConversionRequest,
   ): Promise<Document | undefined>;
 }
