@@ -3,6 +3,8 @@ export const TAR_START_LENGTH = 512;
 
 const CHECKSUM_START = 148;
 const CHECKSUM_END = 156;
+const MAGIC_START = 257;
+const MAGIC_END = 262;
 
 /**
  * Whether content that begins so can be a tar: its first header's checksum holds, or it is a tar of nothing, of
@@ -17,6 +19,11 @@ export function isTarStart(start: Uint8Array): boolean {
   const block = start.subarray(0, TAR_START_LENGTH);
   const checksum = Number.parseInt(octal, 8);
   return checksum === sumOf(block, (byte) => byte) || checksum === sumOf(block, signed);
+}
+
+/** Whether content that begins so says of itself that it is a tar, which some readers believe before anything else. */
+export function hasTarMagic(start: Uint8Array): boolean {
+  return Buffer.from(start.subarray(MAGIC_START, MAGIC_END)).toString('latin1') === 'ustar';
 }
 
 /** The field itself counts as spaces. */

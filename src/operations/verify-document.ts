@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { digestOf } from '../content/digest.js';
+import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
 import { ContentError, isLadingError, type LadingError } from '../errors.js';
 import { type IdentifiedDocument, identifyDocument } from '../manifest/identify.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../manifest/limits.js';
@@ -9,15 +10,13 @@ import { recogniseJSON } from '../tar/not-a-tar/json-texts.js';
 import { reportedSignature } from './signatures.js';
 import type { Finding, Note, VerifyResult } from './verify.js';
 
-const START_LENGTH = 512;
-
 /** Whether the file at `path` is a single JSON document rather than an archive: its first bytes say so. */
 export async function isDocument(path: string): Promise<boolean> {
   const stats = await stat(path).catch(() => undefined); // what cannot be looked at is reported by who opens it
   if (!stats?.isFile()) return false;
-  const start = (await readStart(path, START_LENGTH)).toString('latin1');
-  // The first name in a tar may begin with a brace; NULs follow it.
-  return /^\s*[{[]/.test(start) && !start.includes('\0');
+  const start = await readStart(path, TAR_START_LENGTH);
+  // The first name in a tar may begin with a brace; NULs follow it, and where they do not, its checksum holds.
+  return /^\s*[{[]/.test(start.toString('latin1')) && !start.includes(0) && !isTarStart(start);
 }
 
 /** Tells what a single document is, and checks its schema and, for schema1, its signatures. */

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { ambiguous } from '../content/ambiguous.js';
 import { ContentError, printable } from '../errors.js';
 import { readFailure } from '../region.js';
 import { conflictIn } from './conflicts.js';
@@ -57,7 +58,7 @@ function explained(
 ): ContentError {
   const { position, message } = problem;
   const { location } = file;
-  if (problem.isAmbiguity) return ambiguous(location, `${message}, at byte ${position}`, problem);
+  if (problem.isAmbiguity) return ambiguous(location, `${message}, at byte ${position}`, { cause: problem });
   if (problem.cause instanceof RefusedHeader)
     return refused(location, `${message}, at byte ${position}`, problem);
   if (position === 0) return notATar(sampleOf(file, window, fileSize), message, problem);
@@ -83,18 +84,6 @@ function empty({ location, inside }: IndexTarOptions['file']): ContentError {
     },
   );
 }
-
-/** An archive that is whole, and can hold different files for different readers. */
-export function ambiguous(location: string, problem: string, cause?: unknown): ContentError {
-  const hint = OF_TWO.test(problem)
-    ? 'Different tools could load different images from it. If two archives were made one (by tar -A, tar -r or cat), take the two themselves: lading copy ONE.tar BOTH.tar, and then lading copy OTHER.tar BOTH.tar. Else have it made anew, and ask where it comes from.'
-    : 'Different tools could load different images from it; have it made anew, and ask where it comes from.';
-  return new ContentError('INVALID_ARCHIVE', `${location} is ambiguous: ${problem}`, { cause, hint });
-}
-
-/** What two archives have that were made one. */
-const OF_TWO =
-  /^it holds (?:manifest\.json|index\.json|repositories) twice|^another entry follows the end of the archive/;
 
 function tooManyEntries(location: string, maxIndexBytes: number): ContentError {
   return new ContentError(

@@ -1,5 +1,6 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { ambiguous } from '../content/ambiguous.js';
 import type { Compression } from '../content/compression.js';
 import { ContentError } from '../errors.js';
 import {
@@ -15,7 +16,7 @@ import { partOf, readFailure, readRegion, requireUnchanged, streamRegion } from 
 import { namesThatDifferInCase } from './conflicts.js';
 import type { TarFile } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';
-import { ambiguous, indexTar, unusable } from './index-tar.js';
+import { indexTar, unusable } from './index-tar.js';
 import { sameBytes } from './same-bytes.js';
 import { type FileState, fileStateOf, indexOfTable, isSameState, type TarTable } from './table.js';
 import { isFileThere } from './walk.js';

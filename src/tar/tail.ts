@@ -1,4 +1,5 @@
-import { AmbiguousHeader, BLOCK_SIZE, decodeHeader, HeaderProblem, isZero } from './header.js';
+import { isTarStart } from '../content/tar-start.js';
+import { AmbiguousHeader, BLOCK_SIZE, isZero } from './header.js';
 import { WalkProblem } from './walk.js';
 import type { ReadingWindow } from './window.js';
 
@@ -29,11 +30,7 @@ function afterTheEnd(position: number): WalkProblem {
   return new WalkProblem(position, problem, new AmbiguousHeader(problem));
 }
 
+/** By its checksum alone: what is refused as an entry here, for its size or the way it was summed, may be one elsewhere. */
 function isHeader(block: Buffer): boolean {
-  try {
-    return decodeHeader(block) !== undefined;
-  } catch (error) {
-    if (error instanceof HeaderProblem) return false;
-    throw error;
-  }
+  return !isZero(block) && isTarStart(block);
 }

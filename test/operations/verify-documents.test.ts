@@ -7,6 +7,7 @@ import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { signedSchema1 } from '../store/contract.js';
 import { fixturePath } from '../support/fixtures.js';
 import { contentOf, pushAll } from '../support/images.js';
+import { rawEntry } from '../support/tar-maker.js';
 import { flip, foundIn, makeTwo, NAME, usePlaces } from './verifying.js';
 
 describe('verify', () => {
@@ -60,6 +61,22 @@ describe('verify', () => {
     assert.ok(
       damaged.some(([code, digest]) => code === 'INVALID_SIGNATURE' && digest === schema1.descriptor.digest),
     );
+  });
+
+  it('takes a tar for one although its first name begins like JSON and no NUL follows', async () => {
+    const header = rawEntry({
+      name: '',
+      magic: 'none',
+      alter: (block) => {
+        block.forEach((byte, place) => {
+          if (byte === 0) block.writeUInt8(0x20, place);
+        });
+        block.write('["', 0, 'latin1');
+      },
+    });
+    header.writeUInt8(0x20, 154); // behind the checksum, which does not count
+    await writeFile(path('tar.json'), header);
+    await assert.rejects(verify(path('tar.json')), { code: 'INVALID_ARCHIVE', message: /ambiguous/ });
   });
 
   it('tells what a single document is, by its digest', async () => {

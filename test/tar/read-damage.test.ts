@@ -69,6 +69,19 @@ describe('openTar damage', () => {
       /ambiguous: another entry follows the end of the archive, at byte [0-9]+/,
     ));
 
+  it('refuses what follows the end and is an entry to readers of older tars, who sum signed bytes', () => {
+    const alter = (block: Buffer): void => {
+      block.write('h\u00efdden', 0, 'utf8');
+      // Each of the two bytes beyond 127 counts 256 less where bytes are signed.
+      block.fill(0x20, 148, 156);
+      const sum = block.reduce((total, byte) => total + ((byte << 24) >> 24), 0);
+      block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    };
+    const block = rawEntry({ name: 'hidden', body: 'x' });
+    alter(block.subarray(0, 512));
+    return refuses(Buffer.concat([good, block]), /ambiguous: another entry follows the end of the archive/);
+  });
+
   it('counts what follows the end without being an entry, and no padding', async () => {
     const trailing = async (bytes: Buffer) =>
       (await openTar(await write(Buffer.concat([good, bytes])))).table().trailingBytes;

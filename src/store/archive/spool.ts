@@ -9,10 +9,10 @@ import {
   detectCompression,
   MAGIC_LENGTH,
 } from '../../compression.js';
-import { isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
+import { ambiguous } from '../../content/ambiguous.js';
+import { hasTarMagic, isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
 import { ContentError } from '../../errors.js';
 import { readFailure } from '../../region.js';
-import { ambiguous } from '../../tar/index-tar.js';
 import { hintForDamage, SAMPLE_BYTES } from '../../tar/not-a-tar/not-a-tar.js';
 import { openTar, type TarFiles } from '../../tar/read.js';
 import type { TarTable } from '../../tar/table.js';
@@ -100,7 +100,7 @@ async function compressionOf(path: string): Promise<Compression> {
   }
   const compression = detectCompression(start.subarray(0, MAGIC_LENGTH));
   // In a tar the first bytes are a file's name, which may begin like any other format.
-  if (compression !== 'none' && isTarStart(start))
+  if (compression !== 'none' && (isTarStart(start) || hasTarMagic(start)))
     throw ambiguous(path, `it is a tar whose first bytes are those of ${compression}`);
   return compression;
 }

@@ -106,6 +106,19 @@ describe('an archive that is compressed as a whole', () => {
     });
   });
 
+  it('is refused when it says that it is a tar, which some readers believe before they look for gzip', async () => {
+    const start = Buffer.from(gzipSync(makeTar({ name: 'a', body: 'x' })));
+    const extra = Buffer.alloc(500); // of the header of gzip, so that 512 bytes are in front of what is compressed
+    extra.write('ustar', 257 - 12, 'latin1');
+    const head = Buffer.concat([start.subarray(0, 10), Buffer.from([extra.length & 255, extra.length >> 8])]);
+    head.writeUInt8(0x04, 3); // RFC 1952, 2.3.1: FEXTRA
+    await writeFile(path('in.tar.gz'), Buffer.concat([head, extra, start.subarray(10)]));
+    await assert.rejects(openTarOrSpool(path('in.tar.gz')), {
+      code: 'INVALID_ARCHIVE',
+      message: /ambiguous: it is a tar whose first bytes are those of gzip/,
+    });
+  });
+
   it('is refused with the command that helps for xz and bzip2', async () => {
     for (const [compression, magic] of [
       ['xz', 'fd377a585a0000'],
