@@ -1,6 +1,13 @@
 import { isLadingError } from '../errors.js';
 import { type Digest, isDigest } from './digest.js';
-import { formatReference, isTag, parseReference, type Reference, withDefaultTag } from './reference.js';
+import {
+  DOCKER_HUB,
+  formatReference,
+  isTag,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from './reference.js';
 
 /** What the name of an entry in an archive or layout is. */
 export type ImageName =
@@ -45,6 +52,24 @@ export function taggedName(name: string): string {
 export function fullName(text: string): string | undefined {
   const reference = parsedOrUndefined(text);
   return reference === undefined ? undefined : formatReference(withDefaultTag(reference));
+}
+
+/**
+ * What names are compared by: the full name, or the text that is none. Names of one key are one image to readers that
+ * complete what they read, as Docker does.
+ */
+export function nameKey(text: string): string {
+  // Most names are complete as they are, and to parse a hundred thousand takes seconds.
+  return isComplete(text) ? text : (fullName(text) ?? text);
+}
+
+/** Whether there is nothing that `fullName` would add to a name or write otherwise. */
+function isComplete(text: string): boolean {
+  const slash = text.indexOf('/');
+  const host = text.slice(0, Math.max(slash, 0));
+  if (!/[:@]/.test(text.slice(text.lastIndexOf('/') + 1))) return false;
+  if (host === DOCKER_HUB) return text.includes('/', slash + 1);
+  return host !== 'index.docker.io' && /[.:]/.test(host);
 }
 
 /** A name as a docker-archive has it: a tag, and no digest beside it. */

@@ -1,5 +1,5 @@
-import { ANNOTATION } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
+import { namesOf } from './layout/layout-index.js';
 
 /** Entries by what names them exactly: an index of a stranger may have a hundred thousand, and each is asked for. */
 export class ExactNames {
@@ -12,7 +12,7 @@ export class ExactNames {
     this.#entries = entries;
     for (const entry of entries) {
       if (!this.#byDigest.has(entry.digest)) this.#byDigest.set(entry.digest, entry);
-      const name = entry.annotations?.[ANNOTATION.refName];
+      const name = namesOf(entry).ref;
       if (name === undefined) continue;
       const other = this.#byName.get(name);
       if (other === undefined) this.#byName.set(name, entry);

@@ -1,5 +1,5 @@
 import type { Descriptor } from '../content/descriptor.js';
-import { nameByTag, nameOfDigest, readName } from '../content/names.js';
+import { nameByTag, nameKey, nameOfDigest, readName } from '../content/names.js';
 import { formatPlatform } from '../content/platform.js';
 import { formatReference, type Reference } from '../content/reference.js';
 import type { ImageTrees } from '../copy/plan.js';
@@ -45,14 +45,14 @@ export function nameApart(images: readonly ImageTrees[], onEvent: OnCopyEvent | 
     const { digest } = image.tree.manifest.descriptor;
     let name = nameOfDigest(image.name, digest);
     if (name !== image.name) warn(onEvent, `${image.name} has another digest now: it is called ${name}`);
-    const other = taken.get(comparable(name));
+    const other = taken.get(nameKey(name));
     if (other !== undefined && other !== digest) {
       name = byDigest(name, digest);
       warn(onEvent, `${image.name} is ${other} and ${digest}: the second one is called ${name}`);
     }
     if (names.has(name)) continue; // it was asked for twice
     names.add(name);
-    taken.set(comparable(name), digest);
+    taken.set(nameKey(name), digest);
     named.push(name === image.name ? image : { ...image, name });
   }
   return named;
@@ -66,14 +66,9 @@ export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees
     named.find(
       (image) =>
         image.tree.manifest.descriptor.digest === digest &&
-        comparable(nameByTag(image.name)) === comparable(nameByTag(name)),
+        nameKey(nameByTag(image.name)) === nameKey(nameByTag(name)),
     );
   return kept?.name ?? name;
-}
-
-function comparable(name: string): string {
-  const read = readName(name);
-  return read.kind === 'image' ? formatReference(read.reference) : name;
 }
 
 /** What of the images a docker-archive has room for: one platform of each, no attachments, and names with tags. */

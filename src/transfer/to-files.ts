@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
-import { nameByTag, taggedName } from '../content/names.js';
+import { nameByTag, nameKey } from '../content/names.js';
 import type { Platform } from '../content/platform.js';
 import type { ImageTrees, Plan } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
@@ -17,7 +17,13 @@ import { attachedTo } from '../store/attached.js';
 import { requirePathMeant } from '../store/destination-locator.js';
 import { requireWritable } from '../store/disk.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
-import { entryName, formatLayoutIndex, withAttachedEntry, withEntry } from '../store/layout/layout-index.js';
+import {
+  entryKey,
+  entryName,
+  formatLayoutIndex,
+  withAttachedEntry,
+  withEntry,
+} from '../store/layout/layout-index.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { Store } from '../store/store.js';
 import { type Destination, fitDockerArchive, nameApart, tellForeign } from './destination.js';
@@ -226,9 +232,10 @@ function requireNothingLost(
   previous: LayoutReader | undefined,
   names: readonly string[],
 ): void {
+  const replaced = new Set(names.map(nameKey));
   const others = (previous?.indexEntries ?? [])
-    .map(entryName)
-    .filter((name) => name !== undefined && !names.includes(name) && !names.includes(taggedName(name)));
+    .filter((entry) => entryKey(entry) !== undefined && !replaced.has(entryKey(entry) ?? ''))
+    .map(entryName);
   const [other] = others;
   if (other === undefined) return;
   throw new LadingError(

@@ -1,3 +1,4 @@
+import { nameKey } from '../content/names.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
 import type { CopyRequest, Plan, PlannedContent } from '../copy/plan.js';
 import { compressionOfType } from '../manifest/layer-types.js';
@@ -42,9 +43,10 @@ export async function previousImages(
 ): Promise<CopyRequest[]> {
   const requests: CopyRequest[] = [];
   if (previous === undefined) return requests;
+  const replaced = new Set(names.map(nameKey));
   for await (const { name } of previous.references()) {
     const tag = name.slice(name.lastIndexOf(':') + 1);
-    if (!names.includes(name) && !isAttachmentTag(tag))
+    if (!replaced.has(nameKey(name)) && !isAttachmentTag(tag))
       requests.push({ source: previous, reference: name, name });
   }
   return requests;

@@ -10,10 +10,10 @@ import { type SaveOptions, type SaveResult, save } from '../../src/operations/sa
 import { verify } from '../../src/operations/verify.js';
 import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
 import { openPath } from '../../src/store/open.js';
-
 import type { ReadonlyStore } from '../../src/store/store.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
+import { blobs, entryCalled, index, VERSION, writeForm } from '../support/halves.js';
 import { type MadeImage, makeCosignSignature, makeImage } from '../support/images.js';
 import { overriding } from '../support/openers.js';
 import { useFolder } from '../support/temporary.js';
@@ -207,6 +207,25 @@ describe('save to an output that is there', () => {
     await run('out.tar', ['signed:1']);
     await run('out.tar', ['b:1'], { append: true });
     assert.deepEqual(await namesIn('out.tar'), ['b:1', 'signed:1', `signed:${signature.tag}`].sort());
+  });
+
+  it('replaces a name however the output spells it, and keeps the others', async () => {
+    const [old, other] = await Promise.all([makeImage({ seed: 'old' }), makeImage({ seed: 'other' })]);
+    await registry.put('team/app:latest', a);
+    const name = `${registry.name}/team/app`;
+    const entries = index(entryCalled(old, { ref: name }), entryCalled(other, { ref: 'other:1' }));
+    for (const [output, form] of [
+      ['spelt.tar', 'tar'],
+      ['spelt/', 'directory'],
+    ] as const) {
+      await writeForm(path(output), form, { ...VERSION, ...blobs(old, other), ...entries });
+      await run(output, ['team/app:latest'], { append: true });
+      assert.deepEqual(await namesIn(output), ['other:1', 'team/app:latest']);
+      const store = await openPath(path(output));
+      assert.equal((await store.resolve(name)).digest, a.manifest.descriptor.digest);
+      await store.close();
+      assert.equal((await verify(path(output))).ok, true);
+    }
   });
 
   it('refuses an output that is something else, and leaves it as it is', async () => {

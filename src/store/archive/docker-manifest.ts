@@ -2,13 +2,14 @@ import { ANNOTATION } from '../../content/annotations.js';
 import { choosePlatformOrFirst, type PlatformCandidate } from '../../content/choose-platform.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { isIndex, isNonDistributable, isZstd, MEDIA_TYPE } from '../../content/media-types.js';
+import { nameKey } from '../../content/names.js';
 import { DEFAULT_PLATFORM, type Platform } from '../../content/platform.js';
 import { formatFamiliar, parseReference } from '../../content/reference.js';
 import { isLadingError } from '../../errors.js';
 import { keptAs } from '../../manifest/artifact.js';
 import type { ImageManifest, Manifest } from '../../manifest/manifest.js';
 import { isAttachmentTag } from '../attached.js';
-import { entryName } from '../layout/layout-index.js';
+import { entryKey, entryName } from '../layout/layout-index.js';
 
 /** The manifests of an archive that is being written; undefined for what it does not hold. */
 export type ManifestLookup = (descriptor: Descriptor) => Manifest | undefined;
@@ -65,6 +66,7 @@ export function dockerManifest(
 ): DockerManifestItem[] {
   const items = new Map<string, DockerManifestItem>();
   const taken = new Set<string>();
+  const held = new Set(entries.map(entryKey));
   const named = entries.filter((entry) => !isAttachment(entry));
   for (const entry of named.sort((a, b) => ((entryName(a) ?? '') < (entryName(b) ?? '') ? -1 : 1))) {
     const image = imageOf(entry);
@@ -77,8 +79,12 @@ export function dockerManifest(
     };
     const repoTag = repoTagOf(entryName(entry));
     // Of `app:1` and `app:1@sha256:…`, which are two images, the first has the tag: Docker would take the last.
-    if (repoTag !== undefined && !taken.has(repoTag)) item.RepoTags = [...(item.RepoTags ?? []), repoTag];
-    if (repoTag !== undefined) taken.add(repoTag);
+    const isFree = (tag: string): boolean =>
+      !taken.has(tag) && (entryKey(entry) === nameKey(tag) || !held.has(nameKey(tag)));
+    if (repoTag !== undefined && isFree(repoTag)) {
+      item.RepoTags = [...(item.RepoTags ?? []), repoTag];
+      taken.add(repoTag);
+    }
     items.set(key, item);
   }
   return [...items.values()];

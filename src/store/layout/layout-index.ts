@@ -10,14 +10,40 @@ import {
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import { isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
-import { fullName } from '../../content/names.js';
+import { fullName, nameKey } from '../../content/names.js';
 import { parseReference, type Reference } from '../../content/reference.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { subjectOfTag } from '../attached.js';
 
 /** The name of an entry as other tools show it, or undefined when it has none. */
-export function entryName({ annotations = {} }: Descriptor): string | undefined {
-  return annotations[ANNOTATION.containerdName] ?? annotations[ANNOTATION.refName];
+export function entryName(entry: Descriptor): string | undefined {
+  const { full, ref } = namesOf(entry);
+  return full ?? ref;
+}
+
+const keys = new WeakMap<Descriptor, string>();
+
+/** What the name of an entry is compared by; undefined when it has none. Names are parsed once, of ten thousand entries too. */
+export function entryKey(entry: Descriptor): string | undefined {
+  const known = keys.get(entry);
+  if (known !== undefined) return known;
+  const name = entryName(entry);
+  const key = name === undefined ? undefined : nameKey(name);
+  if (key !== undefined) keys.set(entry, key);
+  return key;
+}
+
+/** The names of an entry as they stand in it. One that is empty is none, as for containerd. (images/archive, `imageName`) */
+export function namesOf({ annotations = {} }: Descriptor): {
+  /** `io.containerd.image.name`. */
+  full: string | undefined;
+  /** `org.opencontainers.image.ref.name`: a name, or the tag of one. */
+  ref: string | undefined;
+} {
+  return {
+    full: annotations[ANNOTATION.containerdName] || undefined,
+    ref: annotations[ANNOTATION.refName] || undefined,
+  };
 }
 
 /**
@@ -28,8 +54,8 @@ export function entryName({ annotations = {} }: Descriptor): string | undefined 
 export function findEntry(entries: readonly Descriptor[], reference: string, location: string): Descriptor {
   const ways: ((entry: Descriptor) => boolean)[] = [
     ({ digest }) => digest === reference,
-    ({ annotations }) => annotations?.[ANNOTATION.refName] === reference,
-    ({ annotations }) => annotations?.[ANNOTATION.containerdName] === reference,
+    (entry) => namesOf(entry).ref === reference,
+    (entry) => namesOf(entry).full === reference,
     (entry) => sameName(entry, reference),
     (entry) => pathOf(entryName(entry)) === reference,
     (entry) => tagOf(entryName(entry)) === reference,
@@ -55,9 +81,9 @@ export function findEntry(entries: readonly Descriptor[], reference: string, loc
 }
 
 /**
- * The entries after `descriptor` was given `name`: an older holder of the name is replaced in its place, and
- * an unnamed entry of the same manifest gives way to the named one. The repositories that either notes stay noted. A
- * digest as name leaves it unnamed.
+ * The entries after `descriptor` was given `name`: an older holder of the name, however it is spelt there, is replaced in
+ * its place, and an unnamed entry of the same manifest gives way to the named one. The repositories that either notes
+ * stay noted. A digest as name leaves it unnamed.
  */
 export function withEntry(
   entries: readonly Descriptor[],
@@ -67,9 +93,10 @@ export function withEntry(
   const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
   if (isDigest(name)) return entries.some((old) => old.digest === name) ? [...entries] : [...entries, entry];
   const givesWay = (old: Descriptor) => old.digest === entry.digest && entryName(old) === undefined;
-  const kept = entries.filter((old) => !givesWay(old));
-  const place = kept.findIndex((old) => entryName(old) === name);
-  const replaced = kept[place];
+  const key = nameKey(name);
+  const [replaced, ...alsoHolders] = entries.filter((old) => entryKey(old) === key);
+  const kept = entries.filter((old) => !givesWay(old) && !alsoHolders.includes(old));
+  const place = replaced === undefined ? -1 : kept.indexOf(replaced);
   const same = replaced?.digest === entry.digest ? [replaced] : [];
   const before = [...entries.filter(givesWay), ...same];
   const noted = before.flatMap(repositoriesOf);
@@ -151,10 +178,8 @@ export function nameAnnotations(name: string): Record<string, string> {
 function sameName(entry: Descriptor, reference: string): boolean {
   const wanted = fullName(reference);
   if (wanted === undefined) return false;
-  const { annotations = {} } = entry;
-  return [annotations[ANNOTATION.refName], annotations[ANNOTATION.containerdName]].some(
-    (name) => name !== undefined && fullName(name) === wanted,
-  );
+  const { full, ref } = namesOf(entry);
+  return [ref, full].some((name) => name !== undefined && fullName(name) === wanted);
 }
 
 function tagOf(name: string | undefined): string | undefined {

@@ -136,6 +136,18 @@ describe('dockerManifest', () => {
     }
   });
 
+  it('gives the tag of a name with a digest only where nothing else has that tag', () => {
+    const pinned = `docker.io/library/a:1@${other.manifest.descriptor.digest}`;
+    const alone = withEntry([], other.manifest.descriptor, pinned);
+    assert.deepEqual(itemsOf(alone), [{ ...paths(other), RepoTags: ['a:1'] }]);
+    const note = makeReferrer(image.manifest.descriptor, { artifactType: 'text/x-note', payload: 'x' });
+    for (const { descriptor } of [image.manifest, note.manifest]) {
+      const entries = withEntry(alone, descriptor, 'docker.io/library/a:1');
+      const item = itemsOf(entries).find(({ Config }) => Config === paths(other).Config);
+      assert.deepEqual(item, { ...paths(other), RepoTags: null });
+    }
+  });
+
   it('leaves out what is attached to images', () => {
     const signature = makeCosignSignature(image.manifest.descriptor);
     const note = makeReferrer(image.manifest.descriptor, { artifactType: 'text/x-note', payload: 'x' });

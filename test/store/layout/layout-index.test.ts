@@ -93,6 +93,22 @@ describe('withEntry', () => {
     );
   });
 
+  it('puts the new holder of a name in the place of all that have it, however they spell it', () => {
+    const old = [
+      entry('old', { ref: 'a:1' }),
+      entry('b', { full: 'reg.test/b:1', ref: '1' }),
+      entry('old', { full: 'docker.io/library/a:1', ref: '1' }),
+    ];
+    const entries = withEntry(old, entry('new'), 'docker.io/library/a:1');
+    assert.deepEqual(
+      entries.map((each) => [entryName(each), each.digest]),
+      [
+        ['docker.io/library/a:1', entry('new').digest],
+        ['reg.test/b:1', entry('b').digest],
+      ],
+    );
+  });
+
   it('gives a nameless entry its name, and keeps both names of one image', () => {
     const digest = entry('a').digest;
     let entries = withEntry([], entry('a'), digest);
