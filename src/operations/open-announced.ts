@@ -10,16 +10,20 @@ export function openAnnounced(
     signal,
     onWarning,
     memory,
+    keepContradictions,
     ...limits
   }: ArchiveLimits & {
     signal?: AbortSignal | undefined;
     onWarning?: ((message: string) => void) | undefined;
     memory?: ArchiveMemoryOptions | undefined;
+    /** As for `openPath`. */
+    keepContradictions?: boolean | undefined;
   },
 ): Promise<ImageFiles> {
   return openPath(path, {
     signal,
     memory,
+    keepContradictions,
     limits: archiveLimitsOf(limits),
     onSpool: ({ compression, directory }) =>
       onWarning?.(

@@ -18,9 +18,11 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
     await walk.visit(entry, { image: entryName(entry) ?? entry.digest, absent: absentOf(entry) });
     options.signal?.throwIfAborted();
   }
+  for (const { name, descriptor } of store.twins) await walk.visit(descriptor, { image: name, absent: [] });
   const blobs = await verifyBlobs(store, walk, options);
   const path = store.location;
-  const ofArchive = [...store.problems, ...(await problemsOfArchive(store))].map(({ code, message }) => ({
+  const problems = [...store.contradictions, ...store.problems, ...(await problemsOfArchive(store))];
+  const ofArchive = problems.map(({ code, message }) => ({
     code,
     path,
     message,

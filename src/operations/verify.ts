@@ -75,7 +75,7 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
 }
 
 async function verifyStore(path: string, options: VerifyOptions): Promise<VerifyResult> {
-  const store = await openAnnounced(path, options);
+  const store = await openAnnounced(path, { ...options, keepContradictions: true });
   try {
     return await verifyLayout(store, options);
   } finally {

@@ -40,6 +40,10 @@ const LARGE_BYTES = 64 * 1024;
 export class ImageFiles implements ReadonlyStore {
   /** What is wrong with documents that could be done without, such as the Docker half of a layout. */
   readonly problems: LadingError[] = [];
+  /** Why different readers take different images from here. Whoever does not report them refuses the whole. */
+  readonly contradictions: ContentError[] = [];
+  /** What readers of another half of the files take for some of the images, beside the entries. */
+  readonly twins: NamedDescriptor[] = [];
   /** What is odd and keeps nobody from reading the images: names that are none. */
   readonly warnings: string[] = [];
   /** What is odd about the archive itself and misleads no reader, a sentence each. */
@@ -76,6 +80,13 @@ export class ImageFiles implements ReadonlyStore {
 
   get location(): string {
     return this.files.location;
+  }
+
+  /** Throws where different readers would take different images. */
+  requireOneMeaning(): void {
+    const [first, ...others] = this.contradictions;
+    if (first === undefined) return;
+    throw others.length === 0 ? first : first.withMessage(`${first.message}; and ${others.length} more`);
   }
 
   /** The descriptors of `index.json`, as they stand there; of other forms, what would stand there. */
@@ -144,14 +155,11 @@ export class ImageFiles implements ReadonlyStore {
 
   async *references(): AsyncIterable<NamedDescriptor> {
     const nameless = new Set<Digest>();
-    const taken = new Map(this.entries.map((entry) => [entryName(entry), entry.digest]));
     for (const entry of this.entries) {
       const name = entryName(entry);
       await this.requireTrueType(entry);
       if (name !== undefined) {
-        const tagged = taggedName(name);
-        const isFree = (taken.get(tagged) ?? entry.digest) === entry.digest;
-        yield { name: isFree ? tagged : name, descriptor: entry };
+        yield { name: taggedName(name), descriptor: entry };
       } else if (!isPart(entry) && !nameless.has(entry.digest)) {
         nameless.add(entry.digest);
         yield { name: entry.digest, descriptor: entry };

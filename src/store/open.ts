@@ -5,8 +5,27 @@ import { type OpenArchiveOptions, openArchive } from './archive/archive.js';
 import { openImageFiles } from './archive/open-files.js';
 import type { ImageFiles } from './image-files.js';
 
-/** Opens what is at a path to read: a directory or an archive of any form. Rejects with `NOT_FOUND` when nothing is there. */
-export async function openPath(path: string, options: OpenArchiveOptions = {}): Promise<ImageFiles> {
+export interface OpenPathOptions extends OpenArchiveOptions {
+  /** Open what different readers would take different images from too; the caller reports its `contradictions`. Default false. */
+  keepContradictions?: boolean | undefined;
+}
+
+/**
+ * Opens what is at a path to read: a directory or an archive of any form. Rejects with `NOT_FOUND` when nothing is there,
+ * and with `INVALID_ARCHIVE` or `INVALID_LAYOUT` where different readers would take different images.
+ */
+export async function openPath(path: string, options: OpenPathOptions = {}): Promise<ImageFiles> {
+  const images = await openAny(path, options);
+  try {
+    if (options.keepContradictions !== true) images.requireOneMeaning();
+    return images;
+  } catch (error) {
+    await images.close();
+    throw error;
+  }
+}
+
+async function openAny(path: string, options: OpenArchiveOptions): Promise<ImageFiles> {
   if (!(await fs.pathExists(path))) throw new LadingError('NOT_FOUND', `${path} does not exist`);
   const stats = await fs.stat(path);
   if (stats.isDirectory())

@@ -117,6 +117,7 @@ async function layoutOutput(
     (await fs.pathExists(`${directory}/index.json`)) &&
     (await fs.pathExists(`${directory}/oci-layout`));
   const previous = hasLayout ? await openLayout(directory) : undefined;
+  previous?.requireOneMeaning();
   return {
     location: directory,
     check: checkFor(directory, 'oci', previous),

@@ -7,13 +7,14 @@ import type { Digest } from '../../src/content/digest.js';
 import type { CopyEvent } from '../../src/copy/progress.js';
 import { LadingError } from '../../src/errors.js';
 import { type SaveOptions, type SaveResult, save } from '../../src/operations/save.js';
+import { serve } from '../../src/operations/serve.js';
 import { verify } from '../../src/operations/verify.js';
 import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
 import { openPath } from '../../src/store/open.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
-import { blobs, entryCalled, index, VERSION, writeForm } from '../support/halves.js';
+import { blobs, entry, entryCalled, index, item, manifest, VERSION, writeForm } from '../support/halves.js';
 import { type MadeImage, makeCosignSignature, makeImage } from '../support/images.js';
 import { overriding } from '../support/openers.js';
 import { useFolder } from '../support/temporary.js';
@@ -226,6 +227,34 @@ describe('save to an output that is there', () => {
       await store.close();
       assert.equal((await verify(path(output))).ok, true);
     }
+  });
+
+  it('refuses an output whose lists of images contradict each other, or of which one would be lost', async () => {
+    const app = 'docker.io/library/app:1';
+    const layout = { ...VERSION, ...blobs(a, b), ...index(entry(a, app)) };
+    const contradictory = { ...layout, ...manifest(item(b, 'app:1')) };
+    const more = { ...layout, ...manifest(item(a, 'app:1'), item(b, 'app:2')) };
+    const twice = { ...VERSION, ...blobs(a, b), ...index(entry(a, app), entry(b, app)) };
+    const same = { ...layout, ...manifest(item(a, 'app:1')) };
+    for (const [output, form, files, code] of [
+      ['two.tar', 'tar', contradictory, 'ALREADY_EXISTS'],
+      ['more.tar', 'tar', more, 'ALREADY_EXISTS'],
+      ['twice.tar', 'tar', twice, 'ALREADY_EXISTS'],
+      ['twice/', 'directory', twice, 'INVALID_LAYOUT'],
+      ['same/', 'directory', same, 'ALREADY_EXISTS'],
+    ] as const) {
+      await writeForm(path(output), form, files);
+      const before = await bytesOf(output);
+      await assert.rejects(run(output, ['a:1'], { append: true }), { code }, output);
+      assert.ok((await bytesOf(output)).equals(before), output);
+    }
+    await writeForm(path('same.tar'), 'tar', same);
+    await run('same.tar', ['b:1'], { append: true });
+    assert.equal((await verify(path('same.tar'))).ok, true);
+    await assert.rejects(serve([path('same')], { port: 0, writable: true }), {
+      code: 'ALREADY_EXISTS',
+      message: /its manifest\.json would not say what is written into index\.json/,
+    });
   });
 
   it('refuses an output that is something else, and leaves it as it is', async () => {

@@ -21,6 +21,8 @@ export interface ArchiveImage {
   layers: readonly Descriptor[];
   /** Full references. */
   names: readonly string[];
+  /** The names as `manifest.json` has them, those that are none among them. */
+  repoTags?: readonly string[] | undefined;
 }
 
 /**

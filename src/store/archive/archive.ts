@@ -1,5 +1,8 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { ContentError } from '../../errors.js';
 import { openTar, type TarFiles } from '../../tar/read.js';
 import type { ImageFiles } from '../image-files.js';
+import { entryKey } from '../layout/layout-index.js';
 import { LayoutReader } from '../layout/layout-reader.js';
 import { type ArchiveMemory, type ArchiveMemoryOptions, recallArchive } from './archive-memory.js';
 import { withSlashes } from './misplaced.js';
@@ -57,16 +60,29 @@ function remembering(
   });
 }
 
-/** Opens an OCI layout in a tar, which a universal archive is too; rejects with `INVALID_LAYOUT` for other archives. */
+/**
+ * Opens an OCI layout in a tar, which a universal archive is too, to write it anew. Rejects with `INVALID_LAYOUT` for
+ * other archives and for one whose other half holds more, with `INVALID_ARCHIVE` where the two contradict each other.
+ */
 export async function openLayoutArchive(
   path: string,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<LayoutReader> {
   const view = await openTar(path, options);
   try {
-    return await LayoutReader.open(view);
+    const layout = await LayoutReader.open(view);
+    const images = await openImageFiles(view, { code: 'INVALID_ARCHIVE', signal: options.signal });
+    images.requireOneMeaning();
+    const known = new Set(layout.indexEntries.map(keyOrDigest));
+    const other = images.indexEntries.find((entry) => !known.has(keyOrDigest(entry)));
+    if (other === undefined) return layout;
+    throw new ContentError('INVALID_LAYOUT', `${path} has ${keyOrDigest(other)} in manifest.json alone`);
   } catch (error) {
     await view.close();
     throw error;
   }
+}
+
+function keyOrDigest(entry: Descriptor): string {
+  return entryKey(entry) ?? entry.digest;
 }

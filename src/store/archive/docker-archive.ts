@@ -2,7 +2,7 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { askForNew } from '../../content/verify.js';
-import { ContentError } from '../../errors.js';
+import { ContentError, isLadingError, type LadingError } from '../../errors.js';
 import { cleanPath, type FileView } from '../../files.js';
 import { type ImageConfig, parseConfig } from '../../manifest/config.js';
 import {
@@ -10,6 +10,7 @@ import {
   parseArchiveManifest,
 } from '../../manifest/docker-archive-documents.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
+import type { DescribedItem } from './agreement.js';
 import { type ArchiveImage, archiveNames, type DescribeOptions, makeImage } from './archive-image.js';
 import { describeLayers, type NamedLayer, requireFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
@@ -50,10 +51,36 @@ export async function describeImages(
       config: descriptor,
       layers: layersOf(item, config, where),
       names,
+      repoTags: item.repoTags,
     });
   }
   const describe = await describeLayers(view, files, images, options);
-  return images.map((image) => makeImage(files, { ...image, layers: image.layers.map(describe) }));
+  return images.map(({ repoTags, ...image }) => ({
+    ...makeImage(files, { ...image, layers: image.layers.map(describe) }),
+    repoTags,
+  }));
+}
+
+/** As `describeImages`, with an image that cannot be read left open, and why: it keeps nobody from the others. */
+export async function describeEach(
+  items: readonly ImageItem[],
+  view: FileView,
+  files: NamedFiles,
+  options: DescribeOptions,
+): Promise<{ described: DescribedItem[]; problems: LadingError[] }> {
+  const described: DescribedItem[] = [];
+  const problems: LadingError[] = [];
+  for (const item of items) {
+    try {
+      const [image] = await describeImages([item], view, files, options);
+      described.push({ item, image });
+    } catch (error) {
+      if (!(error instanceof ContentError) && !isLadingError(error, 'UNSUPPORTED')) throw error;
+      problems.push(error);
+      described.push({ item, image: undefined });
+    }
+  }
+  return { described, problems };
 }
 
 function whereIn(view: FileView): string {

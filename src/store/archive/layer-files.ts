@@ -124,6 +124,22 @@ export async function hashFiles(
   return digests;
 }
 
+/** The digest of each layer when it is decompressed, by hashing its file. */
+export async function diffIDsOf(
+  view: FileView,
+  paths: readonly string[],
+  options: HashingOptions,
+): Promise<Digest[]> {
+  const files: LayerFile[] = [];
+  for (const path of paths) files.push(await findLayer(view, path));
+  const digests = await hashFiles(view, files, { ...options, of: 'layer' });
+  return files.map(({ isStub, region, path }) => {
+    const digest = isStub ? digestOf(EMPTY_TAR) : digests.get(keyOf(region));
+    if (digest === undefined) throw new Error(`${path} was not hashed`);
+    return digest;
+  });
+}
+
 /** The place of a file's bytes: links to one file have one. */
 export function keyOf({ path, offset }: Region): string {
   return `${offset} ${path}`;

@@ -1,5 +1,7 @@
+import { ambiguous } from '../../content/ambiguous.js';
+import type { Descriptor } from '../../content/descriptor.js';
 import { digestOf } from '../../content/digest.js';
-import { ContentError, type ErrorCode, isLadingError } from '../../errors.js';
+import { ContentError, type ErrorCode } from '../../errors.js';
 import type { FileView } from '../../files.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
@@ -8,11 +10,14 @@ import { ImageFiles } from '../image-files.js';
 import { LayoutFiles, LayoutReader } from '../layout/layout-reader.js';
 import { type ArchiveImage, type DescribeOptions, entriesOf } from './archive-image.js';
 import { isTransportFolder, readTransportFolders } from './directory-transport.js';
-import { describeImages, readDockerArchive, readItems } from './docker-archive.js';
+import { describeEach, readDockerArchive, readItems } from './docker-archive.js';
 import { reconcile, repeatsLayout } from './hybrid.js';
+import { LayoutWalk } from './layout-walk.js';
 import { foldersOfImages, inFolder } from './misplaced.js';
 import { NamedFiles } from './named-files.js';
 import { noImages } from './no-images.js';
+import { contradictionsOfOldHalf } from './old-half.js';
+import { repeatedNames } from './repeated-names.js';
 import { isV1Folder, readV1Archive } from './v1-archive.js';
 
 /** What one opening of an archive finds out, and another of the same files need not. */
@@ -70,21 +75,44 @@ async function findImages(view: FileView, options: OpenFilesOptions): Promise<Im
     ? await view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES)
     : undefined;
   const docker = document === undefined || isManifest(document) ? undefined : document;
-  if (await has('index.json'))
-    return docker === undefined ? LayoutReader.open(view) : openHybrid(view, docker, options);
+  const comparing = async (
+    images: ImageFiles,
+    beside: 'manifest.json' | 'index.json',
+  ): Promise<ImageFiles> => {
+    images.contradictions.push(...(await contradictionsOfOldHalf(view, images, beside, options)));
+    return images;
+  };
+  if (await has('index.json')) {
+    if (docker !== undefined) return comparing(await openHybrid(view, docker, options), 'manifest.json');
+    const layout = await LayoutReader.open(view);
+    if (document !== undefined && (await isTransportFolder(view, '')))
+      layout.contradictions.push(...(await contradictionsOfTransport(view, layout)));
+    return comparing(layout, 'index.json');
+  }
   if (await has('oci-layout')) return LayoutReader.open(view); // says what is missing
-  if (docker !== undefined)
-    return openArchiveImages(view, readDockerArchive, { ...options, document: docker });
-  if (document !== undefined) return openTransportFolders(view, ['']);
+  if (docker !== undefined) {
+    const read = { ...options, document: docker };
+    return comparing(
+      await openArchiveImages(view, 'manifest.json', readDockerArchive, read),
+      'manifest.json',
+    );
+  }
+  if (document !== undefined) return comparing(await openTransportFolders(view, ['']), 'manifest.json');
   if (await has('repositories')) return openV1(view, options);
 
   const folders = await view.folders();
   const transportFolders = await filter(folders, (folder) => isTransportFolder(view, folder));
+  const v1Folders = await filter(folders, (folder) => isV1Folder(view, folder));
   if (transportFolders.length > 0) {
     await requireNoHalfFolder(view, folders, transportFolders);
+    const [v1Folder] = v1Folders;
+    if (v1Folder !== undefined)
+      throw ambiguous(
+        view.location,
+        `old versions of Docker read the folder ${v1Folder}, and skopeo reads ${transportFolders[0]}`,
+      );
     return openTransportFolders(view, transportFolders);
   }
-  const v1Folders = await filter(folders, (folder) => isV1Folder(view, folder));
   return v1Folders.length > 0 ? openV1(view, options) : undefined;
 }
 
@@ -94,7 +122,7 @@ async function findImages(view: FileView, options: OpenFilesOptions): Promise<Im
  */
 async function openV1(view: FileView, options: HashingOptions): Promise<ImageFiles> {
   const later = (await view.list()).find(({ path }) => /^[0-9a-f]{64}\.(json|tar)$/.test(path));
-  if (later === undefined) return openArchiveImages(view, readV1Archive, options);
+  if (later === undefined) return openArchiveImages(view, 'repositories', readV1Archive, options);
   throw new ContentError(
     'INVALID_ARCHIVE',
     `${view.location} is damaged: it has no manifest.json, to which ${later.path} belongs`,
@@ -120,20 +148,48 @@ async function requireNoHalfFolder(
 
 /** Whether `manifest.json` is itself a manifest, as in `dir:`, rather than a Docker archive's list. */
 function isManifest(document: Buffer): boolean {
-  const first = document.find((byte) => !JSON_SPACE.includes(byte));
-  return first === OPENING_BRACE;
+  return firstByteOf(document) === OPENING_BRACE;
+}
+
+function firstByteOf(document: Buffer): number | undefined {
+  return document.find((byte) => !JSON_SPACE.includes(byte));
 }
 
 const JSON_SPACE: readonly number[] = [0x20, 0x09, 0x0a, 0x0d];
 const OPENING_BRACE = 0x7b;
+const OPENING_BRACKET = 0x5b;
+
+/** A layout that is a folder of skopeo's at once: that one's manifest must be one that the index leads to. */
+async function contradictionsOfTransport(view: FileView, layout: LayoutReader): Promise<ContentError[]> {
+  const other = await readTransportManifest(view);
+  if (other === undefined) return [];
+  const walk = new LayoutWalk(layout, view, []);
+  for (const entry of layout.indexEntries) await walk.judge(entry);
+  if (walk.leadsTo(layout.indexEntries, other.digest)) return [];
+  const text = `manifest.json, which skopeo reads as dir:, is ${other.digest}, and index.json does not lead to it`;
+  return [ambiguous(view.location, text)];
+}
+
+/** Undefined where `manifest.json` is no manifest, and the layout so not a folder of skopeo's. */
+async function readTransportManifest(view: FileView): Promise<Descriptor | undefined> {
+  try {
+    const [manifest] = await readTransportFolders(view, new NamedFiles(view), ['']);
+    return manifest;
+  } catch (error) {
+    if (error instanceof ContentError) return undefined;
+    throw error;
+  }
+}
 
 async function openTransportFolders(view: FileView, folders: readonly string[]): Promise<ImageFiles> {
   const files = new NamedFiles(view);
   return new ImageFiles(files, await readTransportFolders(view, files, folders));
 }
 
+/** `where` are the names of the images. */
 async function openArchiveImages<T extends DescribeOptions>(
   view: FileView,
+  where: 'manifest.json' | 'repositories',
   read: (view: FileView, files: NamedFiles, options: T) => Promise<ArchiveImage[]>,
   options: T,
 ): Promise<ImageFiles> {
@@ -146,6 +202,8 @@ async function openArchiveImages<T extends DescribeOptions>(
     images.map(({ manifest }) => manifest),
   );
   opened.warnings.push(...warnings);
+  for (const conflict of repeatedNames(images, where))
+    opened.contradictions.push(ambiguous(view.location, conflict));
   return opened;
 }
 
@@ -155,30 +213,57 @@ async function openHybrid(
   { notes = {}, ...options }: OpenFilesOptions,
 ): Promise<ImageFiles> {
   const layout = await LayoutReader.open(view);
-  const files = new NamedFiles(view, new LayoutFiles(view));
   const halves = [Buffer.from(JSON.stringify(layout.indexEntries)), document].map((half) => digestOf(half));
   if (notes.sameHalves === halves.join(' ')) return layout;
-  try {
-    const items = readItems(document, view);
-    if (await repeatsLayout(items, layout, view)) {
-      notes.sameHalves = halves.join(' ');
-      return layout;
-    }
-    const warnings: string[] = [];
-    const onWarning = (message: string): number => warnings.push(message);
-    const images = await describeImages(items, view, files, { ...options, onWarning });
-    const opened = new ImageFiles(files, await reconcile(layout, view, images));
-    opened.warnings.push(...warnings);
-    opened.problems.push(...layout.problems);
-    opened.remarks.push(...layout.remarks);
-    return opened;
-  } catch (error) {
-    // Other files than its own are no matter to a layout that has images. (image-spec, image-layout.md)
-    const isTolerable = error instanceof ContentError || isLadingError(error, 'UNSUPPORTED');
-    if (layout.indexEntries.length === 0 || !isTolerable) throw error;
-    layout.problems.push(error);
+  const items = itemsBeside(layout, document, view);
+  if (items === undefined) return layout;
+  if (await repeatsLayout(items, layout, view)) {
+    notes.sameHalves = halves.join(' ');
     return layout;
   }
+  const files = new NamedFiles(view, new LayoutFiles(view));
+  const warnings: string[] = [];
+  const onWarning = (message: string): number => warnings.push(message);
+  const { described, problems } = await describeEach(items, view, files, { ...options, onWarning });
+  const [problem] = problems;
+  if (problem !== undefined && layout.indexEntries.length === 0) throw problem;
+  const reconciled = await reconcile(layout, view, described, options);
+  const hasImages = described.some(({ image }) => image !== undefined);
+  const opened = hasImages ? new ImageFiles(files, reconciled.entries) : layout;
+  if (opened !== layout) {
+    opened.problems.push(...layout.problems);
+    opened.remarks.push(...layout.remarks);
+    opened.contradictions.push(...layout.contradictions);
+  }
+  opened.warnings.push(...warnings);
+  opened.problems.push(...problems, ...reconciled.problems.map((text) => problemOf(view, text)));
+  opened.remarks.push(...reconciled.remarks);
+  opened.contradictions.push(...reconciled.contradictions.map((text) => ambiguous(view.location, text)));
+  opened.twins.push(...reconciled.twins);
+  return opened;
+}
+
+/**
+ * What the `manifest.json` beside an index says. Other files than its own are no matter to a layout that has images
+ * (image-spec, image-layout.md), but a list that cannot be read here may be one to Docker.
+ */
+function itemsBeside(
+  layout: LayoutReader,
+  document: Buffer,
+  view: FileView,
+): ReturnType<typeof readItems> | undefined {
+  try {
+    return readItems(document, view);
+  } catch (error) {
+    if (layout.indexEntries.length === 0 || !(error instanceof ContentError)) throw error;
+    if (firstByteOf(document) === OPENING_BRACKET) layout.contradictions.push(error);
+    else layout.problems.push(error);
+    return undefined;
+  }
+}
+
+function problemOf(view: FileView, text: string): ContentError {
+  return new ContentError('INVALID_ARCHIVE', `${view.location}: ${text}`);
 }
 
 async function filter<T>(items: readonly T[], isWanted: (item: T) => Promise<boolean>): Promise<T[]> {

@@ -1,3 +1,4 @@
+import { ambiguous } from '../../content/ambiguous.js';
 import { ContentError } from '../../errors.js';
 import type { FileView } from '../../files.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
@@ -34,30 +35,43 @@ export async function readV1Archive(
   const layers = await readLayers(view, new Set(chains.flat().map(({ id }) => id)), options);
   return chains.map((chain) => {
     const head = chain.at(-1);
-    return makeV1Image(files, {
+    const image = makeV1Image(files, {
       documents: chain.map(({ json }) => json),
       layers: chain.flatMap(({ id }) => layers.get(id) ?? []),
       names: names.get(head?.id ?? '') ?? [],
     });
+    const misplaced = chain.find(({ id, ownID }) => id !== ownID);
+    if (misplaced === undefined) return image;
+    throw ambiguous(view.location, misplacedText(misplaced));
   });
 }
 
-interface V1FolderImage {
+/** A folder with an image of Docker before 1.10. */
+export interface V1FolderImage {
   /** The folder's name, by which others stand on it. */
   id: string;
   parent: string | undefined;
+  /** The ID in its JSON, by which Docker before 1.10 knows the image; later ones go by the folder. */
+  ownID: string;
   json: Buffer;
 }
 
-async function readFolders(view: FileView): Promise<Map<string, V1FolderImage>> {
+/** The folders with images, by their names. */
+export async function readFolders(view: FileView): Promise<Map<string, V1FolderImage>> {
   const images = new Map<string, V1FolderImage>();
   for (const id of await view.folders()) {
     if (!(await isV1Folder(view, id))) continue;
     const path = `${id}/json`;
     const json = await view.read(path, MAX_CONFIG_BYTES);
-    images.set(id, { id, parent: parseV1Image(json, `${view.location}: ${path}`).parent, json });
+    const { id: ownID, parent } = parseV1Image(json, `${view.location}: ${path}`);
+    images.set(id, { id, parent, ownID, json });
   }
   return images;
+}
+
+/** What is wrong with an image that is in the folder of another. */
+export function misplacedText({ id, ownID }: V1FolderImage): string {
+  return `${id}/json is of the image ${ownID}`;
 }
 
 /** Names by the folder that has them. */
@@ -85,16 +99,16 @@ async function readNames(
 }
 
 /** The images that have a name, and those that nothing stands on. */
-function headsOf(
+export function headsOf(
   images: ReadonlyMap<string, V1FolderImage>,
-  names: ReadonlyMap<string, string[]>,
+  names: ReadonlyMap<string, unknown>,
 ): Set<string> {
   const parents = new Set([...images.values()].map(({ parent }) => parent));
   return new Set([...names.keys(), ...[...images.keys()].filter((id) => !parents.has(id))]);
 }
 
-/** From the base to `head`. */
-function chainOf(
+/** The images that `head` stands on and itself, from the base on. */
+export function chainOf(
   images: ReadonlyMap<string, V1FolderImage>,
   head: string,
   location: string,

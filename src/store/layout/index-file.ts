@@ -7,7 +7,7 @@ import { type FileStamp, readFailure, sameStamp } from '../../region.js';
 import { syncDirectoryOf, writeFileAtomically } from '../disk.js';
 import { acquireLock } from '../lock.js';
 import { formatLayoutIndex } from './layout-index.js';
-import { readLayoutEntries } from './layout-reader.js';
+import { contradictionsIn, readLayoutEntries } from './layout-reader.js';
 
 /**
  * The entries after a change. It may be asked again when somebody else wrote meanwhile; what it rejects with is
@@ -49,11 +49,16 @@ export class IndexFile {
     return this.#known?.entries;
   }
 
-  /** The entries as they are on the disk now; the same array as long as nobody changes the file. */
+  /**
+   * The entries as they are on the disk now; the same array as long as nobody changes the file. Rejects with
+   * `INVALID_LAYOUT` where their names mean different images to different readers.
+   */
   async read(): Promise<readonly Descriptor[]> {
     const stamp = await this.#stampNow(); // before reading: what is written meanwhile is seen the next time
     if (this.#known !== undefined && sameStamp(this.#known.stamp, stamp)) return this.#known.entries;
     const { entries } = await readLayoutEntries(openDirectory(this.#directory));
+    const [contradiction] = contradictionsIn(entries, this.#directory);
+    if (contradiction !== undefined) throw contradiction;
     this.#known = { stamp, entries };
     return entries;
   }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { ambiguous } from '../../content/ambiguous.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { ContentError } from '../../errors.js';
@@ -13,6 +14,7 @@ import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { ContentFile, ContentFiles } from '../content-files.js';
 import { ImageFiles } from '../image-files.js';
 import { MAX_INDEX_BYTES } from './layout-index.js';
+import { nameConflicts } from './name-conflicts.js';
 
 /** Where a layout keeps content. (image-spec, image-layout.md, "Content") */
 export function blobPath(digest: Digest): string {
@@ -40,6 +42,7 @@ export class LayoutReader extends ImageFiles {
   static async open(view: FileView): Promise<LayoutReader> {
     const { entries, irregular } = await readLayoutEntries(view);
     const reader = new LayoutReader(view, entries);
+    reader.contradictions.push(...contradictionsIn(entries, view.location));
     if (irregular !== undefined) {
       const message = `${view.location}: index.json: ${describeIrregularity(irregular)}`;
       if (isRefusedByAll(irregular)) reader.problems.push(new ContentError('INVALID_LAYOUT', message));
@@ -52,6 +55,11 @@ export class LayoutReader extends ImageFiles {
   async hasFile(path: string): Promise<boolean> {
     return (await this.view.size(path)) !== undefined;
   }
+}
+
+/** Why readers take different images for the names of these entries. */
+export function contradictionsIn(entries: readonly Descriptor[], location: string): ContentError[] {
+  return nameConflicts(entries).map((conflict) => ambiguous(location, conflict, { code: 'INVALID_LAYOUT' }));
 }
 
 /** A layout's blobs. */

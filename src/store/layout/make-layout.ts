@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import fs from 'fs-extra';
 import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
 import { LadingError, systemCode } from '../../errors.js';
+import { openDirectory } from '../../files.js';
 import { diskError, listDirectory, removeIfEmpty, writeFileAtomically } from '../disk.js';
 import { type FileSink, openFileSink } from '../file-sink.js';
 import { lockIndex } from './index-file.js';
@@ -121,6 +123,7 @@ async function makeDirectory(path: string): Promise<void> {
 async function requireLayoutOrEmpty(directory: string): Promise<boolean> {
   const names = await listDirectory(directory);
   if (names === undefined) return true;
+  if (names.includes('manifest.json')) await requireNoOtherHalf(directory);
   if (names.includes('oci-layout')) return false;
   const stranger = names.find((name) => !OWN_FILES.test(name));
   if (stranger === undefined) return false;
@@ -130,5 +133,20 @@ async function requireLayoutOrEmpty(directory: string): Promise<boolean> {
     {
       hint: 'Choose another output, or an empty directory.',
     },
+  );
+}
+
+const LONGEST_START = 512;
+
+/** What is written into a layout would contradict the list of images that it has for Docker. */
+async function requireNoOtherHalf(directory: string): Promise<void> {
+  const view = openDirectory(directory);
+  if ((await view.size('manifest.json')) === undefined) return;
+  const start = await text(await view.open('manifest.json', { length: LONGEST_START }));
+  if (!start.trimStart().startsWith('[')) return;
+  throw new LadingError(
+    'ALREADY_EXISTS',
+    `${directory} is a docker-archive too: its manifest.json would not say what is written into index.json`,
+    { hint: `Make a layout of it first: lading copy ${directory} oci:OTHER.` },
   );
 }

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { digestOf, encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
+import { openPath } from '../../../src/store/open.js';
 import { readContent } from '../../../src/store/read-content.js';
 import {
   configFor,
@@ -109,16 +110,26 @@ describe('a docker-archive with manifest.json', () => {
     assert.equal((await store.resolve('@1')).digest, (await store.resolve('a:1')).digest);
   });
 
-  it('gives a name that two images claim to the later, as docker load does', async () => {
+  it('is refused where two images claim a name; to be verified, the later has it, as after docker load', async () => {
     const [first, second] = [configFor(), configOfDiffIDs(digestOf(plainLayer('x')))];
-    const store = await openBytes(
-      dockerArchive({ first, second, l: plainLayer('x') }, [
-        { Config: 'first', RepoTags: ['a:1'], Layers: [] },
-        { Config: 'second', RepoTags: ['a:1'], Layers: ['l'] },
-      ]),
-    );
-    assert.equal((await readImage(store, 'a:1')).config, digestOf(second));
-    assert.equal((await readImage(store, '@0')).config, digestOf(first));
+    const archive = dockerArchive({ first, second, l: plainLayer('x') }, [
+      { Config: 'first', RepoTags: ['a:1'], Layers: [] },
+      { Config: 'second', RepoTags: ['a:1'], Layers: ['l'] },
+    ]);
+    await assert.rejects(openBytes(archive), {
+      code: 'INVALID_ARCHIVE',
+      message: new RegExp(
+        `library/a:1 is .*${digestOf(first)} and also .*${digestOf(second)} in manifest.json`,
+      ),
+    });
+    const store = await openPath(path('archive.tar'), { keepContradictions: true });
+    try {
+      assert.equal(store.contradictions.length, 1);
+      assert.equal((await readImage(store, 'a:1')).config, digestOf(second));
+      assert.equal((await readImage(store, '@0')).config, digestOf(first));
+    } finally {
+      await store.close();
+    }
   });
 
   it('takes an empty file for the empty layer that the config names', async () => {

@@ -2,6 +2,7 @@ import type { AttackGroup, FileAttack } from './attack.js';
 import { BOMBS } from './bombs.js';
 import { DESCRIPTORS } from './descriptors.js';
 import { GRAPHS } from './graphs.js';
+import { HALVES } from './halves.js';
 import { JSON_DOCUMENTS } from './json.js';
 import { TAR_HEADERS } from './tar-headers.js';
 import { LAYOUT_LINKS, TAR_LINKS } from './tar-links.js';
@@ -15,6 +16,7 @@ export const GROUPS: readonly AttackGroup[] = [
   JSON_DOCUMENTS,
   DESCRIPTORS,
   GRAPHS,
+  HALVES,
 ];
 
 const HEAD = `# Hostile archives

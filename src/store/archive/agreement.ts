@@ -1,0 +1,128 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { ContentError, isLadingError } from '../../errors.js';
+import { cleanPath, type FileView } from '../../files.js';
+import type { HashingOptions } from '../../hashing/hashing.js';
+import { parseConfig } from '../../manifest/config.js';
+import type { ArchiveImage as ImageItem } from '../../manifest/docker-archive-documents.js';
+import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
+import type { ImageFiles } from '../image-files.js';
+import { EntriesByName } from '../layout/entries-by-name.js';
+import { entryName } from '../layout/layout-index.js';
+import { blobDigest, blobPath } from '../layout/layout-reader.js';
+import { type ArchiveImage, archiveName } from './archive-image.js';
+import { diffIDsOf } from './layer-files.js';
+import { blobsOf, type LayoutWalk, type Parts } from './layout-walk.js';
+import { repeatedNames, whatIs } from './repeated-names.js';
+
+/** An image that `manifest.json` names, and what it is; undefined where it cannot be read. */
+export interface DescribedItem {
+  item: ImageItem;
+  image: ArchiveImage | undefined;
+}
+
+/** The blobs that an image of `manifest.json` names, as far as its files are blobs; as `blobsOf`. */
+export function blobsNamedBy({ config, layers }: ImageItem): string {
+  return [config, ...layers].map((path) => blobDigest(cleanPath(path) ?? path)).join();
+}
+
+/** The names of an image of `manifest.json`, without those that are none. */
+export function namesIn({ repoTags }: ImageItem): string[] {
+  return repoTags.map(archiveName).filter((name) => name !== undefined);
+}
+
+interface Half {
+  /** Over the layout, all entries judged. */
+  walk: LayoutWalk;
+  view: FileView;
+  options: HashingOptions;
+}
+
+/**
+ * Why a name means one image in `index.json` and another in `manifest.json`, a sentence each. Docker reads the one or the
+ * other by its version, podman either by how many images there are. A name of both means the entry's image, or of an
+ * index one of its children.
+ */
+export async function contradictionsOf(
+  { indexEntries }: ImageFiles,
+  items: readonly DescribedItem[],
+  half: Half,
+): Promise<string[]> {
+  const entries = new EntriesByName(indexEntries);
+  const images = items.flatMap(({ image }) => image ?? []);
+  const contradictions = repeatedNames(images, 'manifest.json');
+  const byTag = new Map<Descriptor, { name: string; one: DescribedItem; isMeant: boolean }[]>();
+  for (const one of items) {
+    for (const name of namesIn(one.item)) {
+      const holders = entries.at(name);
+      const [first] = holders;
+      if (first !== undefined) {
+        if (!(await isUnder(one, holders, half))) contradictions.push(contradiction(name, first, one));
+        continue;
+      }
+      for (const entry of entries.withTagOf(name)) {
+        const claim = { name, one, isMeant: await isUnder(one, [entry], half) };
+        byTag.set(entry, [...(byTag.get(entry) ?? []), claim]);
+      }
+    }
+  }
+  // A tag alone may be that of any repository, and so of one image at least.
+  for (const [entry, claims] of byTag) {
+    const [claim] = claims;
+    if (claim !== undefined && !claims.some(({ isMeant }) => isMeant))
+      contradictions.push(contradiction(claim.name, entry, claim.one));
+  }
+  return contradictions;
+}
+
+/** Whether entries lead to an image. Of what is lost or damaged nothing is known, and that is told elsewhere. */
+async function isUnder(
+  { item, image }: DescribedItem,
+  entries: readonly Descriptor[],
+  { walk, view, options }: Half,
+): Promise<boolean> {
+  if (walk.hasUnread(entries)) return true;
+  const known = [...walk.imagesUnder(entries).values()];
+  const blobs = blobsNamedBy(item);
+  if (known.some((each) => blobsOf(each) === blobs)) return true;
+  if (image === undefined) return false;
+  for (const each of known.filter(({ config }) => config === image.config))
+    if (isMisordered(each, image) || (await hasSameLayers(each, { image, item }, view, options))) return true;
+  return false;
+}
+
+/** What Docker 25.0.0 wrote: the right one is taken, and that there is a wrong one is a finding of its own. */
+function isMisordered(inLayout: Parts, { layers }: ArchiveImage): boolean {
+  const digests = (some: Parts['layers']): string =>
+    some
+      .map(({ digest }) => digest)
+      .sort()
+      .join();
+  return digests(inLayout.layers) === digests(layers);
+}
+
+/** Whether layers that are stored in two ways, compressed and plain, are both those of the config. */
+async function hasSameLayers(
+  inLayout: Parts,
+  { image, item }: { image: ArchiveImage; item: ImageItem },
+  view: FileView,
+  options: HashingOptions,
+): Promise<boolean> {
+  try {
+    const config = parseConfig(await view.read(item.config, MAX_CONFIG_BYTES), image.config);
+    const expected = config.rootfs.diff_ids.join();
+    const stored = inLayout.layers.map(({ digest }) => blobPath(digest));
+    for (const paths of [stored, item.layers])
+      if ((await diffIDsOf(view, paths, options)).join() !== expected) return false;
+    return true;
+  } catch (error) {
+    if (error instanceof ContentError || isLadingError(error, 'UNSUPPORTED')) return false;
+    throw error;
+  }
+}
+
+function contradiction(name: string, entry: Descriptor, { item, image }: DescribedItem): string {
+  const written = entryName(entry);
+  const held = written === name ? '' : ` (${written})`;
+  const other = image === undefined ? `an image that cannot be read (${item.config})` : whatIs(image);
+  return `${name} is ${entry.digest} in index.json${held}, and ${other} in manifest.json`;
+}

@@ -1,0 +1,194 @@
+import { absentOf } from '../../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { isManifest, isNonDistributable } from '../../content/media-types.js';
+import { ContentError, isLadingError } from '../../errors.js';
+import type { FileView } from '../../files.js';
+import {
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  parseManifest,
+  successors,
+  verifyManifest,
+} from '../../manifest/manifest.js';
+import type { ImageFiles } from '../image-files.js';
+import type { ArchiveImage } from './archive-image.js';
+
+/** What an image is made of. */
+export interface Parts {
+  config: Digest;
+  layers: readonly Pick<Descriptor, 'digest' | 'size'>[];
+}
+
+/** What makes two images the same. Sizes count: Docker 25.0's candidates wrote wrong ones. */
+export function keyOf({ config, layers }: Parts): string {
+  return [config, ...layers.map(({ digest, size }) => `${digest} ${size}`)].join();
+}
+
+/** The blobs of an image, layers in their order. */
+export function blobsOf({ config, layers }: Parts): string {
+  return [config, ...layers.map(({ digest }) => digest)].join();
+}
+
+/** From the best to the one that decides for an index with children of several. */
+const VERDICTS = ['good', 'sparse', 'damaged', 'misordered'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** Looks at everything that a layout's index leads to, at each manifest once. */
+export class LayoutWalk {
+  readonly #layout: ImageFiles;
+  readonly #view: FileView;
+  readonly #entries: Set<Descriptor>;
+  readonly #keys: Set<string>;
+  readonly #blobSets: Set<string>;
+  readonly #verdicts = new Map<string, Promise<Verdict>>();
+  readonly #children = new Map<Digest, readonly Descriptor[]>();
+  readonly #blobs = new Map<Digest, readonly Digest[]>();
+  readonly #dockerBlobs: readonly Digest[];
+  readonly #images = new Map<Digest, Parts>();
+  readonly #manifests = new Map<string, Descriptor>();
+  readonly #unread = new Set<Digest>();
+
+  /** `images` are those of the archive's other half. */
+  constructor(layout: ImageFiles, view: FileView, images: readonly ArchiveImage[]) {
+    this.#layout = layout;
+    this.#view = view;
+    this.#entries = new Set(layout.indexEntries);
+    this.#keys = new Set(images.map(keyOf));
+    this.#blobSets = new Set(images.map(blobSetOf));
+    this.#dockerBlobs = images.flatMap(({ config, layers }) => [
+      config,
+      ...layers.map(({ digest }) => digest),
+    ]);
+  }
+
+  /**
+   * What there is of an entry. `misordered` is an image whose layers are those of one of the other half, in another
+   * order or with other sizes.
+   */
+  judge(entry: Descriptor): Promise<Verdict> {
+    return this.#judge(entry, absentOf(entry));
+  }
+
+  /** The layout's manifest of an image of the other half. */
+  manifestOf(image: Parts): Descriptor | undefined {
+    return this.#manifests.get(keyOf(image));
+  }
+
+  /** The images that these entries, all judged, lead to, by their keys. */
+  imagesUnder(entries: readonly Descriptor[]): Map<string, Parts> {
+    const images = new Map<string, Parts>();
+    for (const digest of this.#manifestsUnder(entries)) {
+      const image = this.#images.get(digest);
+      if (image !== undefined) images.set(keyOf(image), image);
+    }
+    return images;
+  }
+
+  /** Whether these entries, all judged, lead to a manifest of this digest. */
+  leadsTo(entries: readonly Descriptor[], digest: Digest): boolean {
+    return this.#manifestsUnder(entries).has(digest);
+  }
+
+  /** Whether these entries, all judged, lead to a manifest that is lost or damaged: what it names is not known. */
+  hasUnread(entries: readonly Descriptor[]): boolean {
+    for (const digest of this.#manifestsUnder(entries)) if (this.#unread.has(digest)) return true;
+    return false;
+  }
+
+  /** Whether there is content that these entries, all judged, and the images of the other half do not lead to. */
+  async hasOrphans(entries: readonly Descriptor[]): Promise<boolean> {
+    const manifests = this.#manifestsUnder(entries);
+    const reached = new Set<Digest>([...this.#dockerBlobs, ...manifests]);
+    for (const manifest of manifests)
+      for (const digest of this.#blobs.get(manifest) ?? []) reached.add(digest);
+    for await (const { digest } of this.#layout.blobs()) if (!reached.has(digest)) return true;
+    return false;
+  }
+
+  #manifestsUnder(entries: readonly Descriptor[]): Set<Digest> {
+    const seen = new Set<Digest>();
+    const queue = entries.map(({ digest }) => digest);
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      for (const { digest } of this.#children.get(next) ?? []) queue.push(digest);
+    }
+    return seen;
+  }
+
+  async #judge(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
+    const { digest, size, mediaType, urls = [] } = descriptor;
+    if (!(await this.#layout.exists(descriptor))) {
+      if (isManifest(mediaType)) this.#unread.add(digest);
+      return isNonDistributable(mediaType) && urls.length > 0 ? 'good' : 'damaged';
+    }
+    if (!isManifest(mediaType)) return 'good';
+    const claim = [digest, size, mediaType, ...absent].join();
+    const verdict = this.#verdicts.get(claim) ?? this.#judgeManifest(descriptor, absent);
+    this.#verdicts.set(claim, verdict);
+    return verdict;
+  }
+
+  async #judgeManifest(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
+    const manifest = await this.#read(descriptor);
+    if (manifest === undefined) {
+      this.#unread.add(descriptor.digest);
+      return 'damaged';
+    }
+    const isEntry = this.#entries.has(descriptor);
+    if (isEntry) this.#layout.noteAttached(descriptor, manifest);
+    const { manifests, blobs, unsized } = successors(manifest);
+    const children = manifests.filter(({ digest }) => !absent.includes(digest));
+    this.#children.set(descriptor.digest, children);
+    this.#blobs.set(descriptor.digest, [...blobs.map(({ digest }) => digest), ...unsized]);
+    const verdicts: Verdict[] = ['good'];
+    let present = 0;
+    for (const child of children) {
+      const isThere = await this.#has(child.digest);
+      if (isThere) present += 1;
+      verdicts.push(isThere ? await this.#judge(child, absent) : 'sparse');
+    }
+    // Docker keeps one child of an index at least: where there is none, it was lost.
+    if (children.length > 0 && present === 0) verdicts.push('damaged');
+    for (const blob of blobs) verdicts.push(await this.#judge(blob, absent));
+    for (const digest of unsized) if (!(await this.#has(digest))) verdicts.push('damaged');
+    if ('layers' in manifest) {
+      const image: Parts = { config: manifest.config.digest, layers: manifest.layers };
+      const key = keyOf(image);
+      this.#images.set(descriptor.digest, image);
+      if (isEntry && !this.#keys.has(key) && this.#blobSets.has(blobSetOf(image)))
+        verdicts.push('misordered');
+      if (verdicts.every((verdict) => verdict === 'good'))
+        this.#manifests.set(key, plainDescriptor(descriptor));
+    }
+    return VERDICTS.findLast((verdict) => verdicts.includes(verdict)) ?? 'good';
+  }
+
+  async #read(descriptor: Descriptor): Promise<Manifest | undefined> {
+    try {
+      // Not as a stream, of which thousands cost more than what they carry.
+      const bytes = await this.#view.read(this.#layout.pathOf(descriptor.digest), MAX_MANIFEST_BYTES);
+      verifyManifest(descriptor, bytes);
+      return parseManifest(bytes, descriptor);
+    } catch (error) {
+      if (error instanceof ContentError) return undefined;
+      throw error;
+    }
+  }
+
+  async #has(digest: Digest): Promise<boolean> {
+    try {
+      await this.#layout.resolveBlob(digest);
+      return true;
+    } catch (error) {
+      if (isLadingError(error, 'NOT_FOUND')) return false;
+      throw error;
+    }
+  }
+}
+
+/** The blobs of an image in any order. */
+function blobSetOf({ config, layers }: Parts): string {
+  return [config, ...layers.map(({ digest }) => digest).sort()].join();
+}

@@ -1,0 +1,50 @@
+import { fullName, readName } from '../../content/names.js';
+import { DOCKER_HUB } from '../../content/reference.js';
+import type { ArchiveImage } from './archive-image.js';
+
+/**
+ * Names that stand for two images of a docker-archive, a sentence each. Docker keeps the last image of a name, and podman
+ * and skopeo take the first. Podman besides loads `app:1` as `localhost/app:1`.
+ */
+export function repeatedNames(images: readonly ArchiveImage[], where: string): string[] {
+  const conflicts = conflictsAmong(images, ({ names }) => names, where);
+  if (conflicts.length > 0) return conflicts;
+  return conflictsAmong(
+    images,
+    ({ repoTags = [] }) => repoTags.flatMap(nameForPodman),
+    `${where}, for podman`,
+  );
+}
+
+function conflictsAmong(
+  images: readonly ArchiveImage[],
+  namesOf: (image: ArchiveImage) => readonly string[],
+  where: string,
+): string[] {
+  const holders = new Map<string, ArchiveImage>();
+  const conflicts = new Map<string, string>();
+  for (const image of images) {
+    for (const name of namesOf(image)) {
+      const holder = holders.get(name) ?? image;
+      holders.set(name, holder);
+      if (holder.manifest.digest !== image.manifest.digest && !conflicts.has(name))
+        conflicts.set(name, `${name} is ${whatIs(holder)} and also ${whatIs(image)} in ${where}`);
+    }
+  }
+  return [...conflicts.values()];
+}
+
+/** An image of an archive that has no manifests, as messages call it. */
+export function whatIs({ config }: Pick<ArchiveImage, 'config'>): string {
+  return `the image with the config ${config}`;
+}
+
+/** (containers/common, libimage/normalize.go, `NormalizeName`) */
+function nameForPodman(repoTag: string): string[] {
+  const name = fullName(repoTag);
+  const read = name === undefined ? undefined : readName(name);
+  if (name === undefined || read?.kind !== 'image') return [];
+  const isShort = read.reference.registry === DOCKER_HUB && !/^(?:index\.)?docker\.io\//.test(repoTag);
+  const tagged = repoTag.includes(':') ? repoTag : `${repoTag}:latest`;
+  return [isShort ? `localhost/${tagged}` : name];
+}

@@ -1,0 +1,51 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { nameKey } from '../../content/names.js';
+import { entryKey, namesOf } from './layout-index.js';
+
+/**
+ * Why the names in an `index.json` mean different images to different readers, a sentence each. containerd and podman
+ * go by the full name of an entry and skopeo by `ref.name`; of two entries with one name skopeo takes the first and
+ * containerd the last.
+ */
+export function nameConflicts(entries: readonly Descriptor[]): string[] {
+  const conflicts: string[] = [];
+  const holders = new Map<string, Descriptor>();
+  const told = new Set<string>();
+  for (const entry of entries) {
+    const { full, ref } = namesOf(entry);
+    if (full !== undefined && ref !== undefined && !isSameName(full, ref))
+      conflicts.push(
+        `${entry.digest} is ${full} (io.containerd.image.name) and ${ref} (org.opencontainers.image.ref.name) in index.json`,
+      );
+    for (const key of claimedNames(entry)) {
+      const holder = holders.get(key) ?? entry;
+      holders.set(key, holder);
+      if (holder.digest === entry.digest || told.has(key)) continue;
+      told.add(key);
+      conflicts.push(`${key} is ${holder.digest} and also ${entry.digest} in index.json`);
+    }
+  }
+  return conflicts;
+}
+
+/** What readers may take for the name of an entry, by `nameKey`. A tag says nothing beside a full name. */
+export function claimedNames(entry: Descriptor): string[] {
+  const key = entryKey(entry);
+  if (key === undefined) return [];
+  const { full, ref } = namesOf(entry);
+  if (full === undefined || ref === undefined || ref === full || !/[/:@]/.test(ref)) return [key];
+  return [...new Set([key, nameKey(ref)])];
+}
+
+/**
+ * Whether `ref.name` is what writers put beside the full name: the same name, or a part of it. containerd and Docker
+ * write what follows the repository, hauler leaves out the host.
+ */
+function isSameName(full: string, ref: string): boolean {
+  if (ref === full || ref === full.slice(full.indexOf('/') + 1)) return true;
+  // Not by the grammar of references: containerd takes any text for a name.
+  const [, tag, digest] =
+    /^[^:@]*(?::([^@]*))?(?:@(.*))?$/s.exec(full.slice(full.lastIndexOf('/') + 1)) ?? [];
+  const parts = digest === undefined ? [tag ?? 'latest'] : [tag, digest, `@${digest}`, `${tag}@${digest}`];
+  return parts.includes(ref) || nameKey(ref) === nameKey(full);
+}
