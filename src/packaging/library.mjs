@@ -2,7 +2,8 @@
  * Bundles the library into few files, after the compiler has written its declarations to dist/types: with 400 modules of
  * its own, a package takes three times as long to load. What it depends on stays outside; each idea stays one class,
  * because the threads share the parts of the library. Nothing is minified, so that the stacks of errors can be read.
- * Usage: node src/packaging/library.mjs
+ * Usage: node src/packaging/library.mjs [--program]
+ * With --program the declarations are left out: rolling them into one file takes longer than all else together.
  */
 import { copyFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -37,9 +38,11 @@ await build({
 // Node.js gives `require` the ES modules themselves, so that `instanceof` holds in a program that uses both.
 await writeFile('dist/index.cjs', "module.exports = require('./index.js');\n");
 
-rollTypes();
-// The same declarations again: to TypeScript, the extension says what kind of module they describe.
-await copyFile('dist/index.d.ts', 'dist/index.d.cts');
+if (!process.argv.includes('--program')) {
+  rollTypes();
+  // The same declarations again: to TypeScript, the extension says what kind of module they describe.
+  await copyFile('dist/index.d.ts', 'dist/index.d.cts');
+}
 await rm('dist/types', { recursive: true });
 
 /** One file of declarations from many. api-extractor has a compiler of its own, which the native one cannot be yet. */
