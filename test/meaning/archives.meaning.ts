@@ -7,14 +7,14 @@ import { ENGINES, type Loaded } from './engines.js';
 import { type Case, makeCase } from './generate.js';
 import { type View, viewOf } from './lading-reader.js';
 import { type Reader, startGoReader, startPythonReader } from './programs.js';
-import { differences, namedOtherwise, type Shown } from './readings.js';
+import { differences, disagree, namedOtherwise, type Shown } from './readings.js';
 
 const COUNT = Number(process.env.LADING_MEANING_COUNT ?? 4000);
 const SEED = Number(process.env.LADING_MEANING_SEED ?? Date.now() % 2 ** 32);
 /** How many of those that verify clean are loaded into real engines, which take a second each. */
-const LOADED = Number(process.env.LADING_MEANING_LOADED ?? 40);
+const LOADED = Number(process.env.LADING_MEANING_LOADED ?? 24);
 
-const figures = { clean: 0, refused: 0, readings: 0, taken: 0, loads: 0, loadsTaken: 0 };
+const figures = { clean: 0, refused: 0, doubtful: 0, readings: 0, taken: 0, loads: 0, loadsTaken: 0 };
 
 describe(`archives that readers may take differently, ${COUNT} with LADING_MEANING_SEED=${SEED}`, () => {
   const clean: { made: Case; path: string; shown: Shown[] }[] = [];
@@ -23,10 +23,10 @@ describe(`archives that readers may take differently, ${COUNT} with LADING_MEANI
     folder = await temporaryFolder('meaning');
   });
   after(() => {
-    const { clean: sound, refused, readings, taken, loads, loadsTaken } = figures;
+    const { clean: sound, refused, doubtful, readings, taken, loads, loadsTaken } = figures;
     console.log(
       [
-        `      ${sound} archives verify clean, ${refused} are refused`,
+        `      ${sound} archives verify clean, ${refused} are refused, ${doubtful} of which these programs take differently`,
         `of ${readings} readings in Go and Python of the clean ones ${taken} take images`,
         `of ${loads} loads into engines ${loadsTaken} do`,
       ].join(';\n      '),
@@ -43,12 +43,14 @@ describe(`archives that readers may take differently, ${COUNT} with LADING_MEANI
         await writeFile(path, made.bytes);
         const view = await viewOf(path);
         count(view);
+        const readings = (await Promise.all(readers.map((reader) => reader.read(path)))).flat();
         if (view.type === 'refused') {
           assert.notEqual(made.what.length, 0, `${describeCase(made)} is sound, and refused: ${view.why}`);
+          if (disagree(readings)) figures.doubtful++;
           continue;
         }
         clean.push({ made, path, shown: view.shown });
-        for (const reading of (await Promise.all(readers.map((reader) => reader.read(path)))).flat()) {
+        for (const reading of readings) {
           figures.readings++;
           if (reading.images.length > 0) figures.taken++;
           problems.push(...differences(view.shown, reading).map((text) => `${describeCase(made)}: ${text}`));
@@ -60,7 +62,7 @@ describe(`archives that readers may take differently, ${COUNT} with LADING_MEANI
     assert.equal(problems.length, 0, problems.slice(0, 50).join('\n'));
     // Else there would be nothing that was compared.
     assert.ok(figures.clean > COUNT / 10 && figures.refused > COUNT / 10, JSON.stringify(figures));
-    assert.ok(figures.taken > figures.clean, JSON.stringify(figures));
+    assert.ok(figures.taken > figures.clean && figures.doubtful > 0, JSON.stringify(figures));
   });
 
   for (const [engine, load] of Object.entries(ENGINES))

@@ -73,3 +73,18 @@ function canonical(name: string): string | undefined {
 function sorted({ labels, ...says }: Says): unknown {
   return { ...says, labels: Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)) };
 }
+
+/** Whether two readers take something else under one name. */
+export function disagree(readings: readonly Reading[]): boolean {
+  const meanings = new Map<string, string>();
+  return readings.some(({ images }) =>
+    images.some(({ name, config, says, layers }) => {
+      const key = canonical(name);
+      const meaning = JSON.stringify([config, sorted(says), layers]);
+      if (key === undefined) return false;
+      const known = meanings.get(key) ?? meaning;
+      meanings.set(key, known);
+      return known !== meaning;
+    }),
+  );
+}
