@@ -69,6 +69,7 @@ describe(`archives that readers may take differently, ${COUNT} with LADING_MEANI
     it(`mean the same to ${engine} where they verify clean`, async function () {
       needs(this, ...(NEEDED[engine] ?? []));
       const problems: string[] = [];
+      const before = figures.loadsTaken;
       for (const { made, path, shown } of sample(clean, LOADED)) {
         const loaded = await load(path);
         figures.loads++;
@@ -76,6 +77,7 @@ describe(`archives that readers may take differently, ${COUNT} with LADING_MEANI
         problems.push(...unexpected(shown, loaded).map((text) => `${describeCase(made)}: ${text}`));
       }
       assert.equal(problems.length, 0, problems.join('\n'));
+      assert.ok(figures.loadsTaken > before || LOADED === 0, 'it took nothing at all');
     });
 });
 
