@@ -34,7 +34,7 @@ export {
 } from './operations/explain-credentials.js';
 export { parseImageList } from './operations/image-list.js';
 export { type InspectOptions, type InspectResult, inspect } from './operations/inspect.js';
-export { type ListOptions, type ListResult, list } from './operations/list.js';
+export { type ListedImage, type ListOptions, type ListResult, list } from './operations/list.js';
 export { type LoadOptions, type LoadResult, load } from './operations/load.js';
 export {
   type LoginOptions,

@@ -60,9 +60,9 @@ export const inspectCommand: CommandModule = {
 function describeImage(image: Image): string {
   const { name, digest, mediaType, size, platforms, blobs = [], absent, referrers, problem } = image;
   const head = [
-    ['  digest', digest],
-    ['  type', mediaType],
-    ['  size', formatBytes(size)],
+    ...(digest === undefined ? [] : [['  digest', digest]]),
+    ...(mediaType === undefined ? [] : [['  type', mediaType]]),
+    ...(digest === undefined ? [] : [['  size', formatBytes(size)]]),
     ...(problem === undefined ? [] : [['  DAMAGED', problem]]),
     ...referrers.map((referrer) => [
       '  attached',

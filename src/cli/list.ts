@@ -1,5 +1,5 @@
 import type { InferredOptionTypes, Options } from 'yargs';
-import { type ListResult, list } from '../index.js';
+import { type ListedImage, type ListResult, list } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatTable } from './format.js';
@@ -47,16 +47,15 @@ export const listCommand: CommandModule = {
   },
 };
 
+function contentOf({ platforms, mediaType, isBlob, problem }: ListedImage): string {
+  if (problem !== undefined) return 'DAMAGED';
+  return isBlob ? `blob, ${mediaType}` : platforms.join(',');
+}
+
 function describeList(result: ListResult): string {
   switch (result.kind) {
     case 'images':
-      return formatTable(
-        result.images.map(({ name, digest, platforms, problem }) => [
-          name,
-          digest,
-          problem === undefined ? platforms.join(',') : 'DAMAGED',
-        ]),
-      );
+      return formatTable(result.images.map((image) => [image.name, image.digest ?? '-', contentOf(image)]));
     case 'tags':
       return formatTable(result.tags.map((tag) => [tag]));
     case 'repositories':

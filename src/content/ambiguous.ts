@@ -1,15 +1,18 @@
 import { ContentError, type ErrorCode } from '../errors.js';
 
+/** That files can mean different images to different readers: no part of them is to be trusted. */
+export class AmbiguousArchive extends ContentError {}
+
 /** The error about files that are whole, and can mean different images to different readers. */
 export function ambiguous(
   location: string,
   problem: string,
   { code = 'INVALID_ARCHIVE', cause }: { code?: ErrorCode; cause?: unknown } = {},
-): ContentError {
+): AmbiguousArchive {
   const hint = OF_TWO.test(problem)
     ? 'Different tools could load different images from it. If two archives were made one (by tar -A, tar -r or cat), take the two themselves: lading copy ONE.tar BOTH.tar, and then lading copy OTHER.tar BOTH.tar. Else have it made anew, and ask where it comes from.'
     : 'Different tools could load different images from it; have it made anew, and ask where it comes from.';
-  return new ContentError(code, `${location} is ambiguous: ${problem}`, { cause, hint });
+  return new AmbiguousArchive(code, `${location} is ambiguous: ${problem}`, { cause, hint });
 }
 
 /** What two archives have that were made one. */

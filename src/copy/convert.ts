@@ -19,6 +19,7 @@ import { type ImageManifest, parseManifest, type Schema1Manifest } from '../mani
 import { platformOf } from '../manifest/platform-of.js';
 import { readContent } from '../store/read-content.js';
 import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from './layer-facts.js';
+import { bytesOf } from './manifest-tree.js';
 import type { ContentSource, ImageTrees, PlannedContent } from './plan.js';
 import type { AttachedTree } from './plan-attached.js';
 import type { ManifestTree } from './plan-tree.js';
@@ -121,8 +122,9 @@ class ImageConversion {
   }
 
   async convert(tree: ManifestTree, entry?: Descriptor): Promise<ManifestTree> {
-    const { descriptor, bytes } = tree.manifest;
-    const manifest = parseManifest(bytes, descriptor);
+    if (tree.isBlob) return tree;
+    const { descriptor } = tree.manifest;
+    const manifest = parseManifest(bytesOf(tree), descriptor);
     if (keptAs(manifest, entry) !== undefined) return tree;
     const unknown = unknownLayer(manifest);
     if (unknown !== undefined) {
@@ -180,7 +182,7 @@ class ImageConversion {
       const [platform] = converted.platforms;
       if (platform !== undefined) platforms.set(digest, platform);
     }
-    const { index, lost } = convertIndex(tree.manifest.bytes, to, {
+    const { index, lost } = convertIndex(bytesOf(tree), to, {
       where: tree.manifest.descriptor.digest,
       children: replaced,
       platforms,
@@ -192,7 +194,8 @@ class ImageConversion {
 
   /** To schema2 first: OCI is that with other media types. */
   async #convertSchema1(tree: ManifestTree, manifest: Schema1Manifest): Promise<ManifestTree> {
-    const { descriptor, bytes } = tree.manifest;
+    const { descriptor } = tree.manifest;
+    const bytes = bytesOf(tree);
     this.#checkSignature(bytes, manifest, descriptor);
     if (this.#options.to === 'schema1') return tree;
     const wanted = new Set(layersOfSchema1(manifest, descriptor.digest));
@@ -216,7 +219,8 @@ class ImageConversion {
   }
 
   async #convertManifest(tree: ManifestTree, to: 'oci' | 'docker'): Promise<ManifestTree> {
-    const { descriptor, bytes } = tree.manifest;
+    const { descriptor } = tree.manifest;
+    const bytes = bytesOf(tree);
     const image = parseImage(bytes, descriptor);
     const recompressed = await this.#recompress(tree, image);
     const config = await this.#configOf(tree, image);
@@ -262,7 +266,7 @@ class ImageConversion {
   async #toSchema1(tree: ManifestTree, image: ImageManifest): Promise<ManifestTree> {
     const { repository, tag = 'latest' } = nameParts(this.#name);
     const recompressed = await this.#recompress(tree, image);
-    const { manifest, needsEmptyLayer, lost } = convertToSchema1(tree.manifest.bytes, {
+    const { manifest, needsEmptyLayer, lost } = convertToSchema1(bytesOf(tree), {
       where: tree.manifest.descriptor.digest,
       name: repository,
       tag,

@@ -5,10 +5,12 @@ import { isZstd } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
 import type { PlannedContent } from './plan.js';
 
-/** A manifest and all that it needs, after platforms were chosen. */
+/** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
 export interface ManifestTree {
-  /** Its bytes are in memory: they were read, or made by leaving out children. */
-  manifest: PlannedContent & { bytes: Buffer };
+  /** The bytes of a manifest are in memory: they were read, or made by leaving out children. */
+  manifest: PlannedContent;
+  /** Whether it is no manifest: the index of a layout may name any content. (image-spec, image-layout.md) */
+  isBlob?: boolean;
   children: ManifestTree[];
   blobs: PlannedContent[];
   /** Children left out, here and below. */
@@ -19,6 +21,12 @@ export interface ManifestTree {
   foreign?: Descriptor[] | undefined;
   /** Of the images that the one chosen stands for alone. */
   leftOut?: Platform[] | undefined;
+}
+
+/** The bytes of a manifest. */
+export function bytesOf({ manifest: { bytes, descriptor } }: ManifestTree): Buffer {
+  if (bytes === undefined) throw new Error(`${descriptor.digest} is a blob`);
+  return bytes;
 }
 
 /** Of an index's children that are wanted, the image that stands for what is wanted. */

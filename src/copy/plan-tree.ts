@@ -17,9 +17,9 @@ import {
 } from '../manifest/manifest.js';
 import { irregularities, type ManifestWarning, warningsOf } from '../manifest/warnings.js';
 import { isRetryable } from '../retry.js';
-import { readContent } from '../store/read-content.js';
+import { isBlob, readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
-import { firstImage, imagesOf, type ManifestTree, singleOf } from './manifest-tree.js';
+import { bytesOf, firstImage, imagesOf, type ManifestTree, singleOf } from './manifest-tree.js';
 import type { PlannedContent, PlanOptions } from './plan.js';
 
 export type { ManifestTree } from './manifest-tree.js';
@@ -70,7 +70,9 @@ export class GraphReader {
   ): Promise<ManifestTree> {
     const { platforms } = this.#options;
     const wanted = platforms ?? (index === 'single' ? [DEFAULT_PLATFORM] : undefined);
-    const tree = await this.#read(source, root, contextOf(root, label, wanted, index));
+    const tree =
+      (await this.#readBlob(source, root)) ??
+      (await this.#read(source, root, contextOf(root, label, wanted, index)));
     if (tree !== undefined) {
       if (platforms !== undefined) this.#warnOfMissing(platforms, tree, label);
       return tree;
@@ -93,6 +95,13 @@ export class GraphReader {
     const tree = await this.#read(source, root, contextOf(root, label, undefined));
     if (tree === undefined) throw new Error('without a choice of platforms nothing is left out');
     return tree;
+  }
+
+  /** A root that is no manifest; undefined for one that is, and for what a registry calls otherwise. */
+  async #readBlob(source: ReadonlyStore, root: Descriptor): Promise<ManifestTree | undefined> {
+    if (!(await isBlob(source, root))) return undefined;
+    const manifest = await this.#plannedBlob(source, root);
+    return manifest && { manifest, isBlob: true, children: [], blobs: [], absent: [], platforms: [] };
   }
 
   async #read(
@@ -371,7 +380,7 @@ function rewritten(
   const replacements = new Map(
     manifests.map((child, place) => [child.digest, children[place]?.manifest.descriptor]),
   );
-  const bytes = rewriteIndex(tree.manifest.bytes, (child) =>
+  const bytes = rewriteIndex(bytesOf(tree), (child) =>
     isManifest(child.mediaType) ? replacements.get(child.digest) : child,
   );
   const descriptor = { ...tree.manifest.descriptor, digest: digestOf(bytes), size: bytes.byteLength };

@@ -199,6 +199,10 @@ function assemble(
   const blobs = new Map<Digest, PlannedContent>();
   const manifests = new Map<Digest, { content: PlannedContent; level: number; successors: Digest[] }>();
   const visit = (tree: ManifestTree): number => {
+    if (tree.isBlob) {
+      blobs.set(tree.manifest.descriptor.digest, tree.manifest);
+      return -1;
+    }
     for (const blob of tree.blobs)
       if (!blobs.has(blob.descriptor.digest)) blobs.set(blob.descriptor.digest, blob);
     const level = 1 + Math.max(-1, ...tree.children.map(visit));

@@ -26,9 +26,9 @@ export interface TypedDocument {
   document: JSONObject;
 }
 
-/** The type of a manifest's bytes; throws `INVALID_MANIFEST` as `readDocument` does. */
-export function detectMediaType(bytes: Uint8Array, declared?: string): string {
-  return readDocument(bytes, declared, 'the manifest').mediaType;
+/** The type of a manifest's bytes; throws `INVALID_MANIFEST` as `readDocument` does, naming `where`. */
+export function detectMediaType(bytes: Uint8Array, declared?: string, where = 'the manifest'): string {
+  return readDocument(bytes, declared, where).mediaType;
 }
 
 /**

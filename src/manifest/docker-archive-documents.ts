@@ -1,5 +1,6 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
+import { ContentError } from '../errors.js';
 import { readDescriptor } from './descriptor.js';
 import type { ArchiveImageDocument, DescriptorDocument } from './documents.js';
 import { isJSONObject, parseJSON, shorten } from './json.js';
@@ -7,13 +8,17 @@ import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
 import { codeOf, refusalOf, validate } from './schema.js';
 import { ARCHIVE_MANIFEST, REPOSITORIES } from './shapes.js';
 
-/** An image of a Docker archive, an element of its manifest.json. Paths are as they stand there, unchecked. */
-export interface ArchiveImage {
-  config: string;
+/** What an image of a Docker archive is called. */
+interface ArchiveTags {
   /** References as the writer spelled them, familiar or full; not all of them need be names. */
   repoTags: string[];
-  /** What stands among the names, or in their place, and is no text. */
-  oddTags?: string[];
+  /** What is wrong with those that are no text, or with the list of them, a sentence each. */
+  tagProblems?: string[];
+}
+
+/** An image of a Docker archive, an element of its manifest.json. Paths are as they stand there, unchecked. */
+export interface ArchiveImage extends ArchiveTags {
+  config: string;
   /** Paths, base first. */
   layers: string[];
   /** Digest of the config of the image that this one was built on. */
@@ -30,17 +35,62 @@ export interface ArchiveTag {
   v1ID: string;
 }
 
+/** An element of manifest.json that is no image: names of it may be known all the same. */
+export interface InvalidArchiveImage extends ArchiveTags {
+  error: ContentError;
+}
+
 /** manifest.json → the archive's images; throws `INVALID_ARCHIVE`, on null too. */
 export function parseArchiveManifest(bytes: Uint8Array, where: string): ArchiveImage[] {
-  const code = codeOf('docker-archive-manifest');
-  const document = parseJSON(bytes, {
+  const document = parseArchiveJSON(bytes, where);
+  validate(KIND, document, where);
+  return document.map(readArchiveImage);
+}
+
+/** The same, but an element that is no image leaves the others usable; throws `INVALID_ARCHIVE` for what is no list. */
+export function readArchiveManifest(
+  bytes: Uint8Array,
+  where: string,
+): (ArchiveImage | InvalidArchiveImage)[] {
+  const document = parseArchiveJSON(bytes, where);
+  if (!Array.isArray(document)) return parseArchiveManifest(bytes, where); // says what it is instead
+  return document.map((element: unknown, place) => {
+    const refusal = refusalOf(KIND, [element]);
+    if (refusal === undefined) return readArchiveImage(element as ArchiveImageDocument); // the schema has accepted it
+    const problem = refusal.problem.replace(/^at \/0(?:(?=\/)|(?=,))/, `at /${place}`);
+    const error = new ContentError(codeOf(KIND), `${where} is not a valid ${KIND}: ${problem}`);
+    return { ...readTags(isJSONObject(element) ? element.RepoTags : undefined), error };
+  });
+}
+
+const KIND = 'docker-archive-manifest';
+
+function parseArchiveJSON(bytes: Uint8Array, where: string): unknown {
+  return parseJSON(bytes, {
     shape: ARCHIVE_MANIFEST,
     what: where,
     maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES,
-    code,
+    code: codeOf(KIND),
   });
-  validate('docker-archive-manifest', document, where);
-  return document.map(readArchiveImage);
+}
+
+function readTags(value: unknown): ArchiveTags {
+  if (value == null) return { repoTags: [] };
+  const shown = (tag: unknown): string => shorten(JSON.stringify(tag));
+  if (!Array.isArray(value))
+    return {
+      repoTags: [],
+      tagProblems: [
+        `RepoTags is ${typeof value === 'string' ? 'the text ' : ''}${shown(value)}, where a list of names belongs, and is left out; Docker, podman and skopeo refuse such an archive`,
+      ],
+    };
+  const others = value.filter((tag: unknown) => typeof tag !== 'string').map(shown);
+  return {
+    repoTags: value.filter((tag: unknown) => typeof tag === 'string'),
+    ...(others.length > 0 && {
+      tagProblems: others.map((tag) => `${tag} is not the name of an image, and is left out`),
+    }),
+  };
 }
 
 function readArchiveImage({
@@ -50,13 +100,9 @@ function readArchiveImage({
   Parent,
   LayerSources,
 }: ArchiveImageDocument): ArchiveImage {
-  const tags = RepoTags == null ? [] : Array.isArray(RepoTags) ? RepoTags : [RepoTags];
-  const repoTags = Array.isArray(RepoTags) ? tags.filter((tag) => typeof tag === 'string') : [];
-  const oddTags = tags.filter((tag) => !repoTags.includes(tag)).map((tag) => shorten(JSON.stringify(tag)));
   return {
     config: Config,
-    repoTags,
-    ...(oddTags.length > 0 && { oddTags }),
+    ...readTags(RepoTags),
     layers: Layers ?? [],
     ...(Parent ? { parent: Parent } : {}),
     layerSources: readLayerSources(LayerSources),

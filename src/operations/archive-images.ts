@@ -22,21 +22,25 @@ export interface ArchiveImagesOptions
   extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {
   /** Only these images; default all. */
   images?: readonly string[] | undefined;
+  /** What a hint says of the other images, where one of several is damaged. */
+  wayOut?: string | undefined;
 }
 
 /** Reads the images of an archive or layout, and makes sure that it holds all that they need. */
 export async function readArchiveImages(
   store: ImageFiles,
-  { images: wanted = [], ...options }: ArchiveImagesOptions,
+  { images: wanted = [], wayOut, ...options }: ArchiveImagesOptions,
 ): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
   const requests = await requestsOfFiles(store, store.location, wanted);
-  const { images, failures } = await readImages(requests, { ...options, explain: damageOf });
+  const others = requests.length > 1 && !options.keepGoing ? wayOut : undefined;
+  const explain = (name: string, error: unknown): unknown => damageOf(name, error, others);
+  const { images, failures } = await readImages(requests, { ...options, explain });
   const complete: ImageTrees[] = [];
   const declared = options.referrers === false ? NOTHING : referrersIn(store);
   for (const image of images) {
     const error = await holeIn(image, store, declared);
     if (error === undefined) complete.push(image);
-    else if (!options.keepGoing || images.length === 1) throw error;
+    else if (!options.keepGoing || images.length === 1) throw damageOf(image.name, error, others);
     else failures.push({ name: image.name, error });
   }
   return { images: complete, failures };
@@ -59,12 +63,13 @@ export async function readSourceImages(
 }
 
 /** Damage in a file is there at every try: says which image it is of, and what to ask the sender for. */
-export function damageOf(name: string, error: ContentError): ContentError;
-export function damageOf(name: string, error: unknown): unknown;
-export function damageOf(name: string, error: unknown): unknown {
+export function damageOf(name: string, error: ContentError, wayOut?: string): ContentError;
+export function damageOf(name: string, error: unknown, wayOut?: string): unknown;
+export function damageOf(name: string, error: unknown, wayOut?: string): unknown {
   if (!(error instanceof ContentError)) return error;
   const message = error.message.includes(name) ? error.message : `${error.message}; ${name} needs it`;
-  return new ContentError(error.code, message, { cause: error, hint: askForNew(name) });
+  const hint = wayOut === undefined ? askForNew(name) : `${askForNew(name)} ${wayOut}`;
+  return new ContentError(error.code, message, { cause: error, hint });
 }
 
 /** What an image needs and the files do not hold, or hold damaged where it is attached to the image. */

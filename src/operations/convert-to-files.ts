@@ -5,7 +5,7 @@ import { assemblePlan, type ImageTrees, readImages } from '../copy/plan.js';
 import { LadingError } from '../errors.js';
 import type { DestinationLocator } from '../store/destination-locator.js';
 import { parseLocator } from '../store/locator.js';
-import { nameAfter } from '../transfer/destination.js';
+import { isLeftOut, nameAfter } from '../transfer/destination.js';
 import type { RegistryTarget } from '../transfer/registry-names.js';
 import { type SaveFormat, toFiles } from '../transfer/to-files.js';
 import { previousImages, writePlan } from '../transfer/write-plan.js';
@@ -50,7 +50,9 @@ export async function convertToFiles(
       return {
         output: typeof options.output === 'string' ? options.output : '-',
         format: output.format,
-        images: converted.map((one) => describeConverted(one, nameOfMade(one, checked))),
+        images: converted
+          .filter(({ images }) => !images.every((image) => isLeftOut(image, checked)))
+          .map((one) => describeConverted(one, nameOfMade(one, checked))),
         blobs: copied.blobs,
         bytes: copied.bytes,
       };

@@ -1,6 +1,6 @@
 import { formatReference } from '../content/reference.js';
 import { LadingError } from '../errors.js';
-import { registryDestination } from '../transfer/destination.js';
+import { imagesForRegistry, registryDestination } from '../transfer/destination.js';
 import { nameInRegistry, type RegistryTarget, registryOf } from '../transfer/registry-names.js';
 import { pushImages } from '../transfer/to-registry.js';
 import { connect } from './connect.js';
@@ -28,8 +28,8 @@ export function convertToRegistry(target: RegistryTarget, options: ConvertOption
     directory: undefined,
     async write(originals, convertThem) {
       // Before layers are read, and again with the digests that the images then have.
-      check(nameInRegistry(originals, target));
-      const converted = await convertThem();
+      check(nameInRegistry(imagesForRegistry(originals, onEvent), target));
+      const converted = (await convertThem()).filter(({ images: [first] }) => first?.tree.isBlob !== true);
       const made = converted.flatMap(({ images: [first] }) => (first === undefined ? [] : [first]));
       const named = nameInRegistry(made, target);
       const beside = converted.flatMap(({ images: [, ...kept] }, place) => {

@@ -1,7 +1,7 @@
 import { assemblePlan, type CopyRequest, readImages } from '../copy/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
-import { nameAfter, registryDestination } from '../transfer/destination.js';
+import { imagesForRegistry, isLeftOut, nameAfter, registryDestination } from '../transfer/destination.js';
 import {
   isRegistryTarget,
   nameInRegistry,
@@ -86,7 +86,7 @@ async function copyToRegistry(
   destination: RegistryTarget,
   options: CopyImagesOptions,
 ): Promise<CopyImagesResult> {
-  const images = await readSourceImages(source, requests, options);
+  const images = imagesForRegistry(await readSourceImages(source, requests, options), options.onEvent);
   const registry = registryOf(destination);
   const { check } = registryDestination(registry, {
     tagDigests: options.tagDigests,
@@ -152,11 +152,17 @@ async function copyToFiles(
     return {
       source: options.source,
       destination: options.destination,
-      images: wanted.images.map((image, place) => ({
-        name: requests[place]?.name ?? image.name,
-        copied: nameAfter(image, checked),
-        digest: image.tree.manifest.descriptor.digest,
-      })),
+      images: wanted.images.flatMap((image, place) =>
+        isLeftOut(image, checked)
+          ? []
+          : [
+              {
+                name: requests[place]?.name ?? image.name,
+                copied: nameAfter(image, checked),
+                digest: image.tree.manifest.descriptor.digest,
+              },
+            ],
+      ),
       blobs: { total: blobs.total, copied: blobs.fetched, mounted: 0, present: blobs.reused },
       bytes: { copied: bytes.fetched },
     };

@@ -13,7 +13,7 @@ import {
 } from '../manifest/manifest.js';
 import { withoutNulls } from '../manifest/nulls.js';
 import { parseV1Image, type V1Image } from '../manifest/v1-image.js';
-import { readContent } from '../store/read-content.js';
+import { isBlob, readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type ReportedSignature, reportedSignature } from './signatures.js';
 
@@ -65,6 +65,7 @@ export async function inspectManifest(
   absent: readonly Digest[],
   signal: AbortSignal | undefined,
 ): Promise<InspectedManifest> {
+  if (await isBlob(store, descriptor)) return { platforms: [], blobs: [plainLayer(descriptor)] };
   const walk: Walk = { store, absent, signal, budget: new GraphBudget(), read: new Map(), blobs: new Map() };
   const platforms = await inspectAt(descriptor, 0, walk);
   return { platforms, blobs: [...walk.blobs.values()] };

@@ -14,8 +14,9 @@ import { openSource, type Source } from './open-source.js';
 
 export interface InspectedImage {
   name: string;
-  digest: Digest;
-  mediaType: string;
+  /** Absent for an image of a docker-archive that is broken: it has no manifest. */
+  digest?: Digest;
+  mediaType?: string;
   /** Bytes of the root manifest and of everything under it that is there. */
   size: number;
   platforms: InspectedPlatform[];
@@ -51,7 +52,7 @@ export async function inspect(target: string, options: InspectOptions = {}): Pro
     const wanted =
       options.reference ?? (source.kind === 'path' ? source.reference : formatReference(source.reference));
     const images: InspectedImage[] = [];
-    const problems: ContentError[] = [];
+    const problems: LadingError[] = [];
     for await (const { name, root } of rootsOf(source, options)) {
       try {
         images.push(await inspectImage(source.store, name, root, options));
@@ -61,6 +62,10 @@ export async function inspect(target: string, options: InspectOptions = {}): Pro
         images.push(damagedImage(name, root, error));
         problems.push(error);
       }
+    }
+    for (const { name, error } of source.kind === 'path' && wanted === undefined ? source.store.broken : []) {
+      images.push({ name, size: 0, platforms: [], absent: [], referrers: [], problem: error.message });
+      problems.push(error);
     }
     if (options.platforms !== undefined && images.every(({ platforms }) => platforms.length === 0))
       throw notThere(target, options.platforms, problems[0]);
@@ -131,7 +136,7 @@ async function inspectImage(
       ...(tag !== undefined && { tag }),
     });
   }
-  const own = platforms.some(({ digest }) => digest === root.digest) ? 0 : root.size;
+  const own = [...platforms, ...blobs].some(({ digest }) => digest === root.digest) ? 0 : root.size;
   return {
     name,
     digest: root.digest,

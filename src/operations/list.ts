@@ -6,8 +6,9 @@ import { formatReference, isRegistry } from '../content/reference.js';
 import { ContentError, isLadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
 import { isAttachmentTag } from '../store/attached.js';
+import type { NamedProblem } from '../store/image-files.js';
 import { looksLikePath } from '../store/locator.js';
-import { readContent } from '../store/read-content.js';
+import { isBlob, readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
@@ -15,11 +16,14 @@ import { openSource } from './open-source.js';
 
 export interface ListedImage {
   name: string;
-  digest: string;
-  mediaType: string;
+  /** Absent for an image of a docker-archive that is broken: it has no manifest. */
+  digest?: string;
+  mediaType?: string;
   /** Of an index, as it says. */
   platforms: string[];
-  /** Why an index cannot be read; its platforms are not known then. */
+  /** Whether it is no image: an index may name any content. */
+  isBlob?: true;
+  /** Why an image cannot be read; what stands in its documents is not known then. */
   problem?: string;
 }
 
@@ -48,7 +52,11 @@ export async function list(target: string, options: ListOptions = {}): Promise<L
   const isShown = (tag: string): boolean => options.attachments === true || !isAttachmentTag(tag);
   try {
     if (source.kind === 'path')
-      return { kind: 'images', location: source.path, images: await listImages(source.store, isShown) };
+      return {
+        kind: 'images',
+        location: source.path,
+        images: [...(await listImages(source.store, isShown)), ...source.store.broken.map(brokenImage)],
+      };
     const { registry, repository } = source.reference;
     const tags: string[] = [];
     for await (const tag of source.store.tags({ signal: options.signal })) {
@@ -78,17 +86,22 @@ async function listImages(store: ReadonlyStore, isShown: (tag: string) => boolea
   for await (const { name, descriptor } of store.references()) {
     if (!isShown(name.slice(name.lastIndexOf(':') + 1))) continue;
     const { digest, mediaType } = descriptor;
-    images.push({ name, digest, mediaType, ...(await listPlatforms(store, descriptor)) });
+    images.push({ name, digest, mediaType, ...(await listContent(store, descriptor)) });
   }
   return images;
 }
 
+function brokenImage({ name, error }: NamedProblem): ListedImage {
+  return { name, platforms: [], problem: error.message };
+}
+
 /** One damaged index does not keep the other images from being listed. */
-async function listPlatforms(
+async function listContent(
   store: ReadonlyStore,
   descriptor: Descriptor,
-): Promise<Pick<ListedImage, 'platforms' | 'problem'>> {
+): Promise<Pick<ListedImage, 'platforms' | 'isBlob' | 'problem'>> {
   try {
+    if (await isBlob(store, descriptor)) return { platforms: [], isBlob: true };
     const manifest = isIndex(descriptor.mediaType)
       ? parseManifest(await readContent(store, descriptor), descriptor)
       : undefined;

@@ -25,7 +25,7 @@ import { openPath } from '../store/open.js';
 import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import { makeTemporaryFolder } from '../store/temporary-folder.js';
-import { type ImageToPush, registryDestination } from '../transfer/destination.js';
+import { type ImageToPush, imagesForRegistry, registryDestination } from '../transfer/destination.js';
 import { parseDestination, type RegistryNaming, renamed } from '../transfer/registry-names.js';
 import { ImagePusher, type PushResult } from '../transfer/to-registry.js';
 import { damageOf, readArchiveImages } from './archive-images.js';
@@ -81,7 +81,11 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const scratch = createScratch();
   try {
     for (const message of input.store.warnings) options.onEvent?.({ type: 'warning', message });
-    const { images: originals, failures } = await readArchiveImages(input.store, options);
+    const read = await readArchiveImages(input.store, {
+      ...options,
+      wayOut: 'With --keep-going the other images are loaded.',
+    });
+    const originals = imagesForRegistry(read.images, options.onEvent);
     for (const image of originals) warnOfAbsent(image, options.onEvent);
     const { check } = registryDestination(destination.registry, {
       tagDigests: options.tagDigests,
@@ -92,9 +96,9 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       input: typeof options.input === 'string' ? options.input : '-',
       dryRun: options.dryRun === true,
     };
-    if (options.dryRun) return { ...base, ...describeDryRun(named, failures) };
+    if (options.dryRun) return { ...base, ...describeDryRun(named, read.failures) };
     const pushed = await push(named, destination.registry, { store: input.store, scratch }, options);
-    return { ...base, ...pushed, failures: [...failures, ...pushed.failures] };
+    return { ...base, ...pushed, failures: [...read.failures, ...pushed.failures] };
   } finally {
     await input.close();
     await scratch.close();

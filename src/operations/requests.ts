@@ -2,24 +2,26 @@ import { formatReference, withDefaultTag } from '../content/reference.js';
 import type { CopyRequest } from '../copy/plan.js';
 import { LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { ImageFiles } from '../store/image-files.js';
 import type { Source } from './open-source.js';
 
 /** A request for the images that a source was named for: of a registry one, of files `wanted` or all. */
 export async function requestsOf(source: Source, wanted?: string | undefined): Promise<CopyRequest[]> {
-  const { store } = source;
   if (source.kind === 'path') {
     const reference = wanted ?? source.reference;
-    return requestsOfFiles(store, source.path, reference === undefined ? [] : [reference]);
+    return requestsOfFiles(source.store, source.path, reference === undefined ? [] : [reference]);
   }
   const reference = withDefaultTag(source.reference);
   const name = formatReference(reference);
-  return [{ source: store, reference: wanted ?? reference.digest ?? reference.tag ?? 'latest', name }];
+  return [{ source: source.store, reference: wanted ?? reference.digest ?? reference.tag ?? 'latest', name }];
 }
 
-/** Requests for images of an archive or layout: `wanted`, or all. What is attached to others comes with those. */
+/**
+ * Requests for images of an archive or layout: `wanted`, or all, those that are broken too. What is attached to others
+ * comes with those.
+ */
 export async function requestsOfFiles(
-  store: ReadonlyStore,
+  store: ImageFiles,
   location: string,
   wanted: readonly string[],
 ): Promise<CopyRequest[]> {
@@ -31,12 +33,13 @@ export async function requestsOfFiles(
     if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
       requests.push({ source: store, reference: name, name });
   }
+  for (const { name, reference } of store.broken) requests.push({ source: store, reference, name });
   if (requests.length > 0) return requests;
   throw new LadingError('NOT_FOUND', `${location} holds no image`);
 }
 
 /** The name that an archive has for what was asked for in short. */
-async function fullName(store: ReadonlyStore, wanted: string): Promise<string> {
+async function fullName(store: ImageFiles, wanted: string): Promise<string> {
   const { digest } = await store.resolve(wanted);
   for await (const { name, descriptor } of store.references()) {
     if (descriptor.digest === digest && (name === wanted || name.endsWith(wanted))) return name;

@@ -7,6 +7,7 @@ import { DEFAULT_PLATFORM, formatPlatform, type Platform } from '../content/plat
 import { RecentlyUsed } from '../content/recently-used.js';
 import { type ConversionFormat, convertImage } from '../copy/convert.js';
 import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from '../copy/layer-facts.js';
+import { bytesOf } from '../copy/manifest-tree.js';
 import type { PlannedContent } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
@@ -348,8 +349,8 @@ function formatOf(mediaType: string): ConversionFormat {
   return format;
 }
 
-function documentOf({ manifest: { descriptor, bytes } }: ManifestTree): Document {
-  return { descriptor, bytes };
+function documentOf(tree: ManifestTree): Document {
+  return { descriptor: tree.manifest.descriptor, bytes: bytesOf(tree) };
 }
 
 function contentsOf(tree: ManifestTree): PlannedContent[] {

@@ -1,5 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { LadingError } from '../errors.js';
+import { mayBeManifest } from '../store/image-files.js';
+import { entryName } from '../store/layout/layout-index.js';
 import { LayoutReader } from '../store/layout/layout-reader.js';
 import { LiveLayout } from '../store/layout/live-layout.js';
 import { mergeRepositories, type Served } from '../store/merged.js';
@@ -92,6 +94,13 @@ async function openToRead(paths: readonly string[], options: ServeStoresOptions)
 async function open(path: string, options: ServeStoresOptions): Promise<Served> {
   const store = await openAnnounced(path, options);
   for (const warning of store.warnings) options.onWarning?.(warning);
+  for (const { name, error } of store.broken)
+    options.onWarning?.(`${name} is not served, since it is damaged: ${error.message}`);
+  for (const entry of store.indexEntries)
+    if (entryName(entry) !== undefined && !mayBeManifest(entry))
+      options.onWarning?.(
+        `${entryName(entry)} is no image but a blob (${entry.mediaType}): it is served by its digest, without a tag`,
+      );
   if (store instanceof LayoutReader && (await stat(path)).isDirectory()) {
     await store.close();
     const layout = await LiveLayout.openDirectory(path);

@@ -19,9 +19,17 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
     options.signal?.throwIfAborted();
   }
   for (const { name, descriptor } of store.twins) await walk.visit(descriptor, { image: name, absent: [] });
+  // What a broken image needs is not known.
+  if (store.broken.length > 0) walk.hasGaps = true;
   const blobs = await verifyBlobs(store, walk, options);
   const path = store.location;
-  const problems = [...store.contradictions, ...store.problems, ...(await problemsOfArchive(store))];
+  const broken = [...new Set(store.broken.map(({ error }) => error))];
+  const problems = [
+    ...store.contradictions,
+    ...store.problems,
+    ...broken,
+    ...(await problemsOfArchive(store)),
+  ];
   const ofArchive = problems.map(({ code, message }) => ({
     code,
     path,

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { ANNOTATION, fittingAnnotations, MAX_LISTED_ANNOTATION_BYTES } from '../content/annotations.js';
 import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../content/descriptor.js';
-import { type Digest, isDigest } from '../content/digest.js';
+import { type Digest, digestOf, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { taggedName } from '../content/names.js';
 import { ownText } from '../content/own-text.js';
@@ -20,7 +20,7 @@ import { type Attached, attachedTag, attachedTo } from './attached.js';
 import type { ContentFile, ContentFiles } from './content-files.js';
 import { ExactNames } from './exact-names.js';
 import { createTurns } from './in-turn.js';
-import { entryName, findEntry } from './layout/layout-index.js';
+import { entryName, findEntry, nameAnnotations } from './layout/layout-index.js';
 import { ManifestGraph } from './manifest-graph.js';
 import { readAtMost, readContent } from './read-content.js';
 import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
@@ -35,6 +35,13 @@ const MAX_ANNOTATION_BYTES = 32 * 1024 * 1024;
 const MOST_TYPES = 50_000;
 /** Documents of more bytes are looked into one after the other, however many are asked for at once. */
 const LARGE_BYTES = 64 * 1024;
+/** An image that cannot be read, while others can. */
+export interface NamedProblem {
+  name: string;
+  /** What `resolve` rejects for with this error, however many images have the name. */
+  reference: string;
+  error: LadingError;
+}
 
 /** The images of an archive or directory of any form, read where they are. */
 export class ImageFiles implements ReadonlyStore {
@@ -44,6 +51,8 @@ export class ImageFiles implements ReadonlyStore {
   readonly contradictions: ContentError[] = [];
   /** What readers of another half of the files take for some of the images, beside the entries. */
   readonly twins: NamedDescriptor[] = [];
+  /** Images without a manifest, for which something is missing or not valid: they are not among the entries. */
+  readonly broken: NamedProblem[] = [];
   /** What is odd and keeps nobody from reading the images: names that are none. */
   readonly warnings: string[] = [];
   /** What is odd about the archive itself and misleads no reader, a sentence each. */
@@ -68,8 +77,8 @@ export class ImageFiles implements ReadonlyStore {
     protected readonly files: ContentFiles,
     /** The images and their names, as in a layout's `index.json`. */
     protected entries: readonly Descriptor[],
-    /** What `@N` counts; default the entries. */
-    private readonly positions?: readonly Descriptor[],
+    /** What `@N` counts, an error for an image that is broken; default the entries. */
+    private readonly positions?: readonly (Descriptor | LadingError)[],
   ) {}
 
   /** Which content needs which, for those who ask; each manifest is read once for it and for referrers. */
@@ -89,6 +98,12 @@ export class ImageFiles implements ReadonlyStore {
     throw others.length === 0 ? first : first.withMessage(`${first.message}; and ${others.length} more`);
   }
 
+  /** Throws where all images are broken. */
+  requireImages(): void {
+    const [first] = this.broken;
+    if (first !== undefined && this.entries.length === 0) throw first.error;
+  }
+
   /** The descriptors of `index.json`, as they stand there; of other forms, what would stand there. */
   get indexEntries(): readonly Descriptor[] {
     return this.entries;
@@ -105,7 +120,7 @@ export class ImageFiles implements ReadonlyStore {
     const exact = this.#names.find(reference);
     if (exact !== undefined) return exact;
     try {
-      return findEntry(this.entries, reference, this.location);
+      return this.#findEntry(reference);
     } catch (error) {
       if (!isLadingError(error, 'NOT_FOUND') || !isDigest(reference)) throw error;
     }
@@ -184,13 +199,7 @@ export class ImageFiles implements ReadonlyStore {
    */
   async requireTrueType(entry: Descriptor): Promise<void> {
     const { mediaType, digest, size } = entry;
-    if (
-      isManifest(mediaType) ||
-      mediaType === DESCRIPTOR_TYPE ||
-      size > MAX_MANIFEST_BYTES ||
-      !(await this.exists(entry))
-    )
-      return;
+    if (mayBeManifest(entry) || size > MAX_MANIFEST_BYTES || !(await this.exists(entry))) return;
     const actual = manifestTypeOf(await readAtMost(entry, await this.fetch(entry)));
     if (actual === undefined) return;
     throw new ContentError(
@@ -270,9 +279,24 @@ export class ImageFiles implements ReadonlyStore {
     this.#attached = undefined;
   }
 
+  /** Broken images are looked for among the others, so that a short name does not stand for another image. */
+  #findEntry(reference: string): Descriptor {
+    const broken = new Map<Descriptor, LadingError>(
+      this.broken.map(({ name, reference: place, error }) => {
+        const digest = digestOf(Buffer.from(place)); // they have none of their own
+        return [{ mediaType: '', digest, size: 0, annotations: nameAnnotations(name) }, error] as const;
+      }),
+    );
+    const found = findEntry([...this.entries, ...broken.keys()], reference, this.location);
+    const problem = broken.get(found);
+    if (problem !== undefined) throw problem;
+    return found;
+  }
+
   #atPosition(position: number): Descriptor {
     const images = this.positions ?? this.entries;
     const image = images[position];
+    if (image instanceof LadingError) throw image;
     if (image !== undefined) return image;
     throw new LadingError(
       'NOT_FOUND',
@@ -342,9 +366,14 @@ function attachedByFallback(manifest: Manifest, subject: Digest | undefined): At
   return successors(manifest).manifests.map((descriptor) => ({ subject, referrer: { descriptor } }));
 }
 
+/** Whether an entry may be a manifest by its type, which says nothing in some layouts. */
+export function mayBeManifest({ mediaType }: Descriptor): boolean {
+  return isManifest(mediaType) || mediaType === DESCRIPTOR_TYPE;
+}
+
 /** Whether an entry is there for another's sake, rather than as an image of its own. */
-export function isPart({ annotations, mediaType }: Descriptor): boolean {
-  return annotations?.[ANNOTATION.containerdSubject] !== undefined || !isManifest(mediaType);
+export function isPart({ annotations }: Descriptor): boolean {
+  return annotations?.[ANNOTATION.containerdSubject] !== undefined;
 }
 
 function manifestTypeOf(bytes: Buffer): string | undefined {

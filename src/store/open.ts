@@ -6,18 +6,25 @@ import { openImageFiles } from './archive/open-files.js';
 import type { ImageFiles } from './image-files.js';
 
 export interface OpenPathOptions extends OpenArchiveOptions {
-  /** Open what different readers would take different images from too; the caller reports its `contradictions`. Default false. */
+  /**
+   * Open what different readers would take different images from too, and what has nothing but broken images; the caller
+   * reports `contradictions` and `broken`. Default false.
+   */
   keepContradictions?: boolean | undefined;
 }
 
 /**
  * Opens what is at a path to read: a directory or an archive of any form. Rejects with `NOT_FOUND` when nothing is there,
- * and with `INVALID_ARCHIVE` or `INVALID_LAYOUT` where different readers would take different images.
+ * and with `INVALID_ARCHIVE` or `INVALID_LAYOUT` where different readers would take different images. Where all images are
+ * broken, it rejects as the first of them does.
  */
 export async function openPath(path: string, options: OpenPathOptions = {}): Promise<ImageFiles> {
   const images = await openAny(path, options);
   try {
-    if (options.keepContradictions !== true) images.requireOneMeaning();
+    if (options.keepContradictions !== true) {
+      images.requireOneMeaning();
+      images.requireImages();
+    }
     return images;
   } catch (error) {
     await images.close();

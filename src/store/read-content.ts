@@ -4,7 +4,7 @@ import { Gathered } from '../content/gathered.js';
 import { isManifest } from '../content/media-types.js';
 import { createVerifier, cutShort, tooLong } from '../content/verify.js';
 import { ContentError } from '../errors.js';
-import { MAX_MANIFEST_BYTES, verifyManifest } from '../manifest/manifest.js';
+import { detectMediaType, MAX_MANIFEST_BYTES, verifyManifest } from '../manifest/manifest.js';
 import type { FetchOptions, OpenContent, ReadonlyStore } from './store.js';
 
 /**
@@ -53,4 +53,21 @@ export async function readAtMost(descriptor: Descriptor, body: Readable): Promis
   }
   if (gathered.bytes < descriptor.size) throw cutShort(descriptor, gathered.bytes);
   return gathered.takeWhole();
+}
+
+/**
+ * Whether a root on this machine is content of any kind rather than a manifest: the index of a layout may name it, and
+ * others decide what to do with it. (image-spec, image-layout.md, "index.json file")
+ */
+export async function isBlob(store: ReadonlyStore, root: Descriptor): Promise<boolean> {
+  if (isManifest(root.mediaType) || (await store.region?.(root)) === undefined) return false;
+  if (root.size > MAX_MANIFEST_BYTES) return true;
+  const bytes = await readContent(store, root);
+  try {
+    detectMediaType(bytes);
+    return false;
+  } catch (error) {
+    if (error instanceof ContentError) return true;
+    throw error;
+  }
 }

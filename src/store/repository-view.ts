@@ -3,6 +3,7 @@ import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { readName } from '../content/names.js';
 import { LadingError } from '../errors.js';
+import { mayBeManifest } from './image-files.js';
 import type { ReadonlyStore } from './store.js';
 
 /** Repository → tag → manifest. */
@@ -32,7 +33,9 @@ export async function tagsOf(
     for (const repository of repositoriesOf(entry)) addTag(tags, repository, undefined, entry);
   for await (const { name, descriptor } of store.references()) {
     if (isDigest(name) && repositoriesOf(descriptor).length > 0) continue;
-    const { repository, tag } = placeOf(name);
+    const { repository, tag: named } = placeOf(name);
+    // A tag is a manifest's: other content that has a name is there by its digest.
+    const tag = mayBeManifest(descriptor) ? named : undefined;
     const first = addTag(tags, repository, tag, descriptor);
     if (tag === undefined || first === undefined || first.digest === descriptor.digest) continue;
     const between = `under two names in ${location}`;

@@ -76,7 +76,7 @@ export function fitDockerArchive(
   images: readonly ImageTrees[],
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
-  return images.map((image) => {
+  return withoutBlobs(images, 'a docker-archive has no room for blobs', onEvent).map((image) => {
     const { name, tree, attached } = image;
     const read = readName(name);
     const left = (tree.leftOut ?? []).map(formatPlatform);
@@ -94,6 +94,40 @@ export function fitDockerArchive(
       );
     return attached.length > 0 ? { ...image, attached: [] } : image;
   });
+}
+
+/** What a registry has names for: manifests. Rejects with `UNSUPPORTED` where there is none. */
+export function imagesForRegistry(
+  images: readonly ImageTrees[],
+  onEvent: OnCopyEvent | undefined,
+): ImageTrees[] {
+  return withoutBlobs(images, 'a registry has tags for manifests alone', onEvent);
+}
+
+/** Leaves out, with a warning, what an index names and is no manifest. */
+function withoutBlobs(
+  images: readonly ImageTrees[],
+  why: string,
+  onEvent: OnCopyEvent | undefined,
+): ImageTrees[] {
+  const kept = images.filter(({ tree }) => tree.isBlob !== true);
+  const [first] = images;
+  if (first !== undefined && kept.length === 0)
+    throw new LadingError('UNSUPPORTED', `${blobOf(first)}: ${why}`, {
+      hint: 'An archive of another format or a layout keeps it.',
+    });
+  for (const image of images) if (image.tree.isBlob) warn(onEvent, `${blobOf(image)}: ${why}; left out`);
+  return kept;
+}
+
+/** Whether `check` has left an image out of what is written: the format has no room for it. */
+export function isLeftOut({ tree }: ImageTrees, checked: readonly ImageTrees[]): boolean {
+  const { digest } = tree.manifest.descriptor;
+  return !checked.some((image) => image.tree.manifest.descriptor.digest === digest);
+}
+
+function blobOf({ name, tree }: ImageTrees): string {
+  return `${name} is no image but a blob (${tree.manifest.descriptor.mediaType})`;
 }
 
 export interface RegistryRules {

@@ -72,7 +72,7 @@ describe('an archive or layout with several lists of its images', () => {
 
   describe('that all mean the same', () => {
     /** The names that each reader of images gives, with what it takes for them. */
-    async function readIn(form: 'tar' | 'directory', files: Files): Promise<Map<string, string>> {
+    async function readIn(form: 'tar' | 'directory', files: Files): Promise<Map<string, string | undefined>> {
       const place = await writeForm(path(form), form, files);
       assert.deepEqual(await foundIn(place), [], form);
       const listed = await list(place);
@@ -85,7 +85,7 @@ describe('an archive or layout with several lists of its images', () => {
       return new Map(listed.images.map(({ name, digest }) => [name, digest]));
     }
 
-    const readBoth = async (files: Files): Promise<Map<string, string>> => {
+    const readBoth = async (files: Files): Promise<Map<string, string | undefined>> => {
       const [tar, directory] = [await readIn('tar', files), await readIn('directory', files)];
       assert.deepEqual(directory, tar);
       return tar;

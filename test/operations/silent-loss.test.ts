@@ -61,7 +61,7 @@ describe('images are never lost in silence', () => {
   };
   const digestOf = ({ manifest }: { manifest: MadeImage['manifest'] }) => manifest.descriptor.digest;
   const app = (rest: string): string => `${source.name}/app${rest}`;
-  const contentsOf = async (archive: string): Promise<Record<string, string>> => {
+  const contentsOf = async (archive: string): Promise<Record<string, string | undefined>> => {
     const { images } = await inspect(archive);
     return Object.fromEntries(images.map(({ name, digest }) => [name, digest]));
   };

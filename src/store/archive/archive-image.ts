@@ -1,8 +1,9 @@
+import { AmbiguousArchive } from '../../content/ambiguous.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { formatReference, parseReference, withDefaultTag } from '../../content/reference.js';
-import { ContentError, isLadingError } from '../../errors.js';
+import { ContentError, isLadingError, type LadingError } from '../../errors.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { shorten } from '../../manifest/json.js';
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
@@ -23,6 +24,42 @@ export interface ArchiveImage {
   names: readonly string[];
   /** The names as `manifest.json` has them, those that are none among them. */
   repoTags?: readonly string[] | undefined;
+}
+
+/** An image of an archive of which no manifest can be made: something that it needs is not there, or is not valid. */
+export interface BrokenImage {
+  /** Full references. */
+  names: readonly string[];
+  /** The names as `manifest.json` has them. */
+  repoTags?: readonly string[] | undefined;
+  /** Names the image. */
+  error: LadingError;
+}
+
+/**
+ * What `read` makes of one image of several. What is wrong with that image alone does not keep the others from being
+ * read; an archive that misleads its readers does, and so does one that cannot be read.
+ */
+export async function readOrBroken<T>(
+  { names, repoTags, label }: { names: readonly string[]; repoTags?: readonly string[]; label: string },
+  read: () => Promise<T> | T,
+): Promise<T | BrokenImage> {
+  try {
+    return await read();
+  } catch (error) {
+    const isOfImage = error instanceof ContentError || isLadingError(error, 'UNSUPPORTED');
+    if (!isOfImage || error instanceof AmbiguousArchive) throw error;
+    return { names, repoTags, error: namingImage(error, names[0] ?? label, label) };
+  }
+}
+
+function namingImage(error: LadingError, name: string, label: string): LadingError {
+  const isNamed = error.message.includes(name) || error.message.includes(label);
+  return isNamed ? error : error.withMessage(`${error.message}; ${name} needs it`);
+}
+
+export function isBroken<T extends object>(image: T | BrokenImage): image is BrokenImage {
+  return 'error' in image;
 }
 
 /**
@@ -72,19 +109,19 @@ const NO_NAME = '<none>:<none>';
  * digest.
  */
 export function archiveNames(
-  { repoTags, oddTags = [] }: { repoTags: readonly string[]; oddTags?: readonly string[] },
+  { repoTags, tagProblems = [] }: { repoTags: readonly string[]; tagProblems?: readonly string[] },
   where: string,
 ): { names: string[]; warnings: string[] } {
   const names = repoTags.map(archiveName);
-  const notNames = [
+  const problems = [
     ...repoTags
       .filter((tag, place) => names[place] === undefined && tag !== NO_NAME)
-      .map((tag) => `"${shorten(tag)}"`),
-    ...oddTags,
+      .map((tag) => `"${shorten(tag)}" is not the name of an image, and is left out`),
+    ...tagProblems,
   ];
   return {
     names: names.filter((name) => name !== undefined),
-    warnings: notNames.map((text) => `${where}: ${text} is not the name of an image, and is left out`),
+    warnings: problems.map((problem) => `${where}: ${problem}`),
   };
 }
 
@@ -92,7 +129,7 @@ export function archiveNames(
  * The images as entries of a layout's index: one for each name, and one for each image without a name. Where
  * two images claim a name the later has it, as after `docker load`.
  */
-export function entriesOf(images: readonly ArchiveImage[]): Descriptor[] {
+export function entriesOf(images: readonly Pick<ArchiveImage, 'manifest' | 'names'>[]): Descriptor[] {
   const holders = new Map(
     images.flatMap((image) => image.names.map((name) => [name, image.manifest.digest])),
   );

@@ -153,7 +153,7 @@ class ArchiveWriter implements Store {
   }
 
   async tag(descriptor: Descriptor, reference: string): Promise<void> {
-    if (!this.#manifests.has(descriptor.digest)) throw notHeld(descriptor.digest);
+    if (this.#slots.get(descriptor.digest)?.isDone !== true) throw notHeld(descriptor.digest);
     this.#entries = withEntry(this.#entries, descriptor, reference);
     const link = attachedTag(descriptor, reference);
     if (link !== undefined) this.#attached.push(link);

@@ -1,9 +1,12 @@
-import type { Descriptor } from '../../content/descriptor.js';
 import { isDigest } from '../../content/digest.js';
+import { ContentError } from '../../errors.js';
 import type { FileView } from '../../files.js';
 import { detectMediaType, MAX_MANIFEST_BYTES, manifestDigest } from '../../manifest/manifest.js';
-import { entryOf } from './archive-image.js';
+import { type ArchiveImage, type BrokenImage, readOrBroken } from './archive-image.js';
 import type { NamedFiles } from './named-files.js';
+
+/** An image that its folder is the name of. */
+type TransportImage = Pick<ArchiveImage, 'manifest' | 'names'>;
 
 /** Whether a folder (`''` for all) is what skopeo writes as `dir:`. */
 export async function isTransportFolder(view: FileView, folder: string): Promise<boolean> {
@@ -21,16 +24,20 @@ export async function readTransportFolders(
   view: FileView,
   files: NamedFiles,
   folders: readonly string[],
-): Promise<Descriptor[]> {
-  const entries: Descriptor[] = [];
+): Promise<(TransportImage | BrokenImage)[]> {
+  const images: (TransportImage | BrokenImage)[] = [];
   for (const folder of folders) {
+    const names = folder === '' ? [] : [folder];
     const path = inFolder(folder, 'manifest.json');
-    const bytes = await view.read(path, MAX_MANIFEST_BYTES);
-    const mediaType = detectMediaType(bytes);
-    const digest = manifestDigest(bytes, mediaType);
-    files.addFile(digest, path);
-    const manifest = { mediaType, digest, size: bytes.byteLength };
-    entries.push(entryOf(manifest, folder === '' ? digest : folder));
+    images.push(
+      await readOrBroken({ names, label: path }, async () => {
+        const bytes = await view.read(path, MAX_MANIFEST_BYTES);
+        const mediaType = detectMediaType(bytes, undefined, `${view.location}: ${path}`);
+        const digest = manifestDigest(bytes, mediaType);
+        files.addFile(digest, path);
+        return { manifest: { mediaType, digest, size: bytes.byteLength }, names };
+      }),
+    );
   }
   const wanted = new Set(folders);
   for (const { path } of await view.list()) {
@@ -38,7 +45,27 @@ export async function readTransportFolders(
     const digest = `${ALGORITHM_OF_LENGTH.get(encoded.length)}:${encoded}`;
     if (wanted.has(folder) && isDigest(digest)) files.addFile(digest, path);
   }
-  return entries;
+  return images;
+}
+/** Folders beside those of images that have some of what makes them such folders, and have lost the rest. */
+export async function halfTransportFolders(
+  view: FileView,
+  folders: readonly string[],
+  whole: readonly string[],
+): Promise<BrokenImage[]> {
+  const others = new Set(folders.filter((name) => !whole.includes(name)));
+  const half = new Map<string, string>();
+  for (const { path } of others.size === 0 ? [] : await view.list()) {
+    const [, folder = ''] = /^([^/]+)\/(?:version|manifest\.json|[0-9a-f]{64})$/.exec(path) ?? [];
+    if (others.has(folder) && !half.has(folder)) half.set(folder, path);
+  }
+  return [...half].map(([folder, path]) => ({
+    names: [folder],
+    error: new ContentError(
+      'INVALID_LAYOUT',
+      `${view.location}: ${folder} has ${path}, but not both manifest.json and version`,
+    ),
+  }));
 }
 
 /** The names leave the algorithm out. */

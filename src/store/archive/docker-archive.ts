@@ -2,21 +2,31 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { askForNew } from '../../content/verify.js';
-import { ContentError, isLadingError, type LadingError } from '../../errors.js';
+import { ContentError, type LadingError } from '../../errors.js';
 import { cleanPath, type FileView } from '../../files.js';
 import { type ImageConfig, parseConfig } from '../../manifest/config.js';
 import {
   type ArchiveImage as ImageItem,
+  type InvalidArchiveImage,
   parseArchiveManifest,
+  readArchiveManifest,
 } from '../../manifest/docker-archive-documents.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import type { DescribedItem } from './agreement.js';
-import { type ArchiveImage, archiveNames, type DescribeOptions, makeImage } from './archive-image.js';
-import { describeLayers, type NamedLayer, requireFile } from './layer-files.js';
+import {
+  type ArchiveImage,
+  archiveNames,
+  type BrokenImage,
+  type DescribeOptions,
+  isBroken,
+  makeImage,
+  readOrBroken,
+} from './archive-image.js';
+import { LayerFiles, type NamedLayer, requireFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
 
 /**
- * The images of a Docker archive with `manifest.json`: of `docker save` since 1.10, podman, skopeo, crane,
+ * The images of a Docker archive with `manifest.json`, in its order: of `docker save` since 1.10, podman, skopeo, crane,
  * kaniko, jib, bazel. What they are made of is added to `files`.
  * (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
  */
@@ -24,44 +34,74 @@ export async function readDockerArchive(
   view: FileView,
   files: NamedFiles,
   { document, ...options }: DescribeOptions & { document: Buffer },
-): Promise<ArchiveImage[]> {
-  return describeImages(readItems(document, view), view, files, options);
+): Promise<(ArchiveImage | BrokenImage)[]> {
+  return describeImages(readArchiveManifest(document, whereIn(view)), view, files, options);
 }
 
-/** What `manifest.json` says, unchecked. */
+/** What `manifest.json` says, unchecked; throws `INVALID_ARCHIVE` unless all of it are images. */
 export function readItems(document: Buffer, view: FileView): ImageItem[] {
   return parseArchiveManifest(document, whereIn(view));
 }
 
+interface NamedImage {
+  names: readonly string[];
+  /** The names as they are written. */
+  repoTags: readonly string[];
+  /** What errors call it where it has no name. */
+  label: string;
+  config: Descriptor;
+  layers: readonly NamedLayer[];
+}
+
 /** The images that `manifest.json` names, from the files it names; these are added to `files`. */
 export async function describeImages(
-  items: readonly ImageItem[],
+  items: readonly (ImageItem | InvalidArchiveImage)[],
   view: FileView,
   files: NamedFiles,
   { onWarning, ...options }: DescribeOptions,
-): Promise<ArchiveImage[]> {
+): Promise<(ArchiveImage | BrokenImage)[]> {
   const where = whereIn(view);
   const readConfig = configReader(view, files);
-  const images = [];
+  const layerFiles = new LayerFiles(view, files);
+  const images: (NamedImage | BrokenImage)[] = [];
   for (const item of items) {
-    const { descriptor, config } = await readConfig(item.config, item.repoTags[0] ?? item.config);
     const { names, warnings } = archiveNames(item, where);
     for (const warning of warnings) onWarning?.(warning);
-    images.push({
-      config: descriptor,
-      layers: layersOf(item, config, where),
-      names,
-      repoTags: item.repoTags,
-    });
+    const { repoTags } = item;
+    if ('error' in item) {
+      images.push(
+        await readOrBroken({ names, repoTags, label: names[0] ?? where }, () => Promise.reject(item.error)),
+      );
+      continue;
+    }
+    const label = repoTags[0] ?? item.config;
+    images.push(
+      await readOrBroken({ names, repoTags, label }, async () => {
+        const { descriptor, config } = await readConfig(item.config, label);
+        const layers = layersOf(item, config, where);
+        await layerFiles.find(layers);
+        return { names, repoTags, label, config: descriptor, layers };
+      }),
+    );
   }
-  const describe = await describeLayers(view, files, images, options);
-  return images.map(({ repoTags, ...image }) => ({
-    ...makeImage(files, { ...image, layers: image.layers.map(describe) }),
-    repoTags,
-  }));
+  await layerFiles.hash(options);
+  const made: (ArchiveImage | BrokenImage)[] = [];
+  for (const image of images)
+    made.push(
+      isBroken(image)
+        ? image
+        : await readOrBroken(image, () => ({
+            ...makeImage(files, {
+              ...image,
+              layers: image.layers.map((layer) => layerFiles.describe(layer)),
+            }),
+            repoTags: image.repoTags,
+          })),
+    );
+  return made;
 }
 
-/** As `describeImages`, with an image that cannot be read left open, and why: it keeps nobody from the others. */
+/** As `describeImages`, with each image beside what `manifest.json` says of it, and what is wrong with those that are broken. */
 export async function describeEach(
   items: readonly ImageItem[],
   view: FileView,
@@ -70,15 +110,11 @@ export async function describeEach(
 ): Promise<{ described: DescribedItem[]; problems: LadingError[] }> {
   const described: DescribedItem[] = [];
   const problems: LadingError[] = [];
-  for (const item of items) {
-    try {
-      const [image] = await describeImages([item], view, files, options);
-      described.push({ item, image });
-    } catch (error) {
-      if (!(error instanceof ContentError) && !isLadingError(error, 'UNSUPPORTED')) throw error;
-      problems.push(error);
-      described.push({ item, image: undefined });
-    }
+  for (const [place, image] of (await describeImages(items, view, files, options)).entries()) {
+    const item = items[place];
+    if (item === undefined) continue;
+    if (isBroken(image)) problems.push(image.error);
+    described.push({ item, image: isBroken(image) ? undefined : image });
   }
   return { described, problems };
 }

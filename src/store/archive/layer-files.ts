@@ -28,37 +28,53 @@ export interface LayerFile {
 /** A tar of nothing. */
 export const EMPTY_TAR = Buffer.alloc(1024);
 
-/**
- * The descriptor of each layer as it is stored. A plain layer's digest is its diffID, which whoever stores it
- * verifies; a compressed layer's is its name, or else its file is hashed once, here.
- */
-export async function describeLayers(
-  view: FileView,
-  files: NamedFiles,
-  images: readonly { layers: readonly NamedLayer[] }[],
-  options: HashingOptions,
-): Promise<(layer: NamedLayer) => Descriptor> {
-  const found = new Map<string, LayerFile>();
-  const toHash: LayerFile[] = [];
-  for (const layer of images.flatMap(({ layers }) => layers)) {
-    if (isElsewhere(layer) && (await view.size(layer.path)) === undefined) continue;
-    const file = found.get(layer.path) ?? (await findLayer(view, layer.path));
-    found.set(layer.path, file);
-    if (file.compression !== 'none' && claimedDigest(layer) === undefined) toHash.push(file);
-  }
-  const digests = await hashFiles(view, toHash, { ...options, of: 'file' });
+/** The layers of an archive's images, each looked at once however many images have it. */
+export class LayerFiles {
+  readonly #view: FileView;
+  readonly #files: NamedFiles;
+  readonly #found = new Map<string, LayerFile>();
+  readonly #toHash: LayerFile[] = [];
+  #digests: ReadonlyMap<string, Digest> = new Map();
 
-  return (layer) => {
-    const file = found.get(layer.path);
+  constructor(view: FileView, files: NamedFiles) {
+    this.#view = view;
+    this.#files = files;
+  }
+
+  /** Looks at the layers of an image; rejects with `MISSING_CONTENT`, and for what cannot be read as one. */
+  async find(layers: readonly NamedLayer[]): Promise<void> {
+    const found = new Map<NamedLayer, LayerFile>();
+    for (const layer of layers) {
+      if (isElsewhere(layer) && (await this.#view.size(layer.path)) === undefined) continue;
+      found.set(layer, this.#found.get(layer.path) ?? (await findLayer(this.#view, layer.path)));
+    }
+    // An image that cannot be read costs no hashing.
+    for (const [layer, file] of found) {
+      this.#found.set(layer.path, file);
+      if (file.compression !== 'none' && claimedDigest(layer) === undefined) this.#toHash.push(file);
+    }
+  }
+
+  /** Reads the layers that no digest is stated of. */
+  async hash(options: HashingOptions): Promise<void> {
+    this.#digests = await hashFiles(this.#view, this.#toHash, { ...options, of: 'file' });
+  }
+
+  /**
+   * The descriptor of a layer as it is stored. A plain layer's digest is its diffID, which whoever stores it verifies;
+   * a compressed layer's is its name, or else that of its hashed file.
+   */
+  describe(layer: NamedLayer): Descriptor {
+    const file = this.#found.get(layer.path);
     if (file === undefined) return foreignLayer(layer);
     const { region, compression, path } = file;
-    if (file.isStub && layer.diffID === digestOf(EMPTY_TAR)) return emptyLayer(files);
+    if (file.isStub && layer.diffID === digestOf(EMPTY_TAR)) return emptyLayer(this.#files);
     const digest =
-      compression === 'none' ? layer.diffID : (claimedDigest(layer) ?? digests.get(keyOf(region)));
+      compression === 'none' ? layer.diffID : (claimedDigest(layer) ?? this.#digests.get(keyOf(region)));
     if (digest === undefined) throw new Error(`${path} was not hashed`);
-    files.addFile(digest, path);
+    this.#files.addFile(digest, path);
     return { mediaType: LAYER_TYPE[compression], digest, size: region.size };
-  };
+  }
 }
 
 export const LAYER_TYPE = {
@@ -99,7 +115,7 @@ export async function requireFile(view: FileView, path: string, what: string): P
   if (region !== undefined) return region;
   throw new ContentError(
     'MISSING_CONTENT',
-    `${view.location} names ${path} as ${what}, but does not hold it`,
+    `${view.location} names ${path === '' ? '""' : path} as ${what}, but does not hold it`,
     {
       hint: 'The archive is incomplete: make it again where it came from.',
     },

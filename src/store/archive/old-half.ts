@@ -22,6 +22,7 @@ import {
   misplacedText,
   readFolders,
   type V1FolderImage,
+  type V1Folders,
 } from './v1-archive.js';
 
 /** What is read, and where its names stand. */
@@ -65,7 +66,8 @@ async function disagreements(halves: Halves): Promise<string[]> {
   const found: string[] = [];
   for (const { repository, tag, v1ID } of tags) {
     const name = archiveName(`${repository}:${tag}`);
-    if (name === undefined) continue;
+    // What is broken is told elsewhere.
+    if (name === undefined || store.broken.some((image) => image.name === name)) continue;
     const holders = entries.at(name);
     const problem =
       holders.length === 0 ? 'has no such name' : await differenceOf(v1ID, { folders, holders }, halves);
@@ -94,7 +96,7 @@ async function readTags(view: FileView): Promise<ArchiveTag[]> {
 /** What the entries of a name have instead of the image in a folder, as the rest of a sentence; undefined where they have that one. */
 async function differenceOf(
   v1ID: string,
-  { folders, holders }: { folders: ReadonlyMap<string, V1FolderImage>; holders: readonly Descriptor[] },
+  { folders, holders }: { folders: V1Folders; holders: readonly Descriptor[] },
   halves: Halves,
 ): Promise<string | undefined> {
   const images = await imagesUnder(holders, halves.store);
@@ -102,7 +104,7 @@ async function differenceOf(
   const [image] = images;
   const instead = `has ${image === undefined ? 'no image' : `the image with the config ${image.config.digest}`} for it`;
   if (folders.has(v1ID)) {
-    const chain = chainOf(folders, v1ID, halves.view.location);
+    const chain = chainOf(folders, { head: v1ID, label: v1ID }, halves.view.location);
     const misplaced = chain.find(({ id, ownID }) => id !== ownID);
     if (misplaced !== undefined) return `${instead}; ${misplacedText(misplaced)}`;
     for (const each of images) if (await isSameImage(chain, each, halves)) return undefined;

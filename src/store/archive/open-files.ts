@@ -6,10 +6,16 @@ import type { FileView } from '../../files.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
 import { shellWord } from '../../tar/not-a-tar/recognised.js';
-import { ImageFiles } from '../image-files.js';
+import { ImageFiles, type NamedProblem } from '../image-files.js';
 import { LayoutFiles, LayoutReader } from '../layout/layout-reader.js';
-import { type ArchiveImage, type DescribeOptions, entriesOf } from './archive-image.js';
-import { isTransportFolder, readTransportFolders } from './directory-transport.js';
+import {
+  type ArchiveImage,
+  type BrokenImage,
+  type DescribeOptions,
+  entriesOf,
+  isBroken,
+} from './archive-image.js';
+import { halfTransportFolders, isTransportFolder, readTransportFolders } from './directory-transport.js';
 import { describeEach, readDockerArchive, readItems } from './docker-archive.js';
 import { reconcile, repeatsLayout } from './hybrid.js';
 import { LayoutWalk } from './layout-walk.js';
@@ -104,14 +110,17 @@ async function findImages(view: FileView, options: OpenFilesOptions): Promise<Im
   const transportFolders = await filter(folders, (folder) => isTransportFolder(view, folder));
   const v1Folders = await filter(folders, (folder) => isV1Folder(view, folder));
   if (transportFolders.length > 0) {
-    await requireNoHalfFolder(view, folders, transportFolders);
     const [v1Folder] = v1Folders;
     if (v1Folder !== undefined)
       throw ambiguous(
         view.location,
         `old versions of Docker read the folder ${v1Folder}, and skopeo reads ${transportFolders[0]}`,
       );
-    return openTransportFolders(view, transportFolders);
+    return openTransportFolders(
+      view,
+      transportFolders,
+      await halfTransportFolders(view, folders, transportFolders),
+    );
   }
   return v1Folders.length > 0 ? openV1(view, options) : undefined;
 }
@@ -127,23 +136,6 @@ async function openV1(view: FileView, options: HashingOptions): Promise<ImageFil
     'INVALID_ARCHIVE',
     `${view.location} is damaged: it has no manifest.json, to which ${later.path} belongs`,
   );
-}
-
-/** A folder beside those of images that has some of what makes it such a folder has lost the rest. */
-async function requireNoHalfFolder(
-  view: FileView,
-  folders: readonly string[],
-  whole: readonly string[],
-): Promise<void> {
-  const others = new Set(folders.filter((name) => !whole.includes(name)));
-  for (const { path } of others.size === 0 ? [] : await view.list()) {
-    const [, folder = ''] = /^([^/]+)\/(?:version|manifest\.json|[0-9a-f]{64})$/.exec(path) ?? [];
-    if (!others.has(folder)) continue;
-    throw new ContentError(
-      'INVALID_LAYOUT',
-      `${view.location}: ${folder} has ${path}, but not both manifest.json and version`,
-    );
-  }
 }
 
 /** Whether `manifest.json` is itself a manifest, as in `dir:`, rather than a Docker archive's list. */
@@ -172,39 +164,55 @@ async function contradictionsOfTransport(view: FileView, layout: LayoutReader): 
 
 /** Undefined where `manifest.json` is no manifest, and the layout so not a folder of skopeo's. */
 async function readTransportManifest(view: FileView): Promise<Descriptor | undefined> {
-  try {
-    const [manifest] = await readTransportFolders(view, new NamedFiles(view), ['']);
-    return manifest;
-  } catch (error) {
-    if (error instanceof ContentError) return undefined;
-    throw error;
-  }
+  const [image] = await readTransportFolders(view, new NamedFiles(view), ['']);
+  return image === undefined || isBroken(image) ? undefined : image.manifest;
 }
 
-async function openTransportFolders(view: FileView, folders: readonly string[]): Promise<ImageFiles> {
+async function openTransportFolders(
+  view: FileView,
+  folders: readonly string[],
+  half: readonly BrokenImage[] = [],
+): Promise<ImageFiles> {
   const files = new NamedFiles(view);
-  return new ImageFiles(files, await readTransportFolders(view, files, folders));
+  return filesOf(files, [...(await readTransportFolders(view, files, folders)), ...half]);
 }
 
 /** `where` are the names of the images. */
 async function openArchiveImages<T extends DescribeOptions>(
   view: FileView,
   where: 'manifest.json' | 'repositories',
-  read: (view: FileView, files: NamedFiles, options: T) => Promise<ArchiveImage[]>,
+  read: (view: FileView, files: NamedFiles, options: T) => Promise<(ArchiveImage | BrokenImage)[]>,
   options: T,
 ): Promise<ImageFiles> {
   const files = new NamedFiles(view);
   const warnings: string[] = [];
   const images = await read(view, files, { ...options, onWarning: (message) => warnings.push(message) });
-  const opened = new ImageFiles(
-    files,
-    entriesOf(images),
-    images.map(({ manifest }) => manifest),
-  );
+  const opened = filesOf(files, images);
   opened.warnings.push(...warnings);
   for (const conflict of repeatedNames(images, where))
     opened.contradictions.push(ambiguous(view.location, conflict));
   return opened;
+}
+
+/** An image as an archive names it. */
+type OpenedImage = Pick<ArchiveImage, 'manifest' | 'names'>;
+
+function filesOf(files: NamedFiles, images: readonly (OpenedImage | BrokenImage)[]): ImageFiles {
+  const opened = new ImageFiles(
+    files,
+    entriesOf(images.flatMap((image) => (isBroken(image) ? [] : [image]))),
+    images.map((image) => (isBroken(image) ? image.error : image.manifest)),
+  );
+  opened.broken.push(...images.flatMap(brokenNames));
+  return opened;
+}
+
+/** What a broken image is called, under each of its names; one without a name by its place. */
+function brokenNames(image: OpenedImage | BrokenImage, place: number): NamedProblem[] {
+  if (!isBroken(image)) return [];
+  const { names, error } = image;
+  const reference = `@${place}`;
+  return (names.length > 0 ? names : [reference]).map((name) => ({ name, reference, error }));
 }
 
 async function openHybrid(

@@ -1,12 +1,12 @@
 import { fullName, readName } from '../../content/names.js';
 import { DOCKER_HUB } from '../../content/reference.js';
-import type { ArchiveImage } from './archive-image.js';
+import { type ArchiveImage, type BrokenImage, isBroken } from './archive-image.js';
 
 /**
  * Names that stand for two images of a docker-archive, a sentence each. Docker keeps the last image of a name, and podman
  * and skopeo take the first. Podman besides loads `app:1` as `localhost/app:1`.
  */
-export function repeatedNames(images: readonly ArchiveImage[], where: string): string[] {
+export function repeatedNames(images: readonly (ArchiveImage | BrokenImage)[], where: string): string[] {
   const conflicts = conflictsAmong(images, ({ names }) => names, where);
   if (conflicts.length > 0) return conflicts;
   return conflictsAmong(
@@ -17,26 +17,32 @@ export function repeatedNames(images: readonly ArchiveImage[], where: string): s
 }
 
 function conflictsAmong(
-  images: readonly ArchiveImage[],
-  namesOf: (image: ArchiveImage) => readonly string[],
+  images: readonly (ArchiveImage | BrokenImage)[],
+  namesOf: (image: ArchiveImage | BrokenImage) => readonly string[],
   where: string,
 ): string[] {
-  const holders = new Map<string, ArchiveImage>();
+  const holders = new Map<string, ArchiveImage | BrokenImage>();
   const conflicts = new Map<string, string>();
   for (const image of images) {
     for (const name of namesOf(image)) {
       const holder = holders.get(name) ?? image;
       holders.set(name, holder);
-      if (holder.manifest.digest !== image.manifest.digest && !conflicts.has(name))
+      if (!isSame(holder, image) && !conflicts.has(name))
         conflicts.set(name, `${name} is ${whatIs(holder)} and also ${whatIs(image)} in ${where}`);
     }
   }
   return [...conflicts.values()];
 }
 
+/** Of what cannot be read here, another reader may make something. */
+function isSame(one: ArchiveImage | BrokenImage, other: ArchiveImage | BrokenImage): boolean {
+  if (isBroken(one) || isBroken(other)) return one === other;
+  return one.manifest.digest === other.manifest.digest;
+}
+
 /** An image of an archive that has no manifests, as messages call it. */
-export function whatIs({ config }: Pick<ArchiveImage, 'config'>): string {
-  return `the image with the config ${config}`;
+export function whatIs(image: Pick<ArchiveImage, 'config'> | BrokenImage): string {
+  return isBroken(image) ? 'an image that cannot be read' : `the image with the config ${image.config}`;
 }
 
 /** (containers/common, libimage/normalize.go, `NormalizeName`) */

@@ -5,7 +5,14 @@ import type { HashingOptions } from '../../hashing/hashing.js';
 import { parseArchiveRepositories } from '../../manifest/docker-archive-documents.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES, MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { parseV1Image } from '../../manifest/v1-image.js';
-import { type ArchiveImage, archiveNames, type DescribeOptions } from './archive-image.js';
+import {
+  type ArchiveImage,
+  archiveNames,
+  type BrokenImage,
+  type DescribeOptions,
+  isBroken,
+  readOrBroken,
+} from './archive-image.js';
 import { findLayer, hashFiles, keyOf, type LayerFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
 import { makeV1Image, plainDiffID, type V1Layer } from './v1-image.js';
@@ -28,22 +35,49 @@ export async function readV1Archive(
   view: FileView,
   files: NamedFiles,
   { onWarning, ...options }: DescribeOptions = {},
-): Promise<ArchiveImage[]> {
-  const images = await readFolders(view);
-  const names = await readNames(view, images, onWarning);
-  const chains = [...headsOf(images, names)].map((head) => chainOf(images, head, view.location));
-  const layers = await readLayers(view, new Set(chains.flat().map(({ id }) => id)), options);
-  return chains.map((chain) => {
-    const head = chain.at(-1);
-    const image = makeV1Image(files, {
-      documents: chain.map(({ json }) => json),
-      layers: chain.flatMap(({ id }) => layers.get(id) ?? []),
-      names: names.get(head?.id ?? '') ?? [],
-    });
-    const misplaced = chain.find(({ id, ownID }) => id !== ownID);
-    if (misplaced === undefined) return image;
-    throw ambiguous(view.location, misplacedText(misplaced));
-  });
+): Promise<(ArchiveImage | BrokenImage)[]> {
+  const folders = await readFolders(view);
+  const names = await readNames(view, onWarning);
+  const layerFiles = new Map<string, LayerFile>();
+  const chains: (NamedChain | BrokenImage)[] = [];
+  for (const head of headsOf(folders, names)) {
+    const ofHead = names.get(head) ?? [];
+    const label = ofHead[0] ?? head;
+    chains.push(
+      await readOrBroken({ names: ofHead, label }, async () => {
+        const chain = chainOf(folders, { head, label }, view.location);
+        for (const { id } of chain)
+          if (!layerFiles.has(id)) layerFiles.set(id, await findLayer(view, `${id}/layer.tar`));
+        return { names: ofHead, label, chain };
+      }),
+    );
+  }
+  const used = new Set(chains.flatMap((each) => (isBroken(each) ? [] : each.chain.map(({ id }) => id))));
+  const layers = await readLayers(view, layerFiles, used, options);
+  const images: (ArchiveImage | BrokenImage)[] = [];
+  for (const each of chains)
+    images.push(
+      isBroken(each)
+        ? each
+        : await readOrBroken(each, () => {
+            const image = makeV1Image(files, {
+              documents: each.chain.map(({ json }) => json),
+              layers: each.chain.flatMap(({ id }) => layers.get(id) ?? []),
+              names: each.names,
+            });
+            const misplaced = each.chain.find(({ id, ownID }) => id !== ownID);
+            if (misplaced === undefined) return image;
+            throw ambiguous(view.location, misplacedText(misplaced));
+          }),
+    );
+  return images;
+}
+
+interface NamedChain {
+  names: readonly string[];
+  /** What errors call the image. */
+  label: string;
+  chain: readonly V1FolderImage[];
 }
 
 /** A folder with an image of Docker before 1.10. */
@@ -56,15 +90,23 @@ export interface V1FolderImage {
   json: Buffer;
 }
 
-/** The folders with images, by their names. */
-export async function readFolders(view: FileView): Promise<Map<string, V1FolderImage>> {
-  const images = new Map<string, V1FolderImage>();
+/** By their folders. */
+export type V1Folders = ReadonlyMap<string, V1FolderImage | BrokenImage>;
+
+/** The images by the folders that they are in, and an error for one that cannot be read. */
+export async function readFolders(view: FileView): Promise<V1Folders> {
+  const images = new Map<string, V1FolderImage | BrokenImage>();
   for (const id of await view.folders()) {
     if (!(await isV1Folder(view, id))) continue;
-    const path = `${id}/json`;
-    const json = await view.read(path, MAX_CONFIG_BYTES);
-    const { id: ownID, parent } = parseV1Image(json, `${view.location}: ${path}`);
-    images.set(id, { id, parent, ownID, json });
+    images.set(
+      id,
+      await readOrBroken({ names: [], label: id }, async () => {
+        const path = `${id}/json`;
+        const json = await view.read(path, MAX_CONFIG_BYTES);
+        const { id: ownID, parent } = parseV1Image(json, `${view.location}: ${path}`);
+        return { id, parent, ownID, json };
+      }),
+    );
   }
   return images;
 }
@@ -77,7 +119,6 @@ export function misplacedText({ id, ownID }: V1FolderImage): string {
 /** Names by the folder that has them. */
 async function readNames(
   view: FileView,
-  images: ReadonlyMap<string, V1FolderImage>,
   onWarning: DescribeOptions['onWarning'],
 ): Promise<Map<string, string[]>> {
   const names = new Map<string, string[]>();
@@ -85,13 +126,7 @@ async function readNames(
   const where = `${view.location}: repositories`;
   const tags = parseArchiveRepositories(await view.read('repositories', MAX_ARCHIVE_DOCUMENT_BYTES), where);
   for (const { repository, tag, v1ID } of tags) {
-    const repoTag = `${repository}:${tag}`;
-    const read = archiveNames({ repoTags: [repoTag] }, where);
-    if (!images.has(v1ID))
-      throw new ContentError(
-        'MISSING_CONTENT',
-        `${where}: ${read.names[0] ?? repoTag} is ${v1ID}, which is not there`,
-      );
+    const read = archiveNames({ repoTags: [`${repository}:${tag}`] }, where);
     for (const warning of read.warnings) onWarning?.(warning);
     names.set(v1ID, [...(names.get(v1ID) ?? []), ...read.names]);
   }
@@ -99,29 +134,32 @@ async function readNames(
 }
 
 /** The images that have a name, and those that nothing stands on. */
-export function headsOf(
-  images: ReadonlyMap<string, V1FolderImage>,
-  names: ReadonlyMap<string, unknown>,
-): Set<string> {
-  const parents = new Set([...images.values()].map(({ parent }) => parent));
+export function headsOf(images: V1Folders, names: ReadonlyMap<string, unknown>): Set<string> {
+  const parents = new Set([...images.values()].map((image) => (isBroken(image) ? undefined : image.parent)));
   return new Set([...names.keys(), ...[...images.keys()].filter((id) => !parents.has(id))]);
 }
 
-/** The images that `head` stands on and itself, from the base on. */
+/** The images that `head` stands on and itself, from the base on; rejects where one is not there, or not valid. */
 export function chainOf(
-  images: ReadonlyMap<string, V1FolderImage>,
-  head: string,
+  images: V1Folders,
+  { head, label }: { head: string; label: string },
   location: string,
 ): V1FolderImage[] {
   const chain: V1FolderImage[] = [];
   for (let id: string | undefined = head; id !== undefined; ) {
     const image = images.get(id);
     if (image === undefined)
-      throw new ContentError('MISSING_CONTENT', `${location}: ${head} stands on ${id}, which is not there`);
+      throw new ContentError(
+        'MISSING_CONTENT',
+        id === head
+          ? `${location}: repositories: ${label} is ${id}, which is not there`
+          : `${location}: ${label} stands on ${id}, which is not there`,
+      );
+    if (isBroken(image)) throw image.error;
     chain.push(image);
     // Docker's loader walks a circle until its stack ends.
     if (chain.length > MAX_CHAIN)
-      throw new ContentError('INVALID_ARCHIVE', `${location}: ${head} has more than ${MAX_CHAIN} layers`);
+      throw new ContentError('INVALID_ARCHIVE', `${location}: ${label} has more than ${MAX_CHAIN} layers`);
     id = image.parent;
   }
   return chain.reverse();
@@ -129,11 +167,11 @@ export function chainOf(
 
 async function readLayers(
   view: FileView,
-  ids: ReadonlySet<string>,
+  files: ReadonlyMap<string, LayerFile>,
+  used: ReadonlySet<string>,
   options: HashingOptions,
 ): Promise<Map<string, V1Layer>> {
-  const found = new Map<string, LayerFile>();
-  for (const id of ids) found.set(id, await findLayer(view, `${id}/layer.tar`));
+  const found = new Map([...files].filter(([id]) => used.has(id)));
   // Docker wrote plain layers, and takes compressed ones too.
   const compressed = [...found.values()].filter(({ compression }) => compression !== 'none');
   const digests = await hashFiles(view, found.values(), { ...options, of: 'file' });

@@ -115,17 +115,44 @@ describe('an archive of Docker before 1.10', () => {
       );
     });
 
-    it('is refused when a parent, a named image or a layer is not there', async () => {
+    it('is refused when a parent or a layer is not there', async () => {
       const named = { repositories: repositories({ a: { b: TOP } }) };
       await refuses(
         { ...folder(TOP, { parent: BASE, layer }), ...named },
-        { code: 'MISSING_CONTENT', message: /stands on aaa/ },
-      );
-      await refuses(
-        { ...folder(BASE, { layer }), ...named },
-        { code: 'MISSING_CONTENT', message: /docker\.io\/library\/a:b/ },
+        { code: 'MISSING_CONTENT', message: /docker\.io\/library\/a:b stands on aaa/ },
       );
       await refuses({ ...folder(TOP, {}), ...named }, { code: 'MISSING_CONTENT', message: /layer\.tar/ });
+    });
+
+    it('keeps the images that can be read when a named one, a parent or a layer is not there', async () => {
+      const named = { repositories: repositories({ a: { b: TOP }, c: { d: BASE } }) };
+      const base = folder(BASE, { layer });
+      const [missing, orphan, bare, wrong] = [
+        await open(await writeTar(path('missing.tar'), { ...base, ...named })),
+        await open(
+          await writeTar(path('orphan.tar'), {
+            ...base,
+            ...folder(TOP, { parent: MIDDLE, layer }),
+            ...named,
+          }),
+        ),
+        await open(await writeTar(path('bare.tar'), { ...base, ...folder(TOP, { parent: BASE }), ...named })),
+        await open(await writeTar(path('wrong.tar'), { ...base, [`${TOP}/json`]: '[]', ...named })),
+      ];
+      for (const [store, code, message] of [
+        [missing, 'MISSING_CONTENT', /repositories: docker\.io\/library\/a:b is b*/],
+        [orphan, 'MISSING_CONTENT', /docker\.io\/library\/a:b stands on/],
+        [bare, 'MISSING_CONTENT', /layer\.tar.*; docker\.io\/library\/a:b needs it/],
+        [wrong, 'INVALID_MANIFEST', /json is not a valid v1-image.*; docker\.io\/library\/a:b needs it/],
+      ] as const) {
+        assert.deepEqual(await namesOf(store), ['docker.io/library/c:d']);
+        await readImage(store, 'c:d');
+        assert.deepEqual(
+          store.broken.map(({ name }) => name),
+          ['docker.io/library/a:b'],
+        );
+        await assert.rejects(store.resolve('a:b'), { code, message });
+      }
     });
 
     it('is refused when its JSON is not that of the folder it stands in', async () => {
