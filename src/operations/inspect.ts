@@ -110,6 +110,20 @@ function damagedImage(name: string, { digest, mediaType, size }: Descriptor, err
   return { name, digest, mediaType, size, platforms: [], absent: [], referrers: [], problem: error.message };
 }
 
+/** The children that an entry says are left out, without those that are there all the same. */
+async function leftOutOf(store: ReadonlyStore, root: Descriptor): Promise<Digest[]> {
+  const missing: Digest[] = [];
+  for (const digest of absentOf(root)) {
+    try {
+      await store.resolveBlob(digest);
+    } catch (error) {
+      if (!isLadingError(error, 'NOT_FOUND')) throw error;
+      missing.push(digest);
+    }
+  }
+  return missing;
+}
+
 function isWanted(offered: Platform, wanted: readonly Platform[]): boolean {
   return wanted.some((platform) => matchesPlatform(platform, offered));
 }
@@ -125,7 +139,7 @@ async function inspectImage(
   { referrers: withReferrers = true, signal, platforms: names }: InspectOptions,
 ): Promise<InspectedImage> {
   const wanted = names?.map(parsePlatform);
-  const absent = absentOf(root);
+  const absent = await leftOutOf(store, root);
   const { platforms, blobs } = await inspectManifest(store, root, absent, signal);
   const referrers: InspectedImage['referrers'] = [];
   for await (const { descriptor, tag } of withReferrers ? store.referrers(root, { signal }) : []) {

@@ -49,6 +49,7 @@ export class GraphWalk {
   /** Whether a manifest could not be read: what it needs is then not known. */
   hasGaps = false;
   readonly #seen = new Set<string>();
+  readonly #leftOut = new Set<Digest>();
   readonly #configs = new Map<Digest, Promise<ImageConfig | undefined>>();
   readonly #store: ImageFiles;
 
@@ -84,10 +85,9 @@ export class GraphWalk {
     // The same content under another size or type is another claim, to be checked on its own.
     const claim = `${digest} ${size} ${mediaType}`;
     if (this.#seen.has(claim)) return;
-    if (place.absent.includes(digest)) {
-      this.#seen.add(claim);
-      return this.#noted('LEFT_OUT', digest, `${digest} is left out of ${place.image} on purpose`);
-    }
+    // What is there is run by engines, whatever an annotation of lading's says of it.
+    const isLeftOut = isManifest(mediaType) && place.absent.includes(digest);
+    if (isLeftOut && (await this.#sizeOf(digest)) === undefined) return this.#noteLeftOut(digest, place);
     this.#seen.add(claim);
     this.#requireTrueData(descriptor, place);
     const isThere = await this.#isThere(descriptor, place);
@@ -103,6 +103,13 @@ export class GraphWalk {
     for (const child of [...manifests, ...blobs]) await this.visit(child, place, depth + 1);
     for (const layer of unsized) await this.#requireBlob(layer, place);
     if ('layers' in manifest) await this.#compare(digest, manifest, place);
+  }
+
+  /** Not as seen: another entry may need it. */
+  #noteLeftOut(digest: Digest, { image }: Place): void {
+    if (!this.#leftOut.has(digest))
+      this.#noted('LEFT_OUT', digest, `${digest} is left out of ${image} on purpose`);
+    this.#leftOut.add(digest);
   }
 
   async #read(descriptor: Descriptor, { image }: Place, depth: number): Promise<Manifest | undefined> {

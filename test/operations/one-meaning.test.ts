@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { gunzipSync } from 'node:zlib';
 import { ANNOTATION } from '../../src/content/annotations.js';
+import type { Descriptor } from '../../src/content/descriptor.js';
+import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { isLadingError } from '../../src/errors.js';
 import { inspect } from '../../src/operations/inspect.js';
 import { list } from '../../src/operations/list.js';
@@ -22,7 +25,7 @@ import {
   writeForm,
 } from '../support/halves.js';
 import { makeImages, TWO_MEANINGS } from '../support/hostile/halves.js';
-import type { MadeImage, MadeIndex } from '../support/images.js';
+import { type Content, contentOf, jsonContent, type MadeImage, type MadeIndex } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 
 const ONE = 'docker.io/library/app:1';
@@ -275,19 +278,21 @@ describe('an archive or layout with several lists of its images', () => {
     });
   });
 
-  it('says that an index has the layers in another order than the config, and carries the right one', async () => {
-    const [base, top] = good.layers;
-    assert.ok(base && top);
-    const document = JSON.parse(good.manifest.bytes.toString());
-    const bytes = Buffer.from(JSON.stringify({ ...document, layers: document.layers.toReversed() }));
-    const { mediaType } = good.manifest.descriptor;
-    const { contentOf } = await import('../support/images.js');
-    const wrong = contentOf(mediaType, bytes);
+  it('says that an index has plain layers in another order than the config, and carries the right one', async () => {
+    const plain = good.layers.map(({ bytes }) => contentOf(MEDIA_TYPE.ociLayerTar, gunzipSync(bytes)));
+    const manifestOf = (layers: readonly Content[]): Content =>
+      jsonContent(MEDIA_TYPE.ociManifest, {
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.ociManifest,
+        config: good.config.descriptor,
+        layers: layers.map(({ descriptor }) => descriptor),
+      });
+    const wrong = manifestOf(plain.toReversed());
     const place = await writeForm(path('in.tar'), 'tar', {
       ...VERSION,
-      ...blobs(good, { all: [wrong] }),
-      ...index(entry({ ...good, manifest: wrong }, ONE)),
-      ...manifest(item(good, 'app:1')),
+      ...blobs({ all: [good.config, ...plain, wrong] }),
+      ...index(entry({ manifest: wrong, all: [] }, ONE)),
+      ...manifest(item({ config: good.config, layers: plain }, 'app:1')),
     });
     const [found, ...others] = await foundIn(place);
     assert.deepEqual(others, []);
@@ -295,19 +300,61 @@ describe('an archive or layout with several lists of its images', () => {
     const { images } = await inspect(place);
     assert.deepEqual(
       images[0]?.platforms[0]?.layers.map(({ digest }) => digest),
-      good.layers.map(({ descriptor }) => descriptor.digest),
+      plain.map(({ descriptor }) => descriptor.digest),
     );
   });
 
-  it('keeps what an index leaves out on purpose', async () => {
-    const absent = { [ANNOTATION.absent]: arm.manifest.descriptor.digest };
-    const named = entry(both, ONE);
-    const place = await writeForm(path('in.tar'), 'tar', {
-      ...VERSION,
-      ...blobs(good, { all: [both.manifest] }),
-      ...index({ ...named, annotations: { ...named.annotations, ...absent } }),
-      ...manifest(item(good, 'app:1')),
+  describe('whose index leaves something out on purpose', () => {
+    /** An entry of the index of both, which is said to lack these. */
+    const lacking = (...absent: readonly Content[]): Descriptor => {
+      const named = entry(both, ONE);
+      const note = absent.map(({ descriptor }) => descriptor.digest).join(',');
+      return { ...named, annotations: { ...named.annotations, [ANNOTATION.absent]: note } };
+    };
+    const itself = (): Files => ({ ...VERSION, ...blobs({ all: [both.manifest] }) });
+
+    it('is sound where that is not there, and Docker’s image is another child', async () => {
+      const files = {
+        ...itself(),
+        ...blobs(good),
+        ...index(lacking(arm.manifest)),
+        ...manifest(item(good, 'app:1')),
+      };
+      const place = await writeForm(path('in.tar'), 'tar', files);
+      assert.deepEqual(await foundIn(place), []);
+      const { images } = await inspect(place);
+      assert.deepEqual(images[0]?.absent, [arm.manifest.descriptor.digest]);
     });
-    assert.deepEqual(await foundIn(place), []);
+
+    it('is shown and verified whole where that is there, since engines run it', async () => {
+      const { [blobOf(arm.config.descriptor)]: _, ...others } = blobs(arm);
+      const all = { ...itself(), ...blobs(good, arm), ...index(lacking(arm.manifest)) };
+      const place = await writeForm(path('in.tar'), 'tar', { ...all, ...manifest(item(arm, 'app:1')) });
+      assert.deepEqual(await foundIn(place), []);
+      const { images } = await inspect(place);
+      assert.deepEqual([images[0]?.absent, images[0]?.platforms.length], [[], 2]);
+      const damaged = { ...itself(), ...blobs(good), ...others, ...index(lacking(arm.manifest)) };
+      const [found] = await foundIn(await writeForm(path('damaged.tar'), 'tar', damaged));
+      assert.match(found ?? '', new RegExp(`MISSING_CONTENT ${arm.config.descriptor.digest}`));
+    });
+
+    it('is not left without its config or its layers by that, nor is another entry', async () => {
+      for (const content of [good.config, ...good.layers]) {
+        const { [blobOf(content.descriptor)]: _, ...others } = blobs(good);
+        const files = { ...itself(), ...others, ...index(lacking(arm.manifest, content)) };
+        const [found] = await foundIn(await writeForm(path('in.tar'), 'tar', files));
+        assert.match(found ?? '', new RegExp(`MISSING_CONTENT ${content.descriptor.digest}`));
+      }
+      const files = {
+        ...itself(),
+        ...blobs(good),
+        ...index(lacking(arm.manifest), entry(arm, 'reg.test/b:1')),
+      };
+      const [found] = await foundIn(await writeForm(path('in.tar'), 'tar', files));
+      assert.match(
+        found ?? '',
+        new RegExp(`MISSING_CONTENT ${arm.manifest.descriptor.digest} .*reg.test/b:1`),
+      );
+    });
   });
 });

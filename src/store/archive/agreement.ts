@@ -11,7 +11,7 @@ import { entryName } from '../layout/layout-index.js';
 import { blobDigest, blobPath } from '../layout/layout-reader.js';
 import { type ArchiveImage, archiveName } from './archive-image.js';
 import { diffIDsOf } from './layer-files.js';
-import { blobsOf, type LayoutWalk, type Parts } from './layout-walk.js';
+import { blobSetOf, blobsOf, isPlain, type LayoutWalk, type Parts } from './layout-walk.js';
 import { repeatedNames, whatIs } from './repeated-names.js';
 
 /** An image that `manifest.json` names, and what it is; undefined where it cannot be read. */
@@ -85,19 +85,12 @@ async function isUnder(
   const blobs = blobsNamedBy(item);
   if (known.some((each) => blobsOf(each) === blobs)) return true;
   if (image === undefined) return false;
-  for (const each of known.filter(({ config }) => config === image.config))
-    if (isMisordered(each, image) || (await hasSameLayers(each, { image, item }, view, options))) return true;
+  for (const each of known.filter(({ config }) => config === image.config)) {
+    // What Docker 25.0.0 wrote: the right one is taken, and that there is a wrong one is a finding of its own.
+    const isMisordered = isPlain(image) && blobSetOf(each) === blobSetOf(image);
+    if (isMisordered || (await hasSameLayers(each, { image, item }, view, options))) return true;
+  }
   return false;
-}
-
-/** What Docker 25.0.0 wrote: the right one is taken, and that there is a wrong one is a finding of its own. */
-function isMisordered(inLayout: Parts, { layers }: ArchiveImage): boolean {
-  const digests = (some: Parts['layers']): string =>
-    some
-      .map(({ digest }) => digest)
-      .sort()
-      .join();
-  return digests(inLayout.layers) === digests(layers);
 }
 
 /** Whether layers that are stored in two ways, compressed and plain, are both those of the config. */

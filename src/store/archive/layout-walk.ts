@@ -13,6 +13,7 @@ import {
 } from '../../manifest/manifest.js';
 import type { ImageFiles } from '../image-files.js';
 import type { ArchiveImage } from './archive-image.js';
+import { LAYER_TYPE } from './layer-files.js';
 
 /** What an image is made of. */
 export interface Parts {
@@ -55,7 +56,7 @@ export class LayoutWalk {
     this.#view = view;
     this.#entries = new Set(layout.indexEntries);
     this.#keys = new Set(images.map(keyOf));
-    this.#blobSets = new Set(images.map(blobSetOf));
+    this.#blobSets = new Set(images.filter(isPlain).map(blobSetOf));
     this.#dockerBlobs = images.flatMap(({ config, layers }) => [
       config,
       ...layers.map(({ digest }) => digest),
@@ -64,7 +65,7 @@ export class LayoutWalk {
 
   /**
    * What there is of an entry. `misordered` is an image whose layers are those of one of the other half, in another
-   * order or with other sizes.
+   * order or with other sizes. Plain layers have the order of the config there.
    */
   judge(entry: Descriptor): Promise<Verdict> {
     return this.#judge(entry, absentOf(entry));
@@ -139,16 +140,19 @@ export class LayoutWalk {
     const isEntry = this.#entries.has(descriptor);
     if (isEntry) this.#layout.noteAttached(descriptor, manifest);
     const { manifests, blobs, unsized } = successors(manifest);
-    const children = manifests.filter(({ digest }) => !absent.includes(digest));
-    this.#children.set(descriptor.digest, children);
-    this.#blobs.set(descriptor.digest, [...blobs.map(({ digest }) => digest), ...unsized]);
+    const children: Descriptor[] = [];
     const verdicts: Verdict[] = ['good'];
     let present = 0;
-    for (const child of children) {
+    for (const child of manifests) {
       const isThere = await this.#has(child.digest);
+      // What is there is a child to engines, whatever an annotation of lading's says of it.
+      if (!isThere && absent.includes(child.digest)) continue;
+      children.push(child);
       if (isThere) present += 1;
       verdicts.push(isThere ? await this.#judge(child, absent) : 'sparse');
     }
+    this.#children.set(descriptor.digest, children);
+    this.#blobs.set(descriptor.digest, [...blobs.map(({ digest }) => digest), ...unsized]);
     // Docker keeps one child of an index at least: where there is none, it was lost.
     if (children.length > 0 && present === 0) verdicts.push('damaged');
     for (const blob of blobs) verdicts.push(await this.#judge(blob, absent));
@@ -189,6 +193,11 @@ export class LayoutWalk {
 }
 
 /** The blobs of an image in any order. */
-function blobSetOf({ config, layers }: Parts): string {
+export function blobSetOf({ config, layers }: Parts): string {
   return [config, ...layers.map(({ digest }) => digest).sort()].join();
+}
+
+/** Whether no layer is compressed: each is then where the config has its diffID. */
+export function isPlain({ layers }: ArchiveImage): boolean {
+  return layers.every(({ mediaType }) => mediaType === LAYER_TYPE.none);
 }

@@ -208,6 +208,31 @@ const LISTS: readonly TwoMeanings[] = [
     },
   },
   {
+    name: 'halves-order',
+    what: 'compressed layers that manifest.json has in another order than the index',
+    says: IN_BOTH,
+    files: ({ good }) => ({
+      ...VERSION,
+      ...blobs(good),
+      ...index(entry(good, ONE)),
+      ...manifest({ ...item(good, 'app:1'), Layers: item(good).Layers.toReversed() }),
+    }),
+  },
+  {
+    name: 'halves-order-in-index',
+    what: 'compressed layers that the index has in another order than manifest.json',
+    says: IN_BOTH,
+    files: ({ good }) => {
+      const other = imageOf(good, good.layers.toReversed());
+      return {
+        ...VERSION,
+        ...blobs(other),
+        ...index(entry(other, ONE)),
+        ...manifest(item(good, 'app:1')),
+      };
+    },
+  },
+  {
     name: 'halves-unreadable-image',
     what: 'an image of manifest.json that lading cannot read and others can: layers in xz',
     says: UNREADABLE,
