@@ -24,7 +24,8 @@ import {
   VERSION,
   writeForm,
 } from '../support/halves.js';
-import { makeImages, TWO_MEANINGS } from '../support/hostile/halves.js';
+import { TWO_MEANINGS } from '../support/hostile/lists.js';
+import { makeImages } from '../support/hostile/two-meanings.js';
 import { type Content, contentOf, jsonContent, type MadeImage, type MadeIndex } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 
@@ -175,6 +176,28 @@ describe('an archive or layout with several lists of its images', () => {
           'ODD_ARCHIVE docker.io/library/app:2 is in manifest.json alone: readers of index.json do not see it',
         ],
       );
+    });
+
+    it('is sound where manifest.json has more images without names than the index, among them those of the index', async () => {
+      const found = await readBoth({
+        ...VERSION,
+        ...blobs(good, arm),
+        ...plainFiles(evil),
+        ...index(entryCalled(good, {}), entryCalled(arm, { ref: 'only-here' })),
+        ...manifest(item(good), plainItem(evil), item(arm)),
+      });
+      assert.equal(found.size, 3);
+    });
+
+    it('is sound where each list has a name of its own beside one of both', async () => {
+      const found = await readBoth({
+        ...VERSION,
+        ...blobs(good, arm),
+        ...plainFiles(evil),
+        ...index(entry(good, ONE), entry(arm, 'reg.test/arm:1')),
+        ...manifest(item(good, 'app:1'), plainItem(evil, 'app:2')),
+      });
+      assert.deepEqual([...found.keys()].sort(), [ONE, 'docker.io/library/app:2', 'reg.test/arm:1']);
     });
 
     it('is sound where an entry has a tag alone, and manifest.json the same image under a full name', async () => {

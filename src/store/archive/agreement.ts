@@ -1,11 +1,13 @@
 import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { readName } from '../../content/names.js';
 import { ContentError, isLadingError } from '../../errors.js';
 import { cleanPath, type FileView } from '../../files.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { parseConfig } from '../../manifest/config.js';
 import type { ArchiveImage as ImageItem } from '../../manifest/docker-archive-documents.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
-import type { ImageFiles } from '../image-files.js';
+import { type ImageFiles, isPart } from '../image-files.js';
 import { EntriesByName } from '../layout/entries-by-name.js';
 import { entryName } from '../layout/layout-index.js';
 import { blobDigest, blobPath } from '../layout/layout-reader.js';
@@ -71,7 +73,39 @@ export async function contradictionsOf(
     if (claim !== undefined && !claims.some(({ isMeant }) => isMeant))
       contradictions.push(contradiction(claim.name, entry, claim.one));
   }
-  return contradictions;
+  return [...contradictions, ...imagesApart(indexEntries, images, half.walk)];
+}
+
+/**
+ * Where each list has an image that the other one does not know, and one of the two has no full name: who loads the
+ * archive without saying a name gets the one or the other. What Docker leaves out of its index stands in manifest.json
+ * beside what is in both.
+ */
+function imagesApart(
+  indexEntries: readonly Descriptor[],
+  images: readonly ArchiveImage[],
+  walk: LayoutWalk,
+): string[] {
+  const configsUnder = (entries: readonly Descriptor[]): Set<Digest> =>
+    new Set([...walk.imagesUnder(entries).values()].map(({ config }) => config));
+  const inIndex = configsUnder(indexEntries);
+  const inManifest = new Set(images.map(({ config }) => config));
+  const unknownHere = images.filter(({ config }) => !inIndex.has(config));
+  const unknownThere = indexEntries.filter((entry) => {
+    const configs = configsUnder([entry]);
+    return !isPart(entry) && configs.size > 0 && ![...configs].some((config) => inManifest.has(config));
+  });
+  const image = unknownHere.find(({ names }) => names.length === 0) ?? unknownHere[0];
+  const entry = unknownThere.find((each) => !hasFullName(each)) ?? unknownThere[0];
+  if (image === undefined || entry === undefined || walk.hasUnread(indexEntries)) return [];
+  if (image.names.length > 0 && hasFullName(entry)) return [];
+  const called = entryName(entry) === undefined ? entry.digest : `${entryName(entry)} (${entry.digest})`;
+  return [`${called} is in index.json alone, and ${image.names[0] ?? whatIs(image)} in manifest.json alone`];
+}
+
+function hasFullName(entry: Descriptor): boolean {
+  const name = entryName(entry);
+  return name !== undefined && readName(name).kind === 'image';
 }
 
 /** Whether entries lead to an image. Of what is lost or damaged nothing is known, and that is told elsewhere. */

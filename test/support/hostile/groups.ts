@@ -2,8 +2,8 @@ import type { AttackGroup, FileAttack } from './attack.js';
 import { BOMBS } from './bombs.js';
 import { DESCRIPTORS } from './descriptors.js';
 import { GRAPHS } from './graphs.js';
-import { HALVES } from './halves.js';
 import { JSON_DOCUMENTS } from './json.js';
+import { LISTS } from './lists.js';
 import { TAR_HEADERS } from './tar-headers.js';
 import { LAYOUT_LINKS, TAR_LINKS } from './tar-links.js';
 
@@ -16,7 +16,7 @@ export const GROUPS: readonly AttackGroup[] = [
   JSON_DOCUMENTS,
   DESCRIPTORS,
   GRAPHS,
-  HALVES,
+  LISTS,
 ];
 
 const HEAD = `# Hostile archives

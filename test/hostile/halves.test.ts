@@ -1,4 +1,0 @@
-import { HALVES } from '../support/hostile/halves.js';
-import { describeAttacks } from '../support/hostile/run.js';
-
-describeAttacks(HALVES);
