@@ -118,6 +118,23 @@ describe('serve', () => {
     assert.equal(await digestOf(port, 'a:1'), first.manifest.descriptor.digest);
   });
 
+  it('goes on with the names that it had when another tool gives one of them to two images', async () => {
+    const layout = await writeLayout('layout', { 'reg.test/a:1': first, 'reg.test/b:1': second });
+    const port = await start(layout);
+    assert.equal(await digestOf(port, 'a:1'), first.manifest.descriptor.digest);
+    const file = join(layout, 'index.json');
+    const sound = await readFile(file, 'utf8');
+    await writeFile(file, sound.replaceAll('reg.test/b:1', 'reg.test/a:1'));
+    assert.equal(await digestOf(port, 'a:1'), first.manifest.descriptor.digest);
+    assert.equal(await digestOf(port, 'b:1'), second.manifest.descriptor.digest);
+    await assert.rejects(serve(layout, { port: 0 }), {
+      code: 'INVALID_LAYOUT',
+      message: /a:1 is .* and also/,
+    });
+    await writeFile(file, sound.replaceAll('reg.test/b:1', 'reg.test/c:1'));
+    assert.equal(await digestOf(port, 'c:1'), second.manifest.descriptor.digest);
+  });
+
   describe('with an archive that is changed meanwhile', () => {
     const writeLargeArchive = async (): Promise<string> => {
       await writeFile(
