@@ -21,6 +21,7 @@ import { createSigningKey } from '../manifest/sign-schema1.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
+import { isRegistryTarget, registryOf } from '../transfer/registry-names.js';
 import type { SaveFormat, SaveOutputOptions } from '../transfer/to-files.js';
 import { readSourceImages } from './archive-images.js';
 import type { WithConnection } from './connect.js';
@@ -30,6 +31,7 @@ import { type LayerLimits, limitsOf } from './layer-limits.js';
 import { openSource, type Source } from './open-source.js';
 import { createRecompressor, type LayerCompression } from './recompress.js';
 import { requestsOf } from './requests.js';
+import { scopeCredentials } from './run-credentials.js';
 
 export type ConvertOptions = WithConnection<ConversionOptions>;
 
@@ -97,6 +99,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
   let source: Source | undefined;
   try {
     source = await openSource(options.source, options);
+    requireScopedCredentials(source, destination, options);
     const originals = await readOriginals(source, scratch, options);
     tellLeftOut(originals, options);
     return await output.write(originals, () => convertAll(originals, key, scratch, options));
@@ -107,11 +110,22 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
   }
 }
 
+/** Before the first request: a login that names no registry cannot be meant for both sides. */
+function requireScopedCredentials(
+  source: Source,
+  destination: DestinationLocator | undefined,
+  { credentials }: ConvertOptions,
+): void {
+  const from = source.kind === 'registry' ? [source.reference.registry] : [];
+  const to = destination !== undefined && isRegistryTarget(destination) ? [registryOf(destination)] : [];
+  scopeCredentials(credentials, [...from, ...to]);
+}
+
 async function openOutput(
   destination: DestinationLocator | undefined,
   options: ConvertOptions,
 ): Promise<ConvertOutput> {
-  if (destination?.kind !== 'docker' && destination?.kind !== 'registry')
+  if (destination === undefined || !isRegistryTarget(destination))
     return convertToFiles(destination, options);
   // Most outputs are files: what speaks to registries is loaded for those that are not.
   const { convertToRegistry } = await import('./convert-to-registry.js');

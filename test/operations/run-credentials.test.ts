@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { convert } from '../../src/operations/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
 import { list } from '../../src/operations/list.js';
 import { scopeCredentials } from '../../src/operations/run-credentials.js';
@@ -42,6 +43,14 @@ describe('a login that is given for a run', () => {
       destination: `docker://${b.registry}/copied/app:1`,
       ...more,
     });
+  const convertOf = (more: object) =>
+    convert({
+      ...options(),
+      source: `docker://${a.registry}/team/app:1`,
+      output: `docker://${b.registry}/converted/app:1`,
+      to: 'docker',
+      ...more,
+    });
   const ofB = () => ({ ...BOB, registry: b.registry });
   const ofA = () => ({ ...ALICE, registry: a.registry });
 
@@ -73,7 +82,16 @@ describe('a login that is given for a run', () => {
       code: 'USAGE',
       hint: /--src-creds.*--dest-creds/,
     });
+    await assert.rejects(convertOf({ credentials: ALICE }), {
+      code: 'USAGE',
+      hint: new RegExp(`--creds ${a.registry}=USER`),
+    });
     assert.deepEqual([...a.shown, ...b.shown], []);
+  });
+
+  it('goes to the side of a conversion that it names', async () => {
+    await convertOf({ credentials: [ofB(), ofA()] });
+    assert.deepEqual([[...a.shown], [...b.shown]], [['alice:of-a'], ['bob:of-b']]);
   });
 
   it('goes to the registry that it names, one of several', async () => {
