@@ -1,6 +1,7 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isIndex, isManifest } from '../content/media-types.js';
+import { readName } from '../content/names.js';
 import type { ReadonlyStore, Referrer } from '../store/store.js';
 import type { PlanOptions } from './plan.js';
 import type { GraphReader, ManifestTree } from './plan-tree.js';
@@ -13,6 +14,8 @@ export interface AttachedTree {
   subject: Digest;
   /** The tag it hangs on, where it is attached by cosign's convention. */
   tag: string | undefined;
+  /** What it is called at its source, if that says a repository too. */
+  name?: string | undefined;
 }
 
 /** A signature of an SBOM of an image: what is attached to attachments is followed so far. */
@@ -44,9 +47,7 @@ export async function readAttached(
     const referrers = (
       await Promise.all(
         subjects.map(async (subject) =>
-          (
-            await referrersOf(source, subject, pool)
-          ).map((referrer) => ({
+          attachedIn(await referrersOf(source, subject, pool), label).map((referrer) => ({
             ...referrer,
             subject: subject.digest,
           })),
@@ -57,16 +58,35 @@ export async function readAttached(
       ({ descriptor }) => isManifest(descriptor.mediaType) && !found.has(descriptor.digest),
     );
     const trees = await Promise.all(
-      fresh.map(async ({ descriptor, tag, subject }) => ({
+      fresh.map(async ({ descriptor, tag, name, subject }) => ({
         tree: await reader.readWhole(source, descriptor, label),
         subject,
         tag,
+        name,
       })),
     );
     for (const attached of trees) found.set(attached.tree.manifest.descriptor.digest, attached);
     subjects = trees.flatMap(({ tree }) => manifestsOf(tree));
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, attached]) => attached);
+}
+
+/**
+ * Of what is attached to a manifest, what belongs to the image called `name`: an archive may have the same manifest in
+ * several repositories, each with a signature of its own by the same tag. Without one in its repository an image has
+ * those of the others.
+ */
+export function attachedIn(referrers: readonly Referrer[], name: string): Referrer[] {
+  const repository = repositoryOf(name);
+  const own = new Set(referrers.filter((one) => repositoryOf(one.name) === repository).map(({ tag }) => tag));
+  return referrers.filter(
+    (one) => one.tag === undefined || !own.has(one.tag) || repositoryOf(one.name) === repository,
+  );
+}
+
+function repositoryOf(name: string | undefined): string | undefined {
+  const read = name === undefined ? undefined : readName(name);
+  return read?.kind === 'image' ? `${read.reference.registry}/${read.reference.repository}` : undefined;
 }
 
 async function referrersOf(source: ReadonlyStore, subject: Descriptor, pool: Pool): Promise<Referrer[]> {

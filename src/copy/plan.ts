@@ -1,6 +1,6 @@
 import { withAbsent } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
-import type { Digest } from '../content/digest.js';
+import { type Digest, isDigest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { namingImage } from './naming.js';
@@ -167,8 +167,8 @@ function plannedImage({ name, original, tree, attached, annotations }: ImageTree
     trees.flatMap(contentsOf).map(({ descriptor }) => [descriptor.digest, descriptor.size]),
   );
   const root = withAnnotations(withAbsent(tree.manifest.descriptor, tree.absent), annotations);
-  const names = attached.flatMap(({ tag, tree: { manifest } }) =>
-    tag === undefined ? [] : [{ name: siblingName(name, tag), descriptor: manifest.descriptor }],
+  const names = attached.flatMap(({ tag, name: held, tree: { manifest } }) =>
+    tag === undefined ? [] : [{ name: siblingName(name, tag, held), descriptor: manifest.descriptor }],
   );
   return {
     name,
@@ -238,8 +238,9 @@ function contentsOf(tree: ManifestTree): PlannedContent[] {
   return [tree.manifest, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
 }
 
-/** The name of a tag in the repository of another name. */
-function siblingName(name: string, tag: string): string {
+/** The name of a tag in the repository of another name; beside content that has none, what it is called already. */
+function siblingName(name: string, tag: string, held: string | undefined): string {
+  if (isDigest(name)) return held ?? tag;
   const repository = name.replace(/@.*$/, '').replace(/:[^/]*$/, '');
   return name.includes('/') || repository !== name ? `${repository}:${tag}` : tag;
 }

@@ -1,5 +1,6 @@
 import { ANNOTATION } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
+import { isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { askForNew } from '../content/verify.js';
 import {
@@ -34,7 +35,9 @@ export async function readArchiveImages(
   const requests = await requestsOfFiles(store, store.location, wanted);
   const others = requests.length > 1 && !options.keepGoing ? wayOut : undefined;
   const explain = (name: string, error: unknown): unknown => damageOf(name, error, others);
-  const { images, failures } = await readImages(requests, { ...options, explain });
+  // Who asks for a part of another image by its digest wants it as an image.
+  const read = wanted.length > 0 ? readImages : readWholeImages;
+  const { images, failures } = await read(requests, { ...options, explain });
   const complete: ImageTrees[] = [];
   const declared = options.referrers === false ? NOTHING : referrersIn(store);
   for (const image of images) {
@@ -53,13 +56,35 @@ export async function readSourceImages(
   options: PlanOptions,
 ): Promise<ImageTrees[]> {
   if (source.kind === 'registry') return (await readImages(requests, options)).images;
-  const { images } = await readImages(requests, { ...options, explain: damageOf });
+  const { images } = await readWholeImages(requests, { ...options, explain: damageOf });
   const declared = options.referrers === false ? NOTHING : referrersIn(source.store);
   for (const image of images) {
     const error = await holeIn(image, source.store, declared);
     if (error !== undefined) throw error;
   }
   return images;
+}
+
+/**
+ * Reads images that have names first. What has none may be a part of those, as children and attachments have entries of
+ * their own in layouts of oras and others: it comes with them, and is no image beside them.
+ */
+async function readWholeImages(
+  requests: readonly CopyRequest[],
+  options: PlanOptions,
+): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
+  const named = requests.filter(({ name }) => !isDigest(name));
+  if (named.length === 0 || named.length === requests.length) return readImages(requests, options);
+  const whole = await readImages(named, options);
+  const parts = new Set(
+    whole.images.flatMap(({ tree, attached }) =>
+      [tree, ...attached.map((referrer) => referrer.tree)].flatMap(manifestsOf),
+    ),
+  );
+  const others = requests.filter(({ name }) => isDigest(name) && !parts.has(name));
+  if (others.length === 0) return whole;
+  const rest = await readImages(others, options);
+  return { images: [...whole.images, ...rest.images], failures: [...whole.failures, ...rest.failures] };
 }
 
 /** Damage in a file is there at every try: says which image it is of, and what to ask the sender for. */

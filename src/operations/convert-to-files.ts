@@ -1,14 +1,14 @@
 import { dirname, resolve } from 'node:path';
 import { parsePlatform } from '../content/platform.js';
 import type { ConvertedImage } from '../copy/convert.js';
-import { assemblePlan, type ImageTrees, readImages } from '../copy/plan.js';
+import { assemblePlan, type ImageTrees } from '../copy/plan.js';
 import { LadingError } from '../errors.js';
 import type { DestinationLocator } from '../store/destination-locator.js';
 import { parseLocator } from '../store/locator.js';
 import { isLeftOut, nameAfter } from '../transfer/destination.js';
 import type { RegistryTarget } from '../transfer/registry-names.js';
 import { type SaveFormat, toFiles } from '../transfer/to-files.js';
-import { previousImages, writePlan } from '../transfer/write-plan.js';
+import { keptImages, writePlan } from '../transfer/write-plan.js';
 import type { ConvertOptions } from './convert.js';
 import { type ConvertOutput, describeConverted, pace } from './convert-output.js';
 
@@ -40,10 +40,8 @@ export async function convertToFiles(
         { append, onEvent },
       );
       const names = checked.map((image) => image.name);
-      const kept = append
-        ? await readImages(await previousImages(output.previous, names), pace(options))
-        : undefined;
-      const plan = assemblePlan([...checked, ...(kept?.images ?? [])]);
+      const kept = append ? await keptImages(output, names, pace(options)) : [];
+      const plan = assemblePlan([...checked, ...kept]);
       const { images, blobs, bytes } = plan;
       onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
       const copied = await writePlan(output, plan, pace(options));

@@ -1,4 +1,4 @@
-import { assemblePlan, type CopyRequest, readImages } from '../copy/plan.js';
+import { assemblePlan, type CopyRequest } from '../copy/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import { imagesForRegistry, isLeftOut, nameAfter, registryDestination } from '../transfer/destination.js';
@@ -10,7 +10,7 @@ import {
 } from '../transfer/registry-names.js';
 import { type SaveFormat, toFiles } from '../transfer/to-files.js';
 import { type PushResult, pushImages } from '../transfer/to-registry.js';
-import { previousImages, writePlan } from '../transfer/write-plan.js';
+import { keptImages, writePlan } from '../transfer/write-plan.js';
 import { readSourceImages } from './archive-images.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import type { ArchiveLimits } from './layer-limits.js';
@@ -118,10 +118,6 @@ async function copyToFiles(
 ): Promise<CopyImagesResult> {
   const format: SaveFormat | undefined = destination.kind === 'path' ? undefined : destination.kind;
   const reference = destination.kind === 'path' ? undefined : destination.reference;
-  if (reference !== undefined && requests.length > 1)
-    throw new LadingError('USAGE', `${requests.length} images cannot all be called ${reference}`);
-  const named =
-    reference === undefined ? requests : requests.map((request) => ({ ...request, name: reference }));
   const isRetagged = destination.kind === 'oci' && reference !== undefined;
   const output = await toFiles(destination.path, {
     ...options,
@@ -130,18 +126,16 @@ async function copyToFiles(
     inputs: source.kind === 'path' && !isRetagged ? [source.path] : [],
   });
   try {
-    const wanted = await readImages(named, {
+    const originals = await readSourceImages(source, requests, {
       ...options,
       index: format === 'docker-archive' ? 'single' : undefined,
     });
-    const checked = output.check(wanted.images, { append: true, onEvent: options.onEvent });
+    if (reference !== undefined && originals.length > 1)
+      throw new LadingError('USAGE', `${originals.length} images cannot all be called ${reference}`);
+    const wanted = originals.map((image) => ({ ...image, name: reference ?? image.name }));
+    const checked = output.check(wanted, { append: true, onEvent: options.onEvent });
     const names = checked.map(({ name }) => name);
-    const kept = await readImages(await previousImages(output.previous, names), {
-      ...options,
-      referrers: true,
-    });
-    const images = [...checked, ...kept.images];
-    const plan = assemblePlan(images);
+    const plan = assemblePlan([...checked, ...(await keptImages(output, names, options))]);
     options.onEvent?.({
       type: 'planned',
       images: plan.images.length,
@@ -152,17 +146,13 @@ async function copyToFiles(
     return {
       source: options.source,
       destination: options.destination,
-      images: wanted.images.flatMap((image, place) =>
-        isLeftOut(image, checked)
-          ? []
-          : [
-              {
-                name: requests[place]?.name ?? image.name,
-                copied: nameAfter(image, checked),
-                digest: image.tree.manifest.descriptor.digest,
-              },
-            ],
-      ),
+      images: wanted
+        .filter((image) => !isLeftOut(image, checked))
+        .map((image) => ({
+          name: reference === undefined ? image.name : (originals[0]?.name ?? image.name),
+          copied: nameAfter(image, checked),
+          digest: image.tree.manifest.descriptor.digest,
+        })),
       blobs: { total: blobs.total, copied: blobs.fetched, mounted: 0, present: blobs.reused },
       bytes: { copied: bytes.fetched },
     };

@@ -4,9 +4,10 @@ import type { Digest } from '../content/digest.js';
 import { matchesPlatform, type Platform, parsePlatform } from '../content/platform.js';
 import { formatReference, withDefaultTag } from '../content/reference.js';
 import { askForNew } from '../content/verify.js';
+import { attachedIn } from '../copy/plan-attached.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { ReadonlyStore, Referrer } from '../store/store.js';
 import type { ConnectionOptions } from './connect.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './inspect-manifest.js';
 import type { ArchiveLimits } from './layer-limits.js';
@@ -141,15 +142,14 @@ async function inspectImage(
   const wanted = names?.map(parsePlatform);
   const absent = await leftOutOf(store, root);
   const { platforms, blobs } = await inspectManifest(store, root, absent, signal);
-  const referrers: InspectedImage['referrers'] = [];
-  for await (const { descriptor, tag } of withReferrers ? store.referrers(root, { signal }) : []) {
-    const { digest, artifactType } = descriptor;
-    referrers.push({
-      digest,
-      ...(artifactType !== undefined && { artifactType }),
-      ...(tag !== undefined && { tag }),
-    });
-  }
+  const attached: Referrer[] = [];
+  for await (const referrer of withReferrers ? store.referrers(root, { signal }) : [])
+    attached.push(referrer);
+  const referrers = attachedIn(attached, name).map(({ tag, descriptor: { digest, artifactType } }) => ({
+    digest,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(tag !== undefined && { tag }),
+  }));
   const own = [...platforms, ...blobs].some(({ digest }) => digest === root.digest) ? 0 : root.size;
   return {
     name,

@@ -21,7 +21,7 @@ import {
   type SaveOutputOptions,
   toFiles,
 } from '../transfer/to-files.js';
-import { previousImages, writePlan } from '../transfer/write-plan.js';
+import { keptImages, writePlan } from '../transfer/write-plan.js';
 import { type ConnectionOptions, connect } from './connect.js';
 import { foreignLayers } from './foreign-layers.js';
 import { createV1Spool, openRepository } from './open-repository.js';
@@ -122,11 +122,8 @@ async function saveTo(
         message: `${name} is named by its digest, so its index stays as it is; left out on purpose: ${tree.absent.join(', ')}`,
       });
   const names = checked.map(({ name }) => name);
-  // All of them, whatever platforms are chosen of the others.
-  const kept = options.append
-    ? await readImages(await previousImages(output.previous, names), pace(options))
-    : undefined;
-  const plan = assemblePlan([...checked, ...(kept?.images ?? [])], wanted.failures);
+  const kept = options.append ? await keptImages(output, names, options) : [];
+  const plan = assemblePlan([...checked, ...kept], wanted.failures);
   const { images, blobs, bytes } = plan;
   options.onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
   const copied = await writePlan(output, plan, options);
@@ -139,10 +136,6 @@ async function saveTo(
     bytes: copied.bytes,
     failures: [...plan.failures, ...copied.failures.map(({ image, error }) => ({ name: image.name, error }))],
   };
-}
-
-function pace({ concurrency, retries, signal, onEvent }: SaveOptions): PlanOptions {
-  return { concurrency, retries, signal, onEvent };
 }
 
 interface IndexChoice {

@@ -39,7 +39,8 @@ export function attachedTo(descriptor: Descriptor, manifest: Manifest): Attached
 export function attachedTag(descriptor: Descriptor, name: string): Attached | undefined {
   const tag = name.slice(name.lastIndexOf(':') + 1);
   const subject = subjectOfTag(tag);
-  return subject === undefined ? undefined : { subject, referrer: { descriptor, tag } };
+  if (subject === undefined) return undefined;
+  return { subject, referrer: { descriptor, tag, ...(name !== tag && { name }) } };
 }
 
 /** The digest that one of cosign's tags speaks of; undefined for all other tags. */

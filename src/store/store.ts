@@ -8,6 +8,8 @@ export interface Referrer {
   descriptor: Descriptor;
   /** The tag it hangs on, where it is attached by cosign's convention (`sha256-<hex>.sig`) only. */
   tag?: string;
+  /** What it is called where it is kept, if that says a repository too. */
+  name?: string;
 }
 
 export interface FetchOptions {

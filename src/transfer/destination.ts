@@ -6,6 +6,8 @@ import type { ImageTrees } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { LadingError, redactURL } from '../errors.js';
+import { keptAs } from '../manifest/artifact.js';
+import { parseManifest } from '../manifest/manifest.js';
 
 /**
  * A place that images are written to. What is written ends under a name of its own, whole, or the run has said what it
@@ -35,20 +37,26 @@ export interface ImageToPush {
 
 /**
  * Images for an archive or layout, with names that are true and told apart: a name by digest has the digest of what it
- * names, and of two images of one name the second is named by its digest.
+ * names, and of two images of one name the second is named by its digest. `nameIn` says how the archive writes names.
  */
-export function nameApart(images: readonly ImageTrees[], onEvent: OnCopyEvent | undefined): ImageTrees[] {
+export function nameApart(
+  images: readonly ImageTrees[],
+  onEvent: OnCopyEvent | undefined,
+  nameIn: (name: string) => string = (name) => name,
+): ImageTrees[] {
   const taken = new Map<string, string>();
   const names = new Set<string>();
   const named: ImageTrees[] = [];
   for (const image of images) {
     const { digest } = image.tree.manifest.descriptor;
-    let name = nameOfDigest(image.name, digest);
-    if (name !== image.name) warn(onEvent, `${image.name} has another digest now: it is called ${name}`);
+    const asked = nameIn(image.name);
+    let name = nameOfDigest(asked, digest);
+    if (name !== asked) warn(onEvent, `${image.name} has another digest now: it is called ${name}`);
     const other = taken.get(nameKey(name));
     if (other !== undefined && other !== digest) {
       name = byDigest(name, digest);
-      warn(onEvent, `${image.name} is ${other} and ${digest}: the second one is called ${name}`);
+      const taker = asked === image.name ? '' : `${image.name}: `;
+      warn(onEvent, `${taker}${asked} is ${other} and ${digest}: the second one is called ${name}`);
     }
     if (names.has(name)) continue; // it was asked for twice
     names.add(name);
@@ -71,29 +79,37 @@ export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees
   return kept?.name ?? name;
 }
 
-/** What of the images a docker-archive has room for: one platform of each, no attachments, and names with tags. */
+/**
+ * What of the images a docker-archive has room for: one platform of each, no attachments, names with tags, and nothing
+ * that is no image. Rejects with `UNSUPPORTED` where it has room for none of them.
+ */
 export function fitDockerArchive(
   images: readonly ImageTrees[],
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
-  return withoutBlobs(images, 'a docker-archive has no room for blobs', onEvent).map((image) => {
-    const { name, tree, attached } = image;
-    const read = readName(name);
-    const left = (tree.leftOut ?? []).map(formatPlatform);
-    if (left.length > 0)
-      warn(
-        onEvent,
-        `${name}: a docker-archive has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
-      );
-    if (attached.length > 0)
-      warn(onEvent, `${name}: a docker-archive has no room for its ${attached.length} attachments; left out`);
-    if (read.kind !== 'image' || read.reference.tag === undefined)
-      warn(
-        onEvent,
-        `${name}: a docker-archive names images by tags, so that this one is in it without a name`,
-      );
-    return attached.length > 0 ? { ...image, attached: [] } : image;
-  });
+  return withoutOthers(images, otherThanImage, 'a docker-archive has no room for it', onEvent).map(
+    (image) => {
+      const { name, tree, attached } = image;
+      const read = readName(name);
+      const left = (tree.leftOut ?? []).map(formatPlatform);
+      if (left.length > 0)
+        warn(
+          onEvent,
+          `${name}: a docker-archive has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
+        );
+      if (attached.length > 0)
+        warn(
+          onEvent,
+          `${name}: a docker-archive has no room for its ${attached.length} attachments; left out`,
+        );
+      if (read.kind !== 'image' || read.reference.tag === undefined)
+        warn(
+          onEvent,
+          `${name}: a docker-archive names images by tags, so that this one is in it without a name`,
+        );
+      return attached.length > 0 ? { ...image, attached: [] } : image;
+    },
+  );
 }
 
 /** What a registry has names for: manifests. Rejects with `UNSUPPORTED` where there is none. */
@@ -101,22 +117,29 @@ export function imagesForRegistry(
   images: readonly ImageTrees[],
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
-  return withoutBlobs(images, 'a registry has tags for manifests alone', onEvent);
+  return withoutOthers(images, otherThanManifest, 'a registry has tags for manifests alone', onEvent);
 }
 
-/** Leaves out, with a warning, what an index names and is no manifest. */
-function withoutBlobs(
+/** Leaves out, with a warning, what a place has no room for. */
+function withoutOthers(
   images: readonly ImageTrees[],
+  whatElse: (image: ImageTrees) => string | undefined,
   why: string,
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
-  const kept = images.filter(({ tree }) => tree.isBlob !== true);
-  const [first] = images;
+  const kept: ImageTrees[] = [];
+  const others: string[] = [];
+  for (const image of images) {
+    const other = whatElse(image);
+    if (other === undefined) kept.push(image);
+    else others.push(`${image.name} is no image but ${other}: ${why}`);
+  }
+  const [first] = others;
   if (first !== undefined && kept.length === 0)
-    throw new LadingError('UNSUPPORTED', `${blobOf(first)}: ${why}`, {
+    throw new LadingError('UNSUPPORTED', first, {
       hint: 'An archive of another format or a layout keeps it.',
     });
-  for (const image of images) if (image.tree.isBlob) warn(onEvent, `${blobOf(image)}: ${why}; left out`);
+  for (const other of others) warn(onEvent, `${other}; left out`);
   return kept;
 }
 
@@ -126,8 +149,20 @@ export function isLeftOut({ tree }: ImageTrees, checked: readonly ImageTrees[]):
   return !checked.some((image) => image.tree.manifest.descriptor.digest === digest);
 }
 
-function blobOf({ name, tree }: ImageTrees): string {
-  return `${name} is no image but a blob (${tree.manifest.descriptor.mediaType})`;
+/** What an index names and is no manifest. */
+function otherThanManifest({ tree }: ImageTrees): string | undefined {
+  return tree.isBlob === true ? `a blob (${tree.manifest.descriptor.mediaType})` : undefined;
+}
+
+/** What no engine runs: blobs, charts, SBOMs, signatures, plugins. */
+function otherThanImage(image: ImageTrees): string | undefined {
+  const { manifest } = image.tree;
+  const blob = otherThanManifest(image);
+  if (blob !== undefined || manifest.bytes === undefined) return blob;
+  const kept = keptAs(parseManifest(manifest.bytes, manifest.descriptor));
+  return kept === undefined
+    ? undefined
+    : { artifact: 'an artifact', attestation: 'an attestation', plugin: 'a plugin' }[kept];
 }
 
 export interface RegistryRules {
@@ -159,20 +194,42 @@ export function registryDestination(location: string, rules: RegistryRules): Des
   };
 }
 
-/** Rejects with `USAGE` where two different images would get one name. */
+/** Rejects with `USAGE` where two different images, or what is attached to them, would get one name. */
 export function requireDistinct(images: readonly ImageToPush[], wayOut: string): void {
   const taken = new Map<string, ImageTrees>();
+  const attachments = new Map<string, { digest: string; of: string }>();
   for (const { image, destination } of images) {
     const { registry, repository, tag } = destination;
+    for (const { tag: attachedBy, tree } of image.attached) {
+      if (attachedBy === undefined) continue;
+      const key = formatReference({ registry, repository, tag: attachedBy });
+      const { digest } = tree.manifest.descriptor;
+      const other = attachments.get(key);
+      if (other !== undefined && other.digest !== digest) throw oneAttachment(key, [other.of, image.name]);
+      attachments.set(key, { digest, of: image.name });
+    }
     if (tag === undefined) continue;
     const key = formatReference({ registry, repository, tag });
     const other = taken.get(key);
     if (other !== undefined && digestOf(other) !== digestOf(image))
-      throw new LadingError('USAGE', `${other.name} and ${image.name} would both become ${key}`, {
-        hint: wayOut,
-      });
+      throw oneName(key, [other, image], wayOut);
     taken.set(key, image);
   }
+}
+
+function oneName(key: string, [one, other]: readonly [ImageTrees, ImageTrees], wayOut: string): LadingError {
+  return new LadingError('USAGE', `${one.name} and ${other.name} would both become ${key}`, { hint: wayOut });
+}
+
+function oneAttachment(key: string, [one, other]: readonly [string, string]): LadingError {
+  const images = one === other ? one : `${one} and ${other}`;
+  return new LadingError(
+    'USAGE',
+    `different signatures or attachments of ${images} would all become ${key}`,
+    {
+      hint: 'Put the images into repositories of their own, or leave out what is attached with --no-referrers.',
+    },
+  );
 }
 
 /** Says which layers are not with the images, but where their `urls` point: in a room without a network, nowhere. */

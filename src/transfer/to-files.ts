@@ -214,17 +214,33 @@ function checkFor(
 ): FilesDestination['check'] {
   return (images, { append = false, onEvent } = {}) => {
     const isDocker = format === 'docker-archive';
-    const asked = isDocker ? images.map((image) => ({ ...image, name: nameByTag(image.name) })) : images;
-    const named = nameApart(asked, onEvent);
+    const named = nameApart(images, onEvent, isDocker ? nameByTag : undefined);
     if (!append)
       requireNothingLost(
         location,
         previous,
         named.map(({ name }) => name),
       );
+    tellReplaced(location, previous, named, onEvent);
     tellForeign(named, onEvent);
     return isDocker ? fitDockerArchive(named, onEvent) : named;
   };
+}
+
+/** Says which images that are there lose their name to another one. */
+function tellReplaced(
+  location: string,
+  previous: LayoutReader | undefined,
+  images: readonly ImageTrees[],
+  onEvent: OnCopyEvent | undefined,
+): void {
+  const coming = new Map(images.map(({ name, tree }) => [nameKey(name), tree.manifest.descriptor.digest]));
+  for (const entry of previous?.indexEntries ?? []) {
+    const digest = coming.get(entryKey(entry) ?? '');
+    if (digest === undefined || digest === entry.digest) continue;
+    const message = `${entryName(entry)} was ${entry.digest} in ${location}, and is ${digest} from now on`;
+    onEvent?.({ type: 'warning', message });
+  }
 }
 
 /** Rejects with `ALREADY_EXISTS` when the output holds an image that would be gone afterwards. */

@@ -5,6 +5,7 @@ import { assemblePlan, type Plan, type PlannedContent } from '../copy/plan.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../copy/pool.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
+import { isAttachmentTag } from '../store/attached.js';
 import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/remote/mounting.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../store/remote/remote.js';
 import type { Store } from '../store/store.js';
@@ -168,19 +169,34 @@ function tellTotals(plans: readonly Plan[], { onEvent }: PushImagesOptions): voi
 
 async function requireFreeTags(store: Store, group: readonly ImageToPush[], pool: Pool): Promise<void> {
   await Promise.all(
-    group.map(async ({ image, destination }) => {
-      if (destination.tag === undefined) return;
-      const held = await resolveOrUndefined(store, destination.tag, pool);
-      const wanted = image.tree.manifest.descriptor.digest;
-      if (held === undefined || held.digest === wanted) return;
+    group.flatMap(tagsOf).map(async ({ reference, digest }) => {
+      const held = await resolveOrUndefined(store, reference.tag, pool);
+      if (held === undefined || held.digest === digest) return;
+      const what = isAttachmentTag(reference.tag) ? 'signature or attachment' : 'image';
       throw new LadingError(
         'ALREADY_EXISTS',
-        `${formatReference(destination)} is there already and is another image: ${held.digest}`,
+        `${formatReference(reference)} is there already and is another ${what}: ${held.digest}`,
         {
-          hint: 'Leave out --no-clobber to move the tag, or load under another name.',
+          hint:
+            what === 'image'
+              ? 'Leave out --no-clobber to move the tag, or load under another name.'
+              : 'Leave out --no-clobber to move the tag, or pass --no-referrers to load the images alone.',
         },
       );
     }),
+  );
+}
+
+/** The tags that an image gets, those of what is attached to it among them. */
+function tagsOf({ image, destination }: ImageToPush): {
+  reference: Reference & { tag: string };
+  digest: string;
+}[] {
+  const { registry, repository, tag: own } = destination;
+  return [{ tag: own, tree: image.tree }, ...image.attached].flatMap(({ tag, tree }) =>
+    tag === undefined
+      ? []
+      : [{ reference: { registry, repository, tag }, digest: tree.manifest.descriptor.digest }],
   );
 }
 

@@ -1,9 +1,14 @@
 import { nameKey } from '../content/names.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
-import type { CopyRequest, Plan, PlannedContent } from '../copy/plan.js';
+import {
+  type CopyRequest,
+  type ImageTrees,
+  type Plan,
+  type PlannedContent,
+  readImages,
+} from '../copy/plan.js';
 import { compressionOfType } from '../manifest/layer-types.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { ReadonlyStore } from '../store/store.js';
 import type { FilesDestination } from './to-files.js';
 
@@ -36,20 +41,24 @@ function warnOfZstd({ format }: FilesDestination, plan: Plan, { onEvent }: CopyO
   onEvent?.({ type: 'warning', message });
 }
 
-/** What the output holds and the run does not replace. */
-export async function previousImages(
-  previous: LayoutReader | undefined,
+/**
+ * What the output holds and the run does not replace: all platforms and attachments of it, whatever is chosen of the
+ * images that come.
+ */
+export async function keptImages(
+  { previous }: FilesDestination,
   names: readonly string[],
-): Promise<CopyRequest[]> {
+  { concurrency, retries, signal, onEvent }: CopyOptions,
+): Promise<ImageTrees[]> {
+  if (previous === undefined) return [];
   const requests: CopyRequest[] = [];
-  if (previous === undefined) return requests;
   const replaced = new Set(names.map(nameKey));
   for await (const { name } of previous.references()) {
     const tag = name.slice(name.lastIndexOf(':') + 1);
     if (!replaced.has(nameKey(name)) && !isAttachmentTag(tag))
       requests.push({ source: previous, reference: name, name });
   }
-  return requests;
+  return (await readImages(requests, { concurrency, retries, signal, onEvent })).images;
 }
 
 /**

@@ -45,7 +45,11 @@ describe('what is attached to a manifest', () => {
       referrer: { descriptor: manifest.descriptor, tag },
     };
     assert.deepEqual(attachedTag(manifest.descriptor, tag), attached);
-    assert.deepEqual(attachedTag(manifest.descriptor, `reg.test:5000/a/b:${tag}`), attached);
+    const name = `reg.test:5000/a/b:${tag}`;
+    assert.deepEqual(attachedTag(manifest.descriptor, name), {
+      ...attached,
+      referrer: { ...attached.referrer, name },
+    });
     assert.equal(attachedTag(manifest.descriptor, 'reg.test/a:1'), undefined);
   });
 });

@@ -109,6 +109,26 @@ describe('what arrives at a destination', () => {
     assert.deepEqual(warnings, [], 'what was chosen is not left out');
   });
 
+  it('leaves what is no image out of a docker-archive, and says so; of nothing else none is made', async () => {
+    const chart = makeReferrer(a.manifest.descriptor, { artifactType: 'text/x-chart', payload: 'chart' });
+    const store = await storeOf({ 'reg.test/app:1': a, 'reg.test/chart:1': chart });
+    const requests = ['reg.test/app:1', 'reg.test/chart:1'].map((name) => ({
+      source: store,
+      reference: name,
+      name,
+    }));
+    const { images: both } = await readImages(requests, { index: 'single', referrers: false });
+    assert.deepEqual(namesOf(fitDockerArchive(both, onEvent)), ['reg.test/app:1']);
+    assert.deepEqual(warnings, [
+      'reg.test/chart:1 is no image but an artifact: a docker-archive has no room for it; left out',
+    ]);
+    assert.throws(() => fitDockerArchive(both.slice(1), onEvent), {
+      code: 'UNSUPPORTED',
+      message: 'reg.test/chart:1 is no image but an artifact: a docker-archive has no room for it',
+      hint: /another format/,
+    });
+  });
+
   describe('in a registry', () => {
     const at = (image: ImageTrees | undefined, repository: string, tag?: string): ImageToPush => {
       assert.ok(image);

@@ -44,6 +44,9 @@ const NAMES = [
   'DIGEST',
 ];
 
+/** Its place among the images; it has the first two for children. */
+const INDEX = 3;
+
 const FILES = [
   'oci:DIR',
   'oci-archive:FILE',
@@ -164,7 +167,11 @@ describe('a run that ends with 0', function () {
     const names: string[] = [];
     for await (const { name } of store.references()) names.push(name);
     await store.close();
-    return { archive: `${folder}/in.tar`, names };
+    // What has no name of its own and is a child of an index that has one comes with that.
+    const hasIndex = entries.some(([name, number]) => number === INDEX && name !== 'DIGEST');
+    const children = [0, 1].map((number) => digestOf(image(number)));
+    const isPart = (name: string): boolean => hasIndex && children.some((digest) => digest === name);
+    return { archive: `${folder}/in.tar`, names: names.filter((name) => !isPart(name)) };
   };
   const entries = fc.array(fc.tuple(fc.constantFrom(...NAMES), place), { minLength: 1, maxLength: 5 });
 
