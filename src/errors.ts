@@ -136,6 +136,8 @@ export function isLadingError(error: unknown, ...codes: ErrorCode[]): error is L
 export function systemCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   if (typeof error.code !== 'string') return undefined;
+  // `rm` and `cp` of Node.js look first, and have codes of their own for what the system would have said.
+  if (error.code === 'ERR_FS_EISDIR') return 'EISDIR';
   const [, number] = UNNAMED.exec(error.code) ?? [];
   return number === undefined ? error.code : (NAMES.get(Number(number)) ?? error.code);
 }

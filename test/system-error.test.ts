@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
-import { constants } from 'node:os';
+import { rm } from 'node:fs/promises';
+import { constants, tmpdir } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { describeError } from '../src/cli/output.js';
 import { systemCode } from '../src/errors.js';
@@ -35,6 +36,11 @@ describe('an error of the operating system', () => {
     assert.equal(systemCode(numbered(constants.errno.EDQUOT)), 'EDQUOT');
     assert.equal(systemFailure(numbered(constants.errno.ESTALE))?.message, '/p: stale file handle (ESTALE)');
     assert.equal(describeError(numbered(4711)).code, 'IO');
+  });
+
+  it('is known where Node.js looks before the system does: a folder is no file to remove', async () => {
+    await assert.rejects(rm(tmpdir(), { force: true }), (error) => systemCode(error) === 'EISDIR');
+    assert.equal(describeError(failing('ERR_FS_EISDIR', { path: '/p' })).code, 'IO');
   });
 
   it('is told from a mistake of the program, which stays one', () => {
