@@ -165,8 +165,10 @@ class DirectoryView implements FileView {
     if (located === undefined) throw fileNotFound(this.location, path);
     let handle: FileHandle;
     try {
-      // The checked path has no link left in it, so O_NOFOLLOW: one put there since then is not followed.
-      handle = await open(located.path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+      // The checked path has no link left in it, so O_NOFOLLOW: one put there since then is not followed, nor is a pipe
+      // waited for.
+      const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+      handle = await open(located.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
       throw readFailure(join(this.location, path), error);
     }

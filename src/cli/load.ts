@@ -1,6 +1,5 @@
-import { writeFile } from 'node:fs/promises';
 import type { InferredOptionTypes, Options } from 'yargs';
-import { LadingError, type LoadResult, load, messageOf } from '../index.js';
+import { type LoadResult, load } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
@@ -90,6 +89,7 @@ export const loadCommand: CommandModule = {
         name: flags.name,
         keepHost: flags['keep-host'],
         mapFile: flags.map,
+        writeMap: flags['write-map'],
         tagDigests: flags['tag-digests'],
         dryRun: flags['dry-run'],
         noClobber: !flags.clobber,
@@ -103,7 +103,6 @@ export const loadCommand: CommandModule = {
       progress.end();
     }
     const { failures, ...loaded } = result;
-    if (flags['write-map'] !== undefined) await writeMap(flags['write-map'], result);
     const failureDocuments = failures.map(({ name, error }) => ({ name, error: describeError(error) }));
     output.result({ ...loaded, ...(failures.length > 0 && { failures: failureDocuments }) }, () =>
       describeLoaded(result),
@@ -113,20 +112,6 @@ export const loadCommand: CommandModule = {
     return loaded.images.length > 0 ? EXIT.partial : exitCodeOf(failures[0]?.error);
   },
 };
-
-/** A line an image: source, destination, digest, with tabs between. */
-async function writeMap(path: string, { images }: LoadResult): Promise<void> {
-  try {
-    await writeFile(
-      path,
-      images.map(({ name, pushed, digest }) => `${name}\t${pushed}\t${digest}\n`).join(''),
-    );
-  } catch (error) {
-    throw new LadingError('NOT_WRITABLE', `the map ${path} cannot be written: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-}
 
 function describeLoaded({ images, blobs, bytes, dryRun }: LoadResult): string {
   const rows = images.map(({ name, pushed, digest }) => [name, '->', pushed, digest]);

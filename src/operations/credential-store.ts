@@ -13,6 +13,8 @@ import { eraseWithHelper, storeWithHelper } from '../registry/credential-helper.
 import type { CredentialPlace } from '../registry/credential-places.js';
 import { writeFileAtomically } from '../store/disk.js';
 import { acquireLock } from '../store/lock.js';
+import { requireNoStranger } from '../store/own-file.js';
+import { makeFolder } from '../store/own-folder.js';
 
 /** Where a login was put, or taken from. */
 export interface StoredLogin {
@@ -115,9 +117,15 @@ async function editFile<T>(
   { signal }: HelperOptions,
   edit: (config: CredentialConfig, document: Document) => Promise<T>,
 ): Promise<T> {
-  await makeFolder(dirname(path));
+  const folder = dirname(path);
+  try {
+    await makeFolder(folder, 0o700);
+  } catch (error) {
+    throw new LadingError('IO', `${folder} cannot be made: ${messageOf(error)}`, { cause: error });
+  }
   // Those who keep their files under version control link to them: the link stays.
   const file = await realPath(path);
+  for (const place of [path, file]) await requireNoStranger(place);
   const lock = await acquireLock(file, { signal });
   try {
     const text = await readText(file);
@@ -128,7 +136,7 @@ async function editFile<T>(
     lock.assertHeld();
     if (JSON.stringify(document) !== before) {
       const bytes = Buffer.from(`${JSON.stringify(document, undefined, '\t')}\n`);
-      await writeFileAtomically(file, bytes, { mode: 0o600 });
+      await writeFileAtomically(file, bytes, { mode: 0o600, alone: true });
     }
     return result;
   } finally {
@@ -146,14 +154,6 @@ function parseDocument(text: string): { document: object; auths: Record<string, 
   return { document, auths };
 }
 
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await fs.ensureDir(path, { mode: 0o700 });
-  } catch (error) {
-    throw new LadingError('IO', `${path} cannot be made: ${messageOf(error)}`, { cause: error });
-  }
-}
-
 async function realPath(path: string): Promise<string> {
   try {
     return await fs.realpath(path);
@@ -165,7 +165,8 @@ async function realPath(path: string): Promise<string> {
 
 async function readText(file: string): Promise<string> {
   try {
-    return await fs.readFile(file, 'utf8');
+    if ((await fs.stat(file)).isFile()) return await fs.readFile(file, 'utf8');
+    throw new Error('it is no file');
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return '';
     throw new LadingError('IO', `cannot read ${file}: ${messageOf(error)}`, { cause: error });

@@ -1,5 +1,4 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -19,9 +18,10 @@ import type { ImageTrees, PlannedContent } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { ContentError, isLadingError, LadingError, RegistryError } from '../errors.js';
 import { createSigningKey } from '../manifest/sign-schema1.js';
-import { onDisk } from '../store/disk.js';
+import { onDisk, unlessRefused } from '../store/disk.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { openPath } from '../store/open.js';
+import { makeFolder } from '../store/own-folder.js';
 import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import { makeTemporaryFolder } from '../store/temporary-folder.js';
@@ -34,6 +34,7 @@ import { type ConnectionOptions, connect } from './connect.js';
 import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
 import { createRecompressor } from './recompress.js';
 import { readRenameRules } from './rename.js';
+import { writeMap } from './write-map.js';
 
 export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
@@ -50,6 +51,8 @@ export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   tagDigests?: boolean | undefined;
   /** A file of rules for names (YAML). */
   mapFile?: string | undefined;
+  /** A file that gets a line for each image: source, destination and digest, with tabs between; default none. */
+  writeMap?: string | undefined;
   /** Say what would be pushed where, and push nothing; default false. */
   dryRun?: boolean | undefined;
   /** Refuse to move a tag that is there and names something else; default false. */
@@ -76,6 +79,12 @@ export interface LoadResult extends PushResult {
  * last. Layers that are not compressed are, when the archive has no manifest whose digest that would change.
  */
 export async function load(options: LoadOptions): Promise<LoadResult> {
+  const result = await loadImages(options);
+  if (options.writeMap !== undefined) await writeMap(options.writeMap, result.images);
+  return result;
+}
+
+async function loadImages(options: LoadOptions): Promise<LoadResult> {
   const destination = await destinationOf(options);
   const input = await openInput(options.input, options);
   const scratch = createScratch();
@@ -153,7 +162,7 @@ export async function openUploadSessions(
 ): Promise<UploadSessions | undefined> {
   const directory = cacheDirectory();
   if (directory === undefined) return undefined;
-  await mkdir(directory, { recursive: true, mode: 0o700 }).catch(() => undefined); // reported when it is written to
+  await unlessRefused(() => makeFolder(directory, 0o700)); // reported when it is written to
   return createUploadSessions(join(directory, 'uploads.json'), {
     onWarning: (message) => onEvent?.({ type: 'warning', message }),
   });
@@ -181,7 +190,9 @@ async function openInput(input: string | Readable, options: LoadOptions): Promis
   try {
     onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
     const path = join(folder.path, 'input.tar');
-    await onDisk(path, () => pipeline(input, createWriteStream(path), { signal }));
+    await onDisk(path, () =>
+      pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal }),
+    );
     const store = await openOrAsk(path, { signal, onSpool, limits, streamName: 'standard input' });
     return {
       store,

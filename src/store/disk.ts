@@ -1,41 +1,51 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import fs from 'fs-extra';
 import { type ErrorCode, LadingError, systemCode } from '../errors.js';
 import { type FileStamp, stampOf } from '../region.js';
 import { CHECK_DISK, fileFailure } from '../system-error.js';
+import { createTemporaryFile, ifThere } from './own-file.js';
 
-/**
- * Writes a small file under its final name so that it is there whole or not at all. Who holds a lock for it is
- * `alone`: then what a writer left that was killed is used up.
- */
+export interface AtomicOptions {
+  /** Before the umask; default 0644. */
+  mode?: number | undefined;
+  /** This process holds a lock for the file: what a writer left that was killed is used up; default false. */
+  alone?: boolean | undefined;
+  /** The name under which the file grows, with `.tmp` behind it; default `path`. */
+  growsAs?: string | undefined;
+}
+
+/** Writes a small file under its final name so that it is there whole or not at all. */
 export async function writeFileAtomically(
   path: string,
   bytes: Buffer,
-  { mode = 0o644, alone = false }: { mode?: number; alone?: boolean } = {},
+  { mode, alone = false, growsAs = path }: AtomicOptions = {},
 ): Promise<FileStamp> {
-  const temporary = alone ? `${path}.tmp` : `${path}.${process.pid}.tmp`;
+  let temporary: string | undefined;
   try {
+    const made = await createTemporaryFile(growsAs, { alone, mode });
+    temporary = made.path;
     let stamp: FileStamp;
-    const file = await open(temporary, 'w', mode);
     try {
-      await file.writeFile(bytes);
-      await file.datasync();
-      stamp = await stampOf(file);
+      await made.file.writeFile(bytes);
+      await made.file.datasync();
+      stamp = await stampOf(made.file);
     } finally {
-      await file.close();
+      await made.file.close();
     }
     await rename(temporary, path);
     return stamp;
   } catch (error) {
-    await rm(temporary, { force: true });
+    const left = temporary;
+    if (left !== undefined) await unlessRefused(() => rm(left, { force: true }));
     throw diskError(error, path);
   }
 }
 
 /** Makes a rename in the directory of `path` last through a power cut. */
 export async function syncDirectoryOf(path: string): Promise<void> {
-  const directory = await onDisk(path, () => open(dirname(path), 'r'));
+  const { O_RDONLY, O_DIRECTORY = 0 } = fs.constants; // a pipe in its place would be waited for
+  const directory = await onDisk(path, () => open(dirname(path), O_RDONLY | O_DIRECTORY));
   try {
     await directory.sync();
   } catch (error) {
@@ -92,30 +102,31 @@ export async function requireSpace(
 
 /** Names in a directory, or undefined when it does not exist; rejects with `ALREADY_EXISTS` when it is something else. */
 export async function listDirectory(path: string): Promise<string[] | undefined> {
-  try {
-    return await fs.readdir(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw diskError(error, path);
-  }
+  return onDisk(path, () => ifThere(() => fs.readdir(path)));
 }
 
-/** Size of a file, 0 when there is none. */
+/** Size of a file, 0 when there is none; a link is not followed. */
 export async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await fs.stat(path)).size;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return 0;
-    throw diskError(error, path);
-  }
+  return onDisk(path, async () => (await ifThere(() => lstat(path)))?.size ?? 0);
 }
 
+/** One that is another user's to remove stays. */
 export async function removeIfEmpty(directory: string): Promise<void> {
   try {
     await fs.rmdir(directory);
   } catch (error) {
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? ''))
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM'].includes(systemCode(error) ?? ''))
       throw diskError(error, directory);
+  }
+}
+
+/** Tidying up is no reason for a command to fail: what another run has, or may not be touched, stays. */
+export async function unlessRefused<T>(tidy: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await tidy();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
   }
 }
 
@@ -190,7 +201,7 @@ function megabytes(bytes: number): string {
  * fetched for it.
  */
 export async function requireWritable(path: string): Promise<fs.Stats | undefined> {
-  const found = await onDisk(path, () => statIfThere(path));
+  const found = await onDisk(path, () => ifThere(() => fs.stat(path)));
   // A file is replaced by one that grows beside it.
   const place = found?.isDirectory() ? path : dirname(resolve(path));
   await onDisk(path, async () => {
@@ -199,13 +210,4 @@ export async function requireWritable(path: string): Promise<fs.Stats | undefine
     await fs.access(place, fs.constants.W_OK);
   });
   return found;
-}
-
-async function statIfThere(path: string): Promise<fs.Stats | undefined> {
-  try {
-    return await fs.stat(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import fs from 'fs-extra';
+import type { FileHandle } from 'node:fs/promises';
 import { BackgroundSync } from './background-sync.js';
 import { diskError, onDisk } from './disk.js';
+import { openOwnFile } from './own-file.js';
 import type { Sink } from './write-content.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -21,12 +21,15 @@ export interface FileSink extends Required<Sink> {
   close(): Promise<void>;
 }
 
-/** Opens a file to write by position, keeping what it holds; makes it when it is not there, unless told not to. */
+/**
+ * Opens a file to write by position, keeping what this user has left in it; makes it when it is not there, unless told
+ * not to. Rejects as `openOwnFile` does for what others may have put there.
+ */
 export async function openFileSink(
   path: string,
   { create = true }: { create?: boolean } = {},
 ): Promise<FileSink> {
-  return fileSink(await openToWrite(path, create ? fs.constants.O_CREAT : 0), path);
+  return fileSink(await onDisk(path, () => openOwnFile(path, { create })), path);
 }
 
 /** What of a file handle is used to write. */
@@ -71,15 +74,6 @@ export function fileSink(file: WritableFile, path: string): FileSink {
       }
     },
   };
-}
-
-async function openToWrite(path: string, flags: number): Promise<FileHandle> {
-  try {
-    // Not 'a+': appending ignores positions. Not 'r+' first and 'w+' then: another process may come between.
-    return await open(path, fs.constants.O_RDWR | flags, 0o644);
-  } catch (error) {
-    throw diskError(error, path);
-  }
 }
 
 async function writeAll(file: WritableFile, path: string, chunks: Buffer[], position: number): Promise<void> {

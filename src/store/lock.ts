@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LadingError } from '../errors.js';
-import { breakLock, isDead, readOwner, tryLock } from './lock-directory.js';
+import { breakLock, isDead, otherUser, readOwner, tryLock } from './lock-directory.js';
 
 const DEFAULT_POLL_MS = 100;
 const DEFAULT_WAIT_MS = 600_000;
@@ -23,7 +23,8 @@ export interface LockOptions {
 
 /**
  * Makes this process the only writer of what `path` stands for. A lock whose process died on this machine is
- * taken over at once, one of another machine when it stops giving signs of life; else rejects with `LOCKED`.
+ * taken over at once, one of another machine when it stops giving signs of life; else rejects with `LOCKED`, which
+ * names the user when the lock is another one's.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   const { signal, waitMs = DEFAULT_WAIT_MS, pollMs = DEFAULT_POLL_MS, onWait } = options;
@@ -37,12 +38,16 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
       await breakLock(lockPath, owner);
       continue;
     }
-    const holder = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`;
-    if (!waited) onWait?.(holder);
-    if (Date.now() >= deadline) {
-      throw new LadingError('LOCKED', `${path} is being written by ${holder}`, {
-        hint: `Wait for it to end. If it is gone for good, remove ${lockPath}.`,
-      });
+    if (!waited || Date.now() >= deadline) {
+      const user = await otherUser(lockPath);
+      const task = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`;
+      const holder = user === undefined ? task : `${task}, of ${user}`;
+      if (!waited) onWait?.(holder);
+      if (Date.now() >= deadline) {
+        throw new LadingError('LOCKED', `${path} is being written by ${holder}`, {
+          hint: `Wait for it to end. If it is gone for good, remove ${lockPath}${user === undefined ? '' : `, or ask ${user} to`}.`,
+        });
+      }
     }
     await delay(pollMs, undefined, { signal });
   }

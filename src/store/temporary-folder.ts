@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemCode } from '../errors.js';
-import { diskError } from './disk.js';
+import { diskError, unlessRefused } from './disk.js';
+import { isOwnFolder, removeOwnFolder } from './own-folder.js';
 import { isGone, processSpace, startOfProcess } from './process-start.js';
 
 /** What only one run needs. */
@@ -29,10 +29,10 @@ export async function makeTemporaryFolder(
   const prefix = join(parent, await ownPrefix());
   const left = await claimLeft(parent, prefix);
   const adopted = adopts ? left.pop() : undefined;
-  for (const path of left) await unlessRefused(() => rm(path, { recursive: true, force: true }));
+  for (const path of left) await unlessRefused(() => removeOwnFolder(path));
   try {
     const path = adopted ?? (await mkdtemp(prefix));
-    return { path, remove: () => rm(path, { recursive: true, force: true }) };
+    return { path, remove: () => removeOwnFolder(path) };
   } catch (error) {
     throw diskError(error, prefix);
   }
@@ -61,33 +61,11 @@ async function claimLeft(parent: string, prefix: string): Promise<string[]> {
     if (!(await isGone(Number(pid), started === '' ? undefined : started))) continue;
     const [left, own] = [join(parent, name), `${prefix}${randomBytes(3).toString('hex')}`];
     await unlessRefused(async () => {
-      if (!(await isOurs(left))) return;
+      // In the system's folder anybody may make one of this name, to have something of theirs taken up.
+      if (!(await isOwnFolder(left))) return;
       await rename(left, own);
       claimed.push(own);
     });
   }
   return claimed;
-}
-
-const OTHERS = 0o077;
-
-/**
- * Whether it is a folder that nobody else could ever write into. In the system's folder anybody may make one of this
- * name, and lead whoever removes it, perhaps root, somewhere else by a link while it does.
- */
-async function isOurs(path: string): Promise<boolean> {
-  const found = await lstat(path);
-  if (!found.isDirectory()) return false;
-  if (process.getuid === undefined) return true; // no users, no modes: Windows
-  return found.uid === process.getuid() && (found.mode & OTHERS) === 0;
-}
-
-/** Tidying up is no reason for a command to fail: what another run has, or may not be touched, stays. */
-async function unlessRefused<T>(tidy: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await tidy();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return undefined;
-  }
 }

@@ -2,9 +2,10 @@ import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
 import { nameByTag, nameKey } from '../content/names.js';
 import type { Platform } from '../content/platform.js';
+import { verified } from '../content/verify.js';
 import type { ImageTrees, Plan } from '../copy/plan.js';
 import type { OnCopyEvent } from '../copy/progress.js';
-import { isLadingError, LadingError } from '../errors.js';
+import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
 import { openLayoutArchive } from '../store/archive/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../store/archive/archive-writer.js';
@@ -25,6 +26,7 @@ import {
   withEntry,
 } from '../store/layout/layout-index.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
+import { isOwnFile } from '../store/own-file.js';
 import type { Store } from '../store/store.js';
 import { type Destination, fitDockerArchive, nameApart, tellForeign } from './destination.js';
 
@@ -159,6 +161,8 @@ async function archiveOutput(
       if (previous === undefined || append || dockerPlatform !== undefined) return false;
       if ((await previous.hasFile('manifest.json')) !== (format === 'universal')) return false;
       if (!(await isMadeOf(previous, plan))) return false;
+      // Another user may have put there what only looks right.
+      if (!(await isOwnFile(await fs.realpath(path))) && !(await isWhole(previous, plan))) return false;
       await removeLeftBeside(path);
       return true;
     },
@@ -204,6 +208,20 @@ async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
   if (!formatLayoutIndex(entries).equals(formatLayoutIndex(previous.indexEntries))) return false;
   const held = [...plan.blobs, ...plan.manifests].map(({ descriptor }) => previous.exists(descriptor));
   return (await Promise.all(held)).every(Boolean);
+}
+
+/** Whether all content has its digest. */
+async function isWhole(previous: LayoutReader, plan: Plan): Promise<boolean> {
+  try {
+    for (const { descriptor } of [...plan.blobs, ...plan.manifests]) {
+      const content = verified(descriptor, await previous.fetch(descriptor));
+      while (!(await content.next()).done);
+    }
+    return true;
+  } catch (error) {
+    if (!(error instanceof ContentError)) throw error;
+    return false;
+  }
 }
 
 /** What `check` does for files: names told apart, nothing that is there lost, and only what the format has room for. */

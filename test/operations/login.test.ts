@@ -1,9 +1,23 @@
 import assert from 'node:assert/strict';
-import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { delimiter } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { delimiter, dirname } from 'node:path';
 import type { CopyEvent } from '../../src/copy/progress.js';
 import { type LoginOptions, login, logout, parseHost } from '../../src/operations/login.js';
 import { sendJSON, serve } from '../registry/http-server.js';
+import { needs } from '../support/needs.js';
+import { MALLORY, plantFile, plantLink } from '../support/planting.js';
 import { type PrivateRegistry, startPrivateRegistry } from '../support/private-registry.js';
 import { useFolder } from '../support/temporary.js';
 import { startTokenServer } from '../support/token-server.js';
@@ -242,6 +256,41 @@ describe('login', () => {
       assert.equal(parseHost(text), host);
     for (const text of ['', 'a b', 'reg.example/team', 'ftp://x', 'a:b'])
       assert.throws(() => parseHost(text), { code: 'USAGE' }, text);
+  });
+});
+
+describe('a login in a folder that others may write to', () => {
+  it('is put by no link, into no pipe and into no file that another user has put there', async function () {
+    needs(this, 'root', 'mkfifo');
+    const own = await write('home/own.json', { auths: {} });
+    const authFile = path('auth.json');
+    const places = { ...user(), authFile };
+    const plants = [
+      () => plantLink(authFile, own),
+      () => plantFile(authFile, JSON.stringify({ credsStore: 'mallory' })),
+      async () => execFileSync('mkfifo', [authFile]),
+    ];
+    for (const plant of plants) {
+      await rm(authFile, { force: true });
+      await plant();
+      const before = await lstat(authFile);
+      await assert.rejects(signIn({ places }), (error: Error) => {
+        assert.match(error.message, /auth\.json.*(?:of uid 4711|it is no file)/);
+        return true;
+      });
+      assert.equal((await lstat(authFile)).ino, before.ino);
+    }
+    assert.deepEqual(await read('home/own.json'), { auths: {} });
+  });
+
+  it("is put into the file of the folder's owner by root, as before", async function () {
+    needs(this, 'root');
+    const file = await write('home/.docker/config.json', { auths: {} });
+    for (const place of [file, dirname(file)]) await chown(place, MALLORY, MALLORY);
+    await signIn();
+    assert.deepEqual(await read('home/.docker/config.json'), {
+      auths: { [registry.registry]: { auth: AUTH } },
+    });
   });
 });
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { acquireLock } from '../../src/store/lock.js';
 import { processSpace } from '../../src/store/process-start.js';
 import { needs } from '../support/needs.js';
+import { MALLORY } from '../support/planting.js';
 import { useFolder } from '../support/temporary.js';
 
 const OWNER = 'store.lock/owner-00000000-0000-4000-8000-000000000000';
@@ -100,12 +101,54 @@ describe('acquireLock', () => {
 
   it('waits where nothing tells whose the lock is', async () => {
     await mkdir(path('store.lock'));
-    for (const owner of ['', '{}', '{"pid":"1"', '[]']) {
+    const strange = [
+      { pid: 1.5 },
+      { pid: -1 },
+      { pid: 2 ** 60 },
+      { pid: 1, host: 'h'.repeat(301) },
+      { pid: 1, host: 1 },
+    ];
+    const owners = strange.map((owner) => JSON.stringify({ host: processSpace(), ...owner }));
+    for (const owner of ['', '{}', '{"pid":"1"', '[]', 'x'.repeat(5000), ...owners]) {
       await writeFile(path(OWNER), owner);
       await assert.rejects(acquireLock(path('store'), { waitMs: 0 }), {
         code: 'LOCKED',
         message: /another process/,
       });
+    }
+  });
+
+  it('is not kept waiting by a pipe that should say whose the lock is', async function () {
+    needs(this, 'mkfifo');
+    await mkdir(path('store.lock'));
+    execFileSync('mkfifo', [path(OWNER)]);
+    await assert.rejects(acquireLock(path('store'), { waitMs: 0 }), { code: 'LOCKED' });
+  });
+
+  it("says whose it is when another user has it, or has put there what can't be taken over", async function () {
+    needs(this, 'root');
+    await leaveLock({ pid: 1, host: 'another.machine' });
+    await chown(path('store.lock'), MALLORY, MALLORY);
+    const waits: string[] = [];
+    await assert.rejects(acquireLock(path('store'), { waitMs: 0, onWait: (holder) => waits.push(holder) }), {
+      code: 'LOCKED',
+      message: new RegExp(`process 1 on another\\.machine, of uid ${MALLORY}$`),
+      hint: new RegExp(`remove .*store\\.lock, or ask uid ${MALLORY} to`),
+    });
+    assert.deepEqual(waits, [`process 1 on another.machine, of uid ${MALLORY}`]);
+  });
+
+  it('cannot be written to by others, whatever the umask', async function () {
+    needs(this, 'file modes');
+    const before = process.umask(0);
+    try {
+      const lock = await acquireLock(path('store'));
+      const [file = ''] = await readdir(path('store.lock'));
+      assert.equal((await stat(path('store.lock'))).mode & 0o777, 0o755);
+      assert.equal((await stat(path(`store.lock/${file}`))).mode & 0o777, 0o644);
+      await lock.release();
+    } finally {
+      process.umask(before);
     }
   });
 

@@ -1,8 +1,6 @@
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import { systemCode } from '../../errors.js';
-import { diskError, onDisk } from '../disk.js';
+import { type FileHandle, rm } from 'node:fs/promises';
+import { onDisk } from '../disk.js';
+import { openOwnFile } from '../own-file.js';
 import type { Place } from './archive-places.js';
 
 /** What is written, and where its first byte stands. */
@@ -23,9 +21,9 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-export async function openJournal(path: string): Promise<Journal> {
-  const earlier = await readJournal(path);
-  const file = await openToAppend(path);
+/** Opens the journal that this user has left, or begins one; without `keeps` all that it says is forgotten. */
+export async function openJournal(path: string, { keeps }: { keeps: boolean }): Promise<Journal> {
+  const { file, earlier } = await onDisk(path, () => open(path, keeps));
   let isEmpty = earlier.size === 0;
   return {
     kept: ({ descriptor, body }) => earlier.get(key(descriptor.digest, body)) ?? 0,
@@ -41,23 +39,25 @@ export async function openJournal(path: string): Promise<Journal> {
   };
 }
 
-async function openToAppend(path: string): Promise<FileHandle> {
+async function open(
+  path: string,
+  keeps: boolean,
+): Promise<{ file: FileHandle; earlier: Map<string, number> }> {
+  const file = await openOwnFile(path, { append: true });
   try {
-    return await open(path, 'a', 0o644);
+    if (!keeps) await file.truncate(0);
+    return { file, earlier: await readJournal(file) };
   } catch (error) {
-    throw diskError(error, path);
+    await file.close();
+    throw error;
   }
 }
 
-async function readJournal(path: string): Promise<Map<string, number>> {
+async function readJournal(file: FileHandle): Promise<Map<string, number>> {
   const written = new Map<string, number>();
-  try {
-    for await (const line of createInterface({ input: createReadStream(path) })) {
-      const [, place, bytes] = /^(\S+ \d+) (\d+)$/.exec(line) ?? [];
-      if (place !== undefined) written.set(place, Number(bytes));
-    }
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw diskError(error, path);
+  for await (const line of file.readLines({ start: 0, autoClose: false })) {
+    const [, place, bytes] = /^(\S+ \d+) (\d+)$/.exec(line) ?? [];
+    if (place !== undefined) written.set(place, Number(bytes));
   }
   return written;
 }

@@ -1,9 +1,11 @@
-import { constants, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { isLadingError, systemCode } from '../../errors.js';
 import { type FileState, formatTable, isSameState, parseTable, type TarTable } from '../../tar/table.js';
 import { writeFileAtomically } from '../disk.js';
+import { readOwnFile } from '../own-file.js';
+import { makeFolder } from '../own-folder.js';
 
 /** What was found out about an archive when it was opened. */
 export interface ArchiveRecord {
@@ -95,7 +97,7 @@ function saysTheSame(found: ArchiveRecord, known: ArchiveRecord): boolean {
 async function writeRecord(directory: string, file: string, bytes: Buffer): Promise<void> {
   if (bytes.byteLength > MAX_RECORD_BYTES) return;
   try {
-    await makeDirectory(directory);
+    await makeFolder(directory, 0o700);
     await writeFileAtomically(file, bytes, { mode: 0o600 });
     await removeOldest(directory);
   } catch (error) {
@@ -103,23 +105,13 @@ async function writeRecord(directory: string, file: string, bytes: Buffer): Prom
   }
 }
 
-/** As `mkdir` does with `recursive`, which never ends where nothing can be made (/proc). */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST') return;
-    if (systemCode(error) !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeDirectory(dirname(path));
-    await mkdir(path, { mode: 0o700 });
-  }
-}
-
+/** Records alone: nothing else in the folder, which may not be lading's alone, is its to remove. */
 async function removeOldest(directory: string): Promise<void> {
   const files: { path: string; size: number; mtimeMs: number }[] = [];
   for (const name of await readdir(directory)) {
+    if (!RECORD.test(name)) continue;
     const path = join(directory, name);
-    const { size, mtimeMs } = await stat(path);
+    const { size, mtimeMs } = await lstat(path);
     files.push({ path, size, mtimeMs });
   }
   files.sort((a, b) => b.mtimeMs - a.mtimeMs);
@@ -130,28 +122,16 @@ async function removeOldest(directory: string): Promise<void> {
   }
 }
 
+/** A device and an inode, while it is written with `.tmp` behind it. */
+const RECORD = /^\d+-\d+(?:\..*\.tmp)?$/;
+
 async function readRecord(file: string, version: string): Promise<ArchiveRecord | undefined> {
   try {
-    const bytes = await readOwnFile(file);
+    const bytes = await readOwnFile(file, MAX_RECORD_BYTES);
     return bytes && parseRecord(bytes, version);
   } catch (error) {
-    if (!(error instanceof SyntaxError) && systemCode(error) === undefined) throw error;
+    if (!(error instanceof SyntaxError)) throw error;
     return undefined;
-  }
-}
-
-/** A file that nobody but its owner, who runs this, can have written; undefined for others. */
-async function readOwnFile(path: string): Promise<Buffer | undefined> {
-  const handle = await open(
-    path,
-    constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
-  );
-  try {
-    const { uid, mode, size } = await handle.stat();
-    const isOurs = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
-    return isOurs && size <= MAX_RECORD_BYTES ? await handle.readFile() : undefined;
-  } finally {
-    await handle.close();
   }
 }
 

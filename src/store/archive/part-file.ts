@@ -1,8 +1,9 @@
 import fs from 'fs-extra';
 import { isLadingError } from '../../errors.js';
-import { onDisk, syncDirectoryOf } from '../disk.js';
+import { onDisk, syncDirectoryOf, unlessRefused } from '../disk.js';
 import { type FileSink, openFileSink } from '../file-sink.js';
 import { acquireLock, type LockOptions } from '../lock.js';
+import { requireOwnFile } from '../own-file.js';
 import { type Journal, openJournal } from './archive-journal.js';
 
 /** What an archive grows in until it is finished: `PATH.part` and its journal, which this process alone writes. */
@@ -15,18 +16,22 @@ export interface PartFile {
   close(): Promise<void>;
 }
 
-/** Opens what will become `path`, with what an earlier run left of it; other writers wait until it is closed. */
+/**
+ * Opens what will become `path`, with what an earlier run of this user left of it; other writers wait until it is
+ * closed. Rejects as `openOwnFile` does for a part or a journal that somebody else may have made.
+ */
 export async function openPartFile(path: string, options: LockOptions): Promise<PartFile> {
   const part = `${path}.part`;
+  const journalPath = `${part}.journal`;
   // The lock comes first: a file that is opened before may be the finished archive of the writer waited for.
   const lock = await acquireLock(part, options);
   const opened: { close(): Promise<void> }[] = [];
-  let leavesNothing = (): boolean => false;
+  /** What is taken away when nothing can be gone on from. */
+  let useless: () => string[] = () => [];
   const close = async (): Promise<void> => {
     try {
       const closed = await Promise.allSettled(opened.map((resource) => resource.close()));
-      if (leavesNothing())
-        for (const left of [part, `${part}.journal`]) await onDisk(left, () => fs.rm(left, { force: true }));
+      for (const left of useless()) await onDisk(left, () => fs.rm(left, { force: true }));
       for (const { reason } of closed.filter((result) => result.status === 'rejected')) throw reason;
     } finally {
       await lock.release();
@@ -35,10 +40,13 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
   try {
     const file = await openFileSink(part);
     opened.push(file);
-    const journal = await openJournal(`${part}.journal`);
+    const isNew = (await file.size()) === 0;
+    if (isNew) useless = () => [part];
+    // What a journal says of a part that is gone is true of no other one.
+    const journal = await openJournal(journalPath, { keeps: !isNew });
     opened.push(journal);
     let isFinished = false;
-    leavesNothing = () => !isFinished && journal.isEmpty;
+    useless = () => (!isFinished && journal.isEmpty ? [part, journalPath] : []);
     return {
       file,
       journal,
@@ -46,6 +54,8 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
         lock.assertHeld();
         await file.truncate(size);
         await file.sync();
+        // Whoever may rename files in this folder may have put another one there meanwhile.
+        await onDisk(part, () => requireOwnFile(part));
         await onDisk(path, () => fs.rename(part, path));
         isFinished = true;
         await syncDirectoryOf(path);
@@ -67,9 +77,13 @@ export async function removeLeftBeside(path: string): Promise<void> {
   if (!left.includes(true)) return;
   try {
     const lock = await acquireLock(part, { waitMs: 0 });
-    if (!(await fs.pathExists(part))) await fs.rm(journal, { force: true });
-    await lock.release();
+    try {
+      if (!(await fs.pathExists(part))) await unlessRefused(() => fs.rm(journal, { force: true }));
+    } finally {
+      await lock.release();
+    }
   } catch (error) {
-    if (!isLadingError(error, 'LOCKED')) throw error; // somebody is at work, and tidies up
+    // Somebody is at work, and tidies up; or what is there is not lading's.
+    if (!isLadingError(error, 'LOCKED', 'NOT_WRITABLE')) throw error;
   }
 }

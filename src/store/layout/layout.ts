@@ -10,16 +10,19 @@ import { openDirectory } from '../../files.js';
 import { parseManifest } from '../../manifest/manifest.js';
 import { attachedTo } from '../attached.js';
 import { removeIfEmpty, requireSpace, type SpaceOptions, type StatFS, sizeOf } from '../disk.js';
+import type { FileSink } from '../file-sink.js';
 import { acquireLock, type Lock, type LockOptions } from '../lock.js';
 import { ManifestGraph } from '../manifest-graph.js';
+import { UnsafeFileError } from '../own-file.js';
 import { readVerified } from '../read-content.js';
 import { RepositoryContents } from '../repository-contents.js';
 import { NAMELESS_REPOSITORY } from '../repository-view.js';
 import type { OpenContent, PushOptions, Store } from '../store.js';
+import { thisUser } from '../users.js';
 import { ContentWriter } from '../write-content.js';
 import { IndexFile } from './index-file.js';
 import { nameAnnotations, withAttachedEntry, withEntry, withNoted } from './layout-index.js';
-import { blobPath, LayoutReader } from './layout-reader.js';
+import { LayoutReader } from './layout-reader.js';
 import {
   INGEST,
   makeLayout,
@@ -57,8 +60,8 @@ async function lockLayout(
   options: LockOptions,
   tries = 5,
 ): Promise<{ lock: Lock; isNew: boolean }> {
-  const isNew = await makeLayout(directory);
   try {
+    const isNew = await makeLayout(directory);
     const lock = await acquireLock(join(directory, INGEST), options);
     if (await fs.pathExists(join(directory, 'oci-layout'))) return { lock, isNew };
     await lock.release();
@@ -185,9 +188,9 @@ export class LayoutDirectory extends LayoutReader implements Store {
       this.#edit((entries) => withAttachedEntry(entries, descriptor, attached.subject));
   }
 
-  /** The part file holds the leading bytes, whoever wrote them: they are hashed again before the rest is fetched. */
+  /** The part file holds the leading bytes, whichever run wrote them: they are hashed again before the rest is fetched. */
   async #pushBlob(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
-    const file = await openInIngest(this.#directory, partName(descriptor.digest));
+    const file = await this.#openPart(descriptor.digest);
     try {
       const writer = new ContentWriter(descriptor, file, 0, { kept: await file.size() });
       try {
@@ -200,7 +203,17 @@ export class LayoutDirectory extends LayoutReader implements Store {
     } finally {
       await file.close();
     }
-    await moveToBlob(file.path, join(this.#directory, blobPath(descriptor.digest)));
+    await moveToBlob(file.path, this.#directory, descriptor.digest);
+  }
+
+  /** Where another user has left a part, which may go on writing to it, this one's has a name of its own. */
+  async #openPart(digest: Digest): Promise<FileSink> {
+    try {
+      return await openInIngest(this.#directory, partName(digest));
+    } catch (error) {
+      if (!(error instanceof UnsafeFileError)) throw error;
+      return openInIngest(this.#directory, partName(digest, thisUser()));
+    }
   }
 
   /** What a repository of a served layout has attached to an image is attached to the same image of this run too. */
@@ -235,6 +248,6 @@ interface LockedLayout {
   statfs: StatFS | undefined;
 }
 
-function partName(digest: Digest): string {
-  return `${algorithmOf(digest)}-${encodedOf(digest)}.part`;
+function partName(digest: Digest, user?: number): string {
+  return `${algorithmOf(digest)}-${encodedOf(digest)}${user === undefined ? '' : `.${user}`}.part`;
 }

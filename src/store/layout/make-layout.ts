@@ -1,19 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import fs from 'fs-extra';
 import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
 import { LadingError, systemCode } from '../../errors.js';
 import { openDirectory } from '../../files.js';
-import { diskError, listDirectory, removeIfEmpty, writeFileAtomically } from '../disk.js';
+import { listDirectory, onDisk, removeIfEmpty, writeFileAtomically } from '../disk.js';
 import { type FileSink, openFileSink } from '../file-sink.js';
+import { hasFolderIn, makeFolder, makeFolderIn } from '../own-folder.js';
 import { lockIndex } from './index-file.js';
 import { formatLayoutIndex, LAYOUT_FILE } from './layout-index.js';
 import { blobPath } from './layout-reader.js';
 
 /** Where content grows until it is whole, beside `blobs`. */
 export const INGEST = 'ingest';
+
+const USUAL_BLOBS = 'blobs/sha256';
+/** How often folders may vanish that are just made. */
+const TRIES = 5;
 
 /** What lading puts into a layout that it begins, before there is an `oci-layout`. */
 const OWN_FILES = /^(?:blobs|ingest|ingest\.lock(?:\..*)?|index\.json.*|oci-layout\..*)$/;
@@ -25,7 +30,9 @@ const OWN_FILES = /^(?:blobs|ingest|ingest\.lock(?:\..*)?|index\.json.*|oci-layo
  */
 export async function makeLayout(directory: string): Promise<boolean> {
   const isNew = await requireLayoutOrEmpty(directory);
-  await makeDirectory(join(directory, 'blobs', 'sha256'));
+  await onDisk(directory, () => makeFolder(directory));
+  await onDisk(join(directory, 'blobs'), () => makeFolderIn(directory, USUAL_BLOBS));
+  await onDisk(join(directory, INGEST), () => hasFolderIn(directory, INGEST)); // refused before the first byte
   if (await fs.pathExists(join(directory, 'oci-layout'))) return isNew;
   const lock = await lockIndex(directory);
   try {
@@ -48,7 +55,8 @@ export async function removeUnusedLayout(directory: string): Promise<void> {
   const lock = await lockIndex(directory);
   try {
     const index = join(directory, 'index.json');
-    if (!(await fs.readFile(index)).equals(formatLayoutIndex([]))) return;
+    const empty = formatLayoutIndex([]);
+    if (!(await openDirectory(directory).read('index.json', empty.byteLength)).equals(empty)) return;
     for (const folder of [INGEST, 'blobs/sha256', 'blobs']) {
       await removeIfEmpty(join(directory, folder));
       if (await fs.pathExists(join(directory, folder))) return; // somebody has put content there
@@ -72,51 +80,44 @@ export async function writeBlob(
   { alone = false }: { alone?: boolean } = {},
 ): Promise<void> {
   const name = alone ? `${algorithmOf(digest)}-${encodedOf(digest)}` : randomUUID();
-  const file = await openInIngest(directory, `${name}.tmp`);
-  try {
-    try {
-      await file.truncate(0);
-      await file.write([bytes], 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await moveToBlob(file.path, join(directory, blobPath(digest)));
-  } catch (error) {
-    await rm(file.path, { force: true });
-    throw diskError(error, file.path);
-  }
+  const path = join(directory, blobPath(digest));
+  const growsAs = join(directory, INGEST, name);
+  await inFolders(directory, [INGEST, blobFolder(digest)], () =>
+    writeFileAtomically(path, bytes, { alone, growsAs }),
+  );
 }
 
 /** Gives content that is whole and on the disk its final name. */
-export async function moveToBlob(from: string, path: string): Promise<void> {
-  try {
-    await fs.ensureDir(dirname(path));
-    await rename(from, path);
-  } catch (error) {
-    throw diskError(error, path);
+export async function moveToBlob(from: string, directory: string, digest: Digest): Promise<void> {
+  const path = join(directory, blobPath(digest));
+  await inFolders(directory, [blobFolder(digest)], () => onDisk(path, () => rename(from, path)));
+}
+
+/** Opens a file in `ingest`; rejects as `openFileSink` does. */
+export function openInIngest(directory: string, name: string): Promise<FileSink> {
+  return inFolders(directory, [INGEST], () => openFileSink(join(directory, INGEST, name)));
+}
+
+/**
+ * Works in folders of a layout, made where they are not there: another process may remove them at any moment while they
+ * are empty. The usual one of blobs was looked at when the layout was opened; it is made again when it is missed.
+ */
+async function inFolders<T>(directory: string, folders: string[], work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    for (const folder of folders)
+      if (folder !== USUAL_BLOBS || tries > 1)
+        await onDisk(join(directory, folder), () => makeFolderIn(directory, folder));
+    try {
+      return await work();
+    } catch (error) {
+      const isGone = error instanceof LadingError && systemCode(error.cause) === 'ENOENT';
+      if (!isGone || tries === TRIES) throw error;
+    }
   }
 }
 
-/** Opens a file in `ingest`, which another process may remove at any moment while it is empty. */
-export async function openInIngest(directory: string, name: string, tries = 5): Promise<FileSink> {
-  const ingest = join(directory, INGEST);
-  await makeDirectory(ingest);
-  try {
-    return await openFileSink(join(ingest, name));
-  } catch (error) {
-    const isGone = error instanceof LadingError && systemCode(error.cause) === 'ENOENT';
-    if (isGone && tries > 1) return openInIngest(directory, name, tries - 1);
-    throw error;
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await fs.ensureDir(path);
-  } catch (error) {
-    throw diskError(error, path);
-  }
+function blobFolder(digest: Digest): string {
+  return `blobs/${algorithmOf(digest)}`;
 }
 
 /** Resolves with whether there is no such directory yet. */

@@ -1,9 +1,10 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import fs from 'fs-extra';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { systemCode } from '../../errors.js';
 import { diskError, listDirectory, syncDirectoryOf } from '../disk.js';
+import { isOwnFile } from '../own-file.js';
+import { makeFolderIn } from '../own-folder.js';
 import { blobPath } from './layout-reader.js';
 import { INGEST, moveToBlob } from './make-layout.js';
 
@@ -21,7 +22,7 @@ export class RemovedBlobs {
     const path = join(this.directory, blobPath(digest));
     const aside = join(this.directory, INGEST, `${algorithmOf(digest)}-${encodedOf(digest)}${SUFFIX}`);
     try {
-      await fs.ensureDir(join(this.directory, INGEST));
+      await makeFolderIn(this.directory, INGEST);
       await rename(path, aside);
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return;
@@ -36,14 +37,17 @@ export class RemovedBlobs {
     for (const name of (await listDirectory(ingest)) ?? []) {
       if (!name.endsWith(SUFFIX)) continue;
       const digest = name.slice(0, -SUFFIX.length).replace('-', ':');
-      if (isDigest(digest)) await this.#settle(digest, join(ingest, name), () => isHeld(digest));
+      const aside = join(ingest, name);
+      // What another user may have put there would become the content of an image that is held.
+      if (isDigest(digest) && (await isOwnFile(aside)))
+        await this.#settle(digest, aside, () => isHeld(digest));
     }
   }
 
   async #settle(digest: Digest, aside: string, isHeld: () => Promise<boolean>): Promise<void> {
     const path = join(this.directory, blobPath(digest));
     if (await isHeld()) {
-      await moveToBlob(aside, path);
+      await moveToBlob(aside, this.directory, digest);
       await syncDirectoryOf(path);
       return;
     }

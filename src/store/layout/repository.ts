@@ -1,13 +1,16 @@
-import { open, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fs from 'fs-extra';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { isRepository } from '../../content/reference.js';
 import { systemCode } from '../../errors.js';
-import { diskError, listDirectory, removeIfEmpty, syncDirectoryOf } from '../disk.js';
+import { diskError, listDirectory, onDisk, removeIfEmpty, syncDirectoryOf } from '../disk.js';
+import { createFile } from '../own-file.js';
+import { hasFolderIn, makeFolderIn } from '../own-folder.js';
 
 /** The folder of a layout in which lading keeps what the specification has no place for; other tools ignore it. */
 const OWN_FOLDER = '.lading';
+const REPOSITORIES = `${OWN_FOLDER}/repositories`;
 /** No component of a repository's name begins with an underscore. */
 const BLOBS = '_blobs';
 const TRIES = 5;
@@ -19,12 +22,14 @@ const TRIES = 5;
  * without a lock, and none is half written after a kill.
  */
 export class RepositoryBlobs {
+  readonly #directory: string;
   readonly #root: string;
   readonly #folder: string;
 
   constructor(directory: string) {
+    this.#directory = directory;
     this.#root = join(directory, OWN_FOLDER);
-    this.#folder = join(this.#root, 'repositories');
+    this.#folder = join(directory, REPOSITORIES);
   }
 
   /** Makes a blob one of the repository; the result makes that last through a power cut. */
@@ -33,12 +38,12 @@ export class RepositoryBlobs {
     let isNew = false;
     for (let tries = TRIES; ; tries--) {
       try {
-        await (await open(path, 'a')).close();
+        await (await createFile(path))?.close();
         break;
       } catch (error) {
         // Another process may remove the folder while it is empty.
         if (systemCode(error) !== 'ENOENT' || tries <= 1) throw diskError(error, path);
-        await this.#makeFolder(dirname(path));
+        await onDisk(path, () => makeFolderIn(this.#directory, folderOf(repository, digest)));
         isNew = true;
       }
     }
@@ -51,11 +56,10 @@ export class RepositoryBlobs {
 
   async remove(repository: string, digest: Digest): Promise<void> {
     const path = this.#pathOf(repository, digest);
-    try {
-      await rm(path, { force: true });
-    } catch (error) {
-      throw diskError(error, path);
-    }
+    // By a link, a blob of another layout could go: it has the same name.
+    await onDisk(path, async () => {
+      if (await hasFolderIn(this.#directory, folderOf(repository, digest))) await rm(path, { force: true });
+    });
     for (let folder = dirname(path); folder.startsWith(this.#root); folder = dirname(folder))
       await removeIfEmpty(folder);
   }
@@ -76,6 +80,7 @@ export class RepositoryBlobs {
   /** The repositories that have any blob here. */
   async repositories(): Promise<string[]> {
     const found: string[] = [];
+    if (!(await onDisk(this.#folder, () => hasFolderIn(this.#directory, REPOSITORIES)))) return found;
     const names = await foldersIn(this.#folder);
     for (let name = names.pop(); name !== undefined; name = names.pop()) {
       for (const below of await foldersIn(join(this.#folder, name))) {
@@ -100,15 +105,7 @@ export class RepositoryBlobs {
   }
 
   #pathOf(repository: string, digest: Digest): string {
-    return join(this.#folder, repository, BLOBS, algorithmOf(digest), encodedOf(digest));
-  }
-
-  async #makeFolder(path: string): Promise<void> {
-    try {
-      await fs.ensureDir(path);
-    } catch (error) {
-      throw diskError(error, path);
-    }
+    return join(this.#directory, folderOf(repository, digest), encodedOf(digest));
   }
 
   /** The folders above as well, where they are new. */
@@ -123,6 +120,10 @@ export class RepositoryBlobs {
       if (systemCode(error) !== 'ENOENT') throw diskError(error, path);
     }
   }
+}
+
+function folderOf(repository: string, digest: Digest): string {
+  return `${REPOSITORIES}/${repository}/${BLOBS}/${algorithmOf(digest)}`;
 }
 
 async function foldersIn(path: string): Promise<string[]> {

@@ -1,7 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { isLadingError, messageOf, systemCode } from '../../errors.js';
 import { writeFileAtomically } from '../disk.js';
 import { createTurns } from '../in-turn.js';
+import { readOwnFile } from '../own-file.js';
 
 /** An upload that a registry began, as it outlives the process. */
 export interface SavedUpload {
@@ -84,14 +85,17 @@ function formatEntries(entries: ReadonlyMap<string, Entry>): Buffer {
   return Buffer.from(`${JSON.stringify({ uploads: Object.fromEntries(entries) }, null, 2)}\n`);
 }
 
-/** What is there and makes sense; a damaged file only costs sending some bytes again. */
+/**
+ * What is there and makes sense; a damaged file only costs sending some bytes again, and so does another user's, whose
+ * locations could lead the content elsewhere.
+ */
 async function readEntries(path: string, now: number): Promise<Map<string, Entry>> {
   let document: unknown;
   try {
-    const bytes = await readFile(path);
-    document = bytes.byteLength > MAX_FILE_BYTES ? undefined : JSON.parse(bytes.toString('utf8'));
+    const bytes = await readOwnFile(path, MAX_FILE_BYTES);
+    document = bytes && JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    if (!(error instanceof SyntaxError) && systemCode(error) === undefined) throw error;
+    if (!(error instanceof SyntaxError)) throw error;
   }
   const uploads = memberOf(document, 'uploads');
   const entries = new Map<string, Entry>();

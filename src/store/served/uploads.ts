@@ -1,17 +1,20 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { rm, stat } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../content/digest.js';
-import { systemCode } from '../../errors.js';
-import { diskError, listDirectory, syncDirectoryOf } from '../disk.js';
+import { listDirectory, onDisk, syncDirectoryOf, unlessRefused } from '../disk.js';
 import { blobPath } from '../layout/layout-reader.js';
 import { INGEST, moveToBlob, openInIngest } from '../layout/make-layout.js';
 import type { RepositoryBlobs } from '../layout/repository.js';
+import { removeLock } from '../lock-directory.js';
+import { ifThere } from '../own-file.js';
 import { UploadFile } from './upload-file.js';
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** What pushes leave when they die. Parts of blobs stay: a later save goes on from them. */
 const LEFT_IN_INGEST = /\.(?:upload(?:\.lock(?:\..*)?)?|tmp)$/;
+/** A lock is a directory, and so is the claim to one. */
+const LOCK = /\.lock(?:\.|$)/;
 const LEFT_BESIDE = /^(?:index\.json|oci-layout)\.(?:.*\.)?tmp$/;
 
 /** The uploads to a layout directory, as files in `ingest`: an upload outlives the process that began it. */
@@ -68,7 +71,8 @@ export class Uploads {
         const path = join(directory, name);
         const age = await ageOf(path);
         if (age === undefined || age < maxAgeMs) continue;
-        await rm(path, { force: true, recursive: true }); // a lock is a directory
+        // What another user has left, who alone may remove it, keeps nobody from serving the rest.
+        await unlessRefused(() => (LOCK.test(name) ? removeLock(path) : rm(path, { force: true })));
         this.#open.delete(name);
       }
     }
@@ -92,7 +96,7 @@ export class Uploads {
 
   async #keep(path: string, digest: Digest): Promise<void> {
     const blob = join(this.#directory, blobPath(digest));
-    await moveToBlob(path, blob);
+    await moveToBlob(path, this.#directory, digest);
     await syncDirectoryOf(blob);
   }
 }
@@ -112,10 +116,5 @@ async function ageOf(path: string): Promise<number | undefined> {
 }
 
 async function statOrUndefined(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw diskError(error, path);
-  }
+  return onDisk(path, () => ifThere(() => lstat(path)));
 }

@@ -193,13 +193,15 @@ describe('what is remembered of an archive', () => {
     assert.deepEqual(await recordNames(), []);
   });
 
-  it('takes little room: the oldest goes', async () => {
+  it('takes little room: the oldest goes, and nothing that is no record', async () => {
     const { directory } = memoryWith();
     await mkdir(directory, { recursive: true });
+    const [large, recent] = ['7-12', '7-13'];
     for (const [name, bytes, time] of [
-      ['old', MIB, 1000],
-      ['large', 63 * MIB, 2000],
-      ['new', MIB / 2, 3000],
+      ['notes', MIB, 500],
+      ['7-11', MIB, 1000],
+      [large, 63 * MIB, 2000],
+      [recent, MIB / 2, 3000],
     ] as const) {
       const file = await open(join(directory, name), 'w');
       await file.truncate(bytes);
@@ -208,7 +210,7 @@ describe('what is remembered of an archive', () => {
     }
     await look(memoryWith());
     const { dev, ino } = await stat(archive);
-    assert.deepEqual((await recordNames()).sort(), [`${dev}-${ino}`, 'large', 'new']);
+    assert.deepEqual((await recordNames()).sort(), [`${dev}-${ino}`, large, recent, 'notes'].sort());
   });
 });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open as openFile, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
@@ -239,7 +240,7 @@ describe('an upload to a layout', () => {
     await writeFile(path('layout/index.json.1.tmp'), 'of a process that died');
     const lock = `layout/ingest/${(await ingest()).find((name) => name.startsWith(dead.id))}.lock`;
     await mkdir(path(lock));
-    await writeFile(path(`${lock}/owner-x`), 'of another machine');
+    await writeFile(path(`${lock}/owner-00000000-0000-4000-8000-000000000000`), 'of another machine');
     const yesterday = new Date(Date.now() - 25 * 3600_000);
     const fileOf = async (id: string): Promise<string> =>
       path(`layout/ingest/${(await ingest()).find((name) => name.startsWith(id))}`);
@@ -281,13 +282,22 @@ describe('an upload to a layout', () => {
     }
   });
 
-  it('says when the disk is full, and counts only what is on it', async function () {
-    needs(this, 'Linux');
-    await symlink('/dev/full', path('full'));
-    const upload = new UploadFile({ id: 'x', path: path('full'), size: 0, ...KEPT });
-    await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NO_SPACE', hint: /Make room/ });
-    assert.equal(upload.size, 0);
-    await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NO_SPACE' });
+  it('says when the disk is full, and counts only what is on it', async () => {
+    await writeFile(path('full'), '');
+    const handle = await openFile(path('full'));
+    const full = mock.method(Object.getPrototypeOf(handle), 'writev', async () => {
+      throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    });
+    try {
+      const upload = new UploadFile({ id: 'x', path: path('full'), size: 0, ...KEPT });
+      await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NO_SPACE', hint: /Make room/ });
+      assert.equal(upload.size, 0);
+      await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NO_SPACE' });
+      assert.equal(full.mock.callCount(), 2);
+    } finally {
+      full.mock.restore();
+      await handle.close();
+    }
   });
 
   it('says when the directory cannot be written', async function () {

@@ -8,6 +8,8 @@ export interface RunOptions {
   /** The whole environment, instead of the one of the tests. */
   env?: NodeJS.ProcessEnv;
   cwd?: string;
+  /** Who it runs as; needs root. Default the user of the tests. */
+  user?: { uid: number; gid: number } | undefined;
   /** What the program reads; nothing by default. */
   stdin?: string;
   /** A file to read from instead of `stdin`. */
@@ -57,6 +59,7 @@ export function start(command: string, args: readonly string[], options: RunOpti
   const {
     env = process.env,
     cwd,
+    user,
     stdin = '',
     stdinFile,
     stdoutFile,
@@ -65,7 +68,12 @@ export function start(command: string, args: readonly string[], options: RunOpti
   } = options;
   const stdoutFD = stdoutFile === undefined ? undefined : openSync(stdoutFile, 'w');
   const stdinFD = stdinFile === undefined ? undefined : openSync(stdinFile, 'r');
-  const child = spawn(command, args, { env, cwd, stdio: [stdinFD ?? 'pipe', stdoutFD ?? 'pipe', 'pipe'] });
+  const child = spawn(command, args, {
+    env,
+    cwd,
+    ...user,
+    stdio: [stdinFD ?? 'pipe', stdoutFD ?? 'pipe', 'pipe'],
+  });
   if (stdinFD !== undefined) closeSync(stdinFD);
   if (stdoutFD !== undefined) closeSync(stdoutFD);
   // A program that does not read its input closes it early; its exit code tells whether that was right.
