@@ -5,7 +5,7 @@ import { runSuites } from './run-suites.js';
 import { useFolder } from './temporary.js';
 
 /** A URL, because a path with `#` or `%` in it would be read as a URL. */
-const NEEDS = new URL('needs.ts', import.meta.url).href;
+const NEEDS = import.meta.resolve('./needs.ts');
 
 describe('the suites of npm test', () => {
   const path = useFolder();
@@ -30,7 +30,8 @@ describe('the suites of npm test', () => {
     return { whole, lines };
   }
 
-  it('all run although one fails or dies, without a failing test or before any test, and end with their sum', async () => {
+  it('all run although one fails or dies, without a failing test or before any test, and end with their sum', async function () {
+    this.timeout(120_000); // five programs are started, which takes long on a machine that does other things too
     const dies = `${PASSES} after(() => process.exit(3));`;
     const unwritten = "it('is not written');";
     const texts = [PASSES + FAILS, dies, "throw new Error('no suite');", '', PASSES + unwritten];
