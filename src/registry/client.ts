@@ -153,7 +153,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   };
   const request = createRequester({ ...requester, authenticator });
   const askReferrers = rememberingSupport();
-  const doubtedRanges: DoubtedRanges = new Set();
+  const doubtedRanges: DoubtedRanges = new Map();
   const uploadLimits = createUploadLimits();
 
   return {

@@ -60,7 +60,7 @@ export function createV1Repository(
 ): V1Repository {
   const where = repositoryText(name);
   const cookies = new SessionCookies();
-  const doubted: DoubtedRanges = new Set();
+  const doubted: DoubtedRanges = new Map();
   let inOrder = [...endpoints];
 
   /** One registry after the other until one has it; that one is asked first from then on. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { isLadingError } from '../../src/errors.js';
 import { randomBytesFrom } from '../support/images.js';
 import { collect } from './http-server.js';
@@ -23,6 +23,12 @@ describe('documents that come compressed though they were asked for as they are'
     ['in x-gzip', gzipSync(manifest), { 'content-encoding': 'x-gzip' }],
     ['in gzip that no header tells of', gzipSync(manifest), {}],
     ['in Brotli', brotliCompressSync(manifest), { 'content-encoding': 'br' }],
+    ['in deflate', deflateSync(manifest), { 'content-encoding': 'deflate' }],
+    ['in deflate without the header of zlib', deflateRawSync(manifest), { 'content-encoding': 'deflate' }],
+    ['in gzip twice', gzipSync(gzipSync(manifest)), { 'content-encoding': 'gzip, gzip' }],
+    ['in Brotli, then in gzip', gzipSync(brotliCompressSync(manifest)), { 'content-encoding': 'br, gzip' }],
+    ['in an encoding by another case', gzipSync(manifest), { 'content-encoding': 'GZIP' }],
+    ['as they are, under a header that says deflate', manifest, { 'content-encoding': 'deflate' }],
     ['as they are, under a header that says gzip', manifest, { 'content-encoding': 'gzip' }],
     ['as they are, under a header that says br', manifest, { 'content-encoding': 'br' }],
   ];
@@ -82,6 +88,25 @@ describe('blobs that come compressed though they were asked for as they are', ()
       const body = await connect().getBlob(name, blob, { size: stored.length, isCompressed });
       assert.ok((await buffer(body)).equals(stored));
     });
+  }
+
+  const encodings: [encoding: string, compress: (bytes: Buffer) => Buffer][] = [
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
+  ];
+  for (const [encoding, compress] of encodings) {
+    for (const [what, stored, isCompressed] of [
+      ['a config', config, false],
+      ['a layer', layer, true],
+    ] as const)
+      it(`are given as they are stored: ${what} in ${encoding} (${compress.name}), and under a header that lies`, async () => {
+        for (const sent of [compress(stored), stored]) {
+          const { name } = await answering(sent, { 'content-encoding': encoding });
+          const body = await connect().getBlob(name, blob, { size: stored.length, isCompressed });
+          assert.ok((await buffer(body)).equals(stored));
+        }
+      });
   }
 
   it('go on from a byte of what is stored', async () => {
