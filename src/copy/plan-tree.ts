@@ -54,7 +54,6 @@ export class GraphReader {
   readonly #configs = new Map<Digest, Promise<Buffer>>();
   readonly #imageConfigs = new Map<Digest, Promise<ImageConfig>>();
   readonly #layers = new Map<Digest, Promise<Descriptor>>();
-  #documentBytes = 0;
 
   constructor(pool: Pool, options: PlanOptions) {
     this.#pool = pool;
@@ -72,7 +71,7 @@ export class GraphReader {
     const wanted = platforms ?? (index === 'single' ? [DEFAULT_PLATFORM] : undefined);
     const tree =
       (await this.#readBlob(source, root)) ??
-      (await this.#read(source, root, contextOf(root, label, wanted, index)));
+      (await this.#read(source, root, this.#contextOf(root, label, wanted, index)));
     if (tree !== undefined) {
       if (platforms !== undefined) this.#warnOfMissing(platforms, tree, label);
       return tree;
@@ -92,7 +91,7 @@ export class GraphReader {
 
   /** Everything under `root`, whatever platforms were chosen: what is attached has none. */
   async readWhole(source: ReadonlyStore, root: Descriptor, label: string): Promise<ManifestTree> {
-    const tree = await this.#read(source, root, contextOf(root, label, undefined));
+    const tree = await this.#read(source, root, this.#contextOf(root, label, undefined));
     if (tree === undefined) throw new Error('without a choice of platforms nothing is left out');
     return tree;
   }
@@ -109,6 +108,7 @@ export class GraphReader {
     descriptor: Descriptor,
     context: Context,
   ): Promise<ManifestTree | undefined> {
+    context.budget.takeDocument(descriptor);
     const { bytes, manifest } = await this.#manifest(source, descriptor, context.label);
     const content = { descriptor: plainDescriptor(descriptor), source, bytes };
     if ('manifests' in manifest) return this.#readIndex(source, content, manifest, context);
@@ -190,13 +190,13 @@ export class GraphReader {
   async #platformsOf(
     source: ReadonlyStore,
     manifest: Manifest,
-    { platform: offered, label }: Context,
+    { platform: offered, label, budget }: Context,
   ): Promise<Platform[]> {
-    if (this.#options.strict) await this.#imageConfig(source, manifest, label);
+    if (this.#options.strict) await this.#imageConfig(source, manifest, { label, budget });
     if (offered !== undefined) return offered.os === 'unknown' ? [] : [offered];
     if (manifest.format === 'docker-schema1')
       return [{ os: 'linux', architecture: manifest.architecture || 'amd64' }];
-    const config = await this.#imageConfig(source, manifest, label);
+    const config = await this.#imageConfig(source, manifest, { label, budget });
     if (config === undefined) return [];
     const { os, architecture, variant, 'os.version': version, irregular } = config;
     if (architecture === '' && irregular !== undefined) return []; // it says nothing
@@ -207,11 +207,12 @@ export class GraphReader {
   async #imageConfig(
     source: ReadonlyStore,
     manifest: Manifest,
-    label: string,
+    { label, budget }: Pick<Context, 'label' | 'budget'>,
   ): Promise<ImageConfig | undefined> {
     if (!('config' in manifest) || keptAs(manifest) !== undefined) return undefined;
     const { digest, mediaType } = manifest.config;
     if (!IMAGE_CONFIGS.has(mediaType)) return undefined;
+    budget.takeDocument(manifest.config);
     return once(this.#imageConfigs, digest, async () => {
       const config = parseConfig(await this.#config(source, manifest), digest, { mediaType });
       this.#warn(irregularities(config), label, digest);
@@ -255,7 +256,6 @@ export class GraphReader {
   }
 
   async #readContent(source: ReadonlyStore, descriptor: Descriptor): Promise<Buffer> {
-    this.#countBytes(descriptor);
     // What is damaged on this machine's disk stays so.
     const isLocal = (await source.region?.(descriptor)) !== undefined;
     const isWorthRetrying = (error: unknown): boolean => !isLocal && isRetryable(error);
@@ -280,15 +280,14 @@ export class GraphReader {
     }
   }
 
-  /** Before they are read: all of them stay in memory until the image is done. */
-  #countBytes({ digest, size }: Descriptor): void {
-    const { maxDocumentBytes = Number.POSITIVE_INFINITY } = this.#options;
-    this.#documentBytes += size;
-    if (this.#documentBytes <= maxDocumentBytes) return;
-    throw new ContentError(
-      'TOO_LARGE',
-      `${digest} is part of an image whose manifests and configs have more than ${maxDocumentBytes} bytes`,
-    );
+  #contextOf(
+    root: Descriptor,
+    label: string,
+    wanted: readonly Platform[] | undefined,
+    index?: PlanOptions['index'],
+  ): Context {
+    const budget = new GraphBudget(this.#options);
+    return { label, depth: 0, budget, platform: root.platform, wanted, index, absent: absentOf(root) };
   }
 
   /** Undefined for a foreign layer that stays where it is. */
@@ -312,16 +311,6 @@ export class GraphReader {
     const message = `${label} is not there for ${missing.map(formatPlatform).join(', ')}`;
     this.#options.onEvent?.({ type: 'warning', message });
   }
-}
-
-function contextOf(
-  root: Descriptor,
-  label: string,
-  wanted: readonly Platform[] | undefined,
-  index?: PlanOptions['index'],
-): Context {
-  const absent = absentOf(root);
-  return { label, depth: 0, budget: new GraphBudget(), platform: root.platform, wanted, index, absent };
 }
 
 /** The image that stands for an index, with what it stands for alone; what nobody asked for is not left out. */

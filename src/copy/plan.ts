@@ -32,7 +32,7 @@ export interface PlanOptions {
   referrers?: boolean | undefined;
   /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
   foreign?: ((source: ReadonlyStore, layer: Descriptor) => ContentSource) | undefined;
-  /** Bytes of manifests and configs together; beyond them `TOO_LARGE`. Default no limit. */
+  /** Bytes of the manifests and configs of one image; beyond them `TOO_LARGE`. Default 256 MiB. */
   maxDocumentBytes?: number | undefined;
   /** Questions under way at once; default 8. */
   concurrency?: number | undefined;

@@ -1,3 +1,4 @@
+import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { ContentError } from '../errors.js';
 
@@ -10,9 +11,32 @@ const MAX_INDEX_DEPTH = 8;
  */
 const MAX_MANIFESTS = 50_000;
 
+/** Of all manifests and configs of one image, which are in memory together: an index of 50,000 images has as much. */
+const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
+
 /** How far one image may branch out. */
 export class GraphBudget {
+  readonly #maxDocumentBytes: number;
   #left = MAX_MANIFESTS;
+  #documentBytes = 0;
+
+  /** `maxDocumentBytes` is for all manifests and configs together; default 256 MiB. */
+  constructor({ maxDocumentBytes = MAX_DOCUMENT_BYTES }: { maxDocumentBytes?: number | undefined } = {}) {
+    this.#maxDocumentBytes = maxDocumentBytes;
+  }
+
+  /** To be called for each manifest and config before it is read. Throws `TOO_LARGE` for too much. */
+  takeDocument({ digest, size }: Descriptor): void {
+    this.#documentBytes += size;
+    if (this.#documentBytes <= this.#maxDocumentBytes) return;
+    throw new ContentError(
+      'TOO_LARGE',
+      `${digest} is part of an image whose manifests and configs have more than ${this.#maxDocumentBytes} bytes`,
+      {
+        hint: 'No image has so many: it was made to fill the memory of its readers.',
+      },
+    );
+  }
 
   /**
    * To be called for each index before its children are read, with how many it stands in and how many it names.

@@ -102,8 +102,9 @@ async function inspectAt(descriptor: Descriptor, depth: number, walk: Walk): Pro
 /** An index, or what the image is. */
 async function readOne(
   descriptor: Descriptor,
-  { store, signal }: Walk,
+  { store, signal, budget }: Walk,
 ): Promise<InspectedPlatform[] | ImageIndex> {
+  budget.takeDocument(descriptor);
   const bytes = await readContent(store, descriptor, { signal });
   const manifest = parseManifest(bytes, descriptor);
   switch (manifest.format) {
