@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { ANNOTATION } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
@@ -59,6 +60,9 @@ export interface ConvertedImage {
   /** What is copied in its place: the converted image, and the original where it is kept. */
   images: ImageTrees[];
 }
+
+/** Children of an index that are converted before others have their turn: about 20 ms. */
+const CHILDREN_IN_TURN = 20;
 
 /** Converts an image with all that it consists of; what is attached to a digest that changes is named as lost. */
 export async function convertImage(image: ImageTrees, options: ConvertOptions): Promise<ConvertedImage> {
@@ -170,13 +174,17 @@ class ImageConversion {
     const children: ManifestTree[] = [];
     const replaced = new Map<Digest, Descriptor>();
     const platforms = new Map<Digest, Platform>();
+    // The first entry counts, and a child that is named a thousand times is converted once.
+    const firstEntries = new Map(entries.toReversed().map((entry) => [entry.digest, entry]));
+    const convertedByDigest = new Map<Digest, ManifestTree>();
     for (const child of tree.children) {
       const { digest } = child.manifest.descriptor;
-      const converted = await this.convert(
-        child,
-        entries.find((entry) => entry.digest === digest),
-      );
+      const known = convertedByDigest.get(digest);
+      const converted = known ?? (await this.convert(child, firstEntries.get(digest)));
       children.push(converted);
+      if (known !== undefined) continue;
+      convertedByDigest.set(digest, converted);
+      if (convertedByDigest.size % CHILDREN_IN_TURN === 0) await this.#letOthersRun();
       const now = converted.manifest.descriptor;
       if (now.digest !== digest) replaced.set(digest, now);
       const [platform] = converted.platforms;
@@ -190,6 +198,12 @@ class ImageConversion {
     });
     this.lost.push(...lost);
     return { ...tree, manifest: fromMemory(index), children };
+  }
+
+  /** Conversions are work of this thread, which may have other clients. */
+  async #letOthersRun(): Promise<void> {
+    await setImmediate();
+    this.#options.signal?.throwIfAborted();
   }
 
   /** To schema2 first: OCI is that with other media types. */

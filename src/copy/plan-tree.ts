@@ -43,7 +43,7 @@ interface Context {
   /** What becomes of an index of which some platforms are chosen. */
   index: PlanOptions['index'];
   /** Children that the source leaves out on purpose. */
-  absent: readonly Digest[];
+  absent: ReadonlySet<Digest>;
 }
 
 /** Reads graphs of manifests, each manifest once for all images of a run. */
@@ -169,7 +169,7 @@ export class GraphReader {
   ): Promise<(ManifestTree | undefined)[]> {
     const read = (child: Descriptor, wanted: Context['wanted']): Promise<ManifestTree | undefined> =>
       this.#read(source, child, { ...context, wanted, depth: context.depth + 1, platform: child.platform });
-    const present = children.filter(({ digest }) => !context.absent.includes(digest));
+    const present = children.filter(({ digest }) => !context.absent.has(digest));
     const { wanted } = context;
 
     const images = present.filter(
@@ -287,7 +287,8 @@ export class GraphReader {
     index?: PlanOptions['index'],
   ): Context {
     const budget = new GraphBudget(this.#options);
-    return { label, depth: 0, budget, platform: root.platform, wanted, index, absent: absentOf(root) };
+    const absent = new Set(absentOf(root));
+    return { label, depth: 0, budget, platform: root.platform, wanted, index, absent };
   }
 
   /** Undefined for a foreign layer that stays where it is. */

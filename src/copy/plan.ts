@@ -2,6 +2,7 @@ import { withAbsent } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
+import type { GraphLimits } from '../manifest/graph-budget.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { namingImage } from './naming.js';
 import { type AttachedTree, readAttached } from './plan-attached.js';
@@ -20,7 +21,7 @@ export interface CopyRequest {
   index?: PlanOptions['index'];
 }
 
-export interface PlanOptions {
+export interface PlanOptions extends GraphLimits {
   /** Only these platforms of an index; default all. */
   platforms?: readonly Platform[] | undefined;
   /**
@@ -32,8 +33,6 @@ export interface PlanOptions {
   referrers?: boolean | undefined;
   /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
   foreign?: ((source: ReadonlyStore, layer: Descriptor) => ContentSource) | undefined;
-  /** Bytes of the manifests and configs of one image; beyond them `TOO_LARGE`. Default 256 MiB. */
-  maxDocumentBytes?: number | undefined;
   /** Questions under way at once; default 8. */
   concurrency?: number | undefined;
   retries?: number | undefined;

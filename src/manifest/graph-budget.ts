@@ -14,15 +14,25 @@ const MAX_MANIFESTS = 50_000;
 /** Of all manifests and configs of one image, which are in memory together: an index of 50,000 images has as much. */
 const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 
+/** What one image may consist of. */
+export interface GraphLimits {
+  /** Manifests that it names, each as often as it is named; default 50,000. */
+  maxManifests?: number | undefined;
+  /** Bytes of its manifests and configs together; default 256 MiB. */
+  maxDocumentBytes?: number | undefined;
+}
+
 /** How far one image may branch out. */
 export class GraphBudget {
   readonly #maxDocumentBytes: number;
-  #left = MAX_MANIFESTS;
+  readonly #maxManifests: number;
+  #left: number;
   #documentBytes = 0;
 
-  /** `maxDocumentBytes` is for all manifests and configs together; default 256 MiB. */
-  constructor({ maxDocumentBytes = MAX_DOCUMENT_BYTES }: { maxDocumentBytes?: number | undefined } = {}) {
+  constructor({ maxDocumentBytes = MAX_DOCUMENT_BYTES, maxManifests = MAX_MANIFESTS }: GraphLimits = {}) {
     this.#maxDocumentBytes = maxDocumentBytes;
+    this.#maxManifests = maxManifests;
+    this.#left = maxManifests;
   }
 
   /** To be called for each manifest and config before it is read. Throws `TOO_LARGE` for too much. */
@@ -48,7 +58,7 @@ export class GraphBudget {
     if (this.#left >= 0) return;
     throw new ContentError(
       'TOO_LARGE',
-      `${index} is part of an image that names more than ${MAX_MANIFESTS} manifests`,
+      `${index} is part of an image that names more than ${this.#maxManifests} manifests`,
       {
         hint: 'No image has so many: it was made to keep its readers busy.',
       },

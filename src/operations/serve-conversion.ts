@@ -66,8 +66,8 @@ const DEFAULT_KEPT_BYTES = 64 * 1024 * 1024;
 export const DEFAULT_MAX_LAYER_BYTES = 4 * 1024 ** 3;
 /** Beyond 16 MiB. Layers reach 3 to 10; more is what files without content are, or bombs. */
 export const DEFAULT_SERVED_RATIO = 200;
-/** An index of twenty platforms with attestations has a tenth. Read, they take ten times the memory. */
-const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+/** An index of twenty platforms with attestations has a tenth. Read, documents take ten times the memory. */
+const IMAGE_LIMITS = { maxManifests: 1000, maxDocumentBytes: 16 * 1024 * 1024 };
 /** Images at once, of one client half. */
 const MAX_CONVERSIONS = 4;
 const DEFAULT_MAX_WAITING = 256;
@@ -206,12 +206,12 @@ class KeptConversions implements ServeConversions {
     { turn, signal }: { turn: Turn; signal: AbortSignal },
   ): Promise<Made> {
     const [mediaType] = mediaTypes;
-    const absent = await missingChildren(store, tagged.descriptor, signal);
+    const absent = await missingChildren(store, tagged.descriptor, { limits: IMAGE_LIMITS, signal });
     const missing = absent.slice(0, MOST_LOOKED_FOR);
     const served = await readServedImage(store, tagged, {
       platform: isIndex(mediaType) ? undefined : this.#platform,
       missing: absent,
-      maxDocumentBytes: MAX_DOCUMENT_BYTES,
+      limits: IMAGE_LIMITS,
       signal,
     });
     if (served.type === 'none') return { ...NOTHING, missing };

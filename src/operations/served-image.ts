@@ -5,6 +5,7 @@ import type { Platform } from '../content/platform.js';
 import { imagesOf } from '../copy/manifest-tree.js';
 import { type ImageTrees, type PlanOptions, readImages } from '../copy/plan.js';
 import { isLadingError } from '../errors.js';
+import { GraphBudget, type GraphLimits } from '../manifest/graph-budget.js';
 import { parseManifest, successors } from '../manifest/manifest.js';
 import type { TaggedManifest } from '../server/read/conversions.js';
 import { readContent } from '../store/read-content.js';
@@ -15,8 +16,7 @@ export interface ServedImageOptions {
   platform: Platform | undefined;
   /** Children of the index that are not there, and are passed over. */
   missing: readonly Descriptor[];
-  /** Bytes of its manifests and configs together. */
-  maxDocumentBytes: number;
+  limits: GraphLimits;
   signal: AbortSignal;
 }
 
@@ -33,7 +33,7 @@ export type ServedImage =
 export async function readServedImage(
   store: ReadonlyStore,
   tagged: TaggedManifest,
-  { platform, missing, maxDocumentBytes, signal }: ServedImageOptions,
+  { platform, missing, limits, signal }: ServedImageOptions,
 ): Promise<ServedImage> {
   const root = withAbsent(
     tagged.descriptor,
@@ -45,7 +45,7 @@ export async function readServedImage(
       ...options,
       referrers: false,
       retries: 0,
-      maxDocumentBytes,
+      ...limits,
       signal,
     });
     const [image] = images;
@@ -73,10 +73,11 @@ function nameOf({ repository, tag }: TaggedManifest): string {
 export async function missingChildren(
   store: ReadonlyStore,
   root: Descriptor,
-  signal: AbortSignal,
+  { limits, signal }: { limits: GraphLimits; signal: AbortSignal },
 ): Promise<Descriptor[]> {
   if (!isIndex(root.mediaType)) return [];
   const { manifests } = successors(parseManifest(await readContent(store, root, { signal }), root));
+  new GraphBudget(limits).take(root.digest, 0, manifests.length);
   const missing: Descriptor[] = [];
   for (const child of manifests) {
     signal.throwIfAborted();

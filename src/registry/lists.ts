@@ -7,6 +7,9 @@ import { type CallOptions, type RepositoryName, repositoryText } from './reposit
 import type { RegistryRequest, Requester } from './request.js';
 import { scope } from './scope.js';
 
+/** Names that cannot be names are told one by one, up to so many. */
+const MAX_NAMED = 20;
+
 export interface ListOptions extends CallOptions {
   /** Told of names that are left out because they cannot be names. */
   onWarning?: ((text: string) => void) | undefined;
@@ -60,10 +63,17 @@ async function* names(
         return { items, bytes, next: nextPageOf(response, target) };
       },
     );
+  let leftOut = 0;
   for await (const name of listNames(firstPath, message.what, fetchPage)) {
     if (isValid(name)) yield name;
-    else onWarning?.(`${message.what}: "${name}" is left out, it is not a valid name`);
+    else {
+      leftOut += 1;
+      if (leftOut <= MAX_NAMED)
+        onWarning?.(`${message.what}: "${name.slice(0, 200)}" is left out, it is not a valid name`);
+    }
   }
+  if (leftOut > MAX_NAMED)
+    onWarning?.(`${message.what}: ${leftOut - MAX_NAMED} more are left out, they are not valid names`);
 }
 
 /** A list of names; an empty one may be written as null or be missing. */

@@ -89,6 +89,9 @@ export interface RequesterOptions {
   onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
 }
 
+/** Warnings that registries are heard with in a run. */
+const MAX_WARNINGS = 100;
+
 /** Reads a successful response; its failure counts as one of the request. */
 type Consume<T> = (response: TransportResponse, from: Endpoint) => Promise<T>;
 
@@ -263,8 +266,9 @@ export function createRequester(options: RequesterOptions): Requester {
   function observe({ registry }: Endpoint, headers: Headers): void {
     for (const text of parseWarnings(headers)) {
       const warning = `${registry}: ${text}`;
-      if (!warned.has(warning)) options.onWarning?.(warning);
+      if (warned.has(warning) || warned.size >= MAX_WARNINGS) continue;
       warned.add(warning);
+      options.onWarning?.(warning);
     }
     const limit = parseRateLimit(headers);
     if (limit !== undefined) options.onRateLimit?.({ registry, ...limit });

@@ -11,6 +11,7 @@ import { addressOf, clientOf } from './operational/client.js';
 import type { Metrics, MetricsNow } from './operational/metrics.js';
 import type { Observer } from './operational/observer.js';
 import { answerOperational, operationalPath } from './operational/operational.js';
+import { isOurTurn } from './operational/patience.js';
 import { answerPush, isPush, type PushSide } from './push/push.js';
 import type { VerifiedContent } from './read/verified-content.js';
 import { requestBody } from './request-body.js';
@@ -54,6 +55,8 @@ interface Findings {
   route: RouteKind;
   user: string | undefined;
   client: string;
+  /** Bytes of bodies that have moved so far, without end while the client waits for us. */
+  moved: () => number;
   /** Gives back the place that the request took. */
   leave: () => void;
 }
@@ -69,13 +72,15 @@ export async function answerRequest(
   const time = new Date();
   const startedMs = performance.now();
   const gone = new AbortController();
+  const body = requestBody(request, response, expectsContinue);
+  let bytes = 0;
   const found: Findings = {
     route: 'none',
     user: undefined,
     client: addressOf(remoteAddress),
+    moved: () => (isOurTurn(request, request.socket) ? Number.POSITIVE_INFINITY : body.bytes + bytes),
     leave: () => undefined,
   };
-  let bytes = 0;
   let failure: unknown;
   const over = new Promise<void>((resolve) => response.once('close', resolve));
   response.once('close', () => {
@@ -85,7 +90,6 @@ export async function answerRequest(
     failure ??= error;
   });
 
-  const body = requestBody(request, response, expectsContinue);
   const send: Omit<RespondOptions, 'client'> = {
     headOnly: method === 'HEAD',
     signal: gone.signal,
@@ -159,7 +163,12 @@ async function findAnswer(
   found.route = endpoint.type;
   const client = clientOf(found.user, socket.remoteAddress);
   found.client = client;
-  found.leave = state.admission.enter(bringsContent(endpoint, method) ? 'uploads' : 'requests', client);
+  found.leave = state.admission.enter({
+    kind: bringsContent(endpoint, method) ? 'uploads' : 'requests',
+    client,
+    moved: found.moved,
+    cut: asked.cut,
+  });
   const complete = { ...asked, query, client };
   return state.push !== undefined && isPush(endpoint, method)
     ? answerPush(state.push, endpoint, complete)

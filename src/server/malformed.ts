@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemCode } from '../errors.js';
 import { errorBody, Refusal } from './errors.js';
+import { peerOf } from './operational/connections.js';
 
 interface Fault {
   status: number;
@@ -36,10 +37,6 @@ export function refusePlainHTTP(server: Server): void {
     if (socket?.writable)
       refuseByHand({ status: 400, message: 'this port speaks https, and this was http' }, socket);
   });
-}
-
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }
 
 function refuseByHand({ status, message }: Fault, socket: Duplex): void {

@@ -14,7 +14,7 @@ import { answerRequest, type Exchange, type ExchangeOptions, type ServerState } 
 import { HeldMemory } from './held-memory.js';
 import { refuseMalformed, refusePlainHTTP } from './malformed.js';
 import { createAdmission } from './operational/admission.js';
-import { addressOf, ClientCounts, shareOf } from './operational/client.js';
+import { Connections, peerOf } from './operational/connections.js';
 import { type CompleteLimits, completeLimits, type ServerLimits } from './operational/limits.js';
 import { harmless } from './operational/observer.js';
 import { endIdleConnections } from './operational/patience.js';
@@ -42,6 +42,7 @@ export interface RegistryServer {
   handler: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
+const CLOSING_CONNECTIONS = 64;
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 5000;
 const DEFAULT_DRAIN_MS = 10_000;
@@ -57,9 +58,11 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   /** The latest exchange of every connection on which one is under way. */
   const exchanges = new Map<Duplex, { request: IncomingMessage; over: Promise<void> }>();
   /** All open ones, those too on which nothing was said yet: Node.js does not know them as the server's. */
-  const connections = new Set<Duplex>();
-  const ofAddress = new ClientCounts();
-  const mostOfAddress = shareOf(limits.maxConnections, limits.clientShare);
+  const connections = new Connections({
+    most: limits.maxConnections,
+    clientShare: limits.clientShare,
+    busy: () => new Set([...exchanges.values()].map(({ request }) => peerOf(request.socket))),
+  });
   /** Requests that wait for the answer to an earlier one of their connection. */
   let waiting = 0;
   let closing = false;
@@ -120,22 +123,11 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     exchange({ request, response, expectsContinue: false });
   const server = createHTTPServer(options.tls, limits);
   server.on('request', handler);
+  server.on('checkExpectation', handler); // of others than 100-continue nothing has to be made (RFC 9110, 10.1.1)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
     exchange({ request, response, expectsContinue: true }),
   );
-  server.on('connection', (socket: Socket) => {
-    const address = addressOf(socket.remoteAddress);
-    if (ofAddress.of(address) >= mostOfAddress) {
-      socket.destroy();
-      return;
-    }
-    ofAddress.add(address);
-    connections.add(socket);
-    socket.once('close', () => {
-      ofAddress.remove(address);
-      connections.delete(socket);
-    });
-  });
+  server.on('connection', (socket: Socket) => connections.enter(socket));
   // Once it listens: a connection that could not be accepted, which is no reason to end all others.
   server.on('error', () => undefined);
   server.on('clientError', (error: Error, socket: Duplex) => {
@@ -167,7 +159,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
       closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve())); // not listening is closed too
       await within(options.drainMs ?? DEFAULT_DRAIN_MS, drained());
-      for (const connection of connections) connection.destroy();
+      connections.destroyAll();
       await closed;
     },
   };
@@ -189,7 +181,8 @@ function createHTTPServer(tls: TLSIdentity | undefined, limits: CompleteLimits):
       ? createServer(options)
       : createTLSServer({ ...options, ...tls, minVersion: MIN_TLS, handshakeTimeout: limits.headMs });
   if (tls !== undefined) refusePlainHTTP(server);
-  server.maxConnections = limits.maxConnections;
+  // Those beyond are told apart by whose they are; so many more may be on their way out.
+  server.maxConnections = limits.maxConnections + CLOSING_CONNECTIONS;
   return server;
 }
 

@@ -7,6 +7,8 @@ import type { ReadonlyStore } from '../../src/store/store.js';
 import { contentOf, pushAll, randomBytesFrom } from '../support/images.js';
 import { exchangeRaw, type Served, serve } from '../support/registry-server.js';
 
+const chunked = (body: string) =>
+  `PUT /v2/a/manifests/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body}`;
 const blob = contentOf('application/octet-stream', randomBytesFrom('hostile', 1000));
 const blobPath = `/v2/a/blobs/${blob.descriptor.digest}`;
 
@@ -15,7 +17,7 @@ describe('a hostile client', () => {
   beforeEach(async () => {
     const store = createMemoryStore();
     await pushAll(store, [blob]);
-    served = await serve({ a: store });
+    served = await serve({ a: store }, { limits: { headMs: 500 } });
   });
   afterEach(() => served.close());
 
@@ -54,6 +56,8 @@ describe('a hostile client', () => {
     ['an address with a port', 'GET /v2/ HTTP/1.1\r\nHost: [::1]:5000\r\nConnection: close\r\n\r\n', 200],
     ['a header field split in two', head('GET /v2/', 'X: a\rY: b'), 400],
     ['a repository like a member of every object', head('GET /v2/constructor/tags/list'), 404],
+    ['a protocol to change to', head('GET /v2/', 'Upgrade: websocket'), 200],
+    ['an expectation that nobody can meet', head('GET /v2/', 'Expect: 200-ok'), 200],
     ['many small ranges', head(`GET ${blobPath}`, `Range: bytes=${'0-,'.repeat(3000)}0-`), 200],
   ];
   for (const [what, sent, status] of attacks) {
@@ -64,6 +68,29 @@ describe('a hostile client', () => {
       assert.match(fields, /^X-Content-Type-Options: nosniff\r?$/m);
       assert.match(fields, new RegExp(`^Content-Length: ${body.length}\r?$`, 'm'));
       if (status >= 400) assert.match(body, /^\{"errors":\[\{"code":"[A-Z_]+","message":"[^"]+"/);
+      assert.equal((await served.ask('/v2/')).status, 200);
+    });
+  }
+
+  const cut: [what: string, start: string, more: string][] = [
+    ['a tunnel', 'CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n', ''],
+    ['extensions of a chunk', chunked('1;'), 'x'.repeat(1000)],
+    ['a length of a chunk', chunked('1'), '0'.repeat(1000)],
+    ['trailers', chunked('0\r\n'), `X: ${'x'.repeat(1000)}\r\n`],
+    ['empty lines', '', '\r\n'.repeat(500)],
+  ];
+  for (const [what, start, more] of cut) {
+    it(`is cut off for ${what} without end, and the server lives on`, async () => {
+      const socket = connect(served.port, '127.0.0.1');
+      socket.on('error', () => undefined); // it is ended by either side
+      socket.resume();
+      socket.write(start);
+      const trickle = (): void => {
+        if (more !== '' && !socket.destroyed) socket.write(more, () => setImmediate(trickle));
+      };
+      trickle();
+      await once(socket, 'close');
+      assert.ok(socket.bytesWritten < 4_000_000, `${socket.bytesWritten} bytes`);
       assert.equal((await served.ask('/v2/')).status, 200);
     });
   }

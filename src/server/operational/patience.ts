@@ -18,6 +18,6 @@ export function endIdleConnections(
 }
 
 /** All that there is of the body has come, or what has come was not read yet; and no answer waits to be taken. */
-function isOurTurn(request: IncomingMessage, socket: Socket): boolean {
+export function isOurTurn(request: IncomingMessage, socket: Socket): boolean {
   return (request.complete || request.readableLength > 0) && socket.writableLength === 0;
 }

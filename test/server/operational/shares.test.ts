@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { connect as connectTLS } from 'node:tls';
 import { addressOf, clientOf } from '../../../src/server/operational/client.js';
+import { createMemoryStore } from '../../../src/store/memory.js';
+import type { ReadonlyStore } from '../../../src/store/store.js';
+import { makeCertificate } from '../../support/certificates.js';
+import { contentOf } from '../../support/images.js';
 import { needs } from '../../support/needs.js';
 import { codesOf, type Reply, type Served, serve } from '../../support/registry-server.js';
 import { serveWritable } from '../../support/writable-server.js';
@@ -99,4 +106,59 @@ describe('a client', () => {
     assert.equal(addressOf('fe80::1%eth0'), 'fe80:0:0:0::/64');
     assert.equal(addressOf('::1'), '0:0:0:0::/64');
   });
+});
+
+describe('connections on which nothing is asked', () => {
+  const sockets: Socket[] = [];
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+
+  for (const secure of [false, true]) {
+    it(`give way to an address with fewer, and those with a request under way do not${secure ? ', over TLS too' : ''}`, async function () {
+      needs(this, 'Linux'); // where all of 127.0.0.0/8 is this machine
+      const body = new PassThrough();
+      const asked = new EventEmitter();
+      const blob = contentOf('application/octet-stream', Buffer.from('content'));
+      const store: ReadonlyStore = {
+        ...createMemoryStore(),
+        resolveBlob: async () => blob.descriptor,
+        exists: async () => true,
+        async fetch() {
+          asked.emit('fetch');
+          return body;
+        },
+      };
+      const { cert, key } = makeCertificate();
+      const served = await serve(
+        { a: store },
+        { limits: { maxConnections: 4 }, ...(secure && { tls: { cert, key } }) },
+      );
+      const open = async (from: string): Promise<Socket> => {
+        const place = { port: served.port, host: '127.0.0.1', localAddress: from };
+        const socket = secure ? connectTLS({ ...place, rejectUnauthorized: false }) : connect(place);
+        sockets.push(socket);
+        socket.on('error', () => undefined); // it is ended by either side
+        await once(socket, secure ? 'secureConnect' : 'connect');
+        return socket;
+      };
+      const busy = await open('127.0.0.2');
+      const fetched = once(asked, 'fetch');
+      busy.write(
+        `GET /v2/a/blobs/${blob.descriptor.digest} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      );
+      await fetched;
+      const idle = await open('127.0.0.2');
+      for (let count = 0; count < 2; count++) await open('127.0.0.3');
+      const idleClosed = once(idle.resume(), 'close');
+      const newcomer = await open('127.0.0.1');
+      await idleClosed;
+      newcomer.write('GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      assert.match((await once(newcomer, 'data')).toString(), /^HTTP\/1\.1 200 /);
+      const answered = buffer(busy);
+      body.end(blob.bytes);
+      assert.match((await answered).toString(), /content$/);
+      await served.close();
+    });
+  }
 });
