@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { blobPath, type LayoutReader } from '../../src/store/layout/layout-reader.js';
+import { collectGarbage } from '../support/collect-garbage.js';
 import { type Content, contentOf, jsonContent, makeImage } from '../support/images.js';
 import { needs } from '../support/needs.js';
 import { codesOf, type Served, serve } from '../support/registry-server.js';
@@ -74,8 +75,10 @@ describe('clients that ask for large manifests and do not read them', () => {
   }
 
   it('take little memory each, and nobody else waits for them', async () => {
+    collectGarbage();
     const before = process.memoryUsage().arrayBuffers;
     await Promise.all(Array.from({ length: 60 }, (_, index) => stalled(manifests[index % 12] as Content)));
+    collectGarbage();
     const held = process.memoryUsage().arrayBuffers - before;
     const reply = await served.ask(pathOf(manifests[1] as Content));
     assert.ok(reply.body.equals((manifests[1] as Content).bytes));
