@@ -188,7 +188,9 @@ async function requireTrueNames(layout: string): Promise<void> {
 }
 
 async function runServe(path: string): Promise<Outcome> {
-  const stores = await openServedStores([path]);
+  const damaged: string[] = [];
+  const onWarning = (text: string) => /is not served, since it is damaged/.test(text) && damaged.push(text);
+  const stores = await openServedStores([path], { onWarning });
   const entries: AccessEntry[] = [];
   const server = createRegistryServer({
     openRepository: (name) => stores.openRepository(name),
@@ -204,7 +206,9 @@ async function runServe(path: string): Promise<Outcome> {
       const { tags } = await client.document(`/v2/${repository}/tags/list`);
       for (const tag of tags ?? []) images.set(`${repository}:${tag}`, await client.pull(repository, tag));
     }
-    return { type: 'done', images };
+    // What is served beside a damaged image has been pulled above; the user was told what is missing.
+    const [message] = damaged;
+    return message === undefined ? { type: 'done', images } : { type: 'refused', exitCode: 3, message };
   } finally {
     await server.close();
     await stores.close();
