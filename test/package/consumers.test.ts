@@ -56,7 +56,7 @@ describe('programs that use the package', () => {
     const script = `import('lading').then(({ verify }) => verify('absent.tar')).catch(({ stack }) => console.log(stack))`;
     const stack = await succeed(process.execPath, ['-e', script], { cwd: folder() });
     assert.match(stack, /^LadingError: /);
-    assert.match(stack, /\bat openPath \(.*\/dist\/[\w-]+\.js:\d+:\d+\)/);
+    assert.match(stack, /\bat (?:async )?openPath \(.*\/dist\/[\w-]+\.js:\d+:\d+\)/);
   });
 
   for (const [title, name] of Object.entries(COMPILERS)) {
