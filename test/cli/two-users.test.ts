@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, lstat, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, chown, lstat, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { LadingError } from '../../src/errors.js';
@@ -7,10 +8,10 @@ import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { type MadeImage, makeImage } from '../support/images.js';
 import { leaveOutAlways, needs } from '../support/needs.js';
 import { overriding } from '../support/openers.js';
-import { plantLink } from '../support/planting.js';
+import { plantFile, plantLink } from '../support/planting.js';
 import type { Outcome } from '../support/programs/run.js';
 import { useFolder } from '../support/temporary.js';
-import { runLading } from './program.js';
+import { runLading, startLading } from './program.js';
 
 const TEAM = 4710;
 const MALLORY = { uid: 4711, gid: TEAM };
@@ -189,5 +190,29 @@ describe('two users who share a folder', function () {
     await isWhole('team/images');
     const { stdout } = await runLading(['ls', path('team/images')]);
     assert.deepEqual(stdout.match(/(?:app|other):1/g)?.sort(), ['app:1', 'other:1']);
+  });
+
+  it('serves a layout in which another user has left what this one may not remove', async () => {
+    await saved(ALICE, 'shared/images/');
+    for (const folder of ['shared/images', 'shared/images/ingest']) {
+      await mkdir(path(folder), { recursive: true });
+      await chmod(path(folder), 0o1777);
+    }
+    const id = '00000000-0000-4000-8000-000000000000';
+    const lock = path(`shared/images/ingest/${id}-0123456789abcdef.upload.lock`);
+    await mkdir(lock);
+    await plantFile(join(lock, `owner-${id}`), '{}');
+    await plantFile(path('shared/images/ingest/x.tmp'), '');
+    await plantLink(path('shared/images/ingest/y.upload.lock'), '/etc');
+    await chown(lock, MALLORY.uid, MALLORY.gid);
+    for (const name of [lock, path('shared/images/ingest/x.tmp')]) await utimes(name, 0, 0);
+    const args = ['serve', path('shared/images'), '--writable', '--listen', '127.0.0.1:0'];
+    const { process: server, outcome } = startLading(args, { user: ALICE });
+    assert.ok(server.stdout);
+    await once(server.stdout, 'data');
+    server.kill('SIGTERM');
+    const { code, stderr } = await outcome;
+    assert.equal(code, 0, stderr);
+    assert.equal((await readdir(path('shared/images/ingest'))).length, 3);
   });
 });
