@@ -6,6 +6,7 @@ import { headBlob } from './blobs.js';
 import { discard } from './body.js';
 import { header } from './headers.js';
 import { HEADER } from './protocol.js';
+import { mayBeOfBody } from './refused-body.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 import type { RegistryRequest, Requester } from './request.js';
 import type { TransportResponse } from './transport.js';
@@ -33,8 +34,6 @@ export interface UploadOptions extends CallOptions {
 
 /** Uploads that a registry may lose before lading stops beginning new ones. */
 const MAX_RESTARTS = 2;
-/** Refusals of a PUT that may be meant for its body; 405 and 501 say so, and leave the upload as it was. */
-const MAY_BE_OF_BODY = new Set<number | undefined>([400, 404, 406, 409, 410, 411, 415, 422]);
 /** A registry checks the digest of all bytes, and may move them, before it answers the last request. */
 const COMPLETION_TIMEOUT_MS = 10 * 60_000;
 
@@ -115,10 +114,7 @@ class BlobUpload {
         if (!(error instanceof LostUpload)) throw error;
         await this.#forget();
         // A session that is gone may have been completed: only its answer was lost.
-        const expected = this.#descriptor.size;
-        const [request, name, digest, options] = this.#call();
-        const head = await headBlob(request, name, digest, { ...options, order: 'registry only', expected });
-        if (head?.size === expected) return;
+        if (await this.#isThere()) return;
         if (restarts === MAX_RESTARTS) throw error.cause;
         isBegun = false;
       }
@@ -176,11 +172,22 @@ class BlobUpload {
   async #complete(start: number): Promise<void> {
     const { digest, size } = this.#descriptor;
     const answer = await this.#exchange('PUT', completionTarget(this.#session, digest), start, size);
+    // Some registries take a blob with another status than the specification's, and others take none with it.
+    if (answer.status !== 201) await this.#requireThere(answer.status);
     const named = header(answer.headers, HEADER.contentDigest);
     // distribution 2.8 names a sha512 blob by its sha256.
     if (isDigest(named) && named !== digest && algorithmOf(named) === algorithmOf(digest)) {
       throw new RegistryError('REGISTRY', `${this.#what}: the registry keeps it as ${named}`);
     }
+  }
+
+  async #requireThere(status: number): Promise<void> {
+    if (await this.#isThere()) return;
+    const message = `${this.#what}: the registry answered with ${status} and has not taken it`;
+    const error = new RegistryError('REGISTRY', message, { hint: 'Ask its owner how it takes pushes.' });
+    if (!this.#isWhole || this.#isWholeRefused) throw error;
+    this.#isWholeRefused = true;
+    throw new LostUpload(error);
   }
 
   /** Sends the bytes from `start` to before `end`, which may be none. */
@@ -253,9 +260,7 @@ class BlobUpload {
   async #adapt(error: unknown): Promise<boolean> {
     if (!(error instanceof RegistryError)) return false;
     const { status, registryCodes } = error;
-    // Registries that know the way of Docker only, bytes by PATCH, refuse the body of a PUT in many words, or pass
-    // over it and find the blob empty.
-    if (this.#isWhole && !this.#isWholeRefused && this.#mayBeOfBody(error)) {
+    if (this.#isWhole && !this.#isWholeRefused && this.#isOfBody(error)) {
       this.#isWholeRefused = true;
       throw new LostUpload(error);
     }
@@ -271,7 +276,7 @@ class BlobUpload {
       case 501:
         return this.#useOtherWay(error);
       case 413:
-        return this.#limits.lower(this.#name.registry, this.#lastLength(), this.#session.minChunkBytes);
+        return this.#useSmaller(error);
       case 416:
         return this.#askAgain(error);
       default:
@@ -279,10 +284,17 @@ class BlobUpload {
     }
   }
 
-  /** What may pass is worth another try first, which goes on from what the registry has; old Pulp says 500 always. */
-  #mayBeOfBody(error: RegistryError): boolean {
-    if (error.status !== 500) return MAY_BE_OF_BODY.has(error.status);
-    return this.#limits.failedWithBody(this.#name.registry);
+  #isOfBody(error: RegistryError): boolean {
+    const isAgain = this.#options.session?.isCut === true;
+    return mayBeOfBody(error, { registry: this.#name.registry, limits: this.#limits, isAgain });
+  }
+
+  /** Where a body is small already, its limit may be one for PUT. */
+  #useSmaller(error: RegistryError): boolean {
+    if (this.#limits.lower(this.#name.registry, this.#lastLength(), this.#session.minChunkBytes)) return true;
+    if (!this.#isWhole || this.#isWholeRefused) return false;
+    this.#isWholeRefused = true;
+    throw new LostUpload(error);
   }
 
   /** A registry may take blobs whole only, or in pieces only. */
@@ -327,6 +339,13 @@ class BlobUpload {
 
   async #forget(): Promise<void> {
     await this.#options.onSession?.(undefined);
+  }
+
+  async #isThere(): Promise<boolean> {
+    const expected = this.#descriptor.size;
+    const [request, name, digest, options] = this.#call();
+    const head = await headBlob(request, name, digest, { ...options, order: 'registry only', expected });
+    return head?.size === expected;
   }
 
   #call(): [Requester, RepositoryName, Descriptor['digest'], CallOptions] {

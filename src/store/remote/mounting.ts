@@ -88,18 +88,33 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
   ): Promise<void> {
     const { digest } = descriptor;
     if (from !== undefined && from !== repository && !notMounted.has(digest)) {
-      // The whole push is repeated where something passes: nothing within it is.
-      if (await store.mount(descriptor, from, { signal: options.signal, retries: 0 })) {
+      // The whole push is repeated where something passes, nothing within it: and then without the mount, which may be
+      // what fails each time.
+      notMounted.add(digest);
+      if (await mountOrAskNext(descriptor, from, options)) {
         unsent.mounted++;
         known.mounts ??= true;
         return;
       }
-      notMounted.add(digest);
       known.mounts = false;
     }
     const { signal } = options;
     if (unasked.has(digest) && (await ask(descriptor, { signal, retries: 0 }))) unsent.present++;
     else await store.push(descriptor, open, options);
+  }
+
+  /** Of a mount that failed, only the answer may have been lost: the next try looks whether the blob is there. */
+  async function mountOrAskNext(
+    descriptor: Descriptor,
+    from: string,
+    { signal }: SignalOption,
+  ): Promise<boolean> {
+    try {
+      return await store.mount(descriptor, from, { signal, retries: 0 });
+    } catch (error) {
+      unasked.add(descriptor.digest);
+      throw error;
+    }
   }
 
   /**

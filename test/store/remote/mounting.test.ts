@@ -64,6 +64,41 @@ describe('a repository that takes blobs from others of its registry', () => {
       assert.equal(await registry.repository(name).exists(LARGE.descriptor), true);
   });
 
+  for (const [what, answer] of [
+    ['503', { status: 503 }],
+    ['429', { status: 429 }],
+    ['408', { status: 408 }],
+    ['a reset', 'reset'],
+  ] as const) {
+    it(`sends the blob where a mount fails, once each time: ${what}`, async () => {
+      const registry = await startRegistry({
+        refuse: (request) => (request.url?.includes('mount=') ? answer : undefined),
+      });
+      const open = openAt(registry.host);
+      await copyTo(open('a'), LARGE);
+      const b = open('b');
+      await assert.rejects(copyTo(b, LARGE));
+      // What a copy does after a failure that may pass.
+      await b.push(LARGE.descriptor, openerOf(LARGE.bytes));
+      assert.equal(await registry.repository('b').exists(LARGE.descriptor), true);
+      assert.deepEqual(requestsOf(registry, 'b'), ['POST mount', 'HEAD', 'POST', 'PUT']);
+    });
+  }
+
+  it('looks for the blob where the answer to a mount was lost, and sends nothing', async () => {
+    const registry = await startRegistry();
+    const proxy = await startFaultProxy(registry.host, ({ path }) =>
+      path.includes('mount=') ? { cutAnswerAfter: 0 } : undefined,
+    );
+    closing.push(() => proxy.stop());
+    const open = openAt(proxy.host);
+    await copyTo(open('a'), LARGE);
+    const b = open('b');
+    await assert.rejects(copyTo(b, LARGE));
+    await b.push(LARGE.descriptor, openerOf(LARGE.bytes));
+    assert.deepEqual(requestsOf(registry, 'b'), ['POST mount', 'HEAD']);
+  });
+
   it('asks in each for a blob that it found in one', async () => {
     const registry = await startRegistry();
     const earlier = openAt(registry.host);
