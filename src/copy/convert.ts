@@ -8,7 +8,7 @@ import type { Platform } from '../content/platform.js';
 import { parseReference } from '../content/reference.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { keptAs, unknownLayer } from '../manifest/artifact.js';
-import { parseConfig } from '../manifest/config.js';
+import { parseCarriedConfig } from '../manifest/config.js';
 import type { Document } from '../manifest/conversion.js';
 import { convertIndex } from '../manifest/convert-index.js';
 import { convertManifest } from '../manifest/convert-manifest.js';
@@ -255,7 +255,7 @@ class ImageConversion {
         return fromMemory(newConfig);
       return recompressed.get(blob.descriptor.digest) ?? blob;
     });
-    const platform = platformOf(parseConfig(newConfig?.bytes ?? config, image.config.digest));
+    const platform = platformOf(parseCarriedConfig(newConfig?.bytes ?? config, image.config.digest));
     return {
       ...tree,
       manifest: fromMemory(manifest),

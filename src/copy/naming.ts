@@ -2,12 +2,12 @@ import { ContentError, isLadingError, type LadingError, RegistryError } from '..
 
 /**
  * The same error, which says for which images the content was needed: of sixty images, a digest alone does not tell
- * which one failed. What names the image already, and a registry that cannot be reached, stays as it is.
+ * which one failed. What names the image already stays as it is.
  */
 export function namingImage(error: unknown, names: readonly string[]): unknown {
   const [name] = names;
   if (name === undefined || !isOfContent(error)) return error;
-  if (error.code === 'UNREACHABLE' || speaksOf(error.message, name)) return error;
+  if (speaksOf(error.message, name)) return error;
   const others = names.length > 1 ? ` and ${names.length - 1} more` : '';
   return error.withMessage(`${error.message}; it is needed by ${name}${others}`);
 }

@@ -5,7 +5,7 @@ import { isManifest, isNonDistributable, MEDIA_TYPE } from '../content/media-typ
 import { DEFAULT_PLATFORM, formatPlatform, matchesPlatform, type Platform } from '../content/platform.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { keptAs } from '../manifest/artifact.js';
-import { type ImageConfig, parseConfig } from '../manifest/config.js';
+import { type ImageConfig, parseCarriedConfig } from '../manifest/config.js';
 import { GraphBudget } from '../manifest/graph-budget.js';
 import {
   type ImageIndex,
@@ -214,7 +214,7 @@ export class GraphReader {
     if (!IMAGE_CONFIGS.has(mediaType)) return undefined;
     budget.takeDocument(manifest.config);
     return once(this.#imageConfigs, digest, async () => {
-      const config = parseConfig(await this.#config(source, manifest), digest, { mediaType });
+      const config = parseCarriedConfig(await this.#config(source, manifest), digest, { mediaType });
       this.#warn(irregularities(config), label, digest);
       return config;
     });

@@ -1,9 +1,9 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
-import { ContentError } from '../errors.js';
+import { ContentError, isLadingError } from '../errors.js';
 import type { ContainerConfigDocument, HistoryDocument } from './documents.js';
-import { type Irregularity, irregularityOf } from './irregular.js';
+import { EVERY_ENGINE, type Irregularity, irregularityOf } from './irregular.js';
 import { isJSONObject, type JSONObject, parseJSON } from './json.js';
 import { MAX_CONFIG_BYTES } from './limits.js';
 import { objectOf, textOf, textsIn, textsOf } from './members.js';
@@ -64,6 +64,38 @@ export function parseConfig(
     history: Array.isArray(history) ? history.filter(isJSONObject).map(readHistory) : [],
     ...(irregular && { irregular }),
   };
+}
+
+/**
+ * The same for content that is only moved or shown: where no tool can find an object (an empty file, a text, `null`), the
+ * config is one that says nothing and that no engine runs. What can be read in two ways stays refused.
+ */
+export function parseCarriedConfig(
+  bytes: Uint8Array,
+  where: string,
+  options: { mediaType?: string | undefined } = {},
+): ImageConfig {
+  try {
+    return parseConfig(bytes, where, options);
+  } catch (error) {
+    if (!isLadingError(error, 'INVALID_MANIFEST') || mayBeRead(bytes)) throw error;
+    const problem = error.message.startsWith(`${where} `)
+      ? error.message.slice(where.length + 1)
+      : error.message;
+    return {
+      os: 'linux',
+      architecture: '',
+      config: {},
+      rootfs: { type: 'layers', diff_ids: [] },
+      history: [],
+      irregular: { problem: `the config ${problem}`, place: '', refusedBy: EVERY_ENGINE },
+    };
+  }
+}
+
+/** Whether a reader that is less strict may find an object in it: behind a comment or a byte-order mark, or a part of one. */
+function mayBeRead(bytes: Uint8Array): boolean {
+  return bytes.includes('{'.charCodeAt(0));
 }
 
 /** Members that lading does not know stay. */

@@ -2,7 +2,7 @@ import type { Digest } from '../content/digest.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
 import type { Platform } from '../content/platform.js';
 import { ContentError } from '../errors.js';
-import { parseConfig } from './config.js';
+import { parseCarriedConfig } from './config.js';
 import { type ConversionTarget, type Document, documentOf } from './conversion.js';
 import { editJSON, inObject, set } from './edit-json.js';
 import { isJSONObject, parseJSON } from './json.js';
@@ -19,7 +19,7 @@ export function convertedConfig(
   target: ConversionTarget,
   { digest, platform }: { digest: Digest; platform: Platform },
 ): Document | undefined {
-  const { rootfs, irregular } = parseConfig(bytes, digest);
+  const { rootfs, irregular } = parseCarriedConfig(bytes, digest);
   // What is not understood is not changed either.
   if (target === 'docker' || irregular !== undefined) return undefined;
   if (rootfs.type !== 'layers') {

@@ -15,7 +15,7 @@ export interface Irregularity {
   refusedBy: readonly Engine[];
 }
 
-const EVERY_ENGINE: readonly Engine[] = ['Docker', 'containerd', 'podman'];
+export const EVERY_ENGINE: readonly Engine[] = ['Docker', 'containerd', 'podman'];
 
 /** Of each strict schema: what moving the content needs, and what the engines, written in Go, can decode. */
 const LAXER = {

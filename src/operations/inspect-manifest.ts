@@ -2,7 +2,12 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isManifest, MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError, isLadingError } from '../errors.js';
-import { type ContainerConfig, type HistoryEntry, historyOf, parseConfig } from '../manifest/config.js';
+import {
+  type ContainerConfig,
+  type HistoryEntry,
+  historyOf,
+  parseCarriedConfig,
+} from '../manifest/config.js';
 import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
 import { GraphBudget } from '../manifest/graph-budget.js';
 import {
@@ -151,7 +156,7 @@ async function inspectImageManifest(
     // A chart, an SBOM, a signature: it has layers, but no platform and no history.
     return { os: '', architecture: '', ...base, layers: layers.map(plainLayer), config: {}, history: [] };
   }
-  const config = parseConfig(
+  const config = parseCarriedConfig(
     await readContent(store, configDescriptor, { signal }),
     configDescriptor.digest,
     configDescriptor,

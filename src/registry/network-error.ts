@@ -107,6 +107,13 @@ function explain(code: string, error: unknown): { problem: string; hint: string 
         problem: 'no connection in time',
         hint: 'Check the network and the firewall; behind a proxy, set HTTPS_PROXY.',
       };
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UND_ERR_SOCKET':
+      return {
+        problem: `it closed the connection (${messageOf(error) || code})`,
+        hint: 'Run the command again; where it is so each time, a proxy or firewall on the way may cut off such requests.',
+      };
     default:
       return { problem: messageOf(error) || code, hint: undefined };
   }

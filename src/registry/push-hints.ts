@@ -25,6 +25,9 @@ export const START_HINTS: Readonly<Record<string, string>> = {
   405: 'The registry takes no pushes; a mirror or proxy cache is read-only.',
 };
 
+const LOCKED =
+  'The registry does not let this tag or manifest change, as it says above: push under another tag, or ask its owner.';
+
 /** The same for a manifest. */
 export const MANIFEST_HINTS: Readonly<Record<string, string>> = {
   ...BLOB_HINTS,
@@ -37,5 +40,7 @@ export const MANIFEST_HINTS: Readonly<Record<string, string>> = {
   DIGEST_INVALID: 'The registry knows manifests by sha256 only, or they were changed on their way.',
   TAG_INVALID: 'The registry does not take this tag, or does not let it move to another image.',
   415: 'The registry does not take this kind of manifest; convert it with lading convert.',
+  409: LOCKED,
+  412: LOCKED,
   405: 'The registry takes no manifests here, as a mirror does not, or does not let this tag move.',
 };

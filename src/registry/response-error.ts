@@ -1,4 +1,4 @@
-import { type ErrorCode, printable, RegistryError } from '../errors.js';
+import { type ErrorCode, printable, RegistryError, redactURL } from '../errors.js';
 import { MAX_RETRY_AFTER_MS } from '../retry.js';
 import { type Headers, header, parseRetryAfter } from './headers.js';
 
@@ -71,7 +71,11 @@ export function responseError(
     status: meant,
     registryCodes: codes,
     retryAfterMs,
-    hint: longWaitHint(retryAfterMs) ?? hint ?? (known === undefined ? hintFor(status) : hints[known]),
+    hint:
+      longWaitHint(retryAfterMs) ??
+      redirectHint(status, headers) ??
+      hint ??
+      (known === undefined ? hintFor(status) : hints[known]),
   });
 }
 
@@ -81,6 +85,13 @@ export function responseError(
  */
 function isWronglyAsked(status: number, codes: readonly string[]): boolean {
   return status === 500 && (codes.includes('MANIFEST_BLOB_UNKNOWN') || codes.includes('MANIFEST_INVALID'));
+}
+
+/** What is pushed is not sent on to where an answer says, unless it says that the same request is meant. */
+function redirectHint(status: number, headers: Headers): string | undefined {
+  const location = header(headers, 'location');
+  if (status < 300 || status > 399 || location === undefined) return undefined;
+  return `It sends such requests to ${redactURL(location)}: name that registry if it is the one that is meant.`;
 }
 
 /** A wait that is too long for a run to sit out is the user's to know. */

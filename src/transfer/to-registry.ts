@@ -1,10 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Descriptor } from '../content/descriptor.js';
 import { formatReference, type Reference } from '../content/reference.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
+import { namingImage } from '../copy/naming.js';
 import { assemblePlan, type Plan, type PlannedContent } from '../copy/plan.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../copy/pool.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
+import { delayBefore } from '../retry.js';
 import { isAttachmentTag } from '../store/attached.js';
 import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/remote/mounting.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../store/remote/remote.js';
@@ -225,7 +228,7 @@ async function prove(
     group.map(async ({ image, destination }) => {
       const { descriptor } = image.tree.manifest;
       if (!pushed.has(nameAt(destination, descriptor))) return;
-      if (await pool.run((signal) => store.exists(descriptor, { signal }))) return;
+      if (await arrived(store, descriptor, image.name, pool)) return;
       throw new ContentError(
         'MISSING_CONTENT',
         `${formatReference(destination)} was pushed, but the registry does not have ${descriptor.digest}`,
@@ -235,6 +238,22 @@ async function prove(
       );
     }),
   );
+}
+
+/** Some registries show what they have taken after a moment only, and some to GET alone. */
+const LOOKS = 4;
+
+async function arrived(store: Store, descriptor: Descriptor, name: string, pool: Pool): Promise<boolean> {
+  try {
+    for (let look = 1; ; look += 1) {
+      if (await pool.run((signal) => store.exists(descriptor, { signal }))) return true;
+      if ((await resolveOrUndefined(store, descriptor.digest, pool)) !== undefined) return true;
+      if (look === LOOKS) return false;
+      await delay(delayBefore(look, undefined), undefined, { signal: pool.signal });
+    }
+  } catch (error) {
+    throw namingImage(error, [name]);
+  }
 }
 
 function nameAt({ registry, repository, tag }: Reference, { digest }: Descriptor): string {

@@ -30,11 +30,17 @@ describe('an error about content', () => {
     );
   });
 
+  it('names the image where its registry cannot be reached, too', () => {
+    const unreachable = new RegistryError('UNREACHABLE', 'cannot reach reg.example: connection refused');
+    const named = namingImage(unreachable, [NAME]);
+    assert.ok(named instanceof RegistryError);
+    assert.equal(named.message, `cannot reach reg.example: connection refused; it is needed by ${NAME}`);
+  });
+
   it('is left alone where it names the image, or is about something else', () => {
     const errors = [
       new ContentError('MISSING_CONTENT', `sha256:1 is missing; ${NAME} needs it`),
       new RegistryError('NOT_FOUND', 'tag "1.2" of reg.example/team/app: not found', { status: 404 }),
-      new RegistryError('UNREACHABLE', 'cannot reach reg.example: connection refused'),
       new LadingError('NO_SPACE', 'no space left'),
       new LadingError('ABORTED', 'interrupted'),
       new Error('a bug'),

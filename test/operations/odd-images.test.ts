@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import type { CopyEvent } from '../../src/copy/progress.js';
 import { convert } from '../../src/operations/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
+import { inspect } from '../../src/operations/inspect.js';
 import { load } from '../../src/operations/load.js';
 import { save } from '../../src/operations/save.js';
 import { verify } from '../../src/operations/verify.js';
@@ -106,6 +107,53 @@ describe('images whose documents are odd', () => {
       result.failures.map(({ name }) => name),
       ['example.test/bad:1'],
     );
+  });
+
+  const NO_CONFIGS = {
+    'an empty file': '',
+    text: 'hello',
+    null: 'null',
+    'a list': '[]',
+  };
+  for (const [what, config] of Object.entries(NO_CONFIGS)) {
+    it(`are carried, converted and shown with a config that is none: ${what}`, async () => {
+      const image = await makeOddImage(`config ${what}`, { config: () => config });
+      await registry.put('no-config:1', image);
+      const name = `${registry.name}/no-config:1`;
+      const warnings: string[] = [];
+      const onEvent = (event: CopyEvent): void => {
+        if (event.type === 'warning') warnings.push(event.message);
+      };
+      await save({ images: [name], output: path('a.tar'), onEvent });
+      const { digest: configDigest } = image.all[1]?.descriptor ?? {};
+      assert.equal(warnings.length, 1);
+      assert.match(
+        warnings[0] ?? '',
+        new RegExp(`^${name}: ${configDigest}: the config is .*no engine takes it$`),
+      );
+      const { images } = await load({ input: path('a.tar'), destination: destination.registry });
+      assert.equal(images[0]?.digest, image.manifest.descriptor.digest);
+      await convert({ source: path('a.tar'), output: path('b.tar'), to: 'docker' });
+      const [shown] = (await inspect(path('a.tar'))).images;
+      assert.equal(shown?.problem, undefined);
+      const { findings } = await verify(path('a.tar'));
+      assert.deepEqual(
+        findings.map(({ code, digest }) => [code, digest]),
+        [['INVALID_MANIFEST', configDigest]],
+      );
+      await assert.rejects(save({ images: [name], output: path('c.tar'), strict: true }), {
+        code: 'INVALID_MANIFEST',
+      });
+    });
+  }
+
+  it('are refused with a config that readers can understand in two ways', async () => {
+    const image = await makeOddImage('two meanings', { config: () => '{"os":"linux","os":"windows"}' });
+    await registry.put('two:1', image);
+    await assert.rejects(save({ images: [`${registry.name}/two:1`], output: path('a.tar') }), {
+      code: 'INVALID_MANIFEST',
+      message: /second time.*two:1/,
+    });
   });
 
   it('keep their bytes in convert where they are not understood', async () => {

@@ -69,6 +69,26 @@ describe('the hint of a refused push', () => {
   });
 });
 
+describe('the hint of a push that is not sent on', () => {
+  it('names where the registry sends it', async () => {
+    const { name } = await start((_, response) => {
+      response.writeHead(301, { location: 'https://registry.example/v2/x?token=secret' }).end();
+    });
+    const manifest = { mediaType: 'application/json', bytes: Buffer.from('{}') };
+    await assert.rejects(connect().putManifest(name, '1', manifest), {
+      message: /status 301/,
+      hint: /sends such requests to https:\/\/registry\.example\/v2\/x\?token=REDACTED/,
+    });
+  });
+
+  for (const status of [409, 412])
+    it(`says of ${status} that the tag may not change`, async () => {
+      const { name } = await start((_, response) => sendError(response, status, 'PRECONDITION'));
+      const manifest = { mediaType: 'application/json', bytes: Buffer.from('{}') };
+      await assert.rejects(connect().putManifest(name, '1', manifest), { hint: /another tag/ });
+    });
+});
+
 describe('the hint of a wait', () => {
   const refused = (retryAfter: string) =>
     responseError({ status: 429, headers: { 'retry-after': retryAfter }, body: Buffer.alloc(0) }, 'tag "1"');

@@ -14,8 +14,8 @@ export interface OddImage {
 interface Documents {
   /** Of the manifest. */
   manifest?: (document: Record<string, unknown>) => object;
-  /** Of the config. */
-  config?: (document: Record<string, unknown>) => object;
+  /** Of the config; a text is what stands in its place. */
+  config?: (document: Record<string, unknown>) => object | string;
   /** Of each layer's descriptor. */
   layer?: object;
   /** Of the index's entry; without it there is no index. */
@@ -27,6 +27,9 @@ interface Documents {
   declared?: string;
 }
 
+/** A document, or the text in its place. */
+const bytesOf = (value: object | string): Buffer =>
+  typeof value === 'string' ? Buffer.from(value) : json(value);
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
 /** An image with these changes to its documents; members set to undefined are left out. */
@@ -34,7 +37,7 @@ export async function makeOddImage(title: string, changes: Documents): Promise<O
   const made: MadeImage = await makeImage({ seed: title, layers: [100], format: changes.format ?? 'oci' });
   const config = contentOf(
     made.config.descriptor.mediaType,
-    changes.config === undefined ? made.config.bytes : json(changes.config(parsed(made.config))),
+    changes.config === undefined ? made.config.bytes : bytesOf(changes.config(parsed(made.config))),
   );
   const document = { ...parsed(made.manifest), config: config.descriptor };
   const layers = made.layers.map(({ descriptor }) => ({ ...descriptor, ...changes.layer }));
