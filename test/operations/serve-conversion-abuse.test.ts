@@ -78,6 +78,26 @@ describe('conversions for a server that are made to keep it busy', () => {
     assert.ok(read.size <= 4, `${read.size} were read`);
   });
 
+  it('are not made of an index that names more manifests than images have, of which none is read', async () => {
+    const image = await makeImage({ seed: 'wide' });
+    const { descriptor } = image.manifest;
+    const platform = { os: 'linux', architecture: 'amd64' };
+    const index = jsonContent(MEDIA_TYPE.ociIndex, {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociIndex,
+      manifests: Array.from({ length: 1001 }, () => ({ ...descriptor, platform })),
+    });
+    const store = createMemoryStore();
+    await pushAll(store, [...image.all, index]);
+    await store.tag(index.descriptor, '1');
+    const counted = countingFetches(store);
+    await restart({}, counted);
+    for (const accept of [dockerManifestList, dockerManifest, schema1])
+      assert.ok((await manifest('1', accept)).body.equals(index.bytes));
+    assert.ok(counted.fetches.every(({ digest }) => digest === index.descriptor.digest));
+    assert.match(warnings.join(), /names more than 1000 manifests/);
+  });
+
   /** A store whose layer comes to no end, and who reads it. */
   function stuck(store: ReadonlyStore, layer: Content) {
     let tell: () => void = () => undefined;
