@@ -190,9 +190,11 @@ export class GraphReader {
   async #platformsOf(
     source: ReadonlyStore,
     manifest: Manifest,
-    { platform: offered, label, budget }: Context,
+    { platform: offered, label, budget, index }: Context,
   ): Promise<Platform[]> {
-    if (this.#options.strict) await this.#imageConfig(source, manifest, { label, budget });
+    // A format with room for one image is particular about its config.
+    const isJudged = this.#options.strict || (index === 'single' && offered !== undefined);
+    if (isJudged) await this.#imageConfig(source, manifest, { label, budget });
     if (offered !== undefined) return offered.os === 'unknown' ? [] : [offered];
     if (manifest.format === 'docker-schema1')
       return [{ os: 'linux', architecture: manifest.architecture || 'amd64' }];

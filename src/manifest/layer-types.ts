@@ -23,6 +23,11 @@ export function isLayerType(mediaType: string): boolean {
   return OCI_LAYER.test(mediaType) || mediaType.startsWith('application/vnd.docker.image.rootfs.');
 }
 
+/** Whether a layer is encrypted: its bytes are no tar, compressed or not. (containers/ocicrypt) */
+export function isEncrypted(mediaType: string): boolean {
+  return mediaType.endsWith('+encrypted');
+}
+
 /** How a layer is compressed by its media type; undefined for a type that does not say it. */
 export function compressionOfType(mediaType: string): 'none' | 'gzip' | 'zstd' | undefined {
   const [, compression] = /\.tar(?:[+.](gzip|zstd))?(?:\+encrypted)?$/.exec(mediaType) ?? [];

@@ -7,11 +7,12 @@ import { type ImageConfig, parseConfig } from '../manifest/config.js';
 import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
 import { requireDepth } from '../manifest/graph-budget.js';
 import { namesRepeatedUnread } from '../manifest/json.js';
-import { isLayerType } from '../manifest/layer-types.js';
+import { isEncrypted, isLayerType } from '../manifest/layer-types.js';
 import { type ImageManifest, type Manifest, parseManifest, successors } from '../manifest/manifest.js';
 import type { Shape } from '../manifest/shape.js';
 import { CONFIG, MANIFEST } from '../manifest/shapes.js';
 import { irregularities, type ManifestWarning, warningsOf } from '../manifest/warnings.js';
+import { MAX_DOCKER_LAYERS } from '../store/archive/docker-refusal.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { entryName } from '../store/layout/layout-index.js';
 import { readContent } from '../store/read-content.js';
@@ -170,14 +171,19 @@ export class GraphWalk {
     }
     const steps = config.history.filter((entry) => entry.empty_layer !== true).length;
     if (config.history.length > 0 && steps !== layers.length) {
-      const message = `the history in ${manifest.config.digest} has ${steps} steps that made a layer, but there are ${layers.length} layers`;
+      const message = `the history in ${manifest.config.digest} has ${steps} steps that made a layer, but there are ${layers.length} layers${steps > layers.length ? '; Docker refuses it' : ''}`;
       this.#noted('HISTORY_MISMATCH', manifest.config.digest, message);
     }
+    if (layers.length > MAX_DOCKER_LAYERS)
+      this.#noted(
+        'TOO_MANY_LAYERS',
+        digest,
+        `${digest} has ${layers.length} layers; Docker refuses more than ${MAX_DOCKER_LAYERS}`,
+      );
     for (const [place, layer] of layers.entries()) {
       const diffID = diffIDs[place];
       // What is encrypted shows its diffID to the holder of the key only.
-      if (diffID === undefined || !isLayerType(layer.mediaType) || layer.mediaType.endsWith('+encrypted'))
-        continue;
+      if (diffID === undefined || !isLayerType(layer.mediaType) || isEncrypted(layer.mediaType)) continue;
       this.layerTypes.set(
         layer.digest,
         (this.layerTypes.get(layer.digest) ?? new Set()).add(layer.mediaType),

@@ -44,6 +44,7 @@ export interface Note {
   code:
     | ManifestWarning['code']
     | 'HISTORY_MISMATCH'
+    | 'TOO_MANY_LAYERS'
     | 'UNREFERENCED'
     | 'LEFT_OUT'
     | 'FOREIGN_LAYER'

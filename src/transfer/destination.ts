@@ -1,13 +1,17 @@
 import type { Descriptor } from '../content/descriptor.js';
+import { algorithmOf } from '../content/digest.js';
 import { nameByTag, nameKey, nameOfDigest, readName } from '../content/names.js';
 import { formatPlatform } from '../content/platform.js';
 import { formatReference, type Reference } from '../content/reference.js';
+import { bytesOf, type ManifestTree } from '../copy/manifest-tree.js';
 import type { ImageTrees } from '../copy/plan.js';
-import type { ManifestTree } from '../copy/plan-tree.js';
 import type { OnCopyEvent } from '../copy/progress.js';
 import { LadingError, redactURL } from '../errors.js';
 import { keptAs } from '../manifest/artifact.js';
-import { parseManifest } from '../manifest/manifest.js';
+import { parseConfig } from '../manifest/config.js';
+import { isEncrypted } from '../manifest/layer-types.js';
+import { type ImageManifest, parseManifest } from '../manifest/manifest.js';
+import { isDockerImage } from '../store/archive/docker-manifest.js';
 
 /**
  * A place that images are written to. What is written ends under a name of its own, whole, or the run has said what it
@@ -80,36 +84,31 @@ export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees
 }
 
 /**
- * What of the images a docker-archive has room for: one platform of each, no attachments, names with tags, and nothing
- * that is no image. Rejects with `UNSUPPORTED` where it has room for none of them.
+ * What of the images a docker-archive has room for: images with all their layers, one platform of each, no attachments,
+ * and names with tags.
  */
 export function fitDockerArchive(
   images: readonly ImageTrees[],
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
-  return withoutOthers(images, otherThanImage, 'a docker-archive has no room for it', onEvent).map(
-    (image) => {
-      const { name, tree, attached } = image;
-      const read = readName(name);
-      const left = (tree.leftOut ?? []).map(formatPlatform);
-      if (left.length > 0)
-        warn(
-          onEvent,
-          `${name}: a docker-archive has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
-        );
-      if (attached.length > 0)
-        warn(
-          onEvent,
-          `${name}: a docker-archive has no room for its ${attached.length} attachments; left out`,
-        );
-      if (read.kind !== 'image' || read.reference.tag === undefined)
-        warn(
-          onEvent,
-          `${name}: a docker-archive names images by tags, so that this one is in it without a name`,
-        );
-      return attached.length > 0 ? { ...image, attached: [] } : image;
-    },
-  );
+  return fitting(images, dockerArchiveLacks, onEvent).map((image) => {
+    const { name, tree, attached } = image;
+    const read = readName(name);
+    const left = (tree.leftOut ?? []).map(formatPlatform);
+    if (left.length > 0)
+      warn(
+        onEvent,
+        `${name}: a docker-archive has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
+      );
+    if (attached.length > 0)
+      warn(onEvent, `${name}: a docker-archive has no room for its ${attached.length} attachments; left out`);
+    if (read.kind !== 'image' || read.reference.tag === undefined)
+      warn(
+        onEvent,
+        `${name}: a docker-archive names images by tags, so that this one is in it without a name`,
+      );
+    return attached.length > 0 ? { ...image, attached: [] } : image;
+  });
 }
 
 /** What a registry has names for: manifests. Rejects with `UNSUPPORTED` where there is none. */
@@ -117,52 +116,74 @@ export function imagesForRegistry(
   images: readonly ImageTrees[],
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
-  return withoutOthers(images, otherThanManifest, 'a registry has tags for manifests alone', onEvent);
+  const lacks = ({ tree }: ImageTrees): string | undefined =>
+    tree.isBlob ? `is ${aBlob(tree)}: a registry has tags for manifests alone` : undefined;
+  return fitting(images, lacks, onEvent);
 }
 
-/** Leaves out, with a warning, what a place has no room for. */
-function withoutOthers(
+/** Leaves out, with a warning, what there is no place for; rejects with `UNSUPPORTED` where that is all. */
+function fitting(
   images: readonly ImageTrees[],
-  whatElse: (image: ImageTrees) => string | undefined,
-  why: string,
+  reasonOf: (image: ImageTrees) => string | undefined,
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
-  const kept: ImageTrees[] = [];
-  const others: string[] = [];
-  for (const image of images) {
-    const other = whatElse(image);
-    if (other === undefined) kept.push(image);
-    else others.push(`${image.name} is no image but ${other}: ${why}`);
-  }
-  const [first] = others;
+  const reasons = images.map(reasonOf);
+  const kept = images.filter((_, place) => reasons[place] === undefined);
+  const [first] = images;
   if (first !== undefined && kept.length === 0)
-    throw new LadingError('UNSUPPORTED', first, {
-      hint: 'An archive of another format or a layout keeps it.',
+    throw new LadingError('UNSUPPORTED', `${first.name} ${reasons[0]}`, {
+      hint: 'An archive of another format (--format universal) or a layout keeps it.',
     });
-  for (const other of others) warn(onEvent, `${other}; left out`);
+  for (const [place, { name }] of images.entries())
+    if (reasons[place] !== undefined) warn(onEvent, `${name} ${reasons[place]}; left out`);
   return kept;
+}
+
+/** Why a docker-archive has no place for an image, as the rest of a sentence; of its config only the writer knows. */
+function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
+  const what = otherThanImage(tree);
+  if (what !== undefined) return `is ${what}: a docker-archive has no room for it`;
+  const manifest = parseManifest(bytesOf(tree), tree.manifest.descriptor);
+  if (!isDockerImage(manifest)) return `is ${manifest.mediaType}: a docker-archive has no room for it`;
+  if (manifest.layers.some(({ mediaType }) => isEncrypted(mediaType)))
+    return 'has encrypted layers, and those of a docker-archive are plain';
+  if ((tree.foreign ?? []).length > 0)
+    return 'has foreign layers that are not here, and a docker-archive has all layers in it';
+  const config = tree.blobs.find((blob) => blob.descriptor.digest === manifest.config.digest)?.bytes;
+  return config && diffIDsLack(config, manifest);
+}
+
+/** What no engine runs: blobs, charts, SBOMs, signatures, plugins. */
+function otherThanImage(tree: ManifestTree): string | undefined {
+  if (tree.isBlob) return aBlob(tree);
+  const kept = keptAs(parseManifest(bytesOf(tree), tree.manifest.descriptor));
+  return (
+    kept &&
+    `no image but ${{ artifact: 'an artifact', attestation: 'an attestation', plugin: 'a plugin' }[kept]}`
+  );
+}
+
+/** Nothing but its diffID vouches for a layer that is made plain. */
+function diffIDsLack(
+  config: Buffer,
+  { config: { digest, mediaType }, layers }: ImageManifest,
+): string | undefined {
+  const { diff_ids: diffIDs } = parseConfig(config, digest, { mediaType }).rootfs;
+  if (diffIDs.length !== layers.length)
+    return `has ${layers.length} layers, of which its config names ${diffIDs.length}, and a docker-archive names all`;
+  return diffIDs.every((diffID) => algorithmOf(diffID) === 'sha256')
+    ? undefined
+    : 'has a config that does not name its layers by sha256, as a docker-archive does';
+}
+
+function aBlob({ manifest }: ManifestTree): string {
+  return `no image but a blob (${manifest.descriptor.mediaType})`;
 }
 
 /** Whether `check` has left an image out of what is written: the format has no room for it. */
 export function isLeftOut({ tree }: ImageTrees, checked: readonly ImageTrees[]): boolean {
   const { digest } = tree.manifest.descriptor;
   return !checked.some((image) => image.tree.manifest.descriptor.digest === digest);
-}
-
-/** What an index names and is no manifest. */
-function otherThanManifest({ tree }: ImageTrees): string | undefined {
-  return tree.isBlob === true ? `a blob (${tree.manifest.descriptor.mediaType})` : undefined;
-}
-
-/** What no engine runs: blobs, charts, SBOMs, signatures, plugins. */
-function otherThanImage(image: ImageTrees): string | undefined {
-  const { manifest } = image.tree;
-  const blob = otherThanManifest(image);
-  if (blob !== undefined || manifest.bytes === undefined) return blob;
-  const kept = keptAs(parseManifest(manifest.bytes, manifest.descriptor));
-  return kept === undefined
-    ? undefined
-    : { artifact: 'an artifact', attestation: 'an attestation', plugin: 'a plugin' }[kept];
 }
 
 export interface RegistryRules {

@@ -105,7 +105,7 @@ function streamOutput(stream: Writable, options: SaveOutputOptions): FilesDestin
     openStore: async () =>
       format === 'docker-archive'
         ? createDockerArchiveStream(stream, dockerOptions(options))
-        : createArchiveStream(stream, { format, dockerPlatform }),
+        : createArchiveStream(stream, { format, dockerPlatform, onWarning: warningOf(options) }),
   };
 }
 
@@ -168,7 +168,12 @@ async function archiveOutput(
     },
     canLeaveOut: true,
     openStore: async () => {
-      const store = await openArchiveForWriting(path, { format, dockerPlatform, ...lockOptions(options) });
+      const store = await openArchiveForWriting(path, {
+        format,
+        dockerPlatform,
+        onWarning: warningOf(options),
+        ...lockOptions(options),
+      });
       return unchangedSince(found, path, store);
     },
   };
@@ -283,7 +288,11 @@ function requireNothingLost(
 }
 
 function dockerOptions(options: SaveOutputOptions): Parameters<typeof openDockerArchiveForWriting>[1] {
-  return { ...lockOptions(options), legacy: options.dockerLegacy };
+  return { ...lockOptions(options), legacy: options.dockerLegacy, onWarning: warningOf(options) };
+}
+
+function warningOf({ onEvent }: SaveOutputOptions): (message: string) => void {
+  return (message) => onEvent?.({ type: 'warning', message });
 }
 
 function lockOptions({ signal, onEvent }: SaveOutputOptions): Parameters<typeof openLayoutForWriting>[1] {

@@ -5,6 +5,7 @@ import { type Digest, isDigest } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import type { Platform } from '../../content/platform.js';
 import { isLadingError, LadingError } from '../../errors.js';
+import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import { type Attached, attachedTag, attachedTo } from '../attached.js';
@@ -23,7 +24,13 @@ import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { ContentWriter, type Sink } from '../write-content.js';
 import { assignPlaces, blobHeader, directoryHeaders, type Place, placeAt } from './archive-places.js';
-import { dockerImageOf, dockerManifest } from './docker-manifest.js';
+import { dockerHalf } from './docker-half.js';
+import {
+  type DockerManifestItem,
+  dockerImageOf,
+  isImageConfig,
+  type ManifestLookup,
+} from './docker-manifest.js';
 import { openPartFile } from './part-file.js';
 import { createStreamSink } from './stream-sink.js';
 
@@ -32,6 +39,8 @@ export interface ArchiveOptions {
   format: 'universal' | 'oci-archive';
   /** The platform that `manifest.json` names of an index; default linux/amd64. */
   dockerPlatform?: Platform | undefined;
+  /** Told what of it Docker does not load. */
+  onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -90,6 +99,8 @@ class ArchiveWriter implements Store {
   readonly #pushing = new Map<Digest, Promise<void>>();
   /** Manifests are kept in memory too: the index and Docker's half are made of them at the end. */
   readonly #manifests = new Map<Digest, { descriptor: Descriptor; manifest: Manifest; bytes: Buffer }>();
+  /** Of images, where they cannot be read back. */
+  readonly #configs = new Map<Digest, Buffer>();
   #attached: Attached[] = [];
   /** Whether something that had its place will not come. */
   #hasGaps = false;
@@ -162,7 +173,8 @@ class ArchiveWriter implements Store {
   /** Writes the index and the other documents, ends the tar, and gives the file its name. */
   async commit(): Promise<void> {
     if (this.#hasGaps || [...this.#slots.values()].some((slot) => !slot.isDone)) await this.#closeGaps();
-    const end = await this.#writeDocuments(this.#end);
+    const documents = await this.#documents();
+    const end = await this.#writeDocuments(documents, this.#end);
     await this.#sink.write([END_OF_ARCHIVE], end);
     await this.#medium.finish(end + END_OF_ARCHIVE.byteLength);
   }
@@ -235,7 +247,12 @@ class ArchiveWriter implements Store {
 
   async #pushBlob(slot: Slot, open: OpenContent, options: PushOptions): Promise<void> {
     await this.#writeHeader(slot, options.signal);
-    await slot.writer.write(open, options);
+    const { descriptor } = slot.place;
+    const isKept = this.#sink.read === undefined && isImageConfig(descriptor);
+    if (!isKept || descriptor.size > MAX_CONFIG_BYTES) return slot.writer.write(open, options);
+    const bytes = await readVerified(descriptor, open, options);
+    this.#configs.set(descriptor.digest, bytes);
+    await slot.writer.write(async () => Readable.from([bytes], { objectMode: false }), options);
   }
 
   async #pushManifest(
@@ -301,9 +318,12 @@ class ArchiveWriter implements Store {
     }
   }
 
-  async #writeDocuments(start: number): Promise<number> {
+  async #writeDocuments(
+    documents: readonly (readonly [path: string, bytes: Buffer])[],
+    start: number,
+  ): Promise<number> {
     let position = start;
-    for (const [path, bytes] of this.#documents()) {
+    for (const [path, bytes] of documents) {
       const file = [
         await tarHeader({ path, size: bytes.byteLength, mode: 0o644 }),
         bytes,
@@ -315,27 +335,40 @@ class ArchiveWriter implements Store {
     return position;
   }
 
-  *#documents(): Iterable<[path: string, bytes: Buffer]> {
-    yield ['index.json', formatLayoutIndex(this.#entries)];
-    if (this.#options.format === 'universal') {
-      const items = dockerManifest(
-        this.#entries,
-        (entry) => this.#completeImage(entry),
-        ({ digest }) => blobPath(digest),
-      );
-      if (items.length > 0) yield ['manifest.json', Buffer.from(`${JSON.stringify(items)}\n`)];
-    }
-    yield ['oci-layout', LAYOUT_FILE];
+  async #documents(): Promise<[path: string, bytes: Buffer][]> {
+    const items = this.#options.format === 'universal' ? await this.#dockerItems() : [];
+    return [
+      ['index.json', formatLayoutIndex(this.#entries)],
+      ...(items.length > 0
+        ? [['manifest.json', Buffer.from(`${JSON.stringify(items)}\n`)] satisfies [string, Buffer]]
+        : []),
+      ['oci-layout', LAYOUT_FILE],
+    ];
   }
 
-  #completeImage(entry: Descriptor): ReturnType<typeof dockerImageOf> {
-    const image = dockerImageOf(
-      entry,
-      ({ digest }) => this.#manifests.get(digest)?.manifest,
-      this.#options.dockerPlatform,
-    );
+  async #dockerItems(): Promise<DockerManifestItem[]> {
     const isHeld = ({ digest }: Descriptor): boolean => this.#slots.get(digest)?.isDone === true;
-    return image !== undefined && [image.config, ...image.layers].every(isHeld) ? image : undefined;
+    const manifestOf: ManifestLookup = ({ digest }) => this.#manifests.get(digest)?.manifest;
+    const platform = this.#options.dockerPlatform;
+    const { items, warnings } = await dockerHalf(this.#entries, {
+      imageOf: (entry) => dockerImageOf(entry, manifestOf, { platform, isHeld }),
+      configOf: async (config) => (isHeld(config) ? this.#configOf(config) : undefined),
+      pathOf: ({ digest }) => blobPath(digest),
+      isHeld,
+      areLayersPlain: false,
+      isAlone: false,
+    });
+    for (const warning of warnings) this.#options.onWarning?.(warning);
+    return items;
+  }
+
+  /** A stream cannot be read back: its configs are in memory. */
+  async #configOf(config: Descriptor): Promise<Buffer | undefined> {
+    const kept = this.#configs.get(config.digest);
+    if (kept !== undefined || config.size > MAX_CONFIG_BYTES) return kept;
+    const chunks: Buffer[] = [];
+    for await (const chunk of (await this.fetch(config)) as AsyncIterable<Buffer>) chunks.push(chunk);
+    return Buffer.concat(chunks);
   }
 }
 

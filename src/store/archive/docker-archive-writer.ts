@@ -4,7 +4,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decompressed } from '../../compression.js';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
-import { createDigester, type Digest, encodedOf, isDigest } from '../../content/digest.js';
+import { algorithmOf, createDigester, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import { createVerifier } from '../../content/verify.js';
 import { ContentError, LadingError } from '../../errors.js';
@@ -24,7 +24,7 @@ import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { makeTemporaryFolder } from '../temporary-folder.js';
 import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
-import { dockerManifest } from './docker-manifest.js';
+import { dockerHalf } from './docker-half.js';
 import { openPartFile, type PartFile } from './part-file.js';
 import { streamError } from './stream-sink.js';
 
@@ -37,6 +37,8 @@ interface PlainLayer {
 export interface DockerArchiveOptions extends LockOptions, SpaceOptions {
   /** Write `repositories` and a folder for each layer too, for Docker before 1.10; default false. */
   legacy?: boolean | undefined;
+  /** Told what Docker does not load. */
+  onWarning?: ((message: string) => void) | undefined;
 }
 
 const BATCH_BYTES = 1024 * 1024;
@@ -89,6 +91,7 @@ class DockerArchiveWriter implements Store {
   readonly #part: PartFile;
   readonly #file: FileSink;
   readonly #isLegacy: boolean;
+  readonly #onWarning: DockerArchiveOptions['onWarning'];
   readonly #statfs: StatFS | undefined;
   readonly #layers = new Map<Digest, PlainLayer>();
   /** Configs and manifests; the archive's other documents are made of them at the end. */
@@ -100,8 +103,9 @@ class DockerArchiveWriter implements Store {
   #entries: Descriptor[] = [];
   #end = 0;
 
-  constructor(path: string, part: PartFile, { legacy = false, statfs }: DockerArchiveOptions) {
+  constructor(path: string, part: PartFile, { legacy = false, statfs, onWarning }: DockerArchiveOptions) {
     this.#isLegacy = legacy;
+    this.#onWarning = onWarning;
     this.#statfs = statfs;
     this.#path = path;
     this.#part = part;
@@ -147,11 +151,15 @@ class DockerArchiveWriter implements Store {
   }
 
   async commit(): Promise<void> {
-    const items = dockerManifest(
-      this.#entries,
-      (entry) => this.#imageOf(entry),
-      (descriptor) => this.#layers.get(descriptor.digest)?.path ?? configPath(descriptor),
-    );
+    const { items, warnings } = await dockerHalf(this.#entries, {
+      imageOf: (entry) => this.#imageOf(entry),
+      configOf: async (config) => this.#document(config).bytes,
+      pathOf: (descriptor) => this.#layers.get(descriptor.digest)?.path ?? configPath(descriptor),
+      isHeld: (layer) => this.#layers.has(layer.digest),
+      areLayersPlain: true,
+      isAlone: true,
+    });
+    for (const warning of warnings) this.#onWarning?.(warning);
     for (const config of this.#configs())
       await this.#writeFile(configPath(config), this.#document(config).bytes);
     const topIDs = this.#isLegacy ? await this.#writeLegacyFolders() : new Map<string, string>();
@@ -234,6 +242,7 @@ class DockerArchiveWriter implements Store {
     ).rootfs;
     // Told here rather than when all layers are written: an image without layers has no such form.
     if (this.#isLegacy) legacyFolders(this.#document(manifest.config).bytes, manifest.config.digest);
+    requireDiffIDs(descriptor, diffIDs, manifest.layers.length);
     for (const [index, layer] of manifest.layers.entries()) {
       const actual = this.#layers.get(layer.digest)?.diffID;
       if (actual === diffIDs[index]) continue;
@@ -339,6 +348,26 @@ class DockerArchiveWriter implements Store {
     if (document === undefined) throw new LadingError('NOT_FOUND', `${this.#path} does not hold ${digest}`);
     return document;
   }
+}
+
+/** What a layer is to be when it is plain has to be known: nothing else vouches for it then. */
+function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], layers: number): void {
+  const hint = 'Use --format universal, which keeps the image as it is.';
+  if (diffIDs.length !== layers)
+    throw new ContentError(
+      'INVALID_MANIFEST',
+      `${digest} has ${layers} layers, and its config diffIDs of ${diffIDs.length}: a docker-archive needs all`,
+      { hint },
+    );
+  const other = diffIDs.find((diffID) => algorithmOf(diffID) !== 'sha256');
+  if (other !== undefined)
+    throw new ContentError(
+      'UNSUPPORTED',
+      `the config of ${digest} has the diffID ${other}: Docker knows sha256 alone`,
+      {
+        hint,
+      },
+    );
 }
 
 /** Names of 68 characters and sizes in base 256 fit one block. */

@@ -1,12 +1,17 @@
 import { ANNOTATION } from '../../content/annotations.js';
-import { choosePlatformOrFirst, type PlatformCandidate } from '../../content/choose-platform.js';
+import {
+  choosePlatform,
+  choosePlatformOrFirst,
+  type PlatformCandidate,
+} from '../../content/choose-platform.js';
 import type { Descriptor } from '../../content/descriptor.js';
-import { isIndex, isNonDistributable, isZstd, MEDIA_TYPE } from '../../content/media-types.js';
+import { isIndex, isZstd, MEDIA_TYPE } from '../../content/media-types.js';
 import { nameKey } from '../../content/names.js';
 import { DEFAULT_PLATFORM, type Platform } from '../../content/platform.js';
 import { formatFamiliar, parseReference } from '../../content/reference.js';
 import { isLadingError } from '../../errors.js';
 import { keptAs } from '../../manifest/artifact.js';
+import { isEncrypted } from '../../manifest/layer-types.js';
 import type { ImageManifest, Manifest } from '../../manifest/manifest.js';
 import { isAttachmentTag } from '../attached.js';
 import { entryKey, entryName } from '../layout/layout-index.js';
@@ -23,16 +28,33 @@ export interface DockerManifestItem {
 
 const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
 
+export interface DockerImageOptions {
+  /** Default linux/amd64. */
+  platform?: Platform | undefined;
+  /** Whether the archive has a blob; default that it has all. */
+  isHeld?: ((descriptor: Descriptor) => boolean) | undefined;
+}
+
 /**
  * The image that Docker's half of an archive names for a root: the root itself, or of an index the one that stands for
- * `platform` (default linux/amd64), or for that of its first image. Undefined where there is none that Docker can run.
+ * `platform`, or for that of its first image. Of several for one platform one that is whole and not encrypted comes
+ * first, but another platform does not stand for it. Undefined where there is no image at all.
  */
 export function dockerImageOf(
   root: Descriptor,
   manifestOf: ManifestLookup,
-  platform: Platform = DEFAULT_PLATFORM,
+  { platform = DEFAULT_PLATFORM, isHeld = () => true }: DockerImageOptions = {},
 ): ImageManifest | undefined {
-  return choosePlatformOrFirst(platform, [...imagesUnder(root, manifestOf, undefined)])?.manifest;
+  const all = [...imagesUnder(root, manifestOf, undefined)];
+  const readable = all.filter(({ manifest }) =>
+    manifest.layers.every((layer) => isHeld(layer) && !isEncrypted(layer.mediaType)),
+  );
+  const chosen =
+    choosePlatform(platform, readable) ??
+    choosePlatform(platform, all) ??
+    choosePlatformOrFirst(platform, readable) ??
+    choosePlatformOrFirst(platform, all);
+  return chosen?.manifest;
 }
 
 function* imagesUnder(
@@ -44,31 +66,42 @@ function* imagesUnder(
   if (manifest === undefined) return;
   if (isIndex(descriptor.mediaType) && 'manifests' in manifest) {
     for (const child of manifest.manifests) yield* imagesUnder(child, manifestOf, child.platform);
-  } else if (
-    'layers' in manifest &&
-    IMAGE_CONFIGS.has(manifest.config.mediaType) &&
-    keptAs(manifest) === undefined &&
-    platform?.os !== 'unknown'
-  ) {
-    const types = manifest.layers.map(({ mediaType }) => mediaType);
-    if (!types.some(isNonDistributable)) yield { manifest, platform, hasZstd: types.some(isZstd) };
+  } else if (isDockerImage(manifest) && platform?.os !== 'unknown') {
+    yield { manifest, platform, hasZstd: manifest.layers.some(({ mediaType }) => isZstd(mediaType)) };
   }
+}
+
+export function isImageConfig({ mediaType }: Descriptor): boolean {
+  return IMAGE_CONFIGS.has(mediaType);
+}
+
+/** Whether a manifest is of an image in a form that `docker load` has, rather than of an artifact or schema1. */
+export function isDockerImage(manifest: Manifest): manifest is ImageManifest {
+  return 'layers' in manifest && isImageConfig(manifest.config) && keptAs(manifest) === undefined;
+}
+
+/** The entries that have a place in `manifest.json`, by their names: what is attached to others is left out. */
+export function dockerEntries(entries: readonly Descriptor[]): Descriptor[] {
+  const named = entries.filter((entry) => !isAttachment(entry));
+  return named.sort((a, b) => ((entryName(a) ?? '') < (entryName(b) ?? '') ? -1 : 1));
 }
 
 /**
  * `manifest.json` for the named entries of a layout: names of one image are gathered, attachments left out.
- * `pathOf` tells where a blob stands in the archive.
+ * `pathOf` tells where a blob stands in the archive. Those that are to stand last do: `docker load` stops at what it
+ * refuses.
  */
 export function dockerManifest(
   entries: readonly Descriptor[],
   imageOf: (entry: Descriptor) => ImageManifest | undefined,
   pathOf: (descriptor: Descriptor) => string,
+  isLast: (image: ImageManifest) => boolean = () => false,
 ): DockerManifestItem[] {
   const items = new Map<string, DockerManifestItem>();
+  const last = new Set<DockerManifestItem>();
   const taken = new Set<string>();
   const held = new Set(entries.map(entryKey));
-  const named = entries.filter((entry) => !isAttachment(entry));
-  for (const entry of named.sort((a, b) => ((entryName(a) ?? '') < (entryName(b) ?? '') ? -1 : 1))) {
+  for (const entry of dockerEntries(entries)) {
     const image = imageOf(entry);
     if (image === undefined) continue;
     const key = image.config.digest + image.layers.map(({ digest }) => digest).join();
@@ -86,8 +119,10 @@ export function dockerManifest(
       taken.add(repoTag);
     }
     items.set(key, item);
+    if (isLast(image)) last.add(item);
   }
-  return [...items.values()];
+  const all = [...items.values()];
+  return [...all.filter((item) => !last.has(item)), ...last];
 }
 
 function isAttachment(entry: Descriptor): boolean {

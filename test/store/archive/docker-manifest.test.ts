@@ -44,11 +44,11 @@ describe('dockerImageOf', () => {
     const root = index.manifest.descriptor;
     assert.equal(configOf(dockerImageOf(root, lookupIn(index))), amd64.config.descriptor.digest);
     assert.equal(
-      configOf(dockerImageOf(root, lookupIn(index), linux('arm64'))),
+      configOf(dockerImageOf(root, lookupIn(index), { platform: linux('arm64') })),
       arm64.config.descriptor.digest,
     );
     assert.equal(
-      configOf(dockerImageOf(root, lookupIn(index), linux('s390x'))),
+      configOf(dockerImageOf(root, lookupIn(index), { platform: linux('s390x') })),
       arm64.config.descriptor.digest,
     );
   });
@@ -70,29 +70,47 @@ describe('dockerImageOf', () => {
     assert.equal(configOf(dockerImageOf(index.manifest.descriptor, lookup)), arm64.config.descriptor.digest);
   });
 
-  it('is nothing that Docker cannot run: attestations, artifacts, foreign layers, what is missing', () => {
+  it('is nothing that is no image: attestations, artifacts, what is missing', () => {
     const attestation = { ...amd64, platform: { os: 'unknown', architecture: 'unknown' } };
     const attested = makeIndex([attestation]);
     const note = makeReferrer(amd64.manifest.descriptor, { artifactType: 'text/x-note', payload: 'x' });
-    const foreign = jsonContent(MEDIA_TYPE.dockerManifest, {
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPE.dockerManifest,
-      config: amd64.config.descriptor,
-      layers: [
-        {
-          ...contentOf('application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', Buffer.from('x'))
-            .descriptor,
-          urls: ['https://example.com/layer'],
-        },
-      ],
-    });
-    for (const made of [attested, note, { manifest: foreign, all: [foreign] }]) {
+    for (const made of [attested, note]) {
       assert.equal(dockerImageOf(made.manifest.descriptor, lookupIn(made)), undefined);
     }
     assert.equal(
       dockerImageOf(amd64.manifest.descriptor, () => undefined),
       undefined,
     );
+  });
+
+  it('is one that is whole before one that lacks layers or is encrypted, but not of another platform', () => {
+    const foreign = jsonContent(MEDIA_TYPE.ociManifest, {
+      schemaVersion: 2,
+      config: amd64.config.descriptor,
+      layers: [
+        {
+          ...contentOf('application/vnd.oci.image.layer.nondistributable.v1.tar', Buffer.from('x'))
+            .descriptor,
+          urls: ['https://example.com/layer'],
+        },
+      ],
+    });
+    const encrypted = jsonContent(MEDIA_TYPE.ociManifest, {
+      schemaVersion: 2,
+      config: amd64.config.descriptor,
+      layers: [{ ...contentOf(`${MEDIA_TYPE.ociLayerGzip}+encrypted`, Buffer.from('x')).descriptor }],
+    });
+    const isHeld = ({ mediaType }: Descriptor): boolean => !mediaType.includes('nondistributable');
+    for (const odd of [foreign, encrypted]) {
+      const made: MadeImage = { ...amd64, manifest: odd, all: [odd] };
+      const layersIn = (...images: MadeImage[]): unknown => {
+        const all = makeIndex(images);
+        return dockerImageOf(all.manifest.descriptor, lookupIn(all, ...images), { isHeld })?.layers;
+      };
+      const own = dockerImageOf(amd64.manifest.descriptor, lookupIn(amd64))?.layers;
+      assert.deepEqual(layersIn(made, amd64), own);
+      assert.deepEqual(layersIn(made, arm64), dockerImageOf(odd.descriptor, lookupIn(made))?.layers);
+    }
   });
 });
 

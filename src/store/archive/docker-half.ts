@@ -1,0 +1,79 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { isSchema1 } from '../../content/media-types.js';
+import type { ImageManifest } from '../../manifest/manifest.js';
+import { entryName } from '../layout/layout-index.js';
+import { type DockerManifestItem, dockerEntries, dockerManifest } from './docker-manifest.js';
+import { type DockerJudgement, type DockerRefusal, dockerRefusalOf } from './docker-refusal.js';
+
+/** What `manifest.json` is made of. */
+export interface DockerContents extends Omit<DockerJudgement, 'config'> {
+  imageOf: (entry: Descriptor) => ImageManifest | undefined;
+  /** Undefined for one that the archive does not have. */
+  configOf: (config: Descriptor) => Promise<Buffer | undefined>;
+  pathOf: (descriptor: Descriptor) => string;
+  /** Whether there is no other half: what Docker refuses is then in this one, for podman and skopeo. */
+  isAlone: boolean;
+}
+
+const SCHEMA1: DockerRefusal = { reason: 'schema1, which lading convert makes newer', isEvery: true };
+
+/**
+ * The images of `manifest.json`, and a line about those that `docker load` refuses. It stops at the first of them: those
+ * that no Docker loads are left out where the archive has another half, else they stand last, as do those that some load.
+ */
+export async function dockerHalf(
+  entries: readonly Descriptor[],
+  contents: DockerContents,
+): Promise<{ items: DockerManifestItem[]; warnings: string[] }> {
+  const { imageOf, pathOf, isAlone } = contents;
+  const refusals = new Map<string, DockerRefusal | undefined>();
+  const refused = new Map<DockerRefusal['reason'], { names: string[]; isLeftOut: boolean }>();
+  for (const entry of dockerEntries(entries)) {
+    const image = imageOf(entry);
+    const refusal = image === undefined ? refusalOfOther(entry) : await refusalOf(image, contents, refusals);
+    if (refusal === undefined || refusal.isToldBefore) continue;
+    const { names } = refused.get(refusal.reason) ?? { names: [] };
+    const isLeftOut = image === undefined || (refusal.isEvery && !isAlone);
+    refused.set(refusal.reason, { names: [...names, entryName(entry) ?? entry.digest], isLeftOut });
+  }
+  const refusalFor = (image: ImageManifest): DockerRefusal | undefined => refusals.get(keyOf(image));
+  const listed = (entry: Descriptor): ImageManifest | undefined => {
+    const image = imageOf(entry);
+    return image !== undefined && !isAlone && refusalFor(image)?.isEvery ? undefined : image;
+  };
+  return {
+    items: dockerManifest(entries, listed, pathOf, (image) => refusalFor(image) !== undefined),
+    warnings: [...refused].map(([reason, { names, isLeftOut }]) => warningOf(reason, names, isLeftOut)),
+  };
+}
+
+/** Each image once, however many names it has. */
+async function refusalOf(
+  image: ImageManifest,
+  { configOf, ...judgement }: DockerContents,
+  refusals: Map<string, DockerRefusal | undefined>,
+): Promise<DockerRefusal | undefined> {
+  const key = keyOf(image);
+  if (!refusals.has(key))
+    refusals.set(key, dockerRefusalOf(image, { ...judgement, config: await configOf(image.config) }));
+  return refusals.get(key);
+}
+
+/** Of artifacts nobody expects that Docker loads them. */
+function refusalOfOther({ mediaType }: Descriptor): DockerRefusal | undefined {
+  return isSchema1(mediaType) ? SCHEMA1 : undefined;
+}
+
+function keyOf({ config, layers }: ImageManifest): string {
+  return [config, ...layers].map(({ digest }) => digest).join();
+}
+
+const MOST_NAMES = 3;
+
+function warningOf(reason: string, names: readonly string[], isLeftOut: boolean): string {
+  const others = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  const shown = `${names.slice(0, MOST_NAMES).join(', ')}${others}`;
+  return isLeftOut
+    ? `docker load does not load ${shown}: ${reason}; left out of manifest.json, which it reads`
+    : `docker load stops at ${shown}: ${reason}; what it loads stands before`;
+}
