@@ -8,6 +8,7 @@ import { type GetBlobOptions, getBlob, headBlob } from './blobs.js';
 import { discard } from './body.js';
 import type { CredentialProvider } from './credential.js';
 import { type ForeignOptions, getForeign } from './foreign.js';
+import type { Lookup } from './guest.js';
 import type { RateLimit } from './headers.js';
 import { listRepositories, listTags } from './lists.js';
 import { type FetchedManifest, type GetManifestOptions, getManifest, headManifest } from './manifests.js';
@@ -53,6 +54,8 @@ export interface RegistryClientOptions extends TransportOptions {
   /** Told of each warning of a registry once. */
   onWarning?: ((text: string) => void) | undefined;
   onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
+  /** Looks up the hosts of urls that strangers give; default the system's. */
+  lookup?: Lookup | undefined;
   /** How to pause before a repetition; default a timer. */
   wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
   /** Milliseconds, for the age of tokens; default `Date.now`. */
@@ -146,6 +149,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     mirrors: options.mirrors ?? {},
     registriesConf: options.registriesConf,
     privateAddresses: options.privateAddresses,
+    lookup: options.lookup,
     wait: options.wait,
     onRetry: options.onRetry,
     onWarning,

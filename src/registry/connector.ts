@@ -1,4 +1,4 @@
-import type { OnReadOpts, Socket } from 'node:net';
+import type { LookupFunction, OnReadOpts, Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import type { Connect } from './bulk-get.js';
 import { connectThroughSocks } from './socks.js';
@@ -10,6 +10,8 @@ export interface ConnectorOptions {
   tls: RegistryTLS | undefined;
   /** The URL of a SOCKS proxy that the connections go through. */
   socks?: string | undefined;
+  /** Looks up names; default the system's. */
+  lookup?: LookupFunction | undefined;
 }
 
 export const CONNECT_TIMEOUT_MS = 10_000;
@@ -21,8 +23,12 @@ type Callback = buildConnector.Callback;
  * Makes the connections of a pool. One that shows a certificate of an unknown authority is made once more, with the
  * authorities of this machine.
  */
-export async function createConnector({ tls, socks }: ConnectorOptions): Promise<buildConnector.connector> {
-  let made = await build(tls);
+export async function createConnector({
+  tls,
+  socks,
+  lookup,
+}: ConnectorOptions): Promise<buildConnector.connector> {
+  let made = await build(tls, lookup);
 
   const attempt = (target: Target, callback: Callback): void => {
     if (socks === undefined) {
@@ -40,7 +46,7 @@ export async function createConnector({ tls, socks }: ConnectorOptions): Promise
   async function rebuild(used: ConnectionTLS | undefined): Promise<boolean> {
     tls?.trustMachine();
     if ((await tls?.connection()) === used) return false;
-    if (made.settings === used) made = await build(tls);
+    if (made.settings === used) made = await build(tls, lookup);
     return true;
   }
 
@@ -57,18 +63,24 @@ export async function createConnector({ tls, socks }: ConnectorOptions): Promise
   };
 }
 
-async function build(tls: RegistryTLS | undefined): Promise<{
+async function build(
+  tls: RegistryTLS | undefined,
+  lookup: LookupFunction | undefined,
+): Promise<{
   connect: (target: Target, callback: Callback) => unknown;
   settings: ConnectionTLS | undefined;
 }> {
   const { buildConnector: create } = await loadUndici();
   const settings = await tls?.connection();
-  return { settings, connect: create({ timeout: CONNECT_TIMEOUT_MS, ...settings }) };
+  return {
+    settings,
+    connect: create({ timeout: CONNECT_TIMEOUT_MS, ...(lookup && { lookup }), ...settings }),
+  };
 }
 
 /** A connection as the pools make them, beside those; it is not made twice. */
 export async function createDirectConnect(
-  tls: RegistryTLS | undefined,
+  { tls, lookup }: Omit<ConnectorOptions, 'socks'>,
   sockets: Set<Socket>,
 ): Promise<Connect> {
   const { buildConnector: create } = await loadUndici();
@@ -76,9 +88,8 @@ export async function createDirectConnect(
   return (url: URL, onread: OnReadOpts, onConnected: (error: Error | null) => void) => {
     const { protocol, host, port } = url;
     const target = { protocol, host, hostname: url.hostname.replace(/^\[|\]$/g, ''), port };
-    const socket = create({ timeout: CONNECT_TIMEOUT_MS, onread, ...settings })(target, (...[error]) =>
-      onConnected(error),
-    );
+    const settled = { timeout: CONNECT_TIMEOUT_MS, onread, ...(lookup && { lookup }), ...settings };
+    const socket = create(settled)(target, (...[error]) => onConnected(error));
     sockets.add(socket);
     return socket.once('close', () => sockets.delete(socket));
   };

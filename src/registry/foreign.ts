@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { RegistryError, redactURL } from '../errors.js';
 import { discard } from './body.js';
-import { hostOf, leadsInside } from './origin.js';
+import { guestOf, type Lookup } from './guest.js';
 import { isFailureOfRange, rangeFrom, toStart } from './ranges.js';
 import { sendFollowing } from './redirect.js';
 import type { Transport } from './transport.js';
@@ -15,18 +15,20 @@ export interface ForeignOptions {
 }
 
 /**
- * The bytes behind a URL that a manifest gives for a layer, not verified and without any credentials. An image of
+ * The bytes behind a URL that a manifest gives for a layer, not verified and without any credentials, certificates
+ * among them. An image of
  * `registry` has no business with addresses of this machine or of a private network where the registry is in neither.
  */
 export async function getForeign(
-  { transport, userAgent, privateAddresses }: ForeignRequester,
+  { transport, userAgent, privateAddresses, lookup }: ForeignRequester,
   url: string,
   registry: string,
   { start = 0, size, signal }: ForeignOptions,
 ): Promise<Readable> {
   const target = parseTarget(url);
   const what = `foreign layer at ${redactURL(target)}`;
-  if (leadsInside(target, new URL(`https://${hostOf(registry)}`), privateAddresses))
+  const guest = await guestOf(registry, { privateAddresses, lookup });
+  if (!guest.allows(target))
     throw new RegistryError('REGISTRY', `${what}: an image of ${registry} may not lead there`, {
       hint: '--private-addresses allows addresses of private networks.',
     });
@@ -43,6 +45,7 @@ export async function getForeign(
     const response = await sendFollowing(transport, {
       method: 'GET',
       url: target,
+      guest,
       headers,
       expectedBytes: size - first,
       signal,
@@ -63,6 +66,7 @@ export interface ForeignRequester {
   transport: Transport;
   userAgent: string;
   privateAddresses?: boolean | undefined;
+  lookup?: Lookup | undefined;
 }
 
 function parseTarget(text: string): URL {

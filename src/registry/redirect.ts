@@ -1,5 +1,6 @@
 import { RegistryError, redactURL } from '../errors.js';
 import { discard } from './body.js';
+import type { Guest } from './guest.js';
 import { header } from './headers.js';
 import { hostnameOf, isLocalAddress, isPrivateAddress, upgrade } from './origin.js';
 import type { Method, RequestBody, Transport, TransportResponse } from './transport.js';
@@ -11,6 +12,8 @@ export interface FollowedRequest {
   registry?: string | undefined;
   /** Certificates of unknown authorities are allowed. */
   insecure?: boolean | undefined;
+  /** Whose URL it is, where it is a stranger's. */
+  guest?: Guest | undefined;
   headers: Record<string, string>;
   /** Opens the body, again for each hop. */
   body?: (() => RequestBody) | undefined;
@@ -33,7 +36,7 @@ export async function sendFollowing(
   request: FollowedRequest,
   maxRedirects = MAX_REDIRECTS,
 ): Promise<TransportResponse> {
-  const { method, registry, insecure, body, answerTimeoutMs, expectedBytes, signal } = request;
+  const { method, registry, insecure, guest, body, answerTimeoutMs, expectedBytes, signal } = request;
   let { url, headers } = request;
   for (let hop = 0; ; hop += 1) {
     const response = await transport.send({
@@ -41,6 +44,7 @@ export async function sendFollowing(
       url,
       registry,
       insecure,
+      guest,
       // A copy: undici notes the host in it when it asks through a proxy, which the next hop must not be told.
       headers: { ...headers },
       body: body?.(),
@@ -53,6 +57,8 @@ export async function sendFollowing(
     await discard(response.body);
     if (hop >= maxRedirects) throw refused(url, `more than ${maxRedirects} redirects`);
     const next = redirectTarget(location, url, request.url);
+    if (guest?.allows(next) === false)
+      throw refused(url, `a redirect to ${redactURL(next)}, an address of a private network or this machine`);
     if (next.origin !== url.origin) {
       headers = Object.fromEntries(
         Object.entries(headers).filter(([name]) => !ORIGIN_BOUND.has(name.toLowerCase())),

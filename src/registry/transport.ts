@@ -3,7 +3,13 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { wrapBody } from './body.js';
 import { bulkGet } from './bulk-get.js';
-import { CONNECT_TIMEOUT_MS, createConnector, createDirectConnect } from './connector.js';
+import {
+  CONNECT_TIMEOUT_MS,
+  type ConnectorOptions,
+  createConnector,
+  createDirectConnect,
+} from './connector.js';
+import type { Guest } from './guest.js';
 import type { Headers } from './headers.js';
 import { interimCounter } from './interim.js';
 import { networkError } from './network-error.js';
@@ -34,6 +40,8 @@ export interface TransportRequest {
   registry?: string | undefined;
   /** Certificates of unknown authorities are allowed; default as for the run. */
   insecure?: boolean | undefined;
+  /** Whose URL it is, where it is a stranger's. */
+  guest?: Guest | undefined;
   headers: Record<string, string>;
   body?: RequestBody | undefined;
   /** How long the server may take to answer once it has the whole request; default the stall timeout. */
@@ -79,17 +87,21 @@ export function createTransport(options: TransportOptions = {}): Transport {
     url,
     registry = url.host,
     insecure,
+    guest,
   }: TransportRequest): Promise<RegistryTLS | undefined> {
     if (url.protocol !== 'https:') return undefined;
-    const isOther = hostnameOf(url) !== hostnameOf(new URL(`https://${hostOf(registry)}`));
+    const isOther =
+      guest !== undefined || hostnameOf(url) !== hostnameOf(new URL(`https://${hostOf(registry)}`));
     return settings.of(registry, { isOther, insecure });
   }
 
-  const poolFor = (url: URL, tls: RegistryTLS | undefined): Promise<Dispatcher> => {
-    const key = `${url.origin} ${tls?.id ?? ''}`;
+  const poolFor = ({ url, guest }: TransportRequest, tls: RegistryTLS | undefined): Promise<Dispatcher> => {
+    const key = `${url.origin} ${tls?.id ?? ''} ${guest?.id ?? ''}`;
     const known = pools.get(key);
     if (known !== undefined) return known;
-    const pool = createPool(url, proxyFor(url, environment), options.concurrency ?? DEFAULT_CONCURRENCY, tls);
+    const proxy = proxyFor(url, environment);
+    const connections = options.concurrency ?? DEFAULT_CONCURRENCY;
+    const pool = createPool(url, proxy, connections, { tls, lookup: guest?.lookup });
     pools.set(key, pool);
     pool.catch(() => pools.delete(key)); // told to whoever asked for it
     return pool;
@@ -108,7 +120,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     const { method, url, headers, expectedBytes = 0, signal } = request;
     if (method !== 'GET' || expectedBytes < bulkBytes || notPlain.has(url.origin)) return undefined;
     if (proxyFor(url, environment) !== undefined) return undefined;
-    const connect = await createDirectConnect(tls, bulkSockets);
+    const connect = await createDirectConnect({ tls, lookup: request.guest?.lookup }, bulkSockets);
     try {
       const response = await bulkGet({ url, headers, stallTimeoutMs, signal }, connect);
       if (response === undefined) notPlain.add(url.origin);
@@ -129,7 +141,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
         const bulk = await sendBulk(message, tls);
         if (bulk !== undefined) return bulk;
         const { request } = await loadUndici();
-        const response = await request.call(await poolFor(url, tls), {
+        const response = await request.call(await poolFor(message, tls), {
           origin: url.origin,
           path: url.pathname + url.search,
           method,
@@ -173,12 +185,15 @@ async function createPool(
   url: URL,
   proxy: string | undefined,
   connections: number,
-  tls: RegistryTLS | undefined,
+  { tls, lookup }: Omit<ConnectorOptions, 'socks'>,
 ): Promise<Dispatcher> {
   const options = { connections, keepAliveTimeout: KEEP_ALIVE_MS };
   if (proxy === undefined || isSocks(proxy)) {
     const { Pool } = await loadUndici();
-    return new Pool(url.origin, { ...options, connect: await createConnector({ tls, socks: proxy }) });
+    return new Pool(url.origin, {
+      ...options,
+      connect: await createConnector({ tls, lookup, socks: proxy }),
+    });
   }
   const ProxyAgent = await loadProxyAgent();
   // The agent makes its connections itself, and a proxy that opens TLS shows certificates of this machine's authorities.

@@ -167,6 +167,21 @@ describe('the authorities that are trusted', () => {
     assert.equal(requests.length, 1);
   });
 
+  it('are those of certs.d for the place of a foreign layer, too, and not its client certificate', async () => {
+    const client = makeCertificate();
+    const shown: unknown[] = [];
+    const asking = { ...certificate, requestCert: true, rejectUnauthorized: false };
+    const { host } = await start(({ socket }, response) => {
+      shown.push((socket as TLSSocket).getPeerCertificate().subject); // over TLS
+      response.writeHead(200).end('layer');
+    }, asking);
+    await write(`docker/${host}/ca.crt`, certificate.cert);
+    await write(`docker/${host}/client.cert`, client.cert);
+    await write(`docker/${host}/client.key`, client.key);
+    (await connect().getForeign(`https://${host}/layer`, host, { size: 5 })).destroy();
+    assert.deepEqual(shown, [undefined]);
+  });
+
   it('come with complete client certificates, or a word about what is missing', async () => {
     const { host } = await start();
     await write(`docker/${host}/client.cert`, other.cert);
