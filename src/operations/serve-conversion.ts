@@ -1,12 +1,9 @@
-import { availableParallelism } from 'node:os';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isIndex, isSchema1, MEDIA_TYPE } from '../content/media-types.js';
-import { ownText } from '../content/own-text.js';
 import { DEFAULT_PLATFORM, formatPlatform, type Platform } from '../content/platform.js';
 import { RecentlyUsed } from '../content/recently-used.js';
 import { type ConversionFormat, convertImage } from '../copy/convert.js';
-import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from '../copy/layer-facts.js';
 import { bytesOf } from '../copy/manifest-tree.js';
 import type { PlannedContent } from '../copy/plan.js';
 import type { ManifestTree } from '../copy/plan-tree.js';
@@ -20,6 +17,7 @@ import { SharedWork } from '../server/shared-work.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { type LayerLimits, limitsOf } from './layer-limits.js';
 import { missingChildren, readServedImage } from './served-image.js';
+import { ServedLayers } from './served-layers.js';
 
 export interface ServeConversionOptions extends LayerLimits {
   /** Of an index, the image for clients that accept no index; default linux/amd64. */
@@ -71,8 +69,6 @@ const IMAGE_LIMITS = { maxManifests: 1000, maxDocumentBytes: 16 * 1024 * 1024 };
 /** Images at once, of one client half. */
 const MAX_CONVERSIONS = 4;
 const DEFAULT_MAX_WAITING = 256;
-/** A layer of fewer bytes is read sooner than a thread starts. */
-const LITTLE_BYTES = 1024 * 1024;
 /** Children that were not there and are looked for with each request. */
 const MOST_LOOKED_FOR = 256;
 /** Of small things: some 300 bytes each, so that a server may run for years and tags come and go. */
@@ -86,11 +82,8 @@ class KeptConversions implements ServeConversions {
   readonly #options: ServeConversionOptions;
   /** Its signatures prove nothing but integrity, and no digest depends on it: it is made anew at every start. */
   readonly #key = createSigningKey();
-  /** Images take their turns, and so do layers: one client has all cores at most, and another one a thread beside. */
   readonly #turns: FairQueue;
-  readonly #reading: FairQueue;
-  readonly #layers = new SharedWork<Digest, LayerFacts>();
-  readonly #facts = new RecentlyUsed<Digest, LayerFacts>(MAX_REMEMBERED);
+  readonly #layers = new ServedLayers();
   readonly #recipes = new RecentlyUsed<string, Recipe>(MAX_REMEMBERED);
   readonly #warned = new RecentlyUsed<string, true>(MAX_REMEMBERED);
   readonly #made: RecentlyUsed<string, Made>;
@@ -103,7 +96,6 @@ class KeptConversions implements ServeConversions {
       maxLayerBytes: options.maxLayerBytes ?? DEFAULT_MAX_LAYER_BYTES,
       maxRatio: options.maxRatio ?? DEFAULT_SERVED_RATIO,
     };
-    const cores = availableParallelism();
     const refuse = () =>
       new Refusal('TOOMANYREQUESTS', 'too many images wait to be converted', {
         headers: { 'Retry-After': '5' },
@@ -112,12 +104,6 @@ class KeptConversions implements ServeConversions {
       concurrency: MAX_CONVERSIONS,
       concurrencyOfClient: MAX_CONVERSIONS / 2,
       most: options.maxWaiting ?? DEFAULT_MAX_WAITING,
-      refuse,
-    });
-    this.#reading = new FairQueue({
-      concurrency: cores + 1,
-      concurrencyOfClient: cores,
-      most: Number.POSITIVE_INFINITY, // those of the images that have their turn
       refuse,
     });
     this.#made = new RecentlyUsed(options.keptBytes ?? DEFAULT_KEPT_BYTES, weightOf);
@@ -227,7 +213,7 @@ class KeptConversions implements ServeConversions {
       to: formatOf(mediaType),
       key: this.#key,
       force: true, // nothing is lost: the original stays where it is, and what is attached to it
-      layerFacts: (layers, options) => this.#factsOf(layers, turn, options),
+      layerFacts: (layers, options) => this.#layers.factsOf(layers, turn, options),
       limits: limitsOf(this.#options),
       signal,
     });
@@ -263,45 +249,6 @@ class KeptConversions implements ServeConversions {
       descriptor: { mediaType: MEDIA_TYPE.dockerSchema1Signed, digest, size: signed.byteLength },
       bytes: signed,
     };
-  }
-
-  /** Reads each layer once in the server's life. */
-  async #factsOf(
-    layers: readonly PlannedContent[],
-    turn: Turn,
-    options: LayerFactsOptions,
-  ): Promise<Map<Digest, LayerFacts>> {
-    const facts = await Promise.all(
-      layers.map(async (layer) => {
-        const { digest } = layer.descriptor;
-        return [digest, await this.#factsOfLayer(layer, turn, options)] as const;
-      }),
-    );
-    return new Map(facts);
-  }
-
-  async #factsOfLayer(
-    layer: PlannedContent,
-    turn: Turn,
-    { signal, ...options }: LayerFactsOptions,
-  ): Promise<LayerFacts> {
-    const { digest, size } = layer.descriptor;
-    const known = this.#facts.get(digest);
-    if (known !== undefined) return known;
-    const alwaysInThreads = size > LITTLE_BYTES;
-    const read = (stop: AbortSignal) =>
-      this.#reading.run(
-        turn,
-        async () => {
-          const facts = await readLayerFacts([layer], { ...options, alwaysInThreads, signal: stop });
-          const found = facts.get(digest);
-          if (found === undefined) throw new Error(`${digest} was not read`);
-          this.#facts.set(ownText(digest), found);
-          return found;
-        },
-        stop,
-      );
-    return this.#layers.join(digest, read, signal);
   }
 }
 

@@ -1,22 +1,15 @@
 import type { Readable } from 'node:stream';
-import { ANNOTATION, fittingAnnotations, MAX_LISTED_ANNOTATION_BYTES } from '../content/annotations.js';
+import { ANNOTATION } from '../content/annotations.js';
 import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, digestOf, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { taggedName } from '../content/names.js';
-import { ownText } from '../content/own-text.js';
 import { RecentlyUsed } from '../content/recently-used.js';
-import { referrersTag } from '../content/referrers-tag.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { Region } from '../files.js';
-import {
-  detectMediaType,
-  MAX_MANIFEST_BYTES,
-  type Manifest,
-  parseManifest,
-  successors,
-} from '../manifest/manifest.js';
-import { type Attached, attachedTag, attachedTo } from './attached.js';
+import { detectMediaType, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '../manifest/manifest.js';
+import { type Attached, attachedTag } from './attached.js';
+import { AttachedManifests } from './attached-manifests.js';
 import type { ContentFile, ContentFiles } from './content-files.js';
 import { ExactNames } from './exact-names.js';
 import { createTurns } from './in-turn.js';
@@ -29,8 +22,6 @@ const BLOB_MEDIA_TYPE = 'application/octet-stream';
 /** A type of the specification's that says nothing of the content; go-containerregistry's test layouts have such entries. */
 const DESCRIPTOR_TYPE = 'application/vnd.oci.descriptor.v1+json';
 
-/** What the annotations of all that is attached may take together: those of 100,000 signatures. */
-const MAX_ANNOTATION_BYTES = 32 * 1024 * 1024;
 /** Some 200 bytes each. */
 const MOST_TYPES = 50_000;
 /** Documents of more bytes are looked into one after the other, however many are asked for at once. */
@@ -66,12 +57,8 @@ export class ImageFiles implements ReadonlyStore {
   readonly #turns = createTurns<string>();
   /** By what they are attached to. */
   #attached: Promise<Map<Digest, Attached[]>> | undefined;
-  /** Manifests that are attached to nothing. */
-  readonly #unattached = new Set<Digest>();
-  /** What was found in other manifests: that stays true when entries change. */
-  readonly #attachedByManifest = new Map<string, Attached[]>();
-  /** Bytes that the annotations in it take. */
-  #annotationBytes = 0;
+  /** It stays when entries change. */
+  readonly #attachedManifests = new AttachedManifests();
 
   constructor(
     protected readonly files: ContentFiles,
@@ -210,55 +197,17 @@ export class ImageFiles implements ReadonlyStore {
 
   /** Notes what an entry's manifest tells, once somebody has read it: it need not be read again for referrers. */
   noteAttached(entry: Descriptor, manifest: Manifest): void {
-    const subject = fallbackSubject(entryName(entry));
-    const own = attachedTo(plainDescriptor(entry), manifest);
-    if (own === undefined && subject === undefined) this.#unattached.add(ownText(entry.digest));
-    else {
-      const attached = own === undefined ? attachedByFallback(manifest, subject) : [own];
-      const key = attachedKey(entry.digest, subject);
-      if (this.#attachedByManifest.has(key)) return;
-      this.#attachedByManifest.set(
-        key,
-        attached.map((each) => this.#kept(each)),
-      );
-    }
-  }
-
-  /** With texts of its own, and with annotations as long as there is room for them. */
-  #kept({ subject, referrer: { descriptor } }: Attached): Attached {
-    const { mediaType, digest, size, artifactType } = descriptor;
-    const room = Math.min(MAX_LISTED_ANNOTATION_BYTES, MAX_ANNOTATION_BYTES - this.#annotationBytes);
-    const annotations = fittingAnnotations(descriptor.annotations, room);
-    const kept: Descriptor = {
-      mediaType: ownText(mediaType),
-      digest: ownText(digest),
-      size,
-      ...(annotations !== undefined && { annotations }),
-      ...(artifactType !== undefined && { artifactType: ownText(artifactType) }),
-    };
-    this.#annotationBytes += annotationBytesOf(kept);
-    return { subject: ownText(subject), referrer: { descriptor: kept } };
-  }
-
-  /** What is no entry any more is forgotten: pushes and deletions would fill the memory for ever. */
-  #forgetAllBut(digests: ReadonlySet<Digest>): void {
-    for (const digest of this.#unattached) if (!digests.has(digest)) this.#unattached.delete(digest);
-    for (const [key, attached] of this.#attachedByManifest) {
-      const [digest] = key.split(' ', 1);
-      if (isDigest(digest) && digests.has(digest)) continue;
-      for (const { referrer } of attached) this.#annotationBytes -= annotationBytesOf(referrer.descriptor);
-      this.#attachedByManifest.delete(key);
-    }
+    this.#attachedManifests.note(entry, manifest);
   }
 
   /** Manifests that are known to be attached to nothing, in the order in which that was found out. */
   get unattached(): readonly Digest[] {
-    return [...this.#unattached];
+    return this.#attachedManifests.unattached;
   }
 
   /** Notes manifests that were found to be attached to nothing at an earlier opening. */
   noteUnattached(digests: Iterable<Digest>): void {
-    for (const digest of digests) this.#unattached.add(digest);
+    this.#attachedManifests.noteUnattached(digests);
   }
 
   /** Every file that is to have some content, whether an image needs it or not. */
@@ -306,7 +255,7 @@ export class ImageFiles implements ReadonlyStore {
 
   /** Reads every entry's manifest once: layouts of other tools do not mark what is attached to what. */
   async #findAttached(): Promise<Map<Digest, Attached[]>> {
-    this.#forgetAllBut(new Set(this.entries.map(({ digest }) => digest)));
+    this.#attachedManifests.forgetAllBut(new Set(this.entries.map(({ digest }) => digest)));
     const attached: Attached[] = [];
     for (const entry of this.entries) {
       const name = entryName(entry);
@@ -324,16 +273,14 @@ export class ImageFiles implements ReadonlyStore {
   }
 
   async #attachedBySubject(entry: Descriptor): Promise<readonly Attached[]> {
-    const subject = fallbackSubject(entryName(entry));
-    if (subject === undefined && this.#unattached.has(entry.digest)) return [];
-    const key = attachedKey(entry.digest, subject);
-    if (!this.#attachedByManifest.has(key)) await this.#graph?.linksOf(entry);
-    if (subject === undefined && this.#unattached.has(entry.digest)) return [];
-    if (!this.#attachedByManifest.has(key)) {
+    const known = this.#attachedManifests.of(entry);
+    if (known !== undefined) return known;
+    await this.#graph?.linksOf(entry); // reads it for both, unless it is not valid
+    if (this.#attachedManifests.of(entry) === undefined) {
       const manifest = await this.#readEntry(entry);
       if (manifest !== undefined) this.noteAttached(entry, manifest);
     }
-    return this.#attachedByManifest.get(key) ?? [];
+    return this.#attachedManifests.of(entry) ?? [];
   }
 
   /** Undefined for what is not there or not valid: whoever asks for that image is told, others have no use for it. */
@@ -350,20 +297,6 @@ export class ImageFiles implements ReadonlyStore {
   #notFound(what: string): LadingError {
     return new LadingError('NOT_FOUND', `${this.location} does not hold ${what}`);
   }
-}
-
-function annotationBytesOf({ annotations }: Descriptor): number {
-  return annotations === undefined ? 0 : Buffer.byteLength(JSON.stringify(annotations));
-}
-
-function attachedKey(digest: Digest, subject: Digest | undefined): string {
-  return `${digest} ${subject}`;
-}
-
-/** A fallback index as regclient keeps it in layouts: its children are the referrers. */
-function attachedByFallback(manifest: Manifest, subject: Digest | undefined): Attached[] {
-  if (subject === undefined) return [];
-  return successors(manifest).manifests.map((descriptor) => ({ subject, referrer: { descriptor } }));
 }
 
 /** Whether an entry may be a manifest by its type, which says nothing in some layouts. */
@@ -383,10 +316,4 @@ function manifestTypeOf(bytes: Buffer): string | undefined {
     if (isLadingError(error, 'INVALID_MANIFEST')) return undefined;
     throw error;
   }
-}
-
-function fallbackSubject(name: string | undefined): Digest | undefined {
-  const tag = name?.slice(name.lastIndexOf(':') + 1) ?? '';
-  const digest = tag.replace('-', ':');
-  return isDigest(digest) && referrersTag(digest) === tag ? digest : undefined;
 }
