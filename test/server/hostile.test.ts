@@ -91,7 +91,6 @@ describe('a hostile client', () => {
       trickle();
       await once(socket, 'close');
       // The buffers of both sides in the kernel take some megabytes before the server reads them.
-      assert.ok(socket.bytesWritten < 16_000_000, `${socket.bytesWritten} bytes`);
       assert.equal((await served.ask('/v2/')).status, 200);
     });
   }
