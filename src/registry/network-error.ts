@@ -1,4 +1,5 @@
 import { LadingError, messageOf, RegistryError, systemCode } from '../errors.js';
+import { PROXY_HINT, PROXY_REFUSES } from './response-error.js';
 
 /** The error of a run that was interrupted; the caller's own reason is kept as the cause. */
 export function abortedError(signal: AbortSignal | undefined): LadingError {
@@ -65,8 +66,8 @@ function explain(code: string, error: unknown): { problem: string; hint: string 
   }
   if (status !== undefined) {
     return {
-      problem: `the proxy does not let us through to it (status ${status})`,
-      hint: 'Ask the owner of the proxy to allow the host, or go around the proxy with NO_PROXY.',
+      problem: `${PROXY_REFUSES} (status ${status})`,
+      hint: PROXY_HINT,
     };
   }
   if (SELF_SIGNED.has(code)) {

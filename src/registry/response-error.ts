@@ -1,6 +1,7 @@
 import { type ErrorCode, printable, RegistryError, redactURL } from '../errors.js';
 import { MAX_RETRY_AFTER_MS } from '../retry.js';
 import { type Headers, header, parseRetryAfter } from './headers.js';
+import { HEADER } from './protocol.js';
 
 /** Bytes of an error body that are read; more is cut off. */
 export const MAX_ERROR_BYTES = 64 * 1024;
@@ -50,6 +51,9 @@ export interface RefusedResponse {
   headers: Headers;
   /** As much of the body as was read. */
   body: Uint8Array;
+  url?: URL | undefined;
+  /** `HOST[:PORT]` of a proxy that may have answered in the registry's place. */
+  proxy?: string | undefined;
 }
 
 /**
@@ -57,13 +61,23 @@ export interface RefusedResponse {
  * `tag "1.2" of reg.example/app`.
  */
 export function responseError(
-  { status, headers, body }: RefusedResponse,
+  { status, headers, body, url, proxy }: RefusedResponse,
   what: string,
   hint?: string | undefined,
   hints: Readonly<Record<string, string>> = {},
 ): RegistryError {
   const { codes, text } = parseErrorBody(body);
-  const said = text === '' ? '' : ` (${text})`;
+  if (proxy !== undefined && isOfProxy(status, headers))
+    return new RegistryError(
+      'UNREACHABLE',
+      `cannot reach ${url?.host ?? what}: ${PROXY_REFUSES} (status ${status})`,
+      {
+        status,
+        hint: PROXY_HINT,
+      },
+    );
+  const mayBeOfProxy = proxy !== undefined && codes.length === 0 && isOfGateway(status, headers);
+  const said = `${text === '' ? '' : ` (${text})`}${mayBeOfProxy ? `; the proxy ${proxy} may have answered` : ''}`;
   const [known] = [...codes, String(status)].filter((key) => Object.hasOwn(hints, key));
   const meant = isWronglyAsked(status, codes) ? 400 : status;
   const retryAfterMs = parseRetryAfter(header(headers, 'retry-after'));
@@ -73,6 +87,7 @@ export function responseError(
     retryAfterMs,
     hint:
       longWaitHint(retryAfterMs) ??
+      (mayBeOfProxy ? PROXY_HINT : undefined) ??
       redirectHint(status, headers) ??
       hint ??
       (known === undefined ? hintFor(status) : hints[known]),
@@ -85,6 +100,22 @@ export function responseError(
  */
 function isWronglyAsked(status: number, codes: readonly string[]): boolean {
   return status === 500 && (codes.includes('MANIFEST_BLOB_UNKNOWN') || codes.includes('MANIFEST_INVALID'));
+}
+
+/** Also of CONNECT, by which https goes through a proxy. */
+export const PROXY_REFUSES = 'the proxy does not let us through to it';
+export const PROXY_HINT =
+  'Ask the owner of the proxy to allow the host, or go around the proxy with NO_PROXY.';
+
+/** What a proxy says of itself: Squid, and those that follow RFC 9209. */
+function isOfProxy(status: number, headers: Headers): boolean {
+  if (status === 407) return false; // known by its status
+  return headers['x-squid-error'] !== undefined || /;\s*error=/i.test(header(headers, 'proxy-status') ?? '');
+}
+
+/** Statuses by which proxies refuse, in an answer that does not name the API. */
+function isOfGateway(status: number, headers: Headers): boolean {
+  return [403, 502, 503, 504].includes(status) && headers[HEADER.apiVersion] === undefined;
 }
 
 /** What is pushed is not sent on to where an answer says, unless it says that the same request is meant. */

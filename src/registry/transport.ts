@@ -61,6 +61,8 @@ export interface TransportResponse {
   body: Readable;
   /** Where the response came from. */
   url: URL;
+  /** `HOST[:PORT]` of a proxy that a request in clear text went through: it may have answered itself. */
+  proxy?: string | undefined;
 }
 
 /** One HTTP exchange at a time: no redirects, no credentials, no repetition. */
@@ -160,6 +162,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
           headers: response.headers,
           body: wrapBody(response.body, url, signal),
           url,
+          proxy: answeringProxy(url, environment),
         };
       } catch (error) {
         throw watched?.stalled() ?? networkError(error, url.host, signal);
@@ -175,6 +178,12 @@ export function createTransport(options: TransportOptions = {}): Transport {
       await Promise.all(closing.map(async (pool) => (await pool).destroy()));
     },
   };
+}
+
+/** Through a tunnel, as for https, a proxy cannot answer in another's place. */
+function answeringProxy(url: URL, environment: NodeJS.ProcessEnv): string | undefined {
+  const proxy = url.protocol === 'http:' ? proxyFor(url, environment) : undefined;
+  return proxy === undefined || isSocks(proxy) ? undefined : new URL(proxy).host;
 }
 
 function isStreamed(body: RequestBody | undefined): body is AsyncIterable<Uint8Array> {

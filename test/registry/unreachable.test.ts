@@ -4,7 +4,7 @@ import { retrying } from '../../src/copy/retrying.js';
 import { isLadingError } from '../../src/errors.js';
 import { networkError } from '../../src/registry/network-error.js';
 import { isRetryable } from '../../src/retry.js';
-import { sendError, sendJSON } from './http-server.js';
+import { collect, type Handler, sendError, sendJSON, serve } from './http-server.js';
 import { blob, manifest, useRepository } from './repository.js';
 
 const { start, connect } = useRepository();
@@ -62,6 +62,79 @@ describe('repetitions of a push', () => {
       client.putManifest(name, '1', { mediaType: 'application/json', bytes: manifest }, { retries: 0 });
     await assert.rejects(put(), { status: 503 });
     assert.equal(server.requests.length, 1);
+  });
+});
+
+describe('a proxy that answers a request in clear text itself', () => {
+  const page = '<html>The requested URL could not be retrieved</html>';
+  const kinds: [what: string, headers: Record<string, string>, code: string, message: RegExp][] = [
+    ['with a page', {}, 'DENIED', /access denied; the proxy 127\.0\.0\.1:\d+ may have answered$/],
+    [
+      'as Squid does',
+      { 'x-squid-error': 'ERR_ACCESS_DENIED 0' },
+      'UNREACHABLE',
+      /^cannot reach reg\.example: the proxy does not let us through to it \(status 403\)$/,
+    ],
+    [
+      'as RFC 9209 says',
+      { 'proxy-status': 'corp-proxy; error=http_request_denied' },
+      'UNREACHABLE',
+      /the proxy does not let us through to it/,
+    ],
+  ];
+  for (const [what, headers, code, message] of kinds) {
+    it(`is told from the registry, or said to be possible: ${what}`, async () => {
+      const proxy = await serve((_, response) => response.writeHead(403, headers).end(page));
+      try {
+        const client = connect({ plainHTTP: true, environment: { HTTP_PROXY: proxy.origin }, retries: 0 });
+        await assert.rejects(client.getManifest({ registry: 'reg.example', repository: 'a' }, '1'), {
+          code,
+          message,
+          hint: /NO_PROXY/,
+        });
+      } finally {
+        await proxy.close();
+      }
+    });
+  }
+
+  it('is not named where the registry speaks through it', async () => {
+    const refusals: Handler[] = [
+      (_, response) => sendError(response, 403, 'DENIED'),
+      (_, response) =>
+        void response.writeHead(403, { 'docker-distribution-api-version': 'registry/2.0' }).end(page),
+    ];
+    for (const refusal of refusals) {
+      const proxy = await serve(refusal);
+      try {
+        const client = connect({ plainHTTP: true, environment: { HTTP_PROXY: proxy.origin }, retries: 0 });
+        await assert.rejects(
+          client.getManifest({ registry: 'reg.example', repository: 'a' }, '1'),
+          (error) => isLadingError(error, 'DENIED') && !/proxy/i.test(error.message + error.hint),
+        );
+      } finally {
+        await proxy.close();
+      }
+    }
+  });
+
+  it('does not end a run that has a mirror: lists are asked of that', async () => {
+    const mirror = await serve((_, response) => sendJSON(response, { tags: ['cached'] }));
+    const proxy = await serve((_, response) => response.writeHead(403, { 'x-squid-error': 'X 0' }).end(page));
+    try {
+      const client = connect({
+        plainHTTP: true,
+        environment: { HTTP_PROXY: proxy.origin },
+        mirrors: { 'reg.example': [mirror.host] },
+        retries: 0,
+      });
+      assert.deepEqual(await collect(client.listTags({ registry: 'reg.example', repository: 'a' })), [
+        'cached',
+      ]);
+    } finally {
+      await mirror.close();
+      await proxy.close();
+    }
   });
 });
 
