@@ -128,9 +128,18 @@ class GraphCopy {
     // Where a part was missing there is no whole: a question less for each image that is new.
     const isNew = successors.some((successor) => this.#missing.has(successor));
     const { signal } = this.#pool;
-    if (!isNew && (await this.#destination.exists(content.descriptor, { signal }))) return;
+    if (!isNew && (await this.#destination.exists(content.descriptor, { signal })))
+      return this.#link(content);
     this.#missing.add(digest);
     await this.#transfer(content);
+  }
+
+  async #link({ descriptor, bytes }: PlannedContent): Promise<void> {
+    if (!bytes?.includes('"subject"')) return;
+    const { onEvent, retries } = this.#options;
+    const { signal } = this.#pool;
+    const link = async () => this.#destination.link?.(descriptor, bytes, { signal });
+    await retrying(descriptor.digest, link, { retries, signal, onEvent });
   }
 
   /** One piece of content, with retries: each goes on from the byte that the one before reached. */

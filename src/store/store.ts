@@ -57,6 +57,11 @@ export interface Store extends ReadonlyStore {
   prepare?(contents: readonly Descriptor[], options?: { signal?: AbortSignal | undefined }): Promise<void>;
   /** Keeps content: verifies while writing, idempotent, all or nothing. Goes on where a failed push stopped. */
   push(descriptor: Descriptor, open: OpenContent, options?: PushOptions): Promise<void>;
+  /**
+   * Makes a manifest that was found to be there findable from its subject, where it is not: an earlier run may have ended
+   * between the two. What `push` has put there is.
+   */
+  link?(descriptor: Descriptor, bytes: Buffer, options?: { signal?: AbortSignal | undefined }): Promise<void>;
   /** Told that announced content will not come after all, or is not needed: nothing waits for it, or is left of it. */
   abandon?(descriptor: Descriptor): void;
   /** Names a manifest that is in the store; an older holder of the name loses it. */

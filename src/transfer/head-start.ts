@@ -42,6 +42,7 @@ export function headStartStore(store: Store, pool: Pool): HeadStartStore {
     fetch: (...call) => store.fetch(...call),
     references: (...call) => store.references(...call),
     referrers: (...call) => store.referrers(...call),
+    link: async (...call) => store.link?.(...call),
     abandon: (descriptor) => store.abandon?.(descriptor),
     tag: (...call) => store.tag(...call),
     commit: async () => store.commit?.(),

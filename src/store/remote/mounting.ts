@@ -156,6 +156,7 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
     fetch: (...call) => store.fetch(...call),
     references: (...call) => store.references(...call),
     referrers: (...call) => store.referrers(...call),
+    link: async (...call) => store.link?.(...call),
     tag: (...call) => store.tag(...call),
     close: () => store.close(),
     exists,

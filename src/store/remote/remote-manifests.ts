@@ -3,6 +3,7 @@ import { algorithmOf, type Digest } from '../../content/digest.js';
 import { RegistryError } from '../../errors.js';
 import { parseManifest, successors, verifyManifest } from '../../manifest/manifest.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
+import { isRetryable } from '../../retry.js';
 import { createTurns } from '../in-turn.js';
 import { readVerified } from '../read-content.js';
 import type { OpenContent, PushOptions } from '../store.js';
@@ -19,6 +20,7 @@ export class ManifestPusher {
   readonly #bytes = new Map<Digest, Buffer>();
   #remembered = 0;
   readonly #inTurn = createTurns<Digest>();
+  #listsReferrers: Promise<boolean> | undefined;
 
   constructor(client: RegistryClient, name: RepositoryName) {
     this.#client = client;
@@ -27,6 +29,28 @@ export class ManifestPusher {
 
   push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
     return this.#inTurn(descriptor.digest, () => this.#push(descriptor, open, options));
+  }
+
+  /** Lists a manifest that is there under its subject, where the registry does not list referrers by itself. */
+  async link(descriptor: Descriptor, bytes: Buffer, signal: AbortSignal | undefined): Promise<void> {
+    const manifest = parseManifest(bytes, descriptor);
+    const { subject } = successors(manifest);
+    if (subject === undefined || this.#present.has(descriptor.digest)) return;
+    this.#listsReferrers ??= this.#askReferrers(subject.digest, signal);
+    if (await this.#listsReferrers) return;
+    const referrer = referrerDescriptor(descriptor, manifest);
+    await listUnderFallbackTag(this.#client, this.#name, subject.digest, referrer, signal);
+  }
+
+  /** A registry that refuses the question may lack the answer: a list under a tag does no harm then. */
+  async #askReferrers(subject: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      return (await this.#client.listReferrers(this.#name, subject, { signal, retries: 0 })) !== undefined;
+    } catch (error) {
+      if (error instanceof RegistryError && !isRetryable(error)) return false;
+      this.#listsReferrers = undefined;
+      throw error;
+    }
   }
 
   async tag(descriptor: Descriptor, tag: string): Promise<void> {

@@ -177,6 +177,11 @@ class RepositoryStore implements RemoteStore {
     this.#attachedTags = undefined; // a list of referrers may have come
   }
 
+  async link(descriptor: Descriptor, bytes: Buffer, { signal }: SignalOption = {}): Promise<void> {
+    await this.#manifests.link(descriptor, bytes, signal);
+    this.#attachedTags = undefined; // a list of referrers may have come
+  }
+
   mount(descriptor: Descriptor, fromRepository: string, options: SignalOption = {}): Promise<boolean> {
     return this.#blobs.mount(descriptor, fromRepository, options);
   }

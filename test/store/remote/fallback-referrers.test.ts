@@ -3,6 +3,7 @@ import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { referrersTag } from '../../../src/content/referrers-tag.js';
 import { createRemoteStore } from '../../../src/store/remote/remote.js';
 import { answering, refusal } from '../../support/answer-table.js';
+import { copyInto, storeOf } from '../../support/archives.js';
 import { contentOf, makeImage, makeReferrer, pushAll } from '../../support/images.js';
 import { openerOf, readAll } from '../../support/openers.js';
 import { LAYER, REPOSITORY, useRemoteStores } from './pushing.js';
@@ -18,6 +19,15 @@ describe('referrers pushed to a registry without the referrers API', () => {
         annotations: { payload },
       }),
     );
+
+  const withNote = async (
+    image: Awaited<ReturnType<typeof makeImage>>,
+    note: ReturnType<typeof makeReferrer>,
+  ) => {
+    const store = await storeOf({ 1: image });
+    await pushAll(store, note.all);
+    return store;
+  };
 
   it('are all listed under the fallback tag, however many come at once', async () => {
     const registry = await startRegistry();
@@ -46,6 +56,35 @@ describe('referrers pushed to a registry without the referrers API', () => {
         ]),
       ),
     );
+  });
+
+  it('are listed by a later load, where an earlier one ended between the manifest and the list', async () => {
+    const registry = await startRegistry();
+    const image = await makeImage({ seed: 'subject' });
+    const [note] = notes(image);
+    assert.ok(note !== undefined);
+    const held = registry.repository(REPOSITORY);
+    await pushAll(held, [...image.all, ...note.all]);
+    await copyInto(open(registry.host), await withNote(image, note), ['1']);
+    const tag = referrersTag(image.manifest.descriptor.digest);
+    const document = JSON.parse((await readAll(held, await held.resolve(tag))).toString());
+    assert.deepEqual(
+      document.manifests.map(({ digest }: { digest: string }) => digest),
+      [note.manifest.descriptor.digest],
+    );
+    registry.requests.length = 0;
+    await copyInto(open(registry.host), await withNote(image, note), ['1']);
+    assert.ok(!registry.requests.some((line) => line.startsWith('PUT') && line.includes('sha256-')));
+  });
+
+  it('get no such list from a later load where the registry lists them by itself', async () => {
+    const registry = await startRegistry({ listsReferrers: true });
+    const image = await makeImage({ seed: 'subject' });
+    const [note] = notes(image);
+    assert.ok(note !== undefined);
+    await pushAll(registry.repository(REPOSITORY), [...image.all, ...note.all]);
+    await copyInto(open(registry.host), await withNote(image, note), ['1']);
+    assert.ok(!registry.requests.some((line) => line.includes('sha256-')));
   });
 
   it('are listed again when another writer took the list away meanwhile', async () => {
