@@ -1,5 +1,5 @@
 import { RegistryError } from '../errors.js';
-import { parseNextLinks } from './headers.js';
+import { headerLines, parseNextLinks } from './headers.js';
 import { MAX_PAGE_SIZE } from './protocol.js';
 import type { TransportResponse } from './transport.js';
 
@@ -12,7 +12,10 @@ export interface Page<T> {
   next: NextPage;
 }
 
-/** `unusable`: there is more, but the link leads to another origin (Nexus) without a query, or is no URL. */
+/**
+ * `unusable`: there is more, but the link leads to another origin (Nexus) without a query, or is no URL, or does not say
+ * what it is for.
+ */
 export type NextPage = { type: 'none' } | { type: 'link'; target: string } | { type: 'unusable' };
 
 /** A registry that gives more than this is taken to give pages for ever. */
@@ -53,7 +56,10 @@ function limited<T, P extends Page<T> | undefined>(
  */
 export function nextPageOf({ headers, url }: TransportResponse, asked: string): NextPage {
   const links = parseNextLinks(headers);
-  if (links.length === 0) return { type: 'none' };
+  if (links.length === 0) {
+    const lines = headerLines(headers, 'link');
+    return lines.some(isUnclear) ? { type: 'unusable' } : { type: 'none' };
+  }
   const [path = ''] = asked.split('?', 1);
   let elsewhere: NextPage = { type: 'unusable' };
   for (const link of links) {
@@ -65,6 +71,12 @@ export function nextPageOf({ headers, url }: TransportResponse, asked: string): 
     if (target.search !== '') elsewhere = { type: 'link', target: path + target.search };
   }
   return elsewhere;
+}
+
+/** A link that does not say what it is for, or one to the next page that is not written as links are. */
+function isUnclear(line: string): boolean {
+  if (line.trim() === '') return false;
+  return !/\brel\s*=/i.test(line) || (!line.includes('<') && /\brel\s*=\s*"?next\b/i.test(line));
 }
 
 /**

@@ -34,6 +34,25 @@ describe('listTags and listRepositories', () => {
     assert.equal(trap.server.requests.length, 0);
   });
 
+  for (const link of ['</v2/team/app/tags/list?last=b>', '/v2/team/app/tags/list?last=b; rel="next"']) {
+    it(`go on by the last name where a link is not written as one: ${link}`, async () => {
+      const { name } = await start((request, response) => {
+        const isSecond = request.url?.includes('last=b') === true;
+        sendJSON(response, { tags: isSecond ? ['c'] : ['a', 'b'] }, { headers: isSecond ? {} : { link } });
+      });
+      assert.deepEqual(await collect(connect().listTags(name)), ['a', 'b', 'c']);
+    });
+  }
+
+  it('end where a link is for something else', async () => {
+    const link = '</v2/team/app/tags/list>; rel="first", <https://docs.example/>; rel=help';
+    const { server, name } = await start((_, response) =>
+      sendJSON(response, { tags: ['a'] }, { headers: { link } }),
+    );
+    assert.deepEqual(await collect(connect().listTags(name)), ['a']);
+    assert.equal(server.requests.length, 1);
+  });
+
   it('go on by the last name after a full page without a link, and stop where that changes nothing', async () => {
     const tags = Array.from({ length: 1000 }, (_, index) => `t${index}`);
     const { server, name } = await start((_, response) => sendJSON(response, { tags }));
