@@ -58,6 +58,11 @@ export async function connect(
   const { onEvent } = options;
   const warn = (message: string): void => onEvent?.({ type: 'warning', message });
   const [ca, cert, key] = await Promise.all([options.caFile, options.certFile, options.keyFile].map(readPEM));
+  // Without a certificate in it the file would be passed over, and the authority called unknown.
+  if (ca !== undefined && !ca.includes('-----BEGIN'))
+    throw new LadingError('USAGE', `${options.caFile} holds no certificate in PEM`, {
+      hint: 'Of a certificate in DER, openssl x509 -inform der -in FILE -out FILE.pem makes one in PEM.',
+    });
   return createRegistryClient({
     version: readVersion(),
     credentials:
