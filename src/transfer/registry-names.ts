@@ -1,5 +1,6 @@
 import { readName } from '../content/names.js';
 import {
+  formatReference,
   isRegistry,
   isRepository,
   parseReference,
@@ -128,10 +129,20 @@ export function nameInRegistry(images: readonly ImageTrees[], target: RegistryTa
   if (target.kind === 'registry')
     return images.map((image) => ({ image, destination: renamed(requireFullName(image.name), target) }));
   requireOneRepository(images, target.reference);
+  for (const image of images) requireTrueDigest(image, target.reference);
   return images.map((image) => ({
     image,
     destination: { ...target.reference, ...targetTag(image.name, target.reference, images.length) },
   }));
+}
+
+/** A destination cannot choose a digest: one that is no image's own is a mistake. */
+function requireTrueDigest({ name, tree }: ImageTrees, target: Reference): void {
+  const { digest } = tree.manifest.descriptor;
+  if (target.digest === undefined || target.digest === digest) return;
+  throw new LadingError('USAGE', `${name} is ${digest}, and cannot be ${formatReference(target)}`, {
+    hint: 'Leave the digest out of the destination, or name the image by it at the source.',
+  });
 }
 
 function requireOneRepository(images: readonly ImageTrees[], target: Reference): void {

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
+import { absentOf } from '../content/annotations.js';
 import { nameByTag, nameKey } from '../content/names.js';
 import type { Platform } from '../content/platform.js';
 import { verified } from '../content/verify.js';
@@ -250,18 +251,27 @@ function checkFor(
   };
 }
 
-/** Says which images that are there lose their name to another one. */
+/** Says which images that are there lose their name to another one, or children to one that leaves them out. */
 function tellReplaced(
   location: string,
   previous: LayoutReader | undefined,
   images: readonly ImageTrees[],
   onEvent: OnCopyEvent | undefined,
 ): void {
-  const coming = new Map(images.map(({ name, tree }) => [nameKey(name), tree.manifest.descriptor.digest]));
+  const coming = new Map(images.map(({ name, tree }) => [nameKey(name), tree]));
   for (const entry of previous?.indexEntries ?? []) {
-    const digest = coming.get(entryKey(entry) ?? '');
-    if (digest === undefined || digest === entry.digest) continue;
-    const message = `${entryName(entry)} was ${entry.digest} in ${location}, and is ${digest} from now on`;
+    const tree = coming.get(entryKey(entry) ?? '');
+    if (tree === undefined) continue;
+    const { digest } = tree.manifest.descriptor;
+    const held = new Set(absentOf(entry));
+    const lost = tree.absent.filter((child) => !held.has(child));
+    const name = entryName(entry);
+    if (digest !== entry.digest)
+      warn(`${name} was ${entry.digest} in ${location}, and is ${digest} from now on`);
+    else if (lost.length > 0)
+      warn(`${name} was in ${location} with ${lost.join(', ')}, which it has no more from now on`);
+  }
+  function warn(message: string): void {
     onEvent?.({ type: 'warning', message });
   }
 }

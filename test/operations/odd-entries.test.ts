@@ -170,4 +170,31 @@ describe('an image that takes the name of another one in its output', () => {
       await source.close();
     }
   });
+
+  it('is warned of where it is the same image with fewer platforms', async () => {
+    const source = await startRegistry();
+    try {
+      const [a, b] = [
+        await makeImage({ seed: 'whole' }),
+        await makeImage({ seed: 'gone', platform: { os: 'linux', architecture: 'arm64' } }),
+      ];
+      const index = makeIndex([a, b]);
+      await source.put('app:1', index);
+      const name = `${source.name}/app:1`;
+      const output = path('images.tar');
+      await save({ images: [name], output });
+      const said: string[] = [];
+      await save({
+        images: [`${name}@${index.manifest.descriptor.digest}`],
+        output,
+        append: true,
+        platforms: ['linux/amd64'],
+        onEvent: (event) => event.type === 'warning' && said.push(event.message),
+      });
+      const { digest } = b.manifest.descriptor;
+      assert.ok(said.includes(`${name} was in ${output} with ${digest}, which it has no more from now on`));
+    } finally {
+      await source.close();
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Digest } from '../../src/content/digest.js';
 import { formatReference } from '../../src/content/reference.js';
 import { type ImageTrees, readImages } from '../../src/copy/plan.js';
 import type { CopyEvent } from '../../src/copy/progress.js';
@@ -163,6 +164,17 @@ describe('what arrives at a destination', () => {
       const [tagged] = tagging.check([at(one, 'app')], { onEvent });
       assert.equal(tagged?.destination.tag, digestOf(a).replace(':', '-').slice(0, 19));
       assert.deepEqual(warnings, []);
+    });
+
+    it('does not get a digest that is not its own', async () => {
+      const named = await images(['reg.test/x/app:1', a]);
+      const at_ = (digest: Digest) => ({ registry: 'reg.test', repository: 'zz', digest });
+      const [own] = nameInRegistry(named, { kind: 'docker', reference: at_(digestOf(a)) });
+      assert.equal(own?.destination.digest, digestOf(a));
+      assert.throws(() => nameInRegistry(named, { kind: 'docker', reference: at_(digestOf(b)) }), {
+        code: 'USAGE',
+        message: `reg.test/x/app:1 is ${digestOf(a)}, and cannot be reg.test/zz@${digestOf(b)}`,
+      });
     });
 
     it('is not put into one repository with images of others, whatever their tags', async () => {
