@@ -1,5 +1,5 @@
 import type { LayerForm } from '../hashing/hash-region.js';
-import { compressionOfType } from '../manifest/layer-types.js';
+import { compressionOfType, isLayerType } from '../manifest/layer-types.js';
 
 /** What engines make of a layer whose bytes are not as its media type says, or not as they read them. */
 export interface FormProblem {
@@ -25,6 +25,11 @@ export function formProblems(form: LayerForm, mediaType: string): FormProblem[] 
     problems.push({
       isFatal: false,
       message: 'begins with a skippable zstd frame; Docker before 23 and podman 4 refuse it',
+    });
+  if (!isLayerType(mediaType))
+    problems.push({
+      isFatal: false,
+      message: `has the type ${JSON.stringify(mediaType)}, which is no layer's; containerd refuses it`,
     });
   const refused = mislabelled(form.compression, compressionOfType(mediaType));
   if (refused !== undefined)

@@ -7,7 +7,7 @@ import { type ImageConfig, parseConfig } from '../manifest/config.js';
 import { checkSchema1Signatures } from '../manifest/docker-schema1-signature.js';
 import { requireDepth } from '../manifest/graph-budget.js';
 import { namesRepeatedUnread } from '../manifest/json.js';
-import { isEncrypted, isLayerType } from '../manifest/layer-types.js';
+import { isEncrypted } from '../manifest/layer-types.js';
 import { type ImageManifest, type Manifest, parseManifest, successors } from '../manifest/manifest.js';
 import type { Shape } from '../manifest/shape.js';
 import { CONFIG, MANIFEST } from '../manifest/shapes.js';
@@ -182,8 +182,8 @@ export class GraphWalk {
       );
     for (const [place, layer] of layers.entries()) {
       const diffID = diffIDs[place];
-      // What is encrypted shows its diffID to the holder of the key only.
-      if (diffID === undefined || !isLayerType(layer.mediaType) || isEncrypted(layer.mediaType)) continue;
+      // What is encrypted shows its diffID to the holder of the key only. Of other types Docker and podman take the bytes.
+      if (diffID === undefined || isEncrypted(layer.mediaType)) continue;
       this.layerTypes.set(
         layer.digest,
         (this.layerTypes.get(layer.digest) ?? new Set()).add(layer.mediaType),

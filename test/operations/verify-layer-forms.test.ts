@@ -9,6 +9,7 @@ import { plainLayer } from '../support/docker-archives.js';
 import { type Content, contentOf, jsonContent, pushAll } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 
+const BASE = plainLayer('what is below it');
 const TAR = plainLayer('what is in the layer');
 const { ociLayerTar: PLAIN, ociLayerGzip: GZIP, ociLayerZstd: ZSTD } = MEDIA_TYPE;
 const NAME = 'reg.test/app:1';
@@ -22,25 +23,28 @@ function zstd(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from('28b52ffda0', 'hex'), size, block, bytes]);
 }
 
+const UNKNOWN = /has the type "[^"]*", which is no layer's; containerd refuses it/;
 const SKIPPABLE = Buffer.from('502a4d180400000074657374', 'hex');
 
 describe('verify says what engines make of a layer', () => {
   const path = useFolder();
 
   async function write(layer: Content, members: object = {}, name = NAME): Promise<Content> {
+    // With a layer of a known type, so that it is an image whatever the other one is called.
+    const base = contentOf(GZIP, gzipSync(BASE));
     const config = jsonContent(MEDIA_TYPE.ociConfig, {
       os: 'linux',
       architecture: 'amd64',
-      rootfs: { type: 'layers', diff_ids: [digestOf(TAR)] },
+      rootfs: { type: 'layers', diff_ids: [BASE, TAR].map((tar) => digestOf(tar)) },
     });
     const manifest = jsonContent(MEDIA_TYPE.ociManifest, {
       schemaVersion: 2,
       mediaType: MEDIA_TYPE.ociManifest,
       config: config.descriptor,
-      layers: [{ ...layer.descriptor, ...members }],
+      layers: [base.descriptor, { ...layer.descriptor, ...members }],
     });
     const store = await openLayoutForWriting(path('layout'));
-    await pushAll(store, [layer, config, manifest]);
+    await pushAll(store, [base, layer, config, manifest]);
     await store.tag(manifest.descriptor, name);
     await store.commit();
     await store.close();
@@ -71,6 +75,9 @@ describe('verify says what engines make of a layer', () => {
       GZIP,
       /with xz, which containerd does not/,
     ],
+    ['gzip of a type that is none', gzipSync(TAR), 'application/x-layer', UNKNOWN],
+    ['a plain tar of a type that is none', TAR, 'application/x-layer', UNKNOWN],
+    ['a layer without a type', gzipSync(TAR), '', UNKNOWN],
     ['bzip2 that is called plain', Buffer.from('BZh91AY'), PLAIN, /with bzip2, which containerd does not/],
   ] as [string, Buffer, string, RegExp][]) {
     it(`notes ${what}, by its bytes`, async () => {
@@ -105,6 +112,21 @@ describe('verify says what engines make of a layer', () => {
       assert.match(
         findings[0]?.message ?? '',
         /zeros behind the end .* Docker, containerd and podman refuse it/,
+      );
+    });
+  }
+
+  for (const [what, bytes, code] of [
+    ['another tar', gzipSync(plainLayer('something else')), 'DIGEST_MISMATCH'],
+    ['no tar', Buffer.from('hello'), 'INVALID_ARCHIVE'],
+  ] as const) {
+    it(`finds a layer of a type that is none, and that is ${what}: Docker and podman go by the bytes`, async () => {
+      const layer = contentOf('application/x-layer', bytes);
+      await write(layer);
+      const { findings } = await verify(path('layout'));
+      assert.deepEqual(
+        findings.map((finding) => [finding.code, finding.digest]),
+        [[code, layer.descriptor.digest]],
       );
     });
   }
