@@ -49,6 +49,8 @@ export class RemovedBlobs {
     if (await isHeld()) {
       await moveToBlob(aside, this.directory, digest);
       await syncDirectoryOf(path);
+      // A mount that looked for the blob while it was aside has given it up since.
+      if (!(await isHeld())) await this.remove(digest, isHeld);
       return;
     }
     try {
