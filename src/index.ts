@@ -12,7 +12,7 @@ export {
   type Reference,
   withDefaultTag,
 } from './content/reference.js';
-export type { CopyEvent, OnCopyEvent } from './copy/progress.js';
+export type { CopyEvent, OnCopyEvent } from './events.js';
 export {
   ContentError,
   type ErrorCode,
@@ -23,17 +23,17 @@ export {
   RegistryError,
 } from './errors.js';
 export { type Manifest, parseManifest } from './manifest/manifest.js';
-export type { ConnectionOptions } from './operations/connect.js';
-export { type ConvertOptions, type ConvertResult, convert } from './operations/convert.js';
+export type { ConnectionOptions } from './registry/connect.js';
+export { type ConvertOptions, type ConvertResult, convert } from './operations/convert/convert.js';
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';
 export {
   type CredentialExplanation,
   type ExplainCredentialsOptions,
   type ExplainedPlace,
   explainCredentials,
-} from './operations/explain-credentials.js';
+} from './operations/login/explain-credentials.js';
 export { parseImageList } from './operations/image-list.js';
-export { type InspectOptions, type InspectResult, inspect } from './operations/inspect.js';
+export { type InspectOptions, type InspectResult, inspect } from './operations/inspect/inspect.js';
 export { type ListedImage, type ListOptions, type ListResult, list } from './operations/list.js';
 export { type LoadOptions, type LoadResult, load } from './operations/load.js';
 export {
@@ -43,12 +43,12 @@ export {
   type LogoutResult,
   login,
   logout,
-} from './operations/login.js';
-export type { RunCredentials } from './operations/run-credentials.js';
+} from './operations/login/login.js';
+export type { RunCredentials } from './registry/auth/run-credentials.js';
 export { type SaveOptions, type SaveResult, save } from './operations/save.js';
-export { type ServeOptions, type Serving, serve } from './operations/serve.js';
-export { type Finding, type VerifyOptions, type VerifyResult, verify } from './operations/verify.js';
-export type { CredentialPlaceOptions } from './registry/credential-places.js';
+export { type ServeOptions, type Serving, serve } from './operations/serve/serve.js';
+export { type Finding, type VerifyOptions, type VerifyResult, verify } from './operations/verify/verify.js';
+export type { CredentialPlaceOptions } from './registry/auth/credential-places.js';
 export { type AccessEntry, formatAccess } from './server/operational/access-log.js';
 export { createRegistryServer, type RegistryServer, type RegistryServerOptions } from './server/server.js';
 export { createMemoryStore } from './store/memory.js';

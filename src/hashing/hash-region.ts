@@ -7,10 +7,10 @@ import {
   decompressed,
   detectCompression,
   MAGIC_LENGTH,
-} from '../compression.js';
+} from '../compression/compression.js';
 import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
 import { type ErrorCode, isLadingError } from '../errors.js';
-import type { Region } from '../files.js';
+import type { Region } from '../disk/files.js';
 
 /** A part of a file whose digest is asked for. */
 export interface HashRequest {

@@ -1,5 +1,5 @@
 import { ContentError, type ErrorCode } from '../errors.js';
-import { AMBIGUITY_HINT, type JSONObject } from './json.js';
+import { AMBIGUITY_HINT, type JSONObject } from './json/json.js';
 
 /** Members that tell the formats apart: a document of one format must not have those of another. */
 const DECIDING = ['config', 'layers', 'manifests', 'fsLayers', 'history'];

@@ -1,8 +1,8 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Platform } from '../content/platform.js';
 import type { AttachmentDocument, DescriptorDocument } from './documents.js';
-import { isJSONObject } from './json.js';
-import { textOf, textsIn, textsOf } from './members.js';
+import { isJSONObject } from './json/json.js';
+import { textOf, textsIn, textsOf } from './json/members.js';
 
 /**
  * A descriptor as it stands in a document → the members that lading knows. Of those beside its digest and size, what

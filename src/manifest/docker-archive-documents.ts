@@ -3,7 +3,7 @@ import { type Digest, isDigest } from '../content/digest.js';
 import { ContentError } from '../errors.js';
 import { readDescriptor } from './descriptor.js';
 import type { ArchiveImageDocument, DescriptorDocument } from './documents.js';
-import { isJSONObject, parseJSON, shorten } from './json.js';
+import { isJSONObject, parseJSON, shorten } from './json/json.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
 import { codeOf, refusalOf, validate } from './schema.js';
 import { ARCHIVE_MANIFEST, REPOSITORIES } from './shapes.js';

@@ -1,6 +1,6 @@
 import { MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError } from '../errors.js';
-import type { ConversionTarget } from './conversion.js';
+import type { ConversionTarget } from './convert/conversion.js';
 
 /** The layer types that both families have. (image-spec, media-types.md, "Compatibility Matrix") */
 const PAIRS: readonly { docker: string; oci: string }[] = [

@@ -3,7 +3,7 @@ import { ContentError } from '../errors.js';
 import { refuseAmbiguity } from './ambiguity.js';
 import { readDescriptors } from './descriptor.js';
 import { type Irregularity, requireStructure } from './irregular.js';
-import { isJSONObject, parseJSON } from './json.js';
+import { isJSONObject, parseJSON } from './json/json.js';
 import { codeOf, validate } from './schema.js';
 import { LAYOUT, MANIFEST } from './shapes.js';
 

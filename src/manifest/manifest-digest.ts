@@ -2,7 +2,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from '../content/digest.js';
 import { isSchema1 } from '../content/media-types.js';
 import { cutShort, digestMismatch, tooLong } from '../content/verify.js';
-import { signedPayload } from './docker-schema1-signature.js';
+import { signedPayload } from './schema1/signature.js';
 
 /** The digest that names a manifest: of its bytes, or of what is signed in a signed schema1 manifest. */
 export function manifestDigest(

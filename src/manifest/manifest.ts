@@ -2,7 +2,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, digestOf } from '../content/digest.js';
 import { isManifest, MEDIA_TYPE } from '../content/media-types.js';
 import { readDocument, type TypedDocument } from './detect.js';
-import { readSchema1, type Schema1Manifest } from './docker-schema1.js';
+import { readSchema1, type Schema1Manifest } from './schema1/schema1.js';
 import { readDockerManifestList, readDockerSchema2 } from './docker-schema2.js';
 import {
   type ArtifactManifest,
@@ -14,7 +14,7 @@ import {
 } from './oci.js';
 
 export { detectMediaType } from './detect.js';
-export type { Schema1Manifest } from './docker-schema1.js';
+export type { Schema1Manifest } from './schema1/schema1.js';
 export { MAX_MANIFEST_BYTES } from './limits.js';
 export { manifestDigest, verifyManifest } from './manifest-digest.js';
 export type { ArtifactManifest, ImageIndex, ImageManifest } from './oci.js';

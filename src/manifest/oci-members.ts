@@ -1,7 +1,7 @@
 import { printable } from '../errors.js';
-import type { ConversionTarget } from './conversion.js';
-import { type JSONEdit, REMOVE } from './edit-json.js';
-import { isJSONObject, parseJSON } from './json.js';
+import type { ConversionTarget } from './convert/conversion.js';
+import { type JSONEdit, REMOVE } from './json/edit.js';
+import { isJSONObject, parseJSON } from './json/json.js';
 import { MANIFEST } from './shapes.js';
 
 /** Members of OCI's manifests and indexes that Docker's have not. */

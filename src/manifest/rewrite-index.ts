@@ -4,7 +4,7 @@ import { MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError } from '../errors.js';
 import { readDocument, type TypedDocument } from './detect.js';
 import { readDockerManifestList } from './docker-schema2.js';
-import { isJSONObject, type JSONObject } from './json.js';
+import { isJSONObject, type JSONObject } from './json/json.js';
 import { type ImageIndex, readOCIIndex } from './oci.js';
 
 /**

@@ -1,6 +1,6 @@
 import { ContentError, type ErrorCode } from '../errors.js';
 import type { Documents } from './documents.js';
-import { shorten } from './json.js';
+import { shorten } from './json/json.js';
 import { type DocumentKind, type Refusal, validators } from './validators.js';
 
 /** Documents whose error is one of their place rather than of a manifest. */

@@ -1,4 +1,4 @@
-import { INTEGER, list, map, object, type Shape, VALUE } from './shape.js';
+import { INTEGER, list, map, object, type Shape, VALUE } from './json/shape.js';
 
 /*
  * What the readers of each document decode: the members of the specifications, and those that moby, containers/image

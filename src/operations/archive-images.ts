@@ -10,14 +10,14 @@ import {
   type PlannedContent,
   type PlanOptions,
   readImages,
-} from '../copy/plan.js';
-import type { ManifestTree } from '../copy/plan-tree.js';
+} from '../transfer/plan.js';
+import type { ManifestTree } from '../graph/read.js';
 import { ContentError, isLadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { readContent } from '../store/read-content.js';
-import type { Source } from './open-source.js';
-import { requestsOfFiles } from './requests.js';
+import type { Source } from '../transfer/sources.js';
+import { requestsOfFiles } from '../transfer/requests.js';
 
 export interface ArchiveImagesOptions
   extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {

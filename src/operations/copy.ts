@@ -1,4 +1,4 @@
-import { assemblePlan, type CopyRequest } from '../copy/plan.js';
+import { assemblePlan, type CopyRequest } from '../transfer/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import { imagesForRegistry, isLeftOut, nameAfter, registryDestination } from '../transfer/destination.js';
@@ -12,12 +12,12 @@ import { type SaveFormat, toFiles } from '../transfer/to-files.js';
 import { type PushResult, pushImages } from '../transfer/to-registry.js';
 import { keptImages, writePlan } from '../transfer/write-plan.js';
 import { readSourceImages } from './archive-images.js';
-import { type ConnectionOptions, connect } from './connect.js';
-import type { ArchiveLimits } from './layer-limits.js';
+import { type ConnectionOptions, connect } from '../registry/connect.js';
+import type { ArchiveLimits } from '../store/limits.js';
 import { openUploadSessions } from './load.js';
-import { openSource, type Source } from './open-source.js';
-import { requestsOf } from './requests.js';
-import { type RunCredentials, scopeCredentials } from './run-credentials.js';
+import { openSource, type Source } from '../transfer/sources.js';
+import { requestsOf } from '../transfer/requests.js';
+import { type RunCredentials, scopeCredentials } from '../registry/auth/run-credentials.js';
 
 export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   /** A locator, a path, or an image of a registry. */

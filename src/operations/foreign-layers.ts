@@ -1,7 +1,7 @@
-import type { ContentSource, PlanOptions } from '../copy/plan.js';
+import type { ContentSource, PlanOptions } from '../transfer/plan.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ReadonlyStore } from '../store/store.js';
-import { type ConnectionOptions, connect } from './connect.js';
+import { type ConnectionOptions, connect } from '../registry/connect.js';
 
 /** Fetches layers that a registry need not have, from where their manifests say that they are. */
 export interface ForeignLayers {

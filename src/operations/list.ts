@@ -10,9 +10,9 @@ import type { NamedProblem } from '../store/image-files.js';
 import { looksLikePath } from '../store/locator.js';
 import { isBlob, readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
-import type { ConnectionOptions } from './connect.js';
-import type { ArchiveLimits } from './layer-limits.js';
-import { openSource } from './open-source.js';
+import type { ConnectionOptions } from '../registry/connect.js';
+import type { ArchiveLimits } from '../store/limits.js';
+import { openSource } from '../transfer/sources.js';
 
 export interface ListedImage {
   name: string;
@@ -69,7 +69,7 @@ export async function list(target: string, options: ListOptions = {}): Promise<L
 }
 
 async function listRepositories(registry: string, options: ListOptions): Promise<ListResult> {
-  const { connect } = await import('./connect.js');
+  const { connect } = await import('../registry/connect.js');
   const client = await connect(options, [registry]);
   try {
     const repositories: string[] = [];

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Compressor } from '../compression.js';
+import { Compressor } from '../compression/compression.js';
 import { absentOf, withAbsent } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
 import {
@@ -13,26 +13,26 @@ import {
   pushableName,
   withDefaultTag,
 } from '../content/reference.js';
-import { convertImage } from '../copy/convert.js';
-import type { ImageTrees, PlannedContent } from '../copy/plan.js';
-import type { OnCopyEvent } from '../copy/progress.js';
+import { convertImage } from '../transfer/convert.js';
+import type { ImageTrees, PlannedContent } from '../transfer/plan.js';
+import type { OnCopyEvent } from '../events.js';
 import { ContentError, isLadingError, LadingError, RegistryError } from '../errors.js';
-import { createSigningKey } from '../manifest/sign-schema1.js';
-import { onDisk, unlessRefused } from '../store/disk.js';
+import { createSigningKey } from '../manifest/convert/sign-schema1.js';
+import { onDisk, unlessRefused } from '../disk/disk.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { openPath } from '../store/open.js';
-import { makeFolder } from '../store/own-folder.js';
+import { makeFolder } from '../disk/own-folder.js';
 import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
-import { makeTemporaryFolder } from '../store/temporary-folder.js';
+import { makeTemporaryFolder } from '../disk/temporary-folder.js';
 import { type ImageToPush, imagesForRegistry, registryDestination } from '../transfer/destination.js';
 import { parseDestination, type RegistryNaming, renamed } from '../transfer/registry-names.js';
 import { ImagePusher, type PushResult } from '../transfer/to-registry.js';
 import { damageOf, readArchiveImages } from './archive-images.js';
-import { cacheDirectory } from './cache-directory.js';
-import { type ConnectionOptions, connect } from './connect.js';
-import { type ArchiveLimits, archiveLimitsOf } from './layer-limits.js';
-import { createRecompressor } from './recompress.js';
+import { cacheDirectory } from '../disk/cache-directory.js';
+import { type ConnectionOptions, connect } from '../registry/connect.js';
+import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
+import { createRecompressor } from '../transfer/recompress.js';
 import { readRenameRules } from './rename.js';
 import { writeMap } from './write-map.js';
 

@@ -9,7 +9,7 @@ import {
   type PlannedImage,
   type PlanOptions,
   readImages,
-} from '../copy/plan.js';
+} from '../transfer/plan.js';
 import { LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { isAttachmentTag } from '../store/attached.js';
@@ -22,9 +22,9 @@ import {
   toFiles,
 } from '../transfer/to-files.js';
 import { keptImages, writePlan } from '../transfer/write-plan.js';
-import { type ConnectionOptions, connect } from './connect.js';
+import { type ConnectionOptions, connect } from '../registry/connect.js';
 import { foreignLayers } from './foreign-layers.js';
-import { createV1Spool, openRepository } from './open-repository.js';
+import { createV1Spool, openRepository } from '../store/remote/open-repository.js';
 
 export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs'> {
   /** Names of images, as users type them. */

@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { RegistryError } from '../errors.js';
-import { discard } from './body.js';
-import { decodeBlob } from './encoded-body.js';
-import { contentLength, header } from './headers.js';
+import { discard } from './http/body.js';
+import { decodeBlob } from './http/encoded-body.js';
+import { contentLength, header } from './http/headers.js';
 import { path } from './protocol.js';
 import { type DoubtedRanges, fromByte, toStart } from './ranges.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
-import type { RegistryRequest, Requester } from './request.js';
-import { scope } from './scope.js';
-import type { TransportResponse } from './transport.js';
+import type { RegistryRequest, Requester } from './http/request.js';
+import { scope } from './auth/scope.js';
+import type { TransportResponse } from './http/transport.js';
 
 export interface GetBlobOptions extends CallOptions {
   /** First byte wanted; default 0. */

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { isDigest } from '../content/digest.js';
 import { ContentError } from '../errors.js';
-import { memberOf } from './json.js';
+import { memberOf } from './http/json.js';
 
 /**
  * The descriptors of a referrers list, each checked; `what` names the list in errors. Rejects with

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
-import { BackgroundSync } from './background-sync.js';
-import { diskError, onDisk } from './disk.js';
-import { openOwnFile } from './own-file.js';
+import { BackgroundSync } from '../disk/background-sync.js';
+import { diskError, onDisk } from '../disk/disk.js';
+import { openOwnFile } from '../disk/own-file.js';
 import type { Sink } from './write-content.js';
 
 const READ_BYTES = 1024 * 1024;

@@ -1,4 +1,4 @@
-import { cleanPath } from '../files.js';
+import { cleanPath } from '../disk/files.js';
 import type { TarEntry } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';
 

@@ -1,4 +1,4 @@
-import { cleanPath } from '../files.js';
+import { cleanPath } from '../disk/files.js';
 
 /** The path in the archive that a hard link names (relative to its root), or undefined when it leads out of it. */
 export function hardLinkTarget(linkName: string): string | undefined {

@@ -11,8 +11,8 @@ import {
   fileTooLarge,
   type OpenFileOptions,
   type Region,
-} from '../files.js';
-import { partOf, readFailure, readRegion, requireUnchanged, streamRegion } from '../region.js';
+} from '../disk/files.js';
+import { partOf, readFailure, readRegion, requireUnchanged, streamRegion } from '../disk/region.js';
 import { namesThatDifferInCase } from './conflicts.js';
 import type { TarFile } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';

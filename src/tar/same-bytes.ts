@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Region } from '../files.js';
-import { readRegion } from '../region.js';
+import type { Region } from '../disk/files.js';
+import { readRegion } from '../disk/region.js';
 
 const STEP = 256 * 1024;
 

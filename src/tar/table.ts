@@ -1,5 +1,5 @@
 import { fstatSync } from 'node:fs';
-import { cleanPath } from '../files.js';
+import { cleanPath } from '../disk/files.js';
 import type { TarEntry } from './entry.js';
 import { EntryIndex } from './index-of-entries.js';
 

@@ -1,6 +1,6 @@
 import type { Digest } from '../content/digest.js';
-import type { PlannedContent } from '../copy/plan.js';
-import type { Pool } from '../copy/pool.js';
+import type { PlannedContent } from './plan.js';
+import type { Pool } from '../pool.js';
 import type { PushOptions, Store } from '../store/store.js';
 
 /** A store that is given blobs before the copy that they are part of is known. */

@@ -8,7 +8,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '../content/reference.js';
-import type { ImageTrees } from '../copy/plan.js';
+import type { ImageTrees } from './plan.js';
 import { LadingError } from '../errors.js';
 import type { DestinationLocator } from '../store/destination-locator.js';
 import type { ImageToPush } from './destination.js';

@@ -4,8 +4,8 @@ import { absentOf } from '../content/annotations.js';
 import { nameByTag, nameKey } from '../content/names.js';
 import type { Platform } from '../content/platform.js';
 import { verified } from '../content/verify.js';
-import type { ImageTrees, Plan } from '../copy/plan.js';
-import type { OnCopyEvent } from '../copy/progress.js';
+import type { ImageTrees, Plan } from './plan.js';
+import type { OnCopyEvent } from '../events.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
 import { openLayoutArchive } from '../store/archive/archive.js';
@@ -17,7 +17,7 @@ import {
 import { removeLeftBeside } from '../store/archive/part-file.js';
 import { attachedTo } from '../store/attached.js';
 import { requirePathMeant } from '../store/destination-locator.js';
-import { requireWritable } from '../store/disk.js';
+import { requireWritable } from '../disk/disk.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import {
   entryKey,
@@ -27,7 +27,7 @@ import {
   withEntry,
 } from '../store/layout/layout-index.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
-import { isOwnFile } from '../store/own-file.js';
+import { isOwnFile } from '../disk/own-file.js';
 import type { Store } from '../store/store.js';
 import { type Destination, fitDockerArchive, nameApart, tellForeign } from './destination.js';
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Descriptor } from '../content/descriptor.js';
 import { formatReference, type Reference } from '../content/reference.js';
-import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
-import { namingImage } from '../copy/naming.js';
-import { assemblePlan, type Plan, type PlannedContent } from '../copy/plan.js';
-import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../copy/pool.js';
+import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
+import { namingImage } from './naming.js';
+import { assemblePlan, type Plan, type PlannedContent } from './plan.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import { delayBefore } from '../retry.js';

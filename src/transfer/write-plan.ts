@@ -1,12 +1,12 @@
 import { nameKey } from '../content/names.js';
-import { type CopyOptions, type CopyResult, copyGraph } from '../copy/copy.js';
+import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
 import {
   type CopyRequest,
   type ImageTrees,
   type Plan,
   type PlannedContent,
   readImages,
-} from '../copy/plan.js';
+} from './plan.js';
 import { compressionOfType } from '../manifest/layer-types.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ReadonlyStore } from '../store/store.js';

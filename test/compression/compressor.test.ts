@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { gunzipSync, inflateRawSync } from 'node:zlib';
 import { BLOCK_BYTES } from '../../src/compression/deflate.js';
-import { type CompressOptions, Compressor, decompressed } from '../../src/compression.js';
+import { type CompressOptions, Compressor, decompressed } from '../../src/compression/compression.js';
 import { endThread } from '../../src/threads.js';
 import { leaveOut } from '../support/needs.js';
 import { running, useThreads } from '../support/threads.js';

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Serving, serve } from '../../src/index.js';
-import { processSpace } from '../../src/store/process-start.js';
+import { processSpace } from '../../src/disk/process-start.js';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { type Content, type MadeImage, makeImage } from '../support/images.js';
 import { needs } from '../support/needs.js';

@@ -5,29 +5,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { decompressed } from '../../src/compression.js';
+import { decompressed } from '../../src/compression/compression.js';
 import { parseDigest } from '../../src/content/digest.js';
 import { MANIFEST_MEDIA_TYPES } from '../../src/content/media-types.js';
 import { parsePlatform } from '../../src/content/platform.js';
 import { formatReference, parseReference } from '../../src/content/reference.js';
 import { LadingError, messageOf } from '../../src/errors.js';
 import { parseConfig } from '../../src/manifest/config.js';
-import { convertIndex } from '../../src/manifest/convert-index.js';
-import { convertManifest } from '../../src/manifest/convert-manifest.js';
+import { convertIndex } from '../../src/manifest/convert/index-of.js';
+import { convertManifest } from '../../src/manifest/convert/manifest.js';
 import {
   checkSchema1Signatures,
   signedPayload,
   verifySchema1Signatures,
-} from '../../src/manifest/docker-schema1-signature.js';
-import { fromSchema1, layersOfSchema1 } from '../../src/manifest/from-schema1.js';
+} from '../../src/manifest/schema1/signature.js';
+import { fromSchema1, layersOfSchema1 } from '../../src/manifest/convert/from-schema1.js';
 import { identifyDocument } from '../../src/manifest/identify.js';
-import { parseJSON } from '../../src/manifest/json.js';
+import { parseJSON } from '../../src/manifest/json/json.js';
 import { parseManifest, successors } from '../../src/manifest/manifest.js';
-import { v1FoldersOf } from '../../src/manifest/v1-folders.js';
-import { parseV1Image } from '../../src/manifest/v1-image.js';
-import { inspect } from '../../src/operations/inspect.js';
-import { verify } from '../../src/operations/verify.js';
-import { parseChallenges } from '../../src/registry/challenge.js';
+import { v1FoldersOf } from '../../src/manifest/v1/folders.js';
+import { parseV1Image } from '../../src/manifest/v1/image.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
+import { verify } from '../../src/operations/verify/verify.js';
+import { parseChallenges } from '../../src/registry/auth/challenge.js';
 import {
   contentLength,
   parseContentRange,
@@ -35,9 +35,9 @@ import {
   parseRateLimit,
   parseRetryAfter,
   parseWarnings,
-} from '../../src/registry/headers.js';
+} from '../../src/registry/http/headers.js';
 import { parseReferrers } from '../../src/registry/referrers-list.js';
-import { parseErrorBody } from '../../src/registry/response-error.js';
+import { parseErrorBody } from '../../src/registry/http/response-error.js';
 import { parseRanges } from '../../src/server/read/range.js';
 import { parseLocator } from '../../src/store/locator.js';
 import { openTar } from '../../src/tar/read.js';

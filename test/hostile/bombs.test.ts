@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import { verify } from '../../src/operations/verify.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { BOMBS, gzipBomb, withLayer, zstdBomb } from '../support/hostile/bombs.js';
 import { runCommand } from '../support/hostile/command.js';
 import { describeAttacks, useEnvironment } from '../support/hostile/run.js';

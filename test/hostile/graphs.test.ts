@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { inspect } from '../../src/operations/inspect.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { list } from '../../src/operations/list.js';
 import { load } from '../../src/operations/load.js';
-import { verify } from '../../src/operations/verify.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { GRAPHS } from '../support/hostile/graphs.js';
 import { goodImage, layoutOf, named, tarOfParts } from '../support/hostile/image.js';
 import { describeAttacks } from '../support/hostile/run.js';

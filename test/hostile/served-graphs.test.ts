@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import { type Serving, serve } from '../../src/operations/serve.js';
+import { type Serving, serve } from '../../src/operations/serve/serve.js';
 import { GRAPHS } from '../support/hostile/graphs.js';
 import { ask } from '../support/registry-server.js';
 import { useFolder } from '../support/temporary.js';

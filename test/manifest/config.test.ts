@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { historyOf, parseConfig } from '../../src/manifest/config.js';
-import { parseV1Image } from '../../src/manifest/v1-image.js';
+import { parseV1Image } from '../../src/manifest/v1/image.js';
 import { fixture, json } from '../support/fixtures.js';
 
 const DIFF_ID = `sha256:${'d'.repeat(64)}` as const;

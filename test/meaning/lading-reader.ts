@@ -2,7 +2,7 @@ import { ANNOTATION } from '../../src/content/annotations.js';
 import { isLadingError } from '../../src/errors.js';
 import { parseConfig } from '../../src/manifest/config.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
-import { verify } from '../../src/operations/verify.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { openPath } from '../../src/store/open.js';
 import { readContent } from '../../src/store/read-content.js';
 import type { Shown } from './readings.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { formatPlatform, type Platform, parsePlatform } from '../../src/content/platform.js';
-import { convert } from '../../src/operations/convert.js';
+import { convert } from '../../src/operations/convert/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
-import { inspect } from '../../src/operations/inspect.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { save } from '../../src/operations/save.js';
-import { serve } from '../../src/operations/serve.js';
+import { serve } from '../../src/operations/serve/serve.js';
 import { documentIn } from '../support/archives.js';
 import { type MadeImage, makeImage, makeIndex } from '../support/images.js';
 import { writeLayout } from '../support/odd-images.js';

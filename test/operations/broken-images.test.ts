@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { convert } from '../../src/operations/convert.js';
+import { convert } from '../../src/operations/convert/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
-import { inspect } from '../../src/operations/inspect.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { list } from '../../src/operations/list.js';
 import { load } from '../../src/operations/load.js';
-import { serve } from '../../src/operations/serve.js';
-import { verify } from '../../src/operations/verify.js';
+import { serve } from '../../src/operations/serve/serve.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { openPath } from '../../src/store/open.js';
 import { openTar } from '../../src/tar/read.js';
 import { configFor, dockerArchive, type Files, plainLayer, tarOf } from '../support/docker-archives.js';

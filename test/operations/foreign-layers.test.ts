@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import type { Digest } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import type { CopyEvent } from '../../src/copy/progress.js';
-import { convert } from '../../src/operations/convert.js';
+import type { CopyEvent } from '../../src/events.js';
+import { convert } from '../../src/operations/convert/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
 import { load } from '../../src/operations/load.js';
 import { save } from '../../src/operations/save.js';
-import { verify } from '../../src/operations/verify.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { getForeign } from '../../src/registry/foreign.js';
-import { createTransport } from '../../src/registry/transport.js';
+import { createTransport } from '../../src/registry/http/transport.js';
 import { openPath } from '../../src/store/open.js';
 import { serve as serveHTTP, type TestServer } from '../registry/http-server.js';
 import { type Content, jsonContent, type MadeImage, makeImage } from '../support/images.js';

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import type { CopyEvent } from '../../src/copy/progress.js';
-import { convert } from '../../src/operations/convert.js';
+import type { CopyEvent } from '../../src/events.js';
+import { convert } from '../../src/operations/convert/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
-import { inspect } from '../../src/operations/inspect.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { list } from '../../src/operations/list.js';
 import { load } from '../../src/operations/load.js';
-import { serve } from '../../src/operations/serve.js';
-import { verify } from '../../src/operations/verify.js';
+import { serve } from '../../src/operations/serve/serve.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { type Files, tarOf } from '../support/docker-archives.js';
 import { type Content, contentOf, makeImage, randomBytesFrom } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';

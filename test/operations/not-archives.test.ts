@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
-import { convert } from '../../src/operations/convert.js';
+import { convert } from '../../src/operations/convert/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
-import { inspect } from '../../src/operations/inspect.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { list } from '../../src/operations/list.js';
 import { load } from '../../src/operations/load.js';
-import { serve } from '../../src/operations/serve.js';
-import { verify } from '../../src/operations/verify.js';
+import { serve } from '../../src/operations/serve/serve.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { useFolder } from '../support/temporary.js';
 
 const PAGE = Buffer.from('<!DOCTYPE html><title>Sign in</title>');

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
-import type { CopyEvent } from '../../src/copy/progress.js';
-import { convert } from '../../src/operations/convert.js';
+import type { CopyEvent } from '../../src/events.js';
+import { convert } from '../../src/operations/convert/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
-import { inspect } from '../../src/operations/inspect.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { load } from '../../src/operations/load.js';
 import { save } from '../../src/operations/save.js';
-import { verify } from '../../src/operations/verify.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { openPath } from '../../src/store/open.js';
 import { readContent } from '../../src/store/read-content.js';
 import { type MadeImage, makeImage } from '../support/images.js';

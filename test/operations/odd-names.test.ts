@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
-import type { CopyEvent } from '../../src/copy/progress.js';
-import { convert } from '../../src/operations/convert.js';
+import type { CopyEvent } from '../../src/events.js';
+import { convert } from '../../src/operations/convert/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
-import { inspect } from '../../src/operations/inspect.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { list } from '../../src/operations/list.js';
 import { load } from '../../src/operations/load.js';
-import { verify } from '../../src/operations/verify.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { configFor, dockerArchive, plainLayer } from '../support/docker-archives.js';
 import { contentOf, type MadeImage, makeImage } from '../support/images.js';
 import { writeLayout } from '../support/odd-images.js';

@@ -4,10 +4,10 @@ import { ANNOTATION } from '../../src/content/annotations.js';
 import type { Descriptor } from '../../src/content/descriptor.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { isLadingError } from '../../src/errors.js';
-import { inspect } from '../../src/operations/inspect.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { list } from '../../src/operations/list.js';
-import { serve } from '../../src/operations/serve.js';
-import { verify } from '../../src/operations/verify.js';
+import { serve } from '../../src/operations/serve/serve.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import type { Files } from '../support/docker-archives.js';
 import {
   blobOf,

@@ -4,11 +4,11 @@ import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Digest } from '../../src/content/digest.js';
-import type { CopyEvent } from '../../src/copy/progress.js';
+import type { CopyEvent } from '../../src/events.js';
 import { LadingError } from '../../src/errors.js';
 import { type SaveOptions, type SaveResult, save } from '../../src/operations/save.js';
-import { serve } from '../../src/operations/serve.js';
-import { verify } from '../../src/operations/verify.js';
+import { serve } from '../../src/operations/serve/serve.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
 import { openPath } from '../../src/store/open.js';
 import type { ReadonlyStore } from '../../src/store/store.js';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
-import type { CopyEvent } from '../../src/copy/progress.js';
-import { inspect } from '../../src/operations/inspect.js';
+import type { CopyEvent } from '../../src/events.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { list } from '../../src/operations/list.js';
 import { save } from '../../src/operations/save.js';
-import { verify } from '../../src/operations/verify.js';
+import { verify } from '../../src/operations/verify/verify.js';
 import { openPath } from '../../src/store/open.js';
 import { sendJSON } from '../registry/http-server.js';
 import { namesOf, readImage } from '../support/docker-archives.js';

@@ -3,7 +3,7 @@ import { createKnownBlobs, mountingStore } from '../../src/store/remote/mounting
 import { createRemoteStore } from '../../src/store/remote/remote.js';
 import { answering, refusal, type TableAnswer } from '../support/answer-table.js';
 import { openerOf } from '../support/openers.js';
-import { BLOB, steps, useUploads } from './uploading.js';
+import { BLOB, steps, useUploads } from './upload/uploading.js';
 
 const { startRegistry, connect } = useUploads();
 const MOUNT = /^POST .*[?&]mount=/;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { credentialHint } from '../../src/registry/credential-hint.js';
-import { responseError } from '../../src/registry/response-error.js';
+import { credentialHint } from '../../src/registry/auth/credential-hint.js';
+import { responseError } from '../../src/registry/http/response-error.js';
 import { sendError, sendJSON } from './http-server.js';
 import { blob, manifest, useRepository } from './repository.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { open, writeFile } from 'node:fs/promises';
-import { type RegionStream, streamRegion } from '../../src/region.js';
+import { type RegionStream, streamRegion } from '../../src/disk/region.js';
 import { exactly, exactlyThrough, readsInto } from '../../src/server/exactly.js';
 import { HeldMemory } from '../../src/server/held-memory.js';
 import { randomBytesFrom } from '../support/images.js';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Descriptor } from '../../src/content/descriptor.js';
-import { openDirectory } from '../../src/files.js';
+import { openDirectory } from '../../src/disk/files.js';
 import { blobPath, LayoutReader } from '../../src/store/layout/layout-reader.js';
 import { openTar } from '../../src/tar/read.js';
 import { tarOf } from '../support/docker-archives.js';

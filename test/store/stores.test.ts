@@ -4,7 +4,7 @@ import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js
 import { openLayout, openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { createRemoteStore } from '../../src/store/remote/remote.js';
-import { openServedLayout } from '../../src/store/served/served-layout.js';
+import { openServedLayout } from '../../src/store/layout/served.js';
 import { storeOver } from '../support/pushing.js';
 import { serve } from '../support/registry-server.js';
 import { useFolder } from '../support/temporary.js';

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { type CopyOptions, type CopyResult, copyGraph } from '../../src/copy/copy.js';
-import { type PlanOptions, planCopy } from '../../src/copy/plan.js';
+import { type CopyOptions, type CopyResult, copyGraph } from '../../src/transfer/copy.js';
+import { type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { ReadonlyStore, Store } from '../../src/store/store.js';
 import { openTar } from '../../src/tar/read.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFile, open, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import type { FileView } from '../../src/files.js';
+import type { FileView } from '../../src/disk/files.js';
 import { openTar } from '../../src/tar/read.js';
 import { randomBytesFrom } from '../support/images.js';
 import { makeTar } from '../support/tar-maker.js';

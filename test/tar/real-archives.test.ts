@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { extract } from 'tar-stream';
-import { cleanPath } from '../../src/files.js';
+import { cleanPath } from '../../src/disk/files.js';
 import { openTar } from '../../src/tar/read.js';
 import { fixturePath } from '../support/fixtures.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFile, chmod, copyFile, open, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FileView } from '../../src/files.js';
+import type { FileView } from '../../src/disk/files.js';
 import type { TarEntry } from '../../src/tar/entry.js';
 import { openTar, type TarFiles } from '../../src/tar/read.js';
 import { formatTable, parseTable, type TarTable } from '../../src/tar/table.js';

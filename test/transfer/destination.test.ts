@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Digest } from '../../src/content/digest.js';
 import { formatReference } from '../../src/content/reference.js';
-import { type ImageTrees, readImages } from '../../src/copy/plan.js';
-import type { CopyEvent } from '../../src/copy/progress.js';
+import { type ImageTrees, readImages } from '../../src/transfer/plan.js';
+import type { CopyEvent } from '../../src/events.js';
 import {
   fitDockerArchive,
   type ImageToPush,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import { copyGraph } from '../../src/copy/copy.js';
-import { type Plan, type PlannedContent, planCopy } from '../../src/copy/plan.js';
-import { createPool } from '../../src/copy/pool.js';
-import type { CopyEvent } from '../../src/copy/progress.js';
+import { copyGraph } from '../../src/transfer/copy.js';
+import { type Plan, type PlannedContent, planCopy } from '../../src/transfer/plan.js';
+import { createPool } from '../../src/pool.js';
+import type { CopyEvent } from '../../src/events.js';
 import { RegistryError } from '../../src/errors.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { PushOptions, Store } from '../../src/store/store.js';

@@ -1,5 +1,5 @@
 import { isManifest } from '../../content/media-types.js';
-import type { Document } from '../../manifest/conversion.js';
+import type { Document } from '../../manifest/convert/conversion.js';
 import { parseManifest } from '../../manifest/manifest.js';
 import type { WritableRepository } from '../../store/writable-repository.js';
 import type { Conversions } from '../read/conversions.js';

@@ -2,7 +2,7 @@ import { algorithmOf, type Digest } from '../../content/digest.js';
 import { Gathered } from '../../content/gathered.js';
 import { isManifest } from '../../content/media-types.js';
 import { isLadingError } from '../../errors.js';
-import { verifySchema1Signatures } from '../../manifest/docker-schema1-signature.js';
+import { verifySchema1Signatures } from '../../manifest/schema1/signature.js';
 import { type Manifest, manifestDigest, parseManifest } from '../../manifest/manifest.js';
 import { path } from '../../registry/protocol.js';
 import { type Answer, type Asked, emptyAnswer } from '../answer.js';

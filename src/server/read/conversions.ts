@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import type { Document } from '../../manifest/conversion.js';
+import type { Document } from '../../manifest/convert/conversion.js';
 import type { ReadonlyStore } from '../../store/store.js';
 
 /** Of the request that wants a form. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Digest } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
-import type { Document } from '../../manifest/conversion.js';
+import type { Document } from '../../manifest/convert/conversion.js';
 import type { ReadonlyStore } from '../../store/store.js';
 import type { Answer, Asked } from '../answer.js';
 import { Refusal } from '../errors.js';

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { isManifest, isSchema1 } from '../../content/media-types.js';
 import { isTag } from '../../content/reference.js';
-import type { Document } from '../../manifest/conversion.js';
+import type { Document } from '../../manifest/convert/conversion.js';
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { ReadonlyStore } from '../../store/store.js';
 import type { Answer, Asked } from '../answer.js';

@@ -5,7 +5,7 @@ import { MEDIA_TYPE } from '../../content/media-types.js';
 import { formatReference, parseReference, withDefaultTag } from '../../content/reference.js';
 import { ContentError, isLadingError, type LadingError } from '../../errors.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
-import { shorten } from '../../manifest/json.js';
+import { shorten } from '../../manifest/json/json.js';
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import { nameAnnotations } from '../layout/layout-index.js';
 import type { NamedFiles } from './named-files.js';

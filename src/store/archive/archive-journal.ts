@@ -1,6 +1,6 @@
 import { type FileHandle, rm } from 'node:fs/promises';
-import { onDisk } from '../disk.js';
-import { openOwnFile } from '../own-file.js';
+import { onDisk } from '../../disk/disk.js';
+import { openOwnFile } from '../../disk/own-file.js';
 import type { Place } from './archive-places.js';
 
 /** What is written, and where its first byte stands. */

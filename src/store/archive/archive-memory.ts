@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { isLadingError, systemCode } from '../../errors.js';
 import { type FileState, formatTable, isSameState, parseTable, type TarTable } from '../../tar/table.js';
-import { writeFileAtomically } from '../disk.js';
-import { readOwnFile } from '../own-file.js';
-import { makeFolder } from '../own-folder.js';
+import { writeFileAtomically } from '../../disk/disk.js';
+import { readOwnFile } from '../../disk/own-file.js';
+import { makeFolder } from '../../disk/own-folder.js';
 
 /** What was found out about an archive when it was opened. */
 export interface ArchiveRecord {

@@ -9,7 +9,7 @@ import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import { type Attached, attachedTag, attachedTo } from '../attached.js';
-import { requireSpace, type SpaceOptions } from '../disk.js';
+import { requireSpace, type SpaceOptions } from '../../disk/disk.js';
 import {
   entryName,
   findEntry,
@@ -19,7 +19,7 @@ import {
   withEntry,
 } from '../layout/layout-index.js';
 import { blobPath } from '../layout/layout-reader.js';
-import type { LockOptions } from '../lock.js';
+import type { LockOptions } from '../../disk/lock.js';
 import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { ContentWriter, type Sink } from '../write-content.js';

@@ -1,6 +1,6 @@
 import { type Digest, encodedOf } from '../../content/digest.js';
 import { parseConfig } from '../../manifest/config.js';
-import { v1FoldersOf } from '../../manifest/v1-folders.js';
+import { v1FoldersOf } from '../../manifest/v1/folders.js';
 import type { DockerManifestItem } from './docker-manifest.js';
 
 /** What an archive has for Docker before 1.10, beside what later ones read. */

@@ -3,7 +3,7 @@ import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { askForNew } from '../../content/verify.js';
 import { ContentError, type LadingError } from '../../errors.js';
-import { cleanPath, type FileView } from '../../files.js';
+import { cleanPath, type FileView } from '../../disk/files.js';
 import { type ImageConfig, parseConfig } from '../../manifest/config.js';
 import {
   type ArchiveImage as ImageItem,

@@ -1,5 +1,5 @@
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
-import type { FileView } from '../../files.js';
+import type { FileView } from '../../disk/files.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import type { ArchiveImage as ImageItem } from '../../manifest/docker-archive-documents.js';
 import type { ImageFiles } from '../image-files.js';

@@ -1,9 +1,9 @@
-import { type Compression, detectCompression, MAGIC_LENGTH } from '../../compression.js';
+import { type Compression, detectCompression, MAGIC_LENGTH } from '../../compression/compression.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
 import { ContentError, LadingError } from '../../errors.js';
-import { cleanPath, type FileView, type Region } from '../../files.js';
+import { cleanPath, type FileView, type Region } from '../../disk/files.js';
 import { type HashingOptions, hashRegions } from '../../hashing/hashing.js';
 import type { NamedFiles } from './named-files.js';
 

@@ -3,7 +3,7 @@ import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest, isNonDistributable } from '../../content/media-types.js';
 import { ContentError, isLadingError } from '../../errors.js';
-import type { FileView } from '../../files.js';
+import type { FileView } from '../../disk/files.js';
 import {
   MAX_MANIFEST_BYTES,
   type Manifest,

@@ -1,4 +1,4 @@
-import { cleanPath, type FileView } from '../../files.js';
+import { cleanPath, type FileView } from '../../disk/files.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
 import { MovedFiles } from './moved-files.js';
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { type Digest, digestOf } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
-import type { FileView, OpenFileOptions, Region } from '../../files.js';
+import type { FileView, OpenFileOptions, Region } from '../../disk/files.js';
 import type { ContentFile, ContentFiles } from '../content-files.js';
 
 /** Content under the names that a writer chose, and documents made in memory; over a layout's blobs where there are some. */

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, digestOf } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
-import { configOfV1Chain } from '../../manifest/v1-chain.js';
+import { configOfV1Chain } from '../../manifest/v1/chain.js';
 import { type ArchiveImage, makeImage } from './archive-image.js';
 import { EMPTY_TAR, emptyLayer, LAYER_TYPE, type LayerFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';

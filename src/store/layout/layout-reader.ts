@@ -3,7 +3,7 @@ import { ambiguous } from '../../content/ambiguous.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { ContentError } from '../../errors.js';
-import type { FileView, OpenFileOptions, Region } from '../../files.js';
+import type { FileView, OpenFileOptions, Region } from '../../disk/files.js';
 import { describeIrregularity, isRefusedByAll } from '../../manifest/irregular.js';
 import {
   type LayoutIndexContent,

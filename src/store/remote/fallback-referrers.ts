@@ -7,7 +7,7 @@ import { detectMediaType, type Manifest, manifestDigest, parseManifest } from '.
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
 import { isRetryable } from '../../retry.js';
 import { attachedTo } from '../attached.js';
-import { createTurns } from '../in-turn.js';
+import { createTurns } from '../../in-turn.js';
 
 /** Others may write the list at the same time; whoever was overwritten writes again. */
 const MAX_WRITES = 5;

@@ -9,7 +9,7 @@ import type {
   RepositoryName,
   UploadSession,
 } from '../../registry/client.js';
-import { createTurns } from '../in-turn.js';
+import { createTurns } from '../../in-turn.js';
 import type { OpenContent, PushOptions } from '../store.js';
 import { regionChunks } from './region-chunks.js';
 import type { UploadSessions } from './upload-sessions.js';

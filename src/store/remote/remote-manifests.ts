@@ -4,7 +4,7 @@ import { RegistryError } from '../../errors.js';
 import { parseManifest, successors, verifyManifest } from '../../manifest/manifest.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
 import { isRetryable } from '../../retry.js';
-import { createTurns } from '../in-turn.js';
+import { createTurns } from '../../in-turn.js';
 import { readVerified } from '../read-content.js';
 import type { OpenContent, PushOptions } from '../store.js';
 import { listUnderFallbackTag, referrerDescriptor } from './fallback-referrers.js';

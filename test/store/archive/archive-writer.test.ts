@@ -5,9 +5,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Digest } from '../../../src/content/digest.js';
-import type { CopyOptions } from '../../../src/copy/copy.js';
-import { planCopy } from '../../../src/copy/plan.js';
-import type { CopyEvent } from '../../../src/copy/progress.js';
+import type { CopyOptions } from '../../../src/transfer/copy.js';
+import { planCopy } from '../../../src/transfer/plan.js';
+import type { CopyEvent } from '../../../src/events.js';
 import { LadingError } from '../../../src/errors.js';
 import { openArchive } from '../../../src/store/archive/archive.js';
 import {

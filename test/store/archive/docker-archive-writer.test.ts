@@ -7,10 +7,10 @@ import { buffer } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { digestOf, encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import type { CopyOptions } from '../../../src/copy/copy.js';
-import type { PlanOptions } from '../../../src/copy/plan.js';
+import type { CopyOptions } from '../../../src/transfer/copy.js';
+import type { PlanOptions } from '../../../src/transfer/plan.js';
 import { LadingError } from '../../../src/errors.js';
-import { v1FoldersOf } from '../../../src/manifest/v1-folders.js';
+import { v1FoldersOf } from '../../../src/manifest/v1/folders.js';
 import {
   createDockerArchiveStream,
   openDockerArchiveForWriting,

@@ -3,7 +3,7 @@ import { ANNOTATION } from '../../../src/content/annotations.js';
 import type { Descriptor } from '../../../src/content/descriptor.js';
 import { encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import type { FileView } from '../../../src/files.js';
+import type { FileView } from '../../../src/disk/files.js';
 import { type OpeningNotes, openImageFiles } from '../../../src/store/archive/open-files.js';
 import type { ImageFiles } from '../../../src/store/image-files.js';
 import { openPath } from '../../../src/store/open.js';

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import type { ContentError } from '../../../src/errors.js';
 import { copyImages } from '../../../src/operations/copy.js';
-import { verify } from '../../../src/operations/verify.js';
+import { verify } from '../../../src/operations/verify/verify.js';
 import {
   configFor,
   type Files,

@@ -6,7 +6,7 @@ import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { IndexFile } from '../../../src/store/layout/index-file.js';
 import { formatLayoutIndex, MAX_INDEX_BYTES, withEntry } from '../../../src/store/layout/layout-index.js';
 import { makeLayout } from '../../../src/store/layout/make-layout.js';
-import { acquireLock } from '../../../src/store/lock.js';
+import { acquireLock } from '../../../src/disk/lock.js';
 import { useFolder } from '../../support/temporary.js';
 
 describe('the index file of a layout', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { inspect } from '../../../src/operations/inspect.js';
+import { inspect } from '../../../src/operations/inspect/inspect.js';
 import { createRemoteSource } from '../../../src/store/remote/remote-source.js';
 import { collect } from '../../registry/http-server.js';
 import { answering, refusal, type TableAnswer } from '../../support/answer-table.js';

@@ -1,0 +1,213 @@
+import { lstat, open, rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import fs from 'fs-extra';
+import { type ErrorCode, LadingError, systemCode } from '../errors.js';
+import { type FileStamp, stampOf } from './region.js';
+import { CHECK_DISK, fileFailure } from '../system-error.js';
+import { createTemporaryFile, ifThere } from './own-file.js';
+
+export interface AtomicOptions {
+  /** Before the umask; default 0644. */
+  mode?: number | undefined;
+  /** This process holds a lock for the file: what a writer left that was killed is used up; default false. */
+  alone?: boolean | undefined;
+  /** The name under which the file grows, with `.tmp` behind it; default `path`. */
+  growsAs?: string | undefined;
+}
+
+/** Writes a small file under its final name so that it is there whole or not at all. */
+export async function writeFileAtomically(
+  path: string,
+  bytes: Buffer,
+  { mode, alone = false, growsAs = path }: AtomicOptions = {},
+): Promise<FileStamp> {
+  let temporary: string | undefined;
+  try {
+    const made = await createTemporaryFile(growsAs, { alone, mode });
+    temporary = made.path;
+    let stamp: FileStamp;
+    try {
+      await made.file.writeFile(bytes);
+      await made.file.datasync();
+      stamp = await stampOf(made.file);
+    } finally {
+      await made.file.close();
+    }
+    await rename(temporary, path);
+    return stamp;
+  } catch (error) {
+    const left = temporary;
+    if (left !== undefined) await unlessRefused(() => rm(left, { force: true }));
+    throw diskError(error, path);
+  }
+}
+
+/** Makes a rename in the directory of `path` last through a power cut. */
+export async function syncDirectoryOf(path: string): Promise<void> {
+  const { O_RDONLY, O_DIRECTORY = 0 } = fs.constants; // a pipe in its place would be waited for
+  const directory = await onDisk(path, () => open(dirname(path), O_RDONLY | O_DIRECTORY));
+  try {
+    await directory.sync();
+  } catch (error) {
+    // Some file systems (network shares) cannot sync a directory; the rename itself has happened.
+    if (!['EINVAL', 'EPERM', 'ENOTSUP', 'EISDIR'].includes(systemCode(error) ?? ''))
+      throw diskError(error, path);
+  } finally {
+    await directory.close();
+  }
+}
+
+/** What is to be written into a directory. */
+export interface SpaceNeeds {
+  /** Bytes that are still to come. */
+  bytes: number;
+  /** The size of the largest file that will be there; default `bytes`. */
+  largestFile?: number | undefined;
+}
+
+/** What the system says of the file system of a directory. (statfs(2)) */
+export type StatFS = (path: string) => Promise<{ type: number; bavail: number; bsize: number }>;
+
+/** How writers learn what there is room for. */
+export interface SpaceOptions {
+  /** Default that of Node.js. */
+  statfs?: StatFS | undefined;
+}
+
+/** `MSDOS_SUPER_MAGIC`: FAT, whose files have a size of 32 bits. (statfs(2); Microsoft, "FAT32 File System Specification") */
+const FAT = { type: 0x4d44, largestFile: 2 ** 32 - 1 };
+
+/** Rejects with `NO_SPACE` when the file system of `directory` has no room for what is to come, or for a file so large. */
+export async function requireSpace(
+  directory: string,
+  { bytes, largestFile = bytes }: SpaceNeeds,
+  statfs: StatFS = fs.promises.statfs,
+): Promise<void> {
+  const { type, bavail, bsize } = await onDisk(directory, () => statfs(directory));
+  if (type === FAT.type && largestFile > FAT.largestFile) {
+    throw new LadingError(
+      'NO_SPACE',
+      `${directory} is on a FAT file system, whose files have at most 4 GiB, but one of ${megabytes(largestFile)} is to be written`,
+      { hint: `${SMALLER_FILES} Nothing was fetched yet.` },
+    );
+  }
+  const free = bavail * bsize;
+  if (bytes <= free) return;
+  throw new LadingError(
+    'NO_SPACE',
+    `${directory} has ${megabytes(free)} free, but ${megabytes(bytes)} are to be written`,
+    { hint: 'Make room, or write to another disk. Nothing was fetched yet.' },
+  );
+}
+
+/** Names in a directory, or undefined when it does not exist; rejects with `ALREADY_EXISTS` when it is something else. */
+export async function listDirectory(path: string): Promise<string[] | undefined> {
+  return onDisk(path, () => ifThere(() => fs.readdir(path)));
+}
+
+/** Size of a file, 0 when there is none; a link is not followed. */
+export async function sizeOf(path: string): Promise<number> {
+  return onDisk(path, async () => (await ifThere(() => lstat(path)))?.size ?? 0);
+}
+
+/** One that is another user's to remove stays. */
+export async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await fs.rmdir(directory);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM'].includes(systemCode(error) ?? ''))
+      throw diskError(error, directory);
+  }
+}
+
+/** Tidying up is no reason for a command to fail: what another run has, or may not be touched, stays. */
+export async function unlessRefused<T>(tidy: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await tidy();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+/** A failure of the file system in words that say what to do; what is none stays as it is. */
+export function diskError(error: unknown, path: string): unknown {
+  const failure = (code: ErrorCode, message: string, hint: string): LadingError =>
+    new LadingError(code, message, { cause: error, hint });
+  switch (systemCode(error)) {
+    case 'ENOSPC':
+      return failure('NO_SPACE', `no space left to write ${path}`, MAKE_ROOM);
+    case 'EDQUOT':
+      return failure('NO_SPACE', `your quota leaves no space to write ${path}`, MAKE_ROOM);
+    case 'EFBIG':
+      return failure('NO_SPACE', `${path} would be larger than a file may be there`, SMALLER_FILES);
+    case 'EACCES':
+    case 'EPERM':
+      return failure('NOT_WRITABLE', `${path} cannot be written: permission denied`, OWN_OUTPUT);
+    case 'EROFS':
+      return failure('NOT_WRITABLE', `${path} cannot be written: the file system is read-only`, OWN_OUTPUT);
+    case 'EBUSY':
+    case 'ETXTBSY':
+      return failure('NOT_WRITABLE', `${path} cannot be written: it is in use`, OTHER_OUTPUT);
+    case 'ENAMETOOLONG':
+      return failure(
+        'NOT_WRITABLE',
+        `${path} cannot be made: the name is too long`,
+        'Choose a shorter name.',
+      );
+    case 'ELOOP':
+      return failure('NOT_WRITABLE', `${path} cannot be made: its links lead in a circle`, OTHER_OUTPUT);
+    case 'ENOTDIR':
+      return failure('ALREADY_EXISTS', `${path} cannot be made: a part of its path is a file`, OTHER_OUTPUT);
+    case 'EISDIR':
+      return failure('ALREADY_EXISTS', `${path} is a directory`, OTHER_OUTPUT);
+    case 'ENOENT':
+      return failure(
+        'NOT_WRITABLE',
+        `${path} cannot be made: its directory does not exist`,
+        `Make ${dirname(path)} first.`,
+      );
+    case 'EIO':
+    case 'ENXIO':
+    case 'ENODEV':
+    case 'ESTALE':
+      return failure('IO', `the disk failed at ${path}`, CHECK_DISK);
+    default:
+      return fileFailure(error, `${path} cannot be written`) ?? error;
+  }
+}
+
+const MAKE_ROOM = 'Make room and run the same command again; it goes on from what is there.';
+const OWN_OUTPUT = 'Choose an output that you may write to.';
+const OTHER_OUTPUT = 'Choose another output.';
+const SMALLER_FILES =
+  'Write to a file system that takes larger files (exFAT, NTFS, ext4), or raise the limit of `ulimit -f`; in a layout directory (DIR/) each blob is a file of its own.';
+
+/** Runs `work`, whose failures of the file system are about `path`. */
+export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/**
+ * What is at `path`, undefined where nothing is; rejects when nothing can be made or written there, before anything was
+ * fetched for it.
+ */
+export async function requireWritable(path: string): Promise<fs.Stats | undefined> {
+  const found = await onDisk(path, () => ifThere(() => fs.stat(path)));
+  // A file is replaced by one that grows beside it.
+  const place = found?.isDirectory() ? path : dirname(resolve(path));
+  await onDisk(path, async () => {
+    const parent = await fs.stat(place);
+    if (!parent.isDirectory()) throw Object.assign(new Error(`${place} is a file`), { code: 'ENOTDIR' });
+    await fs.access(place, fs.constants.W_OK);
+  });
+  return found;
+}

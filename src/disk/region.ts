@@ -1,0 +1,162 @@
+import { fstatSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { LadingError, messageOf, systemCode } from '../errors.js';
+import type { OpenFileOptions, Region } from './files.js';
+import { CHECK_DISK, fileFailure } from '../system-error.js';
+
+// Big enough that the cost of a read does not matter, small enough to keep many streams in little memory.
+const READ_SIZE = 512 * 1024;
+
+/** The part of `region` that `start` and `length` ask for; a start beyond its end is a caller's mistake. */
+export function partOf(
+  region: Region,
+  { start = 0, length = Number.POSITIVE_INFINITY }: OpenFileOptions,
+): Region {
+  if (!Number.isSafeInteger(start) || start < 0 || start > region.size || !(length >= 0)) {
+    throw new RangeError(`bytes ${start}+${length} do not lie within the ${region.size} bytes asked for`);
+  }
+  return { path: region.path, offset: region.offset + start, size: Math.min(length, region.size - start) };
+}
+
+/** What of a file changes when somebody writes to it; a change that sets the time back is not seen. */
+export interface FileStamp {
+  dev: bigint;
+  ino: bigint;
+  size: bigint;
+  mtimeNs: bigint;
+}
+
+/**
+ * The stamp of an open file, to be asked again later. It is asked for with every use of an entry of a tar, so it
+ * is synchronous: 20,000 take 0.05 s, against 1 s for `FileHandle.stat`.
+ */
+export async function stampOf(handle: FileHandle): Promise<FileStamp> {
+  return fstatSync(handle.fd, { bigint: true });
+}
+
+/** Whether nobody wrote to a file, nor put another in its place, between the two stamps. */
+export function sameStamp(a: FileStamp, b: FileStamp): boolean {
+  return a.mtimeNs === b.mtimeNs && a.size === b.size && a.ino === b.ino && a.dev === b.dev;
+}
+
+/** Rejects with `IO` when the file was written to since `stamp`: what its bytes are is then not known. */
+export async function requireUnchanged(handle: FileHandle, stamp: FileStamp, path: string): Promise<void> {
+  let now: FileStamp;
+  try {
+    now = await stampOf(handle);
+  } catch (error) {
+    throw readFailure(path, error);
+  }
+  if (sameStamp(now, stamp)) return;
+  throw new LadingError('IO', `${path} was changed while it was open`, {
+    hint: 'Open it again. To replace an archive that is in use, write another file and rename it.',
+  });
+}
+
+export interface ReadRegionOptions {
+  signal?: AbortSignal | undefined;
+  /** The handle is closed with the stream. */
+  ownsHandle?: boolean;
+  /** What the file was when the region was found; when it is another at the end, the last bytes are not given. */
+  stamp?: FileStamp | undefined;
+}
+
+/** A stream that can be read into the reader's own memory instead; one of the two ways for one stream. */
+export interface RegionStream extends Readable {
+  /** Fills the beginning of `buffer` with the bytes that follow, and says how many; 0 at the end. */
+  readInto(buffer: Buffer): Promise<number>;
+}
+
+/**
+ * The bytes of a region, all of them or an `IO` error: a file that became shorter never passes for a short one,
+ * nor one that was changed for what it was. The handle may be shared.
+ */
+export function streamRegion(
+  handle: FileHandle,
+  region: Region,
+  { signal, ownsHandle = false, stamp }: ReadRegionOptions = {},
+): RegionStream {
+  let position = region.offset;
+  const end = region.offset + region.size;
+  const readInto = async (buffer: Buffer): Promise<number> => {
+    if (position === end) return 0;
+    const bytesRead = await readSome(handle, buffer.subarray(0, end - position), position, region);
+    position += bytesRead;
+    if (position === end && stamp !== undefined) await requireUnchanged(handle, stamp, region.path);
+    return bytesRead;
+  };
+  // Not fs.createReadStream: it closes a shared descriptor when it is destroyed, whatever `autoClose` says,
+  // and it ends without an error where the file ends early.
+  const stream = new Readable({
+    highWaterMark: READ_SIZE,
+    ...(signal === undefined ? {} : { signal }),
+    read() {
+      const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, end - position));
+      readInto(buffer).then(
+        (bytesRead) => this.push(bytesRead === 0 ? null : buffer.subarray(0, bytesRead)),
+        (error) => this.destroy(error),
+      );
+    },
+    destroy(error, callback) {
+      if (!ownsHandle) return callback(error);
+      handle.close().then(
+        () => callback(error),
+        (closeError) => callback(error ?? closeError),
+      );
+    },
+  });
+  return Object.assign(stream, { readInto });
+}
+
+/** A small region in memory; the caller has checked its size. */
+export async function readRegion(
+  handle: FileHandle,
+  region: Region,
+  { stamp }: Pick<ReadRegionOptions, 'stamp'> = {},
+): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(region.size);
+  for (let filled = 0; filled < region.size; ) {
+    filled += await readSome(handle, buffer.subarray(filled), region.offset + filled, region);
+  }
+  if (stamp !== undefined) await requireUnchanged(handle, stamp, region.path);
+  return buffer;
+}
+
+async function readSome(handle: FileHandle, into: Buffer, position: number, region: Region): Promise<number> {
+  let bytesRead: number;
+  try {
+    ({ bytesRead } = await handle.read(into, 0, into.length, position));
+  } catch (error) {
+    throw readFailure(region.path, error);
+  }
+  if (bytesRead > 0) return bytesRead;
+  throw new LadingError(
+    'IO',
+    `${region.path} ends at byte ${position}, before byte ${region.offset + region.size} that was there when it was opened`,
+    { hint: 'The file was cut short while it was read; check the medium and copy the file again.' },
+  );
+}
+
+/** A system error from opening or reading `path`, as an error a user can meet. */
+export function readFailure(path: string, error: unknown): LadingError {
+  switch (systemCode(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new LadingError('NOT_FOUND', `${path} does not exist`, { cause: error });
+    case 'EACCES':
+    case 'EPERM':
+      return new LadingError('IO', `${path} may not be read`, {
+        cause: error,
+        hint: 'Give yourself read permission on the file.',
+      });
+    default:
+      return (
+        fileFailure(error, `${path} cannot be read`) ??
+        new LadingError('IO', `${path} cannot be read: ${messageOf(error)}`, {
+          cause: error,
+          hint: CHECK_DISK,
+        })
+      );
+  }
+}

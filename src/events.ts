@@ -1,0 +1,32 @@
+import type { Descriptor } from './content/descriptor.js';
+
+/** What a copy tells while it runs. */
+export type CopyEvent =
+  /** An image was found, and is about to be planned. */
+  | { type: 'resolved'; name: string; descriptor: Descriptor }
+  /** Everything that will be copied is known. */
+  | { type: 'planned'; images: number; blobs: number; bytes: number }
+  | { type: 'started'; descriptor: Descriptor }
+  /** Bytes of a blob arrived, or were found from an earlier run (`kept`). */
+  | { type: 'received'; descriptor: Descriptor; bytes: number; origin: 'kept' | 'fetched' }
+  /** The destination has it already. */
+  | { type: 'skipped'; descriptor: Descriptor }
+  | { type: 'done'; descriptor: Descriptor }
+  | { type: 'retrying'; what: string; attempt: number; delayMs: number; error: unknown }
+  | { type: 'tagged'; name: string; descriptor: Descriptor }
+  /** An image cannot be copied; the others go on. */
+  | { type: 'failed'; name: string; error: unknown }
+  /** What a registry told of the pulls that it still allows. */
+  | {
+      type: 'limited';
+      registry: string;
+      limit: number | undefined;
+      remaining: number | undefined;
+      windowSeconds: number | undefined;
+    }
+  /** Another process writes to the output; this one goes on when it has ended. */
+  | { type: 'waiting'; holder: string }
+  /** Something that the user should know and that stops nothing. */
+  | { type: 'warning'; message: string };
+
+export type OnCopyEvent = (event: CopyEvent) => void;

@@ -1,0 +1,58 @@
+import { choosePlatform, choosePlatformOrFirst, type PlatformCandidate } from '../content/choose-platform.js';
+import type { Descriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import { isZstd } from '../content/media-types.js';
+import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
+import type { PlannedContent } from '../transfer/plan.js';
+
+/** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
+export interface ManifestTree {
+  /** The bytes of a manifest are in memory: they were read, or made by leaving out children. */
+  manifest: PlannedContent;
+  /** Whether it is no manifest: the index of a layout may name any content. (image-spec, image-layout.md) */
+  isBlob?: boolean;
+  children: ManifestTree[];
+  blobs: PlannedContent[];
+  /** Children left out, here and below. */
+  absent: Digest[];
+  /** Of the images under it. */
+  platforms: Platform[];
+  /** Foreign layers that stay where their `urls` point. */
+  foreign?: Descriptor[] | undefined;
+  /** Of the images that the one chosen stands for alone. */
+  leftOut?: Platform[] | undefined;
+}
+
+/** The bytes of a manifest. */
+export function bytesOf({ manifest: { bytes, descriptor } }: ManifestTree): Buffer {
+  if (bytes === undefined) throw new Error(`${descriptor.digest} is a blob`);
+  return bytes;
+}
+
+/** Of an index's children that are wanted, the image that stands for what is wanted. */
+export function singleOf(
+  children: readonly ManifestTree[],
+  wanted: readonly Platform[],
+): ManifestTree | undefined {
+  const images = children.flatMap(imagesOf).map(candidateOf);
+  const chosen = wanted
+    .map((platform) => choosePlatform(platform, images))
+    .find((image) => image !== undefined);
+  return chosen?.tree ?? children[0];
+}
+
+/** The image that stands for the platform of a tree's first image, for a format that has room for one. */
+export function firstImage(tree: ManifestTree): ManifestTree | undefined {
+  return choosePlatformOrFirst(DEFAULT_PLATFORM, imagesOf(tree).map(candidateOf))?.tree;
+}
+
+/** The images of a tree: those with a platform, since attestations and artifacts have none. */
+export function imagesOf(tree: ManifestTree): ManifestTree[] {
+  if (tree.children.length > 0) return tree.children.flatMap(imagesOf);
+  return tree.platforms.length > 0 ? [tree] : [];
+}
+
+function candidateOf(tree: ManifestTree): PlatformCandidate & { tree: ManifestTree } {
+  const hasZstd = tree.blobs.some(({ descriptor }) => isZstd(descriptor.mediaType));
+  return { tree, platform: tree.platforms[0], hasZstd };
+}

@@ -1,0 +1,40 @@
+import type { Digest } from '../../content/digest.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import type { Platform } from '../../content/platform.js';
+import { ContentError } from '../../errors.js';
+import { parseCarriedConfig } from '../config.js';
+import { type ConversionTarget, type Document, documentOf } from './conversion.js';
+import { editJSON, inObject, set } from '../json/edit.js';
+import { isJSONObject, parseJSON } from '../json/json.js';
+import { CONFIG } from '../shapes.js';
+
+/**
+ * The config for the target, where it has to be another one than it was; nearly always it is undefined, and
+ * the image ID stays. OCI's config has to name the platform and list diffIDs: what Docker leaves to be
+ * understood is written, `platform` where the config does not say it. Throws `UNSUPPORTED` for a Windows
+ * base layer, which OCI's config cannot name.
+ */
+export function convertedConfig(
+  bytes: Uint8Array,
+  target: ConversionTarget,
+  { digest, platform }: { digest: Digest; platform: Platform },
+): Document | undefined {
+  const { rootfs, irregular } = parseCarriedConfig(bytes, digest);
+  // What is not understood is not changed either.
+  if (target === 'docker' || irregular !== undefined) return undefined;
+  if (rootfs.type !== 'layers') {
+    throw new ContentError(
+      'UNSUPPORTED',
+      `${digest} has a Windows base layer, which OCI’s config cannot name`,
+    );
+  }
+  const document = parseJSON(bytes, { shape: CONFIG, what: digest });
+  const members = isJSONObject(document) ? document : {};
+  const edit = inObject({
+    ...(members.architecture == null ? { architecture: set(platform.architecture) } : {}),
+    ...(members.os == null ? { os: set(platform.os) } : {}),
+    ...(rootfs.diff_ids.length === 0 ? { rootfs: inObject({ diff_ids: set([]) }) } : {}),
+  });
+  const completed = editJSON(bytes, edit);
+  return completed.equals(bytes) ? undefined : documentOf(MEDIA_TYPE.ociConfig, completed);
+}

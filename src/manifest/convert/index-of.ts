@@ -1,0 +1,161 @@
+import { ANNOTATION, attestedDigest } from '../../content/annotations.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import { type Digest, digestOf, isDigest } from '../../content/digest.js';
+import { isManifest, MEDIA_TYPE } from '../../content/media-types.js';
+import type { Platform } from '../../content/platform.js';
+import { ContentError } from '../../errors.js';
+import {
+  type ConversionGuards,
+  type ConversionTarget,
+  type Document,
+  documentOf,
+  guardedLosses,
+} from './conversion.js';
+import { editJSON, inList, inObject, type JSONEdit, REMOVE, set } from '../json/edit.js';
+import { parseManifest } from '../manifest.js';
+import type { ImageIndex } from '../oci.js';
+import { lostOCIMembers, withoutOCIMembers } from '../oci-members.js';
+import { platformStruct } from './platform-of.js';
+
+export interface ConvertIndexOptions extends ConversionGuards {
+  /** The index's digest, for errors and what is lost; computed if not given. */
+  where?: string;
+  /** What became of each child, by the digest that the index has for it; one that is not named stays as it is. */
+  children?: ReadonlyMap<Digest, Descriptor>;
+  /** What children run on (see `platformOf`), by the same digest, for those of which the index does not say it. */
+  platforms?: ReadonlyMap<Digest, Platform>;
+}
+
+export interface ConvertedIndex {
+  index: Document;
+  /** What could not be kept, one printable line each. */
+  lost: string[];
+  /** Whether converting back, its children too, gives the original bytes. */
+  reversible: boolean;
+}
+
+const TYPES = { oci: MEDIA_TYPE.ociIndex, docker: MEDIA_TYPE.dockerManifestList } as const;
+
+/**
+ * Manifest list ↔ OCI index, with its children replaced, all else in its bytes. Attestations and artifacts
+ * stay; in an OCI index, an attestation is told the new digest of what it is about. Throws `UNSUPPORTED`
+ * where a guarded loss is not forced.
+ */
+export function convertIndex(
+  bytes: Uint8Array,
+  target: ConversionTarget,
+  options: ConvertIndexOptions = {},
+): ConvertedIndex {
+  const { where = digestOf(bytes), children = new Map(), platforms = new Map() } = options;
+  const index = parseIndex(bytes, where);
+  const crosses = familyOf(index) !== target;
+  const edits = indexEdits(index, target, { children, platforms });
+  const document = documentOf(TYPES[target], editJSON(bytes, edits));
+  const isSame = document.bytes.equals(bytes);
+  return {
+    index: document,
+    lost: [
+      ...(isSame ? [] : guardedLosses(crosses ? index.subject : undefined, options, where)),
+      ...staleAttestations(index, children),
+      ...(crosses ? lostOCIMembers(bytes, target, where) : []),
+    ],
+    reversible: isSame || convertsBackTo(bytes, document.bytes, { index, children }),
+  };
+}
+
+/** What an index says of a child that runs nowhere. (buildkit, attestation-storage.md) */
+const NO_PLATFORM: Platform = { architecture: 'unknown', os: 'unknown' };
+
+function parseIndex(bytes: Uint8Array, where: string): ImageIndex {
+  const manifest = parseManifest(bytes, { digest: where });
+  if (manifest.format === 'oci-index' || manifest.format === 'docker-manifest-list') return manifest;
+  throw new ContentError('UNSUPPORTED', `${where} is no index: it is ${manifest.mediaType}`);
+}
+
+function familyOf({ format }: ImageIndex): ConversionTarget {
+  return format === 'oci-index' ? 'oci' : 'docker';
+}
+
+/** Of children, by the digest that the index has for them. */
+interface Changes {
+  children: ReadonlyMap<Digest, Descriptor>;
+  platforms: ReadonlyMap<Digest, Platform>;
+}
+
+function indexEdits(index: ImageIndex, target: ConversionTarget, changes: Changes): JSONEdit {
+  const crosses = familyOf(index) !== target;
+  const children = index.manifests.map((child) =>
+    // An entry that is no manifest is content, which no format has another form for.
+    isManifest(child.mediaType)
+      ? inObject({
+          ...childEdits(child, target, { ...changes, crosses }),
+          ...(crosses ? withoutOCIMembers(target).child : {}),
+        })
+      : inObject({}),
+  );
+  return inObject({
+    ...(crosses ? withoutOCIMembers(target).manifest : {}),
+    ...(crosses ? { mediaType: set(TYPES[target], 'schemaVersion') } : {}),
+    // Docker 25.0.0 wrote null for an empty list.
+    manifests: crosses && children.length === 0 ? set([]) : inList(children),
+  });
+}
+
+function childEdits(
+  child: Descriptor,
+  target: ConversionTarget,
+  { children, platforms, crosses }: Changes & { crosses: boolean },
+): Record<string, JSONEdit> {
+  const replacement = children.get(child.digest);
+  // Docker's list has to say something; of an OCI index's child, nothing is better than a guess.
+  const platform = platforms.get(child.digest) ?? (target === 'docker' ? NO_PLATFORM : undefined);
+  // An OCI index whose child stays as it is keeps its digest, too.
+  const isToSay =
+    child.platform === undefined && (crosses || target === 'docker' || replacement !== undefined);
+  return {
+    ...(replacement === undefined ? {} : replacedBy(replacement)),
+    ...(isToSay && platform !== undefined ? { platform: set(platformStruct(platform)) } : {}),
+    ...reattestation(child, children),
+  };
+}
+
+function replacedBy({ mediaType, digest, size }: Descriptor): Record<string, JSONEdit> {
+  return { mediaType: set(mediaType), digest: set(digest), size: set(size), data: REMOVE };
+}
+
+function reattestation(child: Descriptor, children: Changes['children']): Record<string, JSONEdit> {
+  const now = successorOf(child, children);
+  if (now === undefined) return {};
+  return { annotations: inObject({ [ANNOTATION.dockerReferenceDigest]: set(now.digest) }) };
+}
+
+/** What became of the image that a child attests. */
+function successorOf(child: Descriptor, children: Changes['children']): Descriptor | undefined {
+  const attested = attestedDigest(child);
+  return isDigest(attested) ? children.get(attested) : undefined;
+}
+
+function staleAttestations({ manifests }: ImageIndex, children: Changes['children']): string[] {
+  return manifests
+    .filter((child) => successorOf(child, children) !== undefined)
+    .map(
+      (child) =>
+        `the attestation ${child.digest} is about ${attestedDigest(child)}, from before the conversion`,
+    );
+}
+
+/** Tried rather than reasoned: a mediaType or a platform that was not there does not go again. */
+function convertsBackTo(
+  original: Uint8Array,
+  converted: Uint8Array,
+  { index, children }: { index: ImageIndex; children: Changes['children'] },
+): boolean {
+  const originals = new Map<Digest, Descriptor>();
+  for (const child of index.manifests) {
+    const now = children.get(child.digest);
+    if (now !== undefined) originals.set(now.digest, child);
+  }
+  const parsed = parseIndex(converted, digestOf(converted));
+  const edits = indexEdits(parsed, familyOf(index), { children: originals, platforms: new Map() });
+  return editJSON(converted, edits).equals(original);
+}

@@ -1,0 +1,18 @@
+import { ContentError } from '../../errors.js';
+import { keptAs } from '../artifact.js';
+import { parseManifest } from '../manifest.js';
+import type { ImageManifest } from '../oci.js';
+
+/** A manifest's bytes → an image that has other formats; throws `UNSUPPORTED` for what has none (see `keptAs`). */
+export function parseImage(bytes: Uint8Array, where: string): ImageManifest {
+  const manifest = parseManifest(bytes, { digest: where });
+  if (manifest.format !== 'oci-manifest' && manifest.format !== 'docker-schema2')
+    throw unsupported(where, `it is ${manifest.mediaType}`);
+  const kept = keptAs(manifest);
+  if (kept !== undefined) throw unsupported(where, `as ${kept} it has no other format`);
+  return manifest;
+}
+
+function unsupported(where: string, reason: string): ContentError {
+  return new ContentError('UNSUPPORTED', `${where} is not converted as an image: ${reason}`);
+}

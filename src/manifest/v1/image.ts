@@ -1,0 +1,20 @@
+import type { V1ImageDocument } from '../documents.js';
+import { parseJSON } from '../json/json.js';
+import { MAX_CONFIG_BYTES } from '../limits.js';
+import { type Defined, type Present, withoutNulls } from '../json/nulls.js';
+import { validate } from '../schema.js';
+import { CONFIG } from '../shapes.js';
+
+/**
+ * An image of Docker before 1.10: one layer and what it stands on. `id` and `parent` are v1 IDs; `parent` is
+ * absent in the base. Members that lading does not read are kept.
+ */
+export type V1Image = Defined<Present<V1ImageDocument>>;
+
+/** `v1Compatibility` of schema1, or the file `json` of an old archive → image; throws `INVALID_MANIFEST`. */
+export function parseV1Image(bytes: Uint8Array, where: string): V1Image {
+  const document = parseJSON(bytes, { shape: CONFIG, what: where, maxBytes: MAX_CONFIG_BYTES });
+  validate('v1-image', document, where);
+  const { parent, ...image } = withoutNulls(document);
+  return parent === undefined || parent === '' ? image : { ...image, parent };
+}

@@ -1,0 +1,164 @@
+import { absentOf } from '../../content/annotations.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { matchesPlatform, type Platform, parsePlatform } from '../../content/platform.js';
+import { formatReference, withDefaultTag } from '../../content/reference.js';
+import { askForNew } from '../../content/verify.js';
+import { attachedIn } from '../../graph/attached.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import { isAttachmentTag } from '../../store/attached.js';
+import type { ReadonlyStore, Referrer } from '../../store/store.js';
+import type { ConnectionOptions } from '../../registry/connect.js';
+import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
+import type { ArchiveLimits } from '../../store/limits.js';
+import { openSource, type Source } from '../../transfer/sources.js';
+
+export interface InspectedImage {
+  name: string;
+  /** Absent for an image of a docker-archive that is broken: it has no manifest. */
+  digest?: Digest;
+  mediaType?: string;
+  /** Bytes of the root manifest and of everything under it that is there. */
+  size: number;
+  platforms: InspectedPlatform[];
+  /** Entries of an index that are no manifests: BuildKit's cache lists layers. */
+  blobs?: InspectedBlob[];
+  /** Children of an index that are left out on purpose. */
+  absent: Digest[];
+  referrers: { digest: Digest; artifactType?: string; tag?: string }[];
+  /** Why it cannot be shown; there is nothing of it then but what its entry says. */
+  problem?: string;
+}
+
+export interface InspectResult {
+  images: InspectedImage[];
+}
+
+export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
+  /** Only this image of an archive or layout. */
+  reference?: string | undefined;
+  /** What is attached to the images too; default true. */
+  referrers?: boolean | undefined;
+  /** Only these platforms, `OS/ARCH[/VARIANT][:VERSION]`; default all. */
+  platforms?: readonly string[] | undefined;
+}
+
+/**
+ * What is in an archive, a layout, or an image of a registry. Of several images, one that is damaged has a
+ * `problem` and the others are shown; rejects where there is nothing else, or that one was asked for.
+ */
+export async function inspect(target: string, options: InspectOptions = {}): Promise<InspectResult> {
+  const source = await openSource(target, options);
+  try {
+    const wanted =
+      options.reference ?? (source.kind === 'path' ? source.reference : formatReference(source.reference));
+    const images: InspectedImage[] = [];
+    const problems: LadingError[] = [];
+    for await (const { name, root } of rootsOf(source, options)) {
+      try {
+        images.push(await inspectImage(source.store, name, root, options));
+      } catch (reason) {
+        const error = source.kind === 'path' ? missingContent(name, root, reason) : reason;
+        if (wanted !== undefined || !(error instanceof ContentError)) throw error;
+        images.push(damagedImage(name, root, error));
+        problems.push(error);
+      }
+    }
+    for (const { name, error } of source.kind === 'path' && wanted === undefined ? source.store.broken : []) {
+      images.push({ name, size: 0, platforms: [], absent: [], referrers: [], problem: error.message });
+      problems.push(error);
+    }
+    if (options.platforms !== undefined && images.every(({ platforms }) => platforms.length === 0))
+      throw notThere(target, options.platforms, problems[0]);
+    const [problem] = problems;
+    if (problem !== undefined && problems.length === images.length) throw problem;
+    return { images };
+  } finally {
+    await source.close();
+  }
+}
+
+async function* rootsOf(
+  source: Source,
+  { reference, signal }: InspectOptions,
+): AsyncIterable<{ name: string; root: Descriptor }> {
+  if (source.kind === 'registry') {
+    const named = withDefaultTag(source.reference);
+    const root = await source.store.resolve(reference ?? named.digest ?? named.tag ?? 'latest', { signal });
+    yield { name: formatReference(named), root };
+    return;
+  }
+  const wanted = reference ?? source.reference;
+  if (wanted !== undefined) {
+    yield { name: wanted, root: await source.store.resolve(wanted) };
+    return;
+  }
+  for await (const { name, descriptor } of source.store.references()) {
+    if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1))) yield { name, root: descriptor };
+  }
+}
+
+/** What an index names and the archive lacks is no image that nobody has heard of. */
+function missingContent(name: string, { digest }: Descriptor, reason: unknown): unknown {
+  if (!isLadingError(reason, 'NOT_FOUND')) return reason;
+  return new ContentError('MISSING_CONTENT', `${digest} is missing; ${name} needs it`, {
+    cause: reason,
+    hint: askForNew(name),
+  });
+}
+
+function damagedImage(name: string, { digest, mediaType, size }: Descriptor, error: Error): InspectedImage {
+  return { name, digest, mediaType, size, platforms: [], absent: [], referrers: [], problem: error.message };
+}
+
+/** The children that an entry says are left out, without those that are there all the same. */
+async function leftOutOf(store: ReadonlyStore, root: Descriptor): Promise<Digest[]> {
+  const missing: Digest[] = [];
+  for (const digest of absentOf(root)) {
+    try {
+      await store.resolveBlob(digest);
+    } catch (error) {
+      if (!isLadingError(error, 'NOT_FOUND')) throw error;
+      missing.push(digest);
+    }
+  }
+  return missing;
+}
+
+function isWanted(offered: Platform, wanted: readonly Platform[]): boolean {
+  return wanted.some((platform) => matchesPlatform(platform, offered));
+}
+
+function notThere(target: string, platforms: readonly string[], cause: unknown): LadingError {
+  return new LadingError('NOT_FOUND', `${target} holds no image for ${platforms.join(', ')}`, { cause });
+}
+
+async function inspectImage(
+  store: ReadonlyStore,
+  name: string,
+  root: Descriptor,
+  { referrers: withReferrers = true, signal, platforms: names }: InspectOptions,
+): Promise<InspectedImage> {
+  const wanted = names?.map(parsePlatform);
+  const absent = await leftOutOf(store, root);
+  const { platforms, blobs } = await inspectManifest(store, root, absent, signal);
+  const attached: Referrer[] = [];
+  for await (const referrer of withReferrers ? store.referrers(root, { signal }) : [])
+    attached.push(referrer);
+  const referrers = attachedIn(attached, name).map(({ tag, descriptor: { digest, artifactType } }) => ({
+    digest,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(tag !== undefined && { tag }),
+  }));
+  const own = [...platforms, ...blobs].some(({ digest }) => digest === root.digest) ? 0 : root.size;
+  return {
+    name,
+    digest: root.digest,
+    mediaType: root.mediaType,
+    size: [...platforms, ...blobs].reduce((sum, { size }) => sum + size, own),
+    platforms: wanted === undefined ? platforms : platforms.filter((offered) => isWanted(offered, wanted)),
+    ...(blobs.length > 0 && { blobs }),
+    absent,
+    referrers,
+  };
+}

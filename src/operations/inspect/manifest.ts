@@ -1,0 +1,229 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { isManifest, MEDIA_TYPE } from '../../content/media-types.js';
+import { ContentError, isLadingError } from '../../errors.js';
+import {
+  type ContainerConfig,
+  type HistoryEntry,
+  historyOf,
+  parseCarriedConfig,
+} from '../../manifest/config.js';
+import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
+import { GraphBudget } from '../../manifest/graph-budget.js';
+import {
+  type ImageIndex,
+  type ImageManifest,
+  parseManifest,
+  type Schema1Manifest,
+} from '../../manifest/manifest.js';
+import { withoutNulls } from '../../manifest/json/nulls.js';
+import { parseV1Image, type V1Image } from '../../manifest/v1/image.js';
+import { isBlob, readContent } from '../../store/read-content.js';
+import type { ReadonlyStore } from '../../store/store.js';
+import { type ReportedSignature, reportedSignature } from '../verify/signatures.js';
+
+export interface InspectedLayer {
+  digest: Digest;
+  /** Digest of the uncompressed layer; schema1 does not know it. */
+  diffID?: Digest;
+  mediaType: string;
+  /** Bytes as stored; schema1 does not know it. */
+  size?: number;
+  createdBy?: string;
+}
+
+/** An image for one platform. */
+export interface InspectedPlatform {
+  os: string;
+  architecture: string;
+  variant?: string;
+  'os.version'?: string;
+  digest: Digest;
+  mediaType: string;
+  /** Bytes of manifest, config and layers, as far as they are known. */
+  size: number;
+  layers: InspectedLayer[];
+  config: ContainerConfig;
+  history: HistoryEntry[];
+  /** Of a signed schema1 manifest, those that do not hold too. */
+  signatures?: ReportedSignature[];
+}
+
+/** What a manifest leads to. */
+export interface InspectedManifest {
+  /** The images, one a platform. */
+  platforms: InspectedPlatform[];
+  /** Entries of an index that are no manifests, as BuildKit's cache has them. */
+  blobs: InspectedBlob[];
+}
+
+export interface InspectedBlob {
+  digest: Digest;
+  mediaType: string;
+  size: number;
+}
+
+/** What is under a manifest; rejects with `MISSING_CONTENT` where an image is not there. */
+export async function inspectManifest(
+  store: ReadonlyStore,
+  descriptor: Descriptor,
+  absent: readonly Digest[],
+  signal: AbortSignal | undefined,
+): Promise<InspectedManifest> {
+  if (await isBlob(store, descriptor)) return { platforms: [], blobs: [plainLayer(descriptor)] };
+  const walk: Walk = { store, absent, signal, budget: new GraphBudget(), read: new Map(), blobs: new Map() };
+  const platforms = await inspectAt(descriptor, 0, walk);
+  return { platforms, blobs: [...walk.blobs.values()] };
+}
+
+/** What is the same for all manifests of an image. */
+interface Walk {
+  store: ReadonlyStore;
+  absent: readonly Digest[];
+  signal: AbortSignal | undefined;
+  budget: GraphBudget;
+  /** What was read, each manifest once however often it is named. */
+  read: Map<string, Promise<InspectedPlatform[] | ImageIndex>>;
+  blobs: Map<Digest, InspectedBlob>;
+}
+
+async function inspectAt(descriptor: Descriptor, depth: number, walk: Walk): Promise<InspectedPlatform[]> {
+  const claim = `${descriptor.digest} ${descriptor.size} ${descriptor.mediaType}`;
+  const reading = walk.read.get(claim) ?? readOne(descriptor, walk);
+  walk.read.set(claim, reading);
+  const found = await reading;
+  if (Array.isArray(found)) return found;
+  walk.budget.take(descriptor.digest, depth, found.manifests.length);
+  const children = found.manifests.filter(
+    ({ digest, mediaType, platform }) =>
+      isManifest(mediaType) && !walk.absent.includes(digest) && platform?.os !== 'unknown',
+  );
+  for (const entry of found.manifests)
+    if (!isManifest(entry.mediaType)) walk.blobs.set(entry.digest, plainLayer(entry));
+  const inspected = children.map((child) => inspectChild(descriptor, child, depth + 1, walk));
+  return (await Promise.all(inspected)).flat();
+}
+
+/** An index, or what the image is. */
+async function readOne(
+  descriptor: Descriptor,
+  { store, signal, budget }: Walk,
+): Promise<InspectedPlatform[] | ImageIndex> {
+  budget.takeDocument(descriptor);
+  const bytes = await readContent(store, descriptor, { signal });
+  const manifest = parseManifest(bytes, descriptor);
+  switch (manifest.format) {
+    case 'oci-index':
+    case 'docker-manifest-list':
+      return manifest;
+    case 'docker-schema1':
+      return [inspectSchema1(descriptor, manifest, bytes)];
+    case 'oci-manifest':
+    case 'docker-schema2':
+      return [await inspectImageManifest(store, descriptor, manifest, signal)];
+    case 'oci-artifact':
+      return [];
+  }
+}
+
+async function inspectChild(
+  parent: Descriptor,
+  child: Descriptor,
+  depth: number,
+  walk: Walk,
+): Promise<InspectedPlatform[]> {
+  try {
+    return await inspectAt(child, depth, walk);
+  } catch (error) {
+    if (!isLadingError(error, 'NOT_FOUND')) throw error;
+    throw new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is not there`, {
+      cause: error,
+      hint: 'The image is incomplete: ask for it again where it came from.',
+    });
+  }
+}
+
+async function inspectImageManifest(
+  store: ReadonlyStore,
+  descriptor: Descriptor,
+  manifest: ImageManifest,
+  signal: AbortSignal | undefined,
+): Promise<InspectedPlatform> {
+  const { config: configDescriptor, layers } = manifest;
+  const size = [descriptor, configDescriptor, ...layers].reduce((sum, content) => sum + content.size, 0);
+  const base = { digest: descriptor.digest, mediaType: descriptor.mediaType, size };
+  if (!IMAGE_CONFIGS.has(configDescriptor.mediaType)) {
+    // A chart, an SBOM, a signature: it has layers, but no platform and no history.
+    return { os: '', architecture: '', ...base, layers: layers.map(plainLayer), config: {}, history: [] };
+  }
+  const config = parseCarriedConfig(
+    await readContent(store, configDescriptor, { signal }),
+    configDescriptor.digest,
+    configDescriptor,
+  );
+  return {
+    os: config.os,
+    architecture: config.architecture,
+    ...(config.variant !== undefined && { variant: config.variant }),
+    ...(config['os.version'] !== undefined && { 'os.version': config['os.version'] }),
+    ...base,
+    layers: historyOf(config, layers).map(({ layer, createdBy }, index) => {
+      const diffID = config.rootfs.diff_ids[index];
+      return {
+        ...plainLayer(layer),
+        ...(diffID !== undefined && { diffID }),
+        ...(createdBy !== undefined && { createdBy }),
+      };
+    }),
+    config: config.config,
+    history: config.history,
+  };
+}
+
+/** Schema1 spreads the config over its history: the top entry has it, each entry its own step. */
+function inspectSchema1(descriptor: Descriptor, manifest: Schema1Manifest, bytes: Buffer): InspectedPlatform {
+  const images = manifest.history.map((entry) => parseV1Image(Buffer.from(entry), descriptor.digest));
+  const [top] = images;
+  return {
+    os: top?.os ?? 'linux',
+    architecture: top?.architecture ?? manifest.architecture,
+    ...(typeof top?.variant === 'string' && { variant: top.variant }),
+    digest: descriptor.digest,
+    mediaType: descriptor.mediaType,
+    size: descriptor.size,
+    layers: manifest.fsLayers
+      .map((digest, index) => {
+        const createdBy = createdByOf(images[index]);
+        return {
+          digest,
+          mediaType: MEDIA_TYPE.dockerLayerGzip,
+          ...(createdBy !== undefined && { createdBy }),
+        };
+      })
+      .toReversed(),
+    config: withoutNulls(top?.config ?? {}),
+    history: images.map(historyEntry).toReversed(),
+    ...(manifest.signed && {
+      signatures: checkSchema1Signatures(bytes, descriptor.digest).map(reportedSignature),
+    }),
+  };
+}
+
+function historyEntry(image: V1Image): HistoryEntry {
+  const createdBy = createdByOf(image);
+  return withoutNulls({
+    created: image.created,
+    created_by: createdBy,
+    empty_layer: image.throwaway === true ? true : undefined,
+  });
+}
+
+function createdByOf(image: V1Image | undefined): string | undefined {
+  return image?.container_config?.Cmd?.join(' ');
+}
+
+function plainLayer({ digest, mediaType, size }: Descriptor): InspectedBlob {
+  return { digest, mediaType, size };
+}
+
+const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);

@@ -1,0 +1,62 @@
+import { parsePlatform } from '../../content/platform.js';
+import type { WritableOptions } from '../../server/push/push.js';
+import { createConversions, type ServeConversionOptions } from './conversion.js';
+import { type ListeningServer, type ServeServerOptions, startServer } from './server.js';
+import { openServedStores, type ServeStoresOptions } from './stores.js';
+
+export interface ServeOptions extends ServeServerOptions, ServeStoresOptions {
+  /** Of an index, the image for clients that accept no index, as OS/ARCH[/VARIANT]; default linux/amd64. */
+  platform?: string | undefined;
+  /** Gives schema1 to clients without an Accept header, for Docker before 1.10; default false: the stored form. */
+  schema1Default?: boolean | undefined;
+  /** What conversions for old clients are held to: default 4 GiB of a layer, 200 bytes of each compressed one. */
+  conversions?: Pick<ServeConversionOptions, 'maxLayerBytes' | 'maxRatio'> | undefined;
+  /** What pushes are held to. */
+  push?: Omit<WritableOptions, 'repositories'> | undefined;
+}
+
+export interface Serving extends ListeningServer {
+  /** Paths of the repositories. */
+  repositories: string[];
+}
+
+/**
+ * Is a registry over archives and layouts, in place: an image `HOST/REPOSITORY:TAG` is served as
+ * `/REPOSITORY:TAG`. Several are one registry; a layout is served as it grows.
+ */
+export async function serve(paths: string | readonly string[], options: ServeOptions = {}): Promise<Serving> {
+  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const stores = await openServedStores(typeof paths === 'string' ? [paths] : paths, options);
+  const conversions = createConversions({
+    ...options.conversions,
+    platform,
+    onWarning: options.onWarning,
+  });
+  try {
+    const { openRepository, listRepositories, writable, check } = stores;
+    const repositories = (await listRepositories()).sort();
+    const server = await startServer(
+      {
+        openRepository,
+        listRepositories,
+        conversions,
+        schema1Default: options.schema1Default ?? false,
+        checkStore: check,
+        ...(writable !== undefined && { writable: { ...options.push, repositories: writable } }),
+      },
+      options,
+    );
+    return {
+      ...server,
+      repositories,
+      async close() {
+        await server.close();
+        await conversions.close();
+        await stores.close();
+      },
+    };
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+import { access, constants, stat } from 'node:fs/promises';
+import { LadingError } from '../../errors.js';
+import { mayBeManifest } from '../../store/image-files.js';
+import { entryName } from '../../store/layout/layout-index.js';
+import { LayoutReader } from '../../store/layout/layout-reader.js';
+import { LiveLayout } from '../../store/layout/live-layout.js';
+import { mergeRepositories, type Served } from '../../store/union.js';
+import { type TagConflict, type Tags, tagsOf } from '../../store/repository-view.js';
+import { openServedLayout } from '../../store/layout/served.js';
+import type { ReadonlyStore } from '../../store/store.js';
+import type { WritableRepositories } from '../../store/writable-repository.js';
+import { openAnnounced } from '../../store/open-announced.js';
+
+export interface ServeStoresOptions {
+  /** Takes pushes, into a layout directory, which is made when it is not there. Default false. */
+  writable?: boolean | undefined;
+  /** After how long without a byte an upload is removed; default 24 hours. */
+  maxUploadAgeMs?: number | undefined;
+  /** Told what the user should know and what stops nothing. */
+  onWarning?: ((message: string) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What a registry serves. */
+export interface ServedStores {
+  openRepository(name: string): Promise<ReadonlyStore | undefined>;
+  listRepositories(): Promise<string[]>;
+  /** Where pushes go; undefined where there are none. */
+  writable: WritableRepositories | undefined;
+  /** Rejects when what is served cannot be read. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens archives and layouts as one registry; of a tag that stands for several images the first one is served. */
+export async function openServedStores(
+  paths: readonly string[],
+  options: ServeStoresOptions = {},
+): Promise<ServedStores> {
+  const check = async (): Promise<void> => {
+    for (const path of paths) await access(path, constants.R_OK);
+  };
+  return { ...(await (options.writable ? openWritable : openToRead)(paths, options)), check };
+}
+
+type Opened = Omit<ServedStores, 'check'>;
+
+async function openWritable(
+  [path, ...others]: readonly string[],
+  options: ServeStoresOptions,
+): Promise<Opened> {
+  if (path === undefined || others.length > 0) {
+    throw new LadingError('USAGE', `one layout directory takes pushes, not ${others.length + 1}`, {
+      hint: 'Serve archives beside it with a second lading serve, on another port.',
+    });
+  }
+  if (await isFile(path))
+    throw new LadingError('USAGE', `${path} is a file, and only a layout directory takes pushes`, {
+      hint: 'Make a layout of an archive with: lading copy ARCHIVE oci:DIRECTORY.',
+    });
+  const { maxUploadAgeMs, onWarning } = options;
+  const layout = await openServedLayout(path, { maxUploadAgeMs, onWarning });
+  return { ...layout, writable: layout };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const status = await stat(path).catch(() => undefined); // what is wrong with the path is said by who opens it
+  return status?.isFile() ?? false;
+}
+
+async function openToRead(paths: readonly string[], options: ServeStoresOptions): Promise<Opened> {
+  if (paths.length === 0) throw new LadingError('USAGE', 'nothing was named to be served');
+  const stores: Served[] = [];
+  const close = async (): Promise<void> => {
+    for (const { store } of stores) await store.close();
+  };
+  const onConflict = ({ repository, tag, first, other, between }: TagConflict): void =>
+    options.onWarning?.(
+      `${repository}:${tag} is ${first.digest} and ${other.digest} ${between}: the first one is served`,
+    );
+  try {
+    for (const path of new Set(paths)) stores.push(await open(path, options));
+    for (const { store, location } of stores) await tagsOf(store, { location, onConflict });
+    const merged = mergeRepositories(stores, onConflict);
+    await merged.listRepositories(); // conflicts are told before the first request
+    return { ...merged, writable: undefined, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A layout directory is read as it grows; what an archive holds stays as it is. */
+async function open(path: string, options: ServeStoresOptions): Promise<Served> {
+  const store = await openAnnounced(path, options);
+  for (const warning of store.warnings) options.onWarning?.(warning);
+  for (const { name, error } of store.broken)
+    options.onWarning?.(`${name} is not served, since it is damaged: ${error.message}`);
+  for (const entry of store.indexEntries)
+    if (entryName(entry) !== undefined && !mayBeManifest(entry))
+      options.onWarning?.(
+        `${entryName(entry)} is no image but a blob (${entry.mediaType}): it is served by its digest, without a tag`,
+      );
+  if (store instanceof LayoutReader && (await stat(path)).isDirectory()) {
+    await store.close();
+    const layout = await LiveLayout.openDirectory(path);
+    return { location: path, store: layout, tags: () => layout.tags() };
+  }
+  const tags: Promise<Tags> = tagsOf(store);
+  return { location: path, store, tags: () => tags };
+}

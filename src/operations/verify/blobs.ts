@@ -1,0 +1,140 @@
+import { algorithmOf, type Digest } from '../../content/digest.js';
+import { type HashRequest, type HashResult, hashRegions } from '../../hashing/hashing.js';
+import type { ContentFile } from '../../store/content-files.js';
+import type { ImageFiles } from '../../store/image-files.js';
+import { formProblems } from './layer-form.js';
+import { limitsOf } from '../../store/limits.js';
+import type { Finding, Note, VerifyOptions } from './verify.js';
+import type { GraphWalk } from './graph.js';
+
+export interface VerifiedContent {
+  findings: Finding[];
+  notes: Note[];
+  count: number;
+  bytes: number;
+  /** Layers that were compared with a config. */
+  diffIDs: number;
+}
+
+/** A blob that is read; a layer with what configs and manifests say of it. */
+type Request = HashRequest &
+  ContentFile & { expected: ReadonlyMap<Digest, Digest>; mediaTypes: ReadonlySet<string> };
+
+const NOTHING: ReadonlyMap<Digest, Digest> = new Map();
+
+/** Hashes every blob but the documents that the walk has checked, layers and their decompressed bytes in one pass. */
+export async function verifyBlobs(
+  store: ImageFiles,
+  walk: GraphWalk,
+  options: VerifyOptions,
+): Promise<VerifiedContent> {
+  const { concurrency, signal, onHashed } = options;
+  const requests: Request[] = [];
+  const notes: Note[] = [];
+  for await (const file of store.blobs()) {
+    if (walk.verified.has(file.digest)) continue;
+    requests.push(requestFor(file, walk, options));
+    if (!walk.hasGaps && !walk.needed.has(file.digest)) notes.push(unreferenced(file));
+  }
+  const bytes = requests.reduce((sum, { region }) => sum + region.size, 0);
+  const findings: Finding[] = [];
+  let diffIDs = 0;
+  await hashRegions(
+    requests,
+    (request, result) => {
+      const found = judge(request, result);
+      findings.push(...found.findings);
+      notes.push(...found.notes);
+      if (found.isCompared) diffIDs++;
+    },
+    { threads: concurrency, signal, onHashed: (hashed) => onHashed?.(hashed, bytes) },
+  );
+  return {
+    findings: findings.sort(byPath),
+    notes: notes.sort(byPath),
+    count: requests.length,
+    bytes,
+    diffIDs,
+  };
+}
+
+function requestFor(file: ContentFile, walk: GraphWalk, options: VerifyOptions): Request {
+  const algorithm = algorithmOf(file.digest);
+  const expected = options.diffIDs === false ? NOTHING : (walk.diffIDs.get(file.digest) ?? NOTHING);
+  const mediaTypes = walk.layerTypes.get(file.digest) ?? new Set();
+  const [diffID] = expected.keys();
+  if (diffID === undefined) return { ...file, algorithm, expected, mediaTypes };
+  return {
+    ...file,
+    algorithm: algorithmOf(diffID),
+    storedAlgorithm: algorithm,
+    decompress: file.digest,
+    limits: limitsOf(options),
+    expected,
+    mediaTypes,
+  };
+}
+
+interface Judgement {
+  findings: Finding[];
+  notes: Note[];
+  isCompared: boolean;
+}
+
+/** What the bytes are, and what engines make of the form that they are stored in. */
+function judge(request: Request, result: HashResult): Judgement {
+  const judgement = judgeBytes(request, result);
+  if (result.form === undefined || judgement.findings.some(({ code }) => code === 'DIGEST_MISMATCH'))
+    return judgement;
+  const { digest, path, mediaTypes } = request;
+  for (const mediaType of mediaTypes) {
+    for (const { isFatal, message } of formProblems(result.form, mediaType)) {
+      const place = { digest, path, message: `layer ${digest} ${message}` };
+      if (isFatal) judgement.findings.push({ code: 'INVALID_ARCHIVE', ...place });
+      else judgement.notes.push({ code: 'LAYER_FORM', ...place });
+    }
+  }
+  return judgement;
+}
+
+function judgeBytes(
+  { digest, path, algorithm, storedAlgorithm = algorithm, expected }: Request,
+  { hex, storedHex = hex, problem, isTar }: HashResult,
+): Judgement {
+  const found = (code: Finding['code'], message: string): Finding => ({ code, digest, path, message });
+  const judged = (findings: Finding[], isCompared = false): Judgement => ({
+    findings,
+    notes: [],
+    isCompared,
+  });
+  const actual = `${storedAlgorithm}:${storedHex}`;
+  if (actual !== digest)
+    return judged([found('DIGEST_MISMATCH', `${digest} has other content: its digest is ${actual}`)]);
+  if (problem?.code === 'UNSUPPORTED') {
+    const message = `the diffID of ${digest} was not checked: ${problem.message}`;
+    return { ...judged([]), notes: [{ code: 'NOT_CHECKED', digest, path, message }] };
+  }
+  if (problem !== undefined) return judged([found(problem.code, problem.message)], true);
+  if (isTar === false)
+    return judged(
+      [found('INVALID_ARCHIVE', `layer ${digest} is not a tar, nor one that is compressed`)],
+      true,
+    );
+  const diffID = `${algorithm}:${hex}`;
+  // Two configs that name one layer by two algorithms: nobody does, and the first is enough.
+  const wrong = [...expected].filter(([wanted]) => wanted !== diffID && algorithmOf(wanted) === algorithm);
+  const says = wrong.map(([wanted, config]) =>
+    found('DIGEST_MISMATCH', `layer ${digest} has diffID ${diffID}, its config ${config} says ${wanted}`),
+  );
+  return judged(says, expected.size > 0);
+}
+
+function unreferenced({ digest, path, region }: ContentFile): Note {
+  const message = `${digest} (${region.size} bytes) is needed by no image`;
+  return { code: 'UNREFERENCED', digest, path, message };
+}
+
+/** Threads answer in any order. */
+function byPath(a: Finding | Note, b: Finding | Note): number {
+  return (a.path ?? '') < (b.path ?? '') ? -1 : 1;
+}

@@ -1,0 +1,275 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { algorithmOf, type Digest, digestOf } from '../../content/digest.js';
+import { isManifest, isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
+import { type ErrorCode, isLadingError, redactURL } from '../../errors.js';
+import { keptAs } from '../../manifest/artifact.js';
+import { type ImageConfig, parseConfig } from '../../manifest/config.js';
+import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
+import { requireDepth } from '../../manifest/graph-budget.js';
+import { namesRepeatedUnread } from '../../manifest/json/json.js';
+import { isEncrypted } from '../../manifest/layer-types.js';
+import { type ImageManifest, type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
+import type { Shape } from '../../manifest/json/shape.js';
+import { CONFIG, MANIFEST } from '../../manifest/shapes.js';
+import { irregularities, type ManifestWarning, warningsOf } from '../../manifest/warnings.js';
+import { MAX_DOCKER_LAYERS } from '../../store/archive/docker-refusal.js';
+import type { ImageFiles } from '../../store/image-files.js';
+import { entryName } from '../../store/layout/layout-index.js';
+import { readContent } from '../../store/read-content.js';
+import { reportedSignature } from './signatures.js';
+import type { Finding, Note, VerifiedDocument } from './verify.js';
+
+export interface Place {
+  /** The image that needs what is looked at. */
+  image: string;
+  /** What the image leaves out on purpose. */
+  absent: readonly Digest[];
+}
+
+const CONFIG_KINDS = new Map<string, 'oci-config' | 'docker-config'>([
+  [MEDIA_TYPE.ociConfig, 'oci-config'],
+  [MEDIA_TYPE.dockerConfig, 'docker-config'],
+]);
+
+/** Looks at everything that images consist of, each claim about content once; layers are left for who reads them. */
+export class GraphWalk {
+  readonly findings: Finding[] = [];
+  readonly notes: Note[] = [];
+  readonly documents: VerifiedDocument[] = [];
+  /** How many manifests and configs were read. */
+  manifests = 0;
+  configs = 0;
+  /** Documents whose digest was checked, with their sizes. */
+  readonly verified = new Map<Digest, number>();
+  /** Everything that an image names. */
+  readonly needed = new Set<Digest>();
+  /** By layer, the diffIDs that configs give it, each with a config that does. */
+  readonly diffIDs = new Map<Digest, Map<Digest, Digest>>();
+  /** By layer, the media types that manifests give it. */
+  readonly layerTypes = new Map<Digest, Set<string>>();
+  /** Whether a manifest could not be read: what it needs is then not known. */
+  hasGaps = false;
+  readonly #seen = new Set<string>();
+  readonly #leftOut = new Set<Digest>();
+  readonly #configs = new Map<Digest, Promise<ImageConfig | undefined>>();
+  readonly #store: ImageFiles;
+
+  constructor(store: ImageFiles) {
+    this.#store = store;
+  }
+
+  /** `depth` is the number of indexes that it stands in. */
+  /** What the index says of an entry's type must not hide that it is an image. */
+  async requireTrueType(entry: Descriptor): Promise<void> {
+    try {
+      await this.#store.requireTrueType(entry);
+    } catch (error) {
+      this.#failed(error, entry, entryName(entry) ?? entry.digest);
+    }
+  }
+
+  /** A name that ends in a digest must not stand for other content. */
+  requireTrueName(entry: Descriptor): void {
+    const name = entryName(entry);
+    const [, digest] = /@([^@]+)$/.exec(name ?? '') ?? [];
+    if (name === undefined || digest === undefined || digest === entry.digest) return;
+    this.#found(
+      'DIGEST_MISMATCH',
+      entry.digest,
+      `${name} stands for ${entry.digest}, which is other content`,
+    );
+  }
+
+  async visit(descriptor: Descriptor, place: Place, depth = 0): Promise<void> {
+    const { digest, size, mediaType } = descriptor;
+    this.needed.add(digest);
+    // The same content under another size or type is another claim, to be checked on its own.
+    const claim = `${digest} ${size} ${mediaType}`;
+    if (this.#seen.has(claim)) return;
+    // What is there is run by engines, whatever an annotation of lading's says of it.
+    const isLeftOut = isManifest(mediaType) && place.absent.includes(digest);
+    if (isLeftOut && (await this.#sizeOf(digest)) === undefined) return this.#noteLeftOut(digest, place);
+    this.#seen.add(claim);
+    this.#requireTrueData(descriptor, place);
+    const isThere = await this.#isThere(descriptor, place);
+    if (!isManifest(mediaType)) return;
+    if (!isThere) {
+      this.hasGaps = true;
+      return;
+    }
+    const manifest = await this.#read(descriptor, place, depth);
+    if (manifest === undefined) return;
+    const { manifests, blobs, unsized, subject } = successors(manifest);
+    if (subject !== undefined) this.#requireTrueData(subject, place);
+    for (const child of [...manifests, ...blobs]) await this.visit(child, place, depth + 1);
+    for (const layer of unsized) await this.#requireBlob(layer, place);
+    if ('layers' in manifest) await this.#compare(digest, manifest, place);
+  }
+
+  /** Not as seen: another entry may need it. */
+  #noteLeftOut(digest: Digest, { image }: Place): void {
+    if (!this.#leftOut.has(digest))
+      this.#noted('LEFT_OUT', digest, `${digest} is left out of ${image} on purpose`);
+    this.#leftOut.add(digest);
+  }
+
+  async #read(descriptor: Descriptor, { image }: Place, depth: number): Promise<Manifest | undefined> {
+    const { digest, mediaType } = descriptor;
+    try {
+      const bytes = await readContent(this.#store, descriptor);
+      this.verified.set(digest, descriptor.size);
+      const manifest = parseManifest(bytes, descriptor);
+      if ('manifests' in manifest) requireDepth(digest, depth);
+      const isSigned = manifest.format === 'docker-schema1' && manifest.signed;
+      const signatures = isSigned ? checkSchema1Signatures(bytes, digest).map(reportedSignature) : [];
+      this.manifests++;
+      this.documents.push({ kind: manifest.format, digest, mediaType, ...(isSigned && { signatures }) });
+      for (const { problem } of signatures)
+        if (problem !== undefined)
+          this.#found('INVALID_SIGNATURE', digest, `${problem} (needed by ${image})`);
+      this.#warn(warningsOf(manifest), digest, image);
+      this.#noteRepeatedNames(bytes, digest, MANIFEST);
+      return manifest;
+    } catch (error) {
+      this.#failed(error, descriptor, image);
+      this.hasGaps = true;
+      return undefined;
+    }
+  }
+
+  /** Content that is embedded in a descriptor must be what the descriptor says. (image-spec, descriptor.md) */
+  #requireTrueData(descriptor: Descriptor, { image }: Place): void {
+    const { digest, size, data } = descriptor;
+    if (data === undefined) return;
+    const bytes = Buffer.from(data, 'base64');
+    if (bytes.byteLength === size && digestOf(bytes, algorithmOf(digest)) === digest) return;
+    const message = `the data that the descriptor of ${digest} has in it is other content`;
+    this.#found('DIGEST_MISMATCH', digest, `${message} (needed by ${image})`);
+  }
+
+  #noteRepeatedNames(bytes: Buffer, digest: Digest, shape: Shape): void {
+    for (const name of namesRepeatedUnread(bytes, { what: digest, shape }))
+      this.#noted(
+        'REPEATED_MEMBER',
+        digest,
+        `${digest} has a member "${name}" twice, in a part that no reader decodes`,
+      );
+  }
+
+  /** What the config says of the layers, for who decompresses them. */
+  async #compare(digest: Digest, manifest: ImageManifest, { image }: Place): Promise<void> {
+    if (!CONFIG_KINDS.has(manifest.config.mediaType) || keptAs(manifest) !== undefined) return;
+    const config = await this.#configOf(manifest.config, image);
+    if (config === undefined) return;
+    const { layers } = manifest;
+    const diffIDs = config.rootfs.diff_ids;
+    // It was said already, with who refuses that.
+    if (diffIDs.length === 0 && config.irregular?.place.startsWith('/rootfs')) return;
+    if (diffIDs.length !== layers.length) {
+      const message = `${digest} has ${layers.length} layers, its config ${manifest.config.digest} tells of ${diffIDs.length}`;
+      return this.#found('INVALID_MANIFEST', digest, `${message} (needed by ${image})`);
+    }
+    const steps = config.history.filter((entry) => entry.empty_layer !== true).length;
+    if (config.history.length > 0 && steps !== layers.length) {
+      const message = `the history in ${manifest.config.digest} has ${steps} steps that made a layer, but there are ${layers.length} layers${steps > layers.length ? '; Docker refuses it' : ''}`;
+      this.#noted('HISTORY_MISMATCH', manifest.config.digest, message);
+    }
+    if (layers.length > MAX_DOCKER_LAYERS)
+      this.#noted(
+        'TOO_MANY_LAYERS',
+        digest,
+        `${digest} has ${layers.length} layers; Docker refuses more than ${MAX_DOCKER_LAYERS}`,
+      );
+    for (const [place, layer] of layers.entries()) {
+      const diffID = diffIDs[place];
+      // What is encrypted shows its diffID to the holder of the key only. Of other types Docker and podman take the bytes.
+      if (diffID === undefined || isEncrypted(layer.mediaType)) continue;
+      this.layerTypes.set(
+        layer.digest,
+        (this.layerTypes.get(layer.digest) ?? new Set()).add(layer.mediaType),
+      );
+      const expected = this.diffIDs.get(layer.digest) ?? new Map<Digest, Digest>();
+      this.diffIDs.set(layer.digest, expected.set(diffID, manifest.config.digest));
+    }
+  }
+
+  /** Each config once; undefined where it is not there or not valid, which has been found by then. */
+  #configOf(descriptor: Descriptor, image: string): Promise<ImageConfig | undefined> {
+    const config = this.#configs.get(descriptor.digest) ?? this.#readConfig(descriptor, image);
+    this.#configs.set(descriptor.digest, config);
+    return config;
+  }
+
+  async #readConfig(descriptor: Descriptor, image: string): Promise<ImageConfig | undefined> {
+    const { digest, mediaType } = descriptor;
+    if (!(await this.#store.exists(descriptor))) return undefined;
+    try {
+      const bytes = await readContent(this.#store, descriptor);
+      this.verified.set(digest, descriptor.size);
+      const config = parseConfig(bytes, digest, { mediaType });
+      this.configs++;
+      this.#warn(irregularities(config), digest, image);
+      this.documents.push({ kind: CONFIG_KINDS.get(mediaType) ?? 'docker-config', digest, mediaType });
+      this.#noteRepeatedNames(bytes, digest, CONFIG);
+      return config;
+    } catch (error) {
+      this.#failed(error, descriptor, image);
+      return undefined;
+    }
+  }
+
+  async #isThere({ digest, size, mediaType, urls = [] }: Descriptor, { image }: Place): Promise<boolean> {
+    const actual = await this.#sizeOf(digest);
+    if (actual === size) return true;
+    if (actual === undefined) {
+      if (isNonDistributable(mediaType) && urls.length > 0) {
+        const place = redactURL(urls[0] ?? '');
+        this.#noted(
+          'FOREIGN_LAYER',
+          digest,
+          `${digest} is a foreign layer of ${image}: it is not here, but at ${place}`,
+        );
+        return false;
+      }
+      this.#found('MISSING_CONTENT', digest, `${digest} (${mediaType}) is missing; ${image} needs it`);
+    } else {
+      this.#found('SIZE_MISMATCH', digest, `${digest} has ${actual} bytes, ${image} says ${size}`);
+    }
+    return false;
+  }
+
+  async #requireBlob(digest: Digest, { image }: Place): Promise<void> {
+    this.needed.add(digest);
+    if ((await this.#sizeOf(digest)) === undefined)
+      this.#found('MISSING_CONTENT', digest, `${digest} is missing; ${image} needs it`);
+  }
+
+  async #sizeOf(digest: Digest): Promise<number | undefined> {
+    try {
+      return (await this.#store.resolveBlob(digest)).size;
+    } catch (error) {
+      if (isLadingError(error, 'NOT_FOUND')) return undefined;
+      throw error;
+    }
+  }
+
+  #warn(warnings: readonly ManifestWarning[], digest: Digest, image: string): void {
+    for (const { code, message, isFatal } of warnings)
+      if (isFatal) this.#found('INVALID_MANIFEST', digest, `${digest}: ${message} (needed by ${image})`);
+      else this.#noted(code, digest, `${digest}: ${message}`);
+  }
+
+  #failed(error: unknown, { digest, size }: Descriptor, image: string): void {
+    if (!isLadingError(error)) throw error;
+    this.#found(error.code, digest, `${error.message} (needed by ${image})`);
+    this.verified.set(digest, size); // found once is enough: hashing would only say it again
+  }
+
+  #found(code: ErrorCode, digest: Digest, message: string): void {
+    this.findings.push({ code, digest, path: this.#store.pathOf(digest), message });
+  }
+
+  #noted(code: Note['code'], digest: Digest, message: string): void {
+    this.notes.push({ code, digest, path: this.#store.pathOf(digest), message });
+  }
+}

@@ -1,0 +1,66 @@
+import { absentOf } from '../../content/annotations.js';
+import { ContentError } from '../../errors.js';
+import type { ImageFiles } from '../../store/image-files.js';
+import { entryName } from '../../store/layout/layout-index.js';
+import type { VerifyOptions, VerifyResult } from './verify.js';
+import { verifyBlobs } from './blobs.js';
+import { GraphWalk } from './graph.js';
+
+/**
+ * Follows every entry of the index to everything it names, then hashes every blob that is there, whether
+ * something names it or not, and compares the layers with their configs on the way.
+ */
+export async function verifyLayout(store: ImageFiles, options: VerifyOptions): Promise<VerifyResult> {
+  const walk = new GraphWalk(store);
+  for (const entry of store.indexEntries) {
+    await walk.requireTrueType(entry);
+    walk.requireTrueName(entry);
+    await walk.visit(entry, { image: entryName(entry) ?? entry.digest, absent: absentOf(entry) });
+    options.signal?.throwIfAborted();
+  }
+  for (const { name, descriptor } of store.twins) await walk.visit(descriptor, { image: name, absent: [] });
+  // What a broken image needs is not known.
+  if (store.broken.length > 0) walk.hasGaps = true;
+  const blobs = await verifyBlobs(store, walk, options);
+  const path = store.location;
+  const broken = [...new Set(store.broken.map(({ error }) => error))];
+  const problems = [
+    ...store.contradictions,
+    ...store.problems,
+    ...broken,
+    ...(await problemsOfArchive(store)),
+  ];
+  const ofArchive = problems.map(({ code, message }) => ({
+    code,
+    path,
+    message,
+  }));
+  const remarks = [
+    ...store.remarks.map((message) => ({ code: 'ODD_ARCHIVE' as const, path, message })),
+    ...store.warnings.map((message) => ({ code: 'ODD_NAME' as const, path, message })),
+  ];
+  const findings = [...ofArchive, ...walk.findings, ...blobs.findings];
+  const documentBytes = [...walk.verified.values()].reduce((sum, size) => sum + size, 0);
+  return {
+    ok: findings.length === 0,
+    checked: {
+      manifests: walk.manifests,
+      blobs: blobs.count + walk.configs,
+      bytes: blobs.bytes + documentBytes,
+      diffIDs: blobs.diffIDs,
+    },
+    documents: walk.documents,
+    findings,
+    notes: [...remarks, ...walk.notes, ...blobs.notes],
+  };
+}
+
+async function problemsOfArchive(store: ImageFiles): Promise<ContentError[]> {
+  try {
+    await store.checkArchive();
+    return [];
+  } catch (error) {
+    if (error instanceof ContentError) return [error];
+    throw error;
+  }
+}

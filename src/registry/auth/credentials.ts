@@ -1,0 +1,102 @@
+import { isLadingError } from '../../errors.js';
+import type { Credential, CredentialProvider } from './credential.js';
+import { type CredentialConfig, findHelper, findInAuths, findStore, serverURLOf } from './credential-file.js';
+import { askCredentialHelper, type HelperAnswer } from './credential-helper.js';
+import { type CredentialPlaceOptions, listPlaces } from './credential-places.js';
+
+export interface CredentialOptions extends CredentialPlaceOptions {
+  /** What the user gave for this run, a login a registry; it goes before everything else. */
+  explicit?: readonly ExplicitCredential[] | undefined;
+  /** Told of a helper that failed; it then counts as having no answer. */
+  onWarning?: ((text: string) => void) | undefined;
+}
+
+export interface ExplicitCredential {
+  username: string;
+  password: string;
+  /** The only registry that gets it. */
+  registry: string;
+  /** Its name in messages: `--creds`. */
+  source: string;
+}
+
+/**
+ * Looks in every place where users keep credentials, the first answer wins: what was given for the run,
+ * `--authfile`, `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, podman's `auth.json`, docker's `config.json`,
+ * `~/.dockercfg`. Each place is read once, each helper asked once per server.
+ */
+export function createCredentialProvider(options: CredentialOptions = {}): CredentialProvider {
+  const places = listPlaces(options).map(({ name, read }) => ({ name, read: once(read) }));
+  const askHelper = createHelpers(options);
+
+  return async (registry, repository, signal) => {
+    const explicit = findExplicit(options.explicit, registry);
+    if (explicit !== undefined) return explicit;
+    for (const { name, read } of places) {
+      const config = await read();
+      if (config === undefined) continue;
+      const found = await findIn(config, name, registry, repository, (suffix) =>
+        askHelper(suffix, serverURLOf(registry), signal),
+      );
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+}
+
+/** Within a file: the host's own helper alone, else what is written there, else the store for all hosts. */
+export async function findIn(
+  config: CredentialConfig,
+  source: string,
+  registry: string,
+  repository: string | undefined,
+  ask: (suffix: string) => Promise<HelperAnswer | undefined>,
+): Promise<Credential | undefined> {
+  const helper = findHelper(config, registry);
+  if (!helper) {
+    const written = findInAuths(config, registry, repository);
+    if (written !== undefined) return { ...written, source };
+  }
+  const suffix = helper ?? findStore(config);
+  const answer = suffix ? await ask(suffix) : undefined;
+  return answer && { ...answer, source: `docker-credential-${suffix} (named in ${source})` };
+}
+
+export function findExplicit(
+  explicit: readonly ExplicitCredential[] = [],
+  wanted: string,
+): Credential | undefined {
+  const found = explicit.find(({ registry }) => registry === wanted);
+  return found && { username: found.username, password: found.password, source: found.source };
+}
+
+/**
+ * Asks each helper once per server. One that fails is reported and has no answer, so that public images can
+ * be had on a machine that lacks it; docker does the same.
+ */
+function createHelpers({ environment, onWarning }: CredentialOptions) {
+  const answers = new Map<string, Promise<HelperAnswer | undefined>>();
+  return (suffix: string, serverURL: string, signal: AbortSignal | undefined) => {
+    const key = `${suffix} ${serverURL}`;
+    const known = answers.get(key);
+    if (known !== undefined) return known;
+    const answer = askCredentialHelper(suffix, serverURL, { environment, signal }).catch((error: unknown) => {
+      if (!isLadingError(error, 'IO')) {
+        answers.delete(key);
+        throw error;
+      }
+      onWarning?.(error.message);
+      return undefined;
+    });
+    answers.set(key, answer);
+    return answer;
+  };
+}
+
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= read();
+    return result;
+  };
+}

@@ -1,0 +1,47 @@
+import { DOCKER_HUB } from '../../content/reference.js';
+import { LadingError } from '../../errors.js';
+import type { ExplicitCredential } from './credentials.js';
+
+/** A login that is given for a run. It goes to one registry: never to a mirror, nor to the other side of a copy. */
+export interface RunCredentials {
+  username: string;
+  password: string;
+  /** `HOST[:PORT]`; default the only registry of the run. A mirror gets it when it is named here. */
+  registry?: string | undefined;
+  /** Its name in messages; default `--creds`. */
+  source?: string | undefined;
+}
+
+/**
+ * Says which registry each login is for. Rejects with `USAGE` a login that names none in a run of several, which
+ * cannot be meant for all of them, and two logins for one registry.
+ */
+export function scopeCredentials(
+  given: RunCredentials | readonly RunCredentials[] | undefined,
+  registries: readonly string[],
+): ExplicitCredential[] {
+  const logins: readonly RunCredentials[] = given === undefined ? [] : Array.isArray(given) ? given : [given];
+  const scoped = logins.flatMap(({ registry, source = '--creds', ...login }) => {
+    const named = registry === undefined ? theOnly(registries, source) : canonical(registry);
+    return named === undefined ? [] : [{ ...login, source, registry: named }];
+  });
+  for (const [index, { registry }] of scoped.entries()) {
+    if (scoped.findIndex((other) => other.registry === registry) !== index)
+      throw new LadingError('USAGE', `two logins were given for ${registry}`);
+  }
+  return scoped;
+}
+
+function theOnly(registries: readonly string[], source: string): string | undefined {
+  const [registry, ...others] = new Set(registries.map(canonical));
+  if (others.length === 0) return registry;
+  throw new LadingError(
+    'USAGE',
+    `the login from ${source} is for one registry, and this run uses ${[registry, ...others].join(', ')}`,
+    { hint: `Name the registry: --creds ${registry}=USER[:PASSWORD], once for each that asks for a login.` },
+  );
+}
+
+function canonical(registry: string): string {
+  return registry === 'index.docker.io' ? DOCKER_HUB : registry;
+}

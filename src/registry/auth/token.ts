@@ -1,0 +1,138 @@
+import { RegistryError, redactURL } from '../../errors.js';
+import { isRetryable } from '../../retry.js';
+import { readBody, readSome } from '../http/body.js';
+import type { Credential } from './credential.js';
+import { sendFollowing } from '../http/redirect.js';
+import { MAX_ERROR_BYTES, responseError } from '../http/response-error.js';
+import type { Transport, TransportResponse } from '../http/transport.js';
+
+/** What a token is asked for. */
+export interface TokenRequest {
+  realm: URL;
+  /** The registry that named it. */
+  registry: string;
+  insecure?: boolean | undefined;
+  service: string | undefined;
+  scopes: readonly string[];
+  /** Without it the token is asked for anonymously, as public registries want. */
+  credential: Credential | undefined;
+  userAgent: string;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Token {
+  token: string;
+  /** From when on it is not to be used, by our own clock. */
+  refreshAt: number;
+  /** A new identity token that takes the place of the one that was sent. */
+  identityToken?: string | undefined;
+}
+
+const CLIENT_ID = 'lading';
+const MAX_TOKEN_BYTES = 1024 * 1024;
+/** The lifetime of a token that names none, and the shortest that is believed. (distribution, "Token Authentication") */
+const DEFAULT_LIFETIME_S = 60;
+const MAX_MARGIN_S = 30;
+
+/**
+ * Asks a token service: by POST with an identity token (OAuth2), else by GET, with Basic where there is a
+ * password. Rejects with `UNAUTHORIZED` or `DENIED` when the credential is refused.
+ */
+export async function fetchToken(
+  transport: Transport,
+  request: TokenRequest,
+  now: () => number,
+): Promise<Token> {
+  const { credential } = request;
+  if (credential?.identityToken === undefined) return parseToken(await getToken(transport, request), now);
+  const response = await postToken(transport, request, credential.identityToken);
+  // Some services know no POST (old GCR 404, others 405) and take the identity token as a password.
+  if ((response.status === 404 || response.status === 405) && credential.username !== undefined) {
+    response.body.destroy();
+    const asPassword = { ...credential, password: credential.identityToken };
+    return parseToken(await getToken(transport, { ...request, credential: asPassword }), now);
+  }
+  return parseToken(response, now);
+}
+
+/** (distribution, "Token Authentication Specification") */
+function getToken(transport: Transport, request: TokenRequest): Promise<TransportResponse> {
+  const { realm, registry, insecure, service, scopes, credential, userAgent, signal } = request;
+  const url = new URL(realm);
+  if (service !== undefined) url.searchParams.set('service', service);
+  for (const scope of scopes) url.searchParams.append('scope', scope);
+  const headers: Record<string, string> = { 'user-agent': userAgent };
+  if (credential?.username !== undefined && credential.password !== undefined) {
+    url.searchParams.set('account', credential.username);
+    headers.authorization = basic(credential.username, credential.password);
+  }
+  return sendFollowing(transport, { method: 'GET', url, registry, insecure, headers, signal });
+}
+
+/** (distribution, "OAuth2 Token Authentication") */
+function postToken(
+  transport: Transport,
+  { realm, registry, insecure, service, scopes, userAgent, signal }: TokenRequest,
+  identityToken: string,
+): Promise<TransportResponse> {
+  const form = new URLSearchParams({
+    grant_type: 'refresh_token',
+    refresh_token: identityToken,
+    client_id: CLIENT_ID,
+  });
+  if (service !== undefined) form.set('service', service);
+  if (scopes.length > 0) form.set('scope', scopes.join(' '));
+  const headers = { 'user-agent': userAgent, 'content-type': 'application/x-www-form-urlencoded' };
+  // The secret is in the body, so no redirect is followed.
+  const body = form.toString();
+  return transport.send({ method: 'POST', url: realm, registry, insecure, headers, body, signal });
+}
+
+/** `Authorization: Basic`. (RFC 7617) */
+export function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+async function parseToken(response: TransportResponse, now: () => number): Promise<Token> {
+  const where = `token service ${redactURL(new URL(response.url.pathname, response.url))}`;
+  if (response.status !== 200) {
+    const body = await readSome(response.body, MAX_ERROR_BYTES);
+    const error = responseError({ ...response, body }, where);
+    if (error.status === 401 || error.status === 403 || isRetryable(error)) throw error;
+    // Without the status: a token service that is missing must not look like a missing image.
+    throw new RegistryError('REGISTRY', error.message, { cause: error });
+  }
+  const bytes = await readBody(
+    response,
+    MAX_TOKEN_BYTES,
+    () => new RegistryError('TOO_LARGE', `${where}: its answer is larger than ${MAX_TOKEN_BYTES} bytes`),
+  );
+  const members = parseMembers(bytes);
+  const token = text(members.get('access_token')) ?? text(members.get('token'));
+  // A token becomes a header: what cannot stand in one is none.
+  if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
+    throw new RegistryError('REGISTRY', `${where}: its answer holds no token`);
+  }
+  // Tolerated as a string; `issued_at` is not used, since clocks behind an air gap differ.
+  const lifetime = Number(members.get('expires_in') ?? DEFAULT_LIFETIME_S);
+  const lifetimeS = Number.isFinite(lifetime) ? Math.max(lifetime, DEFAULT_LIFETIME_S) : DEFAULT_LIFETIME_S;
+  const marginS = Math.min(MAX_MARGIN_S, lifetimeS / 4);
+  return {
+    token,
+    refreshAt: now() + (lifetimeS - marginS) * 1000,
+    identityToken: text(members.get('refresh_token')),
+  };
+}
+
+function parseMembers(bytes: Buffer): Map<string, unknown> {
+  try {
+    const document: unknown = JSON.parse(bytes.toString('utf8'));
+    return new Map(typeof document === 'object' && document !== null ? Object.entries(document) : []);
+  } catch {
+    return new Map(); // not JSON: reported as an answer without a token
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,121 @@
+import { LadingError, messageOf, RegistryError, systemCode } from '../../errors.js';
+import { PROXY_HINT, PROXY_REFUSES } from './response-error.js';
+
+/** The error of a run that was interrupted; the caller's own reason is kept as the cause. */
+export function abortedError(signal: AbortSignal | undefined): LadingError {
+  return new LadingError('ABORTED', 'interrupted', { cause: signal?.reason });
+}
+
+/**
+ * What went wrong before a response came, in the words of the user: which host, why, and what to do.
+ * `signal` is the caller's, to tell its abort from a broken connection.
+ */
+export function networkError(error: unknown, host: string, signal?: AbortSignal | undefined): LadingError {
+  if (error instanceof LadingError) return error;
+  if (signal?.aborted) return abortedError(signal);
+  const code = systemCode(error) ?? '';
+  if (code === 'UND_ERR_HEADERS_TIMEOUT') {
+    return unanswered(host, error);
+  }
+  const { problem, hint } = explain(code, error);
+  return new RegistryError('UNREACHABLE', `cannot reach ${host}: ${problem}`, { cause: error, hint });
+}
+
+/** What broke a body that had begun; the caller may ask again from the byte it has. */
+export function bodyError(error: unknown, what: string, signal?: AbortSignal | undefined): LadingError {
+  if (error instanceof LadingError) return error;
+  if (signal?.aborted) return abortedError(signal);
+  if (systemCode(error) === 'UND_ERR_BODY_TIMEOUT') {
+    return stalled(what, error);
+  }
+  return new RegistryError('CUT_SHORT', `${what} broke off: ${messageOf(error)}`, { cause: error });
+}
+
+export function unanswered(host: string, cause?: unknown): RegistryError {
+  return new RegistryError('TIMEOUT', `${host} did not answer in time`, { cause });
+}
+
+export function stalled(what: string, cause?: unknown): RegistryError {
+  return new RegistryError('TIMEOUT', `${what} stalled: no byte came for too long`, { cause });
+}
+
+const SELF_SIGNED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+]);
+/** What OpenSSL says to the answer of a server that does not speak TLS. */
+const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
+const CERTIFICATE_WANTED =
+  /^ERR_SSL_.*ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|HANDSHAKE_FAILURE|UNKNOWN_CA)$/;
+const UNTRUSTED_HINT =
+  'Trust the authority that issued it with --ca FILE or SSL_CERT_FILE, or turn the check off with --tls-verify=false.';
+
+/** What undici says where a proxy does not open the way to a host. */
+const REFUSED_BY_PROXY = /^Proxy response \((\d{3})\) !== 200/;
+
+function explain(code: string, error: unknown): { problem: string; hint: string | undefined } {
+  const [, status] = REFUSED_BY_PROXY.exec(messageOf(error)) ?? [];
+  if (status === '407') {
+    return {
+      problem: 'the proxy wants credentials',
+      hint: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.',
+    };
+  }
+  if (status !== undefined) {
+    return {
+      problem: `${PROXY_REFUSES} (status ${status})`,
+      hint: PROXY_HINT,
+    };
+  }
+  if (SELF_SIGNED.has(code)) {
+    return { problem: 'its certificate is signed by an unknown authority', hint: UNTRUSTED_HINT };
+  }
+  if (NOT_TLS.has(code)) {
+    return { problem: 'it does not speak TLS', hint: 'If it is a plain http registry, pass --plain-http.' };
+  }
+  if (CERTIFICATE_WANTED.test(code)) {
+    const hint = 'If it wants a client certificate, pass --cert FILE and --key-file FILE.';
+    return { problem: `it refused the TLS handshake (${code})`, hint };
+  }
+  switch (code) {
+    case 'CERT_HAS_EXPIRED':
+    case 'CERT_NOT_YET_VALID':
+      return {
+        problem: 'its certificate is not valid at this time',
+        hint: "Check this machine's clock, or turn the check off with --tls-verify=false.",
+      };
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+    case 'UND_ERR_PRX_TLS':
+      return {
+        problem: 'its certificate is for another name',
+        hint: 'Use the name that the certificate has, or turn the check off with --tls-verify=false.',
+      };
+    case 'ENOTFOUND':
+      return { problem: 'no such host', hint: 'Check the name; behind a proxy, set HTTPS_PROXY.' };
+    case 'EAI_AGAIN':
+      return { problem: 'its name cannot be looked up now', hint: 'Check the network and its name server.' };
+    case 'ECONNREFUSED':
+      return {
+        problem: 'connection refused',
+        hint: 'Check that the registry runs and that the port is right.',
+      };
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'ETIMEDOUT':
+      return {
+        problem: 'no connection in time',
+        hint: 'Check the network and the firewall; behind a proxy, set HTTPS_PROXY.',
+      };
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UND_ERR_SOCKET':
+      return {
+        problem: `it closed the connection (${messageOf(error) || code})`,
+        hint: 'Run the command again; where it is so each time, a proxy or firewall on the way may cut off such requests.',
+      };
+    default:
+      return { problem: messageOf(error) || code, hint: undefined };
+  }
+}

@@ -1,0 +1,196 @@
+import { type ErrorCode, printable, RegistryError, redactURL } from '../../errors.js';
+import { MAX_RETRY_AFTER_MS } from '../../retry.js';
+import { type Headers, header, parseRetryAfter } from './headers.js';
+import { HEADER } from '../protocol.js';
+
+/** Bytes of an error body that are read; more is cut off. */
+export const MAX_ERROR_BYTES = 64 * 1024;
+const MAX_MESSAGE_LENGTH = 300;
+const MAX_ERRORS = 5;
+
+/** What a registry says in an error body: codes, and one line of text. */
+export interface RegistryComplaint {
+  codes: string[];
+  /** Empty where the body says nothing readable. */
+  text: string;
+}
+
+/**
+ * The error body of a registry (`{"errors":[{code,message,detail}]}`), of a token service
+ * (`{"details":…}`), or plain text; HTML says nothing. (distribution-spec, "Error Codes")
+ */
+export function parseErrorBody(body: Uint8Array): RegistryComplaint {
+  const raw = Buffer.from(body).toString('utf8').trim();
+  if (raw === '' || raw.startsWith('<')) return { codes: [], text: '' };
+  let document: unknown;
+  try {
+    document = JSON.parse(raw);
+  } catch {
+    // Not JSON: a proxy's plain text, worth its first line.
+    return { codes: [], text: oneLine(raw.split('\n', 1)[0] ?? '') };
+  }
+  if (typeof document !== 'object' || document === null) return { codes: [], text: '' };
+  const errors = 'errors' in document && Array.isArray(document.errors) ? document.errors : [];
+  const codes: string[] = [];
+  const texts: string[] = [];
+  for (const entry of errors.slice(0, MAX_ERRORS)) {
+    const code = oneLine(stringMember(entry, 'code'));
+    const message = oneLine(stringMember(entry, 'message'));
+    if (code !== '') codes.push(code);
+    texts.push([code, message].filter((part) => part !== '').join(': '));
+  }
+  // Token services: Docker Hub "details", OAuth2 "error_description" and "error", others "message".
+  for (const name of ['details', 'error_description', 'error', 'message']) {
+    if (texts.length === 0) texts.push(...[oneLine(stringMember(document, name))].filter(Boolean));
+  }
+  return { codes, text: oneLine(texts.join('; ')) };
+}
+
+export interface RefusedResponse {
+  status: number;
+  headers: Headers;
+  /** As much of the body as was read. */
+  body: Uint8Array;
+  url?: URL | undefined;
+  /** `HOST[:PORT]` of a proxy that may have answered in the registry's place. */
+  proxy?: string | undefined;
+}
+
+/**
+ * The error of a response that is not what was asked for. `what` names the thing and its place:
+ * `tag "1.2" of reg.example/app`.
+ */
+export function responseError(
+  { status, headers, body, url, proxy }: RefusedResponse,
+  what: string,
+  hint?: string | undefined,
+  hints: Readonly<Record<string, string>> = {},
+): RegistryError {
+  const { codes, text } = parseErrorBody(body);
+  if (proxy !== undefined && isOfProxy(status, headers))
+    return new RegistryError(
+      'UNREACHABLE',
+      `cannot reach ${url?.host ?? what}: ${PROXY_REFUSES} (status ${status})`,
+      {
+        status,
+        hint: PROXY_HINT,
+      },
+    );
+  const mayBeOfProxy = proxy !== undefined && codes.length === 0 && isOfGateway(status, headers);
+  const said = `${text === '' ? '' : ` (${text})`}${mayBeOfProxy ? `; the proxy ${proxy} may have answered` : ''}`;
+  const [known] = [...codes, String(status)].filter((key) => Object.hasOwn(hints, key));
+  const meant = isWronglyAsked(status, codes) ? 400 : status;
+  const retryAfterMs = parseRetryAfter(header(headers, 'retry-after'));
+  return new RegistryError(codeOf(meant), `${what}: ${problemOf(status)}${said}`, {
+    status: meant,
+    registryCodes: codes,
+    retryAfterMs,
+    hint:
+      longWaitHint(retryAfterMs) ??
+      (mayBeOfProxy ? PROXY_HINT : undefined) ??
+      redirectHint(status, headers) ??
+      hint ??
+      (known === undefined ? hintFor(status) : hints[known]),
+  });
+}
+
+/**
+ * distribution takes the status of the first complaint, which may be 500 where the others say that the
+ * manifest itself is refused: asking again does not help.
+ */
+function isWronglyAsked(status: number, codes: readonly string[]): boolean {
+  return status === 500 && (codes.includes('MANIFEST_BLOB_UNKNOWN') || codes.includes('MANIFEST_INVALID'));
+}
+
+/** Also of CONNECT, by which https goes through a proxy. */
+export const PROXY_REFUSES = 'the proxy does not let us through to it';
+export const PROXY_HINT =
+  'Ask the owner of the proxy to allow the host, or go around the proxy with NO_PROXY.';
+
+/** What a proxy says of itself: Squid, and those that follow RFC 9209. */
+function isOfProxy(status: number, headers: Headers): boolean {
+  if (status === 407) return false; // known by its status
+  return headers['x-squid-error'] !== undefined || /;\s*error=/i.test(header(headers, 'proxy-status') ?? '');
+}
+
+/** Statuses by which proxies refuse, in an answer that does not name the API. */
+function isOfGateway(status: number, headers: Headers): boolean {
+  return [403, 502, 503, 504].includes(status) && headers[HEADER.apiVersion] === undefined;
+}
+
+/** What is pushed is not sent on to where an answer says, unless it says that the same request is meant. */
+function redirectHint(status: number, headers: Headers): string | undefined {
+  const location = header(headers, 'location');
+  if (status < 300 || status > 399 || location === undefined) return undefined;
+  return `It sends such requests to ${redactURL(location)}: name that registry if it is the one that is meant.`;
+}
+
+/** A wait that is too long for a run to sit out is the user's to know. */
+function longWaitHint(retryAfterMs: number | undefined): string | undefined {
+  if (retryAfterMs === undefined || retryAfterMs <= MAX_RETRY_AFTER_MS) return undefined;
+  const minutes = Math.ceil(retryAfterMs / 60_000);
+  const until = new Date(Date.now() + retryAfterMs);
+  const time = Number.isNaN(until.getTime())
+    ? ''
+    : `, until ${until.toISOString().replace(/:\d\d\.\d+Z$/, 'Z')}`;
+  return `The registry asks to wait ${minutes} minutes${time}; run the command again then, what is done is kept.`;
+}
+
+const HINTS: Record<number, string> = {
+  407: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.',
+  429: 'Wait and run the command again, log in for a higher limit, or use --mirror; what is done is kept.',
+};
+
+function hintFor(status: number): string | undefined {
+  if (status < 500) return HINTS[status];
+  return 'Run the command again in a while, what is done is kept; if that does not help, ask the registry’s owner.';
+}
+
+function codeOf(status: number): ErrorCode {
+  switch (status) {
+    case 401:
+      return 'UNAUTHORIZED';
+    case 403:
+      return 'DENIED';
+    case 404:
+      return 'NOT_FOUND';
+    case 407:
+      return 'UNREACHABLE';
+    case 408:
+      return 'TIMEOUT';
+    case 429:
+      return 'TOO_MANY_REQUESTS';
+    case 416: // of bytes that it said are there
+      return 'REGISTRY';
+    default:
+      return status >= 400 && status < 500 ? 'REFUSED' : 'REGISTRY';
+  }
+}
+
+function problemOf(status: number): string {
+  switch (status) {
+    case 401:
+      return 'not authorized';
+    case 403:
+      return 'access denied';
+    case 404:
+      return 'not found';
+    case 407:
+      return 'the proxy wants credentials';
+    case 429:
+      return 'too many requests';
+    default:
+      return status >= 500 ? `the registry failed with status ${status}` : `refused with status ${status}`;
+  }
+}
+
+function stringMember(value: unknown, name: string): string {
+  if (typeof value !== 'object' || value === null) return '';
+  const member: unknown = Object.getOwnPropertyDescriptor(value, name)?.value;
+  return typeof member === 'string' ? member : '';
+}
+
+function oneLine(text: string): string {
+  const line = printable(text.replace(/\s+/g, ' ').trim());
+  return line.length > MAX_MESSAGE_LENGTH ? `${line.slice(0, MAX_MESSAGE_LENGTH)}…` : line;
+}

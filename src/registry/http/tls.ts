@@ -1,0 +1,181 @@
+import { X509Certificate } from 'node:crypto';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { LadingError, messageOf, systemCode } from '../../errors.js';
+import {
+  type CertificatePlaces,
+  defaultPlaces,
+  type RegistryCertificates,
+  readNamedAuthorities,
+  readRegistryCertificates,
+  readSystemAuthorities,
+} from './authorities.js';
+import { hostOf } from '../origin.js';
+
+export interface TLSOptions {
+  /** Whether certificates are checked; default true. */
+  tlsVerify?: boolean | undefined;
+  /** Authorities (PEM) that are trusted beside the usual ones. */
+  ca?: string | undefined;
+  /** Client certificate (PEM) and its key. */
+  cert?: string | undefined;
+  key?: string | undefined;
+  /** `SSL_CERT_FILE`, `SSL_CERT_DIR` and `NODE_EXTRA_CA_CERTS`; default `process.env`. */
+  environment?: NodeJS.ProcessEnv | undefined;
+  /** Where certificates lie on this machine; default where docker, skopeo and Go look. */
+  certificates?: CertificatePlaces | undefined;
+}
+
+/** What a connection is made with. */
+export interface ConnectionTLS {
+  secureContext: SecureContext;
+  rejectUnauthorized: boolean;
+}
+
+/** How one registry is spoken to over TLS. */
+export interface RegistryTLS {
+  /** Tells settings apart: connections with other settings are not shared. */
+  readonly id: string;
+  /** The settings as they are now. */
+  connection(): Promise<ConnectionTLS>;
+  /**
+   * From now on trusts the authorities of this machine too; wanted when a server showed a certificate of an unknown one.
+   * Reading them takes 50 ms and more, and most certificates are of authorities that Node.js knows itself.
+   */
+  trustMachine(): void;
+}
+
+/** Makes the settings of each registry when they are first asked for, and those that registries share once. */
+export class TLSSettings {
+  readonly #options: TLSOptions;
+  readonly #places: CertificatePlaces;
+  readonly #byRegistry = new Map<string, Promise<RegistryTLS>>();
+  readonly #shared: RegistryTLS;
+  #machine: Promise<string[]> | undefined;
+
+  constructor(options: TLSOptions) {
+    this.#options = options;
+    this.#places = options.certificates ?? defaultPlaces();
+    this.#shared = this.#create('', undefined);
+  }
+
+  /**
+   * The settings for a registry, or for a token service or storage that it names: these have to show a certificate of
+   * the same authorities, and do not get the registry's client certificate.
+   */
+  of(
+    registry: string,
+    { isOther = false, insecure = false }: { isOther?: boolean; insecure?: boolean | undefined } = {},
+  ): Promise<RegistryTLS> {
+    const id = `${isOther ? 'named by ' : ''}${registry}${insecure ? ', unchecked' : ''}`;
+    const known = this.#byRegistry.get(id);
+    if (known !== undefined) return known;
+    const found = readRegistryCertificates([registry, hostOf(registry)], this.#places).then((own) =>
+      own === undefined && !insecure
+        ? this.#shared
+        : this.#create(id, isOther && own !== undefined ? { ...own, cert: [], key: [] } : own, insecure),
+    );
+    this.#byRegistry.set(id, found);
+    return found;
+  }
+
+  #create(id: string, own: RegistryCertificates | undefined, insecure = false): RegistryTLS {
+    const tlsVerify = !insecure && (this.#options.tlsVerify ?? true);
+    let trustsMachine = false;
+    let current: Promise<ConnectionTLS> | undefined;
+    const make = async (): Promise<ConnectionTLS> => {
+      const authorities = trustsMachine ? await this.#readMachine() : [];
+      return {
+        secureContext: createContext(this.#options, own, authorities),
+        rejectUnauthorized: tlsVerify,
+      };
+    };
+    return {
+      id,
+      connection() {
+        current ??= make();
+        return current;
+      },
+      trustMachine() {
+        if (trustsMachine) return;
+        trustsMachine = true;
+        current = undefined;
+      },
+    };
+  }
+
+  #readMachine(): Promise<string[]> {
+    this.#machine ??= this.#read();
+    return this.#machine;
+  }
+
+  async #read(): Promise<string[]> {
+    const named = await readNamedAuthorities(this.#options.environment ?? process.env);
+    return certificatesIn([...named, ...(await readSystemAuthorities(this.#places))]);
+  }
+}
+
+/** What OpenSSL says of a certificate whose authority it does not know. */
+const UNKNOWN_AUTHORITY = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+]);
+
+export function isUnknownAuthority(error: unknown): boolean {
+  return UNKNOWN_AUTHORITY.has(systemCode(error) ?? '');
+}
+
+/** A context is made once: undici would otherwise parse the authorities again for each connection. */
+function createContext(
+  { ca, cert, key }: TLSOptions,
+  own: RegistryCertificates | undefined,
+  authorities: readonly string[],
+): SecureContext {
+  const trusted = [...authorities, ...(own?.ca ?? []), ...(ca === undefined ? [] : [ca])];
+  const isGiven = cert !== undefined || key !== undefined;
+  const certs = isGiven ? [cert].filter((text) => text !== undefined) : (own?.cert ?? []);
+  const keys = isGiven ? [key].filter((text) => text !== undefined) : (own?.key ?? []);
+  try {
+    return createSecureContext({
+      // Without a list, Node.js takes its own at once, and `NODE_EXTRA_CA_CERTS`.
+      ...(trusted.length === 0 ? {} : { ca: [...rootCertificates, ...trusted] }),
+      ...(certs.length === 0 ? {} : { cert: certs }),
+      ...(keys.length === 0 ? {} : { key: keys }),
+    });
+  } catch (error) {
+    throw new LadingError('USAGE', `the TLS certificate or key cannot be used: ${messageOf(error)}`, {
+      cause: error,
+      hint: '--ca, --cert and --key-file, and the files in certs.d, are PEM files; a key must belong to its certificate.',
+    });
+  }
+}
+
+const CERTIFICATE =
+  /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+
+/** Each certificate once that Node.js does not have itself; what is none is passed over, as in Go. */
+function certificatesIn(texts: readonly string[]): string[] {
+  const known = new Set(rootCertificates.map(bare));
+  const found: string[] = [];
+  for (const [certificate] of texts.flatMap((text) => [...text.matchAll(CERTIFICATE)])) {
+    if (known.has(bare(certificate))) continue;
+    known.add(bare(certificate));
+    if (isCertificate(certificate)) found.push(certificate);
+  }
+  return found;
+}
+
+function bare(certificate: string): string {
+  return certificate.replace(/-----[^-]*-----|\s/g, '');
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).raw.byteLength > 0;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return false;
+  }
+}

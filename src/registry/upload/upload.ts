@@ -1,0 +1,377 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { algorithmOf, isDigest } from '../../content/digest.js';
+import { ContentError, isLadingError, RegistryError } from '../../errors.js';
+import { isRetryable } from '../../retry.js';
+import { headBlob } from '../blobs.js';
+import { discard } from '../http/body.js';
+import { header } from '../http/headers.js';
+import { HEADER } from '../protocol.js';
+import { mayBeOfBody } from './refused-body.js';
+import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
+import type { RegistryRequest, Requester } from '../http/request.js';
+import type { TransportResponse } from '../http/transport.js';
+import { chunkBytesFor, type UploadLimits } from './limits.js';
+import {
+  askOffset,
+  completionTarget,
+  locationIn,
+  startUpload,
+  type UploadSession,
+  uploadRequest,
+} from './session.js';
+import { type OpenBlob, UploadSource } from './source.js';
+
+export interface UploadOptions extends CallOptions {
+  /** Goes on with this upload: of a mount that became one, or of a try that failed. */
+  session?: UploadSession | undefined;
+  /** Sends pieces of so many bytes; default all at once, or what the registry asks for. */
+  chunkBytes?: number | undefined;
+  /** Told of each state from which a later call can go on, and that there is none any more. */
+  onSession?: ((session: UploadSession | undefined) => Promise<void> | void) | undefined;
+  /** Told how far the bytes are: first what the registry had already, then as they leave. */
+  onPosition?: ((position: number, origin: 'kept' | 'sent') => void) | undefined;
+}
+
+/** Uploads that a registry may lose before lading stops beginning new ones. */
+const MAX_RESTARTS = 2;
+/** A registry checks the digest of all bytes, and may move them, before it answers the last request. */
+const COMPLETION_TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * Sends a blob: in one request where nothing speaks against it, in pieces where the registry or a proxy
+ * wants that, from the byte that the registry has where an earlier try was cut off. It is one try: what may
+ * pass (a broken connection, a 503) rejects with a retryable error after `onSession` was told of the state.
+ * Rejects with `DIGEST_MISMATCH` when the registry found other bytes. (distribution-spec, "Pushing blobs")
+ */
+export async function uploadBlob(
+  request: Requester,
+  limits: UploadLimits,
+  name: RepositoryName,
+  descriptor: Descriptor,
+  open: OpenBlob,
+  options: UploadOptions = {},
+): Promise<void> {
+  const source = new UploadSource(descriptor, open, options.signal);
+  try {
+    await new BlobUpload(request, limits, name, descriptor, source, options).run();
+  } finally {
+    source.close();
+  }
+}
+
+/** The registry knows the upload no longer, or cannot go on with it. */
+class LostUpload extends Error {
+  constructor(override readonly cause: unknown) {
+    super('the upload is lost');
+  }
+}
+
+class BlobUpload {
+  readonly #request: Requester;
+  readonly #limits: UploadLimits;
+  readonly #name: RepositoryName;
+  readonly #descriptor: Descriptor;
+  readonly #source: UploadSource;
+  readonly #options: UploadOptions;
+  #session: UploadSession;
+  /** Whether all bytes go in one PUT. */
+  #isWhole = false;
+  #isWholeRefused = false;
+  #isChunkRefused = false;
+  /** Whether a connection that ends now broke in the middle, rather than never having been there. */
+  #hasSent = false;
+  /** Where the registry answered with 416 first. */
+  #refusedOffset: number | undefined;
+  #refusals = 0;
+
+  constructor(
+    request: Requester,
+    limits: UploadLimits,
+    name: RepositoryName,
+    descriptor: Descriptor,
+    source: UploadSource,
+    options: UploadOptions,
+  ) {
+    this.#request = request;
+    this.#limits = limits;
+    this.#name = name;
+    this.#descriptor = descriptor;
+    this.#source = source;
+    this.#options = options;
+    this.#isWholeRefused = limits.endsWithoutBody(name.registry);
+    this.#session = options.session ?? { location: '', offset: 0, isCut: false };
+  }
+
+  async run(): Promise<void> {
+    let isBegun = this.#options.session !== undefined;
+    for (let restarts = 0; ; restarts += 1) {
+      try {
+        if (!isBegun) await this.#remember(await startUpload(...this.#call()));
+        await this.#send();
+        if (this.#isWholeRefused) this.#limits.endWithoutBody(this.#name.registry);
+        return await this.#forget();
+      } catch (error) {
+        if (!(error instanceof LostUpload)) throw error;
+        await this.#forget();
+        // A session that is gone may have been completed: only its answer was lost.
+        if (await this.#isThere()) return;
+        if (restarts === MAX_RESTARTS) throw error.cause;
+        isBegun = false;
+      }
+    }
+  }
+
+  /** All that is missing, in the way that the registry takes. */
+  async #send(): Promise<void> {
+    for (;;) {
+      try {
+        if (this.#session.isCut) await this.#synchronize();
+        await this.#sendRest();
+        return;
+      } catch (error) {
+        this.#source.close();
+        if (this.#source.failure !== undefined && !this.#options.signal?.aborted) throw this.#source.failure;
+        if (!(await this.#adapt(error))) throw error;
+      }
+    }
+  }
+
+  async #sendRest(): Promise<void> {
+    const { size } = this.#descriptor;
+    const chunkBytes = this.#chunkBytes();
+    this.#isWhole = this.#session.offset === 0 && size <= chunkBytes && !this.#isWholeRefused;
+    if (this.#isWhole) return this.#complete(0);
+    while (this.#session.offset < size) {
+      await this.#sendChunk(Math.min(chunkBytes, size - this.#session.offset));
+    }
+    await this.#complete(size);
+  }
+
+  #chunkBytes(): number {
+    const { chunkBytes } = this.#options;
+    if (this.#isChunkRefused) return Number.POSITIVE_INFINITY;
+    return chunkBytesFor(this.#limits, this.#name.registry, this.#session, chunkBytes);
+  }
+
+  /** (distribution-spec, end-5) Its `Range` is not relied on: some name the last piece only, or the first. */
+  async #sendChunk(length: number): Promise<void> {
+    const { offset } = this.#session;
+    const end = offset + length;
+    const headers = { 'content-range': `${offset}-${end - 1}` };
+    const answer = await this.#exchange('PATCH', this.#session.location, offset, end, headers);
+    this.#refusals = 0;
+    await this.#remember({
+      ...this.#session,
+      location: locationIn(answer) ?? this.#session.location,
+      offset: end,
+      isCut: false,
+    });
+  }
+
+  /** The request that ends the upload, with the bytes from `start`. (distribution-spec, end-6) */
+  async #complete(start: number): Promise<void> {
+    const { digest, size } = this.#descriptor;
+    const answer = await this.#exchange('PUT', completionTarget(this.#session, digest), start, size);
+    // Some registries take a blob with another status than the specification's, and others take none with it.
+    if (answer.status !== 201) await this.#requireThere(answer.status);
+    const named = header(answer.headers, HEADER.contentDigest);
+    // distribution 2.8 names a sha512 blob by its sha256.
+    if (isDigest(named) && named !== digest && algorithmOf(named) === algorithmOf(digest)) {
+      throw new RegistryError('REGISTRY', `${this.#what}: the registry keeps it as ${named}`);
+    }
+  }
+
+  async #requireThere(status: number): Promise<void> {
+    if (await this.#isThere()) return;
+    const message = `${this.#what}: the registry answered with ${status} and has not taken it`;
+    const error = new RegistryError('REGISTRY', message, { hint: 'Ask its owner how it takes pushes.' });
+    if (!this.#isWhole || this.#isWholeRefused) throw error;
+    this.#isWholeRefused = true;
+    throw new LostUpload(error);
+  }
+
+  /** Sends the bytes from `start` to before `end`, which may be none. */
+  async #exchange(
+    method: 'PATCH' | 'PUT',
+    target: string,
+    start: number,
+    end: number,
+    headers: Record<string, string> = {},
+  ): Promise<TransportResponse> {
+    let isSent = false;
+    const message: RegistryRequest = {
+      ...uploadRequest(this.#name, this.#descriptor.digest, this.#options),
+      method,
+      target,
+      answerTimeoutMs: method === 'PUT' ? COMPLETION_TIMEOUT_MS : undefined,
+      ...(start === end ? {} : { retries: 0 }),
+    };
+    if (start < end) {
+      message.headers = {
+        'content-type': 'application/octet-stream',
+        'content-length': String(end - start),
+        ...headers,
+      };
+      message.body = () => {
+        // After a refusal that the request itself answers (a token that expired), the same bytes go again.
+        if (isSent) this.#source.close();
+        isSent = true;
+        return this.#body(start, end);
+      };
+    }
+    this.#hasSent = false;
+    try {
+      return await this.#request(message, async (response) => {
+        await discard(response.body);
+        return response;
+      });
+    } catch (error) {
+      await this.#remember({ ...this.#session, isCut: true });
+      throw isLadingError(error, 'UNREACHABLE') && this.#hasSent ? this.#brokenOff(error) : error;
+    }
+  }
+
+  async *#body(start: number, end: number): AsyncGenerator<Uint8Array> {
+    let position = start;
+    for await (const chunk of this.#source.read(start, end)) {
+      yield chunk;
+      this.#hasSent = true;
+      position += chunk.byteLength;
+      this.#options.onPosition?.(position, 'sent');
+    }
+  }
+
+  /** Asks the registry what it has. */
+  async #synchronize(): Promise<void> {
+    let session: UploadSession;
+    try {
+      const [request, name, digest, options] = this.#call();
+      session = await askOffset(request, name, digest, this.#session, options);
+    } catch (error) {
+      if (isLadingError(error, 'ABORTED') || isRetryable(error)) throw error;
+      throw new LostUpload(error); // 404, a registry that does not tell (405), a place that is not asked
+    }
+    if (session.offset > this.#descriptor.size) throw new LostUpload(this.#outOfStep());
+    await this.#remember(session);
+    if (session.offset > 0) this.#options.onPosition?.(session.offset, 'kept');
+  }
+
+  /** Whether another way is worth a try after this refusal; it is chosen then. */
+  async #adapt(error: unknown): Promise<boolean> {
+    if (!(error instanceof RegistryError)) return false;
+    const { status, registryCodes } = error;
+    if (this.#isWhole && !this.#isWholeRefused && this.#isOfBody(error)) {
+      this.#isWholeRefused = true;
+      throw new LostUpload(error);
+    }
+    if (registryCodes.includes('DIGEST_INVALID')) {
+      await this.#forget();
+      throw this.#otherBytes(error);
+    }
+    switch (status) {
+      case 404:
+      case 410:
+        throw new LostUpload(error);
+      case 405:
+      case 501:
+        return this.#useOtherWay(error);
+      case 413:
+        return this.#useSmaller(error);
+      case 416:
+        return this.#askAgain(error);
+      default:
+        return false;
+    }
+  }
+
+  #isOfBody(error: RegistryError): boolean {
+    const isAgain = this.#options.session?.isCut === true;
+    return mayBeOfBody(error, { registry: this.#name.registry, limits: this.#limits, isAgain });
+  }
+
+  /** Where a body is small already, its limit may be one for PUT. */
+  #useSmaller(error: RegistryError): boolean {
+    if (this.#limits.lower(this.#name.registry, this.#lastLength(), this.#session.minChunkBytes)) return true;
+    if (!this.#isWhole || this.#isWholeRefused) return false;
+    this.#isWholeRefused = true;
+    throw new LostUpload(error);
+  }
+
+  /** A registry may take blobs whole only, or in pieces only. */
+  #useOtherWay(error: RegistryError): boolean {
+    if (this.#isWhole) {
+      const isFirst = !this.#isWholeRefused;
+      this.#isWholeRefused = true;
+      return isFirst;
+    }
+    if (this.#isChunkRefused) return false;
+    this.#isChunkRefused = true;
+    throw new LostUpload(error);
+  }
+
+  /** After a 416 the registry is asked once a piece, then our own count is believed, then all starts over whole. */
+  #askAgain(error: RegistryError): boolean {
+    const { offset } = this.#session;
+    this.#refusals += 1;
+    if (this.#refusals === 1) {
+      this.#refusedOffset = offset;
+      return true;
+    }
+    const own = this.#refusedOffset;
+    if (this.#refusals === 2 && own !== undefined && own !== offset) {
+      this.#session = { ...this.#session, offset: own, isCut: false };
+      return true;
+    }
+    if (this.#isChunkRefused) return false;
+    this.#isChunkRefused = true;
+    throw new LostUpload(error);
+  }
+
+  #lastLength(): number {
+    const rest = this.#descriptor.size - this.#session.offset;
+    return Math.min(this.#chunkBytes(), rest);
+  }
+
+  async #remember(session: UploadSession): Promise<void> {
+    this.#session = session;
+    await this.#options.onSession?.(session);
+  }
+
+  async #forget(): Promise<void> {
+    await this.#options.onSession?.(undefined);
+  }
+
+  async #isThere(): Promise<boolean> {
+    const expected = this.#descriptor.size;
+    const [request, name, digest, options] = this.#call();
+    const head = await headBlob(request, name, digest, { ...options, order: 'registry only', expected });
+    return head?.size === expected;
+  }
+
+  #call(): [Requester, RepositoryName, Descriptor['digest'], CallOptions] {
+    const { signal, retries } = this.#options;
+    return [this.#request, this.#name, this.#descriptor.digest, { signal, retries }];
+  }
+
+  get #what(): string {
+    return `upload of ${this.#descriptor.digest} to ${repositoryText(this.#name)}`;
+  }
+
+  #brokenOff(cause: unknown): RegistryError {
+    return new RegistryError('CUT_SHORT', `${this.#what}: the connection broke`, {
+      cause,
+      hint: 'Run the command again; it goes on from what the registry has.',
+    });
+  }
+
+  #outOfStep(): RegistryError {
+    return new RegistryError('REGISTRY', `${this.#what}: the registry has more bytes than the blob`);
+  }
+
+  #otherBytes(cause: RegistryError): ContentError {
+    return new ContentError('DIGEST_MISMATCH', `${this.#what}: the registry received other content`, {
+      cause,
+      hint: 'The blob was damaged where it is read from or on its way; see lading verify, or ask for it again.',
+    });
+  }
+}

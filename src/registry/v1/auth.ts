@@ -1,0 +1,92 @@
+import type { Authorization, AuthTarget } from '../auth/auth.js';
+import type { Credential, CredentialProvider } from '../auth/credential.js';
+import type { RequestAuthenticator } from '../http/request.js';
+import { basic } from '../auth/token.js';
+
+/** What an index grants for reading one repository. */
+export interface V1Grant {
+  /** The registries that keep it. */
+  endpoints: readonly URL[];
+  /** What they want to see; undefined where the index gave none. */
+  token: string | undefined;
+}
+
+/**
+ * Who the user is at an index: told with the first request, since an index that is asked without gives the
+ * token of an anonymous user, and no challenge. (docker, registry/session.go, `GetRepositoryData`)
+ */
+export function createIndexAuthenticator(credentials: CredentialProvider): RequestAuthenticator {
+  const credentialFor = ({ registry, repository }: AuthTarget): Promise<Credential | undefined> =>
+    credentials(registry, repository);
+  return {
+    credentialFor,
+    authorize: async (target) => basicOf(await credentialFor(target)),
+    answer: async () => undefined,
+  };
+}
+
+export interface EndpointAuthenticatorOptions {
+  index: { registry: string; repository: string; url: URL };
+  credentials: CredentialProvider;
+  grant: V1Grant;
+  /** Whether the index and its registry are one. */
+  isStandalone: boolean;
+  /** Asks the index again, for a token that has run out. */
+  renew: () => Promise<V1Grant>;
+}
+
+/**
+ * What the registries of a repository get to see: the index's token. The password goes to the origin that the
+ * user named only, and there only where it is a registry of its own: at once by https, as Docker does, by http
+ * when it asks.
+ */
+export function createEndpointAuthenticator(options: EndpointAuthenticatorOptions): RequestAuthenticator {
+  const { index, credentials, isStandalone, renew } = options;
+  let { token } = options.grant;
+  let renewal: Promise<string | undefined> | undefined;
+  const credentialFor = (): Promise<Credential | undefined> => credentials(index.registry, index.repository);
+
+  async function password({ origin }: AuthTarget): Promise<Authorization | undefined> {
+    if (!isStandalone || origin.origin !== index.url.origin) return undefined;
+    return basicOf(await credentialFor());
+  }
+
+  /** One renewal for all requests whose token was refused. */
+  async function renewed(rejected: string | undefined): Promise<string | undefined> {
+    if (rejected !== undefined && token !== rejected) return token;
+    renewal ??= renew()
+      .then((grant) => {
+        token = grant.token;
+        return token;
+      })
+      .finally(() => {
+        renewal = undefined;
+      });
+    return renewal;
+  }
+
+  return {
+    credentialFor,
+    async authorize(target) {
+      const own = target.origin.protocol === 'https:' ? await password(target) : undefined;
+      return own ?? tokenAuthorization(token);
+    },
+    async answer(target, _response, rejected) {
+      const refusedToken = /^Token (.*)$/s.exec(rejected?.header ?? '')?.[1];
+      const fresh = token === undefined ? undefined : await renewed(refusedToken);
+      if (fresh !== undefined && fresh !== refusedToken) return tokenAuthorization(fresh);
+      const own = await password(target);
+      return own?.header === rejected?.header ? undefined : own;
+    },
+  };
+}
+
+function tokenAuthorization(token: string | undefined): Authorization | undefined {
+  return token === undefined ? undefined : { header: `Token ${token}`, credential: undefined };
+}
+
+function basicOf(credential: Credential | undefined): Authorization | undefined {
+  const { username, password } = credential ?? {};
+  if (username === undefined || password === undefined) return undefined;
+  return { header: basic(username, password), credential };
+}

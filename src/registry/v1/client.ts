@@ -1,0 +1,140 @@
+import { isLadingError, RegistryError } from '../../errors.js';
+import { discard, readSome } from '../http/body.js';
+import type { CredentialProvider } from '../auth/credential.js';
+import { header, headerLines } from '../http/headers.js';
+import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
+import { createRequester, type Requester, type RequesterOptions } from '../http/request.js';
+import type { TransportResponse } from '../http/transport.js';
+import { createEndpointAuthenticator, createIndexAuthenticator, type V1Grant } from './auth.js';
+import { endpointsOf } from './endpoints.js';
+import { isStandalone, tokenOf, V1_HEADER, v1Path, v1RepositoryOf } from './protocol.js';
+import { createV1Repository, type V1Repository } from './repository.js';
+
+export type { V1ImageAnswer, V1Repository } from './repository.js';
+
+/** The v1 protocol of Docker before 1.6, read only. */
+export interface V1Client {
+  /** What answers at `/v1/_ping`; undefined where no v1 registry does. */
+  ping(registry: string, options?: CallOptions): Promise<V1Ping | undefined>;
+  /** Asks the index who keeps the repository, and for leave to read it; rejects with `NOT_FOUND`. */
+  open(name: RepositoryName, options?: CallOptions): Promise<V1Repository>;
+}
+
+export interface V1Ping {
+  version: string | undefined;
+  /** Whether the registry is its own index. */
+  isStandalone: boolean;
+}
+
+export interface V1ClientOptions {
+  /** Asks as the v2 protocol does: whoever wants a password says so. */
+  request: Requester;
+  /** What requesters are made of. */
+  requester: Omit<RequesterOptions, 'authenticator'>;
+  credentials: CredentialProvider;
+  plainHTTP: boolean;
+  onWarning?: ((text: string) => void) | undefined;
+}
+
+const MAX_PING_BYTES = 64 * 1024;
+
+export function createV1Client(options: V1ClientOptions): V1Client {
+  const { request, requester, credentials, plainHTTP, onWarning } = options;
+  const { schemes } = requester;
+  const requestIndex = createRequester({
+    ...requester,
+    mirrors: {},
+    authenticator: createIndexAuthenticator(credentials),
+  });
+
+  async function ping(registry: string, callOptions: CallOptions = {}): Promise<V1Ping | undefined> {
+    const message = { registry, method: 'GET', target: v1Path.ping(), scopes: [], ...callOptions } as const;
+    try {
+      return await request({ ...message, what: `v1 registry ${registry}` }, readPing);
+    } catch (error) {
+      if (isLadingError(error, 'NOT_FOUND')) return undefined;
+      throw error;
+    }
+  }
+
+  async function askIndex(
+    name: RepositoryName,
+    index: URL,
+    isOwn: boolean,
+    callOptions: CallOptions,
+  ): Promise<V1Grant> {
+    const what = `images of ${repositoryText(name)}`;
+    const message = { ...name, method: 'GET', target: v1Path.images(name.repository), scopes: [] } as const;
+    const headers = { [V1_HEADER.token]: 'true' };
+    const notFoundHint = 'Check the name; v1 registries know no repositories but those of NAMESPACE/NAME.';
+    try {
+      return await requestIndex(
+        { ...message, ...callOptions, headers, what, notFoundHint },
+        async (response) => {
+          await discard(response.body);
+          return grantOf(response, { index, isOwn, plainHTTP, what });
+        },
+      );
+    } catch (error) {
+      // A folder of files behind a web server can be a registry, but is no index.
+      if (isOwn && isLadingError(error, 'NOT_FOUND')) return { endpoints: [index], token: undefined };
+      throw error;
+    }
+  }
+
+  async function open(name: RepositoryName, callOptions: CallOptions = {}): Promise<V1Repository> {
+    const repository = v1RepositoryOf(name);
+    const { registry } = name;
+    const answer = await ping(registry, callOptions);
+    if (answer === undefined)
+      throw new RegistryError(
+        'NOT_FOUND',
+        `${registry} does not speak the v1 protocol: /v1/_ping is not there`,
+      );
+    const url = await schemes.baseURL(registry, callOptions.signal);
+    const ask = (asked: CallOptions): Promise<V1Grant> => askIndex(name, url, answer.isStandalone, asked);
+    const grant = await ask(callOptions);
+    const requestEndpoints = createRequester({
+      ...requester,
+      mirrors: {},
+      authenticator: createEndpointAuthenticator({
+        index: { registry, repository, url },
+        credentials,
+        grant,
+        isStandalone: answer.isStandalone,
+        renew: () => ask({}),
+      }),
+      schemes: {
+        // Decided with the index: an endpoint is spoken to as the index is.
+        baseURL: async (host) => new URL(`${url.protocol}//${host}`),
+        forget: () => undefined,
+      },
+    });
+    return createV1Repository(requestEndpoints, name, grant.endpoints, onWarning);
+  }
+
+  return { ping, open };
+}
+
+/** A web page is no registry. (docker, registry/endpoint_v1.go, `Ping`) */
+async function readPing({ headers, body }: TransportResponse): Promise<V1Ping | undefined> {
+  const text = (await readSome(body, MAX_PING_BYTES)).toString('utf8').trim();
+  const version = header(headers, V1_HEADER.version);
+  const isJSON = /^(?:true|\{.*\})$/s.test(text);
+  return version !== undefined || isJSON ? { version, isStandalone: isStandalone(headers) } : undefined;
+}
+
+function grantOf(
+  { headers, url }: TransportResponse,
+  { index, isOwn, plainHTTP, what }: { index: URL; isOwn: boolean; plainHTTP: boolean; what: string },
+): V1Grant {
+  // Who answers in place of the index has no tokens to give.
+  const isIndex = url.origin === index.origin;
+  const named = isIndex ? endpointsOf(headers, index, plainHTTP) : [];
+  if (named.length === 0 && !isOwn)
+    throw new RegistryError('REGISTRY', `${what}: the index ${index.host} names no registry that keeps them`);
+  return {
+    endpoints: named.length > 0 ? named : [index],
+    token: isIndex ? tokenOf(headerLines(headers, V1_HEADER.token)) : undefined,
+  };
+}

@@ -1,0 +1,33 @@
+import type { ArchiveMemoryOptions } from './archive/archive-memory.js';
+import type { ImageFiles } from './image-files.js';
+import { openPath } from './open.js';
+import { type ArchiveLimits, archiveLimitsOf } from './limits.js';
+
+/** Opens what is at a path, and says so first when that takes the time and the room to decompress it. */
+export function openAnnounced(
+  path: string,
+  {
+    signal,
+    onWarning,
+    memory,
+    keepContradictions,
+    ...limits
+  }: ArchiveLimits & {
+    signal?: AbortSignal | undefined;
+    onWarning?: ((message: string) => void) | undefined;
+    memory?: ArchiveMemoryOptions | undefined;
+    /** As for `openPath`. */
+    keepContradictions?: boolean | undefined;
+  },
+): Promise<ImageFiles> {
+  return openPath(path, {
+    signal,
+    memory,
+    keepContradictions,
+    limits: archiveLimitsOf(limits),
+    onSpool: ({ compression, directory }) =>
+      onWarning?.(
+        `${path} is compressed with ${compression} as a whole: it is decompressed to ${directory} first`,
+      ),
+  });
+}

@@ -1,0 +1,244 @@
+import { Readable } from 'node:stream';
+import type { Descriptor } from '../content/descriptor.js';
+import { algorithmOf, type Digest } from '../content/digest.js';
+import { askForNew } from '../content/verify.js';
+import { ContentError, isLadingError } from '../errors.js';
+import type { Region } from '../disk/files.js';
+import { hashRegions } from '../hashing/hashing.js';
+import { isRetryable } from '../retry.js';
+import type { OpenContent, Store } from '../store/store.js';
+import { namingImage } from './naming.js';
+import type { Plan, PlannedContent, PlannedImage } from './plan.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
+import type { OnCopyEvent } from '../events.js';
+import { retrying } from './retrying.js';
+
+export interface CopyOptions {
+  /** Blobs under way at once; default 8. */
+  concurrency?: number | undefined;
+  /** Attempts per blob after the first; default 5. */
+  retries?: number | undefined;
+  /** Go on with the other images when one fails; default: the first failure ends all. */
+  keepGoing?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onEvent?: OnCopyEvent | undefined;
+  /** Awaited when all content is there, before the first name is given: where several copies are to end as one. */
+  beforeNaming?: (() => Promise<void>) | undefined;
+  /** Shared with other copies; default one of its own, with `concurrency` places. */
+  pool?: Pool | undefined;
+}
+
+export interface CopyResult {
+  blobs: { total: number; fetched: number; reused: number };
+  bytes: { total: number; fetched: number };
+  failures: { image: PlannedImage; error: unknown }[];
+}
+
+/**
+ * Copies what was planned: blobs first, largest first; then manifests, children before parents; then names.
+ * An image is named only when all of it is there.
+ */
+export async function copyGraph(
+  plan: Plan,
+  destination: Store,
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  const pool = options.pool ?? createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
+  return new GraphCopy(plan, destination, options, pool).run();
+}
+
+class GraphCopy {
+  readonly #plan: Plan;
+  readonly #destination: Store;
+  readonly #options: CopyOptions;
+  readonly #pool: Pool;
+  readonly #failed = new Map<Digest, unknown>();
+  /** What the destination did not have. */
+  readonly #missing = new Set<Digest>();
+  readonly #result: CopyResult;
+
+  constructor(plan: Plan, destination: Store, options: CopyOptions, pool: Pool) {
+    this.#plan = plan;
+    this.#destination = destination;
+    this.#options = options;
+    this.#pool = pool;
+    this.#result = {
+      blobs: { total: plan.blobs.length, fetched: 0, reused: 0 },
+      bytes: { total: plan.bytes, fetched: 0 },
+      failures: [],
+    };
+  }
+
+  async run(): Promise<CopyResult> {
+    const { blobs, manifests, images } = this.#plan;
+    const contents = [...blobs, ...manifests].map(({ descriptor }) => descriptor);
+    await this.#destination.prepare?.(contents, { signal: this.#pool.signal });
+    await this.#forEach(blobs, (blob) => this.#copyBlob(blob));
+    for (const level of this.#plan.levels)
+      await this.#forEach(level, (manifest) => this.#copyManifest(manifest));
+    await this.#options.beforeNaming?.();
+    for (const image of images) await this.#nameImage(image);
+    this.#abandonRest();
+    await this.#destination.commit?.();
+    return this.#result;
+  }
+
+  /** Runs all, and waits for all also after a failure: nothing is left running when this ends. */
+  async #forEach(
+    contents: readonly PlannedContent[],
+    copy: (content: PlannedContent) => Promise<void>,
+  ): Promise<void> {
+    let failure: { error: unknown } | undefined;
+    const runs = contents.map(async (content) => {
+      try {
+        await this.#pool.run(() => copy(content));
+      } catch (reason) {
+        const error = this.#pool.signal.aborted
+          ? reason
+          : namingImage(reason, this.#namesOf(content.descriptor.digest));
+        this.#destination.abandon?.(content.descriptor);
+        this.#failed.set(content.descriptor.digest, error);
+        if (this.#options.keepGoing && !this.#pool.signal.aborted) return;
+        failure ??= { error };
+        this.#pool.abort(error);
+      }
+    });
+    await Promise.all(runs);
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #copyBlob(content: PlannedContent): Promise<void> {
+    const { descriptor } = content;
+    const { signal } = this.#pool;
+    if (await this.#destination.exists(descriptor, { signal })) {
+      this.#result.blobs.reused++;
+      this.#options.onEvent?.({ type: 'skipped', descriptor });
+      return;
+    }
+    this.#missing.add(descriptor.digest);
+    await this.#transfer(content);
+    this.#result.blobs[content.isReused ? 'reused' : 'fetched']++;
+  }
+
+  async #copyManifest(content: PlannedContent): Promise<void> {
+    const { digest } = content.descriptor;
+    const successors = this.#plan.successorsOf(digest);
+    const failed = successors.find((successor) => this.#failed.has(successor));
+    if (failed !== undefined) throw this.#failed.get(failed);
+    // Where a part was missing there is no whole: a question less for each image that is new.
+    const isNew = successors.some((successor) => this.#missing.has(successor));
+    const { signal } = this.#pool;
+    if (!isNew && (await this.#destination.exists(content.descriptor, { signal })))
+      return this.#link(content);
+    this.#missing.add(digest);
+    await this.#transfer(content);
+  }
+
+  async #link({ descriptor, bytes }: PlannedContent): Promise<void> {
+    if (!bytes?.includes('"subject"')) return;
+    const { onEvent, retries } = this.#options;
+    const { signal } = this.#pool;
+    const link = async () => this.#destination.link?.(descriptor, bytes, { signal });
+    await retrying(descriptor.digest, link, { retries, signal, onEvent });
+  }
+
+  /** One piece of content, with retries: each goes on from the byte that the one before reached. */
+  async #transfer(content: PlannedContent): Promise<void> {
+    const { descriptor, bytes } = content;
+    const { onEvent, retries } = this.#options;
+    const { signal } = this.#pool;
+    const open: OpenContent =
+      bytes === undefined ? (fetch) => content.source.fetch(descriptor, fetch) : fromMemory(bytes);
+    let received = 0;
+    let isTold = false;
+    const onBytes = (count: number, origin: 'kept' | 'fetched'): void => {
+      // What an earlier try of this run left behind was told when it came.
+      if (origin === 'kept' && isTold) return;
+      isTold = true;
+      if (origin === 'fetched') received += count;
+      if (origin === 'fetched' && !content.isReused) this.#result.bytes.fetched += count;
+      onEvent?.({ type: 'received', descriptor, bytes: count, origin });
+    };
+    onEvent?.({ type: 'started', descriptor });
+    const region = isLocal(content) ? await content.source.region?.(descriptor) : undefined;
+    let damage: ContentError | undefined;
+    const push = async (): Promise<void> => {
+      try {
+        await this.#destination.push(descriptor, open, { signal, onBytes, region });
+      } catch (error) {
+        if (region !== undefined && isMismatch(error))
+          damage = await this.#damageOf(descriptor, region, error);
+        throw damage ?? error;
+      }
+    };
+    // What is damaged on this machine's disk stays so, however often it is sent.
+    const isWorthRetrying = (error: unknown): boolean => damage === undefined && isRetryable(error);
+    await retrying(descriptor.digest, push, { retries, signal, onEvent, isWorthRetrying }, () => received);
+    onEvent?.({ type: 'done', descriptor });
+  }
+
+  async #nameImage(image: PlannedImage): Promise<void> {
+    const failed = [...image.contents].find((digest) => this.#failed.has(digest));
+    if (failed !== undefined) {
+      const error = this.#failed.get(failed);
+      this.#result.failures.push({ image, error });
+      this.#options.onEvent?.({ type: 'failed', name: image.name, error });
+      return;
+    }
+    for (const { name, descriptor } of image.names) {
+      await this.#destination.tag(descriptor, name);
+      this.#options.onEvent?.({ type: 'tagged', name, descriptor });
+    }
+  }
+
+  #namesOf(digest: Digest): string[] {
+    return this.#plan.images.filter(({ contents }) => contents.has(digest)).map(({ name }) => name);
+  }
+
+  /** Why a mismatch came, if it is that the bytes on the disk are others; undefined where they changed on their way. */
+  async #damageOf(descriptor: Descriptor, region: Region, cause: unknown): Promise<ContentError | undefined> {
+    const { digest } = descriptor;
+    const algorithm = algorithmOf(digest);
+    let isWhole = false;
+    await hashRegions([{ region, algorithm }], (_, { hex }) => {
+      isWhole = `${algorithm}:${hex}` === digest;
+    });
+    if (isWhole) return undefined;
+    const names = this.#namesOf(digest);
+    const others = names.length > 1 ? ` and ${names.length - 1} more` : '';
+    return new ContentError(
+      'DIGEST_MISMATCH',
+      `${digest} is damaged in ${region.path}; it is needed by ${names[0]}${others}`,
+      {
+        cause,
+        hint: askForNew(names[0] ?? digest),
+      },
+    );
+  }
+
+  /** What only failed images need does not belong to the result; with no image left there is none. */
+  #abandonRest(): void {
+    const { failures } = this.#result;
+    const [first] = failures;
+    if (first === undefined) return;
+    const failed = new Set(failures.map(({ image }) => image));
+    const complete = this.#plan.images.filter((image) => !failed.has(image));
+    if (complete.length === 0) throw first.error;
+    const needed = new Set(complete.flatMap(({ contents }) => [...contents]));
+    for (const { descriptor } of [...this.#plan.blobs, ...this.#plan.manifests])
+      if (!needed.has(descriptor.digest)) this.#destination.abandon?.(descriptor);
+  }
+}
+
+/** Content that lies where it is copied from, rather than coming over a network or being made here. */
+function isLocal({ bytes, isReused }: PlannedContent): boolean {
+  return bytes === undefined && isReused !== true;
+}
+
+function isMismatch(error: unknown): boolean {
+  return isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'CUT_SHORT');
+}
+
+function fromMemory(bytes: Buffer): OpenContent {
+  return async ({ start = 0 } = {}) => Readable.from([bytes.subarray(start)], { objectMode: false });
+}

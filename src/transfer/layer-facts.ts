@@ -1,0 +1,79 @@
+import { type DecompressLimits, decompressed } from '../compression/compression.js';
+import { createDigester, type Digest } from '../content/digest.js';
+import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
+import { ContentError } from '../errors.js';
+import { hashRegions } from '../hashing/hashing.js';
+import type { PlannedContent } from './plan.js';
+
+/** What only the bytes of a layer tell. */
+export interface LayerFacts {
+  /** Bytes as stored. */
+  size: number;
+  diffID: Digest;
+  /** Bytes when decompressed. */
+  plainSize: number;
+}
+
+export interface LayerFactsOptions {
+  /** Against decompression bombs. */
+  limits?: DecompressLimits | undefined;
+  signal?: AbortSignal | undefined;
+  /** Layers on this machine's disk are read in threads, however small they are. Default: those worth it. */
+  alwaysInThreads?: boolean | undefined;
+}
+
+/**
+ * Decompresses each layer once, to learn its diffID: with all cores where the bytes lie on this machine's
+ * disk. Nothing is written.
+ */
+export async function readLayerFacts(
+  layers: readonly PlannedContent[],
+  options: LayerFactsOptions = {},
+): Promise<Map<Digest, LayerFacts>> {
+  const facts = new Map<Digest, LayerFacts>();
+  const onDisk = [];
+  for (const layer of new Map(layers.map((content) => [content.descriptor.digest, content])).values()) {
+    const { descriptor, source } = layer;
+    const region = await source.region?.(descriptor);
+    const { digest, size } = descriptor;
+    if (region !== undefined) onDisk.push({ digest, region, algorithm: 'sha256', decompress: digest });
+    else facts.set(digest, { size, ...(await streamFacts(layer, options)) });
+  }
+  const { limits, signal, alwaysInThreads } = options;
+  await hashRegions(
+    onDisk.map((request) => ({ ...request, limits })),
+    ({ digest, region }, { hex, size: plainSize, isTar = true }) => {
+      requireTar(isTar, digest);
+      facts.set(digest, { size: region.size, diffID: `sha256:${hex}`, plainSize });
+    },
+    { signal, alwaysInThreads },
+  );
+  return facts;
+}
+
+async function streamFacts(
+  { descriptor, source }: PlannedContent,
+  { limits, signal }: LayerFactsOptions,
+): Promise<{ diffID: Digest; plainSize: number }> {
+  const digester = createDigester();
+  const layer = await decompressed(() => source.fetch(descriptor, { signal }), {
+    limits,
+    signal,
+    name: descriptor.digest,
+  });
+  let start = Buffer.alloc(0);
+  for await (const chunk of layer as AsyncIterable<Buffer>) {
+    if (start.byteLength < TAR_START_LENGTH)
+      start = Buffer.concat([start, chunk.subarray(0, TAR_START_LENGTH - start.byteLength)]);
+    digester.update(chunk);
+  }
+  requireTar(isTarStart(start), descriptor.digest);
+  return { diffID: digester.digest(), plainSize: digester.size };
+}
+
+function requireTar(isTar: boolean, layer: Digest): void {
+  if (isTar) return;
+  throw new ContentError('INVALID_ARCHIVE', `layer ${layer} is not a tar, nor one that is compressed`, {
+    hint: 'The image is damaged where it came from: no engine could unpack this layer.',
+  });
+}

@@ -1,0 +1,249 @@
+import { withAbsent } from '../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
+import { type Digest, isDigest } from '../content/digest.js';
+import type { Platform } from '../content/platform.js';
+import type { GraphLimits } from '../manifest/graph-budget.js';
+import type { ReadonlyStore } from '../store/store.js';
+import { namingImage } from './naming.js';
+import { type AttachedTree, readAttached } from '../graph/attached.js';
+import { GraphReader, type ManifestTree } from '../graph/read.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
+import type { OnCopyEvent } from '../events.js';
+
+/** An image to copy: what it is called at its source, and what it will be called at the destination. */
+export interface CopyRequest {
+  source: ReadonlyStore;
+  /** A tag, a digest, or a name as `source` knows it. */
+  reference: string;
+  /** A digest for content that has no name. */
+  name: string;
+  /** What becomes of its index; default what the options say. */
+  index?: PlanOptions['index'];
+}
+
+export interface PlanOptions extends GraphLimits {
+  /** Only these platforms of an index; default all. */
+  platforms?: readonly Platform[] | undefined;
+  /**
+   * What becomes of an index of which some platforms are chosen: `sparse` keeps its bytes, `rewrite` makes a
+   * smaller one, `single` puts the first image that fits in its place.
+   */
+  index?: 'sparse' | 'rewrite' | 'single' | undefined;
+  /** Copy what is attached to the images too; default true. */
+  referrers?: boolean | undefined;
+  /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
+  foreign?: ((source: ReadonlyStore, layer: Descriptor) => ContentSource) | undefined;
+  /** Questions under way at once; default 8. */
+  concurrency?: number | undefined;
+  retries?: number | undefined;
+  /** Makes the error of an image that cannot be planned say more; default: the name of the image. */
+  explain?: ((name: string, error: unknown) => unknown) | undefined;
+  /** Refuse documents that their schema does not allow; default: a warning says what is odd, and they are copied. */
+  strict?: boolean | undefined;
+  /** Leave out images that cannot be planned; default: the first failure ends all. */
+  keepGoing?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  onEvent?: OnCopyEvent | undefined;
+}
+
+/** Where content comes from: of a store, what reading one piece of it takes. */
+export type ContentSource = Pick<ReadonlyStore, 'fetch' | 'region'>;
+
+export interface PlannedContent {
+  descriptor: Descriptor;
+  source: ContentSource;
+  /** The content itself, where planning has read or made it. */
+  bytes?: Buffer | undefined;
+  /** Whether it comes from what the output held before, and so over no network. */
+  isReused?: boolean;
+}
+
+export interface PlannedImage {
+  name: string;
+  root: Descriptor;
+  /** The root at the source, where `root` is an index made from it. */
+  original: Descriptor | undefined;
+  platforms: Platform[];
+  /** Bytes of everything the image needs, what it shares with others included. */
+  size: number;
+  /** How many manifests are attached to it. */
+  referrers: number;
+  /** Children of its indexes that are left out on purpose. */
+  absent: Digest[];
+  /** Everything it needs, attachments included. */
+  contents: ReadonlySet<Digest>;
+  /** Names to be given when all of it is there: its own, and those of cosign's attachments. */
+  names: { name: string; descriptor: Descriptor }[];
+}
+
+export interface Plan {
+  images: PlannedImage[];
+  /** Each once, largest first. */
+  blobs: PlannedContent[];
+  /** Each once, in levels: those of a level name only those of the levels before. */
+  levels: PlannedContent[][];
+  /** All of the levels, in their order. */
+  manifests: PlannedContent[];
+  /** Bytes of all blobs and manifests. */
+  bytes: number;
+  failures: { name: string; error: unknown }[];
+  /** What a planned manifest needs before it can be pushed. */
+  successorsOf(manifest: Digest): readonly Digest[];
+}
+
+/** An image that was read: everything that a copy of it takes. */
+export interface ImageTrees {
+  name: string;
+  /** The root at the source, as the source describes it. */
+  original: Descriptor;
+  tree: ManifestTree;
+  attached: AttachedTree[];
+  /** What the destination is to keep beside the root, as annotations of its entry. */
+  annotations?: Record<string, string>;
+}
+
+/**
+ * Finds out everything that the requested images consist of, with a few small fetches and before the first
+ * blob: one plan over all of them, in which content that many name stands once. The same images give the same
+ * plan in whatever order they are asked for.
+ */
+export async function planCopy(requests: readonly CopyRequest[], options: PlanOptions = {}): Promise<Plan> {
+  const { images, failures } = await readImages(requests, options);
+  return assemblePlan(images, failures);
+}
+
+/** The images, each manifest read once; those that failed apart, where the others go on. */
+export async function readImages(
+  requests: readonly CopyRequest[],
+  options: PlanOptions = {},
+): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
+  const { concurrency = DEFAULT_CONCURRENCY, keepGoing = false, signal, onEvent } = options;
+  const pool = createPool(concurrency, signal);
+  const reader = new GraphReader(pool, options);
+  const failures: Plan['failures'] = [];
+  const reads = requests.map(async (request) => {
+    try {
+      return await readImage(request, reader, pool, options);
+    } catch (reason) {
+      const error = namingImage(options.explain?.(request.name, reason) ?? reason, [request.name]);
+      failures.push({ name: request.name, error });
+      if (keepGoing && !pool.signal.aborted) onEvent?.({ type: 'failed', name: request.name, error });
+      else pool.abort(error);
+      return undefined;
+    }
+  });
+  const images = (await Promise.all(reads)).filter((image) => image !== undefined);
+  const [first] = failures;
+  if (first !== undefined && (!keepGoing || images.length === 0 || pool.signal.aborted)) throw first.error;
+  return { images, failures };
+}
+
+async function readImage(
+  { source, reference, name, index }: CopyRequest,
+  reader: GraphReader,
+  pool: Pool,
+  options: PlanOptions,
+): Promise<ImageTrees> {
+  const original = await pool.run((signal) => source.resolve(reference, { signal }));
+  options.onEvent?.({ type: 'resolved', name, descriptor: original });
+  const tree = await reader.read(source, original, name, index);
+  const attached =
+    options.referrers === false
+      ? []
+      : await readAttached(tree, original, { source, label: name }, reader, pool, options);
+  return { name, original, tree, attached };
+}
+
+/** The plan for images that were read, or made of others. */
+export function assemblePlan(images: readonly ImageTrees[], failures: Plan['failures'] = []): Plan {
+  const trees = images.flatMap(({ tree, attached }) => [tree, ...attached.map((referrer) => referrer.tree)]);
+  return { ...assemble(trees), images: images.map(plannedImage), failures };
+}
+
+function plannedImage({ name, original, tree, attached, annotations }: ImageTrees): PlannedImage {
+  const trees = [tree, ...attached.map((referrer) => referrer.tree)];
+  const contents = new Map(
+    trees.flatMap(contentsOf).map(({ descriptor }) => [descriptor.digest, descriptor.size]),
+  );
+  const root = withAnnotations(withAbsent(tree.manifest.descriptor, tree.absent), annotations);
+  const names = attached.flatMap(({ tag, name: held, tree: { manifest } }) =>
+    tag === undefined ? [] : [{ name: siblingName(name, tag, held), descriptor: manifest.descriptor }],
+  );
+  return {
+    name,
+    root,
+    original: original.digest === root.digest ? undefined : plainDescriptor(original),
+    platforms: tree.platforms,
+    size: [...contents.values()].reduce((sum, size) => sum + size, 0),
+    referrers: attached.length,
+    absent: tree.absent,
+    contents: new Set(contents.keys()),
+    names: [{ name, descriptor: root }, ...names],
+  };
+}
+
+function withAnnotations(
+  descriptor: Descriptor,
+  annotations: Record<string, string> | undefined,
+): Descriptor {
+  return annotations === undefined
+    ? descriptor
+    : { ...descriptor, annotations: { ...descriptor.annotations, ...annotations } };
+}
+
+/** Content by content in a fixed order: blobs by size and digest, manifests by level and digest. */
+function assemble(
+  trees: readonly ManifestTree[],
+): Pick<Plan, 'blobs' | 'levels' | 'manifests' | 'bytes' | 'successorsOf'> {
+  const blobs = new Map<Digest, PlannedContent>();
+  const manifests = new Map<Digest, { content: PlannedContent; level: number; successors: Digest[] }>();
+  const visit = (tree: ManifestTree): number => {
+    if (tree.isBlob) {
+      blobs.set(tree.manifest.descriptor.digest, tree.manifest);
+      return -1;
+    }
+    for (const blob of tree.blobs)
+      if (!blobs.has(blob.descriptor.digest)) blobs.set(blob.descriptor.digest, blob);
+    const level = 1 + Math.max(-1, ...tree.children.map(visit));
+    const successors = [...tree.blobs, ...tree.children.map(({ manifest }) => manifest)].map(
+      (content) => content.descriptor.digest,
+    );
+    manifests.set(tree.manifest.descriptor.digest, { content: tree.manifest, level, successors });
+    return level;
+  };
+  for (const tree of trees) visit(tree);
+
+  const levels: PlannedContent[][] = [];
+  const sorted = [...manifests.values()].sort((a, b) =>
+    compareText(a.content.descriptor.digest, b.content.descriptor.digest),
+  );
+  for (const { content, level } of sorted) {
+    const same = levels[level];
+    if (same === undefined) levels[level] = [content];
+    else same.push(content); // an index may have tens of thousands
+  }
+  const bySize = (a: PlannedContent, b: PlannedContent): number =>
+    b.descriptor.size - a.descriptor.size || compareText(a.descriptor.digest, b.descriptor.digest);
+  const planned = { blobs: [...blobs.values()].sort(bySize), manifests: levels.flat() };
+  return {
+    ...planned,
+    levels,
+    bytes: [...planned.blobs, ...planned.manifests].reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+    successorsOf: (digest) => manifests.get(digest)?.successors ?? [],
+  };
+}
+
+function contentsOf(tree: ManifestTree): PlannedContent[] {
+  return [tree.manifest, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
+}
+
+/** The name of a tag in the repository of another name; beside content that has none, what it is called already. */
+function siblingName(name: string, tag: string, held: string | undefined): string {
+  if (isDigest(name)) return held ?? tag;
+  const repository = name.replace(/@.*$/, '').replace(/:[^/]*$/, '');
+  return name.includes('/') || repository !== name ? `${repository}:${tag}` : tag;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

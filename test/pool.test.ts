@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { createPool } from '../src/pool.js';
+
+describe('createPool', () => {
+  it('starts tasks in the order they come, so many at once', async () => {
+    const pool = createPool(3);
+    const started: number[] = [];
+    let running = 0;
+    let most = 0;
+    const tasks = Array.from({ length: 20 }, (_, number) =>
+      pool.run(async () => {
+        started.push(number);
+        most = Math.max(most, ++running);
+        for (let turns = number % 4; turns >= 0; turns--) await turn();
+        running--;
+        return number * 2;
+      }),
+    );
+    assert.deepEqual(
+      await Promise.all(tasks),
+      Array.from({ length: 20 }, (_, number) => number * 2),
+    );
+    assert.deepEqual(
+      started,
+      started.toSorted((a, b) => a - b),
+    );
+    assert.equal(most, 3);
+  });
+
+  it('goes on after a task that failed', async () => {
+    const pool = createPool(1);
+    const failed = pool.run(async () => {
+      throw new Error('one');
+    });
+    const next = pool.run(async () => 'two');
+    await assert.rejects(failed, { message: 'one' });
+    assert.equal(await next, 'two');
+    assert.equal(pool.signal.aborted, false);
+  });
+
+  it('tells what runs to stop, and rejects what waits and what comes', async () => {
+    const pool = createPool(1);
+    const running = pool.run(
+      (signal) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
+    );
+    let began = false;
+    const waiting = pool.run(async () => {
+      began = true;
+    });
+    pool.abort(new Error('enough'));
+    await assert.rejects(running, { message: 'stopped' });
+    await assert.rejects(waiting, { message: 'enough' });
+    await assert.rejects(
+      pool.run(async () => undefined),
+      { message: 'enough' },
+    );
+    assert.equal(began, false);
+  });
+
+  it("follows its caller's signal, also one that was aborted before", async () => {
+    const controller = new AbortController();
+    const pool = createPool(1, controller.signal);
+    controller.abort(new Error('caller'));
+    for (const stopped of [pool, createPool(1, AbortSignal.abort(new Error('caller')))]) {
+      await assert.rejects(
+        stopped.run(async () => undefined),
+        { message: 'caller' },
+      );
+    }
+  });
+});

@@ -1,0 +1,33 @@
+import type { ServerResponse } from 'node:http';
+import type { RegistryClient, RegistryClientOptions } from '../../../src/registry/client.js';
+import type { Credential } from '../../../src/registry/auth/credential.js';
+import { useRegistries } from '../../support/registries.js';
+import { type Handler, sendError, sendJSON, type TestServer } from '../http-server.js';
+
+const known: Credential = { username: 'me', password: 'p:w', source: 'a test' };
+export const credentials = async () => known;
+
+export const answerToken = (response: ServerResponse, token: string, more: object = {}) =>
+  sendJSON(response, { token, ...more });
+
+/** Registries and token services, and clients of them that try nothing twice. */
+export interface Authenticating {
+  start(handler: Handler): Promise<TestServer>;
+  /** A registry that serves a manifest to whoever has the token `valid()`. */
+  bearerRegistry(challenge: () => string, valid: () => string): Promise<TestServer>;
+  connect(options?: RegistryClientOptions): RegistryClient;
+}
+
+/** Gives the tests of a file registries that ask who is there, which are closed after each of them. */
+export function useAuthentication(): Authenticating {
+  const { start, connect } = useRegistries({ retries: 0 });
+  return {
+    start,
+    bearerRegistry: (challenge, valid) =>
+      start((request, response) => {
+        if (request.headers.authorization === `Bearer ${valid()}`) sendJSON(response, {});
+        else sendError(response, 401, 'UNAUTHORIZED', { 'www-authenticate': challenge() });
+      }),
+    connect,
+  };
+}

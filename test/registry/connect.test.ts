@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { connect } from '../../src/registry/connect.js';
+import { makeCertificate } from '../support/certificates.js';
+import { useFolder } from '../support/temporary.js';
+
+describe('connect', () => {
+  const path = useFolder();
+
+  it('refuses a file of authorities without a certificate in it, and one that is not there', async () => {
+    await writeFile(path('der.crt'), Buffer.from([0x30, 0x82, 0x01, 0x00]));
+    await writeFile(path('ca.pem'), makeCertificate().cert);
+    const connecting = (name: string) => connect({ caFile: path(name), registriesConf: false }, []);
+    await assert.rejects(connecting('der.crt'), {
+      code: 'USAGE',
+      message: `${path('der.crt')} holds no certificate in PEM`,
+      hint: /openssl x509/,
+    });
+    await assert.rejects(connecting('missing.pem'), { code: 'NOT_FOUND' });
+    await (await connecting('ca.pem')).close();
+  });
+});

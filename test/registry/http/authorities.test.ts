@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { digestOf } from '../../../src/content/digest.js';
+import type { CertificatePlaces } from '../../../src/registry/http/authorities.js';
+import { defaultPlaces } from '../../../src/registry/http/authorities.js';
+import { createRegistryClient, type RegistryClientOptions } from '../../../src/registry/client.js';
+import { createTransport } from '../../../src/registry/http/transport.js';
+import { type Certificate, makeCertificate } from '../../support/certificates.js';
+import { useFolder } from '../../support/temporary.js';
+import { type Handler, sendJSON, serve, type TestServer } from '../http-server.js';
+
+const answer: Handler = (_request, response) => sendJSON(response, {});
+
+describe('the authorities that are trusted', () => {
+  const path = useFolder();
+  const closing: (() => Promise<void>)[] = [];
+  let certificate: Certificate;
+  let other: Certificate;
+
+  before(async () => {
+    [certificate, other] = [makeCertificate(), makeCertificate()];
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+
+  async function start(handler = answer, tls: Certificate = certificate): Promise<TestServer> {
+    const server = await serve(handler, tls);
+    closing.push(server.close);
+    return server;
+  }
+
+  /** This machine's certificates, where the test puts them. */
+  const places = (): CertificatePlaces => ({
+    perRegistry: [path('user'), path('containers'), path('docker')],
+    systemFiles: [path('missing.crt'), path('bundle.crt'), path('second.crt')],
+    systemFolders: [path('certs')],
+  });
+
+  function connect(options: RegistryClientOptions = {}) {
+    const client = createRegistryClient({
+      environment: {},
+      certificates: places(),
+      retries: 0,
+      wait: async () => {},
+      ...options,
+    });
+    closing.push(() => client.close());
+    return client;
+  }
+
+  async function write(file: string, ...texts: string[]): Promise<string> {
+    await mkdir(dirname(path(file)), { recursive: true });
+    await writeFile(path(file), texts.join('\n'));
+    return path(file);
+  }
+
+  const untrusted = { code: 'UNREACHABLE', message: /signed by an unknown authority/ };
+
+  it('are not those of a stranger', async () => {
+    const { host } = await start();
+    await write('bundle.crt', other.cert);
+    await assert.rejects(connect().ping(host), untrusted);
+  });
+
+  it("are those in the system's bundle, whatever else stands in it", async () => {
+    const { host, requests } = await start();
+    const damaged = other.cert.replace(/[A-Z]/g, 'x');
+    await write('bundle.crt', '# authorities of this machine', damaged, other.cert, certificate.cert);
+    const client = connect();
+    await Promise.all(Array.from({ length: 4 }, () => client.ping(host)));
+    assert.deepEqual(requests, Array(4).fill('GET /v2/'));
+  });
+
+  it("are not those of the system's second bundle, as in Go", async () => {
+    const { host } = await start();
+    await write('bundle.crt', other.cert);
+    await write('second.crt', certificate.cert);
+    await assert.rejects(connect().ping(host), untrusted);
+  });
+
+  it("are those in the system's folder, beside the bundle and without one", async () => {
+    const { host } = await start();
+    await write('certs/own.pem', certificate.cert);
+    await connect().ping(host);
+    await write('bundle.crt', other.cert);
+    await connect().ping(host);
+  });
+
+  it('are those of SSL_CERT_FILE and of the folders of SSL_CERT_DIR', async () => {
+    const { host } = await start();
+    const file = await write('own.crt', certificate.cert);
+    await write('second/own.crt', certificate.cert);
+    await connect({ environment: { SSL_CERT_FILE: file } }).ping(host);
+    await connect({ environment: { SSL_CERT_DIR: `${path('first')}:${path('second')}` } }).ping(host);
+    await assert.rejects(connect({ environment: { SSL_CERT_FILE: path('gone') } }).ping(host), untrusted);
+  });
+
+  it('are those of NODE_EXTRA_CA_CERTS beside --ca', async () => {
+    const { host } = await start();
+    const { host: second } = await start(answer, other);
+    const client = connect({
+      ca: other.cert,
+      environment: { NODE_EXTRA_CA_CERTS: await write('own.crt', certificate.cert) },
+    });
+    await client.ping(host);
+    await client.ping(second);
+  });
+
+  for (const place of ['user', 'containers', 'docker']) {
+    it(`are those in ${place}/HOST:PORT, for this registry only`, async () => {
+      const { host } = await start();
+      const { host: second } = await start();
+      await write(`${place}/${host}/ca.crt`, certificate.cert);
+      const client = connect();
+      await client.ping(host);
+      await assert.rejects(client.ping(second), untrusted);
+    });
+  }
+
+  it('are those of the first folder that is there for a registry, as in skopeo', async () => {
+    const { host } = await start();
+    await write(`containers/${host}/ca.crt`, other.cert);
+    await write(`docker/${host}/ca.crt`, certificate.cert);
+    await assert.rejects(connect().ping(host), untrusted);
+  });
+
+  it("are those of a registry for its token service and storage too, and not its client's certificate", async () => {
+    const client = makeCertificate();
+    const storage = await start();
+    const shown: unknown[] = [];
+    const asking = { ...certificate, requestCert: true, rejectUnauthorized: false };
+    const tokens = await start(({ socket }, response) => {
+      shown.push((socket as TLSSocket).getPeerCertificate().subject); // over TLS
+      sendJSON(response, { token: 't' });
+    }, asking);
+    const realm = `https://localhost:${tokens.host.split(':')[1]}/token`;
+    const registry = await start(({ headers, url }, response) => {
+      if (headers.authorization === undefined)
+        return sendJSON(
+          response,
+          {},
+          { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` } },
+        );
+      if (url?.includes('blobs')) return response.writeHead(307, { location: storage.origin }).end();
+      return sendJSON(response, {});
+    });
+    await write(`docker/${registry.host}/ca.crt`, certificate.cert);
+    await write(`docker/${registry.host}/client.cert`, client.cert);
+    await write(`docker/${registry.host}/client.key`, client.key);
+    const blob = digestOf(Buffer.from('x'));
+    (await connect().getBlob({ registry: registry.host, repository: 'a' }, blob)).destroy();
+    assert.deepEqual([shown, storage.requests.length], [[undefined], 1]);
+  });
+
+  it('are asked with the client certificate of certs.d', async () => {
+    const client = makeCertificate();
+    const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: client.cert };
+    const { host, requests } = await start(answer, mutual);
+    await write(`docker/${host}/ca.crt`, certificate.cert);
+    await assert.rejects(connect().ping(host), { code: 'UNREACHABLE' });
+    await write(`docker/${host}/client.cert`, client.cert);
+    await write(`docker/${host}/client.key`, client.key);
+    await connect().ping(host);
+    assert.equal(requests.length, 1);
+  });
+
+  it('are those of certs.d for the place of a foreign layer, too, and not its client certificate', async () => {
+    const client = makeCertificate();
+    const shown: unknown[] = [];
+    const asking = { ...certificate, requestCert: true, rejectUnauthorized: false };
+    const { host } = await start(({ socket }, response) => {
+      shown.push((socket as TLSSocket).getPeerCertificate().subject); // over TLS
+      response.writeHead(200).end('layer');
+    }, asking);
+    await write(`docker/${host}/ca.crt`, certificate.cert);
+    await write(`docker/${host}/client.cert`, client.cert);
+    await write(`docker/${host}/client.key`, client.key);
+    (await connect().getForeign(`https://${host}/layer`, host, { size: 5 })).destroy();
+    assert.deepEqual(shown, [undefined]);
+  });
+
+  it('come with complete client certificates, or a word about what is missing', async () => {
+    const { host } = await start();
+    await write(`docker/${host}/client.cert`, other.cert);
+    const hint = /NAME\.cert is a client certificate/;
+    await assert.rejects(connect().ping(host), {
+      code: 'USAGE',
+      message: `${path(`docker/${host}/client.key`)} is missing beside client.cert`,
+      hint,
+    });
+    await write(`containers/${host}/client.key`, other.key);
+    await assert.rejects(connect().ping(host), {
+      message: `${path(`containers/${host}/client.cert`)} is missing beside client.key`,
+    });
+  });
+
+  it('are found for a large response to which the connection is its own', async () => {
+    const { origin } = await start((_request, response) => response.end('x'.repeat(1000)));
+    await write('bundle.crt', certificate.cert);
+    const transport = createTransport({ bulkBytes: 1, environment: {}, certificates: places() });
+    closing.push(() => transport.close());
+    const { status, body } = await transport.send({
+      method: 'GET',
+      url: new URL(`${origin}/blob`),
+      headers: {},
+      expectedBytes: 1000,
+    });
+    body.destroy();
+    assert.equal(status, 200);
+  });
+
+  it('lie where docker, skopeo and Go look for them', () => {
+    const { perRegistry, systemFiles, systemFolders } = defaultPlaces('/home/me');
+    assert.deepEqual(perRegistry, [
+      '/home/me/.config/containers/certs.d',
+      '/etc/containers/certs.d',
+      '/etc/docker/certs.d',
+    ]);
+    assert.equal(systemFiles[0], '/etc/ssl/certs/ca-certificates.crt');
+    assert.ok(systemFolders.includes('/etc/ssl/certs'));
+  });
+});
