@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isLadingError, RegistryError, systemCode } from './errors.js';
+import type { OnCopyEvent } from './events.js';
 
 /** Attempts after the first, where nothing else is asked for. */
 export const DEFAULT_RETRIES = 5;
@@ -51,4 +53,40 @@ export function delayBefore(attempt: number, error: unknown, random: () => numbe
   if (named !== undefined && named > 0) return Math.min(named, MAX_RETRY_AFTER_MS);
   const delayMs = Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
   return Math.round(delayMs * (1 + random() * 0.25));
+}
+
+export interface RetryOptions {
+  /** Attempts after the first; default 5. */
+  retries?: number | undefined;
+  signal?: AbortSignal | undefined;
+  onEvent?: OnCopyEvent | undefined;
+  /** Whether another attempt can help; default: what the error says of itself. */
+  isWorthRetrying?: ((error: unknown) => boolean) | undefined;
+}
+
+/** So much progress since the last failure makes a new failure the first again: a poor line still ends a large blob. */
+const PROGRESS_BYTES = 1024 * 1024;
+
+/** Runs `attempt` until it succeeds or another try cannot help; `bytesSoFar` tells of progress between failures. */
+export async function retrying<T>(
+  what: string,
+  attempt: () => Promise<T>,
+  { retries = DEFAULT_RETRIES, signal, onEvent, isWorthRetrying = isRetryable }: RetryOptions,
+  bytesSoFar: () => number = () => 0,
+): Promise<T> {
+  let failures = 0;
+  let bytesAtFailure = 0;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (signal?.aborted || !isWorthRetrying(error)) throw error;
+      if (bytesSoFar() - bytesAtFailure >= PROGRESS_BYTES) failures = 0;
+      bytesAtFailure = bytesSoFar();
+      if (++failures > retries) throw error;
+      const delayMs = delayBefore(failures, error);
+      onEvent?.({ type: 'retrying', what, attempt: failures, delayMs, error });
+      await delay(delayMs, undefined, { signal });
+    }
+  }
 }

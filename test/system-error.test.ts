@@ -4,8 +4,8 @@ import { rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { describeError } from '../src/cli/output.js';
-import { systemCode } from '../src/errors.js';
 import { readFailure } from '../src/disk/region.js';
+import { systemCode } from '../src/errors.js';
 import { systemFailure, systemReason } from '../src/system-error.js';
 
 const failing = (code: string, members: object = {}): Error =>

@@ -1,15 +1,15 @@
 import { addAbortSignal, type Readable } from 'node:stream';
+import { detectCompression, MAGIC_LENGTH } from '../content/compression.js';
+import { LadingError } from '../errors.js';
 import { ByteSource } from './byte-source.js';
 import { type GunzipOptions, gunzip } from './gzip.js';
 import { type DecompressLimits, limited } from './limits.js';
 import { streamOf } from './stream-of.js';
 import { unzstd } from './zstd.js';
-import { detectCompression, MAGIC_LENGTH } from '../content/compression.js';
-import { LadingError } from '../errors.js';
 
+export { type Compression, detectCompression, MAGIC_LENGTH } from '../content/compression.js';
 export { type CompressOptions, Compressor } from './compressor.js';
 export { DEFAULT_MAX_RATIO, type DecompressLimits } from './limits.js';
-export { type Compression, detectCompression, MAGIC_LENGTH } from '../content/compression.js';
 
 /** Opens the same compressed bytes, from the first, each time it is called. */
 export type OpenCompressed = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;

@@ -2,9 +2,9 @@ import { lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import fs from 'fs-extra';
 import { type ErrorCode, LadingError, systemCode } from '../errors.js';
-import { type FileStamp, stampOf } from './region.js';
 import { CHECK_DISK, fileFailure } from '../system-error.js';
 import { createTemporaryFile, ifThere } from './own-file.js';
+import { type FileStamp, stampOf } from './region.js';
 
 export interface AtomicOptions {
   /** Before the umask; default 0644. */

@@ -3,22 +3,16 @@ import { constants, type FileHandle, open, readdir, realpath, stat } from 'node:
 import { join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ContentError, LadingError, systemCode } from '../errors.js';
-import { type FileStamp, partOf, readFailure, readRegion, stampOf, streamRegion } from './region.js';
-
-export interface OpenFileOptions {
-  /** First byte; default 0. */
-  start?: number | undefined;
-  /** How many bytes at most; default all that follow. */
-  length?: number | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-/** Where a file's bytes lie on disk: the whole of a plain file, or a part of a tar. */
-export interface Region {
-  path: string;
-  offset: number;
-  size: number;
-}
+import {
+  type FileStamp,
+  type OpenFileOptions,
+  partOf,
+  type Region,
+  readFailure,
+  readRegion,
+  stampOf,
+  streamRegion,
+} from './region.js';
 
 /**
  * Files by relative path with `/`, read only: a directory and a tar look the same through it.

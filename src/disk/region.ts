@@ -2,7 +2,6 @@ import { fstatSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { LadingError, messageOf, systemCode } from '../errors.js';
-import type { OpenFileOptions, Region } from './files.js';
 import { CHECK_DISK, fileFailure } from '../system-error.js';
 
 // Big enough that the cost of a read does not matter, small enough to keep many streams in little memory.
@@ -159,4 +158,19 @@ export function readFailure(path: string, error: unknown): LadingError {
         })
       );
   }
+}
+
+export interface OpenFileOptions {
+  /** First byte; default 0. */
+  start?: number | undefined;
+  /** How many bytes at most; default all that follow. */
+  length?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Where a file's bytes lie on disk: the whole of a plain file, or a part of a tar. */
+export interface Region {
+  path: string;
+  offset: number;
+  size: number;
 }

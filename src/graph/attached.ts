@@ -2,10 +2,10 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isIndex, isManifest } from '../content/media-types.js';
 import { readName } from '../content/names.js';
-import type { ReadonlyStore, Referrer } from '../store/store.js';
-import type { PlanOptions } from '../transfer/plan.js';
-import type { GraphReader, ManifestTree } from './read.js';
 import type { Pool } from '../pool.js';
+import type { ReadonlyStore, Referrer } from '../store/store.js';
+import type { GraphOptions, GraphReader } from './read.js';
+import type { ManifestTree } from './tree.js';
 
 /** What is attached to an image, with all that it needs. */
 export interface AttachedTree {
@@ -31,7 +31,7 @@ export async function readAttached(
   { source, label }: { source: ReadonlyStore; label: string },
   reader: GraphReader,
   pool: Pool,
-  options: PlanOptions,
+  options: GraphOptions,
 ): Promise<AttachedTree[]> {
   const found = new Map<Digest, AttachedTree>();
   let subjects = manifestsOf(image);

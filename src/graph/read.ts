@@ -4,9 +4,10 @@ import { type Digest, digestOf } from '../content/digest.js';
 import { isManifest, isNonDistributable, MEDIA_TYPE } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, formatPlatform, matchesPlatform, type Platform } from '../content/platform.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
+import type { OnCopyEvent } from '../events.js';
 import { keptAs } from '../manifest/artifact.js';
 import { type ImageConfig, parseCarriedConfig } from '../manifest/config.js';
-import { GraphBudget } from '../manifest/graph-budget.js';
+import { GraphBudget, type GraphLimits } from '../manifest/graph-budget.js';
 import {
   type ImageIndex,
   type ImageManifest,
@@ -16,18 +17,31 @@ import {
   successors,
 } from '../manifest/manifest.js';
 import { irregularities, type ManifestWarning, warningsOf } from '../manifest/warnings.js';
-import { isRetryable } from '../retry.js';
+import type { Pool } from '../pool.js';
+import { isRetryable, retrying } from '../retry.js';
 import { isBlob, readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
+import type { ContentSource, PlannedContent } from './tree.js';
 import { bytesOf, firstImage, imagesOf, type ManifestTree, singleOf } from './tree.js';
-import type { PlannedContent, PlanOptions } from '../transfer/plan.js';
-
-export type { ManifestTree } from './tree.js';
-
-import type { Pool } from '../pool.js';
-import { retrying } from '../transfer/retrying.js';
 
 const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
+
+/** What of a graph is read, and how. */
+export interface GraphOptions extends GraphLimits {
+  /** Only these platforms of an index; default all. */
+  platforms?: readonly Platform[] | undefined;
+  /**
+   * What becomes of an index of which some platforms are chosen: `sparse` keeps its bytes, `rewrite` makes a
+   * smaller one, `single` puts the first image that fits in its place.
+   */
+  index?: 'sparse' | 'rewrite' | 'single' | undefined;
+  /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
+  foreign?: ((source: ReadonlyStore, layer: Descriptor) => ContentSource) | undefined;
+  retries?: number | undefined;
+  /** Refuse documents that their schema does not allow; default: a warning says what is odd, and they are copied. */
+  strict?: boolean | undefined;
+  onEvent?: OnCopyEvent | undefined;
+}
 
 /** What a manifest is read for. */
 interface Context {
@@ -41,7 +55,7 @@ interface Context {
   /** Platforms that are wanted; undefined where all are. */
   wanted: readonly Platform[] | undefined;
   /** What becomes of an index of which some platforms are chosen. */
-  index: PlanOptions['index'];
+  index: GraphOptions['index'];
   /** Children that the source leaves out on purpose. */
   absent: ReadonlySet<Digest>;
 }
@@ -49,13 +63,13 @@ interface Context {
 /** Reads graphs of manifests, each manifest once for all images of a run. */
 export class GraphReader {
   readonly #pool: Pool;
-  readonly #options: PlanOptions;
+  readonly #options: GraphOptions;
   readonly #manifests = new Map<Digest, Promise<{ bytes: Buffer; manifest: Manifest }>>();
   readonly #configs = new Map<Digest, Promise<Buffer>>();
   readonly #imageConfigs = new Map<Digest, Promise<ImageConfig>>();
   readonly #layers = new Map<Digest, Promise<Descriptor>>();
 
-  constructor(pool: Pool, options: PlanOptions) {
+  constructor(pool: Pool, options: GraphOptions) {
     this.#pool = pool;
     this.#options = options;
   }
@@ -286,7 +300,7 @@ export class GraphReader {
     root: Descriptor,
     label: string,
     wanted: readonly Platform[] | undefined,
-    index?: PlanOptions['index'],
+    index?: GraphOptions['index'],
   ): Context {
     const budget = new GraphBudget(this.#options);
     const absent = new Set(absentOf(root));

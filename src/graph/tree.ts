@@ -3,7 +3,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isZstd } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
-import type { PlannedContent } from '../transfer/plan.js';
+import type { ReadonlyStore } from '../store/store.js';
 
 /** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
 export interface ManifestTree {
@@ -55,4 +55,16 @@ export function imagesOf(tree: ManifestTree): ManifestTree[] {
 function candidateOf(tree: ManifestTree): PlatformCandidate & { tree: ManifestTree } {
   const hasZstd = tree.blobs.some(({ descriptor }) => isZstd(descriptor.mediaType));
   return { tree, platform: tree.platforms[0], hasZstd };
+}
+
+/** Where content comes from: of a store, what reading one piece of it takes. */
+export type ContentSource = Pick<ReadonlyStore, 'fetch' | 'region'>;
+
+export interface PlannedContent {
+  descriptor: Descriptor;
+  source: ContentSource;
+  /** The content itself, where planning has read or made it. */
+  bytes?: Buffer | undefined;
+  /** Whether it comes from what the output held before, and so over no network. */
+  isReused?: boolean;
 }

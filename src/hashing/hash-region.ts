@@ -9,8 +9,8 @@ import {
   MAGIC_LENGTH,
 } from '../compression/compression.js';
 import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
+import type { Region } from '../disk/region.js';
 import { type ErrorCode, isLadingError } from '../errors.js';
-import type { Region } from '../disk/files.js';
 
 /** A part of a file whose digest is asked for. */
 export interface HashRequest {

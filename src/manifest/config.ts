@@ -5,9 +5,9 @@ import { ContentError, isLadingError } from '../errors.js';
 import type { ContainerConfigDocument, HistoryDocument } from './documents.js';
 import { EVERY_ENGINE, type Irregularity, irregularityOf } from './irregular.js';
 import { isJSONObject, type JSONObject, parseJSON } from './json/json.js';
-import { MAX_CONFIG_BYTES } from './limits.js';
 import { objectOf, textOf, textsIn, textsOf } from './json/members.js';
 import { type Present, withoutNulls } from './json/nulls.js';
+import { MAX_CONFIG_BYTES } from './limits.js';
 import { CONFIG } from './shapes.js';
 
 export type ContainerConfig = Present<ContainerConfigDocument>;

@@ -1,9 +1,9 @@
 import { isSchema1, MEDIA_TYPE } from '../content/media-types.js';
 import { ContentError } from '../errors.js';
 import { refuseAmbiguity } from './ambiguity.js';
-import { SCHEMA1_MEMBERS } from './schema1/schema1.js';
 import { isJSONObject, type JSONObject, parseJSON, shorten } from './json/json.js';
 import { MAX_MANIFEST_BYTES } from './limits.js';
+import { SCHEMA1_MEMBERS } from './schema1/schema1.js';
 import { MANIFEST } from './shapes.js';
 
 /** The formats, each with the members that it may have of those that tell the formats apart. */

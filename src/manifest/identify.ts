@@ -2,12 +2,12 @@ import { type Digest, digestOf } from '../content/digest.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
 import { type ImageConfig, parseConfig } from './config.js';
 import { parseArchiveManifest, parseArchiveRepositories } from './docker-archive-documents.js';
-import { type CheckedSignature, checkSchema1Signatures } from './schema1/signature.js';
 import { isJSONObject, type JSONObject, parseJSON } from './json/json.js';
+import { VALUE } from './json/shape.js';
 import { parseLayoutVersion, readLayoutIndex } from './layout-documents.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
 import { type Manifest, manifestDigest, parseManifest } from './manifest.js';
-import { VALUE } from './json/shape.js';
+import { type CheckedSignature, checkSchema1Signatures } from './schema1/signature.js';
 import { parseV1Image } from './v1/image.js';
 import { irregularities, type ManifestWarning, warningsOf } from './warnings.js';
 

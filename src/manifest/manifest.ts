@@ -2,7 +2,6 @@ import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, digestOf } from '../content/digest.js';
 import { isManifest, MEDIA_TYPE } from '../content/media-types.js';
 import { readDocument, type TypedDocument } from './detect.js';
-import { readSchema1, type Schema1Manifest } from './schema1/schema1.js';
 import { readDockerManifestList, readDockerSchema2 } from './docker-schema2.js';
 import {
   type ArtifactManifest,
@@ -12,13 +11,14 @@ import {
   readOCIIndex,
   readOCIManifest,
 } from './oci.js';
+import { readSchema1, type Schema1Manifest } from './schema1/schema1.js';
 
 export { detectMediaType } from './detect.js';
-export type { Schema1Manifest } from './schema1/schema1.js';
 export { MAX_MANIFEST_BYTES } from './limits.js';
 export { manifestDigest, verifyManifest } from './manifest-digest.js';
 export type { ArtifactManifest, ImageIndex, ImageManifest } from './oci.js';
 export { rewriteIndex } from './rewrite-index.js';
+export type { Schema1Manifest } from './schema1/schema1.js';
 
 /** A parsed manifest of any format, told apart by `format`. Its bytes are kept beside it by whoever read them. */
 export type Manifest = ImageManifest | ImageIndex | Schema1Manifest | ArtifactManifest;

@@ -3,21 +3,20 @@ import type { Descriptor } from '../content/descriptor.js';
 import { isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { askForNew } from '../content/verify.js';
+import { ContentError, isLadingError } from '../errors.js';
+import type { ManifestTree, PlannedContent } from '../graph/tree.js';
+import { parseManifest } from '../manifest/manifest.js';
+import type { ImageFiles } from '../store/image-files.js';
+import { readContent } from '../store/read-content.js';
 import {
   type CopyRequest,
   type ImageTrees,
   type Plan,
-  type PlannedContent,
   type PlanOptions,
   readImages,
 } from '../transfer/plan.js';
-import type { ManifestTree } from '../graph/read.js';
-import { ContentError, isLadingError } from '../errors.js';
-import { parseManifest } from '../manifest/manifest.js';
-import type { ImageFiles } from '../store/image-files.js';
-import { readContent } from '../store/read-content.js';
-import type { Source } from '../transfer/sources.js';
 import { requestsOfFiles } from '../transfer/requests.js';
+import type { Source } from '../transfer/sources.js';
 
 export interface ArchiveImagesOptions
   extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {

@@ -1,23 +1,23 @@
-import { assemblePlan, type CopyRequest } from '../transfer/plan.js';
 import { isLadingError, LadingError } from '../errors.js';
+import { type RunCredentials, scopeCredentials } from '../registry/auth/run-credentials.js';
+import { type ConnectionOptions, connect } from '../registry/connect.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
+import type { ArchiveLimits } from '../store/limits.js';
 import { imagesForRegistry, isLeftOut, nameAfter, registryDestination } from '../transfer/destination.js';
+import { assemblePlan, type CopyRequest } from '../transfer/plan.js';
 import {
   isRegistryTarget,
   nameInRegistry,
   type RegistryTarget,
   registryOf,
 } from '../transfer/registry-names.js';
+import { requestsOf } from '../transfer/requests.js';
+import { openSource, type Source } from '../transfer/sources.js';
 import { type SaveFormat, toFiles } from '../transfer/to-files.js';
 import { type PushResult, pushImages } from '../transfer/to-registry.js';
 import { keptImages, writePlan } from '../transfer/write-plan.js';
 import { readSourceImages } from './archive-images.js';
-import { type ConnectionOptions, connect } from '../registry/connect.js';
-import type { ArchiveLimits } from '../store/limits.js';
 import { openUploadSessions } from './load.js';
-import { openSource, type Source } from '../transfer/sources.js';
-import { requestsOf } from '../transfer/requests.js';
-import { type RunCredentials, scopeCredentials } from '../registry/auth/run-credentials.js';
 
 export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   /** A locator, a path, or an image of a registry. */

@@ -1,7 +1,8 @@
-import type { ContentSource, PlanOptions } from '../transfer/plan.js';
+import type { ContentSource } from '../graph/tree.js';
 import type { RegistryClient } from '../registry/client.js';
-import type { ReadonlyStore } from '../store/store.js';
 import { type ConnectionOptions, connect } from '../registry/connect.js';
+import type { ReadonlyStore } from '../store/store.js';
+import type { PlanOptions } from '../transfer/plan.js';
 
 /** Fetches layers that a registry need not have, from where their manifests say that they are. */
 export interface ForeignLayers {

@@ -5,13 +5,13 @@ import { formatPlatform } from '../content/platform.js';
 import { formatReference, isRegistry } from '../content/reference.js';
 import { ContentError, isLadingError } from '../errors.js';
 import { parseManifest } from '../manifest/manifest.js';
+import type { ConnectionOptions } from '../registry/connect.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { NamedProblem } from '../store/image-files.js';
+import type { ArchiveLimits } from '../store/limits.js';
 import { looksLikePath } from '../store/locator.js';
 import { isBlob, readContent } from '../store/read-content.js';
 import type { ReadonlyStore } from '../store/store.js';
-import type { ConnectionOptions } from '../registry/connect.js';
-import type { ArchiveLimits } from '../store/limits.js';
 import { openSource } from '../transfer/sources.js';
 
 export interface ListedImage {

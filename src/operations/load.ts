@@ -13,26 +13,27 @@ import {
   pushableName,
   withDefaultTag,
 } from '../content/reference.js';
-import { convertImage } from '../transfer/convert.js';
-import type { ImageTrees, PlannedContent } from '../transfer/plan.js';
-import type { OnCopyEvent } from '../events.js';
-import { ContentError, isLadingError, LadingError, RegistryError } from '../errors.js';
-import { createSigningKey } from '../manifest/convert/sign-schema1.js';
+import { cacheDirectory } from '../disk/cache-directory.js';
 import { onDisk, unlessRefused } from '../disk/disk.js';
-import type { ImageFiles } from '../store/image-files.js';
-import { openPath } from '../store/open.js';
 import { makeFolder } from '../disk/own-folder.js';
+import { makeTemporaryFolder } from '../disk/temporary-folder.js';
+import { ContentError, isLadingError, LadingError, RegistryError } from '../errors.js';
+import type { OnCopyEvent } from '../events.js';
+import type { PlannedContent } from '../graph/tree.js';
+import { createSigningKey } from '../manifest/convert/sign-schema1.js';
+import { type ConnectionOptions, connect } from '../registry/connect.js';
+import type { ImageFiles } from '../store/image-files.js';
+import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
+import { openPath } from '../store/open.js';
 import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
-import { makeTemporaryFolder } from '../disk/temporary-folder.js';
+import { convertImage } from '../transfer/convert.js';
 import { type ImageToPush, imagesForRegistry, registryDestination } from '../transfer/destination.js';
+import type { ImageTrees } from '../transfer/plan.js';
+import { createRecompressor } from '../transfer/recompress.js';
 import { parseDestination, type RegistryNaming, renamed } from '../transfer/registry-names.js';
 import { ImagePusher, type PushResult } from '../transfer/to-registry.js';
 import { damageOf, readArchiveImages } from './archive-images.js';
-import { cacheDirectory } from '../disk/cache-directory.js';
-import { type ConnectionOptions, connect } from '../registry/connect.js';
-import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
-import { createRecompressor } from '../transfer/recompress.js';
 import { readRenameRules } from './rename.js';
 import { writeMap } from './write-map.js';
 

@@ -3,6 +3,13 @@ import type { Writable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { type Platform, parsePlatform } from '../content/platform.js';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
+import { LadingError } from '../errors.js';
+import type { RegistryClient } from '../registry/client.js';
+import { type ConnectionOptions, connect } from '../registry/connect.js';
+import { isAttachmentTag } from '../store/attached.js';
+import { createV1Spool, openRepository } from '../store/remote/open-repository.js';
+import type { RemoteSource } from '../store/remote/remote-source.js';
+import type { V1Spool } from '../store/remote/v1-spool.js';
 import {
   assemblePlan,
   type CopyRequest,
@@ -10,11 +17,6 @@ import {
   type PlanOptions,
   readImages,
 } from '../transfer/plan.js';
-import { LadingError } from '../errors.js';
-import type { RegistryClient } from '../registry/client.js';
-import { isAttachmentTag } from '../store/attached.js';
-import type { RemoteSource } from '../store/remote/remote-source.js';
-import type { V1Spool } from '../store/remote/v1-spool.js';
 import {
   type FilesDestination,
   type SaveFormat,
@@ -22,9 +24,7 @@ import {
   toFiles,
 } from '../transfer/to-files.js';
 import { keptImages, writePlan } from '../transfer/write-plan.js';
-import { type ConnectionOptions, connect } from '../registry/connect.js';
 import { foreignLayers } from './foreign-layers.js';
-import { createV1Spool, openRepository } from '../store/remote/open-repository.js';
 
 export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs'> {
   /** Names of images, as users type them. */

@@ -1,7 +1,7 @@
 import { type FileHandle, lstat, realpath, stat, writeFile } from 'node:fs/promises';
-import { isLadingError, LadingError, messageOf, systemCode } from '../errors.js';
 import { writeFileAtomically } from '../disk/disk.js';
 import { ifThere, openOwnFile, requireNoStranger, UnsafeFileError } from '../disk/own-file.js';
+import { isLadingError, LadingError, messageOf, systemCode } from '../errors.js';
 import type { PushedImage } from '../transfer/to-registry.js';
 
 /** As `writeFile` has it: the umask says who else may write. */

@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { RegistryError } from '../errors.js';
+import { scope } from './auth/scope.js';
 import { discard } from './http/body.js';
 import { decodeBlob } from './http/encoded-body.js';
 import { contentLength, header } from './http/headers.js';
+import type { RegistryRequest, Requester } from './http/request.js';
+import type { TransportResponse } from './http/response.js';
 import { path } from './protocol.js';
 import { type DoubtedRanges, fromByte, toStart } from './ranges.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
-import type { RegistryRequest, Requester } from './http/request.js';
-import { scope } from './auth/scope.js';
-import type { TransportResponse } from './http/transport.js';
 
 export interface GetBlobOptions extends CallOptions {
   /** First byte wanted; default 0. */

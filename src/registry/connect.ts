@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import type { OnCopyEvent } from '../events.js';
 import { LadingError, messageOf, systemCode } from '../errors.js';
-import { type CredentialProvider, createRegistryClient, type RegistryClient } from './client.js';
-import { createCredentialProvider } from './auth/credentials.js';
-import { loadRegistriesConf, type RegistriesPlaces } from './configuration/registries-files.js';
+import type { OnCopyEvent } from '../events.js';
 import { readVersion } from '../version.js';
+import { createCredentialProvider } from './auth/credentials.js';
 import { type RunCredentials, scopeCredentials } from './auth/run-credentials.js';
+import { type CredentialProvider, createRegistryClient, type RegistryClient } from './client.js';
+import { loadRegistriesConf, type RegistriesPlaces } from './configuration/registries-files.js';
 
 /** How registries are reached, and as whom. */
 export interface ConnectionOptions {

@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream';
 import { RegistryError, redactURL } from '../errors.js';
 import { discard } from './http/body.js';
 import { guestOf, type Lookup } from './http/guest.js';
-import { isFailureOfRange, rangeFrom, toStart } from './ranges.js';
 import { sendFollowing } from './http/redirect.js';
 import type { Transport } from './http/transport.js';
+import { isFailureOfRange, rangeFrom, toStart } from './ranges.js';
 
 export interface ForeignOptions {
   /** First byte wanted; default 0. */

@@ -1,11 +1,11 @@
 import { isRepository, isTag } from '../content/reference.js';
 import { RegistryError } from '../errors.js';
+import { scope } from './auth/scope.js';
 import { memberOf, readSizedJSON } from './http/json.js';
+import type { RegistryRequest, Requester } from './http/request.js';
 import { listNames, nextPageOf, type Page } from './pages.js';
 import { path } from './protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
-import type { RegistryRequest, Requester } from './http/request.js';
-import { scope } from './auth/scope.js';
 
 /** Names that cannot be names are told one by one, up to so many. */
 const MAX_NAMED = 20;

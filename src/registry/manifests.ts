@@ -1,14 +1,14 @@
 import { type Digest, digestOf, isDigest } from '../content/digest.js';
 import { isTag } from '../content/reference.js';
 import { ContentError, LadingError, RegistryError } from '../errors.js';
+import { scope } from './auth/scope.js';
 import { discard, readBody } from './http/body.js';
 import { decodeDocument } from './http/encoded-body.js';
 import { contentLength, header, mediaTypeOf } from './http/headers.js';
+import type { RegistryRequest, Requester } from './http/request.js';
+import type { TransportResponse } from './http/response.js';
 import { HEADER, MANIFEST_ACCEPT, MAX_MANIFEST_BYTES, path } from './protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
-import type { RegistryRequest, Requester } from './http/request.js';
-import { scope } from './auth/scope.js';
-import type { TransportResponse } from './http/transport.js';
 
 /** A manifest as a registry sent it; nothing about it is verified. */
 export interface FetchedManifest {

@@ -1,7 +1,7 @@
 import { DOCKER_HUB, isRegistry, isRepository } from '../content/reference.js';
 import { isLadingError, LadingError, RegistryError } from '../errors.js';
-import { hostOf } from './origin.js';
 import { type ConfiguredRegistry, locate, type RegistriesConf } from './configuration/registries-conf.js';
+import { hostOf } from './origin.js';
 
 /** A registry, or a place that keeps copies of its content. */
 export interface Endpoint {

@@ -1,7 +1,7 @@
 import { RegistryError } from '../errors.js';
 import { headerLines, parseNextLinks } from './http/headers.js';
+import type { TransportResponse } from './http/response.js';
 import { MAX_PAGE_SIZE } from './protocol.js';
-import type { TransportResponse } from './http/transport.js';
 
 /** A part of a list that a registry gives in parts. */
 export interface Page<T> {

@@ -1,13 +1,13 @@
 import { type Digest, isDigest } from '../content/digest.js';
 import { isTag } from '../content/reference.js';
 import { LadingError } from '../errors.js';
+import { scope } from './auth/scope.js';
 import { discard } from './http/body.js';
 import { header } from './http/headers.js';
-import { HEADER, path } from './protocol.js';
-import { MANIFEST_HINTS } from './upload/push-hints.js';
-import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 import type { Requester } from './http/request.js';
-import { scope } from './auth/scope.js';
+import { HEADER, path } from './protocol.js';
+import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
+import { MANIFEST_HINTS } from './upload/push-hints.js';
 
 /** What a registry says of a manifest that it took. */
 export interface PutManifestResult {

@@ -3,7 +3,7 @@ import { isRetryable } from '../retry.js';
 import { skipBytes } from './http/body.js';
 import { contentLength, header, parseContentRange } from './http/headers.js';
 import type { RegistryRequest } from './http/request.js';
-import type { TransportResponse } from './http/transport.js';
+import type { TransportResponse } from './http/response.js';
 
 /** By a key of the caller's: from which byte ranges were asked for, and how often in vain. */
 export type DoubtedRanges = Map<string, { start: number; inVain: number }>;

@@ -1,15 +1,15 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { RegistryError } from '../errors.js';
+import { scope } from './auth/scope.js';
 import { withAbort } from './http/abort.js';
 import { mediaTypeOf } from './http/headers.js';
 import { memberOf, readSizedJSON } from './http/json.js';
+import type { Requester } from './http/request.js';
 import { followLinks, nextPageOf, type Page } from './pages.js';
 import { path } from './protocol.js';
 import { parseReferrers } from './referrers-list.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
-import type { Requester } from './http/request.js';
-import { scope } from './auth/scope.js';
 
 export interface ReferrersOptions extends CallOptions {
   artifactType?: string | undefined;

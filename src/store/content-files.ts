@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
-import type { OpenFileOptions, Region } from '../disk/files.js';
+import type { OpenFileOptions, Region } from '../disk/region.js';
 
 /** A file that is to have the content a digest names. */
 export interface ContentFile {

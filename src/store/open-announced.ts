@@ -1,7 +1,7 @@
 import type { ArchiveMemoryOptions } from './archive/archive-memory.js';
 import type { ImageFiles } from './image-files.js';
-import { openPath } from './open.js';
 import { type ArchiveLimits, archiveLimitsOf } from './limits.js';
+import { openPath } from './open.js';
 
 /** Opens what is at a path, and says so first when that takes the time and the room to decompress it. */
 export function openAnnounced(

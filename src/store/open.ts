@@ -1,6 +1,6 @@
 import fs from 'fs-extra';
-import { LadingError } from '../errors.js';
 import { openDirectory } from '../disk/files.js';
+import { LadingError } from '../errors.js';
 import { type OpenArchiveOptions, openArchive } from './archive/archive.js';
 import { openImageFiles } from './archive/open-files.js';
 import type { ImageFiles } from './image-files.js';

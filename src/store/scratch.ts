@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Descriptor } from '../content/descriptor.js';
 import { createDigester, encodedOf } from '../content/digest.js';
-import type { Region } from '../disk/files.js';
-import { streamRegion } from '../disk/region.js';
 import { diskError, onDisk } from '../disk/disk.js';
-import type { ReadonlyStore } from './store.js';
+import type { Region } from '../disk/region.js';
+import { streamRegion } from '../disk/region.js';
 import { makeTemporaryFolder, type TemporaryFolder } from '../disk/temporary-folder.js';
+import type { ReadonlyStore } from './store.js';
 
 /** Content that is made on the way, whose digest is known only when it is made: files beside the output. */
 export interface Scratch extends Pick<ReadonlyStore, 'fetch' | 'region'> {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
-import type { Region } from '../disk/files.js';
+import type { Region } from '../disk/region.js';
 
 /** A manifest attached to another: a signature, an SBOM, an attestation. */
 export interface Referrer {

@@ -1,5 +1,5 @@
-import { printable } from '../errors.js';
 import { cleanPath } from '../disk/files.js';
+import { printable } from '../errors.js';
 import type { TarEntry } from './entry.js';
 import { AmbiguousHeader, RefusedHeader, type TarHeader } from './header.js';
 import { hardLinkTarget, symbolicLinkTarget } from './links.js';

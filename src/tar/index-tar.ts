@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { ambiguous } from '../content/ambiguous.js';
-import { ContentError, printable } from '../errors.js';
 import { readFailure } from '../disk/region.js';
+import { ContentError, printable } from '../errors.js';
 import { conflictIn } from './conflicts.js';
 import { RefusedHeader } from './header.js';
 import { EntryIndex } from './index-of-entries.js';

@@ -2,17 +2,10 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { ambiguous } from '../content/ambiguous.js';
 import type { Compression } from '../content/compression.js';
-import { ContentError } from '../errors.js';
-import {
-  byPath,
-  cleanPath,
-  type FileView,
-  fileNotFound,
-  fileTooLarge,
-  type OpenFileOptions,
-  type Region,
-} from '../disk/files.js';
+import { byPath, cleanPath, type FileView, fileNotFound, fileTooLarge } from '../disk/files.js';
+import type { OpenFileOptions, Region } from '../disk/region.js';
 import { partOf, readFailure, readRegion, requireUnchanged, streamRegion } from '../disk/region.js';
+import { ContentError } from '../errors.js';
 import { namesThatDifferInCase } from './conflicts.js';
 import type { TarFile } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Region } from '../disk/files.js';
+import type { Region } from '../disk/region.js';
 import { readRegion } from '../disk/region.js';
 
 const STEP = 256 * 1024;

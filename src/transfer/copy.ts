@@ -2,16 +2,16 @@ import { Readable } from 'node:stream';
 import type { Descriptor } from '../content/descriptor.js';
 import { algorithmOf, type Digest } from '../content/digest.js';
 import { askForNew } from '../content/verify.js';
+import type { Region } from '../disk/region.js';
 import { ContentError, isLadingError } from '../errors.js';
-import type { Region } from '../disk/files.js';
+import type { OnCopyEvent } from '../events.js';
+import type { PlannedContent } from '../graph/tree.js';
 import { hashRegions } from '../hashing/hashing.js';
-import { isRetryable } from '../retry.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
+import { isRetryable, retrying } from '../retry.js';
 import type { OpenContent, Store } from '../store/store.js';
 import { namingImage } from './naming.js';
-import type { Plan, PlannedContent, PlannedImage } from './plan.js';
-import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
-import type { OnCopyEvent } from '../events.js';
-import { retrying } from './retrying.js';
+import type { Plan, PlannedImage } from './plan.js';
 
 export interface CopyOptions {
   /** Blobs under way at once; default 8. */

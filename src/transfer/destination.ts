@@ -3,15 +3,15 @@ import { algorithmOf } from '../content/digest.js';
 import { nameByTag, nameKey, nameOfDigest, readName } from '../content/names.js';
 import { formatPlatform } from '../content/platform.js';
 import { formatReference, type Reference } from '../content/reference.js';
-import { bytesOf, type ManifestTree } from '../graph/tree.js';
-import type { ImageTrees } from './plan.js';
-import type { OnCopyEvent } from '../events.js';
 import { LadingError, redactURL } from '../errors.js';
+import type { OnCopyEvent } from '../events.js';
+import { bytesOf, type ManifestTree } from '../graph/tree.js';
 import { keptAs } from '../manifest/artifact.js';
 import { parseConfig } from '../manifest/config.js';
 import { isEncrypted } from '../manifest/layer-types.js';
 import { type ImageManifest, parseManifest } from '../manifest/manifest.js';
 import { isDockerImage } from '../store/archive/docker-manifest.js';
+import type { ImageTrees } from './plan.js';
 
 /**
  * A place that images are written to. What is written ends under a name of its own, whole, or the run has said what it

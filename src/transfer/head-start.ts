@@ -1,5 +1,5 @@
 import type { Digest } from '../content/digest.js';
-import type { PlannedContent } from './plan.js';
+import type { PlannedContent } from '../graph/tree.js';
 import type { Pool } from '../pool.js';
 import type { PushOptions, Store } from '../store/store.js';
 

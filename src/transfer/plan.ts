@@ -2,13 +2,12 @@ import { withAbsent } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
-import type { GraphLimits } from '../manifest/graph-budget.js';
+import { type AttachedTree, readAttached } from '../graph/attached.js';
+import { type GraphOptions, GraphReader } from '../graph/read.js';
+import type { ManifestTree, PlannedContent } from '../graph/tree.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import type { ReadonlyStore } from '../store/store.js';
 import { namingImage } from './naming.js';
-import { type AttachedTree, readAttached } from '../graph/attached.js';
-import { GraphReader, type ManifestTree } from '../graph/read.js';
-import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
-import type { OnCopyEvent } from '../events.js';
 
 /** An image to copy: what it is called at its source, and what it will be called at the destination. */
 export interface CopyRequest {
@@ -21,41 +20,16 @@ export interface CopyRequest {
   index?: PlanOptions['index'];
 }
 
-export interface PlanOptions extends GraphLimits {
-  /** Only these platforms of an index; default all. */
-  platforms?: readonly Platform[] | undefined;
-  /**
-   * What becomes of an index of which some platforms are chosen: `sparse` keeps its bytes, `rewrite` makes a
-   * smaller one, `single` puts the first image that fits in its place.
-   */
-  index?: 'sparse' | 'rewrite' | 'single' | undefined;
+export interface PlanOptions extends GraphOptions {
   /** Copy what is attached to the images too; default true. */
   referrers?: boolean | undefined;
-  /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
-  foreign?: ((source: ReadonlyStore, layer: Descriptor) => ContentSource) | undefined;
   /** Questions under way at once; default 8. */
   concurrency?: number | undefined;
-  retries?: number | undefined;
   /** Makes the error of an image that cannot be planned say more; default: the name of the image. */
   explain?: ((name: string, error: unknown) => unknown) | undefined;
-  /** Refuse documents that their schema does not allow; default: a warning says what is odd, and they are copied. */
-  strict?: boolean | undefined;
   /** Leave out images that cannot be planned; default: the first failure ends all. */
   keepGoing?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  onEvent?: OnCopyEvent | undefined;
-}
-
-/** Where content comes from: of a store, what reading one piece of it takes. */
-export type ContentSource = Pick<ReadonlyStore, 'fetch' | 'region'>;
-
-export interface PlannedContent {
-  descriptor: Descriptor;
-  source: ContentSource;
-  /** The content itself, where planning has read or made it. */
-  bytes?: Buffer | undefined;
-  /** Whether it comes from what the output held before, and so over no network. */
-  isReused?: boolean;
 }
 
 export interface PlannedImage {

@@ -9,7 +9,7 @@ import {
 import type { Descriptor } from '../content/descriptor.js';
 import { MEDIA_TYPE } from '../content/media-types.js';
 import { verified } from '../content/verify.js';
-import type { PlannedContent } from './plan.js';
+import type { PlannedContent } from '../graph/tree.js';
 import { compressionOfType } from '../manifest/layer-types.js';
 import type { Scratch } from '../store/scratch.js';
 

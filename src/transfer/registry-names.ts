@@ -8,10 +8,10 @@ import {
   type Reference,
   withDefaultTag,
 } from '../content/reference.js';
-import type { ImageTrees } from './plan.js';
 import { LadingError } from '../errors.js';
 import type { DestinationLocator } from '../store/destination-locator.js';
 import type { ImageToPush } from './destination.js';
+import type { ImageTrees } from './plan.js';
 
 /** How images are named in a registry. */
 export interface RegistryNaming {

@@ -1,8 +1,8 @@
 import { formatReference, withDefaultTag } from '../content/reference.js';
-import type { CopyRequest } from './plan.js';
 import { LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ImageFiles } from '../store/image-files.js';
+import type { CopyRequest } from './plan.js';
 import type { Source } from './sources.js';
 
 /** A request for the images that a source was named for: of a registry one, of files `wanted` or all. */

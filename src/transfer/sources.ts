@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import fs from 'fs-extra';
 import { parseReference, type Reference } from '../content/reference.js';
-import { isLadingError, LadingError } from '../errors.js';
-import type { ImageFiles } from '../store/image-files.js';
-import { looksLikePath, parseLocator } from '../store/locator.js';
-import { readVersion } from '../version.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
+import { isLadingError, LadingError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
+import type { ImageFiles } from '../store/image-files.js';
 import type { ArchiveLimits } from '../store/limits.js';
+import { looksLikePath, parseLocator } from '../store/locator.js';
 import { openAnnounced } from '../store/open-announced.js';
 import type { OpenedImage } from '../store/remote/open-image.js';
+import { readVersion } from '../version.js';
 
 /** What a user named: files on this machine, or images of a registry. */
 export type Source =

@@ -4,9 +4,10 @@ import { absentOf } from '../content/annotations.js';
 import { nameByTag, nameKey } from '../content/names.js';
 import type { Platform } from '../content/platform.js';
 import { verified } from '../content/verify.js';
-import type { ImageTrees, Plan } from './plan.js';
-import type { OnCopyEvent } from '../events.js';
+import { requireWritable } from '../disk/disk.js';
+import { isOwnFile } from '../disk/own-file.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
+import type { OnCopyEvent } from '../events.js';
 import { parseManifest } from '../manifest/manifest.js';
 import { openLayoutArchive } from '../store/archive/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../store/archive/archive-writer.js';
@@ -17,7 +18,6 @@ import {
 import { removeLeftBeside } from '../store/archive/part-file.js';
 import { attachedTo } from '../store/attached.js';
 import { requirePathMeant } from '../store/destination-locator.js';
-import { requireWritable } from '../disk/disk.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import {
   entryKey,
@@ -27,9 +27,9 @@ import {
   withEntry,
 } from '../store/layout/layout-index.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
-import { isOwnFile } from '../disk/own-file.js';
 import type { Store } from '../store/store.js';
 import { type Destination, fitDockerArchive, nameApart, tellForeign } from './destination.js';
+import type { ImageTrees, Plan } from './plan.js';
 
 export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
 

@@ -1,15 +1,10 @@
 import { nameKey } from '../content/names.js';
-import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
-import {
-  type CopyRequest,
-  type ImageTrees,
-  type Plan,
-  type PlannedContent,
-  readImages,
-} from './plan.js';
+import type { PlannedContent } from '../graph/tree.js';
 import { compressionOfType } from '../manifest/layer-types.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ReadonlyStore } from '../store/store.js';
+import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
+import { type CopyRequest, type ImageTrees, type Plan, readImages } from './plan.js';
 import type { FilesDestination } from './to-files.js';
 
 /** Copies what was planned to an output, if that is not there already. */

@@ -3,8 +3,8 @@ import { PassThrough } from 'node:stream';
 import type { GlobalArguments } from '../../src/cli/options.js';
 import { createOutput } from '../../src/cli/output.js';
 import { createProgress } from '../../src/cli/progress.js';
-import type { CopyEvent } from '../../src/events.js';
 import { LadingError } from '../../src/errors.js';
+import type { CopyEvent } from '../../src/events.js';
 import { contentOf } from '../support/images.js';
 import { takeWritten } from '../support/written.js';
 

@@ -4,7 +4,11 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { deflateRawSync, gzipSync } from 'node:zlib';
-import { type DecompressOptions, decompressed, detectCompression } from '../../src/compression/compression.js';
+import {
+  type DecompressOptions,
+  decompressed,
+  detectCompression,
+} from '../../src/compression/compression.js';
 
 const A = Buffer.from('first first first first');
 const B = Buffer.from('second');

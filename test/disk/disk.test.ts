@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { LadingError } from '../../src/errors.js';
 import { diskError, requireSpace, requireWritable, writeFileAtomically } from '../../src/disk/disk.js';
+import { LadingError } from '../../src/errors.js';
 import { openFileSink } from '../../src/store/file-sink.js';
 import { useFolder } from '../support/temporary.js';
 

@@ -14,16 +14,16 @@ import {
 } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { encodedOf } from '../../src/content/digest.js';
+import { makeTemporaryFolder } from '../../src/disk/temporary-folder.js';
 import { openArchive } from '../../src/store/archive/archive.js';
 import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
 import { openDockerArchiveForWriting } from '../../src/store/archive/docker-archive-writer.js';
 import { removeLeftBeside } from '../../src/store/archive/part-file.js';
 import { openLayout, openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { RepositoryBlobs } from '../../src/store/layout/repository.js';
-import { createUploadSessions } from '../../src/store/remote/upload-sessions.js';
 import { openServedLayout } from '../../src/store/layout/served.js';
+import { createUploadSessions } from '../../src/store/remote/upload-sessions.js';
 import type { Store } from '../../src/store/store.js';
-import { makeTemporaryFolder } from '../../src/disk/temporary-folder.js';
 import { type MadeImage, makeImage, pushAll } from '../support/images.js';
 import { needs } from '../support/needs.js';
 import { MALLORY, PLANTS, plantFile, plantLink } from '../support/planting.js';

@@ -12,17 +12,17 @@ import { parsePlatform } from '../../src/content/platform.js';
 import { formatReference, parseReference } from '../../src/content/reference.js';
 import { LadingError, messageOf } from '../../src/errors.js';
 import { parseConfig } from '../../src/manifest/config.js';
+import { fromSchema1, layersOfSchema1 } from '../../src/manifest/convert/from-schema1.js';
 import { convertIndex } from '../../src/manifest/convert/index-of.js';
 import { convertManifest } from '../../src/manifest/convert/manifest.js';
+import { identifyDocument } from '../../src/manifest/identify.js';
+import { parseJSON } from '../../src/manifest/json/json.js';
+import { parseManifest, successors } from '../../src/manifest/manifest.js';
 import {
   checkSchema1Signatures,
   signedPayload,
   verifySchema1Signatures,
 } from '../../src/manifest/schema1/signature.js';
-import { fromSchema1, layersOfSchema1 } from '../../src/manifest/convert/from-schema1.js';
-import { identifyDocument } from '../../src/manifest/identify.js';
-import { parseJSON } from '../../src/manifest/json/json.js';
-import { parseManifest, successors } from '../../src/manifest/manifest.js';
 import { v1FoldersOf } from '../../src/manifest/v1/folders.js';
 import { parseV1Image } from '../../src/manifest/v1/image.js';
 import { inspect } from '../../src/operations/inspect/inspect.js';
@@ -36,8 +36,8 @@ import {
   parseRetryAfter,
   parseWarnings,
 } from '../../src/registry/http/headers.js';
-import { parseReferrers } from '../../src/registry/referrers-list.js';
 import { parseErrorBody } from '../../src/registry/http/response-error.js';
+import { parseReferrers } from '../../src/registry/referrers-list.js';
 import { parseRanges } from '../../src/server/read/range.js';
 import { parseLocator } from '../../src/store/locator.js';
 import { openTar } from '../../src/tar/read.js';

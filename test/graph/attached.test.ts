@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { parsePlatform } from '../../src/content/platform.js';
-import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import type { CopyEvent } from '../../src/events.js';
 import type { ReadonlyStore, Store } from '../../src/store/store.js';
+import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { storeOf } from '../support/archives.js';
 import {
   type Content,

@@ -3,10 +3,10 @@ import { absentOf } from '../../src/content/annotations.js';
 import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { parsePlatform } from '../../src/content/platform.js';
-import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import type { CopyEvent } from '../../src/events.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
+import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { storeOf } from '../support/archives.js';
 import {
   type Content,

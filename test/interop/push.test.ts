@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { referrersTag } from '../../src/content/referrers-tag.js';
-import { copyGraph } from '../../src/transfer/copy.js';
-import { planCopy } from '../../src/transfer/plan.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../../src/store/remote/remote.js';
 import { createUploadSessions } from '../../src/store/remote/upload-sessions.js';
 import type { Store } from '../../src/store/store.js';
+import { copyGraph } from '../../src/transfer/copy.js';
+import { planCopy } from '../../src/transfer/plan.js';
 import { signedSchema1 } from '../store/contract.js';
 import { type Fault, type FaultProxy, maxBody, nth, startFaultProxy } from '../support/fault-proxy.js';
 import {

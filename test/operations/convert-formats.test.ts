@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import type { ConversionFormat } from '../../src/transfer/convert.js';
 import { EMPTY_LAYER } from '../../src/manifest/convert/empty-layer.js';
-import { type ConvertOptions, type ConvertResult, convert } from '../../src/operations/convert/convert.js';
+import { convert } from '../../src/operations/convert/convert.js';
+import type { ConvertOptions, ConvertResult } from '../../src/operations/convert/options.js';
 import { verify } from '../../src/operations/verify/verify.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
+import type { ConversionFormat } from '../../src/transfer/convert.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { diffIDsIn } from '../support/docker-archives.js';
 import { fixturePath } from '../support/fixtures.js';

@@ -4,8 +4,8 @@ import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Digest } from '../../src/content/digest.js';
-import type { CopyEvent } from '../../src/events.js';
 import { LadingError } from '../../src/errors.js';
+import type { CopyEvent } from '../../src/events.js';
 import { type SaveOptions, type SaveResult, save } from '../../src/operations/save.js';
 import { serve } from '../../src/operations/serve/serve.js';
 import { verify } from '../../src/operations/verify/verify.js';

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { retrying } from '../../src/transfer/retrying.js';
 import { isLadingError } from '../../src/errors.js';
 import { networkError } from '../../src/registry/http/network-error.js';
-import { isRetryable } from '../../src/retry.js';
+import { isRetryable, retrying } from '../../src/retry.js';
 import { collect, type Handler, sendError, sendJSON, serve } from './http-server.js';
 import { blob, manifest, useRepository } from './repository.js';
 

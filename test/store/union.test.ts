@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { LadingError } from '../../src/errors.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import { mergeRepositories, type Served } from '../../src/store/union.js';
 import { type TagConflict, type Tags, tagsOf } from '../../src/store/repository-view.js';
 import type { ReadonlyStore, Referrer, Store } from '../../src/store/store.js';
+import { mergeRepositories, type Served } from '../../src/store/union.js';
 import { type Content, type MadeImage, makeImage, makeReferrer, pushAll } from '../support/images.js';
 import { overriding, readAll } from '../support/openers.js';
 

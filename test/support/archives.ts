@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { type CopyOptions, type CopyResult, copyGraph } from '../../src/transfer/copy.js';
-import { type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { ReadonlyStore, Store } from '../../src/store/store.js';
 import { openTar } from '../../src/tar/read.js';
+import { type CopyOptions, type CopyResult, copyGraph } from '../../src/transfer/copy.js';
+import { type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { type Content, pushAll } from './images.js';
 import { overriding } from './openers.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { isLadingError } from '../../src/errors.js';
 import type { FileView } from '../../src/disk/files.js';
+import { isLadingError } from '../../src/errors.js';
 import { openTar } from '../../src/tar/read.js';
 import { makeTar, type RawEntry } from '../support/tar-maker.js';
 import { useFolder } from '../support/temporary.js';

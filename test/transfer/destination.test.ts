@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Digest } from '../../src/content/digest.js';
 import { formatReference } from '../../src/content/reference.js';
-import { type ImageTrees, readImages } from '../../src/transfer/plan.js';
 import type { CopyEvent } from '../../src/events.js';
 import {
   fitDockerArchive,
@@ -9,6 +8,7 @@ import {
   nameApart,
   registryDestination,
 } from '../../src/transfer/destination.js';
+import { type ImageTrees, readImages } from '../../src/transfer/plan.js';
 import { nameInRegistry } from '../../src/transfer/registry-names.js';
 import { storeOf } from '../support/archives.js';
 import { type MadeImage, makeImage, makeIndex, makeReferrer, pushAll } from '../support/images.js';

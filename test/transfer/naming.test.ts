@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { namingImage } from '../../src/transfer/naming.js';
 import { ContentError, LadingError, RegistryError } from '../../src/errors.js';
 import { isRetryable } from '../../src/retry.js';
+import { namingImage } from '../../src/transfer/naming.js';
 
 const NAME = 'reg.example/team/app:1.2';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Descriptor } from '../../src/content/descriptor.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import type { CopyEvent } from '../../src/events.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { ReadonlyStore } from '../../src/store/store.js';
+import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { signedSchema1 } from '../store/contract.js';
 import { storeOf } from '../support/archives.js';
 import {

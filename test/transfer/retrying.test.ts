@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { CopyEvent } from '../../src/events.js';
-import { retrying } from '../../src/transfer/retrying.js';
 import { LadingError, RegistryError } from '../../src/errors.js';
+import type { CopyEvent } from '../../src/events.js';
+import { retrying } from '../../src/retry.js';
 
 const MEGABYTE = 1024 * 1024;
 /** May be tried again at once. */

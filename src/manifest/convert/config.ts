@@ -3,10 +3,10 @@ import { MEDIA_TYPE } from '../../content/media-types.js';
 import type { Platform } from '../../content/platform.js';
 import { ContentError } from '../../errors.js';
 import { parseCarriedConfig } from '../config.js';
-import { type ConversionTarget, type Document, documentOf } from './conversion.js';
 import { editJSON, inObject, set } from '../json/edit.js';
 import { isJSONObject, parseJSON } from '../json/json.js';
 import { CONFIG } from '../shapes.js';
+import { type ConversionTarget, type Document, documentOf } from './conversion.js';
 
 /**
  * The config for the target, where it has to be another one than it was; nearly always it is undefined, and

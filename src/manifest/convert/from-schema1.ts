@@ -1,10 +1,10 @@
 import type { Digest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { ContentError, printable } from '../../errors.js';
-import { type Document, documentOf } from './conversion.js';
-import type { Schema1Manifest } from '../schema1/schema1.js';
 import { goJSON } from '../json/go-json.js';
+import type { Schema1Manifest } from '../schema1/schema1.js';
 import { configOfV1, isOfOldDocker, readV1Document, type V1Document } from '../v1/config.js';
+import { type Document, documentOf } from './conversion.js';
 
 /** What a schema1 manifest does not say of a layer, and its bytes do. */
 export interface Schema1Layer {

@@ -4,6 +4,10 @@ import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { isManifest, MEDIA_TYPE } from '../../content/media-types.js';
 import type { Platform } from '../../content/platform.js';
 import { ContentError } from '../../errors.js';
+import { editJSON, inList, inObject, type JSONEdit, REMOVE, set } from '../json/edit.js';
+import { parseManifest } from '../manifest.js';
+import type { ImageIndex } from '../oci.js';
+import { lostOCIMembers, withoutOCIMembers } from '../oci-members.js';
 import {
   type ConversionGuards,
   type ConversionTarget,
@@ -11,10 +15,6 @@ import {
   documentOf,
   guardedLosses,
 } from './conversion.js';
-import { editJSON, inList, inObject, type JSONEdit, REMOVE, set } from '../json/edit.js';
-import { parseManifest } from '../manifest.js';
-import type { ImageIndex } from '../oci.js';
-import { lostOCIMembers, withoutOCIMembers } from '../oci-members.js';
 import { platformStruct } from './platform-of.js';
 
 export interface ConvertIndexOptions extends ConversionGuards {

@@ -3,6 +3,11 @@ import { type Digest, digestOf } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { DEFAULT_PLATFORM, type Platform } from '../../content/platform.js';
 import { isLadingError } from '../../errors.js';
+import { editJSON, inList, inObject, type JSONEdit, REMOVE, set } from '../json/edit.js';
+import { layerTypeFor } from '../layer-types.js';
+import type { ImageManifest } from '../oci.js';
+import { lostOCIMembers, withoutOCIMembers } from '../oci-members.js';
+import { convertedConfig } from './config.js';
 import {
   type ConversionGuards,
   type ConversionTarget,
@@ -10,11 +15,6 @@ import {
   documentOf,
   guardedLosses,
 } from './conversion.js';
-import { convertedConfig } from './config.js';
-import { editJSON, inList, inObject, type JSONEdit, REMOVE, set } from '../json/edit.js';
-import { layerTypeFor } from '../layer-types.js';
-import type { ImageManifest } from '../oci.js';
-import { lostOCIMembers, withoutOCIMembers } from '../oci-members.js';
 import { parseImage } from './parse-image.js';
 
 export interface ConvertManifestOptions extends ConversionGuards {

@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { ContentError, LadingError } from '../../errors.js';
-import { ALGORITHMS, fits, keyIDOf } from '../schema1/signature.js';
 import { type GoStruct, goIndentedJSON, goJSON } from '../json/go-json.js';
 import { isJSONObject, parseJSON } from '../json/json.js';
+import { ALGORITHMS, fits, keyIDOf } from '../schema1/signature.js';
 import { MANIFEST } from '../shapes.js';
 
 /**

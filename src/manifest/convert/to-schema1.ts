@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { type Digest, encodedOf } from '../../content/digest.js';
 import { ContentError, printable } from '../../errors.js';
 import { type HistoryEntry, type ImageConfig, parseConfig } from '../config.js';
-import { EMPTY_LAYER } from './empty-layer.js';
 import { type GoValue, goIndentedJSON, goJSON, rawMembers } from '../json/go-json.js';
 import { goTime } from '../json/go-time.js';
 import { shorten } from '../json/json.js';
 import { parseV1Image } from '../v1/image.js';
+import { EMPTY_LAYER } from './empty-layer.js';
 
 export interface Schema1Input {
   /** The repository, and the tag, that the manifest is to state; a registry's own name for it has no host. */

@@ -2,10 +2,10 @@ import type { Digest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { ContentError } from '../../errors.js';
 import { refuseAmbiguity } from '../ambiguity.js';
-import { readSignatures } from './signature.js';
 import { isJSONObject, type JSONObject, parseJSON } from '../json/json.js';
 import { validate } from '../schema.js';
 import { MANIFEST } from '../shapes.js';
+import { readSignatures } from './signature.js';
 
 /** Docker's first manifest of registries: layers without sizes, and the config spread over its history. */
 export interface Schema1Manifest {

@@ -1,7 +1,7 @@
 import type { V1ImageDocument } from '../documents.js';
 import { parseJSON } from '../json/json.js';
-import { MAX_CONFIG_BYTES } from '../limits.js';
 import { type Defined, type Present, withoutNulls } from '../json/nulls.js';
+import { MAX_CONFIG_BYTES } from '../limits.js';
 import { validate } from '../schema.js';
 import { CONFIG } from '../shapes.js';
 

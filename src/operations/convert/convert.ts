@@ -1,13 +1,18 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
 import { Compressor } from '../../compression/compression.js';
-import type { Digest } from '../../content/digest.js';
 import { isSchema1 } from '../../content/media-types.js';
 import { formatPlatform, parsePlatform } from '../../content/platform.js';
+import { LadingError, messageOf } from '../../errors.js';
+import type { ManifestTree } from '../../graph/tree.js';
+import { createSigningKey } from '../../manifest/convert/sign-schema1.js';
+import { scopeCredentials } from '../../registry/auth/run-credentials.js';
+import { type DestinationLocator, parseDestinationLocator } from '../../store/destination-locator.js';
+import { openLayout, openLayoutForWriting } from '../../store/layout/layout.js';
+import { limitsOf } from '../../store/limits.js';
+import { createScratch, type Scratch } from '../../store/scratch.js';
 import {
-  type ConversionFormat,
   type ConvertedImage,
   convertImage,
   type ConvertOptions as ImageConvertOptions,
@@ -15,75 +20,14 @@ import {
 import { copyGraph } from '../../transfer/copy.js';
 import { namingImage } from '../../transfer/naming.js';
 import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
-import type { ManifestTree } from '../../graph/read.js';
-import { LadingError, messageOf } from '../../errors.js';
-import { createSigningKey } from '../../manifest/convert/sign-schema1.js';
-import { type DestinationLocator, parseDestinationLocator } from '../../store/destination-locator.js';
-import { openLayout, openLayoutForWriting } from '../../store/layout/layout.js';
-import { createScratch, type Scratch } from '../../store/scratch.js';
+import { createRecompressor } from '../../transfer/recompress.js';
 import { isRegistryTarget, registryOf } from '../../transfer/registry-names.js';
-import type { SaveFormat, SaveOutputOptions } from '../../transfer/to-files.js';
+import { requestsOf } from '../../transfer/requests.js';
+import { openSource, type Source } from '../../transfer/sources.js';
 import { readSourceImages } from '../archive-images.js';
-import type { WithConnection } from '../../registry/connect.js';
+import type { ConvertOptions, ConvertResult } from './options.js';
 import { type ConvertOutput, pace } from './output.js';
 import { convertToFiles } from './to-files.js';
-import { type LayerLimits, limitsOf } from '../../store/limits.js';
-import { openSource, type Source } from '../../transfer/sources.js';
-import { createRecompressor, type LayerCompression } from '../../transfer/recompress.js';
-import { requestsOf } from '../../transfer/requests.js';
-import { scopeCredentials } from '../../registry/auth/run-credentials.js';
-
-export type ConvertOptions = WithConnection<ConversionOptions>;
-
-interface ConversionOptions
-  extends LayerLimits,
-    Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'signal' | 'onEvent'> {
-  /** A locator, a path, or an image of a registry. */
-  source: string;
-  /** A locator, a file, a directory (`…/`), or a stream for an archive. */
-  output: string | Writable;
-  to: ConversionFormat;
-  /** Only this image of an archive or layout. */
-  reference?: string | undefined;
-  /** What layers are compressed with afterwards; default `keep`, which touches none. */
-  compression?: LayerCompression | undefined;
-  /** Refuse a schema1 manifest whose signature does not hold, or that has none; default false. */
-  verifySignature?: boolean | undefined;
-  /** How schema1 is signed: with the key in this file (PEM); default a key made for the run. */
-  signing?: { keyFile?: string | undefined } | undefined;
-  /** In a registry, give an image that is named by its digest alone a tag, too; default false. */
-  tagDigests?: boolean | undefined;
-  /** Keep the originals, without names, beside what is made of them; default false. */
-  keepOriginal?: boolean | undefined;
-  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
-  strict?: boolean | undefined;
-  /** Convert although something is lost that guards against it; default false. */
-  force?: boolean | undefined;
-  /** Only these platforms of an index; default all, for schema1 linux/amd64 or the first. */
-  platforms?: readonly string[] | undefined;
-  dockerPlatform?: string | undefined;
-}
-
-export interface ConvertResult {
-  /** `-` for a stream. */
-  output: string;
-  format: SaveFormat | 'registry';
-  images: {
-    name: string;
-    /** What it is called at the output. */
-    written: string;
-    from: { mediaType: string; digest: Digest };
-    to: { mediaType: string; digest: Digest };
-    /** Of a schema1 original; null where there is none. */
-    signature: { valid: boolean; keyId?: string } | null;
-    /** Every manifest that changed: old digest → new digest. */
-    digests: Record<string, string>;
-    /** What could not be kept, one line each. */
-    lost: string[];
-  }[];
-  blobs: { total: number; fetched: number; reused: number };
-  bytes: { total: number; fetched: number };
-}
 
 /**
  * Turns images into another format, offline where they are files: manifests and configs are made anew, layers

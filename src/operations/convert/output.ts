@@ -1,6 +1,6 @@
 import type { ConvertedImage } from '../../transfer/convert.js';
 import type { ImageTrees, PlanOptions } from '../../transfer/plan.js';
-import type { ConvertOptions, ConvertResult } from './convert.js';
+import type { ConvertOptions, ConvertResult } from './options.js';
 
 /** Where converted images go. */
 export interface ConvertOutput {

@@ -1,15 +1,15 @@
 import { dirname, resolve } from 'node:path';
 import { parsePlatform } from '../../content/platform.js';
-import type { ConvertedImage } from '../../transfer/convert.js';
-import { assemblePlan, type ImageTrees } from '../../transfer/plan.js';
 import { LadingError } from '../../errors.js';
 import type { DestinationLocator } from '../../store/destination-locator.js';
 import { parseLocator } from '../../store/locator.js';
+import type { ConvertedImage } from '../../transfer/convert.js';
 import { isLeftOut, nameAfter } from '../../transfer/destination.js';
+import { assemblePlan, type ImageTrees } from '../../transfer/plan.js';
 import type { RegistryTarget } from '../../transfer/registry-names.js';
 import { type SaveFormat, toFiles } from '../../transfer/to-files.js';
 import { keptImages, writePlan } from '../../transfer/write-plan.js';
-import type { ConvertOptions } from './convert.js';
+import type { ConvertOptions } from './options.js';
 import { type ConvertOutput, describeConverted, pace } from './output.js';
 
 /** An archive or layout, or a stream of an archive, which converted images are written to. */

@@ -1,12 +1,12 @@
 import { formatReference } from '../../content/reference.js';
 import { LadingError } from '../../errors.js';
+import { connect } from '../../registry/connect.js';
 import { imagesForRegistry, registryDestination } from '../../transfer/destination.js';
 import { nameInRegistry, type RegistryTarget, registryOf } from '../../transfer/registry-names.js';
 import { pushImages } from '../../transfer/to-registry.js';
-import { connect } from '../../registry/connect.js';
-import type { ConvertOptions } from './convert.js';
-import { type ConvertOutput, describeConverted, pace } from './output.js';
 import { openUploadSessions } from '../load.js';
+import type { ConvertOptions } from './options.js';
+import { type ConvertOutput, describeConverted, pace } from './output.js';
 
 /** A registry, which converted images are pushed to. */
 export function convertToRegistry(target: RegistryTarget, options: ConvertOptions): ConvertOutput {

@@ -4,14 +4,14 @@ import type { Digest } from '../../content/digest.js';
 import { matchesPlatform, type Platform, parsePlatform } from '../../content/platform.js';
 import { formatReference, withDefaultTag } from '../../content/reference.js';
 import { askForNew } from '../../content/verify.js';
-import { attachedIn } from '../../graph/attached.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
-import { isAttachmentTag } from '../../store/attached.js';
-import type { ReadonlyStore, Referrer } from '../../store/store.js';
+import { attachedIn } from '../../graph/attached.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
-import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
+import { isAttachmentTag } from '../../store/attached.js';
 import type { ArchiveLimits } from '../../store/limits.js';
+import type { ReadonlyStore, Referrer } from '../../store/store.js';
 import { openSource, type Source } from '../../transfer/sources.js';
+import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
 
 export interface InspectedImage {
   name: string;

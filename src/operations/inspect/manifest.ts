@@ -8,15 +8,15 @@ import {
   historyOf,
   parseCarriedConfig,
 } from '../../manifest/config.js';
-import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
 import { GraphBudget } from '../../manifest/graph-budget.js';
+import { withoutNulls } from '../../manifest/json/nulls.js';
 import {
   type ImageIndex,
   type ImageManifest,
   parseManifest,
   type Schema1Manifest,
 } from '../../manifest/manifest.js';
-import { withoutNulls } from '../../manifest/json/nulls.js';
+import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
 import { parseV1Image, type V1Image } from '../../manifest/v1/image.js';
 import { isBlob, readContent } from '../../store/read-content.js';
 import type { ReadonlyStore } from '../../store/store.js';

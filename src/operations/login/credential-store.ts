@@ -1,5 +1,9 @@
 import { dirname } from 'node:path';
 import fs from 'fs-extra';
+import { writeFileAtomically } from '../../disk/disk.js';
+import { acquireLock } from '../../disk/lock.js';
+import { requireNoStranger } from '../../disk/own-file.js';
+import { makeFolder } from '../../disk/own-folder.js';
 import { LadingError, messageOf, systemCode } from '../../errors.js';
 import {
   type CredentialConfig,
@@ -11,10 +15,6 @@ import {
 } from '../../registry/auth/credential-file.js';
 import { eraseWithHelper, storeWithHelper } from '../../registry/auth/credential-helper.js';
 import type { CredentialPlace } from '../../registry/auth/credential-places.js';
-import { writeFileAtomically } from '../../disk/disk.js';
-import { acquireLock } from '../../disk/lock.js';
-import { requireNoStranger } from '../../disk/own-file.js';
-import { makeFolder } from '../../disk/own-folder.js';
 
 /** Where a login was put, or taken from. */
 export interface StoredLogin {

@@ -9,8 +9,8 @@ import {
   listPlaces,
 } from '../../registry/auth/credential-places.js';
 import { findExplicit } from '../../registry/auth/credentials.js';
-import { parseHost } from './login.js';
 import { type RunCredentials, scopeCredentials } from '../../registry/auth/run-credentials.js';
+import { parseHost } from './login.js';
 
 /** What one place has for a registry. Secrets are never told. */
 export interface ExplainedPlace {

@@ -2,14 +2,14 @@ import { withAbsent } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { isIndex } from '../../content/media-types.js';
 import type { Platform } from '../../content/platform.js';
-import { imagesOf } from '../../graph/tree.js';
-import { type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
 import { isLadingError } from '../../errors.js';
+import { imagesOf } from '../../graph/tree.js';
 import { GraphBudget, type GraphLimits } from '../../manifest/graph-budget.js';
 import { parseManifest, successors } from '../../manifest/manifest.js';
 import type { TaggedManifest } from '../../server/read/conversions.js';
 import { readContent } from '../../store/read-content.js';
 import type { ReadonlyStore } from '../../store/store.js';
+import { type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
 
 export interface ServedImageOptions {
   /** The image of an index that is meant; undefined for the whole index. */

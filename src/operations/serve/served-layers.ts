@@ -2,10 +2,10 @@ import { availableParallelism } from 'node:os';
 import type { Digest } from '../../content/digest.js';
 import { ownText } from '../../content/own-text.js';
 import { RecentlyUsed } from '../../content/recently-used.js';
-import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from '../../transfer/layer-facts.js';
-import type { PlannedContent } from '../../transfer/plan.js';
+import type { PlannedContent } from '../../graph/tree.js';
 import { FairQueue, type Turn } from '../../server/fair-queue.js';
 import { SharedWork } from '../../server/shared-work.js';
+import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from '../../transfer/layer-facts.js';
 
 /** Some 300 bytes each. */
 const MAX_REMEMBERED = 100_000;

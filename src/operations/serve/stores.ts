@@ -4,12 +4,12 @@ import { mayBeManifest } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { LayoutReader } from '../../store/layout/layout-reader.js';
 import { LiveLayout } from '../../store/layout/live-layout.js';
-import { mergeRepositories, type Served } from '../../store/union.js';
-import { type TagConflict, type Tags, tagsOf } from '../../store/repository-view.js';
 import { openServedLayout } from '../../store/layout/served.js';
-import type { ReadonlyStore } from '../../store/store.js';
-import type { WritableRepositories } from '../../store/writable-repository.js';
 import { openAnnounced } from '../../store/open-announced.js';
+import { type TagConflict, type Tags, tagsOf } from '../../store/repository-view.js';
+import type { ReadonlyStore } from '../../store/store.js';
+import { mergeRepositories, type Served } from '../../store/union.js';
+import type { WritableRepositories } from '../../store/writable-repository.js';
 
 export interface ServeStoresOptions {
   /** Takes pushes, into a layout directory, which is made when it is not there. Default false. */

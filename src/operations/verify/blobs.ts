@@ -2,10 +2,10 @@ import { algorithmOf, type Digest } from '../../content/digest.js';
 import { type HashRequest, type HashResult, hashRegions } from '../../hashing/hashing.js';
 import type { ContentFile } from '../../store/content-files.js';
 import type { ImageFiles } from '../../store/image-files.js';
-import { formProblems } from './layer-form.js';
 import { limitsOf } from '../../store/limits.js';
-import type { Finding, Note, VerifyOptions } from './verify.js';
 import type { GraphWalk } from './graph.js';
+import { formProblems } from './layer-form.js';
+import type { Finding, Note, VerifyOptions } from './result.js';
 
 export interface VerifiedContent {
   findings: Finding[];

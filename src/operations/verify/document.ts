@@ -7,8 +7,8 @@ import { ContentError, isLadingError, type LadingError } from '../../errors.js';
 import { type IdentifiedDocument, identifyDocument } from '../../manifest/identify.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
 import { recogniseJSON } from '../../tar/not-a-tar/json-texts.js';
+import type { Finding, Note, VerifyResult } from './result.js';
 import { reportedSignature } from './signatures.js';
-import type { Finding, Note, VerifyResult } from './verify.js';
 
 /** Whether the file at `path` is a single JSON document rather than an archive: its first bytes say so. */
 export async function isDocument(path: string): Promise<boolean> {

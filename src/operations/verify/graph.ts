@@ -4,20 +4,20 @@ import { isManifest, isNonDistributable, MEDIA_TYPE } from '../../content/media-
 import { type ErrorCode, isLadingError, redactURL } from '../../errors.js';
 import { keptAs } from '../../manifest/artifact.js';
 import { type ImageConfig, parseConfig } from '../../manifest/config.js';
-import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
 import { requireDepth } from '../../manifest/graph-budget.js';
 import { namesRepeatedUnread } from '../../manifest/json/json.js';
+import type { Shape } from '../../manifest/json/shape.js';
 import { isEncrypted } from '../../manifest/layer-types.js';
 import { type ImageManifest, type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
-import type { Shape } from '../../manifest/json/shape.js';
+import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
 import { CONFIG, MANIFEST } from '../../manifest/shapes.js';
 import { irregularities, type ManifestWarning, warningsOf } from '../../manifest/warnings.js';
 import { MAX_DOCKER_LAYERS } from '../../store/archive/docker-refusal.js';
 import type { ImageFiles } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { readContent } from '../../store/read-content.js';
+import type { Finding, Note, VerifiedDocument } from './result.js';
 import { reportedSignature } from './signatures.js';
-import type { Finding, Note, VerifiedDocument } from './verify.js';
 
 export interface Place {
   /** The image that needs what is looked at. */

@@ -2,9 +2,9 @@ import { absentOf } from '../../content/annotations.js';
 import { ContentError } from '../../errors.js';
 import type { ImageFiles } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
-import type { VerifyOptions, VerifyResult } from './verify.js';
 import { verifyBlobs } from './blobs.js';
 import { GraphWalk } from './graph.js';
+import type { VerifyOptions, VerifyResult } from './result.js';
 
 /**
  * Follows every entry of the index to everything it names, then hashes every blob that is there, whether

@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import { isRetryable } from '../../retry.js';
 import { withAbort } from '../http/abort.js';
 import { discard } from '../http/body.js';
+import { headerLines } from '../http/headers.js';
+import type { TransportResponse } from '../http/response.js';
+import type { Transport } from '../http/transport.js';
+import { path } from '../protocol.js';
 import { type Challenge, parseChallenges } from './challenge.js';
 import type { Credential, CredentialProvider } from './credential.js';
-import { headerLines } from '../http/headers.js';
-import { path } from '../protocol.js';
 import { checkRealm } from './realm.js';
 import { splitScopes, unionScopes } from './scope.js';
 import { basic, fetchToken, type Token } from './token.js';
-import type { Transport, TransportResponse } from '../http/transport.js';
 
 /** Whom a request is made to, and what for. */
 export interface AuthTarget {

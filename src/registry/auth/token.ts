@@ -1,10 +1,11 @@
 import { RegistryError, redactURL } from '../../errors.js';
 import { isRetryable } from '../../retry.js';
 import { readBody, readSome } from '../http/body.js';
-import type { Credential } from './credential.js';
 import { sendFollowing } from '../http/redirect.js';
+import type { TransportResponse } from '../http/response.js';
 import { MAX_ERROR_BYTES, responseError } from '../http/response-error.js';
-import type { Transport, TransportResponse } from '../http/transport.js';
+import type { Transport } from '../http/transport.js';
+import type { Credential } from './credential.js';
 
 /** What a token is asked for. */
 export interface TokenRequest {

@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import { CHUNK_BYTES, takeChunk } from '../../content/chunks.js';
 import { redactURL } from '../../errors.js';
 import { abortedError, bodyError, stalled, unanswered } from './network-error.js';
+import type { TransportResponse } from './response.js';
 import { parseResponseHead } from './response-head.js';
-import type { TransportResponse } from './transport.js';
 
 export interface BulkRequest {
   url: URL;

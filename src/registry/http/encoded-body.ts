@@ -13,7 +13,7 @@ import {
 } from 'node:zlib';
 import { messageOf, RegistryError } from '../../errors.js';
 import { contentLength, headerLines } from './headers.js';
-import type { TransportResponse } from './transport.js';
+import type { TransportResponse } from './response.js';
 
 /**
  * Content that was compressed for its transport though the bytes as they are were asked for. Some servers and proxies

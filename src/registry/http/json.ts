@@ -1,7 +1,7 @@
 import { RegistryError } from '../../errors.js';
 import { readBody } from './body.js';
 import { decodeDocument } from './encoded-body.js';
-import type { TransportResponse } from './transport.js';
+import type { TransportResponse } from './response.js';
 
 /** Bytes of one document; distribution 2.8 sends all names in one. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024;

@@ -1,9 +1,10 @@
 import { RegistryError, redactURL } from '../../errors.js';
+import { hostnameOf, isLocalAddress, isPrivateAddress, upgrade } from '../origin.js';
 import { discard } from './body.js';
 import type { Guest } from './guest.js';
 import { header } from './headers.js';
-import { hostnameOf, isLocalAddress, isPrivateAddress, upgrade } from '../origin.js';
-import type { Method, RequestBody, Transport, TransportResponse } from './transport.js';
+import type { TransportResponse } from './response.js';
+import type { Method, RequestBody, Transport } from './transport.js';
 
 export interface FollowedRequest {
   method: Method;

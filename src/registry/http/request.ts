@@ -2,12 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { isRegistry } from '../../content/reference.js';
 import { isLadingError, LadingError, RegistryError, redactURL, systemCode } from '../../errors.js';
 import { delayBefore, isRetryable } from '../../retry.js';
-import { wait as waitByTimer } from './abort.js';
 import type { Authenticator, Authorization, AuthTarget } from '../auth/auth.js';
-import { readSome } from './body.js';
 import { parseChallenges } from '../auth/challenge.js';
 import { credentialHint } from '../auth/credential-hint.js';
-import { type Headers, headerLines, parseRateLimit, parseWarnings, type RateLimit } from './headers.js';
+import type { RegistriesConf } from '../configuration/registries-conf.js';
 import {
   type AskingOrder,
   type Endpoint,
@@ -19,13 +17,16 @@ import {
   targetAt,
   weightiest,
 } from '../mirrors.js';
+import { wait as waitByTimer } from './abort.js';
+import { readSome } from './body.js';
+import { type Headers, headerLines, parseRateLimit, parseWarnings, type RateLimit } from './headers.js';
 import { abortedError } from './network-error.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
-import type { RegistriesConf } from '../configuration/registries-conf.js';
+import type { TransportResponse } from './response.js';
 import { MAX_ERROR_BYTES, parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
 import type { Schemes } from './scheme.js';
 import { targetURL } from './target.js';
-import type { Method, RequestBody, Transport, TransportResponse } from './transport.js';
+import type { Method, RequestBody, Transport } from './transport.js';
 
 /** Something to ask a registry. */
 export interface RegistryRequest {

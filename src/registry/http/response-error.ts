@@ -1,7 +1,7 @@
 import { type ErrorCode, printable, RegistryError, redactURL } from '../../errors.js';
 import { MAX_RETRY_AFTER_MS } from '../../retry.js';
-import { type Headers, header, parseRetryAfter } from './headers.js';
 import { HEADER } from '../protocol.js';
+import { type Headers, header, parseRetryAfter } from './headers.js';
 
 /** Bytes of an error body that are read; more is cut off. */
 export const MAX_ERROR_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 import { connect } from 'node:tls';
-import { withAbort } from './abort.js';
 import { hostnameOf, hostOf, isLoopback } from '../origin.js';
+import { withAbort } from './abort.js';
 
 const PROBE_TIMEOUT_MS = 5_000;
 

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { LadingError, messageOf, systemCode } from '../../errors.js';
+import { hostOf } from '../origin.js';
 import {
   type CertificatePlaces,
   defaultPlaces,
@@ -9,7 +10,6 @@ import {
   readRegistryCertificates,
   readSystemAuthorities,
 } from './authorities.js';
-import { hostOf } from '../origin.js';
 
 export interface TLSOptions {
   /** Whether certificates are checked; default true. */

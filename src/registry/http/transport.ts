@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { hostnameOf, hostOf } from '../origin.js';
 import { wrapBody } from './body.js';
 import { bulkGet } from './bulk-get.js';
 import {
@@ -10,11 +10,10 @@ import {
   createDirectConnect,
 } from './connector.js';
 import type { Guest } from './guest.js';
-import type { Headers } from './headers.js';
 import { interimCounter } from './interim.js';
 import { networkError } from './network-error.js';
-import { hostnameOf, hostOf } from '../origin.js';
 import { proxyFor } from './proxy.js';
+import type { TransportResponse } from './response.js';
 import { isSocks } from './socks.js';
 import { watchSending } from './stall.js';
 import { isUnknownAuthority, type RegistryTLS, type TLSOptions, TLSSettings } from './tls.js';
@@ -53,17 +52,6 @@ export interface TransportRequest {
 
 /** Bytes that are sent; of many, each chunk is asked for when those before it have left. */
 export type RequestBody = AsyncIterable<Uint8Array> | Uint8Array | string;
-
-export interface TransportResponse {
-  status: number;
-  headers: Headers;
-  /** Its errors are `CUT_SHORT`, `TIMEOUT` or `ABORTED`; it may be destroyed at any time. */
-  body: Readable;
-  /** Where the response came from. */
-  url: URL;
-  /** `HOST[:PORT]` of a proxy that a request in clear text went through: it may have answered itself. */
-  proxy?: string | undefined;
-}
 
 /** One HTTP exchange at a time: no redirects, no credentials, no repetition. */
 export interface Transport {

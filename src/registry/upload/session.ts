@@ -1,14 +1,14 @@
 import type { Digest } from '../../content/digest.js';
 import { RegistryError } from '../../errors.js';
+import { scope } from '../auth/scope.js';
 import { discard } from '../http/body.js';
 import { header } from '../http/headers.js';
+import type { RegistryRequest, Requester } from '../http/request.js';
+import type { TransportResponse } from '../http/response.js';
 import { isOutOfReach } from '../mirrors.js';
 import { HEADER, path } from '../protocol.js';
-import { BLOB_HINTS, START_HINTS } from './push-hints.js';
 import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
-import type { RegistryRequest, Requester } from '../http/request.js';
-import { scope } from '../auth/scope.js';
-import type { TransportResponse } from '../http/transport.js';
+import { BLOB_HINTS, START_HINTS } from './push-hints.js';
 
 /** An upload that a registry has begun; its bytes so far need not be sent again. */
 export interface UploadSession {

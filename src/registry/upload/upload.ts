@@ -5,12 +5,12 @@ import { isRetryable } from '../../retry.js';
 import { headBlob } from '../blobs.js';
 import { discard } from '../http/body.js';
 import { header } from '../http/headers.js';
-import { HEADER } from '../protocol.js';
-import { mayBeOfBody } from './refused-body.js';
-import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
 import type { RegistryRequest, Requester } from '../http/request.js';
-import type { TransportResponse } from '../http/transport.js';
+import type { TransportResponse } from '../http/response.js';
+import { HEADER } from '../protocol.js';
+import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
 import { chunkBytesFor, type UploadLimits } from './limits.js';
+import { mayBeOfBody } from './refused-body.js';
 import {
   askOffset,
   completionTarget,

@@ -1,7 +1,7 @@
 import type { Authorization, AuthTarget } from '../auth/auth.js';
 import type { Credential, CredentialProvider } from '../auth/credential.js';
-import type { RequestAuthenticator } from '../http/request.js';
 import { basic } from '../auth/token.js';
+import type { RequestAuthenticator } from '../http/request.js';
 
 /** What an index grants for reading one repository. */
 export interface V1Grant {

@@ -1,10 +1,10 @@
 import { isLadingError, RegistryError } from '../../errors.js';
-import { discard, readSome } from '../http/body.js';
 import type { CredentialProvider } from '../auth/credential.js';
+import { discard, readSome } from '../http/body.js';
 import { header, headerLines } from '../http/headers.js';
-import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
 import { createRequester, type Requester, type RequesterOptions } from '../http/request.js';
-import type { TransportResponse } from '../http/transport.js';
+import type { TransportResponse } from '../http/response.js';
+import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
 import { createEndpointAuthenticator, createIndexAuthenticator, type V1Grant } from './auth.js';
 import { endpointsOf } from './endpoints.js';
 import { isStandalone, tokenOf, V1_HEADER, v1Path, v1RepositoryOf } from './protocol.js';

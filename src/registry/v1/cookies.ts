@@ -1,5 +1,5 @@
 import { headerLines } from '../http/headers.js';
-import type { TransportResponse } from '../http/transport.js';
+import type { TransportResponse } from '../http/response.js';
 
 const MAX_COOKIES = 16;
 const MAX_COOKIE_BYTES = 4096;

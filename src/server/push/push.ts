@@ -1,11 +1,11 @@
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
 import type { Answer, Asked } from '../answer.js';
-import type { FairQueue } from '../fair-queue.js';
 import type { HeldMemory } from '../held-memory.js';
 import type { Conversions } from '../read/conversions.js';
 import type { Endpoint } from '../router.js';
 import { deleteBlob, deleteManifest } from './deletes.js';
+import type { PushSide } from './push-side.js';
 import { createLargeManifests, putManifest } from './put-manifest.js';
 import { UploadSessions } from './upload-sessions.js';
 import { appendToUpload, beginUpload, cancelUpload, completeUpload, tellUpload } from './uploads.js';
@@ -23,21 +23,6 @@ export interface WritableOptions {
   maxManifestBytes?: number | undefined;
   /** Takes manifests some of whose layers or children are not there, as mirrors of a few platforms have them. */
   allowSparse?: boolean | undefined;
-}
-
-/** The half of a registry that writes, and what it remembers between requests. */
-export interface PushSide {
-  repositories: WritableRepositories;
-  sessions: UploadSessions;
-  chunkMinBytes: number | undefined;
-  maxBlobBytes: number;
-  maxManifestBytes: number;
-  allowSparse: boolean;
-  /** What clients may have pulled, and is not stored before a push names it. */
-  conversions: Conversions | undefined;
-  memory: HeldMemory;
-  /** Large manifests take turns: read, one takes ten times the memory of its bytes. */
-  large: FairQueue;
 }
 
 const DEFAULT_MAX_SESSIONS = 1000;

@@ -2,8 +2,8 @@ import { algorithmOf, type Digest } from '../../content/digest.js';
 import { Gathered } from '../../content/gathered.js';
 import { isManifest } from '../../content/media-types.js';
 import { isLadingError } from '../../errors.js';
-import { verifySchema1Signatures } from '../../manifest/schema1/signature.js';
 import { type Manifest, manifestDigest, parseManifest } from '../../manifest/manifest.js';
+import { verifySchema1Signatures } from '../../manifest/schema1/signature.js';
 import { path } from '../../registry/protocol.js';
 import { type Answer, type Asked, emptyAnswer } from '../answer.js';
 import { Refusal } from '../errors.js';
@@ -12,7 +12,7 @@ import { type Held, UNCOUNTED_BYTES } from '../held-memory.js';
 import { requireDigest, requireTag } from '../names.js';
 import { keeperOfMade } from './made-parts.js';
 import { findParts } from './manifest-parts.js';
-import type { PushSide } from './push.js';
+import type { PushSide } from './push-side.js';
 import { atMost, bodyLength } from './upload-range.js';
 
 /** What says nothing about what a document is: its own members do. */

@@ -4,7 +4,7 @@ import { path } from '../../registry/protocol.js';
 import type { BlobUpload } from '../../store/writable-repository.js';
 import type { Asked } from '../answer.js';
 import { Refusal } from '../errors.js';
-import type { PushSide } from './push.js';
+import type { PushSide } from './push-side.js';
 import { atMost, bodyLength, parseContentRange, wrongLength } from './upload-range.js';
 
 /** Where an upload is; the ID is as the client wrote it. */

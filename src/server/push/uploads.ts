@@ -5,7 +5,7 @@ import type { WritableRepository } from '../../store/writable-repository.js';
 import { type Answer, type Asked, emptyAnswer } from '../answer.js';
 import { Refusal } from '../errors.js';
 import { requireDigest } from '../names.js';
-import type { PushSide } from './push.js';
+import type { PushSide } from './push-side.js';
 import { bodyLength } from './upload-range.js';
 import { commit, discard, receive, requireSession, stateOf, type UploadPlace } from './upload-session.js';
 

@@ -1,8 +1,8 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { readName } from '../../content/names.js';
-import { ContentError, isLadingError } from '../../errors.js';
 import { cleanPath, type FileView } from '../../disk/files.js';
+import { ContentError, isLadingError } from '../../errors.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { parseConfig } from '../../manifest/config.js';
 import type { ArchiveImage as ImageItem } from '../../manifest/docker-archive-documents.js';

@@ -1,11 +1,11 @@
 import { lstat, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
-import { isLadingError, systemCode } from '../../errors.js';
-import { type FileState, formatTable, isSameState, parseTable, type TarTable } from '../../tar/table.js';
 import { writeFileAtomically } from '../../disk/disk.js';
 import { readOwnFile } from '../../disk/own-file.js';
 import { makeFolder } from '../../disk/own-folder.js';
+import { isLadingError, systemCode } from '../../errors.js';
+import { type FileState, formatTable, isSameState, parseTable, type TarTable } from '../../tar/table.js';
 
 /** What was found out about an archive when it was opened. */
 export interface ArchiveRecord {

@@ -4,12 +4,13 @@ import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
 import { type Digest, isDigest } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import type { Platform } from '../../content/platform.js';
+import { requireSpace, type SpaceOptions } from '../../disk/disk.js';
+import type { LockOptions } from '../../disk/lock.js';
 import { isLadingError, LadingError } from '../../errors.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import { type Attached, attachedTag, attachedTo } from '../attached.js';
-import { requireSpace, type SpaceOptions } from '../../disk/disk.js';
 import {
   entryName,
   findEntry,
@@ -19,7 +20,6 @@ import {
   withEntry,
 } from '../layout/layout-index.js';
 import { blobPath } from '../layout/layout-reader.js';
-import type { LockOptions } from '../../disk/lock.js';
 import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { ContentWriter, type Sink } from '../write-content.js';

@@ -1,6 +1,6 @@
 import { isDigest } from '../../content/digest.js';
-import { ContentError } from '../../errors.js';
 import type { FileView } from '../../disk/files.js';
+import { ContentError } from '../../errors.js';
 import { detectMediaType, MAX_MANIFEST_BYTES, manifestDigest } from '../../manifest/manifest.js';
 import { type ArchiveImage, type BrokenImage, readOrBroken } from './archive-image.js';
 import type { NamedFiles } from './named-files.js';

@@ -7,6 +7,9 @@ import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
 import { algorithmOf, createDigester, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import { createVerifier } from '../../content/verify.js';
+import { requireSpace, type SpaceOptions, type StatFS } from '../../disk/disk.js';
+import type { LockOptions } from '../../disk/lock.js';
+import { makeTemporaryFolder } from '../../disk/temporary-folder.js';
 import { ContentError, LadingError } from '../../errors.js';
 import { parseConfig } from '../../manifest/config.js';
 import {
@@ -16,13 +19,10 @@ import {
   parseManifest,
 } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
-import { requireSpace, type SpaceOptions, type StatFS } from '../../disk/disk.js';
 import type { FileSink } from '../file-sink.js';
 import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
-import type { LockOptions } from '../../disk/lock.js';
 import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
-import { makeTemporaryFolder } from '../../disk/temporary-folder.js';
 import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
 import { dockerHalf } from './docker-half.js';
 import { openPartFile, type PartFile } from './part-file.js';

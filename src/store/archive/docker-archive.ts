@@ -2,8 +2,8 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { askForNew } from '../../content/verify.js';
-import { ContentError, type LadingError } from '../../errors.js';
 import { cleanPath, type FileView } from '../../disk/files.js';
+import { ContentError, type LadingError } from '../../errors.js';
 import { type ImageConfig, parseConfig } from '../../manifest/config.js';
 import {
   type ArchiveImage as ImageItem,

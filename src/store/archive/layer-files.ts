@@ -2,8 +2,9 @@ import { type Compression, detectCompression, MAGIC_LENGTH } from '../../compres
 import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, digestOf, isDigest } from '../../content/digest.js';
 import { isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
+import { cleanPath, type FileView } from '../../disk/files.js';
+import type { Region } from '../../disk/region.js';
 import { ContentError, LadingError } from '../../errors.js';
-import { cleanPath, type FileView, type Region } from '../../disk/files.js';
 import { type HashingOptions, hashRegions } from '../../hashing/hashing.js';
 import type { NamedFiles } from './named-files.js';
 

@@ -2,8 +2,8 @@ import { absentOf } from '../../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest, isNonDistributable } from '../../content/media-types.js';
-import { ContentError, isLadingError } from '../../errors.js';
 import type { FileView } from '../../disk/files.js';
+import { ContentError, isLadingError } from '../../errors.js';
 import {
   MAX_MANIFEST_BYTES,
   type Manifest,

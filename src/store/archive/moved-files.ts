@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import { cleanPath, type FileView, fileNotFound, type OpenFileOptions, type Region } from '../../disk/files.js';
+import { cleanPath, type FileView, fileNotFound } from '../../disk/files.js';
+import type { OpenFileOptions, Region } from '../../disk/region.js';
 
 /** Files of a view by other paths than those that they have there. */
 export class MovedFiles implements FileView {

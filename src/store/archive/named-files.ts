@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { type Digest, digestOf } from '../../content/digest.js';
+import type { FileView } from '../../disk/files.js';
+import type { OpenFileOptions, Region } from '../../disk/region.js';
 import { LadingError } from '../../errors.js';
-import type { FileView, OpenFileOptions, Region } from '../../disk/files.js';
 import type { ContentFile, ContentFiles } from '../content-files.js';
 
 /** Content under the names that a writer chose, and documents made in memory; over a layout's blobs where there are some. */

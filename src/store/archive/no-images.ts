@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import { ContentError, type ErrorCode } from '../../errors.js';
 import type { FileView } from '../../disk/files.js';
+import { ContentError, type ErrorCode } from '../../errors.js';
 import { shellWord } from '../../tar/not-a-tar/recognised.js';
 
 interface Kind {

@@ -1,8 +1,8 @@
 import { ambiguous } from '../../content/ambiguous.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { digestOf } from '../../content/digest.js';
-import { ContentError, type ErrorCode } from '../../errors.js';
 import type { FileView } from '../../disk/files.js';
+import { ContentError, type ErrorCode } from '../../errors.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
 import { shellWord } from '../../tar/not-a-tar/recognised.js';

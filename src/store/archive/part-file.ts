@@ -1,9 +1,9 @@
 import fs from 'fs-extra';
-import { isLadingError } from '../../errors.js';
 import { onDisk, syncDirectoryOf, unlessRefused } from '../../disk/disk.js';
-import { type FileSink, openFileSink } from '../file-sink.js';
 import { acquireLock, type LockOptions } from '../../disk/lock.js';
 import { requireOwnFile } from '../../disk/own-file.js';
+import { isLadingError } from '../../errors.js';
+import { type FileSink, openFileSink } from '../file-sink.js';
 import { type Journal, openJournal } from './archive-journal.js';
 
 /** What an archive grows in until it is finished: `PATH.part` and its journal, which this process alone writes. */

@@ -11,13 +11,13 @@ import {
 } from '../../compression/compression.js';
 import { ambiguous } from '../../content/ambiguous.js';
 import { hasTarMagic, isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
-import { ContentError } from '../../errors.js';
+import { diskError } from '../../disk/disk.js';
 import { readFailure } from '../../disk/region.js';
+import { makeTemporaryFolder, type TemporaryFolder } from '../../disk/temporary-folder.js';
+import { ContentError } from '../../errors.js';
 import { hintForDamage, SAMPLE_BYTES } from '../../tar/not-a-tar/not-a-tar.js';
 import { openTar, type TarFiles } from '../../tar/read.js';
 import type { TarTable } from '../../tar/table.js';
-import { diskError } from '../../disk/disk.js';
-import { makeTemporaryFolder, type TemporaryFolder } from '../../disk/temporary-folder.js';
 
 export interface SpoolOptions {
   signal?: AbortSignal | undefined;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { LadingError, systemCode } from '../../errors.js';
 import { diskError } from '../../disk/disk.js';
+import { LadingError, systemCode } from '../../errors.js';
 import type { Sink } from '../write-content.js';
 
 /**

@@ -1,6 +1,6 @@
 import { ambiguous } from '../../content/ambiguous.js';
-import { ContentError } from '../../errors.js';
 import type { FileView } from '../../disk/files.js';
+import { ContentError } from '../../errors.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { parseArchiveRepositories } from '../../manifest/docker-archive-documents.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES, MAX_CONFIG_BYTES } from '../../manifest/limits.js';

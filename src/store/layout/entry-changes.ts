@@ -2,8 +2,6 @@ import { absentOf, deletedOf, withAbsent, withRepositories } from '../../content
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
-import { withAttachedEntry, withEntry } from './layout-index.js';
-import type { LiveLayout } from './live-layout.js';
 import type { Links } from '../manifest-graph.js';
 import { repositoriesWith } from '../repository-contents.js';
 import {
@@ -18,6 +16,8 @@ import {
   withPlaced,
   withSize,
 } from './held-entries.js';
+import { withAttachedEntry, withEntry } from './layout-index.js';
+import type { LiveLayout } from './live-layout.js';
 
 type Entries = readonly Descriptor[];
 

@@ -9,8 +9,8 @@ import {
 } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import { entryName, withEntry, withNoted } from './layout-index.js';
 import { placeOfEntry, repositoriesWith } from '../repository-contents.js';
+import { entryName, withEntry, withNoted } from './layout-index.js';
 
 /** Where clients of a registry find an image. */
 export interface Place {

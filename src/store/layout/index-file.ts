@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Descriptor } from '../../content/descriptor.js';
-import { isLadingError } from '../../errors.js';
-import { openDirectory } from '../../disk/files.js';
-import { type FileStamp, readFailure, sameStamp } from '../../disk/region.js';
 import { syncDirectoryOf, writeFileAtomically } from '../../disk/disk.js';
+import { openDirectory } from '../../disk/files.js';
 import { acquireLock } from '../../disk/lock.js';
+import { type FileStamp, readFailure, sameStamp } from '../../disk/region.js';
+import { isLadingError } from '../../errors.js';
 import { formatLayoutIndex } from './layout-index.js';
 import { contradictionsIn, readLayoutEntries } from './layout-reader.js';
 

@@ -2,8 +2,9 @@ import type { Readable } from 'node:stream';
 import { ambiguous } from '../../content/ambiguous.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
+import type { FileView } from '../../disk/files.js';
+import type { OpenFileOptions, Region } from '../../disk/region.js';
 import { ContentError } from '../../errors.js';
-import type { FileView, OpenFileOptions, Region } from '../../disk/files.js';
 import { describeIrregularity, isRefusedByAll } from '../../manifest/irregular.js';
 import {
   type LayoutIndexContent,

@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../content/descriptor.js';
-import { ContentError } from '../../errors.js';
 import { openDirectory } from '../../disk/files.js';
+import { ContentError } from '../../errors.js';
 import { RepositoryContents } from '../repository-contents.js';
 import { type Tags, tagsOf } from '../repository-view.js';
 import { IndexFile } from './index-file.js';

@@ -1,19 +1,19 @@
 import { join } from 'node:path';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { syncDirectoryOf } from '../../disk/disk.js';
+import { acquireLock, type LockOptions } from '../../disk/lock.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { createTurns } from '../../in-turn.js';
+import type { Links } from '../manifest-graph.js';
+import type { RepositoryContents } from '../repository-contents.js';
+import { EntryChanges, type PushedEntry } from './entry-changes.js';
+import type { Place } from './held-entries.js';
 import { blobPath } from './layout-reader.js';
 import type { LiveLayout } from './live-layout.js';
 import { INGEST, writeBlob } from './make-layout.js';
 import { RemovedBlobs } from './removed-blobs.js';
 import { RepositoryBlobs } from './repository.js';
-import { acquireLock, type LockOptions } from '../../disk/lock.js';
-import type { Links } from '../manifest-graph.js';
-import type { RepositoryContents } from '../repository-contents.js';
-import type { Place } from './held-entries.js';
-import { EntryChanges, type PushedEntry } from './entry-changes.js';
 import { Uploads } from './uploads.js';
 
 type Entries = readonly Descriptor[];

@@ -1,10 +1,10 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
-import { systemCode } from '../../errors.js';
 import { diskError, listDirectory, syncDirectoryOf } from '../../disk/disk.js';
 import { isOwnFile } from '../../disk/own-file.js';
 import { makeFolderIn } from '../../disk/own-folder.js';
+import { systemCode } from '../../errors.js';
 import { blobPath } from './layout-reader.js';
 import { INGEST, moveToBlob } from './make-layout.js';
 

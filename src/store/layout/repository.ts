@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path';
 import fs from 'fs-extra';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { isRepository } from '../../content/reference.js';
-import { systemCode } from '../../errors.js';
 import { diskError, listDirectory, onDisk, removeIfEmpty, syncDirectoryOf } from '../../disk/disk.js';
 import { createFile } from '../../disk/own-file.js';
 import { hasFolderIn, makeFolderIn } from '../../disk/own-folder.js';
+import { systemCode } from '../../errors.js';
 
 /** The folder of a layout in which lading keeps what the specification has no place for; other tools ignore it. */
 const OWN_FOLDER = '.lading';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { isLadingError, messageOf } from '../../errors.js';
 import { removeIfEmpty, requireWritable } from '../../disk/disk.js';
+import { acquireLock } from '../../disk/lock.js';
+import { isLadingError, messageOf } from '../../errors.js';
+import type { WritableRepositories, WritableRepository } from '../writable-repository.js';
 import { LiveLayout } from './live-layout.js';
 import { INGEST, makeLayout } from './make-layout.js';
-import { acquireLock } from '../../disk/lock.js';
-import type { WritableRepositories, WritableRepository } from '../writable-repository.js';
 import { LayoutContent } from './pushed-content.js';
 import { LayoutRepository } from './writable-repository.js';
 

@@ -8,10 +8,10 @@ import {
 } from '../../content/digest.js';
 import { Gathered } from '../../content/gathered.js';
 import { digestMismatch } from '../../content/verify.js';
-import { LadingError, systemCode } from '../../errors.js';
 import { diskError } from '../../disk/disk.js';
-import { type FileSink, openFileSink } from '../file-sink.js';
 import { acquireLock } from '../../disk/lock.js';
+import { LadingError, systemCode } from '../../errors.js';
+import { type FileSink, openFileSink } from '../file-sink.js';
 import type { BlobUpload } from '../writable-repository.js';
 
 /** Chunks are gathered to this size for one write. */

@@ -3,11 +3,11 @@ import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../content/digest.js';
 import { listDirectory, onDisk, syncDirectoryOf, unlessRefused } from '../../disk/disk.js';
+import { removeLock } from '../../disk/lock.js';
+import { ifThere } from '../../disk/own-file.js';
 import { blobPath } from './layout-reader.js';
 import { INGEST, moveToBlob, openInIngest } from './make-layout.js';
 import type { RepositoryBlobs } from './repository.js';
-import { removeLock } from '../../disk/lock-directory.js';
-import { ifThere } from '../../disk/own-file.js';
 import { UploadFile } from './upload-file.js';
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -3,11 +3,11 @@ import { algorithmOf, type Digest, digestOf } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { referrersTag } from '../../content/referrers-tag.js';
 import { isLadingError, LadingError, RegistryError } from '../../errors.js';
+import { createTurns } from '../../in-turn.js';
 import { detectMediaType, type Manifest, manifestDigest, parseManifest } from '../../manifest/manifest.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
 import { isRetryable } from '../../retry.js';
 import { attachedTo } from '../attached.js';
-import { createTurns } from '../../in-turn.js';
 
 /** Others may write the list at the same time; whoever was overwritten writes again. */
 const MAX_WRITES = 5;

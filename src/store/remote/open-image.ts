@@ -1,8 +1,8 @@
 import type { Reference } from '../../content/reference.js';
 import type { RegistryClient } from '../../registry/client.js';
-import type { RemoteSource } from './remote-source.js';
 import { type ConnectionOptions, connect } from '../../registry/connect.js';
 import { createV1Spool, openRepository } from './open-repository.js';
+import type { RemoteSource } from './remote-source.js';
 
 /** The repository of an image, over connections of its own. */
 export interface OpenedImage {

@@ -1,7 +1,7 @@
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
+import type { ConnectionOptions } from '../../registry/connect.js';
 import { createRemoteSource, type RemoteSource } from './remote-source.js';
 import { V1Spool } from './v1-spool.js';
-import type { ConnectionOptions } from '../../registry/connect.js';
 
 /** A repository to read images from; `spool` keeps the layers of v1 registries, and is closed by the caller. */
 export function openRepository(

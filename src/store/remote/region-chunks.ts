@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
-import { LadingError } from '../../errors.js';
-import type { Region } from '../../disk/files.js';
+import type { Region } from '../../disk/region.js';
 import { readFailure } from '../../disk/region.js';
+import { LadingError } from '../../errors.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** One that is being sent, one small one before it that the socket may still hold, and one that is read meanwhile. */

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { RegistryError } from '../../errors.js';
+import { createTurns } from '../../in-turn.js';
 import type {
   CallOptions,
   MountResult,
@@ -9,7 +10,6 @@ import type {
   RepositoryName,
   UploadSession,
 } from '../../registry/client.js';
-import { createTurns } from '../../in-turn.js';
 import type { OpenContent, PushOptions } from '../store.js';
 import { regionChunks } from './region-chunks.js';
 import type { UploadSessions } from './upload-sessions.js';

@@ -1,10 +1,10 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest } from '../../content/digest.js';
 import { RegistryError } from '../../errors.js';
+import { createTurns } from '../../in-turn.js';
 import { parseManifest, successors, verifyManifest } from '../../manifest/manifest.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
 import { isRetryable } from '../../retry.js';
-import { createTurns } from '../../in-turn.js';
 import { readVerified } from '../read-content.js';
 import type { OpenContent, PushOptions } from '../store.js';
 import { listUnderFallbackTag, referrerDescriptor } from './fallback-referrers.js';

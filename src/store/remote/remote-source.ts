@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
+import type { Region } from '../../disk/region.js';
 import { isLadingError } from '../../errors.js';
-import type { Region } from '../../disk/files.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
 import type { FetchOptions, ReadonlyStore, Referrer } from '../store.js';
 import { createRemoteStore } from './remote.js';

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
-import { isLadingError, messageOf, systemCode } from '../../errors.js';
 import { writeFileAtomically } from '../../disk/disk.js';
-import { createTurns } from '../../in-turn.js';
 import { readOwnFile } from '../../disk/own-file.js';
+import { isLadingError, messageOf, systemCode } from '../../errors.js';
+import { createTurns } from '../../in-turn.js';
 
 /** An upload that a registry began, as it outlives the process. */
 export interface SavedUpload {

@@ -1,11 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { createDigester, type Digest, type Digester } from '../../content/digest.js';
+import { diskError } from '../../disk/disk.js';
 import { ContentError, isLadingError } from '../../errors.js';
-import { wait as waitByTimer } from '../../registry/http/abort.js';
 import type { V1ImageAnswer, V1Repository } from '../../registry/client.js';
+import { wait as waitByTimer } from '../../registry/http/abort.js';
 import { createPayloadVerifier, type PayloadVerifier } from '../../registry/v1/checksum.js';
 import { DEFAULT_RETRIES, delayBefore, isRetryable } from '../../retry.js';
-import { diskError } from '../../disk/disk.js';
 
 export interface V1DownloadOptions {
   /** Attempts per layer after the first; default 5. */

@@ -2,14 +2,14 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DecompressLimits } from '../../compression/compression.js';
 import type { Digest } from '../../content/digest.js';
+import { diskError } from '../../disk/disk.js';
 import { type FileView, openDirectory } from '../../disk/files.js';
+import { makeTemporaryFolder, type TemporaryFolder } from '../../disk/temporary-folder.js';
 import { hashRegions } from '../../hashing/hashing.js';
-import { withAbort } from '../../registry/http/abort.js';
 import type { V1ImageAnswer, V1Repository } from '../../registry/client.js';
+import { withAbort } from '../../registry/http/abort.js';
 import { findLayer } from '../archive/layer-files.js';
 import { plainDiffID, type V1Layer } from '../archive/v1-image.js';
-import { diskError } from '../../disk/disk.js';
-import { makeTemporaryFolder, type TemporaryFolder } from '../../disk/temporary-folder.js';
 import { type V1DownloadOptions, V1LayerDownload } from './v1-download.js';
 
 export interface V1SpoolOptions extends V1DownloadOptions {

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { type Digest, digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import { convertManifest } from '../../../src/manifest/convert/manifest.js';
-import type { Schema1Manifest } from '../../../src/manifest/schema1/schema1.js';
 import { EMPTY_LAYER } from '../../../src/manifest/convert/empty-layer.js';
-import { fromSchema1, layersOfSchema1, type Schema1Layer } from '../../../src/manifest/convert/from-schema1.js';
+import {
+  fromSchema1,
+  layersOfSchema1,
+  type Schema1Layer,
+} from '../../../src/manifest/convert/from-schema1.js';
+import { convertManifest } from '../../../src/manifest/convert/manifest.js';
 import { parseManifest } from '../../../src/manifest/manifest.js';
+import type { Schema1Manifest } from '../../../src/manifest/schema1/schema1.js';
 import { fixture, json } from '../../support/fixtures.js';
 
 /** The layers of the golden vectors. */

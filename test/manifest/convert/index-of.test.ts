@@ -4,8 +4,8 @@ import { type Digest, digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { parseConfig } from '../../../src/manifest/config.js';
 import { convertIndex } from '../../../src/manifest/convert/index-of.js';
-import { parseManifest } from '../../../src/manifest/manifest.js';
 import { platformOf } from '../../../src/manifest/convert/platform-of.js';
+import { parseManifest } from '../../../src/manifest/manifest.js';
 import { json } from '../../support/fixtures.js';
 
 const AMD64 = { architecture: 'amd64', os: 'linux' };

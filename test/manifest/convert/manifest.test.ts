@@ -5,8 +5,8 @@ import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { keptAs } from '../../../src/manifest/artifact.js';
 import { convertManifest } from '../../../src/manifest/convert/manifest.js';
 import { convertToSchema1 } from '../../../src/manifest/convert/schema1.js';
-import { manifestDigest, parseManifest } from '../../../src/manifest/manifest.js';
 import { createSigningKey } from '../../../src/manifest/convert/sign-schema1.js';
+import { manifestDigest, parseManifest } from '../../../src/manifest/manifest.js';
 import { fixture, json } from '../../support/fixtures.js';
 
 const UNSUPPORTED = { code: 'UNSUPPORTED' };

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import {
-  keyIDOf,
-  signedPayload,
-  verifySchema1Signatures,
-} from '../../../src/manifest/schema1/signature.js';
-import { manifestDigest, parseManifest } from '../../../src/manifest/manifest.js';
 import { createSigningKey, signSchema1 } from '../../../src/manifest/convert/sign-schema1.js';
+import { manifestDigest, parseManifest } from '../../../src/manifest/manifest.js';
+import { keyIDOf, signedPayload, verifySchema1Signatures } from '../../../src/manifest/schema1/signature.js';
 import { fixture, json } from '../../support/fixtures.js';
 
 const KEYS = {

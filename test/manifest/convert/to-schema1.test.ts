@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../../src/content/digest.js';
 import { EMPTY_LAYER } from '../../../src/manifest/convert/empty-layer.js';
-import { parseManifest } from '../../../src/manifest/manifest.js';
 import { toSchema1 } from '../../../src/manifest/convert/to-schema1.js';
+import { parseManifest } from '../../../src/manifest/manifest.js';
 import { parseV1Image } from '../../../src/manifest/v1/image.js';
 import { fixture, json } from '../../support/fixtures.js';
 

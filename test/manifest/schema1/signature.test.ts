@@ -2,13 +2,9 @@ import assert from 'node:assert/strict';
 import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import {
-  keyIDOf,
-  signedPayload,
-  verifySchema1Signatures,
-} from '../../../src/manifest/schema1/signature.js';
-import { manifestDigest, parseManifest } from '../../../src/manifest/manifest.js';
 import { createSigningKey } from '../../../src/manifest/convert/sign-schema1.js';
+import { manifestDigest, parseManifest } from '../../../src/manifest/manifest.js';
+import { keyIDOf, signedPayload, verifySchema1Signatures } from '../../../src/manifest/schema1/signature.js';
 import { fixture } from '../../support/fixtures.js';
 
 const INVALID = { code: 'INVALID_SIGNATURE' };

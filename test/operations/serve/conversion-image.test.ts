@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import { verifySchema1Signatures } from '../../../src/manifest/schema1/signature.js';
 import { EMPTY_LAYER } from '../../../src/manifest/convert/empty-layer.js';
+import { verifySchema1Signatures } from '../../../src/manifest/schema1/signature.js';
 import {
   jsonContent,
   type MadeImage,

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type Digest, digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import type { Platform } from '../../../src/content/platform.js';
-import { signedPayload } from '../../../src/manifest/schema1/signature.js';
 import { type ImageManifest, parseManifest } from '../../../src/manifest/manifest.js';
+import { signedPayload } from '../../../src/manifest/schema1/signature.js';
 import {
   createConversions,
   type ServeConversionOptions,

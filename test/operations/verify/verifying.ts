@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Finding, VerifyResult } from '../../../src/operations/verify/verify.js';
+import type { Finding, VerifyResult } from '../../../src/operations/verify/result.js';
 import { openArchiveForWriting } from '../../../src/store/archive/archive-writer.js';
 import { openLayoutForWriting } from '../../../src/store/layout/layout.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';

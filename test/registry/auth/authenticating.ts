@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { RegistryClient, RegistryClientOptions } from '../../../src/registry/client.js';
 import type { Credential } from '../../../src/registry/auth/credential.js';
+import type { RegistryClient, RegistryClientOptions } from '../../../src/registry/client.js';
 import { useRegistries } from '../../support/registries.js';
 import { type Handler, sendError, sendJSON, type TestServer } from '../http-server.js';
 

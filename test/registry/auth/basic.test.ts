@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isLadingError } from '../../../src/errors.js';
-import { credentials, useAuthentication } from './authenticating.js';
 import { sendError, sendJSON } from '../http-server.js';
+import { credentials, useAuthentication } from './authenticating.js';
 
 const { start, connect } = useAuthentication();
 

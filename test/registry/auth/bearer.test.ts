@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { answerToken, credentials, useAuthentication } from './authenticating.js';
 import { sendError, sendJSON } from '../http-server.js';
+import { answerToken, credentials, useAuthentication } from './authenticating.js';
 
 const { start, bearerRegistry, connect } = useAuthentication();
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { EMPTY_LAYER } from '../../../src/manifest/convert/empty-layer.js';
-import { manifestDigest } from '../../../src/manifest/manifest.js';
 import { createSigningKey, signSchema1 } from '../../../src/manifest/convert/sign-schema1.js';
+import { manifestDigest } from '../../../src/manifest/manifest.js';
 import {
   type Content,
   contentOf,

@@ -5,10 +5,8 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Digest } from '../../../src/content/digest.js';
-import type { CopyOptions } from '../../../src/transfer/copy.js';
-import { planCopy } from '../../../src/transfer/plan.js';
-import type { CopyEvent } from '../../../src/events.js';
 import { LadingError } from '../../../src/errors.js';
+import type { CopyEvent } from '../../../src/events.js';
 import { openArchive } from '../../../src/store/archive/archive.js';
 import {
   type ArchiveOptions,
@@ -17,6 +15,8 @@ import {
 } from '../../../src/store/archive/archive-writer.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { CopyOptions } from '../../../src/transfer/copy.js';
+import { planCopy } from '../../../src/transfer/plan.js';
 import { copyInto, disordered, documentIn, filesIn, storeOf } from '../../support/archives.js';
 import {
   type Content,

@@ -7,8 +7,6 @@ import { buffer } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { digestOf, encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import type { CopyOptions } from '../../../src/transfer/copy.js';
-import type { PlanOptions } from '../../../src/transfer/plan.js';
 import { LadingError } from '../../../src/errors.js';
 import { v1FoldersOf } from '../../../src/manifest/v1/folders.js';
 import {
@@ -18,6 +16,8 @@ import {
 import { openPath } from '../../../src/store/open.js';
 import type { ReadonlyStore } from '../../../src/store/store.js';
 import { openTar } from '../../../src/tar/read.js';
+import type { CopyOptions } from '../../../src/transfer/copy.js';
+import type { PlanOptions } from '../../../src/transfer/plan.js';
 import { copyInto, disordered, documentIn, filesIn, storeOf } from '../../support/archives.js';
 import { readImage } from '../../support/docker-archives.js';
 import {

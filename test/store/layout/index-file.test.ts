@@ -3,10 +3,10 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { Descriptor } from '../../../src/content/descriptor.js';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
+import { acquireLock } from '../../../src/disk/lock.js';
 import { IndexFile } from '../../../src/store/layout/index-file.js';
 import { formatLayoutIndex, MAX_INDEX_BYTES, withEntry } from '../../../src/store/layout/layout-index.js';
 import { makeLayout } from '../../../src/store/layout/make-layout.js';
-import { acquireLock } from '../../../src/disk/lock.js';
 import { useFolder } from '../../support/temporary.js';
 
 describe('the index file of a layout', () => {

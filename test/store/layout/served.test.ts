@@ -4,11 +4,11 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ANNOTATION, absentOf } from '../../../src/content/annotations.js';
 import type { Digest } from '../../../src/content/digest.js';
+import { acquireLock } from '../../../src/disk/lock.js';
 import { verify } from '../../../src/operations/verify/verify.js';
 import { openLayout, openLayoutForWriting } from '../../../src/store/layout/layout.js';
 import { entryName } from '../../../src/store/layout/layout-index.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
-import { acquireLock } from '../../../src/disk/lock.js';
 import { openServedLayout, type ServedLayout } from '../../../src/store/layout/served.js';
 import type { Referrer } from '../../../src/store/store.js';
 import {

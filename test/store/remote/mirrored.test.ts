@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { retrying } from '../../../src/transfer/retrying.js';
+import { retrying } from '../../../src/retry.js';
 import { readContent } from '../../../src/store/read-content.js';
 import { createRemoteSource } from '../../../src/store/remote/remote-source.js';
 import { collect } from '../../registry/http-server.js';

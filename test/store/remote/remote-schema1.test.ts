@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import { manifestDigest } from '../../../src/manifest/manifest.js';
 import { createSigningKey, signSchema1 } from '../../../src/manifest/convert/sign-schema1.js';
+import { manifestDigest } from '../../../src/manifest/manifest.js';
 import { createRegistryClient } from '../../../src/registry/client.js';
 import { createRemoteStore } from '../../../src/store/remote/remote.js';
 import { openerOf } from '../../support/openers.js';
