@@ -58,8 +58,8 @@ export type {
   FetchOptions,
   OpenContent,
   PushOptions,
-  ReadonlyStore,
   Referrer,
+  Source,
   Store,
 } from './store/store.js';
 export { systemFailure } from './system-error.js';

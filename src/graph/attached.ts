@@ -3,7 +3,7 @@ import type { Digest } from '../content/digest.js';
 import { isIndex, isManifest } from '../content/media-types.js';
 import { readName } from '../content/names.js';
 import type { Pool } from '../pool.js';
-import type { ReadonlyStore, Referrer } from '../store/store.js';
+import type { Referrer, Source } from '../store/store.js';
 import type { GraphOptions, GraphReader } from './read.js';
 import type { ManifestTree } from './tree.js';
 
@@ -28,7 +28,7 @@ const MAX_DEPTH = 3;
 export async function readAttached(
   image: ManifestTree,
   original: Descriptor,
-  { source, label }: { source: ReadonlyStore; label: string },
+  { source, label }: { source: Source; label: string },
   reader: GraphReader,
   pool: Pool,
   options: GraphOptions,
@@ -89,7 +89,7 @@ function repositoryOf(name: string | undefined): string | undefined {
   return read?.kind === 'image' ? `${read.reference.registry}/${read.reference.repository}` : undefined;
 }
 
-async function referrersOf(source: ReadonlyStore, subject: Descriptor, pool: Pool): Promise<Referrer[]> {
+async function referrersOf(source: Source, subject: Descriptor, pool: Pool): Promise<Referrer[]> {
   return pool.run(async (signal) => {
     const referrers: Referrer[] = [];
     for await (const referrer of source.referrers(subject, { signal })) referrers.push(referrer);

@@ -20,7 +20,7 @@ import { irregularities, type ManifestWarning, warningsOf } from '../manifest/wa
 import type { Pool } from '../pool.js';
 import { isRetryable, retrying } from '../retry.js';
 import { isBlob, readContent } from '../store/read-content.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { Source } from '../store/store.js';
 import type { ContentSource, PlannedContent } from './tree.js';
 import { bytesOf, firstImage, imagesOf, type ManifestTree, singleOf } from './tree.js';
 
@@ -36,7 +36,7 @@ export interface GraphOptions extends GraphLimits {
    */
   index?: 'sparse' | 'rewrite' | 'single' | undefined;
   /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
-  foreign?: ((source: ReadonlyStore, layer: Descriptor) => ContentSource) | undefined;
+  foreign?: ((source: Source, layer: Descriptor) => ContentSource) | undefined;
   retries?: number | undefined;
   /** Refuse documents that their schema does not allow; default: a warning says what is odd, and they are copied. */
   strict?: boolean | undefined;
@@ -76,7 +76,7 @@ export class GraphReader {
 
   /** The tree under `root`, with the chosen platforms; rejects with `NOT_FOUND` when the image has none of them. */
   async read(
-    source: ReadonlyStore,
+    source: Source,
     root: Descriptor,
     label: string,
     index = this.#options.index,
@@ -104,24 +104,20 @@ export class GraphReader {
   }
 
   /** Everything under `root`, whatever platforms were chosen: what is attached has none. */
-  async readWhole(source: ReadonlyStore, root: Descriptor, label: string): Promise<ManifestTree> {
+  async readWhole(source: Source, root: Descriptor, label: string): Promise<ManifestTree> {
     const tree = await this.#read(source, root, this.#contextOf(root, label, undefined));
     if (tree === undefined) throw new Error('without a choice of platforms nothing is left out');
     return tree;
   }
 
   /** A root that is no manifest; undefined for one that is, and for what a registry calls otherwise. */
-  async #readBlob(source: ReadonlyStore, root: Descriptor): Promise<ManifestTree | undefined> {
+  async #readBlob(source: Source, root: Descriptor): Promise<ManifestTree | undefined> {
     if (!(await isBlob(source, root))) return undefined;
     const manifest = await this.#plannedBlob(source, root);
     return manifest && { manifest, isBlob: true, children: [], blobs: [], absent: [], platforms: [] };
   }
 
-  async #read(
-    source: ReadonlyStore,
-    descriptor: Descriptor,
-    context: Context,
-  ): Promise<ManifestTree | undefined> {
+  async #read(source: Source, descriptor: Descriptor, context: Context): Promise<ManifestTree | undefined> {
     context.budget.takeDocument(descriptor);
     const { bytes, manifest } = await this.#manifest(source, descriptor, context.label);
     const content = { descriptor: plainDescriptor(descriptor), source, bytes };
@@ -139,7 +135,7 @@ export class GraphReader {
   }
 
   async #readIndex(
-    source: ReadonlyStore,
+    source: Source,
     content: ManifestTree['manifest'],
     index: ImageIndex,
     context: Context,
@@ -177,7 +173,7 @@ export class GraphReader {
 
   /** In the order of the index; undefined where a child is left out: another platform, or an attestation of one. */
   async #readChildren(
-    source: ReadonlyStore,
+    source: Source,
     children: readonly Descriptor[],
     context: Context,
   ): Promise<(ManifestTree | undefined)[]> {
@@ -202,7 +198,7 @@ export class GraphReader {
   }
 
   async #platformsOf(
-    source: ReadonlyStore,
+    source: Source,
     manifest: Manifest,
     { platform: offered, label, budget, index }: Context,
   ): Promise<Platform[]> {
@@ -221,7 +217,7 @@ export class GraphReader {
 
   /** Of an image; artifacts have configs that are none. */
   async #imageConfig(
-    source: ReadonlyStore,
+    source: Source,
     manifest: Manifest,
     { label, budget }: Pick<Context, 'label' | 'budget'>,
   ): Promise<ImageConfig | undefined> {
@@ -237,7 +233,7 @@ export class GraphReader {
   }
 
   #manifest(
-    source: ReadonlyStore,
+    source: Source,
     descriptor: Descriptor,
     label: string,
   ): Promise<{ bytes: Buffer; manifest: Manifest }> {
@@ -259,22 +255,22 @@ export class GraphReader {
     }
   }
 
-  #config(source: ReadonlyStore, { config }: ImageManifest): Promise<Buffer> {
+  #config(source: Source, { config }: ImageManifest): Promise<Buffer> {
     return once(this.#configs, config.digest, () => this.#readContent(source, config));
   }
 
   /** A schema1 manifest does not tell the sizes of its layers. */
-  #layer(source: ReadonlyStore, digest: Digest): Promise<Descriptor> {
+  #layer(source: Source, digest: Digest): Promise<Descriptor> {
     return once(this.#layers, digest, async () => {
-      const layer = await this.#pool.run((signal) => source.resolveBlob(digest, { signal }));
-      return { ...layer, mediaType: MEDIA_TYPE.dockerLayerGzip };
+      const size = await this.#pool.run((signal) => source.sizeOf({ digest }, { signal }));
+      if (size === undefined) throw new LadingError('NOT_FOUND', `${digest} is not in ${source.location}`);
+      return { mediaType: MEDIA_TYPE.dockerLayerGzip, digest, size };
     });
   }
 
-  async #readContent(source: ReadonlyStore, descriptor: Descriptor): Promise<Buffer> {
+  async #readContent(source: Source, descriptor: Descriptor): Promise<Buffer> {
     // What is damaged on this machine's disk stays so.
-    const isLocal = (await source.region?.(descriptor)) !== undefined;
-    const isWorthRetrying = (error: unknown): boolean => !isLocal && isRetryable(error);
+    const isWorthRetrying = (error: unknown): boolean => !source.isLocal && isRetryable(error);
     try {
       return await this.#pool.run((signal) =>
         retrying(descriptor.digest, () => readContent(source, descriptor, { signal }), {
@@ -308,13 +304,13 @@ export class GraphReader {
   }
 
   /** Undefined for a foreign layer that stays where it is. */
-  async #plannedBlob(source: ReadonlyStore, blob: Descriptor): Promise<PlannedContent | undefined> {
+  async #plannedBlob(source: Source, blob: Descriptor): Promise<PlannedContent | undefined> {
     // A size that lies is told before it is taken for the room that is needed.
-    const region = await source.region?.(blob);
-    if (region !== undefined && region.size !== blob.size) throw otherSize(blob, region.size);
+    const size = source.isLocal ? await source.sizeOf(blob) : undefined;
+    if (size !== undefined && size !== blob.size) throw otherSize(blob, size);
     const descriptor = plainDescriptor(blob);
     // What lies in an archive comes along, whatever it is.
-    if (region !== undefined || !isForeign(blob))
+    if (size !== undefined || !isForeign(blob))
       return { descriptor, source, bytes: await this.#configs.get(blob.digest) };
     const elsewhere = this.#options.foreign?.(source, blob);
     return elsewhere && { descriptor, source: elsewhere };

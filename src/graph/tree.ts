@@ -3,7 +3,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isZstd } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { Source } from '../store/store.js';
 
 /** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
 export interface ManifestTree {
@@ -58,7 +58,7 @@ function candidateOf(tree: ManifestTree): PlatformCandidate & { tree: ManifestTr
 }
 
 /** Where content comes from: of a store, what reading one piece of it takes. */
-export type ContentSource = Pick<ReadonlyStore, 'fetch' | 'region'>;
+export type ContentSource = Pick<Source, 'fetch' | 'region'>;
 
 export interface PlannedContent {
   descriptor: Descriptor;

@@ -3,7 +3,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import { isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { askForNew } from '../content/verify.js';
-import { ContentError, isLadingError } from '../errors.js';
+import { ContentError } from '../errors.js';
 import type { ManifestTree, PlannedContent } from '../graph/tree.js';
 import { parseManifest } from '../manifest/manifest.js';
 import type { ImageFiles } from '../store/image-files.js';
@@ -16,7 +16,7 @@ import {
   readImages,
 } from '../transfer/plan.js';
 import { requestsOfFiles } from '../transfer/requests.js';
-import type { Source } from '../transfer/sources.js';
+import type { OpenedSource } from '../transfer/sources.js';
 
 export interface ArchiveImagesOptions
   extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {
@@ -50,7 +50,7 @@ export async function readArchiveImages(
 
 /** Reads the images of any source; files must hold all that their images need. */
 export async function readSourceImages(
-  source: Source,
+  source: OpenedSource,
   requests: readonly CopyRequest[],
   options: PlanOptions,
 ): Promise<ImageTrees[]> {
@@ -166,11 +166,5 @@ function blobsOf({ blobs, children }: ManifestTree): PlannedContent[] {
 }
 
 async function holds(store: ImageFiles, { digest }: Descriptor): Promise<boolean> {
-  try {
-    await store.resolveBlob(digest);
-    return true;
-  } catch (error) {
-    if (isLadingError(error, 'NOT_FOUND')) return false;
-    throw error;
-  }
+  return (await store.sizeOf({ digest })) !== undefined;
 }

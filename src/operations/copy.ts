@@ -12,7 +12,7 @@ import {
   registryOf,
 } from '../transfer/registry-names.js';
 import { requestsOf } from '../transfer/requests.js';
-import { openSource, type Source } from '../transfer/sources.js';
+import { type OpenedSource, openSource } from '../transfer/sources.js';
 import { type SaveFormat, toFiles } from '../transfer/to-files.js';
 import { type PushResult, pushImages } from '../transfer/to-registry.js';
 import { keptImages, writePlan } from '../transfer/write-plan.js';
@@ -65,7 +65,11 @@ export async function copyImages(options: CopyImagesOptions): Promise<CopyImages
 }
 
 /** Before the first request: a login that names no registry cannot be meant for both sides. */
-function checkCredentials(source: Source, destination: DestinationLocator, options: CopyImagesOptions): void {
+function checkCredentials(
+  source: OpenedSource,
+  destination: DestinationLocator,
+  options: CopyImagesOptions,
+): void {
   const { credentials, sourceCredentials, destinationCredentials } = options;
   const from = source.kind === 'registry' ? [source.reference.registry] : [];
   const to = isRegistryTarget(destination) ? [registryOf(destination)] : [];
@@ -81,7 +85,7 @@ function checkCredentials(source: Source, destination: DestinationLocator, optio
 }
 
 async function copyToRegistry(
-  source: Source,
+  source: OpenedSource,
   requests: readonly CopyRequest[],
   destination: RegistryTarget,
   options: CopyImagesOptions,
@@ -111,7 +115,7 @@ async function copyToRegistry(
 }
 
 async function copyToFiles(
-  source: Source,
+  source: OpenedSource,
   requests: CopyRequest[],
   destination: Exclude<DestinationLocator, RegistryTarget>,
   options: CopyImagesOptions,

@@ -1,7 +1,7 @@
 import type { ContentSource } from '../graph/tree.js';
 import type { RegistryClient } from '../registry/client.js';
 import { type ConnectionOptions, connect } from '../registry/connect.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { Source } from '../store/store.js';
 import type { PlanOptions } from '../transfer/plan.js';
 
 /** Fetches layers that a registry need not have, from where their manifests say that they are. */
@@ -16,7 +16,7 @@ export interface ForeignLayers {
  */
 export async function foreignLayers(
   options: ConnectionOptions,
-  registryOf: (source: ReadonlyStore) => string,
+  registryOf: (source: Source) => string,
 ): Promise<ForeignLayers> {
   const stranger = await connect(
     { ...options, certFile: undefined, keyFile: undefined, credentials: undefined },
@@ -31,7 +31,7 @@ export async function foreignLayers(
 }
 
 function foreignSource(
-  source: ReadonlyStore,
+  source: Source,
   { size, urls = [] }: Parameters<ForeignLayers['foreign']>[1],
   { client, registry }: { client: RegistryClient; registry: string },
 ): ContentSource {

@@ -11,7 +11,7 @@ import type { NamedProblem } from '../store/image-files.js';
 import type { ArchiveLimits } from '../store/limits.js';
 import { looksLikePath } from '../store/locator.js';
 import { isBlob, readContent } from '../store/read-content.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { Source } from '../store/store.js';
 import { openSource } from '../transfer/sources.js';
 
 export interface ListedImage {
@@ -81,9 +81,9 @@ async function listRepositories(registry: string, options: ListOptions): Promise
   }
 }
 
-async function listImages(store: ReadonlyStore, isShown: (tag: string) => boolean): Promise<ListedImage[]> {
+async function listImages(store: Source, isShown: (tag: string) => boolean): Promise<ListedImage[]> {
   const images: ListedImage[] = [];
-  for await (const { name, descriptor } of store.references()) {
+  for await (const { name, descriptor } of store.names()) {
     if (!isShown(name.slice(name.lastIndexOf(':') + 1))) continue;
     const { digest, mediaType } = descriptor;
     images.push({ name, digest, mediaType, ...(await listContent(store, descriptor)) });
@@ -97,7 +97,7 @@ function brokenImage({ name, error }: NamedProblem): ListedImage {
 
 /** One damaged index does not keep the other images from being listed. */
 async function listContent(
-  store: ReadonlyStore,
+  store: Source,
   descriptor: Descriptor,
 ): Promise<Pick<ListedImage, 'platforms' | 'isBlob' | 'problem'>> {
   try {

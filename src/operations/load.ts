@@ -107,7 +107,7 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
       dryRun: options.dryRun === true,
     };
     if (options.dryRun) return { ...base, ...describeDryRun(named, read.failures) };
-    const pushed = await push(named, destination.registry, { store: input.store, scratch }, options);
+    const pushed = await push(named, destination.registry, scratch, options);
     return { ...base, ...pushed, failures: [...read.failures, ...pushed.failures] };
   } finally {
     await input.close();
@@ -123,14 +123,14 @@ async function destinationOf({ destination, keepHost, mapFile }: LoadOptions): P
 async function push(
   originals: readonly ImageToPush[],
   registry: string,
-  from: { store: ImageFiles; scratch: Scratch },
+  scratch: Scratch,
   options: LoadOptions,
 ): Promise<PushResult> {
   const uploadSessions = await openUploadSessions(options.onEvent);
   const client = await connect(options, [registry]);
   const pusher = new ImagePusher(client, { ...options, uploadSessions });
   try {
-    const images = await compressPlainLayers(originals, from, pusher, options);
+    const images = await compressPlainLayers(originals, scratch, pusher, options);
     return await pusher.push(images);
   } catch (error) {
     throw holesRefused(originals, error) ?? error;
@@ -297,7 +297,7 @@ function nameOf(
  */
 async function compressPlainLayers(
   images: readonly ImageToPush[],
-  { store, scratch }: { store: ImageFiles; scratch: Scratch },
+  scratch: Scratch,
   pusher: ImagePusher,
   { signal }: LoadOptions,
 ): Promise<ImageToPush[]> {
@@ -312,7 +312,7 @@ async function compressPlainLayers(
         if (made !== undefined) pusher.begin(made, destination);
         return made;
       };
-      const isMade = (await store.region(image.tree.manifest.descriptor)) === undefined;
+      const isMade = image.original.origin === 'made';
       try {
         const [made = image] = isMade
           ? (await convertImage(image, { to: 'docker', recompress: recompressAndSend, key, signal })).images

@@ -1,4 +1,4 @@
-import type { ReadonlyStore } from '../store/store.js';
+import type { Source } from '../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from './answer.js';
 import { Refusal, unknownRepository } from './errors.js';
 import type { WritableOptions } from './push/push.js';
@@ -18,7 +18,7 @@ export interface Repositories {
    * The store behind a repository, or undefined when there is none. Its references are the repository's tags.
    * It serves many requests at once and is not closed by the server.
    */
-  openRepository(name: string): Promise<ReadonlyStore | undefined>;
+  openRepository(name: string): Promise<Source | undefined>;
   /** The names of all repositories. Without it the catalog is refused. */
   listRepositories?(): Promise<string[]> | AsyncIterable<string>;
   /** Makes the forms that clients of another age than the images accept. Without it all get the stored bytes. */
@@ -76,7 +76,7 @@ export async function answerFrom(
   }
 }
 
-async function storeOf(repositories: Repositories, name: string): Promise<ReadonlyStore> {
+async function storeOf(repositories: Repositories, name: string): Promise<Source> {
   const store = await repositories.openRepository(name);
   if (store === undefined) throw unknownRepository(name);
   return store;

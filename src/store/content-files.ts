@@ -24,6 +24,8 @@ export interface ContentFiles {
   open(digest: Digest, options?: OpenFileOptions): Promise<Readable>;
   /** Where the bytes lie on disk; undefined for what is not there, and for what was made in memory. */
   region(digest: Digest): Promise<Region | undefined>;
+  /** Whether the content is a document that was made in memory. */
+  isMade?(digest: Digest): boolean;
   /** Every file that is to have some content, whether an image needs it or not. */
   list(): AsyncIterable<ContentFile>;
   close(): Promise<void>;

@@ -16,7 +16,7 @@ import { ExactNames } from './exact-names.js';
 import { entryName, findEntry, nameAnnotations } from './layout/layout-index.js';
 import { ManifestGraph } from './manifest-graph.js';
 import { readAtMost, readContent } from './read-content.js';
-import type { FetchOptions, ReadonlyStore, Referrer } from './store.js';
+import { type FetchOptions, has, type Referrer, type Resolved, type Source, type Wanted } from './store.js';
 
 const BLOB_MEDIA_TYPE = 'application/octet-stream';
 /** A type of the specification's that says nothing of the content; go-containerregistry's test layouts have such entries. */
@@ -35,7 +35,8 @@ export interface NamedProblem {
 }
 
 /** The images of an archive or directory of any form, read where they are. */
-export class ImageFiles implements ReadonlyStore {
+export class ImageFiles implements Source {
+  readonly isLocal = true;
   /** What is wrong with documents that could be done without, such as the Docker half of a layout. */
   readonly problems: LadingError[] = [];
   /** Why different readers take different images from here. Whoever does not report them refuses the whole. */
@@ -101,7 +102,12 @@ export class ImageFiles implements ReadonlyStore {
     return this.files.pathOf(digest);
   }
 
-  async resolve(reference: string): Promise<Descriptor> {
+  async resolve(reference: string): Promise<Resolved> {
+    const found = await this.#resolve(reference);
+    return this.files.isMade?.(found.digest) ? { ...found, origin: 'made' } : found;
+  }
+
+  async #resolve(reference: string): Promise<Descriptor> {
     if (/^@[0-9]+$/.test(reference)) return this.#atPosition(Number(reference.slice(1)));
     if (this.#names?.isOf(this.entries) !== true) this.#names = new ExactNames(this.entries);
     const exact = this.#names.find(reference);
@@ -112,8 +118,9 @@ export class ImageFiles implements ReadonlyStore {
       if (!isLadingError(error, 'NOT_FOUND') || !isDigest(reference)) throw error;
     }
     // A manifest that only an index names: its type is told by its bytes.
-    const blob = await this.resolveBlob(reference);
-    if (blob.size > MAX_MANIFEST_BYTES) throw this.#notFound(reference);
+    const size = await this.files.size(reference);
+    if (size === undefined || size > MAX_MANIFEST_BYTES) throw this.#notFound(reference);
+    const blob = { mediaType: BLOB_MEDIA_TYPE, digest: reference, size };
     const { mediaType } = await this.#typeOf(blob);
     if (mediaType === undefined) throw this.#notFound(reference);
     return { ...blob, mediaType };
@@ -132,14 +139,8 @@ export class ImageFiles implements ReadonlyStore {
     return found;
   }
 
-  async resolveBlob(digest: Digest): Promise<Descriptor> {
-    const size = await this.files.size(digest);
-    if (size === undefined) throw this.#notFound(digest);
-    return { mediaType: BLOB_MEDIA_TYPE, digest, size };
-  }
-
-  async exists({ digest, size }: Descriptor): Promise<boolean> {
-    return (await this.files.size(digest)) === size;
+  sizeOf({ digest }: Wanted): Promise<number | undefined> {
+    return this.files.size(digest);
   }
 
   async fetch({ digest, size }: Descriptor, options: FetchOptions = {}): Promise<Readable> {
@@ -155,7 +156,7 @@ export class ImageFiles implements ReadonlyStore {
     return this.files.open(digest, options);
   }
 
-  async *references(): AsyncIterable<NamedDescriptor> {
+  async *names(): AsyncIterable<NamedDescriptor> {
     const nameless = new Set<Digest>();
     for (const entry of this.entries) {
       const name = entryName(entry);
@@ -186,7 +187,7 @@ export class ImageFiles implements ReadonlyStore {
    */
   async requireTrueType(entry: Descriptor): Promise<void> {
     const { mediaType, digest, size } = entry;
-    if (mayBeManifest(entry) || size > MAX_MANIFEST_BYTES || !(await this.exists(entry))) return;
+    if (mayBeManifest(entry) || size > MAX_MANIFEST_BYTES || !(await has(this, entry))) return;
     const actual = manifestTypeOf(await readAtMost(entry, await this.fetch(entry)));
     if (actual === undefined) return;
     throw new ContentError(
@@ -285,7 +286,7 @@ export class ImageFiles implements ReadonlyStore {
 
   /** Undefined for what is not there or not valid: whoever asks for that image is told, others have no use for it. */
   async #readEntry(entry: Descriptor): Promise<Manifest | undefined> {
-    if (!isManifest(entry.mediaType) || !(await this.exists(entry))) return undefined;
+    if (!isManifest(entry.mediaType) || !(await has(this, entry))) return undefined;
     try {
       return parseManifest(await readContent(this, entry), entry);
     } catch (error) {

@@ -6,7 +6,8 @@ import { ContentError } from '../errors.js';
 import { type Manifest, parseManifest, successors } from '../manifest/manifest.js';
 import { attachedTo } from './attached.js';
 import { readContent } from './read-content.js';
-import type { ReadonlyStore } from './store.js';
+import type { Source } from './store.js';
+import { has } from './store.js';
 
 /** What a manifest points at. */
 export interface Links {
@@ -53,7 +54,7 @@ function linksIn(
 const DIGEST_TEXT = /\bsha(?:256|384|512):[0-9a-f]+\b/g;
 
 /** Where the manifests are; `noteAttached` is told what they say, so that it reads none of them again. */
-export type GraphStore = Pick<ReadonlyStore, 'exists' | 'fetch'> & {
+export type GraphStore = Pick<Source, 'sizeOf' | 'fetch'> & {
   noteAttached?(descriptor: Descriptor, manifest: Manifest): void;
 };
 
@@ -78,7 +79,7 @@ export class ManifestGraph {
   async linksOf(descriptor: Descriptor): Promise<Links> {
     const known = this.#links.get(descriptor.digest);
     if (known !== undefined) return known;
-    if (!isManifest(descriptor.mediaType) || !(await this.#store.exists(descriptor))) return NO_LINKS;
+    if (!isManifest(descriptor.mediaType) || !(await has(this.#store, descriptor))) return NO_LINKS;
     let bytes: Buffer;
     try {
       bytes = await readContent(this.#store, descriptor);

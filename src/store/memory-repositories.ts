@@ -6,7 +6,7 @@ import { digestMismatch } from '../content/verify.js';
 import { LadingError } from '../errors.js';
 import { parseManifest, successors } from '../manifest/manifest.js';
 import { type Attached, attachedTag, attachedTo } from './attached.js';
-import type { FetchOptions, Referrer } from './store.js';
+import type { FetchOptions, Referrer, Wanted } from './store.js';
 import type {
   BlobUpload,
   PutManifestOptions,
@@ -30,7 +30,7 @@ export function createMemoryRepositories(): MemoryRepositories {
 
   return {
     async openForPush(name) {
-      const repository = repositories.get(name) ?? new MemoryRepository(find);
+      const repository = repositories.get(name) ?? new MemoryRepository(name, find);
       repositories.set(name, repository);
       return repository;
     },
@@ -58,12 +58,16 @@ interface KeptManifest extends Kept {
 const BLOB_MEDIA_TYPE = 'application/octet-stream';
 
 class MemoryRepository implements WritableRepository {
+  readonly isLocal = true;
   readonly blobs = new Map<Digest, Kept>();
   readonly #manifests = new Map<Digest, KeptManifest>();
   readonly #tags = new Map<string, Descriptor>();
   readonly #uploads = new Map<string, MemoryUpload>();
 
-  constructor(private readonly find: (digest: Digest, from: string | undefined) => Kept | undefined) {}
+  constructor(
+    readonly location: string,
+    private readonly find: (digest: Digest, from: string | undefined) => Kept | undefined,
+  ) {}
 
   get isEmpty(): boolean {
     return this.blobs.size === 0 && this.#manifests.size === 0;
@@ -76,12 +80,9 @@ class MemoryRepository implements WritableRepository {
     return descriptor ?? notFound(reference);
   }
 
-  async resolveBlob(digest: Digest): Promise<Descriptor> {
-    return (this.blobs.get(digest) ?? notFound(digest)).descriptor;
-  }
-
-  async exists({ digest, size }: Descriptor): Promise<boolean> {
-    return this.#kept(digest)?.bytes.length === size;
+  async sizeOf({ digest, mediaType }: Wanted): Promise<number | undefined> {
+    const kept = mediaType === undefined ? this.blobs.get(digest) : this.#kept(digest);
+    return kept?.bytes.length;
   }
 
   async fetch({ digest }: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
@@ -89,7 +90,7 @@ class MemoryRepository implements WritableRepository {
     return Readable.from([bytes.subarray(start)], { objectMode: false });
   }
 
-  async *references(): AsyncIterable<NamedDescriptor> {
+  async *names(): AsyncIterable<NamedDescriptor> {
     for (const [name, descriptor] of this.#tags) yield { name, descriptor };
   }
 

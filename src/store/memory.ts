@@ -21,6 +21,8 @@ export function createMemoryStore(): Store {
   }
 
   return {
+    location: 'memory',
+    isLocal: true,
     async resolve(reference) {
       const named = names.get(reference);
       if (named !== undefined) return named;
@@ -30,16 +32,13 @@ export function createMemoryStore(): Store {
       }
       throw new LadingError('NOT_FOUND', `${reference} is not in this store`);
     },
-    async resolveBlob(digest) {
-      return contentOf(digest).descriptor;
-    },
-    async exists({ digest, size }) {
-      return contents.get(digest)?.bytes.byteLength === size;
+    async sizeOf({ digest }) {
+      return contents.get(digest)?.bytes.byteLength;
     },
     async fetch({ digest }, { start = 0 } = {}) {
       return Readable.from([contentOf(digest).bytes.subarray(start)], { objectMode: false });
     },
-    async *references(): AsyncIterable<NamedDescriptor> {
+    async *names(): AsyncIterable<NamedDescriptor> {
       for (const [name, descriptor] of names) yield { name, descriptor };
     },
     async *referrers({ digest }): AsyncIterable<Referrer> {

@@ -5,14 +5,14 @@ import { isManifest } from '../content/media-types.js';
 import { createVerifier, cutShort, tooLong } from '../content/verify.js';
 import { ContentError } from '../errors.js';
 import { detectMediaType, MAX_MANIFEST_BYTES, verifyManifest } from '../manifest/manifest.js';
-import type { FetchOptions, OpenContent, ReadonlyStore } from './store.js';
+import type { FetchOptions, OpenContent, Source } from './store.js';
 
 /**
  * All bytes of small content, verified against its descriptor. Rejects with `TOO_LARGE` before anything is
  * read when the descriptor says more than `maxBytes` (default 4 MiB, what registries take as a manifest).
  */
 export async function readContent(
-  store: Pick<ReadonlyStore, 'fetch'>,
+  store: Pick<Source, 'fetch'>,
   descriptor: Descriptor,
   options: { maxBytes?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<Buffer> {
@@ -59,7 +59,7 @@ export async function readAtMost(descriptor: Descriptor, body: Readable): Promis
  * Whether a root on this machine is content of any kind rather than a manifest: the index of a layout may name it, and
  * others decide what to do with it. (image-spec, image-layout.md, "index.json file")
  */
-export async function isBlob(store: ReadonlyStore, root: Descriptor): Promise<boolean> {
+export async function isBlob(store: Source, root: Descriptor): Promise<boolean> {
   if (isManifest(root.mediaType) || (await store.region?.(root)) === undefined) return false;
   if (root.size > MAX_MANIFEST_BYTES) return true;
   const bytes = await readContent(store, root);

@@ -7,7 +7,7 @@ import { isPart } from './image-files.js';
 import { entryName } from './layout/layout-index.js';
 import type { ManifestGraph } from './manifest-graph.js';
 import { NAMELESS_REPOSITORY, placeOf } from './repository-view.js';
-import type { ReadonlyStore } from './store.js';
+import type { Source } from './store.js';
 
 /** Some 50 bytes each. */
 const MOST_REMEMBERED = 2_000_000;
@@ -191,11 +191,11 @@ export function placeOfEntry(entry: Descriptor): NamedPlace | undefined {
 
 /** The entries of a store's index; of a store without one, an entry for each of its names. */
 export async function entriesOf(
-  store: Pick<ReadonlyStore, 'references'> & { indexEntries?: readonly Descriptor[] },
+  store: Pick<Source, 'names'> & { indexEntries?: readonly Descriptor[] },
 ): Promise<readonly Descriptor[]> {
   if (store.indexEntries !== undefined) return store.indexEntries;
   const entries: Descriptor[] = [];
-  for await (const { name, descriptor } of store.references())
+  for await (const { name, descriptor } of store.names())
     entries.push({ ...descriptor, annotations: { ...descriptor.annotations, [ANNOTATION.refName]: name } });
   return entries;
 }

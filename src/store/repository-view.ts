@@ -3,8 +3,9 @@ import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { readName } from '../content/names.js';
 import { LadingError } from '../errors.js';
+import { delegate } from './delegate.js';
 import { mayBeManifest } from './image-files.js';
-import type { ReadonlyStore } from './store.js';
+import type { Source } from './store.js';
 
 /** Repository → tag → manifest. */
 export type Tags = ReadonlyMap<string, ReadonlyMap<string, Descriptor>>;
@@ -25,13 +26,13 @@ export interface TagConflict {
  * A repository may have nothing but digests, where entries say so.
  */
 export async function tagsOf(
-  store: Pick<ReadonlyStore, 'references'> & { indexEntries?: readonly Descriptor[] },
+  store: Pick<Source, 'names'> & { indexEntries?: readonly Descriptor[] },
   { location, onConflict }: { location?: string; onConflict?: (conflict: TagConflict) => void } = {},
 ): Promise<Tags> {
   const tags = new Map<string, Map<string, Descriptor>>();
   for (const entry of store.indexEntries ?? [])
     for (const repository of repositoriesOf(entry)) addTag(tags, repository, undefined, entry);
-  for await (const { name, descriptor } of store.references()) {
+  for await (const { name, descriptor } of store.names()) {
     if (isDigest(name) && repositoriesOf(descriptor).length > 0) continue;
     const { repository, tag: named } = placeOf(name);
     // A tag is a manifest's: other content that has a name is there by its digest.
@@ -84,12 +85,12 @@ export interface Belonging {
 
 /** A repository as a store of its own: its references are tags, and it finds only what belongs to it. */
 export function repositoryView(
-  store: ReadonlyStore,
+  store: Source,
   repository: string,
   { tags, contents }: { tags: ReadonlyMap<string, Descriptor>; contents: Belonging },
-): ReadonlyStore {
+): Source {
   const notFound = (what: string) => new LadingError('NOT_FOUND', `${repository} has no ${what}`);
-  return {
+  return delegate(store, {
     async resolve(reference, options) {
       const tagged = tags.get(reference);
       if (tagged !== undefined) return tagged;
@@ -97,20 +98,17 @@ export function repositoryView(
       if (!(await contents.has(repository, reference))) throw notFound(reference);
       return store.resolve(reference, options);
     },
-    async resolveBlob(digest, options) {
-      if (!(await contents.has(repository, digest))) throw notFound(digest);
-      return store.resolveBlob(digest, options);
+    async sizeOf(content, options) {
+      const isOwn = content.mediaType !== undefined || (await contents.has(repository, content.digest));
+      return isOwn ? store.sizeOf(content, options) : undefined;
     },
-    exists: (descriptor, options) => store.exists(descriptor, options),
-    fetch: (descriptor, options) => store.fetch(descriptor, options),
-    async *references(): AsyncIterable<NamedDescriptor> {
+    async *names(): AsyncIterable<NamedDescriptor> {
       for (const [name, descriptor] of tags) yield { name, descriptor };
     },
     async *referrers(subject, options) {
       for await (const referrer of store.referrers(subject, options))
         if (await contents.hasManifest(repository, referrer.descriptor.digest)) yield referrer;
     },
-    region: async (descriptor) => store.region?.(descriptor),
     close: async () => undefined,
-  };
+  });
 }

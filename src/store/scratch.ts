@@ -7,10 +7,10 @@ import { diskError, onDisk } from '../disk/disk.js';
 import type { Region } from '../disk/region.js';
 import { streamRegion } from '../disk/region.js';
 import { makeTemporaryFolder, type TemporaryFolder } from '../disk/temporary-folder.js';
-import type { ReadonlyStore } from './store.js';
+import type { Source } from './store.js';
 
 /** Content that is made on the way, whose digest is known only when it is made: files beside the output. */
-export interface Scratch extends Pick<ReadonlyStore, 'fetch' | 'region'> {
+export interface Scratch extends Pick<Source, 'fetch' | 'region'> {
   /** Writes what `open` gives to a file; its digest and size are then known. */
   keep(mediaType: string, open: () => Promise<Readable>): Promise<Descriptor>;
   /** A directory in it for a layout of what is fetched first. */

@@ -5,19 +5,19 @@ import { ImageFiles } from './image-files.js';
 import { ManifestGraph } from './manifest-graph.js';
 import { entriesOf, RepositoryContents } from './repository-contents.js';
 import { addTag, repositoryView, type TagConflict, type Tags } from './repository-view.js';
-import type { ReadonlyStore, Referrer } from './store.js';
+import type { Referrer, Source } from './store.js';
 
 /** A store whose images are served as repositories. */
 export interface Served {
   /** Where it is, for those who are told of conflicts. */
   location: string;
-  store: ReadonlyStore;
+  store: Source;
   /** As they are now; the same map as long as nothing changes. */
   tags(): Promise<Tags>;
 }
 
 export interface MergedRepositories {
-  openRepository(name: string): Promise<ReadonlyStore | undefined>;
+  openRepository(name: string): Promise<Source | undefined>;
   listRepositories(): Promise<string[]>;
 }
 
@@ -84,12 +84,12 @@ function mergeTags(
 }
 
 /** The content of all; its names are those of the first that has them. */
-function unionOf(stores: readonly ReadonlyStore[]): ReadonlyStore {
+function unionOf(stores: readonly Source[]): Source {
   const [only, ...others] = stores;
   if (only !== undefined && others.length === 0) return only;
 
   /** What the first store that does not reject gives; of several reasons, one that is not mere absence. */
-  const firstOf = async <T>(what: string, ask: (store: ReadonlyStore) => Promise<T>): Promise<T> => {
+  const firstOf = async <T>(what: string, ask: (store: Source) => Promise<T>): Promise<T> => {
     let failure: unknown;
     for (const store of stores) {
       try {
@@ -103,24 +103,29 @@ function unionOf(stores: readonly ReadonlyStore[]): ReadonlyStore {
   };
 
   return {
+    location: stores.map(({ location }) => location).join(', '),
+    isLocal: stores.every(({ isLocal }) => isLocal),
     resolve: (reference, options) => firstOf(reference, (store) => store.resolve(reference, options)),
-    resolveBlob: (digest, options) => firstOf(digest, (store) => store.resolveBlob(digest, options)),
     fetch: (descriptor, options) => firstOf(descriptor.digest, (store) => store.fetch(descriptor, options)),
-    async exists(descriptor, options) {
+    async sizeOf(content, options) {
       let failure: LadingError | undefined;
+      let other: number | undefined;
       for (const store of stores) {
         try {
-          if (await store.exists(descriptor, options)) return true;
+          const size = await store.sizeOf(content, options);
+          if (size === undefined) continue;
+          if (content.size === undefined || size === content.size) return size;
+          other ??= size;
         } catch (error) {
           if (!isLadingError(error)) throw error;
           failure ??= error;
         }
       }
       if (failure !== undefined) throw failure;
-      return false;
+      return other;
     },
-    async *references(options) {
-      for (const store of stores) yield* store.references(options);
+    async *names(options) {
+      for (const store of stores) yield* store.names(options);
     },
     async *referrers(subject, options): AsyncIterable<Referrer> {
       const seen = new Set<Digest>();

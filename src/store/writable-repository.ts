@@ -1,9 +1,9 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
-import type { ReadonlyStore } from './store.js';
+import type { Source } from './store.js';
 
 /** A repository that takes pushes piece by piece, as a registry's clients make them. */
-export interface WritableRepository extends ReadonlyStore {
+export interface WritableRepository extends Source {
   /** Begins the upload of a blob whose digest is not known yet. */
   createUpload(): Promise<BlobUpload>;
   /** Finds an upload of this repository that was begun before, by an earlier process too; undefined when it is gone. */

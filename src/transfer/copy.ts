@@ -10,6 +10,7 @@ import { hashRegions } from '../hashing/hashing.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import { isRetryable, retrying } from '../retry.js';
 import type { OpenContent, Store } from '../store/store.js';
+import { has } from '../store/store.js';
 import { namingImage } from './naming.js';
 import type { Plan, PlannedImage } from './plan.js';
 
@@ -110,7 +111,7 @@ class GraphCopy {
   async #copyBlob(content: PlannedContent): Promise<void> {
     const { descriptor } = content;
     const { signal } = this.#pool;
-    if (await this.#destination.exists(descriptor, { signal })) {
+    if (await has(this.#destination, descriptor, { signal })) {
       this.#result.blobs.reused++;
       this.#options.onEvent?.({ type: 'skipped', descriptor });
       return;
@@ -128,8 +129,7 @@ class GraphCopy {
     // Where a part was missing there is no whole: a question less for each image that is new.
     const isNew = successors.some((successor) => this.#missing.has(successor));
     const { signal } = this.#pool;
-    if (!isNew && (await this.#destination.exists(content.descriptor, { signal })))
-      return this.#link(content);
+    if (!isNew && (await has(this.#destination, content.descriptor, { signal }))) return this.#link(content);
     this.#missing.add(digest);
     await this.#transfer(content);
   }

@@ -1,7 +1,10 @@
+import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import type { PlannedContent } from '../graph/tree.js';
 import type { Pool } from '../pool.js';
-import type { PushOptions, Store } from '../store/store.js';
+import { delegate } from '../store/delegate.js';
+import type { OpenContent, PushOptions, SignalOption, Store, Wanted } from '../store/store.js';
+import { has } from '../store/store.js';
 
 /** A store that is given blobs before the copy that they are part of is known. */
 export interface HeadStartStore extends Store {
@@ -18,8 +21,8 @@ export interface HeadStartStore extends Store {
 export function headStartStore(store: Store, pool: Pool): HeadStartStore {
   const begun = new Map<Digest, HeadStart>();
   const all: HeadStart[] = [];
-  return {
-    begin(blob) {
+  return delegate(store, {
+    begin(blob: PlannedContent) {
       const { digest } = blob.descriptor;
       if (begun.has(digest)) return;
       const headStart = new HeadStart(blob, store, pool);
@@ -29,25 +32,17 @@ export function headStartStore(store: Store, pool: Pool): HeadStartStore {
     async settled() {
       await Promise.allSettled(all.map(({ pushed }) => pushed));
     },
-    exists: (descriptor, options) =>
-      begun.get(descriptor.digest)?.wasThere ?? store.exists(descriptor, options),
-    push(descriptor, open, options = {}) {
+    async sizeOf(content: Wanted, options?: SignalOption) {
+      const wasThere = begun.get(content.digest)?.wasThere;
+      if (wasThere === undefined) return store.sizeOf(content, options);
+      return (await wasThere) ? content.size : undefined;
+    },
+    push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}) {
       const headStart = begun.get(descriptor.digest);
       begun.delete(descriptor.digest);
       return headStart?.join(options) ?? store.push(descriptor, open, options);
     },
-    prepare: async (...call) => store.prepare?.(...call),
-    resolve: (...call) => store.resolve(...call),
-    resolveBlob: (...call) => store.resolveBlob(...call),
-    fetch: (...call) => store.fetch(...call),
-    references: (...call) => store.references(...call),
-    referrers: (...call) => store.referrers(...call),
-    link: async (...call) => store.link?.(...call),
-    abandon: (descriptor) => store.abandon?.(descriptor),
-    tag: (...call) => store.tag(...call),
-    commit: async () => store.commit?.(),
-    close: () => store.close(),
-  };
+  });
 }
 
 /** One try to push a blob; what it tells of its bytes is kept until somebody listens. */
@@ -66,7 +61,7 @@ class HeadStart {
     });
     // One turn in the pool for both: of a second one, those who wait for it could hold all places.
     this.pushed = pool.run(async (signal) => {
-      const isThere = await store.exists(descriptor, { signal });
+      const isThere = await has(store, descriptor, { signal });
       answer(isThere);
       if (isThere) return;
       const region = await source.region?.(descriptor);

@@ -6,12 +6,12 @@ import { type AttachedTree, readAttached } from '../graph/attached.js';
 import { type GraphOptions, GraphReader } from '../graph/read.js';
 import type { ManifestTree, PlannedContent } from '../graph/tree.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { Resolved, Source } from '../store/store.js';
 import { namingImage } from './naming.js';
 
 /** An image to copy: what it is called at its source, and what it will be called at the destination. */
 export interface CopyRequest {
-  source: ReadonlyStore;
+  source: Source;
   /** A tag, a digest, or a name as `source` knows it. */
   reference: string;
   /** A digest for content that has no name. */
@@ -69,7 +69,7 @@ export interface Plan {
 export interface ImageTrees {
   name: string;
   /** The root at the source, as the source describes it. */
-  original: Descriptor;
+  original: Resolved;
   tree: ManifestTree;
   attached: AttachedTree[];
   /** What the destination is to keep beside the root, as annotations of its entry. */

@@ -3,10 +3,10 @@ import { LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { ImageFiles } from '../store/image-files.js';
 import type { CopyRequest } from './plan.js';
-import type { Source } from './sources.js';
+import type { OpenedSource } from './sources.js';
 
 /** A request for the images that a source was named for: of a registry one, of files `wanted` or all. */
-export async function requestsOf(source: Source, wanted?: string | undefined): Promise<CopyRequest[]> {
+export async function requestsOf(source: OpenedSource, wanted?: string | undefined): Promise<CopyRequest[]> {
   if (source.kind === 'path') {
     const reference = wanted ?? source.reference;
     return requestsOfFiles(source.store, source.path, reference === undefined ? [] : [reference]);
@@ -29,7 +29,7 @@ export async function requestsOfFiles(
   for (const reference of wanted)
     requests.push({ source: store, reference, name: await fullName(store, reference) });
   if (wanted.length > 0) return requests;
-  for await (const { name } of store.references()) {
+  for await (const { name } of store.names()) {
     if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
       requests.push({ source: store, reference: name, name });
   }
@@ -41,7 +41,7 @@ export async function requestsOfFiles(
 /** The name that an archive has for what was asked for in short. */
 async function fullName(store: ImageFiles, wanted: string): Promise<string> {
   const { digest } = await store.resolve(wanted);
-  for await (const { name, descriptor } of store.references()) {
+  for await (const { name, descriptor } of store.names()) {
     if (descriptor.digest === digest && (name === wanted || name.endsWith(wanted))) return name;
   }
   return wanted;

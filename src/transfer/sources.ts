@@ -12,7 +12,7 @@ import type { OpenedImage } from '../store/remote/open-image.js';
 import { readVersion } from '../version.js';
 
 /** What a user named: files on this machine, or images of a registry. */
-export type Source =
+export type OpenedSource =
   | {
       kind: 'path';
       path: string;
@@ -26,7 +26,10 @@ export type Source =
  * Opens what `text` names: a locator, a path if something is there, else an image or repository of a
  * registry. The source is closed by the caller.
  */
-export async function openSource(text: string, options: ConnectionOptions & ArchiveLimits): Promise<Source> {
+export async function openSource(
+  text: string,
+  options: ConnectionOptions & ArchiveLimits,
+): Promise<OpenedSource> {
   const locator = parseLocator(text);
   if (locator.kind === 'docker') return openRegistry(locator.reference, options);
   if (locator.kind !== 'path') return openFiles(locator.path, locator.reference, options);
@@ -38,7 +41,7 @@ async function openFiles(
   path: string,
   reference: string | undefined,
   { signal, onEvent, maxArchiveBytes, maxRatio }: ConnectionOptions & ArchiveLimits,
-): Promise<Source> {
+): Promise<OpenedSource> {
   const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
   const cache = cacheDirectory();
   const memory =
@@ -49,7 +52,7 @@ async function openFiles(
 }
 
 /** Most sources are files: what speaks to registries is loaded for those that are not. */
-async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<Source> {
+async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<OpenedSource> {
   const { openImage } = await import('../store/remote/open-image.js');
   return { kind: 'registry', reference, ...(await openImage(reference, options)) };
 }

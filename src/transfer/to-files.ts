@@ -28,6 +28,7 @@ import {
 } from '../store/layout/layout-index.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { Store } from '../store/store.js';
+import { has } from '../store/store.js';
 import { type Destination, fitDockerArchive, nameApart, tellForeign } from './destination.js';
 import type { ImageTrees, Plan } from './plan.js';
 
@@ -212,7 +213,7 @@ async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
   for (const { name, descriptor } of plan.images.flatMap(({ names }) => names))
     entries = withEntry(entries, descriptor, name);
   if (!formatLayoutIndex(entries).equals(formatLayoutIndex(previous.indexEntries))) return false;
-  const held = [...plan.blobs, ...plan.manifests].map(({ descriptor }) => previous.exists(descriptor));
+  const held = [...plan.blobs, ...plan.manifests].map(({ descriptor }) => has(previous, descriptor));
   return (await Promise.all(held)).every(Boolean);
 }
 

@@ -10,6 +10,7 @@ import { isAttachmentTag } from '../store/attached.js';
 import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/remote/mounting.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../store/remote/remote.js';
 import type { Store } from '../store/store.js';
+import { has } from '../store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
 import type { ImageToPush } from './destination.js';
 import { type HeadStartStore, headStartStore } from './head-start.js';
@@ -247,7 +248,7 @@ const LOOKS = 4;
 async function arrived(store: Store, descriptor: Descriptor, name: string, pool: Pool): Promise<boolean> {
   try {
     for (let look = 1; ; look += 1) {
-      if (await pool.run((signal) => store.exists(descriptor, { signal }))) return true;
+      if (await pool.run((signal) => has(store, descriptor, { signal }))) return true;
       if ((await resolveOrUndefined(store, descriptor.digest, pool)) !== undefined) return true;
       if (look === LOOKS) return false;
       await delay(delayBefore(look, undefined), undefined, { signal: pool.signal });

@@ -2,7 +2,8 @@ import { nameKey } from '../content/names.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { compressionOfType } from '../manifest/layer-types.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { ReadonlyStore } from '../store/store.js';
+import type { Source } from '../store/store.js';
+import { has } from '../store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
 import { type CopyRequest, type ImageTrees, type Plan, readImages } from './plan.js';
 import type { FilesDestination } from './to-files.js';
@@ -48,7 +49,7 @@ export async function keptImages(
   if (previous === undefined) return [];
   const requests: CopyRequest[] = [];
   const replaced = new Set(names.map(nameKey));
-  for await (const { name } of previous.references()) {
+  for await (const { name } of previous.names()) {
     const tag = name.slice(name.lastIndexOf(':') + 1);
     if (!replaced.has(nameKey(name)) && !isAttachmentTag(tag))
       requests.push({ source: previous, reference: name, name });
@@ -60,12 +61,12 @@ export async function keptImages(
  * The plan with content taken from what is there before it is fetched from far away. What is there was not
  * verified: should it be damaged, the next attempt goes to the registry.
  */
-async function preferring(previous: ReadonlyStore | undefined, plan: Plan): Promise<Plan> {
+async function preferring(previous: Source | undefined, plan: Plan): Promise<Plan> {
   if (previous === undefined) return plan;
   const preferred = async (content: PlannedContent): Promise<PlannedContent> => {
-    if (!(await previous.exists(content.descriptor))) return content;
+    if (!(await has(previous, content.descriptor))) return content;
     const sources = [previous];
-    const fetch: ReadonlyStore['fetch'] = (...wanted) => (sources.shift() ?? content.source).fetch(...wanted);
+    const fetch: Source['fetch'] = (...wanted) => (sources.shift() ?? content.source).fetch(...wanted);
     return { ...content, source: { fetch }, isReused: true };
   };
   return { ...plan, blobs: await Promise.all(plan.blobs.map(preferred)) };

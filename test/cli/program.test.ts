@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { LadingError } from '../../src/errors.js';
 import { type SaveResult, save } from '../../src/operations/save.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { fixturePath } from '../support/fixtures.js';
 import { type MadeImage, makeImage } from '../support/images.js';
@@ -28,7 +28,7 @@ describe('the program', () => {
     registry.replace(
       'broken',
       overriding(registry.storeOf('broken'), {
-        async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+        async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
           if (descriptor.mediaType.endsWith('gzip')) throw new LadingError('NOT_FOUND', 'gone');
           return registry.storeOf('broken').fetch(descriptor, options);
         },
@@ -285,7 +285,7 @@ describe('the program', () => {
     registry.replace(
       'a',
       overriding(store, {
-        async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+        async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
           if (descriptor.digest !== layer.descriptor.digest) return store.fetch(descriptor, options);
           return Readable.from(stopping());
         },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { parsePlatform } from '../../src/content/platform.js';
 import type { CopyEvent } from '../../src/events.js';
-import type { ReadonlyStore, Store } from '../../src/store/store.js';
+import type { Source, Store } from '../../src/store/store.js';
 import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { storeOf } from '../support/archives.js';
 import {
@@ -34,7 +34,7 @@ describe('planCopy of what is attached', () => {
     for (const { all } of attached) await pushAll(store, all);
     return store;
   };
-  const planOf = (source: ReadonlyStore, options?: PlanOptions): Promise<Plan> =>
+  const planOf = (source: Source, options?: PlanOptions): Promise<Plan> =>
     planCopy([{ source, reference: NAME, name: NAME }], options);
   const plannedOf = ({ blobs, manifests }: Plan, images: readonly MadeImage[]): boolean[] => {
     const planned = new Set([...blobs, ...manifests].map(({ descriptor }) => descriptor.digest));

@@ -5,7 +5,7 @@ import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { parsePlatform } from '../../src/content/platform.js';
 import type { CopyEvent } from '../../src/events.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { storeOf } from '../support/archives.js';
 import {
@@ -39,7 +39,7 @@ describe('planCopy with some platforms chosen', () => {
 
   const plan = async (made: { all: Content[]; manifest: Content }, options: PlanOptions): Promise<Plan> =>
     planOf(await storeOf({ made }), options);
-  const planOf = (source: ReadonlyStore, options: PlanOptions): Promise<Plan> =>
+  const planOf = (source: Source, options: PlanOptions): Promise<Plan> =>
     planCopy([{ source, reference: 'made', name: 'made' }], options);
   const has = ({ blobs, manifests }: Plan, image: MadeImage): boolean => {
     const planned = new Set([...blobs, ...manifests].map(({ descriptor }) => descriptor.digest));

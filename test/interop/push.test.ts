@@ -7,7 +7,7 @@ import { createRegistryClient, type RegistryClientOptions } from '../../src/regi
 import { createMemoryStore } from '../../src/store/memory.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../../src/store/remote/remote.js';
 import { createUploadSessions } from '../../src/store/remote/upload-sessions.js';
-import type { Store } from '../../src/store/store.js';
+import { has, type Store } from '../../src/store/store.js';
 import { copyGraph } from '../../src/transfer/copy.js';
 import { planCopy } from '../../src/transfer/plan.js';
 import { signedSchema1 } from '../store/contract.js';
@@ -74,7 +74,7 @@ describe('a blob pushed to docker-registry', () => {
       await assertHeld(store, content);
       const empty = contentOf('text/plain', Buffer.alloc(0));
       await store.push(empty.descriptor, openerOf(empty.bytes));
-      assert.equal(await store.exists(empty.descriptor), true);
+      assert.equal(await has(store, empty.descriptor), true);
     }
   });
 

@@ -25,7 +25,7 @@ async function shownIn(path: string): Promise<Shown[]> {
   const store = await openPath(path, {});
   try {
     const shown: Shown[] = [];
-    for await (const { name, descriptor } of store.references()) {
+    for await (const { name, descriptor } of store.names()) {
       const bytes = await readContent(store, descriptor);
       const manifest = parseManifest(bytes, { mediaType: descriptor.mediaType });
       if (manifest.format !== 'oci-manifest' && manifest.format !== 'docker-schema2')

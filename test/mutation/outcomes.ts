@@ -14,7 +14,7 @@ import { verify } from '../../src/operations/verify/verify.js';
 import type { AccessEntry } from '../../src/server/operational/access-log.js';
 import { createRegistryServer } from '../../src/server/server.js';
 import { readContent, readVerified } from '../../src/store/read-content.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 import { ask } from '../support/registry-server.js';
 import { startUploadRegistry } from '../support/upload-registry.js';
 import { ARCHIVE, type Files } from './mutations.js';
@@ -130,10 +130,10 @@ function refuseRetries(event: { type: string; error?: unknown }): void {
 }
 
 /** The images in these repositories, once all that they need was found there and hashed. */
-async function imagesIn(repositories: ReadonlyMap<string, ReadonlyStore>): Promise<Map<string, string>> {
+async function imagesIn(repositories: ReadonlyMap<string, Source>): Promise<Map<string, string>> {
   const images = new Map<string, string>();
   for (const [repository, store] of repositories) {
-    for await (const { name, descriptor } of store.references()) {
+    for await (const { name, descriptor } of store.names()) {
       await requireWhole(store, descriptor);
       if (!name.startsWith('sha256:')) images.set(`${repository}:${name}`, descriptor.digest);
     }
@@ -141,7 +141,7 @@ async function imagesIn(repositories: ReadonlyMap<string, ReadonlyStore>): Promi
   return images;
 }
 
-async function requireWhole(store: ReadonlyStore, descriptor: Descriptor): Promise<void> {
+async function requireWhole(store: Source, descriptor: Descriptor): Promise<void> {
   try {
     if (!isManifest(descriptor.mediaType)) {
       await readVerified(descriptor, (options) => store.fetch(descriptor, options));

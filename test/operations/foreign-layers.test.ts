@@ -10,6 +10,7 @@ import { verify } from '../../src/operations/verify/verify.js';
 import { getForeign } from '../../src/registry/foreign.js';
 import { createTransport } from '../../src/registry/http/transport.js';
 import { openPath } from '../../src/store/open.js';
+import { has } from '../../src/store/store.js';
 import { serve as serveHTTP, type TestServer } from '../registry/http-server.js';
 import { type Content, jsonContent, type MadeImage, makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
@@ -68,7 +69,7 @@ describe('foreign layers', () => {
   const holds = async (file: string, digest: Digest = layer.descriptor.digest): Promise<boolean> => {
     const archive = await openPath(file);
     try {
-      return await archive.exists({ ...layer.descriptor, digest });
+      return await has(archive, { ...layer.descriptor, digest });
     } finally {
       await archive.close();
     }
@@ -170,7 +171,7 @@ describe('foreign layers', () => {
     const registry = await startUploadRegistry();
     try {
       await load({ input: path('x.tar'), destination: registry.host, onEvent });
-      assert.equal(await registry.repository('along').exists(layer.descriptor), true);
+      assert.equal(await has(registry.repository('along'), layer.descriptor), true);
       await copyImages({ source: path('x.tar'), destination: `oci:${path('dir')}`, onEvent });
       await convert({ source: path('x.tar'), output: path('c.tar'), to: 'docker', onEvent });
       assert.deepEqual([await holds(path('dir')), await holds(path('c.tar'))], [true, true]);

@@ -55,7 +55,7 @@ describe('load', () => {
     load({ input: path('images.tar'), destination: registry.host, retries: 0, ...options });
   const tagsOf = async (repository: string) => {
     const tags: string[] = [];
-    for await (const { name } of registry.repository(repository).references()) tags.push(name);
+    for await (const { name } of registry.repository(repository).names()) tags.push(name);
     return tags.sort();
   };
   const uploads = () => registry.requests.filter((request) => /^PUT .*\/blobs\/uploads\//.test(request));

@@ -1,6 +1,6 @@
 import type { AccessEntry } from '../../src/server/operational/access-log.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { ReadonlyStore, Store } from '../../src/store/store.js';
+import type { Source, Store } from '../../src/store/store.js';
 import { type Content, pushAll } from '../support/images.js';
 import { serve } from '../support/registry-server.js';
 
@@ -12,7 +12,7 @@ export interface TestRegistry {
   put(name: string, image: { all: Content[]; manifest: Content }): Promise<void>;
   storeOf(repository: string): Store;
   /** What the registry gives instead, from now on. */
-  replace(repository: string, store: ReadonlyStore): void;
+  replace(repository: string, store: Source): void;
   /** Digests of the blobs that were sent since the last call. */
   sentBlobs(): string[];
   requests: AccessEntry[];
@@ -21,7 +21,7 @@ export interface TestRegistry {
 
 export async function startRegistry(): Promise<TestRegistry> {
   const stores = new Map<string, Store>();
-  const served: Record<string, ReadonlyStore> = {};
+  const served: Record<string, Source> = {};
   const requests: AccessEntry[] = [];
   const { registry, close } = await serve(served, { onRequest: (entry) => requests.push(entry) });
   let counted = 0;

@@ -11,7 +11,7 @@ import { serve } from '../../src/operations/serve/serve.js';
 import { verify } from '../../src/operations/verify/verify.js';
 import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
 import { openPath } from '../../src/store/open.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
 import { blobs, entry, entryCalled, index, item, manifest, VERSION, writeForm } from '../support/halves.js';
@@ -55,7 +55,7 @@ describe('save to an output that is there', () => {
   const namesIn = async (output: string): Promise<string[]> => {
     const store = await openPath(path(output));
     const names: string[] = [];
-    for await (const { name } of store.references()) names.push(name.replace(`${registry.name}/`, ''));
+    for await (const { name } of store.names()) names.push(name.replace(`${registry.name}/`, ''));
     await store.close();
     return names.sort();
   };
@@ -280,19 +280,14 @@ describe('save to an output that is there', () => {
 });
 
 /** The store, of which one blob does not go on after so many bytes until it is released. */
-function stoppingAfter(
-  store: ReadonlyStore,
-  digest: Digest,
-  end: number,
-  released: Promise<void>,
-): ReadonlyStore {
+function stoppingAfter(store: Source, digest: Digest, end: number, released: Promise<void>): Source {
   async function* stopping(bytes: Buffer): AsyncIterable<Buffer> {
     yield bytes.subarray(0, end);
     yield bytes.subarray(end, end + 1); // the server holds a chunk back until it has seen the next
     await released;
   }
   return overriding(store, {
-    async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+    async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
       const body = await store.fetch(descriptor, options);
       return descriptor.digest === digest ? Readable.from(stopping(await buffer(body))) : body;
     },

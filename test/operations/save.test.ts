@@ -10,7 +10,7 @@ import type { CopyEvent } from '../../src/events.js';
 import { type SaveOptions, type SaveResult, save } from '../../src/operations/save.js';
 import { verify } from '../../src/operations/verify/verify.js';
 import { openPath } from '../../src/store/open.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import { has, type Source } from '../../src/store/store.js';
 import { signedSchema1 } from '../store/contract.js';
 import { documentIn, filesIn } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
@@ -65,7 +65,7 @@ describe('save', () => {
   const namesIn = async (output: string): Promise<string[]> => {
     const store = await openPath(output);
     const names: string[] = [];
-    for await (const { name } of store.references()) names.push(name.replace(`${registry.name}/`, ''));
+    for await (const { name } of store.names()) names.push(name.replace(`${registry.name}/`, ''));
     await store.close();
     return names.sort();
   };
@@ -73,7 +73,7 @@ describe('save', () => {
     const store = await openPath(output);
     try {
       for (const { descriptor, bytes } of made.all) {
-        if (!(await store.exists(descriptor))) return false;
+        if (!(await has(store, descriptor))) return false;
         assert.ok((await readAll(store, descriptor)).equals(bytes));
       }
       return true;
@@ -313,7 +313,7 @@ describe('save', () => {
     await registry.put('broken:1', amd64);
     const [layer] = amd64.layers;
     const damaged = overriding(registry.storeOf('broken'), {
-      async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+      async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
         if (descriptor.digest === layer?.descriptor.digest) throw new LadingError('NOT_FOUND', 'gone');
         return registry.storeOf('broken').fetch(descriptor, options);
       },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createKnownBlobs, mountingStore } from '../../src/store/remote/mounting.js';
 import { createRemoteStore } from '../../src/store/remote/remote.js';
+import { has } from '../../src/store/store.js';
 import { answering, refusal, type TableAnswer } from '../support/answer-table.js';
 import { openerOf } from '../support/openers.js';
 import { BLOB, steps, useUploads } from './upload/uploading.js';
@@ -32,7 +33,7 @@ describe('a mount that is not done', () => {
     it(`becomes an upload, and is asked for once: ${what}`, async () => {
       const { registry, pushing } = await push(answer);
       await pushing;
-      assert.equal(await registry.repository('a/b').exists(BLOB.descriptor), true);
+      assert.equal(await has(registry.repository('a/b'), BLOB.descriptor), true);
       const asked = steps(registry).filter((step) => step !== 'GET'); // a 401 has the challenge looked up
       assert.deepEqual(asked, ['POST', 'POST', 'PUT'], 'a mount, the start of an upload, its end');
     });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 import { contentOf, pushAll, randomBytesFrom } from '../support/images.js';
 import { exchangeRaw, type Served, serve } from '../support/registry-server.js';
 
@@ -107,14 +107,13 @@ describe('a hostile client', () => {
 
 describe('a client that goes away', () => {
   /** A repository whose blob never ends, and what becomes of its streams. */
-  function endless(): { store: ReadonlyStore; fetched: Readable[] } {
+  function endless(): { store: Source; fetched: Readable[] } {
     const fetched: Readable[] = [];
     const descriptor = { ...blob.descriptor, size: 1e12 };
     const chunk = Buffer.alloc(65_536);
-    const store: ReadonlyStore = {
+    const store: Source = {
       ...createMemoryStore(),
-      resolveBlob: async () => descriptor,
-      exists: async () => true,
+      sizeOf: async () => descriptor.size,
       fetch: async () => {
         const stream = new Readable({
           read() {
@@ -150,9 +149,9 @@ describe('a client that goes away', () => {
       asked = resolve;
     });
     const aborted = new Promise<void>((resolve) => {
-      const store: ReadonlyStore = {
+      const store: Source = {
         ...createMemoryStore(),
-        resolveBlob: (_, { signal } = {}) =>
+        sizeOf: (_, { signal } = {}) =>
           new Promise((_, reject) => {
             signal?.addEventListener('abort', () => {
               reject(signal.reason);
@@ -179,10 +178,9 @@ describe('a client that goes away', () => {
     const opening = new Promise<void>((resolve) => {
       opened = resolve;
     });
-    const store: ReadonlyStore = {
+    const store: Source = {
       ...createMemoryStore(),
-      resolveBlob: async () => blob.descriptor,
-      exists: async () => true,
+      sizeOf: async () => blob.descriptor.size,
       fetch: async (_, { signal } = {}) => {
         opened();
         await new Promise((resolve) => signal?.addEventListener('abort', resolve));

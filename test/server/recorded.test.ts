@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Digest } from '../../src/content/digest.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 import { fixture } from '../support/fixtures.js';
 import { type Content, contentOf, pushAll } from '../support/images.js';
 import { type Served, serve } from '../support/registry-server.js';
@@ -98,13 +98,8 @@ function recordedBody(note: string): Content {
 }
 
 /** Only the head of the config was recorded: a HEAD needs no more. */
-function withRecordedConfig(store: ReadonlyStore): ReadonlyStore {
+function withRecordedConfig(store: Source): Source {
   const { path } = recorded('blob HEAD').request;
   const digest = path.slice(path.lastIndexOf('/') + 1) as Digest; // a real registry knew it
-  const config = { mediaType: 'application/octet-stream', digest, size: 860 };
-  return {
-    ...store,
-    resolveBlob: async (wanted) => (wanted === digest ? config : store.resolveBlob(wanted)),
-    exists: async (wanted) => wanted.digest === digest || store.exists(wanted),
-  };
+  return { ...store, sizeOf: async (wanted) => (wanted.digest === digest ? 860 : store.sizeOf(wanted)) };
 }

@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createRegistryServer } from '../../src/server/server.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 import { contentOf, pushAll, randomBytesFrom } from '../support/images.js';
 import { ask, codesOf, serve } from '../support/registry-server.js';
 
@@ -144,15 +144,14 @@ describe('createRegistryServer', () => {
 
 describe('closing the server', () => {
   /** A repository whose blob comes to its end when the test ends `body`. */
-  function slow(): { store: ReadonlyStore; body: PassThrough } {
+  function slow(): { store: Source; body: PassThrough } {
     // Two chunks that stay two, because the server holds the latest one back.
     const body = new PassThrough({ objectMode: true });
     body.write(blob.bytes.subarray(0, 400));
     body.write(blob.bytes.subarray(400, 600));
-    const store: ReadonlyStore = {
+    const store: Source = {
       ...createMemoryStore(),
-      resolveBlob: async () => blob.descriptor,
-      exists: async () => true,
+      sizeOf: async () => blob.descriptor.size,
       fetch: async () => body,
     };
     return { store, body };

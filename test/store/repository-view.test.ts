@@ -3,7 +3,7 @@ import { ManifestGraph } from '../../src/store/manifest-graph.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { entriesOf, RepositoryContents } from '../../src/store/repository-contents.js';
 import { repositoryView, type TagConflict, tagsOf } from '../../src/store/repository-view.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import { has, type Source } from '../../src/store/store.js';
 import { type MadeImage, makeCosignSignature, makeImage, pushAll } from '../support/images.js';
 
 describe('the repositories of a store', () => {
@@ -17,7 +17,7 @@ describe('the repositories of a store', () => {
   const repositoriesNamed = async (
     names: Record<string, MadeImage>,
     mostRemembered?: number,
-  ): Promise<Map<string, ReadonlyStore>> => {
+  ): Promise<Map<string, Source>> => {
     const store = createMemoryStore();
     for (const [name, image] of Object.entries(names)) {
       await pushAll(store, image.all);
@@ -31,9 +31,9 @@ describe('the repositories of a store', () => {
       ]),
     );
   };
-  const tagsIn = async (repository: ReadonlyStore | undefined): Promise<string[]> => {
+  const tagsIn = async (repository: Source | undefined): Promise<string[]> => {
     const tags: string[] = [];
-    for await (const { name } of repository?.references() ?? []) tags.push(name);
+    for await (const { name } of repository?.names() ?? []) tags.push(name);
     return tags.sort();
   };
 
@@ -58,10 +58,8 @@ describe('the repositories of a store', () => {
       ] as const) {
         const repository = repositories.get(name);
         const { digest } = own.config.descriptor;
-        assert.equal((await repository?.resolveBlob(digest))?.digest, digest);
-        await assert.rejects(async () => repository?.resolveBlob(other.config.descriptor.digest), {
-          code: 'NOT_FOUND',
-        });
+        assert.equal(await repository?.sizeOf({ digest }), own.config.descriptor.size);
+        assert.equal(await repository?.sizeOf({ digest: other.config.descriptor.digest }), undefined);
       }
     }
   });
@@ -75,10 +73,10 @@ describe('the repositories of a store', () => {
       (await a.resolve(first.manifest.descriptor.digest)).digest,
       first.manifest.descriptor.digest,
     );
-    assert.equal(await a.exists(first.config.descriptor), true);
-    assert.equal((await a.resolveBlob(first.config.descriptor.digest)).size, first.config.descriptor.size);
+    assert.equal(await has(a, first.config.descriptor), true);
+    assert.equal(await a.sizeOf({ digest: first.config.descriptor.digest }), first.config.descriptor.size);
     await assert.rejects(a.resolve(second.manifest.descriptor.digest), { code: 'NOT_FOUND' });
-    await assert.rejects(a.resolveBlob(second.config.descriptor.digest), { code: 'NOT_FOUND' });
+    assert.equal(await a.sizeOf({ digest: second.config.descriptor.digest }), undefined);
   });
 
   it('has a place for what has no name that a registry could serve', async () => {

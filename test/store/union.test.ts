@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { LadingError } from '../../src/errors.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { type TagConflict, type Tags, tagsOf } from '../../src/store/repository-view.js';
-import type { ReadonlyStore, Referrer, Store } from '../../src/store/store.js';
+import { has, type Referrer, type Source, type Store } from '../../src/store/store.js';
 import { mergeRepositories, type Served } from '../../src/store/union.js';
 import { type Content, type MadeImage, makeImage, makeReferrer, pushAll } from '../support/images.js';
 import { overriding, readAll } from '../support/openers.js';
@@ -22,13 +22,13 @@ describe('several stores as one registry', () => {
     }
     return store;
   };
-  const served = (store: ReadonlyStore, location: string): Served => {
+  const served = (store: Source, location: string): Served => {
     let tags: Promise<Tags> | undefined;
     return { store, location, tags: () => (tags ??= tagsOf(store)) };
   };
-  const tagsIn = async (repository: ReadonlyStore | undefined): Promise<string[]> => {
+  const tagsIn = async (repository: Source | undefined): Promise<string[]> => {
     const tags: string[] = [];
-    for await (const { name } of repository?.references() ?? []) tags.push(name);
+    for await (const { name } of repository?.names() ?? []) tags.push(name);
     return tags.sort();
   };
 
@@ -44,12 +44,12 @@ describe('several stores as one registry', () => {
     for (const image of [first, second]) {
       const { descriptor, bytes } = image.manifest;
       assert.equal((await a.resolve(descriptor.digest)).digest, descriptor.digest);
-      assert.equal(await a.exists(descriptor), true);
+      assert.equal(await has(a, descriptor), true);
       assert.ok((await readAll(a, descriptor)).equals(bytes));
-      assert.equal((await a.resolveBlob(image.config.descriptor.digest)).size, image.config.bytes.length);
+      assert.equal(await a.sizeOf({ digest: image.config.descriptor.digest }), image.config.bytes.length);
     }
     await assert.rejects(a.resolve('3'), { code: 'NOT_FOUND' });
-    await assert.rejects(a.resolveBlob(`sha256:${'0'.repeat(64)}`), { code: 'NOT_FOUND' });
+    assert.equal(await a.sizeOf({ digest: `sha256:${'0'.repeat(64)}` }), undefined);
     assert.equal(await merged.openRepository('c'), undefined);
   });
 
@@ -103,18 +103,17 @@ describe('several stores as one registry', () => {
       throw new LadingError('IO', 'the stick was pulled out');
     };
     const broken = overriding(await storeWith({ 'reg.test/a:1': first, 'reg.test/a:2': second }), {
-      exists: lost,
       fetch: lost,
-      resolveBlob: lost,
+      sizeOf: lost,
     });
     const stores = [served(broken, 'a.tar'), served(await storeWith({ 'reg.test/a:1': first }), 'b.tar')];
     const a = await mergeRepositories(stores).openRepository('a');
     assert.ok(a);
     const { descriptor, bytes } = first.config;
-    assert.equal(await a.exists(descriptor), true);
-    assert.equal((await a.resolveBlob(descriptor.digest)).size, descriptor.size);
+    assert.equal(await has(a, descriptor), true);
+    assert.equal(await a.sizeOf({ digest: descriptor.digest }), descriptor.size);
     assert.ok((await readAll(a, descriptor)).equals(bytes));
-    await assert.rejects(a.exists(second.config.descriptor), { code: 'IO' });
+    await assert.rejects(has(a, second.config.descriptor), { code: 'IO' });
     await assert.rejects(a.fetch(second.config.descriptor), { code: 'IO' });
   });
 });

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { ReadonlyStore, Store } from '../../src/store/store.js';
+import type { Source, Store } from '../../src/store/store.js';
 import { openTar } from '../../src/tar/read.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../../src/transfer/copy.js';
 import { type PlanOptions, planCopy } from '../../src/transfer/plan.js';
@@ -20,7 +20,7 @@ export async function storeOf(images: Record<string, { all: Content[]; manifest:
 /** Plans and copies the named images of a source, and closes the destination whatever happens. */
 export async function copyInto(
   destination: Store,
-  source: ReadonlyStore,
+  source: Source,
   names: readonly string[],
   options: CopyOptions & PlanOptions = {},
 ): Promise<CopyResult> {
@@ -33,9 +33,9 @@ export async function copyInto(
 }
 
 /** The same store, whose answers come in another order than they were asked for. */
-export function disordered<T extends ReadonlyStore>(store: T): T {
+export function disordered<T extends Source>(store: T): T {
   return overriding(store, {
-    async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+    async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
       for (let turns = Number.parseInt(descriptor.digest.slice(-1), 16); turns > 0; turns--) await turn();
       return store.fetch(descriptor, options);
     },

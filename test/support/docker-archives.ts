@@ -6,7 +6,7 @@ import { parseConfig } from '../../src/manifest/config.js';
 import { type ImageManifest, parseManifest } from '../../src/manifest/manifest.js';
 import { openPath } from '../../src/store/open.js';
 import { readContent } from '../../src/store/read-content.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 import { makeTar, type RawEntry } from './tar-maker.js';
 
 /** Files of an archive by name; a text that begins with `->` is a symbolic link, with `=>` a hard link. */
@@ -48,9 +48,9 @@ export async function writeTar(path: string, files: Files): Promise<string> {
 }
 
 /** The names that a store gives, sorted. */
-export async function namesOf(store: ReadonlyStore): Promise<string[]> {
+export async function namesOf(store: Source): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name } of store.references()) names.push(name);
+  for await (const { name } of store.names()) names.push(name);
   return names.sort();
 }
 
@@ -63,7 +63,7 @@ export interface ReadImage {
 }
 
 /** An image by its name; everything that it needs is read and verified on the way. */
-export async function readImage(store: ReadonlyStore, reference: string): Promise<ReadImage> {
+export async function readImage(store: Source, reference: string): Promise<ReadImage> {
   const root = await store.resolve(reference);
   const manifest = parseManifest(await readContent(store, root), root);
   assert.ok('layers' in manifest, `${reference} is an image`);

@@ -5,6 +5,7 @@ import { extract } from 'tar-stream';
 import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { createMemoryStore } from '../../src/store/memory.js';
+import { has } from '../../src/store/store.js';
 import {
   type Content,
   type MadeImage,
@@ -91,7 +92,7 @@ describe('the maker of images', () => {
     const store = createMemoryStore();
     const index = makeIndex([await makeImage({ seed: 5 }), await makeImage({ seed: 6, format: 'docker' })]);
     await pushAll(store, index.all);
-    for (const { descriptor } of index.all) assert.equal(await store.exists(descriptor), true);
+    for (const { descriptor } of index.all) assert.equal(await has(store, descriptor), true);
   });
 });
 

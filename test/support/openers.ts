@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Descriptor } from '../../src/content/descriptor.js';
 import type { Digest } from '../../src/content/digest.js';
 import { RegistryError } from '../../src/errors.js';
-import type { FetchOptions, OpenContent, ReadonlyStore } from '../../src/store/store.js';
+import type { FetchOptions, OpenContent, Source } from '../../src/store/store.js';
 
 /** An opener that remembers from where it was asked. */
 export type CountedOpener = OpenContent & { starts: number[] };
@@ -42,7 +42,7 @@ function counted(open: (options: FetchOptions) => Promise<Readable>): CountedOpe
 
 /** All bytes of content as a store gives them. */
 export async function readAll(
-  store: ReadonlyStore,
+  store: Source,
   descriptor: Descriptor,
   options?: FetchOptions,
 ): Promise<Buffer> {
@@ -55,7 +55,7 @@ export interface Fetch {
 }
 
 /** The same store, with a list of what was fetched from it. */
-export function countingFetches<T extends ReadonlyStore>(store: T): T & { fetches: Fetch[] } {
+export function countingFetches<T extends Source>(store: T): T & { fetches: Fetch[] } {
   const fetches: Fetch[] = [];
   return overriding(store, {
     fetches,

@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { isManifest } from '../../src/content/media-types.js';
+import { delegate } from '../../src/store/delegate.js';
 import type { Store } from '../../src/store/store.js';
 import type { WritableRepository } from '../../src/store/writable-repository.js';
 import type { Content } from './images.js';
@@ -39,14 +40,7 @@ export async function* chunksOf(bytes: Buffer, size = 64 * 1024): AsyncGenerator
 
 /** The repository as a store to fill. */
 export function storeOver(repository: WritableRepository): Store {
-  return {
-    resolve: (reference) => repository.resolve(reference),
-    resolveBlob: (digest) => repository.resolveBlob(digest),
-    exists: (descriptor) => repository.exists(descriptor),
-    fetch: (descriptor, options) => repository.fetch(descriptor, options),
-    references: () => repository.references(),
-    referrers: (subject) => repository.referrers(subject),
-    region: async (descriptor) => repository.region?.(descriptor),
+  return delegate<Store>(repository as unknown as Store, {
     async push(descriptor, open) {
       await pushTo(repository, [{ descriptor, bytes: await buffer(await open()) }]);
     },
@@ -55,11 +49,11 @@ export function storeOver(repository: WritableRepository): Store {
       await repository.putManifest(descriptor, bytes, { tags: [tag] });
     },
     close: async () => undefined,
-  };
+  });
 }
 
 export async function tagsIn(repository: WritableRepository | undefined): Promise<string[]> {
   const tags: string[] = [];
-  for await (const { name } of repository?.references() ?? []) tags.push(name);
+  for await (const { name } of repository?.names() ?? []) tags.push(name);
   return tags.sort();
 }

@@ -3,7 +3,7 @@ import { type IncomingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { createRegistryServer, type RegistryServerOptions } from '../../src/server/server.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source } from '../../src/store/store.js';
 
 export interface Served {
   port: number;
@@ -31,7 +31,7 @@ export interface Reply {
 
 /** Serves stores as repositories, on a free port of 127.0.0.1. */
 export async function serve(
-  repositories: Record<string, ReadonlyStore>,
+  repositories: Record<string, Source>,
   options: Partial<RegistryServerOptions> = {},
 ): Promise<Served> {
   const server = createRegistryServer({

@@ -9,7 +9,7 @@ import { isLadingError } from '../../src/errors.js';
 import { manifestDigest, parseManifest, successors } from '../../src/manifest/manifest.js';
 import { createRegistryServer } from '../../src/server/server.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { Store } from '../../src/store/store.js';
+import { has, type Store } from '../../src/store/store.js';
 
 /** How registries differ from each other. */
 export interface UploadRegistryOptions {
@@ -114,8 +114,9 @@ export async function startUploadRegistry(options: UploadRegistryOptions = {}): 
     const digest = url.searchParams.get('mount');
     const from = repositories.get(url.searchParams.get('from') ?? '');
     if (options.mounts !== false && isDigest(digest) && from !== undefined) {
-      const blob = await found(() => from.resolveBlob(digest));
-      if (blob !== undefined) {
+      const size = await from.sizeOf({ digest });
+      if (size !== undefined) {
+        const blob = { mediaType: 'application/octet-stream', digest, size };
         await repository(name).push(blob, () => from.fetch(blob));
         response.writeHead(201, { location: `/v2/${name}/blobs/${digest}` }).end();
         return;
@@ -188,7 +189,7 @@ export async function startUploadRegistry(options: UploadRegistryOptions = {}): 
       if (isDigest(reference) && digest !== reference) return refuse(response, 400, 'DIGEST_INVALID');
       const { blobs, manifests, subject } = successors(manifest);
       for (const child of [...blobs, ...manifests])
-        if (!(await store.exists(child))) return refuse(response, 400, 'MANIFEST_BLOB_UNKNOWN');
+        if (!(await has(store, child))) return refuse(response, 400, 'MANIFEST_BLOB_UNKNOWN');
       const descriptor = { mediaType, digest, size: bytes.length };
       // Of several kinds of referrers, only what lists them itself may find them by their subject.
       await store.push(descriptor, async () => Readable.from([bytes]));
@@ -215,15 +216,6 @@ export async function startUploadRegistry(options: UploadRegistryOptions = {}): 
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-async function found<T>(find: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await find();
-  } catch (error) {
-    if (isLadingError(error, 'NOT_FOUND')) return undefined;
-    throw error;
-  }
 }
 
 function refuse(response: ServerResponse, status: number, code: string): void {

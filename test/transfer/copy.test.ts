@@ -7,7 +7,7 @@ import { LadingError } from '../../src/errors.js';
 import type { CopyEvent } from '../../src/events.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { FetchOptions, ReadonlyStore, Store } from '../../src/store/store.js';
+import { type FetchOptions, has, type Source, type Store } from '../../src/store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../../src/transfer/copy.js';
 import { planCopy } from '../../src/transfer/plan.js';
 import { disordered, storeOf } from '../support/archives.js';
@@ -15,7 +15,7 @@ import { type MadeImage, makeImage, makeIndex, makeReferrer, pushAll } from '../
 import { brokenOff, countingFetches, overriding, readAll } from '../support/openers.js';
 import { useFolder } from '../support/temporary.js';
 
-type Fetch = ReadonlyStore['fetch'];
+type Fetch = Source['fetch'];
 
 describe('copyGraph', () => {
   const path = useFolder();
@@ -29,7 +29,7 @@ describe('copyGraph', () => {
   });
 
   const copy = async (
-    from: ReadonlyStore,
+    from: Source,
     names: readonly string[],
     destination: Store,
     options: CopyOptions = {},
@@ -38,7 +38,7 @@ describe('copyGraph', () => {
     return copyGraph(plan, destination, options);
   };
   /** The source, with other answers for one piece of content. */
-  const answering = (digest: Digest, fetch: (options: FetchOptions) => ReturnType<Fetch>): ReadonlyStore =>
+  const answering = (digest: Digest, fetch: (options: FetchOptions) => ReturnType<Fetch>): Source =>
     overriding(source, {
       fetch: (...[descriptor, options = {}]: Parameters<Fetch>) =>
         descriptor.digest === digest ? fetch(options) : source.fetch(descriptor, options),
@@ -48,7 +48,7 @@ describe('copyGraph', () => {
     assert.ok(layer);
     return { digest: layer.descriptor.digest, bytes: layer.bytes };
   };
-  const resolves = async (store: ReadonlyStore, name: string): Promise<boolean> =>
+  const resolves = async (store: Source, name: string): Promise<boolean> =>
     store.resolve(name).then(
       () => true,
       (error: unknown) => {
@@ -116,16 +116,16 @@ describe('copyGraph', () => {
     await copy(source, ['a'], store);
     const asked: Digest[] = [];
     const destination = overriding(store, {
-      exists(...[descriptor, options]: Parameters<Store['exists']>) {
-        asked.push(descriptor.digest);
-        return store.exists(descriptor, options);
+      sizeOf(...[content, options]: Parameters<Store['sizeOf']>) {
+        asked.push(content.digest);
+        return store.sizeOf(content, options);
       },
     });
     await copy(source, ['both'], destination);
     const index = await source.resolve('both');
     assert.ok(asked.includes(first.manifest.descriptor.digest));
     for (const { digest } of [second.manifest.descriptor, index]) assert.ok(!asked.includes(digest));
-    assert.equal(await store.exists(index), true);
+    assert.equal(await has(store, index), true);
   });
 
   it('tells the whole story of every blob', async () => {
@@ -168,7 +168,11 @@ describe('copyGraph', () => {
     const destination = await openLayoutForWriting(path('layout'));
     await copy(breaking, ['a'], destination);
     assert.deepEqual(starts, [0, 300_000, 600_000, 900_000]);
-    assert.ok((await readAll(destination, await destination.resolveBlob(digest))).equals(bytes));
+    assert.ok(
+      (
+        await readAll(destination, { mediaType: 'application/octet-stream', digest, size: bytes.length })
+      ).equals(bytes),
+    );
     await destination.close();
   });
 
@@ -180,7 +184,11 @@ describe('copyGraph', () => {
     );
     const destination = createMemoryStore();
     await copy(damaged, ['b'], destination);
-    assert.ok((await readAll(destination, await destination.resolveBlob(digest))).equals(bytes));
+    assert.ok(
+      (
+        await readAll(destination, { mediaType: 'application/octet-stream', digest, size: bytes.length })
+      ).equals(bytes),
+    );
 
     damages = Number.POSITIVE_INFINITY;
     const empty = createMemoryStore();
@@ -228,7 +236,7 @@ describe('copyGraph', () => {
     assert.deepEqual([await resolves(destination, 'a'), await resolves(destination, 'b')], [false, true]);
     assert.equal(await resolves(destination, 'both'), false);
     const { descriptor } = first.manifest;
-    assert.equal(await destination.exists(descriptor), false, 'no manifest stands without its blobs');
+    assert.equal(await has(destination, descriptor), false, 'no manifest stands without its blobs');
     const failed = events.flatMap((event) => (event.type === 'failed' ? [event.name] : []));
     assert.deepEqual(failed, ['a', 'both']);
   });

@@ -31,10 +31,10 @@ describe('headStartStore', () => {
     const store = createMemoryStore();
     const calls: string[] = [];
     const isBlob = ({ digest }: { digest: string }) => digest === blob.descriptor.digest;
-    const members: Pick<Store, 'exists' | 'push'> = {
-      async exists(descriptor, options) {
-        if (isBlob(descriptor)) calls.push('exists');
-        return store.exists(descriptor, options);
+    const members: Pick<Store, 'sizeOf' | 'push'> = {
+      async sizeOf(content, options) {
+        if (isBlob(content)) calls.push('sizeOf');
+        return store.sizeOf(content, options);
       },
       async push(descriptor, open, options = {}) {
         if (isBlob(descriptor)) {
@@ -64,10 +64,10 @@ describe('headStartStore', () => {
     early.begin(blob);
     early.begin(blob);
     await early.settled();
-    assert.deepEqual(calls, ['exists', 'push']);
+    assert.deepEqual(calls, ['sizeOf', 'push']);
     const { events, onEvent } = listening();
     const { blobs, bytes } = await copyGraph(plan, early, { pool, onEvent });
-    assert.deepEqual(calls, ['exists', 'push']);
+    assert.deepEqual(calls, ['sizeOf', 'push']);
     assert.deepEqual(blobs, { total: plan.blobs.length, fetched: plan.blobs.length, reused: 0 });
     assert.equal(bytes.fetched, plan.bytes);
     assert.deepEqual(
@@ -85,7 +85,7 @@ describe('headStartStore', () => {
     const early = headStartStore(store, pool);
     early.begin(blob);
     const { blobs } = await copyGraph(plan, early, { pool });
-    assert.deepEqual(calls, ['exists']);
+    assert.deepEqual(calls, ['sizeOf']);
     assert.equal(blobs.reused, plan.blobs.length);
   });
 
@@ -131,7 +131,7 @@ describe('headStartStore', () => {
     await early.settled();
     const { events, onEvent } = listening();
     await copyGraph(plan, early, { pool, onEvent, retries: 1 });
-    assert.deepEqual(calls, ['exists', 'push', 'push']);
+    assert.deepEqual(calls, ['sizeOf', 'push', 'push']);
     assert.equal(events.filter(({ type }) => type === 'retrying').length, 1);
 
     const again = headStartStore(watched(failOnce).store, createPool(8));
@@ -144,7 +144,7 @@ describe('headStartStore', () => {
 
   it('fails the copy where the store cannot say whether the blob is there', async () => {
     const failure = new RegistryError('DENIED', 'not for you');
-    const denying = overriding(createMemoryStore(), { exists: () => Promise.reject(failure) });
+    const denying = overriding(createMemoryStore(), { sizeOf: () => Promise.reject(failure) });
     const pool = createPool(8);
     const early = headStartStore(denying, pool);
     early.begin(blob);

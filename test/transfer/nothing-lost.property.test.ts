@@ -144,7 +144,7 @@ describe('a run that ends with 0', function () {
         for (const { from, name, digest } of arrived) {
           if (to.startsWith('docker-archive:')) {
             const names: string[] = [];
-            for await (const entry of store.references()) names.push(fullName(entry.name) ?? entry.name);
+            for await (const entry of store.names()) names.push(fullName(entry.name) ?? entry.name);
             assert.ok(names.includes(fullName(name) ?? name) || isTold(from), `${name} is not in ${names}`);
           } else assert.equal((await store.resolve(name)).digest, digest, name);
         }
@@ -165,7 +165,7 @@ describe('a run that ends with 0', function () {
     await copyInto(archive, await storeOf(named), Object.keys(named));
     const store = await openPath(`${folder}/in.tar`);
     const names: string[] = [];
-    for await (const { name } of store.references()) names.push(name);
+    for await (const { name } of store.names()) names.push(name);
     await store.close();
     // What has no name of its own and is a child of an index that has one comes with that.
     const hasIndex = entries.some(([name, number]) => number === INDEX && name !== 'DIGEST');

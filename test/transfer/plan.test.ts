@@ -3,7 +3,7 @@ import type { Descriptor } from '../../src/content/descriptor.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import type { CopyEvent } from '../../src/events.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import type { ReadonlyStore } from '../../src/store/store.js';
+import type { Source, Wanted } from '../../src/store/store.js';
 import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { signedSchema1 } from '../store/contract.js';
 import { storeOf } from '../support/archives.js';
@@ -18,7 +18,7 @@ import {
 } from '../support/images.js';
 import { brokenOff, countingFetches, openerOf, overriding } from '../support/openers.js';
 
-const planOf = (source: ReadonlyStore, names: readonly string[], options?: PlanOptions): Promise<Plan> =>
+const planOf = (source: Source, names: readonly string[], options?: PlanOptions): Promise<Plan> =>
   planCopy(
     names.map((name) => ({ source, reference: name, name })),
     options,
@@ -141,7 +141,8 @@ describe('planCopy', () => {
     const source = await storeOf({ a: first });
     let breaks = 2;
     const breaking = overriding(source, {
-      async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+      isLocal: false,
+      async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
         return breaks-- > 0
           ? brokenOff(first.manifest.bytes.subarray(0, 10))
           : source.fetch(descriptor, options);
@@ -196,7 +197,7 @@ describe('planCopy', () => {
 });
 
 /** A store with a schema1 manifest, and content for its layers of whose digests only the store knows. */
-async function schema1Store(): Promise<{ source: ReadonlyStore; schema1: Content; layers: Content[] }> {
+async function schema1Store(): Promise<{ source: Source; schema1: Content; layers: Content[] }> {
   const schema1 = signedSchema1();
   const store = createMemoryStore();
   await pushAll(store, [schema1]);
@@ -208,10 +209,10 @@ async function schema1Store(): Promise<{ source: ReadonlyStore; schema1: Content
     return { ...content, descriptor: { ...content.descriptor, digest: digest as Descriptor['digest'] } };
   });
   const source = overriding(store, {
-    async resolveBlob(digest: string) {
+    async sizeOf({ digest }: Wanted) {
       const layer = layers.find(({ descriptor }) => descriptor.digest === digest);
       assert.ok(layer, digest);
-      return { ...layer.descriptor, mediaType: 'application/octet-stream' };
+      return layer.descriptor.size;
     },
   });
   return { source, schema1, layers };

@@ -23,7 +23,7 @@ import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../
 import { createRecompressor } from '../../transfer/recompress.js';
 import { isRegistryTarget, registryOf } from '../../transfer/registry-names.js';
 import { requestsOf } from '../../transfer/requests.js';
-import { openSource, type Source } from '../../transfer/sources.js';
+import { type OpenedSource, openSource } from '../../transfer/sources.js';
 import { readSourceImages } from '../archive-images.js';
 import type { ConvertOptions, ConvertResult } from './options.js';
 import { type ConvertOutput, pace } from './output.js';
@@ -40,7 +40,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
     typeof options.output === 'string' ? await parseDestinationLocator(options.output) : undefined;
   const output = await openOutput(destination, options);
   const scratch = createScratch(output.directory);
-  let source: Source | undefined;
+  let source: OpenedSource | undefined;
   try {
     source = await openSource(options.source, options);
     requireScopedCredentials(source, destination, options);
@@ -56,7 +56,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
 
 /** Before the first request: a login that names no registry cannot be meant for both sides. */
 function requireScopedCredentials(
-  source: Source,
+  source: OpenedSource,
   destination: DestinationLocator | undefined,
   { credentials }: ConvertOptions,
 ): void {
@@ -132,7 +132,7 @@ async function convertNamed(image: ImageTrees, options: ImageConvertOptions): Pr
 
 /** Images whose layers have to be read are first fetched into a layout beside the output: they are needed twice. */
 async function readOriginals(
-  source: Source,
+  source: OpenedSource,
   scratch: Scratch,
   options: ConvertOptions,
 ): Promise<ImageTrees[]> {

@@ -9,8 +9,8 @@ import { attachedIn } from '../../graph/attached.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
 import { isAttachmentTag } from '../../store/attached.js';
 import type { ArchiveLimits } from '../../store/limits.js';
-import type { ReadonlyStore, Referrer } from '../../store/store.js';
-import { openSource, type Source } from '../../transfer/sources.js';
+import type { Referrer, Source } from '../../store/store.js';
+import { type OpenedSource, openSource } from '../../transfer/sources.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
 
 export interface InspectedImage {
@@ -79,7 +79,7 @@ export async function inspect(target: string, options: InspectOptions = {}): Pro
 }
 
 async function* rootsOf(
-  source: Source,
+  source: OpenedSource,
   { reference, signal }: InspectOptions,
 ): AsyncIterable<{ name: string; root: Descriptor }> {
   if (source.kind === 'registry') {
@@ -93,7 +93,7 @@ async function* rootsOf(
     yield { name: wanted, root: await source.store.resolve(wanted) };
     return;
   }
-  for await (const { name, descriptor } of source.store.references()) {
+  for await (const { name, descriptor } of source.store.names()) {
     if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1))) yield { name, root: descriptor };
   }
 }
@@ -112,16 +112,10 @@ function damagedImage(name: string, { digest, mediaType, size }: Descriptor, err
 }
 
 /** The children that an entry says are left out, without those that are there all the same. */
-async function leftOutOf(store: ReadonlyStore, root: Descriptor): Promise<Digest[]> {
+async function leftOutOf(store: Source, root: Descriptor): Promise<Digest[]> {
   const missing: Digest[] = [];
-  for (const digest of absentOf(root)) {
-    try {
-      await store.resolveBlob(digest);
-    } catch (error) {
-      if (!isLadingError(error, 'NOT_FOUND')) throw error;
-      missing.push(digest);
-    }
-  }
+  for (const digest of absentOf(root))
+    if ((await store.sizeOf({ digest })) === undefined) missing.push(digest);
   return missing;
 }
 
@@ -134,7 +128,7 @@ function notThere(target: string, platforms: readonly string[], cause: unknown):
 }
 
 async function inspectImage(
-  store: ReadonlyStore,
+  store: Source,
   name: string,
   root: Descriptor,
   { referrers: withReferrers = true, signal, platforms: names }: InspectOptions,

@@ -19,7 +19,7 @@ import {
 import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
 import { parseV1Image, type V1Image } from '../../manifest/v1/image.js';
 import { isBlob, readContent } from '../../store/read-content.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import { type ReportedSignature, reportedSignature } from '../verify/signatures.js';
 
 export interface InspectedLayer {
@@ -65,7 +65,7 @@ export interface InspectedBlob {
 
 /** What is under a manifest; rejects with `MISSING_CONTENT` where an image is not there. */
 export async function inspectManifest(
-  store: ReadonlyStore,
+  store: Source,
   descriptor: Descriptor,
   absent: readonly Digest[],
   signal: AbortSignal | undefined,
@@ -78,7 +78,7 @@ export async function inspectManifest(
 
 /** What is the same for all manifests of an image. */
 interface Walk {
-  store: ReadonlyStore;
+  store: Source;
   absent: readonly Digest[];
   signal: AbortSignal | undefined;
   budget: GraphBudget;
@@ -144,7 +144,7 @@ async function inspectChild(
 }
 
 async function inspectImageManifest(
-  store: ReadonlyStore,
+  store: Source,
   descriptor: Descriptor,
   manifest: ImageManifest,
   signal: AbortSignal | undefined,

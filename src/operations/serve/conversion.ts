@@ -13,7 +13,8 @@ import { FairQueue, type Turn } from '../../server/fair-queue.js';
 import type { ConversionRequest, Conversions, TaggedManifest } from '../../server/read/conversions.js';
 import { SharedWork } from '../../server/shared-work.js';
 import { type LayerLimits, limitsOf } from '../../store/limits.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
+import { has } from '../../store/store.js';
 import { type ConversionFormat, convertImage } from '../../transfer/convert.js';
 import { missingChildren, readServedImage } from './served-image.js';
 import { ServedLayers } from './served-layers.js';
@@ -109,7 +110,7 @@ class KeptConversions implements ServeConversions {
   }
 
   async convert(
-    store: ReadonlyStore,
+    store: Source,
     tagged: TaggedManifest,
     mediaTypes: Recipe['mediaTypes'],
     request: ConversionRequest = {},
@@ -120,7 +121,7 @@ class KeptConversions implements ServeConversions {
   }
 
   async find(
-    store: ReadonlyStore,
+    store: Source,
     { repository, digest }: { repository: string; digest: Digest },
     request: ConversionRequest = {},
   ): Promise<Document | undefined> {
@@ -146,7 +147,7 @@ class KeptConversions implements ServeConversions {
   }
 
   /** When the last client that waits has left, it is given up; layers that were read by then are known. */
-  async #make(store: ReadonlyStore, recipe: Recipe, { signal, client }: ConversionRequest): Promise<Made> {
+  async #make(store: Source, recipe: Recipe, { signal, client }: ConversionRequest): Promise<Made> {
     this.#closing.signal.throwIfAborted();
     const key = keyOf(recipe);
     const kept = this.#made.get(key);
@@ -162,7 +163,7 @@ class KeptConversions implements ServeConversions {
   }
 
   async #convert(
-    store: ReadonlyStore,
+    store: Source,
     recipe: Recipe,
     { key, turn, signal }: { key: string; turn: Turn; signal: AbortSignal },
   ): Promise<Made> {
@@ -186,7 +187,7 @@ class KeptConversions implements ServeConversions {
   }
 
   async #convertImage(
-    store: ReadonlyStore,
+    store: Source,
     { tagged, mediaTypes }: Recipe,
     { turn, signal }: { turn: Turn; signal: AbortSignal },
   ): Promise<Made> {
@@ -267,17 +268,17 @@ const NOTHING: Made = {
 };
 
 /** Whether clients find it: a store may have it, and yet hold it deleted in this repository. */
-async function isHeld(store: ReadonlyStore, digest: Digest): Promise<boolean> {
+async function isHeld(store: Source, digest: Digest): Promise<boolean> {
   try {
-    return await store.exists(await store.resolve(digest));
+    return await has(store, await store.resolve(digest));
   } catch (error) {
     if (isLadingError(error, 'NOT_FOUND')) return false;
     throw error;
   }
 }
 
-async function anyExists(store: ReadonlyStore, contents: readonly Descriptor[]): Promise<boolean> {
-  for (const content of contents) if (await store.exists(content)) return true;
+async function anyExists(store: Source, contents: readonly Descriptor[]): Promise<boolean> {
+  for (const content of contents) if (await has(store, content)) return true;
   return false;
 }
 

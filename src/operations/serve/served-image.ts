@@ -7,8 +7,10 @@ import { imagesOf } from '../../graph/tree.js';
 import { GraphBudget, type GraphLimits } from '../../manifest/graph-budget.js';
 import { parseManifest, successors } from '../../manifest/manifest.js';
 import type { TaggedManifest } from '../../server/read/conversions.js';
+import { delegate } from '../../store/delegate.js';
 import { readContent } from '../../store/read-content.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
+import { has } from '../../store/store.js';
 import { type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
 
 export interface ServedImageOptions {
@@ -31,7 +33,7 @@ export type ServedImage =
  * can mean no other, and an archive of one platform serves machines of that platform.
  */
 export async function readServedImage(
-  store: ReadonlyStore,
+  store: Source,
   tagged: TaggedManifest,
   { platform, missing, limits, signal }: ServedImageOptions,
 ): Promise<ServedImage> {
@@ -71,7 +73,7 @@ function nameOf({ repository, tag }: TaggedManifest): string {
 
 /** Children of an index that are not there: Docker from 25 on saves indexes with what it has pulled of them. */
 export async function missingChildren(
-  store: ReadonlyStore,
+  store: Source,
   root: Descriptor,
   { limits, signal }: { limits: GraphLimits; signal: AbortSignal },
 ): Promise<Descriptor[]> {
@@ -81,21 +83,12 @@ export async function missingChildren(
   const missing: Descriptor[] = [];
   for (const child of manifests) {
     signal.throwIfAborted();
-    if (!(await store.exists(child, { signal }))) missing.push(child);
+    if (!(await has(store, child, { signal }))) missing.push(child);
   }
   return missing;
 }
 
 /** The store, in which every name stands for `root`: a tag may be moved while it is read. */
-function withRoot(store: ReadonlyStore, root: Descriptor): ReadonlyStore {
-  return {
-    resolve: async () => root,
-    resolveBlob: (digest, options) => store.resolveBlob(digest, options),
-    exists: (descriptor, options) => store.exists(descriptor, options),
-    fetch: (descriptor, options) => store.fetch(descriptor, options),
-    references: (options) => store.references(options),
-    referrers: (subject, options) => store.referrers(subject, options),
-    region: async (descriptor) => store.region?.(descriptor),
-    close: async () => undefined,
-  };
+function withRoot(store: Source, root: Descriptor): Source {
+  return delegate(store, { resolve: async () => root, close: async () => undefined });
 }

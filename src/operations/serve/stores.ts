@@ -7,7 +7,7 @@ import { LiveLayout } from '../../store/layout/live-layout.js';
 import { openServedLayout } from '../../store/layout/served.js';
 import { openAnnounced } from '../../store/open-announced.js';
 import { type TagConflict, type Tags, tagsOf } from '../../store/repository-view.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import { mergeRepositories, type Served } from '../../store/union.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
 
@@ -23,7 +23,7 @@ export interface ServeStoresOptions {
 
 /** What a registry serves. */
 export interface ServedStores {
-  openRepository(name: string): Promise<ReadonlyStore | undefined>;
+  openRepository(name: string): Promise<Source | undefined>;
   listRepositories(): Promise<string[]>;
   /** Where pushes go; undefined where there are none. */
   writable: WritableRepositories | undefined;

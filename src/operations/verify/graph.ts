@@ -16,6 +16,7 @@ import { MAX_DOCKER_LAYERS } from '../../store/archive/docker-refusal.js';
 import type { ImageFiles } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { readContent } from '../../store/read-content.js';
+import { has } from '../../store/store.js';
 import type { Finding, Note, VerifiedDocument } from './result.js';
 import { reportedSignature } from './signatures.js';
 
@@ -88,7 +89,8 @@ export class GraphWalk {
     if (this.#seen.has(claim)) return;
     // What is there is run by engines, whatever an annotation of lading's says of it.
     const isLeftOut = isManifest(mediaType) && place.absent.includes(digest);
-    if (isLeftOut && (await this.#sizeOf(digest)) === undefined) return this.#noteLeftOut(digest, place);
+    if (isLeftOut && (await this.#store.sizeOf({ digest })) === undefined)
+      return this.#noteLeftOut(digest, place);
     this.#seen.add(claim);
     this.#requireTrueData(descriptor, place);
     const isThere = await this.#isThere(descriptor, place);
@@ -202,7 +204,7 @@ export class GraphWalk {
 
   async #readConfig(descriptor: Descriptor, image: string): Promise<ImageConfig | undefined> {
     const { digest, mediaType } = descriptor;
-    if (!(await this.#store.exists(descriptor))) return undefined;
+    if (!(await has(this.#store, descriptor))) return undefined;
     try {
       const bytes = await readContent(this.#store, descriptor);
       this.verified.set(digest, descriptor.size);
@@ -219,7 +221,7 @@ export class GraphWalk {
   }
 
   async #isThere({ digest, size, mediaType, urls = [] }: Descriptor, { image }: Place): Promise<boolean> {
-    const actual = await this.#sizeOf(digest);
+    const actual = await this.#store.sizeOf({ digest });
     if (actual === size) return true;
     if (actual === undefined) {
       if (isNonDistributable(mediaType) && urls.length > 0) {
@@ -240,17 +242,8 @@ export class GraphWalk {
 
   async #requireBlob(digest: Digest, { image }: Place): Promise<void> {
     this.needed.add(digest);
-    if ((await this.#sizeOf(digest)) === undefined)
+    if ((await this.#store.sizeOf({ digest })) === undefined)
       this.#found('MISSING_CONTENT', digest, `${digest} is missing; ${image} needs it`);
-  }
-
-  async #sizeOf(digest: Digest): Promise<number | undefined> {
-    try {
-      return (await this.#store.resolveBlob(digest)).size;
-    } catch (error) {
-      if (isLadingError(error, 'NOT_FOUND')) return undefined;
-      throw error;
-    }
   }
 
   #warn(warnings: readonly ManifestWarning[], digest: Digest, image: string): void {

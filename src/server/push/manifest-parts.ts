@@ -3,7 +3,7 @@ import type { Digest } from '../../content/digest.js';
 import { isNonDistributable } from '../../content/media-types.js';
 import { isLadingError } from '../../errors.js';
 import { type Manifest, successors } from '../../manifest/manifest.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import { Refusal } from '../errors.js';
 
 /** More missing parts than these are not looked for: the client knows enough, and a manifest can name 40000. */
@@ -40,7 +40,7 @@ export interface FoundParts {
  * A subject may come later. (distribution-spec, "Pushing Manifests")
  */
 export async function findParts(
-  store: ReadonlyStore,
+  store: Source,
   manifest: Manifest,
   { allowSparse, keepMade, signal }: PartsOptions,
 ): Promise<FoundParts> {
@@ -84,14 +84,13 @@ function isElsewhere({ mediaType, urls = [] }: Descriptor): boolean {
   return isNonDistributable(mediaType) && urls.length > 0;
 }
 
-async function holds(store: ReadonlyStore, part: Part, signal: AbortSignal): Promise<boolean> {
+async function holds(store: Source, part: Part, signal: AbortSignal): Promise<boolean> {
   const { digest, size, isManifest } = part;
   try {
-    const held = isManifest
-      ? await store.resolve(digest, { signal })
-      : await store.resolveBlob(digest, { signal });
-    if (!(await store.exists(held, { signal }))) return false;
-    if (size !== undefined && held.size !== size) throw otherSize(part, held.size);
+    const wanted = isManifest ? await store.resolve(digest, { signal }) : { digest };
+    const held = await store.sizeOf(wanted, { signal });
+    if (held === undefined) return false;
+    if (size !== undefined && held !== size) throw otherSize(part, held);
     return true;
   } catch (error) {
     if (isLadingError(error, 'NOT_FOUND')) return false;

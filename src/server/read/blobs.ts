@@ -1,10 +1,10 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import type { Answer, Asked } from '../answer.js';
 import { Refusal } from '../errors.js';
 import { etagOf, matchesEtag } from './etag.js';
-import { openStored, requireStored } from './fetch.js';
+import { openStored, requireBlob } from './fetch.js';
 import { contentRange, multipartBody } from './multipart.js';
 import { type ByteRange, parseRanges } from './range.js';
 import type { VerifiedContent } from './verified-content.js';
@@ -15,13 +15,13 @@ import { wholeBody } from './whole-body.js';
  * verify what comes of them. (distribution-spec, "Pulling blobs")
  */
 export async function getBlob(
-  store: ReadonlyStore,
+  store: Source,
   digest: Digest,
   asked: Asked,
   verified: VerifiedContent,
 ): Promise<Answer> {
   const unknown = () => new Refusal('BLOB_UNKNOWN', 'blob unknown to registry', { detail: digest });
-  const blob = await requireStored(store, () => store.resolveBlob(digest, asked), unknown, asked.signal);
+  const blob = await requireBlob(store, digest, unknown, asked.signal);
 
   const headers = {
     'Accept-Ranges': 'bytes',

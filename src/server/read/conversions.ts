@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import type { Document } from '../../manifest/convert/conversion.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 
 /** Of the request that wants a form. */
 export interface ConversionRequest {
@@ -30,14 +30,14 @@ export interface Conversions {
    * where it is unclear which image it would be.
    */
   convert(
-    store: ReadonlyStore,
+    store: Source,
     tagged: TaggedManifest,
     mediaTypes: readonly [string, ...string[]],
     request?: ConversionRequest,
   ): Promise<Document | undefined>;
   /** A manifest, or a blob that one needs, that was made of a tag of this repository, as long as what it was made of is there. */
   find(
-    store: ReadonlyStore,
+    store: Source,
     content: { repository: string; digest: Digest },
     request?: ConversionRequest,
   ): Promise<Document | undefined>;

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { Digest } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
 import type { Document } from '../../manifest/convert/conversion.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import type { Answer, Asked } from '../answer.js';
 import { Refusal } from '../errors.js';
 import type { Conversions } from './conversions.js';
@@ -15,10 +15,10 @@ export interface ByDigest {
 
 /** `answer` from the store, or, where the store does not know the content, from what conversions made of its images. */
 export async function orConverted(
-  store: ReadonlyStore,
+  store: Source,
   content: ByDigest,
   { asked, conversions }: { asked: Asked; conversions: Conversions | undefined },
-  answer: (store: ReadonlyStore) => Promise<Answer>,
+  answer: (store: Source) => Promise<Answer>,
 ): Promise<Answer> {
   try {
     return await answer(store);
@@ -35,17 +35,17 @@ function isUnknown(error: unknown): boolean {
 }
 
 /** A store of one piece of content. */
-function storeOf({ descriptor, bytes }: Document): ReadonlyStore {
-  const known = async (digest: string) => {
-    if (digest === descriptor.digest) return descriptor;
-    throw new LadingError('NOT_FOUND', `${digest} was not made here`);
-  };
+function storeOf({ descriptor, bytes }: Document): Source {
   return {
-    resolve: known,
-    resolveBlob: known,
-    exists: async ({ digest }) => digest === descriptor.digest,
+    location: 'what was made here',
+    isLocal: true,
+    async resolve(digest) {
+      if (digest === descriptor.digest) return descriptor;
+      throw new LadingError('NOT_FOUND', `${digest} was not made here`);
+    },
+    sizeOf: async ({ digest }) => (digest === descriptor.digest ? bytes.byteLength : undefined),
     fetch: async (_, { start = 0 } = {}) => Readable.from([bytes.subarray(start)], { objectMode: false }),
-    async *references() {},
+    async *names() {},
     async *referrers() {},
     close: async () => undefined,
   };

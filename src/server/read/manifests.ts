@@ -3,7 +3,7 @@ import { isManifest, isSchema1 } from '../../content/media-types.js';
 import { isTag } from '../../content/reference.js';
 import type { Document } from '../../manifest/convert/conversion.js';
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import type { Answer, Asked } from '../answer.js';
 import { Refusal } from '../errors.js';
 import { UNCOUNTED_BYTES } from '../held-memory.js';
@@ -34,12 +34,12 @@ export interface GetManifestOptions extends FormsOptions {
  * (distribution-spec, "Pulling manifests")
  */
 export async function getManifest(
-  store: ReadonlyStore,
+  store: Source,
   { repository, reference }: ManifestPlace,
   asked: Asked,
   { verified, conversions, schema1Default }: GetManifestOptions,
 ): Promise<Answer> {
-  const stored = (holder: ReadonlyStore, descriptor: Descriptor) =>
+  const stored = (holder: Source, descriptor: Descriptor) =>
     storedAnswer(holder, descriptor, asked, verified);
   if (reference.includes(':')) {
     const digest = requireDigest(reference);
@@ -85,7 +85,7 @@ async function firstMade(
   return undefined;
 }
 
-async function requireManifest(store: ReadonlyStore, reference: string, asked: Asked): Promise<Descriptor> {
+async function requireManifest(store: Source, reference: string, asked: Asked): Promise<Descriptor> {
   const descriptor = await requireStored(
     store,
     () => store.resolve(reference, asked),
@@ -100,7 +100,7 @@ async function requireManifest(store: ReadonlyStore, reference: string, asked: A
 
 /** Documents are verified before the head is sent: a damaged one is an error and not a cut connection. */
 async function storedAnswer(
-  store: ReadonlyStore,
+  store: Source,
   descriptor: Descriptor,
   asked: Asked,
   verified: VerifiedContent,

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { path } from '../../registry/protocol.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from '../answer.js';
 import { fittingIn, linkTo } from './pagination.js';
 
@@ -25,7 +25,7 @@ export interface ReferrersOptions {
  * manifest itself. (distribution-spec, "Listing Referrers")
  */
 export async function listReferrers(
-  store: ReadonlyStore | undefined,
+  store: Source | undefined,
   { repository, digest, maxPageBytes }: ReferrersOptions,
   asked: Asked,
 ): Promise<Answer> {

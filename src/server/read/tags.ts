@@ -1,16 +1,16 @@
 import { isTag } from '../../content/reference.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from '../answer.js';
 import { pageOf } from './pagination.js';
 
 /** GET of a repository's tags. (distribution-spec, "Listing Tags") */
 export async function listTags(
-  store: ReadonlyStore,
+  store: Source,
   repository: string,
   { asked, maxPageBytes }: { asked: Asked; maxPageBytes: number },
 ): Promise<Answer> {
   const tags: string[] = [];
-  for await (const { name } of store.references(asked)) {
+  for await (const { name } of store.names(asked)) {
     if (isTag(name)) tags.push(name); // a layout may hold names that no client could ask for
   }
   const { entries, headers } = pageOf(tags, {

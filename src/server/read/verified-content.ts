@@ -8,7 +8,7 @@ import { createVerifier, type Verifier } from '../../content/verify.js';
 import type { Region } from '../../disk/region.js';
 import { type FileStamp, sameStamp } from '../../disk/region.js';
 import { systemCode } from '../../errors.js';
-import type { ReadonlyStore } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import { exactlyThrough } from '../exactly.js';
 import type { HeldMemory } from '../held-memory.js';
 import { SharedWork } from '../shared-work.js';
@@ -77,7 +77,7 @@ export class VerifiedContent {
    * it is. Rejects when it is not what its digest says.
    */
   async openDocument(
-    store: ReadonlyStore,
+    store: Source,
     document: Descriptor,
     open: (signal: AbortSignal | undefined) => Promise<Readable>,
     signal: AbortSignal,
@@ -88,11 +88,7 @@ export class VerifiedContent {
     return this.openBlob(store, document, () => open(signal));
   }
 
-  async #lookThrough(
-    store: ReadonlyStore,
-    document: Descriptor,
-    open: () => Promise<Readable>,
-  ): Promise<void> {
+  async #lookThrough(store: Source, document: Descriptor, open: () => Promise<Readable>): Promise<void> {
     const { source, verifier } = await this.openBlob(store, document, open);
     try {
       if (verifier === undefined) return;
@@ -104,7 +100,7 @@ export class VerifiedContent {
   }
 
   /** All of a blob of the store, which `open` opens. Content that does not lie in a file is hashed each time. */
-  async openBlob(store: ReadonlyStore, blob: Descriptor, open: () => Promise<Readable>): Promise<OpenedBlob> {
+  async openBlob(store: Source, blob: Descriptor, open: () => Promise<Readable>): Promise<OpenedBlob> {
     const before = await placeOf(store, blob);
     const source = await open();
     // A client that leaves now ends the source, before anybody else listens to it.
@@ -155,7 +151,7 @@ export class VerifiedContent {
 }
 
 /** Undefined for content that does not lie in a file. */
-async function placeOf(store: ReadonlyStore, blob: Descriptor): Promise<Place | undefined> {
+async function placeOf(store: Source, blob: Descriptor): Promise<Place | undefined> {
   const region = await store.region?.(blob);
   const stamp = region && (await stampAt(region.path));
   return region && stamp && { ...region, stamp };

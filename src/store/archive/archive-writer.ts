@@ -21,7 +21,15 @@ import {
 } from '../layout/layout-index.js';
 import { blobPath } from '../layout/layout-reader.js';
 import { readVerified } from '../read-content.js';
-import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
+import type {
+  FetchOptions,
+  OpenContent,
+  PushOptions,
+  Referrer,
+  SignalOption,
+  Store,
+  Wanted,
+} from '../store.js';
 import { ContentWriter, type Sink } from '../write-content.js';
 import { assignPlaces, blobHeader, directoryHeaders, type Place, placeAt } from './archive-places.js';
 import { dockerHalf } from './docker-half.js';
@@ -52,7 +60,7 @@ export async function openArchiveForWriting(
   options: ArchiveOptions & LockOptions & SpaceOptions,
 ): Promise<Store> {
   const { file, journal, finish, close } = await openPartFile(path, options);
-  return new ArchiveWriter(file, options, {
+  return new ArchiveWriter(path, file, options, {
     kept: (place) => journal.kept(place),
     record: (place, written) => journal.record(place, written),
     reserve: async (bytes) =>
@@ -64,7 +72,7 @@ export async function openArchiveForWriting(
 
 /** An archive that is written to a stream from its first byte to its last; nothing of it can be taken back. */
 export function createArchiveStream(stream: Writable, options: ArchiveOptions): Store {
-  return new ArchiveWriter(createStreamSink(stream), options, {
+  return new ArchiveWriter('-', createStreamSink(stream), options, {
     kept: () => 0,
     record: async () => undefined,
     reserve: async () => undefined,
@@ -92,6 +100,8 @@ interface Slot {
 }
 
 class ArchiveWriter implements Store {
+  readonly location: string;
+  readonly isLocal = true;
   readonly #sink: Sink;
   readonly #options: ArchiveOptions;
   readonly #medium: Medium;
@@ -108,7 +118,8 @@ class ArchiveWriter implements Store {
   #directories: Buffer = Buffer.alloc(0);
   #end = 0;
 
-  constructor(sink: Sink, options: ArchiveOptions, medium: Medium) {
+  constructor(location: string, sink: Sink, options: ArchiveOptions, medium: Medium) {
+    this.location = location;
     this.#sink = sink;
     this.#options = options;
     this.#medium = medium;
@@ -136,24 +147,21 @@ class ArchiveWriter implements Store {
   }
 
   /** What an earlier run finished counts after it went through the hash again. */
-  async exists(
-    { digest }: Descriptor,
-    { signal }: { signal?: AbortSignal | undefined } = {},
-  ): Promise<boolean> {
+  async sizeOf({ digest }: Wanted, { signal }: SignalOption = {}): Promise<number | undefined> {
     const slot = this.#slots.get(digest);
-    if (slot === undefined) return false;
-    if (slot.isDone) return true;
+    if (slot === undefined) return undefined;
     const { descriptor } = slot.place;
+    if (slot.isDone) return descriptor.size;
     if (isManifest(descriptor.mediaType) || descriptor.size === 0 || slot.writer.written < descriptor.size)
-      return false;
+      return undefined;
     try {
       await slot.writer.write(nothingToFetch, { signal });
     } catch (error) {
-      if (isLadingError(error, 'DIGEST_MISMATCH', 'CUT_SHORT')) return false;
+      if (isLadingError(error, 'DIGEST_MISMATCH', 'CUT_SHORT')) return undefined;
       throw error;
     }
     await this.#finishSlot(slot);
-    return true;
+    return descriptor.size;
   }
 
   abandon({ digest }: Descriptor): void {
@@ -184,12 +192,6 @@ class ArchiveWriter implements Store {
     return held?.descriptor ?? findEntry(this.#entries, reference, 'the archive');
   }
 
-  async resolveBlob(digest: Digest): Promise<Descriptor> {
-    const slot = this.#slots.get(digest);
-    if (slot === undefined || !slot.isDone) throw notHeld(digest);
-    return slot.place.descriptor;
-  }
-
   async fetch({ digest }: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
     const held = this.#manifests.get(digest);
     if (held !== undefined) return Readable.from([held.bytes.subarray(start)], { objectMode: false });
@@ -203,7 +205,7 @@ class ArchiveWriter implements Store {
     });
   }
 
-  async *references(): AsyncIterable<NamedDescriptor> {
+  async *names(): AsyncIterable<NamedDescriptor> {
     for (const descriptor of this.#entries) {
       const name = entryName(descriptor);
       if (name !== undefined) yield { name, descriptor };

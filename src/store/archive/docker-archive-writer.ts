@@ -23,6 +23,7 @@ import type { FileSink } from '../file-sink.js';
 import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
 import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
+import { has, type Wanted } from '../store.js';
 import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
 import { dockerHalf } from './docker-half.js';
 import { openPartFile, type PartFile } from './part-file.js';
@@ -87,7 +88,8 @@ export async function createDockerArchiveStream(
 }
 
 class DockerArchiveWriter implements Store {
-  readonly #path: string;
+  readonly location: string;
+  readonly isLocal = true;
   readonly #part: PartFile;
   readonly #file: FileSink;
   readonly #isLegacy: boolean;
@@ -107,7 +109,7 @@ class DockerArchiveWriter implements Store {
     this.#isLegacy = legacy;
     this.#onWarning = onWarning;
     this.#statfs = statfs;
-    this.#path = path;
+    this.location = path;
     this.#part = part;
     this.#file = part.file;
   }
@@ -128,12 +130,13 @@ class DockerArchiveWriter implements Store {
     }
   }
 
-  async exists({ digest }: Descriptor): Promise<boolean> {
-    return this.#layers.has(digest) || this.#documents.has(digest);
+  /** Of a layer, which is kept decompressed, the size that it had. */
+  async sizeOf({ digest, size }: Wanted): Promise<number | undefined> {
+    return this.#layers.has(digest) ? size : this.#documents.get(digest)?.descriptor.size;
   }
 
   async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
-    if (await this.exists(descriptor)) return;
+    if (await has(this, descriptor)) return;
     if (!isLayer(descriptor)) return this.#pushDocument(descriptor, open, options);
     const turn = this.#turns.get(descriptor.digest);
     await abortable(turn?.ready, options.signal);
@@ -191,18 +194,14 @@ class DockerArchiveWriter implements Store {
 
   async resolve(reference: string): Promise<Descriptor> {
     const held = isDigest(reference) ? this.#documents.get(reference)?.descriptor : undefined;
-    return held ?? findEntry(this.#entries, reference, this.#path);
-  }
-
-  async resolveBlob(digest: Digest): Promise<Descriptor> {
-    return this.#document({ digest }).descriptor;
+    return held ?? findEntry(this.#entries, reference, this.location);
   }
 
   async fetch(descriptor: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
     return Readable.from([this.#document(descriptor).bytes.subarray(start)], { objectMode: false });
   }
 
-  async *references(): AsyncIterable<NamedDescriptor> {
+  async *names(): AsyncIterable<NamedDescriptor> {
     for (const descriptor of this.#entries) {
       const name = entryName(descriptor);
       if (name !== undefined) yield { name, descriptor };
@@ -345,7 +344,8 @@ class DockerArchiveWriter implements Store {
 
   #document({ digest }: { digest: Digest }): { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest } {
     const document = this.#documents.get(digest);
-    if (document === undefined) throw new LadingError('NOT_FOUND', `${this.#path} does not hold ${digest}`);
+    if (document === undefined)
+      throw new LadingError('NOT_FOUND', `${this.location} does not hold ${digest}`);
     return document;
   }
 }

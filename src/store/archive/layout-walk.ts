@@ -3,7 +3,7 @@ import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest, isNonDistributable } from '../../content/media-types.js';
 import type { FileView } from '../../disk/files.js';
-import { ContentError, isLadingError } from '../../errors.js';
+import { ContentError } from '../../errors.js';
 import {
   MAX_MANIFEST_BYTES,
   type Manifest,
@@ -12,6 +12,7 @@ import {
   verifyManifest,
 } from '../../manifest/manifest.js';
 import type { ImageFiles } from '../image-files.js';
+import { has } from '../store.js';
 import type { ArchiveImage } from './archive-image.js';
 import { LAYER_TYPE } from './layer-files.js';
 
@@ -120,7 +121,7 @@ export class LayoutWalk {
 
   async #judge(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
     const { digest, size, mediaType, urls = [] } = descriptor;
-    if (!(await this.#layout.exists(descriptor))) {
+    if (!(await has(this.#layout, descriptor))) {
       if (isManifest(mediaType)) this.#unread.add(digest);
       return isNonDistributable(mediaType) && urls.length > 0 ? 'good' : 'damaged';
     }
@@ -182,13 +183,7 @@ export class LayoutWalk {
   }
 
   async #has(digest: Digest): Promise<boolean> {
-    try {
-      await this.#layout.resolveBlob(digest);
-      return true;
-    } catch (error) {
-      if (isLadingError(error, 'NOT_FOUND')) return false;
-      throw error;
-    }
+    return (await this.#layout.sizeOf({ digest })) !== undefined;
   }
 }
 

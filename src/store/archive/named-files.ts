@@ -61,6 +61,10 @@ export class NamedFiles implements ContentFiles {
     return path === undefined ? this.#blobs?.region(digest) : this.#view.region(path);
   }
 
+  isMade(digest: Digest): boolean {
+    return this.#documents.has(digest);
+  }
+
   async *list(): AsyncIterable<ContentFile> {
     for (const [digest, paths] of this.#paths) {
       for (const path of paths) {

@@ -13,6 +13,7 @@ import { hasSameConfig } from '../../manifest/v1/same-config.js';
 import type { ImageFiles } from '../image-files.js';
 import { EntriesByName } from '../layout/entries-by-name.js';
 import { readContent } from '../read-content.js';
+import { has } from '../store.js';
 import { archiveName } from './archive-image.js';
 import { diffIDsOf, keyOf } from './layer-files.js';
 import {
@@ -125,7 +126,7 @@ async function imagesUnder(
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     if (seen.has(next.digest) || !isManifest(next.mediaType)) continue;
     seen.add(next.digest);
-    if (!(await store.exists(next))) {
+    if (!(await has(store, next))) {
       if (entries.includes(next)) return undefined;
       continue; // an index may lack children
     }

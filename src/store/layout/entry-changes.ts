@@ -4,6 +4,7 @@ import type { Digest } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
 import type { Links } from '../manifest-graph.js';
 import { repositoriesWith } from '../repository-contents.js';
+import { has } from '../store.js';
 import {
   entriesAt,
   entriesIn,
@@ -35,9 +36,9 @@ export interface PushedEntry {
  * that leads other tools, which take what it does not lead to for garbage, to every manifest.
  */
 export class EntryChanges {
-  readonly #layout: Pick<LiveLayout, 'exists' | 'graph' | 'contentsWith'>;
+  readonly #layout: Pick<LiveLayout, 'sizeOf' | 'graph' | 'contentsWith'>;
 
-  constructor(layout: Pick<LiveLayout, 'exists' | 'graph' | 'contentsWith'>) {
+  constructor(layout: Pick<LiveLayout, 'sizeOf' | 'graph' | 'contentsWith'>) {
     this.#layout = layout;
   }
 
@@ -100,7 +101,7 @@ export class EntryChanges {
   async #withKept(entries: Entries, manifests: Entries): Promise<Entries> {
     let kept = entries;
     for (const manifest of manifests) {
-      if (!(await this.#layout.exists(manifest))) continue;
+      if (!(await has(this.#layout, manifest))) continue;
       if (!(await this.#layout.graph.manifestsUnder(kept)).has(manifest.digest)) {
         const entry = withAbsent(plainDescriptor(manifest), absentOf(manifest));
         const { subject } = await this.#layout.graph.linksOf(manifest);

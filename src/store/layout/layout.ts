@@ -19,6 +19,7 @@ import { readVerified } from '../read-content.js';
 import { RepositoryContents } from '../repository-contents.js';
 import { NAMELESS_REPOSITORY } from '../repository-view.js';
 import type { OpenContent, PushOptions, Store } from '../store.js';
+import { has } from '../store.js';
 import { ContentWriter } from '../write-content.js';
 import { IndexFile } from './index-file.js';
 import { nameAnnotations, withAttachedEntry, withEntry, withNoted } from './layout-index.js';
@@ -113,7 +114,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
     let bytes = 0;
     let largestFile = 0;
     for (const content of contents) {
-      if (await this.exists(content)) continue;
+      if (await has(this, content)) continue;
       const part = await sizeOf(join(this.#directory, INGEST, partName(content.digest)));
       bytes += content.size - Math.min(content.size, part);
       largestFile = Math.max(largestFile, content.size);
@@ -131,7 +132,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
   }
 
   async tag(descriptor: Descriptor, reference: string): Promise<void> {
-    if (!(await this.exists(descriptor))) {
+    if (!(await has(this, descriptor))) {
       throw new LadingError(
         'NOT_FOUND',
         `${this.location} does not hold ${descriptor.digest}, to be named ${reference}`,
@@ -170,7 +171,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
   }
 
   async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
-    if (await this.exists(descriptor)) {
+    if (await has(this, descriptor)) {
       if (isManifest(descriptor.mediaType)) this.#found.push(plainDescriptor(descriptor));
       return;
     }

@@ -7,6 +7,7 @@ import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { createTurns } from '../../in-turn.js';
 import type { Links } from '../manifest-graph.js';
 import type { RepositoryContents } from '../repository-contents.js';
+import { has } from '../store.js';
 import { EntryChanges, type PushedEntry } from './entry-changes.js';
 import type { Place } from './held-entries.js';
 import { blobPath } from './layout-reader.js';
@@ -55,13 +56,7 @@ export class LayoutContent {
 
   /** Whether the layout has this content, in whichever repository. */
   async has(digest: Digest): Promise<boolean> {
-    try {
-      await this.layout.resolveBlob(digest);
-      return true;
-    } catch (error) {
-      if (isLadingError(error, 'NOT_FOUND')) return false;
-      throw error;
-    }
+    return (await this.layout.sizeOf({ digest })) !== undefined;
   }
 
   /** Keeps a manifest and names it. Rejects with `MISSING_CONTENT` when somebody deletes meanwhile what it needs. */
@@ -229,7 +224,7 @@ export class LayoutContent {
 
   /** Another size: a schema1 manifest may come again with another signature, or what is there was cut short. */
   async #write({ digest, mediaType, size }: Descriptor, bytes: Buffer): Promise<void> {
-    if (await this.layout.exists({ mediaType, digest, size })) return;
+    if (await has(this.layout, { mediaType, digest, size })) return;
     await writeBlob(this.layout.directory, digest, bytes);
     await syncDirectoryOf(join(this.layout.directory, blobPath(digest)));
   }

@@ -6,16 +6,22 @@ import type { Region } from '../../disk/region.js';
 import { LadingError } from '../../errors.js';
 import { parseManifest } from '../../manifest/manifest.js';
 import { linksOf } from '../manifest-graph.js';
-import type { FetchOptions, Referrer } from '../store.js';
+import type { FetchOptions, Referrer, Wanted } from '../store.js';
 import type { BlobUpload, PutManifestOptions, WritableRepository } from '../writable-repository.js';
 import type { LayoutContent } from './pushed-content.js';
 
 /** A repository of a layout. Content is stored once, and found in the repositories that it belongs to. */
 export class LayoutRepository implements WritableRepository {
+  readonly isLocal = true;
+
   constructor(
     readonly name: string,
     private readonly content: LayoutContent,
   ) {}
+
+  get location(): string {
+    return this.content.layout.location;
+  }
 
   async resolve(reference: string): Promise<Descriptor> {
     const tags = await this.#tags();
@@ -28,13 +34,9 @@ export class LayoutRepository implements WritableRepository {
     return this.content.layout.resolve(reference);
   }
 
-  async resolveBlob(digest: Digest): Promise<Descriptor> {
-    if (!(await this.content.belongs(digest, this.name))) throw this.#notFound(digest);
-    return this.content.layout.resolveBlob(digest);
-  }
-
-  exists(descriptor: Descriptor): Promise<boolean> {
-    return this.content.layout.exists(descriptor);
+  async sizeOf(content: Wanted): Promise<number | undefined> {
+    const isOwn = content.mediaType !== undefined || (await this.content.belongs(content.digest, this.name));
+    return isOwn ? this.content.layout.sizeOf(content) : undefined;
   }
 
   fetch(descriptor: Descriptor, options?: FetchOptions): Promise<Readable> {
@@ -45,7 +47,7 @@ export class LayoutRepository implements WritableRepository {
     return this.content.layout.region(descriptor);
   }
 
-  async *references(): AsyncIterable<NamedDescriptor> {
+  async *names(): AsyncIterable<NamedDescriptor> {
     for (const [name, descriptor] of await this.#tags()) yield { name, descriptor };
   }
 

@@ -1,15 +1,13 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
-import type { OpenContent, PushOptions, Store } from '../store.js';
+import { delegate } from '../delegate.js';
+import type { OpenContent, PushOptions, SignalOption, Store } from '../store.js';
+import { has, type Wanted } from '../store.js';
 import type { AskOptions, RemoteStore } from './remote.js';
 
 /** Sending so little takes no longer than a round trip over most lines. */
 const MAX_BEGUN_BYTES = 128 * 1024;
-
-interface SignalOption {
-  signal?: AbortSignal | undefined;
-}
 
 /** Where a blob is, or will be soon. */
 interface Whereabouts {
@@ -121,18 +119,20 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
    * What this run had to send to another repository will be missing here too, and a mount does no harm where it is
    * not: a question for each would be a fifth of all requests where many images share their layers.
    */
-  async function exists(descriptor: Descriptor, options?: SignalOption): Promise<boolean> {
-    const elsewhere = known.where.get(descriptor.digest);
+  async function sizeOf(content: Wanted, options?: SignalOption): Promise<number | undefined> {
+    const { mediaType, digest, size } = content;
+    if (mediaType === undefined || size === undefined) return store.sizeOf(content, options);
+    const elsewhere = known.where.get(digest);
     if (!elsewhere?.isNew || elsewhere.repository === repository || known.mounts === false)
-      return ask(descriptor, options);
-    unasked.add(descriptor.digest);
-    return false;
+      return (await ask({ mediaType, digest, size }, options)) ? size : undefined;
+    unasked.add(digest);
+    return undefined;
   }
 
   async function ask(descriptor: Descriptor, options?: AskOptions): Promise<boolean> {
-    if (isManifest(descriptor.mediaType)) return store.exists(descriptor, options);
+    if (isManifest(descriptor.mediaType)) return has(store, descriptor, options);
     const { digest } = descriptor;
-    const isThere = (await begin(descriptor, options)) ?? (await store.exists(descriptor, options));
+    const isThere = (await begin(descriptor, options)) ?? (await has(store, descriptor, options));
     unasked.delete(digest);
     if (isThere) known.where.set(digest, { repository, arrived: Promise.resolve(true), isNew: false });
     return isThere;
@@ -150,16 +150,5 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
     return isThere;
   }
 
-  return {
-    resolve: (...call) => store.resolve(...call),
-    resolveBlob: (...call) => store.resolveBlob(...call),
-    fetch: (...call) => store.fetch(...call),
-    references: (...call) => store.references(...call),
-    referrers: (...call) => store.referrers(...call),
-    link: async (...call) => store.link?.(...call),
-    tag: (...call) => store.tag(...call),
-    close: () => store.close(),
-    exists,
-    push,
-  };
+  return delegate<Store>(store, { sizeOf, push });
 }

@@ -1,17 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
-import type { Digest } from '../../content/digest.js';
 import type { Region } from '../../disk/region.js';
 import { isLadingError } from '../../errors.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
-import type { FetchOptions, ReadonlyStore, Referrer } from '../store.js';
+import type { FetchOptions, Referrer, SignalOption, Source, Wanted } from '../store.js';
 import { createRemoteStore } from './remote.js';
 import { createRemoteV1Store, type RemoteV1Store } from './remote-v1.js';
 import type { V1Spool } from './v1-spool.js';
-
-interface SignalOption {
-  signal?: AbortSignal | undefined;
-}
 
 export interface RemoteSourceOptions {
   /** Speak the v1 protocol without asking for the other first; default false. */
@@ -23,7 +18,7 @@ export interface RemoteSourceOptions {
 }
 
 /** A repository to read from. */
-export interface RemoteSource extends ReadonlyStore {
+export interface RemoteSource extends Source {
   tags(options?: SignalOption): AsyncIterable<string>;
 }
 
@@ -76,17 +71,21 @@ class FallingBackSource implements RemoteSource {
     }
   }
 
-  async *references(options: SignalOption = {}): AsyncIterable<NamedDescriptor> {
+  async *names(options: SignalOption = {}): AsyncIterable<NamedDescriptor> {
     for await (const tag of this.tags(options))
       yield { name: tag, descriptor: await this.resolve(tag, options) };
   }
 
-  resolveBlob(digest: Digest, options?: SignalOption): Promise<Descriptor> {
-    return this.#store.resolveBlob(digest, options);
+  get location(): string {
+    return this.#store.location;
   }
 
-  exists(descriptor: Descriptor, options?: SignalOption): Promise<boolean> {
-    return this.#store.exists(descriptor, options);
+  get isLocal(): boolean {
+    return this.#store.isLocal;
+  }
+
+  sizeOf(content: Wanted, options?: SignalOption): Promise<number | undefined> {
+    return this.#store.sizeOf(content, options);
   }
 
   fetch(descriptor: Descriptor, options?: FetchOptions): Promise<Readable> {

@@ -9,12 +9,8 @@ import type { RepositoryName, V1Client, V1ImageAnswer, V1Repository } from '../.
 import type { ArchiveImage } from '../archive/archive-image.js';
 import { NamedFiles } from '../archive/named-files.js';
 import { makeV1Image } from '../archive/v1-image.js';
-import type { FetchOptions, ReadonlyStore, Referrer } from '../store.js';
+import type { FetchOptions, Referrer, SignalOption, Source, Wanted } from '../store.js';
 import { V1Spool } from './v1-spool.js';
-
-interface SignalOption {
-  signal?: AbortSignal | undefined;
-}
 
 export interface RemoteV1Options {
   /** Shared by the stores of a run, and closed by whoever made it; default one of the store's own. */
@@ -22,7 +18,7 @@ export interface RemoteV1Options {
 }
 
 /** A repository of a v1 registry, whose tags can be told without fetching what they stand for. */
-export interface RemoteV1Store extends ReadonlyStore {
+export interface RemoteV1Store extends Source {
   tags(options?: SignalOption): AsyncIterable<string>;
 }
 
@@ -40,6 +36,9 @@ export function createRemoteV1Store(
 }
 
 class V1Store implements RemoteV1Store {
+  readonly location: string;
+  /** Layers are fetched to this machine first. */
+  readonly isLocal = true;
   readonly #client: V1Client;
   readonly #name: RepositoryName;
   readonly #spool: V1Spool;
@@ -53,6 +52,7 @@ class V1Store implements RemoteV1Store {
   readonly #contents = new Map<Digest, Descriptor>();
 
   constructor(client: V1Client, name: RepositoryName, { spool }: RemoteV1Options) {
+    this.location = `${name.registry}/${name.repository}`;
     this.#client = client;
     this.#name = name;
     this.#spool = spool ?? new V1Spool();
@@ -67,12 +67,8 @@ class V1Store implements RemoteV1Store {
     return image.manifest;
   }
 
-  async resolveBlob(digest: Digest): Promise<Descriptor> {
-    return this.#known(digest, (mediaType) => !isManifest(mediaType));
-  }
-
-  async exists({ digest, size }: Descriptor): Promise<boolean> {
-    return this.#contents.get(digest)?.size === size;
+  async sizeOf({ digest }: Wanted): Promise<number | undefined> {
+    return this.#contents.get(digest)?.size;
   }
 
   async fetch({ digest }: Descriptor, { start, signal }: FetchOptions = {}): Promise<Readable> {
@@ -89,7 +85,7 @@ class V1Store implements RemoteV1Store {
     yield* (await repository.tags({ signal })).keys();
   }
 
-  async *references({ signal }: SignalOption = {}): AsyncIterable<NamedDescriptor> {
+  async *names({ signal }: SignalOption = {}): AsyncIterable<NamedDescriptor> {
     for await (const tag of this.tags({ signal })) {
       yield { name: tag, descriptor: await this.resolve(tag, { signal }) };
     }

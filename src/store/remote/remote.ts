@@ -4,11 +4,19 @@ import { algorithmOf, type Digest, isDigest } from '../../content/digest.js';
 import { isIndex, isManifest, isSchema1 } from '../../content/media-types.js';
 import { referrersTag } from '../../content/referrers-tag.js';
 import { digestMismatch } from '../../content/verify.js';
-import { ContentError, isLadingError, LadingError, RegistryError } from '../../errors.js';
+import { ContentError, isLadingError, RegistryError } from '../../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../../manifest/manifest.js';
 import type { CallOptions, FetchedManifest, RegistryClient, RepositoryName } from '../../registry/client.js';
 import { subjectOfTag } from '../attached.js';
-import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
+import type {
+  FetchOptions,
+  OpenContent,
+  PushOptions,
+  Referrer,
+  SignalOption,
+  Store,
+  Wanted,
+} from '../store.js';
 import { BlobPusher } from './remote-blobs.js';
 import { ManifestPusher } from './remote-manifests.js';
 import type { UploadSessions } from './upload-sessions.js';
@@ -29,7 +37,7 @@ export interface RemoteStoreOptions {
 
 /** A repository that blobs can be put into with few requests. */
 export interface RemoteStore extends Store {
-  exists(descriptor: Descriptor, options?: AskOptions): Promise<boolean>;
+  sizeOf(content: Wanted, options?: AskOptions): Promise<number | undefined>;
   /** Takes a blob from another repository of the same registry; false where it would not. */
   mount(descriptor: Descriptor, fromRepository: string, options?: AskOptions): Promise<boolean>;
   /**
@@ -41,7 +49,7 @@ export interface RemoteStore extends Store {
 
 /**
  * A repository of a registry. Blobs are checked by the registry, which refuses bytes with another digest; it
- * should be asked what `exists` before anything is pushed. The client is shared and is not closed with it.
+ * should be asked for the `sizeOf` content before anything is pushed. The client is shared and is not closed with it.
  */
 export function createRemoteStore(
   client: RegistryClient,
@@ -51,16 +59,14 @@ export function createRemoteStore(
   return new RepositoryStore(client, name, options);
 }
 
-interface SignalOption {
-  signal?: AbortSignal | undefined;
-}
-
 /** For a question within something that is repeated as a whole: 0 retries. */
 export interface AskOptions extends SignalOption {
   retries?: number | undefined;
 }
 
 class RepositoryStore implements RemoteStore {
+  readonly location: string;
+  readonly isLocal = false;
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
   readonly #blobs: BlobPusher;
@@ -74,6 +80,7 @@ class RepositoryStore implements RemoteStore {
   #attachedTags: Promise<Map<Digest, string[]> | undefined> | undefined;
 
   constructor(client: RegistryClient, name: RepositoryName, options: RemoteStoreOptions) {
+    this.location = `${name.registry}/${name.repository}`;
     this.#client = client;
     this.#name = name;
     this.#order = options.asksMirrors ? 'mirrors first' : 'registry only';
@@ -109,20 +116,18 @@ class RepositoryStore implements RemoteStore {
     return descriptor;
   }
 
-  async resolveBlob(digest: Digest, { signal }: SignalOption = {}): Promise<Descriptor> {
-    const head = await this.#client.headBlob(this.#name, digest, { signal, order: this.#order });
-    if (head === undefined) throw this.#notFound(digest);
-    return { mediaType: BLOB_MEDIA_TYPE, digest, size: head.size };
-  }
-
-  async exists({ mediaType, digest, size }: Descriptor, options: AskOptions = {}): Promise<boolean> {
+  async sizeOf(
+    { mediaType = BLOB_MEDIA_TYPE, digest, size }: Wanted,
+    options: AskOptions = {},
+  ): Promise<number | undefined> {
     const ask = { ...options, order: this.#order };
     if (!isManifest(mediaType))
-      return (await this.#client.headBlob(this.#name, digest, { ...ask, expected: size }))?.size === size;
+      return (await this.#client.headBlob(this.#name, digest, { ...ask, expected: size }))?.size;
     // Its digest is believed rather than a length, which may be that of a compressed answer.
     const head = await this.#client.headManifest(this.#name, digest, ask);
     // docker-registry keeps the payload of schema1 only, and signs it with a key of its own when it is asked.
-    return isSchema1(mediaType) ? head !== undefined : head?.digest === digest;
+    const isThere = isSchema1(mediaType) ? head !== undefined : head?.digest === digest;
+    return isThere ? (size ?? head?.size) : undefined;
   }
 
   async fetch(
@@ -143,7 +148,7 @@ class RepositoryStore implements RemoteStore {
     return Readable.from([bytes.subarray(start)], { objectMode: false });
   }
 
-  async *references({ signal }: SignalOption = {}): AsyncIterable<NamedDescriptor> {
+  async *names({ signal }: SignalOption = {}): AsyncIterable<NamedDescriptor> {
     for await (const tag of this.#client.listTags(this.#name, { signal })) {
       yield { name: tag, descriptor: await this.resolve(tag, { signal }) };
     }
@@ -245,13 +250,6 @@ class RepositoryStore implements RemoteStore {
     const { manifests } =
       bytes === undefined ? { manifests: [] } : successors(parseManifest(bytes, descriptor));
     return manifests.map((referrer) => ({ descriptor: referrer }));
-  }
-
-  #notFound(what: string): LadingError {
-    return new LadingError(
-      'NOT_FOUND',
-      `${this.#name.registry}/${this.#name.repository} does not hold ${what}`,
-    );
   }
 }
 

@@ -8,11 +8,11 @@ import { convertManifest } from '../../../src/manifest/convert/manifest.js';
 import { createSigningKey, signSchema1 } from '../../../src/manifest/convert/sign-schema1.js';
 import { toSchema1 } from '../../../src/manifest/convert/to-schema1.js';
 import { goJSON, RawJSON, rawMembers } from '../../../src/manifest/json/go-json.js';
+import { foldName } from '../../../src/manifest/json/shape.js';
 import { parseManifest } from '../../../src/manifest/manifest.js';
 import type { Schema1Manifest } from '../../../src/manifest/schema1/schema1.js';
 import { verifySchema1Signatures } from '../../../src/manifest/schema1/signature.js';
 import { json } from '../../support/fixtures.js';
-import { foldName } from '../../../src/manifest/json/shape.js';
 
 /** I-JSON has no halves of surrogate pairs, which `parseJSON` refuses. */
 const text = fc.string({ unit: 'grapheme', maxLength: 12 });

@@ -17,6 +17,7 @@ import { openArchiveForWriting } from '../../../src/store/archive/archive-writer
 import { openLayoutForWriting } from '../../../src/store/layout/layout.js';
 import { openPath } from '../../../src/store/open.js';
 import { readContent } from '../../../src/store/read-content.js';
+import { has } from '../../../src/store/store.js';
 import type { ConversionFormat } from '../../../src/transfer/convert.js';
 import { copyInto, documentIn, storeOf } from '../../support/archives.js';
 import { diffIDsIn } from '../../support/docker-archives.js';
@@ -276,7 +277,7 @@ describe('convert', () => {
       const { from, to, digests, lost } = only(await run(source, 'oci', { output }));
       assert.deepEqual([lost, digests, to], [[], {}, from]);
       const store = await openPath(output);
-      assert.equal(await store.exists(signature.manifest.descriptor), true, 'its signature came along');
+      assert.equal(await has(store, signature.manifest.descriptor), true, 'its signature came along');
       await store.close();
     }
   });
@@ -304,7 +305,7 @@ describe('convert', () => {
       [onSBOM, true],
       [onChanged, false],
     ] as const)
-      assert.equal(await store.exists(referrer.manifest.descriptor), isThere);
+      assert.equal(await has(store, referrer.manifest.descriptor), isThere);
     await store.close();
     assert.deepEqual((await verify(path('out-oci'))).findings, []);
   });

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { createConversions } from '../../../src/operations/serve/conversion.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import { gzipBomb } from '../../support/hostile/bombs.js';
 import { type Content, contentOf, jsonContent, makeImage, makeIndex, pushAll } from '../../support/images.js';
 import { countingFetches, overriding } from '../../support/openers.js';
@@ -14,7 +14,7 @@ import { useConvertingServer } from './serving-conversions.js';
 const { dockerManifest, dockerManifestList, dockerLayerGzip, dockerSchema1Signed: schema1 } = MEDIA_TYPE;
 
 /** An image of schema1 with this layer, whose conversion has to decompress it. */
-async function oldImage(layer: Content, seed = 'old'): Promise<{ old: Content; store: ReadonlyStore }> {
+async function oldImage(layer: Content, seed = 'old'): Promise<{ old: Content; store: Source }> {
   const image = await makeImage({ seed, format: 'docker', layers: [10] });
   const document = JSON.parse(image.manifest.bytes.toString());
   const manifest = jsonContent(dockerManifest, { ...document, layers: [layer.descriptor] });
@@ -99,7 +99,7 @@ describe('conversions for a server that are made to keep it busy', () => {
   });
 
   /** A store whose layer comes to no end, and who reads it. */
-  function stuck(store: ReadonlyStore, layer: Content) {
+  function stuck(store: Source, layer: Content) {
     let tell: () => void = () => undefined;
     let tellOver: () => void = () => undefined;
     const reading = new Promise<void>((resolve) => {
@@ -109,7 +109,7 @@ describe('conversions for a server that are made to keep it busy', () => {
       tellOver = resolve;
     });
     const held = overriding(store, {
-      fetch: async (...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) => {
+      fetch: async (...[descriptor, options]: Parameters<Source['fetch']>) => {
         if (descriptor.digest !== layer.descriptor.digest) return store.fetch(descriptor, options);
         tell();
         const endless = new Readable({ read() {} });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import type { Platform } from '../../../src/content/platform.js';
 import { type ImageIndex, type ImageManifest, parseManifest } from '../../../src/manifest/manifest.js';
+import type { Wanted } from '../../../src/store/store.js';
 import {
-  type Content,
   jsonContent,
   type MadeImage,
   makeImage,
@@ -144,8 +144,8 @@ describe('conversions for a server of an index', () => {
     await pushAll(store, [two.manifest]);
     const only = overriding(store, {
       resolve: async () => two.manifest.descriptor,
-      exists: async (descriptor: Content['descriptor']) =>
-        descriptor.digest !== oci.manifest.descriptor.digest && store.exists(descriptor),
+      sizeOf: async (content: Wanted) =>
+        content.digest === oci.manifest.descriptor.digest ? undefined : store.sizeOf(content),
     });
     await pushAll(store, arm64.all);
     await restart({}, only);

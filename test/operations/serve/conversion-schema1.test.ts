@@ -6,7 +6,7 @@ import { signedPayload, verifySchema1Signatures } from '../../../src/manifest/sc
 import { createConversions } from '../../../src/operations/serve/conversion.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
 import { createMemoryRepositories } from '../../../src/store/memory-repositories.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import { type Content, contentOf, type MadeImage, makeImage, pushAll } from '../../support/images.js';
 import { countingFetches, overriding } from '../../support/openers.js';
 import { serve } from '../../support/registry-server.js';
@@ -92,7 +92,7 @@ describe('conversions for a server of schema1', () => {
     });
     const layers = new Set<string>(docker.layers.map(({ descriptor }) => descriptor.digest));
     const stuck = overriding(store, {
-      fetch: async (...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) => {
+      fetch: async (...[descriptor, options]: Parameters<Source['fetch']>) => {
         if (!layers.has(descriptor.digest)) return store.fetch(descriptor, options);
         isReading?.();
         const endless = new Readable({ read() {} });

@@ -29,7 +29,7 @@ describe('serve', () => {
     const store = await openPath(target);
     const [blobs, names]: [string[], string[]] = [[], []];
     for await (const { digest } of store.blobs()) blobs.push(digest);
-    for await (const { name, descriptor } of store.references())
+    for await (const { name, descriptor } of store.names())
       names.push(`${name.replace(/^[^/]*\//, '')} ${descriptor.digest}`);
     await store.close();
     return { blobs: blobs.sort(), names: names.sort() };

@@ -10,7 +10,7 @@ import {
   type ServeConversions,
 } from '../../../src/operations/serve/conversion.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
-import type { ReadonlyStore, Store } from '../../../src/store/store.js';
+import type { Source, Store } from '../../../src/store/store.js';
 import { type Content, contentOf, type MadeImage, type MadeIndex, pushAll } from '../../support/images.js';
 import { type Reply, type Served, serve } from '../../support/registry-server.js';
 
@@ -36,7 +36,7 @@ export interface ConvertingServer {
   /** The server that runs now. */
   served: Pick<Served, 'ask'>;
   /** Closes the server and starts another, of `store` or of what is given. */
-  restart(options?: StartOptions, of?: ReadonlyStore): Promise<void>;
+  restart(options?: StartOptions, of?: Source): Promise<void>;
   /** Pushes an image or an index to the store, and gives it tags. */
   keep(made: Made, ...tags: string[]): Promise<void>;
   /** GET of a manifest, after HEAD has given the same head. */
@@ -65,7 +65,7 @@ export function useConvertingServer(): ConvertingServer {
 
   async function start(
     { schema1Default = false, ...options }: StartOptions = {},
-    of: ReadonlyStore = store,
+    of: Source = store,
   ): Promise<void> {
     warnings.length = 0;
     conversions = createConversions({ onWarning: (message) => warnings.push(message), ...options });

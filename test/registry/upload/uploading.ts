@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RegistryClient } from '../../../src/registry/client.js';
 import type { UploadOptions } from '../../../src/registry/upload/upload.js';
+import { has } from '../../../src/store/store.js';
 import { type Content, contentOf, randomBytesFrom } from '../../support/images.js';
 import { openerOf } from '../../support/openers.js';
 import { type Registries, useRegistries } from '../../support/registries.js';
@@ -32,7 +33,7 @@ export function useUploads(): Uploads {
 
 /** Whether the registry holds the content, under the digest that it has. */
 export async function assertHeld(registry: UploadRegistry, content = BLOB): Promise<void> {
-  assert.equal(await registry.repository('a/b').exists(content.descriptor), true);
+  assert.equal(await has(registry.repository('a/b'), content.descriptor), true);
 }
 
 /** The requests without what is the same in all: `PATCH 0-9`. */

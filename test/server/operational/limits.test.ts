@@ -4,7 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { createMemoryStore } from '../../../src/store/memory.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import { withGrowingTime } from '../../support/growing-time.js';
 import { contentOf, randomBytesFrom } from '../../support/images.js';
 import { codesOf, exchangeRaw, type Served, serve } from '../../support/registry-server.js';
@@ -16,16 +16,15 @@ const head = (line: string, ...fields: string[]): string =>
   [`${line} HTTP/1.1`, 'Host: a', ...fields, '', ''].join('\r\n');
 
 /** A repository whose blob comes when the test says so. */
-function held(): { store: ReadonlyStore; body: PassThrough; asked: Promise<void> } {
+function held(): { store: Source; body: PassThrough; asked: Promise<void> } {
   const body = new PassThrough();
   let tell: () => void = () => undefined;
   const asked = new Promise<void>((resolve) => {
     tell = resolve;
   });
-  const store: ReadonlyStore = {
+  const store: Source = {
     ...createMemoryStore(),
-    resolveBlob: async () => blob.descriptor,
-    exists: async () => true,
+    sizeOf: async () => blob.descriptor.size,
     fetch: async () => {
       tell();
       return body;
@@ -159,7 +158,7 @@ describe('a slow client', () => {
       {
         a: {
           ...store,
-          resolveBlob: async () => ({ ...blob.descriptor, size: 1e12 }),
+          sizeOf: async () => 1e12,
           fetch: async () => endless,
         },
       },

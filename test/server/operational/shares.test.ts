@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { connect as connectTLS } from 'node:tls';
 import { addressOf, clientOf } from '../../../src/server/operational/client.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import { makeCertificate } from '../../support/certificates.js';
 import { contentOf } from '../../support/images.js';
 import { needs } from '../../support/needs.js';
@@ -120,10 +120,9 @@ describe('connections on which nothing is asked', () => {
       const body = new PassThrough();
       const asked = new EventEmitter();
       const blob = contentOf('application/octet-stream', Buffer.from('content'));
-      const store: ReadonlyStore = {
+      const store: Source = {
         ...createMemoryStore(),
-        resolveBlob: async () => blob.descriptor,
-        exists: async () => true,
+        sizeOf: async () => blob.descriptor.size,
         async fetch() {
           asked.emit('fetch');
           return body;

@@ -93,13 +93,7 @@ function withRecordedBlobs(repositories: WritableRepositories): WritableReposito
     async openForPush(name) {
       const repository = await repositories.openForPush(name);
       const own: Partial<WritableRepository> = {
-        async resolveBlob(digest) {
-          const size = sizes.get(digest);
-          return size === undefined
-            ? repository.resolveBlob(digest)
-            : { mediaType: 'application/octet-stream', digest, size };
-        },
-        exists: async (descriptor) => sizes.has(descriptor.digest) || repository.exists(descriptor),
+        sizeOf: async (content) => sizes.get(content.digest) ?? repository.sizeOf(content),
       };
       return new Proxy(repository, {
         get(target, name) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { digestOf } from '../../../src/content/digest.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import { contentOf, pushAll, randomBytesFrom } from '../../support/images.js';
 import { codesOf, exchangeRaw, type Reply, type Served, serve } from '../../support/registry-server.js';
 
@@ -192,9 +192,7 @@ describe('the blob endpoint over a store in trouble', () => {
   afterEach(() => served?.close());
 
   /** A store that holds the blob, except for what `changes` makes of it. */
-  async function serveChanged(
-    changes: Partial<ReadonlyStore>,
-  ): Promise<{ served: Served; errors: unknown[] }> {
+  async function serveChanged(changes: Partial<Source>): Promise<{ served: Served; errors: unknown[] }> {
     const store = createMemoryStore();
     await pushAll(store, [blob]);
     const errors: unknown[] = [];
@@ -247,7 +245,7 @@ describe('the blob endpoint over a store in trouble', () => {
       const store = createMemoryStore();
       const content = contentOf('application/octet-stream', randomBytesFrom('ranges', size));
       await pushAll(store, [content]);
-      const fetch: ReadonlyStore['fetch'] = async (descriptor, options = {}) => {
+      const fetch: Source['fetch'] = async (descriptor, options = {}) => {
         if (options.start === (size > 1000 ? 900_000 : 100)) throw new Error('disk on fire');
         return store.fetch(descriptor, options);
       };
@@ -267,7 +265,7 @@ describe('the blob endpoint over a store in trouble', () => {
 
   it('answers 500 without a word about why when the store fails before the head', async () => {
     const fetch = async () => Promise.reject(new Error('/secret/path is broken'));
-    for (const changes of [{ fetch }, { resolveBlob: fetch }, { exists: fetch }]) {
+    for (const changes of [{ fetch }, { sizeOf: fetch }]) {
       const changed = await serveChanged(changes);
       const reply = await changed.served.ask(path);
       assert.deepEqual([reply.status, codesOf(reply)], [500, ['UNKNOWN']]);
@@ -278,7 +276,7 @@ describe('the blob endpoint over a store in trouble', () => {
   });
 
   it('does not know a blob whose bytes are gone', async () => {
-    const { served } = await serveChanged({ exists: async () => false });
+    const { served } = await serveChanged({ sizeOf: async () => undefined });
     assert.deepEqual(codesOf(await served.ask(path)), ['BLOB_UNKNOWN']);
     assert.equal((await served.ask(path, { method: 'HEAD' })).status, 404);
   });
@@ -286,7 +284,7 @@ describe('the blob endpoint over a store in trouble', () => {
   it('reads no more than a range needs', async () => {
     let destroyed = false;
     let given = 0;
-    const fetch: ReadonlyStore['fetch'] = async (_, { start, length } = {}) => {
+    const fetch: Source['fetch'] = async (_, { start, length } = {}) => {
       assert.deepEqual([start, length], [50_000, 10_000]);
       return new Readable({
         read() {

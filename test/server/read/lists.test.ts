@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../../src/content/digest.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import {
   type MadeImage,
   makeCosignSignature,
@@ -19,15 +19,15 @@ describe('the tag list', () => {
   before(async () => {
     const store = await taggedStore(TAGS);
     const { descriptor } = (await makeImage({ seed: 1 })).manifest;
-    const odd: ReadonlyStore = {
+    const odd: Source = {
       ...store,
-      async *references() {
+      async *names() {
         for (const name of ['ok', 'docker.io/library/busybox:1', '', 'ok']) yield { name, descriptor };
       },
     };
-    const many: ReadonlyStore = {
+    const many: Source = {
       ...store,
-      async *references() {
+      async *names() {
         for (let count = 0; count < 1500; count++) yield { name: `t${count}`, descriptor };
       },
     };
@@ -190,7 +190,7 @@ describe('the referrers list', () => {
   });
 });
 
-async function taggedStore(tags: string[]): Promise<ReadonlyStore> {
+async function taggedStore(tags: string[]): Promise<Source> {
   const store = createMemoryStore();
   const image = await makeImage({ seed: 'tagged' });
   await pushAll(store, image.all);

@@ -3,7 +3,7 @@ import type { Descriptor } from '../../../src/content/descriptor.js';
 import { digestOf } from '../../../src/content/digest.js';
 import { LadingError } from '../../../src/errors.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
-import type { ReadonlyStore, Store } from '../../../src/store/store.js';
+import type { Source, Store } from '../../../src/store/store.js';
 import {
   contentOf,
   type MadeImage,
@@ -94,15 +94,15 @@ describe('the manifest endpoint', () => {
 
   it('does not know a child that a sparse index only names', async () => {
     const gone = oci.manifest.descriptor.digest;
-    const sparse: ReadonlyStore = {
+    const sparse: Source = {
       ...store,
-      exists: async (descriptor) => descriptor.digest !== gone && store.exists(descriptor),
+      sizeOf: async (content) => (content.digest === gone ? undefined : store.sizeOf(content)),
       fetch: async (descriptor, options) => {
         if (descriptor.digest === gone) throw new LadingError('NOT_FOUND', 'gone');
         return store.fetch(descriptor, options);
       },
     };
-    const lossy: ReadonlyStore = { ...sparse, exists: async () => true };
+    const lossy: Source = { ...sparse, sizeOf: async ({ size }) => size };
     const served = await serve({ sparse, lossy });
     try {
       for (const name of ['sparse', 'lossy']) {

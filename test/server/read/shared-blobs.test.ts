@@ -10,7 +10,7 @@ import { HeldMemory } from '../../../src/server/held-memory.js';
 import { VerifiedContent } from '../../../src/server/read/verified-content.js';
 import { blobPath, type LayoutReader } from '../../../src/store/layout/layout-reader.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import { contentOf, pushAll, randomBytesFrom } from '../../support/images.js';
 import { serve } from '../../support/registry-server.js';
 import { useFolder } from '../../support/temporary.js';
@@ -156,7 +156,7 @@ for (const form of ['directory', 'tar'] as const) {
 describe('a blob whose file is replaced', () => {
   const folder = useFolder();
   const file = () => join(folder('layout'), blobPath(descriptor.digest));
-  const read = async (verified: VerifiedContent, from: ReadonlyStore, open: () => Promise<Readable>) => {
+  const read = async (verified: VerifiedContent, from: Source, open: () => Promise<Readable>) => {
     const { source, verifier } = await verified.openBlob(from, descriptor, open);
     try {
       assert.ok(readsInto(source));
@@ -236,7 +236,7 @@ describe('a blob whose readers leave', () => {
     let given = 0;
     let closed = 0;
     const chunk = Buffer.alloc(65_536);
-    const fetch: ReadonlyStore['fetch'] = async () =>
+    const fetch: Source['fetch'] = async () =>
       new Readable({
         read() {
           given += chunk.length;
@@ -247,10 +247,9 @@ describe('a blob whose readers leave', () => {
           callback(error);
         },
       });
-    const store: ReadonlyStore = {
+    const store: Source = {
       ...createMemoryStore(),
-      resolveBlob: async () => endless,
-      exists: async () => true,
+      sizeOf: async () => endless.size,
       region: async () => ({ path: folder('file'), offset: 0, size }),
       fetch,
     };

@@ -46,7 +46,7 @@ describe('what is remembered of an archive', () => {
     const store = await openPath(location, { memory });
     try {
       const images: unknown[] = [];
-      for (const { name, descriptor } of await all(store.references())) {
+      for (const { name, descriptor } of await all(store.names())) {
         const referrers = await all(store.referrers(descriptor));
         images.push({ name, descriptor, referrers, resolved: await store.resolve(name) });
       }

@@ -14,7 +14,7 @@ import {
   openArchiveForWriting,
 } from '../../../src/store/archive/archive-writer.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import type { CopyOptions } from '../../../src/transfer/copy.js';
 import { planCopy } from '../../../src/transfer/plan.js';
 import { copyInto, disordered, documentIn, filesIn, storeOf } from '../../support/archives.js';
@@ -37,7 +37,7 @@ describe('an archive that is written', () => {
   const path = useFolder();
   let imageA: MadeImage;
   let imageB: MadeImage;
-  let source: ReadonlyStore;
+  let source: Source;
   before(async () => {
     // One layer is larger than what is written at once.
     imageA = await makeImage({ seed: 'a', layers: [5000, 2_500_000, 70] });
@@ -55,7 +55,7 @@ describe('an archive that is written', () => {
 
   const write = async (
     name: string,
-    from: ReadonlyStore,
+    from: Source,
     names: readonly string[],
     options: CopyOptions & Partial<ArchiveOptions> = {},
   ): Promise<Buffer> => {
@@ -203,7 +203,7 @@ describe('an archive that is written', () => {
         pullThePlug = resolve;
       });
       const failing = overriding(source, {
-        async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+        async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
           const body = await source.fetch(descriptor, options);
           if (descriptor.digest !== begun) return body;
           const leading = (await buffer(body)).subarray(0, BEGUN_BYTES);
@@ -291,18 +291,18 @@ describe('an archive that is written', () => {
   });
 
   describe('of which an image failed', () => {
-    const failingAt = (digest: Digest | undefined): ReadonlyStore =>
+    const failingAt = (digest: Digest | undefined): Source =>
       overriding(source, {
-        async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+        async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
           if (descriptor.digest === digest) throw new LadingError('NOT_FOUND', 'the blob is gone');
           return source.fetch(descriptor, options);
         },
       });
 
     /** Others have bytes on their way when it fails, and more to come. */
-    const failingLate = (digest: Digest): ReadonlyStore =>
+    const failingLate = (digest: Digest): Source =>
       overriding(source, {
-        async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+        async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
           const bytes = await buffer(await source.fetch(descriptor, options));
           return Readable.from(inPieces(bytes, descriptor.digest === digest));
         },
@@ -341,7 +341,7 @@ describe('an archive that is written', () => {
 
     it('tells of damage where it goes to a stream, which takes nothing back', async () => {
       const damaging = overriding(source, {
-        async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+        async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
           const bytes = await buffer(await source.fetch(descriptor, options));
           return Readable.from([
             descriptor.digest === imageB.layers[0]?.descriptor.digest ? bytes.fill(0) : bytes,

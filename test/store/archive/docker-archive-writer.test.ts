@@ -14,7 +14,7 @@ import {
   openDockerArchiveForWriting,
 } from '../../../src/store/archive/docker-archive-writer.js';
 import { openPath } from '../../../src/store/open.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import type { Source } from '../../../src/store/store.js';
 import { openTar } from '../../../src/tar/read.js';
 import type { CopyOptions } from '../../../src/transfer/copy.js';
 import type { PlanOptions } from '../../../src/transfer/plan.js';
@@ -39,7 +39,7 @@ describe('a docker-archive that is written', () => {
   const path = useFolder();
   let imageA: MadeImage;
   let imageB: MadeImage;
-  let source: ReadonlyStore;
+  let source: Source;
   before(async () => {
     imageA = await makeImage({ seed: 'a', layers: [5000, 1_500_000, 70] });
     imageB = await makeImage({ seed: 'b', layers: [4000, 2_000_000], format: 'docker' });
@@ -48,7 +48,7 @@ describe('a docker-archive that is written', () => {
 
   const write = async (
     name: string,
-    from: ReadonlyStore,
+    from: Source,
     names: readonly string[],
     options: CopyOptions & PlanOptions = {},
   ): Promise<Buffer> => {
@@ -148,7 +148,7 @@ describe('a docker-archive that is written', () => {
     const [last] = [...imageA.layers, ...imageB.layers].sort((a, b) => a.descriptor.size - b.descriptor.size);
     assert.ok(last);
     const failing = overriding(source, {
-      async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+      async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
         if (descriptor.digest === last.descriptor.digest) throw new LadingError('IO', 'the plug was pulled');
         return source.fetch(descriptor, options);
       },
@@ -167,11 +167,7 @@ describe('a docker-archive that is written', () => {
   });
 
   describe('for Docker before 1.10 too', () => {
-    const writeLegacy = async (
-      name: string,
-      from: ReadonlyStore,
-      names: readonly string[],
-    ): Promise<void> => {
+    const writeLegacy = async (name: string, from: Source, names: readonly string[]): Promise<void> => {
       await copyInto(await openDockerArchiveForWriting(path(name), { legacy: true }), from, names);
     };
     const foldersOf = (image: MadeImage): string[] => v1FoldersOf(image.config.bytes).map(({ v1ID }) => v1ID);
@@ -229,7 +225,7 @@ describe('a docker-archive that is written', () => {
 
   it('leaves out an image that failed, when the others are to be kept', async () => {
     const failing = overriding(source, {
-      async fetch(...[descriptor, options]: Parameters<ReadonlyStore['fetch']>) {
+      async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
         if (descriptor.digest === imageB.layers[1]?.descriptor.digest)
           throw new LadingError('NOT_FOUND', 'gone');
         return source.fetch(descriptor, options);

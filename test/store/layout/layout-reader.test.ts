@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createDigester, digestOf, parseDigest } from '../../../src/content/digest.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import { openPath } from '../../../src/store/open.js';
-import type { ReadonlyStore } from '../../../src/store/store.js';
+import { has, type Source } from '../../../src/store/store.js';
 import { fixturePath } from '../../support/fixtures.js';
 import { readAll } from '../../support/openers.js';
 import { useFolder } from '../../support/temporary.js';
@@ -104,7 +104,7 @@ describe('the layouts and archives of other tools', () => {
   it('give a manifest of the wrong size to nobody', async () => {
     const store = await openPath(fixturePath('layouts/synthetic/wrong-size.tar'));
     const descriptor = await store.resolve('v1');
-    assert.equal(await store.exists(descriptor), false);
+    assert.equal(await has(store, descriptor), false);
     await store.close();
   });
 });
@@ -161,8 +161,8 @@ describe('a layout directory that is read', () => {
   });
 });
 
-async function namesOf(store: ReadonlyStore): Promise<string[]> {
+async function namesOf(store: Source): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name } of store.references()) names.push(name);
+  for await (const { name } of store.names()) names.push(name);
   return names;
 }

@@ -8,6 +8,7 @@ import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import { openServedLayout, type ServedLayout } from '../../../src/store/layout/served.js';
 import { UploadFile } from '../../../src/store/layout/upload-file.js';
+import { has } from '../../../src/store/store.js';
 import type { BlobUpload } from '../../../src/store/writable-repository.js';
 import { contentOf, randomBytesFrom } from '../../support/images.js';
 import { needs } from '../../support/needs.js';
@@ -43,11 +44,11 @@ describe('an upload to a layout', () => {
     await upload.append(chunksOf(BLOB.bytes.subarray(0, 1_234_567)));
     assert.equal(upload.size, 1_234_567);
     assert.equal(existsSync(path(`layout/${blobPath(digest)}`)), false);
-    await assert.rejects(repository.resolveBlob(digest), { code: 'NOT_FOUND' });
+    assert.equal(await repository.sizeOf({ digest }), undefined);
     await upload.append(chunksOf(BLOB.bytes.subarray(1_234_567)));
     await upload.commit(digest);
     assert.ok((await stored()).equals(BLOB.bytes));
-    assert.equal((await repository.resolveBlob(digest)).size, BLOB.bytes.length);
+    assert.equal(await repository.sizeOf({ digest }), BLOB.bytes.length);
     assert.deepEqual(await ingest(), []);
     assert.equal(await repository.openUpload(upload.id), undefined);
     await assert.rejects(upload.append(chunksOf(BLOB.bytes)), { code: 'NOT_FOUND' });
@@ -87,7 +88,7 @@ describe('an upload to a layout', () => {
       const other = digestOf(BLOB.bytes, algorithm);
       await uploadTo(repository, { ...BLOB, descriptor: { ...BLOB.descriptor, digest: other } });
       assert.ok((await stored(other)).equals(BLOB.bytes));
-      assert.equal(await repository.exists({ ...BLOB.descriptor, digest: other }), true);
+      assert.equal(await has(repository, { ...BLOB.descriptor, digest: other }), true);
     }
   });
 

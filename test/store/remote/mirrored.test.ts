@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { retrying } from '../../../src/retry.js';
 import { readContent } from '../../../src/store/read-content.js';
 import { createRemoteSource } from '../../../src/store/remote/remote-source.js';
+import { has } from '../../../src/store/store.js';
 import { collect } from '../../registry/http-server.js';
 import { answering, refusal } from '../../support/answer-table.js';
 import { makeCosignSignature, makeImage, pushAll } from '../../support/images.js';
@@ -125,7 +126,7 @@ describe('what is pushed to a registry that has mirrors', () => {
     const { createRemoteStore } = await import('../../../src/store/remote/remote.js');
     const client = connect({ mirrors: { [registry.host]: [mirror.host] } });
     const store = createRemoteStore(client, { registry: registry.host, repository: REPOSITORY });
-    for (const { descriptor } of image.all) assert.equal(await store.exists(descriptor), false);
+    for (const { descriptor } of image.all) assert.equal(await has(store, descriptor), false);
     await assert.rejects(store.resolve('1'), { code: 'NOT_FOUND' });
     assert.deepEqual(mirror.requests, []);
   });
@@ -164,7 +165,7 @@ describe('what a registry says of content by HEAD', () => {
       });
       await pushAll(registry.repository(REPOSITORY), image.all);
       const store = open(registry.host);
-      for (const { descriptor } of contents) assert.equal(await store.exists(descriptor), true);
+      for (const { descriptor } of contents) assert.equal(await has(store, descriptor), true);
     });
   }
 
@@ -173,6 +174,6 @@ describe('what a registry says of content by HEAD', () => {
     const { mediaType } = image.manifest.descriptor;
     const answer = { status: 200, headers: { 'content-type': mediaType }, body: other.manifest.bytes };
     const registry = await startRegistry({ refuse: answering([/manifests/, answer]) });
-    assert.equal(await open(registry.host).exists(image.manifest.descriptor), false);
+    assert.equal(await has(open(registry.host), image.manifest.descriptor), false);
   });
 });

@@ -3,7 +3,7 @@ import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { createRegistryClient } from '../../../src/registry/client.js';
 import { createKnownBlobs, type KnownBlobs, mountingStore } from '../../../src/store/remote/mounting.js';
 import { createRemoteStore } from '../../../src/store/remote/remote.js';
-import type { Store } from '../../../src/store/store.js';
+import { has, type Store } from '../../../src/store/store.js';
 import { nth, startFaultProxy } from '../../support/fault-proxy.js';
 import { type Content, contentOf, randomBytesFrom } from '../../support/images.js';
 import { openerOf } from '../../support/openers.js';
@@ -36,7 +36,7 @@ describe('a repository that takes blobs from others of its registry', () => {
   }
   /** As a copy does it; whether the blob was pushed. */
   async function copyTo(store: Store, { descriptor, bytes }: Content): Promise<boolean> {
-    if (await store.exists(descriptor)) return false;
+    if (await has(store, descriptor)) return false;
     await store.push(descriptor, openerOf(bytes));
     return true;
   }
@@ -61,7 +61,7 @@ describe('a repository that takes blobs from others of its registry', () => {
       3,
     );
     for (const name of ['a', 'b', 'c', 'd'])
-      assert.equal(await registry.repository(name).exists(LARGE.descriptor), true);
+      assert.equal(await has(registry.repository(name), LARGE.descriptor), true);
   });
 
   for (const [what, answer] of [
@@ -80,7 +80,7 @@ describe('a repository that takes blobs from others of its registry', () => {
       await assert.rejects(copyTo(b, LARGE));
       // What a copy does after a failure that may pass.
       await b.push(LARGE.descriptor, openerOf(LARGE.bytes));
-      assert.equal(await registry.repository('b').exists(LARGE.descriptor), true);
+      assert.equal(await has(registry.repository('b'), LARGE.descriptor), true);
       assert.deepEqual(requestsOf(registry, 'b'), ['POST mount', 'HEAD', 'POST', 'PUT']);
     });
   }
@@ -192,7 +192,7 @@ describe('a repository that takes blobs from others of its registry', () => {
     await copyTo(open('a'), LARGE);
     const store = open('b');
     const opener = openerOf(LARGE.bytes);
-    assert.equal(await store.exists(LARGE.descriptor), false);
+    assert.equal(await has(store, LARGE.descriptor), false);
     await assert.rejects(store.push(LARGE.descriptor, opener), { code: 'CUT_SHORT' });
     const [kept] = registry.pending();
     await store.push(LARGE.descriptor, opener);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import type { SavedUpload, UploadSessions } from '../../../src/store/remote/upload-sessions.js';
+import { has } from '../../../src/store/store.js';
 import { nth } from '../../support/fault-proxy.js';
 import { brokenOff, openerOf, readAll } from '../../support/openers.js';
 import { useFolder } from '../../support/temporary.js';
@@ -90,7 +91,7 @@ describe('a push of a blob to a registry', () => {
       };
       const store = open(registry.host, { uploadSessions }, `repository/${index}`);
       await store.push(BIG.descriptor, openerOf(BIG.bytes));
-      assert.equal(await store.exists(BIG.descriptor), true);
+      assert.equal(await has(store, BIG.descriptor), true);
       assert.ok(removed.length > 0);
     }
   });
@@ -105,7 +106,7 @@ describe('a push of a blob to a registry', () => {
     };
     await assert.rejects(store.push(LAYER.descriptor, failing), { message: 'the disk is gone' });
     await store.push(LAYER.descriptor, openerOf(LAYER.bytes));
-    assert.equal(await store.exists(LAYER.descriptor), true);
+    assert.equal(await has(store, LAYER.descriptor), true);
   });
 
   it('reads from the disk where it is told that the bytes lie there, from any byte on', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { has } from '../../../src/store/store.js';
 import { openerOf } from '../../support/openers.js';
 import { BIG, LAYER, useRemoteStores } from './pushing.js';
 
@@ -10,7 +11,7 @@ describe('a mount', () => {
     await open(registry.host, {}, 'base').push(LAYER.descriptor, openerOf(LAYER.bytes));
     const store = open(registry.host);
     assert.equal(await store.mount(LAYER.descriptor, 'base'), true);
-    assert.equal(await store.exists(LAYER.descriptor), true);
+    assert.equal(await has(store, LAYER.descriptor), true);
     const opener = openerOf(LAYER.bytes);
     await store.push(LAYER.descriptor, opener);
     assert.deepEqual(opener.starts, []);
@@ -38,7 +39,7 @@ describe('a mount', () => {
       assert.equal(await store.mount(BIG.descriptor, 'base'), false);
       assert.equal(registry.requests.length, asked);
       await store.push(LAYER.descriptor, openerOf(LAYER.bytes));
-      assert.equal(await store.exists(LAYER.descriptor), true);
+      assert.equal(await has(store, LAYER.descriptor), true);
     });
   }
 });

@@ -4,6 +4,7 @@ import { createSigningKey, signSchema1 } from '../../../src/manifest/convert/sig
 import { manifestDigest } from '../../../src/manifest/manifest.js';
 import { createRegistryClient } from '../../../src/registry/client.js';
 import { createRemoteStore } from '../../../src/store/remote/remote.js';
+import { has } from '../../../src/store/store.js';
 import { openerOf } from '../../support/openers.js';
 import { startUploadRegistry } from '../../support/upload-registry.js';
 
@@ -47,9 +48,9 @@ describe('a schema1 manifest at a registry that signs it with its own key', () =
     assert.equal(MINE.descriptor.digest, THEIRS.descriptor.digest);
     assert.notEqual(MINE.descriptor.size, THEIRS.descriptor.size);
     const store = createRemoteStore(client, { registry: registry.host, repository: NAME });
-    assert.equal(await store.exists(MINE.descriptor), true);
+    assert.equal(await has(store, MINE.descriptor), true);
     const digest = `sha256:${'0'.repeat(64)}` as const;
-    assert.equal(await store.exists({ ...MINE.descriptor, digest }), false);
+    assert.equal(await has(store, { ...MINE.descriptor, digest }), false);
   });
 
   it('is tagged as it is there', async () => {

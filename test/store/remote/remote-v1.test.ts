@@ -9,6 +9,7 @@ import { createRegistryClient, type RegistryClient } from '../../../src/registry
 import { openPath } from '../../../src/store/open.js';
 import { createRemoteV1Store, type RemoteV1Store } from '../../../src/store/remote/remote-v1.js';
 import { V1Spool, type V1SpoolOptions } from '../../../src/store/remote/v1-spool.js';
+import { has } from '../../../src/store/store.js';
 import { sendJSON } from '../../registry/http-server.js';
 import { namesOf, readImage, writeTar } from '../../support/docker-archives.js';
 import { useFolder } from '../../support/temporary.js';
@@ -71,9 +72,9 @@ describe('the store of a v1 repository', () => {
     const region = await store.region?.(lowest ?? assert.fail());
     assert.ok((await readFile(region?.path ?? '')).equals(base().layer));
     assert.deepEqual(await store.resolve(root.digest), root);
-    assert.deepEqual(await store.resolveBlob(digestOf(base().layer)), lowest);
-    assert.equal(await store.exists(manifest.config), true);
-    assert.equal(await store.exists({ ...manifest.config, digest: digestOf(Buffer.from('x')) }), false);
+    assert.equal(await store.sizeOf({ digest: digestOf(base().layer) }), lowest?.size);
+    assert.equal(await has(store, manifest.config), true);
+    assert.equal(await has(store, { ...manifest.config, digest: digestOf(Buffer.from('x')) }), false);
     for (const digest of [digestOf(Buffer.from('x')), manifest.config.digest])
       await assert.rejects(store.resolve(digest), { code: 'NOT_FOUND', hint: /by their tags/ });
     await assert.rejects(store.resolve('2'), { code: 'NOT_FOUND' });

@@ -16,9 +16,9 @@ for (const listsReferrers of [false, true]) {
       await registry.close();
     };
     // There the list of referrers is a tag like any other, which the contract does not know of.
-    const references = async function* (): ReturnType<typeof store.references> {
-      for await (const named of store.references()) if (!/^sha256-\w{64}$/.test(named.name)) yield named;
+    const names = async function* (): ReturnType<typeof store.names> {
+      for await (const named of store.names()) if (!/^sha256-\w{64}$/.test(named.name)) yield named;
     };
-    return { store: overriding(store, listsReferrers ? { close } : { close, references }) };
+    return { store: overriding(store, listsReferrers ? { close } : { close, names }) };
   });
 }

@@ -1,0 +1,19 @@
+import type { Source } from './store.js';
+
+/**
+ * A store with some methods replaced, or added. All others, optional ones too, are those of `store`, so that an ability
+ * which is added to the interface passes every decorator. Calls that `store` makes to itself are not replaced.
+ */
+export function delegate<S extends Source, M extends object = Partial<S>>(
+  store: S,
+  methods: M & Partial<S>,
+): S & M {
+  return new Proxy(store as S & M, {
+    get(target, key) {
+      if (key in methods) return Reflect.get(methods, key);
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+    has: (target, key) => key in methods || key in target,
+  });
+}
