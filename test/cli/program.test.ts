@@ -24,12 +24,14 @@ describe('the program', () => {
     a = await makeImage({ seed: 'a', layers: [300_000] });
     await registry.put('a:1', a);
     await registry.put('a:2', a);
-    await registry.put('broken:1', await makeImage({ seed: 'broken' }));
+    const broken = await makeImage({ seed: 'broken' });
+    await registry.put('broken:1', broken);
     registry.replace(
       'broken',
       overriding(registry.storeOf('broken'), {
         async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
-          if (descriptor.mediaType.endsWith('gzip')) throw new LadingError('NOT_FOUND', 'gone');
+          const isLayer = broken.layers.some((layer) => layer.descriptor.digest === descriptor.digest);
+          if (isLayer) throw new LadingError('NOT_FOUND', 'gone');
           return registry.storeOf('broken').fetch(descriptor, options);
         },
       }),
