@@ -55,7 +55,9 @@ let budgetMs = Number(process.env.LADING_PEERS_MINUTES ?? 12) * MINUTE_MS;
  */
 export async function peer(context: Context, name: PeerName): Promise<RunPeer> {
   context.timeout(MOST_MS + MINUTE_MS);
-  const program = await keptProgram(context, name);
+  const kept = await keptProgram(name);
+  if ('missing' in kept) return leaveOutAlways(context, kept.missing);
+  const { program } = kept;
   const folder = await temporaryFolder('peer');
   // Neither logins nor settings of the user; keys of cosign without a password; no questions asked.
   const env = { PATH: process.env.PATH, HOME: folder, COSIGN_PASSWORD: '', COSIGN_YES: 'true' };
@@ -63,31 +65,38 @@ export async function peer(context: Context, name: PeerName): Promise<RunPeer> {
   return Object.assign(runPeer, { folder });
 }
 
-async function keptProgram(context: Context, name: PeerName): Promise<string> {
+/** Builds what a run of all tests needs of them and does not have yet, so that no test has to wait for it. */
+export async function buildPeers(print: (line: string) => void): Promise<void> {
+  for (const name of Object.keys(PEERS) as PeerName[]) {
+    const kept = await keptProgram(name);
+    print('missing' in kept ? `without ${kept.missing}` : `${name}: ${kept.program}`);
+  }
+}
+
+async function keptProgram(name: PeerName): Promise<{ program: string } | { missing: string }> {
   const { path, slow = false, rare = false }: Peer = PEERS[name];
   const kept = testCache('go', name.replace(' ', '-'));
   const program = join(kept, basename(path));
-  if (existsSync(program)) return program;
+  if (existsSync(program)) return { program };
   if (rare && process.env.LADING_PEERS_MINUTES === undefined)
-    return leaveOutAlways(context, `${name}, which npm run test:peers builds`);
-  if (!(await hasGo())) return leaveOutAlways(context, `Go, to build ${name}`);
+    return { missing: `${name}, which npm run test:peers builds` };
+  if (!(await hasGo())) return { missing: `Go, to build ${name}` };
   const allowedMs = slow ? Math.min(budgetMs, MOST_MS) : QUICK_MS;
-  if (allowedMs <= 0) return leaveOutAlways(context, outOfTime(name));
+  if (allowedMs <= 0) return { missing: outOfTime(name) };
 
   await mkdir(testCache('go'), { recursive: true });
   const partial = await mkdtemp(testCache('go', 'partial-'));
   const began = Date.now();
   try {
     const { outcome, late } = await install(path, partial, allowedMs);
-    if (late) return leaveOutAlways(context, outOfTime(name));
-    if (outcome.code !== 0)
-      return leaveOutAlways(context, `${name}, which Go cannot build: ${reasonIn(outcome)}`);
+    if (late) return { missing: outOfTime(name) };
+    if (outcome.code !== 0) return { missing: `${name}, which Go cannot build: ${reasonIn(outcome)}` };
     await rename(partial, kept);
   } finally {
     if (slow) budgetMs -= Date.now() - began;
     await rm(partial, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
-  return program;
+  return { program };
 }
 
 async function install(path: string, folder: string, allowedMs: number) {

@@ -43,14 +43,16 @@ export async function leaveWorkplace(keepLogs: boolean): Promise<string | undefi
   for (let release = releases.pop(); release; release = releases.pop()) {
     await release().catch((error: unknown) => failures.push(error));
   }
-  if (root !== undefined) {
-    for (const name of await readdir(root)) {
-      if (!(keepLogs && name === LOGS)) await rm(join(root, name), { recursive: true, force: true });
+  const left = root;
+  root = undefined; // a process of a parallel run makes another one for its next file
+  if (left !== undefined) {
+    for (const name of await readdir(left)) {
+      if (!(keepLogs && name === LOGS)) await rm(join(left, name), { recursive: true, force: true });
     }
-    if (!keepLogs) await rm(root, { recursive: true, force: true });
+    if (!keepLogs) await rm(left, { recursive: true, force: true });
   }
   if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped');
-  return keepLogs && root !== undefined ? join(root, LOGS) : undefined;
+  return keepLogs && left !== undefined ? join(left, LOGS) : undefined;
 }
 
 const LOGS = 'logs';
