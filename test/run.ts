@@ -6,7 +6,7 @@ const whole = await runSuites([
     name: 'the tests',
     args: ['--parallel', '--jobs', '2', '--ignore', 'test/hostile/**', 'test/**/*.test.ts'],
   },
-  // Measures memory and time, so nothing runs beside it.
+  // Measures the memory of its own process.
   { name: 'the hostile suite', args: ['test/hostile/**/*.test.ts'] },
 ]);
 process.exitCode = whole ? 0 : 1;

@@ -16,17 +16,22 @@ const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const MOCHA = fileURLToPath(import.meta.resolve('mocha/bin/mocha.js'));
 
 /**
- * Runs suites of mocha one after the other, each even when one before it failed. Prints what was skipped and,
- * as the last line, the sum; true when nothing failed. A suite that ends badly without a failing test has
- * died, which is one failure.
+ * Runs suites of mocha beside each other, each even when another one fails. What they print comes one suite after the
+ * other. Prints what was skipped and, as the last line, the sum; true when nothing failed. A suite that ends badly
+ * without a failing test has died, which is one failure.
  */
 export async function runSuites(
   suites: readonly SuiteRun[],
   { print = console.log, quiet = false }: { print?: (line: string) => void; quiet?: boolean } = {},
 ): Promise<boolean> {
   const sum: Totals = { passed: 0, failed: 0, skipped: {} };
-  for (const { name, args } of suites) {
-    const { end, totals } = await runMocha(args, quiet);
+  const runs = suites.map(({ name, args }, place) => {
+    const shown = place === 0 ? 'inherit' : 'pipe';
+    return { name, run: runMocha(args, quiet ? 'ignore' : shown) };
+  });
+  for (const { name, run } of runs) {
+    const { end, totals, output } = await run;
+    process.stdout.write(output);
     const ran = totals.passed + totals.failed + countOf(totals.skipped) > 0;
     if (totals.failed === 0 && (end !== 0 || !ran)) {
       print(`${name} died: ${ran || end !== 0 ? `it ended with ${end}` : 'no test was run'}`);
@@ -43,18 +48,21 @@ export async function runSuites(
   return sum.failed === 0;
 }
 
-/** How mocha ended, an exit code or a signal, and what its reporter counted before. */
-async function runMocha(args: readonly string[], quiet: boolean) {
+/** How mocha ended, an exit code or a signal, what its reporter counted before, and with `pipe` what it printed. */
+async function runMocha(args: readonly string[], stdio: 'inherit' | 'ignore' | 'pipe') {
   const folder = mkdtempSync(join(tmpdir(), 'lading-totals-'));
   const file = join(folder, 'totals');
   try {
     const mocha = spawn(process.execPath, [MOCHA, ...args], {
       cwd: PROJECT,
-      stdio: quiet ? 'ignore' : 'inherit',
+      stdio: ['ignore', stdio, stdio],
       env: { ...process.env, LADING_TEST_TOTALS: file },
     });
-    const [code, signal]: (number | string | null)[] = await once(mocha, 'exit');
-    return { end: code ?? signal, totals: readTotals(file) };
+    const chunks: Buffer[] = [];
+    for (const stream of [mocha.stdout, mocha.stderr])
+      stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const [code, signal]: (number | string | null)[] = await once(mocha, 'close');
+    return { end: code ?? signal, totals: readTotals(file), output: Buffer.concat(chunks) };
   } finally {
     rmSync(folder, { recursive: true });
   }
