@@ -83,8 +83,12 @@ describe('openTar damage', () => {
   });
 
   it('counts what follows the end without being an entry, and no padding', async () => {
-    const trailing = async (bytes: Buffer) =>
-      (await openTar(await write(Buffer.concat([good, bytes])))).table().trailingBytes;
+    const trailing = async (bytes: Buffer): Promise<number> => {
+      const tar = await openTar(await write(Buffer.concat([good, bytes])));
+      const { trailingBytes } = tar.table();
+      await tar.close();
+      return trailingBytes;
+    };
     assert.equal(await trailing(Buffer.alloc(200_000)), 0);
     assert.equal(await trailing(Buffer.alloc(1000, 'junk')), 1000 + 1024);
     assert.equal(await trailing(Buffer.concat([Buffer.alloc(300_000), Buffer.from('x')])), 300_001 + 1024);
