@@ -63,4 +63,4 @@ export type {
   Store,
 } from './store/store.js';
 export { systemFailure } from './system-error.js';
-export type { SaveFormat } from './transfer/to-files.js';
+export type { SaveFormat } from './transfer/write-files.js';

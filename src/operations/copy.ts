@@ -1,23 +1,14 @@
 import { isLadingError, LadingError } from '../errors.js';
 import { type RunCredentials, scopeCredentials } from '../registry/auth/run-credentials.js';
-import { type ConnectionOptions, connect } from '../registry/connect.js';
+import type { ConnectionOptions } from '../registry/connect.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import type { ArchiveLimits } from '../store/limits.js';
-import { imagesForRegistry, isLeftOut, nameAfter, registryDestination } from '../transfer/destination.js';
-import { assemblePlan, type CopyRequest } from '../transfer/plan.js';
-import {
-  isRegistryTarget,
-  nameInRegistry,
-  type RegistryTarget,
-  registryOf,
-} from '../transfer/registry-names.js';
+import { openDestination } from '../transfer/destinations.js';
+import { readSourceImages } from '../transfer/read-images.js';
+import { isRegistryTarget, registryOf } from '../transfer/registry-names.js';
 import { requestsOf } from '../transfer/requests.js';
 import { type OpenedSource, openSource } from '../transfer/sources.js';
-import { type SaveFormat, toFiles } from '../transfer/to-files.js';
-import { type PushResult, pushImages } from '../transfer/to-registry.js';
-import { keptImages, writePlan } from '../transfer/write-plan.js';
-import { readSourceImages } from './archive-images.js';
-import { openUploadSessions } from './load.js';
+import { transfer } from '../transfer/transfer.js';
 
 export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   /** A locator, a path, or an image of a registry. */
@@ -50,15 +41,46 @@ export interface CopyImagesResult {
  * What the destination holds stays there.
  */
 export async function copyImages(options: CopyImagesOptions): Promise<CopyImagesResult> {
-  const destination = await parseDestinationLocator(options.destination);
-  const credentials = options.sourceCredentials ?? options.credentials;
-  const source = await openSource(options.source, { ...options, credentials });
+  const { onEvent, signal } = options;
+  const locator = await parseDestinationLocator(options.destination);
+  const source = await openSource(options.source, {
+    ...options,
+    credentials: options.sourceCredentials ?? options.credentials,
+  });
   try {
-    checkCredentials(source, destination, options);
+    checkCredentials(source, locator, options);
     const requests = await requestsOf(source);
-    return isRegistryTarget(destination)
-      ? await copyToRegistry(source, requests, destination, options)
-      : await copyToFiles(source, requests, destination, options);
+    const destination = await openDestination(options.destination, {
+      connection: { ...options, credentials: options.destinationCredentials ?? options.credentials },
+      append: !isRegistryTarget(locator),
+      tagDigests: options.tagDigests,
+      noClobber: options.noClobber,
+      source,
+      retags: true,
+      signal,
+      onEvent,
+    });
+    try {
+      const { read, placed, blobs, bytes } = await transfer(requests, destination, {
+        ...options,
+        append: !isRegistryTarget(locator),
+        index: destination.format === 'docker-archive' ? 'single' : undefined,
+        read: (wanted, how) => readSourceImages(source, wanted, how),
+      });
+      return {
+        source: options.source,
+        destination: options.destination,
+        images: read.flatMap((image) => {
+          const copied = destination.nameOf(image, placed);
+          const { digest } = image.tree.manifest.descriptor;
+          return copied === undefined ? [] : [{ name: image.name, copied, digest }];
+        }),
+        blobs: { total: blobs.total, copied: blobs.sent, mounted: blobs.mounted, present: blobs.present },
+        bytes: { copied: bytes.sent },
+      };
+    } finally {
+      await destination.close();
+    }
   } finally {
     await source.close();
   }
@@ -82,99 +104,4 @@ function checkCredentials(
     const hint = 'Give each side its own: --src-creds USER[:PASSWORD] and --dest-creds USER[:PASSWORD].';
     throw new LadingError('USAGE', error.message, { cause: error, hint });
   }
-}
-
-async function copyToRegistry(
-  source: OpenedSource,
-  requests: readonly CopyRequest[],
-  destination: RegistryTarget,
-  options: CopyImagesOptions,
-): Promise<CopyImagesResult> {
-  const images = imagesForRegistry(await readSourceImages(source, requests, options), options.onEvent);
-  const registry = registryOf(destination);
-  const { check } = registryDestination(registry, {
-    tagDigests: options.tagDigests,
-    wayOut: `Write docker://${registry}/PREFIX/ with the slash: each keeps its path under it.`,
-  });
-  const targets = check(nameInRegistry(images, destination), options);
-  const credentials = options.destinationCredentials ?? options.credentials;
-  const client = await connect({ ...options, credentials }, [registry]);
-  try {
-    const pushed = await pushImages(targets, client, {
-      ...options,
-      origin:
-        source.kind === 'registry' && source.reference.registry === registry
-          ? source.reference.repository
-          : undefined,
-      uploadSessions: await openUploadSessions(options.onEvent),
-    });
-    return copyResult(options, pushed);
-  } finally {
-    await client.close();
-  }
-}
-
-async function copyToFiles(
-  source: OpenedSource,
-  requests: CopyRequest[],
-  destination: Exclude<DestinationLocator, RegistryTarget>,
-  options: CopyImagesOptions,
-): Promise<CopyImagesResult> {
-  const format: SaveFormat | undefined = destination.kind === 'path' ? undefined : destination.kind;
-  const reference = destination.kind === 'path' ? undefined : destination.reference;
-  const isRetagged = destination.kind === 'oci' && reference !== undefined;
-  const output = await toFiles(destination.path, {
-    ...options,
-    format,
-    append: true,
-    inputs: source.kind === 'path' && !isRetagged ? [source.path] : [],
-  });
-  try {
-    const originals = await readSourceImages(source, requests, {
-      ...options,
-      index: format === 'docker-archive' ? 'single' : undefined,
-    });
-    if (reference !== undefined && originals.length > 1)
-      throw new LadingError('USAGE', `${originals.length} images cannot all be called ${reference}`);
-    const wanted = originals.map((image) => ({ ...image, name: reference ?? image.name }));
-    const checked = output.check(wanted, { append: true, onEvent: options.onEvent });
-    const names = checked.map(({ name }) => name);
-    const plan = assemblePlan([...checked, ...(await keptImages(output, names, options))]);
-    options.onEvent?.({
-      type: 'planned',
-      images: plan.images.length,
-      blobs: plan.blobs.length,
-      bytes: plan.bytes,
-    });
-    const { blobs, bytes } = await writePlan(output, plan, options);
-    return {
-      source: options.source,
-      destination: options.destination,
-      images: wanted
-        .filter((image) => !isLeftOut(image, checked))
-        .map((image) => ({
-          name: reference === undefined ? image.name : (originals[0]?.name ?? image.name),
-          copied: nameAfter(image, checked),
-          digest: image.tree.manifest.descriptor.digest,
-        })),
-      blobs: { total: blobs.total, copied: blobs.fetched, mounted: 0, present: blobs.reused },
-      bytes: { copied: bytes.fetched },
-    };
-  } finally {
-    await output.previous?.close();
-  }
-}
-
-function copyResult(
-  { source, destination }: CopyImagesOptions,
-  { images, blobs, bytes }: PushResult,
-): CopyImagesResult {
-  const { total, pushed, mounted, present } = blobs;
-  return {
-    source,
-    destination,
-    images: images.map(({ name, pushed: copied, digest }) => ({ name, copied, digest })),
-    blobs: { total, copied: pushed, mounted, present },
-    bytes: { copied: bytes.pushed },
-  };
 }

@@ -13,29 +13,32 @@ import {
   pushableName,
   withDefaultTag,
 } from '../content/reference.js';
-import { cacheDirectory } from '../disk/cache-directory.js';
-import { onDisk, unlessRefused } from '../disk/disk.js';
-import { makeFolder } from '../disk/own-folder.js';
+import { onDisk } from '../disk/disk.js';
 import { makeTemporaryFolder } from '../disk/temporary-folder.js';
-import { ContentError, isLadingError, LadingError, RegistryError } from '../errors.js';
+import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { createSigningKey } from '../manifest/convert/sign-schema1.js';
-import { type ConnectionOptions, connect } from '../registry/connect.js';
+import type { ConnectionOptions } from '../registry/connect.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
 import { openPath } from '../store/open.js';
-import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import { convertImage } from '../transfer/convert.js';
-import { type ImageToPush, imagesForRegistry, registryDestination } from '../transfer/destination.js';
-import type { ImageTrees } from '../transfer/plan.js';
+import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
+import { damageOf, readArchiveImages } from '../transfer/read-images.js';
 import { createRecompressor } from '../transfer/recompress.js';
-import { parseDestination, type RegistryNaming, renamed } from '../transfer/registry-names.js';
-import { ImagePusher, type PushResult } from '../transfer/to-registry.js';
-import { damageOf, readArchiveImages } from './archive-images.js';
+import {
+  type ImageToPush,
+  parseDestination,
+  type RegistryNaming,
+  renamed,
+} from '../transfer/registry-names.js';
+import { requestsOfFiles } from '../transfer/requests.js';
+import { type Remake, toRegistry } from '../transfer/to-registry.js';
+import { type ReadImages, transfer } from '../transfer/transfer.js';
 import { readRenameRules } from './rename.js';
-import { writeMap } from './write-map.js';
+import { type LoadedImage, writeMap } from './write-map.js';
 
 export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
@@ -68,11 +71,15 @@ export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   chunkBytes?: number | undefined;
 }
 
-export interface LoadResult extends PushResult {
+export interface LoadResult {
   /** `-` for a stream. */
   input: string;
   /** Whether nothing was pushed because that was asked for. */
   dryRun: boolean;
+  images: LoadedImage[];
+  blobs: { total: number; pushed: number; mounted: number; present: number };
+  bytes: { pushed: number };
+  failures: { name: string; error: unknown }[];
 }
 
 /**
@@ -86,87 +93,65 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
 }
 
 async function loadImages(options: LoadOptions): Promise<LoadResult> {
-  const destination = await destinationOf(options);
+  const naming = await destinationOf(options);
   const input = await openInput(options.input, options);
   const scratch = createScratch();
+  const compressor = createLayerCompressor(scratch, options);
   try {
     for (const message of input.store.warnings) options.onEvent?.({ type: 'warning', message });
-    const read = await readArchiveImages(input.store, {
-      ...options,
-      wayOut: 'With --keep-going the other images are loaded.',
-    });
-    const originals = imagesForRegistry(read.images, options.onEvent);
-    for (const image of originals) warnOfAbsent(image, options.onEvent);
-    const { check } = registryDestination(destination.registry, {
+    const destination = toRegistry(naming.registry, options, {
+      name: (images) => nameAll(images, naming, options),
       tagDigests: options.tagDigests,
       wayOut: 'Keep the hosts with --keep-host, or tell them apart with --map.',
+      noClobber: options.noClobber,
+      chunkBytes: options.chunkBytes,
+      remake: compressor.compress,
     });
-    const named = check(nameAll(originals, destination, options), options);
-    const base = {
+    const requests = await requestsOfFiles(input.store, input.store.location, options.images ?? []);
+    const { placed, images, blobs, bytes, failures } = await transfer(requests, destination, {
+      ...options,
+      read: (wanted, how) => readAll(input.store, wanted, { ...options, ...how }),
+    });
+    const loaded = options.dryRun
+      ? placed.map(({ image, destination: at }) => ({
+          name: image.name,
+          pushed: formatReference(at),
+          digest: image.tree.manifest.descriptor.digest,
+        }))
+      : images.map(({ name, written, digest }) => ({ name, pushed: written, digest }));
+    const { total, sent, mounted, present } = blobs;
+    return {
       input: typeof options.input === 'string' ? options.input : '-',
       dryRun: options.dryRun === true,
+      images: loaded,
+      blobs: { total, pushed: sent, mounted, present },
+      bytes: { pushed: bytes.sent },
+      failures,
     };
-    if (options.dryRun) return { ...base, ...describeDryRun(named, read.failures) };
-    const pushed = await push(named, destination.registry, scratch, options);
-    return { ...base, ...pushed, failures: [...read.failures, ...pushed.failures] };
   } finally {
+    await compressor.close();
     await input.close();
     await scratch.close();
   }
 }
 
+/** The images of the input, whole; says which of them leave something out on purpose. */
+async function readAll(
+  store: ImageFiles,
+  requests: readonly CopyRequest[],
+  options: LoadOptions & PlanOptions,
+): Promise<ReadImages> {
+  const read = await readArchiveImages(store, requests, {
+    ...options,
+    wayOut: 'With --keep-going the other images are loaded.',
+  });
+  for (const image of read.images) if (image.tree.isBlob !== true) warnOfAbsent(image, options.onEvent);
+  return read;
+}
+
 async function destinationOf({ destination, keepHost, mapFile }: LoadOptions): Promise<RegistryNaming> {
   const rules = mapFile === undefined ? undefined : await readRenameRules(mapFile);
   return { ...parseDestination(destination), keepHost, rules };
-}
-
-async function push(
-  originals: readonly ImageToPush[],
-  registry: string,
-  scratch: Scratch,
-  options: LoadOptions,
-): Promise<PushResult> {
-  const uploadSessions = await openUploadSessions(options.onEvent);
-  const client = await connect(options, [registry]);
-  const pusher = new ImagePusher(client, { ...options, uploadSessions });
-  try {
-    const images = await compressPlainLayers(originals, scratch, pusher, options);
-    return await pusher.push(images);
-  } catch (error) {
-    throw holesRefused(originals, error) ?? error;
-  } finally {
-    await pusher.close();
-    await client.close();
-  }
-}
-
-/** Not every registry takes an index without all its children. */
-function holesRefused(images: readonly ImageToPush[], error: unknown): RegistryError | undefined {
-  const isHole = error instanceof RegistryError && error.registryCodes.includes('MANIFEST_BLOB_UNKNOWN');
-  const sparse = images.find(({ image }) => image.tree.absent.length > 0);
-  if (!isHole || sparse === undefined) return undefined;
-  return new RegistryError(
-    error.code,
-    `${error.message}; ${sparse.image.name} was saved without some of its children, and this registry wants all`,
-    {
-      cause: error,
-      status: error.status,
-      registryCodes: error.registryCodes,
-      hint: 'Ask for a save of all platforms, or one with --index rewrite, whose digest is another.',
-    },
-  );
-}
-
-/** Uploads that were interrupted are remembered where caches are: what is loaded may lie on a read-only medium. */
-export async function openUploadSessions(
-  onEvent: OnCopyEvent | undefined,
-): Promise<UploadSessions | undefined> {
-  const directory = cacheDirectory();
-  if (directory === undefined) return undefined;
-  await unlessRefused(() => makeFolder(directory, 0o700)); // reported when it is written to
-  return createUploadSessions(join(directory, 'uploads.json'), {
-    onWarning: (message) => onEvent?.({ type: 'warning', message }),
-  });
 }
 
 interface Input {
@@ -292,51 +277,33 @@ function nameOf(
 }
 
 /**
- * Only where lading made the manifest itself: everywhere else its digest is the image's name. Each layer is on its
- * way to the registry while the next one is compressed.
+ * Compresses layers that are plain, only where lading made the manifest itself: everywhere else its digest is the image's
+ * name. Each layer is on its way to the registry while the next one is compressed.
  */
-async function compressPlainLayers(
-  images: readonly ImageToPush[],
+function createLayerCompressor(
   scratch: Scratch,
-  pusher: ImagePusher,
   { signal }: LoadOptions,
-): Promise<ImageToPush[]> {
+): { compress: Remake; close(): Promise<void> } {
   const compressor = new Compressor();
   const recompress = createRecompressor('gzip', { scratch, compressor }, { signal });
   const key = createSigningKey();
-  const compressed: ImageToPush[] = [];
-  try {
-    for (const { image, destination } of images) {
+  return {
+    async compress(image, begin) {
+      if (image.original.origin !== 'made') return image;
       const recompressAndSend = async (layer: PlannedContent): Promise<PlannedContent | undefined> => {
         const made = await recompress(layer);
-        if (made !== undefined) pusher.begin(made, destination);
+        if (made !== undefined) begin(made);
         return made;
       };
-      const isMade = image.original.origin === 'made';
       try {
-        const [made = image] = isMade
-          ? (await convertImage(image, { to: 'docker', recompress: recompressAndSend, key, signal })).images
-          : [];
-        compressed.push({ image: made, destination });
+        const { images } = await convertImage(image, {
+          ...{ to: 'docker' as const, recompress: recompressAndSend, key, signal },
+        });
+        return images[0] ?? image;
       } catch (error) {
         throw damageOf(image.name, error);
       }
-    }
-    return compressed;
-  } finally {
-    await compressor.close();
-  }
-}
-
-function describeDryRun(images: readonly ImageToPush[], failures: PushResult['failures']): PushResult {
-  return {
-    images: images.map(({ image, destination }) => ({
-      name: image.name,
-      pushed: formatReference(destination),
-      digest: image.tree.manifest.descriptor.digest,
-    })),
-    blobs: { total: 0, pushed: 0, mounted: 0, present: 0 },
-    bytes: { pushed: 0 },
-    failures,
+    },
+    close: () => compressor.close(),
   };
 }

@@ -10,23 +10,15 @@ import { isAttachmentTag } from '../store/attached.js';
 import { createV1Spool, openRepository } from '../store/remote/open-repository.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import type { V1Spool } from '../store/remote/v1-spool.js';
-import {
-  assemblePlan,
-  type CopyRequest,
-  type PlannedImage,
-  type PlanOptions,
-  readImages,
-} from '../transfer/plan.js';
-import {
-  type FilesDestination,
-  type SaveFormat,
-  type SaveOutputOptions,
-  toFiles,
-} from '../transfer/to-files.js';
-import { keptImages, writePlan } from '../transfer/write-plan.js';
+import type { CopyRequest, PlannedImage, PlanOptions } from '../transfer/plan.js';
+import { type FilesDestination, type SaveOutputOptions, toFiles } from '../transfer/to-files.js';
+import { transfer } from '../transfer/transfer.js';
+import type { SaveFormat } from '../transfer/write-files.js';
 import { foreignLayers } from './foreign-layers.js';
 
-export interface SaveOptions extends ConnectionOptions, Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs'> {
+export interface SaveOptions
+  extends ConnectionOptions,
+    Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name'> {
   /** Names of images, as users type them. */
   images: readonly string[];
   /** A file, a directory (`…/`), or a stream for an archive. */
@@ -103,7 +95,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   } finally {
     await spool.close();
     await client.close();
-    await output.previous?.close();
+    await output.close();
   }
 }
 
@@ -113,28 +105,26 @@ async function saveTo(
   options: SaveOptions,
   choice: IndexChoice,
 ): Promise<SaveResult> {
-  const wanted = await readImages(requests, { ...options, ...choice });
-  const checked = output.check(wanted.images, options);
-  for (const { name, tree } of checked)
-    if (tree.absent.length > 0 && options.index === undefined)
-      options.onEvent?.({
-        type: 'warning',
-        message: `${name} is named by its digest, so its index stays as it is; left out on purpose: ${tree.absent.join(', ')}`,
-      });
-  const names = checked.map(({ name }) => name);
-  const kept = options.append ? await keptImages(output, names, options) : [];
-  const plan = assemblePlan([...checked, ...kept], wanted.failures);
-  const { images, blobs, bytes } = plan;
-  options.onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
-  const copied = await writePlan(output, plan, options);
-  const failed = new Set(copied.failures.map(({ image }) => image));
+  const { onEvent } = options;
+  const saved = await transfer(requests, output, {
+    ...options,
+    ...choice,
+    onChecked(placed) {
+      for (const { name, tree } of placed)
+        if (tree.absent.length > 0 && options.index === undefined)
+          onEvent?.({
+            type: 'warning',
+            message: `${name} is named by its digest, so its index stays as it is; left out on purpose: ${tree.absent.join(', ')}`,
+          });
+    },
+  });
   return {
     output: typeof options.output === 'string' ? options.output : '-',
     format: output.format,
-    images: images.filter((image) => !failed.has(image)).map(savedImage),
-    blobs: copied.blobs,
-    bytes: copied.bytes,
-    failures: [...plan.failures, ...copied.failures.map(({ image, error }) => ({ name: image.name, error }))],
+    images: [...saved.images.map(({ planned }) => planned), ...saved.kept].map(savedImage),
+    blobs: { total: saved.blobs.total, fetched: saved.blobs.sent, reused: saved.blobs.present },
+    bytes: { total: saved.bytes.total, fetched: saved.bytes.sent },
+    failures: saved.failures,
   };
 }
 

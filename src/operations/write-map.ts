@@ -2,13 +2,19 @@ import { type FileHandle, lstat, realpath, stat, writeFile } from 'node:fs/promi
 import { writeFileAtomically } from '../disk/disk.js';
 import { ifThere, openOwnFile, requireNoStranger, UnsafeFileError } from '../disk/own-file.js';
 import { isLadingError, LadingError, messageOf, systemCode } from '../errors.js';
-import type { PushedImage } from '../transfer/to-registry.js';
+
+export interface LoadedImage {
+  name: string;
+  /** Its name at the registry. */
+  pushed: string;
+  digest: string;
+}
 
 /** As `writeFile` has it: the umask says who else may write. */
 const MODE = 0o666;
 
 /** Writes a line an image to a file: source, destination, digest, with tabs between. */
-export async function writeMap(path: string, images: readonly PushedImage[]): Promise<void> {
+export async function writeMap(path: string, images: readonly LoadedImage[]): Promise<void> {
   const lines = images.map(({ name, pushed, digest }) => `${name}\t${pushed}\t${digest}\n`);
   try {
     await replace(path, Buffer.from(lines.join('')));

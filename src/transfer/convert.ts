@@ -87,7 +87,10 @@ export async function convertImage(image: ImageTrees, options: ConvertOptions): 
     signature: conversion.signature,
     digests: conversion.digests,
     lost: [...conversion.lost, ...(options.keepOriginal ? [] : [...stale].map(nameAttached))],
-    images: !isSame && options.keepOriginal ? [converted, { ...image, name: from.digest }] : [converted],
+    images:
+      !isSame && options.keepOriginal
+        ? [converted, { ...image, name: from.digest, beside: image.name }]
+        : [converted],
   };
 }
 

@@ -1,8 +1,8 @@
 import type { Descriptor } from '../content/descriptor.js';
-import { algorithmOf } from '../content/digest.js';
+import { algorithmOf, type Digest } from '../content/digest.js';
 import { nameByTag, nameKey, nameOfDigest, readName } from '../content/names.js';
 import { formatPlatform } from '../content/platform.js';
-import { formatReference, type Reference } from '../content/reference.js';
+import { formatReference } from '../content/reference.js';
 import { LadingError, redactURL } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import { bytesOf, type ManifestTree } from '../graph/tree.js';
@@ -11,32 +11,61 @@ import { parseConfig } from '../manifest/config.js';
 import { isEncrypted } from '../manifest/layer-types.js';
 import { type ImageManifest, parseManifest } from '../manifest/manifest.js';
 import { isDockerImage } from '../store/archive/docker-manifest.js';
-import type { ImageTrees } from './plan.js';
+import type { Source } from '../store/store.js';
+import type { CopyOptions } from './copy.js';
+import type { ImageTrees, Plan, PlannedImage } from './plan.js';
 
 /**
- * A place that images are written to. What is written ends under a name of its own, whole, or the run has said what it
- * leaves out: `check` sees to it, for every command.
+ * A place that images are written to: an archive, a layout, a stream, a registry. What is written ends under a name of
+ * its own, whole, or the run has said what it leaves out: `check` sees to it, for every command. `Placed` is an image
+ * with the name that it gets there.
  */
-export interface Destination<Arriving> {
+export interface Destination<Placed = ImageTrees> {
   /** As users write it; `-` for a stream. */
   readonly location: string;
+  /** What is there from an earlier run, where that can be read at once: its content need not be fetched. */
+  readonly previous: Source | undefined;
   /**
    * Rejects, before the first byte, where an image would be lost: another would get its name, or it is there and would
    * be gone. Gives the images as they fit, and tells what does not.
    */
-  check(images: readonly Arriving[], rules?: CheckRules): Arriving[];
+  check(images: readonly ImageTrees[], rules?: CheckRules): Placed[];
+  /** What an image is called there after `check` gave `placed`; undefined where it is left out. */
+  nameOf(image: ImageTrees, placed: readonly Placed[]): string | undefined;
+  /** Writes images that were checked: what is missing only, names last. */
+  write(images: readonly Placed[], options?: WriteOptions): Promise<WriteResult>;
+  close(): Promise<void>;
+}
+
+export interface WriteOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'> {
+  /** Images that are there already stay; default false. */
+  append?: boolean | undefined;
+  /** Images that could not be read: they are failures of the result, too. */
+  failures?: Plan['failures'] | undefined;
+}
+
+export interface WriteResult {
+  images: WrittenImage[];
+  /** What was there already, and stays. */
+  kept: PlannedImage[];
+  /** `mounted` blobs came from another repository of the same registry; `present` ones were there. */
+  blobs: { total: number; sent: number; mounted: number; present: number };
+  bytes: { total: number; sent: number };
+  failures: { name: string; error: unknown }[];
+}
+
+export interface WrittenImage {
+  name: string;
+  /** What it is called at the destination. */
+  written: string;
+  digest: Digest;
+  planned: PlannedImage;
 }
 
 export interface CheckRules {
   /** Images that are there already stay; default false. */
   append?: boolean | undefined;
   onEvent?: OnCopyEvent | undefined;
-}
-
-/** An image, and the name it gets at its registry. */
-export interface ImageToPush {
-  image: ImageTrees;
-  destination: Reference;
 }
 
 /**
@@ -111,18 +140,8 @@ export function fitDockerArchive(
   });
 }
 
-/** What a registry has names for: manifests. Rejects with `UNSUPPORTED` where there is none. */
-export function imagesForRegistry(
-  images: readonly ImageTrees[],
-  onEvent: OnCopyEvent | undefined,
-): ImageTrees[] {
-  const lacks = ({ tree }: ImageTrees): string | undefined =>
-    tree.isBlob ? `is ${aBlob(tree)}: a registry has tags for manifests alone` : undefined;
-  return fitting(images, lacks, onEvent);
-}
-
 /** Leaves out, with a warning, what there is no place for; rejects with `UNSUPPORTED` where that is all. */
-function fitting(
+export function fitting(
   images: readonly ImageTrees[],
   reasonOf: (image: ImageTrees) => string | undefined,
   onEvent: OnCopyEvent | undefined,
@@ -176,7 +195,7 @@ function diffIDsLack(
     : 'has a config that does not name its layers by sha256, as a docker-archive does';
 }
 
-function aBlob({ manifest }: ManifestTree): string {
+export function aBlob({ manifest }: ManifestTree): string {
   return `no image but a blob (${manifest.descriptor.mediaType})`;
 }
 
@@ -184,73 +203,6 @@ function aBlob({ manifest }: ManifestTree): string {
 export function isLeftOut({ tree }: ImageTrees, checked: readonly ImageTrees[]): boolean {
   const { digest } = tree.manifest.descriptor;
   return !checked.some((image) => image.tree.manifest.descriptor.digest === digest);
-}
-
-export interface RegistryRules {
-  /** Give an image that is named by its digest a tag, too; default false. */
-  tagDigests?: boolean | undefined;
-  /** What to do where two images would get one name. */
-  wayOut: string;
-}
-
-/** A registry, in which each image has its tag, or at least its digest. */
-export function registryDestination(location: string, rules: RegistryRules): Destination<ImageToPush> {
-  return {
-    location,
-    check(images, { onEvent } = {}) {
-      const named = images.map((one) => withTrueDigest(rules.tagDigests ? withDigestTag(one) : one));
-      requireDistinct(named, rules.wayOut);
-      tellForeign(
-        named.map(({ image }) => image),
-        onEvent,
-      );
-      for (const { image, destination } of named)
-        if (destination.tag === undefined)
-          warn(
-            onEvent,
-            `${image.name} has no tag: ${formatReference(destination)} is not listed, and a registry may collect it (--tag-digests gives it a tag)`,
-          );
-      return named;
-    },
-  };
-}
-
-/** Rejects with `USAGE` where two different images, or what is attached to them, would get one name. */
-export function requireDistinct(images: readonly ImageToPush[], wayOut: string): void {
-  const taken = new Map<string, ImageTrees>();
-  const attachments = new Map<string, { digest: string; of: string }>();
-  for (const { image, destination } of images) {
-    const { registry, repository, tag } = destination;
-    for (const { tag: attachedBy, tree } of image.attached) {
-      if (attachedBy === undefined) continue;
-      const key = formatReference({ registry, repository, tag: attachedBy });
-      const { digest } = tree.manifest.descriptor;
-      const other = attachments.get(key);
-      if (other !== undefined && other.digest !== digest) throw oneAttachment(key, [other.of, image.name]);
-      attachments.set(key, { digest, of: image.name });
-    }
-    if (tag === undefined) continue;
-    const key = formatReference({ registry, repository, tag });
-    const other = taken.get(key);
-    if (other !== undefined && digestOf(other) !== digestOf(image))
-      throw oneName(key, [other, image], wayOut);
-    taken.set(key, image);
-  }
-}
-
-function oneName(key: string, [one, other]: readonly [ImageTrees, ImageTrees], wayOut: string): LadingError {
-  return new LadingError('USAGE', `${one.name} and ${other.name} would both become ${key}`, { hint: wayOut });
-}
-
-function oneAttachment(key: string, [one, other]: readonly [string, string]): LadingError {
-  const images = one === other ? one : `${one} and ${other}`;
-  return new LadingError(
-    'USAGE',
-    `different signatures or attachments of ${images} would all become ${key}`,
-    {
-      hint: 'Put the images into repositories of their own, or leave out what is attached with --no-referrers.',
-    },
-  );
 }
 
 /** Says which layers are not with the images, but where their `urls` point: in a room without a network, nowhere. */
@@ -270,25 +222,6 @@ function foreignOf({ foreign = [], children }: ManifestTree): Descriptor[] {
   return [...foreign, ...children.flatMap(foreignOf)];
 }
 
-function digestOf({ tree }: ImageTrees): string {
-  return tree.manifest.descriptor.digest;
-}
-
-/** In a registry the digest of a name is that of the manifest that is pushed, whatever the name was before. */
-function withTrueDigest({ image, destination }: ImageToPush): ImageToPush {
-  if (destination.digest === undefined && destination.tag !== undefined) return { image, destination };
-  return { image, destination: { ...destination, digest: image.tree.manifest.descriptor.digest } };
-}
-
-/** Enough of a digest to tell images of a repository apart; not one of the tags that attach content. */
-const TAG_DIGITS = 12;
-
-function withDigestTag({ image, destination }: ImageToPush): ImageToPush {
-  if (destination.tag !== undefined) return { image, destination };
-  const [algorithm, encoded = ''] = image.tree.manifest.descriptor.digest.split(':');
-  return { image, destination: { ...destination, tag: `${algorithm}-${encoded.slice(0, TAG_DIGITS)}` } };
-}
-
 function byDigest(name: string, digest: ImageTrees['original']['digest']): string {
   const read = readName(name);
   if (read.kind !== 'image') return digest;
@@ -296,6 +229,6 @@ function byDigest(name: string, digest: ImageTrees['original']['digest']): strin
   return formatReference({ registry, repository, digest });
 }
 
-function warn(onEvent: OnCopyEvent | undefined, message: string): void {
+export function warn(onEvent: OnCopyEvent | undefined, message: string): void {
   onEvent?.({ type: 'warning', message });
 }

@@ -12,44 +12,17 @@ import { createRemoteStore, type RemoteStoreOptions } from '../store/remote/remo
 import type { Store } from '../store/store.js';
 import { has } from '../store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
-import type { ImageToPush } from './destination.js';
+import type { WriteResult } from './destination.js';
 import { type HeadStartStore, headStartStore } from './head-start.js';
 import { namingImage } from './naming.js';
 import { assemblePlan, type Plan } from './plan.js';
+import type { ImageToPush } from './registry-names.js';
 
 export interface PushImagesOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'>, RemoteStoreOptions {
   /** Refuse to move a tag that is there and names something else; default false. */
   noClobber?: boolean | undefined;
   /** The repository of the same registry that the images come from. */
   origin?: string | undefined;
-}
-
-export interface PushedImage {
-  name: string;
-  /** Its name at the registry. */
-  pushed: string;
-  digest: string;
-}
-
-export interface PushResult {
-  images: PushedImage[];
-  blobs: { total: number; pushed: number; mounted: number; present: number };
-  bytes: { pushed: number };
-  failures: { name: string; error: unknown }[];
-}
-
-/** What an `ImagePusher` does with images that are complete. */
-export async function pushImages(
-  images: readonly ImageToPush[],
-  client: RegistryClient,
-  options: PushImagesOptions,
-): Promise<PushResult> {
-  const pusher = new ImagePusher(client, options);
-  try {
-    return await pusher.push(images);
-  } finally {
-    await pusher.close();
-  }
 }
 
 /** Pushes images into the repositories of a registry: what is missing only, each blob once for all of them. */
@@ -79,7 +52,7 @@ export class ImagePusher {
    * Pushes the images. Tags are set when all content of all images is there; afterwards the registry is asked for
    * each by digest.
    */
-  async push(images: readonly ImageToPush[]): Promise<PushResult> {
+  async push(images: readonly ImageToPush[]): Promise<WriteResult> {
     const options = this.#options;
     const pool = this.#pool;
     const pushes = byRepository(images).map(({ destination, group }) => ({
@@ -222,10 +195,10 @@ async function resolveOrUndefined(
 async function prove(
   store: Store,
   group: readonly ImageToPush[],
-  { images }: PushResult,
+  { images }: WriteResult,
   pool: Pool,
 ): Promise<void> {
-  const pushed = new Set(images.map(({ pushed: name }) => name));
+  const pushed = new Set(images.map(({ written }) => written));
   await Promise.all(
     group.map(async ({ image, destination }) => {
       const { descriptor } = image.tree.manifest;
@@ -258,7 +231,8 @@ async function arrived(store: Store, descriptor: Descriptor, name: string, pool:
   }
 }
 
-function nameAt({ registry, repository, tag }: Reference, { digest }: Descriptor): string {
+/** The name of an image at its registry: its tag, or else its digest. */
+export function nameAt({ registry, repository, tag }: Reference, { digest }: Descriptor): string {
   return formatReference({ registry, repository, ...(tag === undefined ? { digest } : { tag }) });
 }
 
@@ -266,11 +240,12 @@ function summarize(
   pushes: readonly { plan: Plan; group: ImageToPush[]; repository: string }[],
   results: readonly PromiseSettledResult<CopyResult>[],
   known: KnownBlobs,
-): PushResult {
-  const summary: PushResult = {
+): WriteResult {
+  const summary: WriteResult = {
     images: [],
-    blobs: { total: 0, pushed: 0, mounted: 0, present: 0 },
-    bytes: { pushed: 0 },
+    kept: [],
+    blobs: { total: 0, sent: 0, mounted: 0, present: 0 },
+    bytes: { total: 0, sent: 0 },
     failures: [],
   };
   for (const [place, { plan, group, repository }] of pushes.entries()) {
@@ -282,10 +257,11 @@ function summarize(
     }
     const { blobs, bytes, failures } = result.value;
     const { mounted, present } = known.unsent.get(repository) ?? { mounted: 0, present: 0 };
-    summary.blobs.pushed += blobs.fetched - mounted - present;
+    summary.blobs.sent += blobs.fetched - mounted - present;
     summary.blobs.mounted += mounted;
     summary.blobs.present += blobs.reused + present;
-    summary.bytes.pushed += bytes.fetched;
+    summary.bytes.total += bytes.total;
+    summary.bytes.sent += bytes.fetched;
     const failed = new Map(failures.map(({ image, error }) => [image, error]));
     for (const [index, planned] of plan.images.entries()) {
       const destination = group[index]?.destination;
@@ -294,8 +270,9 @@ function summarize(
       else
         summary.images.push({
           name: planned.name,
-          pushed: nameAt(destination, planned.root),
+          written: nameAt(destination, planned.root),
           digest: planned.root.digest,
+          planned,
         });
     }
   }

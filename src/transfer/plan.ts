@@ -72,6 +72,8 @@ export interface ImageTrees {
   original: Resolved;
   tree: ManifestTree;
   attached: AttachedTree[];
+  /** The name of the image that this one is kept beside: it gets none of its own. */
+  beside?: string;
   /** What the destination is to keep beside the root, as annotations of its entry. */
   annotations?: Record<string, string>;
 }

@@ -8,19 +8,12 @@ import type { ManifestTree, PlannedContent } from '../graph/tree.js';
 import { parseManifest } from '../manifest/manifest.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { readContent } from '../store/read-content.js';
-import {
-  type CopyRequest,
-  type ImageTrees,
-  type Plan,
-  type PlanOptions,
-  readImages,
-} from '../transfer/plan.js';
-import { requestsOfFiles } from '../transfer/requests.js';
-import type { OpenedSource } from '../transfer/sources.js';
+import { type CopyRequest, type ImageTrees, type Plan, type PlanOptions, readImages } from './plan.js';
+import type { OpenedSource } from './sources.js';
 
 export interface ArchiveImagesOptions
   extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {
-  /** Only these images; default all. */
+  /** Images that were asked for; default all. */
   images?: readonly string[] | undefined;
   /** What a hint says of the other images, where one of several is damaged. */
   wayOut?: string | undefined;
@@ -29,9 +22,9 @@ export interface ArchiveImagesOptions
 /** Reads the images of an archive or layout, and makes sure that it holds all that they need. */
 export async function readArchiveImages(
   store: ImageFiles,
+  requests: readonly CopyRequest[],
   { images: wanted = [], wayOut, ...options }: ArchiveImagesOptions,
 ): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
-  const requests = await requestsOfFiles(store, store.location, wanted);
   const others = requests.length > 1 && !options.keepGoing ? wayOut : undefined;
   const explain = (name: string, error: unknown): unknown => damageOf(name, error, others);
   // Who asks for a part of another image by its digest wants it as an image.
@@ -53,15 +46,15 @@ export async function readSourceImages(
   source: OpenedSource,
   requests: readonly CopyRequest[],
   options: PlanOptions,
-): Promise<ImageTrees[]> {
-  if (source.kind === 'registry') return (await readImages(requests, options)).images;
-  const { images } = await readWholeImages(requests, { ...options, explain: damageOf });
+): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
+  if (source.kind === 'registry') return readImages(requests, options);
+  const { images, failures } = await readWholeImages(requests, { ...options, explain: damageOf });
   const declared = options.referrers === false ? NOTHING : referrersIn(source.store);
   for (const image of images) {
     const error = await holeIn(image, source.store, declared);
     if (error !== undefined) throw error;
   }
-  return images;
+  return { images, failures };
 }
 
 /**

@@ -10,8 +10,13 @@ import {
 } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 import type { DestinationLocator } from '../store/destination-locator.js';
-import type { ImageToPush } from './destination.js';
 import type { ImageTrees } from './plan.js';
+
+/** An image, and the name it gets at its registry. */
+export interface ImageToPush {
+  image: ImageTrees;
+  destination: Reference;
+}
 
 /** How images are named in a registry. */
 export interface RegistryNaming {

@@ -29,10 +29,16 @@ import {
 import type { LayoutReader } from '../store/layout/layout-reader.js';
 import type { Store } from '../store/store.js';
 import { has } from '../store/store.js';
-import { type Destination, fitDockerArchive, nameApart, tellForeign } from './destination.js';
+import {
+  type Destination,
+  fitDockerArchive,
+  isLeftOut,
+  nameAfter,
+  nameApart,
+  tellForeign,
+} from './destination.js';
 import type { ImageTrees, Plan } from './plan.js';
-
-export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
+import { type OutputFiles, type SaveFormat, writeFiles } from './write-files.js';
 
 export interface SaveOutputOptions {
   /** Default by `output`: a directory, or a path that ends in `/`, is `oci`, else `universal`. */
@@ -45,20 +51,15 @@ export interface SaveOutputOptions {
   dockerPlatform?: Platform | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
+  /** What the only image is called, whatever it was called before. */
+  name?: string | undefined;
   /** Paths that are read meanwhile: the output may be none of them. */
   inputs?: readonly string[] | undefined;
 }
 
 /** An archive, a layout, or a stream of an archive. */
-export interface FilesDestination extends Destination<ImageTrees> {
+export interface FilesDestination extends Destination {
   format: SaveFormat;
-  /** What is there from an earlier run: its content need not be fetched, its other images are not lost. */
-  previous: LayoutReader | undefined;
-  /** Whether `previous` is already what the plan would make of the output. */
-  isMadeOf(plan: Plan): Promise<boolean>;
-  /** Whether an image that fails halfway can be left out: what was streamed cannot be taken back. */
-  canLeaveOut: boolean;
-  openStore(): Promise<Store>;
 }
 
 /** Looks at what is at `output`, without writing yet; refuses what would lose something that is there. */
@@ -66,6 +67,20 @@ export async function toFiles(
   output: string | Writable,
   options: SaveOutputOptions,
 ): Promise<FilesDestination> {
+  const files = await lookAt(output, options);
+  const { location, format, previous } = files;
+  return {
+    location,
+    format,
+    previous,
+    check: checkFor(files, options.name),
+    nameOf: (image, placed) => (isLeftOut(image, placed) ? undefined : nameAfter(image, placed)),
+    write: (images, write) => writeFiles(files, images, write),
+    close: async () => previous?.close(),
+  };
+}
+
+async function lookAt(output: string | Writable, options: SaveOutputOptions): Promise<OutputFiles> {
   if (options.dockerLegacy && options.format !== 'docker-archive') {
     throw new LadingError('USAGE', 'only a docker-archive can be made for Docker before 1.10', {
       hint: 'Add --format docker-archive.',
@@ -92,14 +107,13 @@ export async function toFiles(
   return archiveOutput(output, format, found, options);
 }
 
-function streamOutput(stream: Writable, options: SaveOutputOptions): FilesDestination {
+function streamOutput(stream: Writable, options: SaveOutputOptions): OutputFiles {
   const { format = 'universal', append, dockerPlatform } = options;
   if (append) throw new LadingError('USAGE', 'nothing can be appended to standard output');
   if (format === 'oci')
     throw new LadingError('USAGE', 'a layout is a directory: it cannot go to standard output');
   return {
     location: '-',
-    check: checkFor('-', format, undefined),
     format,
     previous: undefined,
     isMadeOf: async () => false,
@@ -115,7 +129,7 @@ async function layoutOutput(
   directory: string,
   exists: boolean,
   options: SaveOutputOptions,
-): Promise<FilesDestination> {
+): Promise<OutputFiles> {
   const hasLayout =
     exists &&
     (await fs.pathExists(`${directory}/index.json`)) &&
@@ -124,7 +138,6 @@ async function layoutOutput(
   previous?.requireOneMeaning();
   return {
     location: directory,
-    check: checkFor(directory, 'oci', previous),
     format: 'oci',
     previous,
     isMadeOf: async () => false,
@@ -138,13 +151,12 @@ async function archiveOutput(
   format: Exclude<SaveFormat, 'oci'>,
   found: fs.Stats | undefined,
   options: SaveOutputOptions,
-): Promise<FilesDestination> {
+): Promise<OutputFiles> {
   const { append, dockerPlatform, signal } = options;
   if (format === 'docker-archive') {
     if (found !== undefined) throw alreadyExists(path, 'a docker-archive is not changed once it is written');
     return {
       location: path,
-      check: checkFor(path, format, undefined),
       format,
       previous: undefined,
       isMadeOf: async () => false,
@@ -156,7 +168,6 @@ async function archiveOutput(
   const previous = found === undefined ? undefined : await openPrevious(path, signal);
   return {
     location: path,
-    check: checkFor(path, format, previous),
     format,
     previous,
     async isMadeOf(plan) {
@@ -233,13 +244,13 @@ async function isWhole(previous: LayoutReader, plan: Plan): Promise<boolean> {
 
 /** What `check` does for files: names told apart, nothing that is there lost, and only what the format has room for. */
 function checkFor(
-  location: string,
-  format: SaveFormat,
-  previous: LayoutReader | undefined,
+  { location, format, previous }: OutputFiles,
+  name: string | undefined,
 ): FilesDestination['check'] {
   return (images, { append = false, onEvent } = {}) => {
     const isDocker = format === 'docker-archive';
-    const named = nameApart(images, onEvent, isDocker ? nameByTag : undefined);
+    const asked = name === undefined ? images : nameOnly(images, name);
+    const named = nameApart(asked, onEvent, isDocker ? nameByTag : undefined);
     if (!append)
       requireNothingLost(
         location,
@@ -250,6 +261,16 @@ function checkFor(
     tellForeign(named, onEvent);
     return isDocker ? fitDockerArchive(named, onEvent) : named;
   };
+}
+
+/** What is kept beside the image keeps its own name. */
+function nameOnly(images: readonly ImageTrees[], name: string): ImageTrees[] {
+  const { length } = images.filter(({ beside }) => beside === undefined);
+  if (length > 1)
+    throw new LadingError('USAGE', `${length} images cannot all be called ${name}`, {
+      hint: 'Name the one that is meant after the source.',
+    });
+  return images.map((image) => (image.beside === undefined ? { ...image, name } : image));
 }
 
 /** Says which images that are there lose their name to another one, or children to one that leaves them out. */

@@ -2,18 +2,73 @@ import { nameKey } from '../content/names.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { compressionOfType } from '../manifest/layer-types.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { Source } from '../store/store.js';
+import type { LayoutReader } from '../store/layout/layout-reader.js';
+import type { Source, Store } from '../store/store.js';
 import { has } from '../store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
-import { type CopyRequest, type ImageTrees, type Plan, readImages } from './plan.js';
-import type { FilesDestination } from './to-files.js';
+import type { WriteOptions, WriteResult } from './destination.js';
+import {
+  assemblePlan,
+  type CopyRequest,
+  type ImageTrees,
+  type Plan,
+  type PlannedImage,
+  readImages,
+} from './plan.js';
+
+export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
+
+/** Where an archive, a layout or a stream of one is written, before it is opened. */
+export interface OutputFiles {
+  location: string;
+  format: SaveFormat;
+  /** What is there from an earlier run: its content need not be fetched, its other images are not lost. */
+  previous: LayoutReader | undefined;
+  /** Whether `previous` is already what the plan would make of the output. */
+  isMadeOf(plan: Plan): Promise<boolean>;
+  /** Whether an image that fails halfway can be left out: what was streamed cannot be taken back. */
+  canLeaveOut: boolean;
+  openStore(): Promise<Store>;
+}
+
+/** Writes images that were checked, beside those that stay. */
+export async function writeFiles(
+  output: OutputFiles,
+  images: readonly ImageTrees[],
+  { append = false, failures: unread = [], ...options }: WriteOptions = {},
+): Promise<WriteResult> {
+  const names = images.map(({ name }) => name);
+  const kept = append ? await keptImages(output, names, options) : [];
+  const plan = assemblePlan([...images, ...kept], unread);
+  const { blobs, bytes } = plan;
+  options.onEvent?.({ type: 'planned', images: plan.images.length, blobs: blobs.length, bytes });
+  const copied = await writePlan(output, plan, options);
+  const failed = new Set(copied.failures.map(({ image }) => image));
+  const isWritten = (image: PlannedImage): boolean => !failed.has(image);
+  return {
+    images: plan.images
+      .slice(0, images.length)
+      .filter(isWritten)
+      .map((planned) => ({
+        name: planned.name,
+        written: planned.name,
+        digest: planned.root.digest,
+        planned,
+      })),
+    kept: plan.images.slice(images.length).filter(isWritten),
+    blobs: {
+      total: copied.blobs.total,
+      sent: copied.blobs.fetched,
+      mounted: 0,
+      present: copied.blobs.reused,
+    },
+    bytes: { total: copied.bytes.total, sent: copied.bytes.fetched },
+    failures: [...plan.failures, ...copied.failures.map(({ image, error }) => ({ name: image.name, error }))],
+  };
+}
 
 /** Copies what was planned to an output, if that is not there already. */
-export async function writePlan(
-  output: FilesDestination,
-  plan: Plan,
-  options: CopyOptions,
-): Promise<CopyResult> {
+async function writePlan(output: OutputFiles, plan: Plan, options: CopyOptions): Promise<CopyResult> {
   warnOfZstd(output, plan, options);
   if (await output.isMadeOf(plan)) return allReused(plan);
   const keepGoing = options.keepGoing === true && output.canLeaveOut;
@@ -26,7 +81,7 @@ export async function writePlan(
 }
 
 /** Of an archive that Docker may load, what only Docker 23 and later can; a docker-archive's layers are made plain. */
-function warnOfZstd({ format }: FilesDestination, plan: Plan, { onEvent }: CopyOptions): void {
+function warnOfZstd({ format }: OutputFiles, plan: Plan, { onEvent }: CopyOptions): void {
   if (format !== 'universal') return;
   const { length } = plan.blobs.filter(
     ({ descriptor }) => compressionOfType(descriptor.mediaType) === 'zstd',
@@ -41,8 +96,8 @@ function warnOfZstd({ format }: FilesDestination, plan: Plan, { onEvent }: CopyO
  * What the output holds and the run does not replace: all platforms and attachments of it, whatever is chosen of the
  * images that come.
  */
-export async function keptImages(
-  { previous }: FilesDestination,
+async function keptImages(
+  { previous }: OutputFiles,
   names: readonly string[],
   { concurrency, retries, signal, onEvent }: CopyOptions,
 ): Promise<ImageTrees[]> {

@@ -2,14 +2,11 @@ import assert from 'node:assert/strict';
 import type { Digest } from '../../src/content/digest.js';
 import { formatReference } from '../../src/content/reference.js';
 import type { CopyEvent } from '../../src/events.js';
-import {
-  fitDockerArchive,
-  type ImageToPush,
-  nameApart,
-  registryDestination,
-} from '../../src/transfer/destination.js';
+import { type CheckRules, fitDockerArchive, nameApart } from '../../src/transfer/destination.js';
 import { type ImageTrees, readImages } from '../../src/transfer/plan.js';
+import type { ImageToPush } from '../../src/transfer/registry-names.js';
 import { nameInRegistry } from '../../src/transfer/registry-names.js';
+import { toRegistry } from '../../src/transfer/to-registry.js';
 import { storeOf } from '../support/archives.js';
 import { type MadeImage, makeImage, makeIndex, makeReferrer, pushAll } from '../support/images.js';
 
@@ -135,7 +132,12 @@ describe('what arrives at a destination', () => {
       assert.ok(image);
       return { image, destination: { registry: 'reg.test', repository, ...(tag !== undefined && { tag }) } };
     };
-    const { check } = registryDestination('reg.test', { wayOut: 'Choose.' });
+    /** What `check` makes of images that get these names. */
+    const check = (placed: ImageToPush[], rules?: CheckRules, tagDigests = false): ImageToPush[] =>
+      toRegistry('reg.test', {}, { name: () => placed, wayOut: 'Choose.', tagDigests }).check(
+        placed.map(({ image }) => image),
+        rules,
+      );
 
     it('is refused where two images would get one name, and not where they are the same', async () => {
       const [one, other, same] = await images(['x/app:1', a], ['y/app:1', b], ['z/app:1', a]);
@@ -160,8 +162,7 @@ describe('what arrives at a destination', () => {
       );
       assert.match(warnings.join(), /has no tag.*not listed.*--tag-digests/);
       warnings = [];
-      const tagging = registryDestination('reg.test', { wayOut: '', tagDigests: true });
-      const [tagged] = tagging.check([at(one, 'app')], { onEvent });
+      const [tagged] = check([at(one, 'app')], { onEvent }, true);
       assert.equal(tagged?.destination.tag, digestOf(a).replace(':', '-').slice(0, 19));
       assert.deepEqual(warnings, []);
     });

@@ -8,72 +8,85 @@ import { LadingError, messageOf } from '../../errors.js';
 import type { ManifestTree } from '../../graph/tree.js';
 import { createSigningKey } from '../../manifest/convert/sign-schema1.js';
 import { scopeCredentials } from '../../registry/auth/run-credentials.js';
-import { type DestinationLocator, parseDestinationLocator } from '../../store/destination-locator.js';
+import { parseDestinationLocator } from '../../store/destination-locator.js';
 import { openLayout, openLayoutForWriting } from '../../store/layout/layout.js';
 import { limitsOf } from '../../store/limits.js';
 import { createScratch, type Scratch } from '../../store/scratch.js';
-import {
-  type ConvertedImage,
-  convertImage,
-  type ConvertOptions as ImageConvertOptions,
-} from '../../transfer/convert.js';
+import { type ConvertedImage, convertImage } from '../../transfer/convert.js';
 import { copyGraph } from '../../transfer/copy.js';
+import { openDestination } from '../../transfer/destinations.js';
 import { namingImage } from '../../transfer/naming.js';
 import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
+import { readSourceImages } from '../../transfer/read-images.js';
 import { createRecompressor } from '../../transfer/recompress.js';
 import { isRegistryTarget, registryOf } from '../../transfer/registry-names.js';
 import { requestsOf } from '../../transfer/requests.js';
 import { type OpenedSource, openSource } from '../../transfer/sources.js';
-import { readSourceImages } from '../archive-images.js';
+import { type ReadImages, transfer } from '../../transfer/transfer.js';
 import type { ConvertOptions, ConvertResult } from './options.js';
-import { type ConvertOutput, pace } from './output.js';
-import { convertToFiles } from './to-files.js';
 
 /**
  * Turns images into another format, offline where they are files: manifests and configs are made anew, layers
  * stay as they are unless `compression` says otherwise. What changed, and what was lost, is in the result.
  */
 export async function convert(options: ConvertOptions): Promise<ConvertResult> {
-  const { signing } = options;
+  const { signing, append } = options;
   const key = signing?.keyFile === undefined ? createSigningKey() : await readKey(signing.keyFile);
-  const destination =
-    typeof options.output === 'string' ? await parseDestinationLocator(options.output) : undefined;
-  const output = await openOutput(destination, options);
-  const scratch = createScratch(output.directory);
-  let source: OpenedSource | undefined;
+  const dockerPlatform =
+    options.dockerPlatform === undefined ? undefined : parsePlatform(options.dockerPlatform);
+  const source = await openSource(options.source, options);
   try {
-    source = await openSource(options.source, options);
-    requireScopedCredentials(source, destination, options);
-    const originals = await readOriginals(source, scratch, options);
-    tellLeftOut(originals, options);
-    return await output.write(originals, () => convertAll(originals, key, scratch, options));
+    await requireScopedCredentials(source, options);
+    const destination = await openDestination(options.output, {
+      ...options,
+      connection: options,
+      dockerPlatform,
+      source,
+    });
+    const scratch = createScratch(destination.directory);
+    const converter = createConverter(key, scratch, options);
+    try {
+      const result = await transfer(await requestsOf(source, options.reference), destination, {
+        ...pace(options),
+        append,
+        read: async () => {
+          const originals = await readOriginals(source, scratch, options);
+          tellLeftOut(originals.images, options);
+          return originals;
+        },
+        convert: (image) => converter.convert(image),
+      });
+      const { blobs, bytes } = result;
+      return {
+        output: typeof options.output === 'string' ? options.output : '-',
+        format: destination.format,
+        images: result.converted.flatMap((one) => {
+          const names = one.images.map((image) => destination.nameOf(image, result.placed));
+          if (names.every((name) => name === undefined)) return [];
+          return [describeConverted(one, names[0] ?? one.name)];
+        }),
+        blobs: { total: blobs.total, fetched: blobs.sent, reused: blobs.mounted + blobs.present },
+        bytes: { total: bytes.total, fetched: bytes.sent },
+      };
+    } finally {
+      await converter.close();
+      await destination.close();
+      await scratch.close();
+    }
   } finally {
-    await source?.close();
-    await output.close();
-    await scratch.close();
+    await source.close();
   }
 }
 
 /** Before the first request: a login that names no registry cannot be meant for both sides. */
-function requireScopedCredentials(
+async function requireScopedCredentials(
   source: OpenedSource,
-  destination: DestinationLocator | undefined,
-  { credentials }: ConvertOptions,
-): void {
+  { credentials, output }: ConvertOptions,
+): Promise<void> {
+  const locator = typeof output === 'string' ? await parseDestinationLocator(output) : undefined;
   const from = source.kind === 'registry' ? [source.reference.registry] : [];
-  const to = destination !== undefined && isRegistryTarget(destination) ? [registryOf(destination)] : [];
+  const to = locator !== undefined && isRegistryTarget(locator) ? [registryOf(locator)] : [];
   scopeCredentials(credentials, [...from, ...to]);
-}
-
-async function openOutput(
-  destination: DestinationLocator | undefined,
-  options: ConvertOptions,
-): Promise<ConvertOutput> {
-  if (destination === undefined || !isRegistryTarget(destination))
-    return convertToFiles(destination, options);
-  // Most outputs are files: what speaks to registries is loaded for those that are not.
-  const { convertToRegistry } = await import('./to-registry.js');
-  return convertToRegistry(destination, options);
 }
 
 /** schema1 has no form for an index; what a docker-archive has no room for is told with it. */
@@ -87,12 +100,8 @@ function tellLeftOut(originals: readonly ImageTrees[], { to, format, onEvent }: 
   }
 }
 
-async function convertAll(
-  originals: readonly ImageTrees[],
-  key: KeyObject,
-  scratch: Scratch,
-  options: ConvertOptions,
-): Promise<ConvertedImage[]> {
+/** Converts images of a run, with threads that all of them share. */
+function createConverter(key: KeyObject, scratch: Scratch, options: ConvertOptions) {
   const { to, compression = 'keep', verifySignature, keepOriginal, force, signal } = options;
   const limits = limitsOf(options);
   const compressor = new Compressor();
@@ -100,34 +109,19 @@ async function convertAll(
     compression === 'keep'
       ? undefined
       : createRecompressor(compression, { scratch, compressor }, { limits, signal });
-  const converted: ConvertedImage[] = [];
-  try {
-    for (const original of originals) {
-      converted.push(
-        await convertNamed(original, {
-          to,
-          recompress,
-          key,
+  return {
+    async convert(image: ImageTrees): Promise<ConvertedImage> {
+      try {
+        return await convertImage(image, {
+          ...{ to, recompress, key, keepOriginal, force, limits, signal },
           requireSignature: verifySignature,
-          keepOriginal,
-          force,
-          limits,
-          signal,
-        }),
-      );
-    }
-    return converted;
-  } finally {
-    await compressor.close();
-  }
-}
-
-async function convertNamed(image: ImageTrees, options: ImageConvertOptions): Promise<ConvertedImage> {
-  try {
-    return await convertImage(image, options);
-  } catch (error) {
-    throw namingImage(error, [image.name]);
-  }
+        });
+      } catch (error) {
+        throw namingImage(error, [image.name]);
+      }
+    },
+    close: () => compressor.close(),
+  };
 }
 
 /** Images whose layers have to be read are first fetched into a layout beside the output: they are needed twice. */
@@ -135,18 +129,19 @@ async function readOriginals(
   source: OpenedSource,
   scratch: Scratch,
   options: ConvertOptions,
-): Promise<ImageTrees[]> {
+): Promise<ReadImages> {
   const planOptions: PlanOptions = {
     ...pace(options),
     strict: options.strict,
     platforms: options.platforms?.map(parsePlatform),
     index: options.to === 'schema1' || isDockerArchive(options) ? 'single' : 'rewrite',
   };
-  const images = await readSourceImages(source, await requestsOf(source, options.reference), planOptions);
+  const read = await readSourceImages(source, await requestsOf(source, options.reference), planOptions);
+  const { images } = read;
   const needsLayers =
     (options.compression ?? 'keep') !== 'keep' ||
     (options.to !== 'schema1' && images.some(({ tree }) => manifestsOf(tree).some(isSchema1)));
-  if (source.kind !== 'registry' || !needsLayers) return images;
+  if (source.kind !== 'registry' || !needsLayers) return read;
   const directory = await scratch.directory();
   // Of what a killed run left there, only the content counts: the source may have other images by now.
   for (const name of ['index.json', 'oci-layout']) await rm(join(directory, name), { force: true });
@@ -158,7 +153,7 @@ async function readOriginals(
   }
   const store = await openLayout(directory);
   const fetched = images.map(({ name }) => ({ source: store, reference: name, name }));
-  return (await readImages(fetched, { ...planOptions, onEvent: undefined })).images; // told before
+  return readImages(fetched, { ...planOptions, onEvent: undefined }); // told before
 }
 
 function isDockerArchive({ format, output }: ConvertOptions): boolean {
@@ -175,4 +170,27 @@ async function readKey(path: string): Promise<KeyObject> {
   } catch (error) {
     throw new LadingError('USAGE', `${path} is no private key in PEM: ${messageOf(error)}`, { cause: error });
   }
+}
+
+function pace({ concurrency, retries, signal, onEvent }: ConvertOptions): PlanOptions {
+  return { concurrency, retries, signal, onEvent };
+}
+
+/** What became of an image, as the result says it; `written` is its name at the output. */
+function describeConverted(
+  { name, from, to, signature, digests, lost }: ConvertedImage,
+  written: string,
+): ConvertResult['images'][number] {
+  return {
+    name,
+    written,
+    from: { mediaType: from.mediaType, digest: from.digest },
+    to: { mediaType: to.mediaType, digest: to.digest },
+    signature: signature && {
+      valid: signature.valid,
+      ...(signature.keyID !== undefined && { keyId: signature.keyID }),
+    },
+    digests: Object.fromEntries(digests),
+    lost,
+  };
 }

@@ -4,13 +4,14 @@ import type { WithConnection } from '../../registry/connect.js';
 import type { LayerLimits } from '../../store/limits.js';
 import type { ConversionFormat } from '../../transfer/convert.js';
 import type { LayerCompression } from '../../transfer/recompress.js';
-import type { SaveFormat, SaveOutputOptions } from '../../transfer/to-files.js';
+import type { SaveOutputOptions } from '../../transfer/to-files.js';
+import type { SaveFormat } from '../../transfer/write-files.js';
 
 export type ConvertOptions = WithConnection<ConversionOptions>;
 
 interface ConversionOptions
   extends LayerLimits,
-    Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'signal' | 'onEvent'> {
+    Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name' | 'signal' | 'onEvent'> {
   /** A locator, a path, or an image of a registry. */
   source: string;
   /** A locator, a file, a directory (`…/`), or a stream for an archive. */
