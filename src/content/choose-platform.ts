@@ -56,9 +56,11 @@ function demandsOf(platform: Platform = { os: '', architecture: '' }): {
   const {
     variant = '',
     'os.version': version = '',
-    'os.features': features = [],
+    'os.features': systemFeatures = [],
+    features = [],
   } = normalizePlatform(platform);
-  return { variant: numbersIn(variant), version: numbersIn(version), features: features.length };
+  const demanded = systemFeatures.length + features.length;
+  return { variant: numbersIn(variant), version: numbersIn(version), features: demanded };
 }
 
 /** `v8.1` → 8, 1; `10.0.20348` → 10, 0, 20348. Nothing asks for nothing. */

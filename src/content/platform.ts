@@ -61,9 +61,20 @@ const ARCHITECTURE_NAMES: Record<string, { architecture: string; variant?: strin
 /** The variant that is meant where none is written. */
 const DEFAULT_VARIANTS: Record<string, string> = { arm64: 'v8', arm: 'v7', amd64: 'v1' };
 
+/** In lower case, and `7` as v7 of arm: engines read them so. (containerd/platforms, `normalizeArch`) */
 function normalizeNames(platform: Platform): Platform {
-  const known = ARCHITECTURE_NAMES[platform.architecture];
-  return { ...platform, os: OS_NAMES[platform.os] ?? platform.os, ...known };
+  const [os, architecture, variant] = [platform.os, platform.architecture, platform.variant].map((name) =>
+    name?.toLowerCase(),
+  );
+  const known = ARCHITECTURE_NAMES[architecture ?? ''];
+  const isBare = /^arm/.test(architecture ?? '') && /^[5-9]$/.test(variant ?? '');
+  return {
+    ...platform,
+    os: OS_NAMES[os ?? ''] ?? os ?? '',
+    architecture: architecture ?? '',
+    ...(variant !== undefined && { variant: isBare ? `v${variant}` : variant }),
+    ...known,
+  };
 }
 
 /** With Go's names, and with the variant that is meant where none is written. */

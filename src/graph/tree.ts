@@ -3,6 +3,9 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isZstd } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
+import { keptAs } from '../manifest/artifact.js';
+import { isEncrypted } from '../manifest/layer-types.js';
+import { parseManifest } from '../manifest/manifest.js';
 import type { Source } from '../store/store.js';
 
 /** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
@@ -34,7 +37,7 @@ export function singleOf(
   children: readonly ManifestTree[],
   wanted: readonly Platform[],
 ): ManifestTree | undefined {
-  const images = children.flatMap(imagesOf).map(candidateOf);
+  const images = candidatesOf(children.flatMap(imagesOf));
   const chosen = wanted
     .map((platform) => choosePlatform(platform, images))
     .find((image) => image !== undefined);
@@ -43,13 +46,25 @@ export function singleOf(
 
 /** The image that stands for the platform of a tree's first image, for a format that has room for one. */
 export function firstImage(tree: ManifestTree): ManifestTree | undefined {
-  return choosePlatformOrFirst(DEFAULT_PLATFORM, imagesOf(tree).map(candidateOf))?.tree;
+  return choosePlatformOrFirst(DEFAULT_PLATFORM, candidatesOf(imagesOf(tree)))?.tree;
 }
 
 /** The images of a tree: those with a platform, since attestations and artifacts have none. */
 export function imagesOf(tree: ManifestTree): ManifestTree[] {
   if (tree.children.length > 0) return tree.children.flatMap(imagesOf);
   return tree.platforms.length > 0 ? [tree] : [];
+}
+
+/** Artifacts may have platforms too, and encrypted layers are for those who have the key: images that run go before both. */
+function candidatesOf(trees: readonly ManifestTree[]): (PlatformCandidate & { tree: ManifestTree })[] {
+  const running = trees.filter(runs);
+  return (running.length > 0 ? running : trees).map(candidateOf);
+}
+
+function runs(tree: ManifestTree): boolean {
+  const manifest = parseManifest(bytesOf(tree), tree.manifest.descriptor);
+  if (keptAs(manifest) !== undefined) return false;
+  return !tree.blobs.some(({ descriptor }) => isEncrypted(descriptor.mediaType));
 }
 
 function candidateOf(tree: ManifestTree): PlatformCandidate & { tree: ManifestTree } {

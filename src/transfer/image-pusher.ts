@@ -65,7 +65,10 @@ export class ImagePusher {
       pushes.map(({ plan }) => plan),
       options,
     );
-    if (options.noClobber) for (const { store, group } of pushes) await requireFreeTags(store, group, pool);
+    for (const { store, group } of pushes) {
+      if (options.noClobber) await requireFreeTags(store, group, pool);
+      else await tellMovedAttachments(store, group, pool, options);
+    }
 
     const barrier = createBarrier(pushes.length);
     const results = await Promise.allSettled(
@@ -79,7 +82,9 @@ export class ImagePusher {
       }),
     );
     const rejected = results.find((result) => result.status === 'rejected');
-    if (rejected !== undefined && !options.keepGoing) throw barrier.failure() ?? rejected.reason;
+    // The first failure ends what is under way for all repositories, and is not always the first to be seen here.
+    if (rejected !== undefined && !options.keepGoing)
+      throw pool.signal.aborted ? pool.signal.reason : (barrier.failure() ?? rejected.reason);
     const summary = summarize(pushes, results, this.#known);
     if (summary.images.length === 0 && summary.failures[0] !== undefined) throw summary.failures[0].error;
     await Promise.all(pushes.map(({ store, group }) => prove(store, group, summary, pool)));
@@ -161,6 +166,26 @@ async function requireFreeTags(store: Store, group: readonly ImageToPush[], pool
               : 'Leave out --no-clobber to move the tag, or pass --no-referrers to load the images alone.',
         },
       );
+    }),
+  );
+}
+
+/** A tag of cosign's holds all signatures of an image: those that are there and do not come would be gone unseen. */
+async function tellMovedAttachments(
+  store: Store,
+  group: readonly ImageToPush[],
+  pool: Pool,
+  { onEvent }: PushImagesOptions,
+): Promise<void> {
+  const attached = group.flatMap(tagsOf).filter(({ reference }) => isAttachmentTag(reference.tag));
+  await Promise.all(
+    attached.map(async ({ reference, digest }) => {
+      const held = await resolveOrUndefined(store, reference.tag, pool);
+      if (held === undefined || held.digest === digest) return;
+      onEvent?.({
+        type: 'warning',
+        message: `${formatReference(reference)} was ${held.digest}, and is ${digest} from now on`,
+      });
     }),
   );
 }

@@ -214,7 +214,7 @@ function contentsOf(tree: ManifestTree): PlannedContent[] {
 }
 
 /** The name of a tag in the repository of another name; beside content that has none, what it is called already. */
-function siblingName(name: string, tag: string, held: string | undefined): string {
+export function siblingName(name: string, tag: string, held: string | undefined): string {
   if (isDigest(name)) return held ?? tag;
   const repository = name.replace(/@.*$/, '').replace(/:[^/]*$/, '');
   return name.includes('/') || repository !== name ? `${repository}:${tag}` : tag;

@@ -37,7 +37,7 @@ import {
   nameApart,
   tellForeign,
 } from './destination.js';
-import type { ImageTrees, Plan } from './plan.js';
+import { type ImageTrees, type Plan, siblingName } from './plan.js';
 import { type OutputFiles, type SaveFormat, writeFiles } from './write-files.js';
 
 export interface SaveOutputOptions {
@@ -184,6 +184,7 @@ async function archiveOutput(
       const store = await openArchiveForWriting(path, {
         format,
         dockerPlatform,
+        dockerConfigs: await previous?.dockerConfigs(),
         onWarning: warningOf(options),
         ...lockOptions(options),
       });
@@ -280,7 +281,12 @@ function tellReplaced(
   images: readonly ImageTrees[],
   onEvent: OnCopyEvent | undefined,
 ): void {
-  const coming = new Map(images.map(({ name, tree }) => [nameKey(name), tree]));
+  const attached = images.flatMap(({ name, attached: all }) =>
+    all.flatMap((one) =>
+      one.tag === undefined ? [] : [[nameKey(siblingName(name, one.tag, one.name)), one.tree] as const],
+    ),
+  );
+  const coming = new Map([...images.map(({ name, tree }) => [nameKey(name), tree] as const), ...attached]);
   for (const entry of previous?.indexEntries ?? []) {
     const tree = coming.get(entryKey(entry) ?? '');
     if (tree === undefined) continue;

@@ -12,6 +12,7 @@ import { fixturePath } from '../support/fixtures.js';
 import { type MadeImage, makeImage } from '../support/images.js';
 import { overriding } from '../support/openers.js';
 import { ask } from '../support/registry-server.js';
+import { startSocksServer } from '../support/socks-server.js';
 import { useFolder } from '../support/temporary.js';
 import { runLading, startLading } from './program.js';
 
@@ -319,5 +320,19 @@ describe('the program', () => {
     assert.equal((await ask(Number(port), '/v2/fx/tiny/manifests/1')).status, 200);
     child.kill('SIGTERM');
     assert.deepEqual([(await outcome).code, (await outcome).stderr], [0, '']);
+  });
+
+  it('reaches a registry through a SOCKS proxy', async () => {
+    const proxy = await startSocksServer({ port: Number(registry.name.split(':')[1]) });
+    try {
+      const { code, stderr } = await runLading(
+        ['save', 'reg.invalid/a:1', '--plain-http', '-o', path('socks.tar')],
+        { env: { HTTP_PROXY: `socks5://${proxy.host}` } },
+      );
+      assert.equal(code, 0, stderr);
+      assert.ok(proxy.asked.every((place) => place.startsWith('reg.invalid:')));
+    } finally {
+      await proxy.close();
+    }
   });
 });

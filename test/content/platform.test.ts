@@ -74,6 +74,13 @@ describe('matchesPlatform', () => {
     assert.equal(match('linux/amd64', linux('x86_64')), true);
   });
 
+  it('takes names in any case, and a bare variant of arm for its number', () => {
+    assert.ok(matchesPlatform(parsePlatform('linux/amd64'), { os: 'Linux', architecture: 'AMD64' }));
+    const arm = { os: 'linux', architecture: 'arm', variant: '7' };
+    assert.ok(matchesPlatform(parsePlatform('linux/arm/v7'), arm));
+    assert.ok(!matchesPlatform(parsePlatform('linux/arm/v6'), arm));
+  });
+
   it('never takes an attestation for an image', () => {
     assert.equal(match('linux/amd64', { os: 'unknown', architecture: 'unknown' }), false);
     assert.equal(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import type { Digest } from '../../src/content/digest.js';
+import type { CopyEvent } from '../../src/events.js';
 import { copyImages } from '../../src/operations/copy.js';
 import { inspect } from '../../src/operations/inspect/inspect.js';
 import { load } from '../../src/operations/load.js';
@@ -8,7 +9,13 @@ import { save } from '../../src/operations/save.js';
 import { serve } from '../../src/operations/serve/serve.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { copyInto, storeOf } from '../support/archives.js';
-import { type MadeImage, type MadeSignature, makeCosignSignature, makeImage } from '../support/images.js';
+import {
+  type MadeImage,
+  type MadeSignature,
+  makeCosignSignature,
+  makeImage,
+  pushAll,
+} from '../support/images.js';
 import { ask } from '../support/registry-server.js';
 import { useFolder } from '../support/temporary.js';
 import { startUploadRegistry, type UploadRegistry } from '../support/upload-registry.js';
@@ -132,5 +139,26 @@ describe('an image of two repositories, with a signature by cosign of its own in
         [[digest, [tag()]]],
       );
     }
+  });
+
+  it('takes the place of another one under its tag, in a registry or a layout, with a warning', async () => {
+    const archive = await saved();
+    const other = makeCosignSignature(image.manifest.descriptor, 'made there');
+    const warnings: string[] = [];
+    const onEvent = (event: CopyEvent) => event.type === 'warning' && warnings.push(event.message);
+    const own = registry.repository('w/one');
+    await pushAll(own, other.all);
+    await own.tag(other.manifest.descriptor, tag());
+    await load({ input: archive, destination: `${registry.host}/w`, onEvent });
+    const moved = new RegExp(
+      `w/one:${tag()} was ${other.manifest.descriptor.digest}, and is ${signatureOf('one')} from now on`,
+    );
+    assert.ok(
+      warnings.some((message) => moved.test(message)),
+      warnings.join('\n'),
+    );
+    warnings.length = 0;
+    await load({ input: archive, destination: `${registry.host}/w`, onEvent });
+    assert.deepEqual(warnings, []);
   });
 });

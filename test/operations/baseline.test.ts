@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
+import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { formatPlatform, type Platform, parsePlatform } from '../../src/content/platform.js';
+import type { CopyEvent } from '../../src/events.js';
 import { convert } from '../../src/operations/convert/convert.js';
 import { copyImages } from '../../src/operations/copy.js';
 import { inspect } from '../../src/operations/inspect/inspect.js';
 import { save } from '../../src/operations/save.js';
 import { serve } from '../../src/operations/serve/serve.js';
 import { documentIn } from '../support/archives.js';
-import { type MadeImage, makeImage, makeIndex } from '../support/images.js';
-import { writeLayout } from '../support/odd-images.js';
+import { contentOf, type MadeImage, makeImage, makeIndex } from '../support/images.js';
+import { makeOddImage, writeLayout } from '../support/odd-images.js';
 import { useFolder } from '../support/temporary.js';
 import { startRegistry, type TestRegistry } from './registry.js';
 
@@ -99,4 +101,97 @@ describe('one image of an index', () => {
     await mkdir(path('layout'));
     return writeLayout(path('layout'), { 'example.test/app:1': makeIndex([...made.values()]) });
   }
+
+  describe('where the index misleads', () => {
+    const AMD64 = { os: 'linux', architecture: 'amd64' };
+    const ARM64 = { os: 'linux', architecture: 'arm64' };
+
+    /** A layout with one index over these, each as the index says it. */
+    async function layoutOf(children: readonly { image: MadeImage; platform?: object }[]): Promise<string> {
+      const index = makeIndex(children.map(({ image }) => image));
+      const document = JSON.parse(index.manifest.bytes.toString());
+      for (const [place, { platform }] of children.entries()) document.manifests[place].platform = platform;
+      const manifest = contentOf(MEDIA_TYPE.ociIndex, Buffer.from(JSON.stringify(document)));
+      await mkdir(path('layout'));
+      return writeLayout(path('layout'), {
+        'reg.test/app:1': { manifest, all: [...children.flatMap(({ image }) => image.all), manifest] },
+      });
+    }
+
+    it('is chosen by the configs where the index states no platforms, in Docker’s half too', async () => {
+      const [arm, amd] = [
+        await makeImage({ seed: 'arm64', platform: ARM64 }),
+        await makeImage({ seed: 'amd64', platform: AMD64 }),
+      ];
+      const source = await layoutOf([{ image: arm }, { image: amd }]);
+      await copyImages({ source, destination: path('universal.tar') });
+      assert.match(await dockerConfig(path('universal.tar')), hexOf(amd));
+      await copyImages({ source, destination: `docker-archive:${path('docker.tar')}` });
+      assert.match(await dockerConfig(path('docker.tar')), hexOf(amd));
+    });
+
+    it('is no artifact, and not one whose layers are encrypted, where another runs', async () => {
+      const amd = await makeImage({ seed: 'plain', platform: AMD64 });
+      const sealed = await makeOddImage('sealed', {
+        layer: { mediaType: `${MEDIA_TYPE.ociLayerGzip}+encrypted` },
+      });
+      const chart = await makeOddImage('chart', {
+        manifest: (it) => ({ ...it, config: { ...(it.config as object), mediaType: 'application/x-chart' } }),
+      });
+      for (const [name, odd] of [['sealed', sealed] as const, ['chart', chart] as const]) {
+        const index = contentOf(
+          MEDIA_TYPE.ociIndex,
+          Buffer.from(
+            JSON.stringify({
+              schemaVersion: 2,
+              mediaType: MEDIA_TYPE.ociIndex,
+              manifests: [odd, amd].map(({ manifest }) => ({ ...manifest.descriptor, platform: AMD64 })),
+            }),
+          ),
+        );
+        await mkdir(path(name));
+        const source = await writeLayout(path(name), {
+          'reg.test/app:1': { manifest: index, all: [...odd.all, ...amd.all, index] },
+        });
+        const warnings: string[] = [];
+        const onEvent = (event: CopyEvent) => event.type === 'warning' && warnings.push(event.message);
+        await copyImages({ source, destination: `docker-archive:${path(`${name}.tar`)}`, onEvent });
+        assert.match(await dockerConfig(path(`${name}.tar`)), hexOf(amd));
+        const { images } = await convert({ source, output: path(`${name}-1/`), to: 'schema1' });
+        assert.equal(images[0]?.from.digest, amd.manifest.descriptor.digest);
+      }
+    });
+
+    it('asks for no feature of the processor where another one does not either', async () => {
+      const fast = await makeImage({ seed: 'fast', platform: AMD64 });
+      const any = await makeImage({ seed: 'any', platform: AMD64 });
+      const source = await layoutOf([
+        { image: fast, platform: { ...AMD64, features: ['avx512'] } },
+        { image: any, platform: AMD64 },
+      ]);
+      await copyImages({ source, destination: path('universal.tar') });
+      assert.match(await dockerConfig(path('universal.tar')), hexOf(any));
+    });
+
+    it('stays what Docker’s half named when something is added, unless another platform is asked for', async () => {
+      const images = [`${registry.name}/app:1`];
+      const output = path('chosen.tar');
+      await save({ images, output, dockerPlatform: 'linux/amd64/v3' });
+      assert.match(await dockerConfig(output), new RegExp(configOf('linux/amd64/v3')));
+      const other = await makeImage({ seed: 'other' });
+      await mkdir(path('other'));
+      await copyImages({
+        source: await writeLayout(path('other'), { 'reg.test/other:1': other }),
+        destination: output,
+      });
+      const configs = ((await documentIn(output, 'manifest.json')) as { Config: string }[]).map(
+        ({ Config }) => Config,
+      );
+      assert.equal(configs.length, 2);
+      assert.ok(configs.some((config) => config.includes(configOf('linux/amd64/v3'))));
+    });
+
+    const hexOf = ({ config }: MadeImage): RegExp =>
+      new RegExp(config.descriptor.digest.slice('sha256:'.length));
+  });
 });

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { messageOf } from '../../errors.js';
 
+type SocksModule = Pick<typeof import('socks'), 'SocksClient'>;
+
 /** Whether a proxy is one of SOCKS 5. */
 export function isSocks(proxy: string): boolean {
   return /^socks5h?:/i.test(proxy);
@@ -15,7 +17,9 @@ export async function connectThroughSocks(
   target: { hostname: string; port: string; protocol: string },
   timeout: number,
 ): Promise<Socket> {
-  const { SocksClient } = await import('socks');
+  // What bundlers make of a CommonJS package has a default export alone.
+  const socks: SocksModule & { default?: SocksModule } = await import('socks');
+  const { SocksClient } = socks.default ?? socks;
   const { hostname, port, username, password } = new URL(proxy);
   try {
     const { socket } = await SocksClient.createConnection({

@@ -7,6 +7,8 @@ import type { Platform } from '../../content/platform.js';
 import { requireSpace, type SpaceOptions } from '../../disk/disk.js';
 import type { LockOptions } from '../../disk/lock.js';
 import { isLadingError, LadingError } from '../../errors.js';
+import { parseCarriedConfig } from '../../manifest/config.js';
+import { platformOf } from '../../manifest/convert/platform-of.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
@@ -36,6 +38,7 @@ import { dockerHalf } from './docker-half.js';
 import {
   type DockerManifestItem,
   dockerImageOf,
+  isDockerImage,
   isImageConfig,
   type ManifestLookup,
 } from './docker-manifest.js';
@@ -47,7 +50,9 @@ export interface ArchiveOptions {
   format: 'universal' | 'oci-archive';
   /** The platform that `manifest.json` names of an index; default linux/amd64. */
   dockerPlatform?: Platform | undefined;
-  /** Told what of it Docker does not load. */
+  /** Configs of the images that `manifest.json` named before, which stay its choice where no platform is asked for. */
+  dockerConfigs?: ReadonlySet<string> | undefined;
+  /** Called with what of it Docker does not load. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -351,9 +356,16 @@ class ArchiveWriter implements Store {
   async #dockerItems(): Promise<DockerManifestItem[]> {
     const isHeld = ({ digest }: Descriptor): boolean => this.#slots.get(digest)?.isDone === true;
     const manifestOf: ManifestLookup = ({ digest }) => this.#manifests.get(digest)?.manifest;
-    const platform = this.#options.dockerPlatform;
+    const { dockerPlatform: platform, dockerConfigs } = this.#options;
+    const platforms = await this.#platformsOfConfigs(isHeld);
     const { items, warnings } = await dockerHalf(this.#entries, {
-      imageOf: (entry) => dockerImageOf(entry, manifestOf, { platform, isHeld }),
+      imageOf: (entry) =>
+        dockerImageOf(entry, manifestOf, {
+          platform,
+          isHeld,
+          platformOf: ({ config }) => platforms.get(config.digest),
+          wasNamed: ({ config }) => dockerConfigs?.has(config.digest) === true,
+        }),
       configOf: async (config) => (isHeld(config) ? this.#configOf(config) : undefined),
       pathOf: ({ digest }) => blobPath(digest),
       isHeld,
@@ -364,6 +376,22 @@ class ArchiveWriter implements Store {
     return items;
   }
 
+  /** What the images run on that stand in an index without a platform. */
+  async #platformsOfConfigs(isHeld: (descriptor: Descriptor) => boolean): Promise<Map<Digest, Platform>> {
+    const platforms = new Map<Digest, Platform>();
+    for (const { manifest } of this.#manifests.values()) {
+      for (const child of 'manifests' in manifest ? manifest.manifests : []) {
+        const image = this.#manifests.get(child.digest)?.manifest;
+        if (child.platform !== undefined || image === undefined || !isDockerImage(image)) continue;
+        const { config } = image;
+        const bytes = isHeld(config) ? await this.#configOf(config) : undefined;
+        const platform = bytes && platformIn(bytes, config);
+        if (platform !== undefined) platforms.set(config.digest, platform);
+      }
+    }
+    return platforms;
+  }
+
   /** A stream cannot be read back: its configs are in memory. */
   async #configOf(config: Descriptor): Promise<Buffer | undefined> {
     const kept = this.#configs.get(config.digest);
@@ -371,6 +399,16 @@ class ArchiveWriter implements Store {
     const chunks: Buffer[] = [];
     for await (const chunk of (await this.fetch(config)) as AsyncIterable<Buffer>) chunks.push(chunk);
     return Buffer.concat(chunks);
+  }
+}
+
+/** Undefined where a config does not say it, or is none. */
+function platformIn(bytes: Buffer, config: Descriptor): Platform | undefined {
+  try {
+    return platformOf(parseCarriedConfig(bytes, config.digest, config));
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_MANIFEST')) return undefined;
+    throw error;
   }
 }
 

@@ -24,6 +24,7 @@ export async function readTransportFolders(
   view: FileView,
   files: NamedFiles,
   folders: readonly string[],
+  onWarning?: (message: string) => void,
 ): Promise<(TransportImage | BrokenImage)[]> {
   const images: (TransportImage | BrokenImage)[] = [];
   for (const folder of folders) {
@@ -41,6 +42,9 @@ export async function readTransportFolders(
   }
   const wanted = new Set(folders);
   for (const { path } of await view.list()) {
+    const [signature, within = ''] = /^(?:([^/]+)\/)?signature-[0-9]+$/.exec(path) ?? [];
+    if (signature !== undefined && wanted.has(within))
+      onWarning?.(`${signature} is a simple signature, which has no place outside of dir: and is left out`);
     const [, folder = '', encoded = ''] = /^(?:([^/]+)\/)?([0-9a-f]+)(?:\.manifest\.json)?$/.exec(path) ?? [];
     const digest = `${ALGORITHM_OF_LENGTH.get(encoded.length)}:${encoded}`;
     if (wanted.has(folder) && isDigest(digest)) files.addFile(digest, path);

@@ -33,6 +33,10 @@ export interface DockerImageOptions {
   platform?: Platform | undefined;
   /** Whether the archive has a blob; default that it has all. */
   isHeld?: ((descriptor: Descriptor) => boolean) | undefined;
+  /** What an image runs on where its index does not say it: by its config, as engines have it. */
+  platformOf?: ((image: ImageManifest) => Platform | undefined) | undefined;
+  /** Whether Docker's half named an image before; it then stays, unless a `platform` is asked for. */
+  wasNamed?: ((image: ImageManifest) => boolean) | undefined;
 }
 
 /**
@@ -43,9 +47,16 @@ export interface DockerImageOptions {
 export function dockerImageOf(
   root: Descriptor,
   manifestOf: ManifestLookup,
-  { platform = DEFAULT_PLATFORM, isHeld = () => true }: DockerImageOptions = {},
+  options: DockerImageOptions = {},
 ): ImageManifest | undefined {
-  const all = [...imagesUnder(root, manifestOf, undefined)];
+  const { platform = DEFAULT_PLATFORM, isHeld = () => true, platformOf, wasNamed } = options;
+  const all = [...imagesUnder(root, manifestOf, undefined)].map((image) => ({
+    ...image,
+    platform: image.platform ?? platformOf?.(image.manifest),
+  }));
+  const before = options.platform === undefined && wasNamed !== undefined;
+  const named = before ? all.filter(({ manifest }) => wasNamed(manifest)) : [];
+  if (named.length === 1) return named[0]?.manifest;
   const readable = all.filter(({ manifest }) =>
     manifest.layers.every((layer) => isHeld(layer) && !isEncrypted(layer.mediaType)),
   );

@@ -174,7 +174,11 @@ async function openTransportFolders(
   half: readonly BrokenImage[] = [],
 ): Promise<ImageFiles> {
   const files = new NamedFiles(view);
-  return filesOf(files, [...(await readTransportFolders(view, files, folders)), ...half]);
+  const warnings: string[] = [];
+  const warn = (message: string): number => warnings.push(message);
+  const opened = filesOf(files, [...(await readTransportFolders(view, files, folders, warn)), ...half]);
+  opened.warnings.push(...warnings);
+  return opened;
 }
 
 /** `where` are the names of the images. */

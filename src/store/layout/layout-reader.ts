@@ -5,12 +5,14 @@ import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/dig
 import type { FileView } from '../../disk/files.js';
 import type { OpenFileOptions, Region } from '../../disk/region.js';
 import { ContentError } from '../../errors.js';
+import { readArchiveManifest } from '../../manifest/docker-archive-documents.js';
 import { describeIrregularity, isRefusedByAll } from '../../manifest/irregular.js';
 import {
   type LayoutIndexContent,
   parseLayoutVersion,
   readLayoutIndex,
 } from '../../manifest/layout-documents.js';
+import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
 import { MAX_MANIFEST_BYTES } from '../../manifest/manifest.js';
 import type { ContentFile, ContentFiles } from '../content-files.js';
 import { ImageFiles } from '../image-files.js';
@@ -50,6 +52,16 @@ export class LayoutReader extends ImageFiles {
       else reader.remarks.push(message);
     }
     return reader;
+  }
+
+  /** The configs of the images that Docker's `manifest.json` names; none where there is none. */
+  async dockerConfigs(): Promise<ReadonlySet<Digest>> {
+    if (!(await this.hasFile('manifest.json'))) return new Set();
+    const bytes = await this.view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES);
+    const digests = readArchiveManifest(bytes, `${this.location}: manifest.json`).flatMap((item) =>
+      'config' in item ? item.config.replace(/^blobs\/([^/]+)\/([^/]+)$/, '$1:$2') : [],
+    );
+    return new Set(digests.filter(isDigest));
   }
 
   /** Whether there is a file beside the layout's own, such as Docker's `manifest.json`. */

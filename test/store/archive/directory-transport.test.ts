@@ -78,6 +78,20 @@ describe('what skopeo writes as dir:', () => {
     const archive = await writeTar(path('anything.tar'), { 'folder/manifest.json': '{}' });
     await assert.rejects(openPath(archive), { code: 'INVALID_ARCHIVE', message: /holds no images/ });
   });
+
+  it('is told of the simple signatures that are left out of it', async () => {
+    await mkdir(path('signed'));
+    for (const { descriptor, bytes } of [...image.layers, image.config])
+      await writeFile(path(`signed/${encodedOf(descriptor.digest)}`), bytes);
+    await writeFile(path('signed/manifest.json'), image.manifest.bytes);
+    await writeFile(path('signed/version'), VERSION);
+    await writeFile(path('signed/signature-1'), 'signed');
+    const store = await openPath(path('signed'));
+    assert.deepEqual(store.warnings, [
+      'signature-1 is a simple signature, which has no place outside of dir: and is left out',
+    ]);
+    await store.close();
+  });
 });
 
 function folderOf({ manifest, config, layers }: MadeImage): Files {
