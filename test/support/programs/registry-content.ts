@@ -20,6 +20,7 @@ export interface NamedContent {
 
 /** An image manifest, an image index or a manifest list, as far as these tests look at it. */
 export interface ManifestDocument {
+  artifactType?: string;
   mediaType?: string;
   config?: NamedContent;
   layers?: NamedContent[];
