@@ -18,46 +18,49 @@ const schemas = await Promise.all(
 
 /** Documents as Go reads them, by the kinds that they are derived from. */
 const READ_BY_GO = {
-  'oci-manifest': 'go-manifest',
-  'oci-index': 'go-index',
-  'oci-artifact-manifest': 'go-artifact',
-  'docker-config': 'go-config',
+  'oci-manifest': { kind: 'go-manifest' },
+  'oci-index': { kind: 'go-index' },
+  'oci-artifact-manifest': { kind: 'go-artifact' },
+  'oci-config': { kind: 'go-oci-config' },
+  'docker-config': { kind: 'go-docker-config', isDocker: true },
 };
-const GO_DEFINITIONS = 'go-definitions.schema.json';
+const definitionsFor = (isDocker) => `go-${isDocker ? 'docker-' : ''}definitions${SUFFIX}`;
 
 /**
  * What remains of a schema for a decoder that only minds types, as Go's `encoding/json` does: whatever engine
  * reads the document fails on the rest. `$comment` says where the engines read a member otherwise: `go` keeps its
- * pattern, which a Go type demands (time.Time); `go:string` takes a string, as Docker does.
+ * pattern, which a Go type demands (time.Time); `go:string` takes a string where it is Docker that reads.
  */
-function asGoReads(schema) {
+function asGoReads(schema, isDocker) {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.slice(schema.$ref.lastIndexOf('/'));
-    return { $ref: `${GO_DEFINITIONS}#/definitions${name}` };
+    return { $ref: `${definitionsFor(isDocker)}#/definitions${name}` };
   }
-  const map = (schemas) =>
-    Object.fromEntries(Object.entries(schemas).map(([name, member]) => [name, asGoReads(member)]));
-  const { description, $comment = '', properties, additionalProperties, items, pattern } = schema;
+  const read = (part) => asGoReads(part, isDocker);
+  const map = (parts) => Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, read(part)]));
+  const { description, $comment = '', properties, additionalProperties, items, pattern, allOf } = schema;
   const literal = schema.const ?? schema.enum?.[0];
   const own = schema.type ?? (typeof literal === 'number' ? 'integer' : 'string');
-  const types = [...new Set([own, 'null', ...($comment === 'go:string' ? ['string'] : [])].flat())];
+  const takesText = isDocker && $comment === 'go:string';
+  const types = [...new Set([own, 'null', ...(takesText ? ['string'] : [])].flat())];
   return {
     ...(description !== undefined && { description }),
     type: types,
     ...($comment === 'go' && { pattern }),
+    ...(allOf !== undefined && { allOf: allOf.map(read) }),
     ...(properties !== undefined && { properties: map(properties) }),
-    ...(additionalProperties !== undefined && { additionalProperties: asGoReads(additionalProperties) }),
-    ...(items !== undefined && { items: asGoReads(items) }),
+    ...(additionalProperties !== undefined && { additionalProperties: read(additionalProperties) }),
+    ...(items !== undefined && { items: read(items) }),
   };
 }
 
 for (const { $id, definitions, ...schema } of [...schemas]) {
-  if (definitions !== undefined) {
-    const entries = Object.entries(definitions).map(([name, definition]) => [name, asGoReads(definition)]);
-    schemas.push({ $id: GO_DEFINITIONS, definitions: Object.fromEntries(entries) });
+  for (const isDocker of definitions === undefined ? [] : [false, true]) {
+    const entries = Object.entries(definitions).map(([name, part]) => [name, asGoReads(part, isDocker)]);
+    schemas.push({ $id: definitionsFor(isDocker), definitions: Object.fromEntries(entries) });
   }
-  const kind = READ_BY_GO[$id.slice(0, -SUFFIX.length)];
-  if (kind !== undefined) schemas.push({ $id: `${kind}${SUFFIX}`, ...asGoReads(schema) });
+  const { kind, isDocker = false } = READ_BY_GO[$id.slice(0, -SUFFIX.length)] ?? {};
+  if (kind !== undefined) schemas.push({ $id: `${kind}${SUFFIX}`, ...asGoReads(schema, isDocker) });
 }
 const kinds = schemas
   .filter(({ definitions }) => definitions === undefined)

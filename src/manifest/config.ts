@@ -46,8 +46,7 @@ export function parseConfig(
   const kind = options.mediaType === MEDIA_TYPE.ociConfig ? 'oci-config' : 'docker-config';
   if (!isJSONObject(document))
     throw new ContentError('INVALID_MANIFEST', `${where} is not a valid ${kind}: it is not a JSON object`);
-  // What Docker's wider schema does not allow harms more than what OCI's asks for besides.
-  const irregular = irregularityOf('docker-config', document) ?? irregularityOf(kind, document);
+  const irregular = irregularityOf(kind, document);
   const { history } = document;
   return {
     os: textOf(document.os) ?? 'linux',

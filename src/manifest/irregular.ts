@@ -11,7 +11,7 @@ export interface Irregularity {
   problem: string;
   /** The place, as a JSON pointer. */
   place: string;
-  /** The engines that refuse such an image; all of them where its members have types that Go cannot decode. */
+  /** The engines that refuse such an image: those that decode members whose types Go cannot decode, for one thing. */
   refusedBy: readonly Engine[];
 }
 
@@ -46,22 +46,52 @@ export function requireStructure<K extends keyof typeof LAXER & keyof MovedDocum
   return { document, irregular: { ...refusal, refusedBy: refusersOf(kind, refusal.place) } };
 }
 
-/** What the schema of an image's config does not allow. Registries and tools that copy do not read configs. */
+/**
+ * What the schema of an image's config does not allow, Docker's wider one before that of its kind: what that refuses
+ * harms more. Registries and tools that copy do not read configs.
+ */
 export function irregularityOf(
   kind: 'oci-config' | 'docker-config',
   value: unknown,
 ): Irregularity | undefined {
-  const refusal = refusalOf(kind, value);
-  if (refusal === undefined) return undefined;
-  const undecodable = refusalOf('go-config', value);
-  if (undecodable !== undefined) return { ...undecodable, refusedBy: EVERY_ENGINE };
-  return { ...refusal, refusedBy: refusersOf(kind, refusal.place) };
+  const strict = refusalOf('docker-config', value) ?? refusalOf(kind, value);
+  const judged: Irregularity[] = [
+    ...refused(refusalOf('go-docker-config', value), READERS_OF_DOCKERS),
+    ...refused(strict, strict === undefined ? [] : refusersOf(kind, strict.place)),
+    ...refused(refusalOf('go-oci-config', value), READERS_OF_OCIS),
+  ];
+  return judged.reduce<Irregularity | undefined>(
+    (known, next) => (known === undefined ? next : together(known, next)),
+    undefined,
+  );
+}
+
+/** Docker decodes a config into its own struct, containerd into OCI's, and podman into both: before it runs it, at the latest. */
+const READERS_OF_DOCKERS: readonly Engine[] = ['Docker', 'podman'];
+const READERS_OF_OCIS: readonly Engine[] = ['containerd', 'podman'];
+
+function refused(
+  refusal: Omit<Irregularity, 'refusedBy'> | undefined,
+  refusedBy: readonly Engine[],
+): Irregularity[] {
+  return refusal === undefined ? [] : [{ ...refusal, refusedBy }];
+}
+
+/** What the next one has to say, it says where it makes other engines refuse the document. */
+function together(known: Irregularity, next: Irregularity): Irregularity {
+  const refusedBy = EVERY_ENGINE.filter((engine) =>
+    [known, next].some((it) => it.refusedBy.includes(engine)),
+  );
+  if (refusedBy.length === known.refusedBy.length) return known;
+  if (known.refusedBy.length === 0) return next;
+  const problem = known.place === next.place ? known.problem : `${known.problem}; ${next.problem}`;
+  return { problem, place: known.place, refusedBy };
 }
 
 /** As Docker 20.10, containerd 1.6 and podman 4.3 behaved when they were given such images. */
 function refusersOf(kind: DocumentKind, place: string): readonly Engine[] {
-  // Docker takes a string for a command, and does not decode what is embedded.
-  if (/\/(?:Cmd|Entrypoint|data)$/.test(place)) return ['containerd', 'podman'];
+  // Docker does not decode what is embedded.
+  if (/\/data$/.test(place)) return ['containerd', 'podman'];
   // podman computes the diffIDs that it does not find.
   if (/^\/rootfs\b/.test(place)) return ['Docker', 'containerd'];
   // An empty platform is that of no machine; one that is null is left out of the choice by Docker alone.

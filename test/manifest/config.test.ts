@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { historyOf, parseConfig } from '../../src/manifest/config.js';
+import { goTime } from '../../src/manifest/json/go-time.js';
 import { parseV1Image } from '../../src/manifest/v1/image.js';
 import { fixture, json } from '../support/fixtures.js';
 
@@ -94,6 +95,9 @@ describe('parseConfig', () => {
     ['an architecture that is a number', { ...base, architecture: 1 }, ALL],
     ['a command that is a string', { ...base, config: { Cmd: 'sh' } }, ['containerd', 'podman']],
     ['an empty entrypoint', { ...base, config: { Entrypoint: '' } }, ['containerd', 'podman']],
+    ['a port that is a number', { ...base, config: { ExposedPorts: { '80/tcp': 80 } } }, ALL],
+    ['a volume that is true', { ...base, config: { Volumes: { '/data': true } } }, ALL],
+    ['ArgsEscaped in text', { ...base, config: { ArgsEscaped: 'yes' } }, ALL],
     ['nothing in it', {}, ['Docker', 'containerd']],
     ['no rootfs', { architecture: 'amd64', os: 'linux' }, ['Docker', 'containerd']],
     ['an empty rootfs', { architecture: 'amd64', os: 'linux', rootfs: {} }, ['Docker', 'containerd']],
@@ -105,6 +109,123 @@ describe('parseConfig', () => {
       assert.deepEqual(config.irregular?.refusedBy, refusedBy);
     });
   }
+
+  const PODMANS = ['Docker', 'podman'];
+  const MOBYS: [member: string, wrong: unknown][] = [
+    ...['Hostname', 'Domainname', 'Image', 'MacAddress'].map((name): [string, unknown] => [name, 5]),
+    ...[
+      'AttachStdin',
+      'AttachStdout',
+      'AttachStderr',
+      'Tty',
+      'OpenStdin',
+      'StdinOnce',
+      'NetworkDisabled',
+    ].map((name): [string, unknown] => [name, 'yes']),
+    ['OnBuild', 'RUN x'],
+    ['OnBuild', [5]],
+    ['Shell', 5],
+    ['Shell', [5]],
+    ['StopTimeout', '10'],
+    ['Healthcheck', 'CMD true'],
+    ['Healthcheck', { Test: 'CMD true' }],
+    ['Healthcheck', { Test: [5] }],
+    ...['Interval', 'Timeout', 'StartPeriod', 'Retries'].map((name): [string, unknown] => [
+      'Healthcheck',
+      { [name]: '30s' },
+    ]),
+  ];
+  const irregularOf = (document: object, mediaType: string = MEDIA_TYPE.ociConfig) =>
+    parseConfig(json(document), 'config', { mediaType }).irregular;
+
+  for (const [member, wrong] of MOBYS) {
+    it(`says that Docker and podman cannot decode ${member}: ${JSON.stringify(wrong)}`, () => {
+      for (const name of ['config', 'container_config']) {
+        const irregular = irregularOf({ ...base, [name]: { [member]: wrong } });
+        assert.deepEqual(irregular?.refusedBy, PODMANS);
+        assert.match(irregular?.place ?? '', new RegExp(`^/${name}/${member}`));
+      }
+    });
+  }
+
+  for (const [member, wrong] of [
+    ...['id', 'parent', 'comment', 'container', 'docker_version'].map((name) => [name, 5] as const),
+    ['Size', '5'],
+    ['container_config', 'x'],
+    ['container_config', { ArgsEscaped: 5 }],
+    ['container_config', { ExposedPorts: { '80/tcp': 5 } }],
+    ['container_config', { Env: 'x' }],
+  ] as const) {
+    it(`says that Docker and podman cannot decode ${member}: ${JSON.stringify(wrong)}`, () => {
+      for (const mediaType of [MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig])
+        assert.deepEqual(irregularOf({ ...base, [member]: wrong }, mediaType)?.refusedBy, PODMANS);
+    });
+  }
+
+  it('names every engine where each refuses another member, and both members', () => {
+    const irregular = irregularOf({ ...base, config: { Cmd: 'sh', OnBuild: 'RUN x' } });
+    assert.deepEqual(irregular?.refusedBy, ALL);
+    assert.match(irregular?.problem ?? '', /^at \/config\/OnBuild, .*; at \/config\/Cmd, /);
+    const { rootfs: _, ...none } = base;
+    assert.deepEqual(irregularOf({ ...none, comment: 5 })?.refusedBy, ALL);
+  });
+
+  it('takes null for absent, as Go does, and what Docker takes besides', () => {
+    const names = [...new Set(MOBYS.map(([name]) => name)), 'ArgsEscaped', 'ExposedPorts', 'Volumes', 'Cmd'];
+    const nulls = Object.fromEntries(names.map((name) => [name, null]));
+    const inside = {
+      ExposedPorts: { '80/tcp': null, '81/tcp': { a: 1 } },
+      Volumes: { '/data': null },
+      OnBuild: [null],
+      Shell: '/bin/sh',
+      Healthcheck: { Test: null, Interval: null, Timeout: null, StartPeriod: null, Retries: null },
+    };
+    const top = { id: null, parent: 'x', comment: null, container: null, Size: null, docker_version: null };
+    const unread = { PortSpecs: 'x', Cpuset: 5, VolumesFrom: 5, Memory: '5' };
+    for (const config of [nulls, inside, unread, null])
+      for (const mediaType of [MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig])
+        assert.equal(
+          irregularOf({ ...base, ...top, created: null, config, container_config: config }, mediaType),
+          undefined,
+        );
+  });
+
+  it('blames nobody for a text as the command of container_config, which only Docker and podman decode', () => {
+    assert.deepEqual(irregularOf({ ...base, container_config: { Cmd: 'x' } })?.refusedBy, []);
+  });
+
+  const NO_TIMES = [
+    ...['2024-02-30', '2023-02-29', '1900-02-29', '2024-04-31', '2024-13-01', '2024-00-01', '2024-01-00'].map(
+      (day) => `${day}T00:00:00Z`,
+    ),
+    ...['24:00:00', '23:60:00', '23:59:60'].map((time) => `2024-12-31T${time}Z`),
+    '0000-00-00T00:00:00Z',
+  ];
+  for (const time of NO_TIMES) {
+    it(`says that no engine takes ${time} for a time`, () => {
+      for (const document of [{ created: time }, { history: [{ created: time }] }]) {
+        const irregular = irregularOf({ ...base, ...document });
+        assert.deepEqual(irregular?.refusedBy, ALL);
+        assert.match(irregular?.problem ?? '', /expected a time of the calendar/);
+      }
+    });
+  }
+
+  it('knows the days that goTime knows, through four centuries', () => {
+    for (let year = 1896; year <= 2304; year += 1)
+      for (const day of ['01-31', '02-28', '02-29', '04-30', '04-31', '11-31', '12-31']) {
+        const created = `${String(year).padStart(4, '0')}-${day}T23:59:59Z`;
+        let isTime = true;
+        try {
+          goTime(created, 'x');
+        } catch {
+          isTime = false;
+        }
+        assert.equal(irregularOf({ ...base, created }) === undefined, isTime, created);
+      }
+    for (const created of ['0000-02-29T00:00:00Z', '0001-01-01T00:00:00Z', '2024-01-01T00:00:00,5+24:00'])
+      assert.equal(irregularOf({ ...base, created }), undefined, created);
+  });
 
   for (const document of [[], null, 'text'])
     it(`refuses ${JSON.stringify(document)}`, () => {
@@ -166,6 +287,12 @@ describe('parseV1Image', () => {
       assert.throws(() => parseV1Image(json({ id: bad }), 'json'), { code: 'INVALID_MANIFEST' });
     }
     assert.throws(() => parseV1Image(json({ id, parent: '../x' }), 'json'), { code: 'INVALID_MANIFEST' });
+  });
+
+  it('reads what only engines would refuse in its configuration', () => {
+    const config = { OnBuild: 'RUN x', ArgsEscaped: 'yes', ExposedPorts: { '80/tcp': 5 } };
+    const image = parseV1Image(json({ id, config }), 'json');
+    assert.equal(JSON.stringify(image), JSON.stringify({ id, config }));
   });
 
   it('reads the images of old registries', () => {

@@ -91,6 +91,36 @@ describe('images whose documents are odd', () => {
     });
   });
 
+  for (const [what, change, refusers] of [
+    ['a build step in text', { config: { OnBuild: 'RUN x' } }, 'Docker and podman refuse it'],
+    ['ArgsEscaped in text', { config: { ArgsEscaped: 'yes' } }, 'no engine takes it'],
+    ['a leap second', { history: [{ created: '2024-12-31T23:59:60Z' }] }, 'no engine takes it'],
+  ] as const) {
+    it(`are carried with a config that engines cannot decode, and left out of manifest.json: ${what}`, async () => {
+      const image = await makeOddImage(what, { config: (it) => ({ ...it, ...change }) });
+      await registry.put('undecodable:1', image);
+      const name = `${registry.name}/undecodable:1`;
+      const warnings: string[] = [];
+      const onEvent = (event: CopyEvent): void => {
+        if (event.type === 'warning') warnings.push(event.message);
+      };
+      await save({ images: [name, `${registry.name}/sound:1`], output: path('a.tar'), onEvent });
+      assert.ok(warnings.some((message) => message.startsWith(`${name}: `) && message.endsWith(refusers)));
+      const left = warnings.filter((message) => message.startsWith(`docker load does not load ${name}: `));
+      assert.match(left.join(), /the config is not valid: at .*; left out of manifest\.json/);
+      const { findings, notes } = await verify(path('a.tar'));
+      const isNote = refusers.startsWith('Docker');
+      assert.equal(findings.length, isNote ? 0 : 1);
+      const told = isNote ? notes.filter(({ code }) => code === 'IRREGULAR') : findings;
+      assert.equal(told.length, 1);
+      assert.ok(told[0]?.message.includes(refusers));
+      const { images } = await load({ input: path('a.tar'), destination: destination.registry });
+      assert.ok(images.some(({ digest }) => digest === image.manifest.descriptor.digest));
+      const strict = save({ images: [name], output: path('b.tar'), strict: true });
+      await assert.rejects(strict, { code: 'INVALID_MANIFEST' });
+    });
+  }
+
   it('do not end a list with keepGoing where one of them cannot be moved, and the error names it', async () => {
     const bad = await makeOddImage('no size', { layer: { size: undefined } });
     await mkdir(path('layout'));

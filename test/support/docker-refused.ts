@@ -57,6 +57,26 @@ export const REFUSED: [title: string, parts: Parts, reason: RegExp, alone?: RegE
     { config: { config: { Labels: { a: 1 } } } },
     /the config is not valid: at \/config\/Labels/,
   ],
+  ...(
+    [
+      ['a health check in text', { Healthcheck: { Test: 'CMD true' } }, 'Healthcheck/Test'],
+      ['a build step in text', { OnBuild: 'RUN x' }, 'OnBuild'],
+      ['ArgsEscaped in text', { ArgsEscaped: 'yes' }, 'ArgsEscaped'],
+      ['AttachStdin in text', { AttachStdin: 'yes' }, 'AttachStdin'],
+      ['a timeout in text', { StopTimeout: '10' }, 'StopTimeout'],
+      ['a port that is a number', { ExposedPorts: { '80/tcp': 80 } }, 'ExposedPorts/80~1tcp'],
+    ] as const
+  ).map(([title, config, place]): [string, Parts, RegExp] => [
+    title,
+    { config: { config } },
+    new RegExp(`the config is not valid: at /config/${place}, `),
+  ]),
+  ['an id that is a number', { config: { id: 5 } }, /the config is not valid: at \/id, /],
+  [
+    'a day that no calendar has',
+    { config: { created: '2024-02-30T00:00:00Z' } },
+    /the config is not valid: at \/created, /,
+  ],
   [
     'no rootfs',
     { config: { rootfs: undefined } },
