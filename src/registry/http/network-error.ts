@@ -84,8 +84,13 @@ function explain(code: string, error: unknown): { problem: string; hint: string 
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
       return {
-        problem: 'its certificate is not valid at this time',
-        hint: "Check this machine's clock, or turn the check off with --tls-verify=false.",
+        problem: `its certificate, or that of its authority, ${code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet'}`,
+        hint: "Check this machine's clock and the authorities of --ca and certs.d, or turn the check off with --tls-verify=false.",
+      };
+    case 'CERT_SIGNATURE_FAILURE':
+      return {
+        problem: 'its certificate is not signed by the authority of that name that is trusted',
+        hint: UNTRUSTED_HINT,
       };
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
     case 'UND_ERR_PRX_TLS':

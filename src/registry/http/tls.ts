@@ -114,8 +114,14 @@ export class TLSSettings {
   }
 }
 
-/** What OpenSSL says of a certificate whose authority it does not know. */
+/**
+ * What OpenSSL says of a certificate whose authority it does not know, or knows by a certificate of the same name that
+ * has expired or has another key. It does not say which certificate it speaks of: that of the server may have expired.
+ */
 const UNKNOWN_AUTHORITY = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_SIGNATURE_FAILURE',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
@@ -123,7 +129,8 @@ const UNKNOWN_AUTHORITY = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
 
-export function isUnknownAuthority(error: unknown): boolean {
+/** Whether other authorities may be what is missing. */
+export function mayLackAuthority(error: unknown): boolean {
   return UNKNOWN_AUTHORITY.has(systemCode(error) ?? '');
 }
 

@@ -16,7 +16,7 @@ import { proxyFor } from './proxy.js';
 import type { TransportResponse } from './response.js';
 import { isSocks } from './socks.js';
 import { watchSending } from './stall.js';
-import { isUnknownAuthority, type RegistryTLS, type TLSOptions, TLSSettings } from './tls.js';
+import { mayLackAuthority, type RegistryTLS, type TLSOptions, TLSSettings } from './tls.js';
 import { loadProxyAgent, loadUndici } from './undici.js';
 
 export interface TransportOptions extends TLSOptions {
@@ -117,7 +117,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
       return response;
     } catch (error) {
       // The library's connections are made again with the authorities of this machine.
-      if (isUnknownAuthority(error)) return undefined;
+      if (mayLackAuthority(error)) return undefined;
       throw error;
     }
   }

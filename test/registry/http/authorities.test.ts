@@ -7,7 +7,13 @@ import { createRegistryClient, type RegistryClientOptions } from '../../../src/r
 import type { CertificatePlaces } from '../../../src/registry/http/authorities.js';
 import { defaultPlaces } from '../../../src/registry/http/authorities.js';
 import { createTransport } from '../../../src/registry/http/transport.js';
-import { type Certificate, makeCertificate } from '../../support/certificates.js';
+import {
+  type Certificate,
+  makeCertificate,
+  makeExpiredCertificate,
+  makeIssuedCertificate,
+  makeRenewedAuthority,
+} from '../../support/certificates.js';
 import { useFolder } from '../../support/temporary.js';
 import { type Handler, sendJSON, serve, type TestServer } from '../http-server.js';
 
@@ -125,6 +131,38 @@ describe('the authorities that are trusted', () => {
     await write(`containers/${host}/ca.crt`, other.cert);
     await write(`docker/${host}/ca.crt`, certificate.cert);
     await assert.rejects(connect().ping(host), untrusted);
+  });
+
+  it('are looked for further where one in certs.d or of --ca has expired and was renewed', async () => {
+    const { expired, renewed, server } = makeRenewedAuthority();
+    const { host } = await start(answer, server);
+    const environment = { SSL_CERT_FILE: await write('renewed.crt', renewed) };
+    await connect({ ca: expired, environment }).ping(host);
+    await write(`docker/${host}/ca.crt`, expired);
+    await connect({ environment }).ping(host);
+    const outdated = { code: 'UNREACHABLE', message: /or that of its authority, has expired$/ };
+    await assert.rejects(connect().ping(host), outdated);
+  });
+
+  it('are looked for further where one in certs.d has the name but not the key of the right one', async () => {
+    const names = ['localhost', '127.0.0.1'];
+    const [issued, twin] = [makeIssuedCertificate(names), makeIssuedCertificate(names)];
+    const { host } = await start(answer, issued.server);
+    await write(`docker/${host}/ca.crt`, twin.authority);
+    const environment = { SSL_CERT_FILE: await write('right.crt', issued.authority) };
+    await connect({ environment }).ping(host);
+    const message = /is not signed by the authority of that name that is trusted$/;
+    await assert.rejects(connect().ping(host), { code: 'UNREACHABLE', message });
+  });
+
+  it('do not hide that the certificate of the server itself has expired', async () => {
+    const outdated = makeExpiredCertificate();
+    const { host } = await start(answer, outdated);
+    await write('bundle.crt', certificate.cert);
+    const rejection = { code: 'UNREACHABLE', message: /its certificate, .*has expired$/ };
+    await assert.rejects(connect({ ca: outdated.cert }).ping(host), rejection);
+    await write('bundle.crt', certificate.cert, outdated.cert);
+    await assert.rejects(connect().ping(host), rejection);
   });
 
   it("are those of a registry for its token service and storage too, and not its client's certificate", async () => {
