@@ -16,7 +16,7 @@ export interface TLSOptions {
   tlsVerify?: boolean | undefined;
   /** Authorities (PEM) that are trusted beside the usual ones. */
   ca?: string | undefined;
-  /** Client certificate (PEM) and its key. */
+  /** Client certificate (PEM) and its key; either may hold both. */
   cert?: string | undefined;
   key?: string | undefined;
   /** `SSL_CERT_FILE`, `SSL_CERT_DIR` and `NODE_EXTRA_CA_CERTS`; default `process.env`. */
@@ -53,7 +53,7 @@ export class TLSSettings {
   #machine: Promise<string[]> | undefined;
 
   constructor(options: TLSOptions) {
-    this.#options = options;
+    this.#options = { ...options, ...clientPair(options) };
     this.#places = options.certificates ?? defaultPlaces();
     this.#shared = this.#create('', undefined);
   }
@@ -132,6 +132,25 @@ const UNKNOWN_AUTHORITY = new Set([
 /** Whether other authorities may be what is missing. */
 export function mayLackAuthority(error: unknown): boolean {
   return UNKNOWN_AUTHORITY.has(systemCode(error) ?? '');
+}
+
+const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/;
+
+/**
+ * A certificate and its key, which may stand together in one PEM. Throws `USAGE` where one is missing: connections
+ * would be made without a word of the other, and the server would refuse them.
+ */
+function clientPair({ cert, key }: TLSOptions): Pick<TLSOptions, 'cert' | 'key'> {
+  if ((cert === undefined) === (key === undefined)) return { cert, key };
+  if (cert !== undefined && PRIVATE_KEY.test(cert)) return { cert, key: cert };
+  if (key !== undefined && key.search(CERTIFICATE) >= 0) return { cert: key, key };
+  const problem =
+    key === undefined
+      ? 'a client certificate without its key'
+      : 'the key of a client without its certificate';
+  throw new LadingError('USAGE', `${problem} is of no use`, {
+    hint: 'Pass both --cert FILE and --key-file FILE, or one file that holds the certificate and its key in PEM.',
+  });
 }
 
 /** A context is made once: undici would otherwise parse the authorities again for each connection. */

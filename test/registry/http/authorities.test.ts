@@ -205,6 +205,16 @@ describe('the authorities that are trusted', () => {
     assert.equal(requests.length, 1);
   });
 
+  it('are asked with a client certificate and its key that stand in one PEM', async () => {
+    const client = makeCertificate();
+    const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: client.cert };
+    const { host, requests } = await start(answer, mutual);
+    const both = client.key + client.cert;
+    for (const pair of [{ cert: both }, { key: both }])
+      await connect({ ca: certificate.cert, ...pair }).ping(host);
+    assert.equal(requests.length, 2);
+  });
+
   it('are those of certs.d for the place of a foreign layer, too, and not its client certificate', async () => {
     const client = makeCertificate();
     const shown: unknown[] = [];
