@@ -23,6 +23,8 @@ export interface TLSOptions {
   environment?: NodeJS.ProcessEnv | undefined;
   /** Where certificates lie on this machine; default where docker, skopeo and Go look. */
   certificates?: CertificatePlaces | undefined;
+  /** Told of files that are of no use, once of each. */
+  onWarning?: ((text: string) => void) | undefined;
 }
 
 /** What a connection is made with. */
@@ -50,6 +52,7 @@ export class TLSSettings {
   readonly #places: CertificatePlaces;
   readonly #byRegistry = new Map<string, Promise<RegistryTLS>>();
   readonly #shared: RegistryTLS;
+  readonly #told = new Set<string>();
   #machine: Promise<string[]> | undefined;
 
   constructor(options: TLSOptions) {
@@ -69,13 +72,20 @@ export class TLSSettings {
     const id = `${isOther ? 'named by ' : ''}${registry}${insecure ? ', unchecked' : ''}`;
     const known = this.#byRegistry.get(id);
     if (known !== undefined) return known;
-    const found = readRegistryCertificates([registry, hostOf(registry)], this.#places).then((own) =>
+    const names = [registry, hostOf(registry)];
+    const found = readRegistryCertificates(names, this.#places, (text) => this.#warnOnce(text)).then((own) =>
       own === undefined && !insecure
         ? this.#shared
         : this.#create(id, isOther && own !== undefined ? { ...own, cert: [], key: [] } : own, insecure),
     );
     this.#byRegistry.set(id, found);
     return found;
+  }
+
+  #warnOnce(text: string): void {
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.#options.onWarning?.(text);
   }
 
   #create(id: string, own: RegistryCertificates | undefined, insecure = false): RegistryTLS {
@@ -159,7 +169,9 @@ function createContext(
   own: RegistryCertificates | undefined,
   authorities: readonly string[],
 ): SecureContext {
-  const trusted = [...authorities, ...(own?.ca ?? []), ...(ca === undefined ? [] : [ca])];
+  // Node.js reads a text no further than to what is no certificate.
+  const given = certificatesIn([...(own?.ca ?? []), ...(ca === undefined ? [] : [ca])]);
+  const trusted = [...authorities, ...given];
   const isGiven = cert !== undefined || key !== undefined;
   const certs = isGiven ? [cert].filter((text) => text !== undefined) : (own?.cert ?? []);
   const keys = isGiven ? [key].filter((text) => text !== undefined) : (own?.key ?? []);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { digestOf } from '../../../src/content/digest.js';
@@ -163,6 +163,29 @@ describe('the authorities that are trusted', () => {
     await assert.rejects(connect({ ca: outdated.cert }).ping(host), rejection);
     await write('bundle.crt', certificate.cert, outdated.cert);
     await assert.rejects(connect().ping(host), rejection);
+  });
+
+  it('are those in certs.d that can be read; of the others a warning tells once', async () => {
+    const { host } = await start();
+    await write(`docker/${host}/z.crt`, certificate.cert);
+    await symlink(path('gone.crt'), path(`docker/${host}/a.crt`));
+    await mkdir(path(`docker/${host}/b.crt`));
+    const warnings: string[] = [];
+    const client = connect({ onWarning: (text) => warnings.push(text) });
+    await client.ping(host);
+    (await client.getForeign(`https://${host}/layer`, host, { size: 2 })).destroy();
+    assert.deepEqual(
+      warnings.map((text) => text.replace(/: it cannot be read: .*/, '')),
+      ['a.crt', 'b.crt'].map((name) => `${path(`docker/${host}`)}/${name} is no authority`),
+    );
+  });
+
+  it('are those behind what is no certificate, in certs.d and of --ca', async () => {
+    const { host } = await start();
+    const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    await connect({ ca: damaged + certificate.cert }).ping(host);
+    await write(`docker/${host}/ca.crt`, '# Corp', damaged, certificate.cert);
+    await connect().ping(host);
   });
 
   it("are those of a registry for its token service and storage too, and not its client's certificate", async () => {
