@@ -1,4 +1,4 @@
-import { LadingError, messageOf, RegistryError, systemCode } from '../../errors.js';
+import { isLadingError, LadingError, messageOf, RegistryError, systemCode } from '../../errors.js';
 import { PROXY_HINT, PROXY_REFUSES } from './response-error.js';
 
 /** The error of a run that was interrupted; the caller's own reason is kept as the cause. */
@@ -50,6 +50,16 @@ const SELF_SIGNED = new Set([
 const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
 const CERTIFICATE_WANTED =
   /^ERR_SSL_.*ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|HANDSHAKE_FAILURE|UNKNOWN_CA)$/;
+/** What is left of a refusal by TLS 1.3, which comes after the handshake, where the server was quick to close. */
+const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+/** Whether a server may have refused a connection for the certificate that the client showed. */
+export function mayRefuseCertificate(error: unknown): boolean {
+  if (!isLadingError(error, 'UNREACHABLE')) return false;
+  const code = systemCode(error.cause) ?? '';
+  return CERTIFICATE_WANTED.test(code) || CLOSED.has(code);
+}
+
 const UNTRUSTED_HINT =
   'Trust the authority that issued it with --ca FILE or SSL_CERT_FILE, or turn the check off with --tls-verify=false.';
 

@@ -50,7 +50,7 @@ export interface RegistryTLS {
 export class TLSSettings {
   readonly #options: TLSOptions;
   readonly #places: CertificatePlaces;
-  readonly #byRegistry = new Map<string, Promise<RegistryTLS>>();
+  readonly #byRegistry = new Map<string, Promise<readonly RegistryTLS[]>>();
   readonly #shared: RegistryTLS;
   readonly #told = new Set<string>();
   #machine: Promise<string[]> | undefined;
@@ -63,23 +63,32 @@ export class TLSSettings {
 
   /**
    * The settings for a registry, or for a token service or storage that it names: these have to show a certificate of
-   * the same authorities, and do not get the registry's client certificate.
+   * the same authorities, and do not get the registry's client certificate. There are settings for each of several client
+   * certificates, in the order in which they are to be tried: OpenSSL shows one of them, whatever the server takes.
    */
   of(
     registry: string,
     { isOther = false, insecure = false }: { isOther?: boolean; insecure?: boolean | undefined } = {},
-  ): Promise<RegistryTLS> {
+  ): Promise<readonly RegistryTLS[]> {
     const id = `${isOther ? 'named by ' : ''}${registry}${insecure ? ', unchecked' : ''}`;
     const known = this.#byRegistry.get(id);
     if (known !== undefined) return known;
     const names = [registry, hostOf(registry)];
     const found = readRegistryCertificates(names, this.#places, (text) => this.#warnOnce(text)).then((own) =>
       own === undefined && !insecure
-        ? this.#shared
-        : this.#create(id, isOther && own !== undefined ? { ...own, cert: [], key: [] } : own, insecure),
+        ? [this.#shared]
+        : this.#splitPairs(isOther && own !== undefined ? { ...own, cert: [], key: [] } : own).map(
+            (single, index) => this.#create(index === 0 ? id : `${id}, pair ${index}`, single, insecure),
+          ),
     );
     this.#byRegistry.set(id, found);
     return found;
+  }
+
+  #splitPairs(own: RegistryCertificates | undefined): (RegistryCertificates | undefined)[] {
+    // A certificate that is given for the run takes the place of all of them.
+    if (own === undefined || own.cert.length < 2 || this.#options.cert !== undefined) return [own];
+    return own.cert.map((cert, index) => ({ ...own, cert: [cert], key: own.key.slice(index, index + 1) }));
   }
 
   #warnOnce(text: string): void {

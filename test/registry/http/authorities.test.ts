@@ -228,6 +228,48 @@ describe('the authorities that are trusted', () => {
     assert.equal(requests.length, 1);
   });
 
+  it('are asked with that of several client certificates in certs.d that the registry takes', async () => {
+    const [right, wrong] = [makeCertificate(), makeCertificate()];
+    for (const [version, names] of [
+      ['TLSv1.2', ['a', 'b']],
+      ['TLSv1.3', ['a', 'b']],
+      ['TLSv1.3', ['b', 'a']],
+    ] as const) {
+      const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: right.cert };
+      const { host, origin, requests } = await start(answer, {
+        ...mutual,
+        maxVersion: version,
+      } as Certificate);
+      await write(`docker/${host}/ca.crt`, certificate.cert);
+      for (const [index, pair] of [wrong, right].entries()) {
+        await write(`docker/${host}/${names[index]}.cert`, pair.cert);
+        await write(`docker/${host}/${names[index]}.key`, pair.key);
+      }
+      const transport = createTransport({ environment: {}, certificates: places() });
+      closing.push(() => transport.close());
+      const ask = async (): Promise<void> => {
+        const url = new URL(`${origin}/v2/`);
+        (await transport.send({ method: 'GET', url, headers: {} })).body.destroy();
+      };
+      await Promise.all([ask(), ask(), ask()]);
+      await ask();
+      assert.equal(requests.length, 4);
+    }
+  });
+
+  it('are asked with the last of several client certificates in vain where the registry takes none', async () => {
+    const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: other.cert };
+    const { host, requests } = await start(answer, mutual);
+    await write(`docker/${host}/ca.crt`, certificate.cert);
+    for (const name of ['a', 'b']) {
+      const { cert, key } = makeCertificate();
+      await write(`docker/${host}/${name}.cert`, cert);
+      await write(`docker/${host}/${name}.key`, key);
+    }
+    await assert.rejects(connect().ping(host), { code: 'UNREACHABLE' });
+    assert.deepEqual(requests, []);
+  });
+
   it('are asked with a client certificate and its key that stand in one PEM', async () => {
     const client = makeCertificate();
     const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: client.cert };
