@@ -17,7 +17,7 @@ export interface ConnectionOptions {
   tlsVerify?: boolean | undefined;
   /** PEM file with the authority that signed the registries' certificates. */
   caFile?: string | undefined;
-  /** PEM file of the client's certificate; with `keyFile`. */
+  /** PEM file of the client's certificate; with `keyFile`, where not one file holds both. */
   certFile?: string | undefined;
   keyFile?: string | undefined;
   /** Speak http to every registry; default only to loopback addresses, where https is refused. */

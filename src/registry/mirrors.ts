@@ -84,10 +84,14 @@ export class Endpoints {
     const insecure = table?.insecure ? { insecure: true } : {};
     // Only reading goes elsewhere: what is pushed goes where the user says.
     if (order === 'registry only') return [{ registry, ...insecure }];
-    const own = { registry, ...(table && this.#located(wanted, table, table.location)), ...insecure };
-    const first = (this.#mirrors.get(canonical(registry)) ?? []).map((mirror) =>
-      this.#judged(mirror, repository),
-    );
+    const place = table && this.#located(wanted, table, table.location);
+    // What is located elsewhere may be blocked there.
+    const taken = place && this.#tableAt(place, repository);
+    if (place && taken?.blocked) throw blocked(nameAt(place, repository), taken, name);
+    const own = { registry, ...place, ...insecure };
+    const first = (this.#mirrors.get(canonical(registry)) ?? [])
+      .filter((mirror) => this.#isAllowed(mirror, repository))
+      .map((mirror) => this.#judged(mirror, repository));
     const { asked, last } = this.#configured(wanted, table, target);
     const mirrors = [...first, ...asked];
     const all = order === 'mirrors first' ? [...mirrors, own, ...last] : [own, ...mirrors, ...last];
@@ -106,7 +110,7 @@ export class Endpoints {
     for (const { location, insecure, pulls } of table?.mirrors ?? []) {
       if (table === undefined || (pulls === 'digest-only' && !byDigest)) continue;
       const place = this.#located(wanted, table, location);
-      if (place === undefined) continue;
+      if (place === undefined || !this.#isAllowed(place, wanted.repository)) continue;
       const endpoint = { ...place, mirrorOf: wanted.registry, ...(insecure && { insecure }) };
       (pulls === 'tag-only' && byDigest ? last : asked).push(endpoint);
     }
@@ -129,8 +133,21 @@ export class Endpoints {
 
   /** A mirror that the user named may have a table of its own. */
   #judged(mirror: Endpoint, repository: string | undefined): Endpoint {
-    const table = this.#conf?.find(fullName(mirror.registry, repositoryAt(repository, mirror)));
+    const table = this.#tableAt(mirror, repository);
     return table?.insecure ? { ...mirror, insecure: true } : mirror;
+  }
+
+  #tableAt(place: Endpoint, repository: string | undefined): ConfiguredRegistry | undefined {
+    return this.#conf?.find(nameAt(place, repository));
+  }
+
+  /** Without a mirror that is blocked the others can help, and the registry itself. */
+  #isAllowed(mirror: Endpoint, repository: string | undefined): boolean {
+    const table = this.#tableAt(mirror, repository);
+    if (!table?.blocked) return true;
+    const text = `the mirror ${nameOf(mirror)} is left out: ${table.source} blocks ${table.prefix}`;
+    this.#warnOnce(text, text);
+    return false;
   }
 
   /** Notes that an endpoint had what was asked for. */
@@ -249,8 +266,15 @@ function fullName(registry: string, repository: string | undefined): string {
   return repository === undefined ? registry : `${registry}/${repository}`;
 }
 
-function blocked(name: string, { prefix, source }: ConfiguredRegistry): LadingError {
-  return new LadingError('DENIED', `${name} is not asked: ${source} blocks ${prefix}`, {
+/** By this name the place's own table is found. */
+function nameAt(place: Endpoint, repository: string | undefined): string {
+  return fullName(canonical(place.registry), repositoryAt(repository, place));
+}
+
+/** `wanted` is what was asked for, where that is located elsewhere. */
+function blocked(name: string, { prefix, source }: ConfiguredRegistry, wanted: string = name): LadingError {
+  const located = wanted === name ? '' : `, the location of ${wanted},`;
+  return new LadingError('DENIED', `${name}${located} is not asked: ${source} blocks ${prefix}`, {
     hint: `Remove "blocked" from ${source}, or name another file with CONTAINERS_REGISTRIES_CONF.`,
   });
 }

@@ -19,4 +19,29 @@ describe('connect', () => {
     await assert.rejects(connecting('missing.pem'), { code: 'NOT_FOUND' });
     await (await connecting('ca.pem')).close();
   });
+
+  it('takes a client certificate and its key, of two files or of one, and refuses one alone', async () => {
+    const { cert, key } = makeCertificate();
+    await writeFile(path('cert.pem'), cert);
+    await writeFile(path('key.pem'), key);
+    await writeFile(path('both.pem'), key + cert);
+    const connecting = (certFile?: string, keyFile?: string) =>
+      connect(
+        {
+          certFile: certFile && path(certFile),
+          keyFile: keyFile && path(keyFile),
+          registriesConf: false,
+        },
+        [],
+      );
+    for (const [certFile, keyFile] of [['cert.pem', 'key.pem'], ['both.pem'], [undefined, 'both.pem']])
+      await (await connecting(certFile, keyFile)).close();
+    const hint = /both --cert FILE and --key-file FILE/;
+    await assert.rejects(connecting('cert.pem'), { code: 'USAGE', message: /without its key/, hint });
+    await assert.rejects(connecting(undefined, 'key.pem'), {
+      code: 'USAGE',
+      message: /without its certificate/,
+      hint,
+    });
+  });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { credentialHint } from '../../src/registry/auth/credential-hint.js';
 import { responseError } from '../../src/registry/http/response-error.js';
 import { sendError, sendJSON } from './http-server.js';
@@ -42,6 +43,35 @@ describe('the hint of a 403', () => {
     );
     const push = connect().putManifest(name, '1', { mediaType: 'application/json', bytes: manifest });
     await assert.rejects(push, { code: 'DENIED', message: /quota exceeded/, hint: /gives its reason/ });
+  });
+});
+
+describe('a refusal that comes compressed', () => {
+  const said = JSON.stringify({ errors: [{ code: 'DENIED', message: 'quota exceeded' }] });
+  const kinds: [what: string, encoding: string, body: Buffer][] = [
+    ['gzip', 'gzip', gzipSync(said)],
+    ['Brotli', 'br', brotliCompressSync(said)],
+    ['gzip in name only', 'gzip', Buffer.from(said)],
+  ];
+  for (const [what, encoding, body] of kinds) {
+    it(`is read: ${what}`, async () => {
+      const { name } = await start((_, response) => {
+        response.writeHead(403, { 'content-encoding': encoding }).end(body);
+      });
+      await assert.rejects(connect().getManifest(name, '1'), { code: 'DENIED', message: /quota exceeded/ });
+    });
+  }
+
+  it('is told by its status where it is not whole, or too large', async () => {
+    const large = gzipSync(
+      JSON.stringify({ errors: [{ code: 'DENIED', message: 'x'.repeat(1024 * 1024) }] }),
+    );
+    for (const body of [large, gzipSync(said).subarray(0, 20)]) {
+      const { name } = await start((_, response) => {
+        response.writeHead(403, { 'content-encoding': 'gzip' }).end(body);
+      });
+      await assert.rejects(connect().getManifest(name, '1'), { code: 'DENIED', message: /access denied/ });
+    }
   });
 });
 

@@ -36,10 +36,44 @@ export function makeIssuedCertificate(names: readonly string[]): { authority: st
   };
 }
 
+/** A server's certificate, and two of its authority with one key: one that has expired, and one that took its place. */
+export function makeRenewedAuthority(names: readonly string[] = ['localhost', '127.0.0.1']): {
+  expired: string;
+  renewed: string;
+  server: Certificate;
+} {
+  const keys = makeKeys();
+  const signer = { name: `lading test CA ${randomUUID()}`, key: keys.privateKey };
+  const root = { subject: signer.name, publicKey: keys.publicKey, extensions: [authority()] };
+  const { publicKey, privateKey } = makeKeys();
+  const server = { subject: 'localhost', publicKey, extensions: [alternativeNames(names), serverUsage()] };
+  return {
+    expired: pemOf({ ...root, validDays: EXPIRED }, signer, signer.key).cert,
+    renewed: pemOf(root, signer, signer.key).cert,
+    server: pemOf(server, signer, privateKey),
+  };
+}
+
+/** A certificate that is its own authority and has expired. */
+export function makeExpiredCertificate(names: readonly string[] = ['localhost', '127.0.0.1']): Certificate {
+  const { publicKey, privateKey } = makeKeys();
+  const subject = `lading test ${randomUUID()}`;
+  const extensions = [authority(), alternativeNames(names)];
+  return pemOf(
+    { subject, publicKey, extensions, validDays: EXPIRED },
+    { name: subject, key: privateKey },
+    privateKey,
+  );
+}
+
+const EXPIRED: [from: number, to: number] = [-30, -1];
+
 interface Holder {
   subject: string;
   publicKey: KeyObject;
   extensions: Buffer[];
+  /** In days from now; default from yesterday to the day after tomorrow. */
+  validDays?: [from: number, to: number];
 }
 
 const ECDSA_WITH_SHA256 = tagged(0x30, oid('2a8648ce3d040302'));
@@ -47,13 +81,14 @@ const DAY_MS = 24 * 3600_000;
 
 function pemOf(holder: Holder, issuer: { name: string; key: KeyObject }, key: KeyObject): Certificate {
   const now = Date.now();
+  const [from, to] = holder.validDays ?? [-1, 2];
   const body = tagged(
     0x30,
     tagged(0xa0, tagged(0x02, Buffer.from([2]))), // version 3
     tagged(0x02, Buffer.from([1]), randomBytes(15)), // positive, as it begins with 1
     ECDSA_WITH_SHA256,
     commonName(issuer.name),
-    tagged(0x30, utcTime(now - DAY_MS), utcTime(now + 2 * DAY_MS)),
+    tagged(0x30, utcTime(now + from * DAY_MS), utcTime(now + to * DAY_MS)),
     commonName(holder.subject),
     holder.publicKey.export({ type: 'spki', format: 'der' }),
     tagged(0xa3, tagged(0x30, ...holder.extensions)),

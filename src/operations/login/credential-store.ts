@@ -4,7 +4,7 @@ import { writeFileAtomically } from '../../disk/disk.js';
 import { acquireLock } from '../../disk/lock.js';
 import { requireNoStranger } from '../../disk/own-file.js';
 import { makeFolder } from '../../disk/own-folder.js';
-import { LadingError, messageOf, systemCode } from '../../errors.js';
+import { isLadingError, LadingError, messageOf, systemCode } from '../../errors.js';
 import {
   type CredentialConfig,
   findHelper,
@@ -76,13 +76,25 @@ export async function storeLogin(
   });
 }
 
-/** Removes the logins of registries, or all, from a file and its helpers; tells which registries it had named. */
+/** What was taken out of a file and its helpers. */
+export interface RemovedLogins {
+  /** The registries that the file had named. */
+  keys: string[];
+  helpers: string[];
+  /** What helpers failed with: they may still have a login. */
+  failures: LadingError[];
+}
+
+/**
+ * Removes the logins of registries, or all, from a file and its helpers. Where a helper fails, those in the file and in
+ * other helpers are removed all the same.
+ */
 export async function removeLogins(
   file: string,
   registry: string | undefined,
   options: HelperOptions = {},
-): Promise<{ keys: string[]; helpers: string[] }> {
-  if (!(await fs.pathExists(file))) return { keys: [], helpers: [] };
+): Promise<RemovedLogins> {
+  if (!(await fs.pathExists(file))) return { keys: [], helpers: [], failures: [] };
   return editFile(file, options, async (config, document) => {
     const all = [...config.auths.keys()];
     const keys = registry === undefined ? all : keysOfRegistry(all, registry);
@@ -91,14 +103,20 @@ export async function removeLogins(
         ? [...new Set([...all, ...config.credHelpers.keys()])]
         : [serverURLOf(registry), ...keys];
     const helpers = new Set<string>();
+    const failures: LadingError[] = [];
     for (const server of new Set(servers)) {
       const helper = helperFor(config, registry ?? server);
       if (helper === undefined) continue;
-      await eraseWithHelper(helper, server, options);
-      helpers.add(`docker-credential-${helper}`);
+      try {
+        await eraseWithHelper(helper, server, options);
+        helpers.add(`docker-credential-${helper}`);
+      } catch (error) {
+        if (!isLadingError(error) || error.code === 'ABORTED') throw error;
+        failures.push(error);
+      }
     }
     for (const key of keys) delete document.auths[key];
-    return { keys, helpers: [...helpers] };
+    return { keys, helpers: [...helpers], failures };
   });
 }
 

@@ -3,7 +3,13 @@ import { isLadingError, LadingError, RegistryError } from '../../errors.js';
 import { type CredentialPlaceOptions, listPlaces } from '../../registry/auth/credential-places.js';
 import { createCredentialProvider } from '../../registry/auth/credentials.js';
 import { type ConnectionOptions, connect } from '../../registry/connect.js';
-import { chooseFile, removeLogins, type StoredLogin, storeLogin } from './credential-store.js';
+import {
+  chooseFile,
+  type RemovedLogins,
+  removeLogins,
+  type StoredLogin,
+  storeLogin,
+} from './credential-store.js';
 
 /** How the registry is reached; nobody but it is asked. */
 type LoginConnection = Omit<ConnectionOptions, 'credentials' | 'mirrors' | 'v1' | 'authFile'>;
@@ -57,24 +63,42 @@ export interface LogoutResult {
   removed: { file: string; keys: string[]; helpers: string[] }[];
 }
 
-/** Forgets the logins of a registry, or of all (without `host`), in every file that is looked at, and its helpers. */
+/**
+ * Forgets the logins of a registry, or of all (without `host`), in every file that is looked at, and its helpers. A file
+ * or helper that fails does not keep the others from it: the first failure is thrown in the end, the others are warned of.
+ */
 export async function logout(host: string | undefined, options: LogoutOptions = {}): Promise<LogoutResult> {
   const registry = host === undefined ? undefined : parseHost(host);
   const { places = {}, signal, onWarning } = options;
   const removed: LogoutResult['removed'] = [];
+  const failed: LadingError[] = [];
   for (const { name, kind } of listPlaces(writable(places))) {
     if (kind === 'variable' || kind === 'legacy') continue;
-    const { keys, helpers } = await removeLogins(name, registry, {
+    const { keys, helpers, failures } = await removeFrom(name, registry, {
       signal,
       environment: places.environment,
     });
+    failed.push(...failures);
     if (keys.length > 0 || helpers.length > 0) removed.push({ file: name, keys, helpers });
   }
+  const [first, ...others] = failed;
+  for (const { message } of others) onWarning?.(message);
+  if (first !== undefined) throw first;
   if (registry !== undefined) {
     const left = await leftOver(registry, options);
     if (left !== undefined) onWarning?.(`${left} still has a login for ${registry}`);
   }
   return { registry, removed };
+}
+
+/** A file that cannot be changed is a failure beside others. */
+async function removeFrom(...args: Parameters<typeof removeLogins>): Promise<RemovedLogins> {
+  try {
+    return await removeLogins(...args);
+  } catch (error) {
+    if (!isLadingError(error) || error.code === 'ABORTED') throw error;
+    return { keys: [], helpers: [], failures: [error] };
+  }
 }
 
 async function leftOver(registry: string, { places, onWarning }: LogoutOptions): Promise<string | undefined> {

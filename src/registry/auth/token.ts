@@ -1,9 +1,10 @@
 import { RegistryError, redactURL } from '../../errors.js';
 import { isRetryable } from '../../retry.js';
-import { readBody, readSome } from '../http/body.js';
+import { readBody } from '../http/body.js';
+import { decodeIfPossible, readRefusal } from '../http/encoded-body.js';
 import { sendFollowing } from '../http/redirect.js';
 import type { TransportResponse } from '../http/response.js';
-import { MAX_ERROR_BYTES, responseError } from '../http/response-error.js';
+import { responseError } from '../http/response-error.js';
 import type { Transport } from '../http/transport.js';
 import type { Credential } from './credential.js';
 
@@ -97,7 +98,7 @@ export function basic(username: string, password: string): string {
 async function parseToken(response: TransportResponse, now: () => number): Promise<Token> {
   const where = `token service ${redactURL(new URL(response.url.pathname, response.url))}`;
   if (response.status !== 200) {
-    const body = await readSome(response.body, MAX_ERROR_BYTES);
+    const body = await readRefusal(response);
     const error = responseError({ ...response, body }, where);
     if (error.status === 401 || error.status === 403 || isRetryable(error)) throw error;
     // Without the status: a token service that is missing must not look like a missing image.
@@ -108,7 +109,7 @@ async function parseToken(response: TransportResponse, now: () => number): Promi
     MAX_TOKEN_BYTES,
     () => new RegistryError('TOO_LARGE', `${where}: its answer is larger than ${MAX_TOKEN_BYTES} bytes`),
   );
-  const members = parseMembers(bytes);
+  const members = parseMembers(decodeIfPossible(bytes, response, MAX_TOKEN_BYTES));
   const token = text(members.get('access_token')) ?? text(members.get('token'));
   // A token becomes a header: what cannot stand in one is none.
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {

@@ -61,14 +61,23 @@ async function readTables(
 async function dropIns(folder: string): Promise<string[]> {
   const drops = join(folder, 'registries.conf.d');
   try {
-    const names = await readdir(drops);
-    return names
-      .filter((name) => name.endsWith('.conf'))
-      .sort()
-      .map((name) => join(drops, name));
+    const names = (await readdir(drops)).filter((name) => name.endsWith('.conf')).sort();
+    const files: string[] = [];
+    for (const name of names) if (!(await isNoFile(join(drops, name)))) files.push(join(drops, name));
+    return files;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     return [];
+  }
+}
+
+/** A folder or a pipe. What cannot be looked at is none: reading it tells why, since it may block a registry. */
+async function isNoFile(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isFile();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return false;
   }
 }
 

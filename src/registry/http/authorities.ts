@@ -40,22 +40,30 @@ export interface RegistryCertificates {
   key: string[];
 }
 
-/** Reads the first folder that is there for one of a registry's names; undefined when there is none. */
+/**
+ * Reads the first folder that is there for one of a registry's names; undefined when there is none. An authority that
+ * cannot be read is passed over with a warning, as the others may do.
+ */
 export async function readRegistryCertificates(
   names: readonly string[],
   { perRegistry }: Pick<CertificatePlaces, 'perRegistry'>,
+  onWarning?: ((text: string) => void) | undefined,
 ): Promise<RegistryCertificates | undefined> {
   for (const place of perRegistry) {
     for (const name of names.filter(isRegistry)) {
       const folder = join(place, name);
       const files = await listFiles(folder);
-      if (files !== undefined) return readFolder(folder, files);
+      if (files !== undefined) return readFolder(folder, files, onWarning);
     }
   }
   return undefined;
 }
 
-async function readFolder(folder: string, files: readonly string[]): Promise<RegistryCertificates> {
+async function readFolder(
+  folder: string,
+  files: readonly string[],
+  onWarning: ((text: string) => void) | undefined,
+): Promise<RegistryCertificates> {
   const read = (name: string): Promise<string> => readPEM(join(folder, name));
   const ending = (suffix: string): string[] => files.filter((name) => name.endsWith(suffix)).sort();
   const cert = ending('.cert');
@@ -72,8 +80,17 @@ async function readFolder(folder: string, files: readonly string[]): Promise<Reg
       },
     );
   }
+  const ca: string[] = [];
+  for (const path of ending('.crt').map((name) => join(folder, name))) {
+    try {
+      ca.push(await readFile(path, 'latin1'));
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      onWarning?.(`${path} is no authority: it cannot be read: ${messageOf(error)}`);
+    }
+  }
   return {
-    ca: await Promise.all(ending('.crt').map(read)),
+    ca,
     cert: await Promise.all(cert.map(read)),
     key: await Promise.all(key.map(read)),
   };

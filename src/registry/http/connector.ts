@@ -2,7 +2,7 @@ import type { LookupFunction, OnReadOpts, Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import type { Connect } from './bulk-get.js';
 import { connectThroughSocks } from './socks.js';
-import { type ConnectionTLS, isUnknownAuthority, type RegistryTLS } from './tls.js';
+import { type ConnectionTLS, mayLackAuthority, type RegistryTLS } from './tls.js';
 import { loadUndici } from './undici.js';
 
 export interface ConnectorOptions {
@@ -20,8 +20,8 @@ type Target = buildConnector.Options;
 type Callback = buildConnector.Callback;
 
 /**
- * Makes the connections of a pool. One that shows a certificate of an unknown authority is made once more, with the
- * authorities of this machine.
+ * Makes the connections of a pool. One whose certificate cannot be checked with the authorities that are known so
+ * far is made once more, with those of this machine.
  */
 export async function createConnector({
   tls,
@@ -54,7 +54,7 @@ export async function createConnector({
     const used = made.settings;
     attempt(target, (...outcome) => {
       const [error] = outcome;
-      if (error === null || !isUnknownAuthority(error)) return callback(...outcome);
+      if (error === null || !mayLackAuthority(error)) return callback(...outcome);
       rebuild(used).then(
         (isOther) => (isOther ? attempt(target, callback) : callback(error, null)),
         (failure: Error) => callback(failure, null),

@@ -12,8 +12,10 @@ import {
   type ZlibOptions,
 } from 'node:zlib';
 import { messageOf, RegistryError } from '../../errors.js';
+import { readSome } from './body.js';
 import { contentLength, headerLines } from './headers.js';
 import type { TransportResponse } from './response.js';
+import { MAX_ERROR_BYTES } from './response-error.js';
 
 /**
  * Content that was compressed for its transport though the bytes as they are were asked for. Some servers and proxies
@@ -39,6 +41,25 @@ export function decodeDocument(
       cause: error,
     });
   }
+}
+
+/** The same of what is only worth a look: what cannot be decoded, or not within `maxBytes`, stays as it came. */
+export function decodeIfPossible(
+  bytes: Buffer,
+  response: Pick<TransportResponse, 'headers'>,
+  maxBytes: number,
+): Buffer {
+  try {
+    return decodeDocument(bytes, response, maxBytes, () => new RegistryError('TOO_LARGE', 'too large'));
+  } catch (error) {
+    if (error instanceof RegistryError) return bytes;
+    throw error;
+  }
+}
+
+/** The body of a refusal, as much of it as is worth a look. */
+export async function readRefusal(response: TransportResponse): Promise<Buffer> {
+  return decodeIfPossible(await readSome(response.body, MAX_ERROR_BYTES), response, MAX_ERROR_BYTES);
 }
 
 /** Nothing in its bytes tells Brotli from text, but for text that is JSON. */

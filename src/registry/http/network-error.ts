@@ -1,4 +1,4 @@
-import { LadingError, messageOf, RegistryError, systemCode } from '../../errors.js';
+import { isLadingError, LadingError, messageOf, RegistryError, systemCode } from '../../errors.js';
 import { PROXY_HINT, PROXY_REFUSES } from './response-error.js';
 
 /** The error of a run that was interrupted; the caller's own reason is kept as the cause. */
@@ -50,6 +50,16 @@ const SELF_SIGNED = new Set([
 const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
 const CERTIFICATE_WANTED =
   /^ERR_SSL_.*ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|HANDSHAKE_FAILURE|UNKNOWN_CA)$/;
+/** What is left of a refusal by TLS 1.3, which comes after the handshake, where the server was quick to close. */
+const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+/** Whether a server may have refused a connection for the certificate that the client showed. */
+export function mayRefuseCertificate(error: unknown): boolean {
+  if (!isLadingError(error, 'UNREACHABLE')) return false;
+  const code = systemCode(error.cause) ?? '';
+  return CERTIFICATE_WANTED.test(code) || CLOSED.has(code);
+}
+
 const UNTRUSTED_HINT =
   'Trust the authority that issued it with --ca FILE or SSL_CERT_FILE, or turn the check off with --tls-verify=false.';
 
@@ -84,8 +94,13 @@ function explain(code: string, error: unknown): { problem: string; hint: string 
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
       return {
-        problem: 'its certificate is not valid at this time',
-        hint: "Check this machine's clock, or turn the check off with --tls-verify=false.",
+        problem: `its certificate, or that of its authority, ${code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet'}`,
+        hint: "Check this machine's clock and the authorities of --ca and certs.d, or turn the check off with --tls-verify=false.",
+      };
+    case 'CERT_SIGNATURE_FAILURE':
+      return {
+        problem: 'its certificate is not signed by the authority of that name that is trusted',
+        hint: UNTRUSTED_HINT,
       };
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
     case 'UND_ERR_PRX_TLS':

@@ -18,12 +18,12 @@ import {
   weightiest,
 } from '../mirrors.js';
 import { wait as waitByTimer } from './abort.js';
-import { readSome } from './body.js';
+import { readRefusal } from './encoded-body.js';
 import { type Headers, headerLines, parseRateLimit, parseWarnings, type RateLimit } from './headers.js';
 import { abortedError } from './network-error.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
 import type { TransportResponse } from './response.js';
-import { MAX_ERROR_BYTES, parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
+import { parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
 import type { Schemes } from './scheme.js';
 import { targetURL } from './target.js';
 import type { Method, RequestBody, Transport } from './transport.js';
@@ -199,14 +199,14 @@ export function createRequester(options: RequesterOptions): Requester {
     let response = await sendFollowing(transport, messageFor(request, endpoint, url, first));
     answered.add(endpoint.registry);
     if (isOwn && response.url.origin === base.origin && isChallenge(response)) {
-      const body = await readSome(response.body, MAX_ERROR_BYTES);
+      const body = await readRefusal(response);
       authorization = await explained(authenticator.answer(target, response, first, signal), request, target);
       if (authorization === undefined) throw await refusal(request, target, { ...response, body }, first);
       response = await sendFollowing(transport, messageFor(request, endpoint, url, authorization));
     }
     observe(endpoint, response.headers);
     if (response.status >= 200 && response.status < 300) return response;
-    const refused = { ...response, body: await readSome(response.body, MAX_ERROR_BYTES) };
+    const refused = { ...response, body: await readRefusal(response) };
     if (response.url.origin === base.origin) throw await refusal(request, target, refused, authorization);
     throw responseError(refused, `${request.what}, redirected to ${response.url.host}`);
   }

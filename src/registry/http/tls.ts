@@ -16,13 +16,15 @@ export interface TLSOptions {
   tlsVerify?: boolean | undefined;
   /** Authorities (PEM) that are trusted beside the usual ones. */
   ca?: string | undefined;
-  /** Client certificate (PEM) and its key. */
+  /** Client certificate (PEM) and its key; either may hold both. */
   cert?: string | undefined;
   key?: string | undefined;
   /** `SSL_CERT_FILE`, `SSL_CERT_DIR` and `NODE_EXTRA_CA_CERTS`; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
   /** Where certificates lie on this machine; default where docker, skopeo and Go look. */
   certificates?: CertificatePlaces | undefined;
+  /** Told of files that are of no use, once of each. */
+  onWarning?: ((text: string) => void) | undefined;
 }
 
 /** What a connection is made with. */
@@ -48,34 +50,51 @@ export interface RegistryTLS {
 export class TLSSettings {
   readonly #options: TLSOptions;
   readonly #places: CertificatePlaces;
-  readonly #byRegistry = new Map<string, Promise<RegistryTLS>>();
+  readonly #byRegistry = new Map<string, Promise<readonly RegistryTLS[]>>();
   readonly #shared: RegistryTLS;
+  readonly #told = new Set<string>();
   #machine: Promise<string[]> | undefined;
 
   constructor(options: TLSOptions) {
-    this.#options = options;
+    this.#options = { ...options, ...clientPair(options) };
     this.#places = options.certificates ?? defaultPlaces();
     this.#shared = this.#create('', undefined);
   }
 
   /**
    * The settings for a registry, or for a token service or storage that it names: these have to show a certificate of
-   * the same authorities, and do not get the registry's client certificate.
+   * the same authorities, and do not get the registry's client certificate. There are settings for each of several client
+   * certificates, in the order in which they are to be tried: OpenSSL shows one of them, whatever the server takes.
    */
   of(
     registry: string,
     { isOther = false, insecure = false }: { isOther?: boolean; insecure?: boolean | undefined } = {},
-  ): Promise<RegistryTLS> {
+  ): Promise<readonly RegistryTLS[]> {
     const id = `${isOther ? 'named by ' : ''}${registry}${insecure ? ', unchecked' : ''}`;
     const known = this.#byRegistry.get(id);
     if (known !== undefined) return known;
-    const found = readRegistryCertificates([registry, hostOf(registry)], this.#places).then((own) =>
+    const names = [registry, hostOf(registry)];
+    const found = readRegistryCertificates(names, this.#places, (text) => this.#warnOnce(text)).then((own) =>
       own === undefined && !insecure
-        ? this.#shared
-        : this.#create(id, isOther && own !== undefined ? { ...own, cert: [], key: [] } : own, insecure),
+        ? [this.#shared]
+        : this.#splitPairs(isOther && own !== undefined ? { ...own, cert: [], key: [] } : own).map(
+            (single, index) => this.#create(index === 0 ? id : `${id}, pair ${index}`, single, insecure),
+          ),
     );
     this.#byRegistry.set(id, found);
     return found;
+  }
+
+  #splitPairs(own: RegistryCertificates | undefined): (RegistryCertificates | undefined)[] {
+    // A certificate that is given for the run takes the place of all of them.
+    if (own === undefined || own.cert.length < 2 || this.#options.cert !== undefined) return [own];
+    return own.cert.map((cert, index) => ({ ...own, cert: [cert], key: own.key.slice(index, index + 1) }));
+  }
+
+  #warnOnce(text: string): void {
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.#options.onWarning?.(text);
   }
 
   #create(id: string, own: RegistryCertificates | undefined, insecure = false): RegistryTLS {
@@ -114,8 +133,14 @@ export class TLSSettings {
   }
 }
 
-/** What OpenSSL says of a certificate whose authority it does not know. */
+/**
+ * What OpenSSL says of a certificate whose authority it does not know, or knows by a certificate of the same name that
+ * has expired or has another key. It does not say which certificate it speaks of: that of the server may have expired.
+ */
 const UNKNOWN_AUTHORITY = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_SIGNATURE_FAILURE',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
@@ -123,8 +148,28 @@ const UNKNOWN_AUTHORITY = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
 
-export function isUnknownAuthority(error: unknown): boolean {
+/** Whether other authorities may be what is missing. */
+export function mayLackAuthority(error: unknown): boolean {
   return UNKNOWN_AUTHORITY.has(systemCode(error) ?? '');
+}
+
+const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/;
+
+/**
+ * A certificate and its key, which may stand together in one PEM. Throws `USAGE` where one is missing: connections
+ * would be made without a word of the other, and the server would refuse them.
+ */
+function clientPair({ cert, key }: TLSOptions): Pick<TLSOptions, 'cert' | 'key'> {
+  if ((cert === undefined) === (key === undefined)) return { cert, key };
+  if (cert !== undefined && PRIVATE_KEY.test(cert)) return { cert, key: cert };
+  if (key !== undefined && key.search(CERTIFICATE) >= 0) return { cert: key, key };
+  const problem =
+    key === undefined
+      ? 'a client certificate without its key'
+      : 'the key of a client without its certificate';
+  throw new LadingError('USAGE', `${problem} is of no use`, {
+    hint: 'Pass both --cert FILE and --key-file FILE, or one file that holds the certificate and its key in PEM.',
+  });
 }
 
 /** A context is made once: undici would otherwise parse the authorities again for each connection. */
@@ -133,7 +178,9 @@ function createContext(
   own: RegistryCertificates | undefined,
   authorities: readonly string[],
 ): SecureContext {
-  const trusted = [...authorities, ...(own?.ca ?? []), ...(ca === undefined ? [] : [ca])];
+  // Node.js reads a text no further than to what is no certificate.
+  const given = certificatesIn([...(own?.ca ?? []), ...(ca === undefined ? [] : [ca])]);
+  const trusted = [...authorities, ...given];
   const isGiven = cert !== undefined || key !== undefined;
   const certs = isGiven ? [cert].filter((text) => text !== undefined) : (own?.cert ?? []);
   const keys = isGiven ? [key].filter((text) => text !== undefined) : (own?.key ?? []);

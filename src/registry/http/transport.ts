@@ -11,12 +11,12 @@ import {
 } from './connector.js';
 import type { Guest } from './guest.js';
 import { interimCounter } from './interim.js';
-import { networkError } from './network-error.js';
+import { mayRefuseCertificate, networkError } from './network-error.js';
 import { proxyFor } from './proxy.js';
 import type { TransportResponse } from './response.js';
 import { isSocks } from './socks.js';
 import { watchSending } from './stall.js';
-import { isUnknownAuthority, type RegistryTLS, type TLSOptions, TLSSettings } from './tls.js';
+import { mayLackAuthority, type RegistryTLS, type TLSOptions, TLSSettings } from './tls.js';
 import { loadProxyAgent, loadUndici } from './undici.js';
 
 export interface TransportOptions extends TLSOptions {
@@ -78,8 +78,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
     registry = url.host,
     insecure,
     guest,
-  }: TransportRequest): Promise<RegistryTLS | undefined> {
-    if (url.protocol !== 'https:') return undefined;
+  }: TransportRequest): Promise<readonly (RegistryTLS | undefined)[]> {
+    if (url.protocol !== 'https:') return [undefined];
     const isOther =
       guest !== undefined || hostnameOf(url) !== hostnameOf(new URL(`https://${hostOf(registry)}`));
     return settings.of(registry, { isOther, insecure });
@@ -117,46 +117,69 @@ export function createTransport(options: TransportOptions = {}): Transport {
       return response;
     } catch (error) {
       // The library's connections are made again with the authorities of this machine.
-      if (isUnknownAuthority(error)) return undefined;
+      if (mayLackAuthority(error)) return undefined;
       throw error;
     }
   }
 
+  async function exchange(
+    message: TransportRequest,
+    tls: RegistryTLS | undefined,
+  ): Promise<TransportResponse> {
+    const { method, url, headers, body, answerTimeoutMs = stallTimeoutMs, signal } = message;
+    const watched = isStreamed(body) ? watchSending(body, url.host, stallTimeoutMs, signal) : undefined;
+    try {
+      const bulk = await sendBulk(message, tls);
+      if (bulk !== undefined) return bulk;
+      const { request } = await loadUndici();
+      const response = await request.call(await poolFor(message, tls), {
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        headers,
+        body: watched?.body ?? body ?? null,
+        signal: watched?.signal ?? signal ?? null,
+        headersTimeout: answerTimeoutMs,
+        // The library would end the connection after each HEAD, for servers that send a body with its response; a new
+        // one costs two round trips or more. Such a body ends the connection just as well when it comes.
+        ...(method === 'HEAD' && { reset: false }),
+        bodyTimeout: stallTimeoutMs,
+        onInfo: interimCounter(url.host),
+      });
+      return {
+        status: response.statusCode,
+        headers: response.headers,
+        body: wrapBody(response.body, url, signal),
+        url,
+        proxy: answeringProxy(url, environment),
+      };
+    } catch (error) {
+      throw watched?.stalled() ?? networkError(error, url.host, signal);
+    } finally {
+      watched?.release();
+    }
+  }
+
+  /** Of several settings for a registry those that it has answered to. */
+  const accepted = new Set<RegistryTLS | undefined>();
+
   return {
     async send(message) {
-      const { method, url, headers, body, answerTimeoutMs = stallTimeoutMs, signal } = message;
-      const watched = isStreamed(body) ? watchSending(body, url.host, stallTimeoutMs, signal) : undefined;
-      try {
-        const tls = await tlsFor(message);
-        const bulk = await sendBulk(message, tls);
-        if (bulk !== undefined) return bulk;
-        const { request } = await loadUndici();
-        const response = await request.call(await poolFor(message, tls), {
-          origin: url.origin,
-          path: url.pathname + url.search,
-          method,
-          headers,
-          body: watched?.body ?? body ?? null,
-          signal: watched?.signal ?? signal ?? null,
-          headersTimeout: answerTimeoutMs,
-          // The library would end the connection after each HEAD, for servers that send a body with its response; a new
-          // one costs two round trips or more. Such a body ends the connection just as well when it comes.
-          ...(method === 'HEAD' && { reset: false }),
-          bodyTimeout: stallTimeoutMs,
-          onInfo: interimCounter(url.host),
-        });
-        return {
-          status: response.statusCode,
-          headers: response.headers,
-          body: wrapBody(response.body, url, signal),
-          url,
-          proxy: answeringProxy(url, environment),
-        };
-      } catch (error) {
-        throw watched?.stalled() ?? networkError(error, url.host, signal);
-      } finally {
-        watched?.release();
+      const all = await tlsFor(message);
+      const known = all.filter((tls) => accepted.has(tls));
+      const choices = known.length > 0 ? known.slice(0, 1) : all;
+      for (const [index, tls] of choices.entries()) {
+        try {
+          const response = await exchange(message, tls);
+          if (choices.length > 1) accepted.add(tls);
+          return response;
+        } catch (error) {
+          // A body that is streamed is sent once.
+          const isLast = index === choices.length - 1 || isStreamed(message.body);
+          if (isLast || !mayRefuseCertificate(error)) throw error;
+        }
       }
+      throw new Error(`there are no settings for ${message.url.host}`);
     },
     async close() {
       const closing = [...pools.values()];

@@ -326,6 +326,27 @@ describe('logout', () => {
     assert.equal(await readFile(file, 'utf8'), '{ "auths": {} }');
   });
 
+  it('goes on with the other files where a helper or a file fails, and fails in the end', async () => {
+    await write('run/containers/auth.json', '{');
+    await write('home/.config/containers/auth.json', { credsStore: 'nope', auths: own() });
+    await write('home/.docker/config.json', {
+      credHelpers: { 'o.example': 'keeps' },
+      auths: { ...own(), 'o.example': {} },
+    });
+    const places = user(await installHelper('keeps'));
+    const warnings: string[] = [];
+    const leaving = logout(undefined, { places, onWarning: (text) => warnings.push(text) });
+    await assert.rejects(leaving, ({ message }) => message.includes(path('run/containers/auth.json')));
+    assert.match(warnings.join(), /docker-credential-nope: the program is not in PATH$/);
+    assert.equal(await readFile(path('run/containers/auth.json'), 'utf8'), '{');
+    assert.deepEqual(await read('home/.config/containers/auth.json'), { credsStore: 'nope', auths: {} });
+    assert.deepEqual(await read('home/.docker/config.json'), {
+      credHelpers: { 'o.example': 'keeps' },
+      auths: {},
+    });
+    assert.equal(await readFile(path('keeps-erased'), 'utf8'), 'o.example');
+  });
+
   it('only changes the file of --authfile, and says where there is still a login', async () => {
     const authFile = await write('own.json', { auths: own() });
     await write('home/.docker/config.json', { auths: own() });

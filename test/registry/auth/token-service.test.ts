@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
 import { isLadingError } from '../../../src/errors.js';
 import { sendError, sendJSON } from '../http-server.js';
 import { answerToken, credentials, useAuthentication } from './authenticating.js';
@@ -36,6 +37,41 @@ describe('authentication by Bearer', () => {
       connect().headManifest({ registry: registry.host, repository: 'a' }, '1'),
       (error) => isLadingError(error, 'REGISTRY') && /token service/.test(error.message),
     );
+  });
+
+  it('takes a token that comes compressed, and tells the reason of a refusal that does', async () => {
+    const headers = { 'content-encoding': 'gzip' };
+    let isOpen = true;
+    const tokens = await start((_, response) => {
+      const document = isOpen ? { token: 't' } : { details: 'account locked' };
+      response.writeHead(isOpen ? 200 : 403, headers).end(gzipSync(JSON.stringify(document)));
+    });
+    const registry = await bearerRegistry(
+      () => `Bearer realm="${tokens.origin}/token"`,
+      () => 't',
+    );
+    const get = () => connect().getManifest({ registry: registry.host, repository: 'a' }, '1');
+    await get();
+    isOpen = false;
+    await assert.rejects(get(), { code: 'DENIED', message: /access denied \(account locked\)/ });
+  });
+
+  it('takes nothing compressed for a token that is not whole or larger than any', async () => {
+    const whole = gzipSync(JSON.stringify({ token: 't', filling: 'x'.repeat(2 * 1024 * 1024) }));
+    const cut = gzipSync(JSON.stringify({ token: 't' })).subarray(0, 20);
+    for (const answer of [whole, cut]) {
+      const tokens = await start((_, response) => {
+        response.writeHead(200, { 'content-encoding': 'gzip' }).end(answer);
+      });
+      const registry = await bearerRegistry(
+        () => `Bearer realm="${tokens.origin}/token"`,
+        () => 't',
+      );
+      await assert.rejects(connect().getManifest({ registry: registry.host, repository: 'a' }, '1'), {
+        code: 'REGISTRY',
+        message: /holds no token/,
+      });
+    }
   });
 
   it('never sends a token that could not stand in a header', async () => {

@@ -134,6 +134,34 @@ describe('a registry of registries.conf', () => {
     assert.deepEqual(mirror.requests, []);
   });
 
+  it('is not asked at a location that is blocked', async () => {
+    const own = await start(full);
+    const client = connect(
+      `[[registry]]\nprefix="docker.io"\nlocation="${own.host}/hub"\n[[registry]]\nlocation="${own.host}"\nblocked=true`,
+    );
+    await assert.rejects(client.getManifest(app, '1'), {
+      code: 'DENIED',
+      message: `${own.host}/hub/library/app, the location of docker.io/library/app, is not asked: x.conf blocks ${own.host}`,
+    });
+    assert.deepEqual(own.requests, []);
+  });
+
+  it('is asked without its mirrors that are blocked, which a warning names once', async () => {
+    const [flag, configured, own] = [await start(full), await start(full), await start(full)];
+    const warnings: string[] = [];
+    const client = connect(
+      `[[registry]]\nprefix="docker.io"\nlocation="${own.host}"\n[[registry.mirror]]\nlocation="${configured.host}/cache"\n` +
+        `[[registry]]\nlocation="${configured.host}"\nblocked=true\n[[registry]]\nlocation="${flag.host}/hub"\nblocked=true`,
+      { mirrors: { 'docker.io': [`${flag.host}/hub`] }, onWarning: (text) => warnings.push(text) },
+    );
+    for (const reference of ['1', '2', DIGEST]) await client.getManifest(app, reference);
+    assert.deepEqual([flag.requests, configured.requests, own.requests.length], [[], [], 3]);
+    assert.deepEqual(warnings, [
+      `the mirror ${flag.host}/hub is left out: x.conf blocks ${flag.host}/hub`,
+      `the mirror ${configured.host} is left out: x.conf blocks ${configured.host}`,
+    ]);
+  });
+
   it('may have a certificate of an unknown authority, and its token service too, when it is insecure', async () => {
     const certificate = makeCertificate();
     const tokens = await start((_, response) => sendJSON(response, { token: 't' }), certificate);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { loadRegistriesConf } from '../../../src/registry/configuration/registries-files.js';
 import { useFolder } from '../../support/temporary.js';
@@ -43,6 +43,20 @@ describe('loadRegistriesConf', () => {
       '/etc/registries.conf.d/20.conf',
       '/etc/registries.conf.d/20.conf',
       '/home/.config/containers/registries.conf.d/01.conf',
+    ]);
+  });
+
+  it('passes over a folder that is called like a drop-in, and a link that leads nowhere', async () => {
+    await write('etc/registries.conf', table('a.example'));
+    await mkdir(path('etc/registries.conf.d/10.conf'), { recursive: true });
+    await symlink(path('gone'), path('etc/registries.conf.d/20.conf'));
+    await write('linked', table('b.example'));
+    await symlink(path('linked'), path('etc/registries.conf.d/30.conf'));
+    assert.deepEqual(await load(), [
+      '/etc/registries.conf',
+      '/etc/registries.conf.d/30.conf',
+      undefined,
+      undefined,
     ]);
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { digestOf } from '../../../src/content/digest.js';
@@ -7,7 +7,13 @@ import { createRegistryClient, type RegistryClientOptions } from '../../../src/r
 import type { CertificatePlaces } from '../../../src/registry/http/authorities.js';
 import { defaultPlaces } from '../../../src/registry/http/authorities.js';
 import { createTransport } from '../../../src/registry/http/transport.js';
-import { type Certificate, makeCertificate } from '../../support/certificates.js';
+import {
+  type Certificate,
+  makeCertificate,
+  makeExpiredCertificate,
+  makeIssuedCertificate,
+  makeRenewedAuthority,
+} from '../../support/certificates.js';
 import { useFolder } from '../../support/temporary.js';
 import { type Handler, sendJSON, serve, type TestServer } from '../http-server.js';
 
@@ -127,6 +133,61 @@ describe('the authorities that are trusted', () => {
     await assert.rejects(connect().ping(host), untrusted);
   });
 
+  it('are looked for further where one in certs.d or of --ca has expired and was renewed', async () => {
+    const { expired, renewed, server } = makeRenewedAuthority();
+    const { host } = await start(answer, server);
+    const environment = { SSL_CERT_FILE: await write('renewed.crt', renewed) };
+    await connect({ ca: expired, environment }).ping(host);
+    await write(`docker/${host}/ca.crt`, expired);
+    await connect({ environment }).ping(host);
+    const outdated = { code: 'UNREACHABLE', message: /or that of its authority, has expired$/ };
+    await assert.rejects(connect().ping(host), outdated);
+  });
+
+  it('are looked for further where one in certs.d has the name but not the key of the right one', async () => {
+    const names = ['localhost', '127.0.0.1'];
+    const [issued, twin] = [makeIssuedCertificate(names), makeIssuedCertificate(names)];
+    const { host } = await start(answer, issued.server);
+    await write(`docker/${host}/ca.crt`, twin.authority);
+    const environment = { SSL_CERT_FILE: await write('right.crt', issued.authority) };
+    await connect({ environment }).ping(host);
+    const message = /is not signed by the authority of that name that is trusted$/;
+    await assert.rejects(connect().ping(host), { code: 'UNREACHABLE', message });
+  });
+
+  it('do not hide that the certificate of the server itself has expired', async () => {
+    const outdated = makeExpiredCertificate();
+    const { host } = await start(answer, outdated);
+    await write('bundle.crt', certificate.cert);
+    const rejection = { code: 'UNREACHABLE', message: /its certificate, .*has expired$/ };
+    await assert.rejects(connect({ ca: outdated.cert }).ping(host), rejection);
+    await write('bundle.crt', certificate.cert, outdated.cert);
+    await assert.rejects(connect().ping(host), rejection);
+  });
+
+  it('are those in certs.d that can be read; of the others a warning tells once', async () => {
+    const { host } = await start();
+    await write(`docker/${host}/z.crt`, certificate.cert);
+    await symlink(path('gone.crt'), path(`docker/${host}/a.crt`));
+    await mkdir(path(`docker/${host}/b.crt`));
+    const warnings: string[] = [];
+    const client = connect({ onWarning: (text) => warnings.push(text) });
+    await client.ping(host);
+    (await client.getForeign(`https://${host}/layer`, host, { size: 2 })).destroy();
+    assert.deepEqual(
+      warnings.map((text) => text.replace(/: it cannot be read: .*/, '')),
+      ['a.crt', 'b.crt'].map((name) => `${path(`docker/${host}`)}/${name} is no authority`),
+    );
+  });
+
+  it('are those behind what is no certificate, in certs.d and of --ca', async () => {
+    const { host } = await start();
+    const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    await connect({ ca: damaged + certificate.cert }).ping(host);
+    await write(`docker/${host}/ca.crt`, '# Corp', damaged, certificate.cert);
+    await connect().ping(host);
+  });
+
   it("are those of a registry for its token service and storage too, and not its client's certificate", async () => {
     const client = makeCertificate();
     const storage = await start();
@@ -165,6 +226,58 @@ describe('the authorities that are trusted', () => {
     await write(`docker/${host}/client.key`, client.key);
     await connect().ping(host);
     assert.equal(requests.length, 1);
+  });
+
+  it('are asked with that of several client certificates in certs.d that the registry takes', async () => {
+    const [right, wrong] = [makeCertificate(), makeCertificate()];
+    for (const [version, names] of [
+      ['TLSv1.2', ['a', 'b']],
+      ['TLSv1.3', ['a', 'b']],
+      ['TLSv1.3', ['b', 'a']],
+    ] as const) {
+      const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: right.cert };
+      const { host, origin, requests } = await start(answer, {
+        ...mutual,
+        maxVersion: version,
+      } as Certificate);
+      await write(`docker/${host}/ca.crt`, certificate.cert);
+      for (const [index, pair] of [wrong, right].entries()) {
+        await write(`docker/${host}/${names[index]}.cert`, pair.cert);
+        await write(`docker/${host}/${names[index]}.key`, pair.key);
+      }
+      const transport = createTransport({ environment: {}, certificates: places() });
+      closing.push(() => transport.close());
+      const ask = async (): Promise<void> => {
+        const url = new URL(`${origin}/v2/`);
+        (await transport.send({ method: 'GET', url, headers: {} })).body.destroy();
+      };
+      await Promise.all([ask(), ask(), ask()]);
+      await ask();
+      assert.equal(requests.length, 4);
+    }
+  });
+
+  it('are asked with the last of several client certificates in vain where the registry takes none', async () => {
+    const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: other.cert };
+    const { host, requests } = await start(answer, mutual);
+    await write(`docker/${host}/ca.crt`, certificate.cert);
+    for (const name of ['a', 'b']) {
+      const { cert, key } = makeCertificate();
+      await write(`docker/${host}/${name}.cert`, cert);
+      await write(`docker/${host}/${name}.key`, key);
+    }
+    await assert.rejects(connect().ping(host), { code: 'UNREACHABLE' });
+    assert.deepEqual(requests, []);
+  });
+
+  it('are asked with a client certificate and its key that stand in one PEM', async () => {
+    const client = makeCertificate();
+    const mutual = { ...certificate, requestCert: true, rejectUnauthorized: true, ca: client.cert };
+    const { host, requests } = await start(answer, mutual);
+    const both = client.key + client.cert;
+    for (const pair of [{ cert: both }, { key: both }])
+      await connect({ ca: certificate.cert, ...pair }).ping(host);
+    assert.equal(requests.length, 2);
   });
 
   it('are those of certs.d for the place of a foreign layer, too, and not its client certificate', async () => {
