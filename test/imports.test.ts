@@ -18,8 +18,8 @@ const LAW: Record<string, readonly string[]> = {
   'retry.ts': ['errors.ts', 'events.ts'],
   'disk/': ['errors.ts', 'system-error.ts'],
   'compression/': ['errors.ts', 'threads.ts', 'content/'],
-  'hashing/': ['errors.ts', 'threads.ts', 'content/', 'disk/', 'compression/'],
   'tar/': ['errors.ts', 'content/', 'disk/'],
+  'hashing/': ['errors.ts', 'threads.ts', 'content/', 'disk/', 'compression/', 'tar/'],
   'manifest/': ['errors.ts', 'content/'],
   'registry/': ['errors.ts', 'version.ts', 'events.ts', 'retry.ts', 'content/'],
   'store/': [

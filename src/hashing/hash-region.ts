@@ -11,6 +11,7 @@ import {
 import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
 import type { Region } from '../disk/region.js';
 import { type ErrorCode, isLadingError } from '../errors.js';
+import { LayerTarCheck } from '../tar/layer-tar.js';
 
 /** A part of a file whose digest is asked for. */
 export interface HashRequest {
@@ -35,6 +36,8 @@ export interface HashResult {
   storedHex?: string;
   /** Of a layer, whether it is a tar by its first bytes. */
   isTar?: boolean;
+  /** Of a layer whose stored bytes are hashed too: why engines refuse its tar. The sentence begins with the tar. */
+  brokenTar?: string | undefined;
   /** Why a layer cannot be decompressed. */
   problem?: { code: ErrorCode; message: string };
   /** How the bytes of a layer are stored, whatever their media type says. */
@@ -72,7 +75,11 @@ export async function hashRegion(
   return hashBoth(request, storedAlgorithm, onHashed);
 }
 
-function hashBytes({ region, algorithm }: HashRequest, onHashed: (bytes: number) => void): HashResult {
+function hashBytes(
+  { region, algorithm }: HashRequest,
+  onHashed: (bytes: number) => void,
+  check?: LayerTarCheck,
+): HashResult {
   const hash = createHash(algorithm);
   buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   const file = openSync(region.path, 'r');
@@ -82,7 +89,9 @@ function hashBytes({ region, algorithm }: HashRequest, onHashed: (bytes: number)
       const length = Math.min(buffer.byteLength, region.size - done);
       const bytesRead = readSync(file, buffer, 0, length, region.offset + done);
       if (bytesRead === 0) throw new Error(`${region.path} ended early`);
-      hash.update(buffer.subarray(0, bytesRead));
+      const chunk = buffer.subarray(0, bytesRead);
+      hash.update(chunk);
+      check?.update(chunk);
       done += bytesRead;
       unreported += bytesRead;
       if (unreported >= REPORT_BYTES || done === region.size) {
@@ -101,7 +110,7 @@ async function hashLayer(
   { region, algorithm, decompress, limits }: HashRequest,
   open: () => Promise<Readable>,
   onHashed: (bytes: number) => void,
-  onPadding?: () => void,
+  { onPadding, check }: { onPadding?: () => void; check?: LayerTarCheck } = {},
 ): Promise<HashResult> {
   const hash = createHash(algorithm);
   let hashed = 0;
@@ -112,6 +121,7 @@ async function hashLayer(
     if (start.byteLength < TAR_START_LENGTH)
       start = Buffer.concat([start, chunk.subarray(0, TAR_START_LENGTH - start.byteLength)]);
     hash.update(chunk);
+    check?.update(chunk);
     hashed += chunk.byteLength;
     unreported += chunk.byteLength;
     if (unreported < REPORT_BYTES) continue;
@@ -130,9 +140,16 @@ async function hashBoth(
   const { region, algorithm } = request;
   const start = readStart(region);
   const form = formOf(start);
+  const check = new LayerTarCheck();
   if (algorithm === storedAlgorithm && form.compression === 'none') {
-    const result = hashBytes(request, onHashed);
-    return { ...result, storedHex: result.hex, isTar: isTarStart(start), form };
+    const result = hashBytes(request, onHashed, check);
+    return {
+      ...result,
+      storedHex: result.hex,
+      isTar: isTarStart(start),
+      brokenTar: check.problem(),
+      form,
+    };
   }
   let stored: Hash | undefined;
   const openFile = openerOf(request);
@@ -145,10 +162,16 @@ async function hashBoth(
     });
   };
   try {
-    const result = await hashLayer(request, open, onHashed, () => {
+    const onPadding = (): void => {
       form.isPadded = true;
-    });
-    return { ...result, storedHex: (stored ?? createHash(storedAlgorithm)).digest('hex'), form };
+    };
+    const result = await hashLayer(request, open, onHashed, { onPadding, check });
+    return {
+      ...result,
+      storedHex: (stored ?? createHash(storedAlgorithm)).digest('hex'),
+      brokenTar: check.problem(),
+      form,
+    };
   } catch (error) {
     if (!isLadingError(error)) throw error;
     const { hex } = hashBytes({ region, algorithm: storedAlgorithm }, onHashed);

@@ -99,7 +99,7 @@ function judge(request: Request, result: HashResult): Judgement {
 
 function judgeBytes(
   { digest, path, algorithm, storedAlgorithm = algorithm, expected }: Request,
-  { hex, storedHex = hex, problem, isTar }: HashResult,
+  { hex, storedHex = hex, problem, isTar, brokenTar }: HashResult,
 ): Judgement {
   const found = (code: Finding['code'], message: string): Finding => ({ code, digest, path, message });
   const judged = (findings: Finding[], isCompared = false): Judgement => ({
@@ -126,6 +126,11 @@ function judgeBytes(
   const says = wrong.map(([wanted, config]) =>
     found('DIGEST_MISMATCH', `layer ${digest} has diffID ${diffID}, its config ${config} says ${wanted}`),
   );
+  // Of a layer that is another one than its config says, it does not matter how it is written.
+  if (brokenTar !== undefined && says.length === 0) {
+    const message = `layer ${digest} holds a tar that ${brokenTar}; Docker, containerd and podman refuse it`;
+    says.push(found('INVALID_ARCHIVE', message));
+  }
   return judged(says, expected.size > 0);
 }
 

@@ -13,6 +13,7 @@ import {
   makeLayerTar,
   pushAll,
 } from '../../support/images.js';
+import { rawEntry } from '../../support/tar-maker.js';
 import { foundIn, layerOf, makeTwo, NAME, usePlaces } from './verifying.js';
 
 describe('verify', () => {
@@ -74,6 +75,45 @@ describe('verify', () => {
       assert.deepEqual(foundIn(await verify(path('layout'))), [[code, layer.descriptor.digest]]);
       await rm(path('layout'), { recursive: true });
     }
+  });
+
+  it('finds layers whose tar is broken inside sound compression, and plain ones', async () => {
+    const tar = await makeLayerTar('broken', 5000);
+    const broken = Buffer.from(tar.subarray(0, 3000));
+    const end = Buffer.alloc(1024);
+    const wrong = { name: 'second', alter: (block: Buffer) => block.write('zzz', 124) };
+    for (const [plain, problem] of [
+      [broken, 'ends inside the entry at byte 512'],
+      [
+        Buffer.concat([rawEntry({ name: 'first' }), rawEntry(wrong), end]),
+        'is broken: the header at byte 512 has a size that is no number',
+      ],
+    ] as const) {
+      for (const [type, bytes] of [
+        [MEDIA_TYPE.ociLayerGzip, gzipSync(plain)],
+        ['application/vnd.oci.image.layer.v1.tar', plain],
+      ] as const) {
+        const layer = contentOf(type, bytes);
+        const { digest } = layer.descriptor;
+        await writeImage(layer, [digestOf(plain)]);
+        const result = await verify(path('layout'));
+        assert.deepEqual(foundIn(result), [['INVALID_ARCHIVE', digest]]);
+        assert.equal(
+          result.findings[0]?.message,
+          `layer ${digest} holds a tar that ${problem}; Docker, containerd and podman refuse it`,
+        );
+        const quick = await verify(path('layout'), { diffIDs: false });
+        assert.deepEqual(foundIn(quick), []);
+        await rm(path('layout'), { recursive: true });
+      }
+    }
+  });
+
+  it('says nothing more of a broken tar that is not the one of the config', async () => {
+    const tar = await makeLayerTar('another', 5000);
+    const layer = contentOf(MEDIA_TYPE.ociLayerGzip, gzipSync(tar.subarray(0, 3000)));
+    await writeImage(layer, [digestOf(tar)]);
+    assert.deepEqual(foundIn(await verify(path('layout'))), [['DIGEST_MISMATCH', layer.descriptor.digest]]);
   });
 
   it('checks a layer of several gzip members, and one that is plain', async () => {
