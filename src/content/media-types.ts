@@ -54,6 +54,11 @@ export function isZstd(mediaType: string): boolean {
   return /[.+]zstd(?:$|\+|;)/.test(mediaType);
 }
 
+/** Whether this is the config of an image, Docker's or OCI's: artifacts have others. */
+export function isImageConfig(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPE.ociConfig || mediaType === MEDIA_TYPE.dockerConfig;
+}
+
 /** Whether this lists other manifests: an OCI index or a Docker manifest list. */
 export function isIndex(mediaType: string): boolean {
   return INDEXES.has(mediaType);

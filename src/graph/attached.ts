@@ -5,7 +5,7 @@ import { readName } from '../content/names.js';
 import type { Pool } from '../pool.js';
 import type { Referrer, Source } from '../store/store.js';
 import type { GraphOptions, GraphReader } from './read.js';
-import type { ManifestTree } from './tree.js';
+import { type ManifestTree, manifestsOf } from './tree.js';
 
 /** What is attached to an image, with all that it needs. */
 export interface AttachedTree {
@@ -95,8 +95,4 @@ async function referrersOf(source: Source, subject: Descriptor, pool: Pool): Pro
     for await (const referrer of source.referrers(subject, { signal })) referrers.push(referrer);
     return referrers;
   });
-}
-
-function manifestsOf(tree: ManifestTree): Descriptor[] {
-  return [tree.manifest.descriptor, ...tree.children.flatMap(manifestsOf)];
 }

@@ -1,7 +1,7 @@
 import { absentOf, attestedDigest } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
-import { type Digest, digestOf } from '../content/digest.js';
-import { isManifest, isNonDistributable, MEDIA_TYPE } from '../content/media-types.js';
+import type { Digest } from '../content/digest.js';
+import { isImageConfig, isNonDistributable, MEDIA_TYPE } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, formatPlatform, matchesPlatform, type Platform } from '../content/platform.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
@@ -13,7 +13,6 @@ import {
   type ImageManifest,
   type Manifest,
   parseManifest,
-  rewriteIndex,
   successors,
 } from '../manifest/manifest.js';
 import { irregularities, type ManifestWarning, warningsOf } from '../manifest/warnings.js';
@@ -21,10 +20,8 @@ import type { Pool } from '../pool.js';
 import { isRetryable, retrying } from '../retry.js';
 import { isBlob, readContent } from '../store/read-content.js';
 import type { Source } from '../store/store.js';
-import type { ContentSource, PlannedContent } from './tree.js';
-import { bytesOf, firstImage, imagesOf, type ManifestTree, singleOf } from './tree.js';
-
-const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
+import { firstImage, rewritten, singleOfIndex } from './choose.js';
+import type { ContentSource, ManifestTree, PlannedContent } from './tree.js';
 
 /** What of a graph is read, and how. */
 export interface GraphOptions extends GraphLimits {
@@ -223,7 +220,7 @@ export class GraphReader {
   ): Promise<ImageConfig | undefined> {
     if (!('config' in manifest) || keptAs(manifest) !== undefined) return undefined;
     const { digest, mediaType } = manifest.config;
-    if (!IMAGE_CONFIGS.has(mediaType)) return undefined;
+    if (!isImageConfig(mediaType)) return undefined;
     budget.takeDocument(manifest.config);
     return once(this.#imageConfigs, digest, async () => {
       const config = parseCarriedConfig(await this.#config(source, manifest), digest, { mediaType });
@@ -326,26 +323,6 @@ export class GraphReader {
   }
 }
 
-/** The image that stands for an index, with what it stands for alone; what nobody asked for is not left out. */
-function singleOfIndex(
-  kept: readonly ManifestTree[],
-  manifests: readonly Descriptor[],
-  children: readonly (ManifestTree | undefined)[],
-  { wanted, isChosen }: { wanted: readonly Platform[]; isChosen: boolean },
-): ManifestTree | undefined {
-  const chosen = singleOf(kept, wanted);
-  if (chosen === undefined) return undefined;
-  const others = kept.flatMap(imagesOf).filter((image) => image !== chosen);
-  const unread = manifests.filter(
-    (child, place) => !isChosen && children[place] === undefined && attestedDigest(child) === undefined,
-  );
-  const leftOut = [
-    ...others.flatMap(({ platforms }) => platforms),
-    ...unread.flatMap(({ platform }) => platform ?? []),
-  ];
-  return { ...chosen, leftOut: [...leftOut, ...(chosen.leftOut ?? [])] };
-}
-
 /** What failed is asked for again: another image may have it from another source. */
 function once<T>(cache: Map<Digest, Promise<T>>, digest: Digest, make: () => Promise<T>): Promise<T> {
   const cached = cache.get(digest);
@@ -371,22 +348,6 @@ function mayBeWanted({ platform }: Descriptor, wanted: readonly Platform[]): boo
 /** A foreign layer is where its `urls` point, and its registry need not have it. */
 function isForeign({ mediaType, urls = [] }: Descriptor): boolean {
   return isNonDistributable(mediaType) && urls.length > 0;
-}
-
-/** The index without the children that are left out: new bytes, and so another digest. */
-function rewritten(
-  tree: ManifestTree,
-  manifests: readonly Descriptor[],
-  children: readonly (ManifestTree | undefined)[],
-): ManifestTree {
-  const replacements = new Map(
-    manifests.map((child, place) => [child.digest, children[place]?.manifest.descriptor]),
-  );
-  const bytes = rewriteIndex(bytesOf(tree), (child) =>
-    isManifest(child.mediaType) ? replacements.get(child.digest) : child,
-  );
-  const descriptor = { ...tree.manifest.descriptor, digest: digestOf(bytes), size: bytes.byteLength };
-  return { ...tree, manifest: { ...tree.manifest, descriptor, bytes }, absent: [] };
 }
 
 function otherSize({ digest, size }: Descriptor, actual: number): ContentError {

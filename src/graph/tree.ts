@@ -1,11 +1,6 @@
-import { choosePlatform, choosePlatformOrFirst, type PlatformCandidate } from '../content/choose-platform.js';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
-import { isZstd } from '../content/media-types.js';
-import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
-import { keptAs } from '../manifest/artifact.js';
-import { isEncrypted } from '../manifest/layer-types.js';
-import { parseManifest } from '../manifest/manifest.js';
+import type { Platform } from '../content/platform.js';
 import type { Source } from '../store/store.js';
 
 /** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
@@ -32,44 +27,15 @@ export function bytesOf({ manifest: { bytes, descriptor } }: ManifestTree): Buff
   return bytes;
 }
 
-/** Of an index's children that are wanted, the image that stands for what is wanted. */
-export function singleOf(
-  children: readonly ManifestTree[],
-  wanted: readonly Platform[],
-): ManifestTree | undefined {
-  const images = candidatesOf(children.flatMap(imagesOf));
-  const chosen = wanted
-    .map((platform) => choosePlatform(platform, images))
-    .find((image) => image !== undefined);
-  return chosen?.tree ?? children[0];
-}
-
-/** The image that stands for the platform of a tree's first image, for a format that has room for one. */
-export function firstImage(tree: ManifestTree): ManifestTree | undefined {
-  return choosePlatformOrFirst(DEFAULT_PLATFORM, candidatesOf(imagesOf(tree)))?.tree;
+/** The manifest of a tree and those under it. */
+export function manifestsOf({ manifest, children }: ManifestTree): Descriptor[] {
+  return [manifest.descriptor, ...children.flatMap(manifestsOf)];
 }
 
 /** The images of a tree: those with a platform, since attestations and artifacts have none. */
 export function imagesOf(tree: ManifestTree): ManifestTree[] {
   if (tree.children.length > 0) return tree.children.flatMap(imagesOf);
   return tree.platforms.length > 0 ? [tree] : [];
-}
-
-/** Artifacts may have platforms too, and encrypted layers are for those who have the key: images that run go before both. */
-function candidatesOf(trees: readonly ManifestTree[]): (PlatformCandidate & { tree: ManifestTree })[] {
-  const running = trees.filter(runs);
-  return (running.length > 0 ? running : trees).map(candidateOf);
-}
-
-function runs(tree: ManifestTree): boolean {
-  const manifest = parseManifest(bytesOf(tree), tree.manifest.descriptor);
-  if (keptAs(manifest) !== undefined) return false;
-  return !tree.blobs.some(({ descriptor }) => isEncrypted(descriptor.mediaType));
-}
-
-function candidateOf(tree: ManifestTree): PlatformCandidate & { tree: ManifestTree } {
-  const hasZstd = tree.blobs.some(({ descriptor }) => isZstd(descriptor.mediaType));
-  return { tree, platform: tree.platforms[0], hasZstd };
 }
 
 /** Where content comes from: of a store, what reading one piece of it takes. */

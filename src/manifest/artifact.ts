@@ -1,6 +1,6 @@
 import { attestedDigest } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
-import { isManifest, MEDIA_TYPE } from '../content/media-types.js';
+import { isImageConfig, isManifest } from '../content/media-types.js';
 import { isLayerType } from './layer-types.js';
 import type { Manifest } from './manifest.js';
 import type { ImageManifest } from './oci.js';
@@ -8,7 +8,6 @@ import type { ImageManifest } from './oci.js';
 /** What is carried as it is in every conversion, because it is no image. */
 export type KeptAs = 'artifact' | 'attestation' | 'plugin';
 
-const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
 const DOCKER_PLUGIN_CONFIG = 'application/vnd.docker.plugin.v1+json';
 const IN_TOTO = 'application/vnd.in-toto+json';
 
@@ -39,7 +38,7 @@ export function keptAs(manifest: Manifest, descriptor?: Descriptor): KeptAs | un
 
 function ociKeptAs({ config, layers }: ImageManifest): KeptAs | undefined {
   if (layers.some(({ mediaType }) => mediaType === IN_TOTO)) return 'attestation';
-  if (!IMAGE_CONFIGS.has(config.mediaType)) return 'artifact';
+  if (!isImageConfig(config.mediaType)) return 'artifact';
   // Signatures of cosign have an image's config, for registries that take nothing else.
   const isImage = layers.length === 0 || layers.some(({ mediaType }) => isLayerType(mediaType));
   return isImage ? undefined : 'artifact';

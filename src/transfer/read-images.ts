@@ -4,7 +4,7 @@ import { isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { askForNew } from '../content/verify.js';
 import { ContentError } from '../errors.js';
-import type { ManifestTree, PlannedContent } from '../graph/tree.js';
+import { type ManifestTree, manifestsOf, type PlannedContent } from '../graph/tree.js';
 import { parseManifest } from '../manifest/manifest.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { readContent } from '../store/read-content.js';
@@ -68,9 +68,9 @@ async function readWholeImages(
   const named = requests.filter(({ name }) => !isDigest(name));
   if (named.length === 0 || named.length === requests.length) return readImages(requests, options);
   const whole = await readImages(named, options);
-  const parts = new Set(
+  const parts = new Set<string>(
     whole.images.flatMap(({ tree, attached }) =>
-      [tree, ...attached.map((referrer) => referrer.tree)].flatMap(manifestsOf),
+      [tree, ...attached.map((referrer) => referrer.tree)].flatMap(manifestsOf).map(({ digest }) => digest),
     ),
   );
   const others = requests.filter(({ name }) => isDigest(name) && !parts.has(name));
@@ -136,7 +136,7 @@ function referrersIn({ indexEntries }: ImageFiles): DeclaredReferrers {
 
 /** What the index says is attached to these manifests, and was not read with them. */
 function unreadReferrers(trees: readonly ManifestTree[], declared: DeclaredReferrers): Descriptor[] {
-  const read = new Set(trees.flatMap(manifestsOf));
+  const read = new Set<string>(trees.flatMap(manifestsOf).map(({ digest }) => digest));
   return [...read].flatMap((digest) => declared.get(digest) ?? []).filter(({ digest }) => !read.has(digest));
 }
 
@@ -148,10 +148,6 @@ async function damageIn(entry: Descriptor, store: ImageFiles): Promise<ContentEr
     if (error instanceof ContentError) return error;
     throw error;
   }
-}
-
-function manifestsOf({ manifest, children }: ManifestTree): string[] {
-  return [manifest.descriptor.digest, ...children.flatMap(manifestsOf)];
 }
 
 function blobsOf({ blobs, children }: ManifestTree): PlannedContent[] {

@@ -7,8 +7,8 @@ export interface TransferOptions<Placed = ImageTrees> extends PlanOptions {
   append?: boolean | undefined;
   /** Reads what was requested; default `readImages`, for sources that may lack what nobody asks for. */
   read?: ((requests: readonly CopyRequest[], options: PlanOptions) => Promise<ReadImages>) | undefined;
-  /** Looks at the images that were read, and those that arrive, before the first byte is written. */
-  onChecked?: ((placed: readonly Placed[], images: readonly ImageTrees[]) => void) | undefined;
+  /** Looks at what will be written, before the first byte is. */
+  onChecked?: ((placed: readonly Placed[]) => void) | undefined;
   /** Turns each image into what is written in its place; default: it stays as it is. */
   convert?: ((image: ImageTrees) => Promise<ConvertedImage>) | undefined;
   /** Check everything, and write nothing; default false. */
@@ -49,7 +49,7 @@ export async function transfer<Placed>(
   }
   const arriving = convert === undefined ? images : converted.flatMap((one) => one.images);
   const placed = to.check(arriving, { append, onEvent });
-  options.onChecked?.(placed, images);
+  options.onChecked?.(placed);
   const about = { read: images, placed, converted };
   if (options.dryRun) return { ...NOTHING_WRITTEN, failures, ...about };
   const { concurrency, retries, keepGoing, signal } = options;

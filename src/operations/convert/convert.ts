@@ -5,7 +5,7 @@ import { Compressor } from '../../compression/compression.js';
 import { isSchema1 } from '../../content/media-types.js';
 import { formatPlatform, parsePlatform } from '../../content/platform.js';
 import { LadingError, messageOf } from '../../errors.js';
-import type { ManifestTree } from '../../graph/tree.js';
+import { manifestsOf } from '../../graph/tree.js';
 import { createSigningKey } from '../../manifest/convert/sign-schema1.js';
 import { scopeCredentials } from '../../registry/auth/run-credentials.js';
 import { parseDestinationLocator } from '../../store/destination-locator.js';
@@ -140,7 +140,8 @@ async function readOriginals(
   const { images } = read;
   const needsLayers =
     (options.compression ?? 'keep') !== 'keep' ||
-    (options.to !== 'schema1' && images.some(({ tree }) => manifestsOf(tree).some(isSchema1)));
+    (options.to !== 'schema1' &&
+      images.some(({ tree }) => manifestsOf(tree).some(({ mediaType }) => isSchema1(mediaType))));
   if (source.kind !== 'registry' || !needsLayers) return read;
   const directory = await scratch.directory();
   // Of what a killed run left there, only the content counts: the source may have other images by now.
@@ -158,10 +159,6 @@ async function readOriginals(
 
 function isDockerArchive({ format, output }: ConvertOptions): boolean {
   return format === 'docker-archive' || (typeof output === 'string' && output.startsWith('docker-archive:'));
-}
-
-function manifestsOf(tree: ManifestTree): string[] {
-  return [tree.manifest.descriptor.mediaType, ...tree.children.flatMap(manifestsOf)];
 }
 
 async function readKey(path: string): Promise<KeyObject> {

@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import { isManifest, MEDIA_TYPE } from '../../content/media-types.js';
+import { isImageConfig, isManifest, MEDIA_TYPE } from '../../content/media-types.js';
 import { ContentError, isLadingError } from '../../errors.js';
 import {
   type ContainerConfig,
@@ -152,7 +152,7 @@ async function inspectImageManifest(
   const { config: configDescriptor, layers } = manifest;
   const size = [descriptor, configDescriptor, ...layers].reduce((sum, content) => sum + content.size, 0);
   const base = { digest: descriptor.digest, mediaType: descriptor.mediaType, size };
-  if (!IMAGE_CONFIGS.has(configDescriptor.mediaType)) {
+  if (!isImageConfig(configDescriptor.mediaType)) {
     // A chart, an SBOM, a signature: it has layers, but no platform and no history.
     return { os: '', architecture: '', ...base, layers: layers.map(plainLayer), config: {}, history: [] };
   }
@@ -225,5 +225,3 @@ function createdByOf(image: V1Image | undefined): string | undefined {
 function plainLayer({ digest, mediaType, size }: Descriptor): InspectedBlob {
   return { digest, mediaType, size };
 }
-
-const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);

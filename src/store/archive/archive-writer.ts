@@ -2,13 +2,11 @@ import { dirname } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
 import { type Digest, isDigest } from '../../content/digest.js';
-import { isManifest } from '../../content/media-types.js';
+import { isImageConfig, isManifest } from '../../content/media-types.js';
 import type { Platform } from '../../content/platform.js';
 import { requireSpace, type SpaceOptions } from '../../disk/disk.js';
 import type { LockOptions } from '../../disk/lock.js';
 import { isLadingError, LadingError } from '../../errors.js';
-import { parseCarriedConfig } from '../../manifest/config.js';
-import { platformOf } from '../../manifest/convert/platform-of.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
@@ -34,14 +32,8 @@ import type {
 } from '../store.js';
 import { ContentWriter, type Sink } from '../write-content.js';
 import { assignPlaces, blobHeader, directoryHeaders, type Place, placeAt } from './archive-places.js';
-import { dockerHalf } from './docker-half.js';
-import {
-  type DockerManifestItem,
-  dockerImageOf,
-  isDockerImage,
-  isImageConfig,
-  type ManifestLookup,
-} from './docker-manifest.js';
+import { dockerHalf, unstatedPlatforms } from './docker-half.js';
+import { type DockerManifestItem, dockerImageOf, type ManifestLookup } from './docker-manifest.js';
 import { openPartFile } from './part-file.js';
 import { createStreamSink } from './stream-sink.js';
 
@@ -255,7 +247,7 @@ class ArchiveWriter implements Store {
   async #pushBlob(slot: Slot, open: OpenContent, options: PushOptions): Promise<void> {
     await this.#writeHeader(slot, options.signal);
     const { descriptor } = slot.place;
-    const isKept = this.#sink.read === undefined && isImageConfig(descriptor);
+    const isKept = this.#sink.read === undefined && isImageConfig(descriptor.mediaType);
     if (!isKept || descriptor.size > MAX_CONFIG_BYTES) return slot.writer.write(open, options);
     const bytes = await readVerified(descriptor, open, options);
     this.#configs.set(descriptor.digest, bytes);
@@ -357,7 +349,9 @@ class ArchiveWriter implements Store {
     const isHeld = ({ digest }: Descriptor): boolean => this.#slots.get(digest)?.isDone === true;
     const manifestOf: ManifestLookup = ({ digest }) => this.#manifests.get(digest)?.manifest;
     const { dockerPlatform: platform, dockerConfigs } = this.#options;
-    const platforms = await this.#platformsOfConfigs(isHeld);
+    const configOf = async (config: Descriptor) => (isHeld(config) ? this.#configOf(config) : undefined);
+    const manifests = [...this.#manifests.values()].map(({ manifest }) => manifest);
+    const platforms = await unstatedPlatforms(manifests, manifestOf, configOf);
     const { items, warnings } = await dockerHalf(this.#entries, {
       imageOf: (entry) =>
         dockerImageOf(entry, manifestOf, {
@@ -366,7 +360,7 @@ class ArchiveWriter implements Store {
           platformOf: ({ config }) => platforms.get(config.digest),
           wasNamed: ({ config }) => dockerConfigs?.has(config.digest) === true,
         }),
-      configOf: async (config) => (isHeld(config) ? this.#configOf(config) : undefined),
+      configOf,
       pathOf: ({ digest }) => blobPath(digest),
       isHeld,
       areLayersPlain: false,
@@ -376,22 +370,6 @@ class ArchiveWriter implements Store {
     return items;
   }
 
-  /** What the images run on that stand in an index without a platform. */
-  async #platformsOfConfigs(isHeld: (descriptor: Descriptor) => boolean): Promise<Map<Digest, Platform>> {
-    const platforms = new Map<Digest, Platform>();
-    for (const { manifest } of this.#manifests.values()) {
-      for (const child of 'manifests' in manifest ? manifest.manifests : []) {
-        const image = this.#manifests.get(child.digest)?.manifest;
-        if (child.platform !== undefined || image === undefined || !isDockerImage(image)) continue;
-        const { config } = image;
-        const bytes = isHeld(config) ? await this.#configOf(config) : undefined;
-        const platform = bytes && platformIn(bytes, config);
-        if (platform !== undefined) platforms.set(config.digest, platform);
-      }
-    }
-    return platforms;
-  }
-
   /** A stream cannot be read back: its configs are in memory. */
   async #configOf(config: Descriptor): Promise<Buffer | undefined> {
     const kept = this.#configs.get(config.digest);
@@ -399,16 +377,6 @@ class ArchiveWriter implements Store {
     const chunks: Buffer[] = [];
     for await (const chunk of (await this.fetch(config)) as AsyncIterable<Buffer>) chunks.push(chunk);
     return Buffer.concat(chunks);
-  }
-}
-
-/** Undefined where a config does not say it, or is none. */
-function platformIn(bytes: Buffer, config: Descriptor): Platform | undefined {
-  try {
-    return platformOf(parseCarriedConfig(bytes, config.digest, config));
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_MANIFEST')) return undefined;
-    throw error;
   }
 }
 

@@ -1,8 +1,19 @@
 import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
 import { isSchema1 } from '../../content/media-types.js';
-import type { ImageManifest } from '../../manifest/manifest.js';
+import type { Platform } from '../../content/platform.js';
+import { isLadingError } from '../../errors.js';
+import { parseCarriedConfig } from '../../manifest/config.js';
+import { platformOf } from '../../manifest/convert/platform-of.js';
+import type { ImageManifest, Manifest } from '../../manifest/manifest.js';
 import { entryName } from '../layout/layout-index.js';
-import { type DockerManifestItem, dockerEntries, dockerManifest } from './docker-manifest.js';
+import {
+  type DockerManifestItem,
+  dockerEntries,
+  dockerManifest,
+  isDockerImage,
+  type ManifestLookup,
+} from './docker-manifest.js';
 import { type DockerJudgement, type DockerRefusal, dockerRefusalOf } from './docker-refusal.js';
 
 /** What `manifest.json` is made of. */
@@ -76,4 +87,31 @@ function warningOf(reason: string, names: readonly string[], isLeftOut: boolean)
   return isLeftOut
     ? `docker load does not load ${shown}: ${reason}; left out of manifest.json, which it reads`
     : `docker load stops at ${shown}: ${reason}; what it loads stands before`;
+}
+
+/** By their configs, what the images run on that stand in an index without a platform. */
+export async function unstatedPlatforms(
+  manifests: readonly Manifest[],
+  manifestOf: ManifestLookup,
+  configOf: DockerContents['configOf'],
+): Promise<Map<Digest, Platform>> {
+  const platforms = new Map<Digest, Platform>();
+  for (const child of manifests.flatMap((each) => ('manifests' in each ? each.manifests : []))) {
+    const image = manifestOf(child);
+    if (child.platform !== undefined || image === undefined || !isDockerImage(image)) continue;
+    const bytes = await configOf(image.config);
+    const platform = bytes && platformIn(bytes, image.config);
+    if (platform !== undefined) platforms.set(image.config.digest, platform);
+  }
+  return platforms;
+}
+
+/** Undefined where a config does not say it, or is none. */
+function platformIn(bytes: Buffer, config: Descriptor): Platform | undefined {
+  try {
+    return platformOf(parseCarriedConfig(bytes, config.digest, config));
+  } catch (error) {
+    if (isLadingError(error, 'INVALID_MANIFEST')) return undefined;
+    throw error;
+  }
 }

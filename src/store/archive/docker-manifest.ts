@@ -5,7 +5,7 @@ import {
   type PlatformCandidate,
 } from '../../content/choose-platform.js';
 import type { Descriptor } from '../../content/descriptor.js';
-import { isIndex, isZstd, MEDIA_TYPE } from '../../content/media-types.js';
+import { isImageConfig, isIndex, isZstd } from '../../content/media-types.js';
 import { nameKey } from '../../content/names.js';
 import { DEFAULT_PLATFORM, type Platform } from '../../content/platform.js';
 import { formatFamiliar, parseReference } from '../../content/reference.js';
@@ -25,8 +25,6 @@ export interface DockerManifestItem {
   RepoTags: string[] | null;
   Layers: string[];
 }
-
-const IMAGE_CONFIGS = new Set<string>([MEDIA_TYPE.ociConfig, MEDIA_TYPE.dockerConfig]);
 
 export interface DockerImageOptions {
   /** Default linux/amd64. */
@@ -82,13 +80,9 @@ function* imagesUnder(
   }
 }
 
-export function isImageConfig({ mediaType }: Descriptor): boolean {
-  return IMAGE_CONFIGS.has(mediaType);
-}
-
 /** Whether a manifest is of an image in a form that `docker load` has, rather than of an artifact or schema1. */
 export function isDockerImage(manifest: Manifest): manifest is ImageManifest {
-  return 'layers' in manifest && isImageConfig(manifest.config) && keptAs(manifest) === undefined;
+  return 'layers' in manifest && isImageConfig(manifest.config.mediaType) && keptAs(manifest) === undefined;
 }
 
 /** The entries that have a place in `manifest.json`, by their names: what is attached to others is left out. */

@@ -1,0 +1,78 @@
+import { attestedDigest } from '../content/annotations.js';
+import { choosePlatform, choosePlatformOrFirst, type PlatformCandidate } from '../content/choose-platform.js';
+import type { Descriptor } from '../content/descriptor.js';
+import { digestOf } from '../content/digest.js';
+import { isManifest, isZstd } from '../content/media-types.js';
+import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
+import { keptAs } from '../manifest/artifact.js';
+import { isEncrypted } from '../manifest/layer-types.js';
+import { parseManifest } from '../manifest/manifest.js';
+import { rewriteIndex } from '../manifest/rewrite-index.js';
+import { bytesOf, imagesOf, type ManifestTree } from './tree.js';
+
+/** The image that stands for an index, with what it stands for alone; what nobody asked for is not left out. */
+export function singleOfIndex(
+  kept: readonly ManifestTree[],
+  manifests: readonly Descriptor[],
+  children: readonly (ManifestTree | undefined)[],
+  { wanted, isChosen }: { wanted: readonly Platform[]; isChosen: boolean },
+): ManifestTree | undefined {
+  const chosen = singleOf(kept, wanted);
+  if (chosen === undefined) return undefined;
+  const others = kept.flatMap(imagesOf).filter((image) => image !== chosen);
+  const unread = manifests.filter(
+    (child, place) => !isChosen && children[place] === undefined && attestedDigest(child) === undefined,
+  );
+  const leftOut = [
+    ...others.flatMap(({ platforms }) => platforms),
+    ...unread.flatMap(({ platform }) => platform ?? []),
+  ];
+  return { ...chosen, leftOut: [...leftOut, ...(chosen.leftOut ?? [])] };
+}
+
+/** The index without the children that are left out: new bytes, and so another digest. */
+export function rewritten(
+  tree: ManifestTree,
+  manifests: readonly Descriptor[],
+  children: readonly (ManifestTree | undefined)[],
+): ManifestTree {
+  const replacements = new Map(
+    manifests.map((child, place) => [child.digest, children[place]?.manifest.descriptor]),
+  );
+  const bytes = rewriteIndex(bytesOf(tree), (child) =>
+    isManifest(child.mediaType) ? replacements.get(child.digest) : child,
+  );
+  const descriptor = { ...tree.manifest.descriptor, digest: digestOf(bytes), size: bytes.byteLength };
+  return { ...tree, manifest: { ...tree.manifest, descriptor, bytes }, absent: [] };
+}
+
+/** The image that stands for the platform of a tree's first image, for a format that has room for one. */
+export function firstImage(tree: ManifestTree): ManifestTree | undefined {
+  return choosePlatformOrFirst(DEFAULT_PLATFORM, candidatesOf(imagesOf(tree)))?.tree;
+}
+
+/** Of an index's children that are wanted, the image that stands for what is wanted. */
+function singleOf(children: readonly ManifestTree[], wanted: readonly Platform[]): ManifestTree | undefined {
+  const images = candidatesOf(children.flatMap(imagesOf));
+  const chosen = wanted
+    .map((platform) => choosePlatform(platform, images))
+    .find((image) => image !== undefined);
+  return chosen?.tree ?? children[0];
+}
+
+/** Artifacts may have platforms too, and encrypted layers are for those who have the key: images that run go before both. */
+function candidatesOf(trees: readonly ManifestTree[]): (PlatformCandidate & { tree: ManifestTree })[] {
+  const running = trees.filter(runs);
+  return (running.length > 0 ? running : trees).map(candidateOf);
+}
+
+function runs(tree: ManifestTree): boolean {
+  const manifest = parseManifest(bytesOf(tree), tree.manifest.descriptor);
+  if (keptAs(manifest) !== undefined) return false;
+  return !tree.blobs.some(({ descriptor }) => isEncrypted(descriptor.mediaType));
+}
+
+function candidateOf(tree: ManifestTree): PlatformCandidate & { tree: ManifestTree } {
+  const hasZstd = tree.blobs.some(({ descriptor }) => isZstd(descriptor.mediaType));
+  return { tree, platform: tree.platforms[0], hasZstd };
+}
