@@ -54,10 +54,15 @@ export function irregularityOf(
   kind: 'oci-config' | 'docker-config',
   value: unknown,
 ): Irregularity | undefined {
-  const strict = refusalOf('docker-config', value) ?? refusalOf(kind, value);
+  const dockers = refusalOf('docker-config', value);
+  if (dockers === undefined) {
+    // Docker's schema has every member of OCI's, so all engines can decode what it accepts.
+    const strict = refusalOf(kind, value);
+    return strict && { ...strict, refusedBy: refusersOf(kind, strict.place) };
+  }
   const judged: Irregularity[] = [
     ...refused(refusalOf('go-docker-config', value), READERS_OF_DOCKERS),
-    ...refused(strict, strict === undefined ? [] : refusersOf(kind, strict.place)),
+    ...refused(dockers, refusersOf(kind, dockers.place)),
     ...refused(refusalOf('go-oci-config', value), READERS_OF_OCIS),
   ];
   return judged.reduce<Irregularity | undefined>(

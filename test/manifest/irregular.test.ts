@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { parseManifest, successors } from '../../src/manifest/manifest.js';
+import { validators } from '../../src/manifest/validators.js';
 import { json } from '../support/fixtures.js';
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -133,3 +135,59 @@ function docker() {
 function silent(document: object) {
   return { ...document, mediaType: undefined };
 }
+
+describe('the schemas of configs', () => {
+  /** What a member may hold: what its schemas allow more often than not, so that whole documents pass them. */
+  const mostly = (good: unknown[], odd: unknown[]) =>
+    fc.oneof(
+      { weight: 40, arbitrary: fc.constantFrom(...good) },
+      { weight: 1, arbitrary: fc.constantFrom(...odd) },
+    );
+  const times = mostly(['2024-01-02T03:04:05Z', null], ['', 'x', 7]);
+  const texts = mostly(['', 'x', null], [7, [], {}]);
+  const lists = mostly([[], ['x'], null], ['x', [null], [1], {}]);
+  const objects = mostly([{}, null], [{ x: {} }, { x: 'y' }, { x: 1 }, []]);
+  const numbers = mostly([0, 7, null], [1.5, '1', true]);
+  const truths = mostly([true, false, null], [0, 'true']);
+  const anything = fc.oneof(texts, lists, objects, numbers, truths);
+  const members = (names: Record<string, fc.Arbitrary<unknown>>) =>
+    fc.record(names, { requiredKeys: [] }) as fc.Arbitrary<object>;
+  const container = members({
+    ...Object.fromEntries(['User', 'WorkingDir', 'StopSignal', 'Hostname', 'Image'].map((it) => [it, texts])),
+    ...Object.fromEntries(['Env', 'Entrypoint', 'Cmd', 'Shell', 'OnBuild'].map((it) => [it, lists])),
+    ...Object.fromEntries(['ExposedPorts', 'Volumes', 'Labels', 'Healthcheck'].map((it) => [it, objects])),
+    ...Object.fromEntries(['ArgsEscaped', 'Tty'].map((it) => [it, truths])),
+  });
+  const config = members({
+    ...Object.fromEntries(
+      ['id', 'parent', 'comment', 'author', 'architecture', 'os', 'variant'].map((it) => [it, texts]),
+    ),
+    'os.version': texts,
+    'os.features': lists,
+    created: times,
+    StopTimeout: numbers,
+    Size: numbers,
+    config: fc.oneof({ weight: 20, arbitrary: container }, anything),
+    container_config: fc.oneof({ weight: 20, arbitrary: container }, anything),
+    history: fc.oneof(
+      fc.array(members({ created: times, created_by: texts, empty_layer: truths })),
+      anything,
+    ),
+    rootfs: fc.constantFrom<unknown>({ type: 'layers', diff_ids: [] }, { type: 'layers' }, null),
+  });
+
+  it('let engines decode whatever Docker’s accepts', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(config, (document) => {
+        if (!validators['docker-config']({ rootfs: { type: 'layers' }, ...document })) return;
+        accepted++;
+        const whole = { rootfs: { type: 'layers' }, ...document };
+        assert.equal(validators['go-docker-config'](whole), true);
+        assert.equal(validators['go-oci-config'](whole), true);
+      }),
+      { numRuns: 3000 },
+    );
+    assert.ok(accepted > 300, `only ${accepted} of 3000 were accepted`);
+  });
+});
