@@ -1,6 +1,16 @@
-import { lstat, open, rename, rm } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import {
+  access,
+  lstat,
+  open,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  statfs as statFileSystem,
+} from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import fs from 'fs-extra';
 import { type ErrorCode, LadingError, systemCode } from '../errors.js';
 import { CHECK_DISK, fileFailure } from '../system-error.js';
 import { createTemporaryFile, ifThere } from './own-file.js';
@@ -44,7 +54,7 @@ export async function writeFileAtomically(
 
 /** Makes a rename in the directory of `path` last through a power cut. */
 export async function syncDirectoryOf(path: string): Promise<void> {
-  const { O_RDONLY, O_DIRECTORY = 0 } = fs.constants; // a pipe in its place would be waited for
+  const { O_RDONLY, O_DIRECTORY = 0 } = constants; // a pipe in its place would be waited for
   const directory = await onDisk(path, () => open(dirname(path), O_RDONLY | O_DIRECTORY));
   try {
     await directory.sync();
@@ -81,7 +91,7 @@ const FAT = { type: 0x4d44, largestFile: 2 ** 32 - 1 };
 export async function requireSpace(
   directory: string,
   { bytes, largestFile = bytes }: SpaceNeeds,
-  statfs: StatFS = fs.promises.statfs,
+  statfs: StatFS = statFileSystem,
 ): Promise<void> {
   const { type, bavail, bsize } = await onDisk(directory, () => statfs(directory));
   if (type === FAT.type && largestFile > FAT.largestFile) {
@@ -102,7 +112,7 @@ export async function requireSpace(
 
 /** Names in a directory, or undefined when it does not exist; rejects with `ALREADY_EXISTS` when it is something else. */
 export async function listDirectory(path: string): Promise<string[] | undefined> {
-  return onDisk(path, () => ifThere(() => fs.readdir(path)));
+  return onDisk(path, () => ifThere(() => readdir(path)));
 }
 
 /** Size of a file, 0 when there is none; a link is not followed. */
@@ -113,7 +123,7 @@ export async function sizeOf(path: string): Promise<number> {
 /** One that is another user's to remove stays. */
 export async function removeIfEmpty(directory: string): Promise<void> {
   try {
-    await fs.rmdir(directory);
+    await rmdir(directory);
   } catch (error) {
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM'].includes(systemCode(error) ?? ''))
       throw diskError(error, directory);
@@ -200,14 +210,14 @@ function megabytes(bytes: number): string {
  * What is at `path`, undefined where nothing is; rejects when nothing can be made or written there, before anything was
  * fetched for it.
  */
-export async function requireWritable(path: string): Promise<fs.Stats | undefined> {
-  const found = await onDisk(path, () => ifThere(() => fs.stat(path)));
+export async function requireWritable(path: string): Promise<Stats | undefined> {
+  const found = await onDisk(path, () => ifThere(() => stat(path)));
   // A file is replaced by one that grows beside it.
   const place = found?.isDirectory() ? path : dirname(resolve(path));
   await onDisk(path, async () => {
-    const parent = await fs.stat(place);
+    const parent = await stat(place);
     if (!parent.isDirectory()) throw Object.assign(new Error(`${place} is a file`), { code: 'ENOTDIR' });
-    await fs.access(place, fs.constants.W_OK);
+    await access(place, constants.W_OK);
   });
   return found;
 }

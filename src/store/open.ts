@@ -1,4 +1,5 @@
-import fs from 'fs-extra';
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { openDirectory } from '../disk/files.js';
 import { LadingError } from '../errors.js';
 import { type OpenArchiveOptions, openArchive } from './archive/archive.js';
@@ -33,8 +34,8 @@ export async function openPath(path: string, options: OpenPathOptions = {}): Pro
 }
 
 async function openAny(path: string, options: OpenArchiveOptions): Promise<ImageFiles> {
-  if (!(await fs.pathExists(path))) throw new LadingError('NOT_FOUND', `${path} does not exist`);
-  const stats = await fs.stat(path);
+  if (!existsSync(path)) throw new LadingError('NOT_FOUND', `${path} does not exist`);
+  const stats = await stat(path);
   if (stats.isDirectory())
     return openImageFiles(openDirectory(path), { code: 'INVALID_LAYOUT', signal: options.signal });
   if (stats.isFile()) return openArchive(path, options);

@@ -1,5 +1,5 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import fs from 'fs-extra';
 import { parseReference, type Reference } from '../content/reference.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
 import { isLadingError, LadingError } from '../errors.js';
@@ -33,7 +33,7 @@ export async function openSource(
   const locator = parseLocator(text);
   if (locator.kind === 'docker') return openRegistry(locator.reference, options);
   if (locator.kind !== 'path') return openFiles(locator.path, locator.reference, options);
-  if (await fs.pathExists(text)) return openFiles(text, undefined, options);
+  if (existsSync(text)) return openFiles(text, undefined, options);
   return openRegistry(referenceOrPath(text), options);
 }
 
