@@ -37,13 +37,13 @@ export function rewritten(
   children: readonly (ManifestTree | undefined)[],
 ): ManifestTree {
   const replacements = new Map(
-    manifests.map((child, place) => [child.digest, children[place]?.manifest.descriptor]),
+    manifests.map((child, place) => [child.digest, children[place]?.content.descriptor]),
   );
   const bytes = rewriteIndex(bytesOf(tree), (child) =>
     isManifest(child.mediaType) ? replacements.get(child.digest) : child,
   );
-  const descriptor = { ...tree.manifest.descriptor, digest: digestOf(bytes), size: bytes.byteLength };
-  return { ...tree, manifest: { ...tree.manifest, descriptor, bytes }, absent: [] };
+  const descriptor = { ...tree.content.descriptor, digest: digestOf(bytes), size: bytes.byteLength };
+  return { ...tree, content: { ...tree.content, descriptor, bytes }, absent: [] };
 }
 
 /** The image that stands for the platform of a tree's first image, for a format that has room for one. */
@@ -67,7 +67,7 @@ function candidatesOf(trees: readonly ManifestTree[]): (PlatformCandidate & { tr
 }
 
 function runs(tree: ManifestTree): boolean {
-  const manifest = parseManifest(bytesOf(tree), tree.manifest.descriptor);
+  const manifest = parseManifest(bytesOf(tree), tree.content.descriptor);
   if (keptAs(manifest) !== undefined) return false;
   return !tree.blobs.some(({ descriptor }) => isEncrypted(descriptor.mediaType));
 }

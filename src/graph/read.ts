@@ -111,7 +111,9 @@ export class GraphReader {
   async #readBlob(source: Source, root: Descriptor): Promise<ManifestTree | undefined> {
     if (!(await isBlob(source, root))) return undefined;
     const manifest = await this.#plannedBlob(source, root);
-    return manifest && { manifest, isBlob: true, children: [], blobs: [], absent: [], platforms: [] };
+    return (
+      manifest && { content: manifest, isBlob: true, children: [], blobs: [], absent: [], platforms: [] }
+    );
   }
 
   async #read(source: Source, descriptor: Descriptor, context: Context): Promise<ManifestTree | undefined> {
@@ -128,12 +130,12 @@ export class GraphReader {
     const found = (await Promise.all(planned)).filter((blob) => blob !== undefined);
     const held = new Set(found.map(({ descriptor }) => descriptor.digest));
     const foreign = blobs.filter(({ digest }) => !held.has(digest));
-    return { manifest: content, children: [], blobs: found, foreign, absent: [], platforms };
+    return { content: content, children: [], blobs: found, foreign, absent: [], platforms };
   }
 
   async #readIndex(
     source: Source,
-    content: ManifestTree['manifest'],
+    content: ManifestTree['content'],
     index: ImageIndex,
     context: Context,
   ): Promise<ManifestTree | undefined> {
@@ -145,7 +147,7 @@ export class GraphReader {
 
     const left = manifests.filter((_, place) => children[place] === undefined).map(({ digest }) => digest);
     const tree: ManifestTree = {
-      manifest: content,
+      content: content,
       children: kept,
       blobs: (await Promise.all(blobs.map((blob) => this.#plannedBlob(source, blob)))).filter(
         (blob) => blob !== undefined,

@@ -6,7 +6,7 @@ import type { Source } from '../store/store.js';
 /** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
 export interface ManifestTree {
   /** The bytes of a manifest are in memory: they were read, or made by leaving out children. */
-  manifest: PlannedContent;
+  content: PlannedContent;
   /** Whether it is no manifest: the index of a layout may name any content. (image-spec, image-layout.md) */
   isBlob?: boolean;
   children: ManifestTree[];
@@ -22,13 +22,13 @@ export interface ManifestTree {
 }
 
 /** The bytes of a manifest. */
-export function bytesOf({ manifest: { bytes, descriptor } }: ManifestTree): Buffer {
+export function bytesOf({ content: { bytes, descriptor } }: ManifestTree): Buffer {
   if (bytes === undefined) throw new Error(`${descriptor.digest} is a blob`);
   return bytes;
 }
 
 /** The manifest of a tree and those under it. */
-export function manifestsOf({ manifest, children }: ManifestTree): Descriptor[] {
+export function manifestsOf({ content: manifest, children }: ManifestTree): Descriptor[] {
   return [manifest.descriptor, ...children.flatMap(manifestsOf)];
 }
 

@@ -72,7 +72,7 @@ export async function copyImages(options: CopyImagesOptions): Promise<CopyImages
         destination: options.destination,
         images: read.flatMap((image) => {
           const copied = destination.nameOf(image, placed);
-          const { digest } = image.tree.manifest.descriptor;
+          const { digest } = image.tree.content.descriptor;
           return copied === undefined ? [] : [{ name: image.name, copied, digest }];
         }),
         blobs: { total: blobs.total, copied: blobs.sent, mounted: blobs.mounted, present: blobs.present },

@@ -116,7 +116,7 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
       ? placed.map(({ image, destination: at }) => ({
           name: image.name,
           pushed: formatReference(at),
-          digest: image.tree.manifest.descriptor.digest,
+          digest: image.tree.content.descriptor.digest,
         }))
       : images.map(({ name, written, digest }) => ({ name, pushed: written, digest }));
     const { total, sent, mounted, present } = blobs;
@@ -208,7 +208,7 @@ async function openOrAsk(...[path, options]: Parameters<typeof openPath>): Promi
 /** Of a sparse archive, says what is absent on purpose. */
 function warnOfAbsent({ name, tree }: ImageTrees, onEvent: OnCopyEvent | undefined): void {
   if (tree.absent.length === 0) return;
-  const absent = absentOf(withAbsent(tree.manifest.descriptor, tree.absent)).join(', ');
+  const absent = absentOf(withAbsent(tree.content.descriptor, tree.absent)).join(', ');
   const message = `${name} was saved without some of its children, on purpose: ${absent}`;
   onEvent?.({ type: 'warning', message });
 }

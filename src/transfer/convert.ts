@@ -68,8 +68,8 @@ const CHILDREN_IN_TURN = 20;
 export async function convertImage(image: ImageTrees, options: ConvertOptions): Promise<ConvertedImage> {
   const conversion = new ImageConversion(image.name, options);
   const tree = await conversion.convert(image.tree);
-  const from = image.tree.manifest.descriptor;
-  const to = tree.manifest.descriptor;
+  const from = image.tree.content.descriptor;
+  const to = tree.content.descriptor;
   const isSame = from.digest === to.digest;
   const stale = attachedToChanged(image.attached, conversion.digests);
   const converted: ImageTrees = isSame
@@ -106,14 +106,14 @@ function attachedToChanged(
     for (const referrer of attached) {
       if (!gone.has(referrer.subject)) continue;
       stale.add(referrer);
-      gone.add(referrer.tree.manifest.descriptor.digest);
+      gone.add(referrer.tree.content.descriptor.digest);
     }
   }
   return stale;
 }
 
 function nameAttached({ tree, tag, subject }: AttachedTree): string {
-  return `${tag ?? tree.manifest.descriptor.digest}, which is attached to ${subject}`;
+  return `${tag ?? tree.content.descriptor.digest}, which is attached to ${subject}`;
 }
 
 class ImageConversion {
@@ -130,7 +130,7 @@ class ImageConversion {
 
   async convert(tree: ManifestTree, entry?: Descriptor): Promise<ManifestTree> {
     if (tree.isBlob) return tree;
-    const { descriptor } = tree.manifest;
+    const { descriptor } = tree.content;
     const manifest = parseManifest(bytesOf(tree), descriptor);
     if (keptAs(manifest, entry) !== undefined) return tree;
     const unknown = unknownLayer(manifest);
@@ -142,7 +142,7 @@ class ImageConversion {
       return tree;
     }
     const converted = await this.#convert(tree, manifest);
-    const { digest } = converted.manifest.descriptor;
+    const { digest } = converted.content.descriptor;
     if (digest !== descriptor.digest) this.digests.set(descriptor.digest, digest);
     return converted;
   }
@@ -181,26 +181,26 @@ class ImageConversion {
     const firstEntries = new Map(entries.toReversed().map((entry) => [entry.digest, entry]));
     const convertedByDigest = new Map<Digest, ManifestTree>();
     for (const child of tree.children) {
-      const { digest } = child.manifest.descriptor;
+      const { digest } = child.content.descriptor;
       const known = convertedByDigest.get(digest);
       const converted = known ?? (await this.convert(child, firstEntries.get(digest)));
       children.push(converted);
       if (known !== undefined) continue;
       convertedByDigest.set(digest, converted);
       if (convertedByDigest.size % CHILDREN_IN_TURN === 0) await this.#letOthersRun();
-      const now = converted.manifest.descriptor;
+      const now = converted.content.descriptor;
       if (now.digest !== digest) replaced.set(digest, now);
       const [platform] = converted.platforms;
       if (platform !== undefined) platforms.set(digest, platform);
     }
     const { index, lost } = convertIndex(bytesOf(tree), to, {
-      where: tree.manifest.descriptor.digest,
+      where: tree.content.descriptor.digest,
       children: replaced,
       platforms,
       force: this.#options.force ?? false,
     });
     this.lost.push(...lost);
-    return { ...tree, manifest: fromMemory(index), children };
+    return { ...tree, content: fromMemory(index), children };
   }
 
   /** Conversions are work of this thread, which may have other clients. */
@@ -211,7 +211,7 @@ class ImageConversion {
 
   /** To schema2 first: OCI is that with other media types. */
   async #convertSchema1(tree: ManifestTree, manifest: Schema1Manifest): Promise<ManifestTree> {
-    const { descriptor } = tree.manifest;
+    const { descriptor } = tree.content;
     const bytes = bytesOf(tree);
     this.#checkSignature(bytes, manifest, descriptor);
     if (this.#options.to === 'schema1') return tree;
@@ -236,7 +236,7 @@ class ImageConversion {
   }
 
   async #convertManifest(tree: ManifestTree, to: 'oci' | 'docker'): Promise<ManifestTree> {
-    const { descriptor } = tree.manifest;
+    const { descriptor } = tree.content;
     const bytes = bytesOf(tree);
     const image = parseImage(bytes, descriptor);
     const recompressed = await this.#recompress(tree, image);
@@ -261,7 +261,7 @@ class ImageConversion {
     const platform = platformOf(parseCarriedConfig(newConfig?.bytes ?? config, image.config.digest));
     return {
       ...tree,
-      manifest: fromMemory(manifest),
+      content: fromMemory(manifest),
       blobs,
       platforms: platform === undefined ? tree.platforms : [platform],
     };
@@ -284,7 +284,7 @@ class ImageConversion {
     const { repository, tag = 'latest' } = nameParts(this.#name);
     const recompressed = await this.#recompress(tree, image);
     const { manifest, needsEmptyLayer, lost } = convertToSchema1(bytesOf(tree), {
-      where: tree.manifest.descriptor.digest,
+      where: tree.content.descriptor.digest,
       name: repository,
       tag,
       config: await this.#configOf(tree, image),
@@ -298,7 +298,7 @@ class ImageConversion {
       .map((blob) => recompressed.get(blob.descriptor.digest) ?? blob);
     return {
       ...tree,
-      manifest: fromMemory(manifest),
+      content: fromMemory(manifest),
       blobs: [...layers, ...(needsEmptyLayer ? [emptyLayer()] : [])],
     };
   }

@@ -81,7 +81,7 @@ export function nameApart(
   const names = new Set<string>();
   const named: ImageTrees[] = [];
   for (const image of images) {
-    const { digest } = image.tree.manifest.descriptor;
+    const { digest } = image.tree.content.descriptor;
     const asked = nameIn(image.name);
     let name = nameOfDigest(asked, digest);
     if (name !== asked) warn(onEvent, `${image.name} has another digest now: it is called ${name}`);
@@ -101,12 +101,12 @@ export function nameApart(
 
 /** What an image is called after `nameApart`, which leaves out a name that only says again what another one says. */
 export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees[]): string {
-  const { digest } = tree.manifest.descriptor;
+  const { digest } = tree.content.descriptor;
   const kept =
     named.find((image) => image.tree === tree) ??
     named.find(
       (image) =>
-        image.tree.manifest.descriptor.digest === digest &&
+        image.tree.content.descriptor.digest === digest &&
         nameKey(nameByTag(image.name)) === nameKey(nameByTag(name)),
     );
   return kept?.name ?? name;
@@ -162,7 +162,7 @@ export function fitting(
 function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
   const what = otherThanImage(tree);
   if (what !== undefined) return `is ${what}: a docker-archive has no room for it`;
-  const manifest = parseManifest(bytesOf(tree), tree.manifest.descriptor);
+  const manifest = parseManifest(bytesOf(tree), tree.content.descriptor);
   if (!isDockerImage(manifest)) return `is ${manifest.mediaType}: a docker-archive has no room for it`;
   if (manifest.layers.some(({ mediaType }) => isEncrypted(mediaType)))
     return 'has encrypted layers, and those of a docker-archive are plain';
@@ -175,7 +175,7 @@ function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
 /** What no engine runs: blobs, charts, SBOMs, signatures, plugins. */
 function otherThanImage(tree: ManifestTree): string | undefined {
   if (tree.isBlob) return aBlob(tree);
-  const kept = keptAs(parseManifest(bytesOf(tree), tree.manifest.descriptor));
+  const kept = keptAs(parseManifest(bytesOf(tree), tree.content.descriptor));
   return (
     kept &&
     `no image but ${{ artifact: 'an artifact', attestation: 'an attestation', plugin: 'a plugin' }[kept]}`
@@ -195,14 +195,14 @@ function diffIDsLack(
     : 'has a config that does not name its layers by sha256, as a docker-archive does';
 }
 
-export function aBlob({ manifest }: ManifestTree): string {
+export function aBlob({ content: manifest }: ManifestTree): string {
   return `no image but a blob (${manifest.descriptor.mediaType})`;
 }
 
 /** Whether `check` has left an image out of what is written: the format has no room for it. */
 export function isLeftOut({ tree }: ImageTrees, checked: readonly ImageTrees[]): boolean {
-  const { digest } = tree.manifest.descriptor;
-  return !checked.some((image) => image.tree.manifest.descriptor.digest === digest);
+  const { digest } = tree.content.descriptor;
+  return !checked.some((image) => image.tree.content.descriptor.digest === digest);
 }
 
 /** Says which layers are not with the images, but where their `urls` point: in a room without a network, nowhere. */

@@ -290,7 +290,7 @@ function tellReplaced(
   for (const entry of previous?.indexEntries ?? []) {
     const tree = coming.get(entryKey(entry) ?? '');
     if (tree === undefined) continue;
-    const { digest } = tree.manifest.descriptor;
+    const { digest } = tree.content.descriptor;
     const held = new Set(absentOf(entry));
     const lost = tree.absent.filter((child) => !held.has(child));
     const name = entryName(entry);

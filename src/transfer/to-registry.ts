@@ -59,7 +59,7 @@ export function toRegistry(
     },
     nameOf(image, placed) {
       const at = placed.find((one) => one.image === image)?.destination;
-      return at && nameAt(at, image.tree.manifest.descriptor);
+      return at && nameAt(at, image.tree.content.descriptor);
     },
     async write(images, { failures = [], append: _, ...copy } = {}) {
       const { noClobber, origin, chunkBytes, remake } = options;
@@ -126,7 +126,7 @@ export function requireDistinct(images: readonly ImageToPush[], wayOut: string):
     for (const { tag: attachedBy, tree } of image.attached) {
       if (attachedBy === undefined) continue;
       const key = formatReference({ registry, repository, tag: attachedBy });
-      const { digest } = tree.manifest.descriptor;
+      const { digest } = tree.content.descriptor;
       const other = attachments.get(key);
       if (other !== undefined && other.digest !== digest) throw oneAttachment(key, [other.of, image.name]);
       attachments.set(key, { digest, of: image.name });
@@ -156,13 +156,13 @@ function oneAttachment(key: string, [one, other]: readonly [string, string]): La
 }
 
 function digestOf({ tree }: ImageTrees): string {
-  return tree.manifest.descriptor.digest;
+  return tree.content.descriptor.digest;
 }
 
 /** In a registry the digest of a name is that of the manifest that is pushed, whatever the name was before. */
 function withTrueDigest({ image, destination }: ImageToPush): ImageToPush {
   if (destination.digest === undefined && destination.tag !== undefined) return { image, destination };
-  return { image, destination: { ...destination, digest: image.tree.manifest.descriptor.digest } };
+  return { image, destination: { ...destination, digest: image.tree.content.descriptor.digest } };
 }
 
 /** Enough of a digest to tell images of a repository apart; not one of the tags that attach content. */
@@ -170,7 +170,7 @@ const TAG_DIGITS = 12;
 
 function withDigestTag({ image, destination }: ImageToPush): ImageToPush {
   if (destination.tag !== undefined) return { image, destination };
-  const [algorithm, encoded = ''] = image.tree.manifest.descriptor.digest.split(':');
+  const [algorithm, encoded = ''] = image.tree.content.descriptor.digest.split(':');
   return { image, destination: { ...destination, tag: `${algorithm}-${encoded.slice(0, TAG_DIGITS)}` } };
 }
 
