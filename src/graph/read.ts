@@ -119,7 +119,7 @@ export class GraphReader {
   async #read(source: Source, descriptor: Descriptor, context: Context): Promise<ManifestTree | undefined> {
     context.budget.takeDocument(descriptor);
     const { bytes, manifest } = await this.#manifest(source, descriptor, context.label);
-    const content = { descriptor: plainDescriptor(descriptor), source, bytes };
+    const content = { descriptor: plainDescriptor(descriptor), source, bytes, manifest };
     if ('manifests' in manifest) return this.#readIndex(source, content, manifest, context);
 
     const platforms = await this.#platformsOf(source, manifest, context);

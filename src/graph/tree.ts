@@ -1,6 +1,7 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
+import { type Manifest, parseManifest } from '../manifest/manifest.js';
 import type { Source } from '../store/store.js';
 
 /** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
@@ -27,6 +28,13 @@ export function bytesOf({ content: { bytes, descriptor } }: ManifestTree): Buffe
   return bytes;
 }
 
+/** The parsed manifest: documents that a conversion made are parsed when they are first asked for. */
+export function manifestOf(tree: ManifestTree): Manifest {
+  const { content } = tree;
+  content.manifest ??= parseManifest(bytesOf(tree), content.descriptor);
+  return content.manifest;
+}
+
 /** The manifest of a tree and those under it. */
 export function manifestsOf({ content: manifest, children }: ManifestTree): Descriptor[] {
   return [manifest.descriptor, ...children.flatMap(manifestsOf)];
@@ -46,6 +54,8 @@ export interface PlannedContent {
   source: ContentSource;
   /** The content itself, where planning has read or made it. */
   bytes?: Buffer | undefined;
+  /** The same, parsed, where it is a manifest that was read. */
+  manifest?: Manifest | undefined;
   /** Whether it comes from what the output held before, and so over no network. */
   isReused?: boolean;
 }

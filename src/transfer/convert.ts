@@ -8,8 +8,13 @@ import type { Platform } from '../content/platform.js';
 import { parseReference } from '../content/reference.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { AttachedTree } from '../graph/attached.js';
-import type { ContentSource, ManifestTree, PlannedContent } from '../graph/tree.js';
-import { bytesOf } from '../graph/tree.js';
+import {
+  bytesOf,
+  type ContentSource,
+  type ManifestTree,
+  manifestOf,
+  type PlannedContent,
+} from '../graph/tree.js';
 import { keptAs, unknownLayer } from '../manifest/artifact.js';
 import { parseCarriedConfig } from '../manifest/config.js';
 import type { Document } from '../manifest/convert/conversion.js';
@@ -19,7 +24,7 @@ import { convertIndex } from '../manifest/convert/index-of.js';
 import { convertManifest } from '../manifest/convert/manifest.js';
 import { platformOf } from '../manifest/convert/platform-of.js';
 import { convertToSchema1 } from '../manifest/convert/schema1.js';
-import { type ImageManifest, parseManifest, type Schema1Manifest } from '../manifest/manifest.js';
+import type { ImageManifest, Manifest, Schema1Manifest } from '../manifest/manifest.js';
 import { verifySchema1Signatures } from '../manifest/schema1/signature.js';
 import { readContent } from '../store/read-content.js';
 import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from './layer-facts.js';
@@ -131,7 +136,7 @@ class ImageConversion {
   async convert(tree: ManifestTree, entry?: Descriptor): Promise<ManifestTree> {
     if (tree.isBlob) return tree;
     const { descriptor } = tree.content;
-    const manifest = parseManifest(bytesOf(tree), descriptor);
+    const manifest = manifestOf(tree);
     if (keptAs(manifest, entry) !== undefined) return tree;
     const unknown = unknownLayer(manifest);
     if (unknown !== undefined) {
@@ -147,10 +152,7 @@ class ImageConversion {
     return converted;
   }
 
-  #convert(
-    tree: ManifestTree,
-    manifest: ReturnType<typeof parseManifest>,
-  ): Promise<ManifestTree> | ManifestTree {
+  #convert(tree: ManifestTree, manifest: Manifest): Promise<ManifestTree> | ManifestTree {
     switch (manifest.format) {
       case 'oci-index':
       case 'docker-manifest-list':
@@ -194,6 +196,7 @@ class ImageConversion {
       if (platform !== undefined) platforms.set(digest, platform);
     }
     const { index, lost } = convertIndex(bytesOf(tree), to, {
+      parsed: manifestOf(tree),
       where: tree.content.descriptor.digest,
       children: replaced,
       platforms,
@@ -229,7 +232,7 @@ class ImageConversion {
     this.lost.push(...made.lost);
     const schema2 = {
       ...tree,
-      manifest: fromMemory(made.manifest),
+      content: fromMemory(made.manifest),
       blobs: [fromMemory(made.config), ...layers],
     };
     return this.#convertManifest(schema2, this.#options.to);
@@ -237,15 +240,15 @@ class ImageConversion {
 
   async #convertManifest(tree: ManifestTree, to: 'oci' | 'docker'): Promise<ManifestTree> {
     const { descriptor } = tree.content;
-    const bytes = bytesOf(tree);
-    const image = parseImage(bytes, descriptor);
+    const image = imageOf(tree);
     const recompressed = await this.#recompress(tree, image);
     const config = await this.#configOf(tree, image);
     const {
       manifest,
       config: newConfig,
       lost,
-    } = convertManifest(bytes, to, {
+    } = convertManifest(bytesOf(tree), to, {
+      parsed: image,
       where: descriptor.digest,
       layers: descriptorsOf(recompressed),
       config,
@@ -284,6 +287,7 @@ class ImageConversion {
     const { repository, tag = 'latest' } = nameParts(this.#name);
     const recompressed = await this.#recompress(tree, image);
     const { manifest, needsEmptyLayer, lost } = convertToSchema1(bytesOf(tree), {
+      parsed: image,
       where: tree.content.descriptor.digest,
       name: repository,
       tag,
@@ -334,9 +338,9 @@ function invalidSignature(problem: string, cause?: unknown): ContentError {
   });
 }
 
-function parseImage(bytes: Buffer, descriptor: Descriptor): ImageManifest {
-  const manifest = parseManifest(bytes, descriptor);
-  if (!('layers' in manifest)) throw new Error(`${descriptor.digest} is an image of config and layers`);
+function imageOf(tree: ManifestTree): ImageManifest {
+  const manifest = manifestOf(tree);
+  if (!('layers' in manifest)) throw new Error(`${manifest.format} has no config and layers`);
   return manifest;
 }
 

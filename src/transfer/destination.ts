@@ -5,11 +5,11 @@ import { formatPlatform } from '../content/platform.js';
 import { formatReference } from '../content/reference.js';
 import { LadingError, redactURL } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
-import { bytesOf, type ManifestTree } from '../graph/tree.js';
+import { type ManifestTree, manifestOf } from '../graph/tree.js';
 import { keptAs } from '../manifest/artifact.js';
 import { parseConfig } from '../manifest/config.js';
 import { isEncrypted } from '../manifest/layer-types.js';
-import { type ImageManifest, parseManifest } from '../manifest/manifest.js';
+import type { ImageManifest } from '../manifest/manifest.js';
 import { isDockerImage } from '../store/archive/docker-manifest.js';
 import type { Source } from '../store/store.js';
 import type { CopyOptions } from './copy.js';
@@ -162,7 +162,7 @@ export function fitting(
 function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
   const what = otherThanImage(tree);
   if (what !== undefined) return `is ${what}: a docker-archive has no room for it`;
-  const manifest = parseManifest(bytesOf(tree), tree.content.descriptor);
+  const manifest = manifestOf(tree);
   if (!isDockerImage(manifest)) return `is ${manifest.mediaType}: a docker-archive has no room for it`;
   if (manifest.layers.some(({ mediaType }) => isEncrypted(mediaType)))
     return 'has encrypted layers, and those of a docker-archive are plain';
@@ -175,7 +175,7 @@ function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
 /** What no engine runs: blobs, charts, SBOMs, signatures, plugins. */
 function otherThanImage(tree: ManifestTree): string | undefined {
   if (tree.isBlob) return aBlob(tree);
-  const kept = keptAs(parseManifest(bytesOf(tree), tree.content.descriptor));
+  const kept = keptAs(manifestOf(tree));
   return (
     kept &&
     `no image but ${{ artifact: 'an artifact', attestation: 'an attestation', plugin: 'a plugin' }[kept]}`

@@ -8,7 +8,6 @@ import { requireWritable } from '../disk/disk.js';
 import { isOwnFile } from '../disk/own-file.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
-import { parseManifest } from '../manifest/manifest.js';
 import { openLayoutArchive } from '../store/archive/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../store/archive/archive-writer.js';
 import {
@@ -217,9 +216,8 @@ async function openPrevious(path: string, signal: AbortSignal | undefined): Prom
 }
 
 async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
-  let entries = plan.manifests.reduce<ReturnType<typeof withEntry>>((before, { descriptor, bytes }) => {
-    const attached =
-      bytes === undefined ? undefined : attachedTo(descriptor, parseManifest(bytes, descriptor));
+  let entries = plan.manifests.reduce<ReturnType<typeof withEntry>>((before, { descriptor, manifest }) => {
+    const attached = manifest && attachedTo(descriptor, manifest);
     return attached === undefined ? before : withAttachedEntry(before, descriptor, attached.subject);
   }, []);
   for (const { name, descriptor } of plan.images.flatMap(({ names }) => names))

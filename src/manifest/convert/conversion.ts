@@ -1,6 +1,7 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { digestOf } from '../../content/digest.js';
 import { ContentError } from '../../errors.js';
+import type { Manifest } from '../manifest.js';
 
 /** The family of formats that a conversion makes; schema1 is a family of its own. */
 export type ConversionTarget = 'oci' | 'docker';
@@ -9,6 +10,12 @@ export type ConversionTarget = 'oci' | 'docker';
 export interface Document {
   descriptor: Descriptor;
   bytes: Buffer;
+}
+
+/** What a caller may know of the bytes that it has converted. */
+export interface KnownManifest {
+  /** The bytes, parsed; default: they are parsed here. */
+  parsed?: Manifest;
 }
 
 /** What guards against losing what refers to a manifest by its digest. */
