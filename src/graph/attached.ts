@@ -4,7 +4,8 @@ import { isIndex, isManifest } from '../content/media-types.js';
 import { readName } from '../content/names.js';
 import type { Pool } from '../pool.js';
 import type { Referrer, Source } from '../store/store.js';
-import type { GraphOptions, GraphReader } from './read.js';
+import type { GraphOptions } from './build.js';
+import type { GraphReader } from './read.js';
 import { type ManifestTree, manifestsOf } from './tree.js';
 
 /** What is attached to an image, with all that it needs. */
