@@ -22,8 +22,19 @@ const LAW: Record<string, readonly string[]> = {
   'hashing/': ['errors.ts', 'threads.ts', 'content/', 'disk/', 'compression/', 'tar/'],
   'manifest/': ['errors.ts', 'content/'],
   'registry/': ['errors.ts', 'version.ts', 'events.ts', 'retry.ts', 'content/'],
+  'graph/walk.ts': ['content/'],
   'store/': [
-    ...['errors.ts', 'retry.ts', 'in-turn.ts', 'content/', 'disk/', 'compression/', 'hashing/', 'tar/'],
+    ...[
+      'errors.ts',
+      'graph/walk.ts',
+      'retry.ts',
+      'in-turn.ts',
+      'content/',
+      'disk/',
+      'compression/',
+      'hashing/',
+      'tar/',
+    ],
     ...['manifest/', 'registry/'],
   ],
   // The graph and the server know stores by their interface alone.
