@@ -1,6 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { type Readable, Stream } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Compressor } from '../compression/compression.js';
 import { absentOf, withAbsent } from '../content/annotations.js';
@@ -20,12 +20,13 @@ import type { OnCopyEvent } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { createSigningKey } from '../manifest/convert/sign-schema1.js';
 import type { ConnectionOptions } from '../registry/connect.js';
-import type { ImageFiles } from '../store/image-files.js';
+import { ImageFiles } from '../store/image-files.js';
 import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
 import { openPath } from '../store/open.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
+import type { Source } from '../store/store.js';
 import { convertImage } from '../transfer/convert.js';
-import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
+import { type CopyRequest, type ImageTrees, type PlanOptions, readImages } from '../transfer/plan.js';
 import { damageOf, readArchiveImages } from '../transfer/read-images.js';
 import { createRecompressor } from '../transfer/recompress.js';
 import {
@@ -34,15 +35,19 @@ import {
   type RegistryNaming,
   renamed,
 } from '../transfer/registry-names.js';
-import { requestsOfFiles } from '../transfer/requests.js';
+import { requestsOfStore } from '../transfer/requests.js';
+import { locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { type Remake, toRegistry } from '../transfer/to-registry.js';
 import { type ReadImages, transfer } from '../transfer/transfer.js';
 import { readRenameRules } from './rename.js';
 import { type LoadedImage, writeMap } from './write-map.js';
 
 export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
-  /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
-  input: string | Readable;
+  /**
+   * An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile; or what was
+   * opened.
+   */
+  input: Readable | SourceLike;
   /** `HOST[:PORT][/PREFIX]`. */
   destination: string;
   /** Only these images; default all. */
@@ -98,7 +103,7 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
   const scratch = createScratch();
   const compressor = createLayerCompressor(scratch, options);
   try {
-    for (const message of input.store.warnings) options.onEvent?.({ type: 'warning', message });
+    for (const message of warningsOf(input.store)) options.onEvent?.({ type: 'warning', message });
     const destination = toRegistry(naming.registry, options, {
       name: (images) => nameAll(images, naming, options),
       tagDigests: options.tagDigests,
@@ -107,7 +112,7 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
       chunkBytes: options.chunkBytes,
       remake: compressor.compress,
     });
-    const requests = await requestsOfFiles(input.store, input.store.location, options.images ?? []);
+    const requests = await requestsOfStore(input.store, input.store.location, options.images ?? []);
     const { placed, images, blobs, bytes, failures } = await transfer(requests, destination, {
       ...options,
       read: (wanted, how) => readAll(input.store, wanted, { ...options, ...how }),
@@ -121,7 +126,7 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
       : images.map(({ name, written, digest }) => ({ name, pushed: written, digest }));
     const { total, sent, mounted, present } = blobs;
     return {
-      input: typeof options.input === 'string' ? options.input : '-',
+      input: isStream(options.input) ? '-' : locationOf(options.input),
       dryRun: options.dryRun === true,
       images: loaded,
       blobs: { total, pushed: sent, mounted, present },
@@ -137,10 +142,11 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
 
 /** The images of the input, whole; says which of them leave something out on purpose. */
 async function readAll(
-  store: ImageFiles,
+  store: Source,
   requests: readonly CopyRequest[],
   options: LoadOptions & PlanOptions,
 ): Promise<ReadImages> {
+  if (!(store instanceof ImageFiles)) return readImages(requests, options);
   const read = await readArchiveImages(store, requests, {
     ...options,
     wayOut: 'With --keep-going the other images are loaded.',
@@ -155,12 +161,13 @@ async function destinationOf({ destination, keepHost, mapFile }: LoadOptions): P
 }
 
 interface Input {
-  store: ImageFiles;
+  store: Source;
   close(): Promise<void>;
 }
 
 /** A stream has its index at its end: it is written to a file first, and read from there. */
-async function openInput(input: string | Readable, options: LoadOptions): Promise<Input> {
+async function openInput(input: LoadOptions['input'], options: LoadOptions): Promise<Input> {
+  if (typeof input !== 'string' && !isStream(input)) return openKnownSource(input);
   const { signal, onEvent } = options;
   const limits = archiveLimitsOf(options);
   const onSpool = (): void =>
@@ -191,6 +198,15 @@ async function openInput(input: string | Readable, options: LoadOptions): Promis
     await folder.remove();
     throw error;
   }
+}
+
+function isStream(input: LoadOptions['input']): input is Readable {
+  return input instanceof Stream;
+}
+
+/** What an archive says about itself, that keeps nobody from reading it. */
+function warningsOf(store: Source): readonly string[] {
+  return store instanceof ImageFiles ? store.warnings : [];
 }
 
 async function openOrAsk(...[path, options]: Parameters<typeof openPath>): Promise<ImageFiles> {

@@ -9,7 +9,7 @@ import { parseManifest } from '../manifest/manifest.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { readContent } from '../store/read-content.js';
 import { type CopyRequest, type ImageTrees, type Plan, type PlanOptions, readImages } from './plan.js';
-import type { OpenedSource } from './sources.js';
+import type { KnownSource } from './sources.js';
 
 export interface ArchiveImagesOptions
   extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {
@@ -43,11 +43,11 @@ export async function readArchiveImages(
 
 /** Reads the images of any source; files must hold all that their images need. */
 export async function readSourceImages(
-  source: OpenedSource,
+  source: KnownSource,
   requests: readonly CopyRequest[],
   options: PlanOptions,
 ): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
-  if (source.kind === 'registry') return readImages(requests, options);
+  if (source.kind !== 'path') return readImages(requests, options);
   const { images, failures } = await readWholeImages(requests, { ...options, explain: damageOf });
   const declared = options.referrers === false ? NOTHING : referrersIn(source.store);
   for (const image of images) {

@@ -1,5 +1,6 @@
 import { parsePlatform } from '../../content/platform.js';
 import type { WritableOptions } from '../../server/push/push.js';
+import { closedBy, type SourceLike } from '../../transfer/sources.js';
 import { createConversions, type ServeConversionOptions } from './conversion.js';
 import { type ListeningServer, type ServeServerOptions, startServer } from './server.js';
 import { openServedStores, type ServeStoresOptions } from './stores.js';
@@ -15,7 +16,7 @@ export interface ServeOptions extends ServeServerOptions, ServeStoresOptions {
   push?: Omit<WritableOptions, 'repositories'> | undefined;
 }
 
-export interface Serving extends ListeningServer {
+export interface Serving extends ListeningServer, AsyncDisposable {
   /** Paths of the repositories. */
   repositories: string[];
 }
@@ -24,9 +25,12 @@ export interface Serving extends ListeningServer {
  * Is a registry over archives and layouts, in place: an image `HOST/REPOSITORY:TAG` is served as
  * `/REPOSITORY:TAG`. Several are one registry; a layout is served as it grows.
  */
-export async function serve(paths: string | readonly string[], options: ServeOptions = {}): Promise<Serving> {
+export async function serve(
+  sources: SourceLike | readonly SourceLike[],
+  options: ServeOptions = {},
+): Promise<Serving> {
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
-  const stores = await openServedStores(typeof paths === 'string' ? [paths] : paths, options);
+  const stores = await openServedStores(isList(sources) ? sources : [sources], options);
   const conversions = createConversions({
     ...options.conversions,
     platform,
@@ -49,14 +53,18 @@ export async function serve(paths: string | readonly string[], options: ServeOpt
     return {
       ...server,
       repositories,
-      async close() {
+      ...closedBy(async () => {
         await server.close();
         await conversions.close();
         await stores.close();
-      },
+      }),
     };
   } catch (error) {
     await stores.close();
     throw error;
   }
+}
+
+function isList(sources: SourceLike | readonly SourceLike[]): sources is readonly SourceLike[] {
+  return Array.isArray(sources);
 }
