@@ -82,6 +82,7 @@ const HOMES: Record<string, readonly string[]> = {
   'smol-toml': ['registry/configuration/registries-toml.ts'],
   'zlib-sync': ['compression/gzip.ts'],
   fzstd: ['compression/zstd.ts'],
+  'xz-decompress': ['compression/xz.ts'],
   'proper-lockfile': ['disk/lock.ts'],
   'fs-extra': ['disk/', 'store/', 'transfer/', 'operations/'],
   yaml: ['operations/'],

@@ -5,6 +5,7 @@ import { ByteSource } from './byte-source.js';
 import { type GunzipOptions, gunzip } from './gzip.js';
 import { type DecompressLimits, limited } from './limits.js';
 import { streamOf } from './stream-of.js';
+import { unxz } from './xz.js';
 import { unzstd } from './zstd.js';
 
 export { type Compression, detectCompression, MAGIC_LENGTH } from '../content/compression.js';
@@ -25,9 +26,9 @@ export interface DecompressOptions {
 }
 
 /**
- * The decompressed bytes of gzip and zstd content, told by its first bytes, and plain content as it is. Ends
+ * The decompressed bytes of gzip, zstd and xz content, told by its first bytes, and plain content as it is. Ends
  * only when the source has ended too and all of it was understood: otherwise the stream fails with
- * `INVALID_ARCHIVE`. `open` may be called a second time; xz and bzip2 reject with `UNSUPPORTED`.
+ * `INVALID_ARCHIVE`. `open` may be called a second time; bzip2 rejects with `UNSUPPORTED`.
  */
 export async function decompressed(open: OpenCompressed, options: DecompressOptions = {}): Promise<Readable> {
   const { signal, limits = {}, name = 'the content', onPadding } = options;
@@ -64,8 +65,9 @@ async function decoded(
       return unzstd(source, name);
     case 'none':
       return plain(source);
-    case 'bzip2':
     case 'xz':
+      return unxz(source, name);
+    case 'bzip2':
       throw new LadingError(
         'UNSUPPORTED',
         `${name} is compressed with ${compression}, which lading does not read`,
