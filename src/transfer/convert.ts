@@ -165,6 +165,7 @@ class ImageConversion {
           ? this.#toSchema1(tree, manifest)
           : this.#convertManifest(tree, this.#options.to);
       case 'oci-artifact':
+      case 'oras-artifact':
         return tree;
     }
   }

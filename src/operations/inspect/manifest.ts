@@ -140,6 +140,7 @@ class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
       case 'docker-schema2':
         return [await inspectImageManifest(this.store, descriptor, manifest, this.signal)];
       case 'oci-artifact':
+      case 'oras-artifact':
         return [];
     }
   }
