@@ -189,6 +189,7 @@ export function createRequester(options: RequesterOptions): Requester {
       repository: repositoryAt(request.repository, endpoint),
       scopes: scopesAt(request.scopes, request.repository, endpoint),
       insecure: endpoint.insecure,
+      request: { method: request.method, uri: url.pathname + url.search },
     };
     // An upload may be sent to another host; our credentials may not.
     const isOwn = url.origin === base.origin;
