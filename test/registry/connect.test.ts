@@ -40,7 +40,7 @@ describe('connect', () => {
     await assert.rejects(connecting('cert.pem'), { code: 'USAGE', message: /without its key/, hint });
     await assert.rejects(connecting(undefined, 'key.pem'), {
       code: 'USAGE',
-      message: /without its certificate/,
+      message: /cannot be used without the certificate/,
       hint,
     });
   });

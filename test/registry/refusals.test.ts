@@ -107,7 +107,7 @@ describe('the hint of a push that is not sent on', () => {
     const manifest = { mediaType: 'application/json', bytes: Buffer.from('{}') };
     await assert.rejects(connect().putManifest(name, '1', manifest), {
       message: /status 301/,
-      hint: /sends such requests to https:\/\/registry\.example\/v2\/x\?token=REDACTED/,
+      hint: /redirects such requests to https:\/\/registry\.example\/v2\/x\?token=REDACTED/,
     });
   });
 
