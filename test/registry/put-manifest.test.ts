@@ -42,10 +42,10 @@ describe('a manifest that is put', () => {
   const refusals: [status: number, code: string, hint: RegExp][] = [
     [400, 'MANIFEST_INVALID', /lading convert/],
     [415, 'UNSUPPORTED', /lading convert/],
-    [400, 'MANIFEST_BLOB_UNKNOWN', /push all of the image/],
-    [400, 'TAG_INVALID', /does not let it move/],
+    [400, 'MANIFEST_BLOB_UNKNOWN', /push the whole image/],
+    [400, 'TAG_INVALID', /does not allow it to move/],
     [400, 'NAME_INVALID', /repository name/],
-    [404, 'NAME_UNKNOWN', /make it there first/],
+    [404, 'NAME_UNKNOWN', /create it there first/],
     [413, 'SIZE_INVALID', /client_max_body_size/],
     [403, 'DENIED', /no credentials/],
   ];
