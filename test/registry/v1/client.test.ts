@@ -278,7 +278,7 @@ describe('the v1 client', () => {
   });
 
   for (const [what, ancestry, message] of [
-    ['goes in a circle', (id: string) => [id, id], /stands on itself/],
+    ['goes in a circle', (id: string) => [id, id], /an image is its own ancestor/],
     ['is of another image', () => ['f'.repeat(64)], /starts with f/],
     ['is no list', () => ({ a: 1 }), /not a list of image IDs/],
     ['names what is no ID', (id: string) => [id, '../x'], /not a list of image IDs/],
