@@ -13,7 +13,7 @@ describe('connect', () => {
     const connecting = (name: string) => connect({ caFile: path(name), registriesConf: false }, []);
     await assert.rejects(connecting('der.crt'), {
       code: 'USAGE',
-      message: `${path('der.crt')} holds no certificate in PEM`,
+      message: `${path('der.crt')} does not contain a certificate in PEM format`,
       hint: /openssl x509/,
     });
     await assert.rejects(connecting('missing.pem'), { code: 'NOT_FOUND' });

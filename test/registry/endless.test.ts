@@ -120,6 +120,6 @@ describe('warnings without end', () => {
     const client = connect({ onWarning: (text) => warnings.push(text) });
     assert.deepEqual(await collect(client.listTags(name)), ['ok']);
     assert.equal(warnings.length, 21);
-    assert.match(warnings.at(-1) ?? '', /: 480 more are left out, they are not valid names$/);
+    assert.match(warnings.at(-1) ?? '', /: 480 more are left out because they are not valid names$/);
   });
 });

@@ -149,7 +149,7 @@ describe('a mirror that is of no help', () => {
       assert.equal(warnings.length, 1);
       assert.match(
         warnings[0] ?? '',
-        new RegExp(`^the mirror ${mirror.host} is of no help, so ${registry.host} itself`),
+        new RegExp(`^the mirror ${mirror.host} failed, so ${registry.host} itself`),
       );
     });
   }
@@ -164,7 +164,7 @@ describe('a mirror that is of no help', () => {
     });
     for (const tag of ['1', '2', '3']) await client.getManifest(name, tag);
     assert.deepEqual(warnings, [
-      `the mirror ${gone} is of no help, so ${registry.host} itself is asked: cannot reach ${gone}: connection refused`,
+      `the mirror ${gone} failed, so ${registry.host} itself is asked: cannot reach ${gone}: connection refused`,
     ]);
   });
 
@@ -205,7 +205,7 @@ describe('a registry that only its mirrors lead to', () => {
     assert.deepEqual(await collect(client.listTags(name)), ['own']);
     assert.equal(await client.listReferrers(name, manifestDigest), undefined);
     assert.deepEqual(warnings, [
-      `${gone} itself is out of reach, so only its mirrors are asked, which list what they have seen: cannot reach ${gone}: connection refused`,
+      `${gone} cannot be reached, so the list comes from its mirrors, which know only what they have fetched: cannot reach ${gone}: connection refused`,
     ]);
     assert.deepEqual(retries, []);
   });
@@ -284,7 +284,9 @@ describe('a mirror that has nothing of what is asked', () => {
     assert.equal(warnings.length, 1);
     assert.match(
       warnings[0] ?? '',
-      new RegExp(`^the mirror ${mirror.host}/dokcerhub has had nothing so far`),
+      new RegExp(
+        `^the mirror ${mirror.host}/dokcerhub has not had any of the requested content of ${name.registry} so far`,
+      ),
     );
   });
 

@@ -93,7 +93,8 @@ describe('listReferrers', () => {
       // Where it may not have been the registry that answered, it is said.
       const isSaid = what === 'a web page' || what === 'some other JSON';
       assert.equal(warnings.length, isSaid ? 1 : 0, warnings.join());
-      if (isSaid) assert.match(warnings[0] ?? '', /no list, so attachments are looked for under tags only$/);
+      if (isSaid)
+        assert.match(warnings[0] ?? '', /is not a list, so lading looks for attachments only under tags$/);
     });
   }
 
