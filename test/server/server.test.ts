@@ -81,7 +81,7 @@ describe('createRegistryServer', () => {
       await served.close();
       assert.deepEqual(seen, ['/v2/', '/healthz', '/v2/']);
       assert.equal(warnings.length, 1);
-      assert.match(warnings.join(), /^onRequest failed, .*: no space\\x0aleft$/);
+      assert.match(warnings.join(), /^onRequest failed; .*: no space\\x0aleft$/);
     });
   }
 

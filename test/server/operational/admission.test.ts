@@ -17,7 +17,7 @@ describe('the places for requests', () => {
     moved: () => moved,
     cut: () => void cut.push(name),
   });
-  const full = { code: 'TOOMANYREQUESTS', message: 'too many uploads are under way' };
+  const full = { code: 'TOOMANYREQUESTS', message: 'the server has too many concurrent uploads' };
 
   it('are given up by the slowest upload of a client with more, when all are taken', () => {
     const admission = placesOf();
