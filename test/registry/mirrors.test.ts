@@ -11,7 +11,7 @@ const serving: Handler = (request, response) => {
   else response.writeHead(200, { 'content-type': 'application/json' }).end(manifest);
 };
 
-/** A registry and a mirror of it that answers in its own way. */
+/** Starts a registry, and a mirror of it with another handler. */
 async function startPair(answer: Handler, path = '') {
   const { server: mirror } = await start(answer);
   const { server: registry, name } = await start(serving);
@@ -23,7 +23,7 @@ async function startPair(answer: Handler, path = '') {
   return { mirror, registry, name, warnings, client };
 }
 
-/** Where nothing listens. */
+/** A host where nothing listens. */
 async function startGone(): Promise<string> {
   const { server } = await start(serving);
   await server.close();
@@ -263,7 +263,7 @@ describe('a list that the registry refuses', () => {
       await assert.rejects(collect(client.listTags(name)), { code });
       const lists = mirror.requests.filter((line) => !line.includes('/manifests/'));
       assert.deepEqual(lists, [], 'the mirror is not asked');
-      if (code === 'NOT_FOUND' || what === 'a page') return; // no referrers API there
+      if (code === 'NOT_FOUND' || what === 'a page') return; // the registry has no referrers API
       await assert.rejects(client.listReferrers(name, manifestDigest), { code });
     });
   }

@@ -90,7 +90,7 @@ describe('listReferrers', () => {
       assert.deepEqual(await Promise.all([ask('a'), ask('b'), ask('c')]), [undefined, undefined, undefined]);
       assert.equal(await ask('d'), undefined);
       assert.equal(server.requests.length, 1);
-      // Where it may not have been the registry that answered, it is said.
+      // There is a warning if something else than the registry may have answered.
       const isSaid = what === 'a web page' || what === 'some other JSON';
       assert.equal(warnings.length, isSaid ? 1 : 0, warnings.join());
       if (isSaid)

@@ -9,7 +9,7 @@ import { type Handler, sendError, sendJSON, serve, type TestServer } from '../ht
 const MANIFEST = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json' };
 const DIGEST = digestOf(Buffer.from(JSON.stringify(MANIFEST)));
 
-/** A registry that has everything, and one that has nothing. */
+/** Handlers of a registry that has everything, and of one that has nothing. */
 const full: Handler = ({ url = '' }, response) => {
   if (url.includes('/tags/list')) return sendJSON(response, { name: 'x', tags: ['1'] });
   sendJSON(response, MANIFEST, { headers: { 'content-type': MANIFEST.mediaType } });
@@ -178,7 +178,7 @@ describe('a registry of registries.conf', () => {
     assert.equal(tokens.requests.length, 1);
     const mirrored = `[[registry]]\nprefix="docker.io"\n[[registry.mirror]]\nlocation="${registry.host}"\ninsecure=true`;
     await connect(mirrored, { certificates }).getManifest(app, '1');
-    // A mirror of the command line that has a table of its own.
+    // A mirror from the command line that has a table of its own.
     const flag = { certificates, mirrors: { 'docker.io': [registry.host] } };
     await connect(insecure, flag).getManifest(app, '1');
   });

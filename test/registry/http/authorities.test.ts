@@ -38,7 +38,7 @@ describe('the authorities that are trusted', () => {
     return server;
   }
 
-  /** This machine's certificates, where the test puts them. */
+  /** The places of certificates, all in the test's folder. */
   const places = (): CertificatePlaces => ({
     perRegistry: [path('user'), path('containers'), path('docker')],
     systemFiles: [path('missing.crt'), path('bundle.crt'), path('second.crt')],

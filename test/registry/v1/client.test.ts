@@ -49,7 +49,7 @@ describe('the v1 client', () => {
   const open = (client: RegistryClient, { index }: V1Registry) =>
     client.v1.open({ registry: index.host, repository: 'team/app' });
   const top = (): V1TestImage => chain.at(-1) ?? assert.fail();
-  /** `Authorization` of every request, by what was asked. */
+  /** Returns the path and `Authorization` of every request. */
   const authorizations = ({ requests, headers }: TestServer): string[] =>
     requests.map((line, place) => `${line.replace(/^GET \/v1/, '')} ${headers[place]?.authorization ?? '-'}`);
 
