@@ -28,7 +28,7 @@ for (const [way, read] of Object.entries(ways)) {
       return streamRegion(await open(file), { path: file, offset, size }, { ownsHandle: true });
     }
 
-    /** All that is passed on, each chunk copied before the next is asked for. */
+    /** Collects the output; each chunk is copied before the next is read. */
     async function collect(source: RegionStream, size: number, endsEarly = false) {
       const received: Buffer[] = [];
       let error: unknown;

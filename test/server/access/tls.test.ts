@@ -9,7 +9,7 @@ import { createServerCertificate } from '../../support/programs/certificate-auth
 import { exchangeRaw } from '../../support/registry-server.js';
 import { useFolder } from '../../support/temporary.js';
 
-/** What an authority's certificate, further down in the file, looks like when it was damaged. */
+/** A damaged certificate of an authority, to be put after the server's own. */
 const BROKEN_PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 
 describe('a server with TLS', () => {
@@ -73,7 +73,7 @@ describe('a server with TLS', () => {
     const first = await secured();
     const before = first.getPeerCertificate().fingerprint256;
     server.replaceIdentity(other);
-    // Its authority is another one of the same name.
+    // The new certificate's authority has the same name but is another one.
     const second = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
     await once(second, 'secureConnect');
     assert.notEqual(second.getPeerCertificate().fingerprint256, before);
