@@ -2,16 +2,16 @@ import type { Writable } from 'node:stream';
 import { type ErrorCode, isLadingError, LadingError, messageOf, printable, systemFailure } from '../index.js';
 import { formatJSON } from './format.js';
 
-/** Where a command's words go: results to standard output, all else to standard error. */
+/** Writes results to standard output, and everything else to standard error. */
 export interface Output {
-  /** The result: as one JSON document with `--json`, else as text. */
+  /** Writes the result, with `--json` as one JSON document. */
   result(json: unknown, text: () => string): void;
-  /** Standard output carries an archive: the result then goes to standard error. Throws `USAGE` for a terminal. */
+  /** Returns standard output for an archive; the result then goes to standard error. Throws `USAGE` for a terminal. */
   reserveStdout(): Writable;
   message(text: string): void;
-  /** A line of JSON, for `--progress json`. */
+  /** Writes a line of JSON, for `--progress json`. */
   event(document: object): void;
-  /** Not shown with `--quiet`. */
+  /** Writes a warning, unless `--quiet` is given. */
   warning(text: string): void;
   error(error: unknown): void;
 }
@@ -20,7 +20,7 @@ export interface OutputOptions {
   json: boolean;
   quiet: boolean;
   verbose: boolean;
-  /** Standard error holds only JSON, one document a line, because its readers parse every line. */
+  /** Whether standard error has only JSON, one document per line, because its reader parses every line. */
   jsonLines?: boolean | undefined;
   stdout: Writable;
   stderr: Writable;
@@ -74,7 +74,7 @@ export function createOutput(options: OutputOptions): Output {
   };
 }
 
-/** What is shown of any thrown value. */
+/** Returns the code, message and hint to show for any thrown value. */
 export function describeError(error: unknown): {
   code: ErrorCode | 'INTERNAL';
   message: string;
