@@ -55,7 +55,17 @@ const LAW: Record<string, readonly string[]> = {
     ...['manifest/', 'registry/', 'store/', 'graph/', 'server/', 'transfer/'],
   ],
   'index.ts': [
-    ...['errors.ts', 'system-error.ts', 'events.ts', 'content/', 'disk/region.ts', 'graph/', 'manifest/', 'registry/', 'store/'],
+    ...[
+      'errors.ts',
+      'system-error.ts',
+      'events.ts',
+      'content/',
+      'disk/region.ts',
+      'graph/',
+      'manifest/',
+      'registry/',
+      'store/',
+    ],
     ...['server/', 'transfer/', 'operations/'],
   ],
   'cli/': ['index.ts', 'version.ts'],

@@ -29,7 +29,7 @@ export interface AuthTarget {
   scopes: readonly string[];
   /** Whether http and certificates of unknown authorities are allowed, also for the token service. */
   insecure?: boolean | undefined;
-  /** The request itself, for a scheme whose answer is good for one request. */
+  /** The request itself, for schemes whose answer is valid for one request only. */
   request: DigestedRequest;
 }
 
@@ -243,7 +243,10 @@ function isUsable(challenge: Challenge): boolean {
   return scheme === 'basic' || readDigestChallenge(challenge) !== undefined;
 }
 
-/** How a user's name and password are sent: of Digest's challenges, the first that is known is the server's preferred one. */
+/**
+ * Chooses a scheme for a user name and password: the first known Digest challenge, since servers list the preferred one
+ * first, else Basic.
+ */
 function withPassword(challenges: readonly Challenge[]): Scheme | undefined {
   const digest = challenges.map(readDigestChallenge).find((challenge) => challenge !== undefined);
   if (digest !== undefined) return { type: 'digest', challenge: digest, uses: 0 };
