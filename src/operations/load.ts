@@ -1,7 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
 import { type Readable, Stream } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Compressor } from '../compression/compression.js';
 import { absentOf, withAbsent } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
@@ -13,8 +10,6 @@ import {
   pushableName,
   withDefaultTag,
 } from '../content/reference.js';
-import { onDisk } from '../disk/disk.js';
-import { makeTemporaryFolder } from '../disk/temporary-folder.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
@@ -23,6 +18,7 @@ import type { ConnectionOptions } from '../registry/connect.js';
 import { ImageFiles } from '../store/image-files.js';
 import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
 import { openPath } from '../store/open.js';
+import { openStream } from '../store/open-stream.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import type { Source } from '../store/store.js';
 import { convertImage } from '../transfer/convert.js';
@@ -176,28 +172,11 @@ async function openInput(input: LoadOptions['input'], options: LoadOptions): Pro
       message: 'the archive is unpacked to a temporary file first: it is compressed',
     });
   if (typeof input === 'string') {
-    const store = await openOrAsk(input, { signal, onSpool, limits });
+    const store = await orAsk(openPath(input, { signal, onSpool, limits }));
     return { store, close: () => store.close() };
   }
-  const folder = await makeTemporaryFolder();
-  try {
-    onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
-    const path = join(folder.path, 'input.tar');
-    await onDisk(path, () =>
-      pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal }),
-    );
-    const store = await openOrAsk(path, { signal, onSpool, limits, streamName: 'standard input' });
-    return {
-      store,
-      async close() {
-        await store.close();
-        await folder.remove();
-      },
-    };
-  } catch (error) {
-    await folder.remove();
-    throw error;
-  }
+  onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
+  return orAsk(openStream(input, { signal, onSpool, limits, streamName: 'standard input' }));
 }
 
 function isStream(input: LoadOptions['input']): input is Readable {
@@ -209,9 +188,10 @@ function warningsOf(store: Source): readonly string[] {
   return store instanceof ImageFiles ? store.warnings : [];
 }
 
-async function openOrAsk(...[path, options]: Parameters<typeof openPath>): Promise<ImageFiles> {
+/** What is damaged gets a hint where it has none: who made it can make it anew. */
+async function orAsk<T>(opening: Promise<T>): Promise<T> {
   try {
-    return await openPath(path, options);
+    return await opening;
   } catch (error) {
     if (!(error instanceof ContentError) || error.hint !== undefined) throw error;
     throw new ContentError(error.code, error.message, {

@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
 import fs from 'fs-extra';
-import { DOCKER_HUB, isReference, isRegistry, isRepository } from '../content/reference.js';
+import { DOCKER_HUB, isReference, isRegistry, isRepository, parseReference } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 import { type Locator, looksLikePath, parseLocator } from './locator.js';
 
 /** Where images are to be put: a locator, or a registry in which each image keeps its path. */
-export type DestinationLocator = Locator | RegistryLocator;
+export type DestinationLocator = Exclude<Locator, { kind: 'docker-daemon' }> | RegistryLocator;
 
 export interface RegistryLocator {
   kind: 'registry';
@@ -26,8 +26,12 @@ export async function parseDestinationLocator(text: string): Promise<Destination
       hint: 'lading save -o - and lading convert -o - write to standard output; ./- is a file.',
     });
   }
-  if (text.startsWith(DOCKER)) return registryOf(text.slice(DOCKER.length)) ?? parseLocator(text);
+  if (text.startsWith(DOCKER)) return registryOf(text.slice(DOCKER.length)) ?? imageIn(text);
   const locator = parseLocator(text);
+  if (locator.kind === 'docker-daemon')
+    throw new LadingError('USAGE', `${text} is read only: lading does not write into engines`, {
+      hint: 'Write an archive, and load it with docker load.',
+    });
   if (locator.kind === 'path') await requirePathMeant(text);
   return locator;
 }
@@ -47,6 +51,10 @@ export async function requirePathMeant(path: string): Promise<void> {
   throw new LadingError('USAGE', `${path} looks like a registry, not like a file`, {
     hint: `Write docker://${path} for the registry, or ./${path} for a file of that name.`,
   });
+}
+
+function imageIn(text: string): DestinationLocator {
+  return { kind: 'docker', reference: parseReference(text.slice(DOCKER.length)) };
 }
 
 /** `HOST:PORT`, `HOST/REPOSITORY` or `NAME:TAG`. */
