@@ -48,7 +48,7 @@ export function layerTypeFor(mediaType: string, target: ConversionTarget, layer:
   throw new ContentError(
     'UNSUPPORTED',
     `layer ${layer} has the type ${mediaType}, which ${NAMES[target]} has not`,
-    mediaType.endsWith('zstd') ? { hint: 'Compress the layers anew, with gzip.', remedy: 'compression' } : {},
+    mediaType.endsWith('zstd') ? { remedy: 'compression' } : {},
   );
 }
 
