@@ -1,4 +1,5 @@
 import type { Descriptor } from './content/descriptor.js';
+import type { Remedy } from './remedy.js';
 
 /** What a copy tells while it runs. */
 export type CopyEvent =
@@ -27,6 +28,12 @@ export type CopyEvent =
   /** Another process writes to the output; this one goes on when it has ended. */
   | { type: 'waiting'; holder: string }
   /** Something that the user should know and that stops nothing. */
-  | { type: 'warning'; message: string };
+  | {
+      type: 'warning';
+      message: string;
+      /** What can be done about it, as a word to compare, and what that is for where the word needs it. */
+      remedy?: Remedy | undefined;
+      remedyFor?: string | undefined;
+    };
 
 export type OnCopyEvent = (event: CopyEvent) => void;

@@ -10,7 +10,7 @@ import {
   pushableName,
   withDefaultTag,
 } from '../content/reference.js';
-import { ContentError, isLadingError, LadingError } from '../errors.js';
+import { type Advice, ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { createSigningKey } from '../manifest/convert/sign-schema1.js';
@@ -103,7 +103,10 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
     const destination = toRegistry(naming.registry, options, {
       name: (images) => nameAll(images, naming, options),
       tagDigests: options.tagDigests,
-      wayOut: 'Keep the hosts with --keep-host, or tell them apart with --map.',
+      wayOut: {
+        hint: 'Keep the hosts in the names, or tell the images apart with rules.',
+        remedy: 'keepHost',
+      },
       noClobber: options.noClobber,
       chunkBytes: options.chunkBytes,
       remake: compressor.compress,
@@ -145,7 +148,7 @@ async function readAll(
   if (!(store instanceof ImageFiles)) return readImages(requests, options);
   const read = await readArchiveImages(store, requests, {
     ...options,
-    wayOut: 'With --keep-going the other images are loaded.',
+    wayOut: { hint: 'The other images can be loaded without it.', remedy: 'keepGoing' },
   });
   for (const image of read.images) if (image.tree.isBlob !== true) warnOfAbsent(image, options.onEvent);
   return read;
@@ -266,10 +269,10 @@ function nameOf(
     });
   }
   if (!isBare && !isDigest(name) && isReference(name)) return name;
-  const hint = 'Say with --name what it is to be called.';
+  const advice: Advice = { hint: 'Say what it is to be called.', remedy: 'name' };
   if (!isBare && !isDigest(name))
-    throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, { hint });
-  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, { hint });
+    throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, advice);
+  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, advice);
 }
 
 /**

@@ -23,7 +23,8 @@ export interface RegistryLocator {
 export async function parseDestinationLocator(text: string): Promise<DestinationLocator> {
   if (text === '' || text === '-') {
     throw new LadingError('USAGE', 'a copy goes to a place with a name', {
-      hint: 'lading save -o - and lading convert -o - write to standard output; ./- is a file.',
+      hint: 'Saving and converting write to streams, too; ./- is a file.',
+      remedy: 'stream',
     });
   }
   if (text.startsWith(DOCKER)) return registryOf(text.slice(DOCKER.length)) ?? imageIn(text);
@@ -42,7 +43,8 @@ const DOCKER = 'docker://';
 export async function requirePathMeant(path: string): Promise<void> {
   if (path.startsWith(DOCKER)) {
     throw new LadingError('USAGE', `${path} is a registry, which only load, copy and convert write to`, {
-      hint: 'Copy the image there with lading copy.',
+      hint: 'Copy the image there.',
+      remedy: 'copy',
     });
   }
   if (looksLikePath(path) || !looksLikeRegistry(path)) return;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseReference, type Reference } from '../content/reference.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
-import { isLadingError, LadingError } from '../errors.js';
+import { adviceOf, isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { ImageFiles } from '../store/image-files.js';
@@ -141,7 +141,7 @@ function referenceOrPath(text: string): Reference {
     if (!isLadingError(error, 'INVALID_REFERENCE')) throw error;
     throw new LadingError('NOT_FOUND', `${text} is no file or directory, and no image name either`, {
       cause: error,
-      hint: error.hint,
+      ...adviceOf(error),
     });
   }
 }
