@@ -25,6 +25,8 @@ export type CopyEvent =
       remaining: number | undefined;
       windowSeconds: number | undefined;
     }
+  /** Bytes were hashed, of so many that will be. */
+  | { type: 'hashed'; bytes: number; totalBytes: number }
   /** Another process writes to the output; this one goes on when it has ended. */
   | { type: 'waiting'; holder: string }
   /** Something that the user should know and that stops nothing. */
@@ -37,3 +39,8 @@ export type CopyEvent =
     };
 
 export type OnCopyEvent = (event: CopyEvent) => void;
+
+/** Reports warnings that have nothing but their text. */
+export function warningsTo(onEvent: OnCopyEvent | undefined): (message: string) => void {
+  return (message) => onEvent?.({ type: 'warning', message });
+}

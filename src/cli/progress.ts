@@ -82,6 +82,8 @@ function showEvent(
     case 'failed':
       say(`${event.name}: failed`);
       break;
+    case 'hashed':
+      break;
     case 'waiting':
       say(`waiting for ${event.holder}, which writes to the same output`);
       break;
