@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { Remedy } from './remedy.js';
 
 /**
  * What went wrong, as a word that callers compare and the command line turns into an exit code.
@@ -43,9 +44,17 @@ export type ErrorCode =
   // 130: interrupted
   | 'ABORTED';
 
-export interface ErrorDetails {
+/** What to do about an error or a warning: in words for people, and as a word that callers compare. */
+export interface Advice {
   /** What the user can do next, as one sentence. */
   hint?: string | undefined;
+  /** The option or action that helps. */
+  remedy?: Remedy | undefined;
+  /** What the remedy is for, where its word needs that: the registry of a login. */
+  remedyFor?: string | undefined;
+}
+
+export interface ErrorDetails extends Advice {
   cause?: unknown;
 }
 
@@ -57,17 +66,28 @@ export class LadingError extends Error {
   override readonly name: string = 'LadingError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  /** What can be done, as a word to compare; a hint need not come with it. */
+  readonly remedy: Remedy | undefined;
+  /** What the remedy is for, where its word needs that. */
+  readonly remedyFor: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(printable(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.hint = details.hint === undefined ? undefined : printable(details.hint);
+    this.remedy = details.remedy;
+    this.remedyFor = details.remedyFor === undefined ? undefined : printable(details.remedyFor);
   }
 
   /** The same error, with a message that says more; this one becomes its cause. */
   withMessage(message: string): LadingError {
-    return new LadingError(this.code, message, { hint: this.hint, cause: this });
+    return new LadingError(this.code, message, { ...adviceOf(this), cause: this });
   }
+}
+
+/** What an error advises, for another one that takes its place. */
+export function adviceOf({ hint, remedy, remedyFor }: LadingError): Advice {
+  return { hint, remedy, remedyFor };
 }
 
 /** Content that is not what its descriptor, its format or its archive says it is. */
@@ -75,7 +95,7 @@ export class ContentError extends LadingError {
   override readonly name = 'ContentError';
 
   override withMessage(message: string): ContentError {
-    return new ContentError(this.code, message, { hint: this.hint, cause: this });
+    return new ContentError(this.code, message, { ...adviceOf(this), cause: this });
   }
 }
 
@@ -111,15 +131,16 @@ export class RegistryError extends LadingError {
   /** The same error with other words; what callers judge it by stays. */
   restated({
     message = this.message,
-    hint = this.hint,
+    advice = adviceOf(this),
     isFinal = this.isFinal,
   }: {
     message?: string;
-    hint?: string | undefined;
+    /** In place of the hint and the remedy, which belong together. */
+    advice?: Advice;
     isFinal?: boolean;
   }): RegistryError {
     const { code, status, retryAfterMs, registryCodes } = this;
-    const details = { status, retryAfterMs, registryCodes, isFinal, hint, cause: this.cause ?? this };
+    const details = { status, retryAfterMs, registryCodes, isFinal, ...advice, cause: this.cause ?? this };
     return new RegistryError(code, message, details);
   }
 

@@ -1,4 +1,5 @@
 import type { Descriptor } from './content/descriptor.js';
+import type { Remedy } from './remedy.js';
 
 /** What a copy tells while it runs. */
 export type CopyEvent =
@@ -24,9 +25,22 @@ export type CopyEvent =
       remaining: number | undefined;
       windowSeconds: number | undefined;
     }
+  /** Bytes were hashed, of so many that will be. */
+  | { type: 'hashed'; bytes: number; totalBytes: number }
   /** Another process writes to the output; this one goes on when it has ended. */
   | { type: 'waiting'; holder: string }
   /** Something that the user should know and that stops nothing. */
-  | { type: 'warning'; message: string };
+  | {
+      type: 'warning';
+      message: string;
+      /** What can be done about it, as a word to compare, and what that is for where the word needs it. */
+      remedy?: Remedy | undefined;
+      remedyFor?: string | undefined;
+    };
 
 export type OnCopyEvent = (event: CopyEvent) => void;
+
+/** Reports warnings that have nothing but their text. */
+export function warningsTo(onEvent: OnCopyEvent | undefined): (message: string) => void {
+  return (message) => onEvent?.({ type: 'warning', message });
+}

@@ -15,6 +15,7 @@ export {
 export { verified } from './content/verify.js';
 export type { Region } from './disk/region.js';
 export {
+  type Advice,
   ContentError,
   type ErrorCode,
   type ErrorDetails,
@@ -90,6 +91,7 @@ export type { CredentialPlaceOptions } from './registry/auth/credential-places.j
 export type { RunCredentials } from './registry/auth/run-credentials.js';
 export type { RegistriesPlaces } from './registry/configuration/registries-files.js';
 export type { ConnectionOptions } from './registry/connect.js';
+export type { Remedy } from './remedy.js';
 export type { Authorization } from './server/access/authorization.js';
 export type { TLSIdentity } from './server/access/certificate.js';
 export type { Repositories } from './server/endpoints.js';

@@ -7,14 +7,15 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** The rooms of src from the ground up, each with the rooms that it may see beside itself: a path that ends in `/` is a folder. */
 const LAW: Record<string, readonly string[]> = {
-  'errors.ts': [],
+  'remedy.ts': [],
+  'errors.ts': ['remedy.ts'],
   'system-error.ts': ['errors.ts'],
   'version.ts': [],
   'threads.ts': [],
   'pool.ts': [],
   'in-turn.ts': [],
   'content/': ['errors.ts'],
-  'events.ts': ['content/'],
+  'events.ts': ['remedy.ts', 'content/'],
   'retry.ts': ['errors.ts', 'events.ts'],
   'disk/': ['errors.ts', 'system-error.ts'],
   'compression/': ['errors.ts', 'threads.ts', 'content/'],
@@ -56,6 +57,7 @@ const LAW: Record<string, readonly string[]> = {
   ],
   'index.ts': [
     ...[
+      'remedy.ts',
       'errors.ts',
       'system-error.ts',
       'events.ts',
@@ -63,10 +65,8 @@ const LAW: Record<string, readonly string[]> = {
       'disk/region.ts',
       'graph/',
       'manifest/',
-      'registry/',
-      'store/',
     ],
-    ...['server/', 'transfer/', 'operations/'],
+    ...['registry/', 'store/', 'server/', 'transfer/', 'operations/'],
   ],
   'cli/': ['index.ts', 'version.ts'],
 };

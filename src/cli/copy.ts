@@ -49,7 +49,8 @@ export const copyCommand: CommandModule = {
     DST: {
       type: 'string',
       demandOption: true,
-      describe: 'docker://…, oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE, or a path',
+      describe:
+        'docker://…, oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME, or a path',
     },
   },
   describe: (yargs) =>

@@ -1,4 +1,4 @@
-import { ContentError, type ErrorCode } from '../errors.js';
+import { type Advice, ContentError, type ErrorCode } from '../errors.js';
 
 /** That files can mean different images to different readers: no part of them is to be trusted. */
 export class AmbiguousArchive extends ContentError {}
@@ -9,10 +9,15 @@ export function ambiguous(
   problem: string,
   { code = 'INVALID_ARCHIVE', cause }: { code?: ErrorCode; cause?: unknown } = {},
 ): AmbiguousArchive {
-  const hint = OF_TWO.test(problem)
-    ? 'Different tools could load different images from it. If two archives were made one (by tar -A, tar -r or cat), take the two themselves: lading copy ONE.tar BOTH.tar, and then lading copy OTHER.tar BOTH.tar. Else have it made anew, and ask where it comes from.'
-    : 'Different tools could load different images from it; have it made anew, and ask where it comes from.';
-  return new AmbiguousArchive(code, `${location} is ambiguous: ${problem}`, { cause, hint });
+  const advice: Advice = OF_TWO.test(problem)
+    ? {
+        hint: 'Different tools could load different images from it. If two archives were made one (by tar -A, tar -r or cat), copy the images of the one and then of the other into one archive. Else have it made anew, and ask where it comes from.',
+        remedy: 'copyBoth',
+      }
+    : {
+        hint: 'Different tools could load different images from it; have it made anew, and ask where it comes from.',
+      };
+  return new AmbiguousArchive(code, `${location} is ambiguous: ${problem}`, { cause, ...advice });
 }
 
 /** What two archives have that were made one. */

@@ -1,5 +1,5 @@
 import { Transform } from 'node:stream';
-import { ContentError } from '../errors.js';
+import { type Advice, ContentError } from '../errors.js';
 import type { Descriptor } from './descriptor.js';
 import { algorithmOf, createDigester, type Digester } from './digest.js';
 
@@ -96,6 +96,6 @@ export function digestMismatch(descriptor: Descriptor, actual: string): ContentE
 }
 
 /** What to do about content of a file that is damaged, and stays so however often it is read. */
-export function askForNew(image: string): string {
-  return `Ask whoever made it for a new save of ${image}; lading verify lists everything that is damaged.`;
+export function askForNew(image: string): Advice {
+  return { hint: `Ask whoever made it for a new save of ${image}.`, remedy: 'verify' };
 }

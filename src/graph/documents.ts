@@ -101,7 +101,8 @@ export class Documents {
         `${descriptor.digest} is named by an image, but its source does not have it`,
         {
           cause: error,
-          hint: 'The image is incomplete at its source. With --platform, children of other platforms are not needed.',
+          hint: 'The image is incomplete at its source. Of platforms that are not chosen nothing is needed.',
+          remedy: 'platforms',
         },
       );
     }

@@ -103,7 +103,7 @@ function checkCredentials(
     scopeCredentials(destinationCredentials, to);
   } catch (error) {
     if (!isLadingError(error, 'USAGE')) throw error;
-    const hint = 'Give each side its own: --src-creds USER[:PASSWORD] and --dest-creds USER[:PASSWORD].';
-    throw new LadingError('USAGE', error.message, { cause: error, hint });
+    const hint = 'Give each side its own login.';
+    throw new LadingError('USAGE', error.message, { cause: error, hint, remedy: 'sideCredentials' });
   }
 }

@@ -1,7 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
 import { type Readable, Stream } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Compressor } from '../compression/compression.js';
 import { absentOf, withAbsent } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
@@ -13,9 +10,7 @@ import {
   pushableName,
   withDefaultTag,
 } from '../content/reference.js';
-import { onDisk } from '../disk/disk.js';
-import { makeTemporaryFolder } from '../disk/temporary-folder.js';
-import { ContentError, isLadingError, LadingError } from '../errors.js';
+import { type Advice, ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { createSigningKey } from '../manifest/convert/sign-schema1.js';
@@ -23,6 +18,7 @@ import type { ConnectionOptions } from '../registry/connect.js';
 import { ImageFiles } from '../store/image-files.js';
 import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
 import { openPath } from '../store/open.js';
+import { openStream } from '../store/open-stream.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import type { Source } from '../store/store.js';
 import { convertImage } from '../transfer/convert.js';
@@ -107,7 +103,10 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
     const destination = toRegistry(naming.registry, options, {
       name: (images) => nameAll(images, naming, options),
       tagDigests: options.tagDigests,
-      wayOut: 'Keep the hosts with --keep-host, or tell them apart with --map.',
+      wayOut: {
+        hint: 'Keep the hosts in the names, or tell the images apart with rules.',
+        remedy: 'keepHost',
+      },
       noClobber: options.noClobber,
       chunkBytes: options.chunkBytes,
       remake: compressor.compress,
@@ -149,7 +148,7 @@ async function readAll(
   if (!(store instanceof ImageFiles)) return readImages(requests, options);
   const read = await readArchiveImages(store, requests, {
     ...options,
-    wayOut: 'With --keep-going the other images are loaded.',
+    wayOut: { hint: 'The other images can be loaded without it.', remedy: 'keepGoing' },
   });
   for (const image of read.images) if (image.tree.isBlob !== true) warnOfAbsent(image, options.onEvent);
   return read;
@@ -176,28 +175,11 @@ async function openInput(input: LoadOptions['input'], options: LoadOptions): Pro
       message: 'the archive is unpacked to a temporary file first: it is compressed',
     });
   if (typeof input === 'string') {
-    const store = await openOrAsk(input, { signal, onSpool, limits });
+    const store = await orAsk(openPath(input, { signal, onSpool, limits }));
     return { store, close: () => store.close() };
   }
-  const folder = await makeTemporaryFolder();
-  try {
-    onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
-    const path = join(folder.path, 'input.tar');
-    await onDisk(path, () =>
-      pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal }),
-    );
-    const store = await openOrAsk(path, { signal, onSpool, limits, streamName: 'standard input' });
-    return {
-      store,
-      async close() {
-        await store.close();
-        await folder.remove();
-      },
-    };
-  } catch (error) {
-    await folder.remove();
-    throw error;
-  }
+  onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
+  return orAsk(openStream(input, { signal, onSpool, limits, streamName: 'standard input' }));
 }
 
 function isStream(input: LoadOptions['input']): input is Readable {
@@ -209,9 +191,10 @@ function warningsOf(store: Source): readonly string[] {
   return store instanceof ImageFiles ? store.warnings : [];
 }
 
-async function openOrAsk(...[path, options]: Parameters<typeof openPath>): Promise<ImageFiles> {
+/** What is damaged gets a hint where it has none: who made it can make it anew. */
+async function orAsk<T>(opening: Promise<T>): Promise<T> {
   try {
-    return await openPath(path, options);
+    return await opening;
   } catch (error) {
     if (!(error instanceof ContentError) || error.hint !== undefined) throw error;
     throw new ContentError(error.code, error.message, {
@@ -286,10 +269,10 @@ function nameOf(
     });
   }
   if (!isBare && !isDigest(name) && isReference(name)) return name;
-  const hint = 'Say with --name what it is to be called.';
+  const advice: Advice = { hint: 'Say what it is to be called.', remedy: 'name' };
   if (!isBare && !isDigest(name))
-    throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, { hint });
-  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, { hint });
+    throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, advice);
+  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, advice);
 }
 
 /**

@@ -150,7 +150,8 @@ function chooseIndex(options: SaveOptions): IndexChoice {
   const chosen = platforms ?? (dockerPlatform && [dockerPlatform]);
   if (chosen !== undefined && chosen.length > 1) {
     throw new LadingError('USAGE', 'a docker-archive holds one platform of an image', {
-      hint: 'Name one with --platform, or use --format universal.',
+      hint: 'Choose one, or another format (universal).',
+      remedy: 'onePlatform',
     });
   }
   return { platforms: chosen, index: 'single', dockerPlatform };

@@ -33,7 +33,7 @@ export async function getForeign(
       'REGISTRY',
       `${what}: an image of ${registry} may not refer to an address of a private network or of this machine`,
       {
-        hint: '--private-addresses allows addresses of private networks.',
+        remedy: 'privateAddresses',
       },
     );
   try {

@@ -112,7 +112,7 @@ function manifestRequest(
     headers: { accept: MANIFEST_ACCEPT },
     scopes: [scope.pull(name.repository)],
     what: isByTag ? `tag "${reference}" of ${repository}` : `manifest ${reference} of ${repository}`,
-    notFoundHint: `List the tags with lading ls ${repository}`,
+    whenNotFound: { hint: 'Check the name.', remedy: 'list', remedyFor: repository },
     order,
     retries,
     signal,

@@ -260,9 +260,7 @@ function notAMirror(text: string): LadingError {
     'USAGE',
     `"${text}" is not a valid registry or mirror: it is not of the form HOST[:PORT][/PATH]`,
     {
-      hint: isURL
-        ? 'Leave out the scheme; --plain-http speaks http to registries that do not have TLS.'
-        : 'A mirror is named as in --mirror docker.io=mirror.local:5000/dockerhub.',
+      ...(isURL ? { hint: 'Leave out the scheme.', remedy: 'plainHTTP' } : { remedy: 'mirrors' }),
     },
   );
 }

@@ -1,4 +1,4 @@
-import { RegistryError } from '../errors.js';
+import { type Advice, RegistryError } from '../errors.js';
 import { headerLines, parseNextLinks } from './http/headers.js';
 import type { TransportResponse } from './http/response.js';
 import { MAX_PAGE_SIZE } from './protocol.js';
@@ -97,19 +97,23 @@ export async function* followLinks<T>(
     const page: Page<T> | undefined = await next(target);
     if (page === undefined) {
       if (target === first) return;
-      throw new RegistryError('REGISTRY', `${what}: a page does not contain a list`, { hint: ASK_OWNER });
+      throw new RegistryError('REGISTRY', `${what}: a page does not contain a list`, ASK_OWNER);
     }
     yield page.items;
     if (page.next.type === 'unusable')
-      throw new RegistryError('REGISTRY', `${what}: the link to the next page cannot be used`, {
-        hint: ASK_OWNER,
-      });
+      throw new RegistryError(
+        'REGISTRY',
+        `${what}: the link to the next page leads to another server`,
+        ASK_OWNER,
+      );
     target = page.next.type === 'link' ? page.next.target : undefined;
   }
 }
 
-const ASK_OWNER =
-  'Something stands before the registry and changes its answers: ask its owner. --no-referrers goes without them.';
+const ASK_OWNER: Advice = {
+  hint: 'Something stands before the registry and changes its answers: ask its owner.',
+  remedy: 'referrers',
+};
 
 /**
  * Yields every name of a list of tags or repositories once; `what` names the list in errors. The next page is found by

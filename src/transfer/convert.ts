@@ -174,7 +174,8 @@ class ImageConversion {
     const { to } = this.#options;
     if (to === 'schema1') {
       throw new LadingError('UNSUPPORTED', `${this.#name} is an index, which schema1 has no form for`, {
-        hint: 'Choose one platform with --platform.',
+        hint: 'Choose one platform.',
+        remedy: 'platforms',
       });
     }
     const children: ManifestTree[] = [];
@@ -335,7 +336,8 @@ class ImageConversion {
 function invalidSignature(problem: string, cause?: unknown): ContentError {
   return new ContentError('INVALID_SIGNATURE', problem, {
     cause,
-    hint: 'Get it anew from where it was signed; without --verify-signature it is converted all the same.',
+    hint: 'Get it anew from where it was signed; it is converted all the same where its signature need not hold.',
+    remedy: 'omitVerifySignature',
   });
 }
 

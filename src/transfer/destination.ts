@@ -3,7 +3,7 @@ import { algorithmOf, type Digest } from '../content/digest.js';
 import { nameByTag, nameKey, nameOfDigest, readName } from '../content/names.js';
 import { formatPlatform } from '../content/platform.js';
 import { formatReference } from '../content/reference.js';
-import { LadingError, redactURL } from '../errors.js';
+import { type Advice, LadingError, redactURL } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import { type ManifestTree, manifestOf } from '../graph/tree.js';
 import { keptAs } from '../manifest/artifact.js';
@@ -151,7 +151,9 @@ export function fitting(
   const [first] = images;
   if (first !== undefined && kept.length === 0)
     throw new LadingError('UNSUPPORTED', `${first.name} ${reasons[0]}`, {
-      hint: 'An archive of another format (--format universal) or a layout keeps it.',
+      hint: 'An archive of another format (universal) or a layout keeps it.',
+      remedy: 'format',
+      remedyFor: 'universal',
     });
   for (const [place, { name }] of images.entries())
     if (reasons[place] !== undefined) warn(onEvent, `${name} ${reasons[place]}; left out`);
@@ -211,10 +213,7 @@ export function tellForeign(images: readonly ImageTrees[], onEvent: OnCopyEvent 
     const foreign = new Map(foreignOf(tree).map(({ digest, urls }) => [digest, urls?.[0] ?? '']));
     if (foreign.size === 0) continue;
     const places = [...foreign].map(([digest, url]) => `${digest} at ${redactURL(url)}`).join(', ');
-    warn(
-      onEvent,
-      `${name}: foreign layers are left where they are: ${places} (save --include-foreign fetches them)`,
-    );
+    warn(onEvent, `${name}: foreign layers are left where they are: ${places}`, { remedy: 'includeForeign' });
   }
 }
 
@@ -229,6 +228,10 @@ function byDigest(name: string, digest: ImageTrees['original']['digest']): strin
   return formatReference({ registry, repository, digest });
 }
 
-export function warn(onEvent: OnCopyEvent | undefined, message: string): void {
-  onEvent?.({ type: 'warning', message });
+export function warn(
+  onEvent: OnCopyEvent | undefined,
+  message: string,
+  advice: Pick<Advice, 'remedy' | 'remedyFor'> = {},
+): void {
+  onEvent?.({ type: 'warning', message, ...advice });
 }

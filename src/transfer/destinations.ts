@@ -66,7 +66,7 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
         'USAGE',
         `${output} is a registry: there is no file of a format, to be added to`,
         {
-          hint: 'Leave --format and --append out.',
+          remedy: 'omitFileOptions',
         },
       );
     const registry = registryOf(locator);
@@ -75,7 +75,7 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
     const destination = toRegistry(registry, options.connection ?? {}, {
       name: (images) => nameInRegistry(images, locator),
       tagDigests: options.tagDigests,
-      wayOut: `Write docker://${registry}/PREFIX/ with the slash: each keeps its path under it.`,
+      wayOut: { hint: `Write docker://${registry}/PREFIX/ with the slash: each keeps its path under it.` },
       noClobber: options.noClobber,
       origin: originOf(source, registry),
     });
@@ -100,14 +100,14 @@ export function destinationName(output: DestinationLike): string {
 }
 
 export function isStore(output: DestinationLike): output is Store {
-  return typeof output !== 'string' && 'push' in output;
+  return typeof output !== 'string' && 'sizeOf' in output; // streams have a push, too
 }
 
-/** The format that a locator says; rejects with `USAGE` where `--format` says another. */
+/** The format that a locator says; rejects with `USAGE` where `format` says another. */
 function formatOf(kind: SaveFormat, output: string, { format }: OpenDestinationOptions): SaveFormat {
   if (format === undefined || format === kind) return kind;
   throw new LadingError('USAGE', `${output} is written as ${kind}, not as ${format}`, {
-    hint: 'Leave --format out.',
+    remedy: 'omitFormat',
   });
 }
 

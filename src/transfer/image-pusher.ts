@@ -159,12 +159,12 @@ async function requireFreeTags(store: Store, group: readonly ImageToPush[], pool
       throw new LadingError(
         'ALREADY_EXISTS',
         `${formatReference(reference)} is there already and is another ${what}: ${held.digest}`,
-        {
-          hint:
-            what === 'image'
-              ? 'Leave out --no-clobber to move the tag, or load under another name.'
-              : 'Leave out --no-clobber to move the tag, or pass --no-referrers to load the images alone.',
-        },
+        what === 'image'
+          ? { hint: 'Let the tag move, or load under another name.', remedy: 'omitNoClobber' }
+          : {
+              hint: 'Let the tag move, or load the images alone.',
+              remedy: 'omitNoClobberOfAttachment',
+            },
       );
     }),
   );

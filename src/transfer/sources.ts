@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseReference, type Reference } from '../content/reference.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
-import { isLadingError, LadingError } from '../errors.js';
+import { adviceOf, isLadingError, LadingError } from '../errors.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { ImageFiles } from '../store/image-files.js';
@@ -50,7 +50,7 @@ export type KnownSource = OpenedFiles | OpenedRepository | OpenedStore;
 
 /**
  * Opens what `source` names: a locator (`oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`,
- * `docker://NAME`), a path if something is there, else an image or repository of a registry. What is open already is
+ * `docker-daemon:NAME`, `docker://NAME`), a path if something is there, else an image or repository of a registry. What is open already is
  * taken as it is, and stays open when the result is closed. Rejects with `NOT_FOUND`, and with `INVALID_ARCHIVE` or
  * `INVALID_LAYOUT` for files that are neither.
  */
@@ -69,6 +69,7 @@ export async function openKnownSource(
   if (typeof source !== 'string') return knownSource(source);
   const locator = parseLocator(source);
   if (locator.kind === 'docker') return openRegistry(locator.reference, options);
+  if (locator.kind === 'docker-daemon') return openDaemon(locator.name, options);
   if (locator.kind !== 'path') return openFiles(locator.path, locator.reference, options);
   if (existsSync(source)) return openFiles(source, undefined, options);
   return openRegistry(referenceOrPath(source), options);
@@ -103,6 +104,17 @@ async function openFiles(
   return { kind: 'path', path, reference, store, ...closedBy(() => store.close()) };
 }
 
+/** What the engine gives is a file for as long as it is open. */
+async function openDaemon(
+  name: string,
+  { signal, onEvent, maxArchiveBytes, maxRatio }: ConnectionOptions & ArchiveLimits,
+): Promise<KnownSource> {
+  const { openDockerDaemon } = await import('../store/engine/docker-daemon.js');
+  const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
+  const { store, close } = await openDockerDaemon(name, { signal, onWarning, maxArchiveBytes, maxRatio });
+  return { kind: 'path', path: store.location, reference: undefined, store, ...closedBy(close) };
+}
+
 /** Most sources are files: what speaks to registries is loaded for those that are not. */
 async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<KnownSource> {
   const { openImage } = await import('../store/remote/open-image.js');
@@ -129,7 +141,7 @@ function referenceOrPath(text: string): Reference {
     if (!isLadingError(error, 'INVALID_REFERENCE')) throw error;
     throw new LadingError('NOT_FOUND', `${text} is no file or directory, and no image name either`, {
       cause: error,
-      hint: error.hint,
+      ...adviceOf(error),
     });
   }
 }

@@ -82,7 +82,8 @@ export async function toFiles(
 async function lookAt(output: string | Writable, options: SaveOutputOptions): Promise<OutputFiles> {
   if (options.dockerLegacy && options.format !== 'docker-archive') {
     throw new LadingError('USAGE', 'only a docker-archive can be made for Docker before 1.10', {
-      hint: 'Add --format docker-archive.',
+      remedy: 'format',
+      remedyFor: 'docker-archive',
     });
   }
   if (typeof output !== 'string') return streamOutput(output, options);
@@ -98,7 +99,8 @@ async function lookAt(output: string | Writable, options: SaveOutputOptions): Pr
       'ALREADY_EXISTS',
       `${output} is a ${isDirectory ? 'directory' : 'file'}, but ${format} is written to a ${isDirectory ? 'file' : 'directory'}`,
       {
-        hint: 'Choose another output, or another --format.',
+        hint: 'Choose another output, or another format.',
+        remedy: 'format',
       },
     );
   }
@@ -318,7 +320,8 @@ function requireNothingLost(
     'ALREADY_EXISTS',
     `${location} holds other images: ${other}${others.length > 1 ? ` and ${others.length - 1} more` : ''}`,
     {
-      hint: 'Pass --append to keep them, or choose another output.',
+      hint: 'Add to what is there, or choose another output.',
+      remedy: 'append',
     },
   );
 }

@@ -3,7 +3,7 @@ import { formatReference } from '../content/reference.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
 import { unlessRefused } from '../disk/disk.js';
 import { makeFolder } from '../disk/own-folder.js';
-import { LadingError, RegistryError } from '../errors.js';
+import { type Advice, LadingError, RegistryError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { type ConnectionOptions, connect } from '../registry/connect.js';
@@ -19,7 +19,7 @@ export interface RegistryDestinationOptions {
   /** Give an image that is named by its digest a tag, too; default false. */
   tagDigests?: boolean | undefined;
   /** What to do where two images would get one name. */
-  wayOut: string;
+  wayOut: Advice;
   /** Refuse to move a tag that is there and names something else; default false. */
   noClobber?: boolean | undefined;
   /** The repository of the same registry that the images come from. */
@@ -53,7 +53,8 @@ export function toRegistry(
         if (destination.tag === undefined)
           warn(
             onEvent,
-            `${image.name} has no tag: ${formatReference(destination)} is not listed, and a registry may collect it (--tag-digests gives it a tag)`,
+            `${image.name} has no tag: ${formatReference(destination)} is not listed, and a registry may collect it`,
+            { remedy: 'tagDigests' },
           );
       return placed;
     },
@@ -118,7 +119,7 @@ export function imagesForRegistry(
 }
 
 /** Rejects with `USAGE` where two different images, or what is attached to them, would get one name. */
-export function requireDistinct(images: readonly ImageToPush[], wayOut: string): void {
+export function requireDistinct(images: readonly ImageToPush[], wayOut: Advice): void {
   const taken = new Map<string, ImageTrees>();
   const attachments = new Map<string, { digest: string; of: string }>();
   for (const { image, destination } of images) {
@@ -140,8 +141,8 @@ export function requireDistinct(images: readonly ImageToPush[], wayOut: string):
   }
 }
 
-function oneName(key: string, [one, other]: readonly [ImageTrees, ImageTrees], wayOut: string): LadingError {
-  return new LadingError('USAGE', `${one.name} and ${other.name} would both become ${key}`, { hint: wayOut });
+function oneName(key: string, [one, other]: readonly [ImageTrees, ImageTrees], wayOut: Advice): LadingError {
+  return new LadingError('USAGE', `${one.name} and ${other.name} would both become ${key}`, wayOut);
 }
 
 function oneAttachment(key: string, [one, other]: readonly [string, string]): LadingError {
@@ -150,7 +151,8 @@ function oneAttachment(key: string, [one, other]: readonly [string, string]): La
     'USAGE',
     `different signatures or attachments of ${images} would all become ${key}`,
     {
-      hint: 'Put the images into repositories of their own, or leave out what is attached with --no-referrers.',
+      hint: 'Put the images into repositories of their own, or leave out what is attached.',
+      remedy: 'referrers',
     },
   );
 }
@@ -186,7 +188,8 @@ function holesRefused(images: readonly ImageToPush[], error: unknown): RegistryE
       cause: error,
       status: error.status,
       registryCodes: error.registryCodes,
-      hint: 'Ask for a save of all platforms, or one with --index rewrite, whose digest is another.',
+      hint: 'Ask for a save of all platforms, or one whose index names only what is saved; its digest is another.',
+      remedy: 'index',
     },
   );
 }

@@ -90,8 +90,8 @@ function warnOfZstd({ format }: AnyOutput, plan: Plan, { onEvent }: CopyOptions)
   );
   if (length === 0) return;
   const layers = length === 1 ? 'one layer is' : `${length} layers are`;
-  const message = `${layers} compressed with zstd, which Docker before 23 does not load; lading convert --compression gzip changes that`;
-  onEvent?.({ type: 'warning', message });
+  const message = `${layers} compressed with zstd, which Docker before 23 does not load`;
+  onEvent?.({ type: 'warning', message, remedy: 'compression' });
 }
 
 /**

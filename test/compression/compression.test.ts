@@ -244,6 +244,7 @@ describe('decompressed', () => {
       await assert.rejects(all([gzipSync(A)], { name: 'sha256:abc', limits: { maxBytes: A.length - 1 } }), {
         code: 'TOO_LARGE',
         message: /^sha256:abc expands to more than/,
+        remedy: 'maxLayerBytes',
       });
     });
 
@@ -251,7 +252,8 @@ describe('decompressed', () => {
       assert.equal((await all([zeros])).length, 20_000_000);
       await assert.rejects(all([zeros], { limits: { maxRatio: 100 } }), {
         code: 'TOO_LARGE',
-        hint: /--max-ratio/,
+        hint: /raise the limit\.$/,
+        remedy: 'maxRatio',
       });
     });
 

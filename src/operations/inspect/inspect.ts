@@ -104,7 +104,7 @@ function missingContent(name: string, { digest }: Descriptor, reason: unknown): 
   if (!isLadingError(reason, 'NOT_FOUND')) return reason;
   return new ContentError('MISSING_CONTENT', `${digest} is missing; ${name} needs it`, {
     cause: reason,
-    hint: askForNew(name),
+    ...askForNew(name),
   });
 }
 

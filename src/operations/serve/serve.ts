@@ -1,11 +1,15 @@
 import { parsePlatform } from '../../content/platform.js';
+import { type OnCopyEvent, warningsTo } from '../../events.js';
 import type { WritableOptions } from '../../server/push/push.js';
 import { closedBy, type SourceLike } from '../../transfer/sources.js';
 import { createConversions, type ServeConversionOptions } from './conversion.js';
 import { type ListeningServer, type ServeServerOptions, startServer } from './server.js';
 import { openServedStores, type ServeStoresOptions } from './stores.js';
 
-export interface ServeOptions extends ServeServerOptions, ServeStoresOptions {
+export interface ServeOptions
+  extends Omit<ServeServerOptions, 'onWarning'>,
+    Omit<ServeStoresOptions, 'onWarning'> {
+  onEvent?: OnCopyEvent | undefined;
   /** Of an index, the image for clients that accept no index, as OS/ARCH[/VARIANT]; default linux/amd64. */
   platform?: string | undefined;
   /** Gives schema1 to clients without an Accept header, for Docker before 1.10; default false: the stored form. */
@@ -30,11 +34,12 @@ export async function serve(
   options: ServeOptions = {},
 ): Promise<Serving> {
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
-  const stores = await openServedStores(isList(sources) ? sources : [sources], options);
+  const onWarning = warningsTo(options.onEvent);
+  const stores = await openServedStores(isList(sources) ? sources : [sources], { ...options, onWarning });
   const conversions = createConversions({
     ...options.conversions,
     platform,
-    onWarning: options.onWarning,
+    onWarning,
   });
   try {
     const { openRepository, listRepositories, writable, check } = stores;
@@ -48,7 +53,7 @@ export async function serve(
         checkStore: check,
         ...(writable !== undefined && { writable: { ...options.push, repositories: writable } }),
       },
-      options,
+      { ...options, onWarning },
     );
     return {
       ...server,

@@ -53,7 +53,7 @@ async function openWritable(
 ): Promise<Opened> {
   if (path === undefined || others.length > 0) {
     throw new LadingError('USAGE', `one layout directory takes pushes, not ${others.length + 1}`, {
-      hint: 'Serve archives beside it with a second lading serve, on another port.',
+      hint: 'Serve archives beside it with a second server, on another port.',
     });
   }
   if (typeof path !== 'string') {
@@ -64,7 +64,9 @@ async function openWritable(
   }
   if (await isFile(path))
     throw new LadingError('USAGE', `${path} is a file, and only a layout directory takes pushes`, {
-      hint: 'Make a layout of an archive with: lading copy ARCHIVE oci:DIRECTORY.',
+      hint: 'Make a layout of the archive first.',
+      remedy: 'copyToLayout',
+      remedyFor: path,
     });
   const { maxUploadAgeMs, onWarning } = options;
   const layout = await openServedLayout(path, { maxUploadAgeMs, onWarning });

@@ -28,7 +28,7 @@ export async function verifyBlobs(
   walk: GraphCheck,
   options: VerifyOptions,
 ): Promise<VerifiedContent> {
-  const { concurrency, signal, onHashed } = options;
+  const { concurrency, signal, onEvent } = options;
   const requests: Request[] = [];
   const notes: Note[] = [];
   for await (const file of store.blobs()) {
@@ -47,7 +47,11 @@ export async function verifyBlobs(
       notes.push(...found.notes);
       if (found.isCompared) diffIDs++;
     },
-    { threads: concurrency, signal, onHashed: (hashed) => onHashed?.(hashed, bytes) },
+    {
+      threads: concurrency,
+      signal,
+      onHashed: (hashed) => onEvent?.({ type: 'hashed', bytes: hashed, totalBytes: bytes }),
+    },
   );
   return {
     findings: findings.sort(byPath),

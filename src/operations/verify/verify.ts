@@ -1,4 +1,5 @@
 import { LadingError } from '../../errors.js';
+import { warningsTo } from '../../events.js';
 import { openAnnounced } from '../../store/open-announced.js';
 import { knownSource, type SourceLike } from '../../transfer/sources.js';
 import { isDocument, verifyDocument } from './document.js';
@@ -13,7 +14,8 @@ import type { VerifyOptions, VerifyResult } from './result.js';
 export async function verify(target: SourceLike, options: VerifyOptions = {}): Promise<VerifyResult> {
   if (typeof target !== 'string') return verifyOpened(target, options);
   if (await isDocument(target)) return verifyDocument(target);
-  const store = await openAnnounced(target, { ...options, keepContradictions: true });
+  const onWarning = warningsTo(options.onEvent);
+  const store = await openAnnounced(target, { ...options, onWarning, keepContradictions: true });
   try {
     return await verifyLayout(store, options);
   } finally {

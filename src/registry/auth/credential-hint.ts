@@ -1,3 +1,4 @@
+import type { Advice } from '../../errors.js';
 import type { Credential } from './credential.js';
 
 /** Matches messages that say nothing except that access is denied. */
@@ -5,23 +6,30 @@ const SAYS_NO_MORE =
   /^(?:[A-Z_]+(?:: ?|$))?(?:(?:requested )?access (?:to the (?:requested )?resource )?(?:is )?denied|denied|forbidden|permission denied|not authorized|unauthorized|authentication (?:is )?required|insufficient[ _]scope)?[.!]?$/i;
 
 /** Returns the hint for a 401 or 403. `said` is the registry's message, and `credential` the one that was used. */
-export function credentialHint(
+export function credentialAdvice(
   status: number | undefined,
   registry: string,
   credential: Credential | undefined,
   said = '',
-): string {
+): Advice {
   // The registry gives a reason such as a quota, a policy or a locked tag: other credentials would not help.
   if (status === 403 && !SAYS_NO_MORE.test(said)) {
     const who =
       credential === undefined ? 'without credentials' : `with the credentials from ${credential.source}`;
-    return `The message above has the reason that ${registry} gave; the request was made ${who}.`;
+    return { hint: `The message above has the reason that ${registry} gave; the request was made ${who}.` };
   }
   if (credential === undefined) {
-    return `lading found no credentials for ${registry}; log in with lading login, or pass --creds / --authfile. The repository may also not exist.`;
+    return {
+      hint: `lading found no credentials for ${registry} to log in with; the repository may also not exist.`,
+      remedy: 'login',
+      remedyFor: registry,
+    };
   }
   const who = `The credentials for ${registry} from ${credential.source}`;
-  return status === 403
-    ? `${who} do not allow this; ask the owner of the repository for access.`
-    : `${who} were refused; log in again, or check that they may read this repository.`;
+  return {
+    hint:
+      status === 403
+        ? `${who} do not allow this; ask the owner of the repository for access.`
+        : `${who} were refused; log in again, or check that they may read this repository.`,
+  };
 }

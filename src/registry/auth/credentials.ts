@@ -16,7 +16,7 @@ export interface ExplicitCredential {
   password: string;
   /** The only registry to which it is sent. */
   registry: string;
-  /** Its name in messages, such as `--creds`. */
+  /** What messages call the place that it comes from. */
   source: string;
 }
 

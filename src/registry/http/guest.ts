@@ -51,9 +51,7 @@ export async function guestOf(
         throw new RegistryError(
           'REGISTRY',
           `${hostname} has the address ${refused.address}, to which an image of ${registry} may not refer`,
-          {
-            hint: '--private-addresses allows addresses of private networks.',
-          },
+          { remedy: 'privateAddresses' },
         );
       };
       checked().then(

@@ -1,4 +1,4 @@
-import { type ErrorCode, printable, RegistryError, redactURL } from '../../errors.js';
+import { type Advice, type ErrorCode, printable, RegistryError, redactURL } from '../../errors.js';
 import { MAX_RETRY_AFTER_MS } from '../../retry.js';
 import { HEADER } from '../protocol.js';
 import { type Headers, header, parseRetryAfter } from './headers.js';
@@ -63,8 +63,8 @@ export interface RefusedResponse {
 export function responseError(
   { status, headers, body, url, proxy }: RefusedResponse,
   what: string,
-  hint?: string | undefined,
-  hints: Readonly<Record<string, string>> = {},
+  advice?: Advice | undefined,
+  hints: Readonly<Record<string, Advice>> = {},
 ): RegistryError {
   const { codes, text } = parseErrorBody(body);
   if (proxy !== undefined && isOfProxy(status, headers))
@@ -85,12 +85,11 @@ export function responseError(
     status: meant,
     registryCodes: codes,
     retryAfterMs,
-    hint:
-      longWaitHint(retryAfterMs) ??
-      (mayBeOfProxy ? PROXY_HINT : undefined) ??
-      redirectHint(status, headers) ??
-      hint ??
-      (known === undefined ? hintFor(status) : hints[known]),
+    ...(longWait(retryAfterMs) ??
+      (mayBeOfProxy ? { hint: PROXY_HINT } : undefined) ??
+      redirected(status, headers) ??
+      advice ??
+      (known === undefined ? adviceFor(status) : hints[known])),
   });
 }
 
@@ -119,31 +118,38 @@ function isOfGateway(status: number, headers: Headers): boolean {
 }
 
 /** A push does not follow a redirect unless its status keeps method and body, so the hint names the target. */
-function redirectHint(status: number, headers: Headers): string | undefined {
+function redirected(status: number, headers: Headers): Advice | undefined {
   const location = header(headers, 'location');
   if (status < 300 || status > 399 || location === undefined) return undefined;
-  return `It redirects such requests to ${redactURL(location)}; use that registry's name if it is the one you mean.`;
+  const hint = `It redirects such requests to ${redactURL(location)}; use that registry's name if it is the one you mean.`;
+  return { hint };
 }
 
 /** Tells the user about a wait that is too long for this run. */
-function longWaitHint(retryAfterMs: number | undefined): string | undefined {
+function longWait(retryAfterMs: number | undefined): Advice | undefined {
   if (retryAfterMs === undefined || retryAfterMs <= MAX_RETRY_AFTER_MS) return undefined;
   const minutes = Math.ceil(retryAfterMs / 60_000);
   const until = new Date(Date.now() + retryAfterMs);
   const time = Number.isNaN(until.getTime())
     ? ''
     : `, until ${until.toISOString().replace(/:\d\d\.\d+Z$/, 'Z')}`;
-  return `The registry asks to wait ${minutes} minutes${time}; run the command again then: it continues where it stopped.`;
+  const hint = `The registry asks to wait ${minutes} minutes${time}; run the command again then: it continues where it stopped.`;
+  return { hint };
 }
 
-const HINTS: Record<number, string> = {
-  407: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.',
-  429: 'Wait and run the command again, log in for a higher limit, or use --mirror; what is done is kept.',
+const ADVICE: Record<number, Advice> = {
+  407: { hint: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.' },
+  429: {
+    hint: 'Wait and run the command again, log in for a higher limit, or use a mirror; the command continues where it stopped.',
+    remedy: 'mirrors',
+  },
 };
 
-function hintFor(status: number): string | undefined {
-  if (status < 500) return HINTS[status];
-  return 'Run the command again in a while, it continues where it stopped; if that does not help, ask the registry’s owner.';
+function adviceFor(status: number): Advice | undefined {
+  if (status < 500) return ADVICE[status];
+  return {
+    hint: 'Run the command again in a while, it continues where it stopped; if that does not help, ask the registry’s owner.',
+  };
 }
 
 function codeOf(status: number): ErrorCode {

@@ -170,7 +170,8 @@ function clientPair({ cert, key }: TLSOptions): Pick<TLSOptions, 'cert' | 'key'>
       ? 'a client certificate cannot be used without its key'
       : 'the key of a client certificate cannot be used without the certificate';
   throw new LadingError('USAGE', problem, {
-    hint: 'Pass both --cert FILE and --key-file FILE, or one file that holds the certificate and its key in PEM.',
+    hint: 'Name the files of both, or one file that holds the certificate and its key in PEM.',
+    remedy: 'certFile',
   });
 }
 
@@ -196,7 +197,8 @@ function createContext(
   } catch (error) {
     throw new LadingError('USAGE', `the TLS certificate or key cannot be used: ${messageOf(error)}`, {
       cause: error,
-      hint: '--ca, --cert and --key-file, and the files in certs.d, are PEM files; a key must belong to its certificate.',
+      hint: 'Authorities, certificates and keys, those in certs.d too, are files in PEM; a key must belong to its certificate.',
+      remedy: 'certificates',
     });
   }
 }

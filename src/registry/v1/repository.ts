@@ -65,7 +65,7 @@ export function createV1Repository(
 
   /** Asks one registry after the other until one has the content; from then on, that one is asked first. */
   async function ask<T>(
-    message: Pick<RegistryRequest, 'target' | 'what' | 'notFoundHint' | 'headers' | 'otherwise'>,
+    message: Pick<RegistryRequest, 'target' | 'what' | 'whenNotFound' | 'headers' | 'otherwise'>,
     { signal, retries }: CallOptions,
     consume: (response: TransportResponse) => Promise<T>,
   ): Promise<T> {
@@ -127,7 +127,9 @@ export function createV1Repository(
       const what = `tag "${tag}" of ${where}`;
       if (id === undefined)
         throw new RegistryError('NOT_FOUND', `${what}: not found`, {
-          hint: `List the tags with lading ls ${where}`,
+          hint: 'Check the tag.',
+          remedy: 'list',
+          remedyFor: where,
         });
       if (isV1ID(id)) return id;
       // Lists in the format of Docker Hub have shortened IDs.

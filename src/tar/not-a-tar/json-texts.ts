@@ -1,7 +1,8 @@
+import type { Advice } from '../../errors.js';
 import { shortened } from './recognised.js';
 
 /** A JSON document that stands where an archive was expected. */
-export interface RecognisedJSON {
+export interface RecognisedJSON extends Advice {
   /** The end of a sentence that begins with "it is". */
   is: string;
   hint: string;
@@ -11,11 +12,16 @@ export interface RecognisedJSON {
 
 type Members = Record<string, unknown>;
 
-const SAVE_IT = 'Save the image itself: lading save IMAGE -o images.tar, or docker save -o images.tar IMAGE.';
-const ANSWER =
-  'A server answered with this where the archive was expected: look at what it says, log in where it asks for that, and fetch the archive again.';
-const ALONE =
-  'Its layers are not in it. Name the archive or the folder that it was taken from, or save the image anew.';
+const SAVE_IT = {
+  hint: 'Save the image itself, as docker save -o images.tar IMAGE does.',
+  remedy: 'save',
+} as const satisfies Advice;
+const ANSWER = {
+  hint: 'A server answered with this where the archive was expected: look at what it says, log in where it asks for that, and fetch the archive again.',
+};
+const ALONE = {
+  hint: 'Its layers are not in it. Name the archive or the folder that it was taken from, or save the image anew.',
+};
 
 /** What a JSON document is; undefined for text that is no JSON. */
 export function recogniseJSON(text: string): RecognisedJSON | undefined {
@@ -27,7 +33,7 @@ export function recogniseJSON(text: string): RecognisedJSON | undefined {
   }
   if (Array.isArray(document)) return ofList(document);
   if (isMembers(document)) return ofMembers(document);
-  return { is: 'a JSON document', hint: SAVE_IT, isOfImages: false };
+  return { is: 'a JSON document', ...SAVE_IT, isOfImages: false };
 }
 
 function ofList(list: readonly unknown[]): RecognisedJSON {
@@ -43,7 +49,7 @@ function ofMembers(document: Members): RecognisedJSON {
   const message = errorIn(document);
   if (message !== undefined) return other(`an error message of a server (${message})`, ANSWER);
   if ('imageLayoutVersion' in document)
-    return of('the file oci-layout of an OCI layout, alone', 'Name the folder that it stands in.');
+    return of('the file oci-layout of an OCI layout, alone', { hint: 'Name the folder that it stands in.' });
   if ('bomFormat' in document || 'spdxVersion' in document) return other('an SBOM', SAVE_IT);
   if ('RepoTags' in document && 'LayersData' in document) return other('what skopeo inspect prints', SAVE_IT);
   if (Array.isArray(document.manifests) || Array.isArray(document.layers) || Array.isArray(document.fsLayers))
@@ -53,12 +59,12 @@ function ofMembers(document: Members): RecognisedJSON {
   return other('a JSON document', SAVE_IT);
 }
 
-function of(is: string, hint: string): RecognisedJSON {
-  return { is, hint, isOfImages: true };
+function of(is: string, advice: Advice & { hint: string }): RecognisedJSON {
+  return { is, ...advice, isOfImages: true };
 }
 
-function other(is: string, hint: string): RecognisedJSON {
-  return { is, hint, isOfImages: false };
+function other(is: string, advice: Advice & { hint: string }): RecognisedJSON {
+  return { is, ...advice, isOfImages: false };
 }
 
 /** A registry's list of errors, or the members in which other servers say what is wrong. */

@@ -1,7 +1,10 @@
+import type { Advice } from '../../errors.js';
 import type { Recognised, Sample } from './recognised.js';
 
-const AGAIN =
-  'What was lost does not come back: make the archive again, and have the program write the file itself (lading save -o FILE, docker save -o FILE) rather than a shell that takes its output for text.';
+const AGAIN = {
+  hint: 'What was lost does not come back: make the archive again, and have the program write the file itself (as docker save -o FILE does) rather than a shell that takes its output for text.',
+  remedy: 'save',
+} as const satisfies Advice;
 const BINARY =
   'What was lost does not come back: copy the archive again in binary mode, and make sure that no tool on the way (FTP, Git, an editor) takes it for text.';
 
@@ -12,10 +15,10 @@ export function recogniseUTF16({ start }: Sample): Recognised | undefined {
   const text = decodeUTF16(start, order);
   // Each code page has another character for what follows the first byte of gzip; a tar has its mark in ASCII.
   if (/ustar/.test(text.slice(0, 1024)) || text.startsWith('\x1f') || text.startsWith('(\u00b5/'))
-    return { is: 'an archive that was recoded to UTF-16, as PowerShell does with >', hint: AGAIN };
+    return { is: 'an archive that was recoded to UTF-16, as PowerShell does with >', ...AGAIN };
   return {
     is: 'a text in UTF-16, as PowerShell makes of a program’s output with >',
-    hint: AGAIN,
+    ...AGAIN,
   };
 }
 
@@ -60,7 +63,7 @@ export function recogniseRecoded(bytes: Buffer): Recognised | undefined {
 
 export function recogniseUTF8(bytes: Buffer): Recognised | undefined {
   return isRecodedToUTF8(bytes)
-    ? { is: 'an archive that was recoded to UTF-8, as if it were text', hint: AGAIN }
+    ? { is: 'an archive that was recoded to UTF-8, as if it were text', ...AGAIN }
     : undefined;
 }
 

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Advice } from '../../errors.js';
 
 /** The beginning of a file that is no tar, and how errors call the file. */
 export interface Sample {
@@ -11,7 +12,7 @@ export interface Sample {
 }
 
 /** What a file is that is no tar. */
-export interface Recognised {
+export interface Recognised extends Advice {
   /** The end of a sentence that begins with "it is". */
   is: string;
   /** What to do about it. */
@@ -22,7 +23,7 @@ export interface Recognised {
 
 /** What to do about a file that has nothing to do with images. */
 export const NOT_MEANT =
-  'This is another file than the one that was meant: name the archive that lading save, docker save or another tool wrote.';
+  'This is another file than the one that was meant: name the archive that lading, docker save or another tool wrote.';
 
 /** A path as one word of a shell's command. */
 export function shellWord(path: string): string {

@@ -47,7 +47,7 @@ describe('a url of a foreign layer', () => {
         message: new RegExp(
           `^${host} has the address .*, to which an image of registry.example may not refer$`,
         ),
-        hint: /--private-addresses/,
+        remedy: 'privateAddresses',
       });
       assert.deepEqual(server.requests, []);
     });
