@@ -1,23 +1,12 @@
 import { rm } from 'node:fs/promises';
-import {
-  algorithmOf,
-  createDigester,
-  type Digest,
-  type DigestAlgorithm,
-  type Digester,
-} from '../../content/digest.js';
-import { Gathered } from '../../content/gathered.js';
+import { algorithmOf, type Digest } from '../../content/digest.js';
 import { digestMismatch } from '../../content/verify.js';
 import { diskError } from '../../disk/disk.js';
 import { acquireLock } from '../../disk/lock.js';
 import { LadingError, systemCode } from '../../errors.js';
 import { type FileSink, openFileSink } from '../file-sink.js';
 import type { BlobUpload } from '../writable-repository.js';
-
-/** Chunks are gathered to this size for one write. */
-const BATCH_BYTES = 1024 * 1024;
-/** What is hashed on the way; content of another algorithm is read again when it is complete. */
-const USUAL_ALGORITHM = 'sha256';
+import { GrowingContent } from './growing-content.js';
 
 export interface UploadFileOptions {
   id: string;
@@ -45,24 +34,21 @@ export class UploadFile implements BlobUpload {
   readonly #claim: UploadFileOptions['claim'];
   readonly #keep: UploadFileOptions['keep'];
   readonly #onOver: UploadFileOptions['onOver'];
-  #size: number;
-  /** Of all bytes so far; undefined where the file has to be read for it. */
-  #digester: Digester | undefined;
+  readonly #content: GrowingContent;
   #isBusy = false;
   #isOver = false;
 
   constructor({ id, path, size, claim, keep, onOver }: UploadFileOptions) {
     this.id = id;
     this.#path = path;
-    this.#size = size;
+    this.#content = new GrowingContent({ size });
     this.#claim = claim;
     this.#keep = keep;
     this.#onOver = onOver;
-    if (size === 0) this.#digester = createDigester(USUAL_ALGORITHM);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#content.size;
   }
 
   /** Whether a request is at work on it. */
@@ -82,21 +68,8 @@ export class UploadFile implements BlobUpload {
     return this.#locked(async (file, assertHeld) => {
       if (await this.#hasGrown(file))
         throw new LadingError('LOCKED', `another process has written to the upload ${this.id}`);
-      const gathered = new Gathered();
-      const flush = async (): Promise<void> => {
-        if (gathered.bytes === 0) return;
-        assertHeld(); // another process may have finished the upload meanwhile
-        await this.#write(file, gathered.take());
-      };
-      try {
-        for await (const chunk of chunks) {
-          signal?.throwIfAborted();
-          gathered.add(chunk);
-          if (gathered.bytes >= BATCH_BYTES) await flush();
-        }
-      } finally {
-        await flush(); // what came before a break counts
-      }
+      // Another process may finish the upload meanwhile.
+      await this.#content.append(file, chunks, { signal, assertHeld });
       await file.settle(); // nobody is told that bytes are here which the disk has refused
     });
   }
@@ -104,10 +77,10 @@ export class UploadFile implements BlobUpload {
   commit(digest: Digest): Promise<void> {
     return this.#locked(async (file, assertHeld) => {
       await this.#hasGrown(file);
-      const actual = await this.#digest(file, algorithmOf(digest));
+      const actual = await this.#content.digest(file, algorithmOf(digest));
       if (actual !== digest) {
         await this.#remove();
-        throw digestMismatch({ mediaType: 'application/octet-stream', digest, size: this.#size }, actual);
+        throw digestMismatch({ mediaType: 'application/octet-stream', digest, size: this.size }, actual);
       }
       await Promise.all([file.sync(), this.#claim(digest)]); // the disk does both in the time of one
       assertHeld();
@@ -121,38 +94,12 @@ export class UploadFile implements BlobUpload {
     return this.#alone(() => this.#remove());
   }
 
-  async #write(file: FileSink, chunks: Buffer[]): Promise<void> {
-    const digester = this.#digester;
-    this.#digester = undefined; // of a write that fails, nobody knows how far it came
-    const writing = file.write(chunks, this.#size);
-    for (const chunk of chunks) digester?.update(chunk);
-    try {
-      await writing;
-    } catch (error) {
-      // What is said is why the write failed. Bytes that stay all the same are the right ones, and count later.
-      await file.truncate(this.#size).catch(() => undefined);
-      throw error;
-    }
-    this.#digester = digester;
-    for (const { byteLength } of chunks) this.#size += byteLength;
-  }
-
   /** What another process has written counts too: the whole file is what gets the final name. */
   async #hasGrown(file: FileSink): Promise<boolean> {
     const size = await file.size();
-    if (size === this.#size) return false;
-    this.#size = size;
-    this.#digester = undefined;
+    if (size === this.size) return false;
+    this.#content.reset(size);
     return true;
-  }
-
-  async #digest(file: FileSink, algorithm: DigestAlgorithm): Promise<Digest> {
-    const running = this.#digester;
-    this.#digester = undefined; // a digester can be ended once
-    if (running !== undefined && algorithm === USUAL_ALGORITHM) return running.digest();
-    const digester = createDigester(algorithm);
-    for await (const chunk of file.read(0, this.#size)) digester.update(chunk);
-    return digester.digest();
   }
 
   async #remove(): Promise<void> {
@@ -176,7 +123,7 @@ export class UploadFile implements BlobUpload {
           try {
             await file.close();
           } finally {
-            if (file.isLost) [this.#size, this.#digester] = [0, undefined]; // it is empty now
+            if (file.isLost) this.#content.reset(); // it is empty now
           }
         }
       } finally {
