@@ -1,18 +1,19 @@
-import { rm } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { algorithmOf, type Digest } from '../../content/digest.js';
 import { digestMismatch } from '../../content/verify.js';
 import { diskError } from '../../disk/disk.js';
-import { acquireLock } from '../../disk/lock.js';
-import { LadingError, systemCode } from '../../errors.js';
+import type { FileInTurns, Turn } from '../../disk/file-in-turns.js';
+import { ifThere } from '../../disk/own-file.js';
+import { isLadingError, LadingError, systemCode } from '../../errors.js';
 import { type FileSink, openFileSink } from '../file-sink.js';
 import type { BlobUpload } from '../writable-repository.js';
 import { GrowingContent } from './growing-content.js';
 
 export interface UploadFileOptions {
   id: string;
-  path: string;
-  /** Bytes that are in the file, from an earlier process too. */
-  size: number;
+  file: FileInTurns;
+  /** The file, where it is open already: it was made just now. */
+  sink?: FileSink | undefined;
   /**
    * Makes the content, which has this digest, one of the repository's, before it has its final name: what a
    * repository has is not removed for another one's sake, and a kill leaves no blob of nobody's.
@@ -20,31 +21,30 @@ export interface UploadFileOptions {
   claim(digest: Digest): Promise<void>;
   /** Gives the file, which is whole and on the disk, its final name. */
   keep(path: string, digest: Digest): Promise<void>;
+  /** Told when a request is done with it, and it stays open for the next one. */
+  onIdle?: (() => void) | undefined;
   /** Told when it was kept or thrown away, or is found to be gone. */
   onOver?: (() => void) | undefined;
 }
 
 /**
- * An upload as a file that grows, hashed on the way. Several processes may have it: under a lock, one of them at a
- * time writes to it or gives it its final name.
+ * An upload as a file that grows. Several processes may have it: one of them at a time writes to it or gives it its
+ * final name. It stays open from one request to the next, and is as it was left when nobody else had a turn since.
  */
 export class UploadFile implements BlobUpload {
   readonly id: string;
-  readonly #path: string;
-  readonly #claim: UploadFileOptions['claim'];
-  readonly #keep: UploadFileOptions['keep'];
-  readonly #onOver: UploadFileOptions['onOver'];
-  readonly #content: GrowingContent;
+  readonly #options: UploadFileOptions;
+  readonly #file: FileInTurns;
+  readonly #content = new GrowingContent();
+  #sink: FileSink | undefined;
   #isBusy = false;
   #isOver = false;
 
-  constructor({ id, path, size, claim, keep, onOver }: UploadFileOptions) {
-    this.id = id;
-    this.#path = path;
-    this.#content = new GrowingContent({ size });
-    this.#claim = claim;
-    this.#keep = keep;
-    this.#onOver = onOver;
+  constructor(options: UploadFileOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#file = options.file;
+    this.#sink = options.sink;
   }
 
   get size(): number {
@@ -56,78 +56,128 @@ export class UploadFile implements BlobUpload {
     return this.#isBusy;
   }
 
-  /** Whether it was committed or thrown away, or is gone. */
-  get isOver(): boolean {
-    return this.#isOver;
+  /** Looks how far other processes have brought it; false when it is over. */
+  async look(): Promise<boolean> {
+    if (this.#isBusy || this.#isOver) return !this.#isOver;
+    const found = await this.#lookAtFile();
+    if (this.#isBusy || this.#isOver) return !this.#isOver;
+    if (found === undefined) {
+      this.#end();
+      await this.#close();
+      return false;
+    }
+    // A smaller size is of before this process went on, a moment ago.
+    if (found.size > this.size) this.#content.reset(found.size);
+    return true;
+  }
+
+  /** Where others take turns so fast that it cannot be looked at, it is as it was known here. */
+  async #lookAtFile(): Promise<{ size: number } | undefined> {
+    try {
+      return await this.#file.look();
+    } catch (error) {
+      if (!isLadingError(error, 'LOCKED')) throw error;
+      return { size: this.size };
+    }
   }
 
   append(
     chunks: AsyncIterable<Buffer>,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    return this.#locked(async (file, assertHeld) => {
-      if (await this.#hasGrown(file))
+    return this.#inTurn(async (turn) => {
+      const before = this.size;
+      const sink = await this.#open(turn);
+      if (this.size !== before)
         throw new LadingError('LOCKED', `another process has written to the upload ${this.id}`);
-      // Another process may finish the upload meanwhile.
-      await this.#content.append(file, chunks, { signal, assertHeld });
-      await file.settle(); // nobody is told that bytes are here which the disk has refused
+      const assertHeld = () => turn.assertHeld();
+      await this.#content.append(sink, chunks, { signal, assertHeld });
+      await sink.settle(); // nobody is told that bytes are here which the disk has refused
     });
   }
 
   commit(digest: Digest): Promise<void> {
-    return this.#locked(async (file, assertHeld) => {
-      await this.#hasGrown(file);
-      const actual = await this.#content.digest(file, algorithmOf(digest));
+    return this.#inTurn(async (turn) => {
+      const sink = await this.#openWhole(turn);
+      const actual = await this.#content.digest(sink, algorithmOf(digest));
       if (actual !== digest) {
-        await this.#remove();
+        await this.#remove(turn.path);
         throw digestMismatch({ mediaType: 'application/octet-stream', digest, size: this.size }, actual);
       }
-      await Promise.all([file.sync(), this.#claim(digest)]); // the disk does both in the time of one
-      assertHeld();
-      await this.#keep(this.#path, digest);
+      await Promise.all([sink.sync(), this.#options.claim(digest)]); // the disk does both in the time of one
+      turn.assertHeld();
+      await this.#options.keep(turn.path, digest);
       this.#end();
     });
   }
 
-  /** Without the lock, which a full disk has no room for: another process that has it finds the file gone. */
   cancel(): Promise<void> {
-    return this.#alone(() => this.#remove());
+    return this.#alone(async () => {
+      // A turn takes a name, for which a full disk may have no room.
+      if (await this.#remove(this.#file.ownPath)) return;
+      const turn = await this.#file.take();
+      try {
+        await this.#remove(turn.path);
+      } finally {
+        await turn.end();
+      }
+    });
   }
 
-  /** What another process has written counts too: the whole file is what gets the final name. */
-  async #hasGrown(file: FileSink): Promise<boolean> {
-    const size = await file.size();
-    if (size === this.size) return false;
-    this.#content.reset(size);
-    return true;
+  /** Closes the file until the next request, unless one is at work on it. */
+  async release(): Promise<void> {
+    if (!this.#isBusy) await this.#close();
   }
 
-  async #remove(): Promise<void> {
+  async #close(): Promise<void> {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    await sink?.close();
+  }
+
+  /** The file, and what counts of it: of what somebody else had a turn at, nothing is known but its size. */
+  async #open(turn: Turn): Promise<FileSink> {
+    if (!turn.isNext) await this.#close();
+    this.#sink ??= await openFileSink(turn.path, { create: false });
+    if (!turn.isNext) this.#content.reset(await this.#sink.size());
+    return this.#sink;
+  }
+
+  /** The same, looked at once more: what is under the name is what gets the final name, whoever has put it there. */
+  async #openWhole(turn: Turn): Promise<FileSink> {
+    let sink = await this.#open(turn);
+    if (!(await sink.isAt(turn.path))) {
+      await this.#close();
+      sink = await this.#open({ ...turn, isNext: false });
+    }
+    const size = await sink.size();
+    if (size !== this.size) this.#content.reset(size);
+    return sink;
+  }
+
+  /** False when there is no such file. */
+  async #remove(path: string): Promise<boolean> {
+    if ((await ifThere(async () => [await unlink(path)])) === undefined) return false;
     this.#end();
-    await rm(this.#path, { force: true });
+    return true;
   }
 
   #end(): void {
     this.#isOver = true;
-    this.#onOver?.();
+    this.#options.onOver?.();
   }
 
-  #locked(work: (file: FileSink, assertHeld: () => void) => Promise<void>): Promise<void> {
+  #inTurn(work: (turn: Turn) => Promise<void>): Promise<void> {
     return this.#alone(async () => {
-      const lock = await acquireLock(this.#path, { waitMs: 0 });
+      const turn = await this.#file.take();
       try {
-        const file = await openFileSink(this.#path, { create: false });
-        try {
-          await work(file, () => lock.assertHeld());
-        } finally {
-          try {
-            await file.close();
-          } finally {
-            if (file.isLost) this.#content.reset(); // it is empty now
-          }
-        }
+        await work(turn);
       } finally {
-        await lock.release();
+        if (this.#sink?.isLost === true) {
+          await this.#close(); // which empties it
+          this.#content.reset();
+        }
+        await turn.end();
       }
     });
   }
@@ -139,12 +189,14 @@ export class UploadFile implements BlobUpload {
     try {
       await work();
     } catch (error) {
-      const failure = diskError(error, this.#path);
+      const failure = diskError(error, this.#file.ownPath);
       if (!isMissing(failure)) throw failure;
       this.#end(); // another process has kept it or swept it away
       throw this.#gone();
     } finally {
       this.#isBusy = false;
+      if (this.#isOver) await this.#close();
+      else this.#options.onIdle?.();
     }
   }
 
