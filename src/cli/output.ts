@@ -23,16 +23,16 @@ export interface Output {
   /** Writes a warning, unless `--quiet` is given. */
   warning(text: string, advised?: Advised): void;
   error(error: unknown): void;
-  /** What is shown of any thrown value, for documents. */
+  /** Returns the code, message, hint and remedy of any thrown value, for documents. */
   describe(error: unknown): DescribedError;
 }
 
 export interface DescribedError {
   code: ErrorCode | 'INTERNAL';
   message: string;
-  /** In the words of the command that failed. */
+  /** The hint with the flags of the command that failed. */
   hint: string | undefined;
-  /** As the library has it, for programs to compare. */
+  /** The library's word for the remedy, which programs can compare. */
   remedy: Remedy | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface OutputOptions {
   verbose: boolean;
   /** Whether standard error has only JSON, one document per line, because its reader parses every line. */
   jsonLines?: boolean | undefined;
-  /** The flags of the command, which hints may name; default none. */
+  /** The flags of the command, which hints may name; default: none. */
   flags?: CommandFlags | undefined;
   stdout: Writable;
   stderr: Writable;
@@ -99,7 +99,7 @@ export function createOutput(options: OutputOptions): Output {
   };
 }
 
-/** What is shown of any thrown value to the user of a command with these flags. */
+/** Returns the code, message, hint and remedy to show to the user of a command with these flags. */
 export function describeError(error: unknown, flags: CommandFlags = {}): DescribedError {
   const known = isLadingError(error) ? error : systemFailure(error);
   if (known !== undefined) {

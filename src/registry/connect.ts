@@ -34,7 +34,7 @@ export interface ConnectionOptions {
   concurrency?: number | undefined;
   /** Number of retries; default 5. */
   retries?: number | undefined;
-  /** How long a server may be silent before it counts as failed; default 60 s. */
+  /** How long a server may be silent before the request fails; default 60 s. */
   stallTimeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;

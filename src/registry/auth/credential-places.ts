@@ -6,7 +6,7 @@ import { type CredentialConfig, parseCredentialConfig, readCredentialFile } from
 
 /** Options that say where to look for credentials. */
 export interface CredentialPlaceOptions {
-  /** A file that the user named: no other place is looked at then, and it must exist. */
+  /** A file that the user names: the only place to look; it must exist. */
   authFile?: string | undefined;
   /** Variables that name or hold credentials; also the helpers' environment. Default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;

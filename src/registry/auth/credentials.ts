@@ -16,7 +16,7 @@ export interface ExplicitCredential {
   password: string;
   /** The only registry to which it is sent. */
   registry: string;
-  /** What messages call the place that it comes from. */
+  /** The name of its source in messages. */
   source: string;
 }
 

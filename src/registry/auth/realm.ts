@@ -27,7 +27,8 @@ export function checkRealm(
   const registryHost = hostnameOf(registry);
   if (url.protocol === 'http:') {
     if (registry.protocol !== 'http:') throw refused(registry, realm, 'it is not https');
-    // An http registry on loopback was not chosen with `plainHTTP`: only its own machine is as safe.
+    // http was used because the registry is on loopback, not because of `plainHTTP`: only other services of the same
+    // machine are as safe.
     if (!plainHTTP && !isLoopback(host) && host !== registryHost)
       throw refused(registry, realm, 'it is not https');
   } else if (url.protocol !== 'https:') {

@@ -8,7 +8,7 @@ export interface RunCredentials {
   password: string;
   /** `HOST[:PORT]`; default: the only registry of the run. A mirror gets a login only if it is named here. */
   registry?: string | undefined;
-  /** What messages call the place that it comes from, such as a variable; default `the options`. */
+  /** The name of its source in messages, such as a variable; default `the options`. */
   source?: string | undefined;
 }
 

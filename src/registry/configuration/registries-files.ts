@@ -6,7 +6,7 @@ import { type ConfiguredRegistry, joinConfs, type RegistriesConf } from './regis
 
 /** Where to look for `registries.conf`. */
 export interface RegistriesPlaces {
-  /** `CONTAINERS_REGISTRIES_CONF` and `XDG_CONFIG_HOME`; default `process.env`. */
+  /** `CONTAINERS_REGISTRIES_CONF` (or `REGISTRIES_CONFIG_PATH`) and `XDG_CONFIG_HOME`; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
   /** Default: the user's home folder. */
   home?: string | undefined;

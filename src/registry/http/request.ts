@@ -53,7 +53,7 @@ export interface RegistryRequest {
   scopes: readonly string[];
   /** What is requested and where, for errors: `tag "1.2" of reg.example/app`. */
   what: string;
-  /** What to do where it is not there. */
+  /** Advice for a 404. */
   whenNotFound?: Advice | undefined;
   /** Hints for the error, by the registry's error code or the status. */
   hints?: Readonly<Record<string, Advice>> | undefined;

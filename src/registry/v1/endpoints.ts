@@ -25,7 +25,8 @@ function endpointURL(host: string, index: URL, plainHTTP: boolean): URL {
     throw refused(host, index, 'it is not of the form HOST[:PORT]');
   const endpoint = new URL(`${index.protocol}//${host}`);
   const hostname = hostnameOf(endpoint);
-  // An http index on loopback was not chosen with `plainHTTP`: only its own machine is as safe.
+  // http was used because the index is on loopback, not because of `plainHTTP`: only other services of the same machine
+  // are as safe.
   if (index.protocol === 'http:' && !plainHTTP && hostname !== hostnameOf(index) && !isLoopback(hostname))
     throw refused(host, index, 'the token would be sent over http');
   if (leadsInside(endpoint, index))
