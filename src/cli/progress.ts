@@ -111,7 +111,7 @@ function showLimit(
   say(`${registry} allows ${remaining}${limit === undefined ? '' : ` of ${limit}`} more pulls${window}`);
 }
 
-/** Returns the JSON document of an event. Warnings have the same format as those of the command line itself. */
+/** Writes an event as a line of JSON. Warnings have the same format as those of the command line itself. */
 function tellEvent(event: CopyEvent, output: Output): void {
   if (event.type === 'warning') output.warning(event.message, event);
   else output.event('error' in event ? { ...event, error: messageOf(event.error) } : event);
