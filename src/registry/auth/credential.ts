@@ -6,7 +6,7 @@ export interface Credential {
   identityToken?: string | undefined;
   /** Sent to the registry unchanged (docker's `registrytoken`). */
   registryToken?: string | undefined;
-  /** Where it was found, for messages: `--creds`, a file, a helper. Never contains a secret. */
+  /** Where it was found, for messages: the options, a file, a helper. Never contains a secret. */
   source: string;
 }
 

@@ -22,7 +22,7 @@ export interface ExplicitCredential {
 
 /**
  * Looks in every place where users keep credentials and returns the first one found: the logins for this run,
- * `--authfile`, `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, podman's `auth.json`, docker's `config.json`,
+ * `authFile`, `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, podman's `auth.json`, docker's `config.json`,
  * `~/.dockercfg`. Each place is read once, and each helper is asked once per server.
  */
 export function createCredentialProvider(options: CredentialOptions = {}): CredentialProvider {
