@@ -15,7 +15,14 @@ import { createRequester, type RetryEvent } from './http/request.js';
 import { createSchemes } from './http/scheme.js';
 import { createTransport, type TransportOptions } from './http/transport.js';
 import { listRepositories, listTags } from './lists.js';
-import { type FetchedManifest, type GetManifestOptions, getManifest, headManifest } from './manifests.js';
+import {
+  type DescribedManifest,
+  type FetchedManifest,
+  type GetManifestOptions,
+  getManifest,
+  headManifest,
+  peekManifest,
+} from './manifests.js';
 import type { MirrorNames } from './mirrors.js';
 import { path } from './protocol.js';
 import { type PutManifestResult, putManifest } from './put-manifest.js';
@@ -82,7 +89,13 @@ export interface RegistryClient {
     name: RepositoryName,
     reference: string,
     options?: CallOptions,
-  ): Promise<{ mediaType: string; digest: Digest; size: number } | undefined>;
+  ): Promise<DescribedManifest | undefined>;
+  /** Resolves a tag or digest by HEAD alone; undefined for everything that HEAD does not say. */
+  peekManifest(
+    name: RepositoryName,
+    reference: string,
+    options?: CallOptions,
+  ): Promise<DescribedManifest | undefined>;
   /** Returns the bytes from `start`, whether or not the server supports ranges. After a failure, the caller resumes. */
   getBlob(name: RepositoryName, digest: Digest, options?: GetBlobOptions): Promise<Readable>;
   headBlob(
@@ -169,6 +182,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     v1: createV1Client({ request, requester, credentials, plainHTTP, onWarning }),
     getManifest: (name, reference, callOptions) => getManifest(request, name, reference, callOptions),
     headManifest: (name, reference, callOptions) => headManifest(request, name, reference, callOptions),
+    peekManifest: (name, reference, callOptions) => peekManifest(request, name, reference, callOptions),
     getBlob: (name, digest, callOptions) => getBlob(request, doubtedRanges, name, digest, callOptions),
     headBlob: (name, digest, callOptions) => headBlob(request, name, digest, callOptions),
     getForeign: (url, registry, callOptions) => getForeign(requester, url, registry, callOptions),

@@ -69,12 +69,9 @@ export async function headManifest(
   name: RepositoryName,
   reference: string,
   options: CallOptions = {},
-): Promise<{ mediaType: string; digest: Digest; size: number } | undefined> {
+): Promise<DescribedManifest | undefined> {
   try {
-    const told = await request(manifestRequest('HEAD', name, reference, options), async (response) => {
-      await discard(response.body);
-      return describedBy(response);
-    });
+    const told = await askHead(request, name, reference, options);
     // If HEAD returns another digest than the one in the request, GET shows what is there.
     if (told !== undefined && (!isDigest(reference) || told.digest === reference)) return told;
   } catch (error) {
@@ -89,6 +86,45 @@ export async function headManifest(
     if (error instanceof RegistryError && error.status === 404) return undefined;
     throw error;
   }
+}
+
+/**
+ * What a tag or digest stands for, as HEAD tells it, and undefined for all that it does not tell: only GET says why. It counts
+ * no pull where registries count pulls. (distribution-spec, end-2)
+ */
+export async function peekManifest(
+  request: Requester,
+  name: RepositoryName,
+  reference: string,
+  options: CallOptions = {},
+): Promise<DescribedManifest | undefined> {
+  try {
+    return await askHead(request, name, reference, options);
+  } catch (error) {
+    if (error instanceof RegistryError && SAYS_NOTHING.has(error.status ?? 0)) return undefined;
+    throw error;
+  }
+}
+
+const SAYS_NOTHING = new Set([400, 401, 403, 404, 405, 501]);
+
+/** What the headers of an answer say of a manifest. */
+export interface DescribedManifest {
+  mediaType: string;
+  digest: Digest;
+  size: number;
+}
+
+function askHead(
+  request: Requester,
+  name: RepositoryName,
+  reference: string,
+  options: CallOptions,
+): Promise<DescribedManifest | undefined> {
+  return request(manifestRequest('HEAD', name, reference, options), async (response) => {
+    await discard(response.body);
+    return describedBy(response);
+  });
 }
 
 function manifestRequest(
@@ -119,7 +155,7 @@ function manifestRequest(
   };
 }
 
-function describedBy(response: TransportResponse) {
+function describedBy(response: TransportResponse): DescribedManifest | undefined {
   const mediaType = mediaTypeOf(response.headers);
   const digest = digestIn(response);
   const size = contentLength(response.headers);
