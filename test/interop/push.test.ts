@@ -10,7 +10,6 @@ import { createUploadSessions } from '../../src/store/remote/upload-sessions.js'
 import { has, type Store } from '../../src/store/store.js';
 import { copyGraph } from '../../src/transfer/copy.js';
 import { planCopy } from '../../src/transfer/plan.js';
-import { signedSchema1 } from '../store/contract.js';
 import { type Fault, type FaultProxy, maxBody, nth, startFaultProxy } from '../support/fault-proxy.js';
 import {
   contentOf,
@@ -27,6 +26,7 @@ import { type DockerRegistry, startDockerRegistry } from '../support/programs/do
 import { documentOf, getManifest } from '../support/programs/registry-content.js';
 import { skopeo } from '../support/programs/skopeo.js';
 import { atEnd, temporaryFolder } from '../support/programs/workplace.js';
+import { signedSchema1 } from '../support/signed-schema1.js';
 import { startTokenServer, type TokenServer } from '../support/token-server.js';
 
 const MB = 1_000_000;

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { type Descriptor, plainDescriptor } from '../../src/content/descriptor.js';
-import { digestOf, parseDigest } from '../../src/content/digest.js';
+import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { has, type Referrer, type Source, type Store } from '../../src/store/store.js';
-import { fixture } from '../support/fixtures.js';
 import {
   type Content,
   contentOf,
@@ -16,6 +15,7 @@ import {
   pushAll,
 } from '../support/images.js';
 import { breakingOpener, openerOf, readAll } from '../support/openers.js';
+import { signedSchema1 } from '../support/signed-schema1.js';
 
 /** An empty store that is open for writing. */
 export interface Opened {
@@ -314,14 +314,6 @@ async function fill(store: Store, made: Made): Promise<void> {
 
 function unique(contents: readonly Content[]): Descriptor[] {
   return [...new Map(contents.map(({ descriptor }) => [descriptor.digest, descriptor])).values()];
-}
-
-/** What docker-registry 2.8.2 answers to a client that asks for nothing else, and the digest it states. */
-export function signedSchema1(): Content {
-  const file = (name: string): Buffer => fixture(`archives/schema1-signed-tiny-1.${name}`);
-  const bytes = file('json');
-  const digest = parseDigest(file('digest').toString().trim());
-  return { descriptor: { mediaType: MEDIA_TYPE.dockerSchema1Signed, digest, size: bytes.length }, bytes };
 }
 
 async function referrersOf(store: Source, subject: Descriptor): Promise<Referrer[]> {
