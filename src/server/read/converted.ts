@@ -36,15 +36,21 @@ function isUnknown(error: unknown): boolean {
 
 /** A store of one piece of content. */
 function storeOf({ descriptor, bytes }: Document): Source {
+  const requireMade = (digest: string): void => {
+    if (digest !== descriptor.digest) throw new LadingError('NOT_FOUND', `${digest} was not made here`);
+  };
   return {
     location: 'what was made here',
     isLocal: true,
     async resolve(digest) {
-      if (digest === descriptor.digest) return descriptor;
-      throw new LadingError('NOT_FOUND', `${digest} was not made here`);
+      requireMade(digest);
+      return descriptor;
     },
     sizeOf: async ({ digest }) => (digest === descriptor.digest ? bytes.byteLength : undefined),
-    fetch: async (_, { start = 0 } = {}) => Readable.from([bytes.subarray(start)], { objectMode: false }),
+    async fetch({ digest }, { start = 0 } = {}) {
+      requireMade(digest);
+      return Readable.from([bytes.subarray(start)], { objectMode: false });
+    },
     async *names() {},
     async *referrers() {},
     close: async () => undefined,
