@@ -10,7 +10,7 @@ import { unzstd } from './zstd.js';
 
 export { type Compression, detectCompression, MAGIC_LENGTH } from '../content/compression.js';
 export { type CompressOptions, Compressor } from './compressor.js';
-export { DEFAULT_MAX_RATIO, type DecompressLimits } from './limits.js';
+export type { DecompressLimits } from './limits.js';
 
 /** Opens the same compressed bytes, from the first, each time it is called. */
 export type OpenCompressed = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;

@@ -28,10 +28,6 @@ export class DeflatePool {
     this.#threadCount = Math.max(1, threads);
   }
 
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
   /**
    * How many blocks a stream may have under way: its share of what keeps all threads busy, so that memory does
    * not grow with the number of streams, but at least one, so that a stream that nobody reads blocks no other.

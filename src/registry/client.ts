@@ -28,7 +28,7 @@ import type { OpenBlob } from './upload/source.js';
 import { type UploadOptions, uploadBlob } from './upload/upload.js';
 import { createV1Client, type V1Client } from './v1/client.js';
 
-export type { Credential, CredentialProvider } from './auth/credential.js';
+export type { CredentialProvider } from './auth/credential.js';
 export type { FetchedManifest } from './manifests.js';
 export type { CallOptions, RepositoryName } from './repository.js';
 export type { MountResult, UploadSession } from './upload/session.js';

@@ -1,4 +1,4 @@
-import { algorithmOf, type Digest, encodedOf } from '../content/digest.js';
+import type { Digest } from '../content/digest.js';
 import { MANIFEST_MEDIA_TYPES } from '../content/media-types.js';
 
 /** Header names of the distribution API, in the lower case that Node.js gives them. */
@@ -40,21 +40,3 @@ export const path = {
   /** distribution only, not in the specification of OCI */
   catalog: () => '/v2/_catalog',
 } as const;
-
-/** What hangs on an image by the name of a tag only: the referrers list, and cosign's three kinds. */
-export type AttachedKind = 'referrers' | 'sig' | 'att' | 'sbom';
-
-const ATTACHED_TAG = /^sha256-([0-9a-f]{64})(?:\.(sig|att|sbom))?$/;
-
-/** What an attachment's tag says, or undefined when it is the tag of an ordinary image. */
-export function parseAttachedTag(tag: string): { subject: Digest; kind: AttachedKind } | undefined {
-  const [, encoded, suffix] = ATTACHED_TAG.exec(tag) ?? [];
-  if (encoded === undefined) return undefined;
-  const kind = suffix === 'sig' || suffix === 'att' || suffix === 'sbom' ? suffix : 'referrers';
-  return { subject: `sha256:${encoded}`, kind };
-}
-
-/** The tags that cosign gives to what it attaches to `subject`. (cosign, "Tag-based discovery") */
-export function cosignTags(subject: Digest): string[] {
-  return ['sig', 'att', 'sbom'].map((suffix) => `${algorithmOf(subject)}-${encodedOf(subject)}.${suffix}`);
-}

@@ -1,4 +1,4 @@
-import { formatReference, parseReference, type Reference } from '../content/reference.js';
+import { parseReference, type Reference } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 
 /** Where images are kept, as users write it. The names of the kinds are those of containers-transports(5). */
@@ -42,17 +42,4 @@ function nameIn(text: string): string {
 /** What looks like a path and is not there was meant as one: no registry is called so. */
 export function looksLikePath(text: string): boolean {
   return /^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text);
-}
-
-export function formatLocator(locator: Locator): string {
-  switch (locator.kind) {
-    case 'docker':
-      return `docker://${formatReference(locator.reference)}`;
-    case 'docker-daemon':
-      return `${DOCKER_DAEMON}${locator.name}`;
-    case 'path':
-      return locator.path;
-    default:
-      return `${locator.kind}:${locator.path}${locator.reference === undefined ? '' : `:${locator.reference}`}`;
-  }
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { formatLocator, type Locator, parseLocator } from '../../src/store/locator.js';
+import { type Locator, parseLocator } from '../../src/store/locator.js';
 
 describe('parseLocator', () => {
   const digest = `sha256:${'a'.repeat(64)}` as const;
 
-  it('reads the locators that users of skopeo know, and writes them back', () => {
+  it('reads the locators that users of skopeo know', () => {
     const locators: [text: string, locator: Locator][] = [
       [
         'docker://reg.test:5000/a/b:1',
@@ -25,10 +25,7 @@ describe('parseLocator', () => {
       ['reg.test/a:1', { kind: 'path', path: 'reg.test/a:1' }],
       ['ocidir:x', { kind: 'path', path: 'ocidir:x' }],
     ];
-    for (const [text, locator] of locators) {
-      assert.deepEqual(parseLocator(text), locator);
-      assert.equal(formatLocator(locator), text);
-    }
+    for (const [text, locator] of locators) assert.deepEqual(parseLocator(text), locator);
   });
 
   it('takes a colon with nothing behind it for no reference', () => {

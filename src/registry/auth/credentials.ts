@@ -45,7 +45,7 @@ export function createCredentialProvider(options: CredentialOptions = {}): Crede
 }
 
 /** Within a file: the host's own helper alone, else what is written there, else the store for all hosts. */
-export async function findIn(
+async function findIn(
   config: CredentialConfig,
   source: string,
   registry: string,
