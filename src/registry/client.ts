@@ -15,10 +15,16 @@ import { createRequester, type RetryEvent } from './http/request.js';
 import { createSchemes } from './http/scheme.js';
 import { createTransport, type TransportOptions } from './http/transport.js';
 import { listRepositories, listTags } from './lists.js';
-import { type FetchedManifest, type GetManifestOptions, getManifest, headManifest } from './manifests.js';
+import {
+  type FetchedManifest,
+  type GetManifestOptions,
+  getManifest,
+  headManifest,
+  type PutManifestResult,
+  putManifest,
+} from './manifests.js';
 import type { MirrorNames } from './mirrors.js';
 import { path } from './protocol.js';
-import { type PutManifestResult, putManifest } from './put-manifest.js';
 import type { DoubtedRanges } from './ranges.js';
 import { fetchReferrers, rememberingSupport } from './referrers.js';
 import type { CallOptions, RepositoryName } from './repository.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import { referrersTag } from '../../src/content/referrers-tag.js';
+import { referrersTag } from '../../src/content/names.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../../src/store/remote/remote.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../src/content/digest.js';
-import { referrersTag } from '../../src/content/referrers-tag.js';
+import { referrersTag } from '../../src/content/names.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import { attachedTag, attachedTo, isAttachmentTag, subjectOfTag } from '../../src/store/attached.js';
 import { makeCosignSignature, makeImage, makeReferrer } from '../support/images.js';
