@@ -1,5 +1,5 @@
 import { isLadingError } from '../errors.js';
-import { type Digest, isDigest } from './digest.js';
+import { algorithmOf, type Digest, encodedOf, isDigest } from './digest.js';
 import {
   DOCKER_HUB,
   formatReference,
@@ -91,4 +91,12 @@ export function nameOfDigest(name: string, digest: Digest): string {
   if (read.kind !== 'image' || read.reference.digest === undefined || read.reference.digest === digest)
     return name;
   return formatReference({ ...read.reference, digest });
+}
+
+/**
+ * The tag under which the index of a subject's referrers is kept where there is no API for them: in a registry
+ * without it, and in layouts. Nothing in a digest needs replacing. (distribution-spec, "Referrers Tag Schema")
+ */
+export function referrersTag(subject: Digest): string {
+  return `${algorithmOf(subject).slice(0, 32)}-${encodedOf(subject).slice(0, 64)}`;
 }

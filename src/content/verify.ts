@@ -1,4 +1,3 @@
-import { Transform } from 'node:stream';
 import { type Advice, ContentError } from '../errors.js';
 import type { Descriptor } from './descriptor.js';
 import { algorithmOf, createDigester, type Digester } from './digest.js';
@@ -29,27 +28,6 @@ export function createVerifier(descriptor: Descriptor): Verifier {
       if (actual !== descriptor.digest) throw digestMismatch(descriptor, actual);
     },
   };
-}
-
-/** Passes content on, and fails at its end, or where it grows too long, when it is not what its descriptor says. */
-export function verifying(descriptor: Descriptor): Transform {
-  const verifier = createVerifier(descriptor);
-  const attempt = (
-    step: () => void,
-    callback: (error?: Error | null, chunk?: Uint8Array) => void,
-    chunk?: Uint8Array,
-  ) => {
-    try {
-      step();
-    } catch (error) {
-      return callback(error instanceof Error ? error : new Error(String(error)));
-    }
-    callback(null, chunk);
-  };
-  return new Transform({
-    transform: (chunk: Uint8Array, _, callback) => attempt(() => verifier.update(chunk), callback, chunk),
-    flush: (callback) => attempt(() => verifier.finish(), callback),
-  });
 }
 
 /** Passes content on; throws at its end, or where it grows too long, when it is not what its descriptor says. */

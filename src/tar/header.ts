@@ -26,7 +26,9 @@ const CHECKSUM = [148, 8] as const;
 const TYPE_OFFSET = 156;
 const LINK_NAME = [157, 100] as const;
 const MAGIC = [257, 6] as const;
+const VERSION = [263, 2] as const;
 const PREFIX = [345, 155] as const;
+const STAR_TRAILER = { start: 508, text: 'tar\0' };
 
 const POSITIVE_BASE_256 = 0x80;
 const SPACE = 0x20;
@@ -59,11 +61,15 @@ export function decodeHeader(block: Buffer): TarHeader | undefined {
 
 type Field = readonly [offset: number, length: number];
 
+function fieldOf(block: Buffer, [offset, length]: Field): Buffer {
+  return block.subarray(offset, offset + length);
+}
+
 /** Up to the first NUL. */
-function readText(block: Buffer, [offset, length]: Field, encoding: 'utf8' | 'latin1' = 'utf8'): string {
-  const field = block.subarray(offset, offset + length);
+function readText(block: Buffer, place: Field, encoding: 'utf8' | 'latin1' = 'utf8'): string {
+  const field = fieldOf(block, place);
   const end = field.indexOf(0);
-  return field.toString(encoding, 0, end < 0 ? length : end);
+  return field.toString(encoding, 0, end < 0 ? field.length : end);
 }
 
 /**
@@ -99,4 +105,58 @@ export function paddingAfter(size: number): number {
 
 function refuse(problem: string): never {
   throw new HeaderProblem(problem);
+}
+
+/**
+ * The records of a pax extended header, `<length> <key>=<value>\n` each (POSIX pax, "pax Extended Header").
+ * Anything that does not parse is refused: a reader that skips what it cannot parse sees other names and sizes
+ * than one that can. An empty value means the record is absent.
+ */
+export function parsePax(body: Buffer): Map<string, string> {
+  const records = new Map<string, string>();
+  for (let position = 0; position < body.length; ) {
+    const space = body.indexOf(0x20, position);
+    // Ten digits are more than any length that a header of limited size can hold.
+    const digits = space < 0 || space - position > 10 ? '' : body.toString('latin1', position, space);
+    const end = position + Number(digits);
+    if (!/^[1-9][0-9]*$/.test(digits) || end > body.length || end <= space + 1 || body[end - 1] !== 0x0a) {
+      throw new HeaderProblem('its pax header is malformed');
+    }
+    const record = body.toString('utf8', space + 1, end - 1);
+    const equals = record.indexOf('=');
+    if (equals <= 0) throw new HeaderProblem('its pax header is malformed');
+    const key = record.slice(0, equals);
+    if (records.has(key)) throw new AmbiguousHeader(`its pax header has two records of ${key.slice(0, 100)}`);
+    records.set(key, record.slice(equals + 1));
+    position = end;
+  }
+  return records;
+}
+
+/**
+ * Refuses a header whose form readers take differently, and with it the entry's name. POSIX's form has a prefix of the
+ * name at byte 345, star's a shorter one, GNU's and the one before POSIX none; Python's tarfile joins a prefix to the
+ * name whatever the form, Go's archive/tar goes by the magic, the version and the trailer. (POSIX.1-1988, ustar)
+ */
+export function requireOneForm(block: Buffer): void {
+  const magic = fieldOf(block, MAGIC).toString('latin1');
+  const version = fieldOf(block, VERSION).toString('latin1');
+  const hasPrefix = block[PREFIX[0]] !== 0;
+  if (magic === 'ustar\0') {
+    if (hasPrefix && block.toString('latin1', STAR_TRAILER.start) === STAR_TRAILER.text)
+      ambiguous("the prefix of a name is in star's form, which readers take differently");
+    return;
+  }
+  if (magic.startsWith('ustar') && (magic !== 'ustar ' || version !== ' \0'))
+    ambiguous('the magic of a header is of no known form of tar');
+  const isGNU = magic === 'ustar ';
+  // GNU's form has numbers there, in tars of `--incremental` alone; a sparse file's map is refused by its type.
+  if (!isGNU && !isZero(fieldOf(block, PREFIX)))
+    ambiguous('a header that is older than ustar has a prefix to its name');
+  if (isGNU && hasPrefix)
+    ambiguous('a header of GNU tar has a prefix to its name, or is of an incremental backup');
+}
+
+function ambiguous(problem: string): never {
+  throw new AmbiguousHeader(problem);
 }

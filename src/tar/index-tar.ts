@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { ambiguous } from '../content/ambiguous.js';
+import { isTarStart } from '../content/tar-start.js';
 import { readFailure } from '../disk/region.js';
 import { ContentError, printable } from '../errors.js';
 import { conflictIn } from './conflicts.js';
-import { RefusedHeader } from './header.js';
+import { AmbiguousHeader, BLOCK_SIZE, isZero, RefusedHeader } from './header.js';
 import { EntryIndex } from './index-of-entries.js';
 import {
   adviceForDamage,
@@ -12,9 +13,11 @@ import {
   notATarOfZeros,
   SAMPLE_BYTES,
 } from './not-a-tar/not-a-tar.js';
-import { trailingBytes } from './tail.js';
 import { WalkProblem, walkTar } from './walk.js';
 import { ReadingWindow } from './window.js';
+
+/** Of what is behind the entries, so much is looked at at once. */
+const TAIL_STEP = 64 * 1024;
 
 export interface IndexTarOptions {
   signal: AbortSignal | undefined;
@@ -114,4 +117,34 @@ export function unusable(location: string, problem: string): ContentError {
   return new ContentError('INVALID_ARCHIVE', `${location} ${problem}`, {
     hint: 'The archive was not made by a tool for images, or not all of it was packed: have it made anew.',
   });
+}
+
+/**
+ * Bytes of a file behind `end`, where the entries of its tar end; 0 when they are all zero, as the padding of tar's
+ * records is. Rejects with `WalkProblem` when another header is among them: a reader that passes over zeros, such as
+ * `tar --ignore-zeros`, takes more files from such an archive than others do.
+ */
+async function trailingBytes(window: ReadingWindow, end: number, fileSize: number): Promise<number> {
+  let isPadding = true;
+  for (let position = end; position < fileSize; position += TAIL_STEP) {
+    const bytes = window.view(position, TAIL_STEP);
+    if (!isZero(bytes)) {
+      isPadding = false;
+      for (let start = 0; start + BLOCK_SIZE <= bytes.length; start += BLOCK_SIZE) {
+        if (isHeader(bytes.subarray(start, start + BLOCK_SIZE))) throw afterTheEnd(position + start);
+      }
+    }
+    if (window.isPauseDue()) await window.pause();
+  }
+  return isPadding ? 0 : fileSize - end;
+}
+
+function afterTheEnd(position: number): WalkProblem {
+  const problem = 'another entry follows the end of the archive';
+  return new WalkProblem(position, problem, new AmbiguousHeader(problem));
+}
+
+/** By its checksum alone: what is refused as an entry here, for its size or the way it was summed, may be one elsewhere. */
+function isHeader(block: Buffer): boolean {
+  return !isZero(block) && isTarStart(block);
 }
