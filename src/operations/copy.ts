@@ -5,7 +5,7 @@ import type { ArchiveLimits } from '../store/limits.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/locator.js';
 import { type DestinationLike, destinationName, openDestination } from '../transfer/destinations.js';
 import { readSourceImages } from '../transfer/read-images.js';
-import { isRegistryTarget, registryOf } from '../transfer/registry-names.js';
+import { isRegistryTarget, registryOf } from '../transfer/registry/registry-names.js';
 import { requestsOf } from '../transfer/requests.js';
 import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { transfer } from '../transfer/transfer.js';

@@ -10,12 +10,12 @@ import type { RemoteSource } from '../store/remote/remote-source.js';
 import { createV1Spool, openRepository } from '../store/remote/remote-source.js';
 import type { Destination } from '../transfer/destination.js';
 import { type DestinationLike, destinationName, isStore } from '../transfer/destinations.js';
+import { type SaveOutputOptions, toFiles } from '../transfer/files/to-files.js';
+import type { SaveFormat } from '../transfer/files/write-files.js';
 import { preferringHeld } from '../transfer/held.js';
 import type { CopyRequest, PlannedImage, PlanOptions } from '../transfer/plan.js';
-import { type SaveOutputOptions, toFiles } from '../transfer/to-files.js';
 import { toStore } from '../transfer/to-store.js';
 import { transfer } from '../transfer/transfer.js';
-import type { SaveFormat } from '../transfer/write-files.js';
 import { foreignLayers } from './foreign-layers.js';
 
 export interface SaveOptions

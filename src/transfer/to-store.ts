@@ -1,7 +1,7 @@
 import { delegate } from '../store/delegate.js';
 import type { Store } from '../store/store.js';
 import { type Destination, isLeftOut, nameAfter, nameApart } from './destination.js';
-import { writeFiles } from './write-files.js';
+import { writeFiles } from './files/write-files.js';
 
 /** A store of the caller's own, which stays open. A name that it has already is given to what comes. */
 export function toStore(store: Store): Destination & { format: 'store' } {

@@ -21,7 +21,7 @@ import { tagsOf } from '../../src/store/repository-view.js';
 import type { Source, Store } from '../../src/store/store.js';
 import { mergeRepositories, type Served } from '../../src/store/union.js';
 import type { WritableRepositories } from '../../src/store/writable-repository.js';
-import { headStartStore } from '../../src/transfer/head-start.js';
+import { headStartStore } from '../../src/transfer/registry/head-start.js';
 import { makeImage, pushAll } from '../support/images.js';
 import { storeOver } from '../support/pushing.js';
 import { makeV1Chain } from '../support/v1-images.js';

@@ -19,8 +19,8 @@ import { createMemoryStore } from '../../src/store/memory.js';
 import { createKnownBlobs, mountingStore } from '../../src/store/remote/mounting.js';
 import type { RemoteStore } from '../../src/store/remote/remote.js';
 import { createRemoteSource } from '../../src/store/remote/remote-source.js';
-import { headStartStore } from '../../src/transfer/head-start.js';
 import { preferringHeld } from '../../src/transfer/held.js';
+import { headStartStore } from '../../src/transfer/registry/head-start.js';
 import { storeOver } from '../support/pushing.js';
 import { useFolder } from '../support/temporary.js';
 import { startUploadRegistry } from '../support/upload-registry.js';
@@ -299,14 +299,14 @@ const STORES: readonly Kept[] = [
   },
   {
     store: 'a store that is given blobs early, and was not',
-    of: ['transfer/head-start.ts'],
+    of: ['transfer/registry/head-start.ts'],
     holds: 'everything',
     writing: AS_A_PLACE,
     open: async () => ({ store: headStartStore(createMemoryStore(), createPool(4)) }),
   },
   {
     store: 'a store that is given blobs early, and was given all',
-    of: ['transfer/head-start.ts'],
+    of: ['transfer/registry/head-start.ts'],
     holds: 'everything',
     writing: AS_A_PLACE,
     open: async () => ({ store: begunEarly(createMemoryStore()) }),

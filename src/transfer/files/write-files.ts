@@ -1,12 +1,12 @@
-import { nameKey } from '../content/names.js';
-import type { PlannedContent } from '../graph/tree.js';
-import { compressionOfType } from '../manifest/layer-types.js';
-import { isAttachmentTag } from '../store/attached.js';
-import type { LayoutReader } from '../store/layout/layout-reader.js';
-import type { Source, Store } from '../store/store.js';
-import { has } from '../store/store.js';
-import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
-import type { WriteOptions, WriteResult } from './destination.js';
+import { nameKey } from '../../content/names.js';
+import type { PlannedContent } from '../../graph/tree.js';
+import { compressionOfType } from '../../manifest/layer-types.js';
+import { isAttachmentTag } from '../../store/attached.js';
+import type { LayoutReader } from '../../store/layout/layout-reader.js';
+import type { Source, Store } from '../../store/store.js';
+import { has } from '../../store/store.js';
+import { type CopyOptions, type CopyResult, copyGraph } from '../copy.js';
+import type { WriteOptions, WriteResult } from '../destination.js';
 import {
   assemblePlan,
   type CopyRequest,
@@ -14,7 +14,7 @@ import {
   type Plan,
   type PlannedImage,
   readImages,
-} from './plan.js';
+} from '../plan.js';
 
 export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
 

@@ -1,4 +1,4 @@
-import { readName } from '../content/names.js';
+import { readName } from '../../content/names.js';
 import {
   formatReference,
   isRegistry,
@@ -7,10 +7,10 @@ import {
   pushableName,
   type Reference,
   withDefaultTag,
-} from '../content/reference.js';
-import { LadingError } from '../errors.js';
-import type { DestinationLocator } from '../store/locator.js';
-import type { ImageTrees } from './plan.js';
+} from '../../content/reference.js';
+import { LadingError } from '../../errors.js';
+import type { DestinationLocator } from '../../store/locator.js';
+import type { ImageTrees } from '../plan.js';
 
 /** An image, and the name it gets at its registry. */
 export interface ImageToPush {

@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Descriptor } from '../content/descriptor.js';
-import { formatReference, type Reference } from '../content/reference.js';
-import { ContentError, isLadingError, LadingError } from '../errors.js';
-import type { PlannedContent } from '../graph/tree.js';
-import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
-import type { RegistryClient } from '../registry/client.js';
-import { delayBefore } from '../retry.js';
-import { isAttachmentTag } from '../store/attached.js';
-import { createKnownBlobs, type KnownBlobs, mountingStore } from '../store/remote/mounting.js';
-import { createRemoteStore, type RemoteStoreOptions } from '../store/remote/remote.js';
-import type { Store } from '../store/store.js';
-import { has } from '../store/store.js';
-import { type CopyOptions, type CopyResult, copyGraph } from './copy.js';
-import type { WriteResult } from './destination.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import { formatReference, type Reference } from '../../content/reference.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import type { PlannedContent } from '../../graph/tree.js';
+import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../../pool.js';
+import type { RegistryClient } from '../../registry/client.js';
+import { delayBefore } from '../../retry.js';
+import { isAttachmentTag } from '../../store/attached.js';
+import { createKnownBlobs, type KnownBlobs, mountingStore } from '../../store/remote/mounting.js';
+import { createRemoteStore, type RemoteStoreOptions } from '../../store/remote/remote.js';
+import type { Store } from '../../store/store.js';
+import { has } from '../../store/store.js';
+import { type CopyOptions, type CopyResult, copyGraph } from '../copy.js';
+import type { WriteResult } from '../destination.js';
+import { namingImage } from '../naming.js';
+import { assemblePlan, type Plan } from '../plan.js';
 import { type HeadStartStore, headStartStore } from './head-start.js';
-import { namingImage } from './naming.js';
-import { assemblePlan, type Plan } from './plan.js';
 import type { ImageToPush } from './registry-names.js';
 
 export interface PushImagesOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'>, RemoteStoreOptions {

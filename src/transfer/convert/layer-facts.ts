@@ -1,9 +1,9 @@
-import { type DecompressLimits, decompressed } from '../compression/compression.js';
-import { createDigester, type Digest } from '../content/digest.js';
-import { isTarStart, TAR_START_LENGTH } from '../content/tar-start.js';
-import { ContentError } from '../errors.js';
-import type { PlannedContent } from '../graph/tree.js';
-import { hashRegions } from '../hashing/hashing.js';
+import { type DecompressLimits, decompressed } from '../../compression/compression.js';
+import { createDigester, type Digest } from '../../content/digest.js';
+import { isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
+import { ContentError } from '../../errors.js';
+import type { PlannedContent } from '../../graph/tree.js';
+import { hashRegions } from '../../hashing/hashing.js';
 
 /** What only the bytes of a layer tell. */
 export interface LayerFacts {

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
-import { formatReference } from '../content/reference.js';
-import { cacheDirectory } from '../disk/cache-directory.js';
-import { unlessRefused } from '../disk/disk.js';
-import { makeFolder } from '../disk/own-folder.js';
-import { type Advice, LadingError, RegistryError } from '../errors.js';
-import type { OnCopyEvent } from '../events.js';
-import type { PlannedContent } from '../graph/tree.js';
-import { type ConnectionOptions, connect } from '../registry/connect.js';
-import { createUploadSessions, type UploadSessions } from '../store/remote/upload-sessions.js';
-import { aBlob, type Destination, fitting, tellForeign, warn } from './destination.js';
+import { formatReference } from '../../content/reference.js';
+import { cacheDirectory } from '../../disk/cache-directory.js';
+import { unlessRefused } from '../../disk/disk.js';
+import { makeFolder } from '../../disk/own-folder.js';
+import { type Advice, LadingError, RegistryError } from '../../errors.js';
+import type { OnCopyEvent } from '../../events.js';
+import type { PlannedContent } from '../../graph/tree.js';
+import { type ConnectionOptions, connect } from '../../registry/connect.js';
+import { createUploadSessions, type UploadSessions } from '../../store/remote/upload-sessions.js';
+import { aBlob, type Destination, fitting, tellForeign, warn } from '../destination.js';
+import type { ImageTrees } from '../plan.js';
 import { ImagePusher, nameAt } from './image-pusher.js';
-import type { ImageTrees } from './plan.js';
 import type { ImageToPush } from './registry-names.js';
 
 export interface RegistryDestinationOptions {

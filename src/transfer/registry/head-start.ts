@@ -1,10 +1,10 @@
-import type { Descriptor } from '../content/descriptor.js';
-import type { Digest } from '../content/digest.js';
-import type { PlannedContent } from '../graph/tree.js';
-import type { Pool } from '../pool.js';
-import { delegate } from '../store/delegate.js';
-import type { OpenContent, PushOptions, SignalOption, Store, Wanted } from '../store/store.js';
-import { has } from '../store/store.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import type { PlannedContent } from '../../graph/tree.js';
+import type { Pool } from '../../pool.js';
+import { delegate } from '../../store/delegate.js';
+import type { OpenContent, PushOptions, SignalOption, Store, Wanted } from '../../store/store.js';
+import { has } from '../../store/store.js';
 
 /** A store that is given blobs before the copy that they are part of is known. */
 export interface HeadStartStore extends Store {

@@ -5,13 +5,13 @@ import {
   decompressed,
   detectCompression,
   MAGIC_LENGTH,
-} from '../compression/compression.js';
-import type { Descriptor } from '../content/descriptor.js';
-import { MEDIA_TYPE } from '../content/media-types.js';
-import { verified } from '../content/verify.js';
-import type { PlannedContent } from '../graph/tree.js';
-import { compressionOfType } from '../manifest/layer-types.js';
-import type { Scratch } from '../store/scratch.js';
+} from '../../compression/compression.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import { verified } from '../../content/verify.js';
+import type { PlannedContent } from '../../graph/tree.js';
+import { compressionOfType } from '../../manifest/layer-types.js';
+import type { Scratch } from '../../store/scratch.js';
 
 /** What layers are to be compressed with. */
 export type LayerCompression = 'keep' | 'gzip' | 'none';

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import { RegistryError } from '../../src/errors.js';
-import type { CopyEvent } from '../../src/events.js';
-import type { PlannedContent } from '../../src/graph/tree.js';
-import { createPool } from '../../src/pool.js';
-import { createMemoryStore } from '../../src/store/memory.js';
-import type { PushOptions, Store } from '../../src/store/store.js';
-import { copyGraph } from '../../src/transfer/copy.js';
-import { headStartStore } from '../../src/transfer/head-start.js';
-import { type Plan, planCopy } from '../../src/transfer/plan.js';
-import { storeOf } from '../support/archives.js';
-import { makeImage } from '../support/images.js';
-import { overriding } from '../support/openers.js';
+import { RegistryError } from '../../../src/errors.js';
+import type { CopyEvent } from '../../../src/events.js';
+import type { PlannedContent } from '../../../src/graph/tree.js';
+import { createPool } from '../../../src/pool.js';
+import { createMemoryStore } from '../../../src/store/memory.js';
+import type { PushOptions, Store } from '../../../src/store/store.js';
+import { copyGraph } from '../../../src/transfer/copy.js';
+import { type Plan, planCopy } from '../../../src/transfer/plan.js';
+import { headStartStore } from '../../../src/transfer/registry/head-start.js';
+import { storeOf } from '../../support/archives.js';
+import { makeImage } from '../../support/images.js';
+import { overriding } from '../../support/openers.js';
 
 describe('headStartStore', () => {
   let plan: Plan;

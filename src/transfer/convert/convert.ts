@@ -1,34 +1,34 @@
 import type { KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { ANNOTATION } from '../content/annotations.js';
-import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
-import { type Digest, isDigest } from '../content/digest.js';
-import { MEDIA_TYPE } from '../content/media-types.js';
-import type { Platform } from '../content/platform.js';
-import { parseReference } from '../content/reference.js';
-import { ContentError, isLadingError, LadingError } from '../errors.js';
-import type { AttachedTree } from '../graph/attached.js';
+import { ANNOTATION } from '../../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
+import { type Digest, isDigest } from '../../content/digest.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import type { Platform } from '../../content/platform.js';
+import { parseReference } from '../../content/reference.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import type { AttachedTree } from '../../graph/attached.js';
 import {
   bytesOf,
   type ContentSource,
   type ManifestTree,
   manifestOf,
   type PlannedContent,
-} from '../graph/tree.js';
-import { keptAs, unknownLayer } from '../manifest/artifact.js';
-import { parseCarriedConfig } from '../manifest/config.js';
-import type { Document } from '../manifest/convert/conversion.js';
-import { EMPTY_LAYER } from '../manifest/convert/empty-layer.js';
-import { fromSchema1, layersOfSchema1 } from '../manifest/convert/from-schema1.js';
-import { convertIndex } from '../manifest/convert/index-of.js';
-import { convertManifest } from '../manifest/convert/manifest.js';
-import { platformOf } from '../manifest/convert/platform-of.js';
-import { convertToSchema1 } from '../manifest/convert/schema1.js';
-import type { ImageManifest, Manifest, Schema1Manifest } from '../manifest/manifest.js';
-import { verifySchema1Signatures } from '../manifest/schema1/signature.js';
-import { readContent } from '../store/read-content.js';
+} from '../../graph/tree.js';
+import { keptAs, unknownLayer } from '../../manifest/artifact.js';
+import { parseCarriedConfig } from '../../manifest/config.js';
+import type { Document } from '../../manifest/convert/conversion.js';
+import { EMPTY_LAYER } from '../../manifest/convert/empty-layer.js';
+import { fromSchema1, layersOfSchema1 } from '../../manifest/convert/from-schema1.js';
+import { convertIndex } from '../../manifest/convert/index-of.js';
+import { convertManifest } from '../../manifest/convert/manifest.js';
+import { platformOf } from '../../manifest/convert/platform-of.js';
+import { convertToSchema1 } from '../../manifest/convert/schema1.js';
+import type { ImageManifest, Manifest, Schema1Manifest } from '../../manifest/manifest.js';
+import { verifySchema1Signatures } from '../../manifest/schema1/signature.js';
+import { readContent } from '../../store/read-content.js';
+import type { ImageTrees } from '../plan.js';
 import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from './layer-facts.js';
-import type { ImageTrees } from './plan.js';
 
 /** The formats that images are converted to. */
 export type ConversionFormat = 'oci' | 'docker' | 'schema1';

@@ -1,34 +1,34 @@
 import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
-import { absentOf } from '../content/annotations.js';
-import { nameByTag, nameKey } from '../content/names.js';
-import type { Platform } from '../content/platform.js';
-import { verified } from '../content/verify.js';
-import { requireWritable } from '../disk/disk.js';
-import { isOwnFile } from '../disk/own-file.js';
-import { ContentError, isLadingError, LadingError } from '../errors.js';
-import type { OnCopyEvent } from '../events.js';
-import type { ManifestTree } from '../graph/tree.js';
-import { openLayoutArchive } from '../store/archive/archive.js';
-import { createArchiveStream, openArchiveForWriting } from '../store/archive/archive-writer.js';
+import { absentOf } from '../../content/annotations.js';
+import { nameByTag, nameKey } from '../../content/names.js';
+import type { Platform } from '../../content/platform.js';
+import { verified } from '../../content/verify.js';
+import { requireWritable } from '../../disk/disk.js';
+import { isOwnFile } from '../../disk/own-file.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import type { OnCopyEvent } from '../../events.js';
+import type { ManifestTree } from '../../graph/tree.js';
+import { openLayoutArchive } from '../../store/archive/archive.js';
+import { createArchiveStream, openArchiveForWriting } from '../../store/archive/archive-writer.js';
 import {
   createDockerArchiveStream,
   openDockerArchiveForWriting,
-} from '../store/archive/docker-archive-writer.js';
-import { removeLeftBeside } from '../store/archive/part-file.js';
-import { attachedTo } from '../store/attached.js';
-import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
+} from '../../store/archive/docker-archive-writer.js';
+import { removeLeftBeside } from '../../store/archive/part-file.js';
+import { attachedTo } from '../../store/attached.js';
+import { openLayout, openLayoutForWriting } from '../../store/layout/layout.js';
 import {
   entryKey,
   entryName,
   formatLayoutIndex,
   withAttachedEntry,
   withEntry,
-} from '../store/layout/layout-index.js';
-import type { LayoutReader } from '../store/layout/layout-reader.js';
-import { requirePathMeant } from '../store/locator.js';
-import type { Store } from '../store/store.js';
-import { has } from '../store/store.js';
+} from '../../store/layout/layout-index.js';
+import type { LayoutReader } from '../../store/layout/layout-reader.js';
+import { requirePathMeant } from '../../store/locator.js';
+import type { Store } from '../../store/store.js';
+import { has } from '../../store/store.js';
 import {
   type Destination,
   fitDockerArchive,
@@ -36,8 +36,8 @@ import {
   nameAfter,
   nameApart,
   tellForeign,
-} from './destination.js';
-import { type ImageTrees, type Plan, siblingName } from './plan.js';
+} from '../destination.js';
+import { type ImageTrees, type Plan, siblingName } from '../plan.js';
 import { type OutputFiles, type SaveFormat, writeFiles } from './write-files.js';
 
 export interface SaveOutputOptions {

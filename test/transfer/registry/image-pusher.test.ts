@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRegistryClient } from '../../src/registry/client.js';
-import { delegate } from '../../src/store/delegate.js';
-import type { Store } from '../../src/store/store.js';
-import { ImagePusher } from '../../src/transfer/image-pusher.js';
-import { readImages } from '../../src/transfer/plan.js';
-import { serve } from '../registry/http-server.js';
-import { storeOf } from '../support/archives.js';
-import { type Content, makeImage } from '../support/images.js';
+import { createRegistryClient } from '../../../src/registry/client.js';
+import { delegate } from '../../../src/store/delegate.js';
+import type { Store } from '../../../src/store/store.js';
+import { readImages } from '../../../src/transfer/plan.js';
+import { ImagePusher } from '../../../src/transfer/registry/image-pusher.js';
+import { serve } from '../../registry/http-server.js';
+import { storeOf } from '../../support/archives.js';
+import { type Content, makeImage } from '../../support/images.js';
 
 describe('a push into several repositories', () => {
   it('fails with the reason of the first that fails, not with what that ended for the others', async () => {
