@@ -1,20 +1,20 @@
 import { ContentError, type ErrorCode } from '../errors.js';
 
-/** That files can mean different images to different readers: no part of them is to be trusted. */
+/** Different tools can read different images from the same files, so no part of them can be trusted. */
 export class AmbiguousArchive extends ContentError {}
 
-/** The error about files that are whole, and can mean different images to different readers. */
+/** Makes the error for files that are complete, but that different tools can read as different images. */
 export function ambiguous(
   location: string,
   problem: string,
   { code = 'INVALID_ARCHIVE', cause }: { code?: ErrorCode; cause?: unknown } = {},
 ): AmbiguousArchive {
   const hint = OF_TWO.test(problem)
-    ? 'Different tools could load different images from it. If two archives were made one (by tar -A, tar -r or cat), take the two themselves: lading copy ONE.tar BOTH.tar, and then lading copy OTHER.tar BOTH.tar. Else have it made anew, and ask where it comes from.'
-    : 'Different tools could load different images from it; have it made anew, and ask where it comes from.';
+    ? 'Different tools could load different images from it. If two archives were joined (by tar -A, tar -r or cat), use the two originals: lading copy ONE.tar BOTH.tar, and then lading copy OTHER.tar BOTH.tar. Otherwise ask where it comes from, and get a new one.'
+    : 'Different tools could load different images from it. Ask where it comes from, and get a new one.';
   return new AmbiguousArchive(code, `${location} is ambiguous: ${problem}`, { cause, hint });
 }
 
-/** What two archives have that were made one. */
+/** Matches the problems that are found in two archives that were joined into one. */
 const OF_TWO =
   /^it holds (?:manifest\.json|index\.json|repositories) twice|^another entry follows the end of the archive/;

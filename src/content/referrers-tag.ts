@@ -1,8 +1,8 @@
 import { algorithmOf, type Digest, encodedOf } from './digest.js';
 
 /**
- * The tag under which the index of a subject's referrers is kept where there is no API for them: in a registry
- * without it, and in layouts. Nothing in a digest needs replacing. (distribution-spec, "Referrers Tag Schema")
+ * Returns the tag for the index of a subject's referrers, as used in layouts and in registries without the referrers
+ * API. A digest has no characters that a tag may not have. (distribution-spec, "Referrers Tag Schema")
  */
 export function referrersTag(subject: Digest): string {
   return `${algorithmOf(subject).slice(0, 32)}-${encodedOf(subject).slice(0, 64)}`;
