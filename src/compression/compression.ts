@@ -11,23 +11,23 @@ export { type Compression, detectCompression, MAGIC_LENGTH } from '../content/co
 export { type CompressOptions, Compressor } from './compressor.js';
 export { DEFAULT_MAX_RATIO, type DecompressLimits } from './limits.js';
 
-/** Opens the same compressed bytes, from the first, each time it is called. */
+/** Opens the compressed bytes, from the first; each call returns the same bytes. */
 export type OpenCompressed = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;
 
 export interface DecompressOptions {
   signal?: AbortSignal | undefined;
-  /** Against decompression bombs; `TOO_LARGE` beyond them. */
+  /** Limits against decompression bombs; the stream fails with `TOO_LARGE` beyond them. */
   limits?: DecompressLimits | undefined;
-  /** What errors call the content: a digest, a path; default `the content`. */
+  /** The name of the content in errors, such as a digest or a path; default `the content`. */
   name?: string | undefined;
-  /** Called when zeros follow the last gzip member: they are passed over here, and refused by most readers. */
+  /** Called if zeros follow the last gzip member: they are ignored here, but most readers refuse them. */
   onPadding?: (() => void) | undefined;
 }
 
 /**
- * The decompressed bytes of gzip and zstd content, told by its first bytes, and plain content as it is. Ends
- * only when the source has ended too and all of it was understood: otherwise the stream fails with
- * `INVALID_ARCHIVE`. `open` may be called a second time; xz and bzip2 reject with `UNSUPPORTED`.
+ * Decompresses gzip and zstd, which it recognises by the first bytes; passes other content through. The stream ends
+ * only after all bytes of the source were read and are valid; otherwise it fails with `INVALID_ARCHIVE`. It may call
+ * `open` a second time. Rejects with `UNSUPPORTED` for xz and bzip2.
  */
 export async function decompressed(open: OpenCompressed, options: DecompressOptions = {}): Promise<Readable> {
   const { signal, limits = {}, name = 'the content', onPadding } = options;

@@ -4,26 +4,27 @@ import { DeflatePool } from './deflate-pool.js';
 import { gzipBlocks } from './gzip-blocks.js';
 import { streamOf } from './stream-of.js';
 
-/** Opens plain content; called once. */
+/** Opens the content to compress; it is called once. */
 export type OpenPlain = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;
 
 export interface CompressOptions {
   /**
-   * From 1, fast, to 9, small; default 4. On layers of programs, libraries and documents, by the processor time of
+   * From 1 (fastest) to 9 (smallest); default 4. Measured on layers of programs, libraries and documents, in time of
    * one core: 3 is 10 % faster and 2.5 % larger, 5 is 25 % slower and 2 % smaller, 6 is 45 % slower and 2.5 % smaller.
    */
   level?: number | undefined;
-  /** Default one a core, six at most; the bytes do not depend on it. */
+  /** The number of threads; default one per core, at most six. The output does not depend on it. */
   threads?: number | undefined;
 }
 
 const DEFAULT_LEVEL = 4;
 
 /**
- * Makes gzip of any number of streams with one set of threads, which is started when content is worth it and
- * runs until `close`. The same content gives the same bytes at every run and at any number of threads. On other
- * machines too where zlib makes the same matches, which no release of it promises to: those in Node.js 20.20, 22.23
- * and 24.21 do, on x64 with and without SSE 4.2, and on arm64. A Node.js that was built with the system's zlib may not.
+ * Compresses any number of streams to gzip with one set of threads. The threads start with the first content that is
+ * large enough to need them, and run until `close`. The same content always gives the same bytes, with any number of
+ * threads. Between machines this depends on zlib, which does not promise it: the zlib of Node.js 20.20, 22.23 and 24.21
+ * gives the same bytes, on x64 with and without SSE 4.2 and on arm64. A Node.js built with the system's zlib may
+ * differ.
  */
 export class Compressor {
   readonly #pool: DeflatePool;
@@ -34,7 +35,7 @@ export class Compressor {
     this.#pool = new DeflatePool({ threads });
   }
 
-  /** The gzip of what `open` gives; fails as that fails. */
+  /** Returns the content that `open` returns, as gzip. An error of `open` or of its stream is passed on. */
   async compress(open: OpenPlain, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Readable> {
     signal?.throwIfAborted();
     const source = new ByteSource(await open({ signal }));
@@ -42,7 +43,7 @@ export class Compressor {
     return signal === undefined ? output : addAbortSignal(signal, output);
   }
 
-  /** Ends the threads; streams that have not ended fail. */
+  /** Stops the threads; streams that have not ended fail. */
   close(): Promise<void> {
     return this.#pool.close();
   }

@@ -3,7 +3,7 @@ import { endThread, startThread } from '../threads.js';
 import type { Block } from './deflate.js';
 import type { DeflateAnswer } from './worker.js';
 
-/** A thread that compresses blocks, in the order in which it is given them. */
+/** A thread that compresses blocks in the order in which they are passed to it. */
 export class DeflateThread {
   readonly #worker: Worker = startThread('compression/worker');
   readonly #waiting: Waiting[] = [];
@@ -15,12 +15,12 @@ export class DeflateThread {
     this.#worker.on('exit', () => this.#fail(new Error('the thread that compresses has ended')));
   }
 
-  /** How many blocks it has been given and not answered. */
+  /** The number of blocks that are not done yet. */
   get load(): number {
     return this.#waiting.length;
   }
 
-  /** Takes the block's memory away, and gives it back with the result. */
+  /** Compresses a block. Its memory is transferred to the thread, and comes back with the result. */
   deflate(block: Block): Promise<DeflateAnswer> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure);
@@ -29,7 +29,7 @@ export class DeflateThread {
     });
   }
 
-  /** Ends the thread, after the blocks that it has. */
+  /** Stops the thread after the blocks that it has. */
   end(): Promise<void> {
     return endThread(this.#worker);
   }

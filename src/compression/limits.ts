@@ -2,21 +2,23 @@ import { setImmediate } from 'node:timers/promises';
 import { ContentError } from '../errors.js';
 
 export interface DecompressLimits {
-  /** Most bytes that may come out; default no limit. */
+  /** Limit for the bytes of output; default no limit. */
   maxBytes?: number | undefined;
-  /** Most bytes out for each byte in, once 16 MiB are out; default 1100, above deflate's own utmost of 1032. */
+  /**
+   * Limit for bytes of output per byte of input, after 16 MiB of output; default 1100 (deflate reaches at most 1032).
+   */
   maxRatio?: number | undefined;
   /** The flag that raises `maxBytes`; default `--max-layer-bytes`. */
   flag?: string | undefined;
 }
 
 export const DEFAULT_MAX_RATIO = 1100;
-// Below this, a bomb does no harm, and small inputs of zeros do reach high ratios.
+// Less output does no harm, and small inputs of zeros can have a high ratio.
 const RATIO_FLOOR = 16 * 1024 * 1024;
-// About 25 ms of inflating.
+// Decompressing this much takes about 25 ms.
 const TURN_BYTES = 8 * 1024 * 1024;
 
-/** Passes chunks on while they stay within the limits, and lets the event loop run now and then. */
+/** Passes chunks on; throws `TOO_LARGE` beyond the limits. Lets the event loop run after every 8 MiB. */
 export async function* limited(
   chunks: AsyncIterable<Buffer>,
   name: string,
@@ -36,7 +38,7 @@ export async function* limited(
       throw tooLarge(`${name} expands to more than ${maxRatio} times its size`, '--max-ratio');
     }
     yield chunk;
-    // A source that is all in memory would otherwise never leave the microtask queue.
+    // With a source that is in memory, this loop would otherwise run only microtasks.
     if (bytesOut >= turnEnd) {
       turnEnd = bytesOut + TURN_BYTES;
       await setImmediate();

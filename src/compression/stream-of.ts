@@ -2,7 +2,10 @@ import { Readable } from 'node:stream';
 
 const READ_AHEAD = 512 * 1024;
 
-/** Unlike `Readable.from`, lets go of the source before it waits for the generator, which may be waiting for it. */
+/**
+ * Makes a stream of a generator. When the stream is destroyed, it calls `release` before it waits for the generator,
+ * which may be waiting for its source; `Readable.from` could wait forever.
+ */
 export function streamOf(chunks: AsyncGenerator<Buffer>, release: () => void): Readable {
   return new Readable({
     highWaterMark: READ_AHEAD,
