@@ -4,25 +4,25 @@ import type { TarEntry } from './entry.js';
 import { AmbiguousHeader, RefusedHeader, type TarHeader } from './header.js';
 import { hardLinkTarget, symbolicLinkTarget } from './links.js';
 
-/** What GNU and pax extensions say about the entry that follows them. */
+/** The values from GNU and pax extension headers for the entry that follows them. */
 export interface Extensions {
   path?: string;
   linkPath?: string;
   size?: number;
-  /** They are from a pax header, even one that says nothing of the three. */
+  /** Set if there was a pax header, even one without any of these three values. */
   pax?: true;
 }
 
 export const MAX_NAME_BYTES = 4096;
 
-/** Length of the body that follows the header. */
+/** Returns the length in bytes of the body that follows the header. */
 export function bodySize(header: TarHeader, extensions: Extensions): number {
   return extensions.size ?? header.size;
 }
 
 /**
- * The entry that a header and its extensions describe; undefined for the root directory itself. `start` is where
- * the first of them stands, `offset` where the body does.
+ * Returns the entry that a header and its extensions describe, or undefined for the root directory itself. `start` is
+ * the position of the first of these headers, `offset` that of the body. Throws `RefusedHeader` and `AmbiguousHeader`.
  */
 export function entryOf(
   header: TarHeader,
@@ -52,19 +52,19 @@ export function entryOf(
 }
 
 /**
- * Types whose meaning, or whose size on the tape, every reader knows. Go ignores the size of a directory, a link or a
- * device and looks for the next header right behind it, libarchive takes a hard link's size for a body; a contiguous
- * file is a file to GNU tar and nothing to Docker; readers know different sparse files; and a file whose name ends in a
- * slash is a directory to some.
+ * Refuses entries that tools read differently. Go ignores the size of a directory, a link or a device and expects the
+ * next header right after it, but libarchive expects a body after a hard link with a size. A contiguous file is a file
+ * to GNU tar, and ignored by Docker. Tools support different formats of sparse files. Some take a file whose name ends
+ * in a slash for a directory.
  */
 function requireKnownType(type: string, isDirectory: boolean, path: string, size: number): void {
   const what = path === '' ? 'an entry' : printable(path.slice(0, 200));
   if (!'0123456'.includes(type))
     throw new AmbiguousHeader(
-      `${what} is an entry of the type "${printable(type)}", which readers take differently`,
+      `${what} is an entry of the type "${printable(type)}", which tools read differently`,
     );
   if (isDirectory && type !== '5' && type !== '0')
-    throw new AmbiguousHeader(`${what} has the name of a directory and is none`);
+    throw new AmbiguousHeader(`${what} has the name of a directory, but is not a directory`);
   if (size > 0 && (isDirectory || type !== '0'))
     throw new AmbiguousHeader(`${what} is ${isDirectory ? 'a directory' : 'a link or a device'} with a body`);
 }

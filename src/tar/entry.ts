@@ -1,18 +1,23 @@
-/** Where an entry's bytes lie in the tar, and its first header: the one that a long name or pax extends it by. */
+/**
+ * Positions in the tar: `start` of the entry's first header, which may be a pax or long name header; `offset` of its
+ * body.
+ */
 interface Place {
   start: number;
   offset: number;
   size: number;
 }
 
-/** One entry of a tar as its headers say; whether it can be used is judged when it is asked for. */
+/** An entry of a tar as its headers describe it. Whether it can be used is checked when it is used. */
 export type TarEntry =
   | ({ kind: 'file'; path: string } & Place)
   | { kind: 'directory'; path: string }
-  /** `target` is the cleaned path of what the link stands for. */
+  /** `target` is the cleaned path in the archive that the link leads to. */
   | { kind: 'link'; path: string; target: string }
-  /** Something that is no part of an image archive; `reason` completes the sentence "<path> …". */
+  /**
+   * An entry that does not belong in an image archive, such as a device; `reason` completes the sentence "<path> …".
+   */
   | { kind: 'refused'; path: string; reason: string };
 
-/** A file's place, once links are followed. */
+/** An entry that is a file. */
 export type TarFile = Extract<TarEntry, { kind: 'file' }>;

@@ -1,13 +1,13 @@
 import { cleanPath } from '../disk/files.js';
 
-/** The path in the archive that a hard link names (relative to its root), or undefined when it leads out of it. */
+/** Returns the target of a hard link as a path from the root of the archive, or undefined if it leads out of it. */
 export function hardLinkTarget(linkName: string): string | undefined {
   return cleanPath(linkName) || undefined;
 }
 
 /**
- * The path in the archive that a symbolic link names, relative to the link's directory. Undefined for an
- * absolute target and for one that climbs above the root, even when it would come back.
+ * Returns the target of a symbolic link, which is relative to the link's directory, as a path from the root of the
+ * archive. Undefined for an absolute target, and for one that leads above the root, even if it leads back.
  */
 export function symbolicLinkTarget(path: string, linkName: string): string | undefined {
   if (linkName.startsWith('/') || linkName.includes('\0')) return undefined;

@@ -1,15 +1,15 @@
 import { AmbiguousHeader, HeaderProblem } from './header.js';
 
 /**
- * The records of a pax extended header, `<length> <key>=<value>\n` each (POSIX pax, "pax Extended Header").
- * Anything that does not parse is refused: a reader that skips what it cannot parse sees other names and sizes
- * than one that can. An empty value means the record is absent.
+ * Parses the records of a pax extended header, each `<length> <key>=<value>\n` (POSIX pax, "pax Extended Header").
+ * Throws `HeaderProblem` for any malformed record: tools that skip it read other names and sizes than tools that can
+ * parse it. An empty value means that the record is absent.
  */
 export function parsePax(body: Buffer): Map<string, string> {
   const records = new Map<string, string>();
   for (let position = 0; position < body.length; ) {
     const space = body.indexOf(0x20, position);
-    // Ten digits are more than any length that a header of limited size can hold.
+    // The size of the header is limited, so no valid length has more than ten digits.
     const digits = space < 0 || space - position > 10 ? '' : body.toString('latin1', position, space);
     const end = position + Number(digits);
     if (!/^[1-9][0-9]*$/.test(digits) || end > body.length || end <= space + 1 || body[end - 1] !== 0x0a) {

@@ -4,7 +4,7 @@ import { readRegion } from '../disk/region.js';
 
 const STEP = 256 * 1024;
 
-/** Whether two regions of one file hold the same bytes, compared without holding either in memory. */
+/** True if two regions of a file hold the same bytes. It reads them in steps, so they may be large. */
 export async function sameBytes(handle: FileHandle, a: Region, b: Region): Promise<boolean> {
   if (a.size !== b.size) return false;
   for (let done = 0; done < a.size; done += STEP) {

@@ -6,9 +6,9 @@ import type { ReadingWindow } from './window.js';
 const STEP = 64 * 1024;
 
 /**
- * Bytes of a file behind `end`, where the entries of its tar end; 0 when they are all zero, as the padding of tar's
- * records is. Rejects with `WalkProblem` when another header is among them: a reader that passes over zeros, such as
- * `tar --ignore-zeros`, takes more files from such an archive than others do.
+ * Returns the number of bytes after `end`, where the entries of the tar end, or 0 if they are all zero, as the padding
+ * of tar is. Rejects with `WalkProblem` if there is another header among them: tools that skip zeros, such as `tar
+ * --ignore-zeros`, would read more files from the archive than others.
  */
 export async function trailingBytes(window: ReadingWindow, end: number, fileSize: number): Promise<number> {
   let isPadding = true;
@@ -30,7 +30,9 @@ function afterTheEnd(position: number): WalkProblem {
   return new WalkProblem(position, problem, new AmbiguousHeader(problem));
 }
 
-/** By its checksum alone: what is refused as an entry here, for its size or the way it was summed, may be one elsewhere. */
+/**
+ * Looks only at the checksum: other tools may accept a header that `decodeHeader` refuses for its size or signed sum.
+ */
 function isHeader(block: Buffer): boolean {
   return !isZero(block) && isTarStart(block);
 }

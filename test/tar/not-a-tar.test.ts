@@ -81,8 +81,8 @@ describe('a tar that is damaged', () => {
 
   for (const [name, hint] of [
     ['images.tar', /end of the file is missing/],
-    ['images.tar.part', /not come to its end/],
-    ['images.tar.crdownload', /not come to its end/],
+    ['images.tar.part', /unfinished download, copy or lading save/],
+    ['images.tar.crdownload', /unfinished download, copy or lading save/],
     ['images.tar.partaa', /several pieces/],
     ['images.tar.aa', /several pieces/],
     ['images.tar.001', /several pieces/],

@@ -60,7 +60,7 @@ describe('openTar damage', () => {
       Buffer.alloc(512),
       rawEntry({ name: 'b', body: 'y' }),
     ];
-    await refuses(Buffer.concat(entries), /lone block/);
+    await refuses(Buffer.concat(entries), /single block of zeros/);
   });
 
   it('refuses an archive that another one follows, which readers that pass over zeros would take', () =>
