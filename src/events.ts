@@ -1,22 +1,22 @@
 import type { Descriptor } from './content/descriptor.js';
 
-/** What a copy tells while it runs. */
+/** Events of a running copy. */
 export type CopyEvent =
-  /** An image was found, and is about to be planned. */
+  /** An image was found; it is planned next. */
   | { type: 'resolved'; name: string; descriptor: Descriptor }
-  /** Everything that will be copied is known. */
+  /** It is known what will be copied. */
   | { type: 'planned'; images: number; blobs: number; bytes: number }
   | { type: 'started'; descriptor: Descriptor }
-  /** Bytes of a blob arrived, or were found from an earlier run (`kept`). */
+  /** Bytes of a blob were received (`fetched`), or found from an earlier run (`kept`). */
   | { type: 'received'; descriptor: Descriptor; bytes: number; origin: 'kept' | 'fetched' }
-  /** The destination has it already. */
+  /** The destination already has the content. */
   | { type: 'skipped'; descriptor: Descriptor }
   | { type: 'done'; descriptor: Descriptor }
   | { type: 'retrying'; what: string; attempt: number; delayMs: number; error: unknown }
   | { type: 'tagged'; name: string; descriptor: Descriptor }
-  /** An image cannot be copied; the others go on. */
+  /** An image cannot be copied; the others are. */
   | { type: 'failed'; name: string; error: unknown }
-  /** What a registry told of the pulls that it still allows. */
+  /** A registry reported its limit of pulls and how many remain. */
   | {
       type: 'limited';
       registry: string;
@@ -24,9 +24,9 @@ export type CopyEvent =
       remaining: number | undefined;
       windowSeconds: number | undefined;
     }
-  /** Another process writes to the output; this one goes on when it has ended. */
+  /** Another process (`holder`) is writing to the output; this one continues when it has finished. */
   | { type: 'waiting'; holder: string }
-  /** Something that the user should know and that stops nothing. */
+  /** The user should know about something that does not stop the copy. */
   | { type: 'warning'; message: string };
 
 export type OnCopyEvent = (event: CopyEvent) => void;
