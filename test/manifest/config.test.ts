@@ -206,7 +206,7 @@ describe('parseConfig', () => {
       for (const document of [{ created: time }, { history: [{ created: time }] }]) {
         const irregular = irregularOf({ ...base, ...document });
         assert.deepEqual(irregular?.refusedBy, ALL);
-        assert.match(irregular?.problem ?? '', /expected a time of the calendar/);
+        assert.match(irregular?.problem ?? '', /expected a valid time/);
       }
     });
   }

@@ -87,7 +87,7 @@ describe('images whose documents are odd', () => {
     const images = [`${registry.name}/config:1`];
     await save({ images, output: path('a.tar') });
     await assert.rejects(save({ images, output: path('b.tar'), strict: true }), {
-      message: /config:1.*at \/created, expected a time/,
+      message: /config:1.*at \/created, expected a valid time/,
     });
   });
 
