@@ -7,7 +7,7 @@ const B = rawEntry({ name: 'b', body: 'y'.repeat(3000) });
 const END = Buffer.alloc(1024);
 const LAST: RawEntry = { name: 'z', body: 'last' };
 
-/** What is said of a tar, however it is cut into chunks. */
+/** Returns the problem of a tar, after checking that it is the same for all splits into chunks. */
 function problemOf(tar: Buffer): string | undefined {
   const [first, ...others] = [Math.max(tar.length, 1), 1, 7, 512, 513].map((length) => {
     const check = new LayerTarCheck();
@@ -18,20 +18,20 @@ function problemOf(tar: Buffer): string | undefined {
   return first;
 }
 
-/** A header with a field that is written as it stands, behind an entry that is sound. */
+/** Makes a tar of a valid entry, and one whose header has this text in a field. */
 function withField(offset: number, text: string, entry: Partial<RawEntry> = {}): Buffer {
   const alter = (block: Buffer): number => block.write(text, offset, 'latin1');
   return Buffer.concat([A, makeTar({ name: 'b', ...entry, alter }, LAST)]);
 }
 
-/** A header whose checksum is written as it stands. */
+/** Makes a header with this text as its checksum. */
 function withChecksum(text: (sum: string) => string, name = 'b'): Buffer {
   const header = rawEntry({ name });
   header.write(text(header.toString('latin1', 148, 154)), 148, 'latin1');
   return Buffer.concat([A, header, END]);
 }
 
-/** A pax header of this very body before an entry. */
+/** Makes a tar with a pax header of exactly this body before an entry. */
 function withPax(body: string, type = 'x'): Buffer {
   return makeTar({ name: 'PaxHeader', type, body }, LAST);
 }
@@ -45,7 +45,7 @@ const UID = 108;
 const TIME = 136;
 const DIRECTORY = { name: 'd/', type: '5' };
 
-/** Each was tried with Docker 20.10, containerd 1.6 and podman 4.3, which all take it. */
+/** Each was tested with Docker 20.10, containerd 1.6 and podman 4.3, which all accept it. */
 const TAKEN: Record<string, Buffer> = {
   'a tar of two files': Buffer.concat([A, B, END]),
   'no byte': Buffer.alloc(0),
@@ -117,7 +117,7 @@ const TAKEN: Record<string, Buffer> = {
   'such a whiteout by its pax name': makeTar(paxEntry({ path: 'd/.wh.q' }), { name: 'q', type: 'Z' }, LAST),
 };
 
-/** Each was tried with the same three, which all refuse it. */
+/** Each was tested with the same engines, which all refuse it. */
 const REFUSED: Record<string, [tar: Buffer, problem: RegExp]> = {
   'a cut in a body': [Buffer.concat([A, B]).subarray(0, -80), /^ends inside the entry at byte 3584$/],
   'a cut in the first body': [A.subarray(0, 1512), /^ends inside the entry at byte 0$/],

@@ -4,7 +4,7 @@ import { makeTar } from '../support/tar-maker.js';
 
 const RANDOM = randomBytesFrom('not a tar', 200_000);
 export const SMALL = makeTar({ name: 'index.json', body: '{}\n' });
-/** With bytes that no text has. */
+/** It contains bytes that no text has. */
 export const LARGE = makeTar(
   { name: 'index.json', body: '{}\n' },
   { name: 'blob', body: RANDOM },
@@ -25,7 +25,7 @@ const at = (position: number, bytes: string, size = position + 3000): Buffer => 
 const hex = (length: number): string => 'a1'.repeat(length / 2);
 export const crlf = (bytes: Buffer): Buffer => latin1(bytes.toString('latin1').replaceAll('\n', '\r\n'));
 
-/** By what stands in the file, what is said of it, and what the hint has in it. */
+/** Files with patterns for the message and the hint of the error. */
 export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, name?: string][] = [
   [
     'an HTML page',
