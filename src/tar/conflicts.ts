@@ -56,7 +56,7 @@ function conflictAbove(path: string, index: EntryIndex, folders: Set<string>): s
     folders.add(folder);
     const found = index.at(folder).find(({ kind }) => kind !== 'directory');
     if (found !== undefined)
-      return `${path} lies beneath ${folder}, which is ${found.kind === 'link' ? 'a link' : 'not a directory'}`;
+      return `${path} is below ${folder}, which is ${found.kind === 'link' ? 'a link' : 'not a directory'}`;
   }
   return undefined;
 }

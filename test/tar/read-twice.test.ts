@@ -70,7 +70,7 @@ describe('openTar names that occur twice', () => {
         { name: 'a/b', body: 'x' },
         { name: 'a', body: 'x' },
       ],
-      /a\/b lies beneath a,/,
+      /a\/b is below a,/,
     ],
     [
       'an entry far beneath a link',
@@ -78,7 +78,7 @@ describe('openTar names that occur twice', () => {
         { name: 'a', type: '2', linkName: 'b' },
         { name: 'a/b/c', body: 'x' },
       ],
-      /beneath a, which is a link/,
+      /is below a, which is a link/,
     ],
     ['a backslash that could be a slash', [{ name: 'a/b' }, { name: 'a\\b' }], /as the same name/],
     [
