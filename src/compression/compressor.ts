@@ -23,8 +23,7 @@ const DEFAULT_LEVEL = 4;
  * Compresses any number of streams to gzip with one set of threads. The threads start with the first content that is
  * large enough to need them, and run until `close`. The same content always gives the same bytes, with any number of
  * threads. Between machines this depends on zlib, which does not promise it: the zlib of Node.js 20.20, 22.23 and 24.21
- * gives the same bytes, on x64 with and without SSE 4.2 and on arm64. A Node.js built with the system's zlib may
- * differ.
+ * gives the same bytes, on x64 with and without SSE 4.2 and on arm64. One with the system's zlib may differ.
  */
 export class Compressor {
   readonly #pool: DeflatePool;

@@ -4,9 +4,7 @@ import { ContentError } from '../errors.js';
 export interface DecompressLimits {
   /** Limit for the bytes of output; default no limit. */
   maxBytes?: number | undefined;
-  /**
-   * Limit for bytes of output per byte of input, after 16 MiB of output; default 1100 (deflate reaches at most 1032).
-   */
+  /** Limit for output bytes per input byte, after 16 MiB of output; default 1100 (deflate reaches at most 1032). */
   maxRatio?: number | undefined;
   /** The flag that raises `maxBytes`; default `--max-layer-bytes`. */
   flag?: string | undefined;

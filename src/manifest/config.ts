@@ -13,10 +13,7 @@ import { CONFIG } from './shapes.js';
 export type ContainerConfig = Present<ContainerConfigDocument>;
 export type HistoryEntry = Present<HistoryDocument>;
 
-/**
- * The config of a Docker or OCI image. Only its bytes have the members that lading does not read. (image-spec,
- * config.md)
- */
+/** A Docker or OCI image config; members that lading does not read are only in its bytes. (image-spec, config.md) */
 export interface ImageConfig {
   /** `os` is `linux` and `architecture` is `''` if an old config does not have them. */
   os: string;

@@ -71,10 +71,7 @@ export function irregularityOf(
   );
 }
 
-/**
- * Docker decodes a config into its own struct, containerd into OCI's, and podman into both, at the latest before it
- * runs.
- */
+/** Docker decodes a config into its own struct, containerd into OCI's, podman into both: before a run at the latest. */
 const READERS_OF_DOCKERS: readonly Engine[] = ['Docker', 'podman'];
 const READERS_OF_OCIS: readonly Engine[] = ['containerd', 'podman'];
 
@@ -96,10 +93,7 @@ function together(known: Irregularity, next: Irregularity): Irregularity {
   return { problem, place: known.place, refusedBy };
 }
 
-/**
- * Returns the engines that refuse a violation at this place, as tested with Docker 20.10, containerd 1.6 and podman
- * 4.3.
- */
+/** The engines that refuse a violation at this place, as tested with Docker 20.10, containerd 1.6 and podman 4.3. */
 function refusersOf(kind: DocumentKind, place: string): readonly Engine[] {
   // Docker does not decode embedded data.
   if (/\/data$/.test(place)) return ['containerd', 'podman'];

@@ -43,7 +43,7 @@ export function layerTypeFor(mediaType: string, target: ConversionTarget, layer:
   const pair = PAIRS.find(({ docker, oci }) => mediaType === docker || mediaType === oci);
   if (pair !== undefined) return pair[target];
   if (target === 'oci' && OCI_LAYER.test(mediaType)) return mediaType;
-  // Not the other way: Docker cannot read zstd without the containerd image store, under any type.
+  // Only in this direction: Docker without the containerd image store cannot read zstd, under any type.
   if (target === 'oci' && mediaType === MEDIA_TYPE.dockerLayerZstd) return MEDIA_TYPE.ociLayerZstd;
   throw new ContentError(
     'UNSUPPORTED',

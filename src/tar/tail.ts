@@ -7,8 +7,8 @@ const STEP = 64 * 1024;
 
 /**
  * Returns the number of bytes after `end`, where the entries of the tar end, or 0 if they are all zero, as the padding
- * of tar is. Rejects with `WalkProblem` if there is another header among them: tools that skip zeros, such as `tar
- * --ignore-zeros`, would read more files from the archive than others.
+ * of tar is. Rejects with `WalkProblem` if there is another header among them: tools that skip zeros, such as
+ * `tar --ignore-zeros`, would read more files from the archive than others.
  */
 export async function trailingBytes(window: ReadingWindow, end: number, fileSize: number): Promise<number> {
   let isPadding = true;
