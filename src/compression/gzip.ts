@@ -120,7 +120,7 @@ function push(inflate: Inflate, input: Buffer, name: string): Buffer {
     throw corrupt(name, 'gzip', inflate.msg ?? `zlib error ${inflate.err}`);
   }
   const { result } = inflate;
-  if (!(result instanceof Uint8Array)) throw corrupt(name, 'gzip', 'nothing came out');
+  if (!(result instanceof Uint8Array)) throw corrupt(name, 'gzip', 'zlib returned no output');
   return Buffer.isBuffer(result) ? result : Buffer.from(result);
 }
 
@@ -141,7 +141,7 @@ async function* gunzipByNode(
   }
   let isPadded = false;
   for (let rest = unread.shift(); rest !== undefined; rest = unread.shift() ?? (await source.next())) {
-    if (rest.some((byte) => byte !== 0)) throw corrupt(name, 'gzip', 'something else follows it');
+    if (rest.some((byte) => byte !== 0)) throw corrupt(name, 'gzip', 'other data follows it');
     isPadded ||= rest.length > 0;
   }
   if (isPadded) onPadding?.();

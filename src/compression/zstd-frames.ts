@@ -24,7 +24,7 @@ export async function* zstdFrames(source: ByteSource, name: string): AsyncGenera
     const number = magic.readUInt32LE();
     if (number === FRAME_MAGIC) yield frameBytes(source, name, magic);
     else if ((number & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) await skipFrame(source, name);
-    else throw corrupt(name, 'zstd', 'something else follows it');
+    else throw corrupt(name, 'zstd', 'other data follows it');
   }
 }
 

@@ -86,7 +86,7 @@ async function serve<T extends HashRequest>(
   };
   if (!askNext()) return;
   for await (const [answer] of answers as AsyncIterable<[HashAnswer]>) {
-    if (request === undefined) throw new Error('a thread answers what it was asked');
+    if (request === undefined) throw new Error('a thread has answered without a request');
     switch (answer.type) {
       case 'hashed':
         onHashed?.(answer.bytes);

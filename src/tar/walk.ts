@@ -154,7 +154,7 @@ function requireFreshExtension(type: string, extensions: Extensions): void {
   const other = type === 'L' ? 'linkPath' : type === 'K' ? 'path' : undefined;
   if (extensions.pax !== true && pending.length === 1 && pending[0] === other) return;
   throw new AmbiguousHeader(
-    'an extension header stands before another one, and tools differ in which one they use',
+    'an extension header precedes another one, and tools differ in which one they use',
   );
 }
 

@@ -146,5 +146,5 @@ function lostBaseLayer({ rootfs }: ImageConfig): string[] {
 }
 
 function inconvertible(where: string, problem: string): ContentError {
-  return new ContentError('INVALID_MANIFEST', `${where} cannot become schema1: ${problem}`);
+  return new ContentError('INVALID_MANIFEST', `${where} cannot be converted to schema1: ${problem}`);
 }

@@ -159,7 +159,7 @@ function verifySignature(
 
   const algorithm = ALGORITHMS.get(alg);
   if (algorithm === undefined || !fits(algorithm, key))
-    throw invalid(where, `the algorithm "${shorten(alg)}" is not one for its key`);
+    throw invalid(where, `the algorithm "${shorten(alg)}" does not fit its key`);
   const valid = verify(
     algorithm.hash,
     Buffer.from(`${signature.protected}.${encodedPayload}`),

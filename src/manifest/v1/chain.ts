@@ -34,7 +34,7 @@ function refuseBrokenChain(documents: readonly V1Document[]): void {
     if (image.parent !== below) {
       throw new ContentError(
         'INVALID_ARCHIVE',
-        `${where} (${image.id}) has the parent ${image.parent ?? 'none'} where ${below ?? 'none'} was expected`,
+        `${where} (${image.id}) has the parent ${image.parent ?? 'none'} instead of ${below ?? 'none'}`,
       );
     }
     below = image.id;
