@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { Remedy } from './remedy.js';
 
 /**
  * The kind of an error. Callers compare it, and the command line turns it into an exit code; the codes are grouped by
@@ -43,9 +44,17 @@ export type ErrorCode =
   // 130: interrupted
   | 'ABORTED';
 
-export interface ErrorDetails {
+/** What the user can do about an error or a warning: as text, and as a word that callers can compare. */
+export interface Advice {
   /** What the user can do, in a sentence or two. */
   hint?: string | undefined;
+  /** The option or action that helps. */
+  remedy?: Remedy | undefined;
+  /** What the remedy is for, where its word needs that: the registry of a login. */
+  remedyFor?: string | undefined;
+}
+
+export interface ErrorDetails extends Advice {
   cause?: unknown;
 }
 
@@ -57,17 +66,28 @@ export class LadingError extends Error {
   override readonly name: string = 'LadingError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  /** What can be done, as a word to compare; a hint need not come with it. */
+  readonly remedy: Remedy | undefined;
+  /** What the remedy is for, where its word needs that. */
+  readonly remedyFor: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(printable(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.hint = details.hint === undefined ? undefined : printable(details.hint);
+    this.remedy = details.remedy;
+    this.remedyFor = details.remedyFor === undefined ? undefined : printable(details.remedyFor);
   }
 
   /** Returns the same error with a more detailed message, and this error as its cause. */
   withMessage(message: string): LadingError {
-    return new LadingError(this.code, message, { hint: this.hint, cause: this });
+    return new LadingError(this.code, message, { ...adviceOf(this), cause: this });
   }
+}
+
+/** Returns the advice of an error, to use it in another error. */
+export function adviceOf({ hint, remedy, remedyFor }: LadingError): Advice {
+  return { hint, remedy, remedyFor };
 }
 
 /** Content does not match its descriptor, or violates the format of a manifest, layout or archive. */
@@ -75,7 +95,7 @@ export class ContentError extends LadingError {
   override readonly name = 'ContentError';
 
   override withMessage(message: string): ContentError {
-    return new ContentError(this.code, message, { hint: this.hint, cause: this });
+    return new ContentError(this.code, message, { ...adviceOf(this), cause: this });
   }
 }
 
@@ -111,15 +131,16 @@ export class RegistryError extends LadingError {
   /** Returns the same error with another message, hint or `isFinal`; the other members stay. */
   restated({
     message = this.message,
-    hint = this.hint,
+    advice = adviceOf(this),
     isFinal = this.isFinal,
   }: {
     message?: string;
-    hint?: string | undefined;
+    /** In place of the hint and the remedy, which belong together. */
+    advice?: Advice;
     isFinal?: boolean;
   }): RegistryError {
     const { code, status, retryAfterMs, registryCodes } = this;
-    const details = { status, retryAfterMs, registryCodes, isFinal, hint, cause: this.cause ?? this };
+    const details = { status, retryAfterMs, registryCodes, isFinal, ...advice, cause: this.cause ?? this };
     return new RegistryError(code, message, details);
   }
 

@@ -1,4 +1,5 @@
 import type { Descriptor } from './content/descriptor.js';
+import type { Remedy } from './remedy.js';
 
 /** Events of a running copy. */
 export type CopyEvent =
@@ -24,9 +25,22 @@ export type CopyEvent =
       remaining: number | undefined;
       windowSeconds: number | undefined;
     }
+  /** Bytes were hashed; `totalBytes` is the number of all bytes to hash. */
+  | { type: 'hashed'; bytes: number; totalBytes: number }
   /** Another process (`holder`) is writing to the output; this one continues when it has finished. */
   | { type: 'waiting'; holder: string }
-  /** The user should know about something that does not stop the copy. */
-  | { type: 'warning'; message: string };
+  /** The user should know about something that does not stop the operation. */
+  | {
+      type: 'warning';
+      message: string;
+      /** What can be done about it, as a word to compare, and what it applies to if the word needs that. */
+      remedy?: Remedy | undefined;
+      remedyFor?: string | undefined;
+    };
 
 export type OnCopyEvent = (event: CopyEvent) => void;
+
+/** Reports warnings that have nothing but their text. */
+export function warningsTo(onEvent: OnCopyEvent | undefined): (message: string) => void {
+  return (message) => onEvent?.({ type: 'warning', message });
+}

@@ -2,7 +2,7 @@
 
 export type { Descriptor, NamedDescriptor } from './content/descriptor.js';
 export { type Digest, digestOf, isDigest, parseDigest } from './content/digest.js';
-export { MEDIA_TYPE } from './content/media-types.js';
+export { isManifest, MEDIA_TYPE } from './content/media-types.js';
 export { formatPlatform, type Platform, parsePlatform } from './content/platform.js';
 export {
   formatFamiliar,
@@ -12,9 +12,13 @@ export {
   type Reference,
   withDefaultTag,
 } from './content/reference.js';
+export { verified } from './content/verify.js';
+export type { Region } from './disk/region.js';
 export {
+  type Advice,
   ContentError,
   type ErrorCode,
+  type ErrorDetails,
   isLadingError,
   LadingError,
   messageOf,
@@ -22,14 +26,37 @@ export {
   RegistryError,
 } from './errors.js';
 export type { CopyEvent, OnCopyEvent } from './events.js';
-export { type Manifest, parseManifest } from './manifest/manifest.js';
+export type { AttachedTree } from './graph/attached.js';
+export type { GraphOptions } from './graph/build.js';
+export type { DocumentOptions } from './graph/documents.js';
+export type { ContentSource, ManifestTree, PlannedContent } from './graph/tree.js';
+export type { ContainerConfig, HistoryEntry } from './manifest/config.js';
+export type { GraphLimits } from './manifest/graph-budget.js';
+export type { IdentifiedKind } from './manifest/identify.js';
+export type { Engine, Irregularity } from './manifest/irregular.js';
+export {
+  type ArtifactManifest,
+  type ImageIndex,
+  type ImageManifest,
+  type Manifest,
+  parseManifest,
+  type Schema1Manifest,
+} from './manifest/manifest.js';
+export type { ManifestWarning } from './manifest/warnings.js';
 export { convert } from './operations/convert/convert.js';
 export type { ConvertOptions, ConvertResult } from './operations/convert/options.js';
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';
 export { parseImageList } from './operations/image-list.js';
-export { type InspectOptions, type InspectResult, inspect } from './operations/inspect/inspect.js';
+export {
+  type InspectedImage,
+  type InspectOptions,
+  type InspectResult,
+  inspect,
+} from './operations/inspect/inspect.js';
+export type { InspectedBlob, InspectedLayer, InspectedPlatform } from './operations/inspect/manifest.js';
 export { type ListedImage, type ListOptions, type ListResult, list } from './operations/list.js';
 export { type LoadOptions, type LoadResult, load } from './operations/load.js';
+export type { StoredLogin } from './operations/login/credential-store.js';
 export {
   type CredentialExplanation,
   type ExplainCredentialsOptions,
@@ -44,23 +71,78 @@ export {
   login,
   logout,
 } from './operations/login/login.js';
-export { type SaveOptions, type SaveResult, save } from './operations/save.js';
+export { type SavedImage, type SaveOptions, type SaveResult, save } from './operations/save.js';
+export type { ServeAccessOptions } from './operations/serve/access.js';
+export type { ServeConversionOptions } from './operations/serve/conversion.js';
 export { type ServeOptions, type Serving, serve } from './operations/serve/serve.js';
-export type { Finding, VerifyOptions, VerifyResult } from './operations/verify/result.js';
+export type { ListeningServer, ServeServerOptions } from './operations/serve/server.js';
+export type { ServeStoresOptions } from './operations/serve/stores.js';
+export type {
+  Finding,
+  Note,
+  VerifiedDocument,
+  VerifyOptions,
+  VerifyResult,
+} from './operations/verify/result.js';
+export type { ReportedSignature } from './operations/verify/signatures.js';
 export { verify } from './operations/verify/verify.js';
+export type { LoadedImage } from './operations/write-map.js';
 export type { CredentialPlaceOptions } from './registry/auth/credential-places.js';
 export type { RunCredentials } from './registry/auth/run-credentials.js';
+export type { RegistriesPlaces } from './registry/configuration/registries-files.js';
 export type { ConnectionOptions } from './registry/connect.js';
+export type { Remedy } from './remedy.js';
+export type { Authorization } from './server/access/authorization.js';
+export type { TLSIdentity } from './server/access/certificate.js';
+export type { Repositories } from './server/endpoints.js';
 export { type AccessEntry, formatAccess } from './server/operational/access-log.js';
+export type { ServerLimits } from './server/operational/limits.js';
+export type { Metrics, MetricsNow } from './server/operational/metrics.js';
+export type { WritableOptions } from './server/push/push.js';
+export type { ConversionRequest, Conversions, TaggedManifest } from './server/read/conversions.js';
 export { createRegistryServer, type RegistryServer, type RegistryServerOptions } from './server/server.js';
+export { type Attached, attachedTag, attachedTo } from './store/attached.js';
+export { delegate } from './store/delegate.js';
+export type { ArchiveLimits, LayerLimits } from './store/limits.js';
 export { createMemoryStore } from './store/memory.js';
-export type {
-  FetchOptions,
-  OpenContent,
-  PushOptions,
-  Referrer,
-  Source,
-  Store,
+export { readVerified } from './store/read-content.js';
+export {
+  type FetchOptions,
+  has,
+  type OpenContent,
+  type PushOptions,
+  type Referrer,
+  type Resolved,
+  type SignalOption,
+  type Source,
+  type Store,
+  type Wanted,
 } from './store/store.js';
+export type { WritableRepositories, WritableRepository } from './store/writable-repository.js';
 export { systemFailure } from './system-error.js';
+export type { ConversionFormat, ConvertedImage } from './transfer/convert.js';
+export type { CopyOptions } from './transfer/copy.js';
+export type {
+  CheckRules,
+  Destination,
+  WriteOptions,
+  WriteResult,
+  WrittenImage,
+} from './transfer/destination.js';
+export {
+  type DestinationLike,
+  type OpenDestinationOptions,
+  type OpenedDestination,
+  openDestination,
+} from './transfer/destinations.js';
+export type { CopyRequest, ImageTrees, Plan, PlannedImage, PlanOptions } from './transfer/plan.js';
+export type { LayerCompression } from './transfer/recompress.js';
+export { requestsOf } from './transfer/requests.js';
+export {
+  type OpenedSource,
+  openSource,
+  type SourceLike,
+} from './transfer/sources.js';
+export type { SaveOutputOptions } from './transfer/to-files.js';
+export { type ReadImages, type TransferOptions, type TransferResult, transfer } from './transfer/transfer.js';
 export type { SaveFormat } from './transfer/write-files.js';

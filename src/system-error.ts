@@ -1,5 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
-import { LadingError, systemCode } from './errors.js';
+import { type Advice, LadingError, systemCode } from './errors.js';
 
 /** Descriptions of the operating system's errors, by their codes. */
 const DESCRIPTIONS = new Map([
@@ -34,7 +34,7 @@ export function systemReason(error: unknown): string | undefined {
 export function systemFailure(error: unknown, what = subjectOf(error)): LadingError | undefined {
   const reason = systemReason(error);
   if (reason === undefined) return undefined;
-  return new LadingError('IO', `${what}: ${reason}`, { cause: error, hint: hintFor(systemCode(error)) });
+  return new LadingError('IO', `${what}: ${reason}`, { cause: error, ...adviceFor(systemCode(error)) });
 }
 
 /** Like `systemFailure`, for reading and writing files: returns undefined for errors of a connection, too. */
@@ -44,13 +44,23 @@ export function fileFailure(error: unknown, what: string): LadingError | undefin
 
 export const CHECK_DISK = 'Check that the disk, the stick or the network share is still there and healthy.';
 
-function hintFor(code: string | undefined): string {
+function adviceFor(code: string | undefined): Advice {
   switch (code) {
     case 'EMFILE':
     case 'ENFILE':
-      return 'Raise the limit of open files (ulimit -n), or pass a smaller --concurrency.';
+      return {
+        hint: 'Raise the limit of open files (ulimit -n), or do less at once.',
+        remedy: 'concurrency',
+      };
     case 'ENOMEM':
-      return 'Give the process more memory, or pass a smaller --concurrency.';
+      return { hint: 'Give the process more memory, or do less at once.', remedy: 'concurrency' };
+    default:
+      return { hint: hintFor(code) };
+  }
+}
+
+function hintFor(code: string | undefined): string {
+  switch (code) {
     case 'ENAMETOOLONG':
       return 'Choose a shorter name.';
     case 'ELOOP':

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  adviceOf,
   ContentError,
   isLadingError,
   LadingError,
@@ -29,6 +30,25 @@ describe('LadingError', () => {
     const error = new LadingError('IO', 'a\nb\u001b[2Jc\u202ed', { hint: 'x\ry' });
     assert.equal(error.message, 'a\\x0ab\\x1b[2Jc\\u202ed');
     assert.equal(error.hint, 'x\\x0dy');
+  });
+
+  it('keeps its hint and its remedy when its message says more', () => {
+    const advice = { hint: 'Log in.', remedy: 'login', remedyFor: 'reg.test\n' } as const;
+    const kept = { hint: 'Log in.', remedy: 'login', remedyFor: 'reg.test\\x0a' };
+    for (const error of [
+      new LadingError('DENIED', 'no', advice),
+      new ContentError('DENIED', 'no', advice),
+      new RegistryError('DENIED', 'no', { ...advice, status: 403 }),
+    ]) {
+      const more = error.withMessage('no, and why');
+      assert.deepEqual([more.message, more.name, more.cause], ['no, and why', error.name, error]);
+      assert.deepEqual(adviceOf(more), kept);
+    }
+    const refused = new RegistryError('DENIED', 'no', { ...advice, status: 403 });
+    assert.deepEqual(adviceOf(refused.restated({ isFinal: true })), kept);
+    const other = refused.restated({ advice: { hint: 'Ask.' } });
+    assert.deepEqual([other.status, other.message], [403, 'no']);
+    assert.deepEqual(adviceOf(other), { hint: 'Ask.', remedy: undefined, remedyFor: undefined });
   });
 
   it('tells of a registry what decides about another attempt', () => {

@@ -7,14 +7,15 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** The rooms of src from the bottom up, each with the rooms that it may import. A path that ends in `/` is a folder. */
 const LAW: Record<string, readonly string[]> = {
-  'errors.ts': [],
+  'remedy.ts': [],
+  'errors.ts': ['remedy.ts'],
   'system-error.ts': ['errors.ts'],
   'version.ts': [],
   'threads.ts': [],
   'pool.ts': [],
   'in-turn.ts': [],
   'content/': ['errors.ts'],
-  'events.ts': ['content/'],
+  'events.ts': ['remedy.ts', 'content/'],
   'retry.ts': ['errors.ts', 'events.ts'],
   'disk/': ['errors.ts', 'system-error.ts'],
   'compression/': ['errors.ts', 'threads.ts', 'content/'],
@@ -22,8 +23,19 @@ const LAW: Record<string, readonly string[]> = {
   'hashing/': ['errors.ts', 'threads.ts', 'content/', 'disk/', 'compression/', 'tar/'],
   'manifest/': ['errors.ts', 'content/'],
   'registry/': ['errors.ts', 'version.ts', 'events.ts', 'retry.ts', 'content/'],
+  'graph/walk.ts': ['content/'],
   'store/': [
-    ...['errors.ts', 'retry.ts', 'in-turn.ts', 'content/', 'disk/', 'compression/', 'hashing/', 'tar/'],
+    ...[
+      'errors.ts',
+      'graph/walk.ts',
+      'retry.ts',
+      'in-turn.ts',
+      'content/',
+      'disk/',
+      'compression/',
+      'hashing/',
+      'tar/',
+    ],
     ...['manifest/', 'registry/'],
   ],
   // The graph and the server use only the interface of stores.
@@ -44,8 +56,17 @@ const LAW: Record<string, readonly string[]> = {
     ...['manifest/', 'registry/', 'store/', 'graph/', 'server/', 'transfer/'],
   ],
   'index.ts': [
-    ...['errors.ts', 'system-error.ts', 'events.ts', 'content/', 'manifest/', 'registry/', 'store/'],
-    ...['server/', 'transfer/', 'operations/'],
+    ...[
+      'remedy.ts',
+      'errors.ts',
+      'system-error.ts',
+      'events.ts',
+      'content/',
+      'disk/region.ts',
+      'graph/',
+      'manifest/',
+    ],
+    ...['registry/', 'store/', 'server/', 'transfer/', 'operations/'],
   ],
   'cli/': ['index.ts', 'version.ts'],
 };
@@ -71,6 +92,7 @@ const HOMES: Record<string, readonly string[]> = {
   'smol-toml': ['registry/configuration/registries-toml.ts'],
   'zlib-sync': ['compression/gzip.ts'],
   fzstd: ['compression/zstd.ts'],
+  'xz-decompress': ['compression/xz.ts'],
   'proper-lockfile': ['disk/lock.ts'],
   'fs-extra': ['disk/', 'store/', 'transfer/', 'operations/'],
   yaml: ['operations/'],

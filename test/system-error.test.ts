@@ -21,6 +21,17 @@ describe('an error of the operating system', () => {
     }
   });
 
+  it('has a hint for what there is too little of, and the option that takes less', () => {
+    for (const [code, hint] of [
+      ['EMFILE', 'Raise the limit of open files (ulimit -n), or do less at once.'],
+      ['ENOMEM', 'Give the process more memory, or do less at once.'],
+    ] as const) {
+      const failure = systemFailure(failing(code));
+      assert.deepEqual([failure?.hint, failure?.remedy], [hint, 'concurrency']);
+    }
+    assert.equal(systemFailure(failing('EACCES'))?.remedy, undefined);
+  });
+
   it('names what it is about: a path, an address, or the call', () => {
     assert.throws(
       () => openSync('/nonexistent/file', 'r'),

@@ -108,7 +108,7 @@ const options = {
   minifySyntax: true,
   alias: { 'string-width': './src/cli/string-width.ts' },
   // Looked for when they are needed: native and optional modules, and the bar, which is for people only.
-  external: ['zlib-sync', 'fzstd', 'cli-progress'],
+  external: ['zlib-sync', 'fzstd', 'xz-decompress', 'cli-progress'],
   // CommonJS packages inside the bundle ask for Node.js' own modules.
   banner: {
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",

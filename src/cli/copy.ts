@@ -59,6 +59,7 @@ export const copyCommand: CommandModule = {
         'registry to registry, nothing on the disk',
       )
       .example('$0 copy images.tar oci:layout', 'an archive into a layout')
+      .example('$0 copy docker-daemon:app:1 app.tar', 'an image of the Docker engine here')
       .example(
         '$0 copy images.tar docker://b.local:5000',
         'an archive into a registry, each under its own path',

@@ -12,7 +12,6 @@ import {
   STRICT_OPTION,
   TAG_DIGESTS_OPTION,
 } from './options.js';
-import { describeError } from './output.js';
 import { createProgress } from './progress.js';
 
 const OPTIONS = {
@@ -103,7 +102,7 @@ export const loadCommand: CommandModule = {
       progress.end();
     }
     const { failures, ...loaded } = result;
-    const failureDocuments = failures.map(({ name, error }) => ({ name, error: describeError(error) }));
+    const failureDocuments = failures.map(({ name, error }) => ({ name, error: output.describe(error) }));
     output.result({ ...loaded, ...(failures.length > 0 && { failures: failureDocuments }) }, () =>
       describeLoaded(result),
     );

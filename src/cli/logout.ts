@@ -3,6 +3,7 @@ import { LadingError, type LogoutResult, logout } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { CONNECTION_OPTIONS, type GlobalArguments } from './options.js';
+import { createProgress } from './progress.js';
 
 const OPTIONS = {
   all: { type: 'boolean', default: false, describe: 'The logins of all registries' },
@@ -26,7 +27,11 @@ export const logoutCommand: CommandModule = {
       throw new LadingError('USAGE', `--all is for every registry, not for ${flags.HOST}`);
     const host = flags.all ? undefined : (flags.HOST ?? 'docker.io');
     const places = { authFile: flags.authfile };
-    const result = await logout(host, { places, signal, onWarning: output.warning });
+    const result = await logout(host, {
+      places,
+      signal,
+      onEvent: (await createProgress(flags, output, { hasBar: false })).onEvent,
+    });
     output.result(result, () => describeLogout(result));
     return EXIT.done;
   },

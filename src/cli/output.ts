@@ -1,6 +1,15 @@
 import type { Writable } from 'node:stream';
-import { type ErrorCode, isLadingError, LadingError, messageOf, printable, systemFailure } from '../index.js';
+import {
+  type ErrorCode,
+  isLadingError,
+  LadingError,
+  messageOf,
+  printable,
+  type Remedy,
+  systemFailure,
+} from '../index.js';
 import { formatJSON } from './format.js';
+import { type Advised, type CommandFlags, hintOf, warningOf } from './hints.js';
 
 /** Where a command's words go: results to standard output, all else to standard error. */
 export interface Output {
@@ -12,8 +21,19 @@ export interface Output {
   /** A line of JSON, for `--progress json`. */
   event(document: object): void;
   /** Not shown with `--quiet`. */
-  warning(text: string): void;
+  warning(text: string, advised?: Advised): void;
   error(error: unknown): void;
+  /** What is shown of any thrown value, for documents. */
+  describe(error: unknown): DescribedError;
+}
+
+export interface DescribedError {
+  code: ErrorCode | 'INTERNAL';
+  message: string;
+  /** In the words of the command that failed. */
+  hint: string | undefined;
+  /** As the library has it, for programs to compare. */
+  remedy: Remedy | undefined;
 }
 
 export interface OutputOptions {
@@ -22,12 +42,14 @@ export interface OutputOptions {
   verbose: boolean;
   /** Standard error holds only JSON, one document a line, because its readers parse every line. */
   jsonLines?: boolean | undefined;
+  /** The flags of the command, which hints may name; default none. */
+  flags?: CommandFlags | undefined;
   stdout: Writable;
   stderr: Writable;
 }
 
 export function createOutput(options: OutputOptions): Output {
-  const { json, quiet, verbose, jsonLines = false, stdout, stderr } = options;
+  const { json, quiet, verbose, jsonLines = false, flags = {}, stdout, stderr } = options;
   let resultStream = stdout;
   const event = (document: object): void => {
     stderr.write(`${formatJSON(document)}\n`);
@@ -52,40 +74,43 @@ export function createOutput(options: OutputOptions): Output {
     },
     message,
     event,
-    warning(text) {
+    warning(text, advised = {}) {
       if (quiet) return;
-      if (jsonLines) event({ type: 'warning', message: text });
-      else message(`warning: ${printable(text)}`);
+      const { remedy } = advised;
+      if (jsonLines) event({ type: 'warning', message: text, hint: hintOf(advised, flags), remedy });
+      else message(`warning: ${printable(warningOf(text, advised, flags))}`);
     },
     error(error) {
-      const { code, message: text, hint } = describeError(error);
+      const described = describeError(error, flags);
+      const { message: text, hint } = described;
       if (json) {
-        resultStream.write(`${formatJSON({ error: { code, message: text, hint } })}\n`);
+        resultStream.write(`${formatJSON({ error: described })}\n`);
         return;
       }
       if (jsonLines) {
         const causes = verbose ? { causes: causesOf(error) } : {};
-        return event({ type: 'error', error: { code, message: text, hint, ...causes } });
+        return event({ type: 'error', error: { ...described, ...causes } });
       }
       message(`lading: ${text}`);
       if (hint !== undefined) message(`hint: ${hint}`);
       if (verbose) for (const cause of causesOf(error)) message(`cause: ${cause}`);
     },
+    describe: (error) => describeError(error, flags),
   };
 }
 
-/** What is shown of any thrown value. */
-export function describeError(error: unknown): {
-  code: ErrorCode | 'INTERNAL';
-  message: string;
-  hint: string | undefined;
-} {
+/** What is shown of any thrown value to the user of a command with these flags. */
+export function describeError(error: unknown, flags: CommandFlags = {}): DescribedError {
   const known = isLadingError(error) ? error : systemFailure(error);
-  if (known !== undefined) return { code: known.code, message: known.message, hint: known.hint };
+  if (known !== undefined) {
+    const { code, message, remedy } = known;
+    return { code, message, hint: hintOf(known, flags), remedy };
+  }
   return {
     code: 'INTERNAL',
     message: messageOf(error),
     hint: 'This should not happen: run the command again with --verbose, and report what it says.',
+    remedy: undefined,
   };
 }
 

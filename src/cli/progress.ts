@@ -34,8 +34,7 @@ export async function createProgress(
         ? 'bar'
         : 'lines'
       : flags.progress;
-  if (mode === 'json')
-    return { onEvent: (event) => output.event(eventDocument(event)), end: () => undefined };
+  if (mode === 'json') return { onEvent: (event) => tellEvent(event, output), end: () => undefined };
   const display =
     mode === 'bar' ? await createBar() : mode === 'lines' ? createLines(output) : createNothing();
   return {
@@ -83,6 +82,8 @@ function showEvent(
     case 'failed':
       say(`${event.name}: failed`);
       break;
+    case 'hashed':
+      break;
     case 'waiting':
       say(`waiting for ${event.holder}, which writes to the same output`);
       break;
@@ -91,7 +92,7 @@ function showEvent(
       break;
     case 'warning':
       display.end();
-      output.warning(event.message);
+      output.warning(event.message, event);
       break;
   }
 }
@@ -110,8 +111,10 @@ function showLimit(
   say(`${registry} allows ${remaining}${limit === undefined ? '' : ` of ${limit}`} more pulls${window}`);
 }
 
-function eventDocument(event: CopyEvent): object {
-  return 'error' in event ? { ...event, error: messageOf(event.error) } : event;
+/** For programs. A warning is told as those of the command line itself are. */
+function tellEvent(event: CopyEvent, output: Output): void {
+  if (event.type === 'warning') output.warning(event.message, event);
+  else output.event('error' in event ? { ...event, error: messageOf(event.error) } : event);
 }
 
 async function createBar(): Promise<Display> {

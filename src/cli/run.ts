@@ -1,4 +1,5 @@
 import { EXIT, exitCodeOf } from './exit-codes.js';
+import type { CommandFlags } from './hints.js';
 import type { GlobalArguments } from './options.js';
 import { createOutput } from './output.js';
 import { type Call, parse } from './parse.js';
@@ -25,7 +26,7 @@ export async function run(args: string[], streams: StandardStreams): Promise<voi
 }
 
 function execute({ module, argv }: Call, streams: StandardStreams): Promise<number> {
-  const output = outputOf(argv);
+  const output = outputOf(argv, module.options);
   return interruptible(async (interrupted) => {
     const signal = AbortSignal.any([interrupted, streams.signal]);
     try {
@@ -39,12 +40,11 @@ function execute({ module, argv }: Call, streams: StandardStreams): Promise<numb
   });
 }
 
-function outputOf({
-  json,
-  quiet,
-  verbose,
-  progress,
-}: Pick<GlobalArguments, 'json' | 'quiet' | 'verbose' | 'progress'>): ReturnType<typeof createOutput> {
+function outputOf(
+  { json, quiet, verbose, progress }: Pick<GlobalArguments, 'json' | 'quiet' | 'verbose' | 'progress'>,
+  flags?: CommandFlags,
+): ReturnType<typeof createOutput> {
   const jsonLines = progress === 'json';
-  return createOutput({ json, quiet, verbose, jsonLines, stdout: process.stdout, stderr: process.stderr });
+  const { stdout, stderr } = process;
+  return createOutput({ json, quiet, verbose, jsonLines, flags, stdout, stderr });
 }

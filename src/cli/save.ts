@@ -12,7 +12,6 @@ import {
   platformsOf,
   STRICT_OPTION,
 } from './options.js';
-import { describeError } from './output.js';
 import { createProgress } from './progress.js';
 
 /** Flags of commands that write an archive or a layout. */
@@ -128,7 +127,8 @@ export const saveCommand: CommandModule = {
       progress.end();
     }
     const { failures, ...saved } = result;
-    output.result({ ...saved, ...(failures.length > 0 && { failures: failures.map(failureDocument) }) }, () =>
+    const failureDocuments = failures.map(({ name, error }) => ({ name, error: output.describe(error) }));
+    output.result({ ...saved, ...(failures.length > 0 && { failures: failureDocuments }) }, () =>
       describeSaved(result),
     );
     for (const { error } of failures) if (!flags.json) output.error(error);
@@ -145,10 +145,6 @@ async function listedImages(file: string | undefined): Promise<string[]> {
   } catch (error) {
     throw new LadingError('NOT_FOUND', `the list ${file} cannot be read`, { cause: error });
   }
-}
-
-function failureDocument({ name, error }: SaveResult['failures'][number]): object {
-  return { name, error: describeError(error) };
 }
 
 function describeSaved({ images, output, blobs, bytes }: SaveResult): string {

@@ -4,6 +4,7 @@ import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import { type GlobalArguments, LIMIT_OPTIONS, limitOptions, wholeNumber } from './options.js';
+import { createProgress } from './progress.js';
 
 const OPTIONS = {
   concurrency: {
@@ -43,7 +44,7 @@ export const verifyCommand: CommandModule = {
       diffIDs: flags['diff-ids'],
       ...limitOptions(flags),
       signal,
-      onWarning: output.warning,
+      onEvent: (await createProgress(flags, output, { hasBar: false })).onEvent,
     });
     output.result(result, () => describeVerified(flags.PATH, result));
     return result.ok ? EXIT.done : EXIT.content;

@@ -5,6 +5,7 @@ import { ByteSource } from './byte-source.js';
 import { type GunzipOptions, gunzip } from './gzip.js';
 import { type DecompressLimits, limited } from './limits.js';
 import { streamOf } from './stream-of.js';
+import { unxz } from './xz.js';
 import { unzstd } from './zstd.js';
 
 export { type Compression, detectCompression, MAGIC_LENGTH } from '../content/compression.js';
@@ -25,9 +26,9 @@ export interface DecompressOptions {
 }
 
 /**
- * Decompresses gzip and zstd, which it recognises by the first bytes; passes other content through. The stream ends
+ * Decompresses gzip, zstd and xz, which it recognises by the first bytes; passes other content through. The stream ends
  * only after all bytes of the source were read and are valid; otherwise it fails with `INVALID_ARCHIVE`. It may call
- * `open` a second time. Rejects with `UNSUPPORTED` for xz and bzip2.
+ * `open` a second time. Rejects with `UNSUPPORTED` for bzip2.
  */
 export async function decompressed(open: OpenCompressed, options: DecompressOptions = {}): Promise<Readable> {
   const { signal, limits = {}, name = 'the content', onPadding } = options;
@@ -64,8 +65,9 @@ async function decoded(
       return unzstd(source, name);
     case 'none':
       return plain(source);
-    case 'bzip2':
     case 'xz':
+      return unxz(source, name);
+    case 'bzip2':
       throw new LadingError(
         'UNSUPPORTED',
         `${name} is compressed with ${compression}, which lading does not read`,

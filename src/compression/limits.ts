@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { ContentError } from '../errors.js';
+import { type Advice, ContentError } from '../errors.js';
 
 export interface DecompressLimits {
   /** Limit for the bytes of output; default no limit. */
   maxBytes?: number | undefined;
   /** Limit for output bytes per input byte, after 16 MiB of output; default 1100 (deflate reaches at most 1032). */
   maxRatio?: number | undefined;
-  /** The flag that raises `maxBytes`; default `--max-layer-bytes`. */
-  flag?: string | undefined;
+  /** What `maxBytes` is called where it is set; default `maxLayerBytes`. */
+  limit?: 'maxArchiveBytes' | 'maxLayerBytes' | undefined;
 }
 
 export const DEFAULT_MAX_RATIO = 1100;
@@ -23,7 +23,7 @@ export async function* limited(
   {
     maxBytes = Number.POSITIVE_INFINITY,
     maxRatio = DEFAULT_MAX_RATIO,
-    flag = '--max-layer-bytes',
+    limit = 'maxLayerBytes',
   }: DecompressLimits,
   bytesIn: () => number,
 ): AsyncGenerator<Buffer> {
@@ -31,9 +31,9 @@ export async function* limited(
   let turnEnd = TURN_BYTES;
   for await (const chunk of chunks) {
     bytesOut += chunk.length;
-    if (bytesOut > maxBytes) throw tooLarge(`${name} expands to more than ${maxBytes} bytes`, flag);
+    if (bytesOut > maxBytes) throw tooLarge(`${name} expands to more than ${maxBytes} bytes`, limit);
     if (bytesOut > RATIO_FLOOR && bytesOut > maxRatio * bytesIn()) {
-      throw tooLarge(`${name} expands to more than ${maxRatio} times its size`, '--max-ratio');
+      throw tooLarge(`${name} expands to more than ${maxRatio} times its size`, 'maxRatio');
     }
     yield chunk;
     // With a source that is in memory, this loop would otherwise run only microtasks.
@@ -44,8 +44,9 @@ export async function* limited(
   }
 }
 
-function tooLarge(problem: string, limit: string): ContentError {
+function tooLarge(problem: string, remedy: Advice['remedy']): ContentError {
   return new ContentError('TOO_LARGE', problem, {
-    hint: `This is how a decompression bomb looks; if the content is meant to be so, raise ${limit}.`,
+    hint: 'This is how a decompression bomb looks; if the content is meant to be so, raise the limit.',
+    remedy,
   });
 }

@@ -1,4 +1,4 @@
-import { ContentError, type ErrorCode } from '../errors.js';
+import { type Advice, ContentError, type ErrorCode } from '../errors.js';
 
 /** Different tools can read different images from the same files, so no part of them can be trusted. */
 export class AmbiguousArchive extends ContentError {}
@@ -9,10 +9,15 @@ export function ambiguous(
   problem: string,
   { code = 'INVALID_ARCHIVE', cause }: { code?: ErrorCode; cause?: unknown } = {},
 ): AmbiguousArchive {
-  const hint = OF_TWO.test(problem)
-    ? 'Different tools could load different images from it. If two archives were joined (by tar -A, tar -r or cat), use the two originals: lading copy ONE.tar BOTH.tar, and then lading copy OTHER.tar BOTH.tar. Otherwise ask where it comes from, and get a new one.'
-    : 'Different tools could load different images from it. Ask where it comes from, and get a new one.';
-  return new AmbiguousArchive(code, `${location} is ambiguous: ${problem}`, { cause, hint });
+  const advice: Advice = OF_TWO.test(problem)
+    ? {
+        hint: 'Different tools could load different images from it. If two archives were joined (by tar -A, tar -r or cat), copy the images of both into one archive, one after the other. Otherwise ask where it comes from, and get a new one.',
+        remedy: 'copyBoth',
+      }
+    : {
+        hint: 'Different tools could load different images from it. Ask where it comes from, and get a new one.',
+      };
+  return new AmbiguousArchive(code, `${location} is ambiguous: ${problem}`, { cause, ...advice });
 }
 
 /** Matches the problems that are found in two archives that were joined into one. */

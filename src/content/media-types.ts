@@ -8,6 +8,8 @@ export const MEDIA_TYPE = {
   ociConfig: 'application/vnd.oci.image.config.v1+json',
   ociEmpty: 'application/vnd.oci.empty.v1+json',
   ociArtifactManifest: 'application/vnd.oci.artifact.manifest.v1+json',
+  /** (oras-project/artifacts-spec, artifact-manifest.md) */
+  orasArtifactManifest: 'application/vnd.cncf.oras.artifact.manifest.v1+json',
   ociLayerTar: 'application/vnd.oci.image.layer.v1.tar',
   ociLayerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
   ociLayerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
@@ -30,6 +32,7 @@ const MANIFESTS = new Set<string>([
   MEDIA_TYPE.ociManifest,
   MEDIA_TYPE.dockerManifest,
   MEDIA_TYPE.ociArtifactManifest,
+  MEDIA_TYPE.orasArtifactManifest,
 ]);
 const NOT_DISTRIBUTABLE = /\.foreign\.diff\.tar|\.layer\.nondistributable\./;
 
@@ -40,6 +43,7 @@ export const MANIFEST_MEDIA_TYPES: readonly string[] = [
   MEDIA_TYPE.dockerManifestList,
   MEDIA_TYPE.dockerManifest,
   MEDIA_TYPE.ociArtifactManifest,
+  MEDIA_TYPE.orasArtifactManifest,
   MEDIA_TYPE.dockerSchema1Signed,
   MEDIA_TYPE.dockerSchema1,
 ];

@@ -1,5 +1,5 @@
 import { Transform } from 'node:stream';
-import { ContentError } from '../errors.js';
+import { type Advice, ContentError } from '../errors.js';
 import type { Descriptor } from './descriptor.js';
 import { algorithmOf, createDigester, type Digester } from './digest.js';
 
@@ -95,7 +95,7 @@ export function digestMismatch(descriptor: Descriptor, actual: string): ContentE
   );
 }
 
-/** Returns a hint for damaged content in a file, where reading it again does not help. */
-export function askForNew(image: string): string {
-  return `Ask whoever made it for a new save of ${image}; lading verify lists everything that is damaged.`;
+/** Returns advice for damaged content in a file, where reading it again does not help. */
+export function askForNew(image: string): Advice {
+  return { hint: `Ask whoever made it for a new save of ${image}.`, remedy: 'verify' };
 }

@@ -4,7 +4,8 @@ import { isIndex, isManifest } from '../content/media-types.js';
 import { readName } from '../content/names.js';
 import type { Pool } from '../pool.js';
 import type { Referrer, Source } from '../store/store.js';
-import type { GraphOptions, GraphReader } from './read.js';
+import type { GraphOptions } from './build.js';
+import type { GraphReader } from './read.js';
 import { type ManifestTree, manifestsOf } from './tree.js';
 
 /** What is attached to an image, with all that it needs. */
@@ -35,9 +36,9 @@ export async function readAttached(
 ): Promise<AttachedTree[]> {
   const found = new Map<Digest, AttachedTree>();
   let subjects = manifestsOf(image);
-  if (original.digest !== image.manifest.descriptor.digest) {
+  if (original.digest !== image.content.descriptor.digest) {
     // An index that was made has nothing yet; an image that stands for its index has what is its own.
-    const { digest: made, mediaType } = image.manifest.descriptor;
+    const { digest: made, mediaType } = image.content.descriptor;
     if (isIndex(mediaType)) subjects = subjects.filter(({ digest }) => digest !== made);
     const lost = await referrersOf(source, original, pool);
     const message = `${lost.length} signatures or other attachments of ${original.digest} are left out: they speak of the whole index`;
@@ -65,7 +66,7 @@ export async function readAttached(
         name,
       })),
     );
-    for (const attached of trees) found.set(attached.tree.manifest.descriptor.digest, attached);
+    for (const attached of trees) found.set(attached.tree.content.descriptor.digest, attached);
     subjects = trees.flatMap(({ tree }) => manifestsOf(tree));
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, attached]) => attached);

@@ -6,9 +6,8 @@ import { isManifest, isZstd } from '../content/media-types.js';
 import { DEFAULT_PLATFORM, type Platform } from '../content/platform.js';
 import { keptAs } from '../manifest/artifact.js';
 import { isEncrypted } from '../manifest/layer-types.js';
-import { parseManifest } from '../manifest/manifest.js';
 import { rewriteIndex } from '../manifest/rewrite-index.js';
-import { bytesOf, imagesOf, type ManifestTree } from './tree.js';
+import { bytesOf, imagesOf, type ManifestTree, manifestOf } from './tree.js';
 
 /** The image that stands for an index, with what it stands for alone; what nobody asked for is not left out. */
 export function singleOfIndex(
@@ -37,13 +36,13 @@ export function rewritten(
   children: readonly (ManifestTree | undefined)[],
 ): ManifestTree {
   const replacements = new Map(
-    manifests.map((child, place) => [child.digest, children[place]?.manifest.descriptor]),
+    manifests.map((child, place) => [child.digest, children[place]?.content.descriptor]),
   );
   const bytes = rewriteIndex(bytesOf(tree), (child) =>
     isManifest(child.mediaType) ? replacements.get(child.digest) : child,
   );
-  const descriptor = { ...tree.manifest.descriptor, digest: digestOf(bytes), size: bytes.byteLength };
-  return { ...tree, manifest: { ...tree.manifest, descriptor, bytes }, absent: [] };
+  const descriptor = { ...tree.content.descriptor, digest: digestOf(bytes), size: bytes.byteLength };
+  return { ...tree, content: { ...tree.content, descriptor, bytes, manifest: undefined }, absent: [] };
 }
 
 /** The image that stands for the platform of a tree's first image, for a format that has room for one. */
@@ -67,7 +66,7 @@ function candidatesOf(trees: readonly ManifestTree[]): (PlatformCandidate & { tr
 }
 
 function runs(tree: ManifestTree): boolean {
-  const manifest = parseManifest(bytesOf(tree), tree.manifest.descriptor);
+  const manifest = manifestOf(tree);
   if (keptAs(manifest) !== undefined) return false;
   return !tree.blobs.some(({ descriptor }) => isEncrypted(descriptor.mediaType));
 }

@@ -24,6 +24,7 @@ export function keptAs(manifest: Manifest, descriptor?: Descriptor): KeptAs | un
       // Old registries gave image configs a generic type, so only plugins can be recognised.
       return manifest.config.mediaType === DOCKER_PLUGIN_CONFIG ? 'plugin' : undefined;
     case 'oci-artifact':
+    case 'oras-artifact':
       return 'artifact';
     case 'oci-index':
     case 'docker-manifest-list':

@@ -11,6 +11,7 @@ const MEMBERS = {
   [MEDIA_TYPE.ociManifest]: ['config', 'layers'],
   [MEDIA_TYPE.ociIndex]: ['manifests'],
   [MEDIA_TYPE.ociArtifactManifest]: [],
+  [MEDIA_TYPE.orasArtifactManifest]: [],
   [MEDIA_TYPE.dockerManifest]: ['config', 'layers'],
   [MEDIA_TYPE.dockerManifestList]: ['manifests'],
   [MEDIA_TYPE.dockerSchema1]: SCHEMA1_MEMBERS,

@@ -31,7 +31,8 @@ export interface MovedDocuments {
   'oci-index': IndexDocument;
   'docker-manifest-list': IndexDocument;
   'index-json': IndexDocument;
-  'oci-artifact-manifest': AttachmentDocument & { blobs?: Descriptors };
+  'oci-artifact-manifest': ArtifactDocument;
+  'oras-artifact-manifest': ArtifactDocument;
 }
 
 type Descriptors = Nullable<DescriptorDocument[]>;
@@ -41,6 +42,10 @@ export interface AttachmentDocument {
   artifactType?: unknown;
   subject?: Nullable<DescriptorDocument>;
   annotations?: unknown;
+}
+
+export interface ArtifactDocument extends AttachmentDocument {
+  blobs?: Descriptors;
 }
 
 export interface ImageDocument extends AttachmentDocument {

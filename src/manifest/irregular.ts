@@ -25,6 +25,7 @@ const LAXER = {
   'docker-manifest-list': { structure: 'index-structure', decoded: 'go-index' },
   'index-json': { structure: 'index-structure', decoded: 'go-index' },
   'oci-artifact-manifest': { structure: 'artifact-structure', decoded: 'go-artifact' },
+  'oras-artifact-manifest': { structure: 'artifact-structure', decoded: 'go-artifact' },
 } as const satisfies Partial<Record<DocumentKind, { structure: DocumentKind; decoded: DocumentKind }>>;
 
 /**

@@ -48,9 +48,7 @@ export function layerTypeFor(mediaType: string, target: ConversionTarget, layer:
   throw new ContentError(
     'UNSUPPORTED',
     `layer ${layer} has the type ${mediaType}, which ${NAMES[target]} does not have`,
-    {
-      hint: mediaType.endsWith('zstd') ? 'Compress the layers anew, with --compression gzip.' : undefined,
-    },
+    mediaType.endsWith('zstd') ? { remedy: 'compression' } : {},
   );
 }
 

@@ -42,7 +42,9 @@ function readManifest(bytes: Uint8Array, { mediaType, document }: TypedDocument,
     case MEDIA_TYPE.ociIndex:
       return readOCIIndex(document, where);
     case MEDIA_TYPE.ociArtifactManifest:
-      return readArtifactManifest(document, where);
+      return readArtifactManifest('oci-artifact', document, where);
+    case MEDIA_TYPE.orasArtifactManifest:
+      return readArtifactManifest('oras-artifact', document, where);
     case MEDIA_TYPE.dockerManifest:
       return readDockerSchema2(document, where);
     case MEDIA_TYPE.dockerManifestList:
@@ -80,6 +82,7 @@ export function successors(manifest: Manifest): Successors {
         blobs: manifest.manifests.filter((child) => !isManifest(child.mediaType)),
       };
     case 'oci-artifact':
+    case 'oras-artifact':
       return { ...pointers(manifest), blobs: manifest.blobs };
     case 'docker-schema1':
       return { ...pointers({}), unsized: [...new Set(manifest.fsLayers.toReversed())] };

@@ -30,9 +30,12 @@ export interface ImageIndex {
   irregular?: Irregularity;
 }
 
-/** An artifact without a config, in a format that image-spec 1.1 withdrew before its release. */
+/**
+ * An artifact without a config: in a format that image-spec 1.1 withdrew before its release, or in that of the ORAS
+ * project, from which it was derived.
+ */
 export interface ArtifactManifest {
-  format: 'oci-artifact';
+  format: 'oci-artifact' | 'oras-artifact';
   mediaType: string;
   blobs: Descriptor[];
   /** The manifest that this one is attached to. */
@@ -66,11 +69,20 @@ export function readOCIIndex(value: unknown, where: string): ImageIndex {
   };
 }
 
-export function readArtifactManifest(value: unknown, where: string): ArtifactManifest {
-  const { document, ...rest } = requireStructure('oci-artifact-manifest', value, where);
+const ARTIFACT_TYPES = {
+  'oci-artifact': MEDIA_TYPE.ociArtifactManifest,
+  'oras-artifact': MEDIA_TYPE.orasArtifactManifest,
+} as const;
+
+export function readArtifactManifest(
+  format: ArtifactManifest['format'],
+  value: unknown,
+  where: string,
+): ArtifactManifest {
+  const { document, ...rest } = requireStructure(`${format}-manifest`, value, where);
   return {
-    format: 'oci-artifact',
-    mediaType: MEDIA_TYPE.ociArtifactManifest,
+    format,
+    mediaType: ARTIFACT_TYPES[format],
     blobs: readDescriptors(document.blobs),
     ...readAttachment(document),
     ...rest,

@@ -35,6 +35,7 @@ function customaryOddities(manifest: Manifest): ManifestWarning[] {
       return noPlatform(manifest);
     case 'oci-index':
     case 'oci-artifact':
+    case 'oras-artifact':
     case 'docker-schema1':
       return [];
   }

@@ -3,18 +3,18 @@ import { type RunCredentials, scopeCredentials } from '../registry/auth/run-cred
 import type { ConnectionOptions } from '../registry/connect.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import type { ArchiveLimits } from '../store/limits.js';
-import { openDestination } from '../transfer/destinations.js';
+import { type DestinationLike, destinationName, openDestination } from '../transfer/destinations.js';
 import { readSourceImages } from '../transfer/read-images.js';
 import { isRegistryTarget, registryOf } from '../transfer/registry-names.js';
 import { requestsOf } from '../transfer/requests.js';
-import { type OpenedSource, openSource } from '../transfer/sources.js';
+import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { transfer } from '../transfer/transfer.js';
 
 export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
-  /** A locator, a path, or an image of a registry. */
-  source: string;
-  /** A locator; a bare path is an archive, or with a trailing `/` a layout. */
-  destination: string;
+  /** A locator, a path, or an image of a registry; or what was opened. */
+  source: SourceLike;
+  /** A locator; a bare path is an archive, or with a trailing `/` a layout; or a store of any kind. */
+  destination: DestinationLike;
   /** Copy signatures, SBOMs and attestations too; default true. */
   referrers?: boolean | undefined;
   /** Refuse images whose documents break their specification; default: a warning says what is odd. */
@@ -42,8 +42,10 @@ export interface CopyImagesResult {
  */
 export async function copyImages(options: CopyImagesOptions): Promise<CopyImagesResult> {
   const { onEvent, signal } = options;
-  const locator = await parseDestinationLocator(options.destination);
-  const source = await openSource(options.source, {
+  const { destination: output } = options;
+  const locator = typeof output === 'string' ? await parseDestinationLocator(output) : undefined;
+  const append = locator !== undefined && !isRegistryTarget(locator);
+  const source = await openKnownSource(options.source, {
     ...options,
     credentials: options.sourceCredentials ?? options.credentials,
   });
@@ -52,7 +54,7 @@ export async function copyImages(options: CopyImagesOptions): Promise<CopyImages
     const requests = await requestsOf(source);
     const destination = await openDestination(options.destination, {
       connection: { ...options, credentials: options.destinationCredentials ?? options.credentials },
-      append: !isRegistryTarget(locator),
+      append,
       tagDigests: options.tagDigests,
       noClobber: options.noClobber,
       source,
@@ -63,16 +65,16 @@ export async function copyImages(options: CopyImagesOptions): Promise<CopyImages
     try {
       const { read, placed, blobs, bytes } = await transfer(requests, destination, {
         ...options,
-        append: !isRegistryTarget(locator),
+        append,
         index: destination.format === 'docker-archive' ? 'single' : undefined,
         read: (wanted, how) => readSourceImages(source, wanted, how),
       });
       return {
-        source: options.source,
-        destination: options.destination,
+        source: locationOf(options.source),
+        destination: destinationName(output),
         images: read.flatMap((image) => {
           const copied = destination.nameOf(image, placed);
-          const { digest } = image.tree.manifest.descriptor;
+          const { digest } = image.tree.content.descriptor;
           return copied === undefined ? [] : [{ name: image.name, copied, digest }];
         }),
         blobs: { total: blobs.total, copied: blobs.sent, mounted: blobs.mounted, present: blobs.present },
@@ -88,20 +90,20 @@ export async function copyImages(options: CopyImagesOptions): Promise<CopyImages
 
 /** Before the first request: a login that names no registry cannot be meant for both sides. */
 function checkCredentials(
-  source: OpenedSource,
-  destination: DestinationLocator,
+  source: KnownSource,
+  destination: DestinationLocator | undefined,
   options: CopyImagesOptions,
 ): void {
   const { credentials, sourceCredentials, destinationCredentials } = options;
   const from = source.kind === 'registry' ? [source.reference.registry] : [];
-  const to = isRegistryTarget(destination) ? [registryOf(destination)] : [];
+  const to = destination !== undefined && isRegistryTarget(destination) ? [registryOf(destination)] : [];
   try {
     scopeCredentials(credentials, [...from, ...to]);
     scopeCredentials(sourceCredentials, from);
     scopeCredentials(destinationCredentials, to);
   } catch (error) {
     if (!isLadingError(error, 'USAGE')) throw error;
-    const hint = 'Give each side its own: --src-creds USER[:PASSWORD] and --dest-creds USER[:PASSWORD].';
-    throw new LadingError('USAGE', error.message, { cause: error, hint });
+    const hint = 'Give each side its own login.';
+    throw new LadingError('USAGE', error.message, { cause: error, hint, remedy: 'sideCredentials' });
   }
 }

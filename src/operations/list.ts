@@ -12,7 +12,7 @@ import type { ArchiveLimits } from '../store/limits.js';
 import { looksLikePath } from '../store/locator.js';
 import { isBlob, readContent } from '../store/read-content.js';
 import type { Source } from '../store/store.js';
-import { openSource } from '../transfer/sources.js';
+import { openKnownSource, type SourceLike } from '../transfer/sources.js';
 
 export interface ListedImage {
   name: string;
@@ -38,8 +38,9 @@ export interface ListOptions extends ConnectionOptions, ArchiveLimits {
 }
 
 /** The images of an archive or layout, the tags of a repository, or the repositories of a registry. */
-export async function list(target: string, options: ListOptions = {}): Promise<ListResult> {
+export async function list(target: SourceLike, options: ListOptions = {}): Promise<ListResult> {
   if (
+    typeof target === 'string' &&
     !target.includes('/') &&
     /[.:]|^localhost$/.test(target) &&
     isRegistry(target) &&
@@ -48,15 +49,15 @@ export async function list(target: string, options: ListOptions = {}): Promise<L
   ) {
     return listRepositories(target, options);
   }
-  const source = await openSource(target, options);
+  const source = await openKnownSource(target, options);
   const isShown = (tag: string): boolean => options.attachments === true || !isAttachmentTag(tag);
   try {
-    if (source.kind === 'path')
-      return {
-        kind: 'images',
-        location: source.path,
-        images: [...(await listImages(source.store, isShown)), ...source.store.broken.map(brokenImage)],
-      };
+    if (source.kind !== 'registry') {
+      const images = await listImages(source.store, isShown);
+      const broken = source.kind === 'path' ? source.store.broken.map(brokenImage) : [];
+      const location = source.kind === 'path' ? source.path : source.store.location;
+      return { kind: 'images', location, images: [...images, ...broken] };
+    }
     const { registry, repository } = source.reference;
     const tags: string[] = [];
     for await (const tag of source.store.tags({ signal: options.signal })) {

@@ -1,7 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { type Readable, Stream } from 'node:stream';
 import { Compressor } from '../compression/compression.js';
 import { absentOf, withAbsent } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
@@ -13,19 +10,19 @@ import {
   pushableName,
   withDefaultTag,
 } from '../content/reference.js';
-import { onDisk } from '../disk/disk.js';
-import { makeTemporaryFolder } from '../disk/temporary-folder.js';
-import { ContentError, isLadingError, LadingError } from '../errors.js';
+import { type Advice, ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { createSigningKey } from '../manifest/convert/sign-schema1.js';
 import type { ConnectionOptions } from '../registry/connect.js';
-import type { ImageFiles } from '../store/image-files.js';
+import { ImageFiles } from '../store/image-files.js';
 import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
 import { openPath } from '../store/open.js';
+import { openStream } from '../store/open-stream.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
+import type { Source } from '../store/store.js';
 import { convertImage } from '../transfer/convert.js';
-import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
+import { type CopyRequest, type ImageTrees, type PlanOptions, readImages } from '../transfer/plan.js';
 import { damageOf, readArchiveImages } from '../transfer/read-images.js';
 import { createRecompressor } from '../transfer/recompress.js';
 import {
@@ -34,15 +31,19 @@ import {
   type RegistryNaming,
   renamed,
 } from '../transfer/registry-names.js';
-import { requestsOfFiles } from '../transfer/requests.js';
+import { requestsOfStore } from '../transfer/requests.js';
+import { locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { type Remake, toRegistry } from '../transfer/to-registry.js';
 import { type ReadImages, transfer } from '../transfer/transfer.js';
 import { readRenameRules } from './rename.js';
 import { type LoadedImage, writeMap } from './write-map.js';
 
 export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
-  /** An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile. */
-  input: string | Readable;
+  /**
+   * An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile; or what was
+   * opened.
+   */
+  input: Readable | SourceLike;
   /** `HOST[:PORT][/PREFIX]`. */
   destination: string;
   /** Only these images; default all. */
@@ -98,16 +99,19 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
   const scratch = createScratch();
   const compressor = createLayerCompressor(scratch, options);
   try {
-    for (const message of input.store.warnings) options.onEvent?.({ type: 'warning', message });
+    for (const message of warningsOf(input.store)) options.onEvent?.({ type: 'warning', message });
     const destination = toRegistry(naming.registry, options, {
       name: (images) => nameAll(images, naming, options),
       tagDigests: options.tagDigests,
-      wayOut: 'Keep the hosts with --keep-host, or tell them apart with --map.',
+      wayOut: {
+        hint: 'Keep the hosts in the names, or tell the images apart with rules.',
+        remedy: 'keepHost',
+      },
       noClobber: options.noClobber,
       chunkBytes: options.chunkBytes,
       remake: compressor.compress,
     });
-    const requests = await requestsOfFiles(input.store, input.store.location, options.images ?? []);
+    const requests = await requestsOfStore(input.store, input.store.location, options.images ?? []);
     const { placed, images, blobs, bytes, failures } = await transfer(requests, destination, {
       ...options,
       read: (wanted, how) => readAll(input.store, wanted, { ...options, ...how }),
@@ -116,12 +120,12 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
       ? placed.map(({ image, destination: at }) => ({
           name: image.name,
           pushed: formatReference(at),
-          digest: image.tree.manifest.descriptor.digest,
+          digest: image.tree.content.descriptor.digest,
         }))
       : images.map(({ name, written, digest }) => ({ name, pushed: written, digest }));
     const { total, sent, mounted, present } = blobs;
     return {
-      input: typeof options.input === 'string' ? options.input : '-',
+      input: isStream(options.input) ? '-' : locationOf(options.input),
       dryRun: options.dryRun === true,
       images: loaded,
       blobs: { total, pushed: sent, mounted, present },
@@ -137,13 +141,14 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
 
 /** The images of the input, whole; says which of them leave something out on purpose. */
 async function readAll(
-  store: ImageFiles,
+  store: Source,
   requests: readonly CopyRequest[],
   options: LoadOptions & PlanOptions,
 ): Promise<ReadImages> {
+  if (!(store instanceof ImageFiles)) return readImages(requests, options);
   const read = await readArchiveImages(store, requests, {
     ...options,
-    wayOut: 'With --keep-going the other images are loaded.',
+    wayOut: { hint: 'The other images can be loaded without it.', remedy: 'keepGoing' },
   });
   for (const image of read.images) if (image.tree.isBlob !== true) warnOfAbsent(image, options.onEvent);
   return read;
@@ -155,12 +160,13 @@ async function destinationOf({ destination, keepHost, mapFile }: LoadOptions): P
 }
 
 interface Input {
-  store: ImageFiles;
+  store: Source;
   close(): Promise<void>;
 }
 
 /** A stream has its index at its end: it is written to a file first, and read from there. */
-async function openInput(input: string | Readable, options: LoadOptions): Promise<Input> {
+async function openInput(input: LoadOptions['input'], options: LoadOptions): Promise<Input> {
+  if (typeof input !== 'string' && !isStream(input)) return openKnownSource(input);
   const { signal, onEvent } = options;
   const limits = archiveLimitsOf(options);
   const onSpool = (): void =>
@@ -169,33 +175,26 @@ async function openInput(input: string | Readable, options: LoadOptions): Promis
       message: 'the archive is unpacked to a temporary file first: it is compressed',
     });
   if (typeof input === 'string') {
-    const store = await openOrAsk(input, { signal, onSpool, limits });
+    const store = await orAsk(openPath(input, { signal, onSpool, limits }));
     return { store, close: () => store.close() };
   }
-  const folder = await makeTemporaryFolder();
-  try {
-    onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
-    const path = join(folder.path, 'input.tar');
-    await onDisk(path, () =>
-      pipeline(input, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal }),
-    );
-    const store = await openOrAsk(path, { signal, onSpool, limits, streamName: 'standard input' });
-    return {
-      store,
-      async close() {
-        await store.close();
-        await folder.remove();
-      },
-    };
-  } catch (error) {
-    await folder.remove();
-    throw error;
-  }
+  onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
+  return orAsk(openStream(input, { signal, onSpool, limits, streamName: 'standard input' }));
 }
 
-async function openOrAsk(...[path, options]: Parameters<typeof openPath>): Promise<ImageFiles> {
+function isStream(input: LoadOptions['input']): input is Readable {
+  return input instanceof Stream;
+}
+
+/** What an archive says about itself, that keeps nobody from reading it. */
+function warningsOf(store: Source): readonly string[] {
+  return store instanceof ImageFiles ? store.warnings : [];
+}
+
+/** What is damaged gets a hint where it has none: who made it can make it anew. */
+async function orAsk<T>(opening: Promise<T>): Promise<T> {
   try {
-    return await openPath(path, options);
+    return await opening;
   } catch (error) {
     if (!(error instanceof ContentError) || error.hint !== undefined) throw error;
     throw new ContentError(error.code, error.message, {
@@ -208,7 +207,7 @@ async function openOrAsk(...[path, options]: Parameters<typeof openPath>): Promi
 /** Of a sparse archive, says what is absent on purpose. */
 function warnOfAbsent({ name, tree }: ImageTrees, onEvent: OnCopyEvent | undefined): void {
   if (tree.absent.length === 0) return;
-  const absent = absentOf(withAbsent(tree.manifest.descriptor, tree.absent)).join(', ');
+  const absent = absentOf(withAbsent(tree.content.descriptor, tree.absent)).join(', ');
   const message = `${name} was saved without some of its children, on purpose: ${absent}`;
   onEvent?.({ type: 'warning', message });
 }
@@ -270,10 +269,10 @@ function nameOf(
     });
   }
   if (!isBare && !isDigest(name) && isReference(name)) return name;
-  const hint = 'Say with --name what it is to be called.';
+  const advice: Advice = { hint: 'Say what it is to be called.', remedy: 'name' };
   if (!isBare && !isDigest(name))
-    throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, { hint });
-  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, { hint });
+    throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, advice);
+  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, advice);
 }
 
 /**

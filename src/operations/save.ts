@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path';
-import type { Writable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import { type Platform, parsePlatform } from '../content/platform.js';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
@@ -10,8 +9,11 @@ import { isAttachmentTag } from '../store/attached.js';
 import { createV1Spool, openRepository } from '../store/remote/open-repository.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import type { V1Spool } from '../store/remote/v1-spool.js';
+import type { Destination } from '../transfer/destination.js';
+import { type DestinationLike, destinationName, isStore } from '../transfer/destinations.js';
 import type { CopyRequest, PlannedImage, PlanOptions } from '../transfer/plan.js';
-import { type FilesDestination, type SaveOutputOptions, toFiles } from '../transfer/to-files.js';
+import { type SaveOutputOptions, toFiles } from '../transfer/to-files.js';
+import { toStore } from '../transfer/to-store.js';
 import { transfer } from '../transfer/transfer.js';
 import type { SaveFormat } from '../transfer/write-files.js';
 import { foreignLayers } from './foreign-layers.js';
@@ -21,8 +23,8 @@ export interface SaveOptions
     Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name'> {
   /** Names of images, as users type them. */
   images: readonly string[];
-  /** A file, a directory (`…/`), or a stream for an archive. */
-  output: string | Writable;
+  /** A file, a directory (`…/`), a stream for an archive, or a store of any kind. */
+  output: DestinationLike;
   /** Save every tag of the repositories that are named without one; default false. */
   allTags?: boolean | undefined;
   /** `OS/ARCH[/VARIANT]` of what is wanted of an index; default all, digests unchanged. */
@@ -59,7 +61,7 @@ export interface SavedImage {
 export interface SaveResult {
   /** `-` for a stream. */
   output: string;
-  format: SaveFormat;
+  format: SaveFormat | 'store';
   images: SavedImage[];
   blobs: { total: number; fetched: number; reused: number };
   bytes: { total: number; fetched: number };
@@ -75,7 +77,9 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
   const references = options.images.map(parseReference);
   if (references.length === 0) throw new LadingError('USAGE', 'no image was named');
   const choice = chooseIndex(options);
-  const output = await toFiles(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
+  const output = isStore(options.output)
+    ? toStore(options.output)
+    : await toFiles(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
   const client = await connect(options, [...new Set(references.map(({ registry }) => registry))]);
   // Beside the output, where there is room for images.
   const spool = createV1Spool(
@@ -100,7 +104,7 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
 }
 
 async function saveTo(
-  output: FilesDestination,
+  output: Destination & Pick<SaveResult, 'format'>,
   requests: CopyRequest[],
   options: SaveOptions,
   choice: IndexChoice,
@@ -119,7 +123,7 @@ async function saveTo(
     },
   });
   return {
-    output: typeof options.output === 'string' ? options.output : '-',
+    output: destinationName(options.output),
     format: output.format,
     images: [...saved.images.map(({ planned }) => planned), ...saved.kept].map(savedImage),
     blobs: { total: saved.blobs.total, fetched: saved.blobs.sent, reused: saved.blobs.present },
@@ -146,7 +150,8 @@ function chooseIndex(options: SaveOptions): IndexChoice {
   const chosen = platforms ?? (dockerPlatform && [dockerPlatform]);
   if (chosen !== undefined && chosen.length > 1) {
     throw new LadingError('USAGE', 'a docker-archive holds one platform of an image', {
-      hint: 'Name one with --platform, or use --format universal.',
+      hint: 'Choose one, or another format (universal).',
+      remedy: 'onePlatform',
     });
   }
   return { platforms: chosen, index: 'single', dockerPlatform };

@@ -30,7 +30,7 @@ export async function getForeign(
   const guest = await guestOf(registry, { privateAddresses, lookup });
   if (!guest.allows(target))
     throw new RegistryError('REGISTRY', `${what}: an image of ${registry} may not lead there`, {
-      hint: '--private-addresses allows addresses of private networks.',
+      remedy: 'privateAddresses',
     });
   try {
     return await ask(start);

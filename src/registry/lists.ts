@@ -25,7 +25,11 @@ export async function* listTags(
     ...name,
     scopes: [scope.pull(name.repository)],
     what: `tags of ${repositoryText(name)}`,
-    notFoundHint: `See which repositories there are: lading ls ${name.registry}`,
+    whenNotFound: {
+      hint: 'Check the name of the repository.',
+      remedy: 'list',
+      remedyFor: name.registry,
+    } as const,
   };
   yield* names(request, message, path.tags(name.repository), { member: 'tags', isValid: isTag }, options);
 }
@@ -40,7 +44,7 @@ export async function* listRepositories(
     registry,
     scopes: [scope.catalog()],
     what: `repositories of ${registry}`,
-    notFoundHint: 'This registry does not list its repositories; name them one by one.',
+    whenNotFound: { hint: 'This registry does not list its repositories; name them one by one.' },
   };
   const kind = { member: 'repositories', isValid: isRepository };
   yield* names(request, message, path.catalog(), kind, options);
@@ -48,7 +52,7 @@ export async function* listRepositories(
 
 async function* names(
   request: Requester,
-  message: Pick<RegistryRequest, 'registry' | 'repository' | 'scopes' | 'what' | 'notFoundHint'>,
+  message: Pick<RegistryRequest, 'registry' | 'repository' | 'scopes' | 'what' | 'whenNotFound'>,
   firstPath: string,
   { member, isValid }: { member: string; isValid: (name: string) => boolean },
   { signal, retries, onWarning }: ListOptions,

@@ -106,7 +106,7 @@ function manifestRequest(
     headers: { accept: MANIFEST_ACCEPT },
     scopes: [scope.pull(name.repository)],
     what: isByTag ? `tag "${reference}" of ${repository}` : `manifest ${reference} of ${repository}`,
-    notFoundHint: `See what is there: lading ls ${repository}`,
+    whenNotFound: { hint: 'Check the name.', remedy: 'list', remedyFor: repository },
     order,
     retries,
     signal,

@@ -252,9 +252,7 @@ function parseMirror(text: string, mirrorOf: string): Endpoint {
 function notAMirror(text: string): LadingError {
   const isURL = /^[a-z]+:\/\//i.test(text);
   return new LadingError('USAGE', `"${text}" cannot be a mirror or have one: it is not HOST[:PORT][/PATH]`, {
-    hint: isURL
-      ? 'Leave out the scheme; --plain-http speaks http to registries that do not have TLS.'
-      : 'A mirror is named as in --mirror docker.io=mirror.local:5000/dockerhub.',
+    ...(isURL ? { hint: 'Leave out the scheme.', remedy: 'plainHTTP' } : { remedy: 'mirrors' }),
   });
 }
 

@@ -1,4 +1,4 @@
-import { RegistryError } from '../errors.js';
+import { type Advice, RegistryError } from '../errors.js';
 import { headerLines, parseNextLinks } from './http/headers.js';
 import type { TransportResponse } from './http/response.js';
 import { MAX_PAGE_SIZE } from './protocol.js';
@@ -97,19 +97,19 @@ export async function* followLinks<T>(
     const page: Page<T> | undefined = await next(target);
     if (page === undefined) {
       if (target === first) return;
-      throw new RegistryError('REGISTRY', `${what}: a page of them is no list`, { hint: ASK_OWNER });
+      throw new RegistryError('REGISTRY', `${what}: a page of them is no list`, ASK_OWNER);
     }
     yield page.items;
     if (page.next.type === 'unusable')
-      throw new RegistryError('REGISTRY', `${what}: the link to the next page leads elsewhere`, {
-        hint: ASK_OWNER,
-      });
+      throw new RegistryError('REGISTRY', `${what}: the link to the next page leads elsewhere`, ASK_OWNER);
     target = page.next.type === 'link' ? page.next.target : undefined;
   }
 }
 
-const ASK_OWNER =
-  'Something stands before the registry and changes its answers: ask its owner. --no-referrers goes without them.';
+const ASK_OWNER: Advice = {
+  hint: 'Something stands before the registry and changes its answers: ask its owner.',
+  remedy: 'referrers',
+};
 
 /**
  * Every name of a list of tags or repositories, each once. Pages follow by link, or by `last` where the link

@@ -44,6 +44,7 @@ function texts(value: unknown): { annotations?: Record<string, string> } {
 
 function invalid(what: string, problem: string): ContentError {
   return new ContentError('INVALID_MANIFEST', `${what}: ${problem}`, {
-    hint: 'The registry lists attachments wrongly; leave them out with --no-referrers.',
+    hint: 'The registry lists attachments wrongly; they can be left out.',
+    remedy: 'referrers',
   });
 }

@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
 import fs from 'fs-extra';
-import { DOCKER_HUB, isReference, isRegistry, isRepository } from '../content/reference.js';
+import { DOCKER_HUB, isReference, isRegistry, isRepository, parseReference } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 import { type Locator, looksLikePath, parseLocator } from './locator.js';
 
 /** Where images are to be put: a locator, or a registry in which each image keeps its path. */
-export type DestinationLocator = Locator | RegistryLocator;
+export type DestinationLocator = Exclude<Locator, { kind: 'docker-daemon' }> | RegistryLocator;
 
 export interface RegistryLocator {
   kind: 'registry';
@@ -23,11 +23,16 @@ export interface RegistryLocator {
 export async function parseDestinationLocator(text: string): Promise<DestinationLocator> {
   if (text === '' || text === '-') {
     throw new LadingError('USAGE', 'a copy goes to a place with a name', {
-      hint: 'lading save -o - and lading convert -o - write to standard output; ./- is a file.',
+      hint: 'Saving and converting write to streams, too; ./- is a file.',
+      remedy: 'stream',
     });
   }
-  if (text.startsWith(DOCKER)) return registryOf(text.slice(DOCKER.length)) ?? parseLocator(text);
+  if (text.startsWith(DOCKER)) return registryOf(text.slice(DOCKER.length)) ?? imageIn(text);
   const locator = parseLocator(text);
+  if (locator.kind === 'docker-daemon')
+    throw new LadingError('USAGE', `${text} is read only: lading does not write into engines`, {
+      hint: 'Write an archive, and load it with docker load.',
+    });
   if (locator.kind === 'path') await requirePathMeant(text);
   return locator;
 }
@@ -38,7 +43,8 @@ const DOCKER = 'docker://';
 export async function requirePathMeant(path: string): Promise<void> {
   if (path.startsWith(DOCKER)) {
     throw new LadingError('USAGE', `${path} is a registry, which only load, copy and convert write to`, {
-      hint: 'Copy the image there with lading copy.',
+      hint: 'Copy the image there.',
+      remedy: 'copy',
     });
   }
   if (looksLikePath(path) || !looksLikeRegistry(path)) return;
@@ -47,6 +53,10 @@ export async function requirePathMeant(path: string): Promise<void> {
   throw new LadingError('USAGE', `${path} looks like a registry, not like a file`, {
     hint: `Write docker://${path} for the registry, or ./${path} for a file of that name.`,
   });
+}
+
+function imageIn(text: string): DestinationLocator {
+  return { kind: 'docker', reference: parseReference(text.slice(DOCKER.length)) };
 }
 
 /** `HOST:PORT`, `HOST/REPOSITORY` or `NAME:TAG`. */

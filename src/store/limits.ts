@@ -23,7 +23,7 @@ export function limitsOf({ maxLayerBytes, maxRatio }: LayerLimits): DecompressLi
 
 export function archiveLimitsOf({ maxArchiveBytes, maxRatio }: ArchiveLimits): DecompressLimits {
   return {
-    ...(maxArchiveBytes !== undefined && { maxBytes: maxArchiveBytes, flag: '--max-archive-bytes' }),
+    ...(maxArchiveBytes !== undefined && { maxBytes: maxArchiveBytes, limit: 'maxArchiveBytes' }),
     ...(maxRatio !== undefined && { maxRatio }),
   };
 }

@@ -5,13 +5,19 @@ import { LadingError } from '../errors.js';
 export type Locator =
   | { kind: 'docker'; reference: Reference }
   | { kind: 'oci' | 'oci-archive' | 'docker-archive'; path: string; reference: string | undefined }
+  /** An image of the Docker engine on this machine, to read only. */
+  | { kind: 'docker-daemon'; name: string }
   /** A bare path: what is there tells its kind. */
   | { kind: 'path'; path: string };
 
-/** `docker://HOST/REPOSITORY[:TAG|@DIGEST]`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`, or a path. */
+/**
+ * `docker://HOST/REPOSITORY[:TAG|@DIGEST]`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`,
+ * `docker-daemon:NAME`, or a path.
+ */
 export function parseLocator(text: string): Locator {
   if (text.startsWith('docker://'))
     return { kind: 'docker', reference: parseReference(text.slice('docker://'.length)) };
+  if (text.startsWith(DOCKER_DAEMON)) return { kind: 'docker-daemon', name: nameIn(text) };
   const [, kind, rest = ''] = /^(oci|oci-archive|docker-archive):(.*)$/s.exec(text) ?? [];
   if (kind === undefined) return { kind: 'path', path: text };
   if (kind !== 'oci' && kind !== 'oci-archive' && kind !== 'docker-archive')
@@ -25,6 +31,14 @@ export function parseLocator(text: string): Locator {
   return { kind, path, reference: reference || undefined };
 }
 
+const DOCKER_DAEMON = 'docker-daemon:';
+
+function nameIn(text: string): string {
+  const name = text.slice(DOCKER_DAEMON.length);
+  if (name !== '') return name;
+  throw new LadingError('USAGE', `"${text}" names no image`, { hint: `Write ${DOCKER_DAEMON}NAME[:TAG].` });
+}
+
 /** What looks like a path and is not there was meant as one: no registry is called so. */
 export function looksLikePath(text: string): boolean {
   return /^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text);
@@ -34,6 +48,8 @@ export function formatLocator(locator: Locator): string {
   switch (locator.kind) {
     case 'docker':
       return `docker://${formatReference(locator.reference)}`;
+    case 'docker-daemon':
+      return `${DOCKER_DAEMON}${locator.name}`;
     case 'path':
       return locator.path;
     default:

@@ -3,6 +3,7 @@ import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { ownText } from '../content/own-text.js';
 import { ContentError } from '../errors.js';
+import { type Step, walkGraph } from '../graph/walk.js';
 import { type Manifest, parseManifest, successors } from '../manifest/manifest.js';
 import { attachedTo } from './attached.js';
 import { readContent } from './read-content.js';
@@ -102,12 +103,13 @@ export class ManifestGraph {
   /** The same of some of those that have an entry. */
   async manifestsUnderSome(roots: readonly Descriptor[]): Promise<Map<Digest, Descriptor>> {
     const found = new Map<Digest, Descriptor>();
-    const queue = [...roots];
-    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-      if (found.has(next.digest)) continue;
-      found.set(next.digest, next);
-      queue.push(...(await this.linksOf(next)).manifests);
-    }
+    const enter = async ({ descriptor }: Step): Promise<{ manifests: readonly Descriptor[] } | undefined> => {
+      if (found.has(descriptor.digest)) return undefined;
+      found.set(descriptor.digest, descriptor);
+      const { manifests } = await this.linksOf(descriptor);
+      return { manifests };
+    };
+    for (const root of roots) await walkGraph(root, { enter }, { inTurn: true });
     return found;
   }
 

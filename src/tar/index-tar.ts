@@ -5,7 +5,13 @@ import { ContentError, printable } from '../errors.js';
 import { conflictIn } from './conflicts.js';
 import { RefusedHeader } from './header.js';
 import { EntryIndex } from './index-of-entries.js';
-import { hintForDamage, type NotATar, notATar, notATarOfZeros, SAMPLE_BYTES } from './not-a-tar/not-a-tar.js';
+import {
+  adviceForDamage,
+  type NotATar,
+  notATar,
+  notATarOfZeros,
+  SAMPLE_BYTES,
+} from './not-a-tar/not-a-tar.js';
 import { trailingBytes } from './tail.js';
 import { WalkProblem, walkTar } from './walk.js';
 import { ReadingWindow } from './window.js';
@@ -65,7 +71,7 @@ function explained(
   const near = window.copy(Math.max(0, position - SAMPLE_BYTES / 2), SAMPLE_BYTES);
   return new ContentError('INVALID_ARCHIVE', `${location} is damaged at byte ${position}: ${message}`, {
     cause: problem,
-    hint: hintForDamage(file, message, near),
+    ...adviceForDamage(file, message, near),
   });
 }
 

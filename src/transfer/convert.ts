@@ -8,8 +8,13 @@ import type { Platform } from '../content/platform.js';
 import { parseReference } from '../content/reference.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { AttachedTree } from '../graph/attached.js';
-import type { ContentSource, ManifestTree, PlannedContent } from '../graph/tree.js';
-import { bytesOf } from '../graph/tree.js';
+import {
+  bytesOf,
+  type ContentSource,
+  type ManifestTree,
+  manifestOf,
+  type PlannedContent,
+} from '../graph/tree.js';
 import { keptAs, unknownLayer } from '../manifest/artifact.js';
 import { parseCarriedConfig } from '../manifest/config.js';
 import type { Document } from '../manifest/convert/conversion.js';
@@ -19,7 +24,7 @@ import { convertIndex } from '../manifest/convert/index-of.js';
 import { convertManifest } from '../manifest/convert/manifest.js';
 import { platformOf } from '../manifest/convert/platform-of.js';
 import { convertToSchema1 } from '../manifest/convert/schema1.js';
-import { type ImageManifest, parseManifest, type Schema1Manifest } from '../manifest/manifest.js';
+import type { ImageManifest, Manifest, Schema1Manifest } from '../manifest/manifest.js';
 import { verifySchema1Signatures } from '../manifest/schema1/signature.js';
 import { readContent } from '../store/read-content.js';
 import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from './layer-facts.js';
@@ -68,8 +73,8 @@ const CHILDREN_IN_TURN = 20;
 export async function convertImage(image: ImageTrees, options: ConvertOptions): Promise<ConvertedImage> {
   const conversion = new ImageConversion(image.name, options);
   const tree = await conversion.convert(image.tree);
-  const from = image.tree.manifest.descriptor;
-  const to = tree.manifest.descriptor;
+  const from = image.tree.content.descriptor;
+  const to = tree.content.descriptor;
   const isSame = from.digest === to.digest;
   const stale = attachedToChanged(image.attached, conversion.digests);
   const converted: ImageTrees = isSame
@@ -106,14 +111,14 @@ function attachedToChanged(
     for (const referrer of attached) {
       if (!gone.has(referrer.subject)) continue;
       stale.add(referrer);
-      gone.add(referrer.tree.manifest.descriptor.digest);
+      gone.add(referrer.tree.content.descriptor.digest);
     }
   }
   return stale;
 }
 
 function nameAttached({ tree, tag, subject }: AttachedTree): string {
-  return `${tag ?? tree.manifest.descriptor.digest}, which is attached to ${subject}`;
+  return `${tag ?? tree.content.descriptor.digest}, which is attached to ${subject}`;
 }
 
 class ImageConversion {
@@ -130,8 +135,8 @@ class ImageConversion {
 
   async convert(tree: ManifestTree, entry?: Descriptor): Promise<ManifestTree> {
     if (tree.isBlob) return tree;
-    const { descriptor } = tree.manifest;
-    const manifest = parseManifest(bytesOf(tree), descriptor);
+    const { descriptor } = tree.content;
+    const manifest = manifestOf(tree);
     if (keptAs(manifest, entry) !== undefined) return tree;
     const unknown = unknownLayer(manifest);
     if (unknown !== undefined) {
@@ -142,15 +147,12 @@ class ImageConversion {
       return tree;
     }
     const converted = await this.#convert(tree, manifest);
-    const { digest } = converted.manifest.descriptor;
+    const { digest } = converted.content.descriptor;
     if (digest !== descriptor.digest) this.digests.set(descriptor.digest, digest);
     return converted;
   }
 
-  #convert(
-    tree: ManifestTree,
-    manifest: ReturnType<typeof parseManifest>,
-  ): Promise<ManifestTree> | ManifestTree {
+  #convert(tree: ManifestTree, manifest: Manifest): Promise<ManifestTree> | ManifestTree {
     switch (manifest.format) {
       case 'oci-index':
       case 'docker-manifest-list':
@@ -163,6 +165,7 @@ class ImageConversion {
           ? this.#toSchema1(tree, manifest)
           : this.#convertManifest(tree, this.#options.to);
       case 'oci-artifact':
+      case 'oras-artifact':
         return tree;
     }
   }
@@ -171,7 +174,8 @@ class ImageConversion {
     const { to } = this.#options;
     if (to === 'schema1') {
       throw new LadingError('UNSUPPORTED', `${this.#name} is an index, which schema1 has no form for`, {
-        hint: 'Choose one platform with --platform.',
+        hint: 'Choose one platform.',
+        remedy: 'platforms',
       });
     }
     const children: ManifestTree[] = [];
@@ -181,26 +185,27 @@ class ImageConversion {
     const firstEntries = new Map(entries.toReversed().map((entry) => [entry.digest, entry]));
     const convertedByDigest = new Map<Digest, ManifestTree>();
     for (const child of tree.children) {
-      const { digest } = child.manifest.descriptor;
+      const { digest } = child.content.descriptor;
       const known = convertedByDigest.get(digest);
       const converted = known ?? (await this.convert(child, firstEntries.get(digest)));
       children.push(converted);
       if (known !== undefined) continue;
       convertedByDigest.set(digest, converted);
       if (convertedByDigest.size % CHILDREN_IN_TURN === 0) await this.#letOthersRun();
-      const now = converted.manifest.descriptor;
+      const now = converted.content.descriptor;
       if (now.digest !== digest) replaced.set(digest, now);
       const [platform] = converted.platforms;
       if (platform !== undefined) platforms.set(digest, platform);
     }
     const { index, lost } = convertIndex(bytesOf(tree), to, {
-      where: tree.manifest.descriptor.digest,
+      parsed: manifestOf(tree),
+      where: tree.content.descriptor.digest,
       children: replaced,
       platforms,
       force: this.#options.force ?? false,
     });
     this.lost.push(...lost);
-    return { ...tree, manifest: fromMemory(index), children };
+    return { ...tree, content: fromMemory(index), children };
   }
 
   /** Conversions are work of this thread, which may have other clients. */
@@ -211,7 +216,7 @@ class ImageConversion {
 
   /** To schema2 first: OCI is that with other media types. */
   async #convertSchema1(tree: ManifestTree, manifest: Schema1Manifest): Promise<ManifestTree> {
-    const { descriptor } = tree.manifest;
+    const { descriptor } = tree.content;
     const bytes = bytesOf(tree);
     this.#checkSignature(bytes, manifest, descriptor);
     if (this.#options.to === 'schema1') return tree;
@@ -229,23 +234,23 @@ class ImageConversion {
     this.lost.push(...made.lost);
     const schema2 = {
       ...tree,
-      manifest: fromMemory(made.manifest),
+      content: fromMemory(made.manifest),
       blobs: [fromMemory(made.config), ...layers],
     };
     return this.#convertManifest(schema2, this.#options.to);
   }
 
   async #convertManifest(tree: ManifestTree, to: 'oci' | 'docker'): Promise<ManifestTree> {
-    const { descriptor } = tree.manifest;
-    const bytes = bytesOf(tree);
-    const image = parseImage(bytes, descriptor);
+    const { descriptor } = tree.content;
+    const image = imageOf(tree);
     const recompressed = await this.#recompress(tree, image);
     const config = await this.#configOf(tree, image);
     const {
       manifest,
       config: newConfig,
       lost,
-    } = convertManifest(bytes, to, {
+    } = convertManifest(bytesOf(tree), to, {
+      parsed: image,
       where: descriptor.digest,
       layers: descriptorsOf(recompressed),
       config,
@@ -261,7 +266,7 @@ class ImageConversion {
     const platform = platformOf(parseCarriedConfig(newConfig?.bytes ?? config, image.config.digest));
     return {
       ...tree,
-      manifest: fromMemory(manifest),
+      content: fromMemory(manifest),
       blobs,
       platforms: platform === undefined ? tree.platforms : [platform],
     };
@@ -284,7 +289,8 @@ class ImageConversion {
     const { repository, tag = 'latest' } = nameParts(this.#name);
     const recompressed = await this.#recompress(tree, image);
     const { manifest, needsEmptyLayer, lost } = convertToSchema1(bytesOf(tree), {
-      where: tree.manifest.descriptor.digest,
+      parsed: image,
+      where: tree.content.descriptor.digest,
       name: repository,
       tag,
       config: await this.#configOf(tree, image),
@@ -298,7 +304,7 @@ class ImageConversion {
       .map((blob) => recompressed.get(blob.descriptor.digest) ?? blob);
     return {
       ...tree,
-      manifest: fromMemory(manifest),
+      content: fromMemory(manifest),
       blobs: [...layers, ...(needsEmptyLayer ? [emptyLayer()] : [])],
     };
   }
@@ -330,13 +336,14 @@ class ImageConversion {
 function invalidSignature(problem: string, cause?: unknown): ContentError {
   return new ContentError('INVALID_SIGNATURE', problem, {
     cause,
-    hint: 'Get it anew from where it was signed; without --verify-signature it is converted all the same.',
+    hint: 'Get it anew from where it was signed; it is converted all the same where its signature need not hold.',
+    remedy: 'omitVerifySignature',
   });
 }
 
-function parseImage(bytes: Buffer, descriptor: Descriptor): ImageManifest {
-  const manifest = parseManifest(bytes, descriptor);
-  if (!('layers' in manifest)) throw new Error(`${descriptor.digest} is an image of config and layers`);
+function imageOf(tree: ManifestTree): ImageManifest {
+  const manifest = manifestOf(tree);
+  if (!('layers' in manifest)) throw new Error(`${manifest.format} has no config and layers`);
   return manifest;
 }
 

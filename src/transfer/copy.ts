@@ -211,7 +211,7 @@ class GraphCopy {
       `${digest} is damaged in ${region.path}; it is needed by ${names[0]}${others}`,
       {
         cause,
-        hint: askForNew(names[0] ?? digest),
+        ...askForNew(names[0] ?? digest),
       },
     );
   }

@@ -3,13 +3,13 @@ import { algorithmOf, type Digest } from '../content/digest.js';
 import { nameByTag, nameKey, nameOfDigest, readName } from '../content/names.js';
 import { formatPlatform } from '../content/platform.js';
 import { formatReference } from '../content/reference.js';
-import { LadingError, redactURL } from '../errors.js';
+import { type Advice, LadingError, redactURL } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
-import { bytesOf, type ManifestTree } from '../graph/tree.js';
+import { type ManifestTree, manifestOf } from '../graph/tree.js';
 import { keptAs } from '../manifest/artifact.js';
 import { parseConfig } from '../manifest/config.js';
 import { isEncrypted } from '../manifest/layer-types.js';
-import { type ImageManifest, parseManifest } from '../manifest/manifest.js';
+import type { ImageManifest } from '../manifest/manifest.js';
 import { isDockerImage } from '../store/archive/docker-manifest.js';
 import type { Source } from '../store/store.js';
 import type { CopyOptions } from './copy.js';
@@ -81,7 +81,7 @@ export function nameApart(
   const names = new Set<string>();
   const named: ImageTrees[] = [];
   for (const image of images) {
-    const { digest } = image.tree.manifest.descriptor;
+    const { digest } = image.tree.content.descriptor;
     const asked = nameIn(image.name);
     let name = nameOfDigest(asked, digest);
     if (name !== asked) warn(onEvent, `${image.name} has another digest now: it is called ${name}`);
@@ -101,12 +101,12 @@ export function nameApart(
 
 /** What an image is called after `nameApart`, which leaves out a name that only says again what another one says. */
 export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees[]): string {
-  const { digest } = tree.manifest.descriptor;
+  const { digest } = tree.content.descriptor;
   const kept =
     named.find((image) => image.tree === tree) ??
     named.find(
       (image) =>
-        image.tree.manifest.descriptor.digest === digest &&
+        image.tree.content.descriptor.digest === digest &&
         nameKey(nameByTag(image.name)) === nameKey(nameByTag(name)),
     );
   return kept?.name ?? name;
@@ -151,7 +151,9 @@ export function fitting(
   const [first] = images;
   if (first !== undefined && kept.length === 0)
     throw new LadingError('UNSUPPORTED', `${first.name} ${reasons[0]}`, {
-      hint: 'An archive of another format (--format universal) or a layout keeps it.',
+      hint: 'An archive of another format (universal) or a layout keeps it.',
+      remedy: 'format',
+      remedyFor: 'universal',
     });
   for (const [place, { name }] of images.entries())
     if (reasons[place] !== undefined) warn(onEvent, `${name} ${reasons[place]}; left out`);
@@ -162,7 +164,7 @@ export function fitting(
 function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
   const what = otherThanImage(tree);
   if (what !== undefined) return `is ${what}: a docker-archive has no room for it`;
-  const manifest = parseManifest(bytesOf(tree), tree.manifest.descriptor);
+  const manifest = manifestOf(tree);
   if (!isDockerImage(manifest)) return `is ${manifest.mediaType}: a docker-archive has no room for it`;
   if (manifest.layers.some(({ mediaType }) => isEncrypted(mediaType)))
     return 'has encrypted layers, and those of a docker-archive are plain';
@@ -175,7 +177,7 @@ function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
 /** What no engine runs: blobs, charts, SBOMs, signatures, plugins. */
 function otherThanImage(tree: ManifestTree): string | undefined {
   if (tree.isBlob) return aBlob(tree);
-  const kept = keptAs(parseManifest(bytesOf(tree), tree.manifest.descriptor));
+  const kept = keptAs(manifestOf(tree));
   return (
     kept &&
     `no image but ${{ artifact: 'an artifact', attestation: 'an attestation', plugin: 'a plugin' }[kept]}`
@@ -195,14 +197,14 @@ function diffIDsLack(
     : 'has a config that does not name its layers by sha256, as a docker-archive does';
 }
 
-export function aBlob({ manifest }: ManifestTree): string {
+export function aBlob({ content: manifest }: ManifestTree): string {
   return `no image but a blob (${manifest.descriptor.mediaType})`;
 }
 
 /** Whether `check` has left an image out of what is written: the format has no room for it. */
 export function isLeftOut({ tree }: ImageTrees, checked: readonly ImageTrees[]): boolean {
-  const { digest } = tree.manifest.descriptor;
-  return !checked.some((image) => image.tree.manifest.descriptor.digest === digest);
+  const { digest } = tree.content.descriptor;
+  return !checked.some((image) => image.tree.content.descriptor.digest === digest);
 }
 
 /** Says which layers are not with the images, but where their `urls` point: in a room without a network, nowhere. */
@@ -211,10 +213,7 @@ export function tellForeign(images: readonly ImageTrees[], onEvent: OnCopyEvent 
     const foreign = new Map(foreignOf(tree).map(({ digest, urls }) => [digest, urls?.[0] ?? '']));
     if (foreign.size === 0) continue;
     const places = [...foreign].map(([digest, url]) => `${digest} at ${redactURL(url)}`).join(', ');
-    warn(
-      onEvent,
-      `${name}: foreign layers are left where they are: ${places} (save --include-foreign fetches them)`,
-    );
+    warn(onEvent, `${name}: foreign layers are left where they are: ${places}`, { remedy: 'includeForeign' });
   }
 }
 
@@ -229,6 +228,10 @@ function byDigest(name: string, digest: ImageTrees['original']['digest']): strin
   return formatReference({ registry, repository, digest });
 }
 
-export function warn(onEvent: OnCopyEvent | undefined, message: string): void {
-  onEvent?.({ type: 'warning', message });
+export function warn(
+  onEvent: OnCopyEvent | undefined,
+  message: string,
+  advice: Pick<Advice, 'remedy' | 'remedyFor'> = {},
+): void {
+  onEvent?.({ type: 'warning', message, ...advice });
 }

@@ -3,10 +3,12 @@ import type { Writable } from 'node:stream';
 import { LadingError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { parseDestinationLocator } from '../store/destination-locator.js';
+import type { Store } from '../store/store.js';
 import type { Destination } from './destination.js';
 import { isRegistryTarget, nameInRegistry, registryOf } from './registry-names.js';
-import type { OpenedSource } from './sources.js';
+import { closedBy, type KnownSource, knownSource, type OpenedSource } from './sources.js';
 import { type SaveOutputOptions, toFiles } from './to-files.js';
+import { toStore } from './to-store.js';
 import type { SaveFormat } from './write-files.js';
 
 export interface OpenDestinationOptions
@@ -26,24 +28,37 @@ export interface OpenDestinationOptions
   retags?: boolean | undefined;
 }
 
-export interface OpenedDestination extends Destination<unknown> {
-  format: SaveFormat | 'registry';
+/** What operations write to: a locator, a stream for an archive, or a store of any kind. */
+export type DestinationLike = string | Writable | Store;
+
+export interface OpenedDestination extends Destination<unknown>, AsyncDisposable {
+  format: SaveFormat | 'registry' | 'store';
   /** Where there is room for images beside it; undefined where that is the system's folder for temporary files. */
   directory: string | undefined;
 }
 
 /**
  * Opens what a locator names to write to: `docker://HOST[:PORT]/…`, `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
- * `docker-archive:FILE[:NAME]`, or a path; or a stream for an archive. Nothing is written yet. It is closed by the
- * caller. Rejects with `USAGE` where the locator or an option does not fit, and with `ALREADY_EXISTS` where something
- * else is there.
+ * `docker-archive:FILE[:NAME]`, or a path; or a stream for an archive, or a store of the caller's own, which stays open.
+ * Nothing is written yet. It is closed by whoever opened it, with `close` or `await using`. Rejects with `USAGE` where the
+ * locator or an option does not fit, and with `ALREADY_EXISTS` where something else is there.
  */
 export async function openDestination(
-  output: string | Writable,
+  output: DestinationLike,
   options: OpenDestinationOptions = {},
 ): Promise<OpenedDestination> {
-  if (typeof output !== 'string')
-    return { ...(await toFiles(output, { ...options, inputs: [] })), directory: undefined };
+  const opened = await open(output, options);
+  return { ...opened, ...closedBy(() => opened.close()) };
+}
+
+type Opened = Omit<OpenedDestination, typeof Symbol.asyncDispose>;
+
+async function open(output: DestinationLike, options: OpenDestinationOptions): Promise<Opened> {
+  if (typeof output !== 'string') {
+    const opened = isStore(output) ? toStore(output) : await toFiles(output, { ...options, inputs: [] });
+    return { ...opened, directory: undefined };
+  }
+  const source = options.source && knownSource(options.source);
   const locator = await parseDestinationLocator(output);
   if (isRegistryTarget(locator)) {
     if (options.format !== undefined || options.append)
@@ -51,7 +66,7 @@ export async function openDestination(
         'USAGE',
         `${output} is a registry: there is no file of a format, to be added to`,
         {
-          hint: 'Leave --format and --append out.',
+          remedy: 'omitFileOptions',
         },
       );
     const registry = registryOf(locator);
@@ -60,9 +75,9 @@ export async function openDestination(
     const destination = toRegistry(registry, options.connection ?? {}, {
       name: (images) => nameInRegistry(images, locator),
       tagDigests: options.tagDigests,
-      wayOut: `Write docker://${registry}/PREFIX/ with the slash: each keeps its path under it.`,
+      wayOut: { hint: `Write docker://${registry}/PREFIX/ with the slash: each keeps its path under it.` },
       noClobber: options.noClobber,
-      origin: originOf(options.source, registry),
+      origin: originOf(source, registry),
     });
     return { ...destination, format: 'registry', directory: undefined };
   }
@@ -73,21 +88,31 @@ export async function openDestination(
     ...options,
     format: isPath ? options.format : formatOf(locator.kind, output, options),
     name,
-    inputs: options.source?.kind === 'path' && !mayBeInput ? [options.source.path] : [],
+    inputs: source?.kind === 'path' && !mayBeInput ? [source.path] : [],
   });
   return { ...files, directory: dirname(resolve(locator.path)) };
 }
 
-/** The format that a locator says; rejects with `USAGE` where `--format` says another. */
+/** What users call a destination: what they wrote, where it is, `-` for a stream. */
+export function destinationName(output: DestinationLike): string {
+  if (typeof output === 'string') return output;
+  return isStore(output) ? output.location : '-';
+}
+
+export function isStore(output: DestinationLike): output is Store {
+  return typeof output !== 'string' && 'sizeOf' in output; // streams have a push, too
+}
+
+/** The format that a locator says; rejects with `USAGE` where `format` says another. */
 function formatOf(kind: SaveFormat, output: string, { format }: OpenDestinationOptions): SaveFormat {
   if (format === undefined || format === kind) return kind;
   throw new LadingError('USAGE', `${output} is written as ${kind}, not as ${format}`, {
-    hint: 'Leave --format out.',
+    remedy: 'omitFormat',
   });
 }
 
 /** The repository that everything comes from, if it is one of the same registry. */
-function originOf(source: OpenedSource | undefined, registry: string): string | undefined {
+function originOf(source: KnownSource | undefined, registry: string): string | undefined {
   return source?.kind === 'registry' && source.reference.registry === registry
     ? source.reference.repository
     : undefined;

@@ -159,12 +159,12 @@ async function requireFreeTags(store: Store, group: readonly ImageToPush[], pool
       throw new LadingError(
         'ALREADY_EXISTS',
         `${formatReference(reference)} is there already and is another ${what}: ${held.digest}`,
-        {
-          hint:
-            what === 'image'
-              ? 'Leave out --no-clobber to move the tag, or load under another name.'
-              : 'Leave out --no-clobber to move the tag, or pass --no-referrers to load the images alone.',
-        },
+        what === 'image'
+          ? { hint: 'Let the tag move, or load under another name.', remedy: 'omitNoClobber' }
+          : {
+              hint: 'Let the tag move, or load the images alone.',
+              remedy: 'omitNoClobberOfAttachment',
+            },
       );
     }),
   );
@@ -199,7 +199,7 @@ function tagsOf({ image, destination }: ImageToPush): {
   return [{ tag: own, tree: image.tree }, ...image.attached].flatMap(({ tag, tree }) =>
     tag === undefined
       ? []
-      : [{ reference: { registry, repository, tag }, digest: tree.manifest.descriptor.digest }],
+      : [{ reference: { registry, repository, tag }, digest: tree.content.descriptor.digest }],
   );
 }
 
@@ -226,7 +226,7 @@ async function prove(
   const pushed = new Set(images.map(({ written }) => written));
   await Promise.all(
     group.map(async ({ image, destination }) => {
-      const { descriptor } = image.tree.manifest;
+      const { descriptor } = image.tree.content;
       if (!pushed.has(nameAt(destination, descriptor))) return;
       if (await arrived(store, descriptor, image.name, pool)) return;
       throw new ContentError(

@@ -3,7 +3,8 @@ import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
 import { type AttachedTree, readAttached } from '../graph/attached.js';
-import { type GraphOptions, GraphReader } from '../graph/read.js';
+import type { GraphOptions } from '../graph/build.js';
+import { GraphReader } from '../graph/read.js';
 import type { ManifestTree, PlannedContent } from '../graph/tree.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import type { Resolved, Source } from '../store/store.js';
@@ -141,8 +142,8 @@ function plannedImage({ name, original, tree, attached, annotations }: ImageTree
   const contents = new Map(
     trees.flatMap(contentsOf).map(({ descriptor }) => [descriptor.digest, descriptor.size]),
   );
-  const root = withAnnotations(withAbsent(tree.manifest.descriptor, tree.absent), annotations);
-  const names = attached.flatMap(({ tag, name: held, tree: { manifest } }) =>
+  const root = withAnnotations(withAbsent(tree.content.descriptor, tree.absent), annotations);
+  const names = attached.flatMap(({ tag, name: held, tree: { content: manifest } }) =>
     tag === undefined ? [] : [{ name: siblingName(name, tag, held), descriptor: manifest.descriptor }],
   );
   return {
@@ -175,16 +176,16 @@ function assemble(
   const manifests = new Map<Digest, { content: PlannedContent; level: number; successors: Digest[] }>();
   const visit = (tree: ManifestTree): number => {
     if (tree.isBlob) {
-      blobs.set(tree.manifest.descriptor.digest, tree.manifest);
+      blobs.set(tree.content.descriptor.digest, tree.content);
       return -1;
     }
     for (const blob of tree.blobs)
       if (!blobs.has(blob.descriptor.digest)) blobs.set(blob.descriptor.digest, blob);
     const level = 1 + Math.max(-1, ...tree.children.map(visit));
-    const successors = [...tree.blobs, ...tree.children.map(({ manifest }) => manifest)].map(
+    const successors = [...tree.blobs, ...tree.children.map(({ content: manifest }) => manifest)].map(
       (content) => content.descriptor.digest,
     );
-    manifests.set(tree.manifest.descriptor.digest, { content: tree.manifest, level, successors });
+    manifests.set(tree.content.descriptor.digest, { content: tree.content, level, successors });
     return level;
   };
   for (const tree of trees) visit(tree);
@@ -210,7 +211,7 @@ function assemble(
 }
 
 function contentsOf(tree: ManifestTree): PlannedContent[] {
-  return [tree.manifest, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
+  return [tree.content, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
 }
 
 /** The name of a tag in the repository of another name; beside content that has none, what it is called already. */

@@ -3,20 +3,20 @@ import type { Descriptor } from '../content/descriptor.js';
 import { isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { askForNew } from '../content/verify.js';
-import { ContentError } from '../errors.js';
+import { type Advice, ContentError } from '../errors.js';
 import { type ManifestTree, manifestsOf, type PlannedContent } from '../graph/tree.js';
 import { parseManifest } from '../manifest/manifest.js';
 import type { ImageFiles } from '../store/image-files.js';
 import { readContent } from '../store/read-content.js';
 import { type CopyRequest, type ImageTrees, type Plan, type PlanOptions, readImages } from './plan.js';
-import type { OpenedSource } from './sources.js';
+import type { KnownSource } from './sources.js';
 
 export interface ArchiveImagesOptions
   extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {
   /** Images that were asked for; default all. */
   images?: readonly string[] | undefined;
-  /** What a hint says of the other images, where one of several is damaged. */
-  wayOut?: string | undefined;
+  /** What is advised about the other images, where one of several is damaged. */
+  wayOut?: Advice | undefined;
 }
 
 /** Reads the images of an archive or layout, and makes sure that it holds all that they need. */
@@ -43,11 +43,11 @@ export async function readArchiveImages(
 
 /** Reads the images of any source; files must hold all that their images need. */
 export async function readSourceImages(
-  source: OpenedSource,
+  source: KnownSource,
   requests: readonly CopyRequest[],
   options: PlanOptions,
 ): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
-  if (source.kind === 'registry') return readImages(requests, options);
+  if (source.kind !== 'path') return readImages(requests, options);
   const { images, failures } = await readWholeImages(requests, { ...options, explain: damageOf });
   const declared = options.referrers === false ? NOTHING : referrersIn(source.store);
   for (const image of images) {
@@ -80,13 +80,14 @@ async function readWholeImages(
 }
 
 /** Damage in a file is there at every try: says which image it is of, and what to ask the sender for. */
-export function damageOf(name: string, error: ContentError, wayOut?: string): ContentError;
-export function damageOf(name: string, error: unknown, wayOut?: string): unknown;
-export function damageOf(name: string, error: unknown, wayOut?: string): unknown {
+export function damageOf(name: string, error: ContentError, wayOut?: Advice): ContentError;
+export function damageOf(name: string, error: unknown, wayOut?: Advice): unknown;
+export function damageOf(name: string, error: unknown, wayOut?: Advice): unknown {
   if (!(error instanceof ContentError)) return error;
   const message = error.message.includes(name) ? error.message : `${error.message}; ${name} needs it`;
-  const hint = wayOut === undefined ? askForNew(name) : `${askForNew(name)} ${wayOut}`;
-  return new ContentError(error.code, message, { cause: error, hint });
+  const { hint, remedy } = askForNew(name);
+  const advice = wayOut === undefined ? { hint, remedy } : { ...wayOut, hint: `${hint} ${wayOut.hint}` };
+  return new ContentError(error.code, message, { cause: error, ...advice });
 }
 
 /** What an image needs and the files do not hold, or hold damaged where it is attached to the image. */
@@ -113,7 +114,7 @@ async function holeIn(
   return new ContentError(
     'MISSING_CONTENT',
     `${store.location} does not hold ${first.digest} (${first.size} bytes)${others}; ${name} needs it`,
-    { hint: askForNew(name) },
+    askForNew(name),
   );
 }
 

@@ -143,7 +143,7 @@ export function nameInRegistry(images: readonly ImageTrees[], target: RegistryTa
 
 /** A destination cannot choose a digest: one that is no image's own is a mistake. */
 function requireTrueDigest({ name, tree }: ImageTrees, target: Reference): void {
-  const { digest } = tree.manifest.descriptor;
+  const { digest } = tree.content.descriptor;
   if (target.digest === undefined || target.digest === digest) return;
   throw new LadingError('USAGE', `${name} is ${digest}, and cannot be ${formatReference(target)}`, {
     hint: 'Leave the digest out of the destination, or name the image by it at the source.',

@@ -1,15 +1,21 @@
 import { formatReference, withDefaultTag } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { ImageFiles } from '../store/image-files.js';
+import { ImageFiles } from '../store/image-files.js';
+import type { Source } from '../store/store.js';
 import type { CopyRequest } from './plan.js';
-import type { OpenedSource } from './sources.js';
+import { knownSource, type OpenedSource } from './sources.js';
 
-/** A request for the images that a source was named for: of a registry one, of files `wanted` or all. */
-export async function requestsOf(source: OpenedSource, wanted?: string | undefined): Promise<CopyRequest[]> {
-  if (source.kind === 'path') {
+/**
+ * A request for the images that a source was opened for: of a registry one, of files and other stores `wanted` or all.
+ * Rejects with `NOT_FOUND` where there is none.
+ */
+export async function requestsOf(opened: OpenedSource, wanted?: string | undefined): Promise<CopyRequest[]> {
+  const source = knownSource(opened);
+  if (source.kind !== 'registry') {
     const reference = wanted ?? source.reference;
-    return requestsOfFiles(source.store, source.path, reference === undefined ? [] : [reference]);
+    const names = reference === undefined ? [] : [reference];
+    return requestsOfStore(source.store, source.kind === 'path' ? source.path : source.store.location, names);
   }
   const reference = withDefaultTag(source.reference);
   const name = formatReference(reference);
@@ -17,11 +23,11 @@ export async function requestsOf(source: OpenedSource, wanted?: string | undefin
 }
 
 /**
- * Requests for images of an archive or layout: `wanted`, or all, those that are broken too. What is attached to others
+ * Requests for images of an archive, a layout or another store: `wanted`, or all, those that are broken too. What is attached to others
  * comes with those.
  */
-export async function requestsOfFiles(
-  store: ImageFiles,
+export async function requestsOfStore(
+  store: Source,
   location: string,
   wanted: readonly string[],
 ): Promise<CopyRequest[]> {
@@ -33,13 +39,14 @@ export async function requestsOfFiles(
     if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
       requests.push({ source: store, reference: name, name });
   }
-  for (const { name, reference } of store.broken) requests.push({ source: store, reference, name });
+  const broken = store instanceof ImageFiles ? store.broken : [];
+  for (const { name, reference } of broken) requests.push({ source: store, reference, name });
   if (requests.length > 0) return requests;
   throw new LadingError('NOT_FOUND', `${location} holds no image`);
 }
 
 /** The name that an archive has for what was asked for in short. */
-async function fullName(store: ImageFiles, wanted: string): Promise<string> {
+async function fullName(store: Source, wanted: string): Promise<string> {
   const { digest } = await store.resolve(wanted);
   for await (const { name, descriptor } of store.names()) {
     if (descriptor.digest === digest && (name === wanted || name.endsWith(wanted))) return name;

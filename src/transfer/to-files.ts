@@ -8,7 +8,6 @@ import { requireWritable } from '../disk/disk.js';
 import { isOwnFile } from '../disk/own-file.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
-import { parseManifest } from '../manifest/manifest.js';
 import { openLayoutArchive } from '../store/archive/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../store/archive/archive-writer.js';
 import {
@@ -83,7 +82,8 @@ export async function toFiles(
 async function lookAt(output: string | Writable, options: SaveOutputOptions): Promise<OutputFiles> {
   if (options.dockerLegacy && options.format !== 'docker-archive') {
     throw new LadingError('USAGE', 'only a docker-archive can be made for Docker before 1.10', {
-      hint: 'Add --format docker-archive.',
+      remedy: 'format',
+      remedyFor: 'docker-archive',
     });
   }
   if (typeof output !== 'string') return streamOutput(output, options);
@@ -99,7 +99,8 @@ async function lookAt(output: string | Writable, options: SaveOutputOptions): Pr
       'ALREADY_EXISTS',
       `${output} is a ${isDirectory ? 'directory' : 'file'}, but ${format} is written to a ${isDirectory ? 'file' : 'directory'}`,
       {
-        hint: 'Choose another output, or another --format.',
+        hint: 'Choose another output, or another format.',
+        remedy: 'format',
       },
     );
   }
@@ -217,9 +218,8 @@ async function openPrevious(path: string, signal: AbortSignal | undefined): Prom
 }
 
 async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
-  let entries = plan.manifests.reduce<ReturnType<typeof withEntry>>((before, { descriptor, bytes }) => {
-    const attached =
-      bytes === undefined ? undefined : attachedTo(descriptor, parseManifest(bytes, descriptor));
+  let entries = plan.manifests.reduce<ReturnType<typeof withEntry>>((before, { descriptor, manifest }) => {
+    const attached = manifest && attachedTo(descriptor, manifest);
     return attached === undefined ? before : withAttachedEntry(before, descriptor, attached.subject);
   }, []);
   for (const { name, descriptor } of plan.images.flatMap(({ names }) => names))
@@ -290,7 +290,7 @@ function tellReplaced(
   for (const entry of previous?.indexEntries ?? []) {
     const tree = coming.get(entryKey(entry) ?? '');
     if (tree === undefined) continue;
-    const { digest } = tree.manifest.descriptor;
+    const { digest } = tree.content.descriptor;
     const held = new Set(absentOf(entry));
     const lost = tree.absent.filter((child) => !held.has(child));
     const name = entryName(entry);
@@ -320,7 +320,8 @@ function requireNothingLost(
     'ALREADY_EXISTS',
     `${location} holds other images: ${other}${others.length > 1 ? ` and ${others.length - 1} more` : ''}`,
     {
-      hint: 'Pass --append to keep them, or choose another output.',
+      hint: 'Add to what is there, or choose another output.',
+      remedy: 'append',
     },
   );
 }

@@ -3,7 +3,7 @@ import { formatReference } from '../content/reference.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
 import { unlessRefused } from '../disk/disk.js';
 import { makeFolder } from '../disk/own-folder.js';
-import { LadingError, RegistryError } from '../errors.js';
+import { type Advice, LadingError, RegistryError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { type ConnectionOptions, connect } from '../registry/connect.js';
@@ -19,7 +19,7 @@ export interface RegistryDestinationOptions {
   /** Give an image that is named by its digest a tag, too; default false. */
   tagDigests?: boolean | undefined;
   /** What to do where two images would get one name. */
-  wayOut: string;
+  wayOut: Advice;
   /** Refuse to move a tag that is there and names something else; default false. */
   noClobber?: boolean | undefined;
   /** The repository of the same registry that the images come from. */
@@ -53,13 +53,14 @@ export function toRegistry(
         if (destination.tag === undefined)
           warn(
             onEvent,
-            `${image.name} has no tag: ${formatReference(destination)} is not listed, and a registry may collect it (--tag-digests gives it a tag)`,
+            `${image.name} has no tag: ${formatReference(destination)} is not listed, and a registry may collect it`,
+            { remedy: 'tagDigests' },
           );
       return placed;
     },
     nameOf(image, placed) {
       const at = placed.find((one) => one.image === image)?.destination;
-      return at && nameAt(at, image.tree.manifest.descriptor);
+      return at && nameAt(at, image.tree.content.descriptor);
     },
     async write(images, { failures = [], append: _, ...copy } = {}) {
       const { noClobber, origin, chunkBytes, remake } = options;
@@ -118,7 +119,7 @@ export function imagesForRegistry(
 }
 
 /** Rejects with `USAGE` where two different images, or what is attached to them, would get one name. */
-export function requireDistinct(images: readonly ImageToPush[], wayOut: string): void {
+export function requireDistinct(images: readonly ImageToPush[], wayOut: Advice): void {
   const taken = new Map<string, ImageTrees>();
   const attachments = new Map<string, { digest: string; of: string }>();
   for (const { image, destination } of images) {
@@ -126,7 +127,7 @@ export function requireDistinct(images: readonly ImageToPush[], wayOut: string):
     for (const { tag: attachedBy, tree } of image.attached) {
       if (attachedBy === undefined) continue;
       const key = formatReference({ registry, repository, tag: attachedBy });
-      const { digest } = tree.manifest.descriptor;
+      const { digest } = tree.content.descriptor;
       const other = attachments.get(key);
       if (other !== undefined && other.digest !== digest) throw oneAttachment(key, [other.of, image.name]);
       attachments.set(key, { digest, of: image.name });
@@ -140,8 +141,8 @@ export function requireDistinct(images: readonly ImageToPush[], wayOut: string):
   }
 }
 
-function oneName(key: string, [one, other]: readonly [ImageTrees, ImageTrees], wayOut: string): LadingError {
-  return new LadingError('USAGE', `${one.name} and ${other.name} would both become ${key}`, { hint: wayOut });
+function oneName(key: string, [one, other]: readonly [ImageTrees, ImageTrees], wayOut: Advice): LadingError {
+  return new LadingError('USAGE', `${one.name} and ${other.name} would both become ${key}`, wayOut);
 }
 
 function oneAttachment(key: string, [one, other]: readonly [string, string]): LadingError {
@@ -150,19 +151,20 @@ function oneAttachment(key: string, [one, other]: readonly [string, string]): La
     'USAGE',
     `different signatures or attachments of ${images} would all become ${key}`,
     {
-      hint: 'Put the images into repositories of their own, or leave out what is attached with --no-referrers.',
+      hint: 'Put the images into repositories of their own, or leave out what is attached.',
+      remedy: 'referrers',
     },
   );
 }
 
 function digestOf({ tree }: ImageTrees): string {
-  return tree.manifest.descriptor.digest;
+  return tree.content.descriptor.digest;
 }
 
 /** In a registry the digest of a name is that of the manifest that is pushed, whatever the name was before. */
 function withTrueDigest({ image, destination }: ImageToPush): ImageToPush {
   if (destination.digest === undefined && destination.tag !== undefined) return { image, destination };
-  return { image, destination: { ...destination, digest: image.tree.manifest.descriptor.digest } };
+  return { image, destination: { ...destination, digest: image.tree.content.descriptor.digest } };
 }
 
 /** Enough of a digest to tell images of a repository apart; not one of the tags that attach content. */
@@ -170,7 +172,7 @@ const TAG_DIGITS = 12;
 
 function withDigestTag({ image, destination }: ImageToPush): ImageToPush {
   if (destination.tag !== undefined) return { image, destination };
-  const [algorithm, encoded = ''] = image.tree.manifest.descriptor.digest.split(':');
+  const [algorithm, encoded = ''] = image.tree.content.descriptor.digest.split(':');
   return { image, destination: { ...destination, tag: `${algorithm}-${encoded.slice(0, TAG_DIGITS)}` } };
 }
 
@@ -186,7 +188,8 @@ function holesRefused(images: readonly ImageToPush[], error: unknown): RegistryE
       cause: error,
       status: error.status,
       registryCodes: error.registryCodes,
-      hint: 'Ask for a save of all platforms, or one with --index rewrite, whose digest is another.',
+      hint: 'Ask for a save of all platforms, or one whose index names only what is saved; its digest is another.',
+      remedy: 'index',
     },
   );
 }

@@ -18,10 +18,10 @@ import {
 
 export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
 
-/** Where an archive, a layout or a stream of one is written, before it is opened. */
-export interface OutputFiles {
+/** Where an archive, a layout, a stream of one or another store is written, before it is opened. */
+export interface OutputFiles<Format = SaveFormat> {
   location: string;
-  format: SaveFormat;
+  format: Format;
   /** What is there from an earlier run: its content need not be fetched, its other images are not lost. */
   previous: LayoutReader | undefined;
   /** Whether `previous` is already what the plan would make of the output. */
@@ -31,9 +31,11 @@ export interface OutputFiles {
   openStore(): Promise<Store>;
 }
 
+type AnyOutput = OutputFiles<SaveFormat | 'store'>;
+
 /** Writes images that were checked, beside those that stay. */
 export async function writeFiles(
-  output: OutputFiles,
+  output: AnyOutput,
   images: readonly ImageTrees[],
   { append = false, failures: unread = [], ...options }: WriteOptions = {},
 ): Promise<WriteResult> {
@@ -68,7 +70,7 @@ export async function writeFiles(
 }
 
 /** Copies what was planned to an output, if that is not there already. */
-async function writePlan(output: OutputFiles, plan: Plan, options: CopyOptions): Promise<CopyResult> {
+async function writePlan(output: AnyOutput, plan: Plan, options: CopyOptions): Promise<CopyResult> {
   warnOfZstd(output, plan, options);
   if (await output.isMadeOf(plan)) return allReused(plan);
   const keepGoing = options.keepGoing === true && output.canLeaveOut;
@@ -81,15 +83,15 @@ async function writePlan(output: OutputFiles, plan: Plan, options: CopyOptions):
 }
 
 /** Of an archive that Docker may load, what only Docker 23 and later can; a docker-archive's layers are made plain. */
-function warnOfZstd({ format }: OutputFiles, plan: Plan, { onEvent }: CopyOptions): void {
+function warnOfZstd({ format }: AnyOutput, plan: Plan, { onEvent }: CopyOptions): void {
   if (format !== 'universal') return;
   const { length } = plan.blobs.filter(
     ({ descriptor }) => compressionOfType(descriptor.mediaType) === 'zstd',
   );
   if (length === 0) return;
   const layers = length === 1 ? 'one layer is' : `${length} layers are`;
-  const message = `${layers} compressed with zstd, which Docker before 23 does not load; lading convert --compression gzip changes that`;
-  onEvent?.({ type: 'warning', message });
+  const message = `${layers} compressed with zstd, which Docker before 23 does not load`;
+  onEvent?.({ type: 'warning', message, remedy: 'compression' });
 }
 
 /**
@@ -97,7 +99,7 @@ function warnOfZstd({ format }: OutputFiles, plan: Plan, { onEvent }: CopyOption
  * images that come.
  */
 async function keptImages(
-  { previous }: OutputFiles,
+  { previous }: AnyOutput,
   names: readonly string[],
   { concurrency, retries, signal, onEvent }: CopyOptions,
 ): Promise<ImageTrees[]> {

@@ -66,6 +66,47 @@ describe('the output of a command', () => {
     assert.deepEqual(written(), ['', 'lading: x is not there\nhint: Look elsewhere.\nlading: no hint\n']);
   });
 
+  it('says a remedy by the flags of the command, and to programs by its word, too', () => {
+    const error = new LadingError('ALREADY_EXISTS', 'x holds y', { hint: 'Add to it.', remedy: 'append' });
+    const hint = 'Add to it. --append keeps what is there.';
+    const flags = { append: {}, referrers: {} };
+    const text = capture({ flags });
+    text.output.error(error);
+    text.output.warning('much is attached', { remedy: 'referrers' });
+    assert.deepEqual(text.written(), [
+      '',
+      `lading: x holds y\nhint: ${hint}\nwarning: much is attached (--no-referrers leaves out what is attached)\n`,
+    ]);
+    const described = { code: 'ALREADY_EXISTS', message: 'x holds y', hint, remedy: 'append' };
+    assert.deepEqual(text.output.describe(error), described);
+    const json = capture({ flags, json: true });
+    json.output.error(error);
+    assert.deepEqual(JSON.parse(json.written()[0]), { error: described });
+    const lines = capture({ flags, jsonLines: true });
+    lines.output.error(error);
+    lines.output.warning('much is attached', { remedy: 'referrers' });
+    const documents = lines.written()[1].trim().split('\n');
+    assert.deepEqual(
+      documents.map((line) => JSON.parse(line)),
+      [
+        { type: 'error', error: described },
+        {
+          type: 'warning',
+          message: 'much is attached',
+          hint: '--no-referrers leaves out what is attached.',
+          remedy: 'referrers',
+        },
+      ],
+    );
+  });
+
+  it('says nothing of a flag that the command does not have', () => {
+    const { output, written } = capture();
+    output.error(new LadingError('ALREADY_EXISTS', 'x holds y', { hint: 'Add to it.', remedy: 'append' }));
+    output.error(new LadingError('USAGE', 'no', { remedy: 'omitFormat' }));
+    assert.deepEqual(written(), ['', 'lading: x holds y\nhint: Add to it.\nlading: no\n']);
+  });
+
   it('shows the chain of causes when it is to be verbose', () => {
     const cause = new Error('middle', {
       cause: Object.assign(new Error('root\nof it'), { name: 'SystemError' }),

@@ -27,6 +27,7 @@ const EVENTS: CopyEvent[] = [
   { type: 'limited', registry: 'docker.io', limit: 100, remaining: 99, windowSeconds: 21_600 },
   { type: 'limited', registry: 'docker.io', limit: 100, remaining: 3, windowSeconds: 21_600 },
   { type: 'warning', message: 'beware' },
+  { type: 'warning', message: 'no tag', remedy: 'tagDigests' },
   { type: 'failed', name: 'reg.test/b:1', error: new LadingError('NOT_FOUND', 'gone') },
   { type: 'tagged', name: 'reg.test/a:1', descriptor },
 ];
@@ -35,7 +36,9 @@ describe('the progress of a copy', () => {
   const shown = async (flags: Partial<GlobalArguments>): Promise<string[]> => {
     const all: GlobalArguments = { json: false, progress: 'lines', quiet: false, verbose: false, ...flags };
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-    const progress = await createProgress(all, createOutput({ ...all, stdout, stderr }));
+    const jsonLines = all.progress === 'json';
+    const output = createOutput({ ...all, jsonLines, flags: { 'tag-digests': {} }, stdout, stderr });
+    const progress = await createProgress(all, output);
     for (const event of EVENTS) progress.onEvent(event);
     progress.end();
     assert.equal(stdout.read(), null, 'nothing of it is on standard output');
@@ -49,6 +52,7 @@ describe('the progress of a copy', () => {
       'waiting for process 7 on here, which writes to the same output',
       'docker.io allows 3 of 100 more pulls for 6 h',
       'warning: beware',
+      'warning: no tag (--tag-digests gives it a tag)',
       'reg.test/b:1: failed',
     ]);
   });
@@ -69,6 +73,11 @@ describe('the progress of a copy', () => {
       EVENTS.map(({ type }) => type),
     );
     assert.equal(lines[4].error, 'cut\\x0a');
+    const hint = '--tag-digests gives it a tag.';
+    assert.deepEqual(lines.slice(10, 12), [
+      { type: 'warning', message: 'beware' },
+      { type: 'warning', message: 'no tag', hint, remedy: 'tagDigests' },
+    ]);
   });
 
   it('is silent when it is to be quiet', async () => {

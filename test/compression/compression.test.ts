@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import { deflateRawSync, gzipSync } from 'node:zlib';
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import {
   type DecompressOptions,
   decompressed,
   detectCompression,
 } from '../../src/compression/compression.js';
+import { xz } from '../support/xz.js';
 
 const A = Buffer.from('first first first first');
 const B = Buffer.from('second');
@@ -63,9 +64,44 @@ describe('decompressed', () => {
     assert.equal((await all([Buffer.of(0x1f)])).length, 1);
   });
 
-  it('refuses xz and bzip2 by name', async () => {
-    await assert.rejects(all([Buffer.from('fd377a585a0000', 'hex')]), { code: 'UNSUPPORTED', message: /xz/ });
+  it('refuses bzip2 by name', async () => {
     await assert.rejects(all([Buffer.from('BZh91AY')]), { code: 'UNSUPPORTED', message: /bzip2/ });
+  });
+
+  describe('xz', () => {
+    const LONG = Buffer.concat([A, Buffer.alloc(200_000, 7)]);
+
+    it('gives the content of one stream and of several, however the input is cut', async () => {
+      assert((await all([xz(LONG)])).equals(LONG));
+      await forEveryCut(Buffer.concat([xz(A), xz(B)]), async (chunks) =>
+        assert((await all(chunks)).equals(BOTH)),
+      );
+    });
+
+    it('fails where the input ends early, at every byte', async () => {
+      const whole = xz(A);
+      for (let length = 6; length < whole.length; length++)
+        await assert.rejects(all([whole.subarray(0, length)]), INVALID, `${length} bytes`);
+    });
+
+    it('fails on other content, by the checksum, and on what follows the end', async () => {
+      const damaged = Buffer.from(xz(A));
+      damaged.writeUInt8((damaged[30] ?? 0) ^ 1, 30);
+      await assert.rejects(all([damaged]), INVALID);
+      await assert.rejects(all([xz(A), Buffer.from('more')]), INVALID);
+    });
+
+    it('refuses a check that it does not know, since the content could not be checked', async () => {
+      const flags = Buffer.from([0x00, 0x0a]); // SHA-256
+      const sum = Buffer.alloc(4);
+      sum.writeUInt32LE(crc32(flags));
+      const other = Buffer.concat([xz(A).subarray(0, 6), flags, sum, xz(A).subarray(12)]);
+      await assert.rejects(all([other]), {
+        code: 'UNSUPPORTED',
+        message: /a filter or a check/,
+        hint: /xz -d/,
+      });
+    });
   });
 
   describe('gzip', () => {
@@ -208,6 +244,7 @@ describe('decompressed', () => {
       await assert.rejects(all([gzipSync(A)], { name: 'sha256:abc', limits: { maxBytes: A.length - 1 } }), {
         code: 'TOO_LARGE',
         message: /^sha256:abc expands to more than/,
+        remedy: 'maxLayerBytes',
       });
     });
 
@@ -215,7 +252,8 @@ describe('decompressed', () => {
       assert.equal((await all([zeros])).length, 20_000_000);
       await assert.rejects(all([zeros], { limits: { maxRatio: 100 } }), {
         code: 'TOO_LARGE',
-        hint: /--max-ratio/,
+        hint: /raise the limit\.$/,
+        remedy: 'maxRatio',
       });
     });
 

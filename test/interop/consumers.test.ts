@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { needs } from '../support/needs.js';
 import { startContainerd } from '../support/programs/containerd.js';
 import { startDockerd } from '../support/programs/dockerd.js';
-import { lading } from '../support/programs/lading.js';
+import { lading, runLading } from '../support/programs/lading.js';
 import { podman } from '../support/programs/podman.js';
 import { documentOf, getManifest, sha256 } from '../support/programs/registry-content.js';
 import { skopeo } from '../support/programs/skopeo.js';
@@ -47,6 +47,23 @@ describe('what save writes', () => {
     if (!there) await lading('save', ...images.map(nameOf), '--format', format, '-o', output);
     return output;
   }
+
+  it('comes back from Docker with its image ID, as docker-daemon:', async function () {
+    needs(this, 'docker', 'dockerd');
+    const { docker, endpoint, forgetImages } = await startDockerd();
+    const [image] = several;
+    assert(image);
+    await docker('load', '--input', await saved('universal', 'several.tar', ...several));
+    const output = join(await temporaryFolder('daemon'), 'out.tar');
+    const env = { DOCKER_HOST: endpoint };
+    const outcome = await runLading(['copy', `docker-daemon:${nameOf(image)}`, output], { env });
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.equal((await lading('ls', output)).split(/\s/, 1)[0], nameOf(image));
+    await forgetImages();
+    await docker('load', '--input', output);
+    const id = await docker('image', 'inspect', '--format', '{{.Id}}', nameOf(image));
+    assert.equal(id, await imageIDOf(source.host, ...image));
+  });
 
   for (const format of ['universal', 'docker-archive']) {
     describe(`as ${format}`, () => {

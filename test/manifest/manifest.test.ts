@@ -26,6 +26,7 @@ const ARTIFACT = {
   blobs: [LAYER],
   subject: SUBJECT,
 };
+const ORAS_ARTIFACT = { ...ARTIFACT, mediaType: MEDIA_TYPE.orasArtifactManifest };
 const SCHEMA1 = {
   schemaVersion: 1,
   name: 'team/app',
@@ -53,6 +54,15 @@ describe('parseManifest', () => {
       artifactType: 'a/b',
       annotations: { key: 'value' },
     });
+  });
+
+  it('reads artifacts of OCI and of ORAS, which has to name its type', () => {
+    const { mediaType, ...rest } = ORAS_ARTIFACT;
+    assert.deepEqual(parseManifest(json(ORAS_ARTIFACT)), { format: 'oras-artifact', mediaType, ...rest });
+    assert.equal(parseManifest(json(ARTIFACT)).format, 'oci-artifact');
+    const { irregular } = parseManifest(json({ ...ORAS_ARTIFACT, artifactType: undefined }));
+    assert.equal(irregular?.place, '/artifactType');
+    assert.equal(parseManifest(json({ ...ARTIFACT, artifactType: undefined })).irregular, undefined);
   });
 
   it('reads an index’s entries with their platforms', () => {
@@ -147,7 +157,7 @@ describe('parseManifest', () => {
 
 describe('detectMediaType', () => {
   it('finds every format by what its document says', () => {
-    for (const document of [OCI, INDEX, SCHEMA2, LIST, ARTIFACT])
+    for (const document of [OCI, INDEX, SCHEMA2, LIST, ARTIFACT, ORAS_ARTIFACT])
       assert.equal(detectMediaType(json(document)), document.mediaType);
   });
 
@@ -212,6 +222,7 @@ describe('ambiguous documents (CVE-2021-41190)', () => {
     [INDEX, ['manifests']],
     [LIST, ['manifests']],
     [ARTIFACT, []],
+    [ORAS_ARTIFACT, []],
     [SCHEMA1, ['fsLayers', 'history']],
   ];
   const AMBIGUOUS = { ...INVALID, message: /is ambiguous/ };
@@ -328,7 +339,8 @@ describe('successors', () => {
   });
 
   it('are an artifact’s blobs', () => {
-    assert.deepEqual(of(ARTIFACT), { blobs: [LAYER], manifests: [], unsized: [], subject: SUBJECT });
+    for (const artifact of [ARTIFACT, ORAS_ARTIFACT])
+      assert.deepEqual(of(artifact), { blobs: [LAYER], manifests: [], unsized: [], subject: SUBJECT });
   });
 
   it('are schema1’s layers, each once and the base first, without sizes', () => {

@@ -7,6 +7,7 @@ import { list } from '../../src/operations/list.js';
 import { serve } from '../../src/operations/serve/serve.js';
 import { verify } from '../../src/operations/verify/verify.js';
 import { configFor, dockerArchive, plainLayer } from '../support/docker-archives.js';
+import { warningsInto } from '../support/events.js';
 import { fixturePath } from '../support/fixtures.js';
 import { useFolder } from '../support/temporary.js';
 
@@ -84,7 +85,7 @@ describe('an archive of another tool', () => {
   it('is told to be decompressed before it is', async () => {
     const warnings: string[] = [];
     const archive = fixturePath('layouts/skopeo-two-names.tar.gz');
-    await verify(archive, { onWarning: (message) => warnings.push(message) });
+    await verify(archive, { onEvent: warningsInto(warnings) });
     assert.match(warnings.join(), /^.*skopeo-two-names\.tar\.gz is compressed with gzip as a whole/);
   });
 

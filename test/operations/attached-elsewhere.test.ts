@@ -98,7 +98,8 @@ describe('an image of two repositories, with a signature by cosign of its own in
     await assert.rejects(load(options), {
       code: 'USAGE',
       message: `different signatures or attachments of ${one} and ${two} would all become ${registry.host}/all:${tag()}`,
-      hint: /--no-referrers/,
+      hint: 'Put the images into repositories of their own, or leave out what is attached.',
+      remedy: 'referrers',
     });
     assert.deepEqual(registry.requests, []);
     await load({ ...options, referrers: false });
@@ -115,7 +116,8 @@ describe('an image of two repositories, with a signature by cosign of its own in
     await assert.rejects(load(options), {
       code: 'ALREADY_EXISTS',
       message: /is another signature or attachment/,
-      hint: /--no-referrers/,
+      hint: 'Let the tag move, or load the images alone.',
+      remedy: 'omitNoClobberOfAttachment',
     });
     assert.equal((await registry.repository('one').resolve(tag())).digest, signatureOf('two'));
     await load({ ...options, referrers: false });

@@ -9,6 +9,7 @@ import { load } from '../../src/operations/load.js';
 import { serve } from '../../src/operations/serve/serve.js';
 import { verify } from '../../src/operations/verify/verify.js';
 import { type Files, tarOf } from '../support/docker-archives.js';
+import { warningsInto } from '../support/events.js';
 import { type Content, contentOf, makeImage, randomBytesFrom } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 import { serveWritable, type WritableServed } from '../support/writable-server.js';
@@ -147,7 +148,7 @@ describe('an index that names what is no manifest', () => {
   });
 
   it('is served with its blobs by their digests, without tags', async () => {
-    const served = await serve(path('a.tar'), { port: 0, onWarning: (message) => warnings.push(message) });
+    const served = await serve(path('a.tar'), { port: 0, onEvent: warningsInto(warnings) });
     try {
       const get = (rest: string) => fetch(`http://${served.host}:${served.port}/v2/${rest}`);
       assert.equal((await get('app/manifests/1')).status, 200);

@@ -72,7 +72,11 @@ describe('an archive with a name that is none', () => {
       assert.match(warnings.join('\n'), told);
       assert.match(warnings.join('\n'), /sha256:[0-9a-f]{64} has no name: it is left out/);
       const byDigest = { input, destination: server.registry, images: [nameless?.name ?? ''] };
-      await assert.rejects(load(byDigest), { code: 'USAGE', hint: /--name/ });
+      await assert.rejects(load(byDigest), {
+        code: 'USAGE',
+        hint: 'Say what it is to be called.',
+        remedy: 'name',
+      });
       const named = await load({ ...byDigest, name: 'mine/app:1' });
       assert.deepEqual(
         named.images.map(({ pushed }) => pushed),
@@ -101,7 +105,11 @@ describe('an archive with a name that is none', () => {
     const items = [{ Config: 'c', RepoTags: ['MyImage:1'], Layers: ['l'] }];
     await writeFile(path('a.tar'), dockerArchive({ c: configFor(layer), l: layer }, items));
     const options = { input: path('a.tar'), destination: server.registry };
-    await assert.rejects(load(options), { code: 'USAGE', hint: /--name/ });
+    await assert.rejects(load(options), {
+      code: 'USAGE',
+      hint: 'Say what it is to be called.',
+      remedy: 'name',
+    });
     assert.equal((await load({ ...options, name: 'app:1' })).images.length, 1);
   });
 

@@ -115,7 +115,8 @@ describe('save to an output that is there', () => {
       await assert.rejects(run(output, ['b:1']), {
         code: 'ALREADY_EXISTS',
         message: /holds other images: .*\/a:1/,
-        hint: /--append/,
+        hint: 'Add to what is there, or choose another output.',
+        remedy: 'append',
       });
       assert.ok((await bytesOf(output)).equals(before));
 

@@ -238,7 +238,7 @@ describe('images are never lost in silence', () => {
       to: 'docker',
       format: 'universal',
     } as const;
-    await assert.rejects(convert(contradicted), { code: 'USAGE', hint: /--format/ });
+    await assert.rejects(convert(contradicted), { code: 'USAGE', remedy: 'omitFormat' });
   });
 
   it('a key that signs and a key of the connection are two, and neither is offered to the other', async () => {

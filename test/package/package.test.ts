@@ -45,6 +45,32 @@ describe('the package', () => {
     );
   });
 
+  it('exports the types of all that its functions take and give', async () => {
+    const declarations = await readFile(folder('node_modules/lading/dist/index.d.ts'), 'utf8');
+    const unnamed = [...declarations.matchAll(/^declare (?:interface|type|class) (\w+)/gm)].map(
+      ([, name]) => name,
+    );
+    // What is left are parts that exported types are spelt with.
+    assert.deepEqual(unnamed.sort(), [
+      'BlobUpload',
+      'ContainerConfigDocument',
+      'ConversionOptions',
+      'DigestAlgorithm',
+      'Document',
+      'Endpoint',
+      'ExchangeOptions',
+      'HistoryDocument',
+      'LoginConnection',
+      'Nullable',
+      'Observer',
+      'Pool',
+      'Present',
+      'PutManifestOptions',
+      'RouteKind',
+      'WithConnection',
+    ]);
+  });
+
   it('names the licenses of all code that the program carries', async () => {
     const notices = await readFile(folder('node_modules/lading/dist/THIRD-PARTY-NOTICES.txt'), 'utf8');
     for (const name of ['undici', 'yargs', 'yaml', 'fs-extra', 'prom-client']) {

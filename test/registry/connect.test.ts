@@ -36,12 +36,12 @@ describe('connect', () => {
       );
     for (const [certFile, keyFile] of [['cert.pem', 'key.pem'], ['both.pem'], [undefined, 'both.pem']])
       await (await connecting(certFile, keyFile)).close();
-    const hint = /both --cert FILE and --key-file FILE/;
-    await assert.rejects(connecting('cert.pem'), { code: 'USAGE', message: /without its key/, hint });
+    const advice = { hint: /^Name the files of both, or one file that holds/, remedy: 'certFile' };
+    await assert.rejects(connecting('cert.pem'), { code: 'USAGE', message: /without its key/, ...advice });
     await assert.rejects(connecting(undefined, 'key.pem'), {
       code: 'USAGE',
       message: /without its certificate/,
-      hint,
+      ...advice,
     });
   });
 });

@@ -41,7 +41,9 @@ describe('getManifest', () => {
       (error) =>
         isLadingError(error, 'NOT_FOUND') &&
         error.message.startsWith(`tag "1.2" of ${name.registry}/team/app: not found`) &&
-        error.hint === `See what is there: lading ls ${name.registry}/team/app`,
+        error.hint === 'Check the name.' &&
+        error.remedy === 'list' &&
+        error.remedyFor === `${name.registry}/team/app`,
     );
   });
 

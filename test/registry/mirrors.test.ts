@@ -95,7 +95,9 @@ describe('the name of a mirror', () => {
     it(`is not ${JSON.stringify(bad)}`, () => {
       assert.throws(() => connect({ mirrors: { 'reg.example': [bad] } }), {
         code: 'USAGE',
-        hint: bad.includes('://') ? /scheme/ : /--mirror/,
+        ...(bad.includes('://')
+          ? { hint: /scheme/, remedy: 'plainHTTP' }
+          : { remedy: 'mirrors', message: /it is not HOST\[:PORT\]\[\/PATH\]/ }),
       });
     });
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { createRegistryClient } from '../../src/registry/client.js';
+import type { Remedy } from '../../src/remedy.js';
 import { contentOf } from '../support/images.js';
 import { type Handler, sendError, serve, type TestServer } from './http-server.js';
 
@@ -39,17 +40,17 @@ describe('a manifest that is put', () => {
     assert.deepEqual([asked, result], [3, { digest: undefined, subject: undefined }]);
   });
 
-  const refusals: [status: number, code: string, hint: RegExp][] = [
-    [400, 'MANIFEST_INVALID', /lading convert/],
-    [415, 'UNSUPPORTED', /lading convert/],
+  const refusals: [status: number, code: string, hint: RegExp, remedy?: Remedy][] = [
+    [400, 'MANIFEST_INVALID', /convert it to another/, 'convert'],
+    [415, 'UNSUPPORTED', /convert it to another/, 'convert'],
     [400, 'MANIFEST_BLOB_UNKNOWN', /push all of the image/],
     [400, 'TAG_INVALID', /does not let it move/],
-    [400, 'NAME_INVALID', /repository name/],
+    [400, 'NAME_INVALID', /repository name; push under another/, 'mapFile'],
     [404, 'NAME_UNKNOWN', /make it there first/],
     [413, 'SIZE_INVALID', /client_max_body_size/],
-    [403, 'DENIED', /no credentials/],
+    [403, 'DENIED', /no credentials/, 'login'],
   ];
-  for (const [status, code, hint] of refusals) {
+  for (const [status, code, hint, remedy] of refusals) {
     it(`is refused with ${code} in the registry’s words, and a hint`, async () => {
       await assert.rejects(
         put((_, response) => sendError(response, status, code)),
@@ -57,6 +58,7 @@ describe('a manifest that is put', () => {
           status,
           registryCodes: [code],
           hint,
+          remedy,
           message: new RegExp(`push of manifest sha256:.* to .*/a/b: .*${code}`),
         },
       );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { credentialHint } from '../../src/registry/auth/credential-hint.js';
+import { credentialAdvice } from '../../src/registry/auth/credential-hint.js';
 import { responseError } from '../../src/registry/http/response-error.js';
 import { sendError, sendJSON } from './http-server.js';
 import { blob, manifest, useRepository } from './repository.js';
@@ -18,7 +18,7 @@ describe('the hint of a 403', () => {
   ];
   for (const said of reasons) {
     it(`leaves the reason to the registry that gives one: ${said}`, () => {
-      assert.match(credentialHint(403, 'reg.example', undefined, said), /gives its reason/);
+      assert.match(credentialAdvice(403, 'reg.example', undefined, said).hint ?? '', /gives its reason/);
     });
   }
 
@@ -33,7 +33,9 @@ describe('the hint of a 403', () => {
   ];
   for (const said of plain) {
     it(`speaks of credentials where there is no more than a refusal: ${JSON.stringify(said)}`, () => {
-      assert.match(credentialHint(403, 'reg.example', undefined, said), /found no credentials/);
+      const { hint = '', ...remedy } = credentialAdvice(403, 'reg.example', undefined, said);
+      assert.match(hint, /found no credentials for reg\.example/);
+      assert.deepEqual(remedy, { remedy: 'login', remedyFor: 'reg.example' });
     });
   }
 

@@ -63,7 +63,11 @@ describe('a place to write to', () => {
         hint: `Write docker://${text} for the registry, or ./${text} for a file of that name.`,
       });
     for (const text of ['', '-'])
-      await assert.rejects(parseDestinationLocator(text), { code: 'USAGE', hint: /-o -/ });
+      await assert.rejects(parseDestinationLocator(text), {
+        code: 'USAGE',
+        hint: 'Saving and converting write to streams, too; ./- is a file.',
+        remedy: 'stream',
+      });
   });
 
   it('is a path where a file of that name can be meant', async () => {

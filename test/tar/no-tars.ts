@@ -89,7 +89,7 @@ export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, na
     /layers/,
   ],
   ['oci-layout', latin1('{"imageLayoutVersion":"1.0.0"}'), /oci-layout/, /folder/],
-  ['an SBOM', latin1('{"bomFormat":"CycloneDX"}'), /an SBOM/, /lading save/],
+  ['an SBOM', latin1('{"bomFormat":"CycloneDX"}'), /an SBOM/, /^Save the image itself, as docker save -o/],
   [
     'a pointer of Git LFS',
     latin1(`version https://git-lfs.github.com/spec/v1\noid sha256:${hex(64)}\nsize 987\n`),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Digest } from '../../src/content/digest.js';
 import { formatReference } from '../../src/content/reference.js';
 import type { CopyEvent } from '../../src/events.js';
+import type { Remedy } from '../../src/remedy.js';
 import { type CheckRules, fitDockerArchive, nameApart } from '../../src/transfer/destination.js';
 import { type ImageTrees, readImages } from '../../src/transfer/plan.js';
 import type { ImageToPush } from '../../src/transfer/registry-names.js';
@@ -14,15 +15,19 @@ describe('what arrives at a destination', () => {
   let a: MadeImage;
   let b: MadeImage;
   let warnings: string[];
+  let remedies: (Remedy | undefined)[];
   before(async () => {
     a = await makeImage({ seed: 'a' });
     b = await makeImage({ seed: 'b', platform: { os: 'linux', architecture: 'arm64' } });
   });
   beforeEach(() => {
     warnings = [];
+    remedies = [];
   });
   const onEvent = (event: CopyEvent): void => {
-    if (event.type === 'warning') warnings.push(event.message);
+    if (event.type !== 'warning') return;
+    warnings.push(event.message);
+    remedies.push(event.remedy);
   };
   const digestOf = ({ manifest }: MadeImage) => manifest.descriptor.digest;
 
@@ -123,7 +128,9 @@ describe('what arrives at a destination', () => {
     assert.throws(() => fitDockerArchive(both.slice(1), onEvent), {
       code: 'UNSUPPORTED',
       message: 'reg.test/chart:1 is no image but an artifact: a docker-archive has no room for it',
-      hint: /another format/,
+      hint: 'An archive of another format (universal) or a layout keeps it.',
+      remedy: 'format',
+      remedyFor: 'universal',
     });
   });
 
@@ -134,7 +141,7 @@ describe('what arrives at a destination', () => {
     };
     /** What `check` makes of images that get these names. */
     const check = (placed: ImageToPush[], rules?: CheckRules, tagDigests = false): ImageToPush[] =>
-      toRegistry('reg.test', {}, { name: () => placed, wayOut: 'Choose.', tagDigests }).check(
+      toRegistry('reg.test', {}, { name: () => placed, wayOut: { hint: 'Choose.' }, tagDigests }).check(
         placed.map(({ image }) => image),
         rules,
       );
@@ -160,7 +167,8 @@ describe('what arrives at a destination', () => {
         `reg.test/app@${digestOf(a)}`,
         'its own',
       );
-      assert.match(warnings.join(), /has no tag.*not listed.*--tag-digests/);
+      assert.match(warnings.join(), /has no tag.*not listed.*may collect it$/);
+      assert.deepEqual(remedies, ['tagDigests']);
       warnings = [];
       const [tagged] = check([at(one, 'app')], { onEvent }, true);
       assert.equal(tagged?.destination.tag, digestOf(a).replace(':', '-').slice(0, 19));

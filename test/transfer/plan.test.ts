@@ -132,7 +132,8 @@ describe('planCopy', () => {
     await assert.rejects(planOf(source, ['index']), {
       code: 'MISSING_CONTENT',
       message: new RegExp(second.manifest.descriptor.digest),
-      hint: /--platform/,
+      hint: /incomplete at its source\. Of platforms that are not chosen nothing is needed\.$/,
+      remedy: 'platforms',
     });
     await assert.rejects(planOf(source, ['nothing']), { code: 'NOT_FOUND' });
   });

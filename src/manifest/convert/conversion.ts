@@ -1,6 +1,7 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { digestOf } from '../../content/digest.js';
 import { ContentError } from '../../errors.js';
+import type { Manifest } from '../manifest.js';
 
 /** The formats that a conversion can write, besides schema1. */
 export type ConversionTarget = 'oci' | 'docker';
@@ -9,6 +10,12 @@ export type ConversionTarget = 'oci' | 'docker';
 export interface Document {
   descriptor: Descriptor;
   bytes: Buffer;
+}
+
+/** What a caller may know about the bytes to convert. */
+export interface KnownManifest {
+  /** The parsed bytes; they are parsed again if not given. */
+  parsed?: Manifest;
 }
 
 /** Guards against losing what refers to a manifest by its digest. */

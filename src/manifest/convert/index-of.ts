@@ -14,10 +14,11 @@ import {
   type Document,
   documentOf,
   guardedLosses,
+  type KnownManifest,
 } from './conversion.js';
 import { platformStruct } from './platform-of.js';
 
-export interface ConvertIndexOptions extends ConversionGuards {
+export interface ConvertIndexOptions extends ConversionGuards, KnownManifest {
   /** The index's digest, for errors and `lost`; computed if not given. */
   where?: string;
   /** The converted children, by their digests in the index; others stay as they are. */
@@ -47,7 +48,7 @@ export function convertIndex(
   options: ConvertIndexOptions = {},
 ): ConvertedIndex {
   const { where = digestOf(bytes), children = new Map(), platforms = new Map() } = options;
-  const index = parseIndex(bytes, where);
+  const index = parseIndex(bytes, where, options);
   const crosses = familyOf(index) !== target;
   const edits = indexEdits(index, target, { children, platforms });
   const document = documentOf(TYPES[target], editJSON(bytes, edits));
@@ -66,8 +67,8 @@ export function convertIndex(
 /** The platform of a child that cannot run, in an index. (buildkit, attestation-storage.md) */
 const NO_PLATFORM: Platform = { architecture: 'unknown', os: 'unknown' };
 
-function parseIndex(bytes: Uint8Array, where: string): ImageIndex {
-  const manifest = parseManifest(bytes, { digest: where });
+function parseIndex(bytes: Uint8Array, where: string, { parsed }: KnownManifest = {}): ImageIndex {
+  const manifest = parsed ?? parseManifest(bytes, { digest: where });
   if (manifest.format === 'oci-index' || manifest.format === 'docker-manifest-list') return manifest;
   throw new ContentError('UNSUPPORTED', `${where} is not an index: it is ${manifest.mediaType}`);
 }

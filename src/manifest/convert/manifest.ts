@@ -14,10 +14,11 @@ import {
   type Document,
   documentOf,
   guardedLosses,
+  type KnownManifest,
 } from './conversion.js';
 import { parseImage } from './parse-image.js';
 
-export interface ConvertManifestOptions extends ConversionGuards {
+export interface ConvertManifestOptions extends ConversionGuards, KnownManifest {
   /** The manifest's digest, for errors and `lost`; computed if not given. */
   where?: string;
   /** Layers that were compressed again, by their digests in the manifest. */
@@ -55,7 +56,7 @@ export function convertManifest(
   options: ConvertManifestOptions = {},
 ): ConvertedManifest {
   const { where = digestOf(bytes), layers = new Map<Digest, Descriptor>() } = options;
-  const image = parseImage(bytes, where);
+  const image = parseImage(bytes, where, options);
   const source = familyOf(image);
   const crosses = source !== target;
   const config = configFor(image, target, options);

@@ -5,12 +5,18 @@ import { isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
 import { ContentError } from '../../errors.js';
 import { layerTypeFor } from '../layer-types.js';
 import { lostOCIMembers } from '../oci-members.js';
-import { type ConversionGuards, type Document, documentOf, guardedLosses } from './conversion.js';
+import {
+  type ConversionGuards,
+  type Document,
+  documentOf,
+  guardedLosses,
+  type KnownManifest,
+} from './conversion.js';
 import { parseImage } from './parse-image.js';
 import { signSchema1 } from './sign-schema1.js';
 import { toSchema1 } from './to-schema1.js';
 
-export interface ConvertToSchema1Options extends ConversionGuards {
+export interface ConvertToSchema1Options extends ConversionGuards, KnownManifest {
   /** The manifest's digest, for errors and `lost`; computed if not given. */
   where?: string;
   /** The repository and the tag to write into the manifest. Registries write the name without a host. */
@@ -39,7 +45,7 @@ export interface ConvertedToSchema1 {
  */
 export function convertToSchema1(bytes: Uint8Array, options: ConvertToSchema1Options): ConvertedToSchema1 {
   const { where = digestOf(bytes), name, tag, config, layers: replacements, key, time } = options;
-  const image = parseImage(bytes, where);
+  const image = parseImage(bytes, where, options);
   const layers = image.layers.map((layer) => replacements?.get(layer.digest) ?? layer);
   for (const layer of layers) refuseLayer(layer);
   const guarded = guardedLosses(image.subject, options, where);

@@ -14,14 +14,14 @@ import { limitsOf } from '../../store/limits.js';
 import { createScratch, type Scratch } from '../../store/scratch.js';
 import { type ConvertedImage, convertImage } from '../../transfer/convert.js';
 import { copyGraph } from '../../transfer/copy.js';
-import { openDestination } from '../../transfer/destinations.js';
+import { destinationName, openDestination } from '../../transfer/destinations.js';
 import { namingImage } from '../../transfer/naming.js';
 import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
 import { readSourceImages } from '../../transfer/read-images.js';
 import { createRecompressor } from '../../transfer/recompress.js';
 import { isRegistryTarget, registryOf } from '../../transfer/registry-names.js';
 import { requestsOf } from '../../transfer/requests.js';
-import { type OpenedSource, openSource } from '../../transfer/sources.js';
+import { type KnownSource, openKnownSource } from '../../transfer/sources.js';
 import { type ReadImages, transfer } from '../../transfer/transfer.js';
 import type { ConvertOptions, ConvertResult } from './options.js';
 
@@ -34,7 +34,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
   const key = signing?.keyFile === undefined ? createSigningKey() : await readKey(signing.keyFile);
   const dockerPlatform =
     options.dockerPlatform === undefined ? undefined : parsePlatform(options.dockerPlatform);
-  const source = await openSource(options.source, options);
+  const source = await openKnownSource(options.source, options);
   try {
     await requireScopedCredentials(source, options);
     const destination = await openDestination(options.output, {
@@ -58,7 +58,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
       });
       const { blobs, bytes } = result;
       return {
-        output: typeof options.output === 'string' ? options.output : '-',
+        output: destinationName(options.output),
         format: destination.format,
         images: result.converted.flatMap((one) => {
           const names = one.images.map((image) => destination.nameOf(image, result.placed));
@@ -80,7 +80,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
 
 /** Before the first request: a login that names no registry cannot be meant for both sides. */
 async function requireScopedCredentials(
-  source: OpenedSource,
+  source: KnownSource,
   { credentials, output }: ConvertOptions,
 ): Promise<void> {
   const locator = typeof output === 'string' ? await parseDestinationLocator(output) : undefined;
@@ -126,7 +126,7 @@ function createConverter(key: KeyObject, scratch: Scratch, options: ConvertOptio
 
 /** Images whose layers have to be read are first fetched into a layout beside the output: they are needed twice. */
 async function readOriginals(
-  source: OpenedSource,
+  source: KnownSource,
   scratch: Scratch,
   options: ConvertOptions,
 ): Promise<ReadImages> {

@@ -1,9 +1,10 @@
-import type { Writable } from 'node:stream';
 import type { Digest } from '../../content/digest.js';
 import type { WithConnection } from '../../registry/connect.js';
 import type { LayerLimits } from '../../store/limits.js';
 import type { ConversionFormat } from '../../transfer/convert.js';
+import type { DestinationLike } from '../../transfer/destinations.js';
 import type { LayerCompression } from '../../transfer/recompress.js';
+import type { SourceLike } from '../../transfer/sources.js';
 import type { SaveOutputOptions } from '../../transfer/to-files.js';
 import type { SaveFormat } from '../../transfer/write-files.js';
 
@@ -12,10 +13,10 @@ export type ConvertOptions = WithConnection<ConversionOptions>;
 interface ConversionOptions
   extends LayerLimits,
     Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name' | 'signal' | 'onEvent'> {
-  /** A locator, a path, or an image of a registry. */
-  source: string;
-  /** A locator, a file, a directory (`…/`), or a stream for an archive. */
-  output: string | Writable;
+  /** A locator, a path, or an image of a registry; or what was opened. */
+  source: SourceLike;
+  /** A locator, a file, a directory (`…/`), a stream for an archive, or a store of any kind. */
+  output: DestinationLike;
   to: ConversionFormat;
   /** Only this image of an archive or layout. */
   reference?: string | undefined;
@@ -41,7 +42,7 @@ interface ConversionOptions
 export interface ConvertResult {
   /** `-` for a stream. */
   output: string;
-  format: SaveFormat | 'registry';
+  format: SaveFormat | 'registry' | 'store';
   images: {
     name: string;
     /** What it is called at the output. */

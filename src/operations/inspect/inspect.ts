@@ -10,7 +10,7 @@ import type { ConnectionOptions } from '../../registry/connect.js';
 import { isAttachmentTag } from '../../store/attached.js';
 import type { ArchiveLimits } from '../../store/limits.js';
 import type { Referrer, Source } from '../../store/store.js';
-import { type OpenedSource, openSource } from '../../transfer/sources.js';
+import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../../transfer/sources.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
 
 export interface InspectedImage {
@@ -47,11 +47,12 @@ export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
  * What is in an archive, a layout, or an image of a registry. Of several images, one that is damaged has a
  * `problem` and the others are shown; rejects where there is nothing else, or that one was asked for.
  */
-export async function inspect(target: string, options: InspectOptions = {}): Promise<InspectResult> {
-  const source = await openSource(target, options);
+export async function inspect(target: SourceLike, options: InspectOptions = {}): Promise<InspectResult> {
+  const source = await openKnownSource(target, options);
   try {
     const wanted =
-      options.reference ?? (source.kind === 'path' ? source.reference : formatReference(source.reference));
+      options.reference ??
+      (source.kind === 'registry' ? formatReference(source.reference) : source.reference);
     const images: InspectedImage[] = [];
     const problems: LadingError[] = [];
     for await (const { name, root } of rootsOf(source, options)) {
@@ -69,7 +70,7 @@ export async function inspect(target: string, options: InspectOptions = {}): Pro
       problems.push(error);
     }
     if (options.platforms !== undefined && images.every(({ platforms }) => platforms.length === 0))
-      throw notThere(target, options.platforms, problems[0]);
+      throw notThere(locationOf(target), options.platforms, problems[0]);
     const [problem] = problems;
     if (problem !== undefined && problems.length === images.length) throw problem;
     return { images };
@@ -79,7 +80,7 @@ export async function inspect(target: string, options: InspectOptions = {}): Pro
 }
 
 async function* rootsOf(
-  source: OpenedSource,
+  source: KnownSource,
   { reference, signal }: InspectOptions,
 ): AsyncIterable<{ name: string; root: Descriptor }> {
   if (source.kind === 'registry') {
@@ -103,7 +104,7 @@ function missingContent(name: string, { digest }: Descriptor, reason: unknown): 
   if (!isLadingError(reason, 'NOT_FOUND')) return reason;
   return new ContentError('MISSING_CONTENT', `${digest} is missing; ${name} needs it`, {
     cause: reason,
-    hint: askForNew(name),
+    ...askForNew(name),
   });
 }
 

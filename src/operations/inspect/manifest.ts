@@ -1,7 +1,8 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import { isImageConfig, isManifest, MEDIA_TYPE } from '../../content/media-types.js';
+import { isImageConfig, MEDIA_TYPE } from '../../content/media-types.js';
 import { ContentError, isLadingError } from '../../errors.js';
+import { type Beneath, type GraphVisitor, type Step, walkGraph } from '../../graph/walk.js';
 import {
   type ContainerConfig,
   type HistoryEntry,
@@ -15,6 +16,7 @@ import {
   type ImageManifest,
   parseManifest,
   type Schema1Manifest,
+  successors,
 } from '../../manifest/manifest.js';
 import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
 import { parseV1Image, type V1Image } from '../../manifest/v1/image.js';
@@ -71,76 +73,85 @@ export async function inspectManifest(
   signal: AbortSignal | undefined,
 ): Promise<InspectedManifest> {
   if (await isBlob(store, descriptor)) return { platforms: [], blobs: [plainLayer(descriptor)] };
-  const walk: Walk = { store, absent, signal, budget: new GraphBudget(), read: new Map(), blobs: new Map() };
-  const platforms = await inspectAt(descriptor, 0, walk);
-  return { platforms, blobs: [...walk.blobs.values()] };
-}
-
-/** What is the same for all manifests of an image. */
-interface Walk {
-  store: Source;
-  absent: readonly Digest[];
-  signal: AbortSignal | undefined;
-  budget: GraphBudget;
-  /** What was read, each manifest once however often it is named. */
-  read: Map<string, Promise<InspectedPlatform[] | ImageIndex>>;
-  blobs: Map<Digest, InspectedBlob>;
-}
-
-async function inspectAt(descriptor: Descriptor, depth: number, walk: Walk): Promise<InspectedPlatform[]> {
-  const claim = `${descriptor.digest} ${descriptor.size} ${descriptor.mediaType}`;
-  const reading = walk.read.get(claim) ?? readOne(descriptor, walk);
-  walk.read.set(claim, reading);
-  const found = await reading;
-  if (Array.isArray(found)) return found;
-  walk.budget.take(descriptor.digest, depth, found.manifests.length);
-  const children = found.manifests.filter(
-    ({ digest, mediaType, platform }) =>
-      isManifest(mediaType) && !walk.absent.includes(digest) && platform?.os !== 'unknown',
-  );
-  for (const entry of found.manifests)
-    if (!isManifest(entry.mediaType)) walk.blobs.set(entry.digest, plainLayer(entry));
-  const inspected = children.map((child) => inspectChild(descriptor, child, depth + 1, walk));
-  return (await Promise.all(inspected)).flat();
+  const inspection = new Inspection(store, absent, signal);
+  const platforms = await walkGraph(descriptor, inspection);
+  return { platforms: platforms ?? [], blobs: [...inspection.blobs.values()] };
 }
 
 /** An index, or what the image is. */
-async function readOne(
-  descriptor: Descriptor,
-  { store, signal, budget }: Walk,
-): Promise<InspectedPlatform[] | ImageIndex> {
-  budget.takeDocument(descriptor);
-  const bytes = await readContent(store, descriptor, { signal });
-  const manifest = parseManifest(bytes, descriptor);
-  switch (manifest.format) {
-    case 'oci-index':
-    case 'docker-manifest-list':
-      return manifest;
-    case 'docker-schema1':
-      return [inspectSchema1(descriptor, manifest, bytes)];
-    case 'oci-manifest':
-    case 'docker-schema2':
-      return [await inspectImageManifest(store, descriptor, manifest, signal)];
-    case 'oci-artifact':
-      return [];
+interface Entered extends Beneath<InspectedPlatform[]> {
+  platforms: InspectedPlatform[];
+}
+
+class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
+  readonly blobs = new Map<Digest, InspectedBlob>();
+  readonly #budget = new GraphBudget();
+  /** Each manifest is read once, however often it is named. */
+  readonly #read = new Map<string, Promise<InspectedPlatform[] | ImageIndex>>();
+
+  constructor(
+    private readonly store: Source,
+    private readonly absent: readonly Digest[],
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  async enter({ descriptor, depth, parent }: Step): Promise<Entered> {
+    const found = await this.#readOnce(descriptor).catch((error: unknown) => {
+      throw parent === undefined ? error : missingFrom(parent.descriptor, descriptor, error);
+    });
+    if (Array.isArray(found)) return { platforms: found, manifests: [] };
+    this.#budget.take(descriptor.digest, depth, found.manifests.length);
+    const { manifests, blobs } = successors(found);
+    const isImage = ({ digest, platform }: Descriptor) =>
+      !this.absent.includes(digest) && platform?.os !== 'unknown';
+    return { platforms: [], manifests: manifests.filter(isImage), blobs };
+  }
+
+  async blob(descriptor: Descriptor): Promise<void> {
+    this.blobs.set(descriptor.digest, plainLayer(descriptor));
+  }
+
+  async leave(
+    _step: Step,
+    { platforms, manifests }: Entered,
+    children: ReadonlyMap<Descriptor, InspectedPlatform[]>,
+  ): Promise<InspectedPlatform[]> {
+    return [...platforms, ...manifests.flatMap((child) => children.get(child) ?? [])];
+  }
+
+  #readOnce(descriptor: Descriptor): Promise<InspectedPlatform[] | ImageIndex> {
+    const claim = `${descriptor.digest} ${descriptor.size} ${descriptor.mediaType}`;
+    const reading = this.#read.get(claim) ?? this.#readOne(descriptor);
+    this.#read.set(claim, reading);
+    return reading;
+  }
+
+  async #readOne(descriptor: Descriptor): Promise<InspectedPlatform[] | ImageIndex> {
+    this.#budget.takeDocument(descriptor);
+    const bytes = await readContent(this.store, descriptor, { signal: this.signal });
+    const manifest = parseManifest(bytes, descriptor);
+    switch (manifest.format) {
+      case 'oci-index':
+      case 'docker-manifest-list':
+        return manifest;
+      case 'docker-schema1':
+        return [inspectSchema1(descriptor, manifest, bytes)];
+      case 'oci-manifest':
+      case 'docker-schema2':
+        return [await inspectImageManifest(this.store, descriptor, manifest, this.signal)];
+      case 'oci-artifact':
+      case 'oras-artifact':
+        return [];
+    }
   }
 }
 
-async function inspectChild(
-  parent: Descriptor,
-  child: Descriptor,
-  depth: number,
-  walk: Walk,
-): Promise<InspectedPlatform[]> {
-  try {
-    return await inspectAt(child, depth, walk);
-  } catch (error) {
-    if (!isLadingError(error, 'NOT_FOUND')) throw error;
-    throw new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is not there`, {
-      cause: error,
-      hint: 'The image is incomplete: ask for it again where it came from.',
-    });
-  }
+function missingFrom(parent: Descriptor, child: Descriptor, error: unknown): unknown {
+  if (!isLadingError(error, 'NOT_FOUND')) return error;
+  return new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is not there`, {
+    cause: error,
+    hint: 'The image is incomplete: ask for it again where it came from.',
+  });
 }
 
 async function inspectImageManifest(

@@ -14,7 +14,7 @@ import { parseHost } from './login.js';
 
 /** What one place has for a registry. Secrets are never told. */
 export interface ExplainedPlace {
-  /** `--creds`, a variable, or a file. */
+  /** The options of the run, a variable, or a file. */
   place: string;
   /**
    * `used`: the first answer, which wins; `later`: it has an answer too; `none`: it has none for this registry;

@@ -1,5 +1,6 @@
 import { DOCKER_HUB, isRegistry } from '../../content/reference.js';
 import { isLadingError, LadingError, RegistryError } from '../../errors.js';
+import { type OnCopyEvent, warningsTo } from '../../events.js';
 import { type CredentialPlaceOptions, listPlaces } from '../../registry/auth/credential-places.js';
 import { createCredentialProvider } from '../../registry/auth/credentials.js';
 import { type ConnectionOptions, connect } from '../../registry/connect.js';
@@ -41,7 +42,7 @@ export async function login(host: string, options: LoginOptions): Promise<LoginR
   const file = await chooseFile(listPlaces(writable(places)), registry);
   const helperOptions = { signal: options.signal, environment: places.environment };
   const stored = await storeLogin(file, registry, { username, password }, helperOptions);
-  const warn = (message: string): void => onEvent?.({ type: 'warning', message });
+  const warn = warningsTo(onEvent);
   if (!verified) warn(`${registry} lets everybody in: whether the login is right is not known`);
   const used = await createCredentialProvider({ ...places, onWarning: warn })(registry, undefined);
   if (used?.username !== username || used.password !== password)
@@ -53,7 +54,7 @@ export interface LogoutOptions {
   /** Where the credentials are kept, and with which variables; default the usual places of this user. */
   places?: CredentialPlaceOptions | undefined;
   signal?: AbortSignal | undefined;
-  onWarning?: ((message: string) => void) | undefined;
+  onEvent?: OnCopyEvent | undefined;
 }
 
 export interface LogoutResult {
@@ -69,7 +70,8 @@ export interface LogoutResult {
  */
 export async function logout(host: string | undefined, options: LogoutOptions = {}): Promise<LogoutResult> {
   const registry = host === undefined ? undefined : parseHost(host);
-  const { places = {}, signal, onWarning } = options;
+  const { places = {}, signal, onEvent } = options;
+  const onWarning = warningsTo(onEvent);
   const removed: LogoutResult['removed'] = [];
   const failed: LadingError[] = [];
   for (const { name, kind } of listPlaces(writable(places))) {
@@ -82,11 +84,11 @@ export async function logout(host: string | undefined, options: LogoutOptions = 
     if (keys.length > 0 || helpers.length > 0) removed.push({ file: name, keys, helpers });
   }
   const [first, ...others] = failed;
-  for (const { message } of others) onWarning?.(message);
+  for (const { message } of others) onWarning(message);
   if (first !== undefined) throw first;
   if (registry !== undefined) {
     const left = await leftOver(registry, options);
-    if (left !== undefined) onWarning?.(`${left} still has a login for ${registry}`);
+    if (left !== undefined) onWarning(`${left} still has a login for ${registry}`);
   }
   return { registry, removed };
 }
@@ -101,9 +103,11 @@ async function removeFrom(...args: Parameters<typeof removeLogins>): Promise<Rem
   }
 }
 
-async function leftOver(registry: string, { places, onWarning }: LogoutOptions): Promise<string | undefined> {
+async function leftOver(registry: string, { places, onEvent }: LogoutOptions): Promise<string | undefined> {
   try {
-    return (await createCredentialProvider({ ...places, onWarning })(registry, undefined))?.source;
+    return (
+      await createCredentialProvider({ ...places, onWarning: warningsTo(onEvent) })(registry, undefined)
+    )?.source;
   } catch (error) {
     // A named file that was never written.
     if (isLadingError(error, 'NOT_FOUND')) return undefined;

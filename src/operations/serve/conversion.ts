@@ -218,7 +218,7 @@ class KeptConversions implements ServeConversions {
       signal,
     });
     const tree = converted.images[0]?.tree;
-    if (tree === undefined || !mediaTypes.includes(tree.manifest.descriptor.mediaType))
+    if (tree === undefined || !mediaTypes.includes(tree.content.descriptor.mediaType))
       return { ...NOTHING, missing };
     const held = new Set(contentsOf(image.tree).map(({ descriptor }) => descriptor.digest));
     const documents = contentsOf(tree).flatMap(({ descriptor, bytes }) =>
@@ -297,11 +297,11 @@ function formatOf(mediaType: string): ConversionFormat {
 }
 
 function documentOf(tree: ManifestTree): Document {
-  return { descriptor: tree.manifest.descriptor, bytes: bytesOf(tree) };
+  return { descriptor: tree.content.descriptor, bytes: bytesOf(tree) };
 }
 
 function contentsOf(tree: ManifestTree): PlannedContent[] {
-  return [tree.manifest, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
+  return [tree.content, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
 }
 
 /** A stored manifest is in memory too, once it is served in place of its index. */

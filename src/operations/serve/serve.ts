@@ -1,10 +1,15 @@
 import { parsePlatform } from '../../content/platform.js';
+import { type OnCopyEvent, warningsTo } from '../../events.js';
 import type { WritableOptions } from '../../server/push/push.js';
+import { closedBy, type SourceLike } from '../../transfer/sources.js';
 import { createConversions, type ServeConversionOptions } from './conversion.js';
 import { type ListeningServer, type ServeServerOptions, startServer } from './server.js';
 import { openServedStores, type ServeStoresOptions } from './stores.js';
 
-export interface ServeOptions extends ServeServerOptions, ServeStoresOptions {
+export interface ServeOptions
+  extends Omit<ServeServerOptions, 'onWarning'>,
+    Omit<ServeStoresOptions, 'onWarning'> {
+  onEvent?: OnCopyEvent | undefined;
   /** Of an index, the image for clients that accept no index, as OS/ARCH[/VARIANT]; default linux/amd64. */
   platform?: string | undefined;
   /** Gives schema1 to clients without an Accept header, for Docker before 1.10; default false: the stored form. */
@@ -15,7 +20,7 @@ export interface ServeOptions extends ServeServerOptions, ServeStoresOptions {
   push?: Omit<WritableOptions, 'repositories'> | undefined;
 }
 
-export interface Serving extends ListeningServer {
+export interface Serving extends ListeningServer, AsyncDisposable {
   /** Paths of the repositories. */
   repositories: string[];
 }
@@ -24,13 +29,17 @@ export interface Serving extends ListeningServer {
  * Is a registry over archives and layouts, in place: an image `HOST/REPOSITORY:TAG` is served as
  * `/REPOSITORY:TAG`. Several are one registry; a layout is served as it grows.
  */
-export async function serve(paths: string | readonly string[], options: ServeOptions = {}): Promise<Serving> {
+export async function serve(
+  sources: SourceLike | readonly SourceLike[],
+  options: ServeOptions = {},
+): Promise<Serving> {
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
-  const stores = await openServedStores(typeof paths === 'string' ? [paths] : paths, options);
+  const onWarning = warningsTo(options.onEvent);
+  const stores = await openServedStores(isList(sources) ? sources : [sources], { ...options, onWarning });
   const conversions = createConversions({
     ...options.conversions,
     platform,
-    onWarning: options.onWarning,
+    onWarning,
   });
   try {
     const { openRepository, listRepositories, writable, check } = stores;
@@ -44,19 +53,23 @@ export async function serve(paths: string | readonly string[], options: ServeOpt
         checkStore: check,
         ...(writable !== undefined && { writable: { ...options.push, repositories: writable } }),
       },
-      options,
+      { ...options, onWarning },
     );
     return {
       ...server,
       repositories,
-      async close() {
+      ...closedBy(async () => {
         await server.close();
         await conversions.close();
         await stores.close();
-      },
+      }),
     };
   } catch (error) {
     await stores.close();
     throw error;
   }
+}
+
+function isList(sources: SourceLike | readonly SourceLike[]): sources is readonly SourceLike[] {
+  return Array.isArray(sources);
 }

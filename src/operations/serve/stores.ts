@@ -1,5 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { LadingError } from '../../errors.js';
+import { delegate } from '../../store/delegate.js';
 import { mayBeManifest } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { LayoutReader } from '../../store/layout/layout-reader.js';
@@ -10,6 +11,7 @@ import { type TagConflict, type Tags, tagsOf } from '../../store/repository-view
 import type { Source } from '../../store/store.js';
 import { mergeRepositories, type Served } from '../../store/union.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
+import { knownSource, locationOf, type OpenedSource, type SourceLike } from '../../transfer/sources.js';
 
 export interface ServeStoresOptions {
   /** Takes pushes, into a layout directory, which is made when it is not there. Default false. */
@@ -34,29 +36,37 @@ export interface ServedStores {
 
 /** Opens archives and layouts as one registry; of a tag that stands for several images the first one is served. */
 export async function openServedStores(
-  paths: readonly string[],
+  sources: readonly SourceLike[],
   options: ServeStoresOptions = {},
 ): Promise<ServedStores> {
   const check = async (): Promise<void> => {
-    for (const path of paths) await access(path, constants.R_OK);
+    for (const source of sources) if (typeof source === 'string') await access(source, constants.R_OK);
   };
-  return { ...(await (options.writable ? openWritable : openToRead)(paths, options)), check };
+  return { ...(await (options.writable ? openWritable : openToRead)(sources, options)), check };
 }
 
 type Opened = Omit<ServedStores, 'check'>;
 
 async function openWritable(
-  [path, ...others]: readonly string[],
+  [path, ...others]: readonly SourceLike[],
   options: ServeStoresOptions,
 ): Promise<Opened> {
   if (path === undefined || others.length > 0) {
     throw new LadingError('USAGE', `one layout directory takes pushes, not ${others.length + 1}`, {
-      hint: 'Serve archives beside it with a second lading serve, on another port.',
+      hint: 'Serve archives beside it with a second server, on another port.',
     });
+  }
+  if (typeof path !== 'string') {
+    throw new LadingError(
+      'USAGE',
+      `${locationOf(path)} is open already: pushes go to a layout directory by its path`,
+    );
   }
   if (await isFile(path))
     throw new LadingError('USAGE', `${path} is a file, and only a layout directory takes pushes`, {
-      hint: 'Make a layout of an archive with: lading copy ARCHIVE oci:DIRECTORY.',
+      hint: 'Make a layout of the archive first.',
+      remedy: 'copyToLayout',
+      remedyFor: path,
     });
   const { maxUploadAgeMs, onWarning } = options;
   const layout = await openServedLayout(path, { maxUploadAgeMs, onWarning });
@@ -68,8 +78,8 @@ async function isFile(path: string): Promise<boolean> {
   return status?.isFile() ?? false;
 }
 
-async function openToRead(paths: readonly string[], options: ServeStoresOptions): Promise<Opened> {
-  if (paths.length === 0) throw new LadingError('USAGE', 'nothing was named to be served');
+async function openToRead(sources: readonly SourceLike[], options: ServeStoresOptions): Promise<Opened> {
+  if (sources.length === 0) throw new LadingError('USAGE', 'nothing was named to be served');
   const stores: Served[] = [];
   const close = async (): Promise<void> => {
     for (const { store } of stores) await store.close();
@@ -79,7 +89,8 @@ async function openToRead(paths: readonly string[], options: ServeStoresOptions)
       `${repository}:${tag} is ${first.digest} and ${other.digest} ${between}: the first one is served`,
     );
   try {
-    for (const path of new Set(paths)) stores.push(await open(path, options));
+    for (const source of new Set(sources))
+      stores.push(await (typeof source === 'string' ? open(source, options) : served(source)));
     for (const { store, location } of stores) await tagsOf(store, { location, onConflict });
     const merged = mergeRepositories(stores, onConflict);
     await merged.listRepositories(); // conflicts are told before the first request
@@ -88,6 +99,13 @@ async function openToRead(paths: readonly string[], options: ServeStoresOptions)
     await close();
     throw error;
   }
+}
+
+/** What was opened already, which its owner closes. */
+function served(source: OpenedSource | Source): Served {
+  const { store, close } = knownSource(source);
+  const tags: Promise<Tags> = tagsOf(store);
+  return { location: store.location, store: delegate(store, { close }), tags: () => tags };
 }
 
 /** A layout directory is read as it grows; what an archive holds stays as it is. */

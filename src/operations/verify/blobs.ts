@@ -3,7 +3,7 @@ import { type HashRequest, type HashResult, hashRegions } from '../../hashing/ha
 import type { ContentFile } from '../../store/content-files.js';
 import type { ImageFiles } from '../../store/image-files.js';
 import { limitsOf } from '../../store/limits.js';
-import type { GraphWalk } from './graph.js';
+import type { GraphCheck } from './graph.js';
 import { formProblems } from './layer-form.js';
 import type { Finding, Note, VerifyOptions } from './result.js';
 
@@ -25,10 +25,10 @@ const NOTHING: ReadonlyMap<Digest, Digest> = new Map();
 /** Hashes every blob but the documents that the walk has checked, layers and their decompressed bytes in one pass. */
 export async function verifyBlobs(
   store: ImageFiles,
-  walk: GraphWalk,
+  walk: GraphCheck,
   options: VerifyOptions,
 ): Promise<VerifiedContent> {
-  const { concurrency, signal, onHashed } = options;
+  const { concurrency, signal, onEvent } = options;
   const requests: Request[] = [];
   const notes: Note[] = [];
   for await (const file of store.blobs()) {
@@ -47,7 +47,11 @@ export async function verifyBlobs(
       notes.push(...found.notes);
       if (found.isCompared) diffIDs++;
     },
-    { threads: concurrency, signal, onHashed: (hashed) => onHashed?.(hashed, bytes) },
+    {
+      threads: concurrency,
+      signal,
+      onHashed: (hashed) => onEvent?.({ type: 'hashed', bytes: hashed, totalBytes: bytes }),
+    },
   );
   return {
     findings: findings.sort(byPath),
@@ -58,7 +62,7 @@ export async function verifyBlobs(
   };
 }
 
-function requestFor(file: ContentFile, walk: GraphWalk, options: VerifyOptions): Request {
+function requestFor(file: ContentFile, walk: GraphCheck, options: VerifyOptions): Request {
   const algorithm = algorithmOf(file.digest);
   const expected = options.diffIDs === false ? NOTHING : (walk.diffIDs.get(file.digest) ?? NOTHING);
   const mediaTypes = walk.layerTypes.get(file.digest) ?? new Set();

@@ -51,10 +51,11 @@ export async function verifyDocument(path: string): Promise<VerifyResult> {
 function requireOfImages(bytes: Buffer, path: string, cause: LadingError): void {
   const recognised = recogniseJSON(bytes.toString('utf8'));
   if (recognised === undefined || recognised.isOfImages) return;
-  const { is, hint } = recognised;
+  const { is, hint, remedy } = recognised;
   throw new ContentError('INVALID_ARCHIVE', `${path} is not a document of images: it is ${is}`, {
     cause,
     hint,
+    remedy,
   });
 }
 

@@ -2,13 +2,20 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, digestOf } from '../../content/digest.js';
 import { isManifest, isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
 import { type ErrorCode, isLadingError, redactURL } from '../../errors.js';
+import { type GraphVisitor, walkGraph } from '../../graph/walk.js';
 import { keptAs } from '../../manifest/artifact.js';
 import { type ImageConfig, parseConfig } from '../../manifest/config.js';
 import { requireDepth } from '../../manifest/graph-budget.js';
 import { namesRepeatedUnread } from '../../manifest/json/json.js';
 import type { Shape } from '../../manifest/json/shape.js';
 import { isEncrypted } from '../../manifest/layer-types.js';
-import { type ImageManifest, type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
+import {
+  type ImageManifest,
+  type Manifest,
+  parseManifest,
+  type Successors,
+  successors,
+} from '../../manifest/manifest.js';
 import { checkSchema1Signatures } from '../../manifest/schema1/signature.js';
 import { CONFIG, MANIFEST } from '../../manifest/shapes.js';
 import { irregularities, type ManifestWarning, warningsOf } from '../../manifest/warnings.js';
@@ -32,8 +39,13 @@ const CONFIG_KINDS = new Map<string, 'oci-config' | 'docker-config'>([
   [MEDIA_TYPE.dockerConfig, 'docker-config'],
 ]);
 
-/** Looks at everything that images consist of, each claim about content once; layers are left for who reads them. */
-export class GraphWalk {
+/** A manifest that was read. */
+interface Entered extends Successors {
+  manifest: Manifest;
+}
+
+/** Checks everything that images consist of, each claim about content once, but for the bytes of layers. */
+export class GraphCheck {
   readonly findings: Finding[] = [];
   readonly notes: Note[] = [];
   readonly documents: VerifiedDocument[] = [];
@@ -59,7 +71,6 @@ export class GraphWalk {
     this.#store = store;
   }
 
-  /** `depth` is the number of indexes that it stands in. */
   /** What the index says of an entry's type must not hide that it is an image. */
   async requireTrueType(entry: Descriptor): Promise<void> {
     try {
@@ -81,31 +92,50 @@ export class GraphWalk {
     );
   }
 
-  async visit(descriptor: Descriptor, place: Place, depth = 0): Promise<void> {
+  /** Looks at an entry and all under it, in the order of the index. */
+  async visit(entry: Descriptor, place: Place): Promise<void> {
+    await walkGraph<Entered, never>(entry, this.#visitor(place), { inTurn: true });
+  }
+
+  #visitor(place: Place): GraphVisitor<Entered, never> {
+    return {
+      enter: async ({ descriptor, depth }) => {
+        if (!(await this.#look(descriptor, place)) || !isManifest(descriptor.mediaType)) return undefined;
+        const manifest = await this.#read(descriptor, place, depth);
+        if (manifest === undefined) return undefined;
+        const named = successors(manifest);
+        if (named.subject !== undefined) this.#requireTrueData(named.subject, place);
+        return { ...named, manifest };
+      },
+      blob: async (descriptor) => {
+        await this.#look(descriptor, place);
+      },
+      leave: async ({ descriptor }, { manifest, unsized }) => {
+        for (const layer of unsized) await this.#requireBlob(layer, place);
+        if ('layers' in manifest) await this.#compare(descriptor.digest, manifest, place);
+        return undefined;
+      },
+    };
+  }
+
+  /** Checks what a descriptor claims, once; whether its content is there and was not looked at before. */
+  async #look(descriptor: Descriptor, place: Place): Promise<boolean> {
     const { digest, size, mediaType } = descriptor;
     this.needed.add(digest);
     // The same content under another size or type is another claim, to be checked on its own.
     const claim = `${digest} ${size} ${mediaType}`;
-    if (this.#seen.has(claim)) return;
+    if (this.#seen.has(claim)) return false;
     // What is there is run by engines, whatever an annotation of lading's says of it.
     const isLeftOut = isManifest(mediaType) && place.absent.includes(digest);
-    if (isLeftOut && (await this.#store.sizeOf({ digest })) === undefined)
-      return this.#noteLeftOut(digest, place);
+    if (isLeftOut && (await this.#store.sizeOf({ digest })) === undefined) {
+      this.#noteLeftOut(digest, place);
+      return false;
+    }
     this.#seen.add(claim);
     this.#requireTrueData(descriptor, place);
     const isThere = await this.#isThere(descriptor, place);
-    if (!isManifest(mediaType)) return;
-    if (!isThere) {
-      this.hasGaps = true;
-      return;
-    }
-    const manifest = await this.#read(descriptor, place, depth);
-    if (manifest === undefined) return;
-    const { manifests, blobs, unsized, subject } = successors(manifest);
-    if (subject !== undefined) this.#requireTrueData(subject, place);
-    for (const child of [...manifests, ...blobs]) await this.visit(child, place, depth + 1);
-    for (const layer of unsized) await this.#requireBlob(layer, place);
-    if ('layers' in manifest) await this.#compare(digest, manifest, place);
+    if (!isThere && isManifest(mediaType)) this.hasGaps = true;
+    return isThere;
   }
 
   /** Not as seen: another entry may need it. */

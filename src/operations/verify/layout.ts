@@ -3,7 +3,7 @@ import { ContentError } from '../../errors.js';
 import type { ImageFiles } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { verifyBlobs } from './blobs.js';
-import { GraphWalk } from './graph.js';
+import { GraphCheck } from './graph.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
 
 /**
@@ -11,7 +11,7 @@ import type { VerifyOptions, VerifyResult } from './result.js';
  * something names it or not, and compares the layers with their configs on the way.
  */
 export async function verifyLayout(store: ImageFiles, options: VerifyOptions): Promise<VerifyResult> {
-  const walk = new GraphWalk(store);
+  const walk = new GraphCheck(store);
   for (const entry of store.indexEntries) {
     await walk.requireTrueType(entry);
     walk.requireTrueName(entry);

@@ -1,5 +1,6 @@
 import type { Digest } from '../../content/digest.js';
 import type { ErrorCode } from '../../errors.js';
+import type { OnCopyEvent } from '../../events.js';
 import type { IdentifiedKind } from '../../manifest/identify.js';
 import type { ManifestWarning } from '../../manifest/warnings.js';
 import type { LayerLimits } from '../../store/limits.js';
@@ -11,10 +12,7 @@ export interface VerifyOptions extends LayerLimits {
   /** Decompress every layer, to compare it with what its config says of it; default true. It costs most of the time. */
   diffIDs?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** Told of every stretch of bytes that was hashed. */
-  onHashed?: ((bytes: number, totalBytes: number) => void) | undefined;
-  /** Told what the user should know and what stops nothing. */
-  onWarning?: ((message: string) => void) | undefined;
+  onEvent?: OnCopyEvent | undefined;
 }
 
 export interface VerifyResult {

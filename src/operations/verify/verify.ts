@@ -1,21 +1,32 @@
+import { LadingError } from '../../errors.js';
+import { warningsTo } from '../../events.js';
 import { openAnnounced } from '../../store/open-announced.js';
+import { knownSource, type SourceLike } from '../../transfer/sources.js';
 import { isDocument, verifyDocument } from './document.js';
 import { verifyLayout } from './layout.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
 
 /**
- * Checks everything in an archive or layout, or a single document: offline, with all cores. What is wrong is in
- * the result; only what cannot be opened at all rejects.
+ * Checks everything in an archive or layout, or a single document, with all cores and without a network. `target` is a
+ * path, or an archive or layout that `openSource` has opened. What is wrong is in the result; only what cannot be opened
+ * at all rejects, and with `USAGE` what does not lie in files on this machine.
  */
-export async function verify(path: string, options: VerifyOptions = {}): Promise<VerifyResult> {
-  return (await isDocument(path)) ? verifyDocument(path) : verifyStore(path, options);
-}
-
-async function verifyStore(path: string, options: VerifyOptions): Promise<VerifyResult> {
-  const store = await openAnnounced(path, { ...options, keepContradictions: true });
+export async function verify(target: SourceLike, options: VerifyOptions = {}): Promise<VerifyResult> {
+  if (typeof target !== 'string') return verifyOpened(target, options);
+  if (await isDocument(target)) return verifyDocument(target);
+  const onWarning = warningsTo(options.onEvent);
+  const store = await openAnnounced(target, { ...options, onWarning, keepContradictions: true });
   try {
     return await verifyLayout(store, options);
   } finally {
     await store.close();
   }
+}
+
+function verifyOpened(target: Exclude<SourceLike, string>, options: VerifyOptions): Promise<VerifyResult> {
+  const source = knownSource(target);
+  if (source.kind === 'path') return verifyLayout(source.store, options);
+  throw new LadingError('USAGE', `${source.store.location} is no archive or layout on this machine`, {
+    hint: 'Copy it into one, and verify that.',
+  });
 }

@@ -8,6 +8,12 @@ import type { Transport } from '../http/transport.js';
 import { path } from '../protocol.js';
 import { type Challenge, parseChallenges } from './challenge.js';
 import type { Credential, CredentialProvider } from './credential.js';
+import {
+  type DigestChallenge,
+  type DigestedRequest,
+  digestAuthorization,
+  readDigestChallenge,
+} from './digest.js';
 import { checkRealm } from './realm.js';
 import { splitScopes, unionScopes } from './scope.js';
 import { basic, fetchToken, type Token } from './token.js';
@@ -23,6 +29,8 @@ export interface AuthTarget {
   scopes: readonly string[];
   /** Plain http and certificates of unknown authorities are allowed, also at its token service. */
   insecure?: boolean | undefined;
+  /** The request itself, for a scheme whose answer is good for one request. */
+  request: DigestedRequest;
 }
 
 /** What a request carries, and whose it is. */
@@ -46,7 +54,11 @@ export interface AuthOptions {
 }
 
 /** How an origin wants to be spoken to, as its last challenge said. */
-type Scheme = { type: 'basic' } | { type: 'bearer'; realm: URL; service: string | undefined };
+type Scheme =
+  | { type: 'basic' }
+  /** `uses` counts the requests that were answered with the nonce. */
+  | { type: 'digest'; challenge: DigestChallenge; uses: number }
+  | { type: 'bearer'; realm: URL; service: string | undefined };
 
 /**
  * Knows how each origin wants to be authenticated to, once it has said so, and keeps the tokens of the run.
@@ -104,13 +116,13 @@ export class Authenticator {
     return lookup;
   }
 
-  /** Bearer before Basic; a realm that must not be asked counts only when there is nothing else. */
+  /** Bearer before Digest before Basic; a realm that must not be asked counts only when there is nothing else. */
   #choose(challenges: readonly Challenge[], target: AuthTarget): Scheme | undefined {
     const bearer = challenges.find(
       ({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'),
     );
-    const hasBasic = challenges.some(({ scheme }) => scheme === 'basic');
-    if (bearer === undefined) return hasBasic ? { type: 'basic' } : undefined;
+    const other = withPassword(challenges);
+    if (bearer === undefined) return other;
     let realm: URL;
     try {
       realm = checkRealm(bearer.parameters.get('realm') ?? '', target.origin, {
@@ -118,7 +130,7 @@ export class Authenticator {
         plainHTTP: this.#options.plainHTTP || target.insecure === true,
       });
     } catch (error) {
-      if (hasBasic) return { type: 'basic' };
+      if (other !== undefined) return other;
       throw error;
     }
     const asked = splitScopes(bearer.parameters.get('scope'));
@@ -140,6 +152,12 @@ export class Authenticator {
     }
     const { username, password } = credential ?? {};
     if (username === undefined || password === undefined) return undefined;
+    if (scheme.type === 'digest') {
+      const { challenge } = scheme;
+      const count = ++scheme.uses;
+      const login = { username, password };
+      return { header: digestAuthorization(challenge, target.request, login, { count }), credential };
+    }
     return { header: basic(username, password), credential };
   }
 
@@ -218,8 +236,17 @@ export class Authenticator {
   }
 }
 
-function isUsable({ scheme, parameters }: Challenge): boolean {
-  return scheme === 'basic' || (scheme === 'bearer' && parameters.has('realm'));
+function isUsable(challenge: Challenge): boolean {
+  const { scheme, parameters } = challenge;
+  if (scheme === 'bearer') return parameters.has('realm');
+  return scheme === 'basic' || readDigestChallenge(challenge) !== undefined;
+}
+
+/** How a user's name and password are sent: of Digest's challenges, the first that is known is the server's preferred one. */
+function withPassword(challenges: readonly Challenge[]): Scheme | undefined {
+  const digest = challenges.map(readDigestChallenge).find((challenge) => challenge !== undefined);
+  if (digest !== undefined) return { type: 'digest', challenge: digest, uses: 0 };
+  return challenges.some(({ scheme }) => scheme === 'basic') ? { type: 'basic' } : undefined;
 }
 
 function scopeKey({ origin, scopes }: AuthTarget): string {

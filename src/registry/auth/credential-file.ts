@@ -189,6 +189,7 @@ function optionalString(value: unknown, source: string, name: string): string {
 
 function invalid(source: string, problem: string): LadingError {
   return new LadingError('USAGE', `${source}: ${problem}`, {
-    hint: 'Correct the file, or name another with --authfile.',
+    hint: 'Correct the file, or name another.',
+    remedy: 'authFile',
   });
 }

@@ -6,7 +6,7 @@ import { type CredentialConfig, parseCredentialConfig, readCredentialFile } from
 
 /** What says where credentials are kept. */
 export interface CredentialPlaceOptions {
-  /** `--authfile`: no other place is looked at then, and it must exist. */
+  /** A file that the user named: no other place is looked at then, and it must exist. */
   authFile?: string | undefined;
   /** Variables that name or hold credentials, and what helpers run with; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
@@ -98,7 +98,8 @@ async function readRequired(file: string): Promise<CredentialConfig> {
   const config = await readCredentialFile(file);
   if (config === undefined) {
     throw new LadingError('NOT_FOUND', `${file}: no such file`, {
-      hint: '--authfile names a file that docker login, podman login or lading login has written.',
+      hint: 'Such a file is written by a login of docker, podman or lading.',
+      remedy: 'authFile',
     });
   }
   return config;

@@ -6,7 +6,7 @@ export interface Credential {
   identityToken?: string | undefined;
   /** Sent to the registry as it is (docker's `registrytoken`). */
   registryToken?: string | undefined;
-  /** Where it was found, for messages: `--creds`, a file, a helper. Never a secret. */
+  /** Where it was found, for messages: the options of the run, a file, a helper. Never a secret. */
   source: string;
 }
 

@@ -16,13 +16,13 @@ export interface ExplicitCredential {
   password: string;
   /** The only registry that gets it. */
   registry: string;
-  /** Its name in messages: `--creds`. */
+  /** What messages call the place that it comes from. */
   source: string;
 }
 
 /**
  * Looks in every place where users keep credentials, the first answer wins: what was given for the run,
- * `--authfile`, `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, podman's `auth.json`, docker's `config.json`,
+ * the file that was named for it, `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, podman's `auth.json`, docker's `config.json`,
  * `~/.dockercfg`. Each place is read once, each helper asked once per server.
  */
 export function createCredentialProvider(options: CredentialOptions = {}): CredentialProvider {

@@ -27,7 +27,7 @@ export function checkRealm(
   const registryHost = hostnameOf(registry);
   if (url.protocol === 'http:') {
     if (registry.protocol !== 'http:') throw refused(registry, realm, 'it is not https');
-    // An http registry on loopback was not chosen with --plain-http: only its own machine is as safe.
+    // An http registry on loopback was not chosen with `plainHTTP`: only its own machine is as safe.
     if (!plainHTTP && !isLoopback(host) && host !== registryHost)
       throw refused(registry, realm, 'it is not https');
   } else if (url.protocol !== 'https:') {
@@ -44,11 +44,11 @@ function refused(registry: URL, realm: string, reason: string): RegistryError {
   return new RegistryError(
     'DENIED',
     `${registry.host} names the token service ${redactURL(realm)}, which is not asked: ${reason}`,
-    {
-      hint:
-        reason === INSIDE
-          ? 'Ask the owner of the registry to correct its token service ("realm"), or allow it with --private-addresses.'
-          : 'Ask the owner of the registry to correct its token service ("realm").',
-    },
+    reason === INSIDE
+      ? {
+          hint: 'Ask the owner of the registry to correct its token service ("realm"), or allow it.',
+          remedy: 'privateAddresses',
+        }
+      : { hint: 'Ask the owner of the registry to correct its token service ("realm").' },
   );
 }

@@ -8,7 +8,7 @@ export interface RunCredentials {
   password: string;
   /** `HOST[:PORT]`; default the only registry of the run. A mirror gets it when it is named here. */
   registry?: string | undefined;
-  /** Its name in messages; default `--creds`. */
+  /** What messages call the place that it comes from, such as a variable; default `the options`. */
   source?: string | undefined;
 }
 
@@ -21,7 +21,7 @@ export function scopeCredentials(
   registries: readonly string[],
 ): ExplicitCredential[] {
   const logins: readonly RunCredentials[] = given === undefined ? [] : Array.isArray(given) ? given : [given];
-  const scoped = logins.flatMap(({ registry, source = '--creds', ...login }) => {
+  const scoped = logins.flatMap(({ registry, source = 'the options', ...login }) => {
     const named = registry === undefined ? theOnly(registries, source) : canonical(registry);
     return named === undefined ? [] : [{ ...login, source, registry: named }];
   });
@@ -38,7 +38,11 @@ function theOnly(registries: readonly string[], source: string): string | undefi
   throw new LadingError(
     'USAGE',
     `the login from ${source} is for one registry, and this run uses ${[registry, ...others].join(', ')}`,
-    { hint: `Name the registry: --creds ${registry}=USER[:PASSWORD], once for each that asks for a login.` },
+    {
+      hint: 'Say which registry the login is for, once for each that asks for one.',
+      remedy: 'credentials',
+      remedyFor: registry,
+    },
   );
 }
 

@@ -47,9 +47,7 @@ export async function guestOf(
         throw new RegistryError(
           'REGISTRY',
           `${hostname} is ${refused.address}: an image of ${registry} may not lead there`,
-          {
-            hint: '--private-addresses allows addresses of private networks.',
-          },
+          { remedy: 'privateAddresses' },
         );
       };
       checked().then(

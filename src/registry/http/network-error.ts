@@ -1,4 +1,11 @@
-import { isLadingError, LadingError, messageOf, RegistryError, systemCode } from '../../errors.js';
+import {
+  type Advice,
+  isLadingError,
+  LadingError,
+  messageOf,
+  RegistryError,
+  systemCode,
+} from '../../errors.js';
 import { PROXY_HINT, PROXY_REFUSES } from './response-error.js';
 
 /** The error of a run that was interrupted; the caller's own reason is kept as the cause. */
@@ -17,8 +24,8 @@ export function networkError(error: unknown, host: string, signal?: AbortSignal 
   if (code === 'UND_ERR_HEADERS_TIMEOUT') {
     return unanswered(host, error);
   }
-  const { problem, hint } = explain(code, error);
-  return new RegistryError('UNREACHABLE', `cannot reach ${host}: ${problem}`, { cause: error, hint });
+  const { problem, ...advice } = explain(code, error);
+  return new RegistryError('UNREACHABLE', `cannot reach ${host}: ${problem}`, { cause: error, ...advice });
 }
 
 /** What broke a body that had begun; the caller may ask again from the byte it has. */
@@ -60,13 +67,15 @@ export function mayRefuseCertificate(error: unknown): boolean {
   return CERTIFICATE_WANTED.test(code) || CLOSED.has(code);
 }
 
-const UNTRUSTED_HINT =
-  'Trust the authority that issued it with --ca FILE or SSL_CERT_FILE, or turn the check off with --tls-verify=false.';
+const UNTRUSTED: Advice = {
+  hint: 'Trust the authority that issued it, which SSL_CERT_FILE may name, too, or turn the check off.',
+  remedy: 'caFile',
+};
 
 /** What undici says where a proxy does not open the way to a host. */
 const REFUSED_BY_PROXY = /^Proxy response \((\d{3})\) !== 200/;
 
-function explain(code: string, error: unknown): { problem: string; hint: string | undefined } {
+function explain(code: string, error: unknown): { problem: string } & Advice {
   const [, status] = REFUSED_BY_PROXY.exec(messageOf(error)) ?? [];
   if (status === '407') {
     return {
@@ -81,32 +90,35 @@ function explain(code: string, error: unknown): { problem: string; hint: string 
     };
   }
   if (SELF_SIGNED.has(code)) {
-    return { problem: 'its certificate is signed by an unknown authority', hint: UNTRUSTED_HINT };
+    return { problem: 'its certificate is signed by an unknown authority', ...UNTRUSTED };
   }
   if (NOT_TLS.has(code)) {
-    return { problem: 'it does not speak TLS', hint: 'If it is a plain http registry, pass --plain-http.' };
+    const hint = 'It may be a plain http registry.';
+    return { problem: 'it does not speak TLS', hint, remedy: 'plainHTTP' };
   }
   if (CERTIFICATE_WANTED.test(code)) {
-    const hint = 'If it wants a client certificate, pass --cert FILE and --key-file FILE.';
-    return { problem: `it refused the TLS handshake (${code})`, hint };
+    const hint = 'It may want a client certificate, which is shown with its key.';
+    return { problem: `it refused the TLS handshake (${code})`, hint, remedy: 'certFile' };
   }
   switch (code) {
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
       return {
         problem: `its certificate, or that of its authority, ${code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet'}`,
-        hint: "Check this machine's clock and the authorities of --ca and certs.d, or turn the check off with --tls-verify=false.",
+        hint: "Check this machine's clock and the authorities that are trusted, those of certs.d too, or turn the check off.",
+        remedy: 'caFile',
       };
     case 'CERT_SIGNATURE_FAILURE':
       return {
         problem: 'its certificate is not signed by the authority of that name that is trusted',
-        hint: UNTRUSTED_HINT,
+        ...UNTRUSTED,
       };
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
     case 'UND_ERR_PRX_TLS':
       return {
         problem: 'its certificate is for another name',
-        hint: 'Use the name that the certificate has, or turn the check off with --tls-verify=false.',
+        hint: 'Use the name that the certificate has, or turn the check off.',
+        remedy: 'tlsVerify',
       };
     case 'ENOTFOUND':
       return { problem: 'no such host', hint: 'Check the name; behind a proxy, set HTTPS_PROXY.' };
@@ -131,6 +143,6 @@ function explain(code: string, error: unknown): { problem: string; hint: string 
         hint: 'Run the command again; where it is so each time, a proxy or firewall on the way may cut off such requests.',
       };
     default:
-      return { problem: messageOf(error) || code, hint: undefined };
+      return { problem: messageOf(error) || code };
   }
 }

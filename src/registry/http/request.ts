@@ -1,10 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { isRegistry } from '../../content/reference.js';
-import { isLadingError, LadingError, RegistryError, redactURL, systemCode } from '../../errors.js';
+import {
+  type Advice,
+  isLadingError,
+  LadingError,
+  RegistryError,
+  redactURL,
+  systemCode,
+} from '../../errors.js';
 import { delayBefore, isRetryable } from '../../retry.js';
 import type { Authenticator, Authorization, AuthTarget } from '../auth/auth.js';
 import { parseChallenges } from '../auth/challenge.js';
-import { credentialHint } from '../auth/credential-hint.js';
+import { credentialAdvice } from '../auth/credential-hint.js';
 import type { RegistriesConf } from '../configuration/registries-conf.js';
 import {
   type AskingOrder,
@@ -46,9 +53,10 @@ export interface RegistryRequest {
   scopes: readonly string[];
   /** The thing and its place, for errors: `tag "1.2" of reg.example/app`. */
   what: string;
-  notFoundHint?: string | undefined;
+  /** What to do where it is not there. */
+  whenNotFound?: Advice | undefined;
   /** What to do about a refusal, by the registry's code or by the status. */
-  hints?: Readonly<Record<string, string>> | undefined;
+  hints?: Readonly<Record<string, Advice>> | undefined;
   /** Default the registry only. */
   order?: AskingOrder | undefined;
   /**
@@ -189,6 +197,7 @@ export function createRequester(options: RequesterOptions): Requester {
       repository: repositoryAt(request.repository, endpoint),
       scopes: scopesAt(request.scopes, request.repository, endpoint),
       insecure: endpoint.insecure,
+      request: { method: request.method, uri: url.pathname + url.search },
     };
     // An upload may be sent to another host; our credentials may not.
     const isOwn = url.origin === base.origin;
@@ -237,17 +246,18 @@ export function createRequester(options: RequesterOptions): Requester {
   }
 
   async function refusal(
-    { what, notFoundHint, hints }: RegistryRequest,
+    { what, whenNotFound, hints }: RegistryRequest,
     target: AuthTarget,
     response: RefusedResponse,
     authorization: Authorization | undefined,
   ): Promise<RegistryError> {
-    if (response.status === 404) return responseError(response, what, notFoundHint, hints);
+    if (response.status === 404) return responseError(response, what, whenNotFound, hints);
     if (response.status !== 401 && response.status !== 403)
       return responseError(response, what, undefined, hints);
     const credential = authorization?.credential ?? (await authenticator.credentialFor(target));
     const { text } = parseErrorBody(response.body);
-    return responseError(response, what, credentialHint(response.status, target.registry, credential, text));
+    const advice = credentialAdvice(response.status, target.registry, credential, text);
+    return responseError(response, what, advice);
   }
 
   /** A token service's refusal tells neither what was asked for nor who asked. */
@@ -259,7 +269,7 @@ export function createRequester(options: RequesterOptions): Requester {
       const credential = await authenticator.credentialFor(target);
       throw error.restated({
         message: `${what}: ${error.message}`,
-        hint: credentialHint(error.status, target.registry, credential),
+        advice: credentialAdvice(error.status, target.registry, credential),
       });
     }
   }

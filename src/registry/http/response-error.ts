@@ -1,4 +1,4 @@
-import { type ErrorCode, printable, RegistryError, redactURL } from '../../errors.js';
+import { type Advice, type ErrorCode, printable, RegistryError, redactURL } from '../../errors.js';
 import { MAX_RETRY_AFTER_MS } from '../../retry.js';
 import { HEADER } from '../protocol.js';
 import { type Headers, header, parseRetryAfter } from './headers.js';
@@ -63,8 +63,8 @@ export interface RefusedResponse {
 export function responseError(
   { status, headers, body, url, proxy }: RefusedResponse,
   what: string,
-  hint?: string | undefined,
-  hints: Readonly<Record<string, string>> = {},
+  advice?: Advice | undefined,
+  hints: Readonly<Record<string, Advice>> = {},
 ): RegistryError {
   const { codes, text } = parseErrorBody(body);
   if (proxy !== undefined && isOfProxy(status, headers))
@@ -85,12 +85,11 @@ export function responseError(
     status: meant,
     registryCodes: codes,
     retryAfterMs,
-    hint:
-      longWaitHint(retryAfterMs) ??
-      (mayBeOfProxy ? PROXY_HINT : undefined) ??
-      redirectHint(status, headers) ??
-      hint ??
-      (known === undefined ? hintFor(status) : hints[known]),
+    ...(longWait(retryAfterMs) ??
+      (mayBeOfProxy ? { hint: PROXY_HINT } : undefined) ??
+      redirected(status, headers) ??
+      advice ??
+      (known === undefined ? adviceFor(status) : hints[known])),
   });
 }
 
@@ -119,31 +118,38 @@ function isOfGateway(status: number, headers: Headers): boolean {
 }
 
 /** What is pushed is not sent on to where an answer says, unless it says that the same request is meant. */
-function redirectHint(status: number, headers: Headers): string | undefined {
+function redirected(status: number, headers: Headers): Advice | undefined {
   const location = header(headers, 'location');
   if (status < 300 || status > 399 || location === undefined) return undefined;
-  return `It sends such requests to ${redactURL(location)}: name that registry if it is the one that is meant.`;
+  const hint = `It sends such requests to ${redactURL(location)}: name that registry if it is the one that is meant.`;
+  return { hint };
 }
 
 /** A wait that is too long for a run to sit out is the user's to know. */
-function longWaitHint(retryAfterMs: number | undefined): string | undefined {
+function longWait(retryAfterMs: number | undefined): Advice | undefined {
   if (retryAfterMs === undefined || retryAfterMs <= MAX_RETRY_AFTER_MS) return undefined;
   const minutes = Math.ceil(retryAfterMs / 60_000);
   const until = new Date(Date.now() + retryAfterMs);
   const time = Number.isNaN(until.getTime())
     ? ''
     : `, until ${until.toISOString().replace(/:\d\d\.\d+Z$/, 'Z')}`;
-  return `The registry asks to wait ${minutes} minutes${time}; run the command again then, what is done is kept.`;
+  const hint = `The registry asks to wait ${minutes} minutes${time}; run the command again then, what is done is kept.`;
+  return { hint };
 }
 
-const HINTS: Record<number, string> = {
-  407: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.',
-  429: 'Wait and run the command again, log in for a higher limit, or use --mirror; what is done is kept.',
+const ADVICE: Record<number, Advice> = {
+  407: { hint: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.' },
+  429: {
+    hint: 'Wait and run the command again, log in for a higher limit, or use a mirror; what is done is kept.',
+    remedy: 'mirrors',
+  },
 };
 
-function hintFor(status: number): string | undefined {
-  if (status < 500) return HINTS[status];
-  return 'Run the command again in a while, what is done is kept; if that does not help, ask the registry’s owner.';
+function adviceFor(status: number): Advice | undefined {
+  if (status < 500) return ADVICE[status];
+  return {
+    hint: 'Run the command again in a while, what is done is kept; if that does not help, ask the registry’s owner.',
+  };
 }
 
 function codeOf(status: number): ErrorCode {

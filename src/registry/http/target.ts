@@ -28,11 +28,11 @@ function refused(base: URL, target: string, reason: string): RegistryError {
   return new RegistryError(
     'REGISTRY',
     `${base.host} names ${redactURL(target)} as the place of an upload, which is not used: ${reason}`,
-    {
-      hint:
-        reason === INSIDE
-          ? 'Ask the owner of the registry to correct the address it gives to its clients, or allow it with --private-addresses.'
-          : 'Ask the owner of the registry to correct the address it gives to its clients.',
-    },
+    reason === INSIDE
+      ? {
+          hint: 'Ask the owner of the registry to correct the address it gives to its clients, or allow it.',
+          remedy: 'privateAddresses',
+        }
+      : { hint: 'Ask the owner of the registry to correct the address it gives to its clients.' },
   );
 }

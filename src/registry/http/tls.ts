@@ -168,7 +168,8 @@ function clientPair({ cert, key }: TLSOptions): Pick<TLSOptions, 'cert' | 'key'>
       ? 'a client certificate without its key'
       : 'the key of a client without its certificate';
   throw new LadingError('USAGE', `${problem} is of no use`, {
-    hint: 'Pass both --cert FILE and --key-file FILE, or one file that holds the certificate and its key in PEM.',
+    hint: 'Name the files of both, or one file that holds the certificate and its key in PEM.',
+    remedy: 'certFile',
   });
 }
 
@@ -194,7 +195,8 @@ function createContext(
   } catch (error) {
     throw new LadingError('USAGE', `the TLS certificate or key cannot be used: ${messageOf(error)}`, {
       cause: error,
-      hint: '--ca, --cert and --key-file, and the files in certs.d, are PEM files; a key must belong to its certificate.',
+      hint: 'Authorities, certificates and keys, those in certs.d too, are files in PEM; a key must belong to its certificate.',
+      remedy: 'certificates',
     });
   }
 }

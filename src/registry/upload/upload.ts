@@ -371,7 +371,8 @@ class BlobUpload {
   #otherBytes(cause: RegistryError): ContentError {
     return new ContentError('DIGEST_MISMATCH', `${this.#what}: the registry received other content`, {
       cause,
-      hint: 'The blob was damaged where it is read from or on its way; see lading verify, or ask for it again.',
+      hint: 'The blob was damaged where it is read from or on its way; check where it is read from, or ask for it again.',
+      remedy: 'verify',
     });
   }
 }

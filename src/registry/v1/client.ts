@@ -66,10 +66,12 @@ export function createV1Client(options: V1ClientOptions): V1Client {
     const what = `images of ${repositoryText(name)}`;
     const message = { ...name, method: 'GET', target: v1Path.images(name.repository), scopes: [] } as const;
     const headers = { [V1_HEADER.token]: 'true' };
-    const notFoundHint = 'Check the name; v1 registries know no repositories but those of NAMESPACE/NAME.';
+    const whenNotFound = {
+      hint: 'Check the name; v1 registries know no repositories but those of NAMESPACE/NAME.',
+    };
     try {
       return await requestIndex(
-        { ...message, ...callOptions, headers, what, notFoundHint },
+        { ...message, ...callOptions, headers, what, whenNotFound },
         async (response) => {
           await discard(response.body);
           return grantOf(response, { index, isOwn, plainHTTP, what });

@@ -25,7 +25,7 @@ function endpointURL(host: string, index: URL, plainHTTP: boolean): URL {
     throw refused(host, index, 'it is not HOST[:PORT]');
   const endpoint = new URL(`${index.protocol}//${host}`);
   const hostname = hostnameOf(endpoint);
-  // An http index on loopback was not chosen with --plain-http: only its own machine is as safe.
+  // An http index on loopback was not chosen with `plainHTTP`: only its own machine is as safe.
   if (index.protocol === 'http:' && !plainHTTP && hostname !== hostnameOf(index) && !isLoopback(hostname))
     throw refused(host, index, 'it would be spoken to in clear');
   if (leadsInside(endpoint, index))

@@ -33,7 +33,8 @@ export function v1RepositoryOf(name: RepositoryName): string {
   const where = repositoryText(name);
   if (name.registry === DOCKER_HUB)
     throw new LadingError('UNSUPPORTED', 'Docker Hub has ended the v1 protocol', {
-      hint: 'Leave --v1 out.',
+      hint: 'It is asked by the newer one, unless v1 is asked for.',
+      remedy: 'omitV1',
     });
   if (name.repository.split('/').length > 2)
     throw new LadingError(

@@ -65,7 +65,7 @@ export function createV1Repository(
 
   /** One registry after the other until one has it; that one is asked first from then on. */
   async function ask<T>(
-    message: Pick<RegistryRequest, 'target' | 'what' | 'notFoundHint' | 'headers' | 'otherwise'>,
+    message: Pick<RegistryRequest, 'target' | 'what' | 'whenNotFound' | 'headers' | 'otherwise'>,
     { signal, retries }: CallOptions,
     consume: (response: TransportResponse) => Promise<T>,
   ): Promise<T> {
@@ -127,7 +127,9 @@ export function createV1Repository(
       const what = `tag "${tag}" of ${where}`;
       if (id === undefined)
         throw new RegistryError('NOT_FOUND', `${what}: not found`, {
-          hint: `See which tags there are: lading ls ${where}`,
+          hint: 'Check the tag.',
+          remedy: 'list',
+          remedyFor: where,
         });
       if (isV1ID(id)) return id;
       // Lists of the Hub's kind shorten the IDs.

@@ -29,7 +29,7 @@ export function formsFor(
   accepted: Accepted | undefined,
   { schema1Default = false }: FormsOptions = {},
 ): Form[] {
-  if (stored === MEDIA_TYPE.ociArtifactManifest) return [];
+  if (isArtifact(stored)) return [];
   if (accepted === undefined)
     return schema1Default && stored !== MEDIA_TYPE.dockerSchema1Signed ? [SCHEMA1] : [];
 
@@ -67,4 +67,8 @@ function schema1Quality(accepted: Accepted): number {
     accepted.names(type),
   );
   return Math.max(0, ...named.map((type) => accepted.qualityOf(type)));
+}
+
+function isArtifact(stored: string): boolean {
+  return stored === MEDIA_TYPE.ociArtifactManifest || stored === MEDIA_TYPE.orasArtifactManifest;
 }

@@ -10,7 +10,7 @@ import { createVerifier } from '../../content/verify.js';
 import { requireSpace, type SpaceOptions, type StatFS } from '../../disk/disk.js';
 import type { LockOptions } from '../../disk/lock.js';
 import { makeTemporaryFolder } from '../../disk/temporary-folder.js';
-import { ContentError, LadingError } from '../../errors.js';
+import { type Advice, ContentError, LadingError } from '../../errors.js';
 import { parseConfig } from '../../manifest/config.js';
 import {
   type ImageManifest,
@@ -231,7 +231,9 @@ class DockerArchiveWriter implements Store {
         'UNSUPPORTED',
         `${descriptor.digest} (${descriptor.mediaType}) has no place in a docker-archive`,
         {
-          hint: 'Use --format universal, which keeps every kind of image.',
+          hint: 'The format universal keeps every kind of image.',
+          remedy: 'format',
+          remedyFor: 'universal',
         },
       );
     }
@@ -352,21 +354,23 @@ class DockerArchiveWriter implements Store {
 
 /** What a layer is to be when it is plain has to be known: nothing else vouches for it then. */
 function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], layers: number): void {
-  const hint = 'Use --format universal, which keeps the image as it is.';
+  const advice: Advice = {
+    hint: 'The format universal keeps the image as it is.',
+    remedy: 'format',
+    remedyFor: 'universal',
+  };
   if (diffIDs.length !== layers)
     throw new ContentError(
       'INVALID_MANIFEST',
       `${digest} has ${layers} layers, and its config diffIDs of ${diffIDs.length}: a docker-archive needs all`,
-      { hint },
+      advice,
     );
   const other = diffIDs.find((diffID) => algorithmOf(diffID) !== 'sha256');
   if (other !== undefined)
     throw new ContentError(
       'UNSUPPORTED',
       `the config of ${digest} has the diffID ${other}: Docker knows sha256 alone`,
-      {
-        hint,
-      },
+      advice,
     );
 }
 

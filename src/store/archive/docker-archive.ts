@@ -146,7 +146,7 @@ function configReader(view: FileView, files: NamedFiles): ReadConfig {
         `${digest} is damaged in ${view.location}; ${image} needs it`,
         {
           cause: error,
-          hint: askForNew(image),
+          ...askForNew(image),
         },
       );
     }

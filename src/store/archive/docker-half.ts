@@ -26,7 +26,7 @@ export interface DockerContents extends Omit<DockerJudgement, 'config'> {
   isAlone: boolean;
 }
 
-const SCHEMA1: DockerRefusal = { reason: 'schema1, which lading convert makes newer', isEvery: true };
+const SCHEMA1: DockerRefusal = { reason: 'schema1, which a conversion makes newer', isEvery: true };
 
 /**
  * The images of `manifest.json`, and a line about those that `docker load` refuses. It stops at the first of them: those

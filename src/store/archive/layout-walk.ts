@@ -4,10 +4,12 @@ import type { Digest } from '../../content/digest.js';
 import { isManifest, isNonDistributable } from '../../content/media-types.js';
 import type { FileView } from '../../disk/files.js';
 import { ContentError } from '../../errors.js';
+import { type Beneath, walkGraph } from '../../graph/walk.js';
 import {
   MAX_MANIFEST_BYTES,
   type Manifest,
   parseManifest,
+  type Successors,
   successors,
   verifyManifest,
 } from '../../manifest/manifest.js';
@@ -36,6 +38,14 @@ export function blobsOf({ config, layers }: Parts): string {
 const VERDICTS = ['good', 'sparse', 'damaged', 'misordered'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
+/** What was found out of a manifest before the walk goes on beneath it. */
+interface Entered extends Beneath<Verdict> {
+  verdicts: Verdict[];
+  /** Undefined where the verdict is known without reading it. */
+  manifest?: Manifest;
+  named?: Successors;
+}
+
 /** Looks at everything that a layout's index leads to, at each manifest once. */
 export class LayoutWalk {
   readonly #layout: ImageFiles;
@@ -43,7 +53,7 @@ export class LayoutWalk {
   readonly #entries: Set<Descriptor>;
   readonly #keys: Set<string>;
   readonly #blobSets: Set<string>;
-  readonly #verdicts = new Map<string, Promise<Verdict>>();
+  readonly #verdicts = new Map<string, Verdict>();
   readonly #children = new Map<Digest, readonly Descriptor[]>();
   readonly #blobs = new Map<Digest, readonly Digest[]>();
   readonly #dockerBlobs: readonly Digest[];
@@ -68,8 +78,22 @@ export class LayoutWalk {
    * What there is of an entry. `misordered` is an image whose layers are those of one of the other half, in another
    * order or with other sizes. Plain layers have the order of the config there.
    */
-  judge(entry: Descriptor): Promise<Verdict> {
-    return this.#judge(entry, absentOf(entry));
+  async judge(entry: Descriptor): Promise<Verdict> {
+    const absent = absentOf(entry);
+    const verdict = await walkGraph<Entered, Verdict>(
+      entry,
+      {
+        enter: ({ descriptor }) => this.#enter(descriptor, absent),
+        leave: async ({ descriptor }, entered, children) => {
+          entered.verdicts.push(...children.values());
+          const verdict = await this.#leave(descriptor, entered);
+          this.#verdicts.set(claimOf(descriptor, absent), verdict);
+          return verdict;
+        },
+      },
+      { inTurn: true },
+    );
+    return verdict ?? 'damaged';
   }
 
   /** The layout's manifest of an image of the other half. */
@@ -119,55 +143,50 @@ export class LayoutWalk {
     return seen;
   }
 
-  async #judge(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
-    const { digest, size, mediaType, urls = [] } = descriptor;
-    if (!(await has(this.#layout, descriptor))) {
-      if (isManifest(mediaType)) this.#unread.add(digest);
-      return isNonDistributable(mediaType) && urls.length > 0 ? 'good' : 'damaged';
+  async #enter(descriptor: Descriptor, absent: readonly Digest[]): Promise<Entered> {
+    const { digest, mediaType } = descriptor;
+    if (!isManifest(mediaType)) return judged(await this.#judgeBlob(descriptor));
+    const known = this.#verdicts.get(claimOf(descriptor, absent));
+    if (known !== undefined) return judged(known);
+    const manifest = (await has(this.#layout, descriptor)) ? await this.#read(descriptor) : undefined;
+    if (manifest === undefined) {
+      this.#unread.add(digest);
+      return judged('damaged');
     }
-    if (!isManifest(mediaType)) return 'good';
-    const claim = [digest, size, mediaType, ...absent].join();
-    const verdict = this.#verdicts.get(claim) ?? this.#judgeManifest(descriptor, absent);
-    this.#verdicts.set(claim, verdict);
-    return verdict;
+    if (this.#entries.has(descriptor)) this.#layout.noteAttached(descriptor, manifest);
+    const named = successors(manifest);
+    const isThere = new Set<Descriptor>();
+    for (const child of named.manifests) if (await this.#has(child.digest)) isThere.add(child);
+    // What is there is a child to engines, whatever an annotation of lading's says of it.
+    const children = named.manifests.filter((child) => isThere.has(child) || !absent.includes(child.digest));
+    this.#children.set(digest, children);
+    this.#blobs.set(digest, [...named.blobs.map((blob) => blob.digest), ...named.unsized]);
+    const verdicts: Verdict[] = ['good'];
+    if (children.length > isThere.size) verdicts.push('sparse');
+    // Docker keeps one child of an index at least: where there is none, it was lost.
+    if (children.length > 0 && isThere.size === 0) verdicts.push('damaged');
+    return { verdicts, manifest, named, manifests: [...isThere] };
   }
 
-  async #judgeManifest(descriptor: Descriptor, absent: readonly Digest[]): Promise<Verdict> {
-    const manifest = await this.#read(descriptor);
-    if (manifest === undefined) {
-      this.#unread.add(descriptor.digest);
-      return 'damaged';
-    }
-    const isEntry = this.#entries.has(descriptor);
-    if (isEntry) this.#layout.noteAttached(descriptor, manifest);
-    const { manifests, blobs, unsized } = successors(manifest);
-    const children: Descriptor[] = [];
-    const verdicts: Verdict[] = ['good'];
-    let present = 0;
-    for (const child of manifests) {
-      const isThere = await this.#has(child.digest);
-      // What is there is a child to engines, whatever an annotation of lading's says of it.
-      if (!isThere && absent.includes(child.digest)) continue;
-      children.push(child);
-      if (isThere) present += 1;
-      verdicts.push(isThere ? await this.#judge(child, absent) : 'sparse');
-    }
-    this.#children.set(descriptor.digest, children);
-    this.#blobs.set(descriptor.digest, [...blobs.map(({ digest }) => digest), ...unsized]);
-    // Docker keeps one child of an index at least: where there is none, it was lost.
-    if (children.length > 0 && present === 0) verdicts.push('damaged');
-    for (const blob of blobs) verdicts.push(await this.#judge(blob, absent));
-    for (const digest of unsized) if (!(await this.#has(digest))) verdicts.push('damaged');
-    if ('layers' in manifest) {
+  async #leave(descriptor: Descriptor, { verdicts, manifest, named }: Entered): Promise<Verdict> {
+    for (const blob of named?.blobs ?? []) verdicts.push(await this.#judgeBlob(blob));
+    for (const digest of named?.unsized ?? []) if (!(await this.#has(digest))) verdicts.push('damaged');
+    if (manifest !== undefined && 'layers' in manifest) {
       const image: Parts = { config: manifest.config.digest, layers: manifest.layers };
       const key = keyOf(image);
       this.#images.set(descriptor.digest, image);
-      if (isEntry && !this.#keys.has(key) && this.#blobSets.has(blobSetOf(image)))
-        verdicts.push('misordered');
+      const isOther = this.#entries.has(descriptor) && !this.#keys.has(key);
+      if (isOther && this.#blobSets.has(blobSetOf(image))) verdicts.push('misordered');
       if (verdicts.every((verdict) => verdict === 'good'))
         this.#manifests.set(key, plainDescriptor(descriptor));
     }
     return VERDICTS.findLast((verdict) => verdicts.includes(verdict)) ?? 'good';
+  }
+
+  async #judgeBlob(blob: Descriptor): Promise<Verdict> {
+    const { mediaType, urls = [] } = blob;
+    if (await has(this.#layout, blob)) return 'good';
+    return isNonDistributable(mediaType) && urls.length > 0 ? 'good' : 'damaged';
   }
 
   async #read(descriptor: Descriptor): Promise<Manifest | undefined> {
@@ -185,6 +204,15 @@ export class LayoutWalk {
   async #has(digest: Digest): Promise<boolean> {
     return (await this.#layout.sizeOf({ digest })) !== undefined;
   }
+}
+
+function judged(verdict: Verdict): Entered {
+  return { verdicts: [verdict], manifests: [] };
+}
+
+/** The same content under another size or type, or in an index that leaves out other children, is judged on its own. */
+function claimOf({ digest, size, mediaType }: Descriptor, absent: readonly Digest[]): string {
+  return [digest, size, mediaType, ...absent].join();
 }
 
 /** The blobs of an image in any order. */

@@ -22,7 +22,7 @@ export async function withSlashes(view: FileView): Promise<Misplaced> {
   return {
     view: new MovedFiles(view, paths),
     remark:
-      'names in the archive have backslashes for slashes: Docker, containerd, podman and skopeo on Linux do not find the files; lading copy makes an archive of it that they read',
+      'names in the archive have backslashes for slashes: Docker, containerd, podman and skopeo on Linux do not find the files; copying the images makes an archive that they read',
   };
 }
 
@@ -65,7 +65,7 @@ export async function inFolder(view: FileView, folder: string): Promise<Misplace
   }
   return {
     view: new MovedFiles(view, paths),
-    remark: `the images lie in the folder ${folder} of the archive, where Docker, containerd, podman and skopeo do not look for them; lading copy makes an archive of it that they read`,
+    remark: `the images lie in the folder ${folder} of the archive, where Docker, containerd, podman and skopeo do not look for them; copying the images makes an archive that they read`,
   };
 }
 

@@ -1,15 +1,18 @@
 import { basename } from 'node:path';
 import type { FileView } from '../../disk/files.js';
-import { ContentError, type ErrorCode } from '../../errors.js';
+import { type Advice, ContentError, type ErrorCode } from '../../errors.js';
 import { shellWord } from '../../tar/not-a-tar/recognised.js';
 
-interface Kind {
+interface Kind extends Advice {
   /** The end of a sentence that begins with "it is". */
   is: string;
   hint: string;
 }
 
-const SAVE_IT = 'Save the image: docker save -o images.tar IMAGE, or lading save IMAGE -o images.tar.';
+const SAVE_IT = {
+  hint: 'Save the image, as docker save -o images.tar IMAGE does.',
+  remedy: 'save',
+} as const satisfies Advice;
 
 /**
  * The error for files among which there is no image: says what they are, where that shows. `folders` are those that do
@@ -43,10 +46,13 @@ export async function noImages(
           hint:
             code === 'INVALID_LAYOUT'
               ? 'Name the folder that index.json or manifest.json stands in, or an archive.'
-              : `Name the archive that lading save, docker save or another tool wrote; tar -tf ${path} lists what is in this one.`,
+              : `Name the archive that lading, docker save or another tool wrote; tar -tf ${path} lists what is in this one.`,
         },
       )
-    : new ContentError(code, `${location} holds no images: it is ${kind.is}`, { hint: kind.hint });
+    : new ContentError(code, `${location} holds no images: it is ${kind.is}`, {
+        hint: kind.hint,
+        remedy: kind.remedy,
+      });
 }
 
 async function kindOf(view: FileView, path: string): Promise<Kind | undefined> {
@@ -66,7 +72,8 @@ async function kindOf(view: FileView, path: string): Promise<Kind | undefined> {
   if (has(/^(?:[^/]+\/)?Chart\.yaml$/) !== undefined)
     return {
       is: 'a Helm chart',
-      hint: `helm push ${path} oci://HOST/REPOSITORY puts it into a registry, from where lading save fetches it.`,
+      hint: `helm push ${path} oci://HOST/REPOSITORY puts it into a registry, from where it can be saved.`,
+      remedy: 'save',
     };
   const tops = new Set((await view.folders()).map((folder) => folder.toLowerCase()));
   if (ROOT_FOLDERS.filter((folder) => tops.has(folder)).length >= 2)
@@ -75,14 +82,18 @@ async function kindOf(view: FileView, path: string): Promise<Kind | undefined> {
       hint: `It has no config and no layers: docker import makes an image of it, which docker save then writes. Or save the image that the container was started from: docker save -o images.tar IMAGE`,
     };
   if (has(/^(?:Dockerfile|Containerfile)$/) !== undefined)
-    return { is: 'what an image is built from', hint: `Build it first (docker build). ${SAVE_IT}` };
+    return {
+      is: 'what an image is built from',
+      ...SAVE_IT,
+      hint: `Build it first (docker build). ${SAVE_IT.hint}`,
+    };
   if (has(/^blobs\/sha(?:256|512)\//) !== undefined)
     return {
       is: 'an OCI layout that has lost its index.json',
       hint: 'Pack or copy it again, with all of its files.',
     };
   if (paths.length === 1 && paths[0] !== undefined)
-    return { is: `a tar of one file, ${basename(paths[0])}`, hint: SAVE_IT };
+    return { is: `a tar of one file, ${basename(paths[0])}`, ...SAVE_IT };
   return undefined;
 }
 

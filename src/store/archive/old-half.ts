@@ -4,11 +4,12 @@ import { type Digest, encodedOf } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import type { FileView } from '../../disk/files.js';
 import { ContentError, isLadingError } from '../../errors.js';
+import { type Step, walkGraph } from '../../graph/walk.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { parseConfig } from '../../manifest/config.js';
 import { type ArchiveTag, parseArchiveRepositories } from '../../manifest/docker-archive-documents.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
-import { type ImageManifest, parseManifest, successors } from '../../manifest/manifest.js';
+import { type ImageManifest, parseManifest, type Successors, successors } from '../../manifest/manifest.js';
 import { hasSameConfig } from '../../manifest/v1/same-config.js';
 import type { ImageFiles } from '../image-files.js';
 import { EntriesByName } from '../layout/entries-by-name.js';
@@ -122,24 +123,26 @@ async function imagesUnder(
 ): Promise<ImageManifest[] | undefined> {
   const images: ImageManifest[] = [];
   const seen = new Set<Digest>();
-  const queue = [...entries];
-  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    if (seen.has(next.digest) || !isManifest(next.mediaType)) continue;
-    seen.add(next.digest);
-    if (!(await has(store, next))) {
-      if (entries.includes(next)) return undefined;
-      continue; // an index may lack children
+  let isDamaged = false;
+  const enter = async ({ descriptor, depth }: Step): Promise<Successors | undefined> => {
+    if (seen.has(descriptor.digest) || !isManifest(descriptor.mediaType)) return undefined;
+    seen.add(descriptor.digest);
+    if (!(await has(store, descriptor))) {
+      isDamaged ||= depth === 0; // an index may lack children
+      return undefined;
     }
     try {
-      const manifest = parseManifest(await readContent(store, next), next);
+      const manifest = parseManifest(await readContent(store, descriptor), descriptor);
       if ('layers' in manifest) images.push(manifest);
-      queue.push(...successors(manifest).manifests);
+      return successors(manifest);
     } catch (error) {
-      if (error instanceof ContentError) return undefined;
-      throw error;
+      if (!(error instanceof ContentError)) throw error;
+      isDamaged = true;
+      return undefined;
     }
-  }
-  return images;
+  };
+  for (const entry of entries) await walkGraph(entry, { enter }, { inTurn: true });
+  return isDamaged ? undefined : images;
 }
 
 async function isSameImage(

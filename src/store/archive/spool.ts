@@ -15,7 +15,7 @@ import { diskError } from '../../disk/disk.js';
 import { readFailure } from '../../disk/region.js';
 import { makeTemporaryFolder, type TemporaryFolder } from '../../disk/temporary-folder.js';
 import { ContentError } from '../../errors.js';
-import { hintForDamage, SAMPLE_BYTES } from '../../tar/not-a-tar/not-a-tar.js';
+import { adviceForDamage, SAMPLE_BYTES } from '../../tar/not-a-tar/not-a-tar.js';
 import { openTar, type TarFiles } from '../../tar/read.js';
 import type { TarTable } from '../../tar/table.js';
 
@@ -85,8 +85,9 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
 async function explained(error: unknown, path: string, streamName: string | undefined): Promise<unknown> {
   if (!(error instanceof ContentError) || error.code !== 'INVALID_ARCHIVE') return error;
   const start = await readStart(path, SAMPLE_BYTES);
-  const hint = hintForDamage({ path: streamName === undefined ? path : undefined }, error.message, start);
-  return new ContentError(error.code, error.message, { cause: error, hint });
+  const file = { path: streamName === undefined ? path : undefined };
+  const advice = adviceForDamage(file, error.message, start);
+  return new ContentError(error.code, error.message, { cause: error, ...advice });
 }
 
 /** Recognised by the first bytes, whatever the file is called. */

@@ -76,7 +76,9 @@ export function findEntry(entries: readonly Descriptor[], reference: string, loc
     return first;
   }
   throw new LadingError('NOT_FOUND', `${location} holds no image "${reference}"`, {
-    hint: `lading ls ${location} shows what it holds.`,
+    hint: 'Check the name.',
+    remedy: 'list',
+    remedyFor: location,
   });
 }
 

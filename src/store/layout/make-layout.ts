@@ -148,6 +148,6 @@ async function requireNoOtherHalf(directory: string): Promise<void> {
   throw new LadingError(
     'ALREADY_EXISTS',
     `${directory} is a docker-archive too: its manifest.json would not say what is written into index.json`,
-    { hint: `Make a layout of it first: lading copy ${directory} oci:OTHER.` },
+    { hint: 'Make a layout of it first.', remedy: 'copyToLayout', remedyFor: directory },
   );
 }

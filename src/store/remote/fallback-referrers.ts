@@ -98,7 +98,10 @@ async function readList(
     throw new LadingError(
       'ALREADY_EXISTS',
       `${name.registry}/${name.repository}: the tag "${tag}" holds an image where the list of referrers belongs`,
-      { hint: 'Give that image another tag and remove this one, or leave attachments out.' },
+      {
+        hint: 'Give that image another tag and remove this one, or leave attachments out.',
+        remedy: 'referrers',
+      },
     );
   }
   const list = parseManifest(bytes, { mediaType, digest: digestOf(bytes) });
@@ -135,6 +138,6 @@ function takenForSubject({ registry, repository }: RepositoryName, tag: string):
   return new LadingError(
     'REGISTRY',
     `${registry}/${repository}: the registry takes the tag "${tag}" for a digest, so that no list of referrers can stand there`,
-    { hint: 'To go on without signatures, SBOMs and other attachments, pass --no-referrers.' },
+    { hint: 'Signatures, SBOMs and other attachments can be left out.', remedy: 'referrers' },
   );
 }

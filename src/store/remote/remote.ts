@@ -4,7 +4,7 @@ import { algorithmOf, type Digest, isDigest } from '../../content/digest.js';
 import { isIndex, isManifest, isSchema1 } from '../../content/media-types.js';
 import { referrersTag } from '../../content/referrers-tag.js';
 import { digestMismatch } from '../../content/verify.js';
-import { ContentError, isLadingError, RegistryError } from '../../errors.js';
+import { type Advice, ContentError, isLadingError, RegistryError } from '../../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../../manifest/manifest.js';
 import type { CallOptions, FetchedManifest, RegistryClient, RepositoryName } from '../../registry/client.js';
 import { subjectOfTag } from '../attached.js';
@@ -296,14 +296,16 @@ function changing(reference: string, { registry, repository }: RepositoryName): 
 
 /** What is attached to an image is asked beside it, so that there is a way out where only that fails. */
 function withoutReferrers(error: unknown): unknown {
-  const wayOut = 'To go on without signatures, SBOMs and other attachments, pass --no-referrers.';
-  const hintAfter = (own: string | undefined) => (own === undefined ? wayOut : `${own} ${wayOut}`);
+  const wayOut = 'Signatures, SBOMs and other attachments can be left out.';
+  const after = (own: string | undefined): Advice => {
+    return { hint: own === undefined ? wayOut : `${own} ${wayOut}`, remedy: 'referrers' };
+  };
   if (error instanceof ContentError)
-    return new ContentError(error.code, error.message, { cause: error, hint: hintAfter(error.hint) });
+    return new ContentError(error.code, error.message, { cause: error, ...after(error.hint) });
   if (!(error instanceof RegistryError)) return error;
   // Whoever may read the image is known to the registry: credentials are not what is missing.
   const isDenied = error.status === 401 || error.status === 403;
-  return error.restated({ hint: hintAfter(isDenied ? undefined : error.hint) });
+  return error.restated({ advice: after(isDenied ? undefined : error.hint) });
 }
 
 function subjectOfFallback(tag: string): Digest | undefined {

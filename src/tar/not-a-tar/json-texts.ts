@@ -1,7 +1,8 @@
+import type { Advice } from '../../errors.js';
 import { shortened } from './recognised.js';
 
 /** The kind of a JSON document that was found instead of an archive. */
-export interface RecognisedJSON {
+export interface RecognisedJSON extends Advice {
   /** The end of a sentence that begins with "it is". */
   is: string;
   hint: string;
@@ -11,11 +12,16 @@ export interface RecognisedJSON {
 
 type Members = Record<string, unknown>;
 
-const SAVE_IT = 'Save the image itself: lading save IMAGE -o images.tar, or docker save -o images.tar IMAGE.';
-const ANSWER =
-  'A server sent this instead of the archive. Read what it says, log in if it asks for that, and fetch the archive again.';
-const ALONE =
-  'Its layers are not in it. Name the archive or the folder that it was taken from, or save the image again.';
+const SAVE_IT = {
+  hint: 'Save the image itself, as docker save -o images.tar IMAGE does.',
+  remedy: 'save',
+} as const satisfies Advice;
+const ANSWER = {
+  hint: 'A server sent this instead of the archive. Read what it says, log in if it asks for that, and fetch the archive again.',
+};
+const ALONE = {
+  hint: 'Its layers are not in it. Name the archive or the folder that it was taken from, or save the image again.',
+};
 
 /** Recognises a JSON document; returns undefined if the text is not JSON. */
 export function recogniseJSON(text: string): RecognisedJSON | undefined {
@@ -27,7 +33,7 @@ export function recogniseJSON(text: string): RecognisedJSON | undefined {
   }
   if (Array.isArray(document)) return ofList(document);
   if (isMembers(document)) return ofMembers(document);
-  return { is: 'a JSON document', hint: SAVE_IT, isOfImages: false };
+  return { is: 'a JSON document', ...SAVE_IT, isOfImages: false };
 }
 
 function ofList(list: readonly unknown[]): RecognisedJSON {
@@ -43,7 +49,7 @@ function ofMembers(document: Members): RecognisedJSON {
   const message = errorIn(document);
   if (message !== undefined) return other(`an error message from a server (${message})`, ANSWER);
   if ('imageLayoutVersion' in document)
-    return of('only the file oci-layout of an OCI layout', 'Name the folder that contains it.');
+    return of('only the file oci-layout of an OCI layout', { hint: 'Name the folder that contains it.' });
   if ('bomFormat' in document || 'spdxVersion' in document) return other('an SBOM', SAVE_IT);
   if ('RepoTags' in document && 'LayersData' in document)
     return other('the output of skopeo inspect', SAVE_IT);
@@ -54,12 +60,12 @@ function ofMembers(document: Members): RecognisedJSON {
   return other('a JSON document', SAVE_IT);
 }
 
-function of(is: string, hint: string): RecognisedJSON {
-  return { is, hint, isOfImages: true };
+function of(is: string, advice: Advice & { hint: string }): RecognisedJSON {
+  return { is, ...advice, isOfImages: true };
 }
 
-function other(is: string, hint: string): RecognisedJSON {
-  return { is, hint, isOfImages: false };
+function other(is: string, advice: Advice & { hint: string }): RecognisedJSON {
+  return { is, ...advice, isOfImages: false };
 }
 
 /** Returns the text of an error answer: from a registry's list of errors, or from members that other servers use. */

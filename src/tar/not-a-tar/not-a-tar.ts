@@ -1,6 +1,6 @@
 import { type Compression, detectCompression, MAGIC_LENGTH } from '../../content/compression.js';
 import { isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
-import { ContentError } from '../../errors.js';
+import { type Advice, ContentError } from '../../errors.js';
 import { FORMAT_SAMPLE_BYTES, recogniseFormat } from './formats.js';
 import { hintForCut, recognisePiece } from './pieces.js';
 import { recogniseRecoded, recogniseUTF8, recogniseUTF16 } from './recoded.js';
@@ -32,14 +32,14 @@ export function notATar(file: NotATar, problem: string, cause?: unknown): Conten
   const recognised = isTar ? undefined : recognise(sampleOf(file));
   const { location, inside } = file;
   if (recognised !== undefined) {
-    const { is, hint, isUnsupported } = recognised;
+    const { is, isUnsupported } = recognised;
     const message =
       inside === undefined
         ? `${location} is ${isUnsupported ? '' : 'not a tar: it is '}${is}`
         : `${location} is compressed with ${inside}, but its content is not a tar: it is ${is}`;
     return new ContentError(isUnsupported ? 'UNSUPPORTED' : 'INVALID_ARCHIVE', message, {
       cause,
-      hint: hintFor(hint, file),
+      ...adviceFor(recognised, file),
     });
   }
   return new ContentError('INVALID_ARCHIVE', `${location} is not a tar: ${problem}`, {
@@ -103,11 +103,11 @@ function compressedAgain(
 
 const EXTENSION = { gzip: 'gz', zstd: 'zst', bzip2: 'bz2', xz: 'xz' } as const;
 
-/** Returns the hint for an archive that is damaged after its first header; `near` are the bytes around the damage. */
-export function hintForDamage(file: Pick<NotATar, 'path'>, problem: string, near: Buffer): string {
+/** Returns advice for an archive that is damaged after its first header; `near` are the bytes around the damage. */
+export function adviceForDamage(file: Pick<NotATar, 'path'>, problem: string, near: Buffer): Advice {
   const recoded = recogniseRecoded(near);
-  if (recoded !== undefined) return `It is ${recoded.is}. ${recoded.hint}`;
-  return problem.includes('cut short') ? hintForCut({ path: pathOf(file) }) : COPY_AGAIN;
+  if (recoded !== undefined) return { hint: `It is ${recoded.is}. ${recoded.hint}`, remedy: recoded.remedy };
+  return { hint: problem.includes('cut short') ? hintForCut({ path: pathOf(file) }) : COPY_AGAIN };
 }
 
 /**
@@ -118,7 +118,7 @@ export function notATarOfZeros(file: NotATar): ContentError | undefined {
   return (
     recognised &&
     new ContentError('INVALID_ARCHIVE', `${file.location} is not a tar: it is ${recognised.is}`, {
-      hint: hintFor(recognised.hint, file),
+      ...adviceFor(recognised, file),
     })
   );
 }
@@ -130,11 +130,11 @@ function sampleOf(file: NotATar): Sample {
 
 const UNPACKED = 'UNPACKED';
 
-function hintFor(hint: string, file: NotATar): string {
+function adviceFor({ hint, remedy }: Recognised, file: NotATar): Advice {
   const { inside } = file;
   return inside === undefined || !hint.includes(UNPACKED)
-    ? hint
-    : `Decompress it: ${inside} -d < ${pathOf(file)} > ${UNPACKED}. ${hint}`;
+    ? { hint, remedy }
+    : { hint: `Decompress it: ${inside} -d < ${pathOf(file)} > ${UNPACKED}. ${hint}`, remedy };
 }
 
 function pathOf({ path }: Pick<NotATar, 'path'>): string {

@@ -39,7 +39,7 @@ function inFront({ path }: Sample, position: number, what: string): Recognised {
 export function hintForCut(sample: Pick<Sample, 'path'>): string {
   const name = nameOf(sample);
   if (/\.(?:crdownload|partial|download|opdownload|filepart|part|tmp|aria2)$/i.test(name))
-    return 'By its name this is an unfinished download, copy or lading save: let it finish, or run it again.';
+    return 'By its name this is an unfinished download, copy or save: let it finish, or run it again.';
   if (isPieceName(name)) return `By its name this is one of several pieces. ${JOIN}`;
   return 'The end of the file is missing. Copy or download it again, and compare its size and checksum with the original; if it was split into pieces, join them first.';
 }

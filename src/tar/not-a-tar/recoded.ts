@@ -1,7 +1,10 @@
+import type { Advice } from '../../errors.js';
 import type { Recognised, Sample } from './recognised.js';
 
-const AGAIN =
-  'This cannot be undone. Make the archive again, and let the program write the file itself (lading save -o FILE, docker save -o FILE): the shell converted its output as text.';
+const AGAIN = {
+  hint: 'This cannot be undone. Make the archive again, and let the program write the file itself (as docker save -o FILE does): the shell converted its output as text.',
+  remedy: 'save',
+} as const satisfies Advice;
 const BINARY =
   'This cannot be undone. Copy the archive again in binary mode, and make sure that no tool on the way (FTP, Git, an editor) treats it as text.';
 
@@ -13,10 +16,10 @@ export function recogniseUTF16({ start }: Sample): Recognised | undefined {
   // Only the first byte of gzip is compared: its second byte is another character in each code page. The magic of tar
   // is ASCII.
   if (/ustar/.test(text.slice(0, 1024)) || text.startsWith('\x1f') || text.startsWith('(\u00b5/'))
-    return { is: 'an archive that was recoded to UTF-16, as PowerShell does with >', hint: AGAIN };
+    return { is: 'an archive that was recoded to UTF-16, as PowerShell does with >', ...AGAIN };
   return {
     is: 'a text in UTF-16, as PowerShell writes a program’s output with >',
-    hint: AGAIN,
+    ...AGAIN,
   };
 }
 
@@ -61,7 +64,7 @@ export function recogniseRecoded(bytes: Buffer): Recognised | undefined {
 
 export function recogniseUTF8(bytes: Buffer): Recognised | undefined {
   return isRecodedToUTF8(bytes)
-    ? { is: 'an archive that was recoded to UTF-8, as if it were text', hint: AGAIN }
+    ? { is: 'an archive that was recoded to UTF-8, as if it were text', ...AGAIN }
     : undefined;
 }
 

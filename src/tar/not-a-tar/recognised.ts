@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Advice } from '../../errors.js';
 
 /** The beginning of a file that is not a tar. */
 export interface Sample {
@@ -11,7 +12,7 @@ export interface Sample {
 }
 
 /** What kind of file was found instead of a tar. */
-export interface Recognised {
+export interface Recognised extends Advice {
   /** The end of a sentence that begins with "it is". */
   is: string;
   /** What the user can do. */
@@ -22,7 +23,7 @@ export interface Recognised {
 
 /** The hint for a file that has nothing to do with images. */
 export const NOT_MEANT =
-  'This is probably the wrong file: name the archive that lading save, docker save or another tool wrote.';
+  'This is probably the wrong file: name the archive that lading, docker save or another tool wrote.';
 
 /** Returns a path as one word for a shell, quoted if necessary. */
 export function shellWord(path: string): string {

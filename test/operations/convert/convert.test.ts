@@ -443,7 +443,8 @@ describe('convert', () => {
     const source = await writeLayout('in', { [NAME]: amd64 });
     await assert.rejects(run(source, 'docker', { output: path('out.tar'), dockerLegacy: true }), {
       code: 'USAGE',
-      hint: /--format docker-archive/,
+      remedy: 'format',
+      remedyFor: 'docker-archive',
     });
     const output = path('out.tar');
     await run(source, 'docker', { output, dockerLegacy: true, format: 'docker-archive' });

@@ -64,7 +64,7 @@ describe('explainCredentials', () => {
   it('puts what is given for the run before all', async () => {
     const credentials = { username: 'me', password: 'secret' };
     const { places } = await explainCredentials('reg.example', { credentials, places: { home: path() } });
-    assert.deepEqual(places[0], { place: '--creds', state: 'used', username: 'me', kind: 'password' });
+    assert.deepEqual(places[0], { place: 'the options', state: 'used', username: 'me', kind: 'password' });
   });
 
   it('asks helpers, but none after the place that is used', async () => {

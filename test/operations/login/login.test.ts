@@ -16,6 +16,7 @@ import { delimiter, dirname } from 'node:path';
 import type { CopyEvent } from '../../../src/events.js';
 import { type LoginOptions, login, logout, parseHost } from '../../../src/operations/login/login.js';
 import { sendJSON, serve } from '../../registry/http-server.js';
+import { warningsInto } from '../../support/events.js';
 import { needs } from '../../support/needs.js';
 import { MALLORY, plantFile, plantLink } from '../../support/planting.js';
 import { type PrivateRegistry, startPrivateRegistry } from '../../support/private-registry.js';
@@ -335,7 +336,7 @@ describe('logout', () => {
     });
     const places = user(await installHelper('keeps'));
     const warnings: string[] = [];
-    const leaving = logout(undefined, { places, onWarning: (text) => warnings.push(text) });
+    const leaving = logout(undefined, { places, onEvent: warningsInto(warnings) });
     await assert.rejects(leaving, ({ message }) => message.includes(path('run/containers/auth.json')));
     assert.match(warnings.join(), /docker-credential-nope: the program is not in PATH$/);
     assert.equal(await readFile(path('run/containers/auth.json'), 'utf8'), '{');
@@ -357,7 +358,7 @@ describe('logout', () => {
     const DOCKER_AUTH_CONFIG = JSON.stringify({ auths: own() });
     await logout(registry.registry, {
       places: user({ DOCKER_AUTH_CONFIG }),
-      onWarning: (text) => warnings.push(text),
+      onEvent: warningsInto(warnings),
     });
     assert.deepEqual(warnings, [`DOCKER_AUTH_CONFIG still has a login for ${registry.registry}`]);
   });

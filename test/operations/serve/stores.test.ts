@@ -11,6 +11,7 @@ import { openArchiveForWriting } from '../../../src/store/archive/archive-writer
 import { openLayoutForWriting } from '../../../src/store/layout/layout.js';
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import { copyInto, storeOf } from '../../support/archives.js';
+import { warningsInto } from '../../support/events.js';
 import {
   type Content,
   contentOf,
@@ -75,7 +76,7 @@ describe('serve', () => {
         await writeArchive('a.tar', { 'reg.test/a:1': first, 'reg.test/same:1': first }),
         await writeLayout('b', { 'reg.test/a:1': second, 'reg.test/b:1': second, 'reg.test/same:1': first }),
       ];
-      const port = await start(paths, { onWarning: (message) => warnings.push(message) });
+      const port = await start(paths, { onEvent: warningsInto(warnings) });
       assert.deepEqual(serving?.repositories, ['a', 'b', 'same']);
       assert.equal(await digestOf(port, 'a:1'), first.manifest.descriptor.digest);
       assert.equal(await digestOf(port, 'b:1'), second.manifest.descriptor.digest);

@@ -23,10 +23,14 @@ describe('verify', () => {
     const all = makeIndex([amd64, arm64]).all;
     for (const place of [path('layout'), path('out.tar')]) {
       let hashed = 0;
-      const onHashed = (bytes: number): void => {
-        hashed += bytes;
-      };
-      const result = await verify(place, { onHashed });
+      const totals = new Set<number>();
+      const result = await verify(place, {
+        onEvent(event) {
+          if (event.type !== 'hashed') return;
+          hashed += event.bytes;
+          totals.add(event.totalBytes);
+        },
+      });
       assert.deepEqual(foundIn(result), []);
       const bytes = all.reduce((sum, content) => sum + content.bytes.length, 0);
       assert.deepEqual(result.checked, { manifests: 3, blobs: all.length - 3, bytes, diffIDs: 4 });
@@ -43,6 +47,7 @@ describe('verify', () => {
         hashed,
         layers.reduce((sum, content) => sum + content.bytes.length, 0),
       );
+      assert.deepEqual([...totals], [hashed]);
     }
   });
 

@@ -47,9 +47,9 @@ describe('authentication by Basic', () => {
       connect().getManifest({ registry: registry.host, repository: 'a' }, '1'),
       (error) =>
         isLadingError(error, 'UNAUTHORIZED') &&
-        (error.hint ?? '').startsWith(
-          `lading found no credentials for ${registry.host}; log in with lading login, or pass --creds / --authfile.`,
-        ),
+        error.hint?.startsWith(`lading found no credentials for ${registry.host} to log in with;`) === true &&
+        error.remedy === 'login' &&
+        error.remedyFor === registry.host,
     );
     assert.equal(registry.requests.length, 1);
   });

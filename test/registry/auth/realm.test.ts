@@ -54,7 +54,10 @@ describe('checkRealm', () => {
       'https://[fe80::1]/token',
     ])
       assert.throws(check(realm), { code: 'DENIED' });
-    assert.throws(() => checkRealm('https://10.0.0.1/token', registry), { hint: /--private-addresses/ });
+    assert.throws(() => checkRealm('https://10.0.0.1/token', registry), {
+      hint: /or allow it\.$/,
+      remedy: 'privateAddresses',
+    });
   });
 
   it('keeps the query of a realm and drops its user', () => {

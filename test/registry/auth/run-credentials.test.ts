@@ -75,16 +75,21 @@ describe('a login that is given for a run', () => {
     const images = [`${a.registry}/team/app:1`, `${b.registry}/team/other:1`];
     await assert.rejects(saveOf(images, { credentials: ALICE }), {
       code: 'USAGE',
-      message: `the login from --creds is for one registry, and this run uses ${a.registry}, ${b.registry}`,
-      hint: new RegExp(`--creds ${a.registry}=USER`),
+      message: `the login from the options is for one registry, and this run uses ${a.registry}, ${b.registry}`,
+      hint: 'Say which registry the login is for, once for each that asks for one.',
+      remedy: 'credentials',
+      remedyFor: a.registry,
     });
     await assert.rejects(copyOf({ credentials: ALICE }), {
       code: 'USAGE',
-      hint: /--src-creds.*--dest-creds/,
+      hint: 'Give each side its own login.',
+      remedy: 'sideCredentials',
     });
     await assert.rejects(convertOf({ credentials: ALICE }), {
       code: 'USAGE',
-      hint: new RegExp(`--creds ${a.registry}=USER`),
+      hint: 'Say which registry the login is for, once for each that asks for one.',
+      remedy: 'credentials',
+      remedyFor: a.registry,
     });
     assert.deepEqual([...a.shown, ...b.shown], []);
   });
@@ -125,7 +130,7 @@ describe('a login that is given for a run', () => {
 
   it('is the only one for its registry, by whatever name', () => {
     const hub = { ...ALICE, registry: 'index.docker.io' };
-    const scoped = [{ ...ALICE, registry: 'docker.io', source: '--creds' }];
+    const scoped = [{ ...ALICE, registry: 'docker.io', source: 'the options' }];
     assert.deepEqual(scopeCredentials(hub, ['docker.io', 'quay.io']), scoped);
     assert.deepEqual(scopeCredentials(ALICE, ['docker.io', 'docker.io']), scoped);
     assert.deepEqual(scopeCredentials(ALICE, []), []);

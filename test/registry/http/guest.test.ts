@@ -45,7 +45,7 @@ describe('a url of a foreign layer', () => {
       await assert.rejects(fetchFrom(`http://${host}:${portOf()}/`, 'registry.example'), {
         code: 'REGISTRY',
         message: new RegExp(`^${host} is .*: an image of registry.example may not lead there$`),
-        hint: /--private-addresses/,
+        remedy: 'privateAddresses',
       });
       assert.deepEqual(server.requests, []);
     });

@@ -51,6 +51,7 @@ describe('responseError', () => {
     assert.equal(error.message, 'tag "1" of reg.example/app: too many requests (TOOMANYREQUESTS)');
     assert.equal(error.retryAfterMs, 3000);
     assert.deepEqual(error.registryCodes, ['TOOMANYREQUESTS']);
-    assert.match(error.hint ?? '', /Wait/);
+    assert.match(error.hint ?? '', /Wait.*, log in for a higher limit, or use a mirror/);
+    assert.equal(error.remedy, 'mirrors');
   });
 });

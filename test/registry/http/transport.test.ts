@@ -63,7 +63,8 @@ describe('https and http', () => {
       (error) =>
         isLadingError(error, 'UNREACHABLE') &&
         error.message.startsWith(`cannot reach ${registry.host}: its certificate is signed by an unknown`) &&
-        /--ca FILE.*--tls-verify=false/.test(error.hint ?? '') &&
+        /Trust the authority.*turn the check off/.test(error.hint ?? '') &&
+        error.remedy === 'caFile' &&
         error.cause !== undefined,
     );
     assert.deepEqual(attempts, []);

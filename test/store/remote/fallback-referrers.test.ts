@@ -192,7 +192,8 @@ describe('referrers pushed to a registry without the referrers API', () => {
     await pushAll(store, [...image.all, ...note.layers, note.config]);
     await assert.rejects(store.push(note.manifest.descriptor, openerOf(note.manifest.bytes)), {
       code: 'REGISTRY',
-      hint: /--no-referrers/,
+      hint: 'Signatures, SBOMs and other attachments can be left out.',
+      remedy: 'referrers',
     });
   });
 

@@ -1,0 +1,217 @@
+import { absentOf, attestedDigest } from '../content/annotations.js';
+import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
+import type { Digest } from '../content/digest.js';
+import { isNonDistributable } from '../content/media-types.js';
+import { matchesPlatform, type Platform } from '../content/platform.js';
+import { ContentError } from '../errors.js';
+import { GraphBudget, type GraphLimits } from '../manifest/graph-budget.js';
+import { type Manifest, type Successors, successors } from '../manifest/manifest.js';
+import type { Source } from '../store/store.js';
+import { rewritten, singleOfIndex } from './choose.js';
+import type { DocumentOptions, Documents } from './documents.js';
+import type { ContentSource, ManifestTree, PlannedContent } from './tree.js';
+import type { Beneath, GraphVisitor, Step } from './walk.js';
+
+/** What of a graph is read, and how. */
+export interface GraphOptions extends GraphLimits, DocumentOptions {
+  /** Only these platforms of an index; default all. */
+  platforms?: readonly Platform[] | undefined;
+  /**
+   * What becomes of an index of which some platforms are chosen: `sparse` keeps its bytes, `rewrite` makes a
+   * smaller one, `single` puts the first image that fits in its place.
+   */
+  index?: 'sparse' | 'rewrite' | 'single' | undefined;
+  /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
+  foreign?: ((source: Source, layer: Descriptor) => ContentSource) | undefined;
+}
+
+/** The image whose tree is built. */
+export interface Root {
+  source: Source;
+  root: Descriptor;
+  /** The image's name. */
+  label: string;
+}
+
+/** What of the image is taken. */
+export interface Choice {
+  /** Platforms that are wanted; undefined where all are. */
+  wanted?: readonly Platform[] | undefined;
+  /** What becomes of an index of which some platforms are chosen. */
+  index?: GraphOptions['index'];
+}
+
+/** A manifest that was read, and what the walk goes on to. */
+interface Entered extends Beneath<ManifestTree> {
+  content: PlannedContent;
+  manifest: Manifest;
+  /** What the manifest names, whether it is wanted or not. */
+  named: Successors;
+}
+
+/** Builds the tree of one image while its graph is walked. */
+export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
+  readonly #root: Root;
+  readonly #choice: Choice;
+  readonly #documents: Documents;
+  readonly #options: GraphOptions;
+  readonly #budget: GraphBudget;
+  /** Children that the source leaves out on purpose. */
+  readonly #absent: ReadonlySet<Digest>;
+
+  constructor(root: Root, choice: Choice, documents: Documents, options: GraphOptions) {
+    this.#root = root;
+    this.#choice = choice;
+    this.#documents = documents;
+    this.#options = options;
+    this.#budget = new GraphBudget(options);
+    this.#absent = new Set(absentOf(root.root));
+  }
+
+  /** The tree of a root that is no manifest; undefined for a foreign layer that stays where it is. */
+  async blobTree(): Promise<ManifestTree | undefined> {
+    const content = await this.#plannedBlob(this.#root.root);
+    return content && { content, isBlob: true, children: [], blobs: [], absent: [], platforms: [] };
+  }
+
+  async enter(step: Step): Promise<Entered> {
+    const { descriptor } = step;
+    const { source, label } = this.#root;
+    this.#budget.takeDocument(descriptor);
+    const { bytes, manifest } = await this.#documents.manifest(source, descriptor, label);
+    const content = { descriptor: plainDescriptor(descriptor), source, bytes, manifest };
+    const named = successors(manifest);
+    if ('manifests' in manifest) this.#budget.take(descriptor.digest, step.depth, named.manifests.length);
+    return { content, manifest, named, ...this.#chosen(named.manifests, this.#wantedAt(step)) };
+  }
+
+  leave(step: Step, entered: Entered, children: ReadonlyMap<Descriptor, ManifestTree>) {
+    return 'manifests' in entered.manifest
+      ? this.#indexTree(step, entered, children)
+      : this.#imageTree(step, entered);
+  }
+
+  /** The children to read: of chosen platforms, the images first, then the attestations of those that are kept. */
+  #chosen(children: readonly Descriptor[], wanted: Choice['wanted']): Beneath<ManifestTree> {
+    const present = children.filter(({ digest }) => !this.#absent.has(digest));
+    if (wanted === undefined) return { manifests: present };
+    return {
+      manifests: present.filter((child) => attestedDigest(child) === undefined && mayBeWanted(child, wanted)),
+      afterwards(trees) {
+        const kept = new Set<string>([...trees.keys()].map(({ digest }) => digest));
+        return present.filter((child) => !trees.has(child) && kept.has(attestedDigest(child) ?? ''));
+      },
+    };
+  }
+
+  /** Of an attestation everything is: its own platform says nothing. */
+  #wantedAt(step: Step): Choice['wanted'] {
+    if (step.parent === undefined) return this.#choice.wanted;
+    return attestedDigest(step.descriptor) === undefined ? this.#wantedAt(step.parent) : undefined;
+  }
+
+  async #imageTree(step: Step, { content, manifest, named }: Entered): Promise<ManifestTree | undefined> {
+    const platforms = await this.#platformsOf(step.descriptor, manifest);
+    if (!isWanted(platforms, this.#wantedAt(step))) return undefined;
+    const { blobs, unsized } = named;
+    const layers = await Promise.all(
+      unsized.map((digest) => this.#documents.layer(this.#root.source, digest)),
+    );
+    const found = await this.#plannedBlobs([...blobs, ...layers]);
+    const held = new Set(found.map(({ descriptor }) => descriptor.digest));
+    const foreign = blobs.filter(({ digest }) => !held.has(digest));
+    return { content, children: [], blobs: found, foreign, absent: [], platforms };
+  }
+
+  async #indexTree(
+    step: Step,
+    { content, named: { manifests, blobs } }: Entered,
+    trees: ReadonlyMap<Descriptor, ManifestTree>,
+  ): Promise<ManifestTree | undefined> {
+    const wanted = this.#wantedAt(step);
+    const children = manifests.map((child) => trees.get(child));
+    const kept = children.filter((tree) => tree !== undefined);
+    if (wanted !== undefined && kept.length === 0) return undefined;
+
+    const left = manifests.filter((child) => !trees.has(child)).map(({ digest }) => digest);
+    const tree: ManifestTree = {
+      content,
+      children: kept,
+      blobs: await this.#plannedBlobs(blobs),
+      absent: [...left, ...kept.flatMap(({ absent }) => absent)],
+      platforms: kept.flatMap(({ platforms }) => platforms),
+    };
+    if (wanted === undefined) return tree;
+    switch (this.#choice.index) {
+      case 'single':
+        return singleOfIndex(kept, manifests, children, {
+          wanted,
+          isChosen: this.#options.platforms !== undefined,
+        });
+      case 'rewrite':
+        return rewritten(tree, manifests, children);
+      case 'sparse':
+      case undefined:
+        return tree;
+    }
+  }
+
+  async #platformsOf({ platform: offered }: Descriptor, manifest: Manifest): Promise<Platform[]> {
+    const { source, label } = this.#root;
+    const readConfig = () => this.#documents.imageConfig(source, manifest, { label, budget: this.#budget });
+    // A format with room for one image is particular about its config.
+    const isJudged = this.#options.strict || (this.#choice.index === 'single' && offered !== undefined);
+    if (isJudged) await readConfig();
+    if (offered !== undefined) return offered.os === 'unknown' ? [] : [offered];
+    if (manifest.format === 'docker-schema1')
+      return [{ os: 'linux', architecture: manifest.architecture || 'amd64' }];
+    const config = await readConfig();
+    if (config === undefined) return [];
+    const { os, architecture, variant, 'os.version': version, irregular } = config;
+    if (architecture === '' && irregular !== undefined) return []; // it says nothing
+    return [{ os, architecture, ...(variant && { variant }), ...(version && { 'os.version': version }) }];
+  }
+
+  async #plannedBlobs(blobs: readonly Descriptor[]): Promise<PlannedContent[]> {
+    const planned = await Promise.all(blobs.map((blob) => this.#plannedBlob(blob)));
+    return planned.filter((blob) => blob !== undefined);
+  }
+
+  /** Undefined for a foreign layer that stays where it is. */
+  async #plannedBlob(blob: Descriptor): Promise<PlannedContent | undefined> {
+    const { source } = this.#root;
+    // A size that lies is told before it is taken for the room that is needed.
+    const size = source.isLocal ? await source.sizeOf(blob) : undefined;
+    if (size !== undefined && size !== blob.size) throw otherSize(blob, size);
+    const descriptor = plainDescriptor(blob);
+    // What lies in an archive comes along, whatever it is.
+    if (size !== undefined || !isForeign(blob))
+      return { descriptor, source, bytes: await this.#documents.bytesOf(blob) };
+    const elsewhere = this.#options.foreign?.(source, blob);
+    return elsewhere && { descriptor, source: elsewhere };
+  }
+}
+
+/** What has no platform (a chart, an SBOM) is wanted on all. */
+function isWanted(platforms: readonly Platform[], wanted: readonly Platform[] | undefined): boolean {
+  if (wanted === undefined || platforms.length === 0) return true;
+  return platforms.some((offered) => wanted.some((platform) => matchesPlatform(platform, offered)));
+}
+
+/** A child without a platform has to be read: it is an index, or its config tells. */
+function mayBeWanted({ platform }: Descriptor, wanted: readonly Platform[]): boolean {
+  if (platform === undefined) return true;
+  return wanted.some((candidate) => matchesPlatform(candidate, platform));
+}
+
+/** A foreign layer is where its `urls` point, and its registry need not have it. */
+function isForeign({ mediaType, urls = [] }: Descriptor): boolean {
+  return isNonDistributable(mediaType) && urls.length > 0;
+}
+
+function otherSize({ digest, size }: Descriptor, actual: number): ContentError {
+  return new ContentError(
+    'SIZE_MISMATCH',
+    `${digest} has ${actual} bytes where it lies, its descriptor says ${size}`,
+  );
+}

@@ -1,0 +1,35 @@
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { onDisk } from '../disk/disk.js';
+import { makeTemporaryFolder } from '../disk/temporary-folder.js';
+import type { ImageFiles } from './image-files.js';
+import { type OpenPathOptions, openPath } from './open.js';
+
+/** An archive that came as a stream. `close` also removes the file that holds it. */
+export interface OpenedStream {
+  store: ImageFiles;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens an archive that comes as a stream. Its index may be at its end, so it is written to a temporary file first. Rejects as
+ * `openPath` does, with `streamName` in place of the path.
+ */
+export async function openStream(
+  stream: Readable,
+  options: OpenPathOptions & { streamName: string; signal?: AbortSignal | undefined },
+): Promise<OpenedStream> {
+  const folder = await makeTemporaryFolder();
+  try {
+    const path = join(folder.path, 'input.tar');
+    const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+    await onDisk(path, () => pipeline(stream, file, { signal: options.signal }));
+    const store = await openPath(path, options);
+    return { store, close: () => store.close().finally(() => folder.remove()) };
+  } catch (error) {
+    await folder.remove();
+    throw error;
+  }
+}

@@ -1,0 +1,26 @@
+import { delegate } from '../store/delegate.js';
+import type { Store } from '../store/store.js';
+import { type Destination, isLeftOut, nameAfter, nameApart } from './destination.js';
+import { writeFiles } from './write-files.js';
+
+/** A store of the caller's own, which stays open. A name that it has already is given to what comes. */
+export function toStore(store: Store): Destination & { format: 'store' } {
+  const { location } = store;
+  const output = {
+    location,
+    format: 'store' as const,
+    previous: undefined,
+    isMadeOf: async () => false,
+    canLeaveOut: true,
+    openStore: async () => delegate(store, { close: async () => undefined }),
+  };
+  return {
+    location,
+    format: 'store',
+    previous: undefined,
+    check: (images, { onEvent } = {}) => nameApart(images, onEvent),
+    nameOf: (image, placed) => (isLeftOut(image, placed) ? undefined : nameAfter(image, placed)),
+    write: (images, options) => writeFiles(output, images, options),
+    close: async () => undefined,
+  };
+}
