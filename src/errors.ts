@@ -50,7 +50,7 @@ export interface Advice {
   hint?: string | undefined;
   /** The option or action that helps. */
   remedy?: Remedy | undefined;
-  /** What the remedy is for, where its word needs that: the registry of a login. */
+  /** What the remedy applies to, if it needs that, for example the registry of a login. */
   remedyFor?: string | undefined;
 }
 
@@ -66,9 +66,9 @@ export class LadingError extends Error {
   override readonly name: string = 'LadingError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
-  /** What can be done, as a word to compare; a hint need not come with it. */
+  /** What the user can do, as a word to compare; there may be a remedy without a hint. */
   readonly remedy: Remedy | undefined;
-  /** What the remedy is for, where its word needs that. */
+  /** What the remedy applies to, if it needs that. */
   readonly remedyFor: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -135,7 +135,7 @@ export class RegistryError extends LadingError {
     isFinal = this.isFinal,
   }: {
     message?: string;
-    /** In place of the hint and the remedy, which belong together. */
+    /** Replaces the hint and the remedy, which belong together. */
     advice?: Advice;
     isFinal?: boolean;
   }): RegistryError {

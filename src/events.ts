@@ -40,7 +40,7 @@ export type CopyEvent =
 
 export type OnCopyEvent = (event: CopyEvent) => void;
 
-/** Reports warnings that have nothing but their text. */
+/** Returns a function that reports warnings without a remedy. */
 export function warningsTo(onEvent: OnCopyEvent | undefined): (message: string) => void {
   return (message) => onEvent?.({ type: 'warning', message });
 }

@@ -6,7 +6,7 @@ export interface DecompressLimits {
   maxBytes?: number | undefined;
   /** Limit for output bytes per input byte, after 16 MiB of output; default 1100 (deflate reaches at most 1032). */
   maxRatio?: number | undefined;
-  /** What `maxBytes` is called where it is set; default `maxLayerBytes`. */
+  /** The name of the option that sets `maxBytes`, for the remedy; default `maxLayerBytes`. */
   limit?: 'maxArchiveBytes' | 'maxLayerBytes' | undefined;
 }
 
@@ -46,7 +46,7 @@ export async function* limited(
 
 function tooLarge(problem: string, remedy: Advice['remedy']): ContentError {
   return new ContentError('TOO_LARGE', problem, {
-    hint: 'This is how a decompression bomb looks; if the content is meant to be so, raise the limit.',
+    hint: 'It looks like a decompression bomb; if the content is right, raise the limit.',
     remedy,
   });
 }
