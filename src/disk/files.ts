@@ -1,4 +1,4 @@
-import type { Dirent } from 'node:fs';
+import { type Dirent, statSync } from 'node:fs';
 import { constants, type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -10,6 +10,7 @@ import {
   type Region,
   readFailure,
   readRegion,
+  sameStamp,
   stampOf,
   streamRegion,
 } from './region.js';
@@ -72,9 +73,29 @@ export function openDirectory(directory: string): FileView {
   return new DirectoryView(directory);
 }
 
+/** A file that lies within the directory, by its real path, and what it was when it was found. */
+interface Located {
+  region: Region;
+  stamp: LocatedStamp;
+}
+
+/** The time of the last change of any kind, which nobody can set: a number of a file is given again to another. */
+type LocatedStamp = FileStamp & { ctimeNs: bigint };
+
+interface OpenedFile {
+  handle: FileHandle;
+  region: Region;
+  stamp: FileStamp;
+}
+
+/** Some 500 bytes each; of more files, those that were found first are looked for again. */
+const MOST_LOCATED = 10_000;
+
 class DirectoryView implements FileView {
   readonly location: string;
   readonly #path: string;
+  /** By clean path, in the order in which they were found. */
+  readonly #located = new Map<string, Located>();
 
   constructor(directory: string) {
     this.location = directory;
@@ -154,29 +175,70 @@ class DirectoryView implements FileView {
     }
   }
 
-  async #openFile(path: string): Promise<{ handle: FileHandle; region: Region; stamp: FileStamp }> {
-    const located = await this.#locate(path);
+  async #openFile(path: string): Promise<OpenedFile> {
+    const clean = cleanPath(path);
+    const again = clean && (await this.#openAgain(clean));
+    if (again) return again;
+    const located = await this.#find(path);
     if (located === undefined) throw fileNotFound(this.location, path);
+    return this.#open(path, located);
+  }
+
+  /** What was found before, if that is what is opened now: a link may have come into its path since. */
+  async #openAgain(clean: string): Promise<OpenedFile | undefined> {
+    const known = this.#stillLocated(clean);
+    if (known === undefined) return undefined;
+    try {
+      const opened = await this.#open(clean, known);
+      if (sameStamp(opened.stamp, known.stamp)) return opened;
+      await opened.handle.close();
+    } catch (error) {
+      if (!(error instanceof LadingError)) throw error; // why it cannot be opened is found out by who looks for it again
+    }
+    return undefined;
+  }
+
+  async #open(path: string, { region }: Located): Promise<OpenedFile> {
     let handle: FileHandle;
     try {
       // The checked path has no link left in it, so O_NOFOLLOW: one put there since then is not followed, nor is a pipe
       // waited for.
       const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
-      handle = await open(located.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      handle = await open(region.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
       throw readFailure(join(this.location, path), error);
     }
     try {
       const stamp = await stampOf(handle);
-      return { handle, region: { ...located, size: Number(stamp.size) }, stamp };
+      return { handle, region: { ...region, size: Number(stamp.size) }, stamp };
     } catch (error) {
       await handle.close();
       throw readFailure(join(this.location, path), error);
     }
   }
 
-  /** The regular file behind `path`, by its real path; undefined when there is none. */
   async #locate(path: string): Promise<Region | undefined> {
+    const clean = cleanPath(path);
+    const known = clean && this.#stillLocated(clean);
+    return known ? known.region : (await this.#find(path))?.region;
+  }
+
+  /**
+   * A file that was found before, by one look: what is at the path now, whatever links lead there, is the very file that
+   * lies within the directory, and nobody has written to it. The look is synchronous, as that of `stampOf` is: a
+   * registry looks with every request, and a turn in the pool of threads costs ten times the call itself.
+   */
+  #stillLocated(clean: string): Located | undefined {
+    const known = this.#located.get(clean);
+    if (known === undefined) return undefined;
+    const now = stampAt(join(this.#path, clean));
+    if (now?.ctimeNs === known.stamp.ctimeNs && sameStamp(now, known.stamp)) return known;
+    this.#located.delete(clean);
+    return undefined;
+  }
+
+  /** The regular file behind `path`, by its real path; undefined when there is none. */
+  async #find(path: string): Promise<Located | undefined> {
     const clean = cleanPath(path);
     if (clean === undefined || clean === '') return undefined;
     try {
@@ -184,10 +246,12 @@ class DirectoryView implements FileView {
       const real = await realpath(join(root, clean));
       if (!real.startsWith(root.endsWith(sep) ? root : root + sep))
         throw this.#refused(path, 'leads out of it');
-      const found = await stat(real);
+      const found = await stat(real, { bigint: true });
       if (found.isDirectory()) return undefined;
       if (!found.isFile()) throw this.#refused(path, 'is a device, a pipe or a socket');
-      return { path: real, offset: 0, size: found.size };
+      const { dev, ino, size, mtimeNs, ctimeNs } = found;
+      const region = { path: real, offset: 0, size: Number(size) };
+      return this.#remember(clean, { region, stamp: { dev, ino, size, mtimeNs, ctimeNs } });
     } catch (error) {
       if (error instanceof LadingError) throw error;
       const code = systemCode(error);
@@ -197,9 +261,26 @@ class DirectoryView implements FileView {
     }
   }
 
+  #remember(clean: string, located: Located): Located {
+    this.#located.set(clean, located);
+    const [oldest] = this.#located.size > MOST_LOCATED ? this.#located.keys() : [];
+    if (oldest !== undefined) this.#located.delete(oldest);
+    return located;
+  }
+
   #refused(path: string, what: string): ContentError {
     return new ContentError('INVALID_LAYOUT', `${path} in ${this.location} ${what}`, {
       hint: 'Copy the file itself to this place; only links that stay within the directory are followed.',
     });
+  }
+}
+
+/** Undefined where there is nothing, or it cannot be looked at. */
+function stampAt(path: string): LocatedStamp | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
   }
 }

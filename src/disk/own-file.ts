@@ -117,8 +117,13 @@ export async function requireOwnFile(path: string): Promise<void> {
 /** Whether nobody but this user can have written the file, whatever names it has; false when there is none. */
 export async function isOwnFile(path: string): Promise<boolean> {
   const found = await ifThere(() => lstat(path));
-  const reason = found && (await whyUnsafe(found, () => madeIn(dirname(path))));
-  return found !== undefined && (reason === undefined || reason === 'several names');
+  return found !== undefined && isOwn(path, found);
+}
+
+/** The same of what `lstat` has found there. */
+export async function isOwn(path: string, found: Stats): Promise<boolean> {
+  const reason = await whyUnsafe(found, () => madeIn(dirname(path)));
+  return reason === undefined || reason === 'several names';
 }
 
 /**

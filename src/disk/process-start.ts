@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -24,6 +25,30 @@ function pidNamespace(): string[] {
     if (systemCode(error) === undefined) throw error;
     return [];
   }
+}
+
+/** A process as a part of a file's name: its number, its start, and the machine. */
+export const PROCESS_NAME = /(\d+)-(\d*)-([0-9a-f]{8})/;
+
+/** What this process is called in names of files, as no other is: what belongs to one is never without an owner. */
+export function nameOfProcess(): Promise<string> {
+  ownName ??= startOfProcess(process.pid).then(
+    (started) => `${process.pid}-${started ?? ''}-${thisMachine()}`,
+  );
+  return ownName;
+}
+
+let ownName: Promise<string> | undefined;
+
+function thisMachine(): string {
+  return createHash('sha256').update(processSpace()).digest('hex').slice(0, 8);
+}
+
+/** Whether the process of this name has ended; undefined where that cannot be known, of one of another machine. */
+export async function hasEnded(name: string): Promise<boolean | undefined> {
+  const [, pid, started, machine] = PROCESS_NAME.exec(name) ?? [];
+  if (pid === undefined || machine !== thisMachine()) return undefined;
+  return isGone(Number(pid), started === '' ? undefined : started);
 }
 
 /** Whether the process of this machine that had the number, and began at `started` where that is known, has ended. */

@@ -1,10 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { diskError, unlessRefused } from './disk.js';
 import { isOwnFolder, removeOwnFolder } from './own-folder.js';
-import { isGone, processSpace, startOfProcess } from './process-start.js';
+import { hasEnded, nameOfProcess, PROCESS_NAME } from './process-start.js';
 
 /** What only one run needs. */
 export interface TemporaryFolder {
@@ -38,27 +38,19 @@ export async function makeTemporaryFolder(
   }
 }
 
-/**
- * Whose a folder is stands in its name, so that none is ever without an owner: the process, its start, the machine,
- * and what makes it the only one.
- */
-const NAME = /^\.lading-(\d+)-(\d*)-([0-9a-f]{8})-\w{6}$/;
+/** Whose a folder is stands in its name, beside what makes it the only one. */
+const NAME = new RegExp(`^\\.lading-(${PROCESS_NAME.source})-\\w{6}$`);
 
 async function ownPrefix(): Promise<string> {
-  return `.lading-${process.pid}-${(await startOfProcess(process.pid)) ?? ''}-${thisMachine()}-`;
-}
-
-function thisMachine(): string {
-  return createHash('sha256').update(processSpace()).digest('hex').slice(0, 8);
+  return `.lading-${await nameOfProcess()}-`;
 }
 
 /** Makes the folders in `parent` whose processes are gone this one's, by a rename: of many who want one, one gets it. */
 async function claimLeft(parent: string, prefix: string): Promise<string[]> {
   const claimed: string[] = [];
   for (const name of (await unlessRefused(() => readdir(parent))) ?? []) {
-    const [, pid, started, machine] = NAME.exec(name) ?? [];
-    if (pid === undefined || machine !== thisMachine()) continue;
-    if (!(await isGone(Number(pid), started === '' ? undefined : started))) continue;
+    const [, owner] = NAME.exec(name) ?? [];
+    if (owner === undefined || !(await hasEnded(owner))) continue;
     const [left, own] = [join(parent, name), `${prefix}${randomBytes(3).toString('hex')}`];
     await unlessRefused(async () => {
       // In the system's folder anybody may make one of this name, to have something of theirs taken up.

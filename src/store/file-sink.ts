@@ -1,7 +1,7 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, lstat } from 'node:fs/promises';
 import { BackgroundSync } from '../disk/background-sync.js';
 import { diskError, onDisk } from '../disk/disk.js';
-import { openOwnFile } from '../disk/own-file.js';
+import { ifThere, openOwnFile } from '../disk/own-file.js';
 import type { Sink } from './write-content.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -11,6 +11,8 @@ export interface FileSink extends Required<Sink> {
   readonly path: string;
   size(): Promise<number>;
   truncate(size: number): Promise<void>;
+  /** Whether it is this very file that has the name now, which others may have given to another one. */
+  isAt(path: string): Promise<boolean>;
   /** Resolves when the bytes are on the disk; that has begun while they were written. */
   sync(): Promise<void>;
   /** Rejects when what was brought to the disk so far has failed; waits for what is under way. */
@@ -55,6 +57,7 @@ export function fileSink(file: WritableFile, path: string): FileSink {
     read: (position, length) => readRange(file, position, length),
     size: () => onDisk(path, async () => (await file.stat()).size),
     truncate: (size) => onDisk(path, () => file.truncate(size)),
+    isAt: (name) => onDisk(name, () => isAt(file, name)),
     sync: () => syncing.finish(),
     async settle() {
       await syncing.settled();
@@ -74,6 +77,11 @@ export function fileSink(file: WritableFile, path: string): FileSink {
       }
     },
   };
+}
+
+async function isAt(file: WritableFile, path: string): Promise<boolean> {
+  const [own, found] = [await file.stat(), await ifThere(() => lstat(path))];
+  return own.ino === found?.ino && own.dev === found.dev;
 }
 
 async function writeAll(file: WritableFile, path: string, chunks: Buffer[], position: number): Promise<void> {

@@ -2,7 +2,7 @@ import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
 import { ownText } from '../content/own-text.js';
-import { ContentError } from '../errors.js';
+import { ContentError, isLadingError } from '../errors.js';
 import { type Step, walkGraph } from '../graph/walk.js';
 import { type Manifest, parseManifest, successors } from '../manifest/manifest.js';
 import { attachedTo } from './attached.js';
@@ -85,7 +85,7 @@ export class ManifestGraph {
     try {
       bytes = await readContent(this.#store, descriptor);
     } catch (error) {
-      if (error instanceof ContentError) return NO_LINKS;
+      if (error instanceof ContentError || isLadingError(error, 'NOT_FOUND')) return NO_LINKS;
       throw error;
     }
     const links = linksIn(descriptor, bytes, this.#store.noteAttached?.bind(this.#store));

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processSpace } from '../../src/disk/process-start.js';
@@ -8,7 +10,8 @@ import { type Serving, serve } from '../../src/index.js';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { type Content, type MadeImage, makeImage } from '../support/images.js';
 import { needs } from '../support/needs.js';
-import { lading } from '../support/programs/lading.js';
+import { freePort } from '../support/programs/daemon.js';
+import { lading, startLading } from '../support/programs/lading.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 import { ask, type Reply } from '../support/registry-server.js';
 import { assertSkopeoReads, assertWholeLayout } from './whole.js';
@@ -128,6 +131,42 @@ describe('many at work on one layout', () => {
     await assertHolds('first:1', 'second:1');
   });
 
+  it('goes on at once with an upload whose server was killed in the middle of a piece', async () => {
+    const out = join(folder, 'out');
+    const port = await freePort();
+    const args = ['serve', out, '--writable', '--listen', `127.0.0.1:${port}`];
+    const { process: server, outcome } = await startLading(args);
+    assert.ok(server.stdout);
+    await once(server.stdout, 'data');
+    const [layer] = app.layers;
+    assert.ok(layer);
+    const { digest } = layer.descriptor;
+    const { location } = (await ask(port, '/v2/killed/blobs/uploads/', { method: 'POST' })).headers;
+    const headers = { 'Content-Length': layer.bytes.length };
+    const piece = request({ port, path: location, method: 'PATCH', headers });
+    piece.on('error', () => undefined);
+    piece.write(layer.bytes.subarray(0, 1_200_000));
+    const written = async (): Promise<number> => {
+      const [name = ''] = await readdir(join(out, 'ingest'));
+      return (await readFile(join(out, 'ingest', name))).length;
+    };
+    while (!(await written().catch(() => 0))) await delay(5);
+    server.kill('SIGKILL');
+    await outcome;
+
+    const start = performance.now();
+    const next = (await open(true)).port;
+    const state = await ask(next, String(location));
+    const size = Number(/^0-(\d+)$/.exec(String(state.headers.range))?.[1]) + 1;
+    assert.ok(size >= 1024 * 1024, String(state.headers.range));
+    const body = layer.bytes.subarray(size);
+    const whole = await ask(next, `${location}?digest=${digest}`, { method: 'PUT', body });
+    assert.equal(whole.status, 201);
+    assert.ok(performance.now() - start < AT_ONCE_MS);
+    assert.ok((await getBlob(next, 'killed', digest)).body.equals(layer.bytes));
+    await servers.pop()?.close();
+  });
+
   for (const [whose, pid] of [
     ['a dead process', () => spawnSync(process.execPath, ['--version']).pid],
     ['a dead process whose number another has now', () => process.pid],
@@ -153,6 +192,10 @@ describe('many at work on one layout', () => {
 function getOCI(port: number, repository: string): Promise<Reply> {
   const headers = { Accept: 'application/vnd.oci.image.manifest.v1+json' };
   return ask(port, `/v2/${repository}/manifests/1`, { headers });
+}
+
+function getBlob(port: number, repository: string, digest: string): Promise<Reply> {
+  return ask(port, `/v2/${repository}/blobs/${digest}`);
 }
 
 async function push(port: number, repository: string, { all, manifest }: MadeImage): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -25,9 +25,13 @@ describe('openDirectory', () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   const refusesUseOf = async (path: string, message: RegExp): Promise<void> => {
-    for (const use of [view.size(path), view.open(path), view.read(path, 10), view.region(path)]) {
+    for (const use of [
+      () => view.size(path),
+      () => view.open(path),
+      () => view.read(path, 10),
+      () => view.region(path),
+    ])
       await assert.rejects(use, { code: 'INVALID_LAYOUT', message });
-    }
   };
 
   it('lists regular files at any depth, sorted by path', async () => {
@@ -109,6 +113,75 @@ describe('openDirectory', () => {
     await refusesUseOf('one', /circle/);
     assert.equal(await view.size('dangling'), undefined);
     assert.equal((await view.list()).length, 2);
+  });
+
+  describe('of a file that it has found before', () => {
+    const found = 'blobs/sha256/a';
+    beforeEach(async () => {
+      assert.equal(await view.size(found), 10);
+      assert.equal((await view.read(found, 10)).length, 10);
+    });
+    const assertHas = async (path: string, bytes: string): Promise<void> => {
+      assert.equal(await view.size(path), bytes.length);
+      assert.equal((await view.region(path))?.size, bytes.length);
+      assert.equal((await view.read(path, 100)).toString(), bytes);
+      assert.equal((await buffer(await view.open(path))).toString(), bytes);
+    };
+
+    it('gives what was written to it, or put in its place, since', async () => {
+      await writeFile(join(root, found), 'longer than before');
+      await assertHas(found, 'longer than before');
+      await writeFile(join(root, 'other'), 'of the same size..');
+      await rename(join(root, 'other'), join(root, found));
+      await assertHas(found, 'of the same size..');
+      await rm(join(root, found));
+      assert.equal(await view.size(found), undefined);
+      assert.equal(await view.region(found), undefined);
+      await assert.rejects(view.open(found), { code: 'NOT_FOUND' });
+      await mkdir(join(root, found));
+      assert.equal(await view.size(found), undefined);
+    });
+
+    it('refuses a link that leads out in its place, or in that of its folder', async () => {
+      const secret = join(folder, 'secret');
+      await writeFile(secret, 'secret....');
+      await rm(join(root, found));
+      await symlink(secret, join(root, found));
+      await refusesUseOf(found, /leads out/);
+
+      await rm(join(root, found));
+      await writeFile(join(root, found), '0123456789');
+      await assertHas(found, '0123456789');
+      await mkdir(join(folder, 'outside'));
+      await writeFile(join(folder, 'outside/a'), 'not inside');
+      await rename(join(root, 'blobs/sha256'), join(root, 'blobs/moved'));
+      await symlink(join(folder, 'outside'), join(root, 'blobs/sha256'));
+      await refusesUseOf(found, /leads out/);
+    });
+
+    it('refuses another file with its size, time and number, by a link that leads out', async () => {
+      const time = new Date('2020-01-01');
+      await utimes(join(root, found), time, time);
+      await assertHas(found, '0123456789');
+      await rm(join(root, found));
+      // Many file systems give the number of a removed file to the next one.
+      await writeFile(join(folder, 'twin'), 'abcdefghij');
+      await utimes(join(folder, 'twin'), time, time);
+      await symlink(join(folder, 'twin'), join(root, found));
+      await refusesUseOf(found, /leads out/);
+    });
+
+    it('goes on where the whole directory is moved, and a link or another one put in its place', async () => {
+      await rename(root, `${root}-2`);
+      assert.equal(await view.size(found), undefined);
+      await symlink(`${root}-2`, root);
+      await assertHas(found, '0123456789');
+      await mkdir(join(`${root}-3`, 'blobs/sha256'), { recursive: true });
+      await writeFile(join(`${root}-3`, found), 'another');
+      await rm(root);
+      await symlink(`${root}-3`, root);
+      await assertHas(found, 'another');
+    });
   });
 
   it('refuses a pipe without waiting for its other end', async function () {

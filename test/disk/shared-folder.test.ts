@@ -27,7 +27,7 @@ import type { Store } from '../../src/store/store.js';
 import { type MadeImage, makeImage, pushAll } from '../support/images.js';
 import { needs } from '../support/needs.js';
 import { MALLORY, PLANTS, plantFile, plantLink } from '../support/planting.js';
-import { uploadTo } from '../support/pushing.js';
+import { chunksOf, uploadTo } from '../support/pushing.js';
 import { useFolder } from '../support/temporary.js';
 
 const NAME = 'reg.test/a:1';
@@ -267,6 +267,30 @@ describe('in a folder that others may write to', () => {
       await plantLink(path(`out/ingest/sha256-${digest.replace(/^./, 'x')}.removed`), 'victim');
       await (await openServedLayout(path('out'))).close();
       assert.ok((await readFile(path(`out/blobs/sha256/${digest}`))).equals(layer?.bytes ?? Buffer.alloc(0)));
+    });
+
+    it('an upload is not what another user has put under its name, while it is open or before', async () => {
+      await saveLayout();
+      const [layer] = image.layers;
+      assert.ok(layer);
+      const served = await openServedLayout(path('out'));
+      const later = await openServedLayout(path('out'));
+      try {
+        const repository = await served.openForPush('a');
+        const upload = await repository.createUpload();
+        await upload.append(chunksOf(layer.bytes));
+        const [name = ''] = await readdir(path('out/ingest'));
+        await rename(path(`out/ingest/${name}`), path('moved'));
+        await plantFile(path(`out/ingest/${name}`), layer.bytes);
+        await assert.rejects(upload.commit(layer.descriptor.digest), {
+          message: new RegExp(`belongs to uid ${MALLORY}`),
+        });
+        assert.equal(await (await later.openForPush('a')).openUpload(upload.id), undefined);
+        assert.deepEqual(await readdir(path('out/ingest')), [name]);
+      } finally {
+        await served.close();
+        await later.close();
+      }
     });
 
     it('what another user left in a cache or under the name of a temporary folder is not taken up', async () => {

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Descriptor } from '../../content/descriptor.js';
 import { syncDirectoryOf, writeFileAtomically } from '../../disk/disk.js';
@@ -153,7 +153,8 @@ export class IndexFile {
 
   async #stampNow(): Promise<FileStamp> {
     try {
-      return await stat(this.#path, { bigint: true });
+      // Looked at with every request to a registry: synchronous, it costs a tenth of a turn in the pool of threads.
+      return statSync(this.#path, { bigint: true });
     } catch (error) {
       throw readFailure(this.#path, error);
     }

@@ -20,7 +20,7 @@ import { RepositoryContents } from '../repository-contents.js';
 import { NAMELESS_REPOSITORY } from '../repository-view.js';
 import type { OpenContent, PushOptions, Store } from '../store.js';
 import { has } from '../store.js';
-import { ContentWriter } from '../write-content.js';
+import { GrowingContent } from './growing-content.js';
 import { IndexFile } from './index-file.js';
 import { nameAnnotations, withAttachedEntry, withEntry, withNoted } from './layout-index.js';
 import { LayoutReader } from './layout-reader.js';
@@ -193,12 +193,13 @@ export class LayoutDirectory extends LayoutReader implements Store {
   async #pushBlob(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
     const file = await this.#openPart(descriptor.digest);
     try {
-      const writer = new ContentWriter(descriptor, file, 0, { kept: await file.size() });
+      const size = Math.min(await file.size(), descriptor.size);
+      const content = new GrowingContent({ size, algorithm: algorithmOf(descriptor.digest) });
       try {
-        await writer.write(open, options);
+        await content.complete(file, descriptor, open, options);
       } finally {
-        await file.truncate(writer.written);
-        if (writer.written === 0 && descriptor.size > 0) await rm(file.path, { force: true });
+        await file.truncate(content.size);
+        if (content.size === 0 && descriptor.size > 0) await rm(file.path, { force: true });
       }
       await file.sync();
     } finally {

@@ -1,13 +1,23 @@
 import type { Descriptor } from '../../content/descriptor.js';
+import { type Digest, isDigest } from '../../content/digest.js';
+import { isManifest } from '../../content/media-types.js';
 import { openDirectory } from '../../disk/files.js';
 import { ContentError } from '../../errors.js';
 import { RepositoryContents } from '../repository-contents.js';
 import { type Tags, tagsOf } from '../repository-view.js';
+import type { Resolved, Wanted } from '../store.js';
 import { IndexFile } from './index-file.js';
 import { LayoutReader } from './layout-reader.js';
+import { RecentlySeen } from './recently-seen.js';
 
-/** A layout directory that others may write while it is read. */
+/**
+ * A layout directory that others may write while it is read. Where a manifest lies is looked at once in a while, as
+ * long as nobody writes to the index: whoever deletes one writes to that first. So a request for a manifest looks at the
+ * disk once, for the index, and one whose file somebody has removed by hand is missed a second later.
+ */
 export class LiveLayout extends LayoutReader {
+  readonly #manifests = new RecentlySeen<Digest, Resolved>();
+  readonly #sizes = new RecentlySeen<Digest, number>();
   #tags: Promise<Tags> | undefined;
   #contents: RepositoryContents | undefined;
 
@@ -54,6 +64,17 @@ export class LiveLayout extends LayoutReader {
     return new RepositoryContents(entries, this.graph);
   }
 
+  override resolve(reference: string): Promise<Resolved> {
+    const resolve = () => super.resolve(reference);
+    return isDigest(reference) ? this.#manifests.get(reference, resolve) : resolve();
+  }
+
+  /** Without a media type it is what is there at this very moment. */
+  override sizeOf(content: Wanted): Promise<number | undefined> {
+    const look = () => super.sizeOf(content);
+    return isManifest(content.mediaType ?? '') ? this.#sizes.get(content.digest, look) : look();
+  }
+
   /** Takes up what was written since; one `stat` when nothing was. */
   async refresh(): Promise<void> {
     const entries = await this.#entriesNow();
@@ -62,6 +83,8 @@ export class LiveLayout extends LayoutReader {
     this.#tags = undefined;
     this.#contents = undefined;
     this.forgetAttached();
+    this.#manifests.forget();
+    this.#sizes.forget();
   }
 
   async #entriesNow(): Promise<readonly Descriptor[]> {

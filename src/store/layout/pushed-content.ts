@@ -7,7 +7,6 @@ import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { createTurns } from '../../in-turn.js';
 import type { Links } from '../manifest-graph.js';
 import type { RepositoryContents } from '../repository-contents.js';
-import { has } from '../store.js';
 import { EntryChanges, type PushedEntry } from './entry-changes.js';
 import type { Place } from './held-entries.js';
 import { blobPath } from './layout-reader.js';
@@ -223,8 +222,8 @@ export class LayoutContent {
   }
 
   /** Another size: a schema1 manifest may come again with another signature, or what is there was cut short. */
-  async #write({ digest, mediaType, size }: Descriptor, bytes: Buffer): Promise<void> {
-    if (await has(this.layout, { mediaType, digest, size })) return;
+  async #write({ digest, size }: Descriptor, bytes: Buffer): Promise<void> {
+    if ((await this.layout.sizeOf({ digest })) === size) return;
     await writeBlob(this.layout.directory, digest, bytes);
     await syncDirectoryOf(join(this.layout.directory, blobPath(digest)));
   }

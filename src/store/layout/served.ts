@@ -66,6 +66,7 @@ export async function openServedLayout(
     sweep,
     async close() {
       clearInterval(sweeping);
+      await unlessHindered(() => content.uploads.close());
       await unlessHindered(() => content.tidy());
       await unlessHindered(() => removeIngest(directory));
       await layout.close();

@@ -1,29 +1,19 @@
-import { rm } from 'node:fs/promises';
-import {
-  algorithmOf,
-  createDigester,
-  type Digest,
-  type DigestAlgorithm,
-  type Digester,
-} from '../../content/digest.js';
-import { Gathered } from '../../content/gathered.js';
+import { unlink } from 'node:fs/promises';
+import { algorithmOf, type Digest } from '../../content/digest.js';
 import { digestMismatch } from '../../content/verify.js';
 import { diskError } from '../../disk/disk.js';
-import { acquireLock } from '../../disk/lock.js';
-import { LadingError, systemCode } from '../../errors.js';
+import type { FileInTurns, Turn } from '../../disk/file-in-turns.js';
+import { ifThere } from '../../disk/own-file.js';
+import { isLadingError, LadingError, systemCode } from '../../errors.js';
 import { type FileSink, openFileSink } from '../file-sink.js';
 import type { BlobUpload } from '../writable-repository.js';
-
-/** Chunks are gathered to this size for one write. */
-const BATCH_BYTES = 1024 * 1024;
-/** What is hashed on the way; content of another algorithm is read again when it is complete. */
-const USUAL_ALGORITHM = 'sha256';
+import { GrowingContent } from './growing-content.js';
 
 export interface UploadFileOptions {
   id: string;
-  path: string;
-  /** Bytes that are in the file, from an earlier process too. */
-  size: number;
+  file: FileInTurns;
+  /** The file, where it is open already: it was made just now. */
+  sink?: FileSink | undefined;
   /**
    * Makes the content, which has this digest, one of the repository's, before it has its final name: what a
    * repository has is not removed for another one's sake, and a kill leaves no blob of nobody's.
@@ -31,38 +21,34 @@ export interface UploadFileOptions {
   claim(digest: Digest): Promise<void>;
   /** Gives the file, which is whole and on the disk, its final name. */
   keep(path: string, digest: Digest): Promise<void>;
+  /** Told when a request is done with it, and it stays open for the next one. */
+  onIdle?: (() => void) | undefined;
   /** Told when it was kept or thrown away, or is found to be gone. */
   onOver?: (() => void) | undefined;
 }
 
 /**
- * An upload as a file that grows, hashed on the way. Several processes may have it: under a lock, one of them at a
- * time writes to it or gives it its final name.
+ * An upload as a file that grows. Several processes may have it: one of them at a time writes to it or gives it its
+ * final name. It stays open from one request to the next, and is as it was left when nobody else had a turn since.
  */
 export class UploadFile implements BlobUpload {
   readonly id: string;
-  readonly #path: string;
-  readonly #claim: UploadFileOptions['claim'];
-  readonly #keep: UploadFileOptions['keep'];
-  readonly #onOver: UploadFileOptions['onOver'];
-  #size: number;
-  /** Of all bytes so far; undefined where the file has to be read for it. */
-  #digester: Digester | undefined;
+  readonly #options: UploadFileOptions;
+  readonly #file: FileInTurns;
+  readonly #content = new GrowingContent();
+  #sink: FileSink | undefined;
   #isBusy = false;
   #isOver = false;
 
-  constructor({ id, path, size, claim, keep, onOver }: UploadFileOptions) {
-    this.id = id;
-    this.#path = path;
-    this.#size = size;
-    this.#claim = claim;
-    this.#keep = keep;
-    this.#onOver = onOver;
-    if (size === 0) this.#digester = createDigester(USUAL_ALGORITHM);
+  constructor(options: UploadFileOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#file = options.file;
+    this.#sink = options.sink;
   }
 
   get size(): number {
-    return this.#size;
+    return this.#content.size;
   }
 
   /** Whether a request is at work on it. */
@@ -70,117 +56,128 @@ export class UploadFile implements BlobUpload {
     return this.#isBusy;
   }
 
-  /** Whether it was committed or thrown away, or is gone. */
-  get isOver(): boolean {
-    return this.#isOver;
+  /** Looks how far other processes have brought it; false when it is over. */
+  async look(): Promise<boolean> {
+    if (this.#isBusy || this.#isOver) return !this.#isOver;
+    const found = await this.#lookAtFile();
+    if (this.#isBusy || this.#isOver) return !this.#isOver;
+    if (found === undefined) {
+      this.#end();
+      await this.#close();
+      return false;
+    }
+    // A smaller size is of before this process went on, a moment ago.
+    if (found.size > this.size) this.#content.reset(found.size);
+    return true;
+  }
+
+  /** Where others take turns so fast that it cannot be looked at, it is as it was known here. */
+  async #lookAtFile(): Promise<{ size: number } | undefined> {
+    try {
+      return await this.#file.look();
+    } catch (error) {
+      if (!isLadingError(error, 'LOCKED')) throw error;
+      return { size: this.size };
+    }
   }
 
   append(
     chunks: AsyncIterable<Buffer>,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    return this.#locked(async (file, assertHeld) => {
-      if (await this.#hasGrown(file))
+    return this.#inTurn(async (turn) => {
+      const before = this.size;
+      const sink = await this.#open(turn);
+      if (this.size !== before)
         throw new LadingError('LOCKED', `another process has written to the upload ${this.id}`);
-      const gathered = new Gathered();
-      const flush = async (): Promise<void> => {
-        if (gathered.bytes === 0) return;
-        assertHeld(); // another process may have finished the upload meanwhile
-        await this.#write(file, gathered.take());
-      };
-      try {
-        for await (const chunk of chunks) {
-          signal?.throwIfAborted();
-          gathered.add(chunk);
-          if (gathered.bytes >= BATCH_BYTES) await flush();
-        }
-      } finally {
-        await flush(); // what came before a break counts
-      }
-      await file.settle(); // nobody is told that bytes are here which the disk has refused
+      const assertHeld = () => turn.assertHeld();
+      await this.#content.append(sink, chunks, { signal, assertHeld });
+      await sink.settle(); // nobody is told that bytes are here which the disk has refused
     });
   }
 
   commit(digest: Digest): Promise<void> {
-    return this.#locked(async (file, assertHeld) => {
-      await this.#hasGrown(file);
-      const actual = await this.#digest(file, algorithmOf(digest));
+    return this.#inTurn(async (turn) => {
+      const sink = await this.#openWhole(turn);
+      const actual = await this.#content.digest(sink, algorithmOf(digest));
       if (actual !== digest) {
-        await this.#remove();
-        throw digestMismatch({ mediaType: 'application/octet-stream', digest, size: this.#size }, actual);
+        await this.#remove(turn.path);
+        throw digestMismatch({ mediaType: 'application/octet-stream', digest, size: this.size }, actual);
       }
-      await Promise.all([file.sync(), this.#claim(digest)]); // the disk does both in the time of one
-      assertHeld();
-      await this.#keep(this.#path, digest);
+      await Promise.all([sink.sync(), this.#options.claim(digest)]); // the disk does both in the time of one
+      turn.assertHeld();
+      await this.#options.keep(turn.path, digest);
       this.#end();
     });
   }
 
-  /** Without the lock, which a full disk has no room for: another process that has it finds the file gone. */
   cancel(): Promise<void> {
-    return this.#alone(() => this.#remove());
+    return this.#alone(async () => {
+      // A turn takes a name, for which a full disk may have no room.
+      if (await this.#remove(this.#file.ownPath)) return;
+      const turn = await this.#file.take();
+      try {
+        await this.#remove(turn.path);
+      } finally {
+        await turn.end();
+      }
+    });
   }
 
-  async #write(file: FileSink, chunks: Buffer[]): Promise<void> {
-    const digester = this.#digester;
-    this.#digester = undefined; // of a write that fails, nobody knows how far it came
-    const writing = file.write(chunks, this.#size);
-    for (const chunk of chunks) digester?.update(chunk);
-    try {
-      await writing;
-    } catch (error) {
-      // What is said is why the write failed. Bytes that stay all the same are the right ones, and count later.
-      await file.truncate(this.#size).catch(() => undefined);
-      throw error;
+  /** Closes the file until the next request, unless one is at work on it. */
+  async release(): Promise<void> {
+    if (!this.#isBusy) await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    await sink?.close();
+  }
+
+  /** The file, and what counts of it: of what somebody else had a turn at, nothing is known but its size. */
+  async #open(turn: Turn): Promise<FileSink> {
+    if (!turn.isNext) await this.#close();
+    this.#sink ??= await openFileSink(turn.path, { create: false });
+    if (!turn.isNext) this.#content.reset(await this.#sink.size());
+    return this.#sink;
+  }
+
+  /** The same, looked at once more: what is under the name is what gets the final name, whoever has put it there. */
+  async #openWhole(turn: Turn): Promise<FileSink> {
+    let sink = await this.#open(turn);
+    if (!(await sink.isAt(turn.path))) {
+      await this.#close();
+      sink = await this.#open({ ...turn, isNext: false });
     }
-    this.#digester = digester;
-    for (const { byteLength } of chunks) this.#size += byteLength;
+    const size = await sink.size();
+    if (size !== this.size) this.#content.reset(size);
+    return sink;
   }
 
-  /** What another process has written counts too: the whole file is what gets the final name. */
-  async #hasGrown(file: FileSink): Promise<boolean> {
-    const size = await file.size();
-    if (size === this.#size) return false;
-    this.#size = size;
-    this.#digester = undefined;
-    return true;
-  }
-
-  async #digest(file: FileSink, algorithm: DigestAlgorithm): Promise<Digest> {
-    const running = this.#digester;
-    this.#digester = undefined; // a digester can be ended once
-    if (running !== undefined && algorithm === USUAL_ALGORITHM) return running.digest();
-    const digester = createDigester(algorithm);
-    for await (const chunk of file.read(0, this.#size)) digester.update(chunk);
-    return digester.digest();
-  }
-
-  async #remove(): Promise<void> {
+  /** False when there is no such file. */
+  async #remove(path: string): Promise<boolean> {
+    if ((await ifThere(async () => [await unlink(path)])) === undefined) return false;
     this.#end();
-    await rm(this.#path, { force: true });
+    return true;
   }
 
   #end(): void {
     this.#isOver = true;
-    this.#onOver?.();
+    this.#options.onOver?.();
   }
 
-  #locked(work: (file: FileSink, assertHeld: () => void) => Promise<void>): Promise<void> {
+  #inTurn(work: (turn: Turn) => Promise<void>): Promise<void> {
     return this.#alone(async () => {
-      const lock = await acquireLock(this.#path, { waitMs: 0 });
+      const turn = await this.#file.take();
       try {
-        const file = await openFileSink(this.#path, { create: false });
-        try {
-          await work(file, () => lock.assertHeld());
-        } finally {
-          try {
-            await file.close();
-          } finally {
-            if (file.isLost) [this.#size, this.#digester] = [0, undefined]; // it is empty now
-          }
-        }
+        await work(turn);
       } finally {
-        await lock.release();
+        if (this.#sink?.isLost === true) {
+          await this.#close(); // which empties it
+          this.#content.reset();
+        }
+        await turn.end();
       }
     });
   }
@@ -192,12 +189,14 @@ export class UploadFile implements BlobUpload {
     try {
       await work();
     } catch (error) {
-      const failure = diskError(error, this.#path);
+      const failure = diskError(error, this.#file.ownPath);
       if (!isMissing(failure)) throw failure;
       this.#end(); // another process has kept it or swept it away
       throw this.#gone();
     } finally {
       this.#isBusy = false;
+      if (this.#isOver) await this.#close();
+      else this.#options.onIdle?.();
     }
   }
 

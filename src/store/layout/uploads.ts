@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { lstat, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Digest } from '../../content/digest.js';
 import { listDirectory, onDisk, syncDirectoryOf, unlessRefused } from '../../disk/disk.js';
+import { FileInTurns } from '../../disk/file-in-turns.js';
 import { removeLock } from '../../disk/lock.js';
 import { ifThere } from '../../disk/own-file.js';
+import type { FileSink } from '../file-sink.js';
 import { blobPath } from './layout-reader.js';
 import { INGEST, moveToBlob, openInIngest } from './make-layout.js';
 import type { RepositoryBlobs } from './repository.js';
@@ -15,13 +17,17 @@ const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const LEFT_IN_INGEST = /\.(?:upload(?:\.lock(?:\..*)?)?|tmp)$/;
 /** A lock is a directory, and so is the claim to one. */
 const LOCK = /\.lock(?:\.|$)/;
+/** So many files stay open for the next request, of which all have the number that is usual for a process. */
+const MOST_OPEN = 100;
 const LEFT_BESIDE = /^(?:index\.json|oci-layout)\.(?:.*\.)?tmp$/;
 
 /** The uploads to a layout directory, as files in `ingest`: an upload outlives the process that began it. */
 export class Uploads {
   readonly #directory: string;
   /** Those that this process has at hand, with their running digests. */
-  readonly #open = new Map<string, UploadFile>();
+  readonly #known = new Map<string, UploadFile>();
+  /** Those whose files are open, in the order in which they were last used. */
+  readonly #open = new Set<UploadFile>();
 
   constructor(
     directory: string,
@@ -32,66 +38,91 @@ export class Uploads {
 
   /** How many are at hand. */
   get size(): number {
-    return this.#open.size;
+    return this.#known.size;
   }
 
   async create(repository: string): Promise<UploadFile> {
     const id = randomUUID();
-    const name = fileName(id, repository);
-    const file = await openInIngest(this.#directory, name);
-    await file.close();
-    return this.#remember(name, { id, size: 0, repository });
+    const file = this.#fileOf(id, repository);
+    const sink = await openInIngest(this.#directory, basename(file.ownPath));
+    const upload = this.#remember({ id, repository, file, sink });
+    this.#stayOpen(upload);
+    return upload;
   }
 
-  /** Undefined when there is none of this repository, or no longer. */
+  /** Undefined when there is none of this repository, or no longer. Another process may have gone on with it. */
   async find(id: string, repository: string): Promise<UploadFile | undefined> {
     if (!UPLOAD_ID.test(id)) return undefined;
-    const name = fileName(id, repository);
-    const size = await sizeOf(join(this.#directory, INGEST, name));
-    const known = this.#open.get(name);
-    if (known?.isOver === true || size === undefined) {
-      this.#open.delete(name);
-      return undefined;
-    }
-    // Another process may have gone on with it. A smaller size is of before this one did, a moment ago.
-    if (known !== undefined && (known.isBusy || known.size >= size)) return known;
-    return this.#remember(name, { id, size, repository });
+    const known = this.#known.get(keyOf(id, repository));
+    const upload = known ?? this.#remember({ id, repository, file: this.#fileOf(id, repository) });
+    return (await upload.look()) ? upload : undefined;
   }
 
   /** Removes what nobody wrote to for `maxAgeMs`, whichever process left it. */
   async sweep(maxAgeMs: number): Promise<void> {
-    const there = new Set((await listDirectory(join(this.#directory, INGEST))) ?? []);
-    for (const [name, { isBusy }] of this.#open) if (!there.has(name) && !isBusy) this.#open.delete(name);
+    const there = new Set(((await listDirectory(join(this.#directory, INGEST))) ?? []).map(keyIn));
+    for (const [key, { isBusy }] of this.#known) if (!there.has(key) && !isBusy) await this.#forget(key);
     for (const [directory, left] of [
       [join(this.#directory, INGEST), LEFT_IN_INGEST],
       [this.#directory, LEFT_BESIDE],
     ] as const) {
       for (const name of (await listDirectory(directory)) ?? []) {
-        if (!left.test(name) || this.#open.get(name)?.isBusy === true) continue;
+        if (!left.test(name) || this.#known.get(keyIn(name))?.isBusy === true) continue;
         const path = join(directory, name);
         const age = await ageOf(path);
         if (age === undefined || age < maxAgeMs) continue;
         // What another user has left, who alone may remove it, keeps nobody from serving the rest.
         await unlessRefused(() => (LOCK.test(name) ? removeLock(path) : rm(path, { force: true })));
-        this.#open.delete(name);
+        await this.#forget(keyIn(name));
       }
     }
   }
 
-  #remember(
-    name: string,
-    { id, size, repository }: { id: string; size: number; repository: string },
-  ): UploadFile {
-    const upload = new UploadFile({
+  /** Closes the files, and leaves them to go on with. */
+  async close(): Promise<void> {
+    for (const upload of this.#open) await upload.release();
+    this.#open.clear();
+  }
+
+  #remember({ id, repository, ...at }: Begun): UploadFile {
+    const key = keyOf(id, repository);
+    const upload: UploadFile = new UploadFile({
       id,
-      path: join(this.#directory, INGEST, name),
-      size,
+      ...at,
       claim: async (digest) => (await this.blobs.add(repository, digest))(),
       keep: (path, digest) => this.#keep(path, digest),
-      onOver: () => this.#open.delete(name),
+      onIdle: () => this.#stayOpen(upload),
+      onOver: () => {
+        this.#known.delete(key);
+        this.#open.delete(upload);
+      },
     });
-    this.#open.set(name, upload);
+    this.#known.set(key, upload);
     return upload;
+  }
+
+  #stayOpen(upload: UploadFile): void {
+    this.#open.delete(upload);
+    this.#open.add(upload);
+    if (this.#open.size <= MOST_OPEN) return;
+    for (const oldest of this.#open) {
+      if (oldest.isBusy) continue;
+      this.#open.delete(oldest);
+      oldest.release().catch(() => undefined); // what the disk has not taken is told by the next request
+      return;
+    }
+  }
+
+  async #forget(key: string): Promise<void> {
+    const upload = this.#known.get(key);
+    if (upload === undefined) return;
+    this.#known.delete(key);
+    this.#open.delete(upload);
+    await upload.release();
+  }
+
+  #fileOf(id: string, repository: string): FileInTurns {
+    return new FileInTurns(join(this.#directory, INGEST, keyOf(id, repository)), '.upload');
   }
 
   async #keep(path: string, digest: Digest): Promise<void> {
@@ -101,20 +132,24 @@ export class Uploads {
   }
 }
 
-/** The repository is in the name, so that nobody goes on with an upload of another one. */
-function fileName(id: string, repository: string): string {
-  return `${id}-${createHash('sha256').update(repository).digest('hex').slice(0, 16)}.upload`;
+interface Begun {
+  id: string;
+  repository: string;
+  file: FileInTurns;
+  sink?: FileSink;
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await statOrUndefined(path))?.size;
+/** The repository is in the name, so that nobody goes on with an upload of another one. */
+function keyOf(id: string, repository: string): string {
+  return `${id}-${createHash('sha256').update(repository).digest('hex').slice(0, 16)}`;
+}
+
+/** The key in the name of an upload's file. */
+function keyIn(name: string): string {
+  return name.replace(/\..*$/, '');
 }
 
 async function ageOf(path: string): Promise<number | undefined> {
-  const found = await statOrUndefined(path);
+  const found = await onDisk(path, () => ifThere(() => lstat(path)));
   return found === undefined ? undefined : Date.now() - found.mtimeMs;
-}
-
-async function statOrUndefined(path: string): Promise<{ size: number; mtimeMs: number } | undefined> {
-  return onDisk(path, () => ifThere(() => lstat(path)));
 }

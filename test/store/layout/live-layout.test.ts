@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mock } from 'node:test';
 import { openLayoutForWriting } from '../../../src/store/layout/layout.js';
+import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import { LiveLayout } from '../../../src/store/layout/live-layout.js';
 import type { Referrer } from '../../../src/store/store.js';
 import { type MadeImage, makeImage, makeReferrer, pushAll } from '../../support/images.js';
@@ -46,6 +49,52 @@ describe('a layout that others write while it is read', () => {
     assert.deepEqual(await tagsOf(layout), { a: ['1'] });
     await writeFile(path('layout/index.json'), '{"schemaVersion":2,"manifests":[]}');
     assert.deepEqual(await tagsOf(layout), {});
+  });
+
+  describe('whose manifest somebody takes away', () => {
+    const { now } = performance;
+    let passed = 0;
+    beforeEach(() => {
+      passed = 0;
+      mock.method(performance, 'now', () => now.call(performance) + passed);
+    });
+    afterEach(() => mock.restoreAll());
+
+    const opened = async (): Promise<LiveLayout> => {
+      await saveInto(image, 'reg.test/a:1');
+      await saveInto(await makeImage({ seed: 2 }), 'reg.test/b:1');
+      const layout = await LiveLayout.openDirectory(path('layout'));
+      assert.equal(await layout.sizeOf(image.manifest.descriptor), image.manifest.bytes.length);
+      assert.equal(
+        (await layout.resolve(image.manifest.descriptor.digest)).size,
+        image.manifest.bytes.length,
+      );
+      await rm(join(path('layout'), blobPath(image.manifest.descriptor.digest)));
+      return layout;
+    };
+
+    it('misses it a second later, and at once where it is asked for what is there at the moment', async () => {
+      const layout = await opened();
+      const { digest } = image.manifest.descriptor;
+      assert.equal(await layout.sizeOf({ digest }), undefined);
+      await assert.rejects(layout.fetch(image.manifest.descriptor), { code: 'NOT_FOUND' });
+      passed = 1000;
+      assert.equal(await layout.sizeOf(image.manifest.descriptor), undefined);
+      await saveInto(image, 'reg.test/a:1');
+      assert.equal(await layout.sizeOf(image.manifest.descriptor), image.manifest.bytes.length);
+    });
+
+    it('misses it at once when the index is written', async () => {
+      const layout = await opened();
+      await saveInto(await makeImage({ seed: 3 }), 'reg.test/c:1');
+      await layout.refresh();
+      assert.equal(await layout.sizeOf(image.manifest.descriptor), undefined);
+    });
+
+    it('knows of nothing that it needs', async () => {
+      const layout = await opened();
+      assert.deepEqual((await layout.graph.linksOf(image.manifest.descriptor)).blobs, []);
+    });
   });
 
   it('is refused where there is no layout', async () => {
