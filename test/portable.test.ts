@@ -35,7 +35,7 @@ describe('the oldest Node.js of package.json', () => {
       assert.deepEqual([code, stdout], [1, '']);
       assert.match(
         stderr,
-        new RegExp(`^lading: needs Node\\.js ${OLDEST.major}\\.${OLDEST.minor} or later, .*\\n$`),
+        new RegExp(`^lading: Node\\.js ${OLDEST.major}\\.${OLDEST.minor} or later is required, .*\\n$`),
       );
       assert.ok(stderr.includes(version));
     });

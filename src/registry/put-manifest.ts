@@ -9,15 +9,21 @@ import { HEADER, path } from './protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 import { MANIFEST_HINTS } from './upload/push-hints.js';
 
-/** What a registry says of a manifest that it took. */
+/** A registry's answer to a manifest that it accepted. */
 export interface PutManifestResult {
-  /** What it keeps the manifest as, where it tells. */
+  /** The digest under which it stored the manifest, if it says so. */
   digest: Digest | undefined;
-  /** The subject under which it lists the manifest as a referrer; without it, nobody finds it there yet. */
+  /**
+   * The subject under which it lists the manifest as a referrer; undefined if it does not, and clients cannot find it
+   * by the referrers API.
+   */
   subject: Digest | undefined;
 }
 
-/** Puts a manifest under a tag or its digest, byte for byte. (distribution-spec, end-7) */
+/**
+ * Pushes a manifest unchanged under a tag or its digest. Throws `INVALID_REFERENCE` for anything else.
+ * (distribution-spec, end-7)
+ */
 export async function putManifest(
   request: Requester,
   name: RepositoryName,

@@ -4,8 +4,8 @@ import { ContentError } from '../errors.js';
 import { memberOf } from './http/json.js';
 
 /**
- * The descriptors of a referrers list, each checked; `what` names the list in errors. Rejects with
- * `INVALID_MANIFEST`: an attachment that cannot be named cannot be carried either.
+ * Parses and checks the descriptors of a referrers list; `what` names the list in errors. Throws `INVALID_MANIFEST`: an
+ * attachment without a valid descriptor cannot be copied.
  */
 export function parseReferrers(document: unknown, what: string): Descriptor[] {
   const manifests = memberOf(document, 'manifests');
@@ -33,7 +33,7 @@ function parseEntry(entry: unknown, what: string): Descriptor {
   };
 }
 
-/** Annotations describe an attachment; those that are no text say nothing, and keep nobody from carrying it. */
+/** Returns the annotations that are text. Others are ignored: they do not prevent a copy. */
 function texts(value: unknown): { annotations?: Record<string, string> } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
   const entries = Object.entries(value).filter(

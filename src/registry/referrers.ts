@@ -13,14 +13,11 @@ import { type CallOptions, type RepositoryName, repositoryText } from './reposit
 
 export interface ReferrersOptions extends CallOptions {
   artifactType?: string | undefined;
-  /** Told where something else than the registry, or than a list, may have answered. */
+  /** Called if the answer may not be from the registry, or is not a list. */
   onWarning?: ((text: string) => void) | undefined;
 }
 
-/**
- * What has `subject` as its subject, by the referrers API; undefined where the registry lacks it.
- * (distribution-spec, end-12)
- */
+/** Lists the manifests with this subject by the referrers API. (distribution-spec, end-12) */
 export async function fetchReferrers(
   request: Requester,
   name: RepositoryName,
@@ -70,17 +67,20 @@ export async function fetchReferrers(
     return answer;
   }
   if (pages === 0) {
-    const tagged = 'attachments are looked for under tags only';
-    onWarning?.(`${what}: ${name.registry} answers with something that is no list, so ${tagged}`);
+    const tagged = 'lading looks for attachments only under tags';
+    onWarning?.(`${what}: the answer of ${name.registry} is not a list, so ${tagged}`);
     return { type: 'unsupported' };
   }
-  // The registry's filter is optional, so it is never relied on.
+  // The filter is optional for registries, so it is applied here again.
   const isWanted = (descriptor: Descriptor) =>
     artifactType === undefined || descriptor.artifactType === artifactType;
   return { type: 'listed', referrers: referrers.filter(isWanted) };
 }
 
-/** `unknown`: the repository is missing, which says nothing about the API. */
+/**
+ * `unsupported`: the registry lacks the API. `unknown`: the repository does not exist, which says nothing about the
+ * API.
+ */
 export type ReferrersAnswer =
   | { type: 'listed'; referrers: Descriptor[] }
   | { type: 'unsupported' }
@@ -93,8 +93,8 @@ function refusedBy(error: unknown): ReferrersAnswer | undefined {
 }
 
 /**
- * Remembers which registries lack the referrers API. While the first question to a registry is open, others
- * wait for its answer: of many images only one pays for a registry that does not know it.
+ * Remembers which registries lack the referrers API. While the first request to a registry is running, others wait for
+ * its answer, so that only one of many images pays for a registry that does not support it.
  */
 export function rememberingSupport() {
   const first = new Map<string, Promise<'unsupported' | 'unknown' | 'listed'>>();
@@ -111,7 +111,7 @@ export function rememberingSupport() {
     }
     const answer = ask();
     if (!first.has(registry)) {
-      // A failure decides nothing, and is the asker's to report.
+      // An error leaves it undecided, and is reported to the caller of `ask`.
       const decided = answer.then(
         ({ type }) => type,
         () => 'unknown' as const,

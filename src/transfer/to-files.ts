@@ -8,6 +8,7 @@ import { requireWritable } from '../disk/disk.js';
 import { isOwnFile } from '../disk/own-file.js';
 import { ContentError, isLadingError, LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
+import type { ManifestTree } from '../graph/tree.js';
 import { openLayoutArchive } from '../store/archive/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../store/archive/archive-writer.js';
 import {
@@ -252,13 +253,9 @@ function checkFor(
     const isDocker = format === 'docker-archive';
     const asked = name === undefined ? images : nameOnly(images, name);
     const named = nameApart(asked, onEvent, isDocker ? nameByTag : undefined);
-    if (!append)
-      requireNothingLost(
-        location,
-        previous,
-        named.map(({ name }) => name),
-      );
-    tellReplaced(location, previous, named, onEvent);
+    const coming = comingTo(named);
+    if (!append) requireNothingLost(location, previous, coming);
+    tellReplaced(location, previous, coming, onEvent);
     tellForeign(named, onEvent);
     return isDocker ? fitDockerArchive(named, onEvent) : named;
   };
@@ -274,19 +271,23 @@ function nameOnly(images: readonly ImageTrees[], name: string): ImageTrees[] {
   return images.map((image) => (image.beside === undefined ? { ...image, name } : image));
 }
 
-/** Says which images that are there lose their name to another one, or children to one that leaves them out. */
-function tellReplaced(
-  location: string,
-  previous: LayoutReader | undefined,
-  images: readonly ImageTrees[],
-  onEvent: OnCopyEvent | undefined,
-): void {
+/** What comes under which name: the images, and what is attached to them by a tag. */
+function comingTo(images: readonly ImageTrees[]): Map<string, ManifestTree> {
   const attached = images.flatMap(({ name, attached: all }) =>
     all.flatMap((one) =>
       one.tag === undefined ? [] : [[nameKey(siblingName(name, one.tag, one.name)), one.tree] as const],
     ),
   );
-  const coming = new Map([...images.map(({ name, tree }) => [nameKey(name), tree] as const), ...attached]);
+  return new Map([...images.map(({ name, tree }) => [nameKey(name), tree] as const), ...attached]);
+}
+
+/** Says which images that are there lose their name to another one, or children to one that leaves them out. */
+function tellReplaced(
+  location: string,
+  previous: LayoutReader | undefined,
+  coming: ReadonlyMap<string, ManifestTree>,
+  onEvent: OnCopyEvent | undefined,
+): void {
   for (const entry of previous?.indexEntries ?? []) {
     const tree = coming.get(entryKey(entry) ?? '');
     if (tree === undefined) continue;
@@ -308,11 +309,10 @@ function tellReplaced(
 function requireNothingLost(
   location: string,
   previous: LayoutReader | undefined,
-  names: readonly string[],
+  coming: ReadonlyMap<string, ManifestTree>,
 ): void {
-  const replaced = new Set(names.map(nameKey));
   const others = (previous?.indexEntries ?? [])
-    .filter((entry) => entryKey(entry) !== undefined && !replaced.has(entryKey(entry) ?? ''))
+    .filter((entry) => entryKey(entry) !== undefined && !coming.has(entryKey(entry) ?? ''))
     .map(entryName);
   const [other] = others;
   if (other === undefined) return;

@@ -205,7 +205,7 @@ describe('images copied to docker-registry', () => {
     ]) {
       await assert.rejects(store.push(descriptor, openerOf(bytes)), {
         message: /MANIFEST_BLOB_UNKNOWN: blob unknown to registry/,
-        hint: /push all of the image/,
+        hint: /push the whole image/,
       });
     }
   });

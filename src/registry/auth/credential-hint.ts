@@ -1,22 +1,22 @@
 import type { Advice } from '../../errors.js';
 import type { Credential } from './credential.js';
 
-/** What registries say where they say no more than that they refuse. */
+/** Matches messages that say nothing except that access is denied. */
 const SAYS_NO_MORE =
   /^(?:[A-Z_]+(?:: ?|$))?(?:(?:requested )?access (?:to the (?:requested )?resource )?(?:is )?denied|denied|forbidden|permission denied|not authorized|unauthorized|authentication (?:is )?required|insufficient[ _]scope)?[.!]?$/i;
 
-/** What to do about a 401 or 403, by what the registry `said` and as whom it was asked. */
+/** Returns the hint for a 401 or 403. `said` is the registry's message, and `credential` the one that was used. */
 export function credentialAdvice(
   status: number | undefined,
   registry: string,
   credential: Credential | undefined,
   said = '',
 ): Advice {
-  // A quota, a policy, a locked tag: credentials would not help.
+  // The registry gives a reason such as a quota, a policy or a locked tag: other credentials would not help.
   if (status === 403 && !SAYS_NO_MORE.test(said)) {
     const who =
       credential === undefined ? 'without credentials' : `with the credentials from ${credential.source}`;
-    return { hint: `${registry} gives its reason above; it was asked ${who}.` };
+    return { hint: `The message above has the reason that ${registry} gave; the request was made ${who}.` };
   }
   if (credential === undefined) {
     return {

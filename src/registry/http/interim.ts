@@ -1,12 +1,14 @@
 import { RegistryError } from '../../errors.js';
 
 /**
- * Interim responses (1xx) before one answer. Servers send one or two; each makes the HTTP library wait anew, and it
- * counts neither them nor their bytes. (RFC 9110, 15.2)
+ * Maximum number of interim responses (1xx) before the final one. Servers send one or two. Each restarts undici's
+ * timeout, and undici limits neither their number nor their size. (RFC 9110, 15.2)
  */
 const MAX_INTERIM_RESPONSES = 20;
 
-/** To be called for each interim response to one request; throws `REGISTRY` when there are more than may be. */
+/**
+ * Returns a function to call for each interim response to one request; it throws `REGISTRY` when there are too many.
+ */
 export function interimCounter(host: string): () => void {
   let count = 0;
   return () => {
@@ -15,7 +17,7 @@ export function interimCounter(host: string): () => void {
       throw new RegistryError(
         'REGISTRY',
         `${host} sent more than ${MAX_INTERIM_RESPONSES} interim responses (1xx) and no answer`,
-        { hint: 'The registry or a proxy before it is broken; tell its owner.' },
+        { hint: 'The registry, or a proxy in front of it, is broken; report it to its owner.' },
       );
   };
 }

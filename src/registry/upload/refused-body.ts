@@ -2,16 +2,16 @@ import type { RegistryError } from '../../errors.js';
 import { isRetryable } from '../../retry.js';
 import type { UploadLimits } from './limits.js';
 
-/** Refusals of a PUT that may be meant for its body; 405 and 501 say so, and leave the upload as it was. */
+/** Statuses of a refused PUT that may be about its body. 405 and 501 are about it too, but leave the upload intact. */
 const MAY_BE_OF_BODY = new Set([400, 404, 406, 409, 410, 411, 412, 415, 416, 417, 422]);
-/** Refusals that say what they are about, whoever they come from; of 413 a smaller body is tried. */
+/** Statuses that never are about having a body, whoever sent them; after 413, a smaller body is tried. */
 const NOT_OF_BODY = new Set([401, 407, 413, 429]);
 
 /**
- * Whether a PUT with all bytes may have failed for having a body: registries that know the way of Docker only, bytes by
- * PATCH, refuse it in many words. What may pass is worth another try first, which goes on from what the registry has:
- * where that is nothing again (`isAgain`), something on the way may take no such requests. Old Pulp says 500 always. A
- * refusal without a registry's code may come from what stands before it.
+ * Whether a PUT with all bytes may have failed because it has a body. Registries that support only Docker's way, which
+ * sends the bytes by PATCH, refuse it with various statuses. An error that may be temporary is retried first, from the
+ * bytes that the registry has; if that fails too (`isAgain`), something on the way may not let such requests pass. Old
+ * Pulp always answers 500. A refusal without a registry's error code may come from a proxy.
  */
 export function mayBeOfBody(
   error: RegistryError,

@@ -22,26 +22,26 @@ import {
 import { type OpenBlob, UploadSource } from './source.js';
 
 export interface UploadOptions extends CallOptions {
-  /** Goes on with this upload: of a mount that became one, or of a try that failed. */
+  /** An upload to continue: one that a mount started, or one that an earlier attempt left. */
   session?: UploadSession | undefined;
-  /** Sends pieces of so many bytes; default all at once, or what the registry asks for. */
+  /** Size of a chunk in bytes; default: everything at once, or what the registry asks for. */
   chunkBytes?: number | undefined;
-  /** Told of each state from which a later call can go on, and that there is none any more. */
+  /** Called with each state from which a later call can continue, and with undefined when there is none any more. */
   onSession?: ((session: UploadSession | undefined) => Promise<void> | void) | undefined;
-  /** Told how far the bytes are: first what the registry had already, then as they leave. */
+  /** Called with the number of bytes: first with those that the registry already had, then as bytes are sent. */
   onPosition?: ((position: number, origin: 'kept' | 'sent') => void) | undefined;
 }
 
-/** Uploads that a registry may lose before lading stops beginning new ones. */
+/** How many times a lost upload is started again. */
 const MAX_RESTARTS = 2;
-/** A registry checks the digest of all bytes, and may move them, before it answers the last request. */
+/** Before it answers the last request, a registry computes the digest of all bytes and may move them. */
 const COMPLETION_TIMEOUT_MS = 10 * 60_000;
 
 /**
- * Sends a blob: in one request where nothing speaks against it, in pieces where the registry or a proxy
- * wants that, from the byte that the registry has where an earlier try was cut off. It is one try: what may
- * pass (a broken connection, a 503) rejects with a retryable error after `onSession` was told of the state.
- * Rejects with `DIGEST_MISMATCH` when the registry found other bytes. (distribution-spec, "Pushing blobs")
+ * Sends a blob: in one request if possible, in chunks if the registry or a proxy requires that, and from the byte that
+ * the registry has if an earlier attempt was cut off. This is one attempt: after an error that may be temporary (a
+ * broken connection, a 503) it calls `onSession` with the state and throws a retryable error. Throws `DIGEST_MISMATCH`
+ * if the registry received other bytes. (distribution-spec, "Pushing blobs")
  */
 export async function uploadBlob(
   request: Requester,
@@ -59,7 +59,7 @@ export async function uploadBlob(
   }
 }
 
-/** The registry knows the upload no longer, or cannot go on with it. */
+/** The registry no longer knows the upload, or cannot continue it. */
 class LostUpload extends Error {
   constructor(override readonly cause: unknown) {
     super('the upload is lost');
@@ -74,13 +74,13 @@ class BlobUpload {
   readonly #source: UploadSource;
   readonly #options: UploadOptions;
   #session: UploadSession;
-  /** Whether all bytes go in one PUT. */
+  /** Whether all bytes are sent in one PUT. */
   #isWhole = false;
   #isWholeRefused = false;
   #isChunkRefused = false;
-  /** Whether a connection that ends now broke in the middle, rather than never having been there. */
+  /** Whether bytes were sent, so that a connection error means that the connection broke. */
   #hasSent = false;
-  /** Where the registry answered with 416 first. */
+  /** The offset at which the registry first answered with 416. */
   #refusedOffset: number | undefined;
   #refusals = 0;
 
@@ -113,7 +113,7 @@ class BlobUpload {
       } catch (error) {
         if (!(error instanceof LostUpload)) throw error;
         await this.#forget();
-        // A session that is gone may have been completed: only its answer was lost.
+        // The upload may have been completed and only the response lost.
         if (await this.#isThere()) return;
         if (restarts === MAX_RESTARTS) throw error.cause;
         isBegun = false;
@@ -121,7 +121,7 @@ class BlobUpload {
     }
   }
 
-  /** All that is missing, in the way that the registry takes. */
+  /** Sends all missing bytes in the way that the registry accepts. */
   async #send(): Promise<void> {
     for (;;) {
       try {
@@ -153,7 +153,10 @@ class BlobUpload {
     return chunkBytesFor(this.#limits, this.#name.registry, this.#session, chunkBytes);
   }
 
-  /** (distribution-spec, end-5) Its `Range` is not relied on: some name the last piece only, or the first. */
+  /**
+   * Sends a chunk. (distribution-spec, end-5) The `Range` of the response is ignored, because some registries send that
+   * of the last or the first chunk only.
+   */
   async #sendChunk(length: number): Promise<void> {
     const { offset } = this.#session;
     const end = offset + length;
@@ -168,29 +171,31 @@ class BlobUpload {
     });
   }
 
-  /** The request that ends the upload, with the bytes from `start`. (distribution-spec, end-6) */
+  /** Ends the upload with a PUT of the bytes from `start`. (distribution-spec, end-6) */
   async #complete(start: number): Promise<void> {
     const { digest, size } = this.#descriptor;
     const answer = await this.#exchange('PUT', completionTarget(this.#session, digest), start, size);
-    // Some registries take a blob with another status than the specification's, and others take none with it.
+    // Some registries accept a blob with another status than 201, and others have not stored it then.
     if (answer.status !== 201) await this.#requireThere(answer.status);
     const named = header(answer.headers, HEADER.contentDigest);
-    // distribution 2.8 names a sha512 blob by its sha256.
+    // distribution 2.8 answers with the sha256 of a blob that was pushed by its sha512.
     if (isDigest(named) && named !== digest && algorithmOf(named) === algorithmOf(digest)) {
-      throw new RegistryError('REGISTRY', `${this.#what}: the registry keeps it as ${named}`);
+      throw new RegistryError('REGISTRY', `${this.#what}: the registry stored it as ${named}`);
     }
   }
 
   async #requireThere(status: number): Promise<void> {
     if (await this.#isThere()) return;
-    const message = `${this.#what}: the registry answered with ${status} and has not taken it`;
-    const error = new RegistryError('REGISTRY', message, { hint: 'Ask its owner how it takes pushes.' });
+    const message = `${this.#what}: the registry answered with status ${status} but did not store it`;
+    const error = new RegistryError('REGISTRY', message, {
+      hint: 'Ask the owner of the registry how to push to it.',
+    });
     if (!this.#isWhole || this.#isWholeRefused) throw error;
     this.#isWholeRefused = true;
     throw new LostUpload(error);
   }
 
-  /** Sends the bytes from `start` to before `end`, which may be none. */
+  /** Sends the bytes from `start` up to but not including `end`, which may be none. */
   async #exchange(
     method: 'PATCH' | 'PUT',
     target: string,
@@ -213,7 +218,7 @@ class BlobUpload {
         ...headers,
       };
       message.body = () => {
-        // After a refusal that the request itself answers (a token that expired), the same bytes go again.
+        // If the requester retries after a 401 (an expired token), the same bytes are sent again.
         if (isSent) this.#source.close();
         isSent = true;
         return this.#body(start, end);
@@ -241,7 +246,7 @@ class BlobUpload {
     }
   }
 
-  /** Asks the registry what it has. */
+  /** Asks the registry which bytes it has. */
   async #synchronize(): Promise<void> {
     let session: UploadSession;
     try {
@@ -249,14 +254,14 @@ class BlobUpload {
       session = await askOffset(request, name, digest, this.#session, options);
     } catch (error) {
       if (isLadingError(error, 'ABORTED') || isRetryable(error)) throw error;
-      throw new LostUpload(error); // 404, a registry that does not tell (405), a place that is not asked
+      throw new LostUpload(error); // 404, a registry that does not support the request (405), or a URL that must not be used
     }
     if (session.offset > this.#descriptor.size) throw new LostUpload(this.#outOfStep());
     await this.#remember(session);
     if (session.offset > 0) this.#options.onPosition?.(session.offset, 'kept');
   }
 
-  /** Whether another way is worth a try after this refusal; it is chosen then. */
+  /** Chooses another way to send after a refusal; returns false if there is none. */
   async #adapt(error: unknown): Promise<boolean> {
     if (!(error instanceof RegistryError)) return false;
     const { status, registryCodes } = error;
@@ -289,7 +294,7 @@ class BlobUpload {
     return mayBeOfBody(error, { registry: this.#name.registry, limits: this.#limits, isAgain });
   }
 
-  /** Where a body is small already, its limit may be one for PUT. */
+  /** If the body is small already, the limit may apply to PUT only. */
   #useSmaller(error: RegistryError): boolean {
     if (this.#limits.lower(this.#name.registry, this.#lastLength(), this.#session.minChunkBytes)) return true;
     if (!this.#isWhole || this.#isWholeRefused) return false;
@@ -297,7 +302,7 @@ class BlobUpload {
     throw new LostUpload(error);
   }
 
-  /** A registry may take blobs whole only, or in pieces only. */
+  /** A registry may accept blobs only as a whole, or only in chunks. */
   #useOtherWay(error: RegistryError): boolean {
     if (this.#isWhole) {
       const isFirst = !this.#isWholeRefused;
@@ -309,7 +314,10 @@ class BlobUpload {
     throw new LostUpload(error);
   }
 
-  /** After a 416 the registry is asked once a piece, then our own count is believed, then all starts over whole. */
+  /**
+   * After a 416, asks the registry for its offset, once per chunk; after a second one, uses our own offset; then starts
+   * again and sends everything at once.
+   */
   #askAgain(error: RegistryError): boolean {
     const { offset } = this.#session;
     this.#refusals += 1;
@@ -360,7 +368,7 @@ class BlobUpload {
   #brokenOff(cause: unknown): RegistryError {
     return new RegistryError('CUT_SHORT', `${this.#what}: the connection broke`, {
       cause,
-      hint: 'Run the command again; it goes on from what the registry has.',
+      hint: 'Run the command again; it continues from the bytes that the registry has.',
     });
   }
 

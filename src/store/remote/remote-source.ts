@@ -20,6 +20,8 @@ export interface RemoteSourceOptions {
 /** A repository to read from. */
 export interface RemoteSource extends Source {
   tags(options?: SignalOption): AsyncIterable<string>;
+  /** What a tag stands for, if HEAD tells it: `resolve` says why where it does not. */
+  head(tag: string, options?: SignalOption): Promise<Descriptor | undefined>;
 }
 
 /**
@@ -34,11 +36,13 @@ export function createRemoteSource(
   return new FallingBackSource(client, name, options);
 }
 
+type Tagged = Omit<RemoteSource, 'head'>;
+
 class FallingBackSource implements RemoteSource {
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
   readonly #options: RemoteSourceOptions;
-  readonly #v2: RemoteSource;
+  readonly #v2: Tagged;
   #v1: RemoteV1Store | undefined;
   #isV1: Promise<boolean> | undefined;
 
@@ -69,6 +73,11 @@ class FallingBackSource implements RemoteSource {
       if (!(await this.#turnsToV1(asked, error, options))) throw error;
       yield* this.#store.tags(options);
     }
+  }
+
+  async head(tag: string, { signal }: SignalOption = {}): Promise<Descriptor | undefined> {
+    if (this.#v1 !== undefined) return undefined;
+    return this.#client.peekManifest(this.#name, tag, { signal, order: 'mirrors first' });
   }
 
   async *names(options: SignalOption = {}): AsyncIterable<NamedDescriptor> {
@@ -104,12 +113,12 @@ class FallingBackSource implements RemoteSource {
     await Promise.all([this.#v2.close(), this.#v1?.close()]);
   }
 
-  get #store(): RemoteSource {
+  get #store(): Tagged {
     return this.#v1 ?? this.#v2;
   }
 
   /** Whether to ask again by v1; all who failed meanwhile share one look. */
-  async #turnsToV1(asked: RemoteSource, error: unknown, { signal }: SignalOption): Promise<boolean> {
+  async #turnsToV1(asked: Tagged, error: unknown, { signal }: SignalOption): Promise<boolean> {
     if (asked !== this.#v2 || !isLadingError(error, 'NOT_FOUND')) return false;
     this.#isV1 ??= this.#looksLikeV1(signal);
     if (!(await this.#isV1)) return false;

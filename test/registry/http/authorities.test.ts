@@ -38,7 +38,7 @@ describe('the authorities that are trusted', () => {
     return server;
   }
 
-  /** This machine's certificates, where the test puts them. */
+  /** The places of certificates, all in the test's folder. */
   const places = (): CertificatePlaces => ({
     perRegistry: [path('user'), path('containers'), path('docker')],
     systemFiles: [path('missing.crt'), path('bundle.crt'), path('second.crt')],
@@ -151,7 +151,8 @@ describe('the authorities that are trusted', () => {
     await write(`docker/${host}/ca.crt`, twin.authority);
     const environment = { SSL_CERT_FILE: await write('right.crt', issued.authority) };
     await connect({ environment }).ping(host);
-    const message = /is not signed by the authority of that name that is trusted$/;
+    const message =
+      /names a trusted authority as its issuer but is not signed with the key of that authority$/;
     await assert.rejects(connect().ping(host), { code: 'UNREACHABLE', message });
   });
 
@@ -175,8 +176,8 @@ describe('the authorities that are trusted', () => {
     await client.ping(host);
     (await client.getForeign(`https://${host}/layer`, host, { size: 2 })).destroy();
     assert.deepEqual(
-      warnings.map((text) => text.replace(/: it cannot be read: .*/, '')),
-      ['a.crt', 'b.crt'].map((name) => `${path(`docker/${host}`)}/${name} is no authority`),
+      warnings.map((text) => text.replace(/ because it cannot be read: .*/, '')),
+      ['a.crt', 'b.crt'].map((name) => `the authority ${path(`docker/${host}`)}/${name} is ignored`),
     );
   });
 
