@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
+import { endThread, startThread } from '../threads.js';
 import { BLOCK_BYTES, type Block, DICTIONARY_BYTES, deflateBlock } from './deflate.js';
-import { DeflateThread } from './deflate-thread.js';
 import { Garbage } from './garbage.js';
+import type { DeflateAnswer } from './worker.js';
 
 // A thread needs 9 MiB. Six compress 400 MB/s, which is about as much as the thread that feeds them can hash.
 const MOST_THREADS = 6;
@@ -26,10 +28,6 @@ export class DeflatePool {
 
   constructor({ threads = Math.min(availableParallelism(), MOST_THREADS) }: DeflatePoolOptions = {}) {
     this.#threadCount = Math.max(1, threads);
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
   }
 
   /**
@@ -80,4 +78,46 @@ export class DeflatePool {
     }
     return this.#threads.reduce((least, thread) => (thread.load < least.load ? thread : least));
   }
+}
+
+/** A thread that compresses blocks in the order in which they are passed to it. */
+class DeflateThread {
+  readonly #worker: Worker = startThread('compression/worker');
+  readonly #waiting: Waiting[] = [];
+  #failure: Error | undefined;
+
+  constructor() {
+    this.#worker.on('message', (answer: DeflateAnswer) => this.#waiting.shift()?.resolve(answer));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', () => this.#fail(new Error('the thread that compresses has ended')));
+  }
+
+  /** The number of blocks that are not done yet. */
+  get load(): number {
+    return this.#waiting.length;
+  }
+
+  /** Compresses a block. Its memory is transferred to the thread, and comes back with the result. */
+  deflate(block: Block): Promise<DeflateAnswer> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure);
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(block, [block.memory]);
+    });
+  }
+
+  /** Stops the thread after the blocks that it has. */
+  end(): Promise<void> {
+    return endThread(this.#worker);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+  }
+}
+
+interface Waiting {
+  resolve: (answer: DeflateAnswer) => void;
+  reject: (error: Error) => void;
 }

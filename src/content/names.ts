@@ -1,5 +1,5 @@
 import { isLadingError } from '../errors.js';
-import { type Digest, isDigest } from './digest.js';
+import { algorithmOf, type Digest, encodedOf, isDigest } from './digest.js';
 import {
   DOCKER_HUB,
   formatReference,
@@ -93,4 +93,12 @@ export function nameOfDigest(name: string, digest: Digest): string {
   if (read.kind !== 'image' || read.reference.digest === undefined || read.reference.digest === digest)
     return name;
   return formatReference({ ...read.reference, digest });
+}
+
+/**
+ * Returns the tag for the index of a subject's referrers, as used in layouts and in registries without the referrers
+ * API. A digest has no characters that a tag may not have. (distribution-spec, "Referrers Tag Schema")
+ */
+export function referrersTag(subject: Digest): string {
+  return `${algorithmOf(subject).slice(0, 32)}-${encodedOf(subject).slice(0, 64)}`;
 }

@@ -1,4 +1,3 @@
-import { Transform } from 'node:stream';
 import { type Advice, ContentError } from '../errors.js';
 import type { Descriptor } from './descriptor.js';
 import { algorithmOf, createDigester, type Digester } from './digest.js';
@@ -31,28 +30,7 @@ export function createVerifier(descriptor: Descriptor): Verifier {
   };
 }
 
-/** A transform that passes content on, and fails as `createVerifier` throws: when it gets too long, or at its end. */
-export function verifying(descriptor: Descriptor): Transform {
-  const verifier = createVerifier(descriptor);
-  const attempt = (
-    step: () => void,
-    callback: (error?: Error | null, chunk?: Uint8Array) => void,
-    chunk?: Uint8Array,
-  ) => {
-    try {
-      step();
-    } catch (error) {
-      return callback(error instanceof Error ? error : new Error(String(error)));
-    }
-    callback(null, chunk);
-  };
-  return new Transform({
-    transform: (chunk: Uint8Array, _, callback) => attempt(() => verifier.update(chunk), callback, chunk),
-    flush: (callback) => attempt(() => verifier.finish(), callback),
-  });
-}
-
-/** The same as `verifying`, as an async generator. */
+/** Passes content on; throws as `createVerifier` does: when it gets too long, or at its end. */
 export async function* verified(
   descriptor: Descriptor,
   source: AsyncIterable<Buffer>,

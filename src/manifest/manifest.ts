@@ -17,7 +17,6 @@ export { detectMediaType } from './detect.js';
 export { MAX_MANIFEST_BYTES } from './limits.js';
 export { manifestDigest, verifyManifest } from './manifest-digest.js';
 export type { ArtifactManifest, ImageIndex, ImageManifest } from './oci.js';
-export { rewriteIndex } from './rewrite-index.js';
 export type { Schema1Manifest } from './schema1/schema1.js';
 
 /** A parsed manifest; `format` says of which format. Its bytes are not included: callers keep them. */

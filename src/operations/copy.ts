@@ -1,8 +1,8 @@
 import { isLadingError, LadingError } from '../errors.js';
 import { type RunCredentials, scopeCredentials } from '../registry/auth/run-credentials.js';
 import type { ConnectionOptions } from '../registry/connect.js';
-import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import type { ArchiveLimits } from '../store/limits.js';
+import { type DestinationLocator, parseDestinationLocator } from '../store/locator.js';
 import { type DestinationLike, destinationName, openDestination } from '../transfer/destinations.js';
 import { readSourceImages } from '../transfer/read-images.js';
 import { isRegistryTarget, registryOf } from '../transfer/registry-names.js';

@@ -21,11 +21,12 @@ import {
   type GetManifestOptions,
   getManifest,
   headManifest,
+  type PutManifestResult,
   peekManifest,
+  putManifest,
 } from './manifests.js';
 import type { MirrorNames } from './mirrors.js';
 import { path } from './protocol.js';
-import { type PutManifestResult, putManifest } from './put-manifest.js';
 import type { DoubtedRanges } from './ranges.js';
 import { fetchReferrers, rememberingSupport } from './referrers.js';
 import type { CallOptions, RepositoryName } from './repository.js';
@@ -35,7 +36,7 @@ import type { OpenBlob } from './upload/source.js';
 import { type UploadOptions, uploadBlob } from './upload/upload.js';
 import { createV1Client, type V1Client } from './v1/client.js';
 
-export type { Credential, CredentialProvider } from './auth/credential.js';
+export type { CredentialProvider } from './auth/credential.js';
 export type { FetchedManifest } from './manifests.js';
 export type { CallOptions, RepositoryName } from './repository.js';
 export type { MountResult, UploadSession } from './upload/session.js';

@@ -4,11 +4,12 @@ import { ContentError, LadingError, RegistryError } from '../errors.js';
 import { scope } from './auth/scope.js';
 import { discard, readBody } from './http/body.js';
 import { decodeDocument } from './http/encoded-body.js';
-import { contentLength, header, mediaTypeOf } from './http/headers.js';
+import { contentLength, type Headers, header, mediaTypeOf } from './http/headers.js';
 import type { RegistryRequest, Requester } from './http/request.js';
 import type { TransportResponse } from './http/response.js';
 import { HEADER, MANIFEST_ACCEPT, MAX_MANIFEST_BYTES, path } from './protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
+import { MANIFEST_HINTS } from './upload/push-hints.js';
 
 /** A manifest as a registry sent it, not verified. */
 export interface FetchedManifest {
@@ -44,7 +45,7 @@ export async function getManifest(
       // A file server may send JSON as text/html.
       mediaType: mediaType === 'text/html' ? '' : mediaType,
       bytes,
-      digest: digestIn(response),
+      digest: digestIn(response.headers, HEADER.contentDigest),
     };
     if (from.mirrorOf !== undefined && options.isSound?.(answer) === false)
       throw new RegistryError(
@@ -157,16 +158,11 @@ function manifestRequest(
 
 function describedBy(response: TransportResponse): DescribedManifest | undefined {
   const mediaType = mediaTypeOf(response.headers);
-  const digest = digestIn(response);
+  const digest = digestIn(response.headers, HEADER.contentDigest);
   const size = contentLength(response.headers);
   if (digest === undefined || size === undefined || mediaType === '' || mediaType === 'text/html')
     return undefined;
   return { mediaType, digest, size };
-}
-
-function digestIn({ headers }: TransportResponse): Digest | undefined {
-  const digest = header(headers, HEADER.contentDigest);
-  return isDigest(digest) ? digest : undefined;
 }
 
 function startsLikeHTML(bytes: Buffer): boolean {
@@ -187,4 +183,62 @@ function tooLarge(what: string): ContentError {
       hint: 'Registries do not accept manifests of this size; ask the owner of the source what answers there.',
     },
   );
+}
+
+/** A registry's answer to a manifest that it accepted. */
+export interface PutManifestResult {
+  /** The digest under which it stored the manifest, if it says so. */
+  digest: Digest | undefined;
+  /**
+   * The subject under which it lists the manifest as a referrer; undefined if it does not, and clients cannot find it
+   * by the referrers API.
+   */
+  subject: Digest | undefined;
+}
+
+/**
+ * Pushes a manifest unchanged under a tag or its digest. Throws `INVALID_REFERENCE` for anything else.
+ * (distribution-spec, end-7)
+ */
+export async function putManifest(
+  request: Requester,
+  name: RepositoryName,
+  reference: string,
+  { mediaType, bytes }: { mediaType: string; bytes: Uint8Array },
+  { signal, retries }: CallOptions = {},
+): Promise<PutManifestResult> {
+  const repository = repositoryText(name);
+  const isByTag = isTag(reference);
+  if (!isByTag && !isDigest(reference)) {
+    throw new LadingError(
+      'INVALID_REFERENCE',
+      `"${reference}" is neither a tag nor a digest (${repository})`,
+    );
+  }
+  return request(
+    {
+      ...name,
+      method: 'PUT',
+      target: path.manifest(name.repository, reference),
+      headers: { 'content-type': mediaType },
+      body: () => bytes,
+      scopes: [scope.push(name.repository)],
+      what: `push of ${isByTag ? `tag "${reference}"` : `manifest ${reference}`} to ${repository}`,
+      hints: MANIFEST_HINTS,
+      retries,
+      signal,
+    },
+    async ({ headers, body }) => {
+      await discard(body);
+      return {
+        digest: digestIn(headers, HEADER.contentDigest),
+        subject: digestIn(headers, HEADER.subject),
+      };
+    },
+  );
+}
+
+function digestIn(headers: Headers, name: string): Digest | undefined {
+  const digest = header(headers, name);
+  return isDigest(digest) ? digest : undefined;
 }

@@ -1,4 +1,4 @@
-import { algorithmOf, type Digest, encodedOf } from '../content/digest.js';
+import type { Digest } from '../content/digest.js';
 import { MANIFEST_MEDIA_TYPES } from '../content/media-types.js';
 
 /** Header names of the distribution API, in lower case as in Node.js. */
@@ -40,21 +40,3 @@ export const path = {
   /** only in distribution, not in the OCI specification */
   catalog: () => '/v2/_catalog',
 } as const;
-
-/** Kinds of attachments that are found by the name of a tag: the referrers list, and three of cosign. */
-export type AttachedKind = 'referrers' | 'sig' | 'att' | 'sbom';
-
-const ATTACHED_TAG = /^sha256-([0-9a-f]{64})(?:\.(sig|att|sbom))?$/;
-
-/** Parses the tag of an attachment; undefined for the tag of an ordinary image. */
-export function parseAttachedTag(tag: string): { subject: Digest; kind: AttachedKind } | undefined {
-  const [, encoded, suffix] = ATTACHED_TAG.exec(tag) ?? [];
-  if (encoded === undefined) return undefined;
-  const kind = suffix === 'sig' || suffix === 'att' || suffix === 'sbom' ? suffix : 'referrers';
-  return { subject: `sha256:${encoded}`, kind };
-}
-
-/** Returns the tags that cosign gives to attachments of `subject`. (cosign, "Tag-based discovery") */
-export function cosignTags(subject: Digest): string[] {
-  return ['sig', 'att', 'sbom'].map((suffix) => `${algorithmOf(subject)}-${encodedOf(subject)}.${suffix}`);
-}

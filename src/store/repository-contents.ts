@@ -12,6 +12,13 @@ import type { Source } from './store.js';
 /** Some 50 bytes each. */
 const MOST_REMEMBERED = 2_000_000;
 
+export interface RepositoryContentsOptions {
+  /** Manifests and blobs that are remembered of all repositories together; more are looked for again. Default 2,000,000. */
+  mostRemembered?: number | undefined;
+  /** What is attached to a manifest and is none of the entries; default nothing. */
+  referrersOf?: ((subject: Descriptor) => AsyncIterable<Descriptor>) | undefined;
+}
+
 /** What the images of one repository lead to. */
 interface Reached {
   manifests: Map<Digest, Descriptor>;
@@ -35,12 +42,14 @@ export class RepositoryContents {
   readonly #reaching = new Map<string, Promise<Reached>>();
   #attached: Promise<Map<string, Descriptor[]>> | undefined;
 
+  readonly #referrersOf: NonNullable<RepositoryContentsOptions['referrersOf']> | undefined;
+
   constructor(
     readonly entries: readonly Descriptor[],
     private readonly graph: ManifestGraph,
-    /** Manifests and blobs that are remembered of all repositories together; more are looked for again. */
-    mostRemembered: number = MOST_REMEMBERED,
+    { mostRemembered = MOST_REMEMBERED, referrersOf }: RepositoryContentsOptions = {},
   ) {
+    this.#referrersOf = referrersOf;
     this.#reached = new RecentlyUsed(mostRemembered, ({ manifests, blobs }) => manifests.size + blobs.size);
     for (const entry of entries) {
       const repositories = repositoriesWith(entry);
@@ -111,15 +120,29 @@ export class RepositoryContents {
     const all = [...roots];
     for (let root = all.pop(); root !== undefined; root = all.pop()) {
       const added = await this.#reachFrom(root, reached);
-      for (const digest of added) all.push(...(attached.get(digest) ?? []));
+      for (const { digest } of added) all.push(...(attached.get(digest) ?? []));
+      if (this.#referrersOf !== undefined) all.push(...(await this.#unlisted(added, reached)));
     }
     return reached;
   }
 
+  /** What is attached to manifests without having an entry. */
+  async #unlisted(subjects: readonly Descriptor[], reached: Reached): Promise<Descriptor[]> {
+    const found: Descriptor[] = [];
+    try {
+      for (const subject of subjects)
+        for await (const referrer of this.#referrersOf?.(subject) ?? []) found.push(referrer);
+    } catch (error) {
+      if (!isLadingError(error)) throw error;
+      reached.failure ??= error;
+    }
+    return found.filter(({ digest }) => !reached.manifests.has(digest));
+  }
+
   /** Adds what one entry leads to, without what it says to be absent on purpose; gives the manifests that are new. */
-  async #reachFrom(root: Descriptor, reached: Reached): Promise<Digest[]> {
+  async #reachFrom(root: Descriptor, reached: Reached): Promise<Descriptor[]> {
     const absent = new Set(absentOf(root));
-    const added: Digest[] = [];
+    const added: Descriptor[] = [];
     const seen = new Set<Digest>();
     const queue = [root];
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
@@ -129,7 +152,7 @@ export class RepositoryContents {
       seen.add(next.digest);
       if (!isKnown) {
         reached.manifests.set(next.digest, next);
-        added.push(next.digest);
+        added.push(next);
       }
       try {
         const { manifests, blobs } = await this.graph.linksOf(next);
@@ -190,14 +213,27 @@ export function placeOfEntry(entry: Descriptor): NamedPlace | undefined {
 }
 
 /** The entries of a store's index; of a store without one, an entry for each of its names. */
-export async function entriesOf(
-  store: Pick<Source, 'names'> & { indexEntries?: readonly Descriptor[] },
-): Promise<readonly Descriptor[]> {
+export async function entriesOf(store: Pick<Source, 'names'> & Indexed): Promise<readonly Descriptor[]> {
   if (store.indexEntries !== undefined) return store.indexEntries;
   const entries: Descriptor[] = [];
   for await (const { name, descriptor } of store.names())
     entries.push({ ...descriptor, annotations: { ...descriptor.annotations, [ANNOTATION.refName]: name } });
   return entries;
+}
+
+/** What is attached to a manifest in those of the stores that have no index: they alone can tell. */
+export async function* referrersWithoutEntry(
+  stores: readonly (Pick<Source, 'referrers'> & Indexed)[],
+  subject: Descriptor,
+): AsyncGenerator<Descriptor> {
+  for (const store of stores) {
+    if (store.indexEntries !== undefined) continue;
+    for await (const { descriptor } of store.referrers(subject)) yield descriptor;
+  }
+}
+
+interface Indexed {
+  indexEntries?: readonly Descriptor[];
 }
 
 function addTo<K>(lists: Map<K, Descriptor[]>, key: K, entry: Descriptor): void;

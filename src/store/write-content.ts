@@ -64,9 +64,8 @@ export class ContentWriter {
       this.#verifier.finish();
     } catch (error) {
       if (!isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) throw error;
-      if (this.sink.read === undefined) throw notTakenBack(error);
       this.reset();
-      throw error;
+      throw this.sink.read === undefined ? notTakenBack(error) : error;
     }
   }
 

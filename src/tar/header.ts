@@ -26,7 +26,9 @@ const CHECKSUM = [148, 8] as const;
 const TYPE_OFFSET = 156;
 const LINK_NAME = [157, 100] as const;
 const MAGIC = [257, 6] as const;
+const VERSION = [263, 2] as const;
 const PREFIX = [345, 155] as const;
+const STAR_TRAILER = { start: 508, text: 'tar\0' };
 
 const POSITIVE_BASE_256 = 0x80;
 const SPACE = 0x20;
@@ -59,11 +61,15 @@ export function decodeHeader(block: Buffer): TarHeader | undefined {
 
 type Field = readonly [offset: number, length: number];
 
+function fieldOf(block: Buffer, [offset, length]: Field): Buffer {
+  return block.subarray(offset, offset + length);
+}
+
 /** Returns the text up to the first NUL. */
-function readText(block: Buffer, [offset, length]: Field, encoding: 'utf8' | 'latin1' = 'utf8'): string {
-  const field = block.subarray(offset, offset + length);
+function readText(block: Buffer, place: Field, encoding: 'utf8' | 'latin1' = 'utf8'): string {
+  const field = fieldOf(block, place);
   const end = field.indexOf(0);
-  return field.toString(encoding, 0, end < 0 ? length : end);
+  return field.toString(encoding, 0, end < 0 ? field.length : end);
 }
 
 /**
@@ -99,4 +105,60 @@ export function paddingAfter(size: number): number {
 
 function refuse(problem: string): never {
   throw new HeaderProblem(problem);
+}
+
+/**
+ * Parses the records of a pax extended header, each `<length> <key>=<value>\n` (POSIX pax, "pax Extended Header").
+ * Throws `HeaderProblem` for any malformed record: tools that skip it read other names and sizes than tools that can
+ * parse it. An empty value means that the record is absent.
+ */
+export function parsePax(body: Buffer): Map<string, string> {
+  const records = new Map<string, string>();
+  for (let position = 0; position < body.length; ) {
+    const space = body.indexOf(0x20, position);
+    // The size of the header is limited, so no valid length has more than ten digits.
+    const digits = space < 0 || space - position > 10 ? '' : body.toString('latin1', position, space);
+    const end = position + Number(digits);
+    if (!/^[1-9][0-9]*$/.test(digits) || end > body.length || end <= space + 1 || body[end - 1] !== 0x0a) {
+      throw new HeaderProblem('its pax header is malformed');
+    }
+    const record = body.toString('utf8', space + 1, end - 1);
+    const equals = record.indexOf('=');
+    if (equals <= 0) throw new HeaderProblem('its pax header is malformed');
+    const key = record.slice(0, equals);
+    if (records.has(key)) throw new AmbiguousHeader(`its pax header has two records of ${key.slice(0, 100)}`);
+    records.set(key, record.slice(equals + 1));
+    position = end;
+  }
+  return records;
+}
+
+/**
+ * Throws `AmbiguousHeader` for a header from which tools could read different names. In the POSIX format, a prefix of
+ * the name stands at byte 345; in star's it is shorter; GNU's and the format before POSIX have no prefix. Python's
+ * tarfile always adds the prefix to the name, Go's archive/tar decides by magic, version and trailer. (POSIX.1-1988,
+ * ustar)
+ */
+export function requireOneForm(block: Buffer): void {
+  const magic = fieldOf(block, MAGIC).toString('latin1');
+  const version = fieldOf(block, VERSION).toString('latin1');
+  const hasPrefix = block[PREFIX[0]] !== 0;
+  if (magic === 'ustar\0') {
+    if (hasPrefix && block.toString('latin1', STAR_TRAILER.start) === STAR_TRAILER.text)
+      ambiguous("the prefix of a name is in star's format, which tools read differently");
+    return;
+  }
+  if (magic.startsWith('ustar') && (magic !== 'ustar ' || version !== ' \0'))
+    ambiguous('the magic of a header is not that of a known tar format');
+  const isGNU = magic === 'ustar ';
+  // GNU tar writes numbers there, with `--incremental`. It also puts the map of sparse files there, but their type is
+  // refused elsewhere.
+  if (!isGNU && !isZero(fieldOf(block, PREFIX)))
+    ambiguous('a header in the format before ustar has a prefix of the name');
+  if (isGNU && hasPrefix)
+    ambiguous('a header of GNU tar has a prefix of the name, or is from an incremental backup');
+}
+
+function ambiguous(problem: string): never {
+  throw new AmbiguousHeader(problem);
 }

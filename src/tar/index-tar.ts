@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { ambiguous } from '../content/ambiguous.js';
+import { isTarStart } from '../content/tar-start.js';
 import { readFailure } from '../disk/region.js';
 import { ContentError, printable } from '../errors.js';
 import { conflictIn } from './conflicts.js';
-import { RefusedHeader } from './header.js';
+import { AmbiguousHeader, BLOCK_SIZE, isZero, RefusedHeader } from './header.js';
 import { EntryIndex } from './index-of-entries.js';
 import {
   adviceForDamage,
@@ -12,9 +13,11 @@ import {
   notATarOfZeros,
   SAMPLE_BYTES,
 } from './not-a-tar/not-a-tar.js';
-import { trailingBytes } from './tail.js';
 import { WalkProblem, walkTar } from './walk.js';
 import { ReadingWindow } from './window.js';
+
+/** The number of bytes after the entries that are checked at once. */
+const TAIL_STEP = 64 * 1024;
 
 export interface IndexTarOptions {
   signal: AbortSignal | undefined;
@@ -114,4 +117,36 @@ export function unusable(location: string, problem: string): ContentError {
   return new ContentError('INVALID_ARCHIVE', `${location} ${problem}`, {
     hint: 'The archive was not made by a tool for images, or a part of it was not packed. Get a new one.',
   });
+}
+
+/**
+ * Returns the number of bytes after `end`, where the entries of the tar end, or 0 if they are all zero, as the padding
+ * of tar is. Rejects with `WalkProblem` if there is another header among them: tools that skip zeros, such as `tar
+ * --ignore-zeros`, would read more files from the archive than others.
+ */
+async function trailingBytes(window: ReadingWindow, end: number, fileSize: number): Promise<number> {
+  let isPadding = true;
+  for (let position = end; position < fileSize; position += TAIL_STEP) {
+    const bytes = window.view(position, TAIL_STEP);
+    if (!isZero(bytes)) {
+      isPadding = false;
+      for (let start = 0; start + BLOCK_SIZE <= bytes.length; start += BLOCK_SIZE) {
+        if (isHeader(bytes.subarray(start, start + BLOCK_SIZE))) throw afterTheEnd(position + start);
+      }
+    }
+    if (window.isPauseDue()) await window.pause();
+  }
+  return isPadding ? 0 : fileSize - end;
+}
+
+function afterTheEnd(position: number): WalkProblem {
+  const problem = 'another entry follows the end of the archive';
+  return new WalkProblem(position, problem, new AmbiguousHeader(problem));
+}
+
+/**
+ * Looks only at the checksum: other tools may accept a header that `decodeHeader` refuses for its size or signed sum.
+ */
+function isHeader(block: Buffer): boolean {
+  return !isZero(block) && isTarStart(block);
 }

@@ -10,7 +10,6 @@ import { namesThatDifferInCase } from './conflicts.js';
 import type { TarFile } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';
 import { indexTar, unusable } from './index-tar.js';
-import { sameBytes } from './same-bytes.js';
 import { type FileState, fileStateOf, indexOfTable, isSameState, type TarTable } from './table.js';
 import { isFileThere } from './walk.js';
 import { ReadingWindow } from './window.js';
@@ -50,6 +49,8 @@ export interface TarFiles extends FileView {
 }
 
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
+/** The number of bytes of two files that are compared at once. */
+const COMPARED_BYTES = 256 * 1024;
 
 /**
  * Opens a tar and reads it in place: it walks over the headers once, and reads bodies on demand. One file handle stays
@@ -279,4 +280,18 @@ class TarView implements TarFiles {
   #regionOf({ offset, size }: TarFile): Region {
     return { path: this.#path, offset, size };
   }
+}
+
+/** True if two regions of a file hold the same bytes. It reads them in steps, so they may be large. */
+async function sameBytes(handle: FileHandle, a: Region, b: Region): Promise<boolean> {
+  if (a.size !== b.size) return false;
+  for (let done = 0; done < a.size; done += COMPARED_BYTES) {
+    const size = Math.min(COMPARED_BYTES, a.size - done);
+    const [left, right] = await Promise.all([
+      readRegion(handle, { path: a.path, offset: a.offset + done, size }),
+      readRegion(handle, { path: b.path, offset: b.offset + done, size }),
+    ]);
+    if (!left.equals(right)) return false;
+  }
+  return true;
 }

@@ -1,7 +1,6 @@
 import { printable } from '../errors.js';
 import type { TarEntry, TarFile } from './entry.js';
-import { bodySize, type Extensions, entryOf, MAX_NAME_BYTES } from './entry-of.js';
-import { requireOneForm } from './form.js';
+import { bodySize, type Extensions, entryOf, MAX_NAME_BYTES } from './entry.js';
 import {
   AmbiguousHeader,
   BLOCK_SIZE,
@@ -9,10 +8,11 @@ import {
   HeaderProblem,
   isZero,
   paddingAfter,
+  parsePax,
   RefusedHeader,
+  requireOneForm,
   type TarHeader,
 } from './header.js';
-import { parsePax } from './pax.js';
 import type { ReadingWindow } from './window.js';
 
 const MAX_PAX_BYTES = 1024 * 1024;

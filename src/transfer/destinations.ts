@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { LadingError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
-import { parseDestinationLocator } from '../store/destination-locator.js';
+import { parseDestinationLocator } from '../store/locator.js';
 import type { Store } from '../store/store.js';
 import type { Destination } from './destination.js';
 import { isRegistryTarget, nameInRegistry, registryOf } from './registry-names.js';

@@ -33,9 +33,9 @@ export function headStartStore(store: Store, pool: Pool): HeadStartStore {
       await Promise.allSettled(all.map(({ pushed }) => pushed));
     },
     async sizeOf(content: Wanted, options?: SignalOption) {
-      const wasThere = begun.get(content.digest)?.wasThere;
-      if (wasThere === undefined) return store.sizeOf(content, options);
-      return (await wasThere) ? content.size : undefined;
+      const headStart = begun.get(content.digest);
+      if (headStart === undefined) return store.sizeOf(content, options);
+      return (await headStart.wasThere) ? headStart.size : undefined;
     },
     push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}) {
       const headStart = begun.get(descriptor.digest);
@@ -47,6 +47,7 @@ export function headStartStore(store: Store, pool: Pool): HeadStartStore {
 
 /** One try to push a blob; what it tells of its bytes is kept until somebody listens. */
 class HeadStart {
+  readonly size: number;
   readonly wasThere: Promise<boolean>;
   readonly pushed: Promise<void>;
   readonly #bytes = { kept: 0, fetched: 0 };
@@ -55,6 +56,7 @@ class HeadStart {
   };
 
   constructor({ descriptor, source }: PlannedContent, store: Store, pool: Pool) {
+    this.size = descriptor.size;
     let answer = (_: boolean): void => undefined;
     const answered = new Promise<boolean>((resolve) => {
       answer = resolve;

@@ -9,7 +9,7 @@ import {
   withDefaultTag,
 } from '../content/reference.js';
 import { LadingError } from '../errors.js';
-import type { DestinationLocator } from '../store/destination-locator.js';
+import type { DestinationLocator } from '../store/locator.js';
 import type { ImageTrees } from './plan.js';
 
 /** An image, and the name it gets at its registry. */

@@ -17,7 +17,6 @@ import {
 } from '../store/archive/docker-archive-writer.js';
 import { removeLeftBeside } from '../store/archive/part-file.js';
 import { attachedTo } from '../store/attached.js';
-import { requirePathMeant } from '../store/destination-locator.js';
 import { openLayout, openLayoutForWriting } from '../store/layout/layout.js';
 import {
   entryKey,
@@ -27,6 +26,7 @@ import {
   withEntry,
 } from '../store/layout/layout-index.js';
 import type { LayoutReader } from '../store/layout/layout-reader.js';
+import { requirePathMeant } from '../store/locator.js';
 import type { Store } from '../store/store.js';
 import { has } from '../store/store.js';
 import {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import { parseManifest, rewriteIndex } from '../../src/manifest/manifest.js';
+import { parseManifest } from '../../src/manifest/manifest.js';
+import { rewriteIndex } from '../../src/manifest/rewrite-index.js';
 import { json } from '../support/fixtures.js';
 
 const child = (character: string, architecture: string) => ({

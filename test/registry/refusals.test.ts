@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { credentialAdvice } from '../../src/registry/auth/credential-hint.js';
+import { credentialAdvice } from '../../src/registry/auth/credential.js';
 import { responseError } from '../../src/registry/http/response-error.js';
 import { sendError, sendJSON } from './http-server.js';
 import { blob, manifest, useRepository } from './repository.js';

@@ -144,32 +144,27 @@ describe('a client that goes away', () => {
   });
 
   it('aborts what its store is still waiting for', async () => {
-    let asked: () => void = () => {};
-    const waiting = new Promise<void>((resolve) => {
-      asked = resolve;
+    let tell: (signal: AbortSignal) => void = () => {};
+    const asked = new Promise<AbortSignal>((resolve) => {
+      tell = resolve;
     });
-    const aborted = new Promise<void>((resolve) => {
-      const store: Source = {
-        ...createMemoryStore(),
-        sizeOf: (_, { signal } = {}) =>
-          new Promise((_, reject) => {
-            signal?.addEventListener('abort', () => {
-              reject(signal.reason);
-              resolve();
-            });
-            asked();
-          }),
-      };
-      void serve({ a: store }).then(async (served) => {
-        const socket = connect(served.port, '127.0.0.1');
-        socket.write(request);
-        await waiting;
-        socket.destroy();
-        await aborted;
-        await served.close();
-      });
-    });
-    await aborted;
+    const store: Source = {
+      ...createMemoryStore(),
+      sizeOf: (_, { signal } = {}) =>
+        new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason));
+          if (signal !== undefined) tell(signal);
+        }),
+    };
+    const served = await serve({ a: store });
+    const socket = connect(served.port, '127.0.0.1');
+    socket.write(request);
+    const signal = await asked;
+    assert.equal(signal.aborted, false);
+    socket.destroy();
+    if (!signal.aborted) await once(signal, 'abort');
+    assert.equal((await served.ask('/v2/')).status, 200);
+    await served.close();
   });
 
   it('destroys a stream that was opened too late', async () => {

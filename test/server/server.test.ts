@@ -188,16 +188,22 @@ describe('closing the server', () => {
     const agent = new Agent({ keepAlive: true });
     const request = get({ host: '127.0.0.1', port: served.port, path: '/v2/', agent });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const { socket } = response;
     await buffer(response);
+    assert.equal(socket.closed, false);
     await served.close();
+    if (!socket.closed) await once(socket, 'close');
     agent.destroy();
+    await assert.rejects(served.ask('/v2/'), { code: 'ECONNREFUSED' });
   });
 
   it('can be done twice, and before it has listened', async () => {
     const server = createRegistryServer({ openRepository: async () => undefined });
     await server.close();
-    await server.listen({ port: 0 });
+    const { port } = await server.listen({ port: 0 });
+    assert.equal((await ask(port, '/v2/')).status, 200);
     await Promise.all([server.close(), server.close()]);
-    await assert.doesNotReject(server.close());
+    await server.close();
+    await assert.rejects(ask(port, '/v2/'), { code: 'ECONNREFUSED' });
   });
 });

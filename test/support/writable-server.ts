@@ -1,7 +1,7 @@
 import type { WritableOptions } from '../../src/server/push/push.js';
 import type { RegistryServerOptions } from '../../src/server/server.js';
-import { createMemoryRepositories, type MemoryRepositories } from '../../src/store/memory-repositories.js';
 import type { Content } from './images.js';
+import { createMemoryRepositories, type MemoryRepositories } from './memory-repositories.js';
 import { ask, type Reply, type Served, serve } from './registry-server.js';
 
 export interface WritableServed extends Served {

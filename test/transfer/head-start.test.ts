@@ -89,6 +89,16 @@ describe('headStartStore', () => {
     assert.equal(blobs.reused, plan.blobs.length);
   });
 
+  it('tells the size of a blob that was begun and is there, whatever size is asked for', async () => {
+    const { store } = watched();
+    await copyGraph(plan, store);
+    const early = headStartStore(store, createPool(8));
+    early.begin(blob);
+    const { digest, size } = blob.descriptor;
+    assert.equal(await early.sizeOf({ digest }), size);
+    assert.equal(await early.sizeOf({ ...blob.descriptor, size: size + 1 }), size);
+  });
+
   it('tells of bytes that came before the copy and after it joined, some of them from an earlier run', async () => {
     let goOn = (): void => undefined;
     const gate = new Promise<void>((resolve) => {

@@ -4,7 +4,7 @@ import { LadingError, messageOf, systemCode } from '../../errors.js';
 import type { Credential } from './credential.js';
 
 /** The key under which docker stores the credential of Docker Hub. */
-export const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
+const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /**
  * The parts of docker's `config.json` and podman's `auth.json` that hold credentials. Entries are not validated here:

@@ -48,7 +48,7 @@ export function createCredentialProvider(options: CredentialOptions = {}): Crede
  * Looks in one file: uses only the host's own helper if it has one, else the entry in the file, else the store for all
  * hosts.
  */
-export async function findIn(
+async function findIn(
   config: CredentialConfig,
   source: string,
   registry: string,

@@ -11,7 +11,7 @@ import {
 import { delayBefore, isRetryable } from '../../retry.js';
 import type { Authenticator, Authorization, AuthTarget } from '../auth/auth.js';
 import { parseChallenges } from '../auth/challenge.js';
-import { credentialAdvice } from '../auth/credential-hint.js';
+import { credentialAdvice } from '../auth/credential.js';
 import type { RegistriesConf } from '../configuration/registries-conf.js';
 import {
   type AskingOrder,

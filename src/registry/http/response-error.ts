@@ -37,7 +37,7 @@ export function parseErrorBody(body: Uint8Array): RegistryComplaint {
     const code = oneLine(stringMember(entry, 'code'));
     const message = oneLine(stringMember(entry, 'message'));
     if (code !== '') codes.push(code);
-    texts.push([code, message].filter((part) => part !== '').join(': '));
+    if (code !== '' || message !== '') texts.push([code, message].filter((part) => part !== '').join(': '));
   }
   // Token services: Docker Hub "details", OAuth2 "error_description" and "error", others "message".
   for (const name of ['details', 'error_description', 'error', 'message']) {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
+import { RegistryError } from '../../errors.js';
 import { hostnameOf, hostOf } from '../origin.js';
 import { wrapBody } from './body.js';
 import { bulkGet } from './bulk-get.js';
@@ -10,7 +11,6 @@ import {
   createDirectConnect,
 } from './connector.js';
 import type { Guest } from './guest.js';
-import { interimCounter } from './interim.js';
 import { mayRefuseCertificate, networkError } from './network-error.js';
 import { proxyFor } from './proxy.js';
 import type { TransportResponse } from './response.js';
@@ -18,6 +18,12 @@ import { isSocks } from './socks.js';
 import { watchSending } from './stall.js';
 import { mayLackAuthority, type RegistryTLS, type TLSOptions, TLSSettings } from './tls.js';
 import { loadProxyAgent, loadUndici } from './undici.js';
+
+/**
+ * Maximum number of interim responses (1xx) before the final one. Servers send one or two. Each restarts undici's
+ * timeout, and undici limits neither their number nor their size. (RFC 9110, 15.2)
+ */
+const MAX_INTERIM_RESPONSES = 20;
 
 export interface TransportOptions extends TLSOptions {
   /** Connections per origin; default 8. */
@@ -230,4 +236,20 @@ async function createPool(
     proxyTls: { ...connection },
     proxyTunnel: false,
   });
+}
+
+/**
+ * Returns a function to call for each interim response to one request; it throws `REGISTRY` when there are too many.
+ */
+function interimCounter(host: string): () => void {
+  let count = 0;
+  return () => {
+    count += 1;
+    if (count > MAX_INTERIM_RESPONSES)
+      throw new RegistryError(
+        'REGISTRY',
+        `${host} sent more than ${MAX_INTERIM_RESPONSES} interim responses (1xx) and no answer`,
+        { hint: 'The registry, or a proxy in front of it, is broken; report it to its owner.' },
+      );
+  };
 }

@@ -9,8 +9,7 @@ import type { RegistryRequest, Requester } from '../http/request.js';
 import type { TransportResponse } from '../http/response.js';
 import { HEADER } from '../protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
-import { chunkBytesFor, type UploadLimits } from './limits.js';
-import { mayBeOfBody } from './refused-body.js';
+import { chunkBytesFor, mayBeOfBody, type UploadLimits } from './limits.js';
 import {
   askOffset,
   completionTarget,

@@ -39,15 +39,22 @@ function isUnknown(error: unknown): boolean {
 
 /** Returns a store with a single document. */
 function storeOf({ descriptor, bytes }: Document): Source {
+  const requireMade = (digest: string): void => {
+    if (digest !== descriptor.digest)
+      throw new LadingError('NOT_FOUND', `${digest} is not the converted content`);
+  };
   return {
     location: 'converted content',
     isLocal: true,
     async resolve(digest) {
-      if (digest === descriptor.digest) return descriptor;
-      throw new LadingError('NOT_FOUND', `${digest} is not the converted content`);
+      requireMade(digest);
+      return descriptor;
     },
     sizeOf: async ({ digest }) => (digest === descriptor.digest ? bytes.byteLength : undefined),
-    fetch: async (_, { start = 0 } = {}) => Readable.from([bytes.subarray(start)], { objectMode: false }),
+    async fetch({ digest }, { start = 0 } = {}) {
+      requireMade(digest);
+      return Readable.from([bytes.subarray(start)], { objectMode: false });
+    },
     async *names() {},
     async *referrers() {},
     close: async () => undefined,

@@ -11,6 +11,7 @@ import { requireSpace, type SpaceOptions, type StatFS } from '../../disk/disk.js
 import type { LockOptions } from '../../disk/lock.js';
 import { makeTemporaryFolder } from '../../disk/temporary-folder.js';
 import { type Advice, ContentError, LadingError } from '../../errors.js';
+import { createTurns } from '../../in-turn.js';
 import { parseConfig } from '../../manifest/config.js';
 import {
   type ImageManifest,
@@ -33,6 +34,8 @@ import { streamError } from './stream-sink.js';
 interface PlainLayer {
   diffID: Digest;
   path: string;
+  /** Of what was pushed. */
+  size: number;
 }
 
 export interface DockerArchiveOptions extends LockOptions, SpaceOptions {
@@ -99,6 +102,9 @@ class DockerArchiveWriter implements Store {
   /** Configs and manifests; the archive's other documents are made of them at the end. */
   readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
   readonly #written = new Set<string>();
+  readonly #inTurn = createTurns<Digest>();
+  /** Layers that nobody announced take their place at the end, one after the other. */
+  readonly #atTheEnd = createTurns<string>();
   /** Layers still to come, in their order in the archive; each waits for the one before. */
   #queue: Promise<void> = Promise.resolve();
   readonly #turns = new Map<Digest, { ready: Promise<void>; done: () => void }>();
@@ -131,16 +137,20 @@ class DockerArchiveWriter implements Store {
   }
 
   /** Of a layer, which is kept decompressed, the size that it had. */
-  async sizeOf({ digest, size }: Wanted): Promise<number | undefined> {
-    return this.#layers.has(digest) ? size : this.#documents.get(digest)?.descriptor.size;
+  async sizeOf({ digest }: Wanted): Promise<number | undefined> {
+    return this.#layers.get(digest)?.size ?? this.#documents.get(digest)?.descriptor.size;
   }
 
-  async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+  push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    return this.#inTurn(descriptor.digest, () => this.#push(descriptor, open, options));
+  }
+
+  async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
     if (await has(this, descriptor)) return;
     if (!isLayer(descriptor)) return this.#pushDocument(descriptor, open, options);
     const turn = this.#turns.get(descriptor.digest);
     await abortable(turn?.ready, options.signal);
-    await this.#pushLayer(descriptor, open, options);
+    await this.#atTheEnd('', () => this.#pushLayer(descriptor, open, options));
     turn?.done();
   }
 
@@ -198,6 +208,11 @@ class DockerArchiveWriter implements Store {
   }
 
   async fetch(descriptor: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
+    if (this.#layers.has(descriptor.digest))
+      throw new LadingError(
+        'UNSUPPORTED',
+        'a layer of a docker-archive cannot be read back as it was pushed',
+      );
     return Readable.from([this.#document(descriptor).bytes.subarray(start)], { objectMode: false });
   }
 
@@ -265,7 +280,7 @@ class DockerArchiveWriter implements Store {
       kept > 0 ? await this.#hash(body, kept) : await this.#writePlain(descriptor, body, open, options);
     if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
     const path = layerPath(diffID);
-    this.#layers.set(descriptor.digest, { diffID, path });
+    this.#layers.set(descriptor.digest, { diffID, path, size: descriptor.size });
     // Two compressed forms of one layer: the second gives its place to what comes next.
     if (this.#written.has(path)) return;
     this.#written.add(path);

@@ -54,7 +54,7 @@ interface NamedImage {
 }
 
 /** The images that `manifest.json` names, from the files it names; these are added to `files`. */
-export async function describeImages(
+async function describeImages(
   items: readonly (ImageItem | InvalidArchiveImage)[],
   view: FileView,
   files: NamedFiles,

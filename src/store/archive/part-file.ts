@@ -1,10 +1,11 @@
+import { type FileHandle, rm } from 'node:fs/promises';
 import fs from 'fs-extra';
 import { onDisk, syncDirectoryOf, unlessRefused } from '../../disk/disk.js';
 import { acquireLock, type LockOptions } from '../../disk/lock.js';
-import { requireOwnFile } from '../../disk/own-file.js';
+import { openOwnFile, requireOwnFile } from '../../disk/own-file.js';
 import { isLadingError } from '../../errors.js';
 import { type FileSink, openFileSink } from '../file-sink.js';
-import { type Journal, openJournal } from './archive-journal.js';
+import type { Place } from './archive-places.js';
 
 /** What an archive grows in until it is finished: `PATH.part` and its journal, which this process alone writes. */
 export interface PartFile {
@@ -86,4 +87,67 @@ export async function removeLeftBeside(path: string): Promise<void> {
     // Somebody is at work, and tidies up; or what is there is not lading's.
     if (!isLadingError(error, 'LOCKED', 'NOT_WRITABLE')) throw error;
   }
+}
+
+/** What is written, and where its first byte stands. */
+type JournalPlace = Pick<Place, 'descriptor' | 'body'>;
+
+/**
+ * How far each piece of content in an unfinished archive is written, in a file beside it: one line
+ * `DIGEST POSITION BYTES` after every write. What it says is a claim to be checked by hashing, never trusted.
+ */
+interface Journal {
+  /** Bytes of the place that were written before, if it stands where it stood then. */
+  kept(place: JournalPlace): number;
+  record(place: JournalPlace, written: number): Promise<void>;
+  /** Whether nothing was ever recorded: there is nothing to go on from. */
+  readonly isEmpty: boolean;
+  /** Deletes the file, when the archive is finished. */
+  remove(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the journal that this user has left, or begins one; without `keeps` all that it says is forgotten. */
+async function openJournal(path: string, { keeps }: { keeps: boolean }): Promise<Journal> {
+  const { file, earlier } = await onDisk(path, () => openJournalFile(path, keeps));
+  let isEmpty = earlier.size === 0;
+  return {
+    kept: ({ descriptor, body }) => earlier.get(key(descriptor.digest, body)) ?? 0,
+    async record({ descriptor, body }, written) {
+      isEmpty = false;
+      await onDisk(path, () => file.appendFile(`${key(descriptor.digest, body)} ${written}\n`));
+    },
+    get isEmpty() {
+      return isEmpty;
+    },
+    remove: () => rm(path, { force: true }),
+    close: () => file.close(),
+  };
+}
+
+async function openJournalFile(
+  path: string,
+  keeps: boolean,
+): Promise<{ file: FileHandle; earlier: Map<string, number> }> {
+  const file = await openOwnFile(path, { append: true });
+  try {
+    if (!keeps) await file.truncate(0);
+    return { file, earlier: await readJournal(file) };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function readJournal(file: FileHandle): Promise<Map<string, number>> {
+  const written = new Map<string, number>();
+  for await (const line of file.readLines({ start: 0, autoClose: false })) {
+    const [, place, bytes] = /^(\S+ \d+) (\d+)$/.exec(line) ?? [];
+    if (place !== undefined) written.set(place, Number(bytes));
+  }
+  return written;
+}
+
+function key(digest: string, position: number): string {
+  return `${digest} ${position}`;
 }

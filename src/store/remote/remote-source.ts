@@ -1,12 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
+import type { Reference } from '../../content/reference.js';
 import type { Region } from '../../disk/region.js';
 import { isLadingError } from '../../errors.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
+import { type ConnectionOptions, connect } from '../../registry/connect.js';
 import type { FetchOptions, Referrer, SignalOption, Source, Wanted } from '../store.js';
 import { createRemoteStore } from './remote.js';
 import { createRemoteV1Store, type RemoteV1Store } from './remote-v1.js';
-import type { V1Spool } from './v1-spool.js';
+import { V1Spool } from './v1-spool.js';
 
 export interface RemoteSourceOptions {
   /** Speak the v1 protocol without asking for the other first; default false. */
@@ -141,4 +143,43 @@ class FallingBackSource implements RemoteSource {
     this.#v1 = createRemoteV1Store(this.#client.v1, this.#name, { spool: this.#options.spool });
     this.#options.onV1?.();
   }
+}
+
+/** A repository to read images from; `spool` keeps the layers of v1 registries, and is closed by the caller. */
+export function openRepository(
+  client: RegistryClient,
+  name: RepositoryName,
+  spool: V1Spool,
+  { v1, onEvent }: ConnectionOptions,
+): RemoteSource {
+  const message = `${name.registry} is read by the v1 protocol: layers are fetched to this machine first, and nothing vouches for what they hold`;
+  const onV1 = (): void => onEvent?.({ type: 'warning', message });
+  return createRemoteSource(client, name, { v1, spool, onV1 });
+}
+
+/** Room for the layers of v1 registries, in `directory`; nothing is made there before it is needed. */
+export function createV1Spool({ retries, onEvent }: ConnectionOptions, directory?: string): V1Spool {
+  return new V1Spool({
+    directory,
+    retries,
+    onRetry: (retry) => onEvent?.({ type: 'retrying', ...retry }),
+  });
+}
+
+/** The repository of an image, over connections of its own. */
+export interface OpenedImage {
+  client: RegistryClient;
+  store: RemoteSource;
+  close(): Promise<void>;
+}
+
+/** Opens the repository that `reference` names; it is closed by the caller. */
+export async function openImage(reference: Reference, options: ConnectionOptions): Promise<OpenedImage> {
+  const client = await connect(options, [reference.registry]);
+  const spool = createV1Spool(options);
+  return {
+    client,
+    store: openRepository(client, reference, spool, options),
+    close: () => spool.close().finally(() => client.close()),
+  };
 }

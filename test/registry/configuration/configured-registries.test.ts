@@ -174,13 +174,15 @@ describe('a registry of registries.conf', () => {
     const certificates = { perRegistry: [], systemFiles: [], systemFolders: [] };
     await assert.rejects(connect('', { certificates }).getManifest(name, '1'), { code: 'UNREACHABLE' });
     const insecure = `[[registry]]\nlocation="${registry.host}"\ninsecure=true`;
-    await connect(insecure, { certificates }).getManifest(name, '1');
+    const { digest } = await connect(insecure, { certificates }).getManifest(name, '1');
     assert.equal(tokens.requests.length, 1);
     const mirrored = `[[registry]]\nprefix="docker.io"\n[[registry.mirror]]\nlocation="${registry.host}"\ninsecure=true`;
-    await connect(mirrored, { certificates }).getManifest(app, '1');
+    assert.equal((await connect(mirrored, { certificates }).getManifest(app, '1')).digest, digest);
+    assert.equal(tokens.requests.length, 2);
     // A mirror from the command line that has a table of its own.
     const flag = { certificates, mirrors: { 'docker.io': [registry.host] } };
-    await connect(insecure, flag).getManifest(app, '1');
+    assert.equal((await connect(insecure, flag).getManifest(app, '1')).digest, digest);
+    assert.equal(tokens.requests.length, 3);
   });
 
   it('keeps its own credential: a mirror is looked up by its own name', async () => {

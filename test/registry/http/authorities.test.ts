@@ -88,11 +88,13 @@ describe('the authorities that are trusted', () => {
   });
 
   it("are those in the system's folder, beside the bundle and without one", async () => {
-    const { host } = await start();
+    const { host, requests } = await start();
+    await assert.rejects(connect().ping(host), untrusted);
     await write('certs/own.pem', certificate.cert);
     await connect().ping(host);
     await write('bundle.crt', other.cert);
     await connect().ping(host);
+    assert.deepEqual(requests, ['GET /v2/', 'GET /v2/']);
   });
 
   it('are those of SSL_CERT_FILE and of the folders of SSL_CERT_DIR', async () => {
@@ -107,10 +109,10 @@ describe('the authorities that are trusted', () => {
   it('are those of NODE_EXTRA_CA_CERTS beside --ca', async () => {
     const { host } = await start();
     const { host: second } = await start(answer, other);
-    const client = connect({
-      ca: other.cert,
-      environment: { NODE_EXTRA_CA_CERTS: await write('own.crt', certificate.cert) },
-    });
+    const extra = { NODE_EXTRA_CA_CERTS: await write('own.crt', certificate.cert) };
+    await assert.rejects(connect({ ca: other.cert }).ping(host), untrusted);
+    await assert.rejects(connect({ environment: extra }).ping(second), untrusted);
+    const client = connect({ ca: other.cert, environment: extra });
     await client.ping(host);
     await client.ping(second);
   });
@@ -184,7 +186,9 @@ describe('the authorities that are trusted', () => {
   it('are those behind what is no certificate, in certs.d and of --ca', async () => {
     const { host } = await start();
     const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    await assert.rejects(connect({ ca: damaged + other.cert }).ping(host), untrusted);
     await connect({ ca: damaged + certificate.cert }).ping(host);
+    await assert.rejects(connect().ping(host), untrusted);
     await write(`docker/${host}/ca.crt`, '# Corp', damaged, certificate.cert);
     await connect().ping(host);
   });

@@ -92,8 +92,11 @@ describe('a server with TLS', () => {
   it('closes while connections are open on which nothing is asked', async () => {
     const socket = await secured();
     socket.on('error', () => undefined);
+    socket.resume();
+    const closed = once(socket, 'close');
     await server.close();
-    socket.destroy();
+    await closed;
+    await assert.rejects(secured(), { code: 'ECONNREFUSED' });
   });
 
   it('has no certificate to replace where there is no TLS', () => {

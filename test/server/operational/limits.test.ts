@@ -97,6 +97,9 @@ describe('a server with limits', () => {
     second.on('error', () => undefined);
     second.resume();
     await once(second, 'close');
+    assert.equal(second.bytesRead, 0);
+    first.write(head('GET /v2/'));
+    assert.match((await once(first, 'data')).toString(), /^HTTP\/1\.1 200 /);
     first.destroy();
     await served.close();
   });
@@ -169,6 +172,11 @@ describe('a slow client', () => {
     socket.write(head(`GET ${blobPath}`));
     endless.on('error', () => undefined);
     await new Promise((resolve) => endless.once('close', resolve)); // the client has read nothing
+    assert.equal(endless.destroyed, true);
+    assert.equal((await served.ask('/v2/')).status, 200);
+    socket.resume(); // it is told of the end behind what came before it
+    if (!socket.closed) await once(socket, 'close');
+    assert.ok(socket.bytesRead < 1e9, 'the answer was cut');
     socket.destroy();
     await served.close();
   });

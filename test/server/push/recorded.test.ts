@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Digest } from '../../../src/content/digest.js';
-import { createMemoryRepositories } from '../../../src/store/memory-repositories.js';
 import type { WritableRepositories, WritableRepository } from '../../../src/store/writable-repository.js';
 import { fixture } from '../../support/fixtures.js';
 import { contentOf } from '../../support/images.js';
+import { createMemoryRepositories } from '../../support/memory-repositories.js';
 import { codesOf, type Served, serve } from '../../support/registry-server.js';
 
 interface Exchange {

@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Descriptor, NamedDescriptor } from '../content/descriptor.js';
-import { algorithmOf, type Digest, digestOf, isDigest } from '../content/digest.js';
-import { digestMismatch } from '../content/verify.js';
-import { LadingError } from '../errors.js';
-import { parseManifest, successors } from '../manifest/manifest.js';
-import { type Attached, attachedTag, attachedTo } from './attached.js';
-import type { FetchOptions, Referrer, Wanted } from './store.js';
+import type { Descriptor, NamedDescriptor } from '../../src/content/descriptor.js';
+import { algorithmOf, type Digest, digestOf, isDigest } from '../../src/content/digest.js';
+import { digestMismatch } from '../../src/content/verify.js';
+import { LadingError } from '../../src/errors.js';
+import { parseManifest, successors } from '../../src/manifest/manifest.js';
+import { type Attached, attachedTag, attachedTo } from '../../src/store/attached.js';
+import type { FetchOptions, Referrer, Wanted } from '../../src/store/store.js';
 import type {
   BlobUpload,
   PutManifestOptions,
   WritableRepositories,
   WritableRepository,
-} from './writable-repository.js';
+} from '../../src/store/writable-repository.js';
 
 /** Repositories in memory, to read from and to push to. */
 export interface MemoryRepositories extends WritableRepositories {
   listRepositories(): Promise<string[]>;
 }
 
-/** A registry's content for tests and for what lives as long as its process. */
+/** A registry's content that lives as long as its process. */
 export function createMemoryRepositories(): MemoryRepositories {
   const repositories = new Map<string, MemoryRepository>();
 
