@@ -1,13 +1,16 @@
-/** How much is under way at once, where nothing else is asked for: registries take so many without pushing back. */
+/** The default number of concurrent transfers: registries accept as many without throttling. */
 export const DEFAULT_CONCURRENCY = 8;
 
-/** Runs tasks with a limit on how many are under way; they start in the order they come. */
+/** Runs a limited number of tasks at a time; they start in the order of the calls. */
 export interface Pool {
-  /** What tasks pass on: aborted by the caller, or by the first failure. */
+  /** The signal that tasks get. It is aborted by the signal of `createPool` or by `abort`. */
   readonly signal: AbortSignal;
-  /** Resolves with the task's result when its turn has come and it has run; rejects at once after an abort. */
+  /**
+   * Runs the task in its turn, and returns its result. Rejects immediately if the pool is aborted before the task
+   * starts.
+   */
   run<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** Aborts what is under way and what waits. */
+  /** Aborts running tasks, and rejects waiting ones. */
   abort(reason: unknown): void;
 }
 

@@ -15,23 +15,23 @@ export type { DecompressLimits } from './limits.js';
 const DEFAULT_LEVEL = 4;
 const READ_AHEAD = 512 * 1024;
 
-/** Opens the same compressed bytes, from the first, each time it is called. */
+/** Opens the compressed bytes, from the first; each call returns the same bytes. */
 export type OpenCompressed = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;
 
 export interface DecompressOptions {
   signal?: AbortSignal | undefined;
-  /** Against decompression bombs; `TOO_LARGE` beyond them. */
+  /** Limits against decompression bombs; the stream fails with `TOO_LARGE` beyond them. */
   limits?: DecompressLimits | undefined;
-  /** What errors call the content: a digest, a path; default `the content`. */
+  /** The name of the content in errors, such as a digest or a path; default `the content`. */
   name?: string | undefined;
-  /** Called when zeros follow the last gzip member: they are passed over here, and refused by most readers. */
+  /** Called if zeros follow the last gzip member: they are ignored here, but most readers refuse them. */
   onPadding?: (() => void) | undefined;
 }
 
 /**
- * The decompressed bytes of gzip, zstd and xz content, told by its first bytes, and plain content as it is. Ends
- * only when the source has ended too and all of it was understood: otherwise the stream fails with
- * `INVALID_ARCHIVE`. `open` may be called a second time; bzip2 rejects with `UNSUPPORTED`.
+ * Decompresses gzip, zstd and xz, which it recognises by the first bytes; passes other content through. The stream ends
+ * only after all bytes of the source were read and are valid; otherwise it fails with `INVALID_ARCHIVE`. It may call
+ * `open` a second time. Rejects with `UNSUPPORTED` for bzip2.
  */
 export async function decompressed(open: OpenCompressed, options: DecompressOptions = {}): Promise<Readable> {
   const { signal, limits = {}, name = 'the content', onPadding } = options;
@@ -85,7 +85,10 @@ async function* plain(source: ByteSource): AsyncGenerator<Buffer> {
   for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) yield chunk;
 }
 
-/** Unlike `Readable.from`, lets go of the source before it waits for the generator, which may be waiting for it. */
+/**
+ * Makes a stream of a generator. When the stream is destroyed, it calls `release` before it waits for the generator,
+ * which may be waiting for its source; `Readable.from` could wait forever.
+ */
 export function streamOf(chunks: AsyncGenerator<Buffer>, release: () => void): Readable {
   return new Readable({
     highWaterMark: READ_AHEAD,
@@ -105,24 +108,24 @@ export function streamOf(chunks: AsyncGenerator<Buffer>, release: () => void): R
   });
 }
 
-/** Opens plain content; called once. */
+/** Opens the content to compress; it is called once. */
 type OpenPlain = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;
 
 export interface CompressOptions {
   /**
-   * From 1, fast, to 9, small; default 4. On layers of programs, libraries and documents, by the processor time of
+   * From 1 (fastest) to 9 (smallest); default 4. Measured on layers of programs, libraries and documents, in time of
    * one core: 3 is 10 % faster and 2.5 % larger, 5 is 25 % slower and 2 % smaller, 6 is 45 % slower and 2.5 % smaller.
    */
   level?: number | undefined;
-  /** Default one a core, six at most; the bytes do not depend on it. */
+  /** The number of threads; default one per core, at most six. The output does not depend on it. */
   threads?: number | undefined;
 }
 
 /**
- * Makes gzip of any number of streams with one set of threads, which is started when content is worth it and
- * runs until `close`. The same content gives the same bytes at every run and at any number of threads. On other
- * machines too where zlib makes the same matches, which no release of it promises to: those in Node.js 20.20, 22.23
- * and 24.21 do, on x64 with and without SSE 4.2, and on arm64. A Node.js that was built with the system's zlib may not.
+ * Compresses any number of streams to gzip with one set of threads. The threads start with the first content that is
+ * large enough to need them, and run until `close`. The same content always gives the same bytes, with any number of
+ * threads. Between machines this depends on zlib, which does not promise it: the zlib of Node.js 20.20, 22.23 and 24.21
+ * gives the same bytes, on x64 with and without SSE 4.2 and on arm64. One with the system's zlib may differ.
  */
 export class Compressor {
   readonly #pool: DeflatePool;
@@ -133,7 +136,7 @@ export class Compressor {
     this.#pool = new DeflatePool({ threads });
   }
 
-  /** The gzip of what `open` gives; fails as that fails. */
+  /** Returns the content that `open` returns, as gzip. An error of `open` or of its stream is passed on. */
   async compress(open: OpenPlain, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Readable> {
     signal?.throwIfAborted();
     const source = new ByteSource(await open({ signal }));
@@ -141,7 +144,7 @@ export class Compressor {
     return signal === undefined ? output : addAbortSignal(signal, output);
   }
 
-  /** Ends the threads; streams that have not ended fail. */
+  /** Stops the threads; streams that have not ended fail. */
   close(): Promise<void> {
     return this.#pool.close();
   }

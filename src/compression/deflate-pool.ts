@@ -5,19 +5,19 @@ import { BLOCK_BYTES, type Block, DICTIONARY_BYTES, deflateBlock } from './defla
 import { Garbage } from './garbage.js';
 import type { DeflateAnswer } from './worker.js';
 
-// A thread takes 9 MiB, and six compress 400 MB/s: about as much as the thread that feeds them can hash.
+// A thread needs 9 MiB. Six compress 400 MB/s, which is about as much as the thread that feeds them can hash.
 const MOST_THREADS = 6;
-/** Blocks for each thread: the one it works on and the one it takes up next. */
+/** Blocks per thread: the one that it works on, and the next one. */
 const DEPTH = 2;
-/** Content up to here does without threads of its own: starting one takes 40 ms of processor time. */
+/** Threads are not started for smaller content: starting one takes 40 ms of processor time. */
 const WORTH_THREADS_BYTES = 1024 * 1024;
 
 export interface DeflatePoolOptions {
-  /** Default one a core, six at most. */
+  /** Default one per core, at most six. */
   threads?: number | undefined;
 }
 
-/** The threads that compress the blocks of any number of streams, and the memory these blocks lie in. */
+/** The threads that compress the blocks of all streams, and the memory for these blocks. */
 export class DeflatePool {
   readonly #threadCount: number;
   readonly #freeMemory: ArrayBuffer[] = [];
@@ -31,8 +31,9 @@ export class DeflatePool {
   }
 
   /**
-   * How many blocks a stream may have under way: its share of what keeps all threads busy, so that memory does
-   * not grow with the number of streams, but at least one, so that a stream that nobody reads blocks no other.
+   * The number of blocks that each stream may have in the pool. The blocks that keep all threads busy are divided among
+   * the streams, so that memory does not grow with their number. Each gets at least one, so that a stream that nobody
+   * reads does not block the others.
    */
   get share(): number {
     return Math.max(1, Math.floor((this.#threadCount * DEPTH) / this.#streams));
@@ -46,12 +47,12 @@ export class DeflatePool {
     this.#streams--;
   }
 
-  /** Memory for one block, whose bytes may be anything. */
+  /** Returns uninitialised memory for one block. */
   takeMemory(): ArrayBuffer {
     return this.#freeMemory.pop() ?? new ArrayBuffer(DICTIONARY_BYTES + BLOCK_BYTES);
   }
 
-  /** Takes the block's memory away. `position` is where the block begins in its stream. */
+  /** Compresses a block, and takes over its memory. `position` is the offset of the block in its stream, in bytes. */
   async deflate(block: Block, position: number): Promise<Buffer> {
     if (this.#closed) throw new Error('the compressor was closed');
     if (this.#threads.length === 0 && position < WORTH_THREADS_BYTES) {
@@ -65,7 +66,7 @@ export class DeflatePool {
     return Buffer.from(deflated.buffer, deflated.byteOffset, deflated.length);
   }
 
-  /** Ends all threads; what is under way fails. */
+  /** Stops all threads; blocks that are not done fail. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#threads.map((thread) => thread.end()));
@@ -79,7 +80,7 @@ export class DeflatePool {
   }
 }
 
-/** A thread that compresses blocks, in the order in which it is given them. */
+/** A thread that compresses blocks in the order in which they are passed to it. */
 class DeflateThread {
   readonly #worker: Worker = startThread('compression/worker');
   readonly #waiting: Waiting[] = [];
@@ -91,12 +92,12 @@ class DeflateThread {
     this.#worker.on('exit', () => this.#fail(new Error('the thread that compresses has ended')));
   }
 
-  /** How many blocks it has been given and not answered. */
+  /** The number of blocks that are not done yet. */
   get load(): number {
     return this.#waiting.length;
   }
 
-  /** Takes the block's memory away, and gives it back with the result. */
+  /** Compresses a block. Its memory is transferred to the thread, and comes back with the result. */
   deflate(block: Block): Promise<DeflateAnswer> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure);
@@ -105,7 +106,7 @@ class DeflateThread {
     });
   }
 
-  /** Ends the thread, after the blocks that it has. */
+  /** Stops the thread after the blocks that it has. */
   end(): Promise<void> {
     return endThread(this.#worker);
   }

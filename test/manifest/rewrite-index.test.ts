@@ -72,7 +72,7 @@ describe('rewriteIndex', () => {
     const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config, layers: [] };
     assert.throws(() => rewriteIndex(json(manifest), (descriptor) => descriptor), {
       code: 'INVALID_MANIFEST',
-      message: /is no index/,
+      message: /is not an index/,
     });
   });
 });

@@ -39,7 +39,7 @@ describe('a file that is no archive', () => {
       await assert.rejects(run(path('page.tar.gz')), { ...page, message: /compressed with gzip.*HTML page/ });
       await assert.rejects(run(path('answer.tar')), {
         code: 'INVALID_ARCHIVE',
-        message: /error message of a server \(UNAUTHORIZED: authentication required\)/,
+        message: /error message from a server \(UNAUTHORIZED: authentication required\)/,
         hint: /fetch the archive again/,
       });
     });
