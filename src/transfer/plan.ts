@@ -217,7 +217,9 @@ function contentsOf(tree: ManifestTree): PlannedContent[] {
 /** The name of a tag in the repository of another name; beside content that has none, what it is called already. */
 export function siblingName(name: string, tag: string, held: string | undefined): string {
   if (isDigest(name)) return held ?? tag;
-  const repository = name.replace(/@.*$/, '').replace(/:[^/]*$/, '');
+  const [tagged = ''] = name.split('@', 1);
+  const colon = tagged.lastIndexOf(':');
+  const repository = colon > tagged.lastIndexOf('/') ? tagged.slice(0, colon) : tagged;
   return name.includes('/') || repository !== name ? `${repository}:${tag}` : tag;
 }
 

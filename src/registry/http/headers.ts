@@ -75,7 +75,9 @@ export function parseNextLinks(headers: Headers): string[] {
   const targets: string[] = [];
   for (const line of headerLines(headers, 'link')) {
     for (const [, target, parameters] of line.matchAll(/<([^<>]*)>((?:\s*;\s*[^,;"]+(?:"[^"]*")?)*)/g)) {
-      const isNext = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i.test(parameters ?? '');
+      const [, quoted, token] =
+        /;\s{0,20}rel\s{0,20}=\s{0,20}(?:"([^"]*)"|(\w+))/i.exec(parameters ?? '') ?? [];
+      const isNext = (quoted ?? token ?? '').toLowerCase().split(/\s/).includes('next');
       if (target && isNext) targets.push(target);
     }
   }

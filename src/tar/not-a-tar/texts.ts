@@ -38,10 +38,9 @@ const CONTROL = /[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]/;
 
 function recogniseMarkup(text: string): Recognised | undefined {
   const begin = text.replace(/^\ufeff/, '').trimStart();
-  if (
-    /^(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*)*(?:<!doctype\s+html|<html|<head|<body|<script)\b/i.test(begin)
-  ) {
-    const [, title] = /<title[^>]*>([^<]{1,200})/i.exec(text) ?? /<h1[^>]*>([^<]{1,200})/i.exec(text) ?? [];
+  if (/^(?:<!doctype\s{1,20}html|<html|<head|<body|<script)\b/i.test(withoutPrologue(begin))) {
+    const [, title] =
+      /<title[^<>]{0,200}>([^<]{1,200})/i.exec(text) ?? /<h1[^<>]{0,200}>([^<]{1,200})/i.exec(text) ?? [];
     return {
       is: title === undefined ? 'an HTML page' : `an HTML page ("${shortened(title)}")`,
       hint: 'A web server sent a page instead of the archive, perhaps a login or an error. Read it in a browser, and download the archive itself; with curl, -fL stops at errors and follows redirects.',
@@ -55,6 +54,20 @@ function recogniseMarkup(text: string): Recognised | undefined {
     is: `an error message from a server (${shortened([code, message].join(': '))})`,
     hint: 'A server sent this instead of the archive: fetch the archive again, with a valid link or login.',
   };
+}
+
+/**
+ * Returns the text behind XML declarations and comments. A regular expression for that would try every way to divide comments
+ * that follow each other, which takes minutes for 280 bytes.
+ */
+function withoutPrologue(text: string): string {
+  let rest = text;
+  for (;;) {
+    const [begin, end] = rest.startsWith('<!--') ? ['<!--', '-->'] : ['<?xml', '>'];
+    const last = rest.startsWith(begin) ? rest.indexOf(end, begin.length) : -1;
+    if (last < 0) return rest;
+    rest = rest.slice(last + end.length).trimStart();
+  }
 }
 
 /** Recognises a pointer: a few lines in place of a large file that is stored elsewhere. */
