@@ -25,6 +25,8 @@ export type CopyEvent =
       remaining: number | undefined;
       windowSeconds: number | undefined;
     }
+  /** A registry gets more or fewer small requests at once from now on. */
+  | { type: 'paced'; registry: string; limit: number; reason: 'faster' | 'slower' | 'refused' }
   /** Bytes were hashed; `totalBytes` is the number of all bytes to hash. */
   | { type: 'hashed'; bytes: number; totalBytes: number }
   /** Another process (`holder`) is writing to the output; this one continues when it has finished. */

@@ -87,6 +87,12 @@ function showEvent(
     case 'waiting':
       say(`waiting for ${event.holder}, which writes to the same output`);
       break;
+    case 'paced':
+      if (verbose)
+        say(
+          `${event.registry}: ${plural(event.limit, 'small request')} at once from now on, ${PACES[event.reason]}`,
+        );
+      break;
     case 'limited':
       showLimit(event, verbose, say);
       break;
@@ -96,6 +102,12 @@ function showEvent(
       break;
   }
 }
+
+const PACES = {
+  faster: 'since answers come as fast as before',
+  slower: 'since answers take longer',
+  refused: 'since it refuses requests',
+} as const;
 
 /** The remaining pulls are reported without --verbose if there are at most this many. */
 const FEW_PULLS = 10;

@@ -73,7 +73,7 @@ export class Documents {
   /** A schema1 manifest does not tell the sizes of its layers. */
   layer(source: Source, digest: Digest): Promise<Descriptor> {
     return once(this.#layers, digest, async () => {
-      const size = await this.#pool.run((signal) => source.sizeOf({ digest }, { signal }));
+      const size = await this.#pool.runSmall((signal) => source.sizeOf({ digest }, { signal }));
       if (size === undefined) throw new LadingError('NOT_FOUND', `${digest} is not in ${source.location}`);
       return { mediaType: MEDIA_TYPE.dockerLayerGzip, digest, size };
     });
@@ -87,7 +87,7 @@ export class Documents {
     // What is damaged on this machine's disk stays so.
     const isWorthRetrying = (error: unknown): boolean => !source.isLocal && isRetryable(error);
     try {
-      return await this.#pool.run((signal) =>
+      return await this.#pool.runSmall((signal) =>
         retrying(descriptor.digest, () => readContent(source, descriptor, { signal }), {
           ...this.#options,
           signal,

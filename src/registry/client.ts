@@ -11,6 +11,7 @@ import { type ForeignOptions, getForeign } from './foreign.js';
 import { discard } from './http/body.js';
 import type { Lookup } from './http/guest.js';
 import type { RateLimit } from './http/headers.js';
+import { Pace, type PaceEvent } from './http/pace.js';
 import { createRequester, type RetryEvent } from './http/request.js';
 import { createSchemes } from './http/scheme.js';
 import { createTransport, type TransportOptions } from './http/transport.js';
@@ -44,6 +45,8 @@ export type { OpenBlob } from './upload/source.js';
 export type { V1Client, V1ImageAnswer, V1Repository } from './v1/client.js';
 
 export interface RegistryClientOptions extends TransportOptions {
+  /** Called when a registry gets more or fewer small requests at once. */
+  onPace?: ((event: PaceEvent) => void) | undefined;
   /** Finds the user's credential for a registry; default: anonymous everywhere. */
   credentials?: CredentialProvider | undefined;
   /** Retries of a request without a body, before its response; default 5. */
@@ -163,6 +166,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   const requester = {
     transport,
     schemes: createSchemes(plainHTTP),
+    pace: new Pace({ most: options.concurrency === 1 ? 1 : undefined, onChange: options.onPace }),
     userAgent,
     retries,
     mirrors: options.mirrors ?? {},

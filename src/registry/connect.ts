@@ -88,6 +88,7 @@ export async function connect(
     onWarning: warn,
     onRetry: ({ url, ...retry }) => onEvent?.({ type: 'retrying', what: url, ...retry }),
     onRateLimit: (limit) => onEvent?.({ type: 'limited', ...limit }),
+    onPace: (pace) => onEvent?.({ type: 'paced', ...pace }),
   });
 }
 

@@ -48,6 +48,9 @@ export async function copyGraph(
   return new GraphCopy(plan, destination, options, pool).run();
 }
 
+/** Blobs of so many bytes at most are small. */
+const SMALL_BYTES = 1024 * 1024;
+
 class GraphCopy {
   readonly #plan: Plan;
   readonly #destination: Store;
@@ -92,7 +95,9 @@ class GraphCopy {
     let failure: { error: unknown } | undefined;
     const runs = contents.map(async (content) => {
       try {
-        await this.#pool.run(() => copy(content));
+        // Small content of a registry costs a round trip rather than the line.
+        const isSmall = this.#destination.isLocal && content.descriptor.size <= SMALL_BYTES;
+        await (isSmall ? this.#pool.runSmall(() => copy(content)) : this.#pool.run(() => copy(content)));
       } catch (reason) {
         const error = this.#pool.signal.aborted
           ? reason

@@ -121,7 +121,7 @@ async function readImage(
   pool: Pool,
   options: PlanOptions,
 ): Promise<ImageTrees> {
-  const original = await pool.run((signal) => source.resolve(reference, { signal }));
+  const original = await pool.runSmall((signal) => source.resolve(reference, { signal }));
   options.onEvent?.({ type: 'resolved', name, descriptor: original });
   const tree = await reader.read(source, original, name, index);
   const attached =

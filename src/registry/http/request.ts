@@ -28,6 +28,7 @@ import { wait as waitByTimer } from './abort.js';
 import { readRefusal } from './encoded-body.js';
 import { type Headers, headerLines, parseRateLimit, parseWarnings, type RateLimit } from './headers.js';
 import { abortedError } from './network-error.js';
+import type { Pace } from './pace.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
 import type { TransportResponse } from './response.js';
 import { parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
@@ -86,6 +87,7 @@ export interface RequesterOptions {
   transport: Transport;
   authenticator: RequestAuthenticator;
   schemes: Schemes;
+  pace: Pace;
   userAgent: string;
   retries: number;
   mirrors: MirrorNames;
@@ -96,6 +98,14 @@ export interface RequesterOptions {
   onRetry?: ((event: RetryEvent) => void) | undefined;
   onWarning?: ((text: string) => void) | undefined;
   onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
+}
+
+/** Answers of so many bytes at most come at once; larger ones are as many as the caller asks for. */
+const SMALL_BYTES = 1024 * 1024;
+
+/** Whether a request only asks, and the answer is small: most answers say nothing of their size. */
+function isSmall({ method, expectedBytes = 0 }: RegistryRequest): boolean {
+  return (method === 'GET' || method === 'HEAD') && expectedBytes <= SMALL_BYTES;
 }
 
 /** Maximum number of registries' warnings that are reported in a run. */
@@ -113,7 +123,7 @@ export type Requester = <T>(request: RegistryRequest, consume: Consume<T>) => Pr
 const LISTS: AskingOrder = 'registry, mirrors if out of reach';
 
 export function createRequester(options: RequesterOptions): Requester {
-  const { transport, authenticator, schemes, userAgent, wait = waitByTimer } = options;
+  const { transport, authenticator, schemes, userAgent, pace, wait = waitByTimer } = options;
   const endpoints = new Endpoints(options.mirrors, options.onWarning, options.registriesConf);
   /** Registries that have answered. For them, a refused connection may be temporary. */
   const answered = new Set<string>();
@@ -165,7 +175,8 @@ export function createRequester(options: RequesterOptions): Requester {
       const base = await schemes.baseURL(endpoint.registry, request.signal, endpoint.insecure);
       const url = urlFor(form, endpoint, base, options.privateAddresses);
       try {
-        return await consume(await exchange(endpoint, form, base, url), endpoint);
+        const ask = async (): Promise<T> => consume(await exchange(endpoint, form, base, url), endpoint);
+        return await (isSmall(form) ? pace.run(endpoint.registry, ask, form.signal) : ask());
       } catch (reason) {
         const error = answered.has(endpoint.registry) ? reason : finalWhereNothingListens(reason);
         if (isLadingError(error, 'UNREACHABLE')) schemes.forget(endpoint.registry);
@@ -179,6 +190,7 @@ export function createRequester(options: RequesterOptions): Requester {
         if (attempt > retries || !isRetryable(error)) throw error;
         if (!isLast && isOutOfReach(error)) throw error;
         const delayMs = delayBefore(attempt, error);
+        pace.failed(endpoint.registry, error, delayMs);
         options.onRetry?.({ url: redactURL(url), attempt, delayMs, error });
         await wait(delayMs, request.signal);
         attempt += 1;

@@ -26,7 +26,7 @@ import { loadProxyAgent, loadUndici } from './undici.js';
 const MAX_INTERIM_RESPONSES = 20;
 
 export interface TransportOptions extends TLSOptions {
-  /** Connections per origin; default 8. */
+  /** Large transfers at once, for which there are connections beside small requests; 1: one connection per origin. */
   concurrency?: number | undefined;
   /** How long a server may be silent, both before and during its response; default 60 s. */
   stallTimeoutMs?: number | undefined;
@@ -67,7 +67,8 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-const DEFAULT_CONCURRENCY = 8;
+/** As many small requests as a registry may get at once (see `Pace`); they are opened when they are needed. */
+const MOST_SMALL = 64;
 const DEFAULT_STALL_TIMEOUT_MS = 60_000;
 /** Bulk downloads save 1 ms for each MiB; below this size, opening another connection can cost more than that. */
 const DEFAULT_BULK_BYTES = 32 * 1024 * 1024;
@@ -98,7 +99,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     const known = pools.get(key);
     if (known !== undefined) return known;
     const proxy = proxyFor(url, environment);
-    const connections = options.concurrency ?? DEFAULT_CONCURRENCY;
+    const connections = options.concurrency === 1 ? 1 : Math.max(MOST_SMALL, options.concurrency ?? 0);
     const pool = createPool(url, proxy, connections, { tls, lookup: guest?.lookup });
     pools.set(key, pool);
     pool.catch(() => pools.delete(key)); // the caller awaits it and gets the error

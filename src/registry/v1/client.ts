@@ -2,6 +2,7 @@ import { isLadingError, RegistryError } from '../../errors.js';
 import type { CredentialProvider } from '../auth/credential.js';
 import { discard, readSome } from '../http/body.js';
 import { header, headerLines } from '../http/headers.js';
+import { Pace } from '../http/pace.js';
 import { createRequester, type Requester, type RequesterOptions } from '../http/request.js';
 import type { TransportResponse } from '../http/response.js';
 import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
@@ -101,6 +102,8 @@ export function createV1Client(options: V1ClientOptions): V1Client {
     const grant = await ask(callOptions);
     const requestEndpoints = createRequester({
       ...requester,
+      // A request may wait for a new grant, which is a request too: with one pace, each could wait for the other.
+      pace: new Pace(),
       mirrors: {},
       authenticator: createEndpointAuthenticator({
         index: { registry, repository, url },

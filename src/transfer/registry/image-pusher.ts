@@ -209,7 +209,7 @@ async function resolveOrUndefined(
   pool: Pool,
 ): Promise<Descriptor | undefined> {
   try {
-    return await pool.run((signal) => store.resolve(reference, { signal }));
+    return await pool.runSmall((signal) => store.resolve(reference, { signal }));
   } catch (error) {
     if (isLadingError(error, 'NOT_FOUND')) return undefined;
     throw error;
@@ -246,7 +246,7 @@ const LOOKS = 4;
 async function arrived(store: Store, descriptor: Descriptor, name: string, pool: Pool): Promise<boolean> {
   try {
     for (let look = 1; ; look += 1) {
-      if (await pool.run((signal) => has(store, descriptor, { signal }))) return true;
+      if (await pool.runSmall((signal) => has(store, descriptor, { signal }))) return true;
       if ((await resolveOrUndefined(store, descriptor.digest, pool)) !== undefined) return true;
       if (look === LOOKS) return false;
       await delay(delayBefore(look, undefined), undefined, { signal: pool.signal });
