@@ -19,7 +19,6 @@ import {
   type Manifest,
   parseManifest,
 } from '../../manifest/manifest.js';
-import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import type { FileSink } from '../file-sink.js';
 import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
 import { readVerified } from '../read-content.js';
@@ -29,6 +28,7 @@ import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legac
 import { dockerHalf } from './docker-half.js';
 import { openPartFile, type PartFile } from './part-file.js';
 import { streamError } from './stream-sink.js';
+import { TarAppender } from './tar-appender.js';
 
 /** A layer as it stands in the archive: plain, under the name of its diffID. */
 interface PlainLayer {
@@ -95,13 +95,13 @@ class DockerArchiveWriter implements Store {
   readonly isLocal = true;
   readonly #part: PartFile;
   readonly #file: FileSink;
+  readonly #tar: TarAppender;
   readonly #isLegacy: boolean;
   readonly #onWarning: DockerArchiveOptions['onWarning'];
   readonly #statfs: StatFS | undefined;
   readonly #layers = new Map<Digest, PlainLayer>();
   /** Configs and manifests; the archive's other documents are made of them at the end. */
   readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
-  readonly #written = new Set<string>();
   readonly #inTurn = createTurns<Digest>();
   /** Layers that nobody announced take their place at the end, one after the other. */
   readonly #atTheEnd = createTurns<string>();
@@ -109,7 +109,6 @@ class DockerArchiveWriter implements Store {
   #queue: Promise<void> = Promise.resolve();
   readonly #turns = new Map<Digest, { ready: Promise<void>; done: () => void }>();
   #entries: Descriptor[] = [];
-  #end = 0;
 
   constructor(path: string, part: PartFile, { legacy = false, statfs, onWarning }: DockerArchiveOptions) {
     this.#isLegacy = legacy;
@@ -118,6 +117,7 @@ class DockerArchiveWriter implements Store {
     this.location = path;
     this.#part = part;
     this.#file = part.file;
+    this.#tar = new TarAppender(part.file, { mode: 0o444 });
   }
 
   async prepare(contents: readonly Descriptor[]): Promise<void> {
@@ -174,12 +174,11 @@ class DockerArchiveWriter implements Store {
     });
     for (const warning of warnings) this.#onWarning?.(warning);
     for (const config of this.#configs())
-      await this.#writeFile(configPath(config), this.#document(config).bytes);
+      await this.#tar.addFile(configPath(config), this.#document(config).bytes);
     const topIDs = this.#isLegacy ? await this.#writeLegacyFolders() : new Map<string, string>();
-    await this.#writeFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
-    if (this.#isLegacy) await this.#writeFile('repositories', repositoriesOf(items, topIDs));
-    await this.#file.write([END_OF_ARCHIVE], this.#end);
-    await this.#part.finish(this.#end + END_OF_ARCHIVE.byteLength);
+    await this.#tar.addFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
+    if (this.#isLegacy) await this.#tar.addFile('repositories', repositoriesOf(items, topIDs));
+    await this.#part.finish(await this.#tar.finish());
   }
 
   /** By the config's path, the folder of the image's top layer. */
@@ -188,8 +187,8 @@ class DockerArchiveWriter implements Store {
     for (const config of this.#configs()) {
       const { entries, topID } = legacyFolders(this.#document(config).bytes, config.digest);
       for (const entry of entries) {
-        if ('bytes' in entry) await this.#writeFile(entry.path, entry.bytes);
-        else await this.#writeLink(entry.path, entry.linkTarget);
+        if ('bytes' in entry) await this.#tar.addFile(entry.path, entry.bytes);
+        else await this.#tar.addLink(entry.path, entry.linkTarget);
       }
       topIDs.set(configPath(config), topID);
     }
@@ -273,8 +272,7 @@ class DockerArchiveWriter implements Store {
   }
 
   async #pushLayer(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
-    const position = this.#end;
-    const body = position + HEADER_BYTES;
+    const body = this.#tar.nextBody;
     const kept = this.#part.journal.kept({ descriptor, body });
     const { diffID, size } =
       kept > 0 ? await this.#hash(body, kept) : await this.#writePlain(descriptor, body, open, options);
@@ -282,11 +280,7 @@ class DockerArchiveWriter implements Store {
     const path = layerPath(diffID);
     this.#layers.set(descriptor.digest, { diffID, path, size: descriptor.size });
     // Two compressed forms of one layer: the second gives its place to what comes next.
-    if (this.#written.has(path)) return;
-    this.#written.add(path);
-    await this.#file.write([await tarHeader({ path, size, mode: 0o444 })], position);
-    await this.#file.write([Buffer.alloc(paddingAfter(size))], body + size);
-    this.#end = body + size + paddingAfter(size);
+    if (!(await this.#tar.addWritten(path, size))) return;
     await this.#part.journal.record({ descriptor, body }, size);
   }
 
@@ -335,23 +329,6 @@ class DockerArchiveWriter implements Store {
     return { diffID: digester.digest(), size };
   }
 
-  async #writeFile(path: string, bytes: Buffer): Promise<void> {
-    if (this.#written.has(path)) return;
-    this.#written.add(path);
-    const padding = Buffer.alloc(paddingAfter(bytes.byteLength));
-    const header = await tarHeader({ path, size: bytes.byteLength, mode: 0o444 });
-    await this.#file.write([header, bytes, padding], this.#end);
-    this.#end += header.byteLength + bytes.byteLength + padding.byteLength;
-  }
-
-  async #writeLink(path: string, linkTarget: string): Promise<void> {
-    if (this.#written.has(path)) return;
-    this.#written.add(path);
-    const header = await tarHeader({ path, size: 0, type: 'symlink', linkTarget });
-    await this.#file.write([header], this.#end);
-    this.#end += header.byteLength;
-  }
-
   #imageOf(descriptor: Descriptor): ImageManifest {
     const { manifest } = this.#document(descriptor);
     if (manifest === undefined || !('layers' in manifest))
@@ -388,9 +365,6 @@ function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], laye
       advice,
     );
 }
-
-/** Names of 68 characters and sizes in base 256 fit one block. */
-const HEADER_BYTES = 512;
 
 /** In an image everything that is neither manifest nor config is a layer. */
 function isLayer({ mediaType }: Descriptor): boolean {
