@@ -9,7 +9,6 @@ import type { LockOptions } from '../../disk/lock.js';
 import { isLadingError, LadingError } from '../../errors.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
-import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import { type Attached, attachedTag, attachedTo } from '../attached.js';
 import {
   entryName,
@@ -36,6 +35,7 @@ import { dockerHalf, unstatedPlatforms } from './docker-half.js';
 import { type DockerManifestItem, dockerImageOf, type ManifestLookup } from './docker-manifest.js';
 import { openPartFile } from './part-file.js';
 import { createStreamSink } from './stream-sink.js';
+import { TarAppender } from './tar-appender.js';
 
 export interface ArchiveOptions {
   /** `universal` is an OCI layout and a docker-archive at once; `oci-archive` the layout alone. */
@@ -179,9 +179,9 @@ class ArchiveWriter implements Store {
   async commit(): Promise<void> {
     if (this.#hasGaps || [...this.#slots.values()].some((slot) => !slot.isDone)) await this.#closeGaps();
     const documents = await this.#documents();
-    const end = await this.#writeDocuments(documents, this.#end);
-    await this.#sink.write([END_OF_ARCHIVE], end);
-    await this.#medium.finish(end + END_OF_ARCHIVE.byteLength);
+    const tar = new TarAppender(this.#sink, { start: this.#end, mode: 0o644 });
+    for (const [path, bytes] of documents) await tar.addFile(path, bytes);
+    await this.#medium.finish(await tar.finish());
   }
 
   async resolve(reference: string): Promise<Descriptor> {
@@ -315,23 +315,6 @@ class ArchiveWriter implements Store {
       slot.place = place;
       this.#end = place.end;
     }
-  }
-
-  async #writeDocuments(
-    documents: readonly (readonly [path: string, bytes: Buffer])[],
-    start: number,
-  ): Promise<number> {
-    let position = start;
-    for (const [path, bytes] of documents) {
-      const file = [
-        await tarHeader({ path, size: bytes.byteLength, mode: 0o644 }),
-        bytes,
-        Buffer.alloc(paddingAfter(bytes.byteLength)),
-      ];
-      await this.#sink.write(file, position);
-      position += file.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    }
-    return position;
   }
 
   async #documents(): Promise<[path: string, bytes: Buffer][]> {
