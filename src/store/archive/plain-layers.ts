@@ -6,11 +6,10 @@ import { createVerifier } from '../../content/verify.js';
 import { createTurns } from '../../in-turn.js';
 import type { FileSink } from '../file-sink.js';
 import type { OpenContent, PushOptions } from '../store.js';
+import { writeGathered } from '../write-gathered.js';
 import { layerPath } from './docker-archive-legacy.js';
 import type { PartFile } from './part-file.js';
 import type { TarAppender } from './tar-appender.js';
-
-const BATCH_BYTES = 1024 * 1024;
 
 /**
  * The layers of a docker-archive that is written. They stand in the order in which they were announced, whichever comes
@@ -98,20 +97,13 @@ export class PlainLayers {
       Readable.from(verified(await open({ signal })), { objectMode: false });
     const plain = await decompressed(openVerified, { signal, name: descriptor.digest });
     const digester = createDigester();
-    let batch: Buffer[] = [];
-    let batchBytes = 0;
-    const flush = async (): Promise<void> => {
-      await this.#file.write(batch, body + digester.size - batchBytes);
-      batch = [];
-      batchBytes = 0;
+    let written = 0;
+    const write = async (batch: Buffer[], bytes: number): Promise<void> => {
+      await this.#file.write(batch, body + written);
+      written += bytes;
     };
-    for await (const chunk of plain as AsyncIterable<Buffer>) {
-      digester.update(chunk);
-      batch.push(chunk);
-      batchBytes += chunk.byteLength;
-      if (batchBytes >= BATCH_BYTES) await flush();
-    }
-    await flush();
+    const onChunk = (chunk: Buffer): void => digester.update(chunk);
+    await writeGathered(plain as AsyncIterable<Buffer>, write, { onChunk });
     return { diffID: digester.digest(), size: digester.size };
   }
 
