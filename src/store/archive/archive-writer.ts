@@ -11,10 +11,10 @@ import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
 import { type Attached, attachedTag, attachedTo } from '../attached.js';
 import {
-  entryName,
   findEntry,
   formatLayoutIndex,
   LAYOUT_FILE,
+  namedEntries,
   withAttachedEntry,
   withEntry,
 } from '../layout/layout-index.js';
@@ -179,10 +179,7 @@ class ArchiveWriter implements Store {
   }
 
   async *names(): AsyncIterable<NamedDescriptor> {
-    for (const descriptor of this.#entries) {
-      const name = entryName(descriptor);
-      if (name !== undefined) yield { name, descriptor };
-    }
+    yield* namedEntries(this.#entries);
   }
 
   async *referrers({ digest }: Descriptor): AsyncIterable<Referrer> {

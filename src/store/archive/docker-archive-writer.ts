@@ -18,7 +18,7 @@ import {
   parseManifest,
 } from '../../manifest/manifest.js';
 import type { FileSink } from '../file-sink.js';
-import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
+import { findEntry, namedEntries, withEntry } from '../layout/layout-index.js';
 import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { has, type Wanted } from '../store.js';
@@ -190,10 +190,7 @@ class DockerArchiveWriter implements Store {
   }
 
   async *names(): AsyncIterable<NamedDescriptor> {
-    for (const descriptor of this.#entries) {
-      const name = entryName(descriptor);
-      if (name !== undefined) yield { name, descriptor };
-    }
+    yield* namedEntries(this.#entries);
   }
 
   async *referrers(): AsyncIterable<Referrer> {}
