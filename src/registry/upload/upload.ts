@@ -9,7 +9,7 @@ import type { RegistryRequest, Requester } from '../http/request.js';
 import type { TransportResponse } from '../http/response.js';
 import { HEADER } from '../protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
-import { chunkBytesFor, mayBeOfBody, type UploadLimits } from './limits.js';
+import type { UploadLimits } from './limits.js';
 import {
   askOffset,
   completionTarget,
@@ -19,6 +19,7 @@ import {
   uploadRequest,
 } from './session.js';
 import { type OpenBlob, UploadSource } from './source.js';
+import { UploadWay } from './way.js';
 
 export interface UploadOptions extends CallOptions {
   /** An upload to continue: one that a mount started, or one that an earlier attempt left. */
@@ -67,21 +68,14 @@ class LostUpload extends Error {
 
 class BlobUpload {
   readonly #request: Requester;
-  readonly #limits: UploadLimits;
   readonly #name: RepositoryName;
   readonly #descriptor: Descriptor;
   readonly #source: UploadSource;
   readonly #options: UploadOptions;
+  readonly #way: UploadWay;
   #session: UploadSession;
-  /** Whether all bytes are sent in one PUT. */
-  #isWhole = false;
-  #isWholeRefused = false;
-  #isChunkRefused = false;
   /** Whether bytes were sent, so that a connection error means that the connection broke. */
   #hasSent = false;
-  /** The offset at which the registry first answered with 416. */
-  #refusedOffset: number | undefined;
-  #refusals = 0;
 
   constructor(
     request: Requester,
@@ -92,12 +86,17 @@ class BlobUpload {
     options: UploadOptions,
   ) {
     this.#request = request;
-    this.#limits = limits;
     this.#name = name;
     this.#descriptor = descriptor;
     this.#source = source;
     this.#options = options;
-    this.#isWholeRefused = limits.endsWithoutBody(name.registry);
+    this.#way = new UploadWay({
+      registry: name.registry,
+      limits,
+      size: descriptor.size,
+      chunkBytes: options.chunkBytes,
+      isAgain: options.session?.isCut === true,
+    });
     this.#session = options.session ?? { location: '', offset: 0, isCut: false };
   }
 
@@ -107,7 +106,7 @@ class BlobUpload {
       try {
         if (!isBegun) await this.#remember(await startUpload(...this.#call()));
         await this.#send();
-        if (this.#isWholeRefused) this.#limits.endWithoutBody(this.#name.registry);
+        this.#way.acceptBlob();
         return await this.#forget();
       } catch (error) {
         if (!(error instanceof LostUpload)) throw error;
@@ -137,19 +136,12 @@ class BlobUpload {
 
   async #sendRest(): Promise<void> {
     const { size } = this.#descriptor;
-    const chunkBytes = this.#chunkBytes();
-    this.#isWhole = this.#session.offset === 0 && size <= chunkBytes && !this.#isWholeRefused;
-    if (this.#isWhole) return this.#complete(0);
+    const { isWhole, chunkBytes } = this.#way.choose(this.#session);
+    if (isWhole) return this.#complete(0);
     while (this.#session.offset < size) {
       await this.#sendChunk(Math.min(chunkBytes, size - this.#session.offset));
     }
     await this.#complete(size);
-  }
-
-  #chunkBytes(): number {
-    const { chunkBytes } = this.#options;
-    if (this.#isChunkRefused) return Number.POSITIVE_INFINITY;
-    return chunkBytesFor(this.#limits, this.#name.registry, this.#session, chunkBytes);
   }
 
   /**
@@ -161,7 +153,7 @@ class BlobUpload {
     const end = offset + length;
     const headers = { 'content-range': `${offset}-${end - 1}` };
     const answer = await this.#exchange('PATCH', this.#session.location, offset, end, headers);
-    this.#refusals = 0;
+    this.#way.acceptChunk();
     await this.#remember({
       ...this.#session,
       location: locationIn(answer) ?? this.#session.location,
@@ -189,9 +181,7 @@ class BlobUpload {
     const error = new RegistryError('REGISTRY', message, {
       hint: 'Ask the owner of the registry how to push to it.',
     });
-    if (!this.#isWhole || this.#isWholeRefused) throw error;
-    this.#isWholeRefused = true;
-    throw new LostUpload(error);
+    throw this.#way.refuseWhole() ? new LostUpload(error) : error;
   }
 
   /** Sends the bytes from `start` up to but not including `end`, which may be none. */
@@ -263,80 +253,19 @@ class BlobUpload {
   /** Chooses another way to send after a refusal; returns false if there is none. */
   async #adapt(error: unknown): Promise<boolean> {
     if (!(error instanceof RegistryError)) return false;
-    const { status, registryCodes } = error;
-    if (this.#isWhole && !this.#isWholeRefused && this.#isOfBody(error)) {
-      this.#isWholeRefused = true;
-      throw new LostUpload(error);
-    }
-    if (registryCodes.includes('DIGEST_INVALID')) {
-      await this.#forget();
-      throw this.#otherBytes(error);
-    }
-    switch (status) {
-      case 404:
-      case 410:
+    const reaction = this.#way.after(error, this.#session);
+    switch (reaction.type) {
+      case 'go on':
+        this.#session = reaction.session;
+        return true;
+      case 'start again':
         throw new LostUpload(error);
-      case 405:
-      case 501:
-        return this.#useOtherWay(error);
-      case 413:
-        return this.#useSmaller(error);
-      case 416:
-        return this.#askAgain(error);
-      default:
+      case 'other content':
+        await this.#forget();
+        throw this.#otherBytes(error);
+      case 'give up':
         return false;
     }
-  }
-
-  #isOfBody(error: RegistryError): boolean {
-    const isAgain = this.#options.session?.isCut === true;
-    return mayBeOfBody(error, { registry: this.#name.registry, limits: this.#limits, isAgain });
-  }
-
-  /** If the body is small already, the limit may apply to PUT only. */
-  #useSmaller(error: RegistryError): boolean {
-    if (this.#limits.lower(this.#name.registry, this.#lastLength(), this.#session.minChunkBytes)) return true;
-    if (!this.#isWhole || this.#isWholeRefused) return false;
-    this.#isWholeRefused = true;
-    throw new LostUpload(error);
-  }
-
-  /** A registry may accept blobs only as a whole, or only in chunks. */
-  #useOtherWay(error: RegistryError): boolean {
-    if (this.#isWhole) {
-      const isFirst = !this.#isWholeRefused;
-      this.#isWholeRefused = true;
-      return isFirst;
-    }
-    if (this.#isChunkRefused) return false;
-    this.#isChunkRefused = true;
-    throw new LostUpload(error);
-  }
-
-  /**
-   * After a 416, asks the registry for its offset, once per chunk; after a second one, uses our own offset; then starts
-   * again and sends everything at once.
-   */
-  #askAgain(error: RegistryError): boolean {
-    const { offset } = this.#session;
-    this.#refusals += 1;
-    if (this.#refusals === 1) {
-      this.#refusedOffset = offset;
-      return true;
-    }
-    const own = this.#refusedOffset;
-    if (this.#refusals === 2 && own !== undefined && own !== offset) {
-      this.#session = { ...this.#session, offset: own, isCut: false };
-      return true;
-    }
-    if (this.#isChunkRefused) return false;
-    this.#isChunkRefused = true;
-    throw new LostUpload(error);
-  }
-
-  #lastLength(): number {
-    const rest = this.#descriptor.size - this.#session.offset;
-    return Math.min(this.#chunkBytes(), rest);
   }
 
   async #remember(session: UploadSession): Promise<void> {

@@ -1,4 +1,4 @@
-import { CHUNK_BYTES, giveBackChunk } from '../../content/chunks.js';
+import { giveBackChunk } from '../../content/chunks.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import {
   algorithmOf,
@@ -7,14 +7,11 @@ import {
   type DigestAlgorithm,
   type Digester,
 } from '../../content/digest.js';
-import { Gathered } from '../../content/gathered.js';
 import { cutShort, digestMismatch, tooLong } from '../../content/verify.js';
 import { isLadingError } from '../../errors.js';
 import type { FileSink } from '../file-sink.js';
 import type { OpenContent, PushOptions } from '../store.js';
-
-/** Chunks are gathered to this size for one write. */
-const BATCH_BYTES = CHUNK_BYTES;
+import { type WriteGatheredOptions, writeGathered } from '../write-gathered.js';
 
 export interface GrowingContentOptions {
   /** Bytes that are in the file, from an earlier process too; default none. */
@@ -23,10 +20,8 @@ export interface GrowingContentOptions {
   algorithm?: DigestAlgorithm | undefined;
 }
 
-export interface AppendOptions {
+export interface AppendOptions extends Pick<WriteGatheredOptions, 'ahead'> {
   signal?: AbortSignal | undefined;
-  /** Goes on receiving while what came is written, for which there is a second batch in memory; default false. */
-  ahead?: boolean | undefined;
   /** Throws when the file is no longer this process's to write to. */
   assertHeld?: (() => void) | undefined;
 }
@@ -90,26 +85,11 @@ export class GrowingContent {
     chunks: AsyncIterable<Buffer>,
     { signal, ahead = false, assertHeld }: AppendOptions = {},
   ): Promise<void> {
-    const gathered = new Gathered();
-    let writing: Promise<void> = Promise.resolve();
-    const flush = async (): Promise<void> => {
-      await writing; // one at a time, so that what is written never has a gap
-      if (gathered.bytes === 0) return;
+    const write = async (batch: Buffer[]): Promise<void> => {
       assertHeld?.();
-      writing = this.#write(file, gathered.take());
-      writing.catch(() => undefined); // awaited here or by the next flush; this only keeps it from being unhandled
-      if (!ahead) await writing;
+      await this.#write(file, batch);
     };
-    try {
-      for await (const chunk of chunks) {
-        signal?.throwIfAborted();
-        gathered.add(chunk);
-        if (gathered.bytes >= BATCH_BYTES) await flush();
-      }
-    } finally {
-      await flush(); // what came before a break counts
-      await writing;
-    }
+    await writeGathered(chunks, write, { ahead, onChunk: () => signal?.throwIfAborted() });
   }
 
   /** The digest of all that counts. */
