@@ -95,8 +95,9 @@ class GraphCopy {
     let failure: { error: unknown } | undefined;
     const runs = contents.map(async (content) => {
       try {
-        // Small content of a registry costs a round trip rather than the line.
-        const isSmall = this.#destination.isLocal && content.descriptor.size <= SMALL_BYTES;
+        // Small content of a registry costs a round trip rather than the line; what lies here costs neither.
+        const isFar = content.bytes === undefined && content.source.region === undefined;
+        const isSmall = this.#destination.isLocal && isFar && content.descriptor.size <= SMALL_BYTES;
         await (isSmall ? this.#pool.runSmall(() => copy(content)) : this.#pool.run(() => copy(content)));
       } catch (reason) {
         const error = this.#pool.signal.aborted
