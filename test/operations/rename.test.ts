@@ -67,7 +67,10 @@ describe('the name of a loaded image', () => {
       ...to,
       rules: { maxDepth: undefined, rules: [{ type: 'prefix', from: 'ghcr.io/', to: 'UPPER/' } as const] },
     };
-    assert.throws(() => renamed('ghcr.io/a:1', bad), { code: 'USAGE', message: /which is no image name/ });
+    assert.throws(() => renamed('ghcr.io/a:1', bad), {
+      code: 'USAGE',
+      message: /which is not a valid image name/,
+    });
   });
 });
 

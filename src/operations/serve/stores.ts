@@ -117,7 +117,7 @@ async function open(path: string, options: ServeStoresOptions): Promise<Served> 
   for (const entry of store.indexEntries)
     if (entryName(entry) !== undefined && !mayBeManifest(entry))
       options.onWarning?.(
-        `${entryName(entry)} is no image but a blob (${entry.mediaType}): it is served by its digest, without a tag`,
+        `${entryName(entry)} is not an image but a blob (${entry.mediaType}): it is served by its digest, without a tag`,
       );
   if (store instanceof LayoutReader && (await stat(path)).isDirectory()) {
     await store.close();
