@@ -73,7 +73,7 @@ async function streamFacts(
 
 function requireTar(isTar: boolean, layer: Digest): void {
   if (isTar) return;
-  throw new ContentError('INVALID_ARCHIVE', `layer ${layer} is not a tar, nor one that is compressed`, {
+  throw new ContentError('INVALID_ARCHIVE', `layer ${layer} is neither a tar nor a compressed tar`, {
     hint: 'The image is damaged where it came from: no engine could unpack this layer.',
   });
 }

@@ -143,7 +143,7 @@ describe('lading serve', () => {
     assert.deepEqual([await statusFor('alice:secret'), await statusFor('alice:new')], [401, 200]);
 
     await writeFile(users, 'alice:plain\n');
-    const kept = server.line(/^warning: what was read before stays: .*users, line 1/);
+    const kept = server.line(/^warning: the files that were read before stay in use: .*users, line 1/);
     void server.stop('SIGHUP');
     await kept;
     assert.equal(await statusFor('alice:new'), 200);

@@ -98,8 +98,8 @@ describe('a file of rules', () => {
 
   it('is refused with the place of what is wrong', async () => {
     for (const [text, message] of [
-      ['- a', /no object/],
-      ['rules: x', /rules is no list/],
+      ['- a', /not an object/],
+      ['rules: x', /rules is not a list/],
       ['rules:\n  - prefix: a', /rule 1: it has no `to`/],
       ['rules:\n  - to: a', /rule 1: it needs one of/],
       ['rules:\n  - to: a\n    exact: b\n    prefix: c', /rule 1: it needs one of/],
