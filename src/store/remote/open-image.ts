@@ -4,14 +4,14 @@ import { type ConnectionOptions, connect } from '../../registry/connect.js';
 import { createV1Spool, openRepository } from './open-repository.js';
 import type { RemoteSource } from './remote-source.js';
 
-/** The repository of an image, over connections of its own. */
+/** The repository of an image, with its own connections. */
 export interface OpenedImage {
   client: RegistryClient;
   store: RemoteSource;
   close(): Promise<void>;
 }
 
-/** Opens the repository that `reference` names; it is closed by the caller. */
+/** Opens the repository that `reference` names; the caller closes it. */
 export async function openImage(reference: Reference, options: ConnectionOptions): Promise<OpenedImage> {
   const client = await connect(options, [reference.registry]);
   const spool = createV1Spool(options);

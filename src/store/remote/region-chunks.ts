@@ -4,12 +4,13 @@ import { readFailure } from '../../disk/region.js';
 import { LadingError } from '../../errors.js';
 
 const CHUNK_BYTES = 1024 * 1024;
-/** One that is being sent, one small one before it that the socket may still hold, and one that is read meanwhile. */
+/** One buffer is being sent, the socket may still hold a small one before it, and one is read meanwhile. */
 const BUFFERS = 3;
 
 /**
- * The bytes of a region from `start`, in chunks that are only good until two more were asked for: for a reader
- * that sends them and waits. Sending 300 MB takes 0.24 s of processor time so, against 0.6 s with fresh buffers.
+ * Yields the bytes of a region from `start`. A chunk is valid only until two more are requested, so the reader must
+ * send each one and wait. With reused buffers, sending 300 MB takes 0.24 s of processor time, against 0.6 s with new
+ * ones.
  */
 export async function* regionChunks(region: Region, start: number): AsyncGenerator<Buffer> {
   const file = await open(region.path).catch((error: unknown) => {
@@ -23,7 +24,7 @@ export async function* regionChunks(region: Region, start: number): AsyncGenerat
     const readInto = async (buffer: Buffer, position: number): Promise<Buffer> => {
       const length = Math.min(buffer.byteLength, region.size - position);
       const { bytesRead } = await file.read(buffer, 0, length, region.offset + position);
-      if (bytesRead === 0) throw new LadingError('IO', `${region.path} became shorter while it was read`);
+      if (bytesRead === 0) throw new LadingError('IO', `${region.path} was truncated while it was read`);
       return buffer.subarray(0, bytesRead);
     };
     let position = start;
@@ -31,13 +32,13 @@ export async function* regionChunks(region: Region, start: number): AsyncGenerat
       const chunk = await (reading ?? readInto(turnOf(buffers, turn), position));
       position += chunk.byteLength;
       reading = position < region.size ? readInto(turnOf(buffers, turn + 1), position) : undefined;
-      reading?.catch(() => undefined); // awaited in the next turn, or of no interest any more
+      reading?.catch(() => undefined); // awaited in the next turn, unless the reader has stopped
       yield chunk;
     }
   } catch (error) {
     throw error instanceof LadingError ? error : readFailure(region.path, error);
   } finally {
-    // A read that is under way would write to a file number that is another's by then.
+    // Wait for a read in progress: after close() its file descriptor could be one of another file.
     await reading?.catch(() => undefined);
     await file.close();
   }

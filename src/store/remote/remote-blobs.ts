@@ -19,19 +19,19 @@ export interface BlobPusherOptions {
   uploadSessions?: UploadSessions | undefined;
 }
 
-/** A blob on its way: a push that failed is gone on with by the next. */
+/** A blob that is being uploaded; the next attempt continues one that failed. */
 interface Upload {
   session: UploadSession | undefined;
-  /** Resolves when what was last told of the session is remembered. */
+  /** Resolves when the last reported state of the session is stored. */
   remembered: Promise<void>;
-  /** The byte up to which progress was told: what is sent twice counts once. */
+  /** The position up to which progress was reported, so that bytes that are sent twice count once. */
   told: number;
 }
 
-/** Below this, sending all again costs less than remembering. */
+/** Below this size, sending everything again costs less than storing the state. */
 const MIN_REMEMBERED_BYTES = 8 * 1024 * 1024;
 
-/** Sends blobs to a repository, each once, by mount where that is possible. */
+/** Pushes blobs to a repository, each once, by mounting if possible. */
 export class BlobPusher {
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
@@ -39,7 +39,7 @@ export class BlobPusher {
   readonly #present = new Set<Digest>();
   readonly #uploads = new Map<Digest, Upload>();
   readonly #inTurn = createTurns<Digest>();
-  /** Repositories that nothing can be mounted from. */
+  /** Repositories from which nothing can be mounted. */
   readonly #refused = new Set<string>();
 
   constructor(client: RegistryClient, name: RepositoryName, options: BlobPusherOptions) {
@@ -60,7 +60,11 @@ export class BlobPusher {
     return type === 'mounted';
   }
 
-  /** What a mount from the repository itself does: one request in place of a question and the start of an upload. */
+  /**
+   * Mounts the blob from the repository itself, which replaces a lookup and the start of an upload by one request.
+   * Resolves with true if the blob is present, false if its upload was begun, and undefined if the registry does not
+   * support it.
+   */
   async begin(
     descriptor: Descriptor,
     { signal }: { signal?: AbortSignal | undefined },
@@ -69,7 +73,7 @@ export class BlobPusher {
       const type = await this.#take(descriptor, this.#name.repository, { signal, retries: 0 });
       return type === 'refused' ? undefined : type === 'mounted';
     } catch (error) {
-      // Nobody else asks so: whatever is wrong with it, the usual question tells.
+      // No other client sends this request, so ignore errors: the usual lookup reports real problems.
       if (error instanceof RegistryError && !signal?.aborted) return undefined;
       throw error;
     }
@@ -80,7 +84,7 @@ export class BlobPusher {
     const result = await this.#client.mountBlob(this.#name, digest, from, options);
     if (result.type === 'mounted') this.#present.add(digest);
     if (result.type === 'started') {
-      // An upload that was cut off is gone on with instead: the registry has some of its bytes.
+      // Continue an interrupted upload instead, of which the registry has some bytes already.
       const upload = this.#uploads.get(digest) ?? beginning(await this.#remembered(descriptor));
       upload.session ??= result.session;
       this.#uploads.set(digest, upload);
@@ -108,10 +112,10 @@ export class BlobPusher {
         upload.session = session;
         const earlier = upload.remembered;
         const remembered = this.#remember(descriptor, session).then(() => earlier);
-        remembered.catch(() => undefined); // told when all is sent
+        remembered.catch(() => undefined); // reported after everything is sent
         upload.remembered = remembered;
-        // Not waited for by the first byte: a write that lasts takes as long as many a request. After a piece it is:
-        // a run that is killed then would send that piece again.
+        // The first byte does not wait for this, because a synced write takes as long as many a request. Later chunks
+        // do: otherwise a run that is killed would send the chunk again.
         return session !== undefined && session.offset > 0 ? remembered : undefined;
       },
       onPosition: (position, origin) => {

@@ -9,22 +9,22 @@ import { createRemoteV1Store, type RemoteV1Store } from './remote-v1.js';
 import type { V1Spool } from './v1-spool.js';
 
 export interface RemoteSourceOptions {
-  /** Speak the v1 protocol without asking for the other first; default false. */
+  /** Use the v1 protocol without trying v2 first; default false. */
   v1?: boolean | undefined;
-  /** Shared by the sources of a run, and closed by whoever made it; default one of the source's own. */
+  /** Shared by the sources of a run, and closed by its creator; default: one for this source. */
   spool?: V1Spool | undefined;
-  /** Told once that the registry speaks v1. */
+  /** Called once if the registry uses v1. */
   onV1?: (() => void) | undefined;
 }
 
-/** A repository to read from. */
+/** A repository for reading. */
 export interface RemoteSource extends Source {
   tags(options?: SignalOption): AsyncIterable<string>;
 }
 
 /**
- * A repository of a registry, by whichever protocol it speaks: v1 only where there is no `/v2/`, which is
- * looked at when something was not found. The client is shared and is not closed with it.
+ * Returns a repository of a registry, with the protocol that the registry supports: v1 is used only if `/v2/` does not
+ * exist, which is checked when something is not found. The client is shared, and is not closed with the source.
  */
 export function createRemoteSource(
   client: RegistryClient,
@@ -108,7 +108,7 @@ class FallingBackSource implements RemoteSource {
     return this.#v1 ?? this.#v2;
   }
 
-  /** Whether to ask again by v1; all who failed meanwhile share one look. */
+  /** True if the request should be repeated with v1; concurrent failures share one check. */
   async #turnsToV1(asked: RemoteSource, error: unknown, { signal }: SignalOption): Promise<boolean> {
     if (asked !== this.#v2 || !isLadingError(error, 'NOT_FOUND')) return false;
     this.#isV1 ??= this.#looksLikeV1(signal);
@@ -123,7 +123,7 @@ class FallingBackSource implements RemoteSource {
       await this.#client.ping(registry, { signal });
       return false;
     } catch (error) {
-      if (!isLadingError(error, 'NOT_FOUND')) return false; // what it says of the image counts more
+      if (!isLadingError(error, 'NOT_FOUND')) return false; // the original error says more about the image
       return (await this.#client.v1.ping(registry, { signal })) !== undefined;
     }
   }
