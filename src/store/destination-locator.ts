@@ -4,21 +4,21 @@ import { DOCKER_HUB, isReference, isRegistry, isRepository, parseReference } fro
 import { LadingError } from '../errors.js';
 import { type Locator, looksLikePath, parseLocator } from './locator.js';
 
-/** Where images are to be put: a locator, or a registry in which each image keeps its path. */
+/** Where images are written to: a locator, or a registry in which each image keeps its path. */
 export type DestinationLocator = Exclude<Locator, { kind: 'docker-daemon' }> | RegistryLocator;
 
 export interface RegistryLocator {
   kind: 'registry';
   /** `host[:port]`. */
   registry: string;
-  /** Path before the repositories; empty for none. */
+  /** Path before the repositories; empty if there is none. */
   prefix: string;
 }
 
 /**
- * A locator to write to: `docker://HOST[:PORT]` and `docker://HOST[:PORT]/PREFIX/` are registries, and anything else is
- * what it is for `parseLocator`. Rejects with `USAGE` for a bare path that looks like a registry or an image there: it
- * would become a file of that name.
+ * Parses a locator to write to: `docker://HOST[:PORT]` and `docker://HOST[:PORT]/PREFIX/` are registries, and anything
+ * else is parsed by `parseLocator`. Rejects with `USAGE` for a bare path that looks like a registry or an image in one,
+ * because it would become a file of that name.
  */
 export async function parseDestinationLocator(text: string): Promise<DestinationLocator> {
   if (text === '' || text === '-') {
@@ -39,7 +39,7 @@ export async function parseDestinationLocator(text: string): Promise<Destination
 
 const DOCKER = 'docker://';
 
-/** Rejects with `USAGE` where `path` looks like a registry or an image in one, and no file of that name can be meant. */
+/** Rejects with `USAGE` if `path` looks like a registry or an image in one, and cannot be meant as a file. */
 export async function requirePathMeant(path: string): Promise<void> {
   if (path.startsWith(DOCKER)) {
     throw new LadingError('USAGE', `${path} is a registry, which only load, copy and convert write to`, {
@@ -59,14 +59,17 @@ function imageIn(text: string): DestinationLocator {
   return { kind: 'docker', reference: parseReference(text.slice(DOCKER.length)) };
 }
 
-/** `HOST:PORT`, `HOST/REPOSITORY` or `NAME:TAG`. */
+/** True for `HOST:PORT`, `HOST/REPOSITORY` and `NAME:TAG`. */
 function looksLikeRegistry(text: string): boolean {
   const [first = '', ...rest] = text.split('/');
   if (rest.length > 0) return isHost(first);
   return text.includes(':') && isReference(text);
 }
 
-/** Nobody pushes to Docker Hub's own `library/`: of a bare `NAME:NUMBER` the number is a port. */
+/**
+ * Parses a registry. In a bare `NAME:NUMBER` the number is a port, not a tag, because nobody pushes to Docker Hub's own
+ * `library/`.
+ */
 function registryOf(text: string): RegistryLocator | undefined {
   const [first = '', ...path] = text.split('/');
   if (path.length === 0)

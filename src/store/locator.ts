@@ -1,18 +1,18 @@
 import { formatReference, parseReference, type Reference } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 
-/** Where images are kept, as users write it. The names of the kinds are those of containers-transports(5). */
+/** Where images are kept, as users write it. The kinds are named as in containers-transports(5). */
 export type Locator =
   | { kind: 'docker'; reference: Reference }
   | { kind: 'oci' | 'oci-archive' | 'docker-archive'; path: string; reference: string | undefined }
-  /** An image of the Docker engine on this machine, to read only. */
+  /** An image of the Docker engine on this machine; read only. */
   | { kind: 'docker-daemon'; name: string }
-  /** A bare path: what is there tells its kind. */
+  /** A bare path; what is there decides its kind. */
   | { kind: 'path'; path: string };
 
 /**
- * `docker://HOST/REPOSITORY[:TAG|@DIGEST]`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`,
- * `docker-daemon:NAME`, or a path.
+ * Parses `docker://HOST/REPOSITORY[:TAG|@DIGEST]`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`,
+ * `docker-archive:FILE[:REF]`, `docker-daemon:NAME`, or a path.
  */
 export function parseLocator(text: string): Locator {
   if (text.startsWith('docker://'))
@@ -22,7 +22,7 @@ export function parseLocator(text: string): Locator {
   if (kind === undefined) return { kind: 'path', path: text };
   if (kind !== 'oci' && kind !== 'oci-archive' && kind !== 'docker-archive')
     throw new Error(`the pattern allows no ${kind}`);
-  // The path ends at the first colon, a Windows drive excepted, as in containers/image.
+  // The path ends at the first colon, except for a Windows drive, as in containers/image.
   const [, path, reference] = /^((?:[A-Za-z]:[\\/])?[^:]*)(?::(.*))?$/s.exec(rest) ?? [];
   if (!path)
     throw new LadingError('USAGE', `"${text}" names no path`, {
@@ -39,7 +39,7 @@ function nameIn(text: string): string {
   throw new LadingError('USAGE', `"${text}" names no image`, { hint: `Write ${DOCKER_DAEMON}NAME[:TAG].` });
 }
 
-/** What looks like a path and is not there was meant as one: no registry is called so. */
+/** True for text that looks like a path, and so is not the name of a registry, even if nothing exists there. */
 export function looksLikePath(text: string): boolean {
   return /^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text);
 }

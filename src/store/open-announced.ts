@@ -3,7 +3,7 @@ import type { ImageFiles } from './image-files.js';
 import { type ArchiveLimits, archiveLimitsOf } from './limits.js';
 import { openPath } from './open.js';
 
-/** Opens what is at a path, and says so first when that takes the time and the room to decompress it. */
+/** Opens what is at a path, with a warning first if it must be decompressed, which takes time and disk space. */
 export function openAnnounced(
   path: string,
   {
@@ -16,7 +16,7 @@ export function openAnnounced(
     signal?: AbortSignal | undefined;
     onWarning?: ((message: string) => void) | undefined;
     memory?: ArchiveMemoryOptions | undefined;
-    /** As for `openPath`. */
+    /** See `openPath`. */
     keepContradictions?: boolean | undefined;
   },
 ): Promise<ImageFiles> {

@@ -8,16 +8,16 @@ import type { ImageFiles } from './image-files.js';
 
 export interface OpenPathOptions extends OpenArchiveOptions {
   /**
-   * Open what different readers would take different images from too, and what has nothing but broken images; the caller
-   * reports `contradictions` and `broken`. Default false.
+   * Also open an archive that different readers would take different images from, or that has only broken images; the
+   * caller reports `contradictions` and `broken`. Default false.
    */
   keepContradictions?: boolean | undefined;
 }
 
 /**
- * Opens what is at a path to read: a directory or an archive of any form. Rejects with `NOT_FOUND` when nothing is there,
- * and with `INVALID_ARCHIVE` or `INVALID_LAYOUT` where different readers would take different images. Where all images are
- * broken, it rejects as the first of them does.
+ * Opens a directory, or an archive of any form, for reading. Rejects with `NOT_FOUND` if `path` does not exist, with
+ * `INVALID_ARCHIVE` or `INVALID_LAYOUT` if different readers would take different images, and with the error of the
+ * first image if all are broken.
  */
 export async function openPath(path: string, options: OpenPathOptions = {}): Promise<ImageFiles> {
   const images = await openAny(path, options);

@@ -9,28 +9,28 @@ import type { ManifestGraph } from './manifest-graph.js';
 import { NAMELESS_REPOSITORY, placeOf } from './repository-view.js';
 import type { Source } from './store.js';
 
-/** Some 50 bytes each. */
+/** Entries take some 50 bytes each. */
 const MOST_REMEMBERED = 2_000_000;
 
 /** What the images of one repository lead to. */
 interface Reached {
   manifests: Map<Digest, Descriptor>;
   blobs: Set<Digest>;
-  /** A manifest that could not be read: what it needs is not known. */
+  /** The error of a manifest that could not be read, so that it is unknown what it needs. */
   failure: LadingError | undefined;
 }
 
 /**
- * Which content belongs to which repository, by the entries of an index: an entry belongs where its name says or a
- * note at it, and all that it leads to belongs there too. An entry with neither belongs to every repository that
- * has its subject, for layouts of other tools say no more about a signature.
+ * Determines which content belongs to which repository, from the entries of an index. An entry belongs to the
+ * repositories of its name and of its note, and so does everything that it leads to. An entry with neither belongs to
+ * every repository that has its subject, because layouts of other tools say no more about a signature.
  */
 export class RepositoryContents {
   readonly #roots = new Map<string, Descriptor[]>();
   /** Entries with neither a name nor a note. */
   readonly #loose: Descriptor[] = [];
   readonly #deleted = new Map<string, Set<string>>();
-  /** By repository. Of an image that a thousand repositories name, each has a list of its own. */
+  /** Results by repository. An image that a thousand repositories name is listed in each of them. */
   readonly #reached: RecentlyUsed<string, Reached>;
   readonly #reaching = new Map<string, Promise<Reached>>();
   #attached: Promise<Map<string, Descriptor[]>> | undefined;
@@ -38,7 +38,9 @@ export class RepositoryContents {
   constructor(
     readonly entries: readonly Descriptor[],
     private readonly graph: ManifestGraph,
-    /** Manifests and blobs that are remembered of all repositories together; more are looked for again. */
+    /**
+     * Maximum number of manifests and blobs that are cached for all repositories together; others are determined again.
+     */
     mostRemembered: number = MOST_REMEMBERED,
   ) {
     this.#reached = new RecentlyUsed(mostRemembered, ({ manifests, blobs }) => manifests.size + blobs.size);
@@ -52,7 +54,7 @@ export class RepositoryContents {
     }
   }
 
-  /** Whether a manifest or blob is, or is needed by, an image of the repository. */
+  /** True if a manifest or blob is an image of the repository, or is needed by one. */
   async has(repository: string, digest: Digest): Promise<boolean> {
     const { manifests, blobs, failure } = await this.#reachedIn(repository);
     if (blobs.has(digest)) return true;
@@ -61,7 +63,7 @@ export class RepositoryContents {
     return false;
   }
 
-  /** Whether the images of the repository lead to a manifest, even if it was deleted there by its digest. */
+  /** True if the images of the repository lead to a manifest, even if it was deleted there by its digest. */
   async leadsTo(repository: string, manifest: Digest): Promise<boolean> {
     return (await this.#reachedIn(repository)).manifests.has(manifest);
   }
@@ -70,12 +72,12 @@ export class RepositoryContents {
     return (await this.leadsTo(repository, digest)) && !this.isDeleted(repository, digest);
   }
 
-  /** Whether a manifest was deleted in the repository that one of its indexes still needs. */
+  /** True if a manifest that an index of the repository still needs was deleted there. */
   isDeleted(repository: string, digest: Digest): boolean {
     return this.#deleted.get(repository)?.has(digest) ?? false;
   }
 
-  /** The repositories of each entry that has neither a name nor a note. */
+  /** Returns the repositories of each entry that has neither a name nor a note. */
   async looseRepositories(): Promise<Map<Descriptor, string[]>> {
     const found = new Map<Descriptor, string[]>();
     if (this.#loose.length === 0) return found;
@@ -97,7 +99,7 @@ export class RepositoryContents {
     this.#reaching.set(repository, reaching);
     try {
       const reached = await reaching;
-      // What cannot be read now may be readable later.
+      // Do not cache a failure: the manifest may be readable later.
       if (reached.failure === undefined) this.#reached.set(repository, reached);
       return reached;
     } finally {
@@ -116,7 +118,7 @@ export class RepositoryContents {
     return reached;
   }
 
-  /** Adds what one entry leads to, without what it says to be absent on purpose; gives the manifests that are new. */
+  /** Adds what one entry leads to, except what it marks as absent on purpose; returns the manifests that are new. */
   async #reachFrom(root: Descriptor, reached: Reached): Promise<Digest[]> {
     const absent = new Set(absentOf(root));
     const added: Digest[] = [];
@@ -124,7 +126,8 @@ export class RepositoryContents {
     const queue = [root];
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
       const isKnown = reached.manifests.has(next.digest);
-      // Another entry of the same manifest may lack less: only one that lacks nothing can skip what is known.
+      // Another entry of the same manifest may lack other children, so known manifests are skipped only if this entry
+      // lacks nothing.
       if (seen.has(next.digest) || (isKnown && absent.size === 0 && next !== root)) continue;
       seen.add(next.digest);
       if (!isKnown) {
@@ -143,7 +146,10 @@ export class RepositoryContents {
     return added;
   }
 
-  /** Loose entries by their subjects. A mark at the entry saves reading its manifest. */
+  /**
+   * Returns entries with neither a name nor a note, by their subjects. An annotation with the subject saves reading the
+   * manifest.
+   */
   #attachedBySubject(): Promise<Map<string, Descriptor[]>> {
     this.#attached ??= this.#findAttached();
     return this.#attached;
@@ -159,7 +165,7 @@ export class RepositoryContents {
     return attached;
   }
 
-  /** An unnamed manifest that cannot be read is attached to nothing that is known. */
+  /** Returns undefined if an unnamed manifest cannot be read; it is then treated as attached to nothing. */
   async #linksOrNone(entry: Descriptor): Promise<{ subject: Digest | undefined } | undefined> {
     try {
       return await this.graph.linksOf(entry);
@@ -170,7 +176,7 @@ export class RepositoryContents {
   }
 }
 
-/** The repositories that an entry says it is in: that of its name, and those that a note names. */
+/** Returns the repositories that an entry belongs to: that of its name, and those of its note. */
 export function repositoriesWith(entry: Descriptor): string[] {
   const place = placeOfEntry(entry);
   return place === undefined ? repositoriesOf(entry) : [place.repository, ...repositoriesOf(entry)];
@@ -180,7 +186,10 @@ type NamedPlace = ReturnType<typeof placeOf>;
 
 const places = new WeakMap<Descriptor, NamedPlace | undefined>();
 
-/** Where the name of an entry puts it; undefined when it has no name. Names are parsed once, of ten thousand entries too. */
+/**
+ * Returns where an entry is served by its name, or undefined if it has none. The result is cached, because an index may
+ * have ten thousand entries.
+ */
 export function placeOfEntry(entry: Descriptor): NamedPlace | undefined {
   if (places.has(entry)) return places.get(entry);
   const name = entryName(entry);
@@ -189,7 +198,7 @@ export function placeOfEntry(entry: Descriptor): NamedPlace | undefined {
   return place;
 }
 
-/** The entries of a store's index; of a store without one, an entry for each of its names. */
+/** Returns the entries of a store's index; for a store without one, an entry per name. */
 export async function entriesOf(
   store: Pick<Source, 'names'> & { indexEntries?: readonly Descriptor[] },
 ): Promise<readonly Descriptor[]> {
