@@ -3,25 +3,25 @@ import { onDisk } from '../../disk/disk.js';
 import { openOwnFile } from '../../disk/own-file.js';
 import type { Place } from './archive-places.js';
 
-/** What is written, and where its first byte stands. */
+/** A piece of content, and the position of its first byte. */
 export type JournalPlace = Pick<Place, 'descriptor' | 'body'>;
 
 /**
- * How far each piece of content in an unfinished archive is written, in a file beside it: one line
- * `DIGEST POSITION BYTES` after every write. What it says is a claim to be checked by hashing, never trusted.
+ * Records how much of each piece of content in an unfinished archive is written, in a file beside it: one line `DIGEST
+ * POSITION BYTES` after every write. It is never trusted; the bytes are verified by hashing.
  */
 export interface Journal {
-  /** Bytes of the place that were written before, if it stands where it stood then. */
+  /** Returns how many bytes were written before, if the content is at the same position as then. */
   kept(place: JournalPlace): number;
   record(place: JournalPlace, written: number): Promise<void>;
-  /** Whether nothing was ever recorded: there is nothing to go on from. */
+  /** True if nothing was ever recorded, so that there is nothing to resume from. */
   readonly isEmpty: boolean;
-  /** Deletes the file, when the archive is finished. */
+  /** Deletes the file, after the archive is finished. */
   remove(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens the journal that this user has left, or begins one; without `keeps` all that it says is forgotten. */
+/** Opens the journal that this user left, or begins a new one; unless `keeps` is true, its content is discarded. */
 export async function openJournal(path: string, { keeps }: { keeps: boolean }): Promise<Journal> {
   const { file, earlier } = await onDisk(path, () => open(path, keeps));
   let isEmpty = earlier.size === 0;

@@ -38,19 +38,19 @@ import { openPartFile } from './part-file.js';
 import { createStreamSink } from './stream-sink.js';
 
 export interface ArchiveOptions {
-  /** `universal` is an OCI layout and a docker-archive at once; `oci-archive` the layout alone. */
+  /** `universal` is both an OCI layout and a docker-archive; `oci-archive` is only the layout. */
   format: 'universal' | 'oci-archive';
-  /** The platform that `manifest.json` names of an index; default linux/amd64. */
+  /** The platform of an index that `manifest.json` names; default linux/amd64. */
   dockerPlatform?: Platform | undefined;
-  /** Configs of the images that `manifest.json` named before, which stay its choice where no platform is asked for. */
+  /** Configs of the images that `manifest.json` named before; they are chosen again unless a platform is given. */
   dockerConfigs?: ReadonlySet<string> | undefined;
-  /** Called with what of it Docker does not load. */
+  /** Called with a message for images that Docker does not load. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
- * An archive that becomes `path` when it is committed. Until then it grows in `PATH.part`, where a later run
- * finds what was finished, whatever happened to this one.
+ * Opens an archive that becomes `path` when it is committed. Until then it is written to `PATH.part`, which a later run
+ * can resume, however this one ended.
  */
 export async function openArchiveForWriting(
   path: string,
@@ -67,7 +67,7 @@ export async function openArchiveForWriting(
   });
 }
 
-/** An archive that is written to a stream from its first byte to its last; nothing of it can be taken back. */
+/** Creates an archive that is written to a stream from start to end; nothing can be changed afterwards. */
 export function createArchiveStream(stream: Writable, options: ArchiveOptions): Store {
   return new ArchiveWriter('-', createStreamSink(stream), options, {
     kept: () => 0,
@@ -78,9 +78,9 @@ export function createArchiveStream(stream: Writable, options: ArchiveOptions): 
   });
 }
 
-/** What differs between a file and a stream. */
+/** The differences between a file and a stream. */
 interface Medium {
-  /** Bytes of a place that an earlier run left behind. */
+  /** Returns how many bytes of a place an earlier run left behind. */
   kept(place: Place): number;
   record(place: Place, written: number): Promise<void>;
   reserve(bytes: number): Promise<void>;
@@ -88,7 +88,7 @@ interface Medium {
   close(): Promise<void>;
 }
 
-/** Content that has its place, and how far it is there. */
+/** Content with its place, and its progress. */
 interface Slot {
   place: Place;
   writer: ContentWriter;
@@ -104,12 +104,12 @@ class ArchiveWriter implements Store {
   readonly #medium: Medium;
   readonly #slots = new Map<Digest, Slot>();
   readonly #pushing = new Map<Digest, Promise<void>>();
-  /** Manifests are kept in memory too: the index and Docker's half are made of them at the end. */
+  /** Manifests, kept in memory because the index and Docker's half are made from them at the end. */
   readonly #manifests = new Map<Digest, { descriptor: Descriptor; manifest: Manifest; bytes: Buffer }>();
-  /** Of images, where they cannot be read back. */
+  /** Configs of images, if they cannot be read back from the sink. */
   readonly #configs = new Map<Digest, Buffer>();
   #attached: Attached[] = [];
-  /** Whether something that had its place will not come. */
+  /** True if some content that has a place will not be written. */
   #hasGaps = false;
   #entries: Descriptor[] = [];
   #directories: Buffer = Buffer.alloc(0);
@@ -122,7 +122,7 @@ class ArchiveWriter implements Store {
     this.#medium = medium;
   }
 
-  /** Gives everything its place in the tar, in this order. */
+  /** Assigns every piece of content its place in the tar, in this order. */
   async prepare(contents: readonly Descriptor[]): Promise<void> {
     if (this.#slots.size > 0) throw new Error('an archive is prepared once');
     this.#directories = await directoryHeaders(contents);
@@ -143,7 +143,7 @@ class ArchiveWriter implements Store {
     return push;
   }
 
-  /** What an earlier run finished counts after it went through the hash again. */
+  /** Returns the size of content that is complete; what an earlier run wrote is verified by its hash first. */
   async sizeOf({ digest }: Wanted, { signal }: SignalOption = {}): Promise<number | undefined> {
     const slot = this.#slots.get(digest);
     if (slot === undefined) return undefined;
@@ -175,7 +175,7 @@ class ArchiveWriter implements Store {
     if (link !== undefined) this.#attached.push(link);
   }
 
-  /** Writes the index and the other documents, ends the tar, and gives the file its name. */
+  /** Writes the index and the other documents, ends the tar, and gives the file its final name. */
   async commit(): Promise<void> {
     if (this.#hasGaps || [...this.#slots.values()].some((slot) => !slot.isDone)) await this.#closeGaps();
     const documents = await this.#documents();
@@ -233,10 +233,10 @@ class ArchiveWriter implements Store {
     await this.#finishSlot(slot);
   }
 
-  /** Content that was not announced goes behind everything else. */
+  /** Places content that was not announced behind everything else. */
   async #appendSlot(descriptor: Descriptor): Promise<Slot> {
     const header = await blobHeader(descriptor);
-    // Nothing may wait from here on: other content is pushed meanwhile, and no two may get one place.
+    // There must be no await from here on: concurrent pushes must not get the same place.
     const place = placeAt(this.#end, descriptor, header);
     this.#end = place.end;
     const slot = this.#slotAt(place);
@@ -286,7 +286,10 @@ class ArchiveWriter implements Store {
     slot.isDone = true;
   }
 
-  /** Moves what is there over the places of what failed: the archive is then as if that had never been asked for. */
+  /**
+   * Moves complete content over the places of what failed, so that the archive looks as if that had never been
+   * requested.
+   */
   async #closeGaps(): Promise<void> {
     const { read } = this.#sink;
     if (read === undefined)
@@ -303,7 +306,7 @@ class ArchiveWriter implements Store {
       const place = places.get(slot.place.descriptor.digest);
       if (place === undefined) throw new Error('every content has a place');
       await this.#sink.write([place.header], place.position);
-      // Places only move towards the start, so that nothing is overwritten before it was read.
+      // Places only move towards the start, so nothing is overwritten before it was read.
       let position = place.body;
       const from = slot.place.body;
       if (position !== from) {
@@ -370,7 +373,7 @@ class ArchiveWriter implements Store {
     return items;
   }
 
-  /** A stream cannot be read back: its configs are in memory. */
+  /** Returns the bytes of a config. Those of a stream are in memory, because it cannot be read back. */
   async #configOf(config: Descriptor): Promise<Buffer | undefined> {
     const kept = this.#configs.get(config.digest);
     if (kept !== undefined || config.size > MAX_CONFIG_BYTES) return kept;
@@ -384,7 +387,7 @@ async function nothingToFetch(): Promise<Readable> {
   return Readable.from([], { objectMode: false });
 }
 
-/** The sink's reader reuses its buffer, a stream's consumer may hold on to it. */
+/** Copies each chunk: the sink's reader reuses its buffer, but the consumer of a stream may hold on to it. */
 async function* copied(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   for await (const chunk of chunks) yield Buffer.from(chunk);
 }

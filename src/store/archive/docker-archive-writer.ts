@@ -29,25 +29,26 @@ import { dockerHalf } from './docker-half.js';
 import { openPartFile, type PartFile } from './part-file.js';
 import { streamError } from './stream-sink.js';
 
-/** A layer as it stands in the archive: plain, under the name of its diffID. */
+/** A layer as it is stored in the archive: uncompressed, named by its diffID. */
 interface PlainLayer {
   diffID: Digest;
   path: string;
 }
 
 export interface DockerArchiveOptions extends LockOptions, SpaceOptions {
-  /** Write `repositories` and a folder for each layer too, for Docker before 1.10; default false. */
+  /** Also write `repositories` and a folder for each layer, for Docker before 1.10; default false. */
   legacy?: boolean | undefined;
-  /** Told what Docker does not load. */
+  /** Called with a message for images that Docker does not load. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
 const BATCH_BYTES = 1024 * 1024;
 
 /**
- * A docker-archive with plain layers, for Docker of any age: `<diffID>.tar`, `<config>.json`, `manifest.json`.
- * It grows in `PATH.part` and becomes `path` when it is committed. It takes single images only: an index has
- * no place in this format. (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
+ * Opens a docker-archive with uncompressed layers, for Docker of any version: `<diffID>.tar`, `<config>.json`,
+ * `manifest.json`. It is written to `PATH.part` and becomes `path` when it is committed. It accepts only single images,
+ * because the format has no place for an index. (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset
+ * Format")
  */
 export async function openDockerArchiveForWriting(
   path: string,
@@ -57,8 +58,8 @@ export async function openDockerArchiveForWriting(
 }
 
 /**
- * The same to a stream. A tar says how long a layer is before the layer comes, and that is known only when it
- * is decompressed: the archive is made in a temporary directory first.
+ * Creates such an archive in a stream. A tar states the size of a layer before its content, and that size is known only
+ * after decompression, so the archive is first made in a temporary directory.
  */
 export async function createDockerArchiveStream(
   stream: Writable,
@@ -96,10 +97,13 @@ class DockerArchiveWriter implements Store {
   readonly #onWarning: DockerArchiveOptions['onWarning'];
   readonly #statfs: StatFS | undefined;
   readonly #layers = new Map<Digest, PlainLayer>();
-  /** Configs and manifests; the archive's other documents are made of them at the end. */
+  /** Configs and manifests, from which the archive's other documents are made at the end. */
   readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
   readonly #written = new Set<string>();
-  /** Layers still to come, in their order in the archive; each waits for the one before. */
+  /**
+   * Resolves when all layers that were announced so far are written. Layers are written in order; each one waits for
+   * the one before.
+   */
   #queue: Promise<void> = Promise.resolve();
   readonly #turns = new Map<Digest, { ready: Promise<void>; done: () => void }>();
   #entries: Descriptor[] = [];
@@ -115,7 +119,7 @@ class DockerArchiveWriter implements Store {
   }
 
   async prepare(contents: readonly Descriptor[]): Promise<void> {
-    // Plain layers are larger than what is known of them; what is known is checked.
+    // Uncompressed layers need more than the known sizes, so this check is a lower bound.
     const largestFile = contents.reduce((sum, { size }) => sum + size, 0);
     const bytes = largestFile - (await this.#file.size());
     await requireSpace(dirname(this.#file.path), { bytes, largestFile }, this.#statfs);
@@ -130,7 +134,7 @@ class DockerArchiveWriter implements Store {
     }
   }
 
-  /** Of a layer, which is kept decompressed, the size that it had. */
+  /** Returns the size of content. For a layer, which is stored uncompressed, it is the size that was pushed. */
   async sizeOf({ digest, size }: Wanted): Promise<number | undefined> {
     return this.#layers.has(digest) ? size : this.#documents.get(digest)?.descriptor.size;
   }
@@ -172,7 +176,7 @@ class DockerArchiveWriter implements Store {
     await this.#part.finish(this.#end + END_OF_ARCHIVE.byteLength);
   }
 
-  /** By the config's path, the folder of the image's top layer. */
+  /** Writes the folders, and returns the folder of each image's top layer by the path of its config. */
   async #writeLegacyFolders(): Promise<Map<string, string>> {
     const topIDs = new Map<string, string>();
     for (const config of this.#configs()) {
@@ -186,7 +190,7 @@ class DockerArchiveWriter implements Store {
     return topIDs;
   }
 
-  /** In the order of digests: that of the entries is the order in which images were asked for. */
+  /** Returns the configs, sorted by digest: the order of the entries is the order in which images were requested. */
   #configs(): Descriptor[] {
     const configs = this.#entries.map((entry) => this.#imageOf(entry).config);
     return configs.sort((a, b) => (a.digest < b.digest ? -1 : 1));
@@ -224,7 +228,7 @@ class DockerArchiveWriter implements Store {
     options.onBytes?.(bytes.byteLength, 'fetched');
   }
 
-  /** The layers that were written are those that the config speaks of. (image-spec, config.md, "rootfs") */
+  /** Checks that the layers that were written are those of the config. (image-spec, config.md, "rootfs") */
   #checkLayers(descriptor: Descriptor, manifest: Manifest): void {
     if (!('layers' in manifest)) {
       throw new LadingError(
@@ -241,7 +245,7 @@ class DockerArchiveWriter implements Store {
       this.#document(manifest.config).bytes,
       manifest.config.digest,
     ).rootfs;
-    // Told here rather than when all layers are written: an image without layers has no such form.
+    // Fail now rather than after all layers are written: an image without layers has no such form.
     if (this.#isLegacy) legacyFolders(this.#document(manifest.config).bytes, manifest.config.digest);
     requireDiffIDs(descriptor, diffIDs, manifest.layers.length);
     for (const [index, layer] of manifest.layers.entries()) {
@@ -266,7 +270,7 @@ class DockerArchiveWriter implements Store {
     if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
     const path = layerPath(diffID);
     this.#layers.set(descriptor.digest, { diffID, path });
-    // Two compressed forms of one layer: the second gives its place to what comes next.
+    // If two layers are compressed forms of the same one, the place of the second is used for the next layer.
     if (this.#written.has(path)) return;
     this.#written.add(path);
     await this.#file.write([await tarHeader({ path, size, mode: 0o444 })], position);
@@ -286,7 +290,7 @@ class DockerArchiveWriter implements Store {
       const verifier = createVerifier(descriptor);
       for await (const chunk of source as AsyncIterable<Buffer>) {
         verifier.update(chunk);
-        // A layer of several gzip members is opened twice; its bytes count once.
+        // A layer of several gzip members is opened twice, but its bytes count once.
         onBytes?.(Math.max(0, verifier.size - reported), 'fetched');
         reported = Math.max(reported, verifier.size);
         yield chunk;
@@ -352,7 +356,7 @@ class DockerArchiveWriter implements Store {
   }
 }
 
-/** What a layer is to be when it is plain has to be known: nothing else vouches for it then. */
+/** Checks that the config has a diffID for each layer: an uncompressed layer is verified by nothing else. */
 function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], layers: number): void {
   const advice: Advice = {
     hint: 'The format universal keeps the image as it is.',
@@ -374,10 +378,10 @@ function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], laye
     );
 }
 
-/** Names of 68 characters and sizes in base 256 fit one block. */
+/** Names of 68 characters, and sizes in base 256, fit into one block. */
 const HEADER_BYTES = 512;
 
-/** In an image everything that is neither manifest nor config is a layer. */
+/** In an image, everything except manifests and configs is a layer. */
 function isLayer({ mediaType }: Descriptor): boolean {
   return !isManifest(mediaType) && !/config|container\.image\.v1\+json/.test(mediaType);
 }

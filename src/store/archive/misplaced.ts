@@ -2,16 +2,16 @@ import { cleanPath, type FileView } from '../../disk/files.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
 import { MovedFiles } from './moved-files.js';
 
-/** Images that lie elsewhere in an archive than other readers look for them. */
+/** Images that are elsewhere in an archive than where other readers look for them. */
 export interface Misplaced {
   view: FileView;
-  /** What is odd about that, as a sentence. */
+  /** Describes what is odd about that, as a sentence. */
   remark: string;
 }
 
 /**
- * An archive whose names have backslashes, as programs on Windows write that take them for slashes. That no name
- * collides with another one is checked when a tar is opened.
+ * Returns a view of an archive in which backslashes in names are slashes; some programs on Windows write them. Opening
+ * a tar checks that this makes no names equal.
  */
 export async function withSlashes(view: FileView): Promise<Misplaced> {
   const paths = new Map<string, string>();
@@ -26,7 +26,7 @@ export async function withSlashes(view: FileView): Promise<Misplaced> {
   };
 }
 
-/** The folders of an archive that hold images, sorted, where none lie at its top. */
+/** Returns the folders of an archive that contain images, sorted; used if there are none at the top. */
 export async function foldersOfImages(view: FileView): Promise<string[]> {
   const files = await view.list();
   const paths = new Set(files.map(({ path }) => path));
@@ -42,7 +42,10 @@ export async function foldersOfImages(view: FileView): Promise<string[]> {
   return [...folders].sort();
 }
 
-/** Programs have files of these names, too: Docker's begin as a list, or name folders that are there. */
+/**
+ * Other programs use these file names too. Docker's manifest.json begins as a list, and its repositories as an object
+ * of objects.
+ */
 async function isDockers(view: FileView, path: string, document: string): Promise<boolean> {
   const size = await view.size(path);
   if (size === undefined || size > MAX_ARCHIVE_DOCUMENT_BYTES) return false;
@@ -53,8 +56,8 @@ async function isDockers(view: FileView, path: string, document: string): Promis
 }
 
 /**
- * The images of an archive in which a folder of them was packed, rather than what is in it; undefined where other
- * folders hold files, too, and it may be something else that was packed.
+ * Returns the images of an archive that contains a folder of them, rather than the folder's content; undefined if other
+ * folders have files too, so that something else may have been packed.
  */
 export async function inFolder(view: FileView, folder: string): Promise<Misplaced | undefined> {
   const prefix = `${folder}/`;
@@ -69,7 +72,7 @@ export async function inFolder(view: FileView, folder: string): Promise<Misplace
   };
 }
 
-/** What people and file managers put beside a folder. */
+/** True for files that people and file managers put beside a folder. */
 function isBeside(path: string, prefix: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const above = path.slice(0, path.length - name.length);

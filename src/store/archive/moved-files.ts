@@ -2,10 +2,10 @@ import type { Readable } from 'node:stream';
 import { cleanPath, type FileView, fileNotFound } from '../../disk/files.js';
 import type { OpenFileOptions, Region } from '../../disk/region.js';
 
-/** Files of a view by other paths than those that they have there. */
+/** The files of a view under other paths. */
 export class MovedFiles implements FileView {
   readonly #view: FileView;
-  /** By the path here, the path there. */
+  /** Path in the original view, by the path in this one. */
   readonly #paths: ReadonlyMap<string, string>;
 
   constructor(view: FileView, paths: ReadonlyMap<string, string>) {
