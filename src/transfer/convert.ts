@@ -177,7 +177,7 @@ class ImageConversion {
   async #convertIndex(tree: ManifestTree, entries: readonly Descriptor[]): Promise<ManifestTree> {
     const { to } = this.#options;
     if (to === 'schema1') {
-      throw new LadingError('UNSUPPORTED', `${this.#name} is an index, which schema1 has no form for`, {
+      throw new LadingError('UNSUPPORTED', `${this.#name} is an index, which schema1 cannot represent`, {
         hint: 'Choose one platform.',
         remedy: 'platforms',
       });

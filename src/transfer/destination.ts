@@ -134,15 +134,12 @@ export function fitDockerArchive(
     if (left.length > 0)
       warn(
         onEvent,
-        `${name}: a docker-archive has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
+        `${name}: a docker-archive can hold only ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
       );
     if (attached.length > 0)
       warn(onEvent, `${name}: a docker-archive has no room for its ${attached.length} attachments; left out`);
     if (read.kind !== 'image' || read.reference.tag === undefined)
-      warn(
-        onEvent,
-        `${name}: a docker-archive names images by tags, so that this one is in it without a name`,
-      );
+      warn(onEvent, `${name}: a docker-archive names images only by tags, so this one has no name in it`);
     return attached.length > 0 ? { ...image, attached: [] } : image;
   });
 }
@@ -177,9 +174,9 @@ function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
   const manifest = manifestOf(tree);
   if (!isDockerImage(manifest)) return `is ${manifest.mediaType}: a docker-archive has no room for it`;
   if (manifest.layers.some(({ mediaType }) => isEncrypted(mediaType)))
-    return 'has encrypted layers, and those of a docker-archive are plain';
+    return 'has encrypted layers, but a docker-archive can hold only plain ones';
   if ((tree.foreign ?? []).length > 0)
-    return 'has foreign layers that are not here, and a docker-archive has all layers in it';
+    return 'has foreign layers that are not here, but a docker-archive must contain all layers';
   const config = tree.blobs.find((blob) => blob.descriptor.digest === manifest.config.digest)?.bytes;
   return config && diffIDsLack(config, manifest);
 }
@@ -201,7 +198,7 @@ function diffIDsLack(
 ): string | undefined {
   const { diff_ids: diffIDs } = parseConfig(config, digest, { mediaType }).rootfs;
   if (diffIDs.length !== layers.length)
-    return `has ${layers.length} layers, of which its config names ${diffIDs.length}, and a docker-archive names all`;
+    return `has ${layers.length} layers, but its config names ${diffIDs.length}; a docker-archive needs exactly one for each`;
   return diffIDs.every((diffID) => algorithmOf(diffID) === 'sha256')
     ? undefined
     : 'has a config that does not name its layers by sha256, as a docker-archive does';
@@ -226,7 +223,9 @@ export function tellForeign(images: readonly ImageTrees[], onEvent: OnCopyEvent 
     const foreign = new Map(foreignOf(tree).map(({ digest, urls }) => [digest, urls?.[0] ?? '']));
     if (foreign.size === 0) continue;
     const places = [...foreign].map(([digest, url]) => `${digest} at ${redactURL(url)}`).join(', ');
-    warn(onEvent, `${name}: foreign layers are left where they are: ${places}`, { remedy: 'includeForeign' });
+    warn(onEvent, `${name}: foreign layers are not included, but stay where they are: ${places}`, {
+      remedy: 'includeForeign',
+    });
   }
 }
 

@@ -64,7 +64,7 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
     if (options.format !== undefined || options.append)
       throw new LadingError(
         'USAGE',
-        `${output} is a registry: there is no file of a format, to be added to`,
+        `${output} is a registry: a format, or adding to what is there, is only for files`,
         {
           remedy: 'omitFileOptions',
         },

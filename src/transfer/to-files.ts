@@ -214,7 +214,7 @@ async function openPrevious(path: string, signal: AbortSignal | undefined): Prom
   } catch (error) {
     if (!isLadingError(error, 'INVALID_ARCHIVE', 'INVALID_LAYOUT', 'UNSUPPORTED', 'INVALID_MANIFEST'))
       throw error;
-    throw alreadyExists(path, 'it is no archive that lading can add to', error);
+    throw alreadyExists(path, 'it is not an archive that lading can add to', error);
   }
 }
 
@@ -346,7 +346,7 @@ function lockOptions({ signal, onEvent }: SaveOutputOptions): Parameters<typeof 
 async function requireOther(output: string, input: string): Promise<void> {
   const [written, read] = await Promise.all([statOrUndefined(output), statOrUndefined(input)]);
   if (written === undefined || written.ino !== read?.ino || written.dev !== read.dev) return;
-  throw new LadingError('USAGE', `${output} is what is read: it would be replaced by what is made of it`, {
+  throw new LadingError('USAGE', `${output} is the input: it would be replaced by the output`, {
     hint: 'Choose another output, and rename it when it is there.',
   });
 }

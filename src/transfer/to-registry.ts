@@ -119,7 +119,7 @@ export function imagesForRegistry(
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
   const lacks = ({ tree }: ImageTrees): string | undefined =>
-    tree.isBlob ? `is ${aBlob(tree)}: a registry has tags for manifests alone` : undefined;
+    tree.isBlob ? `is ${aBlob(tree)}: a registry can tag only manifests` : undefined;
   return fitting(images, lacks, onEvent);
 }
 

@@ -97,11 +97,11 @@ describe('what arrives at a destination', () => {
       [0, 0],
     );
     assert.equal(
-      warnings.filter((line) => /room for linux\/amd64 of it; left out: linux\/arm64/.test(line)).length,
+      warnings.filter((line) => /can hold only linux\/amd64 of it; left out: linux\/arm64/.test(line)).length,
       1,
     );
     assert.equal(warnings.filter((line) => /attachment/.test(line)).length, 2);
-    assert.equal(warnings.filter((line) => /without a name/.test(line)).length, 1);
+    assert.equal(warnings.filter((line) => /has no name in it/.test(line)).length, 1);
     warnings = [];
     const chosen = await readImages(requests.slice(0, 1), {
       index: 'single',

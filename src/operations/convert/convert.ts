@@ -97,7 +97,7 @@ function tellLeftOut(originals: readonly ImageTrees[], { to, format, onEvent }: 
   for (const { name, tree } of originals) {
     const left = (tree.leftOut ?? []).map(formatPlatform);
     if (left.length === 0) continue;
-    const message = `${name}: schema1 has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`;
+    const message = `${name}: schema1 can hold only ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`;
     onEvent?.({ type: 'warning', message });
   }
 }

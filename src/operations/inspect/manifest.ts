@@ -148,7 +148,7 @@ class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
 
 function missingFrom(parent: Descriptor, child: Descriptor, error: unknown): unknown {
   if (!isLadingError(error, 'NOT_FOUND')) return error;
-  return new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is not there`, {
+  return new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is missing`, {
     cause: error,
     hint: 'The image is incomplete: ask for it again where it came from.',
   });

@@ -88,7 +88,7 @@ export class GraphCheck {
     this.#found(
       'DIGEST_MISMATCH',
       entry.digest,
-      `${name} stands for ${entry.digest}, which is other content`,
+      `${name} stands for ${entry.digest}, which is different content`,
     );
   }
 

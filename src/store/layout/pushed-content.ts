@@ -48,7 +48,7 @@ export class LayoutContent {
     this.#removed = new RemovedBlobs(layout.directory);
   }
 
-  /** Number of cache entries by kind, for tests and metrics. */
+  /** Number of entries in the caches, by kind. */
   get remembered(): { manifests: number; uploads: number } {
     return { manifests: this.#graph.size, uploads: this.uploads.size };
   }

@@ -139,9 +139,9 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
   }
 
   /**
-   * Begins the upload with a mount from the repository itself, but only at a registry that has mounted something
-   * before; otherwise that would cost a request for nothing. Blobs that can be mounted from elsewhere are left out,
-   * because nothing would finish their uploads.
+   * Begins the upload with a mount from the repository itself, at a registry that has mounted something before. Only
+   * for small blobs, because a registry may not mount from the repository itself, and then a blob that it has is sent
+   * again. Not for blobs that can be mounted from elsewhere, because nothing would finish their uploads.
    */
   async function begin(descriptor: Descriptor, options?: SignalOption): Promise<boolean | undefined> {
     const isElsewhere = known.origin !== undefined || known.where.has(descriptor.digest);
