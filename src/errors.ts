@@ -2,8 +2,8 @@ import { constants } from 'node:os';
 import type { Remedy } from './remedy.js';
 
 /**
- * What went wrong, as a word that callers compare and the command line turns into an exit code.
- * Grouped by the exit code of each group.
+ * The kind of an error. Callers compare it, and the command line turns it into an exit code; the codes are grouped by
+ * these.
  */
 export type ErrorCode =
   // 1: failed
@@ -35,7 +35,7 @@ export type ErrorCode =
   // 6: not allowed
   | 'UNAUTHORIZED'
   | 'DENIED'
-  // 7: the other side
+  // 7: the registry or the connection failed
   | 'UNREACHABLE'
   | 'TIMEOUT'
   | 'CUT_SHORT'
@@ -44,13 +44,13 @@ export type ErrorCode =
   // 130: interrupted
   | 'ABORTED';
 
-/** What to do about an error or a warning: in words for people, and as a word that callers compare. */
+/** What the user can do about an error or a warning: as text, and as a word that callers can compare. */
 export interface Advice {
-  /** What the user can do next, as one sentence. */
+  /** What the user can do, in a sentence or two. */
   hint?: string | undefined;
   /** The option or action that helps. */
   remedy?: Remedy | undefined;
-  /** What the remedy is for, where its word needs that: the registry of a login. */
+  /** What the remedy applies to, if it needs that, for example the registry of a login. */
   remedyFor?: string | undefined;
 }
 
@@ -59,16 +59,16 @@ export interface ErrorDetails extends Advice {
 }
 
 /**
- * Anything a user can meet. `message` is one line that names the digest, path or URL; it never holds a
- * secret nor a control character, wherever its parts came from.
+ * An error that a user can see. `message` is one line with the digest, path or URL. Control characters in it are
+ * escaped, wherever they came from; it must not contain secrets (see `redactURL`).
  */
 export class LadingError extends Error {
   override readonly name: string = 'LadingError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
-  /** What can be done, as a word to compare; a hint need not come with it. */
+  /** What the user can do, as a word to compare; there may be a remedy without a hint. */
   readonly remedy: Remedy | undefined;
-  /** What the remedy is for, where its word needs that. */
+  /** What the remedy applies to, if it needs that. */
   readonly remedyFor: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -79,18 +79,18 @@ export class LadingError extends Error {
     this.remedyFor = details.remedyFor === undefined ? undefined : printable(details.remedyFor);
   }
 
-  /** The same error, with a message that says more; this one becomes its cause. */
+  /** Returns the same error with a more detailed message, and this error as its cause. */
   withMessage(message: string): LadingError {
     return new LadingError(this.code, message, { ...adviceOf(this), cause: this });
   }
 }
 
-/** What an error advises, for another one that takes its place. */
+/** Returns the advice of an error, to use it in another error. */
 export function adviceOf({ hint, remedy, remedyFor }: LadingError): Advice {
   return { hint, remedy, remedyFor };
 }
 
-/** Content that is not what its descriptor, its format or its archive says it is. */
+/** Content does not match its descriptor, or violates the format of a manifest, layout or archive. */
 export class ContentError extends LadingError {
   override readonly name = 'ContentError';
 
@@ -99,16 +99,16 @@ export class ContentError extends LadingError {
   }
 }
 
-/** A registry's refusal or failure, with what a caller needs to judge whether asking again helps. */
+/** A registry refused a request or failed; the members let callers decide whether to repeat the request. */
 export class RegistryError extends LadingError {
   override readonly name = 'RegistryError';
-  /** HTTP status, where there was a response. */
+  /** The HTTP status, if there was a response. */
   readonly status: number | undefined;
-  /** The wait that the server named, in milliseconds. */
+  /** The wait that the server asked for, in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** The codes of the error body (distribution-spec, "Error Codes"), `MANIFEST_UNKNOWN` for example. */
+  /** The codes in the error body, such as `MANIFEST_UNKNOWN`. (distribution-spec, "Error Codes") */
   readonly registryCodes: readonly string[];
-  /** Asking again does not help, whatever the status or the cause suggest. */
+  /** True if repeating the request does not help, even if the status or the cause suggests it. */
   readonly isFinal: boolean;
 
   constructor(
@@ -128,14 +128,14 @@ export class RegistryError extends LadingError {
     this.isFinal = details.isFinal ?? false;
   }
 
-  /** The same error with other words; what callers judge it by stays. */
+  /** Returns the same error with another message, hint or `isFinal`; the other members stay. */
   restated({
     message = this.message,
     advice = adviceOf(this),
     isFinal = this.isFinal,
   }: {
     message?: string;
-    /** In place of the hint and the remedy, which belong together. */
+    /** Replaces the hint and the remedy, which belong together. */
     advice?: Advice;
     isFinal?: boolean;
   }): RegistryError {
@@ -153,30 +153,32 @@ export function isLadingError(error: unknown, ...codes: ErrorCode[]): error is L
   return error instanceof LadingError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** The `code` of a Node.js system error (`ENOENT`, `ECONNRESET`), if it has one. */
+/** Returns the `code` of a Node.js system error, such as `ENOENT` or `ECONNRESET`; undefined if it has none. */
 export function systemCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   if (typeof error.code !== 'string') return undefined;
-  // `rm` and `cp` of Node.js look first, and have codes of their own for what the system would have said.
+  // Node.js' own `rm` and `cp` check first, and throw this instead of the system's error.
   if (error.code === 'ERR_FS_EISDIR') return 'EISDIR';
   const [, number] = UNNAMED.exec(error.code) ?? [];
   return number === undefined ? error.code : (NAMES.get(Number(number)) ?? error.code);
 }
 
-/** What Node.js gives for the code of an error that libuv has no name for: a used-up quota, a stale network share. */
+/**
+ * The code that Node.js gives to errors that libuv has no name for, such as an exceeded quota or a stale network share.
+ */
 const UNNAMED = /^Unknown system error -(\d+)$/;
 const NAMES = new Map<number, string>(
   Object.entries(constants.errno).map(([name, number]) => [number, name]),
 );
 
-/** An unknown thrown value as one line of text. */
+/** Returns the message of any thrown value, as one printable line. */
 export function messageOf(error: unknown): string {
   return printable(error instanceof Error ? error.message : String(error));
 }
 
 /**
- * A URL that may be shown or stored: without user information, and with every query value that can carry
- * a secret (upload state, tokens, signatures of storage URLs) replaced.
+ * Returns a URL that may be shown or stored: without user information, and with `REDACTED` for every query value that
+ * could be a secret (upload state, tokens, signatures of storage URLs).
  */
 export function redactURL(url: string | URL): string {
   let parsed: URL;
@@ -206,8 +208,8 @@ const HARMLESS_QUERY = new Set([
 ]);
 
 /**
- * Text from a stranger made safe for a terminal and for one line: control characters, line separators, and all
- * that is invisible and changes what stands beside it (bidirectional overrides, tags) are written as escapes.
+ * Makes untrusted text safe for a terminal and for one line: it escapes control characters, line separators, and
+ * invisible characters that change the text around them (bidirectional overrides, tags).
  */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => {
@@ -219,5 +221,5 @@ export function printable(text: string): string {
   });
 }
 
-/** Control, format, line and paragraph separators, halves of surrogate pairs. (Unicode, "General Category") */
+/** Control and format characters, line and paragraph separators, and lone surrogates. (Unicode, "General Category") */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;

@@ -1,23 +1,23 @@
 import type { Descriptor } from './content/descriptor.js';
 import type { Remedy } from './remedy.js';
 
-/** What a copy tells while it runs. */
+/** Events of a running copy. */
 export type CopyEvent =
-  /** An image was found, and is about to be planned. */
+  /** An image was found; it is planned next. */
   | { type: 'resolved'; name: string; descriptor: Descriptor }
-  /** Everything that will be copied is known. */
+  /** It is known what will be copied. */
   | { type: 'planned'; images: number; blobs: number; bytes: number }
   | { type: 'started'; descriptor: Descriptor }
-  /** Bytes of a blob arrived, or were found from an earlier run (`kept`). */
+  /** Bytes of a blob were received (`fetched`), or found from an earlier run (`kept`). */
   | { type: 'received'; descriptor: Descriptor; bytes: number; origin: 'kept' | 'fetched' }
-  /** The destination has it already. */
+  /** The destination already has the content. */
   | { type: 'skipped'; descriptor: Descriptor }
   | { type: 'done'; descriptor: Descriptor }
   | { type: 'retrying'; what: string; attempt: number; delayMs: number; error: unknown }
   | { type: 'tagged'; name: string; descriptor: Descriptor }
-  /** An image cannot be copied; the others go on. */
+  /** An image cannot be copied; the others are. */
   | { type: 'failed'; name: string; error: unknown }
-  /** What a registry told of the pulls that it still allows. */
+  /** A registry reported its limit of pulls and how many remain. */
   | {
       type: 'limited';
       registry: string;
@@ -25,22 +25,24 @@ export type CopyEvent =
       remaining: number | undefined;
       windowSeconds: number | undefined;
     }
-  /** Bytes were hashed, of so many that will be. */
+  /** A registry gets more or fewer small requests at once from now on. */
+  | { type: 'paced'; registry: string; limit: number; reason: 'faster' | 'slower' | 'refused' }
+  /** Bytes were hashed; `totalBytes` is the number of all bytes to hash. */
   | { type: 'hashed'; bytes: number; totalBytes: number }
-  /** Another process writes to the output; this one goes on when it has ended. */
+  /** Another process (`holder`) is writing to the output; this one continues when it has finished. */
   | { type: 'waiting'; holder: string }
-  /** Something that the user should know and that stops nothing. */
+  /** The user should know about something that does not stop the operation. */
   | {
       type: 'warning';
       message: string;
-      /** What can be done about it, as a word to compare, and what that is for where the word needs it. */
+      /** What can be done about it, as a word to compare, and what it applies to if the word needs that. */
       remedy?: Remedy | undefined;
       remedyFor?: string | undefined;
     };
 
 export type OnCopyEvent = (event: CopyEvent) => void;
 
-/** Reports warnings that have nothing but their text. */
+/** Returns a function that reports warnings without a remedy. */
 export function warningsTo(onEvent: OnCopyEvent | undefined): (message: string) => void {
   return (message) => onEvent?.({ type: 'warning', message });
 }

@@ -120,7 +120,8 @@ export {
 } from './store/store.js';
 export type { WritableRepositories, WritableRepository } from './store/writable-repository.js';
 export { systemFailure } from './system-error.js';
-export type { ConversionFormat, ConvertedImage } from './transfer/convert.js';
+export type { ConversionFormat, ConvertedImage } from './transfer/convert/convert.js';
+export type { LayerCompression } from './transfer/convert/recompress.js';
 export type { CopyOptions } from './transfer/copy.js';
 export type {
   CheckRules,
@@ -135,14 +136,13 @@ export {
   type OpenedDestination,
   openDestination,
 } from './transfer/destinations.js';
+export type { SaveOutputOptions } from './transfer/files/to-files.js';
+export type { SaveFormat } from './transfer/files/write-files.js';
 export type { CopyRequest, ImageTrees, Plan, PlannedImage, PlanOptions } from './transfer/plan.js';
-export type { LayerCompression } from './transfer/recompress.js';
 export { requestsOf } from './transfer/requests.js';
 export {
   type OpenedSource,
   openSource,
   type SourceLike,
 } from './transfer/sources.js';
-export type { SaveOutputOptions } from './transfer/to-files.js';
 export { type ReadImages, type TransferOptions, type TransferResult, transfer } from './transfer/transfer.js';
-export type { SaveFormat } from './transfer/write-files.js';

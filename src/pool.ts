@@ -1,32 +1,40 @@
-/** How much is under way at once, where nothing else is asked for: registries take so many without pushing back. */
+/** The default number of concurrent transfers: registries accept as many without throttling. */
 export const DEFAULT_CONCURRENCY = 8;
 
-/** Runs tasks with a limit on how many are under way; they start in the order they come. */
+/** Runs a limited number of tasks at a time; they start in the order of the calls. */
 export interface Pool {
-  /** What tasks pass on: aborted by the caller, or by the first failure. */
+  /** The signal that tasks get. It is aborted by the signal of `createPool` or by `abort`. */
   readonly signal: AbortSignal;
-  /** Resolves with the task's result when its turn has come and it has run; rejects at once after an abort. */
+  /**
+   * Runs the task in its turn, and returns its result. Rejects immediately if the pool is aborted before the task
+   * starts.
+   */
   run<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** Aborts what is under way and what waits. */
+  /**
+   * Does the same for a task of a few small requests or reads. These have a limit of their own, because they cost little. How
+   * many of them a registry gets at a time is decided by `Pace` in `registry/http/`.
+   */
+  runSmall<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** Aborts running tasks, and rejects waiting ones. */
   abort(reason: unknown): void;
 }
 
+/** Small tasks at once, unless one at a time is asked for. */
+export const SMALL_CONCURRENCY = 64;
+
 export function createPool(concurrency: number, signal?: AbortSignal): Pool {
   const controller = new AbortController();
-  const waiting: { start: () => void; reject: (reason: unknown) => void }[] = [];
-  let running = 0;
+  const large = new Lane(concurrency);
+  const small = concurrency === 1 ? large : new Lane(SMALL_CONCURRENCY);
 
   function abort(reason: unknown): void {
     controller.abort(reason);
-    for (const { reject } of waiting.splice(0)) reject(reason);
+    for (const lane of [large, small]) lane.clear(reason);
   }
 
-  function startNext(): void {
-    if (running >= concurrency) return;
-    const next = waiting.shift();
-    if (next === undefined) return;
-    running++;
-    next.start();
+  function runIn<T>(lane: Lane, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (controller.signal.aborted) return Promise.reject(controller.signal.reason);
+    return lane.run(() => task(controller.signal));
   }
 
   if (signal?.aborted) abort(signal.reason);
@@ -35,20 +43,46 @@ export function createPool(concurrency: number, signal?: AbortSignal): Pool {
   return {
     signal: controller.signal,
     abort,
-    run<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
-      return new Promise<T>((resolve, reject) => {
-        if (controller.signal.aborted) return reject(controller.signal.reason);
-        const start = (): void => {
-          task(controller.signal)
-            .then(resolve, reject)
-            .finally(() => {
-              running--;
-              startNext();
-            });
-        };
-        waiting.push({ start, reject });
-        startNext();
-      });
-    },
+    run: (task) => runIn(large, task),
+    runSmall: (task) => runIn(small, task),
   };
+}
+
+/** Runs so many tasks at once, in the order they come. */
+class Lane {
+  readonly #limit: number;
+  readonly #waiting: { start: () => void; reject: (reason: unknown) => void }[] = [];
+  #running = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  run<T>(task: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const start = (): void => {
+        task()
+          .then(resolve, reject)
+          .finally(() => {
+            this.#running--;
+            this.#startNext();
+          });
+      };
+      this.#waiting.push({ start, reject });
+      this.#startNext();
+    });
+  }
+
+  /** Rejects what waits. */
+  clear(reason: unknown): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(reason);
+  }
+
+  #startNext(): void {
+    if (this.#running >= this.#limit) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    this.#running++;
+    next.start();
+  }
 }

@@ -1,29 +1,29 @@
 /**
- * What can be done about an error or a warning, as a word that callers compare. Most words are options of the library;
- * `omit…` says which one to leave out, and the others are things to do. What a front end has for it, such as a flag, is
- * the front end's to say.
+ * What the user can do about an error or a warning, as a word that callers can compare. Most words are options of the
+ * library; `omit…` means to leave an option out, and the others are actions. A front end turns the word into a sentence
+ * with its own means, such as a flag.
  */
 export type Remedy =
-  // How registries are reached, and as whom
-  /** Name a file of credentials, or another one. */
+  // Connections and logins
+  /** Specify a credential file, or another one. */
   | 'authFile'
   /** Trust the authority of a registry's certificate, or do not check certificates (`tlsVerify`). */
   | 'caFile'
-  /** Show a client certificate, `certFile` with its `keyFile`. */
+  /** Use a client certificate: `certFile` with its `keyFile`. */
   | 'certFile'
   /** Correct the files of `caFile`, `certFile` and `keyFile`. */
   | 'certificates'
   /** Do less at once. */
   | 'concurrency'
-  /** Say in `credentials` which registry a login is for: `remedyFor` names one. */
+  /** Specify the registry of a login in `credentials`; `remedyFor` is a possible one. */
   | 'credentials'
-  /** Log in at the registry that `remedyFor` names, or give credentials for the run. */
+  /** Log in at the registry `remedyFor`, or specify credentials for the run. */
   | 'login'
-  /** Ask a mirror, or name it rightly. */
+  /** Use a mirror, or correct its name. */
   | 'mirrors'
   /** Leave `v1` out. */
   | 'omitV1'
-  /** Speak http. */
+  /** Use http. */
   | 'plainHTTP'
   /** Allow addresses of private networks. */
   | 'privateAddresses'
@@ -31,40 +31,40 @@ export type Remedy =
   | 'sideCredentials'
   /** Do not check certificates. */
   | 'tlsVerify'
-  // What is taken of the images
-  /** Compress layers anew. */
+  // Content of images
+  /** Compress the layers again. */
   | 'compression'
   /** Fetch foreign layers, too. */
   | 'includeForeign'
-  /** Have the images saved with an index that names no others. */
+  /** Save the images with an index that lists only these. */
   | 'index'
-  /** Leave damaged images out, and go on with the others. */
+  /** Leave damaged images out, and continue with the others. */
   | 'keepGoing'
   /** Leave `verifySignature` out. */
   | 'omitVerifySignature'
-  /** Choose one platform, or a `format` that has room for several. */
+  /** Choose one platform, or a `format` that can have several. */
   | 'onePlatform'
   /** Choose platforms. */
   | 'platforms'
   /** Leave out signatures, SBOMs and other attachments: `referrers` false. */
   | 'referrers'
   // Limits
-  /** Raise the limit of the bytes of an archive. */
+  /** Raise the limit for the bytes of an archive. */
   | 'maxArchiveBytes'
-  /** Raise the limit of the bytes of a layer. */
+  /** Raise the limit for the bytes of a layer. */
   | 'maxLayerBytes'
-  /** Raise the limit of what comes out of compressed content. */
+  /** Raise the limit for the ratio of decompressed to compressed bytes. */
   | 'maxRatio'
-  // Where the images go, and what they are called there
-  /** Keep what the output holds. */
+  // Outputs and names
+  /** Keep the existing content of the output. */
   | 'append'
-  /** Write another format; `remedyFor` names it, where one is right. */
+  /** Write another format; `remedyFor` is the right one, if there is only one. */
   | 'format'
-  /** Keep the hosts of names (`keepHost`), or tell images apart with rules (`mapFile`). */
+  /** Keep the hosts of names (`keepHost`), or distinguish images by rules (`mapFile`). */
   | 'keepHost'
-  /** Give names by rules. */
+  /** Set names by rules. */
   | 'mapFile'
-  /** Say what an image is called. */
+  /** Specify the name of an image. */
   | 'name'
   /** Leave `format` and `append` out, which are for files. */
   | 'omitFileOptions'
@@ -72,24 +72,24 @@ export type Remedy =
   | 'omitFormat'
   /** Let the tag move: leave `noClobber` out. */
   | 'omitNoClobber'
-  /** The same for the tag of a signature or attachment, which `referrers` leaves out too. */
+  /** The same for the tag of a signature or attachment; `referrers: false` would leave it out as well. */
   | 'omitNoClobberOfAttachment'
-  /** Tag what is named by digest alone. */
+  /** Tag images that have only a digest. */
   | 'tagDigests'
-  // Things to do first
+  // Actions
   /** Convert the image. */
   | 'convert'
-  /** Copy the images there. */
+  /** Copy the images to the destination. */
   | 'copy'
-  /** Copy the images into a layout; `remedyFor` is the path of what holds them. */
+  /** Copy the images into a layout; `remedyFor` is the path that they are in. */
   | 'copyToLayout'
-  /** Copy the images of two archives, which were made one file, into one archive. */
+  /** Copy the images of two archives into one; the archives had been joined as files. */
   | 'copyBoth'
-  /** See what there is; `remedyFor` is the source to list. */
+  /** List the images of the source `remedyFor`. */
   | 'list'
   /** Save the image. */
   | 'save'
-  /** Write to a stream, which saving and converting do. */
+  /** Write to a stream by saving or converting. */
   | 'stream'
-  /** Have everything checked that an archive or layout holds. */
+  /** Check all content of the archive or layout. */
   | 'verify';

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isLadingError, RegistryError, systemCode } from './errors.js';
 import type { OnCopyEvent } from './events.js';
 
-/** Attempts after the first, where nothing else is asked for. */
+/** The default number of attempts after the first. */
 export const DEFAULT_RETRIES = 5;
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 15_000;
-/** Longest wait that a server may ask for: beyond it, failing is more useful than waiting. */
+/** The longest wait that a server may ask for; beyond this, it is better to fail than to wait. */
 export const MAX_RETRY_AFTER_MS = 60_000;
 
 const RETRYABLE_STATUS = new Set([408, 425, 429, 500, 502, 503, 504, 520, 522, 524]);
@@ -28,7 +28,7 @@ const RETRYABLE_SYSTEM = new Set([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 
-/** Whether the same request can succeed when it is made again. */
+/** True if the same request may succeed when it is repeated. */
 export function isRetryable(error: unknown): boolean {
   if (error instanceof RegistryError) {
     if (error.isFinal || (error.retryAfterMs ?? 0) > MAX_RETRY_AFTER_MS) return false;
@@ -36,7 +36,7 @@ export function isRetryable(error: unknown): boolean {
     if (error.code === 'UNREACHABLE') return isRetryable(error.cause);
     return error.code === 'TIMEOUT' || error.code === 'CUT_SHORT';
   }
-  // Damage on the way: the content is fetched afresh.
+  // The content may have been damaged on its way, so it is fetched again.
   if (isLadingError(error, 'CUT_SHORT', 'DIGEST_MISMATCH', 'TIMEOUT')) return true;
   if (isLadingError(error)) return false;
   const code = systemCode(error);
@@ -44,9 +44,9 @@ export function isRetryable(error: unknown): boolean {
 }
 
 /**
- * Milliseconds to wait before attempt `attempt` (1 is the first repetition): what the server named, where it named a
- * wait at all, else doubling from 250 ms to 15 s, with a jitter of up to a quarter so that many clients do not come
- * back as one.
+ * Returns the milliseconds to wait before a repetition; `attempt` is 1 for the first. It is the time that the server
+ * asked for (at most 60 s), otherwise a time that doubles from 250 ms to 15 s, with a random jitter of up to a quarter
+ * so that many clients do not return at the same moment.
  */
 export function delayBefore(attempt: number, error: unknown, random: () => number = Math.random): number {
   const named = error instanceof RegistryError ? error.retryAfterMs : undefined;
@@ -60,14 +60,19 @@ export interface RetryOptions {
   retries?: number | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
-  /** Whether another attempt can help; default: what the error says of itself. */
+  /** Decides whether another attempt may succeed; default `isRetryable`. */
   isWorthRetrying?: ((error: unknown) => boolean) | undefined;
 }
 
-/** So much progress since the last failure makes a new failure the first again: a poor line still ends a large blob. */
+/**
+ * After this much progress, failures are counted from zero again, so that a large blob gets through a bad connection.
+ */
 const PROGRESS_BYTES = 1024 * 1024;
 
-/** Runs `attempt` until it succeeds or another try cannot help; `bytesSoFar` tells of progress between failures. */
+/**
+ * Runs `attempt` until it succeeds, another attempt cannot help, or there were too many failures. `what` names the work
+ * in events. `bytesSoFar` returns the bytes transferred so far: progress resets the count of failures.
+ */
 export async function retrying<T>(
   what: string,
   attempt: () => Promise<T>,

@@ -1,23 +1,25 @@
 import { getSystemErrorMap } from 'node:util';
 import { type Advice, LadingError, systemCode } from './errors.js';
 
-/** What the operating system's error codes mean, by their names. */
+/** Descriptions of the operating system's errors, by their codes. */
 const DESCRIPTIONS = new Map([
   ...getSystemErrorMap().values(),
-  // libuv has no words for these.
+  // libuv has no descriptions for these.
   ['EDQUOT', 'disk quota exceeded'],
   ['ESTALE', 'stale file handle'],
 ]);
 
-/** Of errors that neither libuv nor Node.js has a name for. */
+/** True for codes of errors that neither libuv nor Node.js has a name for. */
 function isNumbered(code: string): boolean {
   return code.startsWith('Unknown system error');
 }
 
-/** Codes of connections: whether they are failures of a disk or of a peer is for others to say. */
+/** Codes of connection errors. Callers decide whether a disk or a peer has failed. */
 const OF_CONNECTIONS = /^(?:EPIPE|ETIMEDOUT|ENOTFOUND|ECONN\w+|EHOST\w+|ENET\w+|EADDR\w+|EAI_\w+)$/;
 
-/** What the operating system says in words, `file too large (EFBIG)`; undefined for an error that is not one of its. */
+/**
+ * Describes an error of the operating system, as in `file too large (EFBIG)`; returns undefined for any other error.
+ */
 export function systemReason(error: unknown): string | undefined {
   const code = systemCode(error);
   if (code === undefined) return undefined;
@@ -26,8 +28,8 @@ export function systemReason(error: unknown): string | undefined {
 }
 
 /**
- * A failure of the operating system that no caller knows better, as an error a user can meet: it names what it was
- * about and the reason. Undefined for anything else, mistakes of the program above all.
+ * Turns an error of the operating system into an `IO` error for the user, with `what` (default the path) and the
+ * reason. Returns undefined for any other error, such as a bug in the program.
  */
 export function systemFailure(error: unknown, what = subjectOf(error)): LadingError | undefined {
   const reason = systemReason(error);
@@ -35,7 +37,7 @@ export function systemFailure(error: unknown, what = subjectOf(error)): LadingEr
   return new LadingError('IO', `${what}: ${reason}`, { cause: error, ...adviceFor(systemCode(error)) });
 }
 
-/** The same for what files are read and written with: an error of a connection stays as it is. */
+/** Like `systemFailure`, for reading and writing files: returns undefined for errors of a connection, too. */
 export function fileFailure(error: unknown, what: string): LadingError | undefined {
   return OF_CONNECTIONS.test(systemCode(error) ?? '') ? undefined : systemFailure(error, what);
 }
@@ -62,25 +64,25 @@ function hintFor(code: string | undefined): string {
     case 'ENAMETOOLONG':
       return 'Choose a shorter name.';
     case 'ELOOP':
-      return 'Its symbolic links lead in a circle; name the file that is meant.';
+      return 'Its symbolic links lead in a circle; name the file that they should lead to.';
     case 'EACCES':
     case 'EPERM':
-      return 'Give yourself the permission, or choose another place.';
+      return 'Get the permission for it, or choose another place.';
     case 'EADDRINUSE':
       return 'Another program listens there; choose another port.';
     default:
       return code !== undefined && OF_CONNECTIONS.test(code)
-        ? 'Check that the other side is there and can be reached.'
+        ? 'Check that the other side is running and can be reached.'
         : CHECK_DISK;
   }
 }
 
-/** The path of a failed call, or the call itself. */
+/** Returns the path or address of a failed call, otherwise the name of the call. */
 function subjectOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return 'the system';
   const { path, dest, address, syscall } = error as Partial<
     Record<'path' | 'dest' | 'address' | 'syscall', unknown>
-  >; // members that Node.js gives its system errors, all of them optional
+  >; // optional members of Node.js system errors
   const known = [path, dest, address, syscall].find((part) => typeof part === 'string' && part !== '');
   return known === undefined ? 'the system' : String(known);
 }

@@ -1,27 +1,27 @@
 import { type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 
 /**
- * Starts the thread whose file is `path` under `src`, given without its extension. Threads are started from here
- * because this file lies beside their folders, in the library and (being a shared part) in the bundle alike.
+ * Starts a thread; `path` is its file in `src`, without extension. All threads are started here because paths are
+ * relative to this file: it is next to their folders in the library, and also in the bundle, as a shared chunk.
  */
 export function startThread(
   path: 'compression/worker' | 'hashing/worker' | 'server/access/password-worker',
 ): Worker {
-  // Under the tests' loader this file is TypeScript, which Node.js cannot load in a thread: the built one is taken.
+  // In tests this file is TypeScript, which Node.js cannot load in a thread, so they use the built files.
   const folder = import.meta.url.endsWith('.ts') ? '../dist' : '.';
   return new Worker(new URL(`${folder}/${path}.js`, import.meta.url), { execArgv: [] });
 }
 
-/** The message after which a thread ends itself. */
+/** The message that makes a thread end itself. */
 const END = 'end';
 
-/** How long a thread may take to end itself. */
+/** A thread that has not ended itself after this time is terminated. */
 const PATIENCE_MS = 2000;
 
 /**
- * Ends a thread that listens by `onRequest`, between two pieces of its work. It is terminated from outside only when
- * it does not come to that: where termination meets a thread between making a zlib stream and starting it, Node.js 20
- * aborts the whole process ("close before init").
+ * Asks a thread that uses `onRequest` to end itself between two pieces of work, and waits for it. It is terminated only
+ * if it does not: if a thread is terminated between creating and initialising a zlib stream, Node.js 20 aborts the
+ * whole process ("close before init").
  */
 export async function endThread(thread: Worker): Promise<void> {
   if (thread.threadId === ENDED) return;
@@ -32,10 +32,10 @@ export async function endThread(thread: Worker): Promise<void> {
   clearTimeout(timer);
 }
 
-/** What Node.js gives as the ID of a thread that has ended. */
+/** The thread ID of a thread that has ended. */
 const ENDED = -1;
 
-/** For a thread: calls `listener` with each request, and ends the thread when `endThread` says so. */
+/** To be called in a thread: passes each request to `listener`, and ends the thread if `endThread` asks for it. */
 export function onRequest<T>(port: MessagePort | null, listener: (request: T) => void): void {
   port?.on('message', (message: T | typeof END) => {
     if (message === END) process.exit();
@@ -43,7 +43,7 @@ export function onRequest<T>(port: MessagePort | null, listener: (request: T) =>
   });
 }
 
-/** For a thread at work that gets one request at a time: ends it here when `endThread` has said so. */
+/** To be called in a thread that is working on its only request: ends it if `endThread` has asked for it. */
 export function endIfAsked(port: MessagePort | null): void {
   if (port !== null && receiveMessageOnPort(port)?.message === END) process.exit();
 }

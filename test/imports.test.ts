@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
-/** The rooms of src from the ground up, each with the rooms that it may see beside itself: a path that ends in `/` is a folder. */
+/** The rooms of src from the bottom up, each with the rooms that it may import. A path that ends in `/` is a folder. */
 const LAW: Record<string, readonly string[]> = {
   'remedy.ts': [],
   'errors.ts': ['remedy.ts'],
@@ -38,7 +38,7 @@ const LAW: Record<string, readonly string[]> = {
     ],
     ...['manifest/', 'registry/'],
   ],
-  // The graph and the server know stores by their interface alone.
+  // The graph and the server use only the interface of stores.
   'graph/': [
     ...['errors.ts', 'events.ts', 'retry.ts', 'pool.ts', 'content/', 'manifest/'],
     ...['store/store.ts', 'store/read-content.ts'],
@@ -71,7 +71,7 @@ const LAW: Record<string, readonly string[]> = {
   'cli/': ['index.ts', 'version.ts'],
 };
 
-/** Inside a folder that may see another one, the files that do. */
+/** Of a folder that may import another one, the files that do. */
 const CONFINED: { target: string; within: string; to: RegExp; reason: string }[] = [
   {
     within: 'store/',
@@ -82,7 +82,7 @@ const CONFINED: { target: string; within: string; to: RegExp; reason: string }[]
   { within: 'store/', target: 'tar/', to: /^store\/archive\//, reason: 'only archives are tars' },
 ];
 
-/** Each package's one home. */
+/** The only place that may import each package. */
 const HOMES: Record<string, readonly string[]> = {
   yargs: ['cli/'],
   'cli-progress': ['cli/progress.ts'],
@@ -102,7 +102,7 @@ const HOMES: Record<string, readonly string[]> = {
 
 interface Import {
   from: string;
-  /** A path under src, or a package's name. */
+  /** A path in src, or the name of a package. */
   to: string;
 }
 
@@ -164,7 +164,7 @@ describe('the imports of src', () => {
     const users = files.filter((path) => /process\.(stdout|stderr|stdin|argv|exit)/.test(textOf(path)));
     assert.deepEqual(
       users.filter((path) => !path.startsWith('cli/')),
-      ['threads.ts'], // where it ends a thread alone
+      ['threads.ts'], // it ends only the thread there
     );
   });
 });

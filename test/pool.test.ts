@@ -28,6 +28,28 @@ describe('createPool', () => {
     assert.equal(most, 3);
   });
 
+  it('has 64 places for small tasks beside the others, and one for all where one is asked for', async () => {
+    const counts = async (concurrency: number): Promise<{ large: number; small: number; both: number }> => {
+      const pool = createPool(concurrency);
+      const running = { large: 0, small: 0 };
+      const most = { large: 0, small: 0, both: 0 };
+      const task = (kind: 'large' | 'small') => async () => {
+        running[kind]++;
+        most[kind] = Math.max(most[kind], running[kind]);
+        most.both = Math.max(most.both, running.large + running.small);
+        await turn();
+        running[kind]--;
+      };
+      await Promise.all([
+        ...Array.from({ length: 100 }, () => pool.run(task('large'))),
+        ...Array.from({ length: 100 }, () => pool.runSmall(task('small'))),
+      ]);
+      return most;
+    };
+    assert.deepEqual(await counts(8), { large: 8, small: 64, both: 72 });
+    assert.deepEqual(await counts(1), { large: 1, small: 1, both: 1 });
+  });
+
   it('goes on after a task that failed', async () => {
     const pool = createPool(1);
     const failed = pool.run(async () => {

@@ -35,13 +35,13 @@ describe('the oldest Node.js of package.json', () => {
       assert.deepEqual([code, stdout], [1, '']);
       assert.match(
         stderr,
-        new RegExp(`^lading: needs Node\\.js ${OLDEST.major}\\.${OLDEST.minor} or later, .*\\n$`),
+        new RegExp(`^lading: Node\\.js ${OLDEST.major}\\.${OLDEST.minor} or later is required, .*\\n$`),
       );
       assert.ok(stderr.includes(version));
     });
 
   it('is looked at by the program before anything else is read', () => {
-    // As a script: it has no import that would come first, and no `await` that older ones cannot parse.
+    // As a script, because it has no imports, which would run first, and no `await`, which old versions cannot parse.
     assert.ok(new Script(readFileSync(PROGRAM, 'utf8').replace(/^#!.*/, '')));
   });
 
@@ -51,7 +51,7 @@ describe('the oldest Node.js of package.json', () => {
       assert.deepEqual([code, stdout], [0, `${JSON.parse(textOf('package.json')).version}\n`]);
     });
 
-  /** The program's version, asked for under a Node.js that says of itself to be another. */
+  /** Runs the program with `--version`, under a Node.js that pretends to be another version. */
   async function underNode(version: string) {
     const disguise = path(`as-${version}.cjs`);
     const versions = `{ value: { ...process.versions, node: '${version}' } }`;

@@ -20,8 +20,8 @@ export const authCommand: CommandModule = {
   },
   describe: (yargs) =>
     yargs
-      .example('$0 auth registry.local:5000', 'who lading is there, and which file says so')
-      .example('$0 auth quay.io/team/app', 'the same for a repository, which may have its own entry'),
+      .example('$0 auth registry.local:5000', 'the login that lading uses there, and where it is stored')
+      .example('$0 auth quay.io/team/app', 'the same for a repository, which may have its own login'),
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { credentials } = parseCredentials(flags, process.env, output.warning);
@@ -43,24 +43,24 @@ function describeExplanation({ registry, repository, places }: CredentialExplana
     used !== undefined
       ? `${name}: ${who(used)}, from ${used.place}`
       : invalid !== undefined
-        ? `${name}: refused, because ${invalid.place} is invalid`
-        : `${name}: nobody (anonymous)`;
+        ? `${name}: no login can be used because ${invalid.place} is invalid`
+        : `${name}: no login (anonymous)`;
   const rows = places.map((place, index) => [`  ${index + 1}`, place.place, describeState(place)]);
   return `${head}\n${formatTable(rows)}`;
 }
 
 function describeState(place: ExplainedPlace): string {
   const { state, helper, problem = '' } = place;
-  const by = helper === undefined ? '' : ` by ${helper}`;
+  const by = helper === undefined ? '' : ` from ${helper}`;
   switch (state) {
     case 'used':
       return `used: ${who(place)}${by}`;
     case 'later':
-      return helper === undefined ? `has one too: ${who(place)}` : `not asked:${by}`;
+      return helper === undefined ? `not used, has one too: ${who(place)}` : `not asked: ${helper}`;
     case 'none':
-      return `nothing for it${by}`;
+      return `no login${by}`;
     case 'missing':
-      return 'not there';
+      return 'does not exist';
     case 'failed':
     case 'invalid':
       return problem;

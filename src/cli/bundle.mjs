@@ -1,6 +1,6 @@
-// Bundles the command line into a few files. A start of Node.js reads every module of a program: 250 small files
-// take 300 ms, a few large ones 70 ms. Each command stays a file of its own, read when it is called. The files
-// lie beside those of the library, so that what is found by its place (package.json, the threads) is found alike.
+// Bundles the command line into a few files. Node.js reads all modules of a program when it starts: 250 small files
+// take 300 ms, a few large ones 70 ms. Each command stays a separate file, which is read when it is used. The files
+// are beside those of the library, so that relative paths (to package.json and the threads) are the same.
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { build, transform } from 'esbuild';
@@ -9,18 +9,18 @@ import { writeNotices } from '../packaging/notices.mjs';
 for (const name of await readdir('dist'))
   if (/^cli(-\w+\.js)?$/.test(name)) await rm(`dist/${name}`, { recursive: true });
 
-/** Where each name of the library's one entrance is from. */
+/** The file of each name that src/index.ts exports. */
 const home = new Map();
 const entrance = await readFile('src/index.ts', 'utf8');
 for (const [, names, file] of entrance.matchAll(/^export (?:type )?\{([^}]*)\} from '(.*)';$/gm))
   for (const name of names.split(',')) home.set(name.replace(/^\s*type /, '').trim(), `.${file}`);
 
 /**
- * The commands are written against the library's one entrance. esbuild puts all that an entrance leads to into one
- * part that every command loads; so each name is imported from the file that has it.
+ * Replaces imports from src/index.ts, which the commands use, by imports from the files that define the names.
+ * Otherwise esbuild would put everything that index.ts exports into one chunk that every command loads.
  */
 function pastTheEntranceOf(source) {
-  // On one line: the lines of the source map stay what they were.
+  // On one line, so that the lines of the source map stay the same.
   return source.replace(/^import (type )?\{([^}]*)\} from '\.\.\/index\.js';$/gm, (all, type, names) => {
     const imports = names
       .split(',')
@@ -42,7 +42,7 @@ const pastTheEntrance = {
   },
 };
 
-/** A third of what a command reads are the generated validators, whose names no stack shows: they are shortened. */
+/** Minifies the generated validators, which are a third of what a command reads; their names appear in no stack. */
 const shortValidators = {
   name: 'short-validators',
   setup({ onLoad }) {
@@ -54,18 +54,18 @@ const shortValidators = {
 };
 
 const START = 'src/cli/start.ts';
-/** In bytes. */
+/** Size in bytes below which a chunk is small. */
 const SMALL = 20_000;
 
 /**
- * esbuild makes a part for each set of files that the same commands share, and most of these parts are tiny: each costs
- * a start half a millisecond. Here every command asks for all small ones, so that esbuild puts them into one.
+ * Makes every command import all small chunks, so that esbuild combines them into one. By default it makes a chunk for
+ * each set of files that the same commands share; most are tiny, and each costs half a millisecond at a start.
  */
 function smallTogether({ outputs }) {
   const filesOf = ({ inputs }) => Object.keys(inputs).filter((file) => file.startsWith('src/'));
   const isShared = ({ entryPoint, bytes }) => entryPoint === undefined && bytes < SMALL;
   const small = new Map(Object.entries(outputs).filter(([, output]) => isShared(output)));
-  // One that leads to what is large, or to modules of Node.js that not every command loads, stays by itself.
+  // A chunk that imports a large one, or modules of Node.js that not every command loads, stays separate.
   const everywhere = /^node:(?:crypto|fs|fs\/promises|module|os|path|timers\/promises|util)$/;
   const leadsAway = ({ path, kind, external }) =>
     kind === 'import-statement' && !(external ? everywhere.test(path) : small.has(path));
@@ -103,17 +103,17 @@ const options = {
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  // Less to read at each start: 20 ms of 280. Names are kept, for the stacks of errors.
+  // Saves 20 of 280 ms at each start. Identifiers are kept for the stacks of errors.
   minifyWhitespace: true,
   minifySyntax: true,
   alias: { 'string-width': './src/cli/string-width.ts' },
-  // Looked for when they are needed: native and optional modules, and the bar, which is for people only.
+  // Loaded when they are needed: native and optional modules, and the progress bar.
   external: ['zlib-sync', 'fzstd', 'xz-decompress', 'cli-progress'],
-  // CommonJS packages inside the bundle ask for Node.js' own modules.
+  // CommonJS packages inside the bundle require modules of Node.js.
   banner: {
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
   },
-  // Of smallTogether: what it imports for nothing but its place is dropped where nobody needs it, which is right.
+  // smallTogether imports files only to combine them; esbuild rightly drops those that are not used.
   logOverride: { 'ignored-bare-import': 'silent' },
 };
 const plugins = [pastTheEntrance, shortValidators];
@@ -122,7 +122,7 @@ const { metafile } = await build({ ...options, plugins: [smallTogether(tried.met
 
 await writeNotices(metafile, 'dist/THIRD-PARTY-NOTICES.txt');
 
-// The entry imports the bundle, and is compiled by itself for every Node.js that may come upon it. (See main.ts.)
+// The entry point imports the bundle; it is compiled separately, so that old versions of Node.js can parse it. (See main.ts.)
 await build({
   entryPoints: ['src/cli/main.ts'],
   outfile: 'dist/cli/main.js',

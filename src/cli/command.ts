@@ -3,19 +3,19 @@ import type { GlobalArguments } from './options.js';
 import type { Output } from './output.js';
 import type { StandardStreams } from './standard-streams.js';
 
-/** One command: its words and flags, and what it does with them. */
+/** A command: its arguments and flags, and the function that runs it. */
 export interface CommandModule {
   options: Record<string, Options>;
   positionals: Record<string, PositionalOptions>;
-  /** Examples, and what else yargs shows. */
+  /** Adds examples and other text to the help. */
   describe(yargs: Argv): Argv;
-  /** Resolves with the exit code. */
+  /** Runs the command and resolves with the exit code. */
   run(argv: GlobalArguments, context: CommandContext): Promise<number>;
 }
 
 export interface CommandContext {
   output: Output;
-  /** Aborted by Ctrl-C and by a request to terminate. */
+  /** Aborted by SIGINT (Ctrl-C) and SIGTERM. */
   signal: AbortSignal;
   streams: StandardStreams;
 }

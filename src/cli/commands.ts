@@ -1,6 +1,6 @@
 import type { CommandModule } from './command.js';
 
-/** The commands; each is loaded only when it is called. */
+/** The commands. Each is loaded only when it is used. */
 export const COMMANDS: { command: string; summary: string; load: () => Promise<CommandModule> }[] = [
   {
     command: 'save [IMAGE..]',

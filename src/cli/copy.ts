@@ -91,6 +91,6 @@ export const copyCommand: CommandModule = {
 
 function describeCopied({ images, blobs, bytes }: CopyImagesResult): string {
   const rows = images.map(({ name, copied, digest }) => [name, '->', copied, digest]);
-  const present = blobs.present > 0 ? `, ${plural(blobs.present, 'blob')} were there` : '';
+  const present = blobs.present > 0 ? `, ${plural(blobs.present, 'blob')} already there` : '';
   return `${formatTable(rows)}${plural(images.length, 'image')}: ${formatBytes(bytes.copied)} copied${present}\n`;
 }

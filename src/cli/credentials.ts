@@ -1,13 +1,13 @@
 import { isRegistry, LadingError, type RunCredentials } from '../index.js';
 
-/** The flags that hold logins. */
+/** The flags that contain logins. */
 export interface CredentialFlags {
   creds?: readonly string[] | undefined;
   'src-creds'?: string | undefined;
   'dest-creds'?: string | undefined;
 }
 
-/** The logins of a run, as the library takes them. */
+/** The logins of a run, as options of the library. */
 export interface GivenCredentials {
   credentials: RunCredentials[] | undefined;
   sourceCredentials: RunCredentials | undefined;
@@ -17,8 +17,8 @@ export interface GivenCredentials {
 type PartialLogin = Omit<RunCredentials, 'password'> & { password: string | undefined };
 
 /**
- * Flags and variables → logins; rejects with `USAGE`. `LADING_USERNAME` counts where no flag names a user, and
- * `LADING_PASSWORD` belongs to the one login that has no password of its own.
+ * Parses the logins in flags and variables; throws `USAGE`. `LADING_USERNAME` is used if no flag names a user, and
+ * `LADING_PASSWORD` for the only login that has no password.
  */
 export function parseCredentials(
   flags: CredentialFlags,
@@ -43,7 +43,7 @@ export function parseCredentials(
   const complete = (login: PartialLogin): RunCredentials => {
     const password = login.password ?? environment.LADING_PASSWORD;
     if (password !== undefined) return { ...login, password };
-    throw new LadingError('USAGE', `there is no password for ${login.username}`, {
+    throw new LadingError('USAGE', `the password for ${login.username} is missing`, {
       hint: 'Set LADING_PASSWORD.',
     });
   };
@@ -54,7 +54,7 @@ export function parseCredentials(
   };
 }
 
-/** One password in the environment cannot be meant for several registries. */
+/** Throws `USAGE` if several logins have no password: the one in the environment cannot be for all of them. */
 function requireOneWithout(logins: readonly PartialLogin[]): void {
   const without = logins.filter(({ password }) => password === undefined);
   if (without.length < 2) return;
@@ -67,7 +67,7 @@ function requireOneWithout(logins: readonly PartialLogin[]): void {
   );
 }
 
-/** `[HOST=]USER[:PASSWORD]`: what is before `=` names a registry when it looks like one, as in the name of an image. */
+/** Parses `[HOST=]USER[:PASSWORD]`. As in an image's name, the part before `=` is a registry if it looks like one. */
 function parseScoped(text: string): PartialLogin {
   const [, host = '', rest = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   const isScoped = isRegistry(host) && /[.:]|^localhost$/.test(host);
@@ -81,6 +81,6 @@ function parseSide(text: string | undefined, flag: string): PartialLogin | undef
 
 function parseLogin(text: string, source: string): PartialLogin {
   const [username = '', ...rest] = text.split(':');
-  if (username === '') throw new LadingError('USAGE', `${source} lacks the name of a user`);
+  if (username === '') throw new LadingError('USAGE', `${source} has no user name`);
   return { username, password: rest.length > 0 ? rest.join(':') : undefined, source };
 }

@@ -1,6 +1,6 @@
 import { type ErrorCode, isLadingError } from '../index.js';
 
-/** What a shell sees. */
+/** The exit codes. */
 export const EXIT = {
   done: 0,
   failed: 1,
@@ -15,7 +15,7 @@ export const EXIT = {
   brokenPipe: 141,
 } as const;
 
-/** Every error code has its exit code; a new one does not compile without. */
+/** Exit code by error code; the type requires an entry for each. */
 const EXIT_CODES: Record<ErrorCode, number> = {
   ALREADY_EXISTS: EXIT.failed,
   LOCKED: EXIT.failed,
@@ -48,7 +48,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   ABORTED: EXIT.interrupted,
 };
 
-/** The exit code for whatever a command threw. */
+/** Returns the exit code for any thrown value. */
 export function exitCodeOf(error: unknown): number {
   return isLadingError(error) ? EXIT_CODES[error.code] : EXIT.failed;
 }

@@ -1,6 +1,6 @@
 import { printable } from '../index.js';
 
-/** Bytes as people read them: decimal units, as disks and networks are sold. */
+/** Formats a number of bytes with decimal units, in which disks and networks are sold. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;
@@ -12,7 +12,7 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 9.95 ? 2 : value < 99.5 ? 1 : 0)} ${units[unit]}`;
 }
 
-/** Rows with their columns under each other; the last column is not padded. */
+/** Formats rows as a table with aligned columns; the last column is not padded. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const safe = rows.map((row) => row.map(printable));
   const widths: number[] = [];
@@ -25,8 +25,8 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
 }
 
 /**
- * A JSON document that is safe for a terminal too: characters that `printable` escapes, and JSON lets stand, are
- * escaped as JSON does it, so that the values stay what they are.
+ * Formats JSON that is safe to print on a terminal: characters that `printable` escapes but JSON allows are written as
+ * JSON escapes, so that the values stay the same.
  */
 export function formatJSON(document: unknown, indent?: number): string {
   return JSON.stringify(document, undefined, indent).replace(INVISIBLE, (character) =>

@@ -1,7 +1,7 @@
 import type { Options } from 'yargs';
 import type { Remedy } from '../index.js';
 
-/** What an error or a warning of the library says can be done. */
+/** The advice of an error or a warning of the library. */
 export interface Advised {
   hint?: string | undefined;
   remedy?: Remedy | undefined;
@@ -11,9 +11,9 @@ export interface Advised {
 /** The flags of a command, by their names. */
 export type CommandFlags = Readonly<Record<string, Options>>;
 
-/** A way to say a remedy. */
+/** A sentence for a remedy. */
 interface Sentence {
-  /** The flags that the command must have, which are named without the name of another command. */
+  /** The flags that the command must have, because the sentence names them without naming another command. */
   needs: readonly string[];
   text: string | ((what: string | undefined) => string);
 }
@@ -26,7 +26,10 @@ function anywhere(text: Sentence['text']): Sentence {
   return { needs: [], text };
 }
 
-/** How each remedy is said here; the first sentence counts whose flags the command has. A new remedy does not compile without. */
+/**
+ * The sentences for each remedy; the first one whose flags the command has is used. The type requires an entry for each
+ * remedy.
+ */
 const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
   append: [own('append', '--append keeps what is there.')],
   authFile: [own('authfile', '--authfile FILE names it.')],
@@ -109,22 +112,22 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
 };
 
 /** Every remedy, for the tests of these sentences. */
-export const REMEDIES = Object.keys(SENTENCES) as Remedy[]; // the keys of a record of them
+export const REMEDIES = Object.keys(SENTENCES) as Remedy[]; // the record has a key for each remedy
 
-/** What a user of the command does about a remedy; undefined where nothing that this command has helps. */
+/** Returns the sentence for a remedy; undefined if the command has no flags for it. */
 export function sentenceFor({ remedy, remedyFor }: Advised, flags: CommandFlags): string | undefined {
   if (remedy === undefined) return undefined;
   const found = SENTENCES[remedy].find(({ needs }) => needs.every((flag) => Object.hasOwn(flags, flag)));
   return typeof found?.text === 'function' ? found.text(remedyFor) : found?.text;
 }
 
-/** A hint with the sentence of its remedy behind it. */
+/** Returns a hint followed by the sentence of its remedy. */
 export function hintOf(advised: Advised, flags: CommandFlags): string | undefined {
   const parts = [advised.hint, sentenceFor(advised, flags)].filter((part) => part !== undefined);
   return parts.length === 0 ? undefined : parts.join(' ');
 }
 
-/** A warning with what can be done about it in brackets. */
+/** Returns a warning followed by the sentence of its remedy in parentheses. */
 export function warningOf(message: string, advised: Advised, flags: CommandFlags): string {
   const sentence = sentenceFor(advised, flags);
   return sentence === undefined ? message : `${message} (${sentence.replace(/\.$/, '')})`;

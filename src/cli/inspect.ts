@@ -18,7 +18,7 @@ const OPTIONS = {
   platform: {
     type: 'string',
     array: true,
-    nargs: 1, // else it takes the images that follow
+    nargs: 1, // otherwise it consumes the arguments that follow
     defaultDescription: 'all',
     describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
   },
@@ -116,7 +116,7 @@ function describeLayers({ layers }: Image['platforms'][number]): string[][] {
   ]);
 }
 
-/** Each step with the layer that it made, where that is known. */
+/** Lists the steps of the history, each with its layer if that is known. */
 function describeHistory({ history, layers }: Image['platforms'][number]): string[][] {
   const isPaired = history.filter(({ empty_layer: isEmpty }) => !isEmpty).length === layers.length;
   let made = 0;

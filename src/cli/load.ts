@@ -71,7 +71,7 @@ export const loadCommand: CommandModule = {
       .example('$0 load -i images.tar registry.local:5000/mirror alpine:3.20', 'one image, under a prefix')
       .example(
         'docker save app | $0 load -i - registry.local:5000',
-        'what Docker has, layers compressed on the way',
+        'an image of Docker, with its layers compressed',
       ),
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
@@ -118,7 +118,7 @@ function describeLoaded({ images, blobs, bytes, dryRun }: LoadResult): string {
   const parts = [
     `${formatBytes(bytes.pushed)} pushed`,
     ...(blobs.mounted > 0 ? [`${plural(blobs.mounted, 'blob')} mounted`] : []),
-    ...(blobs.present > 0 ? [`${plural(blobs.present, 'blob')} were there`] : []),
+    ...(blobs.present > 0 ? [`${plural(blobs.present, 'blob')} already there`] : []),
   ];
   return `${formatTable(rows)}${plural(images.length, 'image')}: ${parts.join(', ')}\n`;
 }

@@ -60,7 +60,7 @@ export const loginCommand: CommandModule = {
   },
 };
 
-/** The flags of other commands that this one lacks. */
+/** Adds the flags that only other commands have, as undefined. */
 function withoutLogins(flags: Arguments): Parameters<typeof connectionOptions>[0] {
   return { ...flags, creds: undefined, concurrency: undefined, v1: undefined, mirror: undefined };
 }
@@ -90,14 +90,14 @@ async function askLogin(
   const password = fromStdin
     ? await readPassword(process.stdin)
     : (known ?? (await ask('Password: ', terminal, { secret: true, signal })));
-  if (password === '') throw new LadingError('USAGE', `there is no password for ${username}`);
+  if (password === '') throw new LadingError('USAGE', `the password for ${username} is empty`);
   return { username, password };
 }
 
 function describeLogin({ registry, username, stored }: LoginResult): string {
   const where =
     stored.helper === undefined
-      ? `${stored.file}, which only you can read and which is not encrypted`
+      ? `${stored.file}, which only you can read but which is not encrypted`
       : `${stored.helper}, as ${stored.file} says`;
   return `logged in to ${registry} as ${username}: stored in ${where}\n`;
 }

@@ -2,7 +2,7 @@ import type { InferredOptionTypes, Options } from 'yargs';
 import { type ConnectionOptions, LadingError } from '../index.js';
 import { type CredentialFlags, type GivenCredentials, parseCredentials } from './credentials.js';
 
-/** Flags that every command takes. */
+/** Flags of all commands. */
 export const GLOBAL_OPTIONS = {
   json: {
     type: 'boolean',
@@ -32,7 +32,7 @@ export const GLOBAL_OPTIONS = {
   },
 } as const satisfies Record<string, Options>;
 
-/** Flags of commands that speak to registries. */
+/** Flags of commands that connect to registries. */
 export const CONNECTION_OPTIONS = {
   concurrency: {
     type: 'number',
@@ -51,7 +51,7 @@ export const CONNECTION_OPTIONS = {
   creds: {
     type: 'string',
     array: true,
-    nargs: 1, // else it takes the images that follow
+    nargs: 1, // otherwise it consumes the arguments that follow
     describe: '[HOST=]USER[:PASSWORD], for one registry; LADING_USERNAME and LADING_PASSWORD are safer',
     group: 'Registry:',
   },
@@ -88,7 +88,7 @@ export const CONNECTION_OPTIONS = {
   mirror: {
     type: 'string',
     array: true,
-    nargs: 1, // else it takes the images that follow
+    nargs: 1, // otherwise it consumes the arguments that follow
     describe: 'HOST=HOST[/PATH]: ask the second before the first',
     group: 'Registry:',
   },
@@ -99,7 +99,7 @@ export const CONNECTION_OPTIONS = {
   },
 } as const satisfies Record<string, Options>;
 
-/** Of commands that move images. */
+/** Flags of commands that copy images. */
 export const STRICT_OPTION = {
   strict: {
     type: 'boolean',
@@ -146,7 +146,7 @@ export const LIMIT_OPTIONS = {
 export type GlobalArguments = InferredOptionTypes<typeof GLOBAL_OPTIONS>;
 export type ConnectionArguments = InferredOptionTypes<typeof CONNECTION_OPTIONS>;
 
-/** Flags → options of the library; rejects with `USAGE`. */
+/** Converts flags to options of the library; throws `USAGE`. */
 export function connectionOptions(
   argv: ConnectionArguments & CredentialFlags,
   onWarning: (message: string) => void,
@@ -168,7 +168,7 @@ export function connectionOptions(
   };
 }
 
-/** Against decompression bombs. */
+/** Options against decompression bombs. */
 export function archiveLimitOptions(argv: InferredOptionTypes<typeof ARCHIVE_LIMIT_OPTIONS>): {
   maxArchiveBytes: number | undefined;
   maxRatio: number | undefined;
@@ -204,7 +204,7 @@ function parseMirrors(texts: readonly string[]): Record<string, string[]> {
   return mirrors;
 }
 
-/** `--platform`: undefined where all are wanted. */
+/** Parses `--platform`; undefined for all platforms. */
 export function platformsOf(flag: readonly string[] = ['all']): string[] | undefined {
   const platforms = flag.flatMap((text) => text.split(',')).map((text) => text.trim());
   return platforms.includes('all') ? undefined : platforms.filter((platform) => platform !== '');

@@ -11,28 +11,28 @@ import {
 import { formatJSON } from './format.js';
 import { type Advised, type CommandFlags, hintOf, warningOf } from './hints.js';
 
-/** Where a command's words go: results to standard output, all else to standard error. */
+/** Writes results to standard output, and everything else to standard error. */
 export interface Output {
-  /** The result: as one JSON document with `--json`, else as text. */
+  /** Writes the result, with `--json` as one JSON document. */
   result(json: unknown, text: () => string): void;
-  /** Standard output carries an archive: the result then goes to standard error. Throws `USAGE` for a terminal. */
+  /** Returns standard output for an archive; the result then goes to standard error. Throws `USAGE` for a terminal. */
   reserveStdout(): Writable;
   message(text: string): void;
-  /** A line of JSON, for `--progress json`. */
+  /** Writes a line of JSON, for `--progress json`. */
   event(document: object): void;
-  /** Not shown with `--quiet`. */
+  /** Writes a warning, unless `--quiet` is given. */
   warning(text: string, advised?: Advised): void;
   error(error: unknown): void;
-  /** What is shown of any thrown value, for documents. */
+  /** Returns the code, message, hint and remedy of any thrown value, for documents. */
   describe(error: unknown): DescribedError;
 }
 
 export interface DescribedError {
   code: ErrorCode | 'INTERNAL';
   message: string;
-  /** In the words of the command that failed. */
+  /** The hint with the flags of the command that failed. */
   hint: string | undefined;
-  /** As the library has it, for programs to compare. */
+  /** The library's word for the remedy, which programs can compare. */
   remedy: Remedy | undefined;
 }
 
@@ -40,9 +40,9 @@ export interface OutputOptions {
   json: boolean;
   quiet: boolean;
   verbose: boolean;
-  /** Standard error holds only JSON, one document a line, because its readers parse every line. */
+  /** Whether standard error has only JSON, one document per line, because its reader parses every line. */
   jsonLines?: boolean | undefined;
-  /** The flags of the command, which hints may name; default none. */
+  /** The flags of the command, which hints may name; default: none. */
   flags?: CommandFlags | undefined;
   stdout: Writable;
   stderr: Writable;
@@ -99,7 +99,7 @@ export function createOutput(options: OutputOptions): Output {
   };
 }
 
-/** What is shown of any thrown value to the user of a command with these flags. */
+/** Returns the code, message, hint and remedy to show to the user of a command with these flags. */
 export function describeError(error: unknown, flags: CommandFlags = {}): DescribedError {
   const known = isLadingError(error) ? error : systemFailure(error);
   if (known !== undefined) {

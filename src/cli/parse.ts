@@ -6,14 +6,14 @@ import { COMMANDS } from './commands.js';
 import { describeMissing } from './missing.js';
 import { GLOBAL_OPTIONS, type GlobalArguments } from './options.js';
 
-/** A command that was called, and what with. */
+/** A command and its arguments. */
 export interface Call {
   name: string;
   module: CommandModule;
   argv: GlobalArguments;
 }
 
-/** Reads a command line; what asks for help or the version is answered, and ends the process. Rejects with `USAGE`. */
+/** Parses a command line. For help and the version, prints them and exits the process. Throws `USAGE`. */
 export async function parse(args: string[]): Promise<Call> {
   const complaints: string[] = [];
   let call: Call | undefined;
@@ -23,10 +23,10 @@ export async function parse(args: string[]): Promise<Call> {
   try {
     await parser.parseAsync();
   } catch (error) {
-    // yargs tells some mistakes by an error of its own: a flag at the end without its value.
+    // yargs throws its own error for some mistakes, such as a flag without a value at the end.
     throw error instanceof Error && error.name === 'YError' ? misuse(error.message, args) : error;
   }
-  // What is there and wrong comes first: a mistyped flag may be the one that is missing.
+  // Wrong arguments are reported before missing ones: a mistyped flag may be the one that is missing.
   const complaint = complaints.find((text) => !MISSING.test(text)) ?? complaints[0];
   if (call === undefined) throw misuse(complaint ?? 'no command was given', args);
   if (complaint !== undefined) {
@@ -37,20 +37,20 @@ export async function parse(args: string[]): Promise<Call> {
   return call;
 }
 
-/** What follows `--` are arguments: yargs would keep them apart, where no command looks. */
+/** Removes `--`, because yargs would put the arguments after it elsewhere. */
 function withoutSeparator(args: string[]): string[] {
   const separator = args.indexOf('--');
   if (separator === -1) return args;
   const following = args.slice(separator + 1);
   const likeFlag = following.find((argument) => /^-./.test(argument));
   if (likeFlag !== undefined)
-    throw new LadingError('USAGE', `"${likeFlag}" is taken for a flag, after -- too`, {
+    throw new LadingError('USAGE', `"${likeFlag}" is taken for a flag, even after --`, {
       hint: `If it is a file, write ./${likeFlag}.`,
     });
   return [...args.slice(0, separator), ...following];
 }
 
-/** A flag that takes one value and was given two: yargs makes a list of them. */
+/** Throws `USAGE` if a flag for one value is given twice, of which yargs makes an array. */
 function requireSingle({ module, argv }: Call, args: string[]): void {
   const given = new Map<string, unknown>(Object.entries(argv));
   for (const [name, option] of Object.entries(module.options)) {
@@ -59,14 +59,14 @@ function requireSingle({ module, argv }: Call, args: string[]): void {
   }
 }
 
-/** What yargs says of arguments that are not there. */
+/** Messages of yargs about missing arguments. */
 const MISSING = /^(Not enough non-option arguments|Missing required argument)/;
 
 function createParser(args: string[], complaints: string[], onCall: (call: Call) => void): Argv {
   const parser = yargs(args)
     .scriptName('lading')
-    .parserConfiguration({ 'camel-case-expansion': false }) // else it complains of a mistyped flag twice
-    .locale('en') // its complaints are told apart by their words
+    .parserConfiguration({ 'camel-case-expansion': false }) // otherwise it reports a mistyped flag twice
+    .locale('en') // its messages are matched by their English text
     .usage('$0 COMMAND\n\nCarry container images across an air gap, with every digest kept.')
     .options(GLOBAL_OPTIONS)
     .config('config', 'A JSON file of flags and their values')
@@ -81,7 +81,7 @@ function createParser(args: string[], complaints: string[], onCall: (call: Call)
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .fail((message, error) => {
       if (error) throw error;
-      complaints.push(message); // yargs then goes on, and finds the others
+      complaints.push(message); // yargs then continues and reports further mistakes
     });
   keepNoHelp(parser);
   for (const { command, summary, load } of COMMANDS) {
@@ -96,7 +96,7 @@ function createParser(args: string[], complaints: string[], onCall: (call: Call)
           inner.positional(name, positional);
         return module.describe(inner);
       },
-      // yargs has parsed by the options of the command, which hold the global ones.
+      // yargs has parsed with the command's options, which include the global ones.
       (argv) => onCall({ name: nameOf(command), module, argv: argv as unknown as GlobalArguments }),
     );
   }
@@ -104,8 +104,8 @@ function createParser(args: string[], complaints: string[], onCall: (call: Call)
 }
 
 /**
- * yargs lays out the help of every command that it calls, for who may ask for it afterwards. Nobody does, and it takes
- * 13 ms. There is no public way to say so; without this one it is only slower.
+ * Prevents yargs from formatting the help of each command that it runs, which takes 13 ms and is not used. There is no
+ * public API for this; without the internal one, lading is only slower.
  */
 function keepNoHelp(parser: Argv): void {
   const internals = (parser as Internals).getInternalMethods?.();
@@ -113,12 +113,12 @@ function keepNoHelp(parser: Argv): void {
   if (usage?.cacheHelpMessage !== undefined) usage.cacheHelpMessage = () => undefined;
 }
 
-/** What yargs' types leave out. */
+/** Internals that yargs' types do not declare. */
 interface Internals {
   getInternalMethods?(): { getUsageInstance?(): { cacheHelpMessage?: () => void } };
 }
 
-/** What yargs has against a command line, in one line. */
+/** Returns an error with yargs' message in one line. */
 function misuse(message: string, args: string[]): LadingError {
   return new LadingError('USAGE', message.replace(/\s*\n\s*/g, ' '), {
     hint: `lading ${commandIn(args)}--help shows what there is.`,

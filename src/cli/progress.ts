@@ -5,22 +5,22 @@ import type { Output } from './output.js';
 
 export interface Progress {
   onEvent: OnCopyEvent;
-  /** Takes a bar off the screen. */
+  /** Removes the progress bar. */
   end(): void;
 }
 
-/** A way to show how far the bytes are. */
+/** A way to show progress. */
 interface Display {
   begin(totalBytes: number): void;
   advance(bytes: number): void;
-  /** A line that stays, above whatever moves. */
+  /** Writes a line above the progress bar. */
   line(text: string): void;
   end(): void;
 }
 
 /**
- * Shows what a copy does: a bar on a terminal, else a line now and then; all else that users should know, as lines.
- * A command that moves nothing has no bar.
+ * Shows the progress of a copy: a bar on a terminal, else a line from time to time. Other events are shown as lines.
+ * With `hasBar` false there is no bar, for commands that copy nothing.
  */
 export async function createProgress(
   flags: GlobalArguments,
@@ -49,7 +49,7 @@ function showEvent(
   { quiet, verbose }: GlobalArguments,
   output: Output,
 ): void {
-  // Names come from archives, and may hold what moves a terminal's cursor.
+  // Names come from archives and may contain terminal control characters.
   const say = (text: string): void => (quiet ? undefined : display.line(printable(text)));
   switch (event.type) {
     case 'resolved':
@@ -66,7 +66,7 @@ function showEvent(
       break;
     case 'skipped':
       display.advance(event.descriptor.size);
-      if (verbose) say(`${event.descriptor.digest}: is there`);
+      if (verbose) say(`${event.descriptor.digest}: already there`);
       break;
     case 'done':
       if (verbose) say(`${event.descriptor.digest}: done, ${formatBytes(event.descriptor.size)}`);
@@ -77,7 +77,7 @@ function showEvent(
       );
       break;
     case 'tagged':
-      if (verbose) say(`${event.name}: named`);
+      if (verbose) say(`${event.name}: tagged`);
       break;
     case 'failed':
       say(`${event.name}: failed`);
@@ -86,6 +86,12 @@ function showEvent(
       break;
     case 'waiting':
       say(`waiting for ${event.holder}, which writes to the same output`);
+      break;
+    case 'paced':
+      if (verbose)
+        say(
+          `${event.registry}: ${plural(event.limit, 'small request')} at once from now on, ${PACES[event.reason]}`,
+        );
       break;
     case 'limited':
       showLimit(event, verbose, say);
@@ -97,7 +103,13 @@ function showEvent(
   }
 }
 
-/** Pulls left, below which a user should know of the limit without asking. */
+const PACES = {
+  faster: 'since answers come as fast as before',
+  slower: 'since answers take longer',
+  refused: 'since it refuses requests',
+} as const;
+
+/** The remaining pulls are reported without --verbose if there are at most this many. */
 const FEW_PULLS = 10;
 
 function showLimit(
@@ -111,7 +123,7 @@ function showLimit(
   say(`${registry} allows ${remaining}${limit === undefined ? '' : ` of ${limit}`} more pulls${window}`);
 }
 
-/** For programs. A warning is told as those of the command line itself are. */
+/** Writes an event as a line of JSON. Warnings have the same format as those of the command line itself. */
 function tellEvent(event: CopyEvent, output: Output): void {
   if (event.type === 'warning') output.warning(event.message, event);
   else output.event('error' in event ? { ...event, error: messageOf(event.error) } : event);
@@ -144,7 +156,7 @@ async function createBar(): Promise<Display> {
   };
 }
 
-/** A line for a log: at most one in so much time. */
+/** Minimum time between two lines of progress. */
 const LINE_INTERVAL_MS = 10_000;
 
 function createLines(output: Output, now: () => number = Date.now): Display {

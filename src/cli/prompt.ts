@@ -4,13 +4,13 @@ import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { LadingError } from '../index.js';
 
-/** A terminal that a person can be asked at. */
+/** The streams of a terminal. */
 export interface Terminal {
   input: NodeJS.ReadableStream;
   output: NodeJS.WritableStream;
 }
 
-/** Asks for a line; what is typed for a secret is not shown. */
+/** Asks for a line; a secret is not echoed. Rejects with `ABORTED`, or with `USAGE` at the end of the input. */
 export function ask(
   question: string,
   { input, output }: Terminal,
@@ -35,7 +35,7 @@ export function ask(
   });
 }
 
-/** A password as programs write it to standard input: the line end at its end does not belong to it. */
+/** Reads a password from standard input, without the line end that programs write after it. */
 export async function readPassword(input: Readable): Promise<string> {
   return (await text(input)).replace(/\r?\n$/, '');
 }

@@ -6,7 +6,7 @@ import { type Call, parse } from './parse.js';
 import { interruptible } from './signals.js';
 import type { StandardStreams } from './standard-streams.js';
 
-/** Runs one command line and sets the exit code of the process. */
+/** Runs a command line and sets the exit code of the process. */
 export async function run(args: string[], streams: StandardStreams): Promise<void> {
   try {
     process.exitCode = await execute(await parse(args), streams);
@@ -32,7 +32,7 @@ function execute({ module, argv }: Call, streams: StandardStreams): Promise<numb
     try {
       return await module.run(argv, { output, signal, streams });
     } catch (error) {
-      if (streams.signal.aborted) return EXIT.failed; // it is said when the process ends
+      if (streams.signal.aborted) return EXIT.failed; // reported when the process exits
       const reported = signal.aborted ? signal.reason : error;
       output.error(reported);
       return exitCodeOf(reported);

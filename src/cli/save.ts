@@ -31,8 +31,8 @@ export const OUTPUT_OPTIONS = {
   platform: {
     type: 'string',
     array: true,
-    nargs: 1, // else it takes the images that follow
-    defaultDescription: 'all', // with a default of its own, yargs takes a flag without a value
+    nargs: 1, // otherwise it consumes the arguments that follow
+    defaultDescription: 'all', // with a real default, yargs would accept the flag without a value
     describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
   },
   'docker-legacy': {
@@ -154,7 +154,7 @@ function describeSaved({ images, output, blobs, bytes }: SaveResult): string {
     formatBytes(image.size),
     ...(image.originalDigest === undefined ? [] : [`(at the registry ${image.originalDigest})`]),
   ]);
-  const reused = blobs.reused > 0 ? `, ${plural(blobs.reused, 'blob')} were there` : '';
+  const reused = blobs.reused > 0 ? `, ${plural(blobs.reused, 'blob')} already there` : '';
   const where = output === '-' ? 'standard output' : output;
   return `${formatTable(rows)}${plural(images.length, 'image')} in ${where}: ${formatBytes(bytes.total)}, ${formatBytes(bytes.fetched)} fetched${reused}\n`;
 }

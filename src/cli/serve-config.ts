@@ -1,27 +1,27 @@
 export const CONFIG_KINDS = ['docker', 'containerd', 'podman', 'k3s', 'systemd'] as const;
 export type ConfigKind = (typeof CONFIG_KINDS)[number];
 
-/** The registry as its clients reach it. */
+/** The address at which clients reach the registry. */
 export interface ServedAddress {
   /** A name or an address, without brackets. */
   host: string;
   port: number;
   tls: boolean;
-  /** Asks for a password. */
+  /** Whether it requires a password. */
   authorization: boolean;
   writable: boolean;
 }
 
-/** A piece of configuration, and the file it belongs into. */
+/** A piece of configuration, and the file to which it belongs. */
 export interface ConfigFile {
   path: string;
   /** When it is needed, or what it is. */
   note?: string;
-  /** What to write there; without it the file is one that the user has. */
+  /** The text to write; undefined for a file that the user has to provide. */
   text?: string;
 }
 
-/** How a client is told of the registry: as one of its own, and as the place where Docker Hub's images are. */
+/** Returns a client's configuration, for the registry by its own name and as a mirror of Docker Hub. */
 export function clientConfig(kind: Exclude<ConfigKind, 'systemd'>, address: ServedAddress): ConfigFile[] {
   switch (kind) {
     case 'docker':
@@ -35,7 +35,7 @@ export function clientConfig(kind: Exclude<ConfigKind, 'systemd'>, address: Serv
   }
 }
 
-/** Docker takes no mirror that asks for a password: then images are pulled by the registry's name. */
+/** Docker does not support mirrors with passwords; images are then pulled by the registry's name. */
 function dockerConfig(address: ServedAddress): ConfigFile[] {
   const registry = registryOf(address);
   const settings = {
@@ -50,8 +50,8 @@ function dockerConfig(address: ServedAddress): ConfigFile[] {
 }
 
 /**
- * `_default` stands for every registry that has no file of its own; its server is still asked for the rest. Paths of
- * certificates are relative to the file they stand in, so that the folder may lie where a distribution wants it.
+ * `_default` applies to all registries without a file of their own; the registry itself is still asked for what the
+ * mirror lacks. Paths of certificates are relative to their file, so that the folder can be anywhere.
  */
 function containerdConfig(address: ServedAddress): ConfigFile[] {
   const registry = registryOf(address);
@@ -140,10 +140,13 @@ function k3sConfig(address: ServedAddress): ConfigFile[] {
 }
 
 function authority(path: string): ConfigFile {
-  return { path, note: 'the certificate of the authority that signed the one of the server, in PEM form' };
+  return {
+    path,
+    note: "the certificate of the authority that signed the server's certificate, in PEM format",
+  };
 }
 
-/** As a reference begins: `registry.local:5000`, `[::1]:5000`. */
+/** Returns the registry as in a reference: `registry.local:5000`, `[::1]:5000`. */
 export function registryOf({ host, port }: Pick<ServedAddress, 'host' | 'port'>): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
@@ -152,7 +155,7 @@ function urlOf(address: ServedAddress): string {
   return `${address.tls ? 'https' : 'http'}://${registryOf(address)}`;
 }
 
-/** Of TOML and YAML alike: a host has neither quotes nor backslashes in it, which `parseListen` sees to. */
+/** Quotes a string for TOML and YAML. `parseListen` ensures that a host contains no quotes or backslashes. */
 function quoted(text: string): string {
   return `"${text}"`;
 }

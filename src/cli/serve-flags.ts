@@ -77,7 +77,7 @@ function number(describe: string, defaultDescription: string, group = 'Limits:')
 export type ServeArguments = GlobalArguments &
   InferredOptionTypes<typeof SERVE_OPTIONS> & { PATH?: string[] };
 
-/** Flags → options of the library; throws `USAGE`. */
+/** Converts flags to options of the library; throws `USAGE`. */
 export function serveOptions(flags: ServeArguments): ServeOptions {
   if (flags.writable && flags['read-only'])
     throw new LadingError('USAGE', '--writable and --read-only contradict each other');
@@ -143,7 +143,7 @@ function tlsOptions({
   return { certFile, keyFile };
 }
 
-/** What the one who starts a server should know of who can reach it. */
+/** Returns warnings about who can reach the server. */
 export function exposureWarnings({ host = '', writable, tls, htpasswdFile }: ServeOptions): string[] {
   if (isLoopback(host)) return [];
   const warnings: string[] = [];

@@ -7,8 +7,8 @@ import { isLoopback, parseListen, type ServeArguments, serveOptions } from './se
 import { systemdUnit } from './serve-unit.js';
 
 /**
- * `--print-config`: one file is printed as it is, so that it can be written to its place; several with headings. What
- * else there is to know goes to standard error.
+ * Prints the configuration for `--print-config`. A single file is printed as it is, so that it can be redirected to its
+ * place; several are printed with headings. Other information goes to standard error.
  */
 export function printConfig(kind: ConfigKind, flags: ServeArguments, output: Output): void {
   const options = serveOptions(flags);
@@ -34,9 +34,9 @@ export function printConfig(kind: ConfigKind, flags: ServeArguments, output: Out
   if (login !== undefined) output.message(`then: ${login}`);
   if (kind === 'systemd') return;
   if (kind === 'docker' && address.authorization)
-    output.message(`docker takes no mirror that asks for a password: pull by the name ${registry}/…`);
+    output.message(`Docker does not support mirrors that require a password: pull by the name ${registry}/…`);
   if (address.authorization && login === undefined)
-    output.message('USER and PASSWORD stand for those of a line of the htpasswd file');
+    output.message('replace USER and PASSWORD with those of a user in the htpasswd file');
   if (isEveryAddress(host))
     output.message(
       `${printable(address.host)} is this machine's own name: give --listen the one that clients know`,
@@ -70,7 +70,7 @@ function unitOf(flags: ServeArguments, options: ServeOptions): ConfigFile {
   });
 }
 
-/** The flags that were given, files by their absolute paths. */
+/** Returns the given flags, with absolute paths for files. */
 function flagsOf(flags: ServeArguments): string[] {
   const files = (['tls-cert', 'tls-key', 'htpasswd'] as const).map((name) => {
     const file = flags[name];

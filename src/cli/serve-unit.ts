@@ -1,24 +1,24 @@
 import type { ConfigFile } from './serve-config.js';
 
 export interface ServiceFacts {
-  /** What follows `lading` on its command line. */
+  /** The arguments of `lading`. */
   args: readonly string[];
   /** Absolute paths of the archives and layouts. */
   paths: readonly string[];
-  /** Whether they are written to. */
+  /** Whether the registry writes to them. */
   writable: boolean;
-  /** Whether there is something to read again while it runs. */
+  /** Whether there are files to reload while it runs. */
   reloadable: boolean;
   port: number;
   drainSeconds: number;
 }
 
-/** A service of systemd that runs this command line, and may do little else. */
+/** Returns a systemd service that runs this command line with few privileges. */
 export function systemdUnit(facts: ServiceFacts): ConfigFile {
   const { args, paths, writable, reloadable, port, drainSeconds } = facts;
   const command = ['/usr/local/bin/lading', ...args];
   const places = paths.map(word).join(' ');
-  // The one right that a server of a low port needs beyond those of its user.
+  // The only privilege that a port below 1024 requires.
   const capabilities = port < 1024 ? 'CAP_NET_BIND_SERVICE' : '';
   return {
     path: '/etc/systemd/system/lading.service',
@@ -66,7 +66,7 @@ WantedBy=multi-user.target
   };
 }
 
-/** One word of a list, as systemd reads it: a percent sign begins a specifier. (systemd.syntax, "Quoting") */
+/** Quotes a word for systemd; a percent sign starts a specifier there. (systemd.syntax, "Quoting") */
 function word(text: string): string {
   const escaped = text.replaceAll('%', '%%').replace(/["\\]/g, '\\$&');
   return /^[\w./:=,@%$[\]-]+$/.test(text) ? escaped : `"${escaped}"`;

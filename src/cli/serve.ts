@@ -16,12 +16,18 @@ export const serveCommand: CommandModule = {
   describe: (yargs) =>
     yargs
       .example('$0 serve images.tar', 'docker pull 127.0.0.1:5000/library/alpine:3.20')
-      .example('$0 serve layout/ --listen 0.0.0.0:5000 --writable --htpasswd users', 'for the whole room')
-      .example('$0 serve --listen registry.lan:5000 --print-config containerd', 'what the nodes need')
+      .example(
+        '$0 serve layout/ --listen 0.0.0.0:5000 --writable --htpasswd users',
+        'for other machines, with passwords',
+      )
+      .example(
+        '$0 serve --listen registry.lan:5000 --print-config containerd',
+        'the configuration of the nodes',
+      )
       .epilogue(
         [
-          'A request to terminate ends it with 0 when all answers under way are over; a second one at once.',
-          'SIGHUP reads certificate, key and users again. /healthz and /metrics are for those who look after it.',
+          'SIGTERM and Ctrl-C end it with 0 when all running requests have ended; a second signal ends it at once.',
+          'SIGHUP reloads certificate, key and users. /healthz and /metrics are for monitoring.',
         ].join('\n'),
       ),
   async run(argv, { output, signal, streams }) {
@@ -35,7 +41,7 @@ export const serveCommand: CommandModule = {
     const paths = flags.PATH ?? [];
     if (paths.length === 0)
       throw new LadingError('USAGE', 'there is nothing to serve', { hint: 'Name an archive or a layout.' });
-    // A log that nobody reads any more is no reason to end the registry.
+    // The registry must not end because nobody reads its log any more.
     streams.ignoreStderr();
     for (const warning of exposureWarnings(options)) output.warning(warning);
     const log = flags['access-log'] ?? (flags.quiet ? 'none' : 'text');
@@ -59,13 +65,16 @@ export const serveCommand: CommandModule = {
   },
 };
 
-/** Without files to read again a hangup ends the program, as the shell that started it may want. */
+/** Reloads on SIGHUP. Without files to reload, SIGHUP ends the program as usual, when its terminal closes. */
 function reloadOnHangup(serving: Serving, output: Output): () => void {
   if (!serving.reloadable) return () => undefined;
   const reload = (): void => {
     serving.reload().then(
-      () => output.message('certificate and users were read again'),
-      (error: unknown) => output.warning(`what was read before stays: ${messageOf(error)}`),
+      () => output.message('certificate and users were reloaded'),
+      (error: unknown) =>
+        output.warning(
+          `reloading failed, so the previous certificate and users stay in use: ${messageOf(error)}`,
+        ),
     );
   };
   process.on('SIGHUP', reload);

@@ -1,14 +1,14 @@
 import { LadingError } from '../index.js';
 import { EXIT } from './exit-codes.js';
 
-/** Runs `task` with a signal that Ctrl-C aborts; a second Ctrl-C ends the process at once. */
+/** Runs `task` with a signal that SIGINT and SIGTERM abort; a second one ends the process at once. */
 export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const interrupt = (): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
     controller.abort(
       new LadingError('ABORTED', 'interrupted', {
-        hint: 'What is done stays; the same command goes on from there.',
+        hint: 'Run the same command again; it continues where it stopped.',
       }),
     );
   };

@@ -2,22 +2,22 @@ import type { Writable } from 'node:stream';
 import { LadingError, systemFailure } from '../index.js';
 import { EXIT } from './exit-codes.js';
 
-/** Standard output and standard error, whose failures end the command. */
+/** Standard output and standard error; if they fail, the command ends. */
 export interface StandardStreams {
-  /** Aborted when a result or a message cannot be written any more. */
+  /** Aborted when a result or a message can no longer be written. */
   readonly signal: AbortSignal;
-  /** Standard error may fail from now on: a server does not end because nobody reads its log. */
+  /** From now on ignores failures of standard error, so that a server does not end because nobody reads its log. */
   ignoreStderr(): void;
-  /** What the process ends with when a stream has failed, and the line that says why; undefined when none has. */
+  /** Returns the exit code and message if a stream has failed, else undefined. */
   failure(): { exitCode: number; message: string | undefined } | undefined;
 }
 
 type Stream = Pick<Writable, 'on' | 'errored'>;
 
 /**
- * Watches both streams. When the reader has gone away, as in `| head`, the command ends without a word, with the exit
- * code that a shell shows of a program that SIGPIPE ends (Node.js ignores that signal). Other failures of standard
- * output, a full disk for one, are an error. A message that standard error does not take is lost, and nothing else.
+ * Watches both streams. If the reader has gone, as with `| head`, the command ends silently with the exit code of a
+ * program that SIGPIPE ends (Node.js ignores that signal). Other failures of standard output, such as a full disk, are
+ * errors. If standard error cannot take a message, the message is lost, and nothing else happens.
  */
 export function watchStandardStreams(stdout: Stream, stderr: Stream): StandardStreams {
   const controller = new AbortController();
@@ -32,7 +32,7 @@ export function watchStandardStreams(stdout: Stream, stderr: Stream): StandardSt
       told ??= meaning(stream, error);
       if (told !== undefined) controller.abort(told);
     });
-  // The process may end before an error that has come is emitted; a standard stream forgets it afterwards.
+  // The process may exit before a pending error is emitted; a standard stream forgets it afterwards.
   const failed = (): Error | undefined =>
     told ?? meaning(stdout, stdout.errored) ?? meaning(stderr, stderr.errored);
   return {
@@ -50,7 +50,7 @@ export function watchStandardStreams(stdout: Stream, stderr: Stream): StandardSt
   };
 }
 
-/** Makes the process end with the streams' exit code and message, however it ends. */
+/** Sets the exit code and prints the message of a failed stream whenever the process exits. */
 export function exitAs(streams: StandardStreams): void {
   process.on('exit', () => {
     const failure = streams.failure();

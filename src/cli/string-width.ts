@@ -1,6 +1,6 @@
 /**
- * Stands in the bundle for the package of this name, which yargs measures its help with: that one makes an
- * `Intl.Segmenter` as soon as it is loaded, 30 ms at every start. lading's help is ASCII.
+ * Replaces the package of this name in the bundle, with which yargs measures its help: the package creates an
+ * `Intl.Segmenter` when it is loaded, which takes 30 ms at every start. lading's help is ASCII.
  */
 export default function stringWidth(text: string): number {
   return [...text].length;

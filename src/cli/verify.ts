@@ -75,7 +75,9 @@ function describeSignatures({ digest, signatures = [] }: VerifyResult['documents
   ]);
 }
 
-/** The first of each kind, and how many more there are: an archive of Docker's has a stray file for every layer. */
+/**
+ * Shows the first note of each kind and the number of others: an archive of Docker has a stray file for every layer.
+ */
 function describeNotes(notes: VerifyResult['notes']): string {
   const kinds = new Map<string, VerifyResult['notes']>();
   for (const note of notes) kinds.set(note.code, [...(kinds.get(note.code) ?? []), note]);

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 
-/** A stream read in pieces of one's own choosing. */
+/** Reads a stream of bytes in pieces of any size. */
 export class ByteSource {
   readonly #stream: Readable;
   readonly #chunks: AsyncIterator<unknown>;
@@ -13,12 +13,12 @@ export class ByteSource {
     this.#chunks = stream[Symbol.asyncIterator]();
   }
 
-  /** Bytes that came from the stream so far, read here or still held. */
+  /** Bytes received from the stream so far, including those that nobody has read yet. */
   get received(): number {
     return this.#received;
   }
 
-  /** The next bytes as they come, never an empty buffer; undefined at the end. */
+  /** Returns the next bytes as they arrive, never an empty buffer; undefined at the end. */
   async next(): Promise<Buffer | undefined> {
     const held = this.#held.shift();
     if (held === undefined) return this.#receive();
@@ -26,14 +26,14 @@ export class ByteSource {
     return held;
   }
 
-  /** Puts bytes back in front of all others. */
+  /** Puts bytes back; they are read next. */
   unread(bytes: Buffer): void {
     if (bytes.length === 0) return;
     this.#held.unshift(bytes);
     this.#heldBytes += bytes.length;
   }
 
-  /** Exactly `length` bytes, fewer only where the stream ends. */
+  /** Returns exactly `length` bytes, or fewer if the stream ends before. */
   async take(length: number): Promise<Buffer> {
     while (this.#heldBytes < length) {
       const chunk = await this.#receive();

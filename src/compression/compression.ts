@@ -1,34 +1,37 @@
-import { addAbortSignal, type Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 import { detectCompression, MAGIC_LENGTH } from '../content/compression.js';
 import { LadingError } from '../errors.js';
 import { ByteSource } from './byte-source.js';
+import { DeflatePool } from './deflate-pool.js';
 import { type GunzipOptions, gunzip } from './gzip.js';
+import { gzipBlocks } from './gzip-blocks.js';
 import { type DecompressLimits, limited } from './limits.js';
-import { streamOf } from './stream-of.js';
 import { unxz } from './xz.js';
 import { unzstd } from './zstd.js';
 
 export { type Compression, detectCompression, MAGIC_LENGTH } from '../content/compression.js';
-export { type CompressOptions, Compressor } from './compressor.js';
-export { DEFAULT_MAX_RATIO, type DecompressLimits } from './limits.js';
+export type { DecompressLimits } from './limits.js';
 
-/** Opens the same compressed bytes, from the first, each time it is called. */
+const DEFAULT_LEVEL = 4;
+const READ_AHEAD = 512 * 1024;
+
+/** Opens the compressed bytes, from the first; each call returns the same bytes. */
 export type OpenCompressed = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;
 
 export interface DecompressOptions {
   signal?: AbortSignal | undefined;
-  /** Against decompression bombs; `TOO_LARGE` beyond them. */
+  /** Limits against decompression bombs; the stream fails with `TOO_LARGE` beyond them. */
   limits?: DecompressLimits | undefined;
-  /** What errors call the content: a digest, a path; default `the content`. */
+  /** The name of the content in errors, such as a digest or a path; default `the content`. */
   name?: string | undefined;
-  /** Called when zeros follow the last gzip member: they are passed over here, and refused by most readers. */
+  /** Called if zeros follow the last gzip member: they are ignored here, but most readers refuse them. */
   onPadding?: (() => void) | undefined;
 }
 
 /**
- * The decompressed bytes of gzip, zstd and xz content, told by its first bytes, and plain content as it is. Ends
- * only when the source has ended too and all of it was understood: otherwise the stream fails with
- * `INVALID_ARCHIVE`. `open` may be called a second time; bzip2 rejects with `UNSUPPORTED`.
+ * Decompresses gzip, zstd and xz, which it recognises by the first bytes; passes other content through. The stream ends
+ * only after all bytes of the source were read and are valid; otherwise it fails with `INVALID_ARCHIVE`. It may call
+ * `open` a second time. Rejects with `UNSUPPORTED` for bzip2.
  */
 export async function decompressed(open: OpenCompressed, options: DecompressOptions = {}): Promise<Readable> {
   const { signal, limits = {}, name = 'the content', onPadding } = options;
@@ -80,4 +83,69 @@ async function decoded(
 
 async function* plain(source: ByteSource): AsyncGenerator<Buffer> {
   for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) yield chunk;
+}
+
+/**
+ * Makes a stream of a generator. When the stream is destroyed, it calls `release` before it waits for the generator,
+ * which may be waiting for its source; `Readable.from` could wait forever.
+ */
+export function streamOf(chunks: AsyncGenerator<Buffer>, release: () => void): Readable {
+  return new Readable({
+    highWaterMark: READ_AHEAD,
+    read() {
+      chunks.next().then(
+        ({ done, value }) => this.push(done === true ? null : value),
+        (error) => this.destroy(error),
+      );
+    },
+    destroy(error, callback) {
+      release();
+      chunks.return(undefined).then(
+        () => callback(error),
+        (returnError) => callback(error ?? returnError),
+      );
+    },
+  });
+}
+
+/** Opens the content to compress; it is called once. */
+type OpenPlain = (options?: { signal?: AbortSignal | undefined }) => Promise<Readable>;
+
+export interface CompressOptions {
+  /**
+   * From 1 (fastest) to 9 (smallest); default 4. Measured on layers of programs, libraries and documents, in time of
+   * one core: 3 is 10 % faster and 2.5 % larger, 5 is 25 % slower and 2 % smaller, 6 is 45 % slower and 2.5 % smaller.
+   */
+  level?: number | undefined;
+  /** The number of threads; default one per core, at most six. The output does not depend on it. */
+  threads?: number | undefined;
+}
+
+/**
+ * Compresses any number of streams to gzip with one set of threads. The threads start with the first content that is
+ * large enough to need them, and run until `close`. The same content always gives the same bytes, with any number of
+ * threads. Between machines this depends on zlib, which does not promise it: the zlib of Node.js 20.20, 22.23 and 24.21
+ * gives the same bytes, on x64 with and without SSE 4.2 and on arm64. One with the system's zlib may differ.
+ */
+export class Compressor {
+  readonly #pool: DeflatePool;
+  readonly #level: number;
+
+  constructor({ level = DEFAULT_LEVEL, threads }: CompressOptions = {}) {
+    this.#level = level;
+    this.#pool = new DeflatePool({ threads });
+  }
+
+  /** Returns the content that `open` returns, as gzip. An error of `open` or of its stream is passed on. */
+  async compress(open: OpenPlain, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Readable> {
+    signal?.throwIfAborted();
+    const source = new ByteSource(await open({ signal }));
+    const output = streamOf(gzipBlocks(source, this.#pool, this.#level), () => source.destroy());
+    return signal === undefined ? output : addAbortSignal(signal, output);
+  }
+
+  /** Stops the threads; streams that have not ended fail. */
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
 }

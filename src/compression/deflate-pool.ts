@@ -1,21 +1,23 @@
 import { availableParallelism } from 'node:os';
+import type { Worker } from 'node:worker_threads';
+import { endThread, startThread } from '../threads.js';
 import { BLOCK_BYTES, type Block, DICTIONARY_BYTES, deflateBlock } from './deflate.js';
-import { DeflateThread } from './deflate-thread.js';
 import { Garbage } from './garbage.js';
+import type { DeflateAnswer } from './worker.js';
 
-// A thread takes 9 MiB, and six compress 400 MB/s: about as much as the thread that feeds them can hash.
+// A thread needs 9 MiB. Six compress 400 MB/s, which is about as much as the thread that feeds them can hash.
 const MOST_THREADS = 6;
-/** Blocks for each thread: the one it works on and the one it takes up next. */
+/** Blocks per thread: the one that it works on, and the next one. */
 const DEPTH = 2;
-/** Content up to here does without threads of its own: starting one takes 40 ms of processor time. */
+/** Threads are not started for smaller content: starting one takes 40 ms of processor time. */
 const WORTH_THREADS_BYTES = 1024 * 1024;
 
 export interface DeflatePoolOptions {
-  /** Default one a core, six at most. */
+  /** Default one per core, at most six. */
   threads?: number | undefined;
 }
 
-/** The threads that compress the blocks of any number of streams, and the memory these blocks lie in. */
+/** The threads that compress the blocks of all streams, and the memory for these blocks. */
 export class DeflatePool {
   readonly #threadCount: number;
   readonly #freeMemory: ArrayBuffer[] = [];
@@ -28,13 +30,10 @@ export class DeflatePool {
     this.#threadCount = Math.max(1, threads);
   }
 
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
   /**
-   * How many blocks a stream may have under way: its share of what keeps all threads busy, so that memory does
-   * not grow with the number of streams, but at least one, so that a stream that nobody reads blocks no other.
+   * The number of blocks that each stream may have in the pool. The blocks that keep all threads busy are divided among
+   * the streams, so that memory does not grow with their number. Each gets at least one, so that a stream that nobody
+   * reads does not block the others.
    */
   get share(): number {
     return Math.max(1, Math.floor((this.#threadCount * DEPTH) / this.#streams));
@@ -48,12 +47,12 @@ export class DeflatePool {
     this.#streams--;
   }
 
-  /** Memory for one block, whose bytes may be anything. */
+  /** Returns uninitialised memory for one block. */
   takeMemory(): ArrayBuffer {
     return this.#freeMemory.pop() ?? new ArrayBuffer(DICTIONARY_BYTES + BLOCK_BYTES);
   }
 
-  /** Takes the block's memory away. `position` is where the block begins in its stream. */
+  /** Compresses a block, and takes over its memory. `position` is the offset of the block in its stream, in bytes. */
   async deflate(block: Block, position: number): Promise<Buffer> {
     if (this.#closed) throw new Error('the compressor was closed');
     if (this.#threads.length === 0 && position < WORTH_THREADS_BYTES) {
@@ -67,7 +66,7 @@ export class DeflatePool {
     return Buffer.from(deflated.buffer, deflated.byteOffset, deflated.length);
   }
 
-  /** Ends all threads; what is under way fails. */
+  /** Stops all threads; blocks that are not done fail. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#threads.map((thread) => thread.end()));
@@ -79,4 +78,46 @@ export class DeflatePool {
     }
     return this.#threads.reduce((least, thread) => (thread.load < least.load ? thread : least));
   }
+}
+
+/** A thread that compresses blocks in the order in which they are passed to it. */
+class DeflateThread {
+  readonly #worker: Worker = startThread('compression/worker');
+  readonly #waiting: Waiting[] = [];
+  #failure: Error | undefined;
+
+  constructor() {
+    this.#worker.on('message', (answer: DeflateAnswer) => this.#waiting.shift()?.resolve(answer));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', () => this.#fail(new Error('the thread that compresses has ended')));
+  }
+
+  /** The number of blocks that are not done yet. */
+  get load(): number {
+    return this.#waiting.length;
+  }
+
+  /** Compresses a block. Its memory is transferred to the thread, and comes back with the result. */
+  deflate(block: Block): Promise<DeflateAnswer> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure);
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(block, [block.memory]);
+    });
+  }
+
+  /** Stops the thread after the blocks that it has. */
+  end(): Promise<void> {
+    return endThread(this.#worker);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+  }
+}
+
+interface Waiting {
+  resolve: (answer: DeflateAnswer) => void;
+  reject: (error: Error) => void;
 }

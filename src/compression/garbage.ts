@@ -1,24 +1,24 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** A collection of what is young takes 0.3 ms. */
+/** A collection of young objects takes 0.3 ms. */
 const COLLECT_BYTES = 4 * 1024 * 1024;
 
-/** Another thread may take the flag away just then. */
+/** An attempt fails if another thread resets the flag at the same time. */
 const MOST_ATTEMPTS = 3;
 
 let collectYoung: (() => void) | undefined;
 let attempts = 0;
 
 /**
- * Counts memory that addons allocate and that is soon garbage. V8 hardly sees it, since the objects that hold it are
- * small: it begins to collect when 32 MB are there, in each thread. Collecting them early is what keeps memory low, and
- * costs no time, since the same memory, still in the processor's caches, is used again.
+ * Starts the garbage collection of short-lived memory that native code allocates. V8 hardly counts it, because the
+ * objects that own it are small: it would wait until each thread has 32 MB. Collecting earlier keeps memory low and
+ * costs no time, because the memory that is used again is still in the processor's caches.
  */
 export class Garbage {
   #bytes = 0;
 
-  /** Tells that so many bytes have been allocated. */
+  /** Counts `bytes` that were allocated, and collects them after every `COLLECT_BYTES`. */
   add(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes < COLLECT_BYTES) return;
@@ -31,15 +31,15 @@ export class Garbage {
   }
 }
 
-/** V8's own, which is given to contexts that are made while its flag is set; undefined where it cannot be had. */
+/** Returns V8's `gc`, or undefined if it is not available. Contexts that are created while V8's flag is set have it. */
 function findCollector(): (() => void) | undefined {
   const own = ownCollector(globalThis);
-  if (own !== undefined) return own; // the program around has set the flag, and keeps it
+  if (own !== undefined) return own; // Node.js runs with the flag, which must stay set
   try {
     setFlagsFromString('--expose-gc');
     return ownCollector(runInNewContext('globalThis'));
   } catch {
-    return undefined; // collected late, as without it
+    return undefined; // V8 collects later, by itself
   } finally {
     setFlagsFromString('--no-expose-gc');
   }

@@ -3,16 +3,16 @@ import type { ByteSource } from './byte-source.js';
 import { BLOCK_BYTES, type Block, contentOf, DICTIONARY_BYTES } from './deflate.js';
 import type { DeflatePool } from './deflate-pool.js';
 
-// RFC 1952, 2.3: deflate, no name, no time, no operating system.
+// RFC 1952, 2.3: deflate, no name, no time, operating system unknown.
 const HEADER = Buffer.from('1f8b08000000000000ff', 'hex');
-// RFC 1951, 3.2.3: an empty block that is the last.
+// RFC 1951, 3.2.3: an empty final block.
 const END_OF_DEFLATE = Buffer.from('0300', 'hex');
 
 /**
- * One gzip member of all that `source` gives. It is compressed in blocks independent of each other, each with the
- * end of the one before as its dictionary: what comes out is one deflate stream, hardly larger than one made in
- * one piece, and depends on nothing but content, level and zlib. (A member for each block would be legal too,
- * but some readers stop after the first.)
+ * Compresses all of `source` to one gzip member. The blocks are compressed independently, each with the end of the
+ * previous block as its dictionary. Together they are one deflate stream, hardly larger than one that is compressed in
+ * one piece, and it depends only on content, level and zlib. (A member for each block would be legal too, but some
+ * readers stop after the first.)
  */
 export async function* gzipBlocks(
   source: ByteSource,
@@ -28,7 +28,7 @@ export async function* gzipBlocks(
     for await (const block of blocksOf(source, pool, level)) {
       checksum = crc32(contentOf(block), checksum);
       const deflating = pool.deflate(block, size);
-      deflating.catch(() => undefined); // told by the await below, which may not have come to it yet
+      deflating.catch(() => undefined); // reported by the await in `first`; this avoids an unhandled rejection until then
       underWay.push(deflating);
       size += block.length;
       while (underWay.length >= pool.share) yield* first(underWay);
@@ -40,7 +40,7 @@ export async function* gzipBlocks(
   }
 }
 
-/** A full block holds all of its memory: the one that is not full is the last. */
+/** Yields the content of `source` in blocks. Only the last block may be less than full. */
 async function* blocksOf(source: ByteSource, pool: DeflatePool, level: number): AsyncGenerator<Block> {
   let dictionary = new Uint8Array(0);
   let isFull = true;
@@ -50,12 +50,12 @@ async function* blocksOf(source: ByteSource, pool: DeflatePool, level: number): 
     const length = await fill(memory.subarray(DICTIONARY_BYTES), source);
     isFull = length === BLOCK_BYTES;
     const block = { memory: memory.buffer, dictionaryLength: dictionary.length, length, level };
-    dictionary = memory.slice(-DICTIONARY_BYTES); // a copy: the block's memory is given away
+    dictionary = memory.slice(-DICTIONARY_BYTES); // a copy: the memory of the block is transferred to a thread
     if (length > 0) yield block;
   }
 }
 
-/** How many bytes there were, fewer than the target takes only where the source ends. */
+/** Fills `target` from the source, and returns the number of bytes; it is less than the target's only at the end. */
 async function fill(target: Uint8Array, source: ByteSource): Promise<number> {
   let filled = 0;
   while (filled < target.length) {

@@ -5,23 +5,23 @@ import { Garbage } from './garbage.js';
 import { runEngine } from './node-engine.js';
 import { corrupt, endsEarly } from './problems.js';
 
-// Deflate makes at most 1032 bytes of one, so a push gives at most 33 MiB. Larger slices gain 2 %.
+// Deflate expands by at most 1032 times, so one push returns at most 33 MiB. Larger slices would be 2 % faster.
 const SLICE = 32 * 1024;
 const OUTPUT_UNIT = 256 * 1024;
-// zlib's codes. They are also exported by zlib-sync, which may be absent.
+// Constants of zlib. They are not imported from zlib-sync because it may not be installed.
 const Z_OK = 0;
 const Z_STREAM_END = 1;
 const Z_SYNC_FLUSH = 2;
 
 /**
- * zlib-sync never frees an inflater's 40 KB (its class has no destructor: RSS grew by 0.1 MB with each two layers, 3200
- * times in a row). So many are made in one thread, more than a command needs; then node:zlib takes over, since a
- * server lives on.
+ * The number of inflaters of zlib-sync that one thread creates; then node:zlib is used. zlib-sync never frees the 40 KB
+ * of an inflater, because its class has no destructor (in 3200 runs, RSS grew by 0.1 MB for every two layers). A
+ * command needs fewer than this, but a server runs for months.
  */
 const MAX_INFLATERS = 1000;
 let inflaters = 0;
 
-/** What is used of zlib-sync. Its own types may be absent, as the package may. */
+/** The part of zlib-sync that is used here. Its own types are not imported because it may not be installed. */
 interface Inflate {
   readonly result: Uint8Array | string | null;
   readonly msg: string | null;
@@ -32,16 +32,16 @@ interface Inflate {
 type InflateClass = new (options: { windowBits: number; chunkSize: number }) => Inflate;
 
 export interface GunzipOptions {
-  /** Gives the source again, from its first byte. */
+  /** Opens the source again, from its first byte. */
   reopen: () => Promise<ByteSource>;
-  /** Called when zeros follow the last member. */
+  /** Called if zeros follow the last member. */
   onPadding?: (() => void) | undefined;
 }
 
 /**
- * Inflates one or more gzip members, zero padding after the last allowed. zlib-sync is 1.1 to 1.5 times as fast
- * as node:zlib, but stops at the end of the first member without saying how much it read; when bytes follow,
- * `reopen` gives the source again for node:zlib, and what was already given out is passed over.
+ * Decompresses one or more gzip members; zeros may follow the last. Uses zlib-sync if it is installed, which is 1.1 to
+ * 1.5 times as fast as node:zlib, but stops at the end of the first member without saying how much it read. If bytes
+ * follow there, the source is reopened and read with node:zlib, without the output that was already yielded.
  */
 export async function* gunzip(
   source: ByteSource,
@@ -63,13 +63,16 @@ export async function* gunzip(
   yield* withoutFirst(gunzipByNode(await reopen(), name, onPadding), givenOut);
 }
 
-/** The optional package, undefined where it is not installed, has no binary for this machine, or was used enough. */
+/**
+ * Returns the inflater of zlib-sync, or undefined if the package is not installed, has no binary for this machine, or
+ * has been used `MAX_INFLATERS` times.
+ */
 async function loadInflate(): Promise<InflateClass | undefined> {
   if (inflaters >= MAX_INFLATERS) return undefined;
   try {
-    // CommonJS: named imports type-check, but are not there at run time.
+    // The package is CommonJS: named imports pass the type check, but are undefined at run time.
     const { default: zlibSync }: { default: { Inflate: InflateClass } } = await import(
-      'zlib-sync' as string // the compiler does not look for types
+      'zlib-sync' as string // `as string`: the compiler must not look for its types
     );
     inflaters += 1;
     return zlibSync.Inflate;
@@ -82,8 +85,8 @@ async function loadInflate(): Promise<InflateClass | undefined> {
 }
 
 /**
- * Inflates to the end of the first member. The source's last byte is pushed alone: the member's end must come
- * exactly with it, else something follows.
+ * Decompresses the first member. The last byte of the source is pushed alone: if the member ends before that byte, more
+ * bytes follow it.
  */
 async function* inflateMember(
   inflate: Inflate,
@@ -117,7 +120,7 @@ function push(inflate: Inflate, input: Buffer, name: string): Buffer {
     throw corrupt(name, 'gzip', inflate.msg ?? `zlib error ${inflate.err}`);
   }
   const { result } = inflate;
-  if (!(result instanceof Uint8Array)) throw corrupt(name, 'gzip', 'nothing came out');
+  if (!(result instanceof Uint8Array)) throw corrupt(name, 'gzip', 'zlib returned no output');
   return Buffer.isBuffer(result) ? result : Buffer.from(result);
 }
 
@@ -138,7 +141,7 @@ async function* gunzipByNode(
   }
   let isPadded = false;
   for (let rest = unread.shift(); rest !== undefined; rest = unread.shift() ?? (await source.next())) {
-    if (rest.some((byte) => byte !== 0)) throw corrupt(name, 'gzip', 'something else follows it');
+    if (rest.some((byte) => byte !== 0)) throw corrupt(name, 'gzip', 'other data follows it');
     isPadded ||= rest.length > 0;
   }
   if (isPadded) onPadding?.();

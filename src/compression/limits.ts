@@ -2,21 +2,21 @@ import { setImmediate } from 'node:timers/promises';
 import { type Advice, ContentError } from '../errors.js';
 
 export interface DecompressLimits {
-  /** Most bytes that may come out; default no limit. */
+  /** Limit for the bytes of output; default no limit. */
   maxBytes?: number | undefined;
-  /** Most bytes out for each byte in, once 16 MiB are out; default 1100, above deflate's own utmost of 1032. */
+  /** Limit for output bytes per input byte, after 16 MiB of output; default 1100 (deflate reaches at most 1032). */
   maxRatio?: number | undefined;
-  /** What `maxBytes` is called where it is set; default `maxLayerBytes`. */
+  /** The name of the option that sets `maxBytes`, for the remedy; default `maxLayerBytes`. */
   limit?: 'maxArchiveBytes' | 'maxLayerBytes' | undefined;
 }
 
 export const DEFAULT_MAX_RATIO = 1100;
-// Below this, a bomb does no harm, and small inputs of zeros do reach high ratios.
+// Less output does no harm, and small inputs of zeros can have a high ratio.
 const RATIO_FLOOR = 16 * 1024 * 1024;
-// About 25 ms of inflating.
+// Decompressing this much takes about 25 ms.
 const TURN_BYTES = 8 * 1024 * 1024;
 
-/** Passes chunks on while they stay within the limits, and lets the event loop run now and then. */
+/** Passes chunks on; throws `TOO_LARGE` beyond the limits. Lets the event loop run after every 8 MiB. */
 export async function* limited(
   chunks: AsyncIterable<Buffer>,
   name: string,
@@ -36,7 +36,7 @@ export async function* limited(
       throw tooLarge(`${name} expands to more than ${maxRatio} times its size`, 'maxRatio');
     }
     yield chunk;
-    // A source that is all in memory would otherwise never leave the microtask queue.
+    // With a source that is in memory, this loop would otherwise run only microtasks.
     if (bytesOut >= turnEnd) {
       turnEnd = bytesOut + TURN_BYTES;
       await setImmediate();
@@ -46,7 +46,7 @@ export async function* limited(
 
 function tooLarge(problem: string, remedy: Advice['remedy']): ContentError {
   return new ContentError('TOO_LARGE', problem, {
-    hint: 'This is how a decompression bomb looks; if the content is meant to be so, raise the limit.',
+    hint: 'It looks like a decompression bomb; if the content is right, raise the limit.',
     remedy,
   });
 }

@@ -1,22 +1,22 @@
-/** Less is soon compressed. */
+/** Smaller content is compressed in any case: it takes little time. */
 const LEAST_BYTES = 128 * 1024;
 const WINDOWS = 32;
 const WINDOW_BYTES = 512;
 /** RFC 1951, 2: how far back deflate can refer. */
 const REACH_BYTES = 32 * 1024;
-/** As long a sequence comes twice in random bytes never. */
+/** A sequence of this length never occurs twice in random bytes. */
 const PROBE_BYTES = 16;
 /**
- * How much more often than in random bytes two of the sample may be alike. Of programs, libraries and documents,
- * those blocks that stay below are made 4 % smaller by deflate, in twice the time of the others: they hold what was
- * compressed before.
+ * Limit for how often two bytes of the sample are equal, relative to random bytes. In programs, libraries and
+ * documents, the blocks below this limit contain compressed data: deflate makes them only 4 % smaller, and takes twice
+ * as long as for others.
  */
 const MOST_ALIKE = 1.1;
 
 /**
- * Whether the bytes of `content` are about equally frequent and do not repeat what came shortly before, as those of
- * compressed and encrypted content. It is judged by windows spread over the content, in exact arithmetic: the
- * answer is the same on every machine.
+ * True if all byte values are about equally frequent in `content` and sequences do not repeat within deflate's reach,
+ * as in compressed or encrypted content. It samples windows spread over the content, and calculates with integers, so
+ * the result is the same on every machine.
  */
 export function looksRandom(content: Uint8Array): boolean {
   if (content.length < LEAST_BYTES) return false;
@@ -25,7 +25,7 @@ export function looksRandom(content: Uint8Array): boolean {
   const starts = Array.from({ length: WINDOWS }, (_, index) => index * step);
   const counts = new Uint32Array(256);
   for (const start of starts) {
-    // By its index: an iterator takes twice the time.
+    // An iterator would take twice the time.
     for (let index = start; index < start + WINDOW_BYTES; index++) {
       const byte = content[index] ?? 0;
       counts[byte] = (counts[byte] ?? 0) + 1;
@@ -38,7 +38,7 @@ export function looksRandom(content: Uint8Array): boolean {
   );
 }
 
-/** Whether what is at `start` comes again as near as deflate can refer to. */
+/** True if the bytes at `start` occur again within deflate's reach. */
 function repeats(content: Uint8Array, start: number): boolean {
   const following = Buffer.from(content.buffer, content.byteOffset + start, content.length - start);
   const probe = following.subarray(0, PROBE_BYTES);

@@ -1,12 +1,12 @@
 import { Readable, type Transform } from 'node:stream';
 
-/** A decompressing stream of node:zlib; `bytesWritten` counts the input it has consumed. */
+/** A decompressing stream of node:zlib. `bytesWritten` is the number of input bytes that it has consumed. */
 export type Engine = Transform & { readonly bytesWritten: number };
 
 /**
- * Yields what `engine` makes of the chunks, to their end or to where the engine stops by itself, and returns the
- * bytes it was given and did not consume: node:zlib passes over them in silence, and whether they are
- * harmless is for the caller to say.
+ * Yields the output of `engine` for the chunks that `next` returns, until they end or the engine stops by itself.
+ * Returns the bytes that the engine received but did not consume. node:zlib ignores them silently; the caller has to
+ * decide whether they are harmless.
  */
 export async function* runEngine(
   engine: Engine,
@@ -24,7 +24,7 @@ export async function* runEngine(
   }
   const input = Readable.from(offer(), { objectMode: false });
   input.on('error', (error) => engine.destroy(error));
-  // Not `pipeline`: an engine that stops early never takes its last chunk, and it would wait for ever.
+  // `pipeline` would wait forever, because an engine that stops early never reads its last chunk.
   input.pipe(engine);
   try {
     for await (const output of engine) yield output;

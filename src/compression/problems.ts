@@ -10,7 +10,7 @@ export function endsEarly(name: string, format: string, cause?: unknown): Conten
 }
 
 export function corrupt(name: string, format: string, problem: string, cause?: unknown): ContentError {
-  return new ContentError('INVALID_ARCHIVE', `${name} is not a whole ${format} stream: ${problem}`, {
+  return new ContentError('INVALID_ARCHIVE', `${name} is not a valid ${format} stream: ${problem}`, {
     cause,
     hint: HINT,
   });

@@ -4,17 +4,17 @@ import { LadingError, messageOf } from '../errors.js';
 import type { ByteSource } from './byte-source.js';
 import { corrupt, endsEarly } from './problems.js';
 
-/** What is used of xz-decompress. Its own types may be absent, as the package may. */
+/** The part of xz-decompress that is used here. Its own types are not imported because it may not be installed. */
 interface XzDecompress {
   XzReadableStream: new (compressed: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>;
 }
 
-/** `xz_ret` of XZ Embedded, which xz-decompress names in its errors. (xz-embedded, linux/include/linux/xz.h) */
+/** Values of `xz_ret` in XZ Embedded, which xz-decompress has in its errors. (xz-embedded, linux/include/linux/xz.h) */
 const MEMORY_LIMIT = 4;
 const OPTIONS = 6;
 const ENDS_EARLY = 8;
 
-/** Decompresses one or more xz streams: with the optional xz-decompress, since Node.js has no decoder. */
+/** Decompresses one or more xz streams with the optional package xz-decompress, because Node.js has no decoder. */
 export async function* unxz(source: ByteSource, name: string): AsyncGenerator<Buffer> {
   const { XzReadableStream } = loadXz();
   try {
@@ -31,13 +31,13 @@ async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> {
 
 function explained(error: unknown, name: string): unknown {
   const code = Number(/error code (\d+)/.exec(messageOf(error))?.[1]);
-  if (Number.isNaN(code)) return error; // of the source
+  if (Number.isNaN(code)) return error; // an error of the source
   if (code === ENDS_EARLY) return endsEarly(name, 'xz', error);
   if (code !== MEMORY_LIMIT && code !== OPTIONS) return corrupt(name, 'xz', messageOf(error), error);
   const problem =
     code === MEMORY_LIMIT
       ? 'with a dictionary of more than 64 MiB'
-      : 'with a filter or a check that lading does not know';
+      : 'with a filter or a check that lading does not support';
   return new LadingError('UNSUPPORTED', `${name} is compressed with xz, ${problem}`, {
     cause: error,
     hint: 'Decompress it first, with xz -d.',
@@ -45,13 +45,13 @@ function explained(error: unknown, name: string): unknown {
 }
 
 function loadXz(): XzDecompress {
-  const require = createRequire(import.meta.url); // it is CommonJS
+  const require = createRequire(import.meta.url); // the package is CommonJS
   try {
     return require('xz-decompress');
   } catch (error) {
     throw new LadingError('UNSUPPORTED', 'xz cannot be decompressed here', {
       cause: error,
-      hint: 'Install the package xz-decompress beside lading, or decompress the file first, with xz -d.',
+      hint: 'Install the package xz-decompress next to lading, or decompress the file first, with xz -d.',
     });
   }
 }

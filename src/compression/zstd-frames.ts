@@ -2,7 +2,7 @@ import { LadingError } from '../errors.js';
 import type { ByteSource } from './byte-source.js';
 import { corrupt, endsEarly } from './problems.js';
 
-/** RFC 8878 recommends 8 MiB; `zstd` itself reads up to this without being asked to. */
+/** The largest window that `zstd` itself accepts by default. RFC 8878 recommends 8 MiB. */
 const MAX_WINDOW = 128 * 1024 * 1024;
 const FRAME_MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
@@ -12,9 +12,9 @@ const RLE = 1;
 const RESERVED = 3;
 
 /**
- * Walks a zstd stream frame by frame (RFC 8878, 3.1) and gives each frame's bytes, a block at a time. The walk
- * is done here because the decoders do not: that of Node.js stops in silence after the first frame, takes a
- * stream that is cut short for a whole one, and fzstd allots windows of 2 GiB.
+ * Splits a zstd stream into frames, and yields the bytes of each frame block by block; skips skippable frames. (RFC
+ * 8878, 3.1) The decoders cannot do this: the one in Node.js silently stops after the first frame and accepts a stream
+ * that is cut short, and fzstd allocates windows of 2 GiB.
  */
 export async function* zstdFrames(source: ByteSource, name: string): AsyncGenerator<AsyncGenerator<Buffer>> {
   for (;;) {
@@ -24,7 +24,7 @@ export async function* zstdFrames(source: ByteSource, name: string): AsyncGenera
     const number = magic.readUInt32LE();
     if (number === FRAME_MAGIC) yield frameBytes(source, name, magic);
     else if ((number & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) await skipFrame(source, name);
-    else throw corrupt(name, 'zstd', 'something else follows it');
+    else throw corrupt(name, 'zstd', 'other data follows it');
   }
 }
 
@@ -80,7 +80,7 @@ function parseDescriptor(byte: number): FrameHeader {
   };
 }
 
-// RFC 8878, 3.1.1.1.2; of a single segment the window is the content itself.
+// RFC 8878, 3.1.1.1.2: in a single segment, the window is as large as the content.
 function windowSize(header: FrameHeader, fields: Buffer): number {
   if (!header.singleSegment) {
     const byte = fields[0] ?? 0;

@@ -5,19 +5,19 @@ import { type Engine, runEngine } from './node-engine.js';
 import { corrupt, endsEarly } from './problems.js';
 import { zstdFrames } from './zstd-frames.js';
 
-/** What is used of fzstd. Its own types may be absent, as the package may. */
+/** The part of fzstd that is used here. Its own types are not imported because it may not be installed. */
 interface Fzstd {
   Decompress: new (
     onData: (chunk: Uint8Array) => void,
   ) => { push(chunk: Uint8Array, isLast?: boolean): void };
 }
 
-/** Decodes one whole frame; given a name for errors. */
+/** Decodes one frame; `name` is the name of the content in errors. */
 type DecodeFrame = (blocks: AsyncGenerator<Buffer>, name: string) => AsyncGenerator<Buffer>;
 
 /**
- * Decompresses one or more zstd frames, skippable ones passed over. Node.js has a decoder from 22.15 on; before
- * it, the optional fzstd does the work, at about 60 MB/s and without looking at the frames' checksums.
+ * Decompresses one or more zstd frames, and skips skippable ones. Node.js has a decoder since 22.15; older versions use
+ * the optional package fzstd, which decodes about 60 MB/s and does not check the checksums of frames.
  */
 export async function* unzstd(source: ByteSource, name: string): AsyncGenerator<Buffer> {
   const decodeFrame = nodeDecoder() ?? (await fzstdDecoder());
@@ -32,7 +32,7 @@ function nodeDecoder(): DecodeFrame | undefined {
   const createDecompress: unknown = Reflect.get(zlib, 'createZstdDecompress');
   if (typeof createDecompress !== 'function') return undefined;
   return async function* (blocks, name) {
-    // The types of Node.js 20 do not know the function; it makes a stream like those of node:zlib.
+    // The types of Node.js 20 lack this function; it returns a stream like the others of node:zlib.
     const engine: Engine = createDecompress({ chunkSize: 256 * 1024 });
     try {
       const unread = yield* runEngine(engine, async () => (await blocks.next()).value);
@@ -57,7 +57,7 @@ async function fzstdDecoder(): Promise<DecodeFrame> {
       try {
         decompress.push(block);
       } catch (error) {
-        // Its own errors and those of the typed arrays it works on: either way the frame is not valid.
+        // An error of fzstd, or of the typed arrays that it uses: in both cases the frame is invalid.
         throw corrupt(name, 'zstd', messageOf(error), error);
       }
       yield* output.splice(0);
@@ -73,11 +73,11 @@ async function fzstdDecoder(): Promise<DecodeFrame> {
 
 async function loadFzstd(): Promise<Fzstd> {
   try {
-    return await import('fzstd' as string); // the compiler does not look for types
+    return await import('fzstd' as string); // `as string`: the compiler must not look for its types
   } catch (error) {
     throw new LadingError('UNSUPPORTED', 'this Node.js cannot decompress zstd', {
       cause: error,
-      hint: 'Use Node.js 22.15 or newer, or install the package fzstd beside lading.',
+      hint: 'Use Node.js 22.15 or newer, or install the package fzstd next to lading.',
     });
   }
 }

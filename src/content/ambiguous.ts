@@ -1,9 +1,9 @@
 import { type Advice, ContentError, type ErrorCode } from '../errors.js';
 
-/** That files can mean different images to different readers: no part of them is to be trusted. */
+/** Different tools can read different images from the same files, so no part of them can be trusted. */
 export class AmbiguousArchive extends ContentError {}
 
-/** The error about files that are whole, and can mean different images to different readers. */
+/** Makes the error for files that are complete, but that different tools can read as different images. */
 export function ambiguous(
   location: string,
   problem: string,
@@ -11,15 +11,15 @@ export function ambiguous(
 ): AmbiguousArchive {
   const advice: Advice = OF_TWO.test(problem)
     ? {
-        hint: 'Different tools could load different images from it. If two archives were made one (by tar -A, tar -r or cat), copy the images of the one and then of the other into one archive. Else have it made anew, and ask where it comes from.',
+        hint: 'Different tools could load different images from it. If two archives were joined (by tar -A, tar -r or cat), copy the images of both into one archive, one after the other. Otherwise ask where it comes from, and get a new one.',
         remedy: 'copyBoth',
       }
     : {
-        hint: 'Different tools could load different images from it; have it made anew, and ask where it comes from.',
+        hint: 'Different tools could load different images from it. Ask where it comes from, and get a new one.',
       };
   return new AmbiguousArchive(code, `${location} is ambiguous: ${problem}`, { cause, ...advice });
 }
 
-/** What two archives have that were made one. */
+/** Matches the problems that are found in two archives that were joined into one. */
 const OF_TWO =
   /^it holds (?:manifest\.json|index\.json|repositories) twice|^another entry follows the end of the archive/;

@@ -1,17 +1,16 @@
 import { matchesPlatform, normalizePlatform, type Platform } from './platform.js';
 
-/** What is known of an image when one of several is chosen. */
+/** What `choosePlatform` compares of each image. */
 export interface PlatformCandidate {
   platform: Platform | undefined;
-  /** Whether a layer is compressed with zstd, which Docker before 23 does not read. */
+  /** Whether a layer is compressed with zstd, which Docker before 23 cannot read. */
   hasZstd?: boolean | undefined;
 }
 
 /**
- * Chooses the image that stands for a platform: among those that match, the one that runs on most machines, whatever the
- * order they are listed in. That is the lowest variant (amd64 without one is v1, arm v5 comes before v7), then the
- * lowest version of the system, the one that asks for the fewest features, and gzip before zstd. Undefined where none
- * matches.
+ * Returns the image to use for a platform: of those that match, the one that runs on the most machines, whatever their
+ * order. That is the one with the lowest variant (amd64 without a variant is v1, arm v5 comes before v7), then the
+ * lowest version of the system, then the fewest required features, then gzip before zstd. Undefined if none matches.
  */
 export function choosePlatform<T extends PlatformCandidate>(
   wanted: Platform,
@@ -24,7 +23,7 @@ export function choosePlatform<T extends PlatformCandidate>(
   );
 }
 
-/** As `choosePlatform`; where none matches, the one that stands for the platform of the first. */
+/** Like `choosePlatform`, but if no image matches, it chooses one for the platform of the first that has a platform. */
 export function choosePlatformOrFirst<T extends PlatformCandidate>(
   wanted: Platform,
   candidates: readonly T[],
@@ -47,7 +46,7 @@ function compare(a: PlatformCandidate, b: PlatformCandidate): number {
   );
 }
 
-/** What a machine must have, in numbers that grow with it. */
+/** What a platform requires of a machine, as numbers: a higher number runs on fewer machines. */
 function demandsOf(platform: Platform = { os: '', architecture: '' }): {
   variant: number[];
   version: number[];
@@ -63,7 +62,7 @@ function demandsOf(platform: Platform = { os: '', architecture: '' }): {
   return { variant: numbersIn(variant), version: numbersIn(version), features: demanded };
 }
 
-/** `v8.1` → 8, 1; `10.0.20348` → 10, 0, 20348. Nothing asks for nothing. */
+/** Returns the numbers in a text: 8 and 1 for `v8.1`; 10, 0 and 20348 for `10.0.20348`. */
 function numbersIn(text: string): number[] {
   return (text.match(/[0-9]+/g) ?? []).map(Number);
 }

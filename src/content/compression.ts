@@ -1,7 +1,7 @@
-/** How bytes are compressed; `none` also stands for what is not known here. */
+/** How bytes are compressed. `none` means that they are not, or in a way that is not recognised. */
 export type Compression = 'gzip' | 'zstd' | 'bzip2' | 'xz' | 'none';
 
-/** Enough first bytes for `detectCompression`. */
+/** The number of first bytes that `detectCompression` needs. */
 export const MAGIC_LENGTH = 6;
 
 const MAGIC: readonly (readonly [Compression, Buffer])[] = [
@@ -12,7 +12,7 @@ const MAGIC: readonly (readonly [Compression, Buffer])[] = [
 ];
 const SKIPPABLE_FRAME_TAIL = Buffer.from([0x2a, 0x4d, 0x18]);
 
-/** Tells the compression by the first bytes, whatever the name or the media type says. */
+/** Recognises the compression of content by its first bytes, without regard to its name or media type. */
 export function detectCompression(firstBytes: Buffer): Compression {
   for (const [compression, magic] of MAGIC) {
     if (firstBytes.subarray(0, magic.length).equals(magic)) return compression;

@@ -1,7 +1,7 @@
 import type { Digest } from './digest.js';
 import type { Platform } from './platform.js';
 
-/** What names content: its type, digest and length in bytes. (image-spec, descriptor.md) */
+/** Identifies content by its type, digest and length in bytes. (image-spec, descriptor.md) */
 export interface Descriptor {
   mediaType: string;
   digest: Digest;
@@ -15,14 +15,16 @@ export interface Descriptor {
   artifactType?: string;
 }
 
-/** A name that a store holds, and what it names. */
+/** A name in a store, and the descriptor that it refers to. */
 export interface NamedDescriptor {
-  /** A tag in a registry's repository; the reference as it stands in a layout or archive. */
+  /** In a registry, a tag of the repository; in a layout or archive, the reference exactly as written there. */
   name: string;
   descriptor: Descriptor;
 }
 
-/** The three members that identify content, without what a parent says about it. */
+/**
+ * Returns the three members that identify content, without those that a parent adds, such as annotations or a platform.
+ */
 export function plainDescriptor({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
 }

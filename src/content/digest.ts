@@ -2,16 +2,16 @@ import { createHash, type Hash } from 'node:crypto';
 import { ContentError } from '../errors.js';
 
 /**
- * `algorithm:encoded`, checked: the algorithm is one that lading can compute, the encoded part has exactly
- * its length in lower-case hex. Only such a digest may become part of a path or a URL.
- * (image-spec, descriptor.md, "Digests")
+ * `algorithm:encoded`, checked by `parseDigest` or `isDigest`: lading can compute the algorithm, and the encoded part
+ * is lower-case hex of exactly the right length. Only a checked digest may become part of a path or a URL. (image-spec,
+ * descriptor.md, "Digests")
  */
 export type Digest = `${DigestAlgorithm}:${string}`;
 export type DigestAlgorithm = 'sha256' | 'sha384' | 'sha512';
 
 const ENCODED_LENGTH: Record<DigestAlgorithm, number> = { sha256: 64, sha384: 96, sha512: 128 };
 
-/** Text → digest; rejects with `INVALID_DIGEST`, saying which of algorithm, length and characters is wrong. */
+/** Parses a digest; throws `INVALID_DIGEST`, which says whether the algorithm, the length or a character is wrong. */
 export function parseDigest(text: string): Digest {
   const problem = digestProblem(text);
   if (problem !== undefined) throw new ContentError('INVALID_DIGEST', `invalid digest "${text}": ${problem}`);
@@ -22,7 +22,7 @@ export function isDigest(text: unknown): text is Digest {
   return typeof text === 'string' && digestProblem(text) === undefined;
 }
 
-/** Why `text` is not a digest, or undefined when it is one. */
+/** Returns the reason why `text` is not a digest, or undefined if it is one. */
 export function digestProblem(text: string): string | undefined {
   const colon = text.indexOf(':');
   if (colon < 0) return 'it has no algorithm';
@@ -35,30 +35,30 @@ export function digestProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** Whether `text` names an algorithm that lading can compute. */
+/** True if lading can compute digests with the algorithm `text`. */
 export function isDigestAlgorithm(text: string): text is DigestAlgorithm {
   return Object.hasOwn(ENCODED_LENGTH, text);
 }
 
 export function algorithmOf(digest: Digest): DigestAlgorithm {
-  return digest.slice(0, digest.indexOf(':')) as DigestAlgorithm; // a Digest is made by parseDigest only
+  return digest.slice(0, digest.indexOf(':')) as DigestAlgorithm; // safe: a Digest has been checked
 }
 
 export function encodedOf(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1);
 }
 
-/** The digest of bytes held in memory. */
+/** Returns the digest of bytes in memory. */
 export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Digest {
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }
 
-/** A running digest for content that streams by. */
+/** Computes the digest of content chunk by chunk. */
 export interface Digester {
   update(chunk: Uint8Array): void;
   /** Bytes seen so far. */
   readonly size: number;
-  /** Ends the running digest; it can be called once. */
+  /** Returns the digest of all chunks; it can be called only once. */
   digest(): Digest;
 }
 

@@ -1,20 +1,22 @@
-/** A chunk of fewer bytes is copied: as an object of its own it takes 200, and keeps the buffer that it came in. */
+/**
+ * Smaller chunks are copied: each would take 200 bytes for its object, and keep the whole buffer it arrived in alive.
+ */
 const SMALL_BYTES = 4096;
-/** So many chunks are kept as they came, whatever their size: most documents come in one or two. */
+/** The first chunks are not copied, whatever their size: most documents arrive in one or two. */
 const KEPT_CHUNKS = 16;
 const SHARED_BYTES = 64 * 1024;
 
 /**
- * Chunks that came one after the other and stay together for a while. A sender that sends single bytes makes it take no
- * more memory than one that sends them all at once.
+ * Collects the chunks of a stream until they are taken. A sender that sends single bytes does not make it use more
+ * memory than one that sends large chunks.
  */
 export class Gathered {
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** Where small chunks are copied to, one after the other. */
+  /** Small chunks are copied into this buffer, one after the other. */
   #shared = Buffer.alloc(0);
   #used = 0;
-  /** Where the last chunk begins in it; undefined when the last chunk is not in it. */
+  /** The place in `#shared` where the last chunk begins; undefined if the last chunk was not copied there. */
   #lastStart: number | undefined;
 
   get bytes(): number {
@@ -29,7 +31,7 @@ export class Gathered {
     } else this.#copy(chunk);
   }
 
-  /** What came since the last time. */
+  /** Returns the chunks that were added since the last call, and forgets them. */
   take(): Buffer[] {
     const chunks = this.#chunks;
     this.#chunks = [];
@@ -38,7 +40,7 @@ export class Gathered {
     return chunks;
   }
 
-  /** The same as one buffer. */
+  /** Like `take`, but returns one buffer. */
   takeWhole(): Buffer {
     return Buffer.concat(this.take());
   }

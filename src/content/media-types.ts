@@ -18,7 +18,7 @@ export const MEDIA_TYPE = {
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
   dockerLayerTar: 'application/vnd.docker.image.rootfs.diff.tar',
   dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
-  /** In no specification; containerd and buildkit use it. */
+  /** No specification defines this one; containerd and buildkit use it. */
   dockerLayerZstd: 'application/vnd.docker.image.rootfs.diff.tar.zstd',
   dockerSchema1: 'application/vnd.docker.distribution.manifest.v1+json',
   dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
@@ -36,7 +36,7 @@ const MANIFESTS = new Set<string>([
 ]);
 const NOT_DISTRIBUTABLE = /\.foreign\.diff\.tar|\.layer\.nondistributable\./;
 
-/** Every manifest type lading reads, in the order it prefers them: the value of the Accept header. */
+/** All manifest types that lading reads, in order of preference; they are the value of the Accept header. */
 export const MANIFEST_MEDIA_TYPES: readonly string[] = [
   MEDIA_TYPE.ociIndex,
   MEDIA_TYPE.ociManifest,
@@ -48,22 +48,22 @@ export const MANIFEST_MEDIA_TYPES: readonly string[] = [
   MEDIA_TYPE.dockerSchema1,
 ];
 
-/** Whether this is a document of a registry's manifest endpoints, rather than a blob. */
+/** True if registries serve content of this type at their manifest endpoints, not as a blob. */
 export function isManifest(mediaType: string): boolean {
   return MANIFESTS.has(mediaType);
 }
 
-/** Whether this is a layer compressed with zstd, as its type says. */
+/** True if the media type is that of a layer compressed with zstd. */
 export function isZstd(mediaType: string): boolean {
   return /[.+]zstd(?:$|\+|;)/.test(mediaType);
 }
 
-/** Whether this is the config of an image, Docker's or OCI's: artifacts have others. */
+/** True for the config of a Docker or OCI image; the configs of artifacts have other types. */
 export function isImageConfig(mediaType: string): boolean {
   return mediaType === MEDIA_TYPE.ociConfig || mediaType === MEDIA_TYPE.dockerConfig;
 }
 
-/** Whether this lists other manifests: an OCI index or a Docker manifest list. */
+/** True for an OCI index or a Docker manifest list, which list other manifests. */
 export function isIndex(mediaType: string): boolean {
   return INDEXES.has(mediaType);
 }
@@ -72,7 +72,7 @@ export function isSchema1(mediaType: string): boolean {
   return SCHEMA1.has(mediaType);
 }
 
-/** Whether a layer is foreign: it stays where its `urls` point, and its presence is never required. */
+/** True for a foreign layer: clients get it from its `urls`, so a copy of the image never has to include it. */
 export function isNonDistributable(mediaType: string): boolean {
   return NOT_DISTRIBUTABLE.test(mediaType);
 }

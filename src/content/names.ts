@@ -1,5 +1,5 @@
 import { isLadingError } from '../errors.js';
-import { type Digest, isDigest } from './digest.js';
+import { algorithmOf, type Digest, encodedOf, isDigest } from './digest.js';
 import {
   DOCKER_HUB,
   formatReference,
@@ -9,22 +9,22 @@ import {
   withDefaultTag,
 } from './reference.js';
 
-/** What the name of an entry in an archive or layout is. */
+/** The meaning of the name of an entry in an archive or layout. */
 export type ImageName =
-  /** An image's name. One that says neither tag nor digest is `latest`, as for Docker and podman. */
+  /** An image name. Without a tag and a digest it means `latest`, as in Docker and podman. */
   | { kind: 'image'; reference: Reference }
   /** A tag without a repository, as many tools write it. (image-spec, annotations.md, `ref.name`) */
   | { kind: 'tag'; tag: string }
-  /** Content that has no name. */
+  /** A digest, for content without a name. */
   | { kind: 'digest'; digest: Digest }
-  /** Text that names no image. */
+  /** Text that is not an image name. */
   | { kind: 'other' };
 
-/** The one reader of names, wherever they come from. */
+/** Parses a name from an archive, a layout or a command. All names are parsed here. */
 export function readName(text: string): ImageName {
   if (isDigest(text)) return { kind: 'digest', digest: text };
   const reference = parsedOrUndefined(text);
-  // A tag may have what no repository has, capital letters for one.
+  // A tag may have characters that a repository may not have, for example capital letters.
   if (!/[/:@]/.test(text) && (reference !== undefined || isTag(text))) return { kind: 'tag', tag: text };
   return reference === undefined
     ? { kind: 'other' }
@@ -40,7 +40,7 @@ function parsedOrUndefined(text: string): Reference | undefined {
   }
 }
 
-/** A name with the tag that it stands for: `team/app` is `team/app:latest`. Any other text stays as it is. */
+/** Adds `:latest` to an image name that has neither tag nor digest; returns any other text unchanged. */
 export function taggedName(name: string): string {
   const read = readName(name);
   if (read.kind !== 'image') return name;
@@ -48,22 +48,24 @@ export function taggedName(name: string): string {
   return digest === undefined && tag === 'latest' && !name.endsWith(':latest') ? `${name}:latest` : name;
 }
 
-/** A name in the one form in which names are compared; undefined when it is no image's name. */
+/**
+ * Returns an image name in full (`docker.io/library/app:latest` for `app`), or undefined if it is not an image name.
+ */
 export function fullName(text: string): string | undefined {
   const reference = parsedOrUndefined(text);
   return reference === undefined ? undefined : formatReference(withDefaultTag(reference));
 }
 
 /**
- * What names are compared by: the full name, or the text that is none. Names of one key are one image to readers that
- * complete what they read, as Docker does.
+ * Returns the key by which names are compared: the full name, or the text itself if it is not an image name. Docker and
+ * other tools that complete names take two names with the same key for the same image.
  */
 export function nameKey(text: string): string {
-  // Most names are complete as they are, and to parse a hundred thousand takes seconds.
+  // Parsing a hundred thousand names takes seconds, and most of them are already complete.
   return isComplete(text) ? text : (fullName(text) ?? text);
 }
 
-/** Whether there is nothing that `fullName` would add to a name or write otherwise. */
+/** True if `fullName` would return the name unchanged. */
 function isComplete(text: string): boolean {
   const slash = text.indexOf('/');
   const host = text.slice(0, Math.max(slash, 0));
@@ -72,7 +74,7 @@ function isComplete(text: string): boolean {
   return host !== 'index.docker.io' && /[.:]/.test(host);
 }
 
-/** A name as a docker-archive has it: a tag, and no digest beside it. */
+/** Returns a name as docker-archives have it: drops the digest of a name that has a tag as well. */
 export function nameByTag(name: string): string {
   const read = readName(name);
   if (read.kind !== 'image' || read.reference.digest === undefined || read.reference.tag === undefined)
@@ -82,8 +84,8 @@ export function nameByTag(name: string): string {
 }
 
 /**
- * A name as it is true of a manifest: one that has a digest has this one. `app:1@sha256:A` of another manifest would
- * promise what is not there.
+ * Replaces the digest in a name, if it has one, by `digest`: `app:1@sha256:A` would be a wrong name for a manifest with
+ * another digest.
  */
 export function nameOfDigest(name: string, digest: Digest): string {
   const read = readName(name);
@@ -91,4 +93,12 @@ export function nameOfDigest(name: string, digest: Digest): string {
   if (read.kind !== 'image' || read.reference.digest === undefined || read.reference.digest === digest)
     return name;
   return formatReference({ ...read.reference, digest });
+}
+
+/**
+ * Returns the tag for the index of a subject's referrers, as used in layouts and in registries without the referrers
+ * API. A digest has no characters that a tag may not have. (distribution-spec, "Referrers Tag Schema")
+ */
+export function referrersTag(subject: Digest): string {
+  return `${algorithmOf(subject).slice(0, 32)}-${encodedOf(subject).slice(0, 64)}`;
 }

@@ -1,6 +1,6 @@
 import { LadingError } from '../errors.js';
 
-/** What an image runs on, in the names of Go. (image-spec, image-index.md, `platform`) */
+/** The system and processor that an image runs on, as Go names them. (image-spec, image-index.md, `platform`) */
 export interface Platform {
   os: string;
   architecture: string;
@@ -10,12 +10,12 @@ export interface Platform {
   features?: string[];
 }
 
-/** The platform that Docker's half of an archive names when nothing else is asked for. */
+/** The platform of the image that the Docker part of an archive names, unless the user asks for another. */
 export const DEFAULT_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
 
 /**
- * `OS/ARCH[/VARIANT][:VERSION]` → platform, with the names other systems use turned into Go's (`aarch64` is arm64,
- * `x86_64` amd64). The version is that of the system, which Windows images have. Rejects with `USAGE`.
+ * Parses `OS/ARCH[/VARIANT][:VERSION]`, and replaces the names of other systems by Go's (`aarch64` by arm64, `x86_64`
+ * by amd64). The version is that of the operating system, which Windows images have. Throws `USAGE`.
  */
 export function parsePlatform(text: string): Platform {
   const [name = '', version, ...rest] = text.trim().toLowerCase().split(':');
@@ -43,7 +43,7 @@ export function parsePlatform(text: string): Platform {
 
 const WORD = /^[a-z0-9_.-]+$/;
 
-/** As `parsePlatform` reads it. */
+/** Formats a platform as `parsePlatform` reads it. */
 export function formatPlatform(platform: Platform): string {
   const name = [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
   return platform['os.version'] ? `${name}:${platform['os.version']}` : name;
@@ -58,10 +58,10 @@ const ARCHITECTURE_NAMES: Record<string, { architecture: string; variant?: strin
   'x86-64': { architecture: 'amd64' },
   i386: { architecture: '386' },
 };
-/** The variant that is meant where none is written. */
+/** The variant that an architecture without a variant stands for. */
 const DEFAULT_VARIANTS: Record<string, string> = { arm64: 'v8', arm: 'v7', amd64: 'v1' };
 
-/** In lower case, and `7` as v7 of arm: engines read them so. (containerd/platforms, `normalizeArch`) */
+/** Uses Go's names in lower case, and `v7` for a `7` of arm, as engines do. (containerd/platforms, `normalizeArch`) */
 function normalizeNames(platform: Platform): Platform {
   const [os, architecture, variant] = [platform.os, platform.architecture, platform.variant].map((name) =>
     name?.toLowerCase(),
@@ -77,7 +77,7 @@ function normalizeNames(platform: Platform): Platform {
   };
 }
 
-/** With Go's names, and with the variant that is meant where none is written. */
+/** Returns the platform with Go's names, and with the default variant of the architecture if it has no variant. */
 export function normalizePlatform(platform: Platform): Platform {
   const named = normalizeNames(platform);
   const variant = named.variant || DEFAULT_VARIANTS[named.architecture];
@@ -85,9 +85,9 @@ export function normalizePlatform(platform: Platform): Platform {
 }
 
 /**
- * Whether an index entry for `offered` is what `wanted` asks for: same system and architecture, and the
- * same variant and version where `wanted` names them (arm64 without a variant is v8; the version 10.0.20348 is that of
- * 10.0.20348.2 too). `unknown/unknown` never matches.
+ * True if an index entry for `offered` satisfies `wanted`: same system and architecture, and the same variant and
+ * version if `wanted` has them. An offered arm64 without a variant is v8, and the version 10.0.20348 matches
+ * 10.0.20348.2. `unknown/unknown` never matches.
  */
 export function matchesPlatform(wanted: Platform, offered: Platform | undefined): boolean {
   if (offered === undefined || offered.os === 'unknown' || offered.architecture === 'unknown') return false;

@@ -1,8 +1,8 @@
-/** Keeps what was used last, up to a total weight; what does not fit beside newer values is forgotten. */
+/** A cache that keeps the most recently used values up to a total weight, and drops the others. */
 export class RecentlyUsed<Key, Value> {
   readonly #maxWeight: number;
   readonly #weigh: (value: Value) => number;
-  /** A map keeps the order in which its keys came: the least recently used is the first. */
+  /** A Map keeps its keys in order of insertion, so the first is the least recently used. */
   readonly #values = new Map<Key, Value>();
   #weight = 0;
 

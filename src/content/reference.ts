@@ -1,11 +1,11 @@
 import { isLadingError, LadingError } from '../errors.js';
 import { type Digest, digestProblem } from './digest.js';
 
-/** A full image name, taken apart and normalised. */
+/** The parts of a full, normalised image name. */
 export interface Reference {
   /** `host[:port]`; `docker.io` for Docker Hub. */
   registry: string;
-  /** Path in the registry, `library/` included. */
+  /** Path in the registry, including `library/`. */
   repository: string;
   tag?: string;
   digest?: Digest;
@@ -13,7 +13,7 @@ export interface Reference {
 
 export const DOCKER_HUB = 'docker.io';
 
-// The grammar of distribution/reference, anchored where it is used.
+// The grammar of distribution/reference (regexp.go), without anchors.
 const ALNUM = '[a-zA-Z0-9]';
 const DOMAIN_COMPONENT = `(?:${ALNUM}|${ALNUM}[a-zA-Z0-9-]*${ALNUM})`;
 const DOMAIN_NAME = `${DOMAIN_COMPONENT}(?:\\.${DOMAIN_COMPONENT})*`;
@@ -28,13 +28,13 @@ const REGISTRY = new RegExp(`^${DOMAIN}$`);
 const REPOSITORY = new RegExp(`^${PATH}$`);
 const TAG_ONLY = new RegExp(`^${TAG}$`);
 const IDENTIFIER = /^[a-f0-9]{64}$/;
-/** Characters of the repository path; distribution/reference ≥ 0.6 leaves the host out of the count. */
+/** Limit in characters for the repository path. distribution/reference does not count the host since 0.6. */
 const MAX_REPOSITORY_LENGTH = 255;
 
 /**
- * An image name as users type it → its parts, normalised as Docker does: `busybox` is
- * `docker.io/library/busybox`. No tag is added; a tag beside a digest is kept for naming.
- * Rejects with `INVALID_REFERENCE`. (distribution/reference, `ParseNormalizedNamed`)
+ * Parses an image name as users type it, and normalises it as Docker does: `busybox` becomes
+ * `docker.io/library/busybox`. Adds no tag. If there is a digest too, the tag is kept to name the image with.
+ * Throws `INVALID_REFERENCE`. (distribution/reference, `ParseNormalizedNamed`)
  */
 export function parseReference(text: string): Reference {
   if (IDENTIFIER.test(text)) throw invalid(text, 'it could be an image ID: 64 hexadecimal characters');
@@ -57,23 +57,23 @@ export function parseReference(text: string): Reference {
     registry,
     repository,
     ...(tag === undefined ? {} : { tag }),
-    ...(digest === undefined ? {} : { digest: digest as Digest }), // digestProblem found nothing
+    ...(digest === undefined ? {} : { digest: digest as Digest }), // checked by digestProblem
   };
 }
 
-/** The canonical text: host, path, tag and digest as far as they are there. */
+/** Formats the reference in full: host and path, and the tag and digest if it has them. */
 export function formatReference({ registry, repository, tag, digest }: Reference): string {
   return `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-/** The short form that people know: without `docker.io/`, and without `library/` where nothing else follows. */
+/** Formats the reference as people write it: without `docker.io/`, and without `library/` for Docker's own images. */
 export function formatFamiliar(reference: Reference): string {
   const full = formatReference(reference);
   if (reference.registry !== DOCKER_HUB) return full;
   return full.slice(DOCKER_HUB.length + 1).replace(/^library\/([^/]+)$/, '$1');
 }
 
-/** `latest` where neither tag nor digest says what is meant. */
+/** Returns the reference with the tag `latest` if it has neither a tag nor a digest. */
 export function withDefaultTag(reference: Reference): Reference {
   return reference.tag === undefined && reference.digest === undefined
     ? { ...reference, tag: 'latest' }
@@ -84,7 +84,7 @@ export function isTag(text: string): boolean {
   return TAG_ONLY.test(text);
 }
 
-/** Whether `text` is an image name that `parseReference` takes. */
+/** True if `parseReference` accepts `text`. */
 export function isReference(text: string): boolean {
   try {
     parseReference(text);
@@ -96,8 +96,8 @@ export function isReference(text: string): boolean {
 }
 
 /**
- * A name, or a tag alone, with `_` for each `+` of its tag: versions of Helm's charts have them, layouts may, and
- * registries do not. Helm itself pushes `1.2.3+up4` as `1.2.3_up4`. (helm, registry/util.go)
+ * Replaces each `+` in the tag of a name (or in a tag alone) by `_`. Versions of Helm charts may have a `+`; layouts
+ * allow it in a tag, registries do not. Helm itself pushes `1.2.3+up4` as `1.2.3_up4`. (helm, registry/util.go)
  */
 export function pushableName(name: string): string {
   const start = Math.max(name.lastIndexOf('/'), name.lastIndexOf(':')) + 1;
@@ -107,12 +107,12 @@ export function pushableName(name: string): string {
   return isTagged && isTag(pushable) ? name.slice(0, start) + pushable : name;
 }
 
-/** Whether `text` is `host[:port]`. */
+/** True if `text` is `host[:port]`. */
 export function isRegistry(text: string): boolean {
   return REGISTRY.test(text);
 }
 
-/** Whether `text` is a repository's path on a registry. (distribution-spec, "Pulling manifests", `<name>`) */
+/** True if `text` is the path of a repository in a registry. (distribution-spec, "Pulling manifests", `<name>`) */
 export function isRepository(text: string): boolean {
   return text.length <= MAX_REPOSITORY_LENGTH && REPOSITORY.test(text);
 }
@@ -126,7 +126,7 @@ function splitDomain(text: string): { domain: string; remainder: string } {
   return { domain, remainder: domain === DOCKER_HUB ? inLibrary(remainder) : remainder };
 }
 
-/** The first part is a host only if it could not be a path: it has `.`, `:` or an upper-case letter, or is localhost. */
+/** The first part is a host only if it cannot be a path: it has a `.`, a `:` or a capital letter, or is `localhost`. */
 function isDomainLike(first: string): boolean {
   return /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
 }

@@ -1,4 +1,4 @@
-/** Bytes of a tar's first block; a tar is told by these. */
+/** Size of a tar block. The first one is enough to recognise a tar. */
 export const TAR_START_LENGTH = 512;
 
 const CHECKSUM_START = 148;
@@ -7,8 +7,9 @@ const MAGIC_START = 257;
 const MAGIC_END = 262;
 
 /**
- * Whether content that begins so can be a tar: its first header's checksum holds, or it is a tar of nothing, of
- * which zeros are left or, from old Docker, no byte at all. (POSIX.1-1988, ustar; older headers have the checksum too)
+ * True if content with this first block can be a tar: the checksum of its first header is right, or the tar is empty.
+ * An empty tar is all zeros or, from old versions of Docker, has no bytes. (POSIX.1-1988, ustar; older formats have the
+ * checksum too)
  */
 export function isTarStart(start: Uint8Array): boolean {
   if (start.every((byte) => byte === 0)) return true;
@@ -21,12 +22,12 @@ export function isTarStart(start: Uint8Array): boolean {
   return checksum === sumOf(block, (byte) => byte) || checksum === sumOf(block, signed);
 }
 
-/** Whether content that begins so says of itself that it is a tar, which some readers believe before anything else. */
+/** True if the first block has the magic of ustar; some tools take that for a tar without looking at anything else. */
 export function hasTarMagic(start: Uint8Array): boolean {
   return Buffer.from(start.subarray(MAGIC_START, MAGIC_END)).toString('latin1') === 'ustar';
 }
 
-/** The field itself counts as spaces. */
+/** Sums the bytes of the block; those of the checksum field count as spaces. */
 function sumOf(block: Uint8Array, weigh: (byte: number) => number): number {
   return block.reduce(
     (sum, byte, place) => sum + (place >= CHECKSUM_START && place < CHECKSUM_END ? 0x20 : weigh(byte)),
@@ -34,7 +35,7 @@ function sumOf(block: Uint8Array, weigh: (byte: number) => number): number {
   );
 }
 
-/** Some old writers summed signed characters. */
+/** Returns the byte as a signed number: some old tools summed signed characters. */
 function signed(byte: number): number {
   return (byte << 24) >> 24;
 }

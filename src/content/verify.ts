@@ -1,15 +1,14 @@
-import { Transform } from 'node:stream';
 import { type Advice, ContentError } from '../errors.js';
 import type { Descriptor } from './descriptor.js';
 import { algorithmOf, createDigester, type Digester } from './digest.js';
 
-/** Checks content that streams by against its descriptor. */
+/** Checks content against its descriptor, chunk by chunk. */
 export interface Verifier {
   /** Throws `SIZE_MISMATCH` as soon as there are more bytes than the descriptor allows. */
   update(chunk: Uint8Array): void;
   /** Bytes seen so far. */
   readonly size: number;
-  /** Throws `CUT_SHORT` when bytes are missing, `DIGEST_MISMATCH` when they are others. */
+  /** Throws `CUT_SHORT` if bytes are missing, `DIGEST_MISMATCH` if the content has another digest. */
   finish(): void;
 }
 
@@ -31,28 +30,7 @@ export function createVerifier(descriptor: Descriptor): Verifier {
   };
 }
 
-/** Passes content on, and fails at its end, or where it grows too long, when it is not what its descriptor says. */
-export function verifying(descriptor: Descriptor): Transform {
-  const verifier = createVerifier(descriptor);
-  const attempt = (
-    step: () => void,
-    callback: (error?: Error | null, chunk?: Uint8Array) => void,
-    chunk?: Uint8Array,
-  ) => {
-    try {
-      step();
-    } catch (error) {
-      return callback(error instanceof Error ? error : new Error(String(error)));
-    }
-    callback(null, chunk);
-  };
-  return new Transform({
-    transform: (chunk: Uint8Array, _, callback) => attempt(() => verifier.update(chunk), callback, chunk),
-    flush: (callback) => attempt(() => verifier.finish(), callback),
-  });
-}
-
-/** Passes content on; throws at its end, or where it grows too long, when it is not what its descriptor says. */
+/** Passes content on; throws as `createVerifier` does: when it gets too long, or at its end. */
 export async function* verified(
   descriptor: Descriptor,
   source: AsyncIterable<Buffer>,
@@ -68,9 +46,9 @@ export async function* verified(
 export function tooLong(descriptor: Descriptor): ContentError {
   return new ContentError(
     'SIZE_MISMATCH',
-    `${descriptor.digest} is longer than the ${descriptor.size} bytes its descriptor says`,
+    `${descriptor.digest} is longer than the ${descriptor.size} bytes that its descriptor gives`,
     {
-      hint: 'The source sends something else than what its manifest names; ask its owner, or try another mirror.',
+      hint: 'The source sends other content than its manifest promises; ask its owner, or try another mirror.',
     },
   );
 }
@@ -80,7 +58,7 @@ export function cutShort(descriptor: Descriptor, size: number): ContentError {
     'CUT_SHORT',
     `${descriptor.digest} ended after ${size} of ${descriptor.size} bytes`,
     {
-      hint: 'Run the command again; it goes on from the byte it has.',
+      hint: 'Run the command again; it continues after the bytes it already has.',
     },
   );
 }
@@ -95,7 +73,7 @@ export function digestMismatch(descriptor: Descriptor, actual: string): ContentE
   );
 }
 
-/** What to do about content of a file that is damaged, and stays so however often it is read. */
+/** Returns advice for damaged content in a file, where reading it again does not help. */
 export function askForNew(image: string): Advice {
   return { hint: `Ask whoever made it for a new save of ${image}.`, remedy: 'verify' };
 }

@@ -92,7 +92,7 @@ function repositoryOf(name: string | undefined): string | undefined {
 }
 
 async function referrersOf(source: Source, subject: Descriptor, pool: Pool): Promise<Referrer[]> {
-  return pool.run(async (signal) => {
+  return pool.runSmall(async (signal) => {
     const referrers: Referrer[] = [];
     for await (const referrer of source.referrers(subject, { signal })) referrers.push(referrer);
     return referrers;

@@ -78,7 +78,7 @@ export class Documents {
    */
   layer(source: Source, digest: Digest): Promise<Descriptor> {
     return once(this.#layers, digest, async () => {
-      const size = await this.#pool.run((signal) => source.sizeOf({ digest }, { signal }));
+      const size = await this.#pool.runSmall((signal) => source.sizeOf({ digest }, { signal }));
       if (size === undefined) throw new LadingError('NOT_FOUND', `${digest} is not in ${source.location}`);
       return { mediaType: MEDIA_TYPE.dockerLayerGzip, digest, size };
     });
@@ -92,7 +92,7 @@ export class Documents {
     // Damaged content on a local disk stays damaged, so it is not read again.
     const isWorthRetrying = (error: unknown): boolean => !source.isLocal && isRetryable(error);
     try {
-      return await this.#pool.run((signal) =>
+      return await this.#pool.runSmall((signal) =>
         retrying(descriptor.digest, () => readContent(source, descriptor, { signal }), {
           ...this.#options,
           signal,

@@ -13,57 +13,58 @@ import type { Region } from '../disk/region.js';
 import { type ErrorCode, isLadingError } from '../errors.js';
 import { LayerTarCheck } from '../tar/layer-tar.js';
 
-/** A part of a file whose digest is asked for. */
+/** A part of a file to hash. */
 export interface HashRequest {
   region: Region;
   algorithm: string;
-  /** The name of a layer whose decompressed bytes are to be hashed: its diffID. */
+  /** If given, the part is a layer of this name, and its decompressed bytes are hashed, for its diffID. */
   decompress?: string | undefined;
   limits?: DecompressLimits | undefined;
   /**
-   * With `decompress`, the algorithm with which the bytes are hashed as they are stored too, in the same pass.
-   * What cannot be decompressed is then told in the result, and not thrown.
+   * With `decompress`: the algorithm to hash the stored bytes with, in the same pass. If the layer cannot be
+   * decompressed, the result then has a `problem`, and nothing is thrown.
    */
   storedAlgorithm?: string | undefined;
 }
 
 export interface HashResult {
-  /** Empty where there is a `problem`. */
+  /** The digest in hexadecimal; empty if there is a `problem`. */
   hex: string;
-  /** Bytes that were hashed. */
+  /** The number of bytes that were hashed. */
   size: number;
-  /** Of the bytes as they are stored, where that was asked for. */
+  /** The digest of the stored bytes; set if the request has a `storedAlgorithm`. */
   storedHex?: string;
-  /** Of a layer, whether it is a tar by its first bytes. */
+  /** For a layer: whether its first bytes are those of a tar. */
   isTar?: boolean;
-  /** Of a layer whose stored bytes are hashed too: why engines refuse its tar. The sentence begins with the tar. */
+  /** For a layer, with a `storedAlgorithm`: why engines refuse its tar, as a sentence whose subject is the tar. */
   brokenTar?: string | undefined;
   /** Why a layer cannot be decompressed. */
   problem?: { code: ErrorCode; message: string };
-  /** How the bytes of a layer are stored, whatever their media type says. */
+  /** For a layer, with a `storedAlgorithm`: how it is actually stored, independent of its media type. */
   form?: LayerForm;
 }
 
-/** What engines mind in the form of a layer. */
+/** Properties of a stored layer for which some engines refuse it. */
 export interface LayerForm {
   compression: Compression;
-  /** Zeros follow the last gzip member. */
+  /** True if zeros follow the last gzip member. */
   isPadded: boolean;
-  /** A skippable zstd frame comes first. */
+  /** True if the first zstd frame is a skippable one. */
   isSkippableFirst: boolean;
 }
 
-// Reading is synchronous: it is done in threads that have nothing else to do, or for little.
+// Reading is synchronous: it runs in threads that do nothing else, or in the main thread for little content.
 const BUFFER_BYTES = 4 * 1024 * 1024;
-// Small enough for the chunks to be young when they are garbage: at 1 MiB, a thread takes 25 MiB more.
+// Small chunks are collected as young garbage; with 1 MiB, a thread would use 25 MiB more.
 const READ_BYTES = 256 * 1024;
-/** Told so often, progress costs nothing and moves. */
+/** Progress is reported after this many bytes: often enough to be smooth, and seldom enough to cost nothing. */
 const REPORT_BYTES = 16 * 1024 * 1024;
 let buffer: Buffer | undefined;
 
 /**
- * Hashes a part of a file, or the layer in it; `onHashed` is told of bytes of the file, now and then of none, and may
- * throw to end the work.
+ * Hashes a part of a file, or the layer in it. Calls `onHashed` with the number of bytes of the file that were read
+ * since the last call, which may be 0; it may throw to stop the work. Throws the errors of `decompressed` and of
+ * node:fs.
  */
 export async function hashRegion(
   request: HashRequest,
@@ -105,7 +106,7 @@ function hashBytes(
   return { hex: hash.digest('hex'), size: region.size };
 }
 
-/** Progress is told in the bytes of the file, as all else. */
+/** Progress is reported in bytes of the file, not in decompressed bytes, as for other content. */
 async function hashLayer(
   { region, algorithm, decompress, limits }: HashRequest,
   open: () => Promise<Readable>,
@@ -126,7 +127,7 @@ async function hashLayer(
     unreported += chunk.byteLength;
     if (unreported < REPORT_BYTES) continue;
     unreported = 0;
-    onHashed(0); // a layer may be decompressed for minutes
+    onHashed(0); // lets the caller stop: decompressing may take minutes
   }
   onHashed(region.size);
   return { hex: hash.digest('hex'), size: hashed, isTar: isTarStart(start) };
@@ -155,7 +156,7 @@ async function hashBoth(
   const openFile = openerOf(request);
   const open = async (): Promise<Readable> => {
     const hash = createHash(storedAlgorithm);
-    stored = hash; // a layer of several gzip members is opened twice
+    stored = hash; // the last one: a layer with several gzip members is opened twice
     return Readable.from(tapped(await openFile(), hash), {
       objectMode: false,
       highWaterMark: READ_BYTES,
@@ -188,7 +189,7 @@ function formOf(start: Buffer): LayerForm {
   };
 }
 
-// First byte of a frame that is no skippable one. (RFC 8878, 3.1.1)
+// The first byte of a frame that is not skippable. (RFC 8878, 3.1.1)
 const ZSTD_MAGIC = 0x28;
 
 async function* tapped(source: Readable, hash: Hash): AsyncIterable<Buffer> {

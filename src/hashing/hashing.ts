@@ -10,18 +10,21 @@ import type { HashAnswer } from './worker.js';
 export type { HashRequest, HashResult } from './hash-region.js';
 
 export interface HashingOptions {
-  /** Default one a core. */
+  /** The number of threads; default one per core. */
   threads?: number | undefined;
   signal?: AbortSignal | undefined;
   onHashed?: ((bytes: number) => void) | undefined;
-  /** Little work is done in threads too, for a caller that has other things to do meanwhile. Default false. */
+  /** Uses threads even for little content, so that the caller's thread is not blocked. Default false. */
   alwaysInThreads?: boolean | undefined;
 }
 
 /** Below this, starting threads (40 ms of processor time each) costs more than it saves. */
 const WORTH_THREADS_BYTES = 64 * 1024 * 1024;
 
-/** Hashes many parts of files with all cores; `onDigest` is called once for each, in no order. */
+/**
+ * Hashes many parts of files with all cores. Calls `onDigest` once for each, in any order, and `onHashed` with the
+ * bytes read since the last call. Rejects with `IO` if a file cannot be read, otherwise as `hashRegion` throws.
+ */
 export async function hashRegions<T extends HashRequest>(
   requests: readonly T[],
   onDigest: (request: T, result: HashResult) => void,
@@ -29,7 +32,7 @@ export async function hashRegions<T extends HashRequest>(
 ): Promise<void> {
   const { threads = availableParallelism(), alwaysInThreads = false } = options;
   const totalBytes = requests.reduce((sum, { region }) => sum + region.size, 0);
-  // Largest first: the last thread to end is then not the one that began last with the most.
+  // The largest come first, so that no thread begins with a large one when the others are finished.
   const queue = requests.toSorted((a, b) => b.region.size - a.region.size);
   if (!alwaysInThreads && (totalBytes < WORTH_THREADS_BYTES || threads < 2))
     return hashHere(queue, onDigest, options);
@@ -71,7 +74,7 @@ async function serve<T extends HashRequest>(
   onDigest: (request: T, result: HashResult) => void,
   { signal, onHashed }: HashingOptions,
 ): Promise<void> {
-  const answers = on(worker, 'message', { signal }); // also rejects when the thread fails
+  const answers = on(worker, 'message', { signal }); // also rejects if the thread fails
   let request: T | undefined;
   const askNext = (): boolean => {
     request = queue.shift();
@@ -83,7 +86,7 @@ async function serve<T extends HashRequest>(
   };
   if (!askNext()) return;
   for await (const [answer] of answers as AsyncIterable<[HashAnswer]>) {
-    if (request === undefined) throw new Error('a thread answers what it was asked');
+    if (request === undefined) throw new Error('a thread has answered without a request');
     switch (answer.type) {
       case 'hashed':
         onHashed?.(answer.bytes);

@@ -13,7 +13,7 @@ onRequest(parentPort, async (request: HashRequest) => {
   try {
     const result = await hashRegion(request, (bytes) => {
       if (bytes > 0) answer({ type: 'hashed', bytes });
-      endIfAsked(parentPort); // reading and hashing leave no time for messages
+      endIfAsked(parentPort); // hashing blocks the event loop, so the thread gets no messages by itself
     });
     answer({ type: 'digest', result });
   } catch (error) {

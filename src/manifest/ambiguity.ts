@@ -1,13 +1,13 @@
 import { ContentError, type ErrorCode } from '../errors.js';
 import { AMBIGUITY_HINT, type JSONObject } from './json/json.js';
 
-/** Members that tell the formats apart: a document of one format must not have those of another. */
+/** Members that distinguish the formats: a document of one format must not have those of another. */
 const DECIDING = ['config', 'layers', 'manifests', 'fsLayers', 'history'];
 
 /**
- * Throws when a document could be read as one of another format: CVE-2021-41190, where the declared type
- * alone chose between a manifest and an index in the same bytes. Whatever their value, the deciding members
- * are allowed only where `allowed` has them. Other spellings of them were refused when the document was parsed.
+ * Throws if a document could be read as another format (CVE-2021-41190: the same bytes were a manifest or an index,
+ * depending only on the declared type). Of the members in `DECIDING`, it may have only those in `allowed`, whatever
+ * their values. Other spellings of them were already refused by `parseJSON`.
  */
 export function refuseAmbiguity(
   document: JSONObject,

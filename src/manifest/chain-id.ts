@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from '../content/digest.js';
 
-/** Names of the layer stacks that grow from the base, one for each diffID. (image-spec, config.md, "Layer ChainID") */
+/** Returns the ChainIDs of the layers, base first, one for each diffID. (image-spec, config.md, "Layer ChainID") */
 export function chainIDs(diffIDs: readonly Digest[]): Digest[] {
   const chain: Digest[] = [];
   for (const diffID of diffIDs) {

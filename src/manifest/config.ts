@@ -13,9 +13,9 @@ import { CONFIG } from './shapes.js';
 export type ContainerConfig = Present<ContainerConfigDocument>;
 export type HistoryEntry = Present<HistoryDocument>;
 
-/** An image's config, Docker's or OCI's. Members that lading does not read stay in its bytes. (image-spec, config.md) */
+/** A Docker or OCI image config; members that lading does not read are only in its bytes. (image-spec, config.md) */
 export interface ImageConfig {
-  /** `linux` and `""` where an old config leaves them out. */
+  /** `os` is `linux` and `architecture` is `''` if an old config does not have them. */
   os: string;
   architecture: string;
   variant?: string;
@@ -24,18 +24,18 @@ export interface ImageConfig {
   created?: string;
   author?: string;
   config: ContainerConfig;
-  /** diffIDs are of the uncompressed layers, base first; only Windows has a base layer beneath them. */
+  /** The digests of the uncompressed layers, base first. Only Windows images have a base layer below them. */
   rootfs: { type: 'layers' | 'layers+base'; diff_ids: Digest[]; base_layer?: string };
-  /** Empty where there is none. */
+  /** Empty if the config has no history. */
   history: HistoryEntry[];
-  /** What its schema does not allow, where it has such. */
+  /** Set if the config violates its schema. */
   irregular?: Irregularity;
 }
 
 /**
- * A config's bytes → config; throws `INVALID_MANIFEST` or `TOO_LARGE` for what is no JSON object. What its schema
- * does not allow is in `irregular`, and members of another type are read as if they were not there. The schema is OCI's
- * where `mediaType` says that it is OCI's, else Docker's, which is wider.
+ * Parses a config. Throws `INVALID_MANIFEST` if it is not a JSON object, and `TOO_LARGE`. If it violates its schema,
+ * `irregular` is set, and members of a wrong type are treated as missing. The schema is OCI's if `mediaType` is OCI's,
+ * and otherwise Docker's, which allows more.
  */
 export function parseConfig(
   bytes: Uint8Array,
@@ -66,8 +66,9 @@ export function parseConfig(
 }
 
 /**
- * The same for content that is only moved or shown: where no tool can find an object (an empty file, a text, `null`), the
- * config is one that says nothing and that no engine runs. What can be read in two ways stays refused.
+ * Like `parseConfig`, for content that is only copied or shown. If no tool can find an object in the bytes (an empty
+ * file, text, `null`), it returns an empty config that no engine can run. Still throws if tools could read the bytes
+ * differently.
  */
 export function parseCarriedConfig(
   bytes: Uint8Array,
@@ -92,12 +93,14 @@ export function parseCarriedConfig(
   }
 }
 
-/** Whether a reader that is less strict may find an object in it: behind a comment or a byte-order mark, or a part of one. */
+/**
+ * True if a less strict parser could find an object, for example after a comment or a byte-order mark, or a cut one.
+ */
 function mayBeRead(bytes: Uint8Array): boolean {
   return bytes.includes('{'.charCodeAt(0));
 }
 
-/** Members that lading does not know stay. */
+/** Keeps members that lading does not know. */
 function readContainerConfig(document: JSONObject): ContainerConfig {
   return withoutNulls({
     ...document,
@@ -117,7 +120,7 @@ function readRootFS(document: JSONObject): ImageConfig['rootfs'] {
   const { diff_ids: diffIDs, base_layer: baseLayer } = document;
   return {
     type: document.type === 'layers+base' ? 'layers+base' : 'layers',
-    // All or none, because only their order says which layer each of them belongs to.
+    // If one is invalid, none can be used: only their order says which layer each belongs to.
     diff_ids: Array.isArray(diffIDs) && diffIDs.every((diffID) => isDigest(diffID)) ? diffIDs : [],
     ...withoutNulls({ base_layer: textOf(baseLayer) }),
   };
@@ -134,15 +137,15 @@ function readHistory(entry: JSONObject): HistoryEntry {
   });
 }
 
-/** A layer, and the build step that made it where that is known. */
+/** A layer, and the command of the build step that made it, if known. */
 export interface LayerHistory {
   layer: Descriptor;
   createdBy: string | undefined;
 }
 
 /**
- * Pairs layers with the history entries that made one. Where their numbers differ nothing says which
- * belongs to which, and none is named.
+ * Pairs layers with the history entries of the steps that made them. If their numbers differ, they cannot be paired,
+ * and `createdBy` is undefined for all.
  */
 export function historyOf(config: ImageConfig, layers: readonly Descriptor[]): LayerHistory[] {
   const steps = config.history.filter((entry) => entry.empty_layer !== true);

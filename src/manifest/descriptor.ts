@@ -5,8 +5,8 @@ import { isJSONObject } from './json/json.js';
 import { textOf, textsIn, textsOf } from './json/members.js';
 
 /**
- * A descriptor as it stands in a document → the members that lading knows. Of those beside its digest and size, what
- * is not of its type is read as if it were not there: the document's bytes keep it.
+ * Returns the members of a descriptor that lading knows. Members of a wrong type, except digest and size, are treated
+ * as missing; the bytes of the document still have them.
  */
 export function readDescriptor(document: DescriptorDocument): Descriptor {
   const { mediaType, digest, size } = document;
@@ -31,7 +31,7 @@ export function readDescriptors(documents: DescriptorDocument[] | null | undefin
   return (documents ?? []).map(readDescriptor);
 }
 
-/** The optional members that OCI's manifests share. */
+/** Reads the optional members that all OCI manifests have. */
 export function readAttachment({ artifactType, subject, annotations }: AttachmentDocument): {
   artifactType?: string;
   subject?: Descriptor;
@@ -46,7 +46,7 @@ export function readAttachment({ artifactType, subject, annotations }: Attachmen
   };
 }
 
-/** Undefined where it says nothing: of an entry with `{}` or null, the image's config tells what it runs on. */
+/** Returns undefined for `{}` and null: the platform is then read from the image's config. */
 function readPlatform(document: unknown): Platform | undefined {
   if (!isJSONObject(document)) return undefined;
   const os = textOf(document.os);

@@ -6,7 +6,7 @@ import { MAX_MANIFEST_BYTES } from './limits.js';
 import { SCHEMA1_MEMBERS } from './schema1/schema1.js';
 import { MANIFEST } from './shapes.js';
 
-/** The formats, each with the members that it may have of those that tell the formats apart. */
+/** For each format, the members that it may have of those that distinguish the formats (see `refuseAmbiguity`). */
 const MEMBERS = {
   [MEDIA_TYPE.ociManifest]: ['config', 'layers'],
   [MEDIA_TYPE.ociIndex]: ['manifests'],
@@ -20,22 +20,22 @@ const MEMBERS = {
 
 export type ManifestMediaType = keyof typeof MEMBERS;
 
-/** A manifest's JSON and its type, before its schema is asked. */
+/** A parsed manifest and its type, before it is checked against its schema. */
 export interface TypedDocument {
   mediaType: ManifestMediaType;
-  /** Of a signed schema1 manifest, the document around the payload. */
+  /** For a signed schema1 manifest, the outer document, not the signed payload. */
   document: JSONObject;
 }
 
-/** The type of a manifest's bytes; throws `INVALID_MANIFEST` as `readDocument` does, naming `where`. */
+/** Returns the media type of a manifest; throws as `readDocument` does. `where` is its name in errors. */
 export function detectMediaType(bytes: Uint8Array, declared?: string, where = 'the manifest'): string {
   return readDocument(bytes, declared, where).mediaType;
 }
 
 /**
- * A manifest's bytes → JSON and type. The type is what was declared (a Content-Type, a descriptor), else
- * what the document says, else what its members show. Throws `INVALID_MANIFEST` when the first two
- * disagree, when there is no type to be found, and when the document can be read in more than one way.
+ * Parses a manifest and determines its type: the declared one (from a Content-Type or descriptor), otherwise its
+ * mediaType, otherwise the one that fits its members. Throws `INVALID_MANIFEST` if the declared type and the mediaType
+ * differ, if no type fits, and if tools could read the document differently.
  */
 export function readDocument(bytes: Uint8Array, declared: string | undefined, where: string): TypedDocument {
   const repeated = new Set<string>();
@@ -45,7 +45,7 @@ export function readDocument(bytes: Uint8Array, declared: string | undefined, wh
   const mediaType = typeOf(document, declared, where);
   refuseAmbiguity(document, MEMBERS[mediaType], where);
   for (const name of repeated) {
-    // Beside a signed payload there may be anything, but nothing that decides how it is read.
+    // Members outside of a signed payload are not used, except those that decide how the document is read.
     if (mediaType !== MEDIA_TYPE.dockerSchema1Signed || TYPE_MEMBERS.has(name))
       throw invalid(where, `it has the member "${shorten(name)}" twice`);
   }
@@ -57,10 +57,10 @@ const TYPE_MEMBERS = new Set(['schemaVersion', 'mediaType', 'signatures']);
 function typeOf(document: JSONObject, declared: string | undefined, where: string): ManifestMediaType {
   const declaredType = knownType(declared);
   const ownType = knownType(document.mediaType);
-  // Go writes a mediaType that is not set as an empty one or null.
+  // Go writes a missing mediaType as an empty string or null.
   const isStated = document.mediaType != null && document.mediaType !== '';
   if (declaredType !== undefined && isStated && !isSame(declaredType, ownType)) {
-    const own = typeof document.mediaType === 'string' ? `"${shorten(document.mediaType)}"` : 'no text';
+    const own = typeof document.mediaType === 'string' ? `"${shorten(document.mediaType)}"` : 'not a string';
     throw invalid(where, `it was declared as ${declaredType}, but its mediaType is ${own}`);
   }
   const type = declaredType ?? ownType ?? guessType(document);
@@ -73,11 +73,11 @@ function typeOf(document: JSONObject, declared: string | undefined, where: strin
       throw invalid(where, `it is ${type}, but its schemaVersion is ${version}`);
     return type;
   }
-  // Registries mix up the two names of schema1: whether there are signatures is what counts.
+  // Registries confuse the two media types of schema1, so only the presence of signatures decides.
   return 'signatures' in document ? MEDIA_TYPE.dockerSchema1Signed : MEDIA_TYPE.dockerSchema1;
 }
 
-/** A manifest's type without its parameters; `application/json`, `text/plain` and the like say nothing. */
+/** Returns a manifest's type without its parameters, or undefined for other types such as `application/json`. */
 function knownType(mediaType: unknown): ManifestMediaType | undefined {
   if (typeof mediaType !== 'string') return undefined;
   const [type = ''] = mediaType.split(';', 1);
@@ -93,11 +93,11 @@ function isSame(declared: ManifestMediaType, own: ManifestMediaType | undefined)
   return declared === own || (own !== undefined && isSchema1(declared) && isSchema1(own));
 }
 
-/** The type that the members show, of a document that does not say it: OCI 1.0 left that open. */
+/** Guesses the type of a document without a mediaType, which OCI 1.0 did not require, by its members. */
 function guessType({ schemaVersion, manifests, config, layers }: JSONObject): ManifestMediaType | undefined {
   if (schemaVersion === 1) return MEDIA_TYPE.dockerSchema1;
   if (schemaVersion !== 2) return undefined;
-  // Docker's list has to state its type; in OCI's index, whose children may be of Docker's types, it may be left out.
+  // A Docker manifest list must have a mediaType. An OCI index need not, and its children may have Docker's types.
   if (Array.isArray(manifests)) return MEDIA_TYPE.ociIndex;
   if (config === undefined && layers === undefined) return undefined;
   return isDockerType(config) ? MEDIA_TYPE.dockerManifest : MEDIA_TYPE.ociManifest;

@@ -8,52 +8,55 @@ import { MAX_ARCHIVE_DOCUMENT_BYTES } from './limits.js';
 import { codeOf, refusalOf, validate } from './schema.js';
 import { ARCHIVE_MANIFEST, REPOSITORIES } from './shapes.js';
 
-/** What an image of a Docker archive is called. */
+/** The names of an image in a Docker archive. */
 interface ArchiveTags {
-  /** References as the writer spelled them, familiar or full; not all of them need be names. */
+  /** References exactly as written, short or full; some may not be valid names. */
   repoTags: string[];
-  /** What is wrong with those that are no text, or with the list of them, a sentence each. */
+  /** Problems of the list, or of elements that are not strings, each as a sentence. */
   tagProblems?: string[];
 }
 
-/** An image of a Docker archive, an element of its manifest.json. Paths are as they stand there, unchecked. */
+/** An image of a Docker archive: an element of its manifest.json. Paths are not checked. */
 export interface ArchiveImage extends ArchiveTags {
   config: string;
   /** Paths, base first. */
   layers: string[];
   /** Digest of the config of the image that this one was built on. */
   parent?: Digest;
-  /** By diffID, the descriptor that a layer came with. */
+  /** The descriptors that layers originally had, by diffID. */
   layerSources: Map<string, Descriptor>;
 }
 
-/** A tag in the file `repositories` of a Docker archive. */
+/** A tag from the file `repositories` of a Docker archive. */
 export interface ArchiveTag {
   repository: string;
   tag: string;
-  /** The top image's folder. */
+  /** The name of the top layer's folder. */
   v1ID: string;
 }
 
-/** An element of manifest.json that is no image: names of it may be known all the same. */
+/** An element of manifest.json that is not a valid image. Its names may be known. */
 export interface InvalidArchiveImage extends ArchiveTags {
   error: ContentError;
 }
 
-/** manifest.json → the archive's images; throws `INVALID_ARCHIVE`, on null too. */
+/** Parses manifest.json and returns its images; throws `INVALID_ARCHIVE`, also for null. */
 export function parseArchiveManifest(bytes: Uint8Array, where: string): ArchiveImage[] {
   const document = parseArchiveJSON(bytes, where);
   validate(KIND, document, where);
   return document.map(readArchiveImage);
 }
 
-/** The same, but an element that is no image leaves the others usable; throws `INVALID_ARCHIVE` for what is no list. */
+/**
+ * Like `parseArchiveManifest`, but returns invalid elements with their errors. Throws `INVALID_ARCHIVE` if it is not a
+ * list.
+ */
 export function readArchiveManifest(
   bytes: Uint8Array,
   where: string,
 ): (ArchiveImage | InvalidArchiveImage)[] {
   const document = parseArchiveJSON(bytes, where);
-  if (!Array.isArray(document)) return parseArchiveManifest(bytes, where); // says what it is instead
+  if (!Array.isArray(document)) return parseArchiveManifest(bytes, where); // throws
   return document.map((element: unknown, place) => {
     const refusal = refusalOf(KIND, [element]);
     if (refusal === undefined) return readArchiveImage(element as ArchiveImageDocument); // the schema has accepted it
@@ -81,7 +84,7 @@ function readTags(value: unknown): ArchiveTags {
     return {
       repoTags: [],
       tagProblems: [
-        `RepoTags is ${typeof value === 'string' ? 'the text ' : ''}${shown(value)}, where a list of names belongs, and is left out; Docker, podman and skopeo refuse such an archive`,
+        `RepoTags is ${typeof value === 'string' ? 'the string ' : ''}${shown(value)} instead of a list of names, and is left out; Docker, podman and skopeo refuse such an archive`,
       ],
     };
   const others = value.filter((tag: unknown) => typeof tag !== 'string').map(shown);
@@ -109,7 +112,7 @@ function readArchiveImage({
   };
 }
 
-/** Only a help for those who want to push the layers as they came: what is none is not taken. */
+/** Skips invalid descriptors: they only help to push the layers in their original form. */
 function readLayerSources(value: unknown): Map<string, Descriptor> {
   const entries = isJSONObject(value) ? Object.entries(value) : [];
   return new Map(
@@ -121,7 +124,7 @@ function readLayerSources(value: unknown): Map<string, Descriptor> {
   );
 }
 
-/** `repositories` → its tags, in the order of the file; throws `INVALID_ARCHIVE`. */
+/** Parses the file `repositories` and returns its tags, in the order of the file; throws `INVALID_ARCHIVE`. */
 export function parseArchiveRepositories(bytes: Uint8Array, where: string): ArchiveTag[] {
   const code = codeOf('docker-archive-repositories');
   const document = parseJSON(bytes, {

@@ -3,7 +3,7 @@ import { readDescriptor, readDescriptors } from './descriptor.js';
 import { requireStructure } from './irregular.js';
 import type { ImageIndex, ImageManifest } from './oci.js';
 
-/** A `subject` or `annotations` in Docker's formats mean nothing and are not read. */
+/** Ignores `subject` and `annotations`, which have no meaning in Docker's formats. */
 export function readDockerSchema2(value: unknown, where: string): ImageManifest {
   const { document, ...rest } = requireStructure('docker-schema2', value, where);
   return {

@@ -3,7 +3,7 @@ import type { Digest } from '../content/digest.js';
 /** A list or map that Go writes as null when it is empty. */
 type Nullable<T> = T | null;
 
-/** What each schema guarantees of a document, in the spelling of the document, where all of it is held to the schema. */
+/** The types of documents that are valid by their schemas, with the member names of the documents. */
 export interface Documents extends MovedDocuments {
   'docker-schema1': {
     name: string;
@@ -22,8 +22,8 @@ export interface Documents extends MovedDocuments {
 }
 
 /**
- * What is known of documents that are moved: the digests and sizes of what they name. All else is content, whatever
- * its type.
+ * The types of documents that are only copied: the digests and sizes in their descriptors are checked. Other members
+ * are content, and may have any type.
  */
 export interface MovedDocuments {
   'oci-manifest': ImageDocument;
@@ -37,7 +37,7 @@ export interface MovedDocuments {
 
 type Descriptors = Nullable<DescriptorDocument[]>;
 
-/** The optional members that OCI's manifests share. */
+/** The optional members that all OCI manifests have. */
 export interface AttachmentDocument {
   artifactType?: unknown;
   subject?: Nullable<DescriptorDocument>;
@@ -139,10 +139,10 @@ export interface V1ImageDocument {
 
 export interface ArchiveImageDocument {
   Config: string;
-  /** Names, where it is a list of texts. */
+  /** The names, if it is a list of strings. */
   RepoTags?: unknown;
   Layers?: Nullable<string[]>;
   Parent?: Nullable<Digest | ''>;
-  /** Descriptors by diffID, where it is an object of such. */
+  /** Descriptors by diffID, if it is an object of descriptors. */
   LayerSources?: unknown;
 }

@@ -2,27 +2,29 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { ContentError } from '../errors.js';
 
-/** Indexes in indexes: nobody has a use for more, and each level costs a round trip. */
+/** Limit for nested indexes: images do not need more, and each level costs a round trip. */
 const MAX_INDEX_DEPTH = 8;
 /**
- * Manifests that one image may name, each counted as often as it is named: eight indexes of which each names the
- * next a hundred times are a hundred kilobytes, and more steps than anybody can take. An index of 4 MiB has room for
- * fewer.
+ * Limit for the manifests that an image names, counting repetitions: eight indexes that each name the next one a
+ * hundred times have only a hundred kilobytes, but more paths than anybody can follow. An index of 4 MiB cannot name so
+ * many.
  */
 const MAX_MANIFESTS = 50_000;
 
-/** Of all manifests and configs of one image, which are in memory together: an index of 50,000 images has as much. */
+/**
+ * Limit for all manifests and configs of an image, which are in memory together. An index of 50,000 images has as much.
+ */
 const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 
-/** What one image may consist of. */
+/** Limits for one image. */
 export interface GraphLimits {
-  /** Manifests that it names, each as often as it is named; default 50,000. */
+  /** Limit for the manifests that it names, counting repetitions; default 50,000. */
   maxManifests?: number | undefined;
-  /** Bytes of its manifests and configs together; default 256 MiB. */
+  /** Limit for the bytes of its manifests and configs together; default 256 MiB. */
   maxDocumentBytes?: number | undefined;
 }
 
-/** How far one image may branch out. */
+/** Counts the manifests of one image and their bytes, and enforces the limits. */
 export class GraphBudget {
   readonly #maxDocumentBytes: number;
   readonly #maxManifests: number;
@@ -35,7 +37,7 @@ export class GraphBudget {
     this.#left = maxManifests;
   }
 
-  /** To be called for each manifest and config before it is read. Throws `TOO_LARGE` for too much. */
+  /** To be called for each manifest and config before it is read. Throws `TOO_LARGE` beyond `maxDocumentBytes`. */
   takeDocument({ digest, size }: Descriptor): void {
     this.#documentBytes += size;
     if (this.#documentBytes <= this.#maxDocumentBytes) return;
@@ -43,14 +45,14 @@ export class GraphBudget {
       'TOO_LARGE',
       `${digest} is part of an image whose manifests and configs have more than ${this.#maxDocumentBytes} bytes`,
       {
-        hint: 'No image has so many: it was made to fill the memory of its readers.',
+        hint: 'No real image has so many: this one was made to exhaust memory.',
       },
     );
   }
 
   /**
-   * To be called for each index before its children are read, with how many it stands in and how many it names.
-   * Throws `INVALID_MANIFEST` for what is too deep, `TOO_LARGE` for too much.
+   * To be called for each index before its children are read. `depth` is the number of indexes around it. Throws
+   * `INVALID_MANIFEST` if it is too deep, and `TOO_LARGE` beyond `maxManifests`.
    */
   take(index: Digest, depth: number, children: number): void {
     requireDepth(index, depth);
@@ -60,13 +62,13 @@ export class GraphBudget {
       'TOO_LARGE',
       `${index} is part of an image that names more than ${this.#maxManifests} manifests`,
       {
-        hint: 'No image has so many: it was made to keep its readers busy.',
+        hint: 'No real image has so many: this one was made to keep tools busy.',
       },
     );
   }
 }
 
-/** Throws `INVALID_MANIFEST` for an index that stands in too many others. */
+/** Throws `INVALID_MANIFEST` if an index is nested in too many others. */
 export function requireDepth(index: Digest, depth: number): void {
   if (depth >= MAX_INDEX_DEPTH)
     throw new ContentError('INVALID_MANIFEST', `${index} is an index inside ${MAX_INDEX_DEPTH} others`);

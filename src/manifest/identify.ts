@@ -11,7 +11,7 @@ import { type CheckedSignature, checkSchema1Signatures } from './schema1/signatu
 import { parseV1Image } from './v1/image.js';
 import { irregularities, type ManifestWarning, warningsOf } from './warnings.js';
 
-/** Every kind of document that images are made of. */
+/** All kinds of documents in images, layouts and archives. */
 export type IdentifiedKind =
   | Manifest['format']
   | 'oci-config'
@@ -22,26 +22,26 @@ export type IdentifiedKind =
   | 'docker-archive-manifest'
   | 'docker-archive-repositories';
 
-/** What a document is, after its schema was checked. */
+/** The kind of a document that was checked against its schema. */
 export interface IdentifiedDocument {
   kind: IdentifiedKind;
   digest: Digest;
   mediaType: string;
-  /** Of signed schema1, those that do not hold too. */
+  /** The signatures of a signed schema1 manifest, including invalid ones. */
   signatures?: CheckedSignature[];
   warnings: ManifestWarning[];
 }
 
-/** For documents that no specification gives a type. */
+/** For documents whose type no specification defines. */
 const JSON_TYPE = 'application/json';
-/** (image-spec, media-types.md) */
+/** The type of the file oci-layout. (image-spec, media-types.md) */
 const LAYOUT_TYPE = 'application/vnd.oci.layout.header.v1+json';
-/** Members of Docker's configs that OCI's have not. (image-spec, config.md) */
+/** Members that only Docker's configs have. (image-spec, config.md) */
 const OF_DOCKER = ['container', 'container_config', 'docker_version', 'parent', 'throwaway'];
 
 /**
- * Tells what a single document is, by its members: that is all there is to tell a config, say. `name`, the file's
- * name, decides between an OCI index and a layout's index.json. Throws as the kind's own parser does.
+ * Determines the kind of a document by its members, because a config, for example, has nothing else to identify it. The
+ * name of the file decides between an OCI index and the index.json of a layout. Throws as the parser of the kind does.
  */
 export function identifyDocument(bytes: Uint8Array, where: string, name = ''): IdentifiedDocument {
   const document = parseJSON(bytes, { shape: VALUE, what: where, maxBytes: MAX_ARCHIVE_DOCUMENT_BYTES });
@@ -55,7 +55,7 @@ export function identifyDocument(bytes: Uint8Array, where: string, name = ''): I
     parseArchiveManifest(bytes, where);
     return known('docker-archive-manifest', JSON_TYPE);
   }
-  if (!isJSONObject(document)) return identifyManifest(bytes, where); // whose parser says what is missing
+  if (!isJSONObject(document)) return identifyManifest(bytes, where); // throws a suitable error
   switch (kindOf(document, name)) {
     case 'oci-layout':
       parseLayoutVersion(bytes, where);
@@ -94,10 +94,10 @@ function kindOf(
   const values = Object.values(document);
   if (name === 'repositories' || (values.length > 0 && values.every(isJSONObject)))
     return 'docker-archive-repositories';
-  return 'manifest'; // whose parser says what is missing
+  return 'manifest'; // its parser throws a suitable error
 }
 
-/** A config does not say whose it is: one without Docker's own members that keeps OCI's rules is OCI's. */
+/** A config has no type. It is taken for OCI's if it satisfies OCI's schema and has none of Docker's own members. */
 function identifyConfig(
   bytes: Uint8Array,
   document: JSONObject,

@@ -2,22 +2,22 @@ import type { MovedDocuments } from './documents.js';
 import { refusalOf, validate } from './schema.js';
 import type { DocumentKind } from './validators.js';
 
-/** The engines whose judgement counts for images. */
+/** The engines that lading checks images for. */
 export type Engine = 'Docker' | 'containerd' | 'podman';
 
-/** What a document's specification does not allow, and what moving its content does not mind. */
+/** A violation of a document's specification that does not prevent copying its content. */
 export interface Irregularity {
-  /** At which place, what was expected, and what was found. */
+  /** The place, what was expected there, and what was found. */
   problem: string;
   /** The place, as a JSON pointer. */
   place: string;
-  /** The engines that refuse such an image: those that decode members whose types Go cannot decode, for one thing. */
+  /** The engines that refuse such an image, for example because Go cannot decode the type of a member. */
   refusedBy: readonly Engine[];
 }
 
 export const EVERY_ENGINE: readonly Engine[] = ['Docker', 'containerd', 'podman'];
 
-/** Of each strict schema: what moving the content needs, and what the engines, written in Go, can decode. */
+/** For each strict schema, the schema of what copying needs, and the schema of what the engines' Go code can decode. */
 const LAXER = {
   'oci-manifest': { structure: 'image-structure', decoded: 'go-manifest' },
   'docker-schema2': { structure: 'image-structure', decoded: 'go-manifest' },
@@ -29,9 +29,9 @@ const LAXER = {
 } as const satisfies Partial<Record<DocumentKind, { structure: DocumentKind; decoded: DocumentKind }>>;
 
 /**
- * Requires of a document what moving its content needs, and returns what else its schema does not allow.
- * Throws as `validate` does for a document without the digests and sizes of what it names, and for one whose members
- * have types that Go cannot decode: no registry, engine or other tool would take it.
+ * Checks a document for what copying its content needs, and returns other violations of its schema as `irregular`.
+ * Throws as `validate` does if digests or sizes in it are missing or invalid, and if Go cannot decode the type of a
+ * member, because no registry, engine or other tool would accept it.
  */
 export function requireStructure<K extends keyof typeof LAXER & keyof MovedDocuments>(
   kind: K,
@@ -40,7 +40,7 @@ export function requireStructure<K extends keyof typeof LAXER & keyof MovedDocum
 ): { document: MovedDocuments[K]; irregular?: Irregularity } {
   const { structure, decoded } = LAXER[kind];
   const refusal = refusalOf(kind, value);
-  const document = value as MovedDocuments[K]; // one of the two schemas accepts it
+  const document = value as MovedDocuments[K]; // valid by one of the two schemas
   if (refusal === undefined) return { document };
   validate(structure, value, where, kind);
   validate(decoded, value, where, kind);
@@ -48,8 +48,8 @@ export function requireStructure<K extends keyof typeof LAXER & keyof MovedDocum
 }
 
 /**
- * What the schema of an image's config does not allow, Docker's wider one before that of its kind: what that refuses
- * harms more. Registries and tools that copy do not read configs.
+ * Returns the violation of the schema of a config. It checks Docker's schema first, because it allows more, and its
+ * violations do more harm. The result is not an error: registries and tools that copy images do not read configs.
  */
 export function irregularityOf(
   kind: 'oci-config' | 'docker-config',
@@ -57,7 +57,7 @@ export function irregularityOf(
 ): Irregularity | undefined {
   const dockers = refusalOf('docker-config', value);
   if (dockers === undefined) {
-    // Docker's schema has every member of OCI's, so all engines can decode what it accepts.
+    // Docker's schema has all members of OCI's, so all engines can decode what it accepts.
     const strict = refusalOf(kind, value);
     return strict && { ...strict, refusedBy: refusersOf(kind, strict.place) };
   }
@@ -72,7 +72,7 @@ export function irregularityOf(
   );
 }
 
-/** Docker decodes a config into its own struct, containerd into OCI's, and podman into both: before it runs it, at the latest. */
+/** Docker decodes a config into its own struct, containerd into OCI's, podman into both: before a run at the latest. */
 const READERS_OF_DOCKERS: readonly Engine[] = ['Docker', 'podman'];
 const READERS_OF_OCIS: readonly Engine[] = ['containerd', 'podman'];
 
@@ -83,7 +83,7 @@ function refused(
   return refusal === undefined ? [] : [{ ...refusal, refusedBy }];
 }
 
-/** What the next one has to say, it says where it makes other engines refuse the document. */
+/** Merges two violations. The problem of `next` is added only if it makes more engines refuse the document. */
 function together(known: Irregularity, next: Irregularity): Irregularity {
   const refusedBy = EVERY_ENGINE.filter((engine) =>
     [known, next].some((it) => it.refusedBy.includes(engine)),
@@ -94,13 +94,13 @@ function together(known: Irregularity, next: Irregularity): Irregularity {
   return { problem, place: known.place, refusedBy };
 }
 
-/** As Docker 20.10, containerd 1.6 and podman 4.3 behaved when they were given such images. */
+/** The engines that refuse a violation at this place, as tested with Docker 20.10, containerd 1.6 and podman 4.3. */
 function refusersOf(kind: DocumentKind, place: string): readonly Engine[] {
-  // Docker does not decode what is embedded.
+  // Docker does not decode embedded data.
   if (/\/data$/.test(place)) return ['containerd', 'podman'];
-  // podman computes the diffIDs that it does not find.
+  // podman computes missing diffIDs.
   if (/^\/rootfs\b/.test(place)) return ['Docker', 'containerd'];
-  // An empty platform is that of no machine; one that is null is left out of the choice by Docker alone.
+  // No machine has an empty platform. Only Docker ignores a manifest whose platform is null.
   if (/\/platform\/(?:os|architecture)$/.test(place)) return EVERY_ENGINE;
   if (/\/platform$/.test(place)) return ['Docker'];
   if (place === '/mediaType' && kind === 'docker-schema2') return ['podman'];
@@ -108,14 +108,14 @@ function refusersOf(kind: DocumentKind, place: string): readonly Engine[] {
   return [];
 }
 
-/** One line about it, without the document's name. */
+/** Describes a violation on one line, without the name of the document. */
 export function describeIrregularity({ problem, refusedBy }: Irregularity): string {
   if (refusedBy.length === 0) return problem;
-  if (refusedBy.length === EVERY_ENGINE.length) return `${problem}; no engine takes it`;
+  if (refusedBy.length === EVERY_ENGINE.length) return `${problem}; no engine accepts it`;
   return `${problem}; ${refusedBy.join(' and ')} ${refusedBy.length === 1 ? 'refuses' : 'refuse'} it`;
 }
 
-/** Whether no engine runs such an image. */
+/** True if no engine can run such an image. */
 export function isRefusedByAll({ refusedBy }: Irregularity): boolean {
   return refusedBy.length === EVERY_ENGINE.length;
 }

@@ -7,15 +7,18 @@ import { isJSONObject, parseJSON } from './json/json.js';
 import { codeOf, validate } from './schema.js';
 import { LAYOUT, MANIFEST } from './shapes.js';
 
-/** What index.json of a layout says. */
+/** The content of a layout's index.json. */
 export interface LayoutIndexContent {
-  /** None where it has null (Docker 25.0.0). Names are in their annotations. */
+  /** Empty if `manifests` is null (Docker 25.0.0). Names are in the annotations of the entries. */
   entries: Descriptor[];
-  /** What the schema does not allow, and reading the entries does not mind. */
+  /** A violation of the schema that does not prevent reading the entries. */
   irregular?: Irregularity;
 }
 
-/** index.json of a layout; throws `INVALID_LAYOUT`. The bytes were read to a limit. (image-spec, image-layout.md) */
+/**
+ * Parses the index.json of a layout; throws `INVALID_LAYOUT`. It does not limit the size, which the caller has done.
+ * (image-spec, image-layout.md)
+ */
 export function readLayoutIndex(bytes: Uint8Array, where: string): LayoutIndexContent {
   const code = codeOf('index-json');
   const document = parseJSON(bytes, { shape: MANIFEST, what: where, code });
@@ -31,7 +34,10 @@ export function readLayoutIndex(bytes: Uint8Array, where: string): LayoutIndexCo
   return { entries: readDescriptors(index.manifests), ...rest };
 }
 
-/** The file oci-layout → its version; throws `INVALID_LAYOUT` unless that is 1.0.0, the only one there is. */
+/**
+ * Parses the file oci-layout and returns its version; throws `INVALID_LAYOUT` unless it is 1.0.0, the only version so
+ * far.
+ */
 export function parseLayoutVersion(bytes: Uint8Array, where: string): '1.0.0' {
   const document = parseJSON(bytes, { shape: LAYOUT, what: where, code: codeOf('oci-layout') });
   validate('oci-layout', document, where);

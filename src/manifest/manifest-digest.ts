@@ -4,7 +4,7 @@ import { isSchema1 } from '../content/media-types.js';
 import { cutShort, digestMismatch, tooLong } from '../content/verify.js';
 import { signedPayload } from './schema1/signature.js';
 
-/** The digest that names a manifest: of its bytes, or of what is signed in a signed schema1 manifest. */
+/** Returns the digest of a manifest: that of its bytes, or that of the signed payload of a signed schema1 manifest. */
 export function manifestDigest(
   bytes: Uint8Array,
   mediaType: string,
@@ -13,7 +13,7 @@ export function manifestDigest(
   return digestOf(digestedPart(bytes, mediaType), algorithm);
 }
 
-/** Checks a manifest's bytes against its descriptor: `SIZE_MISMATCH`, `CUT_SHORT` or `DIGEST_MISMATCH`. */
+/** Checks a manifest's bytes against its descriptor; throws `SIZE_MISMATCH`, `CUT_SHORT` or `DIGEST_MISMATCH`. */
 export function verifyManifest(descriptor: Descriptor, bytes: Uint8Array): void {
   if (bytes.byteLength > descriptor.size) throw tooLong(descriptor);
   if (bytes.byteLength < descriptor.size) throw cutShort(descriptor, bytes.byteLength);

@@ -17,15 +17,14 @@ export { detectMediaType } from './detect.js';
 export { MAX_MANIFEST_BYTES } from './limits.js';
 export { manifestDigest, verifyManifest } from './manifest-digest.js';
 export type { ArtifactManifest, ImageIndex, ImageManifest } from './oci.js';
-export { rewriteIndex } from './rewrite-index.js';
 export type { Schema1Manifest } from './schema1/schema1.js';
 
-/** A parsed manifest of any format, told apart by `format`. Its bytes are kept beside it by whoever read them. */
+/** A parsed manifest; `format` says of which format. Its bytes are not included: callers keep them. */
 export type Manifest = ImageManifest | ImageIndex | Schema1Manifest | ArtifactManifest;
 
 /**
- * A manifest's bytes → manifest; throws `INVALID_MANIFEST`, `INVALID_SIGNATURE` or `TOO_LARGE`. The digest
- * names it in errors and is not checked here: `verifyManifest` does that.
+ * Parses a manifest; throws `INVALID_MANIFEST`, `INVALID_SIGNATURE` or `TOO_LARGE`. The digest is only its name in
+ * errors; `verifyManifest` checks it.
  */
 export function parseManifest(
   bytes: Uint8Array,
@@ -55,19 +54,19 @@ function readManifest(bytes: Uint8Array, { mediaType, document }: TypedDocument,
   }
 }
 
-/** What a manifest points at. */
+/** The content that a manifest refers to. */
 export interface Successors {
-  /** Config and layers, or an artifact's blobs; a descriptor stands as often as the manifest has it. */
+  /** Config and layers, or the blobs of an artifact. A descriptor is repeated if the manifest repeats it. */
   blobs: Descriptor[];
   /** The manifests of an index. */
   manifests: Descriptor[];
-  /** Blobs of which only the digest is known: a schema1 manifest's layers, each once, base first. */
+  /** Blobs whose size is unknown: the layers of a schema1 manifest, without repetitions, base first. */
   unsized: Digest[];
-  /** The manifest that this one is attached to; it need not exist. */
+  /** The manifest that this one is attached to; it may not exist. */
   subject?: Descriptor;
 }
 
-/** Everything that a manifest points at, by what kind of content it is. */
+/** Returns everything that a manifest refers to, by the kind of content. */
 export function successors(manifest: Manifest): Successors {
   switch (manifest.format) {
     case 'oci-manifest':
@@ -75,7 +74,7 @@ export function successors(manifest: Manifest): Successors {
       return { ...pointers(manifest), blobs: [manifest.config, ...manifest.layers] };
     case 'oci-index':
     case 'docker-manifest-list':
-      // An index may list content of other kinds, which is kept as blobs are. (image-spec, image-index.md)
+      // An index may list other content than manifests, which is stored as blobs. (image-spec, image-index.md)
       return {
         ...pointers(manifest),
         manifests: manifest.manifests.filter((child) => isManifest(child.mediaType)),

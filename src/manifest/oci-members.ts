@@ -4,16 +4,16 @@ import { type JSONEdit, REMOVE } from './json/edit.js';
 import { isJSONObject, parseJSON } from './json/json.js';
 import { MANIFEST } from './shapes.js';
 
-/** Members of OCI's manifests and indexes that Docker's have not. */
+/** Members of OCI manifests and indexes that Docker's formats do not have. */
 const OF_MANIFEST = ['artifactType', 'subject', 'annotations'];
-/** The same of descriptors. Docker has a platform in manifest lists only. */
+/** The same for descriptors. Docker has `platform` only in manifest lists. */
 const OF_CONTENT = ['annotations', 'data', 'platform', 'artifactType'];
 const OF_CHILD = ['annotations', 'data', 'artifactType'];
 
 /**
- * Edits that take out the members that only OCI has: at the top, of config and layers, of an index's children.
- * On the way to OCI too, those at the top, which nobody reads in Docker's formats, must not come to mean
- * something; descriptors are read alike in both, and keep theirs.
+ * Returns edits that remove the members that only OCI has: at the top, of config and layers, and of an index's
+ * children. Members at the top are also removed on the way to OCI, because they have no meaning in Docker's formats and
+ * would get one. Descriptors keep theirs then, because they mean the same in both.
  */
 export function withoutOCIMembers(target: ConversionTarget) {
   return {
@@ -23,7 +23,7 @@ export function withoutOCIMembers(target: ConversionTarget) {
   };
 }
 
-/** What those edits take out of a manifest or index, one line each; its subject is for the caller to judge. */
+/** Returns what those edits remove, one line for each member, without `subject`, which callers handle themselves. */
 export function lostOCIMembers(bytes: Uint8Array, target: ConversionTarget, where: string): string[] {
   const document = parseJSON(bytes, { shape: MANIFEST, what: where });
   if (!isJSONObject(document)) return [];

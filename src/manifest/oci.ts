@@ -3,7 +3,7 @@ import { MEDIA_TYPE } from '../content/media-types.js';
 import { readAttachment, readDescriptor, readDescriptors } from './descriptor.js';
 import { type Irregularity, requireStructure } from './irregular.js';
 
-/** An image of one platform, or an artifact: a config and layers, base first. (image-spec, manifest.md) */
+/** An image for one platform, or an artifact. `layers` has the base first. (image-spec, manifest.md) */
 export interface ImageManifest {
   format: 'oci-manifest' | 'docker-schema2';
   mediaType: string;
@@ -13,11 +13,11 @@ export interface ImageManifest {
   subject?: Descriptor;
   artifactType?: string;
   annotations?: Record<string, string>;
-  /** What its schema does not allow, where it has such. */
+  /** Set if the manifest violates its schema. */
   irregular?: Irregularity;
 }
 
-/** A list of manifests, of an image's platforms for example. (image-spec, image-index.md) */
+/** A list of manifests, for example one for each platform of an image. (image-spec, image-index.md) */
 export interface ImageIndex {
   format: 'oci-index' | 'docker-manifest-list';
   mediaType: string;
@@ -26,13 +26,13 @@ export interface ImageIndex {
   subject?: Descriptor;
   artifactType?: string;
   annotations?: Record<string, string>;
-  /** What its schema does not allow, where it has such. */
+  /** Set if the manifest violates its schema. */
   irregular?: Irregularity;
 }
 
 /**
- * Blobs without a config: a format that image-spec 1.1 withdrew before its release, and the one of the ORAS project that it
- * was made of.
+ * An artifact without a config: in a format that image-spec 1.1 withdrew before its release, or in that of the ORAS
+ * project, from which it was derived.
  */
 export interface ArtifactManifest {
   format: 'oci-artifact' | 'oras-artifact';
@@ -42,7 +42,7 @@ export interface ArtifactManifest {
   subject?: Descriptor;
   artifactType?: string;
   annotations?: Record<string, string>;
-  /** What its schema does not allow, where it has such. */
+  /** Set if the manifest violates its schema. */
   irregular?: Irregularity;
 }
 

@@ -8,9 +8,9 @@ import { isJSONObject, type JSONObject } from './json/json.js';
 import { type ImageIndex, readOCIIndex } from './oci.js';
 
 /**
- * The index with each child replaced by what `replace` gives for it, or left out where it gives nothing; all
- * else as it was, members unknown to lading included. These are new bytes with a new digest; only when every
- * child stays as it is are they the same.
+ * Returns the index with each child replaced by the result of `replace`, or left out if that is undefined. Everything
+ * else stays, including members that lading does not know. The bytes and their digest are new unless all children stay.
+ * Throws `INVALID_MANIFEST`.
  */
 export function rewriteIndex(
   bytes: Uint8Array,
@@ -24,12 +24,12 @@ export function rewriteIndex(
     return Buffer.from(bytes);
 
   const { document } = typed;
-  // What is parsed is ours to change; a changed member stays at its place.
+  // Assigning to an existing member keeps its place among the others.
   document.manifests = childrenOf(document).flatMap((child, place) => {
     const replacement = replacements[place];
     if (replacement === undefined) return [];
     if (replacement.digest === child.digest) return [child];
-    // The child's content, where it was embedded, is that of the old digest: undefined leaves it out.
+    // Embedded data belongs to the old digest; undefined removes it.
     return [{ ...child, size: replacement.size, digest: replacement.digest, data: undefined }];
   });
   return Buffer.from(JSON.stringify(document));
@@ -42,7 +42,7 @@ function readIndex({ mediaType, document }: TypedDocument, where: string): Image
     case MEDIA_TYPE.dockerManifestList:
       return readDockerManifestList(document, where);
     default:
-      throw new ContentError('INVALID_MANIFEST', `${where} is no index: it is ${mediaType}`);
+      throw new ContentError('INVALID_MANIFEST', `${where} is not an index: it is ${mediaType}`);
   }
 }
 

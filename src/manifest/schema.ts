@@ -3,7 +3,7 @@ import type { Documents } from './documents.js';
 import { shorten } from './json/json.js';
 import { type DocumentKind, type Refusal, validators } from './validators.js';
 
-/** Documents whose error is one of their place rather than of a manifest. */
+/** Error codes by kind of document; `INVALID_MANIFEST` if not listed. */
 const CODES: Partial<Record<DocumentKind, ErrorCode>> = {
   'index-json': 'INVALID_LAYOUT',
   'oci-layout': 'INVALID_LAYOUT',
@@ -12,9 +12,9 @@ const CODES: Partial<Record<DocumentKind, ErrorCode>> = {
 };
 
 /**
- * Checks a parsed document against its schema; throws `INVALID_MANIFEST` (or `INVALID_LAYOUT`,
- * `INVALID_ARCHIVE`) that names the document, the place in it, what was expected and what was found.
- * `where` is the document's digest or path; `named` is what errors call its kind.
+ * Checks a parsed document against its schema. Throws `INVALID_MANIFEST` (or `INVALID_LAYOUT`, `INVALID_ARCHIVE`) with
+ * the place in the document, what was expected there, and what was found. `where` is the document's digest or path;
+ * `named` is its kind in the error, default `kind`.
  */
 export function validate<K extends DocumentKind & keyof Documents>(
   kind: K,
@@ -28,7 +28,7 @@ export function validate(kind: DocumentKind, value: unknown, where: string, name
   throw new ContentError(codeOf(named), `${where} is not a valid ${named}: ${refusal.problem}`);
 }
 
-/** The first thing that a schema does not allow in a document, and its place as a JSON pointer. */
+/** Returns the first violation of a schema, with its place as a JSON pointer; undefined if the document is valid. */
 export function refusalOf(
   kind: DocumentKind,
   value: unknown,
@@ -42,12 +42,12 @@ export function refusalOf(
   return { place, problem: describe(refusal) };
 }
 
-/** The code of errors in documents of this kind. */
+/** Returns the error code for documents of this kind. */
 export function codeOf(kind: DocumentKind): ErrorCode {
   return CODES[kind] ?? 'INVALID_MANIFEST';
 }
 
-/** `at /layers/0/size, expected …, found …`. */
+/** Returns text like `at /layers/0/size, expected …, found …`. */
 function describe({ instancePath, keyword, params, parentSchema, data }: Refusal): string {
   const place = instancePath === '' ? 'at the top' : `at ${shorten(instancePath, 200)}`;
   switch (keyword) {

@@ -1,8 +1,8 @@
 import { INTEGER, list, map, object, type Shape, VALUE } from './json/shape.js';
 
 /*
- * What the readers of each document decode: the members of the specifications, and those that moby, containers/image
- * and containerd have in their structs beside them. Everything else is content that no reader looks into.
+ * The members that tools decode in each document: those in the specifications, and others in the structs of moby,
+ * containers/image and containerd. No tool reads other members.
  */
 
 const PLATFORM = object(['architecture', 'os', 'os.version', 'os.features', 'variant', 'features']);
@@ -17,7 +17,7 @@ const DESCRIPTOR = object(['mediaType', 'digest', 'urls', 'data', 'artifactType'
 });
 
 /**
- * A manifest of any format: which one it is shows only when it has been read.
+ * A manifest of any format, because the format is known only after parsing.
  * (image-spec, manifest.md, image-index.md; distribution, manifest-v2-1.md, manifest-v2-2.md)
  */
 export const MANIFEST: Shape = object(['mediaType', 'artifactType', 'name', 'tag', 'architecture'], {
@@ -42,7 +42,7 @@ export const MANIFEST: Shape = object(['mediaType', 'artifactType', 'name', 'tag
 /** The protected header of a schema1 signature. (distribution, manifest-v2-1.md) */
 export const PROTECTED_HEADER: Shape = object(['formatTail', 'time'], { formatLength: INTEGER });
 
-/** (moby, api/types/container, `Config`, with members of Docker before 1.7) */
+/** The configuration of a container. (moby, api/types/container, `Config`, with members of Docker before 1.7) */
 const CONTAINER_CONFIG = object(
   [
     ...['Hostname', 'Domainname', 'User', 'AttachStdin', 'AttachStdout', 'AttachStderr', 'PortSpecs', 'Tty'],
@@ -67,7 +67,7 @@ const CONTAINER_CONFIG = object(
   },
 );
 
-/** A config of OCI or Docker, or the image JSON of Docker before 1.10. (image-spec, config.md; moby, image/image.go) */
+/** An OCI or Docker config, or the image JSON of Docker before 1.10. (image-spec, config.md; moby, image/image.go) */
 export const CONFIG: Shape = object(
   [
     ...[
@@ -92,7 +92,7 @@ export const CONFIG: Shape = object(
   },
 );
 
-/** `oci-layout`. (image-spec, image-layout.md) */
+/** The file oci-layout. (image-spec, image-layout.md) */
 export const LAYOUT: Shape = object(['imageLayoutVersion']);
 
 /** manifest.json of a Docker archive. (moby, image/tarexport, `manifestItem`) */
@@ -100,5 +100,5 @@ export const ARCHIVE_MANIFEST: Shape = list(
   object(['Config', 'RepoTags', 'Layers', 'Parent'], { LayerSources: map(DESCRIPTOR) }),
 );
 
-/** `repositories` of a Docker archive: tags by repository, image IDs by tag. */
+/** The file repositories of a Docker archive: an object of tags by repository, and in it image IDs by tag. */
 export const REPOSITORIES: Shape = map(map(VALUE));

@@ -4,21 +4,21 @@ import { describeIrregularity, type Irregularity, isRefusedByAll } from './irreg
 import type { Manifest } from './manifest.js';
 import type { ImageIndex, ImageManifest } from './oci.js';
 
-/** What a specification does not allow or advises against, but images have, and tools live with. */
+/** A violation of a specification or of its advice that occurs in images and that tools accept. */
 export interface ManifestWarning {
   code: 'IRREGULAR' | 'NO_LAYERS' | 'MIXED_MEDIA_TYPES' | 'NO_ARTIFACT_TYPE' | 'NO_PLATFORM';
-  /** One line, without the manifest's name. */
+  /** One line, without the name of the manifest. */
   message: string;
-  /** Whether no engine runs such an image. */
+  /** Set if no engine can run such an image. */
   isFatal?: true;
 }
 
-/** What is odd in a manifest that is nevertheless carried; empty for one that is as it should be. */
+/** Returns warnings about a manifest; empty if there are none. */
 export function warningsOf(manifest: Manifest): ManifestWarning[] {
   return [...irregularities(manifest), ...customaryOddities(manifest)];
 }
 
-/** What its schema does not allow. */
+/** Returns a warning if the document violates its schema. */
 export function irregularities({ irregular }: { irregular?: Irregularity }): ManifestWarning[] {
   if (irregular === undefined) return [];
   const message = describeIrregularity(irregular);
@@ -51,17 +51,17 @@ const PREFIXES = { Docker: 'application/vnd.docker.', OCI: 'application/vnd.oci.
 function mixedMediaTypes({ config, layers }: ImageManifest, stranger: 'Docker' | 'OCI'): ManifestWarning[] {
   const mixed = [config, ...layers].find((content) => content.mediaType.startsWith(PREFIXES[stranger]));
   if (mixed === undefined) return [];
-  const message = `${stranger}'s type ${mixed.mediaType} stands in a manifest of the other kind`;
+  const message = `${mixed.mediaType} is a type of ${stranger}, in a manifest of the other format`;
   return [{ code: 'MIXED_MEDIA_TYPES', message }];
 }
 
 function noArtifactType({ config, artifactType }: ImageManifest): ManifestWarning[] {
   if (config.mediaType !== MEDIA_TYPE.ociEmpty || artifactType !== undefined) return [];
-  return [{ code: 'NO_ARTIFACT_TYPE', message: 'the config is empty and no artifactType says what this is' }];
+  return [{ code: 'NO_ARTIFACT_TYPE', message: 'the config is empty, and there is no artifactType' }];
 }
 
 function noPlatform({ manifests }: ImageIndex): ManifestWarning[] {
   const child = manifests.find((descriptor: Descriptor) => descriptor.platform === undefined);
   if (child === undefined) return [];
-  return [{ code: 'NO_PLATFORM', message: `the list does not say what platform ${child.digest} is for` }];
+  return [{ code: 'NO_PLATFORM', message: `the list has no platform for ${child.digest}` }];
 }

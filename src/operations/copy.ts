@@ -1,11 +1,11 @@
 import { isLadingError, LadingError } from '../errors.js';
 import { type RunCredentials, scopeCredentials } from '../registry/auth/run-credentials.js';
 import type { ConnectionOptions } from '../registry/connect.js';
-import { type DestinationLocator, parseDestinationLocator } from '../store/destination-locator.js';
 import type { ArchiveLimits } from '../store/limits.js';
+import { type DestinationLocator, parseDestinationLocator } from '../store/locator.js';
 import { type DestinationLike, destinationName, openDestination } from '../transfer/destinations.js';
 import { readSourceImages } from '../transfer/read-images.js';
-import { isRegistryTarget, registryOf } from '../transfer/registry-names.js';
+import { isRegistryTarget, registryOf } from '../transfer/registry/registry-names.js';
 import { requestsOf } from '../transfer/requests.js';
 import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { transfer } from '../transfer/transfer.js';

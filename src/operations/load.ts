@@ -21,19 +21,19 @@ import { openPath } from '../store/open.js';
 import { openStream } from '../store/open-stream.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
 import type { Source } from '../store/store.js';
-import { convertImage } from '../transfer/convert.js';
+import { convertImage } from '../transfer/convert/convert.js';
+import { createRecompressor } from '../transfer/convert/recompress.js';
 import { type CopyRequest, type ImageTrees, type PlanOptions, readImages } from '../transfer/plan.js';
 import { damageOf, readArchiveImages } from '../transfer/read-images.js';
-import { createRecompressor } from '../transfer/recompress.js';
 import {
   type ImageToPush,
   parseDestination,
   type RegistryNaming,
   renamed,
-} from '../transfer/registry-names.js';
+} from '../transfer/registry/registry-names.js';
+import { type Remake, toRegistry } from '../transfer/registry/to-registry.js';
 import { requestsOfStore } from '../transfer/requests.js';
 import { locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
-import { type Remake, toRegistry } from '../transfer/to-registry.js';
 import { type ReadImages, transfer } from '../transfer/transfer.js';
 import { readRenameRules } from './rename.js';
 import { type LoadedImage, writeMap } from './write-map.js';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { LadingError, messageOf } from '../errors.js';
-import type { RenameRule, RenameRules } from '../transfer/registry-names.js';
+import type { RenameRule, RenameRules } from '../transfer/registry/registry-names.js';
 
 /** Reads a file of rename rules (YAML or JSON). Rejects with `NOT_FOUND` and `USAGE`. */
 export async function readRenameRules(path: string): Promise<RenameRules> {

@@ -3,19 +3,19 @@ import type { Digest } from '../content/digest.js';
 import { type Platform, parsePlatform } from '../content/platform.js';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
 import { LadingError } from '../errors.js';
-import type { RegistryClient } from '../registry/client.js';
+import type { RepositoryName } from '../registry/client.js';
 import { type ConnectionOptions, connect } from '../registry/connect.js';
 import { isAttachmentTag } from '../store/attached.js';
-import { createV1Spool, openRepository } from '../store/remote/open-repository.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
-import type { V1Spool } from '../store/remote/v1-spool.js';
+import { createV1Spool, openRepository } from '../store/remote/remote-source.js';
 import type { Destination } from '../transfer/destination.js';
 import { type DestinationLike, destinationName, isStore } from '../transfer/destinations.js';
+import { type SaveOutputOptions, toFiles } from '../transfer/files/to-files.js';
+import type { SaveFormat } from '../transfer/files/write-files.js';
+import { preferringHeld } from '../transfer/held.js';
 import type { CopyRequest, PlannedImage, PlanOptions } from '../transfer/plan.js';
-import { type SaveOutputOptions, toFiles } from '../transfer/to-files.js';
 import { toStore } from '../transfer/to-store.js';
 import { transfer } from '../transfer/transfer.js';
-import type { SaveFormat } from '../transfer/write-files.js';
 import { foreignLayers } from './foreign-layers.js';
 
 export interface SaveOptions
@@ -87,7 +87,10 @@ export async function save(options: SaveOptions): Promise<SaveResult> {
     typeof options.output === 'string' ? dirname(resolve(options.output)) : undefined,
   );
   try {
-    const requests = await requestsFor(references, client, spool, options);
+    const requests = await requestsFor(references, options, (name) => {
+      const source = openRepository(client, name, spool, options);
+      return output.previous === undefined ? source : preferringHeld(source, output.previous);
+    });
     if (!options.includeForeign) return await saveTo(output, requests, options, choice);
     const registries = new Map(requests.map(({ source, name }) => [source, parseReference(name).registry]));
     const layers = await foreignLayers(options, (source) => registries.get(source) ?? '');
@@ -163,16 +166,15 @@ function chooseIndex(options: SaveOptions): IndexChoice {
 /** Returns one request per named image; duplicates are saved once. */
 async function requestsFor(
   references: Reference[],
-  client: RegistryClient,
-  spool: V1Spool,
   options: SaveOptions,
+  open: (name: RepositoryName) => RemoteSource,
 ): Promise<CopyRequest[]> {
   const stores = new Map<string, RemoteSource>();
   const requests = new Map<string, CopyRequest>();
   for (const reference of references) {
     const { registry, repository } = reference;
     const key = `${registry}/${repository}`;
-    const source = stores.get(key) ?? openRepository(client, { registry, repository }, spool, options);
+    const source = stores.get(key) ?? open({ registry, repository });
     stores.set(key, source);
     for (const named of await expandTags(reference, source, options)) {
       const { tag, digest } = named;

@@ -1,9 +1,9 @@
 /**
- * Bundles the library into few files, after the compiler has written its declarations to dist/types: with 400 modules of
- * its own, a package takes three times as long to load. What it depends on stays outside; each idea stays one class,
- * because the threads share the parts of the library. Nothing is minified, so that the stacks of errors can be read.
- * Usage: node src/packaging/library.mjs [--program]
- * With --program the declarations are left out: rolling them into one file takes longer than all else together.
+ * Bundles the library into few files, after the compiler has written its declarations to dist/types: as 400 modules, it
+ * would take three times as long to load. Dependencies stay external. Threads share chunks with the library, so that
+ * each class exists only once. Nothing is minified, so that the stacks of errors are readable.
+ * Usage: node src/packaging/library.mjs [--program] With --program, no declarations are made: rolling them into one
+ * file takes longer than everything else.
  */
 import { copyFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -19,7 +19,7 @@ for (const name of await readdir('dist')) {
 await build({
   entryPoints: [
     'src/index.ts',
-    // Threads are found by their place beside src/threads.ts.
+    // src/threads.ts finds the threads by their paths relative to itself.
     'src/compression/worker.ts',
     'src/hashing/worker.ts',
     'src/server/access/password-worker.ts',
@@ -35,17 +35,20 @@ await build({
   target: 'node20.19',
 });
 
-// Node.js gives `require` the ES modules themselves, so that `instanceof` holds in a program that uses both.
+// `require` returns the same ES modules, so that `instanceof` works in a program that uses both `import` and `require`.
 await writeFile('dist/index.cjs', "module.exports = require('./index.js');\n");
 
 if (!process.argv.includes('--program')) {
   rollTypes();
-  // The same declarations again: to TypeScript, the extension says what kind of module they describe.
+  // A copy, because TypeScript recognises declarations of a CommonJS module by their extension.
   await copyFile('dist/index.d.ts', 'dist/index.d.cts');
 }
 await rm('dist/types', { recursive: true });
 
-/** One file of declarations from many. api-extractor has a compiler of its own, which the native one cannot be yet. */
+/**
+ * Rolls all declarations into one file. api-extractor uses a TypeScript compiler of its own, because it cannot use the
+ * native one yet.
+ */
 function rollTypes() {
   const { succeeded } = Extractor.invoke(
     ExtractorConfig.prepare({
@@ -72,7 +75,7 @@ function rollTypes() {
         tsdocMetadata: { enabled: false },
         dtsRollup: { enabled: true, untrimmedFilePath: resolve('dist/index.d.ts') },
         messages: {
-          // Types that the public ones are made of need no name of their own.
+          // Types that are used by public ones, but not exported, are not reported.
           extractorMessageReporting: { default: { logLevel: 'none' } },
           tsdocMessageReporting: { default: { logLevel: 'none' } },
           compilerMessageReporting: { default: { logLevel: 'error' } },
@@ -84,7 +87,7 @@ function rollTypes() {
   if (!succeeded) throw new Error('the declarations cannot be rolled into one file');
 }
 
-/** Its welcome and its advice are not about this build. */
+/** Suppresses messages that are neither errors nor warnings. */
 function quiet(message) {
   if (message.logLevel !== 'error' && message.logLevel !== 'warning') message.handled = true;
 }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path/posix';
 
 const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
 
-/** Writes the licenses of the packages whose code a bundle contains: most of them ask that each copy comes with theirs. */
+/** Writes the licenses of the packages in a bundle: most of them require that copies include the license. */
 export async function writeNotices(metafile, output) {
   const folders = new Set();
   for (const { inputs } of Object.values(metafile.outputs)) {
@@ -24,7 +24,9 @@ async function noticeOf(folder) {
   return [`${name} ${version} (${license})\n`, ...texts].join('\n');
 }
 
-/** The folder of the package; a package.json further in, without a version, only says what kind of module it is. */
+/**
+ * Returns the folder of the package. Folders in it may have a package.json, too, which only sets the type of modules.
+ */
 function packageOf(path) {
   for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) {
     if (/node_modules\/(@[^/]+\/)?[^/]+$/.test(folder) && existsSync(`${folder}/package.json`)) return folder;

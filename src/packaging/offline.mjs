@@ -1,6 +1,6 @@
 /**
- * Writes release/lading-VERSION-offline.tgz: the package with its dependencies in it, for machines without a network.
- * It is what `npm pack` gives, and of each dependency the files that can run. The same tree gives the same bytes.
+ * Writes release/lading-VERSION-offline.tgz: the package with its dependencies, for machines without a network. It has
+ * the files of `npm pack`, and those files of each dependency that can run. The same tree gives the same bytes.
  * Usage: node src/packaging/offline.mjs, after a build.
  */
 import { execFileSync } from 'node:child_process';
@@ -13,11 +13,11 @@ import { build } from 'esbuild';
 import { pack } from 'tar-stream';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** The time that npm gives to all entries of a package. */
+/** npm gives this time to all entries of a package. */
 const MTIME = new Date('1985-10-26T08:15:00.000Z');
-/** Of these only compiled code is of use, which fits one machine; lading works without them. */
+/** Not included: they are compiled for one kind of machine, and lading works without them. */
 const NATIVE = ['zlib-sync'];
-/** What says how a package may be used belongs to each copy of it. */
+/** License files are included for each dependency. */
 const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
 
 process.chdir(ROOT);
@@ -33,20 +33,20 @@ const bytes = gzipSync(await tar(files), { level: 9 });
 await writeFile(output, bytes);
 console.log(`${output}: ${files.size} files, ${(bytes.length / 1e6).toFixed(2)} MB`);
 
-/** The paths that `npm pack` would put into the package. */
+/** Returns the paths that `npm pack` would put into the package. */
 function packedFiles() {
-  // On Windows npm is a script, which only a shell starts. Nothing of the command is input.
+  // On Windows npm is a script, which needs a shell. The command contains no input.
   const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
     shell: process.platform === 'win32',
   });
-  // npm 11 prints a list of packages, npm 12 an object with one member for each.
+  // npm 11 prints a list of packages, npm 12 an object with a member for each package.
   const [{ files }] = Object.values(JSON.parse(listing));
   return files.map((file) => file.path);
 }
 
-/** The files under node_modules that the program's own files lead to. */
+/** Returns the files in node_modules that the program's own files import, directly or indirectly. */
 async function filesThatRun(entryPoints) {
   const { metafile } = await build({
     entryPoints: entryPoints.map((path) => ({ in: path, out: path })),
@@ -63,8 +63,8 @@ async function filesThatRun(entryPoints) {
 }
 
 /**
- * The folders of the packages that have such files, and of all that these depend on: npm would ask the network for a
- * package that is missing, even for one that no file uses.
+ * Returns the folders of the packages that have such files, and of all their dependencies: npm would try to download a
+ * missing package, even if no file uses it.
  */
 async function installed(used) {
   const named = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
@@ -81,7 +81,7 @@ async function installed(used) {
   return [...folders];
 }
 
-/** Where Node.js finds the package `name` from a file in `folder`. */
+/** Returns the folder of the package `name`, as Node.js finds it from a file in `folder`. */
 function resolve(name, folder) {
   for (let from = folder; ; from = dirname(from)) {
     const candidate = join(from, 'node_modules', name);
@@ -104,7 +104,7 @@ async function contents(packed, used, dependencies) {
   return files;
 }
 
-/** Names only what is inside: whatever else it named, npm would look for on the network. */
+/** Returns package.json with only the dependencies that are included: npm would try to download any other. */
 function offlineManifest() {
   const { scripts, devDependencies, optionalDependencies, allowScripts, ...rest } = manifest;
   const inside = ([name]) => dependencies.includes(`node_modules/${name}`);

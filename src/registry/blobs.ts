@@ -12,18 +12,18 @@ import { type DoubtedRanges, fromByte, toStart } from './ranges.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 
 export interface GetBlobOptions extends CallOptions {
-  /** First byte wanted; default 0. */
+  /** First byte to return; default 0. */
   start?: number | undefined;
-  /** How many bytes the whole blob has, where that is known: a part of another total is refused. */
+  /** Size of the whole blob in bytes, if known; a response for another size is refused. */
   size?: number | undefined;
-  /** Whether the blob itself is compressed, where that is known. */
+  /** Whether the blob itself is compressed, if known. */
   isCompressed?: boolean | undefined;
 }
 
 /**
- * The bytes of a blob from `start`, not verified. The stream fails with `CUT_SHORT` or `TIMEOUT` when the
- * connection does; to go on, the caller asks again from the byte it has. Where the range is what fails, the whole is
- * asked for and its beginning skipped. (distribution-spec, end-2)
+ * Returns the bytes of a blob from `start`, not verified. The stream fails with `CUT_SHORT` or `TIMEOUT` if the
+ * connection does; the caller then asks again from the byte it has. If the range request itself fails, requests the
+ * whole blob and skips its beginning. (distribution-spec, end-2)
  */
 export async function getBlob(
   request: Requester,
@@ -33,17 +33,17 @@ export async function getBlob(
   options: GetBlobOptions = {},
 ): Promise<Readable> {
   const { start = 0, size, isCompressed } = options;
-  if (start > 0 && start === size) return Readable.from([]); // a range without bytes cannot be asked for
+  if (start > 0 && start === size) return Readable.from([]); // HTTP has no empty ranges
   const message = blobRequest('GET', name, digest, options);
   return request(
     { ...message, ...fromByte(start, size, { doubted, key: `${message.target} ${name.registry}` }) },
     async (response, from) => {
       if (from.mirrorOf !== undefined) requireLength(response, start, size, message.what);
-      // A part of something compressed shows itself by another total.
+      // A range of an encoded blob is recognised by its other total size.
       const body =
         response.status === 206 ? response.body : await decodeBlob(response, { size, isCompressed });
       await toStart({ ...response, body }, start, size, message.what);
-      // A registry that sends more than the rest would be believed at its end only, and its mistake kept.
+      // Without a length, a response that is too long would be noticed only at its end, after it was stored.
       const isTrusted = from.mirrorOf === undefined && start === 0;
       const isBounded = isTrusted || contentLength(response.headers) !== undefined;
       return isBounded || size === undefined ? body : bounded(body, size - start, message.what);
@@ -51,7 +51,10 @@ export async function getBlob(
   );
 }
 
-/** The size of a blob, undefined when there is none. Where HEAD tells another than `expected`, GET is asked too. */
+/**
+ * Returns the size of a blob, or undefined if it does not exist. If HEAD gives another size than `expected`, asks again
+ * with GET.
+ */
 export async function headBlob(
   request: Requester,
   name: RepositoryName,
@@ -73,7 +76,7 @@ export async function headBlob(
   return sizeByGet(request, { ...message, method: 'GET' });
 }
 
-/** For a registry whose HEAD does not tell: the head of a GET, whose body is left. */
+/** Reads the size from the head of a GET, for registries whose HEAD does not give it. */
 async function sizeByGet(
   request: Requester,
   message: RegistryRequest,
@@ -83,7 +86,7 @@ async function sizeByGet(
       body.destroy();
       const size = contentLength(headers);
       if (size === undefined)
-        throw new RegistryError('REGISTRY', `${message.what}: the registry does not tell its size`);
+        throw new RegistryError('REGISTRY', `${message.what}: the registry did not say how large it is`);
       return { size };
     });
   } catch (error) {
@@ -110,7 +113,7 @@ function blobRequest(
   };
 }
 
-/** A mirror that has something else, a page or nothing at all, shows it by the length. */
+/** Refuses a mirror's response with a wrong length: it may be a web page or empty. */
 function requireLength(
   { status, headers, body }: TransportResponse,
   start: number,
@@ -122,17 +125,26 @@ function requireLength(
   if (length === undefined || wanted === undefined || length === wanted) return;
   if (header(headers, 'content-encoding') !== undefined) return;
   body.destroy();
-  throw new RegistryError('REGISTRY', `${what}: ${length} bytes were offered from byte ${start} of ${size}`);
+  throw new RegistryError(
+    'REGISTRY',
+    `${what}: the mirror offered ${length} bytes from byte ${start}, although the blob has ${size}`,
+  );
 }
 
-/** What comes beyond the blob's size is damage on the way: the next try is made elsewhere, or from the beginning. */
+/**
+ * Fails if there are more than `size` bytes. The content was damaged on its way; the caller retries at another
+ * endpoint, or from the beginning.
+ */
 function bounded(body: Readable, size: number, what: string): Readable {
   async function* chunks(): AsyncGenerator<Buffer> {
     let left = size;
     for await (const chunk of body as AsyncIterable<Buffer>) {
       left -= chunk.byteLength;
       if (left < 0)
-        throw new RegistryError('CUT_SHORT', `${what}: more than the ${size} bytes that are left of it came`);
+        throw new RegistryError(
+          'CUT_SHORT',
+          `${what}: the server sent more than the remaining ${size} bytes`,
+        );
       yield chunk;
     }
   }

@@ -11,14 +11,23 @@ import { type ForeignOptions, getForeign } from './foreign.js';
 import { discard } from './http/body.js';
 import type { Lookup } from './http/guest.js';
 import type { RateLimit } from './http/headers.js';
+import { Pace, type PaceEvent } from './http/pace.js';
 import { createRequester, type RetryEvent } from './http/request.js';
 import { createSchemes } from './http/scheme.js';
 import { createTransport, type TransportOptions } from './http/transport.js';
 import { listRepositories, listTags } from './lists.js';
-import { type FetchedManifest, type GetManifestOptions, getManifest, headManifest } from './manifests.js';
+import {
+  type DescribedManifest,
+  type FetchedManifest,
+  type GetManifestOptions,
+  getManifest,
+  headManifest,
+  type PutManifestResult,
+  peekManifest,
+  putManifest,
+} from './manifests.js';
 import type { MirrorNames } from './mirrors.js';
 import { path } from './protocol.js';
-import { type PutManifestResult, putManifest } from './put-manifest.js';
 import type { DoubtedRanges } from './ranges.js';
 import { fetchReferrers, rememberingSupport } from './referrers.js';
 import type { CallOptions, RepositoryName } from './repository.js';
@@ -28,7 +37,7 @@ import type { OpenBlob } from './upload/source.js';
 import { type UploadOptions, uploadBlob } from './upload/upload.js';
 import { createV1Client, type V1Client } from './v1/client.js';
 
-export type { Credential, CredentialProvider } from './auth/credential.js';
+export type { CredentialProvider } from './auth/credential.js';
 export type { FetchedManifest } from './manifests.js';
 export type { CallOptions, RepositoryName } from './repository.js';
 export type { MountResult, UploadSession } from './upload/session.js';
@@ -36,49 +45,62 @@ export type { OpenBlob } from './upload/source.js';
 export type { V1Client, V1ImageAnswer, V1Repository } from './v1/client.js';
 
 export interface RegistryClientOptions extends TransportOptions {
-  /** Who the user is at each registry; default anonymous everywhere. */
+  /** Called when a registry gets more or fewer small requests at once. */
+  onPace?: ((event: PaceEvent) => void) | undefined;
+  /** Finds the user's credential for a registry; default: anonymous everywhere. */
   credentials?: CredentialProvider | undefined;
-  /** Repetitions of a request without a body, before its response; default 5. */
+  /** Retries of a request without a body, before its response; default 5. */
   retries?: number | undefined;
-  /** http for every registry. Without it, only a registry on loopback that does not speak TLS gets http. */
+  /**
+   * Use http for every registry. Without it, only a registry on loopback that does not speak TLS is contacted over
+   * http.
+   */
   plainHTTP?: boolean | undefined;
-  /** Registry → its mirrors, asked in order before the registry itself, each with its own credentials. */
+  /**
+   * Registry → its mirrors, which are asked in this order before the registry itself, each with its own credentials.
+   */
   mirrors?: MirrorNames | undefined;
-  /** What `registries.conf` says; default nothing. */
+  /** The content of `registries.conf`; default: empty. */
   registriesConf?: RegistriesConf | undefined;
-  /** Registries may name token services and places of uploads at addresses of private networks; default false. */
+  /** Whether registries may name token services and upload URLs at addresses of private networks; default false. */
   privateAddresses?: boolean | undefined;
-  /** Version in the User-Agent; default none. */
+  /** Version in the User-Agent; default: no version. */
   version?: string | undefined;
   onRetry?: ((event: RetryEvent) => void) | undefined;
-  /** Told of each warning of a registry once. */
+  /** Called once for each different warning of a registry. */
   onWarning?: ((text: string) => void) | undefined;
   onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
-  /** Looks up the hosts of urls that strangers give; default the system's. */
+  /** Resolves the hosts of URLs in images; default: the system's resolver. */
   lookup?: Lookup | undefined;
-  /** How to pause before a repetition; default a timer. */
+  /** Waits before a retry; default: a timer. */
   wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
-  /** Milliseconds, for the age of tokens; default `Date.now`. */
+  /** Returns the time in milliseconds, for the age of tokens; default `Date.now`. */
   now?: (() => number) | undefined;
 }
 
-/** The distribution API, for any number of registries. Nothing it gives is verified. */
+/** A client of the distribution API, for any number of registries. It does not verify what it returns. */
 export interface RegistryClient {
-  /** The same registries by the protocol before this one. */
+  /** The same registries by the v1 protocol. */
   readonly v1: V1Client;
-  /** Rejects with `NOT_FOUND`, `TOO_LARGE` beyond 4 MiB, `INVALID_MANIFEST` when a web page answers. */
+  /** Rejects with `NOT_FOUND`, with `TOO_LARGE` beyond 4 MiB, and with `INVALID_MANIFEST` if a web page answers. */
   getManifest(
     name: RepositoryName,
     reference: string,
     options?: GetManifestOptions,
   ): Promise<FetchedManifest>;
-  /** What a tag or digest stands for, undefined when there is nothing. */
+  /** Resolves a tag or digest; undefined if it does not exist. */
   headManifest(
     name: RepositoryName,
     reference: string,
     options?: CallOptions,
-  ): Promise<{ mediaType: string; digest: Digest; size: number } | undefined>;
-  /** The bytes from `start`, whatever the server does with ranges; going on after a failure is the caller's. */
+  ): Promise<DescribedManifest | undefined>;
+  /** Resolves a tag or digest by HEAD alone; undefined for everything that HEAD does not say. */
+  peekManifest(
+    name: RepositoryName,
+    reference: string,
+    options?: CallOptions,
+  ): Promise<DescribedManifest | undefined>;
+  /** Returns the bytes from `start`, whether or not the server supports ranges. After a failure, the caller resumes. */
   getBlob(name: RepositoryName, digest: Digest, options?: GetBlobOptions): Promise<Readable>;
   headBlob(
     name: RepositoryName,
@@ -87,17 +109,17 @@ export interface RegistryClient {
   ): Promise<{ size: number } | undefined>;
   listTags(name: RepositoryName, options?: CallOptions): AsyncIterable<string>;
   listRepositories(registry: string, options?: CallOptions): AsyncIterable<string>;
-  /** What a manifest of `registry` has at a URL of its own, asked for without credentials. */
+  /** Reads a layer from the URL that an image of `registry` gives, without credentials. */
   getForeign(url: string, registry: string, options: ForeignOptions): Promise<Readable>;
-  /** Undefined where the registry lacks the referrers API, which is found out once. */
+  /** Undefined if the registry does not support the referrers API; each registry is asked for that once. */
   listReferrers(
     name: RepositoryName,
     subject: Digest,
     options?: CallOptions & { artifactType?: string | undefined },
   ): Promise<Descriptor[] | undefined>;
   /**
-   * Asks for a blob of another repository of the same registry. It never rejects because the registry would
-   * not do it; an upload that it began instead is to be given to `uploadBlob`.
+   * Mounts a blob from another repository of the same registry. A refusal does not reject; if the registry starts an
+   * upload instead, pass that to `uploadBlob`.
    */
   mountBlob(
     name: RepositoryName,
@@ -105,23 +127,23 @@ export interface RegistryClient {
     fromRepository: string,
     options?: CallOptions,
   ): Promise<MountResult>;
-  /** One try, which goes on from where an earlier one was cut off; repeating it is the caller's. */
+  /** Makes one attempt, which continues an earlier one that was cut off. The caller retries. */
   uploadBlob(
     name: RepositoryName,
     descriptor: Descriptor,
     open: OpenBlob,
     options?: UploadOptions,
   ): Promise<void>;
-  /** Puts a manifest under a tag or its digest; what it names must be there. */
+  /** Pushes a manifest under a tag or its digest; the registry must already have what it names. */
   putManifest(
     name: RepositoryName,
     reference: string,
     manifest: { mediaType: string; bytes: Uint8Array },
     options?: CallOptions,
   ): Promise<PutManifestResult>;
-  /** Resolves when the registry speaks the API and lets us in. */
+  /** Resolves if the registry supports the API and accepts our credentials. */
   ping(registry: string, options?: CallOptions): Promise<void>;
-  /** Ends every connection; what is still under way fails. */
+  /** Closes every connection; requests that are still running fail. */
   close(): Promise<void>;
 }
 
@@ -130,7 +152,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   const transport = createTransport(options);
   const userAgent = version === undefined ? 'lading' : `lading/${version}`;
   const lifetime = new AbortController();
-  setMaxListeners(0, lifetime.signal); // as many as there are token requests under way
+  setMaxListeners(0, lifetime.signal); // one listener for each token request that is running
   const credentials = options.credentials ?? (async () => undefined);
   const authenticator = new Authenticator({
     transport,
@@ -144,6 +166,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
   const requester = {
     transport,
     schemes: createSchemes(plainHTTP),
+    pace: new Pace({ most: options.concurrency === 1 ? 1 : undefined, onChange: options.onPace }),
     userAgent,
     retries,
     mirrors: options.mirrors ?? {},
@@ -164,6 +187,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     v1: createV1Client({ request, requester, credentials, plainHTTP, onWarning }),
     getManifest: (name, reference, callOptions) => getManifest(request, name, reference, callOptions),
     headManifest: (name, reference, callOptions) => headManifest(request, name, reference, callOptions),
+    peekManifest: (name, reference, callOptions) => peekManifest(request, name, reference, callOptions),
     getBlob: (name, digest, callOptions) => getBlob(request, doubtedRanges, name, digest, callOptions),
     headBlob: (name, digest, callOptions) => headBlob(request, name, digest, callOptions),
     getForeign: (url, registry, callOptions) => getForeign(requester, url, registry, callOptions),
@@ -181,7 +205,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     uploadBlob: (name, descriptor, open, uploadOptions) =>
       uploadBlob(request, uploadLimits, name, descriptor, open, uploadOptions),
     putManifest: (name, reference, manifest, callOptions) =>
-      // It has a body, but one in memory: it can be sent as often as a request without.
+      // Its body is in memory, so it can be retried like a request without one.
       putManifest(request, name, reference, manifest, {
         ...callOptions,
         retries: callOptions?.retries ?? retries,

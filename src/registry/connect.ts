@@ -7,48 +7,49 @@ import { type RunCredentials, scopeCredentials } from './auth/run-credentials.js
 import { type CredentialProvider, createRegistryClient, type RegistryClient } from './client.js';
 import { loadRegistriesConf, type RegistriesPlaces } from './configuration/registries-files.js';
 
-/** How registries are reached, and as whom. */
+/** Options for connections to registries and for logins. */
 export interface ConnectionOptions {
-  /** A file of credentials, in docker's or podman's form, instead of all other places. */
+  /** A file of credentials in docker's or podman's format, used instead of all other places. */
   authFile?: string | undefined;
-  /** Logins for this run; they go before every file, each to one registry. */
+  /** Logins for this run, each for one registry; they take precedence over every file. */
   credentials?: RunCredentials | readonly RunCredentials[] | undefined;
-  /** Check certificates; default true. */
+  /** Whether to verify certificates; default true. */
   tlsVerify?: boolean | undefined;
   /** PEM file with the authority that signed the registries' certificates. */
   caFile?: string | undefined;
-  /** PEM file of the client's certificate; with `keyFile`, where not one file holds both. */
+  /** PEM file of the client's certificate. `keyFile` has its key, unless one file contains both. */
   certFile?: string | undefined;
   keyFile?: string | undefined;
-  /** Speak http to every registry; default only to loopback addresses, where https is refused. */
+  /** Use http for every registry; default: only on loopback, if the registry does not speak TLS. */
   plainHTTP?: boolean | undefined;
-  /** Registry → places to ask before it, as `HOST[:PORT][/PATH]`, in this order. */
+  /** Registry → mirrors to ask before it, as `HOST[:PORT][/PATH]`, in this order. */
   mirrors?: Record<string, string[]> | undefined;
-  /** Where `registries.conf` is looked for; default the usual places, false for none. */
+  /** Where to look for `registries.conf`; default: the usual places; false: nowhere. */
   registriesConf?: RegistriesPlaces | false | undefined;
-  /** Registries may name token services and places of uploads at addresses of private networks; default false. */
+  /** Whether registries may name token services and upload URLs at addresses of private networks; default false. */
   privateAddresses?: boolean | undefined;
-  /** Read by the v1 protocol of Docker before 1.6; default only from registries that lack its successor. */
+  /** Whether to read by the v1 protocol of Docker before 1.6; default: only from registries without its successor. */
   v1?: boolean | undefined;
-  /** Requests and blobs under way at once; default 8. */
+  /** Number of concurrent requests and blobs; default 8. */
   concurrency?: number | undefined;
-  /** Attempts after the first; default 5. */
+  /** Number of retries; default 5. */
   retries?: number | undefined;
-  /** How long a server may be silent before it counts as failed; default 60 s. */
+  /** How long a server may be silent before the request fails; default 60 s. */
   stallTimeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
 
-/** The options of an operation beside those of its connections: a name that both have does not compile. */
+/** Combines an operation's own options with those of its connections; a name that both have is a compile error. */
 export type WithConnection<Own> = keyof Own & keyof ConnectionOptions extends never
   ? ConnectionOptions & Own
   : never;
 
 /**
- * A client for `registries`, all those of one run or of one side of a copy: its connections, tokens and credentials
- * are shared. A login that names no registry is for the only one of `registries`. `provider` is asked instead of all
- * places where credentials may be.
+ * Creates a client for `registries`, which are all those of one run or of one side of a copy; connections, tokens and
+ * credentials are shared. A login without a registry is for the only one of `registries`. If `provider` is given, it
+ * replaces all places where credentials may be. Throws `USAGE`, `NOT_FOUND` or `IO` for certificate files that cannot
+ * be used.
  */
 export async function connect(
   options: ConnectionOptions,
@@ -58,10 +59,10 @@ export async function connect(
   const { onEvent } = options;
   const warn = (message: string): void => onEvent?.({ type: 'warning', message });
   const [ca, cert, key] = await Promise.all([options.caFile, options.certFile, options.keyFile].map(readPEM));
-  // Without a certificate in it the file would be passed over, and the authority called unknown.
+  // Node.js would ignore such a file, and the server's authority would be reported as unknown.
   if (ca !== undefined && !ca.includes('-----BEGIN'))
-    throw new LadingError('USAGE', `${options.caFile} holds no certificate in PEM`, {
-      hint: 'Of a certificate in DER, openssl x509 -inform der -in FILE -out FILE.pem makes one in PEM.',
+    throw new LadingError('USAGE', `${options.caFile} does not contain a certificate in PEM format`, {
+      hint: 'To convert a certificate from DER, run openssl x509 -inform der -in FILE -out FILE.pem.',
     });
   return createRegistryClient({
     version: readVersion(),
@@ -87,6 +88,7 @@ export async function connect(
     onWarning: warn,
     onRetry: ({ url, ...retry }) => onEvent?.({ type: 'retrying', what: url, ...retry }),
     onRateLimit: (limit) => onEvent?.({ type: 'limited', ...limit }),
+    onPace: (pace) => onEvent?.({ type: 'paced', ...pace }),
   });
 }
 

@@ -7,17 +7,17 @@ import type { Transport } from './http/transport.js';
 import { isFailureOfRange, rangeFrom, toStart } from './ranges.js';
 
 export interface ForeignOptions {
-  /** First byte wanted; default 0. */
+  /** First byte to return; default 0. */
   start?: number | undefined;
-  /** Bytes of the whole. */
+  /** Size of the whole layer in bytes. */
   size: number;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * The bytes behind a URL that a manifest gives for a layer, not verified and without any credentials, certificates
- * among them. An image of
- * `registry` has no business with addresses of this machine or of a private network where the registry is in neither.
+ * Returns the bytes at a URL that a manifest gives for a layer, not verified. No credentials or client certificates are
+ * sent. Throws `REGISTRY` if an image of a public registry refers to an address of this machine or of a private
+ * network.
  */
 export async function getForeign(
   { transport, userAgent, privateAddresses, lookup }: ForeignRequester,
@@ -29,9 +29,13 @@ export async function getForeign(
   const what = `foreign layer at ${redactURL(target)}`;
   const guest = await guestOf(registry, { privateAddresses, lookup });
   if (!guest.allows(target))
-    throw new RegistryError('REGISTRY', `${what}: an image of ${registry} may not lead there`, {
-      remedy: 'privateAddresses',
-    });
+    throw new RegistryError(
+      'REGISTRY',
+      `${what}: an image of ${registry} may not refer to an address of a private network or of this machine`,
+      {
+        remedy: 'privateAddresses',
+      },
+    );
   try {
     return await ask(start);
   } catch (error) {
@@ -39,7 +43,7 @@ export async function getForeign(
     return ask(0);
   }
 
-  /** Asks from the byte `first`, and gives what is there from `start`. */
+  /** Requests the bytes from `first`, and returns those from `start`. */
   async function ask(first: number): Promise<Readable> {
     const headers = { 'user-agent': userAgent, 'accept-encoding': 'identity', ...rangeFrom(first) };
     const response = await sendFollowing(transport, {
@@ -74,7 +78,7 @@ function parseTarget(text: string): URL {
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
     throw new RegistryError(
       'REGISTRY',
-      `"${redactURL(text)}" is no place of a layer: it is neither http nor https`,
+      `"${redactURL(text)}" is not a valid URL of a layer: it is neither http nor https`,
     );
   url.username = '';
   url.password = '';

@@ -7,15 +7,15 @@ import { listNames, nextPageOf, type Page } from './pages.js';
 import { path } from './protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 
-/** Names that cannot be names are told one by one, up to so many. */
+/** Maximum number of invalid names that are reported one by one. */
 const MAX_NAMED = 20;
 
 export interface ListOptions extends CallOptions {
-  /** Told of names that are left out because they cannot be names. */
+  /** Called for names that are skipped because they are invalid. */
   onWarning?: ((text: string) => void) | undefined;
 }
 
-/** The tags of a repository, in the registry's order. (distribution-spec, end-8) */
+/** Yields the tags of a repository, in the registry's order. (distribution-spec, end-8) */
 export async function* listTags(
   request: Requester,
   name: RepositoryName,
@@ -34,7 +34,7 @@ export async function* listTags(
   yield* names(request, message, path.tags(name.repository), { member: 'tags', isValid: isTag }, options);
 }
 
-/** The repositories of a registry that lets itself be asked. (distribution, "Listing Repositories") */
+/** Yields the repositories of a registry, if it lists them. (distribution, "Listing Repositories") */
 export async function* listRepositories(
   request: Requester,
   registry: string,
@@ -58,7 +58,7 @@ async function* names(
   { signal, retries, onWarning }: ListOptions,
 ): AsyncGenerator<string> {
   const fetchPage = (target: string): Promise<Page<string>> =>
-    // A mirror lists only what it has seen so far.
+    // A mirror lists only what it has fetched so far.
     request(
       { ...message, method: 'GET', target, order: 'registry, mirrors if out of reach', signal, retries },
       async (response) => {
@@ -73,14 +73,14 @@ async function* names(
     else {
       leftOut += 1;
       if (leftOut <= MAX_NAMED)
-        onWarning?.(`${message.what}: "${name.slice(0, 200)}" is left out, it is not a valid name`);
+        onWarning?.(`${message.what}: "${name.slice(0, 200)}" is left out because it is not a valid name`);
     }
   }
   if (leftOut > MAX_NAMED)
-    onWarning?.(`${message.what}: ${leftOut - MAX_NAMED} more are left out, they are not valid names`);
+    onWarning?.(`${message.what}: ${leftOut - MAX_NAMED} more are left out because they are not valid names`);
 }
 
-/** A list of names; an empty one may be written as null or be missing. */
+/** Checks that this is a list of names; an empty one may be null or missing. */
 function texts(list: unknown, what: string): string[] {
   if (list === undefined || list === null) return [];
   if (!Array.isArray(list) || !list.every((item) => typeof item === 'string'))

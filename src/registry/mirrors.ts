@@ -3,21 +3,21 @@ import { isLadingError, LadingError, RegistryError } from '../errors.js';
 import { type ConfiguredRegistry, locate, type RegistriesConf } from './configuration/registries-conf.js';
 import { hostOf } from './origin.js';
 
-/** A registry, or a place that keeps copies of its content. */
+/** A registry, or a mirror that has copies of its content. */
 export interface Endpoint {
   /** `HOST[:PORT]`, by which credentials are looked up. */
   registry: string;
-  /** The registry whose content it keeps; undefined for a registry itself. */
+  /** The registry whose content it mirrors; undefined for a registry itself. */
   mirrorOf?: string;
-  /** Where on its host the copies are: `dockerhub` for `HOST/dockerhub/library/alpine`. */
+  /** The path of the copies on its host: `dockerhub` for `HOST/dockerhub/library/alpine`. */
   path?: string;
-  /** What the repository is called on its host, where `registries.conf` says so. */
+  /** The name of the repository on its host, if `registries.conf` gives one. */
   repository?: string;
-  /** Plain http and certificates of unknown authorities are allowed there. */
+  /** Whether http and certificates of unknown authorities are allowed there. */
   insecure?: boolean;
 }
 
-/** What an endpoint is wanted for. */
+/** The request for which endpoints are needed. */
 export interface Wanted {
   registry: string;
   repository?: string | undefined;
@@ -27,8 +27,8 @@ export interface Wanted {
 }
 
 /**
- * Who is asked in which order. A mirror lists only what it has seen, so that a list comes from a mirror only where the
- * registry cannot be reached: what the registry says to the question, a refusal too, counts.
+ * Which endpoints are asked, and in which order. A mirror lists only what it has fetched, so a list comes from a mirror
+ * only if the registry cannot be reached. Any answer of the registry counts, even a refusal.
  */
 export type AskingOrder =
   | 'mirrors first'
@@ -36,28 +36,28 @@ export type AskingOrder =
   | 'registry, mirrors if out of reach'
   | 'registry only';
 
-/** The mirrors of each registry, as `HOST[:PORT][/PATH]` in the order in which they are asked. */
+/** The mirrors of each registry, as `HOST[:PORT][/PATH]` in the order in which to ask them. */
 export type MirrorNames = Readonly<Record<string, readonly string[]>>;
 
-/** A mirror that has had nothing is named after so many questions: an image alone takes three. */
+/** Number of requests without a result after which a mirror is reported; one image takes three requests. */
 const VAIN_QUESTIONS = 3;
 
 /**
- * Knows who can be asked for a registry's content during a run: one that could not be reached is left alone from then
- * on, as long as there is another.
+ * The endpoints for each registry's content during a run. One that could not be reached is no longer asked as long as
+ * there is another.
  */
 export class Endpoints {
   readonly #mirrors = new Map<string, Endpoint[]>();
   readonly #unreachable = new Set<string>();
   readonly #told = new Set<string>();
-  /** Mirrors that have had something. */
+  /** Mirrors that have had content that was asked for. */
   readonly #helpful = new Set<string>();
-  /** How often a mirror that has had nothing so far was asked. */
+  /** How often a mirror was asked without ever having the content. */
   readonly #inVain = new Map<string, number>();
   readonly #conf: RegistriesConf | undefined;
   readonly #onWarning: ((text: string) => void) | undefined;
 
-  /** Rejects with `USAGE` what is not the name of a mirror. */
+  /** Throws `USAGE` for an invalid name of a registry or mirror. */
   constructor(
     mirrors: MirrorNames,
     onWarning: ((text: string) => void) | undefined,
@@ -75,17 +75,19 @@ export class Endpoints {
     this.#conf = conf;
   }
 
-  /** Never empty. Rejects with `DENIED` when `registries.conf` blocks what is wanted. */
+  /**
+   * Returns the endpoints to ask, in order; never empty. Throws `DENIED` if `registries.conf` blocks the repository.
+   */
   inOrder(wanted: Wanted): Endpoint[] {
     const { registry, repository, target, order = 'registry only' } = wanted;
     const name = fullName(canonical(registry), repository);
     const table = this.#conf?.find(name);
     if (table?.blocked) throw blocked(name, table);
     const insecure = table?.insecure ? { insecure: true } : {};
-    // Only reading goes elsewhere: what is pushed goes where the user says.
+    // Only reads go to other endpoints: pushes go where the user says.
     if (order === 'registry only') return [{ registry, ...insecure }];
     const place = table && this.#located(wanted, table, table.location);
-    // What is located elsewhere may be blocked there.
+    // If the repository is located elsewhere, that location may be blocked too.
     const taken = place && this.#tableAt(place, repository);
     if (place && taken?.blocked) throw blocked(nameAt(place, repository), taken, name);
     const own = { registry, ...place, ...insecure };
@@ -99,7 +101,10 @@ export class Endpoints {
     return reachable.length > 0 ? reachable : all;
   }
 
-  /** The mirrors of a table: a tag is not looked up where only digests may be, and a mirror for tags is asked last else. */
+  /**
+   * Returns the mirrors of a table of `registries.conf`. Those for digests only are not asked for a tag; those for tags
+   * only are asked last for anything else.
+   */
   #configured(
     wanted: Wanted,
     table: ConfiguredRegistry | undefined,
@@ -117,7 +122,7 @@ export class Endpoints {
     return { asked, last };
   }
 
-  /** Undefined where a whole registry is asked and the location is a part of one. */
+  /** Returns undefined if the request is for a whole registry and the location is only a part of one. */
   #located(
     { registry, repository }: Wanted,
     table: ConfiguredRegistry,
@@ -131,7 +136,7 @@ export class Endpoints {
       : { registry: place.registry, repository: place.repository };
   }
 
-  /** A mirror that the user named may have a table of its own. */
+  /** Adds the settings of the mirror's own table, if it has one. */
   #judged(mirror: Endpoint, repository: string | undefined): Endpoint {
     const table = this.#tableAt(mirror, repository);
     return table?.insecure ? { ...mirror, insecure: true } : mirror;
@@ -141,33 +146,33 @@ export class Endpoints {
     return this.#conf?.find(nameAt(place, repository));
   }
 
-  /** Without a mirror that is blocked the others can help, and the registry itself. */
+  /** A blocked mirror is skipped with a warning: the others and the registry itself can still be asked. */
   #isAllowed(mirror: Endpoint, repository: string | undefined): boolean {
     const table = this.#tableAt(mirror, repository);
     if (!table?.blocked) return true;
-    const text = `the mirror ${nameOf(mirror)} is left out: ${table.source} blocks ${table.prefix}`;
+    const text = `the mirror ${nameOf(mirror)} is not used: ${table.source} blocks ${table.prefix}`;
     this.#warnOnce(text, text);
     return false;
   }
 
-  /** Notes that an endpoint had what was asked for. */
+  /** Records that an endpoint had what was asked for. */
   helped(endpoint: Endpoint): void {
     if (endpoint.mirrorOf !== undefined) this.#helpful.add(nameOf(endpoint));
   }
 
-  /** Notes a failure after which another endpoint is asked, and warns of it once. */
+  /** Records a failure after which another endpoint is asked, and warns about it once. */
   failed(endpoint: Endpoint, error: unknown): void {
     const { registry, mirrorOf } = endpoint;
     if (isOutOfReach(error)) this.#unreachable.add(registry);
-    // A registry's own refusal is no news where its mirrors can help.
+    // If a registry refuses, its mirrors are asked without a warning.
     else if (mirrorOf === undefined) return;
     const name = nameOf(endpoint);
     if (mirrorOf !== undefined && isLadingError(error, 'NOT_FOUND')) {
-      // A cache need not have everything.
+      // It is normal that a cache does not have everything.
       if (this.#isOfUse(name)) return;
       this.#warnOnce(
         name,
-        `the mirror ${name} has had nothing so far of what ${mirrorOf} has; check its name and path`,
+        `the mirror ${name} has not had any of the requested content of ${mirrorOf} so far; check its name and path`,
       );
       return;
     }
@@ -175,12 +180,12 @@ export class Endpoints {
     this.#warnOnce(
       name,
       mirrorOf === undefined
-        ? `${registry} itself is out of reach, so only its mirrors are asked, which list what they have seen: ${reason}`
-        : `the mirror ${name} is of no help, so ${mirrorOf} itself is asked: ${reason}`,
+        ? `${registry} cannot be reached, so the list comes from its mirrors, which know only what they have fetched: ${reason}`
+        : `the mirror ${name} failed, so ${mirrorOf} itself is asked: ${reason}`,
     );
   }
 
-  /** False once a mirror has lacked all of several things: its path is mistyped, or it is empty. */
+  /** Returns false when a mirror has had nothing after several requests: it is empty, or its path is mistyped. */
   #isOfUse(name: string): boolean {
     if (this.#helpful.has(name)) return true;
     const inVain = (this.#inVain.get(name) ?? 0) + 1;
@@ -195,14 +200,14 @@ export class Endpoints {
   }
 }
 
-/** Whether no answer came at all. */
+/** Whether there was no answer at all. */
 export function isOutOfReach(error: unknown): boolean {
   return isLadingError(error, 'UNREACHABLE', 'TIMEOUT');
 }
 
 /**
- * The failure to report when every endpoint failed: the registry's own words count more than those of its mirrors,
- * unless it said nothing and a mirror did.
+ * Returns the error to report when every endpoint failed: the registry's own, unless it did not answer and a mirror
+ * did.
  */
 export function weightiest(failures: readonly { endpoint: Endpoint; error: unknown }[]): unknown {
   const own = failures.find(({ endpoint }) => endpoint.mirrorOf === undefined);
@@ -210,21 +215,21 @@ export function weightiest(failures: readonly { endpoint: Endpoint; error: unkno
   return ((own && !isOutOfReach(own.error) ? own : undefined) ?? answered ?? own ?? failures[0])?.error;
 }
 
-/** What a repository is called at an endpoint. */
+/** Returns the name of a repository at an endpoint. */
 export function repositoryAt(repository: string | undefined, endpoint: Endpoint): string | undefined {
   const { path } = endpoint;
   if (endpoint.repository !== undefined) return endpoint.repository;
   return path === undefined || repository === undefined ? repository : `${path}/${repository}`;
 }
 
-/** The path of a request at an endpoint. */
+/** Returns the path of a request at an endpoint. */
 export function targetAt(target: string, repository: string | undefined, endpoint: Endpoint): string {
   const own = `/v2/${repository}/`;
   if (!target.startsWith(own)) return target;
   return `/v2/${repositoryAt(repository, endpoint)}/${target.slice(own.length)}`;
 }
 
-/** What a token must allow at an endpoint, where the repository has another name. */
+/** Returns the scopes of a token for an endpoint, with the repository's name there. */
 export function scopesAt(
   scopes: readonly string[],
   repository: string | undefined,
@@ -241,7 +246,7 @@ export function scopesAt(
 function parseMirror(text: string, mirrorOf: string): Endpoint {
   const [registry = '', ...components] = text.replace(/\/+$/, '').split('/');
   if (!isRegistry(registry)) throw notAMirror(text);
-  // As containerd writes it: /v2/ goes before every path.
+  // containerd writes /v2/ before every path.
   if (components[0] === 'v2') components.shift();
   if (components.length === 0) return { registry, mirrorOf };
   const path = components.join('/');
@@ -251,9 +256,13 @@ function parseMirror(text: string, mirrorOf: string): Endpoint {
 
 function notAMirror(text: string): LadingError {
   const isURL = /^[a-z]+:\/\//i.test(text);
-  return new LadingError('USAGE', `"${text}" cannot be a mirror or have one: it is not HOST[:PORT][/PATH]`, {
-    ...(isURL ? { hint: 'Leave out the scheme.', remedy: 'plainHTTP' } : { remedy: 'mirrors' }),
-  });
+  return new LadingError(
+    'USAGE',
+    `"${text}" is not a valid registry or mirror: it is not of the form HOST[:PORT][/PATH]`,
+    {
+      ...(isURL ? { hint: 'Leave out the scheme.', remedy: 'plainHTTP' } : { remedy: 'mirrors' }),
+    },
+  );
 }
 
 function nameOf({ registry, path }: Endpoint): string {
@@ -264,20 +273,20 @@ function fullName(registry: string, repository: string | undefined): string {
   return repository === undefined ? registry : `${registry}/${repository}`;
 }
 
-/** By this name the place's own table is found. */
+/** Returns the name by which the place's own table is found. */
 function nameAt(place: Endpoint, repository: string | undefined): string {
   return fullName(canonical(place.registry), repositoryAt(repository, place));
 }
 
-/** `wanted` is what was asked for, where that is located elsewhere. */
+/** `wanted` is the repository that was asked for, if it is located elsewhere. */
 function blocked(name: string, { prefix, source }: ConfiguredRegistry, wanted: string = name): LadingError {
   const located = wanted === name ? '' : `, the location of ${wanted},`;
-  return new LadingError('DENIED', `${name}${located} is not asked: ${source} blocks ${prefix}`, {
+  return new LadingError('DENIED', `${name}${located} is blocked: ${source} blocks ${prefix}`, {
     hint: `Remove "blocked" from ${source}, or name another file with CONTAINERS_REGISTRIES_CONF.`,
   });
 }
 
-/** Docker Hub has several names. */
+/** Maps the names of Docker Hub to one. */
 function canonical(registry: string): string {
   return hostOf(registry) === hostOf(DOCKER_HUB) ? DOCKER_HUB : registry;
 }

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 import { DOCKER_HUB } from '../content/reference.js';
 
-/** The host that serves a registry: Docker Hub's API is not where its name points. */
+/** Returns the host that serves a registry; for Docker Hub it is not the one in its name. */
 export function hostOf(registry: string): string {
   return registry === DOCKER_HUB || registry === 'index.docker.io' ? 'registry-1.docker.io' : registry;
 }
 
-/** A URL's host name without the brackets of an IPv6 address and the dot of the root, in lower case. */
+/** Returns a URL's host name in lower case, without the brackets of an IPv6 address and without a trailing dot. */
 export function hostnameOf(url: URL): string {
   return url.hostname
     .replace(/^\[(.*)\]$/, '$1')
@@ -14,14 +14,14 @@ export function hostnameOf(url: URL): string {
     .toLowerCase();
 }
 
-/** Whether a host is this machine by its name or address alone: 127.0.0.0/8, ::1, localhost. */
+/** Whether a host is this machine, judged by its name or address alone: 127.0.0.0/8, ::1, localhost. */
 export function isLoopback(hostname: string): boolean {
   if (hostname === 'localhost') return true;
   const address = unmapped(hostname);
   return (isIP(address) === 4 && address.startsWith('127.')) || address === '::1';
 }
 
-/** Whether a host is an address literal of this machine, its link (cloud metadata) or a private network. */
+/** Whether a host is a literal address of this machine, its link (cloud metadata) or a private network. */
 export function isPrivateAddress(hostname: string): boolean {
   const address = unmapped(hostname);
   switch (isIP(address)) {
@@ -37,9 +37,8 @@ export function isPrivateAddress(hostname: string): boolean {
 }
 
 /**
- * Whether an address that a registry names is one of a private network or this machine, where the registry
- * itself is in neither: no business of a registry on the network. Of this machine and its link it stays none, even
- * where the user allows private networks.
+ * Whether a URL from a registry leads to a private network or this machine although the registry itself is at neither,
+ * which a public registry must not do. `privateAddresses` allows private networks, but never this machine or its link.
  */
 export function leadsInside(target: URL, registry: URL, privateAddresses = false): boolean {
   const [host, registryHost] = [hostnameOf(target), hostnameOf(registry)];
@@ -48,8 +47,9 @@ export function leadsInside(target: URL, registry: URL, privateAddresses = false
 }
 
 /**
- * Makes a URL https that names its own https host by http: a registry behind a proxy that ends TLS does not always
- * know of it. Another port than http's or the host's own is another service, and stays as it is.
+ * Changes a URL from http to https if it names the https host that it came from: a registry behind a proxy that ends
+ * TLS does not always know about it. Another port than http's or the host's own is another service, and is left
+ * unchanged.
  */
 export function upgrade(url: URL, host: URL): void {
   const isOwn = url.hostname === host.hostname && (url.port === '' || url.port === host.port);
@@ -59,8 +59,8 @@ export function upgrade(url: URL, host: URL): void {
 }
 
 /**
- * Whether a host reaches this machine or its link, whatever network it stands in: literals, and names that may
- * only be resolved to this machine. (RFC 6761, 6.3)
+ * Whether a host leads to this machine or its link: literal addresses, and names that always resolve to this machine.
+ * (RFC 6761, 6.3)
  */
 export function isLocalAddress(hostname: string): boolean {
   const address = unmapped(hostname);
@@ -73,8 +73,8 @@ export function isLocalAddress(hostname: string): boolean {
 }
 
 /**
- * `::ffff:7f00:1` (as URL writes ::ffff:127.0.0.1) is the IPv4 address in it, and so are the older `::7f00:1` and what
- * translators take, `::ffff:0:7f00:1` and `64:ff9b::7f00:1`. (RFC 4291, 2.5.5; RFC 6052, 2.1)
+ * Returns the IPv4 address in an IPv6 address: `::ffff:7f00:1` (which is how URL writes ::ffff:127.0.0.1), the older
+ * `::7f00:1`, and those of translators, `::ffff:0:7f00:1` and `64:ff9b::7f00:1`. (RFC 4291, 2.5.5; RFC 6052, 2.1)
  */
 function unmapped(hostname: string): string {
   const [, high, low] = IPV4_IN_IPV6.exec(hostname) ?? [];

@@ -3,33 +3,33 @@ import { headerLines, parseNextLinks } from './http/headers.js';
 import type { TransportResponse } from './http/response.js';
 import { MAX_PAGE_SIZE } from './protocol.js';
 
-/** A part of a list that a registry gives in parts. */
+/** A page of a list. */
 export interface Page<T> {
   items: readonly T[];
-  /** Bytes of its document. */
+  /** Size of its document in bytes. */
   bytes: number;
-  /** Where the next part is, by the Link header. */
+  /** The next page, by the Link header. */
   next: NextPage;
 }
 
 /**
- * `unusable`: there is more, but the link leads to another origin (Nexus) without a query, or is no URL, or does not say
- * what it is for.
+ * `unusable`: there is another page, but the link leads to another origin without a query (Nexus), is not a URL, or
+ * does not say that it is for the next page.
  */
 export type NextPage = { type: 'none' } | { type: 'link'; target: string } | { type: 'unusable' };
 
-/** A registry that gives more than this is taken to give pages for ever. */
+/** Limits against a registry that never stops sending pages. */
 export interface ListLimits {
   /** Default 10,000. */
   maxPages?: number | undefined;
-  /** Of all pages together: what a list is made of stays in memory. Default 256 MiB. */
+  /** Size of all pages together, since lists are kept in memory. Default 256 MiB. */
   maxBytes?: number | undefined;
 }
 
 const MAX_PAGES = 10_000;
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
 
-/** Fetches one page after the other; throws `REGISTRY` or `TOO_LARGE` for one more than may be. */
+/** Wraps `fetchPage` with the limits; throws `REGISTRY` or `TOO_LARGE` when one is exceeded. */
 function limited<T, P extends Page<T> | undefined>(
   what: string,
   { maxPages = MAX_PAGES, maxBytes = MAX_LIST_BYTES }: ListLimits,
@@ -44,15 +44,15 @@ function limited<T, P extends Page<T> | undefined>(
     const page = await fetchPage(target);
     bytes += page?.bytes ?? 0;
     if (bytes > maxBytes)
-      throw new RegistryError('TOO_LARGE', `${what}: the pages have more than ${maxBytes} bytes together`);
+      throw new RegistryError('TOO_LARGE', `${what}: the pages together are larger than ${maxBytes} bytes`);
     return page;
   };
 }
 
 /**
- * The next page after `asked` that a response names. Only the registry's own origin is followed: of a link that leads
- * elsewhere (a registry behind a proxy knows itself by another scheme or an inner host) the query is asked there, and
- * so it is where a mirror has the list under another path. (RFC 8288)
+ * Returns the page after `asked` that a response links to. Only the registry's own origin is contacted. If a link leads
+ * elsewhere (a registry behind a proxy may know itself by another scheme or an internal host), its query is used with
+ * the path of `asked`; so it is if a mirror has the list under another path. (RFC 8288)
  */
 export function nextPageOf({ headers, url }: TransportResponse, asked: string): NextPage {
   const links = parseNextLinks(headers);
@@ -73,15 +73,15 @@ export function nextPageOf({ headers, url }: TransportResponse, asked: string): 
   return elsewhere;
 }
 
-/** A link that does not say what it is for, or one to the next page that is not written as links are. */
+/** Whether a link does not say what it is for, or is one to the next page in a wrong syntax. */
 function isUnclear(line: string): boolean {
   if (line.trim() === '') return false;
   return !/\brel\s*=/i.test(line) || (!line.includes('<') && /\brel\s*=\s*"?next\b/i.test(line));
 }
 
 /**
- * Every page from `first` on, by links only; ends at a link that was followed before. Rejects with `REGISTRY` where
- * there is more that cannot be asked for; `what` names the list.
+ * Yields every page from `first` on, following links only, and stops at a link that was followed before. Throws
+ * `REGISTRY` if there are more pages that cannot be requested; `what` names the list.
  */
 export async function* followLinks<T>(
   first: string,
@@ -97,11 +97,15 @@ export async function* followLinks<T>(
     const page: Page<T> | undefined = await next(target);
     if (page === undefined) {
       if (target === first) return;
-      throw new RegistryError('REGISTRY', `${what}: a page of them is no list`, ASK_OWNER);
+      throw new RegistryError('REGISTRY', `${what}: a page does not contain a list`, ASK_OWNER);
     }
     yield page.items;
     if (page.next.type === 'unusable')
-      throw new RegistryError('REGISTRY', `${what}: the link to the next page leads elsewhere`, ASK_OWNER);
+      throw new RegistryError(
+        'REGISTRY',
+        `${what}: the link to the next page leads to another server`,
+        ASK_OWNER,
+      );
     target = page.next.type === 'link' ? page.next.target : undefined;
   }
 }
@@ -112,10 +116,10 @@ const ASK_OWNER: Advice = {
 };
 
 /**
- * Every name of a list of tags or repositories, each once. Pages follow by link, or by `last` where the link
- * is unusable or a full page came without one; ends where a page brings nothing new, since some registries
- * know neither `n` nor `last`; `what` names the list in errors. A registry that refuses so large a page chooses the size itself: then every page
- * without a link may be full. (distribution-spec, "Listing Tags")
+ * Yields every name of a list of tags or repositories once; `what` names the list in errors. The next page is found by
+ * its link, or by `last` if the link is unusable or a full page has none. Stops at a page without new names, since some
+ * registries support neither `n` nor `last`. If a registry refuses our page size, it chooses its own, and then every
+ * page without a link may be a full one. (distribution-spec, "Listing Tags")
  */
 export async function* listNames(
   path: string,
@@ -150,7 +154,10 @@ export async function* listNames(
   }
 }
 
-/** `PAGINATION_NUMBER_INVALID`, or another refusal of how it was asked. (distribution, "Pagination") */
+/**
+ * Whether the error may be about the page size: `PAGINATION_NUMBER_INVALID`, or another refusal of the request.
+ * (distribution, "Pagination")
+ */
 function isAboutSize(error: unknown): boolean {
   return error instanceof RegistryError && [400, 406, 413, 414, 416, 422].includes(error.status ?? 0);
 }

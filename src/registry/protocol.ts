@@ -1,7 +1,7 @@
-import { algorithmOf, type Digest, encodedOf } from '../content/digest.js';
+import type { Digest } from '../content/digest.js';
 import { MANIFEST_MEDIA_TYPES } from '../content/media-types.js';
 
-/** Header names of the distribution API, in the lower case that Node.js gives them. */
+/** Header names of the distribution API, in lower case as in Node.js. */
 export const HEADER = {
   contentDigest: 'docker-content-digest',
   apiVersion: 'docker-distribution-api-version',
@@ -11,15 +11,15 @@ export const HEADER = {
 } as const;
 
 /**
- * The Accept header of every manifest request: whatever is not named here may be converted or hidden by the
- * registry. (distribution, manifest down-conversion)
+ * The Accept header of every manifest request. A registry may convert or hide types that are missing here.
+ * (distribution, manifest down-conversion)
  */
 export const MANIFEST_ACCEPT = [...MANIFEST_MEDIA_TYPES, '*/*'].join(', ');
 
-/** Bytes of a manifest that registries take and lading reads. (distribution-spec, "Pushing Manifests") */
+/** Maximum size of a manifest in bytes. (distribution-spec, "Pushing Manifests") */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
-/** Most names in a page that registries agree to give. */
+/** Largest number of names in a page that registries accept. */
 export const MAX_PAGE_SIZE = 1000;
 
 /** Paths of the endpoints, by their numbers in the distribution-spec ("Endpoints"). */
@@ -37,24 +37,6 @@ export const path = {
   tags: (repository: string) => `/v2/${repository}/tags/list`,
   /** end-12 */
   referrers: (repository: string, digest: Digest) => `/v2/${repository}/referrers/${digest}`,
-  /** distribution only, not in the specification of OCI */
+  /** only in distribution, not in the OCI specification */
   catalog: () => '/v2/_catalog',
 } as const;
-
-/** What hangs on an image by the name of a tag only: the referrers list, and cosign's three kinds. */
-export type AttachedKind = 'referrers' | 'sig' | 'att' | 'sbom';
-
-const ATTACHED_TAG = /^sha256-([0-9a-f]{64})(?:\.(sig|att|sbom))?$/;
-
-/** What an attachment's tag says, or undefined when it is the tag of an ordinary image. */
-export function parseAttachedTag(tag: string): { subject: Digest; kind: AttachedKind } | undefined {
-  const [, encoded, suffix] = ATTACHED_TAG.exec(tag) ?? [];
-  if (encoded === undefined) return undefined;
-  const kind = suffix === 'sig' || suffix === 'att' || suffix === 'sbom' ? suffix : 'referrers';
-  return { subject: `sha256:${encoded}`, kind };
-}
-
-/** The tags that cosign gives to what it attaches to `subject`. (cosign, "Tag-based discovery") */
-export function cosignTags(subject: Digest): string[] {
-  return ['sig', 'att', 'sbom'].map((suffix) => `${algorithmOf(subject)}-${encodedOf(subject)}.${suffix}`);
-}

@@ -5,17 +5,17 @@ import { contentLength, header, parseContentRange } from './http/headers.js';
 import type { RegistryRequest } from './http/request.js';
 import type { TransportResponse } from './http/response.js';
 
-/** By a key of the caller's: from which byte ranges were asked for, and how often in vain. */
+/** For each key of the caller: the first byte of the last range request, and how often it brought no progress. */
 export type DoubtedRanges = Map<string, { start: number; inVain: number }>;
 
-/** So often the same range is asked for; then the whole, since a server may be at odds with ranges in any way. */
+/** How often the same range is requested; then the whole, since a server may handle ranges wrongly in any way. */
 const MAX_IN_VAIN = 4;
-/** Less than this is no progress: what is cut off so soon each time would never end. */
+/** A response that breaks off after fewer bytes counts as no progress; otherwise retries might never end. */
 const MIN_PROGRESS_BYTES = 4096;
 
 /**
- * What a request for the bytes from `start` of something with `size` bytes carries: a range, and the whole instead
- * where the range is what fails. (RFC 9110, section 14)
+ * Returns the parts of a request for the bytes from `start` of something with `size` bytes. It has a range, and asks
+ * for the whole instead if the range is what fails. (RFC 9110, section 14)
  */
 export function fromByte(
   start: number,
@@ -33,7 +33,7 @@ export function fromByte(
     headers: rangeFrom(start),
     expectedBytes: size === undefined ? size : size - start,
     otherwise(error) {
-      // The caller repeats what may pass, and then without the range, which may be the reason all the same.
+      // The caller retries an error that may be temporary, then without the range, since that may be the reason.
       if (error instanceof RegistryError && isRetryable(error) && mayComeFromRange(error))
         doubted.set(key, { start, inVain: MAX_IN_VAIN });
       return isFailureOfRange(error) ? whole : undefined;
@@ -41,12 +41,12 @@ export function fromByte(
   };
 }
 
-/** The header that asks for the bytes from `start`; none for the whole. */
+/** Returns the Range header for the bytes from `start`; empty for the whole. */
 export function rangeFrom(start: number): Record<string, string> {
   return start === 0 ? {} : { range: `bytes=${start}-` };
 }
 
-/** Whether a request that failed with a range may succeed without it: some servers say "not found" of a range. */
+/** Whether a request with a range may succeed without it: some servers answer "not found" to a range. */
 export function isFailureOfRange(error: unknown): boolean {
   return error instanceof RegistryError && !isRetryable(error);
 }
@@ -55,7 +55,10 @@ function mayComeFromRange({ status, code }: RegistryError): boolean {
   return code !== 'TIMEOUT' && (status === undefined || (status !== 429 && status !== 503));
 }
 
-/** Brings the body to its byte `start`, whether the server sent that part, a larger one or everything. */
+/**
+ * Skips the body up to byte `start`, whether the server sent that part, a larger one or everything. Throws `REGISTRY`
+ * if it sent something else.
+ */
 export async function toStart(
   { status, headers, body }: TransportResponse,
   start: number,
@@ -69,7 +72,7 @@ export async function toStart(
     range !== undefined &&
     range.first <= start &&
     range.last >= start &&
-    // A part that nobody has asked for is no more than a form of the whole.
+    // Without a range in the request, a 206 must contain the whole.
     (start > 0 || range.last + 1 === size) &&
     (size === undefined || range.total === undefined || range.total === size) &&
     (length === undefined || length === range.last - range.first + 1);
@@ -78,9 +81,9 @@ export async function toStart(
   const got = status === 206 ? `Content-Range "${header(headers, 'content-range')}"` : `status ${status}`;
   throw new RegistryError(
     'REGISTRY',
-    `${what}: asked from byte ${start}${size === undefined ? '' : ` of ${size}`}, the registry answered with ${got}`,
+    `${what}: lading asked for the bytes from ${start}${size === undefined ? '' : ` of ${size}`}, but the registry answered with ${got}`,
     {
-      hint: 'The registry or a proxy before it answers with other bytes than were asked for; tell its owner.',
+      hint: 'The registry, or a proxy in front of it, sends other bytes than were requested; report it to its owner.',
     },
   );
 }

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
-import { RegistryError } from '../errors.js';
+import { isDigest } from '../content/digest.js';
+import { ContentError, RegistryError } from '../errors.js';
 import { scope } from './auth/scope.js';
 import { withAbort } from './http/abort.js';
 import { mediaTypeOf } from './http/headers.js';
@@ -8,19 +9,15 @@ import { memberOf, readSizedJSON } from './http/json.js';
 import type { Requester } from './http/request.js';
 import { followLinks, nextPageOf, type Page } from './pages.js';
 import { path } from './protocol.js';
-import { parseReferrers } from './referrers-list.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 
 export interface ReferrersOptions extends CallOptions {
   artifactType?: string | undefined;
-  /** Told where something else than the registry, or than a list, may have answered. */
+  /** Called if the answer may not be from the registry, or is not a list. */
   onWarning?: ((text: string) => void) | undefined;
 }
 
-/**
- * What has `subject` as its subject, by the referrers API; undefined where the registry lacks it.
- * (distribution-spec, end-12)
- */
+/** Lists the manifests with this subject by the referrers API. (distribution-spec, end-12) */
 export async function fetchReferrers(
   request: Requester,
   name: RepositoryName,
@@ -70,17 +67,20 @@ export async function fetchReferrers(
     return answer;
   }
   if (pages === 0) {
-    const tagged = 'attachments are looked for under tags only';
-    onWarning?.(`${what}: ${name.registry} answers with something that is no list, so ${tagged}`);
+    const tagged = 'lading looks for attachments only under tags';
+    onWarning?.(`${what}: the answer of ${name.registry} is not a list, so ${tagged}`);
     return { type: 'unsupported' };
   }
-  // The registry's filter is optional, so it is never relied on.
+  // The filter is optional for registries, so it is applied here again.
   const isWanted = (descriptor: Descriptor) =>
     artifactType === undefined || descriptor.artifactType === artifactType;
   return { type: 'listed', referrers: referrers.filter(isWanted) };
 }
 
-/** `unknown`: the repository is missing, which says nothing about the API. */
+/**
+ * `unsupported`: the registry lacks the API. `unknown`: the repository does not exist, which says nothing about the
+ * API.
+ */
 export type ReferrersAnswer =
   | { type: 'listed'; referrers: Descriptor[] }
   | { type: 'unsupported' }
@@ -93,8 +93,8 @@ function refusedBy(error: unknown): ReferrersAnswer | undefined {
 }
 
 /**
- * Remembers which registries lack the referrers API. While the first question to a registry is open, others
- * wait for its answer: of many images only one pays for a registry that does not know it.
+ * Remembers which registries lack the referrers API. While the first request to a registry is running, others wait for
+ * its answer, so that only one of many images pays for a registry that does not support it.
  */
 export function rememberingSupport() {
   const first = new Map<string, Promise<'unsupported' | 'unknown' | 'listed'>>();
@@ -111,7 +111,7 @@ export function rememberingSupport() {
     }
     const answer = ask();
     if (!first.has(registry)) {
-      // A failure decides nothing, and is the asker's to report.
+      // An error leaves it undecided, and is reported to the caller of `ask`.
       const decided = answer.then(
         ({ type }) => type,
         () => 'unknown' as const,
@@ -121,4 +121,50 @@ export function rememberingSupport() {
     const settled = await answer;
     return settled.type === 'listed' ? settled.referrers : undefined;
   };
+}
+
+/**
+ * Parses and checks the descriptors of a referrers list; `what` names the list in errors. Throws `INVALID_MANIFEST`: an
+ * attachment without a valid descriptor cannot be copied.
+ */
+export function parseReferrers(document: unknown, what: string): Descriptor[] {
+  const manifests = memberOf(document, 'manifests');
+  if (manifests === null || manifests === undefined) return []; // Go writes an empty list as null
+  if (!Array.isArray(manifests)) throw invalid(what, '"manifests" is not a list');
+  return manifests.map((entry, index) => parseEntry(entry, `${what}: entry ${index}`));
+}
+
+function parseEntry(entry: unknown, what: string): Descriptor {
+  const mediaType = memberOf(entry, 'mediaType');
+  const digest = memberOf(entry, 'digest');
+  const size = memberOf(entry, 'size');
+  const artifactType = memberOf(entry, 'artifactType');
+  const annotations = memberOf(entry, 'annotations');
+  if (typeof mediaType !== 'string' || mediaType === '') throw invalid(what, 'it has no mediaType');
+  if (!isDigest(digest)) throw invalid(what, `its digest ${JSON.stringify(digest)} is invalid`);
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw invalid(what, 'its size is invalid');
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(typeof artifactType === 'string' && artifactType !== '' ? { artifactType } : {}),
+    ...texts(annotations),
+  };
+}
+
+/** Returns the annotations that are text. Others are ignored: they do not prevent a copy. */
+function texts(value: unknown): { annotations?: Record<string, string> } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+  const entries = Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return { annotations: Object.fromEntries(entries) };
+}
+
+function invalid(what: string, problem: string): ContentError {
+  return new ContentError('INVALID_MANIFEST', `${what}: ${problem}`, {
+    hint: 'The registry lists attachments wrongly; they can be left out.',
+    remedy: 'referrers',
+  });
 }

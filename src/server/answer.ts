@@ -2,47 +2,50 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Verifier } from '../content/verify.js';
 
-/** A response before it is written. `respond` turns it into bytes, for HEAD without the body. */
+/** A response before it is written. `respond` sends it; for HEAD without the body. */
 export interface Answer {
   status: number;
   headers: Record<string, string>;
-  /** Without a body there is no Content-Length either: a 304. */
+  /** If undefined, there is no Content-Length either, as for a 304. */
   body?: Buffer | ContentBody;
 }
 
 /** A body that is read while it is sent. */
 export interface ContentBody {
-  /** The bytes that will be sent: exactly these many, or the connection is cut. */
+  /** Size in bytes. If the source has more or fewer, the connection is cut. */
   size: number;
-  /** Opened only when the body is wanted, and before the head is sent: rejecting still gives an error answer. */
+  /**
+   * Opens the content. Called only if the body is needed, and before the head is sent, so that a rejection still
+   * becomes an error response.
+   */
   open(): Promise<Readable>;
-  /** Whether `open` gives more than `size` bytes by right: a range that ends before the content does. */
+  /** Whether the source may continue after `size` bytes: a range that ends before the content does. */
   endsEarly: boolean;
-  /** Sees all bytes before the last of them are sent; what it throws cuts the connection. */
+  /** Gets all bytes before the last of them are sent; if it throws, the connection is cut. */
   verifier?: Verifier | undefined;
 }
 
-/** What the answering functions see of a request. */
+/** The parts of a request that the handlers need. */
 export interface Asked {
   method: string;
   headers: IncomingHttpHeaders;
   query: URLSearchParams;
-  /** Whose share the request counts to. */
+  /** The client to whose share the request counts. */
   client: string;
-  /** Aborts when the client is gone. */
+  /** Aborts when the client disconnects. */
   signal: AbortSignal;
-  /** Ends the connection. */
+  /** Closes the connection. */
   cut(): void;
-  /** Begins to read the request's body: a client that waits for leave to send it is given it. */
+  /** Starts reading the request's body; sends 100 Continue if the client waits for it. */
   body(): AsyncIterable<Buffer>;
 }
 
-/** An answer that says all in its head. */
+/** Returns an answer with an empty body. */
 export function emptyAnswer(status: number, headers: Record<string, string> = {}): Answer {
   return { status, headers, body: Buffer.alloc(0) };
 }
 
-/** A JSON document as an answer. */
+/** Returns an answer with a JSON document. */
 export function jsonAnswer(
   value: unknown,
   { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {},

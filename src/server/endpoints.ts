@@ -12,24 +12,27 @@ import { listTags } from './read/tags.js';
 import type { VerifiedContent } from './read/verified-content.js';
 import type { Endpoint } from './router.js';
 
-/** Where the content comes from. */
+/** The content that a server serves. */
 export interface Repositories {
   /**
-   * The store behind a repository, or undefined when there is none. Its references are the repository's tags.
-   * It serves many requests at once and is not closed by the server.
+   * Returns the store behind a repository, or undefined if it does not exist. The store's references are the
+   * repository's tags. It is used for many requests at once, and the server does not close it.
    */
   openRepository(name: string): Promise<Source | undefined>;
-  /** The names of all repositories. Without it the catalog is refused. */
+  /** Returns the names of all repositories. Without it, the catalog is refused. */
   listRepositories?(): Promise<string[]> | AsyncIterable<string>;
-  /** Makes the forms that clients of another age than the images accept. Without it all get the stored bytes. */
+  /** Converts images for clients that do not accept the stored format. Without it, all clients get the stored bytes. */
   conversions?: Conversions;
-  /** Gives schema1 to clients that send no Accept header. Default false: they get the stored bytes. */
+  /** Whether clients without an Accept header get schema1. Default false: they get the stored bytes. */
   schema1Default?: boolean;
-  /** Takes pushes and deletes. Without it the registry is read only. */
+  /** Accepts pushes and deletes. Without it, the registry is read-only. */
   writable?: WritableOptions;
 }
 
-/** Endpoint → answer to GET and HEAD, from the store behind its repository; throws a `Refusal` for what the client asked wrongly. */
+/**
+ * Answers GET and HEAD of an endpoint from the store behind its repository. Throws a `Refusal` if the client's request
+ * is wrong.
+ */
 export async function answerFrom(
   repositories: Repositories,
   endpoint: Endpoint,
@@ -55,7 +58,8 @@ export async function answerFrom(
         schema1Default: repositories.schema1Default,
       });
     case 'blob': {
-      // Whoever asks by HEAD is about to push what names the blob, and that needs it in the store.
+      // A client that sends HEAD is about to push a manifest that names the blob, so the blob has to be in the store
+      // itself.
       const isPushing = repositories.writable !== undefined && asked.method === 'HEAD';
       const conversions = isPushing ? undefined : repositories.conversions;
       const store = await storeOf(repositories, endpoint.repository);
@@ -64,7 +68,8 @@ export async function answerFrom(
       );
     }
     case 'referrers':
-      // Of an unknown repository too: to a client, 404 says that the registry has no such API. (distribution-spec, end-12a)
+      // Not a 404 even for an unknown repository: it would tell clients that the registry lacks this API.
+      // (distribution-spec, end-12a)
       return listReferrers(
         await repositories.openRepository(endpoint.repository),
         { ...endpoint, maxPageBytes },

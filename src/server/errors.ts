@@ -1,6 +1,6 @@
 import { isLadingError } from '../errors.js';
 
-/** The codes of error bodies: the distribution-spec's, then those that distribution adds. */
+/** Error codes of the distribution-spec, then those that distribution adds. */
 export type SpecificationCode =
   | 'BLOB_UNKNOWN'
   | 'BLOB_UPLOAD_INVALID'
@@ -46,22 +46,22 @@ const STATUS: Record<SpecificationCode, number> = {
   UNKNOWN: 500,
 };
 
-/** An answer in the form of the specification's error body; whatever else is thrown becomes a bare 500. */
+/** An error that is sent to the client in the specification's format. Any other error becomes a bare 500. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: SpecificationCode;
   readonly status: number;
-  /** What the request named, for the client's own message. */
+  /** What the request named; clients show it in their messages. */
   readonly detail: unknown;
   readonly headers: Record<string, string>;
-  /** What else is wrong with the request; status and headers are those of the first. */
+  /** Further errors of the same request; status and headers are those of this one. */
   readonly others: readonly Refusal[];
 
   constructor(
     code: SpecificationCode,
     message: string,
     options: {
-      /** Default: the status that belongs to the code. */
+      /** Default: the status of the code. */
       status?: number;
       detail?: unknown;
       headers?: Record<string, string>;
@@ -77,19 +77,18 @@ export class Refusal extends Error {
   }
 }
 
-/** For a repository that is not there. */
+/** Returns the refusal for a repository that does not exist. */
 export function unknownRepository(name: string): Refusal {
   return new Refusal('NAME_UNKNOWN', 'repository name not known to registry', { detail: { name } });
 }
 
 /**
- * What the client is told of an error: a refusal as it is; of what passes by itself or is the owner's to mend,
- * that; of all others only that there was one.
+ * Maps an error to a refusal: a `Refusal` unchanged, LOCKED and NO_SPACE as 503 and 507, anything else as a bare 500.
  */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (isLadingError(error, 'LOCKED'))
-    return new Refusal('UNAVAILABLE', 'somebody else is writing; try again', {
+    return new Refusal('UNAVAILABLE', 'another process or request is writing; try again', {
       headers: { 'Retry-After': '1' },
     });
   if (isLadingError(error, 'NO_SPACE'))
@@ -97,7 +96,7 @@ export function refusalOf(error: unknown): Refusal {
   return new Refusal('UNKNOWN', 'the server could not answer; its log says why');
 }
 
-/** The specification's error body. (distribution-spec, "Error Codes") */
+/** Returns the specification's error body. (distribution-spec, "Error Codes") */
 export function errorBody(refusal: Refusal): { errors: object[] } {
   return {
     errors: [refusal, ...refusal.others].map(({ code, message, detail }) => ({

@@ -4,9 +4,12 @@ import type { HeldMemory } from './held-memory.js';
 
 type Bounds = Pick<ContentBody, 'size' | 'endsEarly' | 'verifier'>;
 
-/** A stream that can be read into the reader's own memory instead: the file behind it is read, nothing is made. */
+/**
+ * A stream that can also be read with `readInto`, straight from its file into the reader's buffer, without allocating
+ * chunks.
+ */
 export interface ReadsInto extends Readable {
-  /** Fills the beginning of `buffer` with the bytes that follow, and says how many; 0 at the end. */
+  /** Fills the start of `buffer` with the next bytes and returns their number; 0 at the end. */
   readInto(buffer: Buffer): Promise<number>;
 }
 
@@ -15,9 +18,8 @@ export function readsInto(source: Readable): source is ReadsInto {
 }
 
 /**
- * Passes on exactly `size` bytes, or throws. The newest chunk is held back until the next has come: a source
- * that gives too much, or something else than the verifier wants, or fails at its very end, is found out while the
- * client still lacks bytes.
+ * Yields exactly `size` bytes, or throws. Each chunk is held back until the next one has arrived. So if the source has
+ * too many bytes, fails the verifier, or fails at its very end, the client still lacks bytes and notices.
  */
 export async function* exactly(
   chunks: AsyncIterable<Buffer>,
@@ -38,7 +40,7 @@ export async function* exactly(
   if (held !== undefined) yield held;
 }
 
-/** As `exactly`, through a buffer of the memory for answers where the source can be read so. */
+/** Like `exactly`, but reads through a buffer from `memory` if the source supports `readInto`. */
 export async function* exactlyThrough(
   source: Readable,
   bounds: Bounds,
@@ -56,13 +58,13 @@ export async function* exactlyThrough(
   }
 }
 
-/** As `exactly`, with one buffer for all chunks: each is to be used up before the next is asked for. */
+/** Like `exactly`, with one buffer for all chunks: the consumer must be done with each before it asks for the next. */
 async function* exactlyInto(
   source: ReadsInto,
   { size, endsEarly, verifier }: Bounds,
   buffer: Buffer,
 ): AsyncGenerator<Buffer> {
-  if (size === 0) verifier?.finish(); // what is left of a file that was cut to nothing is not sent as whole
+  if (size === 0) verifier?.finish(); // a file that was truncated to zero bytes must not pass as verified
   for (let remaining = size; remaining > 0; ) {
     const bytesRead = await source.readInto(buffer.subarray(0, remaining));
     if (bytesRead === 0) throw tooShort(size, remaining);
@@ -75,9 +77,9 @@ async function* exactlyInto(
 }
 
 function tooLong(size: number): Error {
-  return new Error(`content is longer than its ${size} bytes`);
+  return new Error(`content is longer than its size of ${size} bytes`);
 }
 
 function tooShort(size: number, remaining: number): Error {
-  return new Error(`content ended ${remaining} bytes before its ${size}`);
+  return new Error(`content ended ${remaining} bytes before its size of ${size}`);
 }

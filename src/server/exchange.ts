@@ -20,23 +20,23 @@ import { type RespondOptions, refusalAnswer, respond } from './respond.js';
 import { type Endpoint, parseRoute } from './router.js';
 
 export interface ExchangeOptions extends Repositories {
-  /** Asked about every request but `/healthz`; without it everybody is let in. */
+  /** Checks every request except `/healthz`; without it, everybody is admitted. */
   authorization?: Authorization;
-  /** Counts every request, and gives `/metrics` its text; without it there is no such endpoint. */
+  /** Counts every request, and renders `/metrics`; without it, there is no such endpoint. */
   metrics?: Metrics;
-  /** Rejects when the content cannot be read; for `/healthz`. */
+  /** For `/healthz`: rejects if the content cannot be read. */
   checkStore?: () => Promise<void>;
-  /** Told of every request when its answer is over, the cut ones included. */
+  /** Called for every request when its response has ended, also if it was cut. */
   onRequest?: Observer;
 }
 
-/** What the exchanges of one server share. */
+/** State that all exchanges of a server share. */
 export interface ServerState {
   admission: Admission;
-  /** Undefined in a registry that is read only. */
+  /** Undefined if the registry is read-only. */
   push: PushSide | undefined;
   verified: VerifiedContent;
-  /** Of bodies on their way. */
+  /** Memory for bodies that are being sent or received. */
   memory: HeldMemory;
   maxTargetLength: number;
   maxPageBytes: number;
@@ -47,22 +47,22 @@ export interface ServerState {
 export interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
-  /** The client waits for leave to send its body, and giving it is left to us. */
+  /** Whether the client waits for 100 Continue, which we then have to send. */
   expectsContinue: boolean;
 }
 
-/** What is found out about a request on the way to its answer. */
+/** What becomes known about a request while it is processed. */
 interface Findings {
   route: RouteKind;
   user: string | undefined;
   client: string;
-  /** Bytes of bodies that have moved so far, without end while the client waits for us. */
+  /** Number of body bytes transferred so far; infinite while the client waits for us. */
   moved: () => number;
-  /** Gives back the place that the request took. */
+  /** Frees the place that the request has taken. */
   leave: () => void;
 }
 
-/** Resolves when the answer is over, in whichever way. */
+/** Answers a request; resolves when the response has ended, whether or not it was completed. */
 export async function answerRequest(
   options: ExchangeOptions,
   state: ServerState,
@@ -131,7 +131,10 @@ export async function answerRequest(
   options.onRequest?.(entry);
 }
 
-/** Who may not come in learns nothing, not even what there is to ask for; and nothing of the body is read. */
+/**
+ * Checks the authorization first: without it, a client learns nothing, not even which endpoints exist, and its body is
+ * not read.
+ */
 async function findAnswer(
   options: ExchangeOptions,
   state: ServerState,

@@ -1,19 +1,19 @@
 import { ClientCounts } from './operational/client.js';
 
 export interface FairQueueOptions {
-  /** Tasks that run at once. */
+  /** Maximum number of running tasks. */
   concurrency: number;
-  /** Of these, how many of one client; default all. */
+  /** Maximum number of running tasks of one client; default: `concurrency`. */
   concurrencyOfClient?: number;
-  /** Tasks that wait. */
+  /** Maximum number of waiting tasks. */
   most: number;
-  /** Of these, how many of one client; default all. */
+  /** Maximum number of waiting tasks of one client; default: `most`. */
   mostOfClient?: number;
-  /** What a task rejects with for which there is no room, at once or because it gave way. */
+  /** Creates the error for a task that is refused, at once or because it was displaced. */
   refuse: () => Error;
 }
 
-/** Whose turn a task is: a client's, and within the client a lane's. */
+/** The client of a task, and its lane among the client's tasks. */
 export interface Turn {
   client: string;
   lane?: string | undefined;
@@ -25,12 +25,13 @@ interface Waiting {
 }
 
 /**
- * Runs tasks a few at a time. Clients take turns, and so do the lanes of a client, however many tasks each of them has
- * waiting. Where there is no room to wait, the newest task of the client with most gives way to one that has fewer.
+ * Runs a limited number of tasks at once. Clients take turns, and so do the lanes of a client, however many tasks each
+ * of them has. If the queue is full, the newest task of the client with the most tasks is refused in favour of a client
+ * that has fewer.
  */
 export class FairQueue {
   readonly #options: Required<FairQueueOptions>;
-  /** Client → lane → tasks. A map keeps the order in which its keys came: the first has the next turn. */
+  /** Client → lane → tasks. Maps are ordered by insertion; the first key has the next turn. */
   readonly #clients = new Map<string, Map<string, Waiting[]>>();
   readonly #runningOf = new ClientCounts();
   #running = 0;
@@ -41,12 +42,12 @@ export class FairQueue {
     this.#options = { concurrency, concurrencyOfClient, most, mostOfClient, refuse };
   }
 
-  /** Tasks that wait. */
+  /** The number of waiting tasks. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** Resolves with the task's result; rejects at once when `signal` aborts before the task has begun. */
+  /** Resolves with the task's result. Rejects at once if `signal` aborts before the task has started. */
   run<T>({ client, lane = '' }: Turn, task: () => Promise<T>, signal?: AbortSignal | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
@@ -96,7 +97,7 @@ export class FairQueue {
     this.#waiting += 1;
   }
 
-  /** Who has had a turn is the last to have another. */
+  /** Takes the next task, and moves its client and lane to the end. */
   #take(): { client: string; waiting: Waiting } | undefined {
     for (const [client, lanes] of this.#clients) {
       if (this.#runningOf.of(client) >= this.#options.concurrencyOfClient) continue;
@@ -125,7 +126,7 @@ export class FairQueue {
     if (lanes.size === 0) this.#clients.delete(client);
   }
 
-  /** Whether there is room for a task of this lane, after another one gave way if need be. */
+  /** Returns whether a task of this lane fits, if necessary after refusing another one. */
   #makesRoom(client: string, lane: string): boolean {
     const { concurrency, concurrencyOfClient, most, mostOfClient } = this.#options;
     const startsAtOnce = this.#running < concurrency && this.#runningOf.of(client) < concurrencyOfClient;
@@ -139,7 +140,7 @@ export class FairQueue {
     return this.#givesWay(heaviest, lanes, -1);
   }
 
-  /** Refuses the newest task of the lane with most, if that has at least two more than `count`. */
+  /** Refuses the newest task of the longest lane, if that has at least two more than `count`. */
   #givesWay(client: string, lanes: Map<string, Waiting[]>, count: number): boolean {
     const [lane, tasks] = largest(lanes, ({ length }) => length);
     const newest = tasks?.at(-1);

@@ -1,54 +1,56 @@
 import { Refusal } from './errors.js';
 
-/** What a connection reads a file through. Twice as much serves hardly faster, half as much a third slower. */
+/**
+ * Size of the buffer through which a connection reads a file. Twice as much is hardly faster, half is a third slower.
+ */
 const BUFFER_BYTES = 256 * 1024;
-/** The same where there is no memory for more. */
+/** Size of that buffer when memory is used up. */
 const SMALL_BUFFER_BYTES = 16 * 1024;
-/** Bodies of at most so many bytes are not counted: what the requests under way can have of them is little. */
+/** Bodies of up to this size are not counted: the concurrent requests can hold only little memory in them. */
 export const UNCOUNTED_BYTES = 64 * 1024;
 
 interface Holding {
   client: string;
   bytes: number;
-  /** Ends the request. */
+  /** Aborts the request. */
   giveUp: () => void;
-  /** What others may be sent too: it takes its memory once. */
+  /** A buffer that several answers may share; it is counted once. */
   body: Buffer | undefined;
 }
 
-/** Memory that the body of one request holds. */
+/** Memory that the body of one request uses. */
 export interface Held {
-  /** Told of bytes more; throws the refusal where there is no room for them. */
+  /** Adds bytes; throws a `Refusal` if there is no memory for them. */
   grow(bytes: number): void;
   release(): void;
 }
 
-/** A buffer for one answer to be read through. */
+/** A buffer through which one answer is read. */
 export interface LentBuffer {
   buffer: Buffer;
   release(): void;
 }
 
 /**
- * The memory that bodies take while they are on their way to or from clients that may be slow, of all connections
- * together: half of it for the buffers that files are read through, which are smaller where it is used up, and half for
- * bodies that have to be in memory as a whole. Where there is no room for such a body, the client that holds most loses
- * its oldest one, if it holds more than the one who needs the room would; else there is a 503.
+ * Limits the memory for bodies that are being sent or received, of all connections together, since clients may be slow.
+ * Half of it is for the buffers through which files are read; when it is used up, they get smaller. The other half is
+ * for bodies that have to be in memory as a whole. If there is no room for one, the client that holds most loses its
+ * oldest body, provided it holds more than the new client would; otherwise the request gets a 503.
  */
 export class HeldMemory {
   readonly #most: number;
   readonly #holdings = new Set<Holding>();
-  /** How many answers each body is sent in. */
+  /** The number of answers that share each body. */
   readonly #bodies = new Map<Buffer, number>();
   #held = 0;
   #lent = 0;
 
-  /** `most` is in bytes. */
+  /** `most` is the limit in bytes. */
   constructor(most: number) {
     this.#most = most / 2;
   }
 
-  /** A buffer for a body of `size` bytes. */
+  /** Lends a buffer for a body of `size` bytes. */
   lend(size: number): LentBuffer {
     const wanted = Math.min(size, BUFFER_BYTES);
     const length = this.#lent + wanted > this.#most ? Math.min(size, SMALL_BUFFER_BYTES) : wanted;
@@ -61,7 +63,7 @@ export class HeldMemory {
     };
   }
 
-  /** Room for a body that comes piece by piece; `giveUp` ends its request when another one needs the room more. */
+  /** Counts a body that arrives in parts; `giveUp` aborts its request when its memory is needed for another client. */
   hold(client: string, giveUp: () => void): Held {
     const holding: Holding = { client, bytes: 0, giveUp, body: undefined };
     this.#holdings.add(holding);
@@ -79,7 +81,9 @@ export class HeldMemory {
     };
   }
 
-  /** Room for a body that is whole; throws the refusal where there is none. It is released by what is returned. */
+  /**
+   * Counts a whole body; throws a `Refusal` if there is no memory for it. The function that is returned releases it.
+   */
   holdBody(client: string, body: Buffer, giveUp: () => void): () => void {
     if (body.length <= UNCOUNTED_BYTES) return () => undefined;
     const users = this.#bodies.get(body) ?? 0;
@@ -124,7 +128,7 @@ export class HeldMemory {
 }
 
 function noRoom(): Refusal {
-  return new Refusal('UNAVAILABLE', 'too much is on its way to other clients', {
+  return new Refusal('UNAVAILABLE', 'the memory for bodies is in use by other requests', {
     headers: { 'Retry-After': '1' },
   });
 }

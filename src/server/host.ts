@@ -1,13 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from './errors.js';
 
-/** A name or an address, and a port; empty where the client has no name for us. (RFC 3986, 3.2.2 and 3.2.3) */
+/** A name or an address, and a port; empty if the client has no name for the server. (RFC 3986, 3.2.2 and 3.2.3) */
 const HOST = /^(?:\[[\da-fA-F:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/;
 
 /**
- * Throws the refusal of a request that does not say once, and as it should, which host it is for: a proxy before the
- * server may have read another one than we would. Node.js keeps the first of several and says nothing.
- * (RFC 9112, 3.2)
+ * Throws a `Refusal` unless the request has exactly one valid Host header: a proxy in front of the server might use
+ * another one than we do. Node.js silently keeps the first of several. (RFC 9112, 3.2)
  */
 export function requireOneHost({ rawHeaders, httpVersion }: IncomingMessage): void {
   let host: string | undefined;
@@ -18,7 +17,7 @@ export function requireOneHost({ rawHeaders, httpVersion }: IncomingMessage): vo
     host = rawHeaders[index + 1] ?? '';
   }
   if (host === undefined && httpVersion !== '1.0') throw refused('the request has no Host header');
-  if (host !== undefined && !HOST.test(host)) throw refused('the Host header is not HOST[:PORT]');
+  if (host !== undefined && !HOST.test(host)) throw refused('the Host header is not of the form HOST[:PORT]');
 }
 
 function refused(problem: string): Refusal {

@@ -11,16 +11,16 @@ interface Fault {
 }
 
 /**
- * Answers what is not an HTTP request: Node.js gives no response object for it, so the specification's error
- * is written by hand, and the connection ends.
+ * Answers a malformed HTTP request with the specification's error and closes the connection. It is written by hand
+ * because Node.js provides no response object.
  */
 export function refuseMalformed(error: Error, socket: Duplex): void {
   refuseByHand(faultOf(error), socket);
 }
 
 /**
- * Tells a client that speaks http to a server of https so, instead of hanging up on it. By the time that TLS has
- * failed only the connection below it can still be written to.
+ * Answers a client that sends http to an https server, instead of just hanging up. When TLS has failed, only the
+ * underlying connection can be written to.
  */
 export function refusePlainHTTP(server: Server): void {
   const open = new Map<string, Socket>();
@@ -35,7 +35,7 @@ export function refusePlainHTTP(server: Server): void {
     if (systemCode(error) !== 'ERR_SSL_HTTP_REQUEST') return;
     const socket = open.get(peerOf(secured));
     if (socket?.writable)
-      refuseByHand({ status: 400, message: 'this port speaks https, and this was http' }, socket);
+      refuseByHand({ status: 400, message: 'this port expects https but received http' }, socket);
   });
 }
 

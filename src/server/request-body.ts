@@ -1,26 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** The body of a request, of which nothing is read before somebody wants it. */
+/** The body of a request, which is read only on demand. */
 export interface RequestBody {
-  /** Begins to read. Leaving off early does not end the connection, which the answer still needs. */
+  /** Starts reading. Ending the loop early does not close the connection, which is still needed for the response. */
   read(): AsyncIterable<Buffer>;
-  /** Bytes read so far. */
+  /** Number of bytes read so far. */
   readonly bytes: number;
-  /** Whether some of it has not come: nobody has waited for it. */
+  /** Whether part of the body has not been received yet. */
   readonly isUnread: boolean;
-  /** Throws away what still comes, up to a limit; resolves when there is nothing more to wait for. */
+  /** Reads and drops the rest, up to a limit; resolves when there is nothing more to wait for. */
   discard(): Promise<void>;
 }
 
 /**
- * So much is read of what nobody wants. Closing at once could take the answer from a client that looks at it only
- * when it has sent all (RFC 9112, 9.6); reading all would let anyone keep the server busy.
+ * Maximum number of bytes that are read and dropped. Closing at once could lose the response for a client that reads it
+ * only after sending everything (RFC 9112, 9.6); reading everything would let any client keep the server busy.
  */
 const MAX_DISCARDED_BYTES = 8 * 1024 * 1024;
 
 /**
- * The body of `request`. When `expectsContinue`, the client sends it only when it has been given leave, which it
- * is when somebody reads. (RFC 9110, 10.1.1)
+ * Returns the body of `request`. If `expectsContinue`, the client waits for 100 Continue, which is sent when the body
+ * is read. (RFC 9110, 10.1.1)
  */
 export function requestBody(
   request: IncomingMessage,
@@ -58,7 +58,7 @@ export function requestBody(
         });
         request.once('end', resolve);
         request.once('close', resolve);
-        request.on('error', () => resolve()); // a client that goes away now takes nothing that was wanted
+        request.on('error', () => resolve()); // a client that disconnects now loses nothing
         request.resume();
       });
     },

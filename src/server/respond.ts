@@ -10,17 +10,17 @@ const COMMON_HEADERS = {
 };
 
 export interface RespondOptions extends SendOptions {
-  /** HEAD gets the same head and no body. */
+  /** Whether to send only the head, for HEAD. */
   headOnly: boolean;
-  /** Whose share of the memory for answers the answer takes. */
+  /** The client to whose share of the memory the answer counts. */
   client: string;
-  /** What the client sends and nobody has read to its end: then the connection ends with this answer. */
+  /** The request's body; if it was not read to its end, the connection is closed after this answer. */
   unread?: Pick<RequestBody, 'isUnread' | 'discard'>;
 }
 
 /**
- * Writes an answer. Rejects before the head is sent when the body cannot be opened or its beginning is wrong; rejects
- * and destroys the connection when the rest is not what the head said, so that the client sees it cut.
+ * Writes an answer. Rejects before the head is sent if the body cannot be opened or its beginning is wrong. If the rest
+ * does not match the head, rejects and destroys the connection, so that the client sees it cut.
  */
 export async function respond(
   response: ServerResponse,
@@ -47,7 +47,10 @@ export async function respond(
   }
 }
 
-/** Ends with a body that is at hand. The client has all of it while what it still sends is thrown away. */
+/**
+ * Ends the response with a body in memory. The client gets all of it before the rest of the request is read and
+ * dropped.
+ */
 async function end(
   response: ServerResponse,
   body: Buffer | undefined,
@@ -63,7 +66,7 @@ async function end(
   response.end();
 }
 
-/** The answer that tells a client of a refusal. */
+/** Returns the answer for a refusal. */
 export function refusalAnswer(refusal: Refusal): Answer {
   return jsonAnswer(errorBody(refusal), { status: refusal.status, headers: refusal.headers });
 }

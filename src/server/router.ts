@@ -3,18 +3,18 @@ import { Refusal } from './errors.js';
 import { requireDigest, requireRepository } from './names.js';
 import { splitTarget } from './target.js';
 
-/** What a request is for; every name and digest in it has been checked against its grammar. */
+/** The endpoint of a request. All names and digests in it are checked, unless a member says otherwise. */
 export type Endpoint =
   | { type: 'version' }
   | { type: 'catalog' }
   | { type: 'tags'; repository: string }
-  /** `reference` is as the client wrote it: what is wrong with one depends on whether it is read or written. */
+  /** `reference` is unchecked: which error it gets depends on whether it is read or written. */
   | { type: 'manifest'; repository: string; reference: string }
   | { type: 'blob'; repository: string; digest: Digest }
   | { type: 'referrers'; repository: string; digest: Digest }
-  /** Where uploads are begun. */
+  /** Where uploads are started. */
   | { type: 'uploads'; repository: string }
-  /** `id` is as the client wrote it. */
+  /** `id` is unchecked. */
   | { type: 'upload'; repository: string; id: string };
 
 export interface Route {
@@ -44,12 +44,12 @@ const WRITING: Methods = {
 };
 
 /**
- * Method and request target → what is asked for. Throws the specification's refusal for everything else, and
- * for all that would write unless the registry is `writable`. (distribution-spec, "Endpoints")
+ * Parses the method and target of a request. Throws a `Refusal` for anything that is not an endpoint, and for writes
+ * unless the registry is `writable`. (distribution-spec, "Endpoints")
  */
 export function parseRoute(method: string, target: string, { writable = false } = {}): Route {
   const { path, query } = splitTarget(target);
-  // Segments are cut before they are decoded, so that an encoded slash stays inside its segment and fails there.
+  // The path is split before it is decoded, so that an encoded slash stays inside its segment, where it is refused.
   const [root, version, ...segments] = path.split('/').map(decodeSegment);
   if (root !== '' || version !== 'v2') throw noSuchEndpoint();
   const endpoint = parseEndpoint(segments);
@@ -58,7 +58,7 @@ export function parseRoute(method: string, target: string, { writable = false } 
   return { endpoint, query };
 }
 
-/** Read from the end: a repository may have components called `blobs`, `tags` or `manifests`. */
+/** Parses from the end, because a repository may have components called `blobs`, `tags` or `manifests`. */
 function parseEndpoint(segments: string[]): Endpoint {
   const last = segments.at(-1);
   const kind = segments.at(-2);
@@ -88,7 +88,7 @@ function decodeSegment(segment: string): string {
     return decodeURIComponent(segment);
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
-    return segment; // the bare `%` is in no grammar: whoever reads the segment refuses it
+    return segment; // no grammar allows a bare `%`, so the segment is refused later
   }
 }
 
@@ -97,6 +97,6 @@ function noSuchEndpoint(): Refusal {
 }
 
 function notAllowed(writable: boolean, allowed: readonly string[]): Refusal {
-  const message = writable ? 'this method is not for this endpoint' : 'this registry is read only';
+  const message = writable ? 'this endpoint does not support this method' : 'this registry is read-only';
   return new Refusal('UNSUPPORTED', message, { headers: { Allow: allowed.join(', ') } });
 }

@@ -5,20 +5,20 @@ import { exactlyThrough } from './exactly.js';
 import type { HeldMemory } from './held-memory.js';
 
 export interface SendOptions {
-  /** Aborts when the client is gone. */
+  /** Aborts when the client disconnects. */
   signal: AbortSignal;
-  /** Told of bytes as they are handed to the connection. */
+  /** Called with the number of bytes that are written to the connection. */
   onBytes: (bytes: number) => void;
   memory: HeldMemory;
 }
 
 /**
- * Sends a body and ends the response; `writeHead` is called when the first bytes are there. Rejects when the source
- * has not exactly the bytes that are announced: before the head another answer can still be given, after it the
- * response is destroyed, so that the client lacks some and sees the connection cut.
+ * Sends a body and ends the response; calls `writeHead` when the first bytes are available. Rejects if the source does
+ * not have exactly the announced bytes. Before the head, another answer can still be sent; after it, the response is
+ * destroyed, so that the client lacks bytes and sees the connection cut.
  *
- * A chunk is read when the one before has left for the network, so that a client which reads slowly, or not at
- * all, takes no more memory than a fast one.
+ * A chunk is read only when the previous one has been written to the network, so that a slow client takes no more
+ * memory than a fast one.
  */
 export async function send(
   response: ServerResponse,
@@ -26,8 +26,8 @@ export async function send(
   body: ContentBody,
   { signal, onBytes, memory, writeHead }: SendOptions & { writeHead: () => void },
 ): Promise<void> {
-  source.on('error', () => undefined); // whoever reads is told, too
-  addAbortSignal(signal, source); // a source that keeps us waiting would not be left otherwise
+  source.on('error', () => undefined); // the loop below throws it too
+  addAbortSignal(signal, source); // ends a source that blocks
   try {
     for await (const chunk of exactlyThrough(source, body, memory)) {
       if (!response.headersSent) writeHead();
@@ -37,7 +37,7 @@ export async function send(
     if (!response.headersSent) writeHead();
   } catch (error) {
     if (response.headersSent) response.destroy();
-    signal.throwIfAborted(); // what fails because the client has gone is not the cause
+    signal.throwIfAborted(); // if the client has disconnected, that is the cause and not this error
     throw error;
   } finally {
     source.destroy();
@@ -45,7 +45,10 @@ export async function send(
   response.end();
 }
 
-/** Resolves when the chunk's memory is free again; rejects when the client is gone, of which a write may never tell. */
+/**
+ * Writes a chunk. Resolves when its memory can be reused; rejects when the client disconnects, in which case the
+ * callback of `write` may never be called.
+ */
 function written(response: ServerResponse, chunk: Buffer, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);

@@ -22,23 +22,26 @@ import { createPushSide } from './push/push.js';
 import { VerifiedContent } from './read/verified-content.js';
 
 export interface RegistryServerOptions extends ExchangeOptions {
-  /** Speaks https with this certificate, TLS 1.2 or later; without it http. */
+  /** Serves https with this certificate and TLS 1.2 or later; default: http. */
   tls?: TLSIdentity;
   limits?: ServerLimits;
-  /** How long `close` waits for answers under way before it cuts them; default 10 s. */
+  /** How long `close` waits for running requests before it cuts them; default 10 s. */
   drainMs?: number;
-  /** Told what the owner should know and what stops nothing: that `onRequest` failed. Default: Node.js' own warnings. */
+  /** Called for problems that do not stop the server, such as a failing `onRequest`. Default: a warning of Node.js. */
   onWarning?: (message: string) => void;
 }
 
 export interface RegistryServer {
-  /** Starts to accept connections: default 127.0.0.1, port 5000; port 0 takes a free one. Rejects with `IO` or `DENIED`. */
+  /**
+   * Starts to accept connections, by default on 127.0.0.1 and port 5000; port 0 uses a free one. Rejects with `IO` or
+   * `DENIED`.
+   */
   listen(options?: { host?: string; port?: number }): Promise<{ host: string; port: number }>;
-  /** Stops accepting and waits for the answers under way; what is left after `drainMs` is cut. */
+  /** Stops accepting connections and waits for running requests; cuts those that remain after `drainMs`. */
   close(): Promise<void>;
-  /** Shows new connections another certificate; throws, and goes on with the old one, when it cannot be used. */
+  /** Uses another certificate for new connections; if it cannot be used, throws and keeps the old one. */
   replaceIdentity(tls: TLSIdentity): void;
-  /** Answers one request: for a server of the caller's own, whose limits on connections are then the caller's too. */
+  /** Answers one request, for use in another HTTP server, which then has to limit its connections itself. */
   handler: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
@@ -47,7 +50,7 @@ const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 5000;
 const DEFAULT_DRAIN_MS = 10_000;
 
-/** A registry over stores: the distribution-spec's endpoints, and those of whoever looks after it. */
+/** Creates a registry over stores, with the distribution-spec's endpoints, `/healthz` and `/metrics`. */
 export function createRegistryServer(options: RegistryServerOptions): RegistryServer {
   const limits = completeLimits(options.limits);
   const { onRequest, onWarning = (message) => process.emitWarning(message, 'LadingWarning') } = options;
@@ -55,15 +58,15 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     ...options,
     ...(onRequest !== undefined && { onRequest: harmless(onRequest, onWarning) }),
   };
-  /** The latest exchange of every connection on which one is under way. */
+  /** The latest exchange of each connection that has a running request. */
   const exchanges = new Map<Duplex, { request: IncomingMessage; over: Promise<void> }>();
-  /** All open ones, those too on which nothing was said yet: Node.js does not know them as the server's. */
+  /** All open connections, also those on which nothing has been sent yet: Node.js does not count these. */
   const connections = new Connections({
     most: limits.maxConnections,
     clientShare: limits.clientShare,
     busy: () => new Set([...exchanges.values()].map(({ request }) => peerOf(request.socket))),
   });
-  /** Requests that wait for the answer to an earlier one of their connection. */
+  /** Number of pipelined requests that wait for an earlier answer on their connection. */
   let waiting = 0;
   let closing = false;
   const admission = createAdmission(limits);
@@ -89,7 +92,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     if (closing) response.setHeader('Connection', 'close');
     const { socket } = request;
     const earlier = exchanges.get(socket)?.over;
-    // A request takes more memory than its bytes, and nobody who waits for answers sends so many.
+    // A request takes more memory than its bytes, and no well-behaved client pipelines so many.
     if (earlier !== undefined && waiting >= limits.maxRequests) {
       socket.destroy();
       return;
@@ -102,8 +105,8 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
   }
 
   /**
-   * Requests that a client sends without waiting for answers are taken one after the other: Node.js gives a
-   * later response no connection to notice the end of, and one packet could open hundreds of files.
+   * Pipelined requests are answered one after the other: Node.js gives a later response no socket whose end we could
+   * notice, and one packet could otherwise open hundreds of files.
    */
   async function answerAfter(earlier: Promise<void> | undefined, exchange: Exchange): Promise<void> {
     if (earlier !== undefined) {
@@ -114,7 +117,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
         waiting--;
       }
     }
-    // After an answer that ends the connection, a later response is given none: it would never be over.
+    // After an answer that closes the connection, later responses never get a socket and would never end.
     const { socket } = exchange.response;
     if (socket !== null && !socket.destroyed) await answerRequest(exchangeOptions, state, exchange);
   }
@@ -123,15 +126,15 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     exchange({ request, response, expectsContinue: false });
   const server = createHTTPServer(options.tls, limits);
   server.on('request', handler);
-  server.on('checkExpectation', handler); // of others than 100-continue nothing has to be made (RFC 9110, 10.1.1)
+  server.on('checkExpectation', handler); // expectations other than 100-continue may be ignored (RFC 9110, 10.1.1)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
     exchange({ request, response, expectsContinue: true }),
   );
   server.on('connection', (socket: Socket) => connections.enter(socket));
-  // Once it listens: a connection that could not be accepted, which is no reason to end all others.
+  // While listening, an error means that one connection could not be accepted; the others are not affected.
   server.on('error', () => undefined);
   server.on('clientError', (error: Error, socket: Duplex) => {
-    // Beside an answer under way, a second one would be read as part of its body.
+    // A second answer on the same connection would be read as part of the first one's body.
     if (exchanges.has(socket) || !socket.writable) socket.destroy();
     else refuseMalformed(error, socket);
   });
@@ -140,7 +143,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     requestOn: (socket) => exchanges.get(socket)?.request,
   });
 
-  /** An open connection may bring another request meanwhile, so it looks again. */
+  /** Repeats because an open connection may send another request meanwhile. */
   async function drained(): Promise<void> {
     while (exchanges.size > 0) await Promise.all([...exchanges.values()].map(({ over }) => over));
   }
@@ -157,7 +160,7 @@ export function createRegistryServer(options: RegistryServerOptions): RegistrySe
     },
     async close() {
       closing = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve())); // not listening is closed too
+      const closed = new Promise<void>((resolve) => server.close(() => resolve())); // also resolves if it was not listening
       await within(options.drainMs ?? DEFAULT_DRAIN_MS, drained());
       connections.destroyAll();
       await closed;
@@ -169,11 +172,11 @@ function createHTTPServer(tls: TLSIdentity | undefined, limits: CompleteLimits):
   const options: ServerOptions = {
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headMs,
-    requireHostHeader: false, // it is asked for where the answer has the form of the specification
-    // Node.js would cut an upload that is not over after five minutes, however well it moves.
+    requireHostHeader: false, // checked by requireOneHost, whose answer has the specification's format
+    // By default, Node.js would cut an upload after five minutes, even if it makes progress.
     requestTimeout: 0,
     keepAliveTimeout: limits.idleMs,
-    // Node.js looks for late heads only so often; every 30 s if it is not told.
+    // How often Node.js checks for late heads; default 30 s.
     connectionsCheckingInterval: Math.ceil(limits.headMs / 4),
   };
   const server =
@@ -181,7 +184,7 @@ function createHTTPServer(tls: TLSIdentity | undefined, limits: CompleteLimits):
       ? createServer(options)
       : createTLSServer({ ...options, ...tls, minVersion: MIN_TLS, handshakeTimeout: limits.headMs });
   if (tls !== undefined) refusePlainHTTP(server);
-  // Those beyond are told apart by whose they are; so many more may be on their way out.
+  // Connections beyond the limit are accepted to see whose they are; this many may be closing at a time.
   server.maxConnections = limits.maxConnections + CLOSING_CONNECTIONS;
   return server;
 }
@@ -226,7 +229,7 @@ function reasonNotToListen(error: Error): [code: 'DENIED' | 'IO', why: string, h
       ];
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return ['IO', 'there is no address of this name', 'Choose a name or an address of this machine.'];
+      return ['IO', 'this name has no address', 'Choose a name or an address of this machine.'];
     default:
       return [
         'IO',
@@ -236,7 +239,7 @@ function reasonNotToListen(error: Error): [code: 'DENIED' | 'IO', why: string, h
   }
 }
 
-/** Waits for `promise`, but no longer than `limitMs`. */
+/** Waits for `promise`, but at most `limitMs`. */
 async function within(limitMs: number, promise: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<void>((resolve) => {

@@ -4,13 +4,13 @@ interface UnderWay<T> {
   waiters: number;
 }
 
-/** Work that is done once for all who want it at the same time, and is aborted when the last of them has left. */
+/** Work that is done once for all callers that want it at the same time, and aborted when the last of them has left. */
 export class SharedWork<Key, T> {
   readonly #underWay = new Map<Key, UnderWay<T>>();
 
   /**
-   * Waits for the work under way of this key, or starts it; rejects at once when `signal` aborts. The signal that
-   * `start` is given belongs to this work alone, so that its listeners are gone when it is.
+   * Waits for the running work of this key, or starts it. Rejects at once when `signal` aborts. `start` gets a signal
+   * of its own, so that its listeners are freed when the work ends.
    */
   async join(
     key: Key,
@@ -29,7 +29,7 @@ export class SharedWork<Key, T> {
     }
   }
 
-  /** Aborts everything, and waits until it has ended. */
+  /** Aborts all work, and waits until it has ended. */
   async close(reason: unknown): Promise<void> {
     const underWay = [...this.#underWay.values()];
     for (const { stop } of underWay) stop.abort(reason);
@@ -43,7 +43,7 @@ export class SharedWork<Key, T> {
     });
     const work = { result, stop, waiters: 0 };
     this.#underWay.set(key, work);
-    result.catch(() => undefined); // reported to those who wait; there may be none left
+    result.catch(() => undefined); // reported to the callers in `join`, of which none may be left
     return work;
   }
 }

@@ -1,8 +1,8 @@
 import { fittingAnnotations, MAX_LISTED_ANNOTATION_BYTES } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
+import { referrersTag } from '../content/names.js';
 import { ownText } from '../content/own-text.js';
-import { referrersTag } from '../content/referrers-tag.js';
 import { type Manifest, successors } from '../manifest/manifest.js';
 import { type Attached, attachedTo } from './attached.js';
 import { entryName } from './layout/layout-index.js';

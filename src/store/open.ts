@@ -3,8 +3,10 @@ import { stat } from 'node:fs/promises';
 import { openDirectory } from '../disk/files.js';
 import { LadingError } from '../errors.js';
 import { type OpenArchiveOptions, openArchive } from './archive/archive.js';
+import type { ArchiveMemoryOptions } from './archive/archive-memory.js';
 import { openImageFiles } from './archive/open-files.js';
 import type { ImageFiles } from './image-files.js';
+import { type ArchiveLimits, archiveLimitsOf } from './limits.js';
 
 export interface OpenPathOptions extends OpenArchiveOptions {
   /**
@@ -40,4 +42,33 @@ async function openAny(path: string, options: OpenArchiveOptions): Promise<Image
     return openImageFiles(openDirectory(path), { code: 'INVALID_LAYOUT', signal: options.signal });
   if (stats.isFile()) return openArchive(path, options);
   throw new LadingError('UNSUPPORTED', `${path} is neither a directory nor a file`);
+}
+
+/** Opens what is at a path, with a warning first if it must be decompressed, which takes time and disk space. */
+export function openAnnounced(
+  path: string,
+  {
+    signal,
+    onWarning,
+    memory,
+    keepContradictions,
+    ...limits
+  }: ArchiveLimits & {
+    signal?: AbortSignal | undefined;
+    onWarning?: ((message: string) => void) | undefined;
+    memory?: ArchiveMemoryOptions | undefined;
+    /** See `openPath`. */
+    keepContradictions?: boolean | undefined;
+  },
+): Promise<ImageFiles> {
+  return openPath(path, {
+    signal,
+    memory,
+    keepContradictions,
+    limits: archiveLimitsOf(limits),
+    onSpool: ({ compression, directory }) =>
+      onWarning?.(
+        `${path} is compressed with ${compression} as a whole: it is decompressed to ${directory} first`,
+      ),
+  });
 }

@@ -12,6 +12,16 @@ import type { Source } from './store.js';
 /** Entries take some 50 bytes each. */
 const MOST_REMEMBERED = 2_000_000;
 
+export interface RepositoryContentsOptions {
+  /**
+   * Maximum number of manifests and blobs that are cached for all repositories together; others are determined again.
+   * Default 2,000,000.
+   */
+  mostRemembered?: number | undefined;
+  /** Lists attachments of a manifest that are not among the entries; default: none. */
+  referrersOf?: ((subject: Descriptor) => AsyncIterable<Descriptor>) | undefined;
+}
+
 /** What the images of one repository lead to. */
 interface Reached {
   manifests: Map<Digest, Descriptor>;
@@ -35,14 +45,14 @@ export class RepositoryContents {
   readonly #reaching = new Map<string, Promise<Reached>>();
   #attached: Promise<Map<string, Descriptor[]>> | undefined;
 
+  readonly #referrersOf: NonNullable<RepositoryContentsOptions['referrersOf']> | undefined;
+
   constructor(
     readonly entries: readonly Descriptor[],
     private readonly graph: ManifestGraph,
-    /**
-     * Maximum number of manifests and blobs that are cached for all repositories together; others are determined again.
-     */
-    mostRemembered: number = MOST_REMEMBERED,
+    { mostRemembered = MOST_REMEMBERED, referrersOf }: RepositoryContentsOptions = {},
   ) {
+    this.#referrersOf = referrersOf;
     this.#reached = new RecentlyUsed(mostRemembered, ({ manifests, blobs }) => manifests.size + blobs.size);
     for (const entry of entries) {
       const repositories = repositoriesWith(entry);
@@ -113,15 +123,29 @@ export class RepositoryContents {
     const all = [...roots];
     for (let root = all.pop(); root !== undefined; root = all.pop()) {
       const added = await this.#reachFrom(root, reached);
-      for (const digest of added) all.push(...(attached.get(digest) ?? []));
+      for (const { digest } of added) all.push(...(attached.get(digest) ?? []));
+      if (this.#referrersOf !== undefined) all.push(...(await this.#unlisted(added, reached)));
     }
     return reached;
   }
 
+  /** Returns the attachments of manifests that have no entry. */
+  async #unlisted(subjects: readonly Descriptor[], reached: Reached): Promise<Descriptor[]> {
+    const found: Descriptor[] = [];
+    try {
+      for (const subject of subjects)
+        for await (const referrer of this.#referrersOf?.(subject) ?? []) found.push(referrer);
+    } catch (error) {
+      if (!isLadingError(error)) throw error;
+      reached.failure ??= error;
+    }
+    return found.filter(({ digest }) => !reached.manifests.has(digest));
+  }
+
   /** Adds what one entry leads to, except what it marks as absent on purpose; returns the manifests that are new. */
-  async #reachFrom(root: Descriptor, reached: Reached): Promise<Digest[]> {
+  async #reachFrom(root: Descriptor, reached: Reached): Promise<Descriptor[]> {
     const absent = new Set(absentOf(root));
-    const added: Digest[] = [];
+    const added: Descriptor[] = [];
     const seen = new Set<Digest>();
     const queue = [root];
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
@@ -132,7 +156,7 @@ export class RepositoryContents {
       seen.add(next.digest);
       if (!isKnown) {
         reached.manifests.set(next.digest, next);
-        added.push(next.digest);
+        added.push(next);
       }
       try {
         const { manifests, blobs } = await this.graph.linksOf(next);
@@ -199,14 +223,29 @@ export function placeOfEntry(entry: Descriptor): NamedPlace | undefined {
 }
 
 /** Returns the entries of a store's index; for a store without one, an entry per name. */
-export async function entriesOf(
-  store: Pick<Source, 'names'> & { indexEntries?: readonly Descriptor[] },
-): Promise<readonly Descriptor[]> {
+export async function entriesOf(store: Pick<Source, 'names'> & Indexed): Promise<readonly Descriptor[]> {
   if (store.indexEntries !== undefined) return store.indexEntries;
   const entries: Descriptor[] = [];
   for await (const { name, descriptor } of store.names())
     entries.push({ ...descriptor, annotations: { ...descriptor.annotations, [ANNOTATION.refName]: name } });
   return entries;
+}
+
+/**
+ * Lists the attachments of a manifest in the stores without an index, which must be asked because no entries show them.
+ */
+export async function* referrersWithoutEntry(
+  stores: readonly (Pick<Source, 'referrers'> & Indexed)[],
+  subject: Descriptor,
+): AsyncGenerator<Descriptor> {
+  for (const store of stores) {
+    if (store.indexEntries !== undefined) continue;
+    for await (const { descriptor } of store.referrers(subject)) yield descriptor;
+  }
+}
+
+interface Indexed {
+  indexEntries?: readonly Descriptor[];
 }
 
 function addTo<K>(lists: Map<K, Descriptor[]>, key: K, entry: Descriptor): void;

@@ -16,7 +16,7 @@ export interface SignalOption {
 }
 
 export interface FetchOptions extends SignalOption {
-  /** First byte; default 0. */
+  /** First byte to read; default 0. */
   start?: number | undefined;
   /** Number of bytes; default: all that follow. A store that cannot stop there returns more. */
   length?: number | undefined;

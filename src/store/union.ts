@@ -3,7 +3,7 @@ import type { Digest } from '../content/digest.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { ImageFiles } from './image-files.js';
 import { ManifestGraph } from './manifest-graph.js';
-import { entriesOf, RepositoryContents } from './repository-contents.js';
+import { entriesOf, RepositoryContents, referrersWithoutEntry } from './repository-contents.js';
 import { addTag, repositoryView, type TagConflict, type Tags } from './repository-view.js';
 import type { Referrer, Source } from './store.js';
 
@@ -29,7 +29,9 @@ export function mergeRepositories(
   served: readonly Served[],
   onConflict?: (conflict: TagConflict) => void,
 ): MergedRepositories {
-  const union = unionOf(served.map(({ store }) => store));
+  const stores = served.map(({ store }) => store);
+  const union = unionOf(stores);
+  const referrersOf = (subject: Descriptor) => referrersWithoutEntry(stores, subject);
   const graph = union instanceof ImageFiles ? union.graph : new ManifestGraph(union);
   const told = new Set<string>();
   let merged: { of: Tags[]; tags: Tags; contents: RepositoryContents } | undefined;
@@ -43,8 +45,8 @@ export function mergeRepositories(
   const mergedNow = async (): Promise<NonNullable<typeof merged>> => {
     const now = await Promise.all(served.map(({ tags }) => tags()));
     if (merged !== undefined && !now.some((tags, place) => tags !== merged?.of[place])) return merged;
-    const entries = await Promise.all(served.map(({ store }) => entriesOf(store)));
-    const contents = new RepositoryContents(entries.flat(), graph);
+    const entries = await Promise.all(stores.map((store) => entriesOf(store)));
+    const contents = new RepositoryContents(entries.flat(), graph, { referrersOf });
     merged = { of: now, tags: mergeTags(served, now, tell), contents };
     return merged;
   };

@@ -1,9 +1,9 @@
-import { CHUNK_BYTES, giveBackChunk } from '../content/chunks.js';
+import { giveBackChunk } from '../content/chunks.js';
 import type { Descriptor } from '../content/descriptor.js';
-import { Gathered } from '../content/gathered.js';
 import { createVerifier, type Verifier } from '../content/verify.js';
 import { ContentError, isLadingError, type LadingError } from '../errors.js';
 import type { OpenContent, PushOptions } from './store.js';
+import { writeGathered } from './write-gathered.js';
 
 /** A destination of content: a file, or a stream that accepts positions only in order. */
 export interface Sink {
@@ -14,9 +14,6 @@ export interface Sink {
   /** Reads back bytes that were written before; undefined if the destination cannot. */
   read?(position: number, length: number): AsyncIterable<Buffer>;
 }
-
-/** Chunks are gathered into writes of this size: 16 KiB pieces of a TLS body would cost four times the system calls. */
-const BATCH_BYTES = CHUNK_BYTES;
 
 /**
  * Writes content to one place, and resumes where it stopped: `write` can be called again after a failure, and starts at
@@ -64,9 +61,8 @@ export class ContentWriter {
       this.#verifier.finish();
     } catch (error) {
       if (!isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) throw error;
-      if (this.sink.read === undefined) throw notTakenBack(error);
       this.reset();
-      throw error;
+      throw this.sink.read === undefined ? notTakenBack(error) : error;
     }
   }
 
@@ -88,38 +84,18 @@ export class ContentWriter {
 
   async #receive(open: OpenContent, { onBytes, signal }: PushOptions): Promise<void> {
     const body = await open({ start: this.#written, signal });
-    const gathered = new Gathered();
-    let received = this.#written;
-    let writing: Promise<void> = Promise.resolve();
-    const flush = async (): Promise<void> => {
-      const { bytes } = gathered;
-      const chunks = gathered.take();
-      const position = this.position + received - bytes;
-      await writing; // one write at a time, so that the written part never has a gap
-      writing = this.sink.write(chunks, position, signal).then(() => {
-        if (this.sink.copies) chunks.forEach(giveBackChunk);
-        return this.#wrote(bytes);
-      });
-      writing.catch(() => undefined); // awaited below or by the next flush; this only avoids an unhandled rejection
+    const write = async (chunks: Buffer[], bytes: number): Promise<void> => {
+      await this.sink.write(chunks, this.position + this.#written, signal);
+      if (this.sink.copies) chunks.forEach(giveBackChunk);
+      this.#written += bytes;
+      await this.#onWritten?.(this.#written);
     };
-    try {
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        this.#verifier.update(chunk);
-        this.#hashed += chunk.byteLength;
-        received += chunk.byteLength;
-        gathered.add(chunk);
-        onBytes?.(chunk.byteLength, 'fetched');
-        if (gathered.bytes >= BATCH_BYTES) await flush();
-      }
-    } finally {
-      if (gathered.bytes > 0) await flush();
-      await writing;
-    }
-  }
-
-  async #wrote(bytes: number): Promise<void> {
-    this.#written += bytes;
-    await this.#onWritten?.(this.#written);
+    const onChunk = (chunk: Buffer): void => {
+      this.#verifier.update(chunk);
+      this.#hashed += chunk.byteLength;
+      onBytes?.(chunk.byteLength, 'fetched');
+    };
+    await writeGathered(body as AsyncIterable<Buffer>, write, { ahead: true, onChunk });
   }
 }
 

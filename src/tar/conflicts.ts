@@ -3,10 +3,10 @@ import type { TarEntry } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';
 
 /**
- * Why the entries of a tar can stand for different files to different readers, as the rest of a sentence; undefined
- * when they cannot. A reader that extracts follows links and lets the last entry win, one that reads in a single pass
- * takes the first, and file systems fold names. Entries that repeat each other are what many writers make; whether
- * their bytes are equal is compared when they are read.
+ * Returns why different tools could read different files from the entries of a tar, as the rest of a sentence ("… is
+ * ambiguous: "), or undefined if they could not. A tool that extracts follows links and uses the last entry of a name,
+ * one that reads in a single pass uses the first, and file systems fold names. Repeated entries are allowed, because
+ * many tools write them; their bytes are compared when they are read.
  */
 export function conflictIn(index: EntryIndex): string | undefined {
   const folders = new Set<string>();
@@ -21,7 +21,7 @@ export function conflictIn(index: EntryIndex): string | undefined {
   return undefined;
 }
 
-/** Names that differ in case only: one file where the file system folds case, two for everybody else. */
+/** Returns pairs of paths that differ only in case. On a case-insensitive file system they are the same file. */
 export function namesThatDifferInCase(paths: Iterable<string>): [string, string][] {
   const folded = new Map<string, string>();
   const pairs: [string, string][] = [];
@@ -36,16 +36,19 @@ export function namesThatDifferInCase(paths: Iterable<string>): [string, string]
 
 function conflictAmong(path: string, [first, ...others]: readonly TarEntry[]): string | undefined {
   for (const other of others) {
-    if (first?.kind !== other.kind) return `${path} is named by entries of different kinds`;
+    if (first?.kind !== other.kind) return `entries of different kinds have the name ${path}`;
     if (first.kind === 'link' && other.kind === 'link' && first.target !== other.target)
-      return `${path} is a link that the archive names again with another target`;
+      return `links with different targets have the name ${path}`;
     if (first.kind === 'file' && other.kind === 'file' && first.size !== other.size)
       return `it holds ${path} twice with different bytes`;
   }
   return undefined;
 }
 
-/** An entry beneath a file replaces it or fails; one beneath a link is written where the link leads. */
+/**
+ * Finds an entry below a file or a link. Extracting it replaces the file or fails; below a link it is written to the
+ * link's target.
+ */
 function conflictAbove(path: string, index: EntryIndex, folders: Set<string>): string | undefined {
   for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) {
     const folder = path.slice(0, slash);
@@ -53,12 +56,12 @@ function conflictAbove(path: string, index: EntryIndex, folders: Set<string>): s
     folders.add(folder);
     const found = index.at(folder).find(({ kind }) => kind !== 'directory');
     if (found !== undefined)
-      return `${path} lies beneath ${folder}, which is ${found.kind === 'link' ? 'a link' : 'not a directory'}`;
+      return `${path} is below ${folder}, which is ${found.kind === 'link' ? 'a link' : 'not a directory'}`;
   }
   return undefined;
 }
 
-/** Windows takes a backslash for a slash, and macOS composed characters for decomposed ones. */
+/** Finds two spellings of one name: Windows reads a backslash as a slash, and macOS composes decomposed characters. */
 function conflictOfSpelling(
   path: string,
   index: EntryIndex,
@@ -66,8 +69,8 @@ function conflictOfSpelling(
 ): string | undefined {
   if (!/[\\\u0080-\u{10ffff}]/u.test(path)) return undefined;
   const key = cleanPath(path.replaceAll('\\', '/').normalize('NFC'));
-  if (key === undefined) return `${path} leads out of the archive where a backslash is a slash`;
+  if (key === undefined) return `${path} leads out of the archive if a backslash is read as a slash`;
   const other = key !== path && index.at(key).length > 0 ? key : normalised.get(key);
   normalised.set(key, path);
-  return other === undefined ? undefined : `${path} and ${other} are one name to some readers`;
+  return other === undefined ? undefined : `some tools read ${path} and ${other} as the same name`;
 }

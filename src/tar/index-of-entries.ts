@@ -1,25 +1,25 @@
 import type { TarEntry, TarFile } from './entry.js';
 
-/** What stands behind a path: files that must all have the same bytes, or the reason why it is not to be used. */
+/** The files at a path, which must all have the same bytes, or the reason why the path cannot be used. */
 export type Found = { files: readonly TarFile[] } | { refused: string };
 
-// Real chains have one link (docker, podman) or two; this only keeps a long chain from costing much.
+// Real archives have chains of one link (docker, podman) or two; the limit keeps a hostile chain cheap.
 const MAX_LINKS = 64;
-// An entry's objects and its place in the map, besides its names.
+// Memory for an entry's objects and its place in the map, without its names.
 const ENTRY_BYTES = 200;
 
 /** The entries of a tar by path. */
 export class EntryIndex {
   readonly #entries = new Map<string, TarEntry>();
-  /** Further entries of a path that has several. */
+  /** The second and later entries of a path. */
   readonly #repeated = new Map<string, TarEntry[]>();
   #bytes = 0;
-  /** Bytes behind the end of the tar, when they are not all zero. */
+  /** The number of bytes after the end of the tar, or 0 if they are all zero. */
   trailingBytes = 0;
-  /** Whether a path has a backslash, as some programs on Windows write for a slash. */
+  /** True if a path has a backslash, which some Windows programs write instead of a slash. */
   hasBackslashes = false;
 
-  /** About how much memory the index takes. */
+  /** The estimated memory of the index, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -31,7 +31,7 @@ export class EntryIndex {
     const others = this.#repeated.get(entry.path);
     if (first === undefined) this.#entries.set(entry.path, entry);
     else if (others !== undefined) others.push(entry);
-    // A directory is named again by many writers.
+    // Many tools repeat directories, so these are not kept.
     else if (entry.kind !== 'directory' || first.kind !== 'directory')
       this.#repeated.set(entry.path, [entry]);
   }
@@ -40,22 +40,22 @@ export class EntryIndex {
     return this.#entries.keys();
   }
 
-  /** Paths of several entries that are not all directories. */
+  /** The paths that have several entries, unless all of them are directories. */
   repeatedPaths(): Iterable<string> {
     return this.#repeated.keys();
   }
 
-  /** How many paths there are. */
+  /** The number of paths. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** All entries: an index to which they are added in this order is like this one. */
+  /** Yields all entries. Adding them to a new index in this order makes an equal index. */
   *entries(): Iterable<TarEntry> {
     for (const path of this.#entries.keys()) yield* this.at(path);
   }
 
-  /** The files behind `path`, links followed; undefined for a directory and for what is not there. */
+  /** Follows links, and returns the files at `path`; undefined if it is a directory or does not exist. */
   find(path: string): Found | undefined {
     const seen = new Set<string>();
     for (let name = path; ; ) {
@@ -77,7 +77,7 @@ export class EntryIndex {
       }
       const { target } = first;
       if (!entries.every((entry) => entry.kind === 'link' && entry.target === target)) {
-        return { refused: 'is a link that the archive names again as something else' };
+        return { refused: 'is a link, and has a second entry that is something else' };
       }
       seen.add(name);
       if (seen.has(target)) return { refused: 'is a circle of links' };
@@ -86,7 +86,7 @@ export class EntryIndex {
     }
   }
 
-  /** Every entry of exactly this path, in the order of the tar. */
+  /** Returns all entries with exactly this path, in the order of the tar. */
   at(path: string): readonly TarEntry[] {
     const first = this.#entries.get(path);
     return first === undefined ? [] : [first, ...(this.#repeated.get(path) ?? [])];

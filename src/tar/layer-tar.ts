@@ -1,14 +1,14 @@
 import { printable } from '../errors.js';
 import { BLOCK_SIZE, paddingAfter } from './header.js';
 
-/** Offset and end of a field of a header. (POSIX pax, "ustar Interchange Format") */
+/** Offsets of the start and the end of a header field. (POSIX pax, "ustar Interchange Format") */
 interface Field {
   start: number;
   end: number;
 }
 
 const NAME = [0, 100] as const;
-// Every form of tar has these numbers; a bad one is refused like a bad size.
+// All tar formats have these numbers; engines refuse an invalid one like an invalid size.
 const MODE: Field = { start: 100, end: 108 };
 const UID: Field = { start: 108, end: 116 };
 const GID: Field = { start: 116, end: 124 };
@@ -28,13 +28,13 @@ const SPACE = 0x20;
 const IS_BASE_256 = 0x80;
 const IS_NEGATIVE = 0x40;
 
-/** Longer extensions are taken by some versions of the engines and refused by others. */
+/** Some versions of the engines accept longer extensions, others refuse them. */
 const MAX_EXTENSION_BYTES = 1024 * 1024;
 
-/** Why the engines refuse a tar, as the rest of a sentence that begins with it. */
+/** The reason why engines refuse a tar, as the rest of a sentence whose subject is the tar. */
 class Broken extends Error {}
 
-/** A header that only extends the next, while its body passes by. */
+/** A header that extends the next one, while its body is being received. */
 interface Extension {
   type: string;
   body: Buffer;
@@ -42,26 +42,26 @@ interface Extension {
 }
 
 /**
- * Finds what keeps Docker, containerd and podman from reading the tar of a layer while its bytes pass by; bodies are
- * passed over. The three read with Go's archive/tar or a copy of it, and its rules are those that are kept here, as
- * tried with Docker 20.10, containerd 1.6 and podman 4.3. `decodeHeader` and `parsePax` do not serve: they refuse what
- * readers take differently, of which the engines take most. Where one engine may differ from another, nothing is said.
+ * Checks the tar of a layer, chunk by chunk, for what Docker, containerd and podman cannot read; skips the bodies. All
+ * three use Go's archive/tar or a copy of it, so this applies its rules, as tested with Docker 20.10, containerd 1.6
+ * and podman 4.3. `decodeHeader` and `parsePax` are stricter: they also refuse what tools read differently, most of
+ * which the engines accept. Where the engines may differ from each other, it reports no problem.
  */
 export class LayerTarCheck {
-  /** A header that is gathered from several chunks, or lies askew in one, and the same bytes as words. */
+  /** Holds a header that is split over chunks or not aligned to words; `#blockWords` are the same bytes as words. */
   readonly #block = Buffer.from(new ArrayBuffer(BLOCK_SIZE));
   readonly #blockWords = new Int32Array(this.#block.buffer);
-  /** The chunk that passes, as words of the memory that it is a part of. */
+  /** The memory that the current chunk is a part of, as words. */
   #words: Int32Array = this.#blockWords;
   #gathered = 0;
-  /** Where the header begins, and where the next one does. */
+  /** The positions of the current header and of the next one. */
   #start = 0;
   #next = 0;
-  /** Bytes of a body and of its padding that have yet to pass. Only padding may be missing at the end. */
+  /** The remaining bytes of a body with its padding, and of the padding alone, which may be missing at the end. */
   #passing = 0;
   #padding = 0;
   #extension: Extension | undefined;
-  /** What extensions say of the entry that follows. */
+  /** The values from extension headers for the next entry. */
   #pax: ReadonlyMap<string, string> | undefined;
   #longName: string | undefined;
   #isBehindZeros = false;
@@ -80,7 +80,7 @@ export class LayerTarCheck {
     }
   }
 
-  /** What is wrong, once all bytes have passed, as the rest of a sentence that begins with the tar. */
+  /** To be called after the last chunk: returns the problem, as the rest of a sentence whose subject is the tar. */
   problem(): string | undefined {
     if (this.#isDone) return this.#problem;
     if (this.#passing > this.#padding) return `ends inside the entry at byte ${this.#start}`;
@@ -88,7 +88,7 @@ export class LayerTarCheck {
     return undefined;
   }
 
-  /** Returns how many bytes of the chunk were of a body. */
+  /** Skips or collects a body; returns the number of bytes that it used of the chunk. */
   #pass(chunk: Buffer, at: number): number {
     const length = Math.min(this.#passing, chunk.length - at);
     const extension = this.#extension;
@@ -100,7 +100,7 @@ export class LayerTarCheck {
     return length;
   }
 
-  /** Returns how many bytes of the chunk were of a header. */
+  /** Collects a header; returns the number of bytes that it used of the chunk. */
   #gather(chunk: Buffer, at: number): number {
     this.#start = this.#next;
     const place = chunk.byteOffset + at;
@@ -116,23 +116,23 @@ export class LayerTarCheck {
     return length;
   }
 
-  /** Reads the header at a place of a chunk, without a copy or a view of it: those take longer than all the rest. */
+  /** Reads the header at an offset of a chunk. It makes no copy or view, which would take longer than all the rest. */
   #readHeader(chunk: Buffer, at: number, sum: number): void {
     this.#next += BLOCK_SIZE;
     if (sum === 0) {
-      // Two blocks of zeros are the end, behind which nobody looks.
+      // Two blocks of zeros are the end; engines ignore what follows.
       this.#isDone = this.#isBehindZeros;
       this.#isBehindZeros = true;
       return;
     }
-    if (this.#isBehindZeros) this.#refuse('stands behind a lone block of zeros');
+    if (this.#isBehindZeros) this.#refuse('follows a single block of zeros');
     if (!hasChecksum(chunk, at, sum)) this.#refuse('has a wrong checksum');
     const size = sizeIn(chunk, at);
-    if (Number.isNaN(size)) this.#refuse('has a size that is no number');
-    if (!isNumber(chunk, at, MODE)) this.#refuse('has a mode that is no number');
-    if (!isNumber(chunk, at, UID)) this.#refuse('has a uid that is no number');
-    if (!isNumber(chunk, at, GID)) this.#refuse('has a gid that is no number');
-    if (!isNumber(chunk, at, TIME)) this.#refuse('has a time that is no number');
+    if (Number.isNaN(size)) this.#refuse('has a size that is not a number');
+    if (!isNumber(chunk, at, MODE)) this.#refuse('has a mode that is not a number');
+    if (!isNumber(chunk, at, UID)) this.#refuse('has a uid that is not a number');
+    if (!isNumber(chunk, at, GID)) this.#refuse('has a gid that is not a number');
+    if (!isNumber(chunk, at, TIME)) this.#refuse('has a time that is not a number');
     const type = chunk[at + TYPE_OFFSET] ?? 0;
     if (type === FILE) this.#readFile(size);
     else if (EXTENSIONS.includes(String.fromCharCode(type)))
@@ -153,13 +153,13 @@ export class LayerTarCheck {
 
   #takeExtension({ type, body }: Extension): void {
     this.#extension = undefined;
-    // NUL is looked for in ASCII keys and in values alone, and no name is shown: bytes serve for characters.
+    // latin1 is enough: only NULs and ASCII keys are compared, and no text is shown.
     const text = body.toString('latin1');
     if (type === 'L') this.#longName = textUpToNUL(text);
     if (type === 'x') this.#pax = this.#parsePax(text);
     if (type === 'g') {
       this.#parsePax(text);
-      // Whatever was said before a global header is forgotten.
+      // Go drops the values from before a global header.
       this.#pax = undefined;
       this.#longName = undefined;
     }
@@ -169,35 +169,36 @@ export class LayerTarCheck {
     this.#expect(this.#mergePax(this.#takePending().pax, size));
   }
 
-  /** Reads the header of an entry that may be no file. */
+  /** Reads the header of an entry that may not be a file. */
   #readOther(block: Buffer, headerSize: number): void {
     const { pax, longName } = this.#takePending();
     const size = this.#mergePax(pax, headerSize);
     const type = String.fromCharCode(block[TYPE_OFFSET] ?? 0);
-    // Links, devices, directories and pipes have no body, whatever size is said.
+    // Links, devices, directories and pipes have no body, whatever their size.
     if (BODILESS.includes(type)) return;
     const name = longName || pax?.get('path') || textUpToNUL(block.toString('latin1', ...NAME));
     if (type === OLD_FILE) {
-      // An old writer's directory has no body either.
+      // Old tools write directories with this type; they have no body either.
       this.#expect(name.endsWith('/') ? 0 : size);
       return;
     }
     if (isUnpacked(name, block)) this.#refuse(`has the type "${printable(type)}", which no engine unpacks`);
-    // What follows the header of an old sparse file may be a map that its size does not count.
+    // The header of an old sparse file may be followed by a map that is not included in its size.
     if (type === SPARSE) this.#isDone = true;
     this.#expect(size);
   }
 
-  /** Returns the size that counts. */
+  /** Checks the numbers of a pax header; returns its size, or that of the header. */
   #mergePax(pax: ReadonlyMap<string, string> | undefined, headerSize: number): number {
     let size = headerSize;
     for (const [key, value] of pax ?? []) {
-      if (value === '') continue; // the header counts
+      if (value === '') continue; // the value of the header is used
       const isSound = PAX_NUMBERS.get(key)?.test(value) ?? true;
-      if (!isSound) this.#refuse(`has a pax record of its ${key} that is no number`);
+      if (!isSound) this.#refuse(`has a pax record of its ${key} that is not a number`);
       if (key !== 'size') continue;
       size = Number(value);
-      if (Math.abs(size) > 2 ** 63) this.#refuse('has a pax record of a size beyond 64 bits');
+      if (Math.abs(size) > 2 ** 63)
+        this.#refuse('has a pax record of its size that does not fit into 64 bits');
     }
     return size;
   }
@@ -216,7 +217,7 @@ export class LayerTarCheck {
     this.#next += this.#passing;
   }
 
-  /** The records of a pax header, of which the last of a key counts. */
+  /** Returns the records of a pax header; the last one of a key wins. */
   #parsePax(text: string): Map<string, string> {
     const records = new Map<string, string>();
     for (let position = 0; position < text.length; ) {
@@ -231,11 +232,11 @@ export class LayerTarCheck {
         equals <= space + 1 ||
         equals >= end - 1
       )
-        this.#refuse('has pax records that cannot be read');
+        this.#refuse('has malformed pax records');
       const key = text.slice(space + 1, equals);
       const value = text.slice(equals + 1, end - 1);
       if ((PAX_TEXTS.has(key) ? value : key).includes('\0'))
-        this.#refuse('has a pax record with a NUL where there may be none');
+        this.#refuse('has a pax record with a NUL, which is not allowed there');
       records.set(key, value);
       position = end;
     }
@@ -247,7 +248,7 @@ export class LayerTarCheck {
   }
 }
 
-/** In whose values no NUL may be; elsewhere binary values are usual. */
+/** Keys whose values must not contain NUL; other values may be binary. */
 const PAX_TEXTS: ReadonlySet<string> = new Set(['path', 'linkpath', 'uname', 'gname']);
 
 const INTEGER = /^[+-]?[0-9]+$/;
@@ -261,15 +262,15 @@ const PAX_NUMBERS: ReadonlyMap<string, RegExp> = new Map([
   ['mtime', PAX_TIME],
 ]);
 
-/** Whether engines unpack what has this name: whiteouts are names alone, and the root is there already. */
+/** True if all engines unpack an entry of this name: it is not a whiteout or the root directory, and has no `..`. */
 function isUnpacked(name: string, block: Buffer): boolean {
   const isWhiteout = name.includes('.wh.') || block.toString('latin1', ...PREFIX).includes('.wh.');
   return !isWhiteout && name.split('/').every((part) => part !== '..') && !/^[./]*$/.test(name);
 }
 
 /**
- * The sum of the bytes of a header, four at a time, which takes a fifth of the time of one after the other. Two bytes
- * of each of 128 words are less than 2^16 together.
+ * Returns the sum of the bytes of a header. It adds four bytes at a time, which takes a fifth of the time of single
+ * bytes. The two 16-bit sums in a word cannot overflow: each adds two bytes of 128 words.
  */
 function sumOf(words: Int32Array, start: number): number {
   let sum = 0;
@@ -280,7 +281,7 @@ function sumOf(words: Int32Array, start: number): number {
   return (sum & 0xffff) + (sum >>> 16);
 }
 
-/** Whether the checksum of a header is right, given the sum of all bytes. It counts as spaces itself. */
+/** True if the checksum of a header is right, given the sum of all its bytes. The checksum field counts as spaces. */
 function hasChecksum(bytes: Buffer, at: number, sumOfAll: number): boolean {
   const start = at + CHECKSUM.start;
   const end = at + CHECKSUM.end;
@@ -288,30 +289,35 @@ function hasChecksum(bytes: Buffer, at: number, sumOfAll: number): boolean {
   let sum = sumOfAll + (end - start) * SPACE;
   for (let place = start; place < end; place++) sum -= bytes[place] ?? 0;
   if (checksum === sum) return true;
-  // Some old writers summed signed characters.
+  // Some old tools summed signed characters.
   for (let place = at; place < at + BLOCK_SIZE; place++) {
     if ((bytes[place] ?? 0) >= 0x80 && (place < start || place >= end)) sum -= 0x100;
   }
   return checksum === sum;
 }
 
-/** Whether a number can be read that is not needed here. */
+/** True if a field holds a valid number; its value is not needed. */
 function isNumber(bytes: Buffer, at: number, field: Field): boolean {
   return ((bytes[at + field.start] ?? 0) & IS_BASE_256) !== 0 || !Number.isNaN(octalIn(bytes, at, field));
 }
 
-/** NaN where it is no number, or one beyond 2^63. Beyond 2^53 it is not exact: no stream is that long. */
+/**
+ * Returns the size, or NaN if it is not a number or at least 2^63. It is not exact above 2^53, but no stream is so
+ * long.
+ */
 function sizeIn(bytes: Buffer, at: number): number {
   const first = bytes[at + SIZE.start] ?? 0;
   if ((first & IS_BASE_256) === 0) return octalIn(bytes, at, SIZE);
-  if ((first & IS_NEGATIVE) !== 0) return -1; // which one does not matter
+  if ((first & IS_NEGATIVE) !== 0) return -1; // any negative size is refused
   let size = first & ~IS_BASE_256;
   for (let place = at + SIZE.start + 1; place < at + SIZE.end; place++)
     size = size * 256 + (bytes[place] ?? 0);
   return size < 2 ** 63 ? size : Number.NaN;
 }
 
-/** An octal number between spaces and NULs, up to a NUL within; NaN where it is none. */
+/**
+ * Returns an octal number, without the spaces and NULs around it and up to the first NUL in it; NaN if it is not one.
+ */
 function octalIn(bytes: Buffer, at: number, field: Field): number {
   let place = at + field.start;
   let end = at + field.end;

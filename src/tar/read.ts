@@ -10,48 +10,53 @@ import { namesThatDifferInCase } from './conflicts.js';
 import type { TarFile } from './entry.js';
 import type { EntryIndex } from './index-of-entries.js';
 import { indexTar, unusable } from './index-tar.js';
-import { sameBytes } from './same-bytes.js';
 import { type FileState, fileStateOf, indexOfTable, isSameState, type TarTable } from './table.js';
 import { isFileThere } from './walk.js';
 import { ReadingWindow } from './window.js';
 
 export interface OpenTarOptions {
   signal?: AbortSignal | undefined;
-  /** What errors call the archive; default `path`. */
+  /** The name of the archive in errors; default `path`. */
   location?: string | undefined;
-  /** Whether `location` is no path that hints can name in commands; default false. */
+  /** True if `location` is not a path that hints could use in commands; default false. */
   isStream?: boolean | undefined;
-  /** How the file was compressed that this one was made of. */
+  /** The compression of the file that this one was decompressed from. */
   inside?: Compression | undefined;
-  /** What an earlier walk over this file found; it stands for a walk as long as the file is in the same state. */
+  /**
+   * The result of an earlier walk over this file; it is used instead of a walk if the file is still in the same state.
+   */
   table?: TarTable | undefined;
   limits?:
     | {
-        /** Memory that the index of names may take; default 256 MiB, about a million entries. */
+        /**
+         * Limit for the memory of the index of names, in bytes; default 256 MiB, enough for about a million entries.
+         */
         maxIndexBytes?: number | undefined;
       }
     | undefined;
 }
 
-/** A tar as files, and what the walk over it found. */
+/** The files of a tar, and what the walk over it found. */
 export interface TarFiles extends FileView {
-  /** The one it was opened with, as long as that proves right. */
+  /** Returns the table to open this tar with next time; it is the one from the options unless that proved wrong. */
   table(): TarTable;
-  /** What is odd about the tar and misleads nobody here, a sentence each. */
+  /** Returns oddities of the tar that cause no ambiguity, each as a sentence. */
   remarks(): string[];
-  /** Whether paths in it have backslashes. */
+  /** True if a path in it has a backslash. */
   hasBackslashes(): boolean;
-  /** Compares the bytes of files that stand twice; rejects with `INVALID_ARCHIVE` when they differ. */
+  /** Compares the bytes of files that occur twice; rejects with `INVALID_ARCHIVE` if they differ. */
   compareRepeated(): Promise<void>;
 }
 
 const MAX_INDEX_BYTES = 256 * 1024 * 1024;
+/** The number of bytes of two files that are compared at once. */
+const COMPARED_BYTES = 256 * 1024;
 
 /**
- * A tar as files, read in place: the headers are walked once, bodies are read when asked for. One file handle
- * stays open. What is odd about a single entry (a link out of the archive, a device) is said when it is used;
- * an archive that is damaged, or that readers can understand in two ways, rejects with `INVALID_ARCHIVE`.
- * When somebody writes to the file, what the walk found is worth nothing: every use then rejects with `IO`.
+ * Opens a tar and reads it in place: it walks over the headers once, and reads bodies on demand. One file handle stays
+ * open. Rejects with `INVALID_ARCHIVE` if the archive is damaged or tools could read it differently. An entry that
+ * cannot be used (a link out of the archive, a device) causes an error only when it is read. If the file is changed
+ * while it is open, every read rejects with `IO`, because the positions may be wrong.
  */
 export async function openTar(path: string, options: OpenTarOptions = {}): Promise<TarFiles> {
   const { signal, location = path, limits, inside, isStream } = options;
@@ -77,7 +82,7 @@ export async function openTar(path: string, options: OpenTarOptions = {}): Promi
 async function openRegularFile(path: string): Promise<FileHandle> {
   let handle: FileHandle;
   try {
-    // O_NONBLOCK: opening a pipe would wait for a writer.
+    // Without O_NONBLOCK, opening a pipe would wait for a writer.
     handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     throw readFailure(path, error);
@@ -89,7 +94,7 @@ async function openRegularFile(path: string): Promise<FileHandle> {
     'INVALID_ARCHIVE',
     `${path} is not a regular file, so it cannot be read as an archive`,
     {
-      hint: 'Save it to a file first: an archive is read by position.',
+      hint: 'Save it to a file first: lading reads an archive out of order.',
     },
   );
 }
@@ -98,11 +103,11 @@ interface OpenedTar {
   location: string;
   path: string;
   handle: FileHandle;
-  /** Of the file before it was walked. */
+  /** The state of the file before the walk. */
   state: FileState;
   walk: () => Promise<EntryIndex>;
   index: EntryIndex;
-  /** What the index is from, if not from a walk. */
+  /** The table that the index was made from, unless it is from a walk. */
   table: TarTable | undefined;
 }
 
@@ -116,9 +121,9 @@ class TarView implements TarFiles {
   #table: TarTable | undefined;
   #walking: Promise<void> | undefined;
   #window: ReadingWindow | undefined;
-  /** Files of the table whose headers were read again. */
+  /** Files of the table whose headers have been checked. */
   readonly #confirmed = new Set<TarFile>();
-  /** The first of several files of one path, once their bytes were found to be the same. */
+  /** Comparisons of repeated files, by the first file of the path. */
   readonly #compared = new Map<TarFile, Promise<void>>();
 
   constructor({ location, path, handle, state, walk, index, table }: OpenedTar) {
@@ -140,10 +145,10 @@ class TarView implements TarFiles {
     const { trailingBytes } = this.#index;
     const remarks = namesThatDifferInCase(this.#index.paths()).map(
       ([one, other]) =>
-        `${one} and ${other} differ in case only: they are one file where file names fold case`,
+        `${one} and ${other} differ only in case: on a case-insensitive file system they are the same file`,
     );
     if (trailingBytes > 0)
-      remarks.push(`${trailingBytes} bytes follow the end of the archive, which readers ignore`);
+      remarks.push(`${trailingBytes} bytes follow the end of the archive; tools ignore them`);
     return remarks;
   }
 
@@ -153,7 +158,7 @@ class TarView implements TarFiles {
 
   async compareRepeated(): Promise<void> {
     for (const path of this.#index.repeatedPaths()) {
-      // A device that stands twice is refused when it is used.
+      // Entries that are refused, such as devices, cause an error when they are used.
       if (this.#index.at(path).every(({ kind }) => kind === 'file')) await this.region(path);
     }
   }
@@ -227,7 +232,7 @@ class TarView implements TarFiles {
     return found.files;
   }
 
-  /** Reads the headers of these files, if it was a table that named them; walks the tar where it was wrong. */
+  /** Checks the headers of files that come from a table; walks over the tar if the table is wrong. */
   async #confirm(files: readonly TarFile[]): Promise<void> {
     if (this.#table === undefined) return;
     this.#window ??= new ReadingWindow(this.#handle.fd, Number(this.#state.size), undefined);
@@ -254,7 +259,7 @@ class TarView implements TarFiles {
     return this.#walking;
   }
 
-  // The last of two files with one name wins for who extracts, the first for who reads in one pass.
+  // Of two files with the same name, tools that extract use the last, and tools that read in one pass use the first.
   #requireSame(first: TarFile, others: readonly TarFile[]): Promise<void> {
     let comparison = this.#compared.get(first);
     if (comparison === undefined) {
@@ -275,4 +280,18 @@ class TarView implements TarFiles {
   #regionOf({ offset, size }: TarFile): Region {
     return { path: this.#path, offset, size };
   }
+}
+
+/** True if two regions of a file hold the same bytes. It reads them in steps, so they may be large. */
+async function sameBytes(handle: FileHandle, a: Region, b: Region): Promise<boolean> {
+  if (a.size !== b.size) return false;
+  for (let done = 0; done < a.size; done += COMPARED_BYTES) {
+    const size = Math.min(COMPARED_BYTES, a.size - done);
+    const [left, right] = await Promise.all([
+      readRegion(handle, { path: a.path, offset: a.offset + done, size }),
+      readRegion(handle, { path: b.path, offset: b.offset + done, size }),
+    ]);
+    if (!left.equals(right)) return false;
+  }
+  return true;
 }

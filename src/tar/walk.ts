@@ -1,7 +1,6 @@
 import { printable } from '../errors.js';
 import type { TarEntry, TarFile } from './entry.js';
-import { bodySize, type Extensions, entryOf, MAX_NAME_BYTES } from './entry-of.js';
-import { requireOneForm } from './form.js';
+import { bodySize, type Extensions, entryOf, MAX_NAME_BYTES } from './entry.js';
 import {
   AmbiguousHeader,
   BLOCK_SIZE,
@@ -9,19 +8,20 @@ import {
   HeaderProblem,
   isZero,
   paddingAfter,
+  parsePax,
   RefusedHeader,
+  requireOneForm,
   type TarHeader,
 } from './header.js';
-import { parsePax } from './pax.js';
 import type { ReadingWindow } from './window.js';
 
 const MAX_PAX_BYTES = 1024 * 1024;
 
-/** A damaged or ambiguous archive: `position` is that of the header concerned. */
+/** An archive is damaged, refused or ambiguous; `position` is that of the header with the problem. */
 export class WalkProblem extends Error {
   readonly position: number;
 
-  /** Nothing is damaged, but readers differ in what they make of it. */
+  /** True if nothing is damaged, but tools read the header differently. */
   get isAmbiguity(): boolean {
     return this.cause instanceof AmbiguousHeader;
   }
@@ -33,9 +33,9 @@ export class WalkProblem extends Error {
 }
 
 /**
- * Every entry of a tar from a header on, from the headers alone; bodies are passed over. Undefined stands for a
- * header that only extends the next: whoever walks can pause after each. (An asynchronous generator takes 0.03 s more
- * for 20,000.) Returns the position where the entries end. Throws `WalkProblem`.
+ * Yields every entry of a tar from `firstHeader` on, and skips the bodies. It yields undefined for a header that
+ * extends the next one, so that the caller can pause after every header. (An asynchronous generator would take 0.03 s
+ * more for 20,000 headers.) Returns the position where the entries end. Throws `WalkProblem`.
  */
 export function* walkTar(
   window: ReadingWindow,
@@ -58,12 +58,13 @@ export function* walkTar(
 
 const MAX_HEADERS_BYTES = 4 * 1024 * 1024;
 
-/** Whether a walk that begins where `file` is said to begin comes upon that very file first. */
+/** True if the first entry of a walk from `file.start` is exactly `file`. */
 export function isFileThere(window: ReadingWindow, file: TarFile): boolean {
-  // More headers than any tool writes are walked where a walk can pause and be aborted.
+  // No tool writes so many headers for one entry. The caller then walks over the whole tar, which can pause and be
+  // aborted.
   if (file.offset - file.start > MAX_HEADERS_BYTES) return false;
   try {
-    // As if the tar ended with the file, so that the walk does not go past it.
+    // The walk gets the end of the file as the end of the tar, so that it does not read beyond.
     for (const found of walkTar(window, file.offset + file.size, file.start)) {
       if (found !== undefined) return isSameFile(found, file);
     }
@@ -84,7 +85,7 @@ function isSameFile(found: TarEntry, { path, start, offset, size }: TarFile): bo
 }
 
 interface HeaderPlace {
-  /** Of the first of the headers that this one ends or goes on with. */
+  /** The position of the entry's first header: this one, or the first extension header before it. */
   start: number;
   position: number;
   fileSize: number;
@@ -92,7 +93,7 @@ interface HeaderPlace {
 
 interface Step {
   entry?: TarEntry | undefined;
-  /** What holds for the header that follows. */
+  /** Extensions that apply to the next header. */
   extensions: Extensions;
   next: number;
 }
@@ -108,10 +109,10 @@ function readHeader(
   const header = block.length < BLOCK_SIZE ? undefined : decodeHeader(block);
   if (header === undefined) {
     if (isExtended(extensions)) throw new HeaderProblem('the entry that a long name belongs to is missing');
-    // A missing end marker is tolerated, as is half of one; a lone block of zeros with more behind it is where
-    // some readers stop and others go on.
+    // The end marker may be missing, or have only one block. But if more follows a single block of zeros, some tools
+    // stop there and others continue.
     if (!isZero(window.view(position + BLOCK_SIZE, BLOCK_SIZE))) {
-      throw new AmbiguousHeader('a lone block of zeros stands between the entries');
+      throw new AmbiguousHeader('there is a single block of zeros between entries');
     }
     return undefined;
   }
@@ -143,9 +144,9 @@ function readHeader(
 const EXTENSIONS = ['x', 'g', 'L', 'K'];
 
 /**
- * An extension header in front of another one holds for the entry that follows both, or for none: Go's archive/tar
- * drops a pax header at the next pax header, and everything pending at a global one, and lets GNU's name win over
- * pax's; Python's tarfile does the opposite. Only GNU's pair of a long name and a long link target is read alike.
+ * Refuses two extension headers in a row, of which some tools use the first and others do not: Go's archive/tar drops a
+ * pax header at the next pax header, drops everything at a global one, and prefers GNU's name to pax's; Python's
+ * tarfile does the opposite. All tools agree only on GNU's pair of a long name and a long link target.
  */
 function requireFreshExtension(type: string, extensions: Extensions): void {
   const pending = Object.keys(extensions);
@@ -153,7 +154,7 @@ function requireFreshExtension(type: string, extensions: Extensions): void {
   const other = type === 'L' ? 'linkPath' : type === 'K' ? 'path' : undefined;
   if (extensions.pax !== true && pending.length === 1 && pending[0] === other) return;
   throw new AmbiguousHeader(
-    'an extension header stands before another one, and readers differ in which counts',
+    'an extension header precedes another one, and tools differ in which one they use',
   );
 }
 
@@ -162,7 +163,7 @@ function isExtended(extensions: Extensions): boolean {
   return false;
 }
 
-/** Runs `read` and tells a problem in what it met apart from a failure to read at all. */
+/** Runs `read`, and turns a `HeaderProblem` into a `WalkProblem` at this position. */
 function at<T>(position: number, read: () => T): T {
   try {
     return read();
@@ -178,7 +179,7 @@ function readPax(window: ReadingWindow, position: number, size: number): Map<str
 }
 
 function readLongName(window: ReadingWindow, position: number, size: number): string {
-  // The name ends in a NUL, which counts.
+  // The size includes the NUL at the end of the name.
   if (size > MAX_NAME_BYTES + 1) throw new RefusedHeader(`a name is longer than ${MAX_NAME_BYTES} bytes`);
   const bytes = readBody(window, position, size);
   const end = bytes.indexOf(0);
@@ -206,12 +207,12 @@ function fromPax(records: Map<string, string>): Extensions {
   return extensions;
 }
 
-/** Readers know different versions of the sparse formats, and take another name or size from a header they know. */
+/** Refuses sparse files: tools support different versions of the formats, and read other names or sizes if they do. */
 function refuseSparse(records: Map<string, string>): void {
   for (const key of records.keys()) {
     if (key.startsWith('GNU.sparse.') || key === 'SCHILY.realsize')
       throw new AmbiguousHeader(
-        `its pax header describes a sparse file (${key}), which readers take differently`,
+        `its pax header describes a sparse file (${key}), which tools read differently`,
       );
   }
 }
@@ -219,12 +220,15 @@ function refuseSparse(records: Map<string, string>): void {
 function parseSize(text: string): number {
   const size = Number(text);
   if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(size)) {
-    throw new HeaderProblem('the size in its pax header is not a number that can be right');
+    throw new HeaderProblem('the size in its pax header is not a valid number');
   }
   return size;
 }
 
-/** A global header may carry a comment (git archive's does); GNU tar takes names from it, Docker does not. */
+/**
+ * Refuses names and sizes in a global header: GNU tar uses them, Docker does not. Comments are allowed: git archive has
+ * one.
+ */
 function refuseGlobalNames(records: Map<string, string>): void {
   refuseSparse(records);
   for (const key of records.keys()) {

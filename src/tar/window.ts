@@ -1,16 +1,16 @@
 import { readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 
-// Where bodies are small, the next headers come with the same read; where they are large, only a header
-// (with its pax header, and perhaps a small file and the header after it) is worth reading.
+// If bodies are small, a wide read includes the next headers. If they are large, a narrow read is enough for a header
+// with its pax header, and perhaps a small file and the header after it.
 const NEAR = 64 * 1024;
 const WIDE_READ = 128 * 1024;
 const NARROW_READ = 4 * 1024;
 const SLICE_MS = 8;
 
 /**
- * A look at a file through a small window that moves forward. The reads are synchronous: 20,000 of them take
- * 0.05 s, against 1.0 s for `FileHandle.read`; `pause` gives others their turn between them.
+ * Reads a file through a buffer that moves forward. Reads are synchronous because 20,000 of them take 0.05 s, and 1.0 s
+ * with `FileHandle.read`. Callers use `pause` to let the event loop run.
  */
 export class ReadingWindow {
   readonly #fd: number;
@@ -27,7 +27,7 @@ export class ReadingWindow {
     this.#signal = signal;
   }
 
-  /** Bytes at `position`, fewer only where the file ends; valid until the next call, at most 128 KiB. */
+  /** Returns the bytes at `position`, at most 128 KiB; fewer only at the end of the file. Valid until the next call. */
   view(position: number, length: number): Buffer {
     const wanted = Math.max(0, Math.min(length, this.#fileSize - position));
     const windowEnd = this.#start + this.#filled;
@@ -39,7 +39,7 @@ export class ReadingWindow {
     return this.#buffer.subarray(from, Math.min(from + wanted, this.#filled));
   }
 
-  /** Bytes at `position` of any length, as a copy. */
+  /** Returns a copy of the bytes at `position`, of any length. */
   copy(position: number, length: number): Buffer {
     const parts: Buffer[] = [];
     for (let done = 0; done < length; ) {
@@ -51,12 +51,12 @@ export class ReadingWindow {
     return Buffer.concat(parts);
   }
 
-  /** Whether the event loop has waited for 8 ms. */
+  /** True if the event loop has been blocked for 8 ms. */
   isPauseDue(): boolean {
     return performance.now() >= this.#sliceEnd;
   }
 
-  /** Lets the event loop run; rejects when the signal is aborted. */
+  /** Lets the event loop run; rejects if the signal is aborted. */
   async pause(): Promise<void> {
     await setImmediate();
     this.#signal?.throwIfAborted();

@@ -3,25 +3,25 @@ import { BLOCK_SIZE, paddingAfter } from './header.js';
 export { paddingAfter };
 
 export interface TarHeaderFields {
-  /** Clean and relative; a directory may end in `/`. */
+  /** A clean, relative path; that of a directory may end in `/`. */
   path: string;
   size: number;
   /** Default 0644, 0755 for a directory, 0777 for a symlink. */
   mode?: number | undefined;
   type?: 'file' | 'directory' | 'symlink' | undefined;
-  /** Of a symlink. */
+  /** The target of a symlink. */
   linkTarget?: string | undefined;
 }
 
-/** What a tar ends with. */
+/** The two blocks of zeros at the end of a tar. */
 export const END_OF_ARCHIVE: Buffer = Buffer.alloc(2 * BLOCK_SIZE);
 
 const EPOCH = new Date(0);
 const DEFAULT_MODES = { file: 0o644, directory: 0o755, symlink: 0o777 };
 
 /**
- * The block or blocks before an entry's body: one, or more when the name needs a pax header. The same fields
- * give the same bytes: no time, no owner. Sizes past 8 GiB are written in base-256, which GNU tar and Go read.
+ * Returns the header of an entry: one block, or more if the name needs a pax header. It contains no time and no owner,
+ * so the same fields give the same bytes. Sizes above 8 GiB are written in base-256, which GNU tar and Go can read.
  */
 export async function tarHeader({
   path,
@@ -33,10 +33,10 @@ export async function tarHeader({
   if (path === '' || !Number.isSafeInteger(size) || size < 0) {
     throw new Error(`no tar entry can have the name "${path}" and the size ${size}`);
   }
-  // Loaded when something is written: commands that only read do not need it.
+  // Loaded on demand: commands that only read do not need it.
   const { default: tarStream } = await import('tar-stream');
-  // A packer for each header: one packer takes the next header only after the body, which we write ourselves, often
-  // later and elsewhere in the file. It costs 50 µs a header.
+  // Each header needs a packer of its own, which takes 50 µs: a packer accepts the next header only after the body, but
+  // callers write bodies themselves, often later and elsewhere in the file.
   const packer = tarStream.pack();
   const entry = packer.entry({
     name: type === 'directory' && !path.endsWith('/') ? `${path}/` : path,
@@ -46,14 +46,14 @@ export async function tarHeader({
     type,
     ...(linkTarget !== undefined && { linkname: linkTarget }),
   });
-  // An entry fails when its packer ends before the body has come, as happens here on purpose.
+  // The entry fails because its packer is destroyed before the body was written.
   entry.on('error', () => undefined);
   return new Promise((resolve, reject) => {
     packer.once('error', reject);
     packer.once('readable', () => {
       const blocks: Uint8Array[] = [];
       for (let block = packer.read(); block !== null; block = packer.read()) {
-        blocks.push(block as Uint8Array); // its types say unknown
+        blocks.push(block as Uint8Array); // typed as unknown
       }
       packer.destroy();
       resolve(Buffer.concat(blocks));

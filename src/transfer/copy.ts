@@ -48,6 +48,9 @@ export async function copyGraph(
   return new GraphCopy(plan, destination, options, pool).run();
 }
 
+/** Maximum size of content that counts as small. */
+const SMALL_BYTES = 1024 * 1024;
+
 class GraphCopy {
   readonly #plan: Plan;
   readonly #destination: Store;
@@ -92,7 +95,9 @@ class GraphCopy {
     let failure: { error: unknown } | undefined;
     const runs = contents.map(async (content) => {
       try {
-        await this.#pool.run(() => copy(content));
+        // Small content from a registry costs a round trip rather than bandwidth.
+        const isSmall = this.#destination.isLocal && content.descriptor.size <= SMALL_BYTES;
+        await (isSmall ? this.#pool.runSmall(() => copy(content)) : this.#pool.run(() => copy(content)));
       } catch (reason) {
         const error = this.#pool.signal.aborted
           ? reason

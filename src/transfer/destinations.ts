@@ -2,14 +2,14 @@ import { dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { LadingError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
-import { parseDestinationLocator } from '../store/destination-locator.js';
+import { parseDestinationLocator } from '../store/locator.js';
 import type { Store } from '../store/store.js';
 import type { Destination } from './destination.js';
-import { isRegistryTarget, nameInRegistry, registryOf } from './registry-names.js';
+import { type SaveOutputOptions, toFiles } from './files/to-files.js';
+import type { SaveFormat } from './files/write-files.js';
+import { isRegistryTarget, nameInRegistry, registryOf } from './registry/registry-names.js';
 import { closedBy, type KnownSource, knownSource, type OpenedSource } from './sources.js';
-import { type SaveOutputOptions, toFiles } from './to-files.js';
 import { toStore } from './to-store.js';
-import type { SaveFormat } from './write-files.js';
 
 export interface OpenDestinationOptions
   extends Pick<
@@ -71,7 +71,7 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
       );
     const registry = registryOf(locator);
     // Most destinations are files, so the registry client is loaded only when it is needed.
-    const { toRegistry } = await import('./to-registry.js');
+    const { toRegistry } = await import('./registry/to-registry.js');
     const destination = toRegistry(registry, options.connection ?? {}, {
       name: (images) => nameInRegistry(images, locator),
       tagDigests: options.tagDigests,

@@ -121,7 +121,7 @@ async function readImage(
   pool: Pool,
   options: PlanOptions,
 ): Promise<ImageTrees> {
-  const original = await pool.run((signal) => source.resolve(reference, { signal }));
+  const original = await pool.runSmall((signal) => source.resolve(reference, { signal }));
   options.onEvent?.({ type: 'resolved', name, descriptor: original });
   const tree = await reader.read(source, original, name, index);
   const attached =
@@ -220,7 +220,9 @@ function contentsOf(tree: ManifestTree): PlannedContent[] {
  */
 export function siblingName(name: string, tag: string, held: string | undefined): string {
   if (isDigest(name)) return held ?? tag;
-  const repository = name.replace(/@.*$/, '').replace(/:[^/]*$/, '');
+  const [tagged = ''] = name.split('@', 1);
+  const colon = tagged.lastIndexOf(':');
+  const repository = colon > tagged.lastIndexOf('/') ? tagged.slice(0, colon) : tagged;
   return name.includes('/') || repository !== name ? `${repository}:${tag}` : tag;
 }
 

@@ -8,7 +8,7 @@ import type { ConnectionOptions } from '../registry/connect.js';
 import { ImageFiles } from '../store/image-files.js';
 import type { ArchiveLimits } from '../store/limits.js';
 import { looksLikePath, parseLocator } from '../store/locator.js';
-import { openAnnounced } from '../store/open-announced.js';
+import { openAnnounced } from '../store/open.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import type { Source } from '../store/store.js';
 import { readVersion } from '../version.js';
@@ -117,7 +117,7 @@ async function openDaemon(
 
 /** Most sources are files, so the registry client is loaded only when it is needed. */
 async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<KnownSource> {
-  const { openImage } = await import('../store/remote/open-image.js');
+  const { openImage } = await import('../store/remote/remote-source.js');
   const { client, store, close } = await openImage(reference, options);
   return { kind: 'registry', reference, client, store, ...closedBy(close) };
 }

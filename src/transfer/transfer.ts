@@ -1,4 +1,4 @@
-import type { ConvertedImage } from './convert.js';
+import type { ConvertedImage } from './convert/convert.js';
 import type { Destination, WriteOptions, WriteResult } from './destination.js';
 import { type CopyRequest, type ImageTrees, type Plan, type PlanOptions, readImages } from './plan.js';
 

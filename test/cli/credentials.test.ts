@@ -69,6 +69,6 @@ describe('parseCredentials', () => {
 
   it('refuses a login without a user', () => {
     for (const text of ['', ':p', 'reg.example=:p', 'reg.example='])
-      assert.throws(() => parse({ creds: [text] }), { code: 'USAGE', message: /--creds lacks/ });
+      assert.throws(() => parse({ creds: [text] }), { code: 'USAGE', message: /--creds has no user name/ });
   });
 });

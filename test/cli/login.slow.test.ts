@@ -29,7 +29,7 @@ describe('lading login, logout and auth', () => {
     assert.equal(into.stderr, '');
     assert.equal(
       into.stdout,
-      `logged in to ${host} as alice: stored in ${path('.docker/config.json')}, which only you can read and which is not encrypted\n`,
+      `logged in to ${host} as alice: stored in ${path('.docker/config.json')}, which only you can read but which is not encrypted\n`,
     );
     const listed = await run(['ls', host, '--json']);
     assert.equal(listed.code, 0, listed.stderr);
@@ -44,7 +44,7 @@ describe('lading login, logout and auth', () => {
     });
     const out = await run(['logout', host]);
     assert.equal(out.stdout, `removed from ${path('.docker/config.json')}: ${host}\n`);
-    assert.match((await run(['auth', host])).stdout, /: nobody \(anonymous\)\n/);
+    assert.match((await run(['auth', host])).stdout, /: no login \(anonymous\)\n/);
     assert.equal((await run(['logout', host])).stdout, `there was no login for ${host}\n`);
     assert.equal((await run(['ls', host])).code, 6);
   });
@@ -77,7 +77,7 @@ describe('lading login, logout and auth', () => {
   const misused: [args: string[], message: RegExp][] = [
     [['login', 'a.example'], /there is no terminal.*\nhint: .*--password-stdin/],
     [['login', 'a.example', '-u', 'alice'], /there is no terminal/],
-    [['login', 'a.example', '-u', 'alice', '--password-stdin'], /there is no password for alice/],
+    [['login', 'a.example', '-u', 'alice', '--password-stdin'], /the password for alice is empty/],
     [['login', 'a.example', '-u', 'a', '-p', 'x', '--password-stdin'], /are two passwords/],
     [['logout', 'a.example', '--all'], /--all is for every registry/],
     [['auth'], /auth needs HOST/],

@@ -79,7 +79,7 @@ describe('the program', () => {
       [['save', 'a', '--platform', '-o', 'a.tar'], 'Not enough arguments following: platform'],
       [['ls', 'a.tar', '--mirror', '--quiet'], 'Not enough arguments following: mirror'],
       [['ls', 'a.tar', '--progress'], 'Not enough arguments following: progress'],
-      [['ls', '--SOURCE', 'a.tar'], 'ls takes SOURCE without a flag before'],
+      [['ls', '--SOURCE', 'a.tar'], 'ls takes SOURCE as an argument, not as a flag'],
       [['ls', 'a.tar', '--authfile', 'b', '--authfile', 'c'], '--authfile was given more than once'],
       [['ls', 'a.tar', '--progress', 'x'], 'Invalid values: Argument: progress, Given: "x", Choices: '],
     ];
@@ -136,7 +136,7 @@ describe('the program', () => {
     assert.doesNotMatch(stdout, /a:1/);
     assert.equal((await runLading(['--', 'verify', path('absent.tar')])).code, 5);
     const stderr =
-      'lading: "-x.tar" is taken for a flag, after -- too\nhint: If it is a file, write ./-x.tar.\n';
+      'lading: "-x.tar" is taken for a flag, even after --\nhint: If it is a file, write ./-x.tar.\n';
     assert.deepEqual(await runLading(['verify', '--', '-x.tar']), { code: 2, stdout: '', stderr });
   });
 

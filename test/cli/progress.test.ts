@@ -61,9 +61,9 @@ describe('the progress of a copy', () => {
     const lines = await shown({ verbose: true });
     assert.ok(lines.includes(`reg.test/a:1: ${descriptor.digest}`));
     assert.ok(lines.includes(`${descriptor.digest}: done, 1.50 kB`));
-    assert.ok(lines.includes(`${descriptor.digest}: is there`));
+    assert.ok(lines.includes(`${descriptor.digest}: already there`));
     assert.ok(lines.includes('docker.io allows 99 of 100 more pulls for 6 h'));
-    assert.ok(lines.includes('reg.test/a:1: named'));
+    assert.ok(lines.includes('reg.test/a:1: tagged'));
   });
 
   it('tells programs every event as a line of JSON', async () => {

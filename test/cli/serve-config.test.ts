@@ -19,7 +19,7 @@ function written(...args: Parameters<typeof clientConfig>): string {
     .join('');
 }
 
-const CA = '(the certificate of the authority that signed the one of the server, in PEM form)';
+const CA = "(the certificate of the authority that signed the server's certificate, in PEM format)";
 
 describe('clientConfig', () => {
   it('tells docker', () => {

@@ -137,13 +137,15 @@ describe('lading serve', () => {
     assert.equal((await ask(server.port, '/metrics')).status, 401);
 
     await writeFile(users, await succeed('htpasswd', ['-Bbn', '-C', '4', 'alice', 'new']));
-    const reread = server.line(/^certificate and users were read again$/);
+    const reread = server.line(/^certificate and users were reloaded$/);
     void server.stop('SIGHUP');
     await reread;
     assert.deepEqual([await statusFor('alice:secret'), await statusFor('alice:new')], [401, 200]);
 
     await writeFile(users, 'alice:plain\n');
-    const kept = server.line(/^warning: the files that were read before stay in use: .*users, line 1/);
+    const kept = server.line(
+      /^warning: reloading failed, so the previous certificate and users stay in use: .*users, line 1/,
+    );
     void server.stop('SIGHUP');
     await kept;
     assert.equal(await statusFor('alice:new'), 200);
@@ -196,7 +198,10 @@ describe('lading serve', () => {
     const wrong: [args: string[], message: RegExp][] = [
       [[], /there is nothing to serve/],
       [[path('layout'), '--htpasswd', path('wrong')], /wrong, line 1: .*SHA-1.*\nhint: .*htpasswd -B/],
-      [[path('layout'), '--tls-cert', path('wrong'), '--tls-key', path('wrong')], /no certificate/],
+      [
+        [path('layout'), '--tls-cert', path('wrong'), '--tls-key', path('wrong')],
+        /does not contain a valid certificate/,
+      ],
       [[path('layout'), '--tls-cert', path('wrong')], /--tls-cert needs --tls-key/],
       [[path('wrong'), '--writable'], /wrong is a file.*\nhint: .*lading copy/],
       [['--print-config', 'systemd'], /needs the PATH/],
@@ -241,9 +246,9 @@ describe('lading serve', () => {
       [['podman', '--listen', '0.0.0.0:5000'], /^for .*\n\S+ is this machine's own name: .*\n$/],
       [
         ['docker', '--listen', 'registry.lan:5000', ...access],
-        /^then: docker login registry\.lan:5000\ndocker takes no mirror that asks for a password: .*\n$/,
+        /^then: docker login registry\.lan:5000\nDocker does not support mirrors that require a password: .*\n$/,
       ],
-      [['k3s', '--listen', 'registry.lan:5000', ...access], /^USER and PASSWORD stand for .*\n$/],
+      [['k3s', '--listen', 'registry.lan:5000', ...access], /^replace USER and PASSWORD with .*\n$/],
       [['systemd', path('layout')], /^for .*lading\.service\n$/],
     ];
     for (const [args, pattern] of remarks) {

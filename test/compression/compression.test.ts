@@ -15,7 +15,7 @@ const A = Buffer.from('first first first first');
 const B = Buffer.from('second');
 const BOTH = Buffer.concat([A, B]);
 
-// Made with `zstd -c` 1.5.4: one frame of "hello " ten times, and one of "world" fifty times.
+// Output of `zstd -c` 1.5.4: a frame of ten times "hello ", and one of fifty times "world".
 const ZSTD_HELLO = Buffer.from('28b52ffd04586500003068656c6c6f200100cb598a8168c7f0', 'hex');
 const ZSTD_WORLD = Buffer.from('28b52ffd045865000028776f726c6401007250450b4b9c57b1', 'hex');
 const HELLO = 'hello '.repeat(10);
@@ -36,7 +36,7 @@ function cutAt(bytes: Buffer, at: number): Buffer[] {
   return [bytes.subarray(0, at), bytes.subarray(at)];
 }
 
-/** The same result however the input is cut in two, as one chunk and byte by byte. */
+/** Checks that the result is the same for any split of the input in two, for one chunk, and for single bytes. */
 async function forEveryCut(bytes: Buffer, check: (chunks: Buffer[]) => Promise<void>): Promise<void> {
   for (let at = 0; at <= bytes.length; at += 1) await check(cutAt(bytes, at));
   await check(Array.from(bytes, (byte) => Buffer.of(byte)));
@@ -271,7 +271,7 @@ describe('decompressed', () => {
       let opened = 0;
       const chunk = randomBytes(1 << 20);
       const stored = deflateRawSync(chunk, { level: 0 });
-      // A member that never ends: its blocks are not final until the source says so.
+      // A member whose blocks are not final, so that it does not end before its source.
       const endless = Buffer.concat([Buffer.from('1f8b0800000000000003', 'hex'), unfinished(stored)]);
       const stream = await decompressed(async () =>
         Readable.from(
@@ -335,7 +335,7 @@ describe('decompressed', () => {
   });
 });
 
-/** Stored blocks with the mark of the last one taken off, so that more can follow. */
+/** Returns stored blocks, the last of which is not marked as final, so that more can follow. */
 function unfinished(stored: Buffer): Buffer {
   const blocks = Buffer.from(stored);
   for (let at = 0; at < blocks.length; ) {

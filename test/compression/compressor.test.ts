@@ -13,18 +13,18 @@ import { running, useThreads } from '../support/threads.js';
 
 const LARGE = textOf(3 * BLOCK_BYTES + 12_345);
 const SMALL = LARGE.subarray(0, 1000);
-/** Of Node.js 20 and 22, and of 24. */
+/** The versions of zlib in Node.js 20 and 22, and in 24. */
 const SAME_ZLIBS: unknown[] = ['1.3.1-e00f703', '1.3.2.1-motley-8002e91'];
 const HEADER_LENGTH = 10;
 const TRAILER_LENGTH = 8;
 
-/** Gives the bytes in chunks of that size. */
+/** Returns the bytes in chunks of this size. */
 const opener =
   (bytes: Buffer, chunkSize = 100_000) =>
   async (): Promise<Readable> =>
     Readable.from(cut(bytes, chunkSize), { objectMode: false });
 
-/** With threads of its own. */
+/** Compresses with new threads. */
 async function gzip(bytes: Buffer, options?: CompressOptions, open = opener(bytes)): Promise<Buffer> {
   const compressor = new Compressor(options);
   try {
@@ -267,7 +267,7 @@ function* cut(bytes: Buffer, size: number): Generator<Buffer> {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
 }
 
-/** Content that compresses as text does, and is always the same. */
+/** Returns content that compresses like text, and is always the same. */
 function textOf(length: number): Buffer {
   const words = Array.from({ length: 4096 }, (_, i) => createHash('md5').update(`${i}`).digest('base64url'));
   let text = '';
@@ -278,7 +278,7 @@ function textOf(length: number): Buffer {
   return Buffer.from(text.slice(0, length));
 }
 
-/** What inflating with `info` returns, of which the types know only the bytes. */
+/** The result of inflating with `info`; its types have only the bytes. */
 function engineOf(result: unknown): { bytesWritten: number } {
   assert(typeof result === 'object' && result !== null && 'engine' in result);
   const { engine } = result;

@@ -8,7 +8,7 @@ const MEBIBYTE = 1024 * 1024;
 describe('Garbage', () => {
   it('keeps memory low that is allocated and let go of at once', () => {
     const garbage = new Garbage();
-    // Left alone, V8 lets 32 MB and more gather.
+    // V8 alone would collect only after 32 MB or more.
     assert.ok(mostHeld((bytes) => garbage.add(bytes)) < 12 * MEBIBYTE);
   });
 
@@ -18,7 +18,7 @@ describe('Garbage', () => {
   });
 });
 
-/** The most bytes that were held at once while many pieces were made. */
+/** Returns the most bytes in memory while many pieces were made. */
 function mostHeld(onAllocated: (bytes: number) => void): number {
   const before = process.memoryUsage().arrayBuffers;
   let most = 0;

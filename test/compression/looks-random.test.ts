@@ -17,7 +17,7 @@ describe('looksRandom', () => {
     const text = Buffer.from('The quick brown fox jumps over the lazy dog. '.repeat(10_000));
     assert.equal(looksRandom(text), false);
     assert.equal(looksRandom(new Uint8Array(512 * 1024)), false);
-    // Machine code as it is met: a few instructions are far more frequent than the others.
+    // Like real machine code: a few instructions are far more frequent than others.
     const code = randomBytes(512 * 1024).map((byte) => (byte < 64 ? 0x48 : byte));
     assert.equal(looksRandom(code), false);
   });
@@ -49,7 +49,7 @@ function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** The same at every run. */
+/** Returns the same bytes in every run. */
 function randomBytes(length: number): Buffer {
   const parts = Array.from({ length: Math.ceil(length / 32) }, (_, index) => sha256(`random ${index}`));
   return Buffer.concat(parts).subarray(0, length);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { choosePlatform, choosePlatformOrFirst } from '../../src/content/choose-platform.js';
 import { parsePlatform } from '../../src/content/platform.js';
 
-/** `linux/amd64/v2`, with `+zstd` for an image whose layers are zstd. */
+/** Parses `linux/amd64/v2`, with `+zstd` for an image with zstd layers. */
 function candidate(text: string) {
   const [platform = '', zstd] = text.split('+');
   return { text, platform: parsePlatform(platform), hasZstd: zstd !== undefined };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { fullName, nameKey } from '../../src/content/names.js';
+import { digestOf, encodedOf } from '../../src/content/digest.js';
+import { fullName, nameKey, referrersTag } from '../../src/content/names.js';
 import { fixture } from '../support/fixtures.js';
 
 describe('nameKey', () => {
@@ -20,5 +21,14 @@ describe('nameKey', () => {
   it('is the full name of each name of the references that Docker parses', () => {
     const references: { input: string }[] = JSON.parse(fixture('references/references.json').toString());
     for (const { input } of references) assert.equal(nameKey(input), fullName(input) ?? input, input);
+  });
+});
+
+describe('referrersTag', () => {
+  it('names the subject, the encoded part of a long digest cut to 64 characters', () => {
+    const digest = digestOf(Buffer.from('x'));
+    assert.equal(referrersTag(digest), `sha256-${encodedOf(digest)}`);
+    const long = digestOf(Buffer.from('x'), 'sha512');
+    assert.equal(referrersTag(long), `sha512-${encodedOf(long).slice(0, 64)}`);
   });
 });

@@ -11,7 +11,7 @@ import {
 import { LadingError } from '../../src/errors.js';
 import { fixture } from '../support/fixtures.js';
 
-/** What distribution/reference v0.6 makes of an input. */
+/** The result of distribution/reference v0.6 for an input. */
 interface Row {
   input: string;
   ok: boolean;
@@ -25,7 +25,7 @@ interface Row {
 
 const ROWS: Row[] = JSON.parse(fixture('references/references.json').toString());
 
-/** A row without a domain is a wart of the library: `exa_mple.com/foo` has an empty one. */
+/** False for results without a domain, which are a bug of the library: `exa_mple.com/foo` has an empty one. */
 const isTaken = ({ ok, domain }: Row): boolean => ok && domain !== undefined && domain !== '';
 
 describe('parseReference', () => {

@@ -1,6 +1,6 @@
-import { createMemoryRepositories } from '../../src/store/memory-repositories.js';
 import { startRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
+import { createMemoryRepositories } from '../support/memory-repositories.js';
 import { isInstalled } from '../support/needs.js';
 import { freePort } from '../support/programs/daemon.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';

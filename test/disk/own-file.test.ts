@@ -183,13 +183,14 @@ describe('requireNoStranger', () => {
 
   it('lets what this user, root or the owner of the folder has put there be', async function () {
     needs(this, 'root');
-    await requireNoStranger(path('missing'));
+    await assert.doesNotReject(requireNoStranger(path('missing')));
     await symlink('elsewhere', path('link'));
-    await requireNoStranger(path('link'));
-    await requireNoStranger('/dev/stdout');
+    await assert.doesNotReject(requireNoStranger(path('link')));
+    await assert.doesNotReject(requireNoStranger('/dev/stdout'));
     await plantFile(path('theirs'), '');
+    await assert.rejects(requireNoStranger(path('theirs')), { name: 'UnsafeFileError' });
     await chown(path(), MALLORY, MALLORY);
-    await requireNoStranger(path('theirs'));
+    await assert.doesNotReject(requireNoStranger(path('theirs')));
   });
 
   it('refuses what anybody else has, and says what it is and whose', async function () {

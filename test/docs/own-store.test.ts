@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { copyImages } from '../../src/index.js';
 import type { Store } from '../../src/store/store.js';
 import { describeStore } from '../store/contract.js';
+import { AS_A_PLACE } from '../store/contract-writing.js';
 import { makeImage } from '../support/images.js';
 import { writeLayout } from '../support/odd-images.js';
 import { useFolder } from '../support/temporary.js';
@@ -15,10 +16,16 @@ describe('docs/own-store.mjs', () => {
   const path = useFolder('the suite');
   let count = 0;
 
-  describeStore('the store of the example', async () => {
-    const { openFolder } = (await import(EXAMPLE.href)) as { openFolder(folder: string): Promise<Store> };
-    const folder = path(`folder-${count++}`);
-    return { store: await openFolder(folder), reopen: () => openFolder(folder) };
+  describeStore({
+    store: 'the store of the example',
+    of: ['docs/own-store.mjs'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    async open() {
+      const { openFolder } = (await import(EXAMPLE.href)) as { openFolder(folder: string): Promise<Store> };
+      const folder = path(`folder-${count++}`);
+      return { store: await openFolder(folder), reopen: () => openFolder(folder) };
+    },
   });
 
   it('takes the images of an archive, and gives them to another one, byte for byte', async () => {

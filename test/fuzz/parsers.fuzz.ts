@@ -37,7 +37,7 @@ import {
   parseWarnings,
 } from '../../src/registry/http/headers.js';
 import { parseErrorBody } from '../../src/registry/http/response-error.js';
-import { parseReferrers } from '../../src/registry/referrers-list.js';
+import { parseReferrers } from '../../src/registry/referrers.js';
 import { parseRanges } from '../../src/server/read/range.js';
 import { parseLocator } from '../../src/store/locator.js';
 import { openTar } from '../../src/tar/read.js';

@@ -7,7 +7,7 @@ import { useFolder } from '../support/temporary.js';
 
 describe('hashRegions', () => {
   const path = useFolder();
-  /** More than is worth threads, with a hole that costs no disk. */
+  /** Large enough to use threads. The file is sparse, so it takes no disk space. */
   const LARGE_BYTES = 70 * 1024 * 1024;
 
   const hashAll = async (

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { digestOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import { referrersTag } from '../../src/content/referrers-tag.js';
+import { referrersTag } from '../../src/content/names.js';
 import { createRegistryClient, type RegistryClientOptions } from '../../src/registry/client.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../../src/store/remote/remote.js';
@@ -10,7 +10,6 @@ import { createUploadSessions } from '../../src/store/remote/upload-sessions.js'
 import { has, type Store } from '../../src/store/store.js';
 import { copyGraph } from '../../src/transfer/copy.js';
 import { planCopy } from '../../src/transfer/plan.js';
-import { signedSchema1 } from '../store/contract.js';
 import { type Fault, type FaultProxy, maxBody, nth, startFaultProxy } from '../support/fault-proxy.js';
 import {
   contentOf,
@@ -27,6 +26,7 @@ import { type DockerRegistry, startDockerRegistry } from '../support/programs/do
 import { documentOf, getManifest } from '../support/programs/registry-content.js';
 import { skopeo } from '../support/programs/skopeo.js';
 import { atEnd, temporaryFolder } from '../support/programs/workplace.js';
+import { signedSchema1 } from '../support/signed-schema1.js';
 import { startTokenServer, type TokenServer } from '../support/token-server.js';
 
 const MB = 1_000_000;
@@ -205,7 +205,7 @@ describe('images copied to docker-registry', () => {
     ]) {
       await assert.rejects(store.push(descriptor, openerOf(bytes)), {
         message: /MANIFEST_BLOB_UNKNOWN: blob unknown to registry/,
-        hint: /push all of the image/,
+        hint: /push the whole image/,
       });
     }
   });

@@ -206,7 +206,7 @@ describe('parseConfig', () => {
       for (const document of [{ created: time }, { history: [{ created: time }] }]) {
         const irregular = irregularOf({ ...base, ...document });
         assert.deepEqual(irregular?.refusedBy, ALL);
-        assert.match(irregular?.problem ?? '', /expected a time of the calendar/);
+        assert.match(irregular?.problem ?? '', /expected a valid time/);
       }
     });
   }
@@ -242,7 +242,7 @@ describe('parseConfig', () => {
   });
 });
 
-/** The one config in the folder that Docker 25 wrote. */
+/** Returns the only config in the folder that Docker 25 wrote. */
 const BUILDKIT_CONFIG =
   'docker-archives/docker25-graphdriver/blobs/sha256/25578f468f5f0246c7c52e5edf4346023d5763e608277e592584b6d93a60dc95';
 

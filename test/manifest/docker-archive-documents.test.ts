@@ -63,8 +63,8 @@ describe('parseArchiveManifest', () => {
       read([null, 'a:1', 7])?.tagProblems?.map((problem) => problem.split(' is ')[0]),
       ['null', '7'],
     );
-    assert.match(read('a:1')?.tagProblems?.join() ?? '', /^RepoTags is the text "a:1", where a list/);
-    assert.match(read({ a: 1 })?.tagProblems?.join() ?? '', /^RepoTags is \{"a":1\}, where a list/);
+    assert.match(read('a:1')?.tagProblems?.join() ?? '', /^RepoTags is the string "a:1" instead of a list/);
+    assert.match(read({ a: 1 })?.tagProblems?.join() ?? '', /^RepoTags is \{"a":1\} instead of a list/);
   });
 
   it('reads what docker 25 writes', () => {

@@ -9,7 +9,7 @@ const ROOTFS = { type: 'layers', diff_ids: [DIGEST] };
 const descriptor = (mediaType: string) => ({ mediaType, digest: DIGEST, size: 1 });
 const INDEX = { schemaVersion: 2, manifests: [descriptor(MEDIA_TYPE.ociManifest)] };
 
-/** Each with the name of its file, where that counts. */
+/** Documents of each kind, with the name of the file if it matters. */
 const DOCUMENTS: [kind: IdentifiedKind, document: unknown, name?: string][] = [
   ['oci-index', { ...INDEX, mediaType: MEDIA_TYPE.ociIndex }],
   ['index-json', INDEX, 'index.json'],

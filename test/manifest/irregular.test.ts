@@ -37,7 +37,7 @@ const MOVED: [title: string, document: object, refusedBy: string[]][] = [
   ['an empty platform', child({ platform: {} }), ALL],
   ['an artifactType of a child that is null', child({ artifactType: null }), []],
 ];
-/** What even the strict schemas allow. */
+/** Documents that the strict schemas allow. */
 const REGULAR: [title: string, document: object][] = [
   ['urls that are null', layer({ urls: null })],
   ['data that is null', layer({ data: null })],
@@ -66,7 +66,7 @@ const REFUSED: [title: string, text: string][] = [
   ['a mediaType of another format', JSON.stringify({ ...IMAGE, mediaType: MEDIA_TYPE.ociIndex })],
 ];
 
-/** What Go cannot decode: regctl, oras, crane, skopeo and the engines refuse it. */
+/** Documents that Go cannot decode: regctl, oras, crane, skopeo and the engines refuse them. */
 const UNDECODABLE: [title: string, document: object][] = [
   ['an annotation that is a number', { ...IMAGE, annotations: { a: 1 } }],
   ['annotations that are a list', layer({ annotations: [] })],
@@ -137,7 +137,7 @@ function silent(document: object) {
 }
 
 describe('the schemas of configs', () => {
-  /** What a member may hold: what its schemas allow more often than not, so that whole documents pass them. */
+  /** Values of a member, most of which its schemas allow, so that whole documents are valid often enough. */
   const mostly = (good: unknown[], odd: unknown[]) =>
     fc.oneof(
       { weight: 40, arbitrary: fc.constantFrom(...good) },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
-import { parseManifest, rewriteIndex } from '../../src/manifest/manifest.js';
+import { parseManifest } from '../../src/manifest/manifest.js';
+import { rewriteIndex } from '../../src/manifest/rewrite-index.js';
 import { json } from '../support/fixtures.js';
 
 const child = (character: string, architecture: string) => ({
@@ -71,7 +72,7 @@ describe('rewriteIndex', () => {
     const manifest = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest, config, layers: [] };
     assert.throws(() => rewriteIndex(json(manifest), (descriptor) => descriptor), {
       code: 'INVALID_MANIFEST',
-      message: /is no index/,
+      message: /is not an index/,
     });
   });
 });

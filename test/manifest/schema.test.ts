@@ -83,7 +83,7 @@ describe('validate', () => {
 });
 
 describe('the verdicts of image-spec’s schemas', () => {
-  /** Valid there, refused here: lading carries only what it can verify. */
+  /** Valid by the schema, but refused by lading, which copies only what it can verify. */
   const STRICTER = new Set([
     'an algorithm with a plus',
     'an algorithm with a dot and a dash',
@@ -117,7 +117,7 @@ describe('the generated validators', () => {
   });
 });
 
-/** Whether a document is read without a word about it. */
+/** True if a document is parsed without an error or a warning. */
 function isValid(parse: () => unknown): boolean {
   try {
     const document = parse();

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { save } from '../../src/operations/save.js';
-import type { SaveFormat } from '../../src/transfer/write-files.js';
+import type { SaveFormat } from '../../src/transfer/files/write-files.js';
 import { startRegistry } from '../operations/registry.js';
 import { fixturePath } from '../support/fixtures.js';
 import { makeCosignSignature, makeImage, makeIndex, makeReferrer } from '../support/images.js';

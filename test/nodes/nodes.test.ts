@@ -32,7 +32,7 @@ describe('a Node.js that is too old', () => {
     it(`is named in one line by the program: ${version}`, async function () {
       const { code, stdout, stderr } = await under(await nodeProgram(this, version), [PROGRAM, '--help']);
       assert.deepEqual([code, stdout], [1, '']);
-      assert.match(stderr, /^lading: needs Node\.js 20\.19 or later, and this is [\d.]+ \(.*\)\n$/);
+      assert.match(stderr, /^lading: Node\.js 20\.19 or later is required, but this is [\d.]+ \(.*\)\n$/);
       assert.ok(stderr.includes(` ${version}.`), stderr);
     });
 

@@ -84,7 +84,15 @@ describe('load of plain layers', () => {
     registry.requests.length = 0;
     await assert.rejects(run('other.tar', { noClobber: true }), { code: 'ALREADY_EXISTS' });
     assert.deepEqual(sent(), []);
-    await run('one.tar', { noClobber: true });
+  });
+
+  it('goes through with --no-clobber where the tag stands for the same image already', async () => {
+    await start();
+    await run('one.tar');
+    const before = tagged();
+    const { blobs } = await run('one.tar', { noClobber: true });
+    assert.equal(blobs.pushed, 0);
+    assert.deepEqual([...new Set(tagged())], before);
   });
 
   it('tags nothing when a layer is damaged', async () => {

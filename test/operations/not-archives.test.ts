@@ -39,11 +39,25 @@ describe('a file that is no archive', () => {
       await assert.rejects(run(path('page.tar.gz')), { ...page, message: /compressed with gzip.*HTML page/ });
       await assert.rejects(run(path('answer.tar')), {
         code: 'INVALID_ARCHIVE',
-        message: /error message of a server \(UNAUTHORIZED: authentication required\)/,
+        message: /error message from a server \(UNAUTHORIZED: authentication required\)/,
         hint: /fetch the archive again/,
       });
     });
   }
+
+  it('is recognised at once, whatever it begins with, and a page behind comments is a page', async () => {
+    for (const text of [`${'<!---->'.repeat(15_000)}x`, '<title'.repeat(20_000), '<!--'.repeat(30_000)]) {
+      await writeFile(path('odd.tar'), text);
+      const began = performance.now();
+      await assert.rejects(list(path('odd.tar')), { code: 'INVALID_ARCHIVE' });
+      assert.ok(
+        performance.now() - began < 2000,
+        `${text.slice(0, 20)}… took ${performance.now() - began} ms`,
+      );
+    }
+    await writeFile(path('odd.tar'), `<?xml version="1.0"?>\n<!-- a -->\n<!-- b --> ${PAGE}`);
+    await assert.rejects(list(path('odd.tar')), { message: /HTML page \("Sign in"\)/ });
+  });
 
   it('is a finding of verify where it is a document of images that is not valid', async () => {
     await writeFile(path('index.json'), '{"schemaVersion":2,"manifests":[{}]}');

@@ -54,7 +54,7 @@ describe('images whose documents are odd', () => {
       if (title.includes('without a slash')) assert.match(named.join(), /expected a media type/);
     }
     const verified = await verify(output);
-    assert.ok(verified.findings.every(({ message }) => message.includes('no engine takes it (needed by')));
+    assert.ok(verified.findings.every(({ message }) => message.includes('no engine accepts it (needed by')));
     assert.ok(
       verified.notes.some(({ code, message }) => code === 'IRREGULAR' && message.includes('"spdx+json"')),
     );
@@ -87,14 +87,14 @@ describe('images whose documents are odd', () => {
     const images = [`${registry.name}/config:1`];
     await save({ images, output: path('a.tar') });
     await assert.rejects(save({ images, output: path('b.tar'), strict: true }), {
-      message: /config:1.*at \/created, expected a time/,
+      message: /config:1.*at \/created, expected a valid time/,
     });
   });
 
   for (const [what, change, refusers] of [
     ['a build step in text', { config: { OnBuild: 'RUN x' } }, 'Docker and podman refuse it'],
-    ['ArgsEscaped in text', { config: { ArgsEscaped: 'yes' } }, 'no engine takes it'],
-    ['a leap second', { history: [{ created: '2024-12-31T23:59:60Z' }] }, 'no engine takes it'],
+    ['ArgsEscaped in text', { config: { ArgsEscaped: 'yes' } }, 'no engine accepts it'],
+    ['a leap second', { history: [{ created: '2024-12-31T23:59:60Z' }] }, 'no engine accepts it'],
   ] as const) {
     it(`are carried with a config that engines cannot decode, and left out of manifest.json: ${what}`, async () => {
       const image = await makeOddImage(what, { config: (it) => ({ ...it, ...change }) });
@@ -159,7 +159,7 @@ describe('images whose documents are odd', () => {
       assert.equal(warnings.length, 2);
       assert.match(
         warnings[0] ?? '',
-        new RegExp(`^${name}: ${configDigest}: the config is .*no engine takes it$`),
+        new RegExp(`^${name}: ${configDigest}: the config is .*no engine accepts it$`),
       );
       assert.equal(
         warnings[1],

@@ -48,7 +48,7 @@ describe('an archive with a name that is none', () => {
     ['a number for a name', [7], /7 is not the name/],
     ['a path that is too long', [`${'a/'.repeat(150)}b:1`], /is not the name/],
     ['a tag that is too long', [`app:${'x'.repeat(129)}`], /is not the name/],
-    ['a text instead of a list', 'app:1', /RepoTags is the text "app:1", where a list of names belongs/],
+    ['a text instead of a list', 'app:1', /RepoTags is the string "app:1" instead of a list of names/],
     ['a space', ['Bad Name:1'], /"Bad Name:1" is not the name/],
     ['letters of another alphabet', ['bücher/app:1'], /"bücher\/app:1" is not the name/],
   ];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { formatReference } from '../../src/content/reference.js';
 import { readRenameRules } from '../../src/operations/rename.js';
-import { parseDestination, renamed } from '../../src/transfer/registry-names.js';
+import { parseDestination, renamed } from '../../src/transfer/registry/registry-names.js';
 import { useFolder } from '../support/temporary.js';
 
 const A = `sha256:${'a'.repeat(64)}` as const;

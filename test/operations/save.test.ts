@@ -11,7 +11,6 @@ import { type SaveOptions, type SaveResult, save } from '../../src/operations/sa
 import { verify } from '../../src/operations/verify/verify.js';
 import { openPath } from '../../src/store/open.js';
 import { has, type Source } from '../../src/store/store.js';
-import { signedSchema1 } from '../store/contract.js';
 import { documentIn, filesIn } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
 import {
@@ -25,6 +24,7 @@ import {
   pushAll,
 } from '../support/images.js';
 import { overriding, readAll } from '../support/openers.js';
+import { signedSchema1 } from '../support/signed-schema1.js';
 import { useFolder } from '../support/temporary.js';
 import { startRegistry, type TestRegistry } from './registry.js';
 

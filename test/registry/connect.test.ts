@@ -13,7 +13,7 @@ describe('connect', () => {
     const connecting = (name: string) => connect({ caFile: path(name), registriesConf: false }, []);
     await assert.rejects(connecting('der.crt'), {
       code: 'USAGE',
-      message: `${path('der.crt')} holds no certificate in PEM`,
+      message: `${path('der.crt')} does not contain a certificate in PEM format`,
       hint: /openssl x509/,
     });
     await assert.rejects(connecting('missing.pem'), { code: 'NOT_FOUND' });
@@ -40,7 +40,7 @@ describe('connect', () => {
     await assert.rejects(connecting('cert.pem'), { code: 'USAGE', message: /without its key/, ...advice });
     await assert.rejects(connecting(undefined, 'key.pem'), {
       code: 'USAGE',
-      message: /without its certificate/,
+      message: /cannot be used without the certificate/,
       ...advice,
     });
   });

@@ -11,7 +11,7 @@ const { start, connect } = useRepository();
 const KB = 1024;
 const MB = 1024 * KB;
 
-/** Sends more and more until the client hangs up; resolves with how much that was. */
+/** Sends data until the client hangs up; resolves with the number of bytes. */
 async function withoutEnd(
   response: ServerResponse,
   status = 200,
@@ -35,7 +35,7 @@ async function withoutEnd(
   return sent;
 }
 
-/** What the kernel keeps for a client that reads no more. */
+/** Bytes that the kernel buffers for a client that has stopped reading. */
 const ON_THE_WAY = 12 * MB;
 
 describe('answers without end', () => {
@@ -90,7 +90,7 @@ describe('answers without end', () => {
       };
       const { name } = await start(handler);
       const client = connect({ retries: 0 });
-      // Where nothing of the body matters, its connection is what ends.
+      // If the body does not matter, the client closes the connection and the request succeeds.
       await ask(client, name).catch((error) => assert.ok(isLadingError(error), String(error)));
       const total = (await Promise.all(sent)).reduce((sum, bytes) => sum + bytes, 0);
       assert.ok(sent.length > 0 && total < limit + ON_THE_WAY, `${total} bytes`);
@@ -120,6 +120,6 @@ describe('warnings without end', () => {
     const client = connect({ onWarning: (text) => warnings.push(text) });
     assert.deepEqual(await collect(client.listTags(name)), ['ok']);
     assert.equal(warnings.length, 21);
-    assert.match(warnings.at(-1) ?? '', /: 480 more are left out, they are not valid names$/);
+    assert.match(warnings.at(-1) ?? '', /: 480 more are left out because they are not valid names$/);
   });
 });

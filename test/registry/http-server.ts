@@ -4,10 +4,10 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Certificate } from '../support/certificates.js';
 
 export interface TestServer {
-  /** `127.0.0.1:PORT`, a registry's name. */
+  /** `127.0.0.1:PORT`, the name of the registry. */
   host: string;
   origin: string;
-  /** What was asked, in order: `GET /v2/`. */
+  /** The requests in order, such as `GET /v2/`. */
   requests: string[];
   /** The headers of each request. */
   headers: IncomingMessage['headers'][];
@@ -16,7 +16,7 @@ export interface TestServer {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server on loopback that answers as a test says, over TLS when it is given a certificate. */
+/** Starts a server on loopback with the test's handler, over TLS if it gets a certificate. */
 export async function serve(handler: Handler, tls?: Certificate): Promise<TestServer> {
   const requests: string[] = [];
   const headers: IncomingMessage['headers'][] = [];
@@ -31,10 +31,10 @@ export async function serve(handler: Handler, tls?: Certificate): Promise<TestSe
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  // A client that hangs up or refuses the certificate is part of many tests.
+  // Many tests have a client that hangs up or refuses the certificate.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo; // listening on a port, not a pipe
+  const { port } = server.address() as AddressInfo; // the server listens on a port
   const host = `127.0.0.1:${port}`;
   return {
     host,
@@ -48,7 +48,7 @@ export async function serve(handler: Handler, tls?: Certificate): Promise<TestSe
   };
 }
 
-/** Answers with JSON. */
+/** Sends JSON. */
 export function sendJSON(
   response: ServerResponse,
   document: unknown,
@@ -63,7 +63,7 @@ export function sendJSON(
   response.end(response.req.method === 'HEAD' ? undefined : body);
 }
 
-/** Answers as a registry refuses. */
+/** Sends a registry's error. */
 export function sendError(
   response: ServerResponse,
   status: number,
@@ -77,7 +77,7 @@ export function sendError(
   );
 }
 
-/** Everything an iterable gives. */
+/** Collects all elements of an iterable. */
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const collected: T[] = [];
   for await (const item of items) collected.push(item);

@@ -87,7 +87,7 @@ describe('headManifest', () => {
   });
 
   it('is undefined where there is nothing', async () => {
-    // distribution 2.8 announces the body of its error and sends none
+    // distribution 2.8 announces a body for its error but sends none
     const { name } = await start((_, response) => {
       response.writeHead(404, { 'content-length': 157 }).end();
     });

@@ -11,7 +11,7 @@ const serving: Handler = (request, response) => {
   else response.writeHead(200, { 'content-type': 'application/json' }).end(manifest);
 };
 
-/** A registry and a mirror of it that answers in its own way. */
+/** Starts a registry, and a mirror of it with another handler. */
 async function startPair(answer: Handler, path = '') {
   const { server: mirror } = await start(answer);
   const { server: registry, name } = await start(serving);
@@ -23,7 +23,7 @@ async function startPair(answer: Handler, path = '') {
   return { mirror, registry, name, warnings, client };
 }
 
-/** Where nothing listens. */
+/** A host where nothing listens. */
 async function startGone(): Promise<string> {
   const { server } = await start(serving);
   await server.close();
@@ -97,7 +97,7 @@ describe('the name of a mirror', () => {
         code: 'USAGE',
         ...(bad.includes('://')
           ? { hint: /scheme/, remedy: 'plainHTTP' }
-          : { remedy: 'mirrors', message: /it is not HOST\[:PORT\]\[\/PATH\]/ }),
+          : { remedy: 'mirrors', message: /it is not of the form HOST\[:PORT\]\[\/PATH\]/ }),
       });
     });
   }
@@ -151,7 +151,7 @@ describe('a mirror that is of no help', () => {
       assert.equal(warnings.length, 1);
       assert.match(
         warnings[0] ?? '',
-        new RegExp(`^the mirror ${mirror.host} is of no help, so ${registry.host} itself`),
+        new RegExp(`^the mirror ${mirror.host} failed, so ${registry.host} itself`),
       );
     });
   }
@@ -166,7 +166,7 @@ describe('a mirror that is of no help', () => {
     });
     for (const tag of ['1', '2', '3']) await client.getManifest(name, tag);
     assert.deepEqual(warnings, [
-      `the mirror ${gone} is of no help, so ${registry.host} itself is asked: cannot reach ${gone}: connection refused`,
+      `the mirror ${gone} failed, so ${registry.host} itself is asked: cannot reach ${gone}: connection refused`,
     ]);
   });
 
@@ -207,7 +207,7 @@ describe('a registry that only its mirrors lead to', () => {
     assert.deepEqual(await collect(client.listTags(name)), ['own']);
     assert.equal(await client.listReferrers(name, manifestDigest), undefined);
     assert.deepEqual(warnings, [
-      `${gone} itself is out of reach, so only its mirrors are asked, which list what they have seen: cannot reach ${gone}: connection refused`,
+      `${gone} cannot be reached, so the list comes from its mirrors, which know only what they have fetched: cannot reach ${gone}: connection refused`,
     ]);
     assert.deepEqual(retries, []);
   });
@@ -265,7 +265,7 @@ describe('a list that the registry refuses', () => {
       await assert.rejects(collect(client.listTags(name)), { code });
       const lists = mirror.requests.filter((line) => !line.includes('/manifests/'));
       assert.deepEqual(lists, [], 'the mirror is not asked');
-      if (code === 'NOT_FOUND' || what === 'a page') return; // no referrers API there
+      if (code === 'NOT_FOUND' || what === 'a page') return; // the registry has no referrers API
       await assert.rejects(client.listReferrers(name, manifestDigest), { code });
     });
   }
@@ -286,7 +286,9 @@ describe('a mirror that has nothing of what is asked', () => {
     assert.equal(warnings.length, 1);
     assert.match(
       warnings[0] ?? '',
-      new RegExp(`^the mirror ${mirror.host}/dokcerhub has had nothing so far`),
+      new RegExp(
+        `^the mirror ${mirror.host}/dokcerhub has not had any of the requested content of ${name.registry} so far`,
+      ),
     );
   });
 

@@ -9,7 +9,7 @@ import { BLOB, steps, useUploads } from './upload/uploading.js';
 const { startRegistry, connect } = useUploads();
 const MOUNT = /^POST .*[?&]mount=/;
 
-/** Pushes a blob that another repository of the registry has, as a run does with its retries at both places. */
+/** Pushes a blob that another repository of the registry has, with the retries of a normal run. */
 async function push(answer: TableAnswer) {
   const registry = await startRegistry({ refuse: answering([MOUNT, answer]) });
   await registry.repository('base').push(BLOB.descriptor, openerOf(BLOB.bytes));
@@ -34,7 +34,7 @@ describe('a mount that is not done', () => {
       const { registry, pushing } = await push(answer);
       await pushing;
       assert.equal(await has(registry.repository('a/b'), BLOB.descriptor), true);
-      const asked = steps(registry).filter((step) => step !== 'GET'); // a 401 has the challenge looked up
+      const asked = steps(registry).filter((step) => step !== 'GET'); // the GET looks up the challenge after a 401
       assert.deepEqual(asked, ['POST', 'POST', 'PUT'], 'a mount, the start of an upload, its end');
     });
   }

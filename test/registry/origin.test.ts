@@ -26,8 +26,8 @@ describe('kinds of hosts', () => {
     ['[::ffff:0:127.0.0.1]', true, true, true],
     ['[64:ff9b::10.0.0.1]', false, false, true],
     ['localhost.:5000', true, true, false],
-    ['registry.localhost', false, true, false], // not trusted as loopback, nor asked where a stranger names it
-    ['0x7f000001', true, true, true], // URL writes it as 127.0.0.1
+    ['registry.localhost', false, true, false], // not trusted as loopback, but refused in URLs from others
+    ['0x7f000001', true, true, true], // URL normalizes it to 127.0.0.1
     ['0.0.0.0', false, true, true],
     ['169.254.169.254', false, true, true],
     ['[fe80::1]', false, true, true],

@@ -37,7 +37,7 @@ for (const [kind, list] of Object.entries(lists)) {
       const { fetchPage, asked } = endless();
       await assert.rejects(list(fetchPage, { maxBytes: 250 }), {
         code: 'TOO_LARGE',
-        message: 'tags of a: the pages have more than 250 bytes together',
+        message: 'tags of a: the pages together are larger than 250 bytes',
       });
       assert.equal(asked.length, 3);
     });

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../src/content/digest.js';
-import { cosignTags, MANIFEST_ACCEPT, parseAttachedTag, path } from '../../src/registry/protocol.js';
+import { MANIFEST_ACCEPT, path } from '../../src/registry/protocol.js';
 
 const digest = digestOf(Buffer.from('x'));
-const encoded = digest.slice('sha256:'.length);
 
 describe('protocol', () => {
   it('writes the paths of manifests by tag and by digest', () => {
@@ -13,16 +12,5 @@ describe('protocol', () => {
 
   it('accepts every manifest type, OCI first', () => {
     assert.match(MANIFEST_ACCEPT, /^application\/vnd\.oci\.image\.index\.v1\+json, .*v1\+prettyjws.*\*\/\*$/);
-  });
-
-  it('tells the tags of attachments from those of images', () => {
-    assert.deepEqual(parseAttachedTag(`sha256-${encoded}.sig`), { subject: digest, kind: 'sig' });
-    assert.deepEqual(parseAttachedTag(`sha256-${encoded}`), { subject: digest, kind: 'referrers' });
-    for (const tag of ['latest', `sha256-${encoded}.zip`, 'sha256-abc.sig', `sha256-${encoded}\n`])
-      assert.equal(parseAttachedTag(tag), undefined, tag);
-    assert.deepEqual(
-      cosignTags(digest).map((tag) => parseAttachedTag(tag)?.kind),
-      ['sig', 'att', 'sbom'],
-    );
   });
 });

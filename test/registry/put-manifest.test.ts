@@ -43,10 +43,10 @@ describe('a manifest that is put', () => {
   const refusals: [status: number, code: string, hint: RegExp, remedy?: Remedy][] = [
     [400, 'MANIFEST_INVALID', /convert it to another/, 'convert'],
     [415, 'UNSUPPORTED', /convert it to another/, 'convert'],
-    [400, 'MANIFEST_BLOB_UNKNOWN', /push all of the image/],
-    [400, 'TAG_INVALID', /does not let it move/],
+    [400, 'MANIFEST_BLOB_UNKNOWN', /push the whole image/],
+    [400, 'TAG_INVALID', /does not allow it to move/],
     [400, 'NAME_INVALID', /repository name; push under another/, 'mapFile'],
-    [404, 'NAME_UNKNOWN', /make it there first/],
+    [404, 'NAME_UNKNOWN', /create it there first/],
     [413, 'SIZE_INVALID', /client_max_body_size/],
     [403, 'DENIED', /no credentials/, 'login'],
   ];

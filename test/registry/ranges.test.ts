@@ -9,7 +9,7 @@ const { start, connect } = useRepository();
 const size = content.length;
 const REST = `bytes 4-${size - 1}/${size}`;
 
-/** Answers a range in its own way, and the whole as it should. */
+/** Sends the whole correctly, but a range as the test says. */
 async function startWith(answer: (response: ServerResponse, request: IncomingMessage) => void) {
   return start((request, response) => {
     if (request.headers.range !== undefined) answer(response, request);

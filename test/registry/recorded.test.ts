@@ -24,7 +24,7 @@ describe('recorded answers of docker-registry 2.8', () => {
     const { name } = await start((_, response) => {
       response.writeHead(status, headers.flat());
       if (typeof body !== 'string') response.end();
-      else response.write(body, () => response.destroy()); // as long as it was, whatever was announced
+      else response.write(body, () => response.destroy()); // sends what was recorded, whatever length was announced
     });
     return name;
   }

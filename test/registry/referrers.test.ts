@@ -90,10 +90,11 @@ describe('listReferrers', () => {
       assert.deepEqual(await Promise.all([ask('a'), ask('b'), ask('c')]), [undefined, undefined, undefined]);
       assert.equal(await ask('d'), undefined);
       assert.equal(server.requests.length, 1);
-      // Where it may not have been the registry that answered, it is said.
+      // There is a warning if something else than the registry may have answered.
       const isSaid = what === 'a web page' || what === 'some other JSON';
       assert.equal(warnings.length, isSaid ? 1 : 0, warnings.join());
-      if (isSaid) assert.match(warnings[0] ?? '', /no list, so attachments are looked for under tags only$/);
+      if (isSaid)
+        assert.match(warnings[0] ?? '', /is not a list, so lading looks for attachments only under tags$/);
     });
   }
 

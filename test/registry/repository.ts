@@ -9,13 +9,13 @@ export const manifestDigest = digestOf(manifest);
 export const content = Buffer.from('0123456789');
 export const blob = digestOf(content);
 
-/** A repository whose registry answers as a test says, and how a client knows it. */
+/** A repository at a registry with the test's handler, and the client's name for it. */
 export interface TestRepository {
   start(handler: Handler): Promise<{ server: TestServer; name: RepositoryName }>;
   connect(options?: RegistryClientOptions): RegistryClient;
 }
 
-/** Gives the tests of a file a repository to ask, which is closed after each of them. */
+/** Sets up a repository for the tests of a file; closes it after each test. */
 export function useRepository(): TestRepository {
   const { start, connect } = useRegistries();
   return {

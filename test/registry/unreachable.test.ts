@@ -8,7 +8,7 @@ import { blob, manifest, useRepository } from './repository.js';
 
 const { start, connect } = useRepository();
 
-/** Where nothing listens. */
+/** A host where nothing listens. */
 async function startGone() {
   const { server, name } = await start(() => undefined);
   await server.close();

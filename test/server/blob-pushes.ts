@@ -3,13 +3,13 @@ import { digestOf } from '../../src/content/digest.js';
 import type { Content } from '../support/images.js';
 import type { AskOptions, Reply } from '../support/registry-server.js';
 
-/** A registry to push to, that takes sparse manifests too. */
+/** A registry to push to, which also accepts sparse manifests. */
 export interface Registry {
   ask(path: string, options?: AskOptions): Promise<Reply>;
   close(): Promise<void>;
 }
 
-/** Where all of it goes. */
+/** The repository of all pushes. */
 export const REPOSITORY = '/v2/contract/repository';
 
 export type Push = (registry: Registry, blob: Content) => Promise<Reply>;
@@ -17,7 +17,7 @@ export type Push = (registry: Registry, blob: Content) => Promise<Reply>;
 const UPLOADS = `${REPOSITORY}/blobs/uploads/`;
 const OCTETS = { 'Content-Type': 'application/octet-stream' };
 
-/** Every way in which a blob may come. */
+/** Every way to push a blob. */
 export const PUSHES: Record<string, Push> = {
   'in one POST': pushInPost,
   'by POST and PUT': (registry, blob) => push(registry, blob, []),
@@ -40,7 +40,10 @@ export function pushInPost(registry: Registry, { bytes, descriptor }: Content): 
   });
 }
 
-/** Pieces that end at `ends`, as far as there are bytes, each after one that is out of order; the rest is in the PUT. */
+/**
+ * Pushes chunks that end at `ends`, as far as there are bytes, each after an attempt out of order; sends the rest with
+ * the PUT.
+ */
 async function push(registry: Registry, { bytes, descriptor }: Content, ends: number[]): Promise<Reply> {
   const path = await begin(registry);
   let start = 0;
@@ -69,7 +72,7 @@ async function begin(registry: Registry): Promise<string> {
   return headers.location ?? '';
 }
 
-/** Neither PATCH nor PUT takes it, and both leave the upload as it was. */
+/** Asserts that PATCH and PUT refuse the chunk and leave the upload unchanged. */
 async function assertOutOfOrder(
   registry: Registry,
   path: string,

@@ -28,7 +28,7 @@ for (const [way, read] of Object.entries(ways)) {
       return streamRegion(await open(file), { path: file, offset, size }, { ownsHandle: true });
     }
 
-    /** All that is passed on, each chunk copied before the next is asked for. */
+    /** Collects the output; each chunk is copied before the next is read. */
     async function collect(source: RegionStream, size: number, endsEarly = false) {
       const received: Buffer[] = [];
       let error: unknown;
@@ -56,10 +56,10 @@ for (const [way, read] of Object.entries(ways)) {
 
     it('leaves the client without some bytes when there are too many or too few', async () => {
       const tooMany = await collect(await stream(), 1_000_000);
-      assert.match(String(tooMany.error), /longer than its 1000000 bytes/);
+      assert.match(String(tooMany.error), /longer than its size of 1000000 bytes/);
       assert.ok(tooMany.received.length < 1_000_000);
       const tooFew = await collect(await stream(0, 1_000_000), bytes.length);
-      assert.match(String(tooFew.error), /ended 200000 bytes before its 1200000/);
+      assert.match(String(tooFew.error), /ended 200000 bytes before its size of 1200000/);
       assert.ok(tooFew.received.length <= 1_000_000);
     });
 

@@ -5,7 +5,7 @@ const KB = 1024;
 
 describe('the memory for bodies', () => {
   it('lends large buffers while there are some, then small ones, as large as the body at most', () => {
-    const memory = new HeldMemory(1024 * KB); // half of it for these
+    const memory = new HeldMemory(1024 * KB); // half of it is for lent buffers
     const first = memory.lend(10_000 * KB);
     const second = memory.lend(10_000 * KB);
     const third = memory.lend(10_000 * KB);
@@ -23,7 +23,7 @@ describe('the memory for bodies', () => {
     const release = memory.holdBody('a', Buffer.alloc(200 * KB), assert.fail);
     const refusal = { code: 'UNAVAILABLE', status: 503, headers: { 'Retry-After': '1' } };
     assert.throws(() => memory.holdBody('a', Buffer.alloc(100 * KB), assert.fail), refusal);
-    memory.holdBody('a', Buffer.alloc(64 * KB), assert.fail)(); // what is small is not counted
+    memory.holdBody('a', Buffer.alloc(64 * KB), assert.fail)(); // small bodies are not counted
     release();
     release();
     memory.holdBody('a', Buffer.alloc(200 * KB), assert.fail);

@@ -17,7 +17,7 @@ import { layoutOf } from './layout-folder.js';
 const KB = 1024;
 const MB = 1024 * KB;
 
-/** A manifest of this size that names nothing but the empty document. */
+/** Returns a manifest of this size that names only the empty document. */
 function largeManifest(seed: string, size: number): Content {
   const empty = { mediaType: MEDIA_TYPE.ociEmpty, ...emptyJSON() };
   const document = {
@@ -65,11 +65,11 @@ describe('clients that ask for large manifests and do not read them', () => {
     await served.close();
   });
 
-  /** A client that has asked, has got the beginning of the answer, and reads no further. */
+  /** Starts a client that requests content, gets the start of the answer, and stops reading. */
   async function stalled(content: Content): Promise<void> {
     const socket = connect(served.port, '127.0.0.1');
     sockets.push(socket);
-    socket.on('error', () => undefined); // it is ended by either side
+    socket.on('error', () => undefined); // either side may end it
     socket.write(requestFor(`GET ${pathOf(content)}`));
     await once(socket, 'readable');
   }
@@ -128,7 +128,7 @@ for (const form of ['directory', 'tar'] as const) {
     it('is an error when it was damaged after it was sent whole', async () => {
       await start(manifest);
       assert.equal((await served.ask(pathOf(manifest))).status, 200);
-      if (form === 'tar') return; // a tar that was changed is not read again
+      if (form === 'tar') return; // a changed tar is not read again
       await writeFile(join(folder(form), blobPath(manifest.descriptor.digest)), damaged.bytes);
       assert.equal((await served.ask(pathOf(manifest))).status, 500);
     });
@@ -155,11 +155,11 @@ describe('clients that push large manifests', () => {
     await served.close();
   });
 
-  /** Sends all of a manifest but its last byte. */
+  /** Sends a manifest without its last byte. */
   async function unfinished(from: string): Promise<Socket> {
     const socket = connect({ port: served.port, host: '127.0.0.1', localAddress: from });
     sockets.push(socket);
-    socket.on('error', () => undefined); // it is ended by either side
+    socket.on('error', () => undefined); // either side may end it
     const type = `Content-Type: ${MEDIA_TYPE.ociManifest}`;
     socket.write(
       requestFor('PUT /v2/a/manifests/x', type, `Content-Length: ${3 * MB}`, 'Expect: 100-continue'),
@@ -170,7 +170,7 @@ describe('clients that push large manifests', () => {
   }
 
   it('and do not finish make room for others', async function () {
-    needs(this, 'Linux'); // where all of 127.0.0.0/8 is this machine
+    needs(this, 'Linux'); // only there is all of 127.0.0.0/8 local
     served = await serveWritable({}, { limits: { maxHeldBytes: 16 * MB } });
     const { all } = await makeImage({ seed: 1 });
     const first = await unfinished('127.0.0.2');

@@ -10,7 +10,7 @@ import { useFolder } from '../support/temporary.js';
 import { layoutOf } from './layout-folder.js';
 
 const MB = 1024 * 1024;
-/** More than the kernel keeps for a client that does not read. */
+/** More than the kernel buffers for a client that does not read. */
 const blob = contentOf('application/octet-stream', randomBytesFrom('connections', 16 * MB));
 const blobPath = `/v2/a/blobs/${blob.descriptor.digest}`;
 const requestFor = (path: string, ...fields: string[]) =>
@@ -22,7 +22,7 @@ for (const form of ['directory', 'tar'] as const) {
     let served: Served;
     let close: () => Promise<void>;
     let manifestPath: string;
-    /** How many of the files that are open belong to the layout. */
+    /** Counts the open files that belong to the layout. */
     let atRest: number;
     before(async () => {
       const { all, manifest } = await makeImage({ seed: 'connections' });
@@ -39,7 +39,7 @@ for (const form of ['directory', 'tar'] as const) {
 
     async function openFiles(): Promise<number> {
       const names = await readdir('/proc/self/fd');
-      // The one that lists them is gone by now.
+      // The descriptor that lists the folder is closed by now.
       const targets = await Promise.all(
         names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')),
       );
@@ -50,10 +50,10 @@ for (const form of ['directory', 'tar'] as const) {
       while ((await openFiles()) > atRest) await turn();
     }
 
-    /** A client that has asked, has got the beginning of the answer, and reads no further. */
+    /** Starts a client that requests content, gets the start of the answer, and stops reading. */
     async function stalled(request: string): Promise<Socket> {
       const socket = connect(served.port, '127.0.0.1');
-      socket.on('error', () => undefined); // it is ended by either side
+      socket.on('error', () => undefined); // either side may end it
       socket.write(request);
       await once(socket, 'readable');
       return socket;
@@ -90,7 +90,7 @@ for (const form of ['directory', 'tar'] as const) {
       const sockets = await Promise.all(Array.from(Array(64), () => stalled(requestFor(blobPath))));
       const reply = await served.ask(blobPath);
       assert.ok(reply.body.equals(blob.bytes));
-      const held = process.memoryUsage().arrayBuffers - before - 2 * blob.bytes.length; // the reply, twice
+      const held = process.memoryUsage().arrayBuffers - before - 2 * blob.bytes.length; // the reply is in memory twice
       assert.ok(held <= 64 * MB, `${Math.round(held / MB)} MiB`);
       for (const socket of sockets) socket.destroy();
       await Promise.all(sockets.map((socket) => socket.closed || once(socket, 'close')));

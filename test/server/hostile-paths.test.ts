@@ -33,7 +33,7 @@ describe('a path that is a trick', () => {
     await close();
   });
 
-  /** The reply to a target as it is, letter by letter; it has to be one whole answer. */
+  /** Sends the target unchanged and returns the reply; asserts that it is one complete answer. */
   async function askFor(target: string): Promise<{ status: number; body: string }> {
     const received = await exchangeRaw(
       served.port,
@@ -140,7 +140,7 @@ describe('a path that is a trick', () => {
     await fc.assert(
       fc.asyncProperty(target, async (asked) => {
         const { status, body } = await askFor(asked);
-        // A link out of the layout is the operator's to know of: 500, and nothing is said.
+        // A link out of the layout is a problem for the operator: a 500 without a reason.
         if (status === 500) assert.ok(asked.includes(linked), asked);
         else if (status === 400 && !body.startsWith('{"errors":[{"code":"UNSUPPORTED"'))
           assert.match(body, /_INVALID"/);

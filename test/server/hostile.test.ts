@@ -82,7 +82,7 @@ describe('a hostile client', () => {
   for (const [what, start, more] of cut) {
     it(`is cut off for ${what} without end, and the server lives on`, async () => {
       const socket = connect(served.port, '127.0.0.1');
-      socket.on('error', () => undefined); // it is ended by either side
+      socket.on('error', () => undefined); // either side may end it
       socket.resume();
       socket.write(start);
       const trickle = (): void => {
@@ -90,7 +90,7 @@ describe('a hostile client', () => {
       };
       trickle();
       await once(socket, 'close');
-      // The buffers of both sides in the kernel take some megabytes before the server reads them.
+      // The kernel buffers some megabytes on both sides before the server reads them.
       assert.equal((await served.ask('/v2/')).status, 200);
     });
   }
@@ -106,7 +106,7 @@ describe('a hostile client', () => {
 });
 
 describe('a client that goes away', () => {
-  /** A repository whose blob never ends, and what becomes of its streams. */
+  /** A repository whose blob never ends, and the state of its streams. */
   function endless(): { store: Source; fetched: Readable[] } {
     const fetched: Readable[] = [];
     const descriptor = { ...blob.descriptor, size: 1e12 };
@@ -144,32 +144,27 @@ describe('a client that goes away', () => {
   });
 
   it('aborts what its store is still waiting for', async () => {
-    let asked: () => void = () => {};
-    const waiting = new Promise<void>((resolve) => {
-      asked = resolve;
+    let tell: (signal: AbortSignal) => void = () => {};
+    const asked = new Promise<AbortSignal>((resolve) => {
+      tell = resolve;
     });
-    const aborted = new Promise<void>((resolve) => {
-      const store: Source = {
-        ...createMemoryStore(),
-        sizeOf: (_, { signal } = {}) =>
-          new Promise((_, reject) => {
-            signal?.addEventListener('abort', () => {
-              reject(signal.reason);
-              resolve();
-            });
-            asked();
-          }),
-      };
-      void serve({ a: store }).then(async (served) => {
-        const socket = connect(served.port, '127.0.0.1');
-        socket.write(request);
-        await waiting;
-        socket.destroy();
-        await aborted;
-        await served.close();
-      });
-    });
-    await aborted;
+    const store: Source = {
+      ...createMemoryStore(),
+      sizeOf: (_, { signal } = {}) =>
+        new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason));
+          if (signal !== undefined) tell(signal);
+        }),
+    };
+    const served = await serve({ a: store });
+    const socket = connect(served.port, '127.0.0.1');
+    socket.write(request);
+    const signal = await asked;
+    assert.equal(signal.aborted, false);
+    socket.destroy();
+    if (!signal.aborted) await once(signal, 'abort');
+    assert.equal((await served.ask('/v2/')).status, 200);
+    await served.close();
   });
 
   it('destroys a stream that was opened too late', async () => {
@@ -218,7 +213,7 @@ describe('a client that goes away', () => {
       if (received === '') socket.write('garbage\r\n\r\n');
       received += chunk.toString('latin1');
     });
-    socket.on('error', () => socket.destroy()); // a reset is as good as an end here
+    socket.on('error', () => socket.destroy()); // a reset is fine too
     await new Promise((resolve) => socket.once('close', resolve));
     assert.equal(received.match(/HTTP\/1\.1/g)?.length, 1);
     await served.close();

@@ -7,7 +7,10 @@ import { openTar } from '../../src/tar/read.js';
 import { tarOf } from '../support/docker-archives.js';
 import type { Content } from '../support/images.js';
 
-/** Writes a layout with these contents and an image without a name, or other entries, as a directory or as a tar, and opens it. */
+/**
+ * Writes a layout with these contents and an image without a name, or with other entries, as a directory or a tar, and
+ * opens it.
+ */
 export async function layoutOf(
   path: string,
   {

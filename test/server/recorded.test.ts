@@ -14,9 +14,9 @@ interface Exchange {
 
 const { exchanges } = JSON.parse(fixture('http/docker-registry-2.8.2.json').toString()) as {
   exchanges: Exchange[];
-}; // recorded by us, in this form
+}; // recorded by the project in this format
 
-/** The reading exchanges that the two servers agree on; what is left out follows below. */
+/** The reading exchanges in which both servers agree; the others follow below. */
 const AGREED = [
   'API version check',
   'manifest by tag, schema2 accepted',
@@ -76,8 +76,8 @@ function isList(path: string): boolean {
 }
 
 /**
- * Where lading says more: its error bodies have a detail of their own and are JSON for a wrong method and a
- * wrong range too, a refused range has the length of the refusal, and only reading is allowed.
+ * Removes what lading sends in addition: error bodies have their own detail, and are JSON also for a wrong method or
+ * range; a refused range has the length of the error; only reading methods are allowed.
  */
 function isOfErrorBody(name: string): boolean {
   return [
@@ -97,9 +97,9 @@ function recordedBody(note: string): Content {
   return contentOf(mediaType, bytes);
 }
 
-/** Only the head of the config was recorded: a HEAD needs no more. */
+/** Only the head of the config was recorded, which is enough for HEAD. */
 function withRecordedConfig(store: Source): Source {
   const { path } = recorded('blob HEAD').request;
-  const digest = path.slice(path.lastIndexOf('/') + 1) as Digest; // a real registry knew it
+  const digest = path.slice(path.lastIndexOf('/') + 1) as Digest; // a real registry had it
   return { ...store, sizeOf: async (wanted) => (wanted.digest === digest ? 860 : store.sizeOf(wanted)) };
 }

@@ -5,20 +5,20 @@ import { type Content, randomBytesFrom } from '../support/images.js';
 
 export type Algorithm = 'sha256' | 'sha512';
 
-/** What is pushed together: blobs, manifests with children first, and then the referrers of each subject. */
+/** Content that is pushed together: blobs, manifests (children first), and then the referrers of each subject. */
 export interface Kind {
   blobs: Content[];
   manifests: Content[];
   referrers: Record<string, Descriptor[]>;
 }
 
-/** Bytes of a digest, and nothing else that is known of them. */
+/** Returns a blob of random or given bytes. */
 export function octets(seed: string, size: number | undefined, algorithm: Algorithm): Content {
   const bytes = size === undefined ? Buffer.from(seed) : randomBytesFrom(seed, size);
   return content('application/octet-stream', bytes, algorithm);
 }
 
-/** Every kind of manifest that the distribution-spec wants a registry to take. */
+/** Every kind of manifest that the distribution-spec requires registries to accept. */
 export const KINDS: Record<string, (algorithm: Algorithm) => Kind> = {
   'an image': (algorithm) => image(algorithm),
   'an image without layers': (algorithm) => image(algorithm, { layers: [] }),
@@ -63,7 +63,7 @@ export const KINDS: Record<string, (algorithm: Algorithm) => Kind> = {
     const subject = image(algorithm, { seed: 'subject' });
     const named = last(subject).descriptor;
     const attached = [
-      // Without an artifact type of its own a manifest has that of its config.
+      // A manifest without an artifact type gets that of its config.
       referring(image(algorithm, { seed: 1, subject: named }), named, MEDIA_TYPE.ociConfig),
       referring(artifact(algorithm, { subject: named, annotations: { a: 'b' } }), named, ARTIFACT),
     ];
@@ -142,7 +142,7 @@ function index(algorithm: Algorithm, children: Kind[], members: Members = {}): K
   return together(...children, { blobs: [], manifests: [made], referrers: {} });
 }
 
-/** Adds what the list of referrers has to say of the last manifest. */
+/** Adds the expected entry of the list of referrers for the last manifest. */
 function referring(kind: Kind, { digest: subject }: Descriptor, artifactType: string): Kind {
   const { descriptor, bytes } = last(kind);
   const { annotations } = JSON.parse(bytes.toString()) as Members;
@@ -156,11 +156,11 @@ interface ImageDocument {
 }
 
 function edited(kind: Kind, algorithm: Algorithm, edit: (document: ImageDocument) => object): Kind {
-  const document = JSON.parse(last(kind).bytes.toString()) as ImageDocument; // as `manifest` made it
+  const document = JSON.parse(last(kind).bytes.toString()) as ImageDocument; // made by `manifest`
   return { ...kind, manifests: [json(MEDIA_TYPE.ociManifest, edit(document), algorithm)] };
 }
 
-/** All of them, the same content once. */
+/** Combines kinds; equal content is included once. */
 function together(...kinds: Kind[]): Kind {
   const referrers: Record<string, Descriptor[]> = {};
   for (const [subject, entries] of kinds.flatMap((kind) => Object.entries(kind.referrers)))

@@ -6,8 +6,8 @@ import { PUSHES, pushInPost, REPOSITORY, type Registry } from './blob-pushes.js'
 import { type Algorithm, KINDS, type Kind, octets } from './registry-content.js';
 
 /**
- * What the conformance suite of the distribution-spec's development version does to a registry, with all of its
- * options on: every kind of content comes, is found, and goes again, under either digest algorithm.
+ * Does what the conformance suite of the distribution-spec's development version does with all of its options on: every
+ * kind of content is pushed, found and deleted, with either digest algorithm.
  */
 export function describeRegistry(what: string, open: () => Promise<Registry>): void {
   describe(`a registry over ${what}`, () => {
@@ -84,7 +84,7 @@ export function describeRegistry(what: string, open: () => Promise<Registry>): v
         tags.push(...own);
       }
       if (algorithm === 'sha256') {
-        // A tag that is pushed alone is of sha256: nothing in the request speaks of another.
+        // A push by tag alone uses sha256, because the request names no other algorithm.
         for (const [position, manifest] of kind.manifests.entries()) {
           const reply = await putManifest(manifest, `${algorithm}-${position}`);
           assertCreated(reply, manifest, 'manifests');
@@ -108,7 +108,7 @@ export function describeRegistry(what: string, open: () => Promise<Registry>): v
       for (const subject of Object.keys(kind.referrers)) await assertReferrers(subject, []);
     }
 
-    /** As Go sends what it does not know the length of. */
+    /** As Go sends a body of unknown length. */
     const putManifest = ({ bytes, descriptor }: Content, reference: string) =>
       ask(`/manifests/${reference}`, {
         method: 'PUT',
@@ -207,7 +207,7 @@ export function describeRegistry(what: string, open: () => Promise<Registry>): v
 
 type Entry = Content['descriptor'];
 
-/** In whatever order. */
+/** Compares entries in any order. */
 function assertSame(actual: readonly Entry[], expected: readonly Entry[]): void {
   const sorted = (entries: readonly Entry[]) =>
     entries.toSorted((one, other) => (one.digest < other.digest ? -1 : 1));

@@ -81,14 +81,14 @@ describe('createRegistryServer', () => {
       await served.close();
       assert.deepEqual(seen, ['/v2/', '/healthz', '/v2/']);
       assert.equal(warnings.length, 1);
-      assert.match(warnings.join(), /^onRequest failed, .*: no space\\x0aleft$/);
+      assert.match(warnings.join(), /^onRequest failed; .*: no space\\x0aleft$/);
     });
   }
 
   it('goes on when a connection cannot be accepted', async () => {
     const servers: EventEmitter[] = [];
     const onStart = (message: unknown): void => {
-      servers.push((message as { server: EventEmitter }).server); // as the documentation of `http` has it
+      servers.push((message as { server: EventEmitter }).server); // documented in `node:http`
     };
     subscribe('http.server.request.start', onStart);
     const served = await serve({});
@@ -143,9 +143,9 @@ describe('createRegistryServer', () => {
 });
 
 describe('closing the server', () => {
-  /** A repository whose blob comes to its end when the test ends `body`. */
+  /** A repository whose blob ends when the test ends `body`. */
   function slow(): { store: Source; body: PassThrough } {
-    // Two chunks that stay two, because the server holds the latest one back.
+    // Two chunks, because the server holds back the latest one.
     const body = new PassThrough({ objectMode: true });
     body.write(blob.bytes.subarray(0, 400));
     body.write(blob.bytes.subarray(400, 600));
@@ -188,16 +188,22 @@ describe('closing the server', () => {
     const agent = new Agent({ keepAlive: true });
     const request = get({ host: '127.0.0.1', port: served.port, path: '/v2/', agent });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const { socket } = response;
     await buffer(response);
+    assert.equal(socket.closed, false);
     await served.close();
+    if (!socket.closed) await once(socket, 'close');
     agent.destroy();
+    await assert.rejects(served.ask('/v2/'), { code: 'ECONNREFUSED' });
   });
 
   it('can be done twice, and before it has listened', async () => {
     const server = createRegistryServer({ openRepository: async () => undefined });
     await server.close();
-    await server.listen({ port: 0 });
+    const { port } = await server.listen({ port: 0 });
+    assert.equal((await ask(port, '/v2/')).status, 200);
     await Promise.all([server.close(), server.close()]);
-    await assert.doesNotReject(server.close());
+    await server.close();
+    await assert.rejects(ask(port, '/v2/'), { code: 'ECONNREFUSED' });
   });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { SharedWork } from '../../src/server/shared-work.js';
 
 describe('SharedWork', () => {
-  /** Work that ends when it is aborted, or with `finish`. */
+  /** Work that ends when it is aborted or when `finish` is called. */
   function held() {
     const signals: AbortSignal[] = [];
     let finish: (value: string) => void = () => undefined;

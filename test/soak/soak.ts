@@ -4,10 +4,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ErrorCode, isLadingError, messageOf } from '../../src/errors.js';
-import { createMemoryRepositories } from '../../src/store/memory-repositories.js';
 import { printTable } from '../crash/report.js';
 import { createRandom, type Random } from '../fuzz/mutate.js';
 import { makeImage } from '../support/images.js';
+import { createMemoryRepositories } from '../support/memory-repositories.js';
 import { isInstalled } from '../support/needs.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { putBlob, putManifest } from '../support/programs/registry-content.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../src/content/digest.js';
-import { referrersTag } from '../../src/content/referrers-tag.js';
+import { referrersTag } from '../../src/content/names.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import { attachedTag, attachedTo, isAttachmentTag, subjectOfTag } from '../../src/store/attached.js';
 import { makeCosignSignature, makeImage, makeReferrer } from '../support/images.js';
@@ -76,11 +76,13 @@ describe('tags that attach', () => {
       `${tagOf(SHA256)}.tar`,
       `${tagOf(SHA256)}0`,
       `x${tagOf(SHA256)}.sig`,
+      `${tagOf(SHA256)}.zip`,
+      `${tagOf(SHA256)}.sig\n`,
       SHA256,
     ]) {
       assert.equal(subjectOfTag(tag), undefined, tag);
     }
-    for (const tag of ['latest', `${tagOf(SHA256)}.tar`, `${tagOf(SHA256)}0`])
+    for (const tag of ['latest', `${tagOf(SHA256)}.tar`, `${tagOf(SHA256)}0`, `${tagOf(SHA256)}\n`])
       assert.ok(!isAttachmentTag(tag), tag);
   });
 });

@@ -5,7 +5,7 @@ import { createMemoryStore } from '../../src/store/memory.js';
 import { readContent } from '../../src/store/read-content.js';
 import { contentOf, pushAll } from '../support/images.js';
 import { countingFetches, overriding } from '../support/openers.js';
-import { signedSchema1 } from './contract.js';
+import { signedSchema1 } from '../support/signed-schema1.js';
 
 const DOCUMENT = contentOf('application/json', Buffer.from('{"a":1}'));
 

@@ -23,7 +23,9 @@ describe('the repositories of a store', () => {
       await pushAll(store, image.all);
       await store.tag(image.manifest.descriptor, name);
     }
-    const contents = new RepositoryContents(await entriesOf(store), new ManifestGraph(store), mostRemembered);
+    const contents = new RepositoryContents(await entriesOf(store), new ManifestGraph(store), {
+      mostRemembered,
+    });
     return new Map(
       [...(await tagsOf(store))].map(([name, tags]) => [
         name,

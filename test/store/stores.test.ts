@@ -1,68 +1,339 @@
-import { createRegistryClient } from '../../src/registry/client.js';
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { openServedStores } from '../../src/operations/serve/stores.js';
+import { createPool } from '../../src/pool.js';
 import { openArchive } from '../../src/store/archive/archive.js';
-import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
-import { openLayout, openLayoutForWriting } from '../../src/store/layout/layout.js';
+import { createArchiveStream, openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
+import {
+  createDockerArchiveStream,
+  openDockerArchiveForWriting,
+} from '../../src/store/archive/docker-archive-writer.js';
+import { delegate } from '../../src/store/delegate.js';
+import { openLayout } from '../../src/store/layout/layout.js';
+import { LiveLayout } from '../../src/store/layout/live-layout.js';
 import { openServedLayout } from '../../src/store/layout/served.js';
 import { createMemoryStore } from '../../src/store/memory.js';
-import { createRemoteStore } from '../../src/store/remote/remote.js';
+import { createKnownBlobs, mountingStore } from '../../src/store/remote/mounting.js';
+import type { RemoteStore } from '../../src/store/remote/remote.js';
+import { createRemoteSource } from '../../src/store/remote/remote-source.js';
+import { preferringHeld } from '../../src/transfer/held.js';
+import { headStartStore } from '../../src/transfer/registry/head-start.js';
 import { storeOver } from '../support/pushing.js';
-import { serve } from '../support/registry-server.js';
 import { useFolder } from '../support/temporary.js';
-import { describeReading, describeStore } from './contract.js';
+import { startUploadRegistry } from '../support/upload-registry.js';
+import { serveWritable } from '../support/writable-server.js';
+import { describeStore, type Kept } from './contract.js';
+import { fillWithEverything } from './contract-reading.js';
+import { AS_A_PLACE, LAYERS_CHANGED, ON_ITS_WAY } from './contract-writing.js';
+import {
+  begunEarly,
+  dealing,
+  fillBehind,
+  fillWithImages,
+  finished,
+  openedConversion,
+  openedLayout,
+  openedV1,
+  pushedTo,
+  REPOSITORY,
+  readOver,
+  repositoryOf,
+  streamed,
+} from './opened.js';
 
-describeStore('the memory store', async () => ({ store: createMemoryStore() }));
+let folder: (name: string) => string;
+let count = 0;
+/** Of something new in the suite's folder. */
+const path = (name: string): string => folder(`${count++}-${name}`);
 
-describe('on the disk', () => {
-  const path = useFolder('the suite');
-  let count = 0;
-
-  describeStore('the layout directory', async () => {
-    const directory = path(`layout-${count++}`);
-    const store = await openLayoutForWriting(directory);
-    const reopen = async () => {
-      await store.commit();
-      await store.close();
-      return openLayout(directory);
-    };
-    return { store, reopen };
-  });
-
-  describe('the layout that takes pushes', () => {
-    describeReading(async (fill) => {
-      const served = await openServedLayout(path(`served-${count++}`));
+/** Every store and what it can do; what is not in a row is not asked of it. */
+const STORES: readonly Kept[] = [
+  {
+    store: 'the memory store',
+    of: ['store/memory.ts'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    open: async () => ({ store: createMemoryStore() }),
+  },
+  {
+    store: 'the layout directory',
+    of: ['store/layout/layout.ts', 'store/layout/layout-reader.ts', 'store/image-files.ts'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    open: () => openedLayout(path('layout'), openLayout),
+  },
+  {
+    store: 'the layout directory that others write',
+    of: ['store/layout/live-layout.ts'],
+    holds: 'everything',
+    open: () => openedLayout(path('layout'), (directory) => LiveLayout.openDirectory(directory)),
+  },
+  {
+    store: 'a repository of a layout that takes pushes',
+    of: ['store/layout/writable-repository.ts'],
+    holds: 'everything',
+    async open() {
+      const served = await openServedLayout(path('served'));
       // Where bare tags go in a layout, which is what the suite names its images.
       const store = storeOver(await served.openForPush('unnamed'));
-      await fill(store);
-      return { store, close: () => served.close() };
-    });
-  });
-
-  for (const format of ['universal', 'oci-archive'] as const) {
-    describeStore(`the archive (${format})`, async () => {
-      const file = path(`archive-${count++}.tar`);
-      const store = await openArchiveForWriting(file, { format });
-      const reopen = async () => {
-        await store.commit?.();
-        await store.close();
+      const held = await fillWithEverything(store);
+      return { store, held, close: () => served.close() };
+    },
+  },
+  ...(['universal', 'oci-archive'] as const).flatMap((format): Kept[] => [
+    {
+      store: `the archive (${format})`,
+      of: ['store/archive/archive-writer.ts'],
+      holds: 'everything',
+      writing: AS_A_PLACE,
+      async open() {
+        const file = path('archive.tar');
+        return finished(file, await openArchiveForWriting(file, { format }));
+      },
+    },
+    {
+      store: `the archive that is streamed (${format})`,
+      of: ['store/archive/archive-writer.ts'],
+      holds: 'everything',
+      writing: ON_ITS_WAY,
+      open: async () =>
+        streamed(path('streamed.tar'), async (stream) => createArchiveStream(stream, { format })),
+    },
+  ]),
+  {
+    store: 'the archive of which it is remembered what was found out',
+    of: ['store/archive/archive.ts'],
+    holds: 'everything',
+    async open() {
+      const file = path('archive.tar');
+      const store = await openArchiveForWriting(file, { format: 'universal' });
+      const memory = {
+        directory: path('memory'),
+        version: '1',
+        minEntries: 1,
+        now: () => Date.now() + 60_000,
+      };
+      const { reopen } = finished(file, store);
+      const again = async () => {
+        await (await reopen()).close();
+        await (await openArchive(file, { memory })).close();
+        return openArchive(file, { memory });
+      };
+      return { store, reopen: again };
+    },
+  },
+  {
+    store: 'the archive that is compressed as a whole',
+    of: ['store/archive/archive.ts'],
+    holds: 'everything',
+    async open() {
+      const file = path('archive.tar');
+      const { store, reopen } = finished(file, await openArchiveForWriting(file, { format: 'oci-archive' }));
+      const again = async () => {
+        await (await reopen()).close();
+        await writeFile(file, gzipSync(await readFile(file)));
         return openArchive(file);
       };
+      return { store, reopen: again };
+    },
+  },
+  ...[false, true].map(
+    (legacy): Kept => ({
+      store: `the docker-archive${legacy ? ' for Docker before 1.10' : ''}`,
+      of: ['store/archive/docker-archive-writer.ts'],
+      holds: 'images',
+      writing: LAYERS_CHANGED,
+      async open() {
+        const file = path('docker.tar');
+        const store = await openDockerArchiveForWriting(file, { legacy });
+        return { ...finished(file, store), fill: fillWithImages };
+      },
+    }),
+  ),
+  {
+    store: 'the docker-archive that is streamed',
+    of: ['store/archive/docker-archive-writer.ts'],
+    holds: 'images',
+    writing: LAYERS_CHANGED,
+    open: async () => ({
+      ...(await streamed(path('streamed.tar'), (stream) => createDockerArchiveStream(stream))),
+      fill: fillWithImages,
+    }),
+  },
+  ...[false, true].map(
+    (listsReferrers): Kept => ({
+      store: `the remote store, over a registry ${listsReferrers ? 'that lists referrers' : 'without the referrers API'}`,
+      of: ['store/remote/remote.ts'],
+      holds: 'everything',
+      writing: AS_A_PLACE,
+      async open() {
+        const registry = await startUploadRegistry({ listsReferrers });
+        return { store: pushedTo(registry.host, (store) => store, registry.close) };
+      },
+    }),
+  ),
+  {
+    store: 'the remote store, over our own server',
+    of: ['store/remote/remote.ts'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    async open() {
+      const served = await serveWritable();
+      const store = pushedTo(served.registry, (remote) => remote, served.close);
+      return { store, fill: fillBehind(served.repositories) };
+    },
+  },
+  {
+    store: 'the remote store, over our own server of a layout',
+    of: ['store/remote/remote.ts'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    async open() {
+      const repositories = await openServedLayout(path('behind'));
+      const { openRepository } = repositories;
+      const served = await serveWritable({ repositories }, { openRepository });
+      const close = () => served.close().finally(() => repositories.close());
+      const store = pushedTo(served.registry, (remote) => remote, close);
+      return { store, fill: fillBehind(repositories) };
+    },
+  },
+  {
+    store: 'the remote store that takes blobs from other repositories',
+    of: ['store/remote/mounting.ts'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    async open() {
+      const served = await serveWritable();
+      const mounting = (remote: RemoteStore) => mountingStore(remote, REPOSITORY, createKnownBlobs());
+      const store = pushedTo(served.registry, mounting, served.close);
+      return { store, fill: fillBehind(served.repositories) };
+    },
+  },
+  {
+    store: 'a repository to read from',
+    of: ['store/remote/remote-source.ts'],
+    holds: 'everything',
+    async open() {
+      const served = await serveWritable();
+      const held = await fillWithEverything(storeOver(await served.repositories.openForPush(REPOSITORY)));
+      return readOver(
+        (client) => createRemoteSource(client, { registry: served.registry, repository: REPOSITORY }),
+        { held: async () => held, close: served.close },
+      );
+    },
+  },
+  ...(['remote-v1.ts', 'remote-source.ts'] as const).map(
+    (file): Kept => ({
+      store: `a repository of a v1 registry (${file})`,
+      of: [`store/remote/${file}`],
+      holds: 'images',
+      open: () => openedV1(file === 'remote-v1.ts'),
+    }),
+  ),
+  {
+    store: 'a repository of a layout',
+    of: ['store/repository-view.ts'],
+    holds: 'everything',
+    async open() {
+      const opened = await openedLayout(path('layout'), openLayout);
+      return { ...opened, reopen: async () => repositoryOf([await opened.reopen()]) };
+    },
+  },
+  {
+    store: 'a repository of several layouts',
+    of: ['store/union.ts'],
+    holds: 'everything',
+    async open() {
+      const layouts = [
+        await openedLayout(path('layout'), openLayout),
+        await openedLayout(path('layout'), openLayout),
+      ] as const;
+      const reopen = async () => repositoryOf(await Promise.all(layouts.map((layout) => layout.reopen())));
+      return { store: dealing(layouts[0].store, layouts[1].store), reopen };
+    },
+  },
+  {
+    store: 'a repository of a store that is served, of somebody else',
+    of: ['operations/serve/stores.ts'],
+    holds: 'everything',
+    async open() {
+      const store = createMemoryStore();
+      const reopen = async () => {
+        const served = await openServedStores([store]);
+        return (await served.openRepository('unnamed')) ?? assert.fail('nothing is served');
+      };
       return { store, reopen };
-    });
-  }
-});
+    },
+  },
+  {
+    store: 'what was made for a client that wants another form',
+    of: ['server/read/converted.ts'],
+    holds: 'one manifest',
+    open: openedConversion,
+  },
+  {
+    store: 'a store with nothing replaced',
+    of: ['store/delegate.ts'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    open: async () => ({ store: delegate(createMemoryStore(), {}) }),
+  },
+  {
+    store: 'a repository of which an output holds everything',
+    of: ['transfer/held.ts'],
+    holds: 'everything',
+    async open() {
+      const served = await serveWritable();
+      const held = await fillWithEverything(storeOver(await served.repositories.openForPush(REPOSITORY)));
+      const output = createMemoryStore();
+      await fillWithEverything(output);
+      const name = { registry: served.registry, repository: REPOSITORY };
+      return readOver((client) => preferringHeld(createRemoteSource(client, name), output), {
+        held: async () => held,
+        close: served.close,
+      });
+    },
+  },
+  {
+    store: 'a store that is given blobs early, and was not',
+    of: ['transfer/registry/head-start.ts'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    open: async () => ({ store: headStartStore(createMemoryStore(), createPool(4)) }),
+  },
+  {
+    store: 'a store that is given blobs early, and was given all',
+    of: ['transfer/registry/head-start.ts'],
+    holds: 'everything',
+    writing: AS_A_PLACE,
+    open: async () => ({ store: begunEarly(createMemoryStore()) }),
+  },
+];
 
-describe('the remote store, over our own server', () => {
-  describeReading(async (fill) => {
-    const behind = createMemoryStore();
-    await fill(behind);
-    const served = await serve({ 'some/repository': behind });
-    const client = createRegistryClient();
-    const store = createRemoteStore(client, { registry: served.registry, repository: 'some/repository' });
-    const close = async () => {
-      await store.close();
-      await client.close();
-      await served.close();
-    };
-    return { store, close };
+/** Stores of which the contract is not true on purpose. */
+const OTHERS: Record<string, string> = {
+  'transfer/to-store.ts':
+    'it is not given out: a transfer alone has it, and nothing but its close is another',
+  'operations/serve/served-image.ts': 'every name stands for one manifest, which is what it is for',
+};
+
+describe('the contract of stores', () => {
+  folder = useFolder('the suite');
+
+  for (const kept of STORES) describeStore(kept);
+
+  it('is asked of every file of src that makes a store', () => {
+    const src = fileURLToPath(new URL('../../src/', import.meta.url));
+    const makes =
+      /\bisLocal(?: =|:|\(\))|\bdelegate[<(]|extends (?:ImageFiles|LayoutReader)\b|assign\((?:store|images),/;
+    const makers = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && makes.test(readFileSync(`${src}${file}`, 'utf8')))
+      .map((file) => file.replaceAll('\\', '/'))
+      .filter((file) => file !== 'store/store.ts'); // the interface
+    const asked = new Set([...STORES.flatMap(({ of }) => of), ...Object.keys(OTHERS)]);
+    assert.deepEqual([...asked].sort(), makers.sort());
   });
 });

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Refusal, UploadRegistryOptions } from './upload-registry.js';
 
-/** An answer in place of the registry's own; undefined leaves it to that. */
+/** An answer that replaces the registry's; undefined lets the registry answer. */
 export type TableAnswer = Refusal | 'reset' | undefined;
 
 /**
- * What makes a registry odd, as a table of `METHOD /path` → answer. The first row that fits a request and has an answer
- * for it counts; what no row answers is left to the registry.
+ * Makes a registry odd by a table of answers: the first row whose pattern matches `METHOD /path`, and that has an
+ * answer, is used. If there is none, the registry answers.
  */
 export function answering(
   ...rows: [asked: RegExp, answer: TableAnswer | ((request: IncomingMessage) => TableAnswer)][]
@@ -21,7 +21,7 @@ export function answering(
   };
 }
 
-/** A refusal as registries write it. */
+/** Returns a refusal in the format of registries. */
 export function refusal(status: number, code = 'UNKNOWN', message = code.toLowerCase()): Refusal {
   return {
     status,
@@ -30,7 +30,7 @@ export function refusal(status: number, code = 'UNKNOWN', message = code.toLower
   };
 }
 
-/** Whether a request brings bytes. */
+/** True if a request has a body. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -7,7 +7,7 @@ import { type PlanOptions, planCopy } from '../../src/transfer/plan.js';
 import { type Content, pushAll } from './images.js';
 import { overriding } from './openers.js';
 
-/** A store in memory with these images, by name. */
+/** Makes a store in memory with these images, by name. */
 export async function storeOf(images: Record<string, { all: Content[]; manifest: Content }>): Promise<Store> {
   const store = createMemoryStore();
   for (const [name, { all, manifest }] of Object.entries(images)) {
@@ -17,7 +17,7 @@ export async function storeOf(images: Record<string, { all: Content[]; manifest:
   return store;
 }
 
-/** Plans and copies the named images of a source, and closes the destination whatever happens. */
+/** Plans and copies the named images of a source, and always closes the destination. */
 export async function copyInto(
   destination: Store,
   source: Source,
@@ -32,7 +32,7 @@ export async function copyInto(
   }
 }
 
-/** The same store, whose answers come in another order than they were asked for. */
+/** Returns the same store, but its answers come in another order than the requests. */
 export function disordered<T extends Source>(store: T): T {
   return overriding(store, {
     async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
@@ -42,7 +42,7 @@ export function disordered<T extends Source>(store: T): T {
   });
 }
 
-/** A JSON document in a tar. */
+/** Returns a JSON document in a tar. */
 export async function documentIn(path: string, name: string): Promise<unknown> {
   const view = await openTar(path);
   try {
@@ -52,7 +52,7 @@ export async function documentIn(path: string, name: string): Promise<unknown> {
   }
 }
 
-/** The names of the files in a tar. */
+/** Returns the names of the files in a tar. */
 export async function filesIn(path: string): Promise<string[]> {
   const view = await openTar(path);
   try {

@@ -1,4 +1,4 @@
 import { buildPeers } from './programs/peers.js';
 
-// Builds the programs in Go that npm run test:interop needs, ahead of it.
+// Builds the Go programs that npm run test:interop needs, before it runs.
 await buildPeers(console.log);

@@ -1,8 +1,8 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 
-// X.509 certificates, written here in DER so that tests with TLS need no program: packages that make them bring thirty
-// others with them. (RFC 5280; elliptic curve P-256, ECDSA with SHA-256)
+// Makes X.509 certificates in DER, so that tests with TLS need no program, and no package with thirty dependencies.
+// (RFC 5280; elliptic curve P-256, ECDSA with SHA-256)
 
 export interface Certificate {
   /** PEM. */
@@ -11,10 +11,10 @@ export interface Certificate {
   key: string;
 }
 
-/** A certificate that is its own authority. */
+/** Makes a self-signed certificate. */
 export function makeCertificate(names: readonly string[] = ['localhost', '127.0.0.1']): Certificate {
   const { publicKey, privateKey } = makeKeys();
-  // A subject of its own: OpenSSL looks for the issuer by its name, and takes the first of several.
+  // The subject is unique, because OpenSSL looks for the issuer by name, and uses the first of several.
   const subject = `lading test ${randomUUID()}`;
   return pemOf(
     { subject, publicKey, extensions: [authority(), alternativeNames(names)] },
@@ -23,7 +23,7 @@ export function makeCertificate(names: readonly string[] = ['localhost', '127.0.
   );
 }
 
-/** An authority that nobody knows, and a server's certificate that it issued. */
+/** Makes an unknown authority, and a server certificate that it issued. */
 export function makeIssuedCertificate(names: readonly string[]): { authority: string; server: Certificate } {
   const issuer = { name: 'lading test CA', keys: makeKeys() };
   const signer = { name: issuer.name, key: issuer.keys.privateKey };
@@ -36,7 +36,10 @@ export function makeIssuedCertificate(names: readonly string[]): { authority: st
   };
 }
 
-/** A server's certificate, and two of its authority with one key: one that has expired, and one that took its place. */
+/**
+ * Makes a server certificate, and two certificates of its authority with the same key: an expired one and its
+ * successor.
+ */
 export function makeRenewedAuthority(names: readonly string[] = ['localhost', '127.0.0.1']): {
   expired: string;
   renewed: string;
@@ -54,7 +57,7 @@ export function makeRenewedAuthority(names: readonly string[] = ['localhost', '1
   };
 }
 
-/** A certificate that is its own authority and has expired. */
+/** Makes a self-signed certificate that has expired. */
 export function makeExpiredCertificate(names: readonly string[] = ['localhost', '127.0.0.1']): Certificate {
   const { publicKey, privateKey } = makeKeys();
   const subject = `lading test ${randomUUID()}`;
@@ -72,7 +75,7 @@ interface Holder {
   subject: string;
   publicKey: KeyObject;
   extensions: Buffer[];
-  /** In days from now; default from yesterday to the day after tomorrow. */
+  /** Days from now; default from yesterday to the day after tomorrow. */
   validDays?: [from: number, to: number];
 }
 
@@ -85,7 +88,7 @@ function pemOf(holder: Holder, issuer: { name: string; key: KeyObject }, key: Ke
   const body = tagged(
     0x30,
     tagged(0xa0, tagged(0x02, Buffer.from([2]))), // version 3
-    tagged(0x02, Buffer.from([1]), randomBytes(15)), // positive, as it begins with 1
+    tagged(0x02, Buffer.from([1]), randomBytes(15)), // begins with 1, so it is positive
     ECDSA_WITH_SHA256,
     commonName(issuer.name),
     tagged(0x30, utcTime(now + from * DAY_MS), utcTime(now + to * DAY_MS)),
@@ -116,7 +119,7 @@ function serverUsage(): Buffer {
   return extension('551d25', tagged(0x30, oid('2b06010505070301')));
 }
 
-/** subjectAltName, of IP version 4 and DNS. */
+/** subjectAltName, for DNS names and IPv4 addresses. */
 function alternativeNames(names: readonly string[]): Buffer {
   const entries = names.map((name) => {
     if (isIPv4(name)) return tagged(0x87, Buffer.from(name.split('.').map(Number)));
@@ -126,7 +129,7 @@ function alternativeNames(names: readonly string[]): Buffer {
   return extension('551d11', tagged(0x30, ...entries));
 }
 
-/** The last part is the value; before it may stand that it is critical. */
+/** Encodes an extension. The last part is its value; a part before it marks it as critical. */
 function extension(id: string, ...parts: [...Buffer[], Buffer]): Buffer {
   const value = parts.at(-1) ?? Buffer.alloc(0);
   return tagged(0x30, oid(id), ...parts.slice(0, -1), tagged(0x04, value));

@@ -6,17 +6,19 @@ export interface DelayProxy {
   stop(): Promise<void>;
 }
 
-/** Bytes that may be under way in one direction of a connection; beyond, its sender waits, as with a full window. */
+/**
+ * Limit for the bytes in transit in one direction of a connection; then the sender waits, as with a full TCP window.
+ */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
 /**
- * Puts a TCP server `roundTripMs` away: every byte takes half of it, and the first one of a connection waits a
- * whole round trip for the handshake, which loopback answers at once.
+ * Delays a TCP server by a round trip of `roundTripMs`: every byte takes half of it, and the first byte of a connection
+ * waits a whole round trip in addition, because on loopback the handshake takes no time.
  */
 export async function startDelayProxy(upstream: string, roundTripMs: number): Promise<DelayProxy> {
   const { hostname, port } = new URL(`tcp://${upstream}`);
   const sockets = new Set<Socket>();
-  // Half-open, so that an end takes its time too and nothing on its way is lost by it.
+  // Half-open, so that the end of a stream is delayed, too, and bytes in transit are not lost.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const far = connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
     const openAt = performance.now() + roundTripMs;
@@ -40,7 +42,7 @@ export async function startDelayProxy(upstream: string, roundTripMs: number): Pr
   };
 }
 
-/** Passes everything on, later and in its order. */
+/** Passes everything on after the delay, in order. */
 function delayed(from: Socket, to: Socket, delayMs: number, openAt: number): void {
   const underway: { chunk: Buffer | undefined; dueAt: number }[] = [];
   let underwayBytes = 0;
@@ -57,7 +59,7 @@ function delayed(from: Socket, to: Socket, delayMs: number, openAt: number): voi
     timer = undefined;
     for (let next = underway[0]; next !== undefined; next = underway[0]) {
       const early = next.dueAt - performance.now();
-      // Timers keep whole milliseconds: less than one is not worth another.
+      // Timers have a resolution of a millisecond, so shorter waits are skipped.
       if (early >= 1) {
         timer = setTimeout(deliver, early);
         return;
@@ -72,7 +74,7 @@ function delayed(from: Socket, to: Socket, delayMs: number, openAt: number): voi
 
   from.on('data', take);
   from.once('end', () => take(undefined));
-  // A connection that breaks on one side breaks on the other; nothing else is to be done about it here.
+  // If a connection breaks on one side, the other side is broken, too.
   from.once('error', () => to.destroy());
   from.once('close', () => {
     if (from.destroyed && !from.readableEnded) to.destroy();

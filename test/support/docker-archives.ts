@@ -9,15 +9,15 @@ import { readContent } from '../../src/store/read-content.js';
 import type { Source } from '../../src/store/store.js';
 import { makeTar, type RawEntry } from './tar-maker.js';
 
-/** Files of an archive by name; a text that begins with `->` is a symbolic link, with `=>` a hard link. */
+/** Files of an archive by name. A string that begins with `->` is a symbolic link, one with `=>` a hard link. */
 export type Files = Record<string, Buffer | string>;
 
-/** A plain layer with one file in it. */
+/** Returns an uncompressed layer with one file. */
 export function plainLayer(text: string): Buffer {
   return makeTar({ name: 'file.txt', body: text });
 }
 
-/** A config of Docker's for these plain layers, base first. */
+/** Returns a Docker config for these uncompressed layers, base first. */
 export function configFor(...layers: Buffer[]): Buffer {
   return configOfDiffIDs(...layers.map((layer) => digestOf(layer)));
 }
@@ -27,7 +27,7 @@ export function configOfDiffIDs(...diffIDs: string[]): Buffer {
   return Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: { Cmd: ['/x'] }, rootfs }));
 }
 
-/** An archive with `manifest.json` after its other files, as most writers have it. */
+/** Makes an archive with `manifest.json` after the other files, as most tools do. */
 export function dockerArchive(files: Files, items: unknown): Buffer {
   return tarOf({ ...files, 'manifest.json': JSON.stringify(items) });
 }
@@ -47,14 +47,14 @@ export async function writeTar(path: string, files: Files): Promise<string> {
   return path;
 }
 
-/** The names that a store gives, sorted. */
+/** Returns the names in a store, sorted. */
 export async function namesOf(store: Source): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of store.names()) names.push(name);
   return names.sort();
 }
 
-/** What makes an image the same in every form. */
+/** The properties of an image that are the same in all formats. */
 export interface ReadImage {
   root: Descriptor;
   manifest: ImageManifest;
@@ -62,7 +62,7 @@ export interface ReadImage {
   diffIDs: Digest[];
 }
 
-/** An image by its name; everything that it needs is read and verified on the way. */
+/** Returns an image by its name, after reading and verifying all of its content. */
 export async function readImage(store: Source, reference: string): Promise<ReadImage> {
   const root = await store.resolve(reference);
   const manifest = parseManifest(await readContent(store, root), root);
@@ -72,7 +72,9 @@ export async function readImage(store: Source, reference: string): Promise<ReadI
   return { root, manifest, config: manifest.config.digest, diffIDs: config.rootfs.diff_ids };
 }
 
-/** The diffIDs of an image in what lies at a path; everything that it needs is read and verified on the way. */
+/**
+ * Returns the diffIDs of an image in the archive or layout at a path, after reading and verifying all of its content.
+ */
 export async function diffIDsIn(location: string, reference: string): Promise<Digest[]> {
   const store = await openPath(location);
   try {

@@ -7,10 +7,10 @@ import { type Content, contentOf, jsonContent } from './images.js';
 
 export interface Parts {
   config?: Record<string, unknown>;
-  /** Of the first layer. */
+  /** Members of the first layer's descriptor. */
   layer?: Partial<Descriptor>;
   bytes?: Buffer;
-  /** The layer stays where its urls point. */
+  /** The layer is only at its urls, not in the archive. */
   isAway?: boolean;
   layers?: number;
 }
@@ -44,7 +44,10 @@ const NONDISTRIBUTABLE = 'application/vnd.oci.image.layer.nondistributable.v1.ta
 export const AWAY = { mediaType: NONDISTRIBUTABLE, urls: ['https://vendor.test/layer'] };
 const diffIDs = (...diff_ids: string[]) => ({ rootfs: { type: 'layers', diff_ids } });
 
-/** What Docker 20.10 refuses, and what is said of it; what a docker-archive says, where it leaves that out. */
+/**
+ * Images that Docker 20.10 refuses: `reason` matches the warning, and `alone` that of a docker-archive, if it leaves it
+ * out.
+ */
 export const REFUSED: [title: string, parts: Parts, reason: RegExp, alone?: RegExp][] = [
   [
     'ports that are a list',

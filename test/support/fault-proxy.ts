@@ -6,54 +6,54 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What goes wrong with one request. */
+/** The faults of one request. */
 export interface Fault {
-  /** Answers in place of the registry, which never sees the request. */
+  /** Answers instead of the registry, which never sees the request. */
   answer?: { status: number; headers?: Record<string, string>; body?: string };
-  /** Cuts the connection after so many bytes of the request's body; the registry has got them. */
+  /** Cuts the connection after this many bytes of the request's body, which the registry has received. */
   cutRequestAfter?: number;
-  /** Like nginx by default: the registry sees a request only when all of it is there. */
+  /** Like nginx by default: the registry gets a request only when it is complete. */
   isBuffered?: boolean;
-  /** Cuts the connection after so many bytes of the answer's body; with 0, before its head. */
+  /** Cuts the connection after this many bytes of the answer's body; with 0, before its headers. */
   cutAnswerAfter?: number;
-  /** Resets the connection (RST) after so many bytes of the answer's body; with 0, before its head. */
+  /** Resets the connection (RST) after this many bytes of the answer's body; with 0, before its headers. */
   resetAnswerAfter?: number;
-  /** Headers that are missing in the answer. */
+  /** Headers to remove from the answer. */
   dropHeaders?: string[];
-  /** Headers that say something else than the registry did. */
+  /** Headers to replace in the answer. */
   setHeaders?: Record<string, string>;
-  /** Gives other bytes than the registry. */
+  /** Changes the bytes of the answer. */
   alterBody?: (body: Buffer) => Buffer;
-  /** What Content-Length says beyond the truth. */
+  /** Is added to the right Content-Length. */
   lengthOffBy?: number;
-  /** Waits before anything is passed on. */
+  /** Waits before passing anything on. */
   delayMs?: number;
-  /** Gives the answer's body in pieces of so many bytes, with a pause after each. */
+  /** Sends the answer's body in pieces of this many bytes, with a pause after each. */
   dripBytes?: number;
-  /** Stops for good: taking the request's body, before the answer, or after so many bytes of its body. */
+  /** Stalls: does not read the request's body, sends no answer, or stops after this many bytes of the answer's body. */
   stall?: 'request' | 'answer' | { afterBytes: number };
-  /** After how long a stalled connection is cut after all; default never. */
+  /** The time after which a stalled connection is cut; default never. */
   stallMs?: number;
 }
 
-/** A request as the function that chooses faults sees it. */
+/** A request, for the function that chooses faults. */
 export interface Asked {
   method: string;
   path: string;
   headers: IncomingMessage['headers'];
-  /** From 1: how many requests came with this method so far. */
+  /** The number of requests with this method so far, including this one. */
   count: number;
 }
 
-/** A request that came through, or did not. */
+/** A request that the proxy has handled. */
 export interface Passed {
   method: string;
   path: string;
-  /** 0 where there was no answer. */
+  /** The status of the answer; 0 if there was none. */
   status: number;
-  /** Bytes of the request's body that came from the client. */
+  /** Bytes of the request's body that were received from the client. */
   sent: number;
-  /** Bytes of the answer's body that went to the client. */
+  /** Bytes of the answer's body that were sent to the client. */
   received: number;
   fault: Fault | undefined;
 }
@@ -61,19 +61,19 @@ export interface Passed {
 export interface FaultProxy {
   host: string;
   readonly passed: Passed[];
-  /** Chooses what goes wrong; by default nothing does. */
+  /** Chooses the faults of a request; default none. */
   faultFor: (asked: Asked) => Fault | undefined;
-  /** Which connections, counted from 1, get no handshake but plain text, or a reset; by default none. */
+  /** The connections, counted from 1, that get plain text or a reset instead of a handshake; default none. */
   refusesConnection: (count: number) => boolean | 'reset';
   stop(): Promise<void>;
 }
 
 export interface FaultProxyOptions {
-  /** The proxy speaks TLS with this certificate; the registry behind it plain http. */
+  /** The proxy uses TLS with this certificate; the registry behind it uses plain http. */
   tls?: { cert: string; key: string } | undefined;
 }
 
-/** Stands before a registry on plain http and spoils what `faultFor` says. */
+/** Starts a proxy in front of a registry on plain http, with the faults that `faultFor` returns. */
 export async function startFaultProxy(
   upstream: string,
   faultFor: FaultProxy['faultFor'] = () => undefined,
@@ -88,12 +88,12 @@ export async function startFaultProxy(
     const fault = proxy.faultFor({ method, path, headers, count });
     const entry: Passed = { method, path, status: 0, sent: 0, received: 0, fault };
     proxy.passed.push(entry);
-    // Whoever goes away, the client or the registry: this exchange is over, and so is its connection.
+    // If the client or the registry closes its connection, this exchange ends, and so does the other connection.
     pass(incoming, outgoing, entry, fault ?? {}).catch(() => socket.destroy());
   };
   const server = tls === undefined ? createServer(listener) : createTLSServer(tls, listener);
   let connections = 0;
-  // Before the handshake, where there is one.
+  // Before the TLS handshake, if there is one.
   server.prependListener('connection', (socket: Socket) => {
     connections++;
     const refused = proxy.refusesConnection(connections);
@@ -128,7 +128,7 @@ export async function startFaultProxy(
       onward.end(body);
     } else {
       onward = ask();
-      // Early answers and broken connections are told by the answer below.
+      // Early answers and broken connections are handled with the answer below.
       pipeline(incoming, counted, onward).catch(() => undefined);
     }
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -195,7 +195,7 @@ function headersOf(
 
 const DRIP_PAUSE_MS = 2;
 
-/** Passes a body on as slowly, or as little of it, as the fault says. */
+/** Passes a body on, as slowly and as incompletely as the fault requires. */
 function spoiling(fault: Fault): (body: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
   const { dripBytes, stall } = fault;
   return async function* (body) {
@@ -213,7 +213,7 @@ function spoiling(fault: Fault): (body: AsyncIterable<Buffer>) => AsyncGenerator
   };
 }
 
-/** Rejects when the stall is over; without a time for that, it lasts until the proxy stops. */
+/** Rejects when the stall is over; without `stallMs`, when the proxy stops. */
 async function stalled({ stallMs }: Fault): Promise<never> {
   if (stallMs === undefined) return new Promise<never>(() => undefined);
   await delay(stallMs);
@@ -234,12 +234,12 @@ function cutting(limit = Number.POSITIVE_INFINITY, onBytes: (bytes: number) => v
   });
 }
 
-/** The fault for the `n`th request with this method only. */
+/** Returns the fault only for the `n`th request with this method. */
 export function nth(method: string, n: number, fault: Fault): FaultProxy['faultFor'] {
   return (asked) => (asked.method === method && asked.count === n ? fault : undefined);
 }
 
-/** Refuses bodies over a size, as nginx does by `client_max_body_size`. */
+/** Refuses bodies over a size, as nginx does with `client_max_body_size`. */
 export function maxBody(bytes: number): FaultProxy['faultFor'] {
   return ({ headers }) =>
     Number(headers['content-length'] ?? 0) > bytes

@@ -1,7 +1,7 @@
 /**
- * Runs `attempt` with `ms`, and after a failure with twice the time, up to 32 times as much; fails as the last attempt
- * did. A test whose client and server share a process cannot prove anything with a time that the machine itself may
- * pause for. What is wrong with the program fails whatever the time is.
+ * Runs `attempt` with `ms`, and after each failure with twice the time, up to 32 times as much; fails with the last
+ * error. For tests whose client and server share a process: a short time proves nothing if the machine itself may pause
+ * longer, but a bug in the program fails with any time.
  */
 export async function withGrowingTime(ms: number, attempt: (ms: number) => Promise<void>): Promise<void> {
   for (let time = ms; ; time *= 2) {

@@ -9,13 +9,13 @@ import { type Files, writeTar } from './docker-archives.js';
 import type { Content, MadeImage, MadeIndex } from './images.js';
 
 /*
- * Archives with several lists of their images: index.json, manifest.json, repositories with a folder for each layer. What
- * each list says is said alone, so that they can agree or contradict each other.
+ * Makes archives with several lists of their images: index.json, manifest.json, and repositories with a folder for each
+ * layer. Each list is made separately, so that they can agree or contradict each other.
  */
 
 export const VERSION: Files = { 'oci-layout': '{"imageLayoutVersion":"1.0.0"}' };
 
-/** The content of images, as blobs. */
+/** Returns the content of images as blobs. */
 export function blobs(...made: readonly { all: readonly Content[] }[]): Files {
   return Object.fromEntries(
     made.flatMap(({ all }) => all).map(({ descriptor, bytes }) => [blobOf(descriptor), bytes]),
@@ -26,17 +26,17 @@ export function blobOf({ digest }: Pick<Descriptor, 'digest'>): string {
   return `blobs/sha256/${encodedOf(digest)}`;
 }
 
-/** `index.json` with these entries. */
+/** Returns an `index.json` with these entries. */
 export function index(...entries: readonly Descriptor[]): Files {
   return { 'index.json': JSON.stringify({ schemaVersion: 2, manifests: entries }) };
 }
 
-/** An entry with the names that containerd and Docker give it: the full one, and what follows the repository. */
+/** Returns an entry with the names that containerd and Docker write: the full name and the tag. */
 export function entry(made: MadeImage | MadeIndex, name: string): Descriptor {
   return entryCalled(made, { full: name, ref: name.slice(name.lastIndexOf(':') + 1) });
 }
 
-/** An entry with these names and no others. */
+/** Returns an entry with only these names. */
 export function entryCalled(
   { manifest }: Pick<MadeIndex, 'manifest'>,
   { full, ref }: { full?: string; ref?: string },
@@ -54,12 +54,12 @@ export interface Item {
   Layers: readonly string[];
 }
 
-/** `manifest.json` with these images. */
+/** Returns a `manifest.json` with these images. */
 export function manifest(...items: readonly unknown[]): Files {
   return { 'manifest.json': JSON.stringify(items) };
 }
 
-/** An image of `manifest.json` that consists of a layout's blobs. */
+/** Returns an image of `manifest.json` that uses the blobs of a layout. */
 export function item({ config, layers }: Pick<MadeImage, 'config' | 'layers'>, ...tags: string[]): Item {
   return {
     Config: blobOf(config.descriptor),
@@ -68,7 +68,7 @@ export function item({ config, layers }: Pick<MadeImage, 'config' | 'layers'>, .
   };
 }
 
-/** An image of `manifest.json` with plain layers in files of its own, which `plainFiles` gives. */
+/** Returns an image of `manifest.json` with uncompressed layers in files of its own (see `plainFiles`). */
 export function plainItem(image: MadeImage, ...tags: string[]): Item {
   return {
     Config: configFile(image),
@@ -95,13 +95,13 @@ function layerFile({ bytes }: Content): string {
 }
 
 export interface FolderOptions {
-  /** Members of the JSON of the topmost layer instead of the config's. */
+  /** Members of the top layer's JSON that replace those of the config. */
   json?: Record<string, unknown>;
-  /** Links to the files of `plainItem` instead of layers of their own. */
+  /** The layers are links to the files of `plainItem`. */
   isLinked?: boolean;
 }
 
-/** A folder for each layer of an image, as Docker before 1.10 has it; `id` is that of the topmost. */
+/** Returns a folder for each layer of an image, as Docker before 1.10 wrote them; `id` is that of the top layer. */
 export function folders(
   image: MadeImage,
   { json = {}, isLinked = false }: FolderOptions = {},
@@ -121,7 +121,7 @@ export function folders(
   return { files, id: parent ?? '' };
 }
 
-/** The file `repositories`. */
+/** Returns the file `repositories`. */
 export function repositories(tags: Record<string, Record<string, string>>): Files {
   return { repositories: JSON.stringify(tags) };
 }
@@ -130,7 +130,7 @@ export function hexOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Writes files as a tar, or as a directory where there are no links among them. */
+/** Writes files as a tar, or as a directory if they contain no links. */
 export async function writeForm(path: string, form: 'tar' | 'directory', files: Files): Promise<string> {
   if (form === 'tar') return writeTar(path, files);
   for (const [name, body] of Object.entries(files)) {

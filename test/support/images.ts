@@ -9,7 +9,7 @@ import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { DEFAULT_PLATFORM, type Platform } from '../../src/content/platform.js';
 import type { Store } from '../../src/store/store.js';
 
-/** Bytes and what names them. */
+/** Bytes with their descriptor. */
 export interface Content {
   descriptor: Descriptor;
   bytes: Buffer;
@@ -19,39 +19,39 @@ export interface MadeImage {
   manifest: Content;
   config: Content;
   layers: Content[];
-  /** Everything in the order a registry takes it: layers, config, manifest. */
+  /** All content in the order of a push: layers, config, manifest. */
   all: Content[];
   platform: Platform;
 }
 
 export interface MadeIndex {
   manifest: Content;
-  /** The contents of the children, then the index itself; content that children share stands once. */
+  /** The contents of the children without repetitions, then the index itself. */
   all: Content[];
 }
 
 export interface MadeSignature extends MadeImage {
-  /** Where cosign looks for it: `sha256-<hex>.sig`. */
+  /** The tag under which cosign looks for it: `sha256-<hex>.sig`. */
   tag: string;
 }
 
 export interface MakeImageOptions {
-  /** The same seed gives the same bytes, another seed gives others. */
+  /** The same seed gives the same bytes, and another seed gives other bytes. */
   seed: number | string;
   /** Bytes of random data in each layer, base first; default `[1000, 2000]`. */
   layers?: number[];
-  /** Default `oci`. */
+  /** The format; default `oci`. */
   format?: 'oci' | 'docker';
-  /** Default linux/amd64. */
+  /** The platform; default linux/amd64. */
   platform?: Platform;
-  /** On the manifest; Docker's format has no place for them. */
+  /** Annotations of the manifest; Docker's format does not have them. */
   annotations?: Record<string, string>;
 }
 
 const CREATED = '2024-01-02T03:04:05Z';
 const EMPTY_JSON = contentOf(MEDIA_TYPE.ociEmpty, Buffer.from('{}'));
 
-/** A runnable-looking image, made from the seed alone: gzip layers, a config with their diffIDs, a manifest. */
+/** Makes an image that looks runnable from a seed: gzip layers, a config with their diffIDs, and a manifest. */
 export async function makeImage(options: MakeImageOptions): Promise<MadeImage> {
   const { seed, format = 'oci', platform = DEFAULT_PLATFORM, annotations } = options;
   const types = TYPES[format];
@@ -81,7 +81,7 @@ export async function makeImage(options: MakeImageOptions): Promise<MadeImage> {
   return { manifest, config, layers, all: unique([...layers, config, manifest]), platform };
 }
 
-/** An index (or Docker manifest list) over images, in their order. */
+/** Makes an index (or Docker manifest list) of images, in their order. */
 export function makeIndex(
   images: readonly (MadeImage | MadeIndex)[],
   options: { format?: 'oci' | 'docker'; annotations?: Record<string, string> } = {},
@@ -100,7 +100,7 @@ export function makeIndex(
   return { manifest, all: unique([...images.flatMap((image) => image.all), manifest]) };
 }
 
-/** An artifact attached to `subject` as the specification has it: an OCI manifest with a `subject` member. */
+/** Makes an artifact that is attached to `subject` by the specification: an OCI manifest with a `subject` member. */
 export function makeReferrer(
   subject: Descriptor,
   options: { artifactType: string; payload: string | Buffer; annotations?: Record<string, string> },
@@ -119,7 +119,7 @@ export function makeReferrer(
   return artifact(manifest, EMPTY_JSON, layer);
 }
 
-/** A signature of `subject` in cosign's older way: no `subject` member, found by its tag. The signature is random. */
+/** Makes a signature as older versions of cosign do: without `subject`, found by its tag. The signature is random. */
 export function makeCosignSignature(subject: Descriptor, reference = 'registry.test/signed'): MadeSignature {
   const payload = JSON.stringify({
     critical: {
@@ -147,24 +147,24 @@ export function makeCosignSignature(subject: Descriptor, reference = 'registry.t
   return { ...artifact(manifest, config, layer), tag: `sha256-${encodedOf(subject.digest)}.sig` };
 }
 
-/** Pushes contents one after the other, in the order given. */
+/** Pushes contents one after the other, in this order. */
 export async function pushAll(store: Store, contents: Iterable<Content>): Promise<void> {
   for (const { descriptor, bytes } of contents) {
     await store.push(descriptor, async ({ start = 0 } = {}) => Readable.from([bytes.subarray(start)]));
   }
 }
 
-/** Bytes and the descriptor that names them. */
+/** Returns bytes with their descriptor. */
 export function contentOf(mediaType: string, bytes: Buffer): Content {
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
 }
 
-/** `value` as a compact JSON document. */
+/** Returns `value` as a compact JSON document. */
 export function jsonContent(mediaType: string, value: unknown): Content {
   return contentOf(mediaType, Buffer.from(JSON.stringify(value)));
 }
 
-/** `size` bytes that do not compress, always the same for a seed: the key stream of a cipher. */
+/** Returns `size` incompressible bytes, always the same for a seed: the key stream of a cipher. */
 export function randomBytesFrom(seed: number | string, size: number): Buffer {
   const key = createHash('sha256').update(String(seed)).digest();
   return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size));
@@ -185,7 +185,7 @@ const TYPES = {
   },
 };
 
-/** An uncompressed layer with a directory and one file of `size` random bytes. */
+/** Makes an uncompressed layer with a directory and one file of `size` random bytes. */
 export async function makeLayerTar(seed: number | string, size: number): Promise<Buffer> {
   const times = { mtime: new Date(CREATED) };
   const name = createHash('sha256').update(String(seed)).digest('hex').slice(0, 12);
@@ -196,7 +196,7 @@ export async function makeLayerTar(seed: number | string, size: number): Promise
   return buffer(tar);
 }
 
-/** gzip without the name of the operating system, which zlib writes into byte 9 of the header. */
+/** Compresses with gzip, without the operating system that zlib writes into byte 9 of the header. */
 function gzip(bytes: Buffer): Buffer {
   const compressed = gzipSync(bytes);
   compressed[9] = 0xff; // RFC 1952: unknown

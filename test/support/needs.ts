@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import Mocha, { type Context, type Runnable } from 'mocha';
 
-/** The programs that tests run, with the Debian package of each. */
+/** The programs that tests run, with their Debian packages. */
 const PACKAGES = {
   'docker-registry': 'docker-registry',
   htpasswd: 'apache2-utils',
@@ -27,12 +27,12 @@ const PACKAGES = {
 
 export type Program = keyof typeof PACKAGES;
 
-/** What else a test may need of the machine. Each is looked for when the first test asks. */
+/** Other needs of tests. Each is checked when the first test asks for it. */
 const CONDITIONS = {
   root: () => process.getuid?.() === 0,
-  // Root may write everywhere, so nothing is read-only for it.
+  // Root may write everywhere, so no file is read-only for it.
   'a user other than root': () => process.getuid !== undefined && process.getuid() !== 0,
-  // Elsewhere there is no /proc, which has the start time of a process and its open files.
+  // Only Linux has /proc, with the start times of processes and their open files.
   Linux: () => process.platform === 'linux',
   'file modes': () => process.platform !== 'win32',
   'GNU tar': () => /GNU tar/.test(spawnSync('tar', ['--version'], { encoding: 'utf8' }).stdout ?? ''),
@@ -40,12 +40,12 @@ const CONDITIONS = {
 
 export type Need = Program | keyof typeof CONDITIONS;
 
-/** Set by `.ci/run`: a missing program fails the run instead of leaving tests out. */
+/** Set by `.ci/run`: a missing program fails the run instead of skipping tests. */
 const required = process.env.LADING_INTEROP_REQUIRE === '1';
 
 /**
- * Skips the test, or in a `before` hook the whole suite, unless all of `needed` is here. This is the only way
- * to skip: what was missing is counted in the summary at the end of the run.
+ * Skips the test, or in a `before` hook the whole suite, if any of `needed` is missing. Tests are skipped only by this
+ * function, so that the summary at the end of the run can count what is missing.
  */
 export function needs(context: Context, ...needed: Need[]): void {
   const missing = needed.filter((need) => !isHere(need));
@@ -57,13 +57,13 @@ export function needs(context: Context, ...needed: Need[]): void {
   leaveOut(context, missing.join(' and '));
 }
 
-/** Skips as `needs` does, for something that only the test itself can look for. */
+/** Skips like `needs`, for something that only the test itself can check. */
 export function leaveOut(context: Context, need: string, details = ''): never {
   if (required) throw new Error(`LADING_INTEROP_REQUIRE=1, but this needs ${need}: ${details}`);
   return leaveOutAlways(context, need);
 }
 
-/** Skips even in a run that requires its programs: for what cannot be had by installing a package. */
+/** Skips even in a run that requires its programs, because no package provides what is missing. */
 export function leaveOutAlways(context: Context, need: string): never {
   // The summary finds the need between the last brackets of the title.
   const plain = need.replace(/[()]/g, ' ');
@@ -71,7 +71,7 @@ export function leaveOutAlways(context: Context, need: string): never {
   return context.skip();
 }
 
-/** Whether a program is found in `PATH`. */
+/** True if a program is in `PATH`. */
 export function isInstalled(program: Program): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => {
     try {
@@ -83,7 +83,7 @@ export function isInstalled(program: Program): boolean {
   });
 }
 
-/** What the title of a skipped test says that it needs; the title crosses the processes of `--parallel`. */
+/** Returns the need from the title of a skipped test: only titles are passed between the processes of `--parallel`. */
 export function needOf(title: string): string | undefined {
   return /\(needs ([^()]+)\)$/.exec(title)?.[1];
 }
@@ -96,10 +96,10 @@ function isProgram(need: Need): need is Program {
   return need in PACKAGES;
 }
 
-/** The tests that mocha does not run when `context` skips: a hook before all skips those of its suite. */
+/** Returns the tests that mocha does not run if `context` skips: a `before` hook skips all tests of its suite. */
 function skippedBy({ test: running, currentTest }: Context): Titled[] {
   if (running instanceof Mocha.Test) return [running];
-  // In a hook before all, the current test is the first of the suite.
+  // In a `before` hook, the current test is the first of the suite.
   if (currentTest !== undefined && running?.title.startsWith('"before each"')) return [currentTest];
   const tests: Titled[] = [];
   running?.parent?.eachTest((test) => tests.push(test));

@@ -4,7 +4,7 @@ import { encodedOf } from '../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import { type Content, contentOf, type MadeImage, makeImage, makeIndex } from './images.js';
 
-/** An image, or an index over one, whose documents are as other tools wrote them rather than as specified. */
+/** An image, or an index of one, whose documents are not as specified, but as some tools write them. */
 export interface OddImage {
   title: string;
   manifest: Content;
@@ -12,27 +12,27 @@ export interface OddImage {
 }
 
 interface Documents {
-  /** Of the manifest. */
+  /** Changes the manifest. */
   manifest?: (document: Record<string, unknown>) => object;
-  /** Of the config; a text is what stands in its place. */
+  /** Changes the config; a string replaces it. */
   config?: (document: Record<string, unknown>) => object | string;
-  /** Of each layer's descriptor. */
+  /** Members of each layer's descriptor. */
   layer?: object;
-  /** Of the index's entry; without it there is no index. */
+  /** Members of the entry in the index. An index is made only if this or `index` is given. */
   child?: object;
-  /** Of the index. */
+  /** Changes the index. */
   index?: (document: Record<string, unknown>) => object;
   format?: 'oci' | 'docker';
-  /** What the index is declared as; default as its format has it. */
+  /** The declared type of the index; default that of its format. */
   declared?: string;
 }
 
-/** A document, or the text in its place. */
+/** Returns the bytes of a document, or of a string that replaces it. */
 const bytesOf = (value: object | string): Buffer =>
   typeof value === 'string' ? Buffer.from(value) : json(value);
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
-/** An image with these changes to its documents; members set to undefined are left out. */
+/** Makes an image with these changes to its documents; members that are undefined are removed. */
 export async function makeOddImage(title: string, changes: Documents): Promise<OddImage> {
   const made: MadeImage = await makeImage({ seed: title, layers: [100], format: changes.format ?? 'oci' });
   const config = contentOf(
@@ -56,7 +56,7 @@ export async function makeOddImage(title: string, changes: Documents): Promise<O
   return { title, manifest: root, all: [...parts, root] };
 }
 
-/** Images that every tool moves, and that the specification does not allow, or hardly. */
+/** Makes images that violate the specification, or nearly do, but that every tool copies. */
 export function makeOddImages(): Promise<OddImage[]> {
   const EMPTY = { config: () => ({}) };
   const odd: [title: string, changes: Documents][] = [
@@ -95,7 +95,7 @@ export function makeOddImages(): Promise<OddImage[]> {
 
 const SUBJECT = { mediaType: MEDIA_TYPE.ociManifest, digest: `sha256:${'5'.repeat(64)}`, size: 5 };
 
-/** Writes a layout directory without any of lading's own code. */
+/** Writes a layout directory without using lading's own code. */
 export async function writeLayout(
   folder: string,
   images: Record<string, Pick<OddImage, 'manifest' | 'all'>>,

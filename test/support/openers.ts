@@ -5,15 +5,15 @@ import type { Digest } from '../../src/content/digest.js';
 import { RegistryError } from '../../src/errors.js';
 import type { FetchOptions, OpenContent, Source } from '../../src/store/store.js';
 
-/** An opener that remembers from where it was asked. */
+/** An opener that records the offsets at which it was opened. */
 export type CountedOpener = OpenContent & { starts: number[] };
 
-/** Opens bytes in memory, in one chunk. */
+/** Returns an opener of bytes in memory, which come in one chunk. */
 export function openerOf(bytes: Buffer): CountedOpener {
   return counted(async ({ start = 0 }) => Readable.from([bytes.subarray(start)]));
 }
 
-/** Opens bytes of which the connection breaks after `end`, as often as `breaks` says. */
+/** Returns an opener whose connection breaks after the byte `end`, the first `breaks` times. */
 export function breakingOpener(bytes: Buffer, end: number, breaks = 1): CountedOpener {
   let left = breaks;
   return counted(async ({ start = 0 }) =>
@@ -21,7 +21,7 @@ export function breakingOpener(bytes: Buffer, end: number, breaks = 1): CountedO
   );
 }
 
-/** A body that ends with a broken connection; another attempt may follow at once. */
+/** Returns a body that ends with a broken connection; a retry does not have to wait. */
 export function brokenOff(bytes: Buffer): Readable {
   async function* body(): AsyncIterable<Buffer> {
     yield bytes;
@@ -40,7 +40,7 @@ function counted(open: (options: FetchOptions) => Promise<Readable>): CountedOpe
   return Object.assign(opener, { starts });
 }
 
-/** All bytes of content as a store gives them. */
+/** Returns all bytes of content from a store. */
 export async function readAll(
   store: Source,
   descriptor: Descriptor,
@@ -54,7 +54,7 @@ export interface Fetch {
   start: number;
 }
 
-/** The same store, with a list of what was fetched from it. */
+/** Returns the same store, with a list of what was fetched from it. */
 export function countingFetches<T extends Source>(store: T): T & { fetches: Fetch[] } {
   const fetches: Fetch[] = [];
   return overriding(store, {
@@ -66,7 +66,7 @@ export function countingFetches<T extends Source>(store: T): T & { fetches: Fetc
   });
 }
 
-/** A store with some of its members replaced; the others are called on the original. */
+/** Returns a store with some members replaced; the others are those of the original. */
 export function overriding<T extends object, M extends object>(store: T, members: M): T & M {
   return new Proxy(store, {
     get(target, key) {
@@ -74,5 +74,5 @@ export function overriding<T extends object, M extends object>(store: T, members
       const member: unknown = Reflect.get(target, key, target);
       return typeof member === 'function' ? member.bind(target) : member;
     },
-  }) as T & M; // the proxy answers for the members of both
+  }) as T & M; // the proxy has the members of both
 }

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { chown, lchown, link, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 
-/** A user who shares a folder with the one who runs the tests: no account of this machine. */
+/** The ID of a user who shares a folder with the one who runs the tests; it belongs to no account. */
 export const MALLORY = 4711;
 
-/** What somebody can put under a name that lading is going to use, by what it is called. */
+/** Functions that put something at a path that lading is going to use, by description. */
 export const PLANTS: Record<string, (path: string, victim: string) => Promise<unknown>> = {
   'a link to a file': (path, victim) => symlink(victim, path),
   'a link that leads nowhere': (path, victim) => symlink(`${victim}-not-there`, path),
@@ -15,19 +15,22 @@ export const PLANTS: Record<string, (path: string, victim: string) => Promise<un
   'a folder': (path) => mkdir(path),
 };
 
-/** Makes a file of another user's; needs root. */
+/** Makes a file of another user; needs root. */
 export async function plantFile(path: string, content: string | Buffer, mode = 0o666): Promise<void> {
   await writeFile(path, content, { mode });
   await chown(path, MALLORY, MALLORY);
 }
 
-/** Makes a link of another user's; needs root. */
+/** Makes a link of another user; needs root. */
 export async function plantLink(path: string, target: string): Promise<void> {
   await symlink(target, path);
   await lchown(path, MALLORY, MALLORY);
 }
 
-/** A socket stays behind when its server is killed. It is made under a short name: 107 bytes at most. (unix(7)) */
+/**
+ * Makes a socket, as a killed server leaves it. It is created at a short path, which may have at most 107 bytes.
+ * (unix(7))
+ */
 async function leaveSocket(path: string, short: string): Promise<void> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(short, resolve));

@@ -2,11 +2,11 @@ import { createBasicAuthorization } from '../../src/server/access/authorization.
 import type { MadeImage } from './images.js';
 import { serveWritable, type WritableServed } from './writable-server.js';
 
-/** A registry that lets nobody in but its one user, and keeps what it was told of others. */
+/** A registry with a single user, which records all logins that it gets. */
 export interface PrivateRegistry extends WritableServed {
-  /** The logins that were shown, each once: `user:password`. */
+  /** The logins that were sent, without repetitions: `user:password`. */
   shown: Set<string>;
-  /** Puts an image there under a tag, past the password. */
+  /** Stores an image under a tag, without a password. */
   put(repository: string, tag: string, image: MadeImage): Promise<void>;
 }
 

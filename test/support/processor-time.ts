@@ -1,4 +1,6 @@
-/** Milliseconds of processor time that this process has used: unlike a clock's, they do not grow with the machine's load. */
+/**
+ * Returns the processor time of this process in milliseconds. Unlike elapsed time, it does not depend on other load.
+ */
 export function processorTimeMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

@@ -5,7 +5,7 @@ import type { Store } from '../../src/store/store.js';
 import type { WritableRepository } from '../../src/store/writable-repository.js';
 import type { Content } from './images.js';
 
-/** Pushes contents in their order as a registry's client does: blobs by uploads, manifests by digest. */
+/** Pushes contents in this order, as a client of a registry does: blobs by uploads, manifests by digest. */
 export async function pushTo(repository: WritableRepository, contents: Iterable<Content>): Promise<void> {
   for (const { descriptor, bytes } of contents) {
     if (isManifest(descriptor.mediaType)) await repository.putManifest(descriptor, bytes);
@@ -13,7 +13,7 @@ export async function pushTo(repository: WritableRepository, contents: Iterable<
   }
 }
 
-/** Pushes an image whose manifest, the last content, gets a tag. */
+/** Pushes an image, and tags its manifest, which is the last content. */
 export async function pushTagged(
   repository: WritableRepository,
   contents: readonly Content[],
@@ -33,12 +33,12 @@ export async function uploadTo(
   await upload.commit(descriptor.digest);
 }
 
-/** Bytes in pieces. */
+/** Returns bytes in pieces. */
 export async function* chunksOf(bytes: Buffer, size = 64 * 1024): AsyncGenerator<Buffer> {
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
 }
 
-/** The repository as a store to fill. */
+/** Returns a repository as a store. */
 export function storeOver(repository: WritableRepository): Store {
   return delegate<Store>(repository as unknown as Store, {
     async push(descriptor, open) {

@@ -9,19 +9,19 @@ import { startUploadRegistry, type UploadRegistry, type UploadRegistryOptions } 
 
 /** Starts registries and connects to them. */
 export interface Registries {
-  /** A registry that answers as a test says. */
+  /** Starts a registry that answers as the test says. */
   start(handler: Handler): Promise<TestServer>;
-  /** A registry that takes pushes. */
+  /** Starts a registry that accepts pushes. */
   startRegistry(options?: UploadRegistryOptions): Promise<UploadRegistry>;
-  /** What stands before a registry and spoils what `faultFor` says. */
+  /** Starts a proxy in front of a registry, with the faults that `faultFor` returns. */
   startProxy(registry: UploadRegistry, faultFor: FaultProxy['faultFor']): Promise<FaultProxy>;
-  /** A client on plain http that neither waits nor looks at the environment. */
+  /** Returns a client on plain http that does not wait between retries and ignores the environment. */
   connect(options?: RegistryClientOptions): RegistryClient;
-  /** What else is to be closed after the test. */
+  /** Registers something else to close after the test. */
   closing: (() => Promise<void>)[];
 }
 
-/** Gives the tests of a file registries and clients of them, which are closed after each test, the last first. */
+/** Provides the tests of a file with registries and clients, which are closed after each test, the last first. */
 export function useRegistries(defaults: RegistryClientOptions = {}): Registries {
   const closing: (() => Promise<void>)[] = [];
   afterEach(async () => {

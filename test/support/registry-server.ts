@@ -7,7 +7,7 @@ import type { Source } from '../../src/store/store.js';
 
 export interface Served {
   port: number;
-  /** `127.0.0.1:PORT`, as a reference names it. */
+  /** `127.0.0.1:PORT`, as in a reference. */
   registry: string;
   ask(path: string, options?: AskOptions): Promise<Reply>;
   close(): Promise<void>;
@@ -17,7 +17,7 @@ export interface AskOptions {
   method?: string;
   headers?: Record<string, string>;
   body?: Buffer | string;
-  /** The address of this machine that the request comes from; default 127.0.0.1. */
+  /** The local address to send the request from; default 127.0.0.1. */
   from?: string;
 }
 
@@ -25,7 +25,7 @@ export interface Reply {
   status: number;
   headers: IncomingHttpHeaders;
   body: Buffer;
-  /** False when the connection was cut before the body ended. */
+  /** False if the connection was cut before the end of the body. */
   complete: boolean;
 }
 
@@ -48,31 +48,31 @@ export async function serve(
   };
 }
 
-/** One request on a connection of its own, sent as it is written here; a cut body is returned, not thrown. */
+/** Sends one request on a connection of its own, without changes. A body that is cut is returned, and not an error. */
 export async function ask(port: number, path: string, options: AskOptions = {}): Promise<Reply> {
   const { method = 'GET', headers = {}, body, from: localAddress } = options;
   const place = { host: '127.0.0.1', port, ...(localAddress !== undefined && { localAddress }) };
   const sent = request({ ...place, path, method, headers, agent: false });
-  // A server that has answered need not take the rest of a body.
+  // A server that has answered does not have to read the rest of the body.
   sent.on('error', () => undefined);
   sent.end(body);
   const [response] = await once(sent, 'response');
   const chunks: Buffer[] = [];
   response.on('data', (chunk: Buffer) => chunks.push(chunk));
-  // Not `once` of node:events, which would reject with the error that says the body was cut.
+  // `once` of node:events would reject if the body is cut.
   await new Promise((resolve) => response.on('error', resolve).on('close', resolve));
   const { statusCode, headers: received, complete } = response;
   return { status: statusCode, headers: received, body: Buffer.concat(chunks), complete };
 }
 
-/** Sends text as it is, and gives back all that comes until the server closes the connection: a character a byte. */
+/** Sends text without changes, and returns all bytes until the server closes the connection, each as one character. */
 export async function exchangeRaw(port: number, sent: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.write(sent, 'latin1');
   return (await buffer(socket)).toString('latin1');
 }
 
-/** The codes of an error body. */
+/** Returns the codes in an error body. */
 export function codesOf({ body }: Reply): string[] {
   const { errors } = JSON.parse(body.toString()) as { errors: { code: string }[] };
   return errors.map(({ code }) => code);

@@ -4,7 +4,7 @@ import { needOf } from './needs.js';
 import { runSuites } from './run-suites.js';
 import { useFolder } from './temporary.js';
 
-/** A URL, because a path with `#` or `%` in it would be read as a URL. */
+/** A URL, because an import would misread a path with `#` or `%`. */
 const NEEDS = import.meta.resolve('./needs.ts');
 
 describe('the suites of npm test', () => {
@@ -15,7 +15,7 @@ describe('the suites of npm test', () => {
   const SKIPS_EACH = `describe('each', () => { beforeEach(function () { leaveOut(this, 'a star'); }); ${PASSES} });`;
   const SKIPS_ALL = `describe('all', () => { before(function () { leaveOut(this, 'a sun'); }); ${PASSES} ${PASSES} });`;
 
-  /** Runs one suite for each text, and gives back what was printed after them. */
+  /** Runs a suite for each text, and returns the lines that were printed after them. */
   async function runTexts(texts: string[], args: string[] = []) {
     const suites = texts.map(async (text, place) => {
       const file = path(`suite-${place}.mjs`);
@@ -31,7 +31,7 @@ describe('the suites of npm test', () => {
   }
 
   it('all run although one fails or dies, without a failing test or before any test, and end with their sum', async function () {
-    this.timeout(120_000); // five programs are started, which takes long on a machine that does other things too
+    this.timeout(120_000); // it starts five programs, which takes long on a busy machine
     const dies = `${PASSES} after(() => process.exit(3));`;
     const unwritten = "it('is not written');";
     const texts = [PASSES + FAILS, dies, "throw new Error('no suite');", '', PASSES + unwritten];

@@ -8,7 +8,7 @@ import { describeSkipped, type Totals } from './summary.js';
 
 export interface SuiteRun {
   name: string;
-  /** For mocha, in the folder of the project. */
+  /** Arguments of mocha, which runs in the folder of the project. */
   args: readonly string[];
 }
 
@@ -16,9 +16,9 @@ const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const MOCHA = fileURLToPath(import.meta.resolve('mocha/bin/mocha.js'));
 
 /**
- * Runs suites of mocha beside each other, each even when another one fails. What they print comes one suite after the
- * other. Prints what was skipped and, as the last line, the sum; true when nothing failed. A suite that ends badly
- * without a failing test has died, which is one failure.
+ * Runs mocha suites concurrently, all of them even if one fails, and prints their output one suite after the other.
+ * Then prints what was skipped and, as the last line, the totals. Returns true if nothing failed. A suite that ends
+ * with an error but without a failing test has died, and counts as one failure.
  */
 export async function runSuites(
   suites: readonly SuiteRun[],
@@ -48,7 +48,7 @@ export async function runSuites(
   return sum.failed === 0;
 }
 
-/** How mocha ended, an exit code or a signal, what its reporter counted before, and with `pipe` what it printed. */
+/** Runs mocha; returns its exit code or signal, the totals of its reporter, and with `pipe` its output. */
 async function runMocha(args: readonly string[], stdio: 'inherit' | 'ignore' | 'pipe') {
   const folder = mkdtempSync(join(tmpdir(), 'lading-totals-'));
   const file = join(folder, 'totals');

@@ -4,14 +4,14 @@ import { connect, createServer, type Socket } from 'node:net';
 export interface SocksServer {
   /** `127.0.0.1:PORT` */
   host: string;
-  /** The names and ports that were asked for: `reg.invalid:443`. */
+  /** The requested names and ports, such as `reg.invalid:443`. */
   asked: string[];
-  /** The users that were let in. */
+  /** The users that have logged in. */
   users: string[];
   close(): Promise<void>;
 }
 
-/** A SOCKS 5 proxy that leads to one place, whatever it is asked for. (RFC 1928; RFC 1929) */
+/** Starts a SOCKS 5 proxy that connects to the same place for every request. (RFC 1928; RFC 1929) */
 export async function startSocksServer(
   target: { port: number },
   login?: { user: string; password: string },
@@ -67,7 +67,7 @@ export async function startSocksServer(
 
 type Read = (bytes: number) => Promise<Buffer>;
 
-/** Gives so many bytes at a time, whatever the pieces they come in. */
+/** Reads a given number of bytes at a time, independent of the chunks they arrive in. */
 function createReader(socket: Socket): Read {
   return async (bytes) => {
     if (bytes === 0) return Buffer.alloc(0);

@@ -9,26 +9,26 @@ import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../src/tar/write.js'
 
 export interface SparseArchiveOptions {
   images: number;
-  /** Of each image; no layer is shared. */
+  /** The number of layers of each image; no layer is shared. */
   layers: number;
-  /** Of all layers together. */
+  /** The bytes of all layers together. */
   bytes: number;
   format: 'universal' | 'oci-archive';
 }
 
 export interface SparseArchive {
   names: string[];
-  /** Manifests, configs and layers. */
+  /** The number of manifests, configs and layers. */
   blobs: number;
   bytes: number;
 }
 
-/** What tells a layer's compression; all that follows it is a hole. */
+/** The first bytes of each layer, which identify its compression; the rest is a hole. */
 const LAYER_START = Buffer.from([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0]);
 
 /**
- * Writes an archive as lading would, whose layers are holes: it looks as large as it says and takes 4 KiB of disk
- * for each layer. Everything but the layers' bytes is as it should be.
+ * Writes an archive as lading would, but its layers are holes: it has its full size, but takes only 4 KiB of disk for
+ * each layer. Everything except the bytes of layers is valid.
  */
 export async function writeSparseArchive(
   path: string,

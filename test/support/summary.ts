@@ -2,15 +2,15 @@ import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 import { needOf } from './needs.js';
 
-/** What a run came to; written as JSON into the file that `LADING_TEST_TOTALS` names. */
+/** The totals of a run; they are written as JSON to the file in `LADING_TEST_TOTALS`. */
 export interface Totals {
   passed: number;
   failed: number;
-  /** How many tests were skipped, by what they need. */
+  /** The numbers of skipped tests, by what they need. */
   skipped: Record<string, number>;
 }
 
-/** Mocha's own reporter, and below its summary one line that says what the skipped tests need. */
+/** Mocha's own reporter, with one line after its summary that says what the skipped tests need. */
 export default class Summary extends Mocha.reporters.Spec {
   readonly #skipped: Record<string, number> = {};
 
@@ -33,7 +33,7 @@ export default class Summary extends Mocha.reporters.Spec {
   }
 }
 
-/** One line such as `skipped: 2 need root; 1 needs xz`, or nothing where nothing was skipped. */
+/** Returns a line such as `skipped: 2 need root; 1 needs xz`, or an empty string if nothing was skipped. */
 export function describeSkipped(skipped: Totals['skipped']): string {
   const parts = Object.entries(skipped)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,22 +1,22 @@
-/** One entry as its raw header fields; everything may lie. */
+/** The raw header fields of an entry; all of them may be wrong. */
 export interface RawEntry {
   name: string;
   body?: Buffer | string;
   type?: string;
   linkName?: string;
-  /** The size field as text, where it is not that of the body. */
+  /** The text of the size field, if it should not be the size of the body. */
   size?: string | Buffer;
-  /** `ustar` (default), `gnu`, or none, as before 1988. */
+  /** `ustar` (default), `gnu`, or `none` as before 1988. */
   magic?: 'ustar' | 'gnu' | 'none';
-  /** Changes the header block after all fields are in, before the checksum. */
+  /** Changes the header block after all fields are written, before the checksum is. */
   alter?: (block: Buffer) => void;
-  /** Blocks between header and body (GNU sparse maps). */
+  /** Blocks between the header and the body (GNU sparse maps). */
   between?: Buffer;
 }
 
 const MAGIC = { ustar: 'ustar\x0000', gnu: 'ustar  \0', none: '' };
 
-/** A tar of exactly these headers and bodies, with its end marker. */
+/** Makes a tar of exactly these headers and bodies, with an end marker. */
 export function makeTar(...entries: RawEntry[]): Buffer {
   return Buffer.concat([...entries.map(rawEntry), Buffer.alloc(1024)]);
 }
@@ -37,7 +37,7 @@ export function rawEntry(entry: RawEntry): Buffer {
   return Buffer.concat([block, entry.between ?? Buffer.alloc(0), body, Buffer.alloc(-body.length & 511)]);
 }
 
-/** A pax header (`x`, or `g` for a global one) of these records. */
+/** Makes a pax header (`x`, or `g` for a global one) with these records. */
 export function paxEntry(records: Record<string, string>, type: 'x' | 'g' = 'x'): RawEntry {
   const body = Object.entries(records)
     .map(([key, value]) => paxRecord(key, value))

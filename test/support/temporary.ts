@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Gives every test of the suite (or the suite as a whole) a folder, which is removed after it; tells paths in it. */
+/**
+ * Makes a folder for each test of the suite (or for the whole suite), removes it afterwards, and returns paths in it.
+ */
 export function useFolder(of: 'each test' | 'the suite' = 'each test'): (name?: string) => string {
   let folder = '';
   const [begin, end] = of === 'each test' ? [beforeEach, afterEach] : [before, after];

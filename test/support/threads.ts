@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 
-/** The threads that were started in the test. */
+/** Returns a function that returns the threads started in the current test. */
 export function useThreads(): () => Worker[] {
   let started: Worker[] = [];
   const remember = (worker: Worker): number => started.push(worker);
@@ -12,7 +12,7 @@ export function useThreads(): () => Worker[] {
   return () => started;
 }
 
-/** How many have not ended: Node.js gives those that have the number -1. */
+/** Returns the number of threads that have not ended; those that have ended have the ID -1. */
 export function running(threads: readonly Worker[]): number {
   return threads.filter(({ threadId }) => threadId !== -1).length;
 }

@@ -5,13 +5,13 @@ import { text } from 'node:stream/consumers';
 import { type Certificate, makeCertificate } from './certificates.js';
 
 export interface TokenServerOptions {
-  /** The users and their passwords; without any, everybody is let in. */
+  /** The passwords of the users; if not given, no login is required. */
   users?: Record<string, string>;
-  /** Seconds until a token is refused, which need not be what the client is told; default an hour. */
+  /** The seconds until a token is refused, which may differ from `toldLifetimeS`; default an hour. */
   lifetimeS?: number;
-  /** What the client is told; default `lifetimeS`. */
+  /** The lifetime in the answer to the client; default `lifetimeS`. */
   toldLifetimeS?: number;
-  /** The actions of those asked for that are granted; default all. */
+  /** Chooses which of the requested actions are granted; default all. */
   grant?: (repository: string, actions: string[]) => string[];
 }
 
@@ -20,13 +20,16 @@ export interface TokenServer {
   realm: string;
   service: string;
   issuer: string;
-  /** PEM: whoever trusts it takes the tokens. (docker-registry, `rootcertbundle`) */
+  /** PEM; a registry that trusts it accepts the tokens. (docker-registry, `rootcertbundle`) */
   certificate: string;
-  /** What was asked for, scopes joined by spaces: `GET repository:a:pull`. */
+  /** The requests, with their scopes separated by spaces: `GET repository:a:pull`. */
   requests: string[];
-  /** The challenge for who lacks `scope` (`repository:a:pull,push`); undefined when the token allows it. */
+  /**
+   * Returns the challenge for a request without a token for `scope` (`repository:a:pull,push`); undefined if it has
+   * one.
+   */
   challengeFor(request: IncomingMessage, scope: string): string | undefined;
-  /** From now on all tokens given so far are refused by `challengeFor`. */
+  /** Makes `challengeFor` refuse all tokens issued so far. */
   expireAll(): void;
   close(): Promise<void>;
 }
@@ -37,10 +40,13 @@ interface Access {
   actions: string[];
 }
 
-/** docker-registry takes tokens a minute longer than they say. (distribution, registry/auth/token, `Leeway`) */
+/** docker-registry accepts tokens for a minute after they expire. (distribution, registry/auth/token, `Leeway`) */
 const LEEWAY_S = 60;
 
-/** Gives out tokens as Docker's token services do, by GET and by POST. (distribution, "Token Authentication") */
+/**
+ * Starts a server that issues tokens as Docker's token services do, by GET and POST. (distribution, "Token
+ * Authentication")
+ */
 export async function startTokenServer(options: TokenServerOptions = {}): Promise<TokenServer> {
   const { lifetimeS = 3600, grant = (_, actions) => actions } = options;
   const certificate = makeCertificate();
@@ -117,7 +123,7 @@ function parseScope(scope: string): Access {
   return { type, name, actions: actions.split(',') };
 }
 
-/** A JWT whose key docker-registry trusts because the certificate beside it is in its bundle. (libtrust, `x5c`) */
+/** Returns a JWT that docker-registry trusts, because it contains a certificate from its bundle. (libtrust, `x5c`) */
 function sign({ cert, key }: Certificate, claims: object): string {
   const header = { typ: 'JWT', alg: 'ES256', x5c: [new X509Certificate(cert).raw.toString('base64')] };
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -11,20 +11,20 @@ import { createRegistryServer } from '../../src/server/server.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { has, type Store } from '../../src/store/store.js';
 
-/** How registries differ from each other. */
+/** Differences between registries. */
 export interface UploadRegistryOptions {
-  /** What stands in Location for the upload with this path; default the path with a state in its query. */
+  /** Returns the Location for the upload with this path; default the path with a state in its query. */
   locationOf?: (path: string, origin: string) => string;
-  /** The `OCI-Chunk-Min-Length` it announces. */
+  /** The `OCI-Chunk-Min-Length` that it sends. */
   minChunkBytes?: number;
-  /** The `Range` it tells for so many bytes; default `0-<last>`. */
+  /** Returns the `Range` to send for this many bytes; default `0-<last>`. */
   rangeOf?: (bytes: number) => string;
   patchStatus?: number;
-  /** Whether it mounts, or begins an upload instead; default true. */
+  /** Whether it mounts blobs; otherwise it starts an upload. Default true. */
   mounts?: boolean;
-  /** Whether it lists referrers by itself and says so. */
+  /** Whether it has the referrers API. */
   listsReferrers?: boolean;
-  /** Answers in its place; told whose `Authorization` it is and what it needs. */
+  /** Returns an answer that replaces the registry's. `count` is the number of the request. */
   refuse?: (request: IncomingMessage, count: number) => Refusal | 'reset' | undefined;
 }
 
@@ -37,17 +37,17 @@ export interface Refusal {
 export interface UploadRegistry {
   host: string;
   origin: string;
-  /** `METHOD path`, the state of uploads left away, and the `Content-Range` of each. */
+  /** `METHOD path` of each request, without the state of uploads, and its `Content-Range`. */
   requests: string[];
   /** The headers of each request. */
   headers: IncomingMessage['headers'][];
-  /** What a repository holds. */
+  /** Returns the content of a repository. */
   repository(name: string): Store;
-  /** All that anything was pushed to. */
+  /** Returns all repositories that something was pushed to. */
   repositories(): ReadonlyMap<string, Store>;
-  /** Bytes of the uploads that are neither complete nor gone. */
+  /** Returns the bytes of each unfinished upload. */
   pending(): number[];
-  /** Forgets all uploads, as a registry does after a while. */
+  /** Forgets all uploads, as a registry does after some time. */
   forgetUploads(): void;
   close(): Promise<void>;
 }
@@ -58,7 +58,9 @@ interface Upload {
   state: string;
 }
 
-/** A registry in memory that takes pushes as the specification has them, and keeps what a cut request brought. */
+/**
+ * Starts a registry in memory that accepts pushes by the specification, and keeps the bytes of a request that was cut.
+ */
 export async function startUploadRegistry(options: UploadRegistryOptions = {}): Promise<UploadRegistry> {
   const repositories = new Map<string, Store>();
   const uploads = new Map<string, Upload>();
@@ -191,7 +193,7 @@ export async function startUploadRegistry(options: UploadRegistryOptions = {}): 
       for (const child of [...blobs, ...manifests])
         if (!(await has(store, child))) return refuse(response, 400, 'MANIFEST_BLOB_UNKNOWN');
       const descriptor = { mediaType, digest, size: bytes.length };
-      // Of several kinds of referrers, only what lists them itself may find them by their subject.
+      // Only a registry with the referrers API may find referrers by their subject.
       await store.push(descriptor, async () => Readable.from([bytes]));
       if (!isDigest(reference)) await store.tag(descriptor, decodeURIComponent(reference));
       const indexed = options.listsReferrers && subject ? { 'oci-subject': subject.digest } : {};

@@ -3,24 +3,24 @@ import { gzipSync } from 'node:zlib';
 import { type Digest, digestOf } from '../../src/content/digest.js';
 import { makeLayerTar } from './images.js';
 
-/** An image of Docker before 1.10 as a v1 registry keeps it. */
+/** An image of Docker before 1.10, as stored in a v1 registry. */
 export interface V1TestImage {
   id: string;
   parent: string | undefined;
   json: Buffer;
-  /** As it is sent. */
+  /** The bytes that are sent. */
   layer: Buffer;
   diffID: Digest;
 }
 
 export interface MakeV1Options {
-  /** What the lowest stands on; default nothing. */
+  /** The parent of the lowest image; default none. */
   on?: V1TestImage;
-  /** What the layer is sent as; default gzip. */
+  /** Compresses the layer; default gzip. */
   pack?: (tar: Buffer) => Buffer;
 }
 
-/** Images that stand on each other, base first, with so many bytes of random data each. */
+/** Makes a chain of images, base first, with the given numbers of random bytes. */
 export async function makeV1Chain(
   seed: string,
   sizes: readonly number[],
@@ -36,7 +36,7 @@ export async function makeV1Chain(
   return images;
 }
 
-/** One image; its ID is drawn from the seed. */
+/** Makes an image, whose ID depends on the seed. */
 export function makeV1Image(
   seed: string,
   { parent, layer, diffID }: { parent: string | undefined; layer: Buffer; diffID: Digest },
@@ -60,7 +60,7 @@ export function idOf(seed: string): string {
   return createHash('sha256').update(`v1 ${seed}`).digest('hex');
 }
 
-/** What Docker sends as `X-Docker-Checksum-Payload`. */
+/** Returns the value that Docker sends as `X-Docker-Checksum-Payload`. */
 export function payloadChecksum({ json, layer }: V1TestImage): string {
   return digestOf(Buffer.concat([json, Buffer.from('\n'), layer]));
 }

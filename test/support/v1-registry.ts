@@ -5,43 +5,48 @@ import type { Certificate } from './certificates.js';
 import { payloadChecksum, type V1TestImage } from './v1-images.js';
 
 export interface V1RegistryOptions {
-  /** One server is index and registry, or the index stands on a port of its own and gives tokens; default `standalone`. */
+  /**
+   * `standalone` (default): one server is index and registry. `index`: the index has its own port and issues tokens.
+   */
   kind?: 'standalone' | 'index';
-  /** The users and their passwords: default everybody is let in. */
+  /** The passwords of the users; if not given, no login is required. */
   users?: Record<string, string>;
-  /** Whether a token is good for one request, after which the session's cookie counts; default false. */
+  /** Whether a token is valid for only one request, and then a session cookie; default false. */
   tokensOnce?: boolean;
-  /** Default what is right. */
+  /** Returns the checksums of an image; default the right ones. */
   checksums?: (image: V1TestImage) => string[];
-  /** What `X-Docker-Endpoints` says; default where the registry is. */
+  /** The value of `X-Docker-Endpoints`; default the address of the registry. */
   endpoints?: string;
-  /** Tags as a list with IDs of 8 characters, as Docker Hub's. */
+  /** Sends tags as a list with IDs of 8 characters, as Docker Hub did. */
   shortTags?: boolean;
   /** Headers of `_ping`, instead of those of docker-registry 0.9. */
   pingHeaders?: Record<string, string>;
   tls?: Certificate;
-  /** Answers in place of the server; true when it has. */
+  /** Answers instead of the server, if it returns true. */
   instead?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 export interface V1Registry {
-  /** The index, by which users know it. */
+  /** The index, whose address users know. */
   index: TestServer;
-  /** Where the images are; the same server where it is standalone. */
+  /** The registry with the images; the same server as the index if it is standalone. */
   registry: TestServer;
-  /** Keeps images, and gives the last of them a name: `NAMESPACE/NAME:TAG`. */
+  /** Stores images, and names the last of them: `NAMESPACE/NAME:TAG`. */
   put(name: string, images: readonly V1TestImage[]): void;
   remove(id: string): void;
-  /** The next answers with this image's layer break off after so many bytes. */
+  /** Cuts the next answers with this image's layer after these numbers of bytes. */
   cutLayer(id: string, ...after: number[]): void;
-  /** From now on every token and session given so far is refused. */
+  /** Makes the servers refuse all tokens and sessions issued so far. */
   expireAll(): void;
-  /** How often each layer was asked for, with the range where there was one. */
+  /** All requests for layers, with their ranges. */
   layerRequests: { id: string; range: string | undefined }[];
   close(): Promise<void>;
 }
 
-/** Speaks the v1 protocol as docker-registry 0.9 and its index do. (docker, "The Docker Hub and the Registry v1") */
+/**
+ * Starts servers with the v1 protocol of docker-registry 0.9 and its index. (docker, "The Docker Hub and the Registry
+ * v1")
+ */
 export async function startV1Registry(options: V1RegistryOptions = {}): Promise<V1Registry> {
   const { kind = 'standalone', users, tls } = options;
   const images = new Map<string, V1TestImage>();
@@ -118,7 +123,7 @@ export async function startV1Registry(options: V1RegistryOptions = {}): Promise<
     );
   }
 
-  /** A token, or the session that it was exchanged for. */
+  /** True if a request has a valid token, or the session cookie that it was exchanged for. */
   function isAdmitted(request: IncomingMessage, response: ServerResponse): boolean {
     const [, session = ''] = /(?:^|;\s*)session=([^;]*)/.exec(request.headers.cookie ?? '') ?? [];
     if (sessions.has(session)) return true;
@@ -212,7 +217,7 @@ function knowsPassword({ headers }: IncomingMessage, users: Record<string, strin
   return users[user] !== undefined && users[user] === password;
 }
 
-/** As docker-registry words it. */
+/** Sends an error in the format of docker-registry. */
 function refuse(response: ServerResponse, status: number, error: string, challenge?: string): void {
   const headers = challenge === undefined ? {} : { 'www-authenticate': challenge };
   sendJSON(response, { error }, { status, headers });

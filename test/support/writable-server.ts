@@ -1,21 +1,21 @@
 import type { WritableOptions } from '../../src/server/push/push.js';
 import type { RegistryServerOptions } from '../../src/server/server.js';
-import { createMemoryRepositories, type MemoryRepositories } from '../../src/store/memory-repositories.js';
 import type { Content } from './images.js';
+import { createMemoryRepositories, type MemoryRepositories } from './memory-repositories.js';
 import { ask, type Reply, type Served, serve } from './registry-server.js';
 
 export interface WritableServed extends Served {
   repositories: MemoryRepositories;
-  /** Begins an upload and gives its path. */
+  /** Starts an upload and returns its path. */
   begin(repository?: string): Promise<string>;
-  /** Pushes a blob at once. */
+  /** Pushes a blob in one request. */
   pushBlob(content: Content, repository?: string): Promise<Reply>;
   pushManifest(content: Content, reference?: string, repository?: string): Promise<Reply>;
-  /** Pushes contents in their order, each as what it is. */
+  /** Pushes contents in this order, as blobs or manifests. */
   pushAll(contents: Iterable<Content>, repository?: string): Promise<void>;
 }
 
-/** A registry in memory that takes pushes. */
+/** Starts a registry in memory that accepts pushes. */
 export async function serveWritable(
   writable: Partial<WritableOptions> = {},
   options: Partial<RegistryServerOptions> = {},

@@ -1,6 +1,8 @@
 import type { PassThrough } from 'node:stream';
 
-/** All that was written to a stream since it was last asked. From Node.js 26 on, one `read()` gives one chunk. */
+/**
+ * Returns everything written to a stream since the last call. Since Node.js 26, one `read()` returns only one chunk.
+ */
 export function takeWritten(stream: PassThrough): string {
   const chunks: Buffer[] = [];
   for (let chunk: Buffer | null = stream.read(); chunk !== null; chunk = stream.read()) chunks.push(chunk);

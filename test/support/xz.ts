@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 
-/** An xz stream whose LZMA2 chunks are stored: made without an encoder, which Node.js has not. (The .xz File Format 1.2.1) */
+/** Makes an xz stream of stored LZMA2 chunks, because Node.js has no encoder. (The .xz File Format 1.2.1) */
 export function xz(content: Buffer): Buffer {
   const flags = Buffer.from([0x00, 0x01]); // CRC32
   const header = Buffer.concat([Buffer.from('fd377a585a00', 'hex'), flags, checksum(flags)]);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { extract, type Header, pack } from 'tar-stream';
 import { decodeHeader, HeaderProblem } from '../../src/tar/header.js';
 
-/** What tar-stream calls the types. */
+/** The names of the types in tar-stream. */
 const TYPES = {
   '0': 'file',
   '1': 'link',
@@ -37,7 +37,7 @@ describe('decodeHeader', () => {
         const isLink = type === 'link' || type === 'symlink';
         const isFile = type === 'file' || type === 'contiguous-file';
         const block = await written({ ...rest, type, size: isFile ? size : 0, ...(isLink && { linkname }) });
-        if (block.length > 512) return; // A name that needs a pax header: see the tests of extensions.
+        if (block.length > 512) return; // the name needs a pax header: see the tests of extensions
         assert.deepEqual(decodeHeader(block), { ...(await streamed(block)), type: flag });
       }),
       { numRuns: 500 },
@@ -54,7 +54,7 @@ describe('decodeHeader', () => {
         for (const [offset, byte] of edits) altered[offset] = byte;
         if (withChecksum) writeChecksum(altered);
         const decoded = decodedOrRefused(altered);
-        // Of an extension tar-stream shows only what it says about the entry after it.
+        // tar-stream does not return extension headers, only their values for the next entry.
         if (decoded === undefined || /[xgLKN]/.test(decoded.type)) return;
         accepted++;
         const { name, linkName, size } = decoded;
@@ -131,20 +131,20 @@ function decodedOrRefused(block: Buffer): ReturnType<typeof decodeHeader> {
   }
 }
 
-/** The blocks that tar-stream writes before the body of an entry. */
+/** Returns the blocks that tar-stream writes before the body of an entry. */
 async function written(header: Partial<Header>): Promise<Buffer> {
   const packer = pack();
   packer
-    .entry({ mtime: new Date(0), ...header } as Header) // its types ask for what it has defaults for
-    .on('error', () => undefined); // Its body never comes.
+    .entry({ mtime: new Date(0), ...header } as Header) // its types require members that have defaults
+    .on('error', () => undefined); // it gets no body
   const first = await packer[Symbol.asyncIterator]().next();
   packer.destroy();
-  return Buffer.from(first.value as Uint8Array); // its types say unknown
+  return Buffer.from(first.value as Uint8Array); // typed as unknown
 }
 
-/** What tar-stream reads in one header block, whichever kind of tar it is of. */
+/** Returns what tar-stream reads from a header block of any tar format. */
 async function streamed(block: Buffer): Promise<{ name: string; linkName: string; size: number }> {
-  const options: object = { allowUnknownFormat: true }; // which its types do not know
+  const options: object = { allowUnknownFormat: true }; // missing in its types
   const reader = extract(options);
   const { promise, resolve, reject } = withResolvers<Header>();
   reader.on('entry', resolve).on('error', reject);

@@ -4,7 +4,7 @@ import { makeTar } from '../support/tar-maker.js';
 
 const RANDOM = randomBytesFrom('not a tar', 200_000);
 export const SMALL = makeTar({ name: 'index.json', body: '{}\n' });
-/** With bytes that no text has. */
+/** It contains bytes that no text has. */
 export const LARGE = makeTar(
   { name: 'index.json', body: '{}\n' },
   { name: 'blob', body: RANDOM },
@@ -25,7 +25,7 @@ const at = (position: number, bytes: string, size = position + 3000): Buffer => 
 const hex = (length: number): string => 'a1'.repeat(length / 2);
 export const crlf = (bytes: Buffer): Buffer => latin1(bytes.toString('latin1').replaceAll('\n', '\r\n'));
 
-/** By what stands in the file, what is said of it, and what the hint has in it. */
+/** Files with patterns for the message and the hint of the error. */
 export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, name?: string][] = [
   [
     'an HTML page',
@@ -48,7 +48,7 @@ export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, na
   [
     'an error in JSON',
     latin1('{"errors":[{"code":"DENIED","message":"no pull access"}]}'),
-    /error message of a server \(DENIED: no pull access\)/,
+    /error message from a server \(DENIED: no pull access\)/,
     /log in/,
   ],
   [
@@ -62,30 +62,30 @@ export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, na
     'a large docker inspect',
     latin1(`[\n  {\n    "Id": "sha256:ab", "Env": "${'x'.repeat(200_000)}"}]`),
     /docker inspect/,
-    /other|another file/,
+    /wrong file/,
   ],
   [
     'a manifest',
     latin1('{"schemaVersion":2,"config":{},"layers":[]}'),
-    /manifest of an image, alone/,
+    /only the manifest of an image/,
     /layers are not in it/,
   ],
   [
     'an index',
     latin1('{"schemaVersion":2,"manifests":[]}'),
-    /index of an image, alone/,
+    /only the index of an image/,
     /layers are not in it/,
   ],
   [
     'a config',
     latin1('{"architecture":"arm64","os":"linux","config":{}}'),
-    /config of an image, alone/,
+    /only the config of an image/,
     /layers/,
   ],
   [
     'manifest.json',
     latin1('[{"Config":"a.json","Layers":[]}]'),
-    /manifest\.json of a docker-archive, alone/,
+    /only the manifest\.json of a docker-archive/,
     /layers/,
   ],
   ['oci-layout', latin1('{"imageLayoutVersion":"1.0.0"}'), /oci-layout/, /folder/],
@@ -93,7 +93,7 @@ export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, na
   [
     'a pointer of Git LFS',
     latin1(`version https://git-lfs.github.com/spec/v1\noid sha256:${hex(64)}\nsize 987\n`),
-    /Git LFS, which stands for a file of 987 bytes/,
+    /Git LFS pointer, in place of a file of 987 bytes/,
     /git lfs pull --include images\.tar/,
     'images.tar',
   ],
@@ -119,7 +119,12 @@ export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, na
   ],
   ['a digest', latin1(`sha256:${hex(64)}\n`), /checksums/, /archive itself/],
   ['a signature', latin1('-----BEGIN PGP SIGNATURE-----\n\nabc\n'), /a signature/, /signature of/],
-  ['a certificate', latin1('-----BEGIN CERTIFICATE-----\nabc\n'), /PEM \(CERTIFICATE\)/, /another file/],
+  [
+    'a certificate',
+    latin1('-----BEGIN CERTIFICATE-----\nabc\n'),
+    /PEM document \(CERTIFICATE\)/,
+    /wrong file/,
+  ],
   ['PGP in letters', latin1('-----BEGIN PGP MESSAGE-----\n\nabc\n'), /encrypted with PGP/, /gpg/],
   ['PGP to a key', followedByRandom('\x85\x02\x0c\x03'), /encrypted with PGP/, /gpg/],
   ['PGP by a passphrase', followedByRandom('\xc3\x0d\x04\x09'), /encrypted with PGP/, /gpg/],
@@ -141,15 +146,15 @@ export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, na
     /"Error response from daemon: No such image: a:1"/,
     /run that command again/,
   ],
-  ['a text', Buffer.from('Grüße aus der Ferne\n'.repeat(30)), /it is a text$/, /another file/],
-  ['a script', latin1('#!/bin/sh\ntar xf "$0"\n'), /a script/, /another file/],
+  ['a text', Buffer.from('Grüße aus der Ferne\n'.repeat(30)), /it is a text$/, /wrong file/],
+  ['a script', latin1('#!/bin/sh\ntar xf "$0"\n'), /a script/, /wrong file/],
   ['a zip file', followedByRandom('PK\x03\x04'), /a zip file/, /unzip/],
   ['a 7z file', followedByRandom('7z\xbc\xaf\x27\x1c'), /a 7z file/, /7z x/],
   ['a rar file', followedByRandom('Rar!\x1a\x07\x00'), /a rar file/, /unrar x/],
-  ['a PDF', followedByRandom('%PDF-1.7\n'), /a PDF document/, /another file/],
-  ['a picture', followedByRandom('\x89PNG\r\n\x1a\n'), /a picture/, /another file/],
-  ['an ELF program', followedByRandom('\x7fELF\x02\x01\x01'), /a program \(ELF\)/, /another file/],
-  ['a program of Windows', followedByRandom('MZ\x90\0'), /a program of Windows/, /another file/],
+  ['a PDF', followedByRandom('%PDF-1.7\n'), /a PDF document/, /wrong file/],
+  ['a picture', followedByRandom('\x89PNG\r\n\x1a\n'), /a picture/, /wrong file/],
+  ['an ELF program', followedByRandom('\x7fELF\x02\x01\x01'), /a program \(ELF\)/, /wrong file/],
+  ['a program of Windows', followedByRandom('MZ\x90\0'), /a Windows program/, /wrong file/],
   ['an RPM package', followedByRandom('\xed\xab\xee\xdb\x03'), /a package \(RPM\)/, /rpm2cpio/],
   ['a deb package', followedByRandom('!<arch>\ndebian-binary   '), /a package \(deb\)/, /dpkg-deb -x/],
   ['cpio', followedByRandom(`070701${'0'.repeat(104)}`), /cpio/, /cpio -idm/],
@@ -214,7 +219,7 @@ export const KINDS: [title: string, file: Buffer, told: RegExp, hint: RegExp, na
   [
     'the middle of a blob',
     RANDOM.subarray(0, 70_000),
-    /by its name a piece/,
+    /a piece of an archive by its name/,
     /cat PIECE/,
     'images.tar.gz.ab',
   ],

@@ -87,8 +87,8 @@ describe('a tar that is damaged', () => {
 
   for (const [name, hint] of [
     ['images.tar', /end of the file is missing/],
-    ['images.tar.part', /not come to its end/],
-    ['images.tar.crdownload', /not come to its end/],
+    ['images.tar.part', /unfinished download, copy or save/],
+    ['images.tar.crdownload', /unfinished download, copy or save/],
     ['images.tar.partaa', /several pieces/],
     ['images.tar.aa', /several pieces/],
     ['images.tar.001', /several pieces/],
@@ -117,7 +117,7 @@ describe('a tar that is damaged', () => {
     const twice = makeTar({ name: 'manifest.json', body: '[]' }, { name: 'manifest.json', body: '[ ]' });
     for (const file of [twice, Buffer.concat([SMALL, Buffer.alloc(9216), SMALL])]) {
       const { hint = '', remedy } = await errorFor(file);
-      assert.match(hint, /copy the images of the one and then of the other into one archive/);
+      assert.match(hint, /copy the images of both into one archive, one after the other/);
       assert.equal(remedy, 'copyBoth');
     }
   });

@@ -8,22 +8,22 @@ import { useFolder } from '../support/temporary.js';
 
 export const INVALID = { code: 'INVALID_ARCHIVE' };
 
-/** Tars that a test makes and opens. */
+/** Makes and opens tars for a test. */
 export interface Tars {
-  /** A path in the folder of the suite, or the folder itself. */
+  /** Returns a path in the folder of the suite, or the folder itself. */
   inFolder(name?: string): string;
-  /** Keeps a tar as a file of its own; tells its path. */
+  /** Writes a tar to a new file, and returns its path. */
   write(bytes: Buffer): Promise<string>;
   opened(bytes: Buffer): Promise<FileView>;
-  /** A tar of these entries, opened. */
+  /** Opens a tar of these entries. */
   view(...entries: RawEntry[]): Promise<FileView>;
-  /** The tar is refused when it is opened, as invalid, with such a message. */
+  /** Asserts that opening the tar fails with `INVALID_ARCHIVE` and a matching message. */
   refuses(bytes: Buffer, message: RegExp): Promise<void>;
-  /** What is closed after the test. */
+  /** Closes something after the test. */
   views: FileView[];
 }
 
-/** Gives the tests of a suite tars to open, which are closed after each of them. */
+/** Provides the tests of a suite with tars, which are closed after each test. */
 export function useTars(): Tars {
   const inFolder = useFolder('the suite');
   let count = 0;
@@ -52,12 +52,12 @@ export function useTars(): Tars {
   return { inFolder, write, opened, view: (...entries) => opened(makeTar(...entries)), refuses, views };
 }
 
-/** The bytes of a file in a tar, as text. */
+/** Returns the content of a file in a tar as text. */
 export async function text(from: FileView, path: string): Promise<string> {
   return (await from.read(path, 1000)).toString();
 }
 
-/** The tar is open, but this file of it is refused, whatever is asked of it. */
+/** Asserts that an open tar refuses all uses of this file. */
 export async function refusesUseOf(from: FileView, path: string, message: RegExp): Promise<void> {
   for (const use of [from.size(path), from.open(path), from.read(path, 10), from.region(path)]) {
     await assert.rejects(use, { ...INVALID, message });

@@ -60,7 +60,7 @@ describe('openTar damage', () => {
       Buffer.alloc(512),
       rawEntry({ name: 'b', body: 'y' }),
     ];
-    await refuses(Buffer.concat(entries), /lone block/);
+    await refuses(Buffer.concat(entries), /single block of zeros/);
   });
 
   it('refuses an archive that another one follows, which readers that pass over zeros would take', () =>
@@ -72,7 +72,7 @@ describe('openTar damage', () => {
   it('refuses what follows the end and is an entry to readers of older tars, who sum signed bytes', () => {
     const alter = (block: Buffer): void => {
       block.write('h\u00efdden', 0, 'utf8');
-      // Each of the two bytes beyond 127 counts 256 less where bytes are signed.
+      // As signed bytes, the two bytes above 127 make the sum smaller by 256 each.
       block.fill(0x20, 148, 156);
       const sum = block.reduce((total, byte) => total + ((byte << 24) >> 24), 0);
       block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');

@@ -56,7 +56,7 @@ describe('openTar extensions', () => {
     [
       'two long names that differ',
       [paxEntry({ path: 'x' }), paxEntry({ path: 'y' }), { name: 'a' }],
-      /an extension header stands before another one/,
+      /an extension header precedes another one/,
     ],
     ['a malformed pax header', [{ name: 'p', type: 'x', body: '99 path=a\n' }, { name: 'a' }], /malformed/],
     ['a pax record without a key', [{ name: 'p', type: 'x', body: '5 =a\n' }, { name: 'a' }], /malformed/],

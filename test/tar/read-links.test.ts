@@ -47,9 +47,13 @@ describe('openTar links', () => {
   }
 
   for (const [what, entry, message] of [
-    ['a sparse file', { name: 'bad', type: 'S', magic: 'gnu', body: 'x' }, /type "S", which readers take/],
-    ['a contiguous file', { name: 'bad', type: '7', body: 'x' }, /type "7", which readers take/],
-    ['an unknown type', { name: 'bad', type: 'Q', body: 'x' }, /type "Q", which readers take/],
+    [
+      'a sparse file',
+      { name: 'bad', type: 'S', magic: 'gnu', body: 'x' },
+      /type "S", which tools read differently/,
+    ],
+    ['a contiguous file', { name: 'bad', type: '7', body: 'x' }, /type "7", which tools read differently/],
+    ['an unknown type', { name: 'bad', type: 'Q', body: 'x' }, /type "Q", which tools read differently/],
     ['a directory with a body', { name: 'bad/', body: 'x' }, /bad is a directory with a body/],
     [
       'a link with the name of a directory',

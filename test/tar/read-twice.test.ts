@@ -46,7 +46,7 @@ describe('openTar names that occur twice', () => {
         { name: 'a', body: 'x' },
         { name: 'a', type: '2', linkName: 'b' },
       ],
-      /a is named/,
+      /different kinds have the name a/,
     ],
     [
       'a link with two targets',
@@ -54,7 +54,7 @@ describe('openTar names that occur twice', () => {
         { name: 'l', type: '2', linkName: 'a' },
         { name: 'l', type: '2', linkName: 'b' },
       ],
-      /again with another target/,
+      /links with different targets have the name l/,
     ],
     [
       'a folder that is also a file',
@@ -70,7 +70,7 @@ describe('openTar names that occur twice', () => {
         { name: 'a/b', body: 'x' },
         { name: 'a', body: 'x' },
       ],
-      /a\/b lies beneath a,/,
+      /a\/b is below a,/,
     ],
     [
       'an entry far beneath a link',
@@ -78,11 +78,15 @@ describe('openTar names that occur twice', () => {
         { name: 'a', type: '2', linkName: 'b' },
         { name: 'a/b/c', body: 'x' },
       ],
-      /beneath a, which is a link/,
+      /is below a, which is a link/,
     ],
-    ['a backslash that could be a slash', [{ name: 'a/b' }, { name: 'a\\b' }], /one name to some/],
-    ['a backslash that leads out', [{ name: '..\\b' }], /leads out of the archive where a backslash/],
-    ['composed and decomposed characters', [{ name: '\u00e9' }, { name: 'e\u0301' }], /one name to some/],
+    ['a backslash that could be a slash', [{ name: 'a/b' }, { name: 'a\\b' }], /as the same name/],
+    [
+      'a backslash that leads out',
+      [{ name: '..\\b' }],
+      /leads out of the archive if a backslash is read as a slash/,
+    ],
+    ['composed and decomposed characters', [{ name: '\u00e9' }, { name: 'e\u0301' }], /as the same name/],
   ] as [string, RawEntry[], RegExp][]) {
     it(`refuses ${what} when the archive is opened`, () => refuses(makeTar(...entries), message));
   }

@@ -109,14 +109,14 @@ describe('openTar reading', () => {
 
   it('opens an archive of many entries and 100 GB quickly, without reading bodies', async () => {
     const size = 5_000_000;
-    const stride = 5_000_704; // with its header and padding
+    const stride = 5_000_704; // including its header and padding
     const count = 2000;
     const path = inFolder('large.tar');
     const file = await open(path, 'w');
     for (let index = 0; index < count; index++) {
       await file.write(await tarHeader({ path: `blobs/${index}`, size }), 0, 512, index * stride);
     }
-    // One last entry of more than 8 GiB, all hole.
+    // The last entry is a hole of more than 8 GiB.
     const last = count * stride;
     await file.write(await tarHeader({ path: 'large', size: 100e9 }), 0, 512, last);
     await file.truncate(last + 512 + 100e9);

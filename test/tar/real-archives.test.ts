@@ -6,7 +6,7 @@ import { cleanPath } from '../../src/disk/files.js';
 import { openTar } from '../../src/tar/read.js';
 import { fixturePath } from '../support/fixtures.js';
 
-/** Every regular file by an independent reader that goes through all bytes. */
+/** Returns all regular files, as read by an independent reader that reads all bytes. */
 async function filesByStreaming(path: string): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
   for await (const entry of createReadStream(path).pipe(extract())) {

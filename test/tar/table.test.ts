@@ -40,7 +40,7 @@ describe('a tar that is opened by the table of an earlier walk', () => {
     return tar;
   }
 
-  /** The table with what `change` makes of each entry; undefined leaves it away. */
+  /** Returns the table with each entry changed by `change`, or removed if it returns undefined. */
   const altered = (change: (entry: TarEntry) => TarEntry | undefined): TarTable => ({
     ...table,
     entries: table.entries.map(change).filter((entry) => entry !== undefined),
@@ -85,7 +85,7 @@ describe('a tar that is opened by the table of an earlier walk', () => {
       const file = await open(path('a.tar'), 'r+');
       await file.write('FIRST', 2048);
       await file.close();
-      await utimes(path('a.tar'), atime, mtime); // to a time of whole milliseconds: ctime tells it too
+      await utimes(path('a.tar'), atime, mtime); // rounds mtime to milliseconds; ctime changes, too
     };
     const changes: (() => Promise<unknown>)[] = [
       () => chmod(path('a.tar'), 0o600),

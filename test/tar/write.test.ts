@@ -22,7 +22,7 @@ describe('tarHeader', () => {
     packer.entry({ name: 'blobs/', type: 'directory', mode: 0o755, mtime: new Date(0), uid: 0, gid: 0 });
     packer.finalize();
     const chunks: Buffer[] = [];
-    for await (const chunk of packer) chunks.push(Buffer.from(chunk as Uint8Array)); // its types say unknown
+    for await (const chunk of packer) chunks.push(Buffer.from(chunk as Uint8Array)); // typed as unknown
     const ours = [
       await tarHeader({ path: 'index.json', size: 2 }),
       Buffer.from('{}'),
@@ -135,7 +135,7 @@ describe('tarHeader', () => {
   });
 });
 
-/** The header as tar-stream's own reader sees it. */
+/** Returns the header as read by tar-stream. */
 function streamed(header: Buffer): Promise<Header> {
   return new Promise((resolve, reject) => {
     const reader = extract();

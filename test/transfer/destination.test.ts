@@ -5,9 +5,9 @@ import type { CopyEvent } from '../../src/events.js';
 import type { Remedy } from '../../src/remedy.js';
 import { type CheckRules, fitDockerArchive, nameApart } from '../../src/transfer/destination.js';
 import { type ImageTrees, readImages } from '../../src/transfer/plan.js';
-import type { ImageToPush } from '../../src/transfer/registry-names.js';
-import { nameInRegistry } from '../../src/transfer/registry-names.js';
-import { toRegistry } from '../../src/transfer/to-registry.js';
+import type { ImageToPush } from '../../src/transfer/registry/registry-names.js';
+import { nameInRegistry } from '../../src/transfer/registry/registry-names.js';
+import { toRegistry } from '../../src/transfer/registry/to-registry.js';
 import { storeOf } from '../support/archives.js';
 import { type MadeImage, makeImage, makeIndex, makeReferrer, pushAll } from '../support/images.js';
 

@@ -5,7 +5,6 @@ import type { CopyEvent } from '../../src/events.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Source, Wanted } from '../../src/store/store.js';
 import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
-import { signedSchema1 } from '../store/contract.js';
 import { storeOf } from '../support/archives.js';
 import {
   type Content,
@@ -17,6 +16,7 @@ import {
   pushAll,
 } from '../support/images.js';
 import { brokenOff, countingFetches, openerOf, overriding } from '../support/openers.js';
+import { signedSchema1 } from '../support/signed-schema1.js';
 
 const planOf = (source: Source, names: readonly string[], options?: PlanOptions): Promise<Plan> =>
   planCopy(

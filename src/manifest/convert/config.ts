@@ -9,10 +9,9 @@ import { CONFIG } from '../shapes.js';
 import { type ConversionTarget, type Document, documentOf } from './conversion.js';
 
 /**
- * The config for the target, where it has to be another one than it was; nearly always it is undefined, and
- * the image ID stays. OCI's config has to name the platform and list diffIDs: what Docker leaves to be
- * understood is written, `platform` where the config does not say it. Throws `UNSUPPORTED` for a Windows
- * base layer, which OCI's config cannot name.
+ * Returns a new config if the target needs one; otherwise undefined, and the image ID stays, as it nearly always does.
+ * OCI requires the platform and the diffIDs, which Docker's configs may omit: missing ones are added, the platform from
+ * `platform`. Throws `UNSUPPORTED` for a Windows base layer, which an OCI config cannot have.
  */
 export function convertedConfig(
   bytes: Uint8Array,
@@ -20,12 +19,12 @@ export function convertedConfig(
   { digest, platform }: { digest: Digest; platform: Platform },
 ): Document | undefined {
   const { rootfs, irregular } = parseCarriedConfig(bytes, digest);
-  // What is not understood is not changed either.
+  // A config that violates its schema may be misunderstood, so it is not changed.
   if (target === 'docker' || irregular !== undefined) return undefined;
   if (rootfs.type !== 'layers') {
     throw new ContentError(
       'UNSUPPORTED',
-      `${digest} has a Windows base layer, which OCI’s config cannot name`,
+      `${digest} has a Windows base layer, which an OCI config cannot have`,
     );
   }
   const document = parseJSON(bytes, { shape: CONFIG, what: digest });

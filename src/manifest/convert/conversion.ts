@@ -3,37 +3,37 @@ import { digestOf } from '../../content/digest.js';
 import { ContentError } from '../../errors.js';
 import type { Manifest } from '../manifest.js';
 
-/** The family of formats that a conversion makes; schema1 is a family of its own. */
+/** The formats that a conversion can write, besides schema1. */
 export type ConversionTarget = 'oci' | 'docker';
 
-/** New content, and what names it. */
+/** New content with its descriptor. */
 export interface Document {
   descriptor: Descriptor;
   bytes: Buffer;
 }
 
-/** What a caller may know of the bytes that it has converted. */
+/** What a caller may know about the bytes to convert. */
 export interface KnownManifest {
-  /** The bytes, parsed; default: they are parsed here. */
+  /** The parsed bytes; they are parsed again if not given. */
   parsed?: Manifest;
 }
 
-/** What guards against losing what refers to a manifest by its digest. */
+/** Guards against losing what refers to a manifest by its digest. */
 export interface ConversionGuards {
-  /** What covers the digest that the conversion gives up: signatures, attestations, as they should be named. */
+  /** Descriptions of the signatures and attestations for the old digest, which the conversion would lose. */
   signatures?: readonly string[];
-  /** Converts although `signatures`, or the `subject` of an attached manifest, are lost; default false. */
+  /** Converts even if `signatures`, or the `subject` of an attached manifest, are lost; default false. */
   force?: boolean;
 }
 
-/** A document whose digest is that of its bytes. */
+/** Makes a document whose digest is that of its bytes. */
 export function documentOf(mediaType: string, bytes: Buffer): Document {
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytes };
 }
 
 /**
- * What a conversion loses of which the user has to know beforehand, as lines for `lost`; throws
- * `UNSUPPORTED` where there is any and it was not forced.
+ * Returns the losses that the user has to accept before a conversion, as lines for `lost`. Throws `UNSUPPORTED` if
+ * there are any without `force`.
  */
 export function guardedLosses(
   subject: Descriptor | undefined,
@@ -46,7 +46,7 @@ export function guardedLosses(
   ];
   const [first] = losses;
   if (first !== undefined && !force) {
-    throw new ContentError('UNSUPPORTED', `${where} is not converted: that would lose ${first}`, {
+    throw new ContentError('UNSUPPORTED', `${where} is not converted, because this would lose ${first}`, {
       hint: 'Copy it as it is, or force the conversion and sign the result.',
     });
   }

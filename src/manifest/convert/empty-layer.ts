@@ -1,8 +1,8 @@
 import type { Digest } from '../../content/digest.js';
 
 /**
- * What stands in schema1 for a build step that changed no file: a tar of nothing, as Docker compressed it
- * once and for all. Its digest enters v1 IDs, so that no other compression of the same will do.
+ * The layer that schema1 has for a build step that changed no file: an empty tar, with the fixed compression that
+ * Docker uses. v1 IDs are computed from its digest, so it cannot be compressed differently.
  */
 export const EMPTY_LAYER: { bytes: Buffer; digest: Digest; size: number; diffID: Digest } = {
   bytes: Buffer.from('H4sIAAAJbogA/2IYBaNgFIxYAAgAAP//Lq+17wAEAAA=', 'base64'),

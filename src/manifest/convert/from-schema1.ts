@@ -6,32 +6,32 @@ import type { Schema1Manifest } from '../schema1/schema1.js';
 import { configOfV1, isOfOldDocker, readV1Document, type V1Document } from '../v1/config.js';
 import { type Document, documentOf } from './conversion.js';
 
-/** What a schema1 manifest does not say of a layer, and its bytes do. */
+/** Properties of a layer that are not in a schema1 manifest, and have to be read from the layer. */
 export interface Schema1Layer {
-  /** Bytes as stored. */
+  /** The number of bytes as stored. */
   size: number;
   diffID: Digest;
-  /** Set for a layer that is a tar as it is; the others keep the type of gzip, which they nearly always are. */
+  /** Set for a layer that is an uncompressed tar. The others get the type of gzip, which is nearly always right. */
   uncompressed?: boolean;
 }
 
 export interface FromSchema1 {
-  /** schema2; `convertManifest` makes OCI's of it. */
+  /** A schema2 manifest; `convertManifest` can convert it to OCI. */
   manifest: Document;
   config: Document;
-  /** What could not be kept, one printable line each. */
+  /** What could not be kept, each as one printable line. */
   lost: string[];
 }
 
-/** An entry of a schema1 manifest that is a step of the image. */
+/** An entry of a schema1 manifest: a build step of the image. */
 interface Entry extends V1Document {
   blob: Digest;
 }
 
 /**
- * The layers that the image of a schema1 manifest has, base first: without those that its history calls
- * empty, whatever their bytes. A layer may stand there several times. Throws `INVALID_MANIFEST` where the
- * history is not one chain of images.
+ * Returns the layers of the image in a schema1 manifest, base first, without those that are empty according to the
+ * history, whatever their bytes. A layer may occur several times. Throws `INVALID_MANIFEST` if the history is not one
+ * chain of images.
  */
 export function layersOfSchema1(manifest: Schema1Manifest, where = 'the schema1 manifest'): Digest[] {
   return entriesOf(manifest, where)
@@ -40,9 +40,9 @@ export function layersOfSchema1(manifest: Schema1Manifest, where = 'the schema1 
 }
 
 /**
- * A schema1 manifest as schema2: the config that Docker rebuilds from the history, and a manifest, both byte
- * for byte as containers/image writes them. `layers` has what was found out about each of
- * `layersOfSchema1`; one that it lacks is `MISSING_CONTENT`.
+ * Converts a schema1 manifest to schema2. Its config is the one that Docker rebuilds from the history; config and
+ * manifest have the same bytes as those of containers/image. `layers` has the properties of all `layersOfSchema1`.
+ * Throws `MISSING_CONTENT` if one is missing, and `INVALID_MANIFEST`.
  */
 export function fromSchema1(
   manifest: Schema1Manifest,
@@ -75,13 +75,13 @@ export function fromSchema1(
   };
 }
 
-/** The entries base first, with what containers/image and moby require of them. */
+/** Returns the entries, base first. Checks them as containers/image and moby do. */
 function entriesOf({ fsLayers, history }: Schema1Manifest, where: string): Entry[] {
   const all = fsLayers.map((blob, place) => ({
     blob,
     ...readV1Document(Buffer.from(history[place] ?? ''), `${where}, history entry ${place}`),
   }));
-  // An image that stands there several times in a row is one; the lowest of them counts.
+  // Repetitions of an image in a row are one image; the lowest is used.
   const entries = all.filter(({ image }, place) => image.id !== all[place + 1]?.image.id).reverse();
   refuseRepeatedIDs(entries, where);
   refuseBrokenChain(entries, where);
@@ -107,7 +107,7 @@ function refuseBrokenChain(entries: readonly Entry[], where: string): void {
   }
 }
 
-/** `throwaway` alone says that there is no layer: `Size` 0 does not, for moby and containers/image. */
+/** Only `throwaway` marks an entry without a layer: moby and containers/image do not look at a `Size` of 0. */
 function isLayer({ image }: Entry): boolean {
   return image.throwaway !== true;
 }
@@ -115,7 +115,7 @@ function isLayer({ image }: Entry): boolean {
 function layerOf(blob: Digest, layers: ReadonlyMap<Digest, Schema1Layer>, where: string): Schema1Layer {
   const layer = layers.get(blob);
   if (layer === undefined)
-    throw new ContentError('MISSING_CONTENT', `${where} has the layer ${blob}, which is not there`);
+    throw new ContentError('MISSING_CONTENT', `${where} has the layer ${blob}, which is missing`);
   return layer;
 }
 

@@ -19,28 +19,28 @@ import {
 import { platformStruct } from './platform-of.js';
 
 export interface ConvertIndexOptions extends ConversionGuards, KnownManifest {
-  /** The index's digest, for errors and what is lost; computed if not given. */
+  /** The index's digest, for errors and `lost`; computed if not given. */
   where?: string;
-  /** What became of each child, by the digest that the index has for it; one that is not named stays as it is. */
+  /** The converted children, by their digests in the index; others stay as they are. */
   children?: ReadonlyMap<Digest, Descriptor>;
-  /** What children run on (see `platformOf`), by the same digest, for those of which the index does not say it. */
+  /** The platforms (see `platformOf`) of children that have none in the index, by their digests in the index. */
   platforms?: ReadonlyMap<Digest, Platform>;
 }
 
 export interface ConvertedIndex {
   index: Document;
-  /** What could not be kept, one printable line each. */
+  /** What could not be kept, each as one printable line. */
   lost: string[];
-  /** Whether converting back, its children too, gives the original bytes. */
+  /** True if converting it and its children back gives the original bytes. */
   reversible: boolean;
 }
 
 const TYPES = { oci: MEDIA_TYPE.ociIndex, docker: MEDIA_TYPE.dockerManifestList } as const;
 
 /**
- * Manifest list ↔ OCI index, with its children replaced, all else in its bytes. Attestations and artifacts
- * stay; in an OCI index, an attestation is told the new digest of what it is about. Throws `UNSUPPORTED`
- * where a guarded loss is not forced.
+ * Converts a manifest list to an OCI index or back, and replaces its children; everything else keeps its bytes.
+ * Attestations and artifacts stay; in an OCI index, the entry of an attestation gets the new digest of its image.
+ * Throws `UNSUPPORTED` for a guarded loss without `force`.
  */
 export function convertIndex(
   bytes: Uint8Array,
@@ -64,20 +64,20 @@ export function convertIndex(
   };
 }
 
-/** What an index says of a child that runs nowhere. (buildkit, attestation-storage.md) */
+/** The platform of a child that cannot run, in an index. (buildkit, attestation-storage.md) */
 const NO_PLATFORM: Platform = { architecture: 'unknown', os: 'unknown' };
 
 function parseIndex(bytes: Uint8Array, where: string, { parsed }: KnownManifest = {}): ImageIndex {
   const manifest = parsed ?? parseManifest(bytes, { digest: where });
   if (manifest.format === 'oci-index' || manifest.format === 'docker-manifest-list') return manifest;
-  throw new ContentError('UNSUPPORTED', `${where} is no index: it is ${manifest.mediaType}`);
+  throw new ContentError('UNSUPPORTED', `${where} is not an index: it is ${manifest.mediaType}`);
 }
 
 function familyOf({ format }: ImageIndex): ConversionTarget {
   return format === 'oci-index' ? 'oci' : 'docker';
 }
 
-/** Of children, by the digest that the index has for them. */
+/** Changes of children, by their digests in the index. */
 interface Changes {
   children: ReadonlyMap<Digest, Descriptor>;
   platforms: ReadonlyMap<Digest, Platform>;
@@ -86,7 +86,7 @@ interface Changes {
 function indexEdits(index: ImageIndex, target: ConversionTarget, changes: Changes): JSONEdit {
   const crosses = familyOf(index) !== target;
   const children = index.manifests.map((child) =>
-    // An entry that is no manifest is content, which no format has another form for.
+    // Other content than manifests is the same in all formats.
     isManifest(child.mediaType)
       ? inObject({
           ...childEdits(child, target, { ...changes, crosses }),
@@ -108,9 +108,9 @@ function childEdits(
   { children, platforms, crosses }: Changes & { crosses: boolean },
 ): Record<string, JSONEdit> {
   const replacement = children.get(child.digest);
-  // Docker's list has to say something; of an OCI index's child, nothing is better than a guess.
+  // Docker's list requires a platform. In an OCI index, none is better than a guess.
   const platform = platforms.get(child.digest) ?? (target === 'docker' ? NO_PLATFORM : undefined);
-  // An OCI index whose child stays as it is keeps its digest, too.
+  // If an OCI index stays OCI and the child is unchanged, no platform is added, so that the index keeps its digest.
   const isToSay =
     child.platform === undefined && (crosses || target === 'docker' || replacement !== undefined);
   return {
@@ -130,7 +130,7 @@ function reattestation(child: Descriptor, children: Changes['children']): Record
   return { annotations: inObject({ [ANNOTATION.dockerReferenceDigest]: set(now.digest) }) };
 }
 
-/** What became of the image that a child attests. */
+/** Returns the new descriptor of the image that an attestation describes. */
 function successorOf(child: Descriptor, children: Changes['children']): Descriptor | undefined {
   const attested = attestedDigest(child);
   return isDigest(attested) ? children.get(attested) : undefined;
@@ -145,7 +145,7 @@ function staleAttestations({ manifests }: ImageIndex, children: Changes['childre
     );
 }
 
-/** Tried rather than reasoned: a mediaType or a platform that was not there does not go again. */
+/** Converts back and compares. The result differs, for example, if a mediaType or a platform was added. */
 function convertsBackTo(
   original: Uint8Array,
   converted: Uint8Array,

@@ -19,23 +19,23 @@ import {
 import { parseImage } from './parse-image.js';
 
 export interface ConvertManifestOptions extends ConversionGuards, KnownManifest {
-  /** The manifest's digest, for errors and what is lost; computed if not given. */
+  /** The manifest's digest, for errors and `lost`; computed if not given. */
   where?: string;
-  /** Layers that were compressed anew, by the digest that the manifest has for them. */
+  /** Layers that were compressed again, by their digests in the manifest. */
   layers?: ReadonlyMap<Digest, Descriptor>;
-  /** The config's bytes. Given, it is held to the target's rules, and completed where those ask for more. */
+  /** The config's bytes. If given, it is checked and completed by the rules of the target. */
   config?: Uint8Array;
-  /** What an image runs on whose config does not say it; default linux/amd64, which was all there was. */
+  /** The platform of an image whose config has none; default linux/amd64, the only one when configs had none. */
   platform?: Platform;
 }
 
 export interface ConvertedManifest {
   manifest: Document;
-  /** A new config, where the old one could not be kept; nearly always it can. */
+  /** A new config; set only in the rare case that the old one cannot be kept. */
   config?: Document;
-  /** What could not be kept, one printable line each. */
+  /** What could not be kept, each as one printable line. */
   lost: string[];
-  /** Whether converting back gives the original bytes. */
+  /** True if converting back gives the original bytes. */
   reversible: boolean;
 }
 
@@ -45,10 +45,10 @@ const TYPES = {
 } as const;
 
 /**
- * schema2 ↔ OCI. Media types change in place and all else keeps its bytes, the config with it, so that the
- * image ID stays and converting back gives the original; only members that Docker's format has not are left
- * out. Throws `UNSUPPORTED` for what is no image (see `keptAs`), for layers that the target has no type for,
- * and where a guarded loss is not forced.
+ * Converts schema2 to OCI or back. Media types are replaced, and everything else keeps its bytes, including the config,
+ * so that the image ID stays and converting back gives the original. Only members that Docker's format does not have
+ * are removed. Throws `UNSUPPORTED` if it is not an image (see `keptAs`), for layers that the target has no type for,
+ * and for a guarded loss without `force`.
  */
 export function convertManifest(
   bytes: Uint8Array,
@@ -102,7 +102,7 @@ function manifestEdits(image: ImageManifest, target: ConversionTarget, replaced:
       ...(crosses ? withoutOCIMembers(target).content : {}),
       ...(crosses ? { mediaType: set(TYPES[target].config) } : {}),
     }),
-    // Null is Docker's other spelling of an empty list, not OCI's.
+    // Docker may write null for an empty list, OCI may not.
     layers: crosses && layers.length === 0 ? set([]) : inList(layers),
   });
 }
@@ -122,12 +122,12 @@ function layerEdits(
   });
 }
 
-/** A descriptor's members that go with other bytes. */
+/** Returns the edits of a descriptor for other bytes. */
 function contentEdits({ digest, size }: Descriptor): Record<string, JSONEdit> {
   return { digest: set(digest), size: set(size), data: REMOVE, urls: REMOVE };
 }
 
-/** Annotations that describe the compressed bytes: indexes into them, for layers that are read in part. */
+/** Annotations that are only true for the old compressed bytes, such as indexes for reading layers in parts. */
 const OF_COMPRESSED_BYTES = /^(?:containerd\.io\/snapshot\/|io\.github\.containers\.zstd-chunked\.)/;
 
 function staleAnnotations({ annotations = {} }: Descriptor): Record<string, JSONEdit> {
@@ -136,7 +136,7 @@ function staleAnnotations({ annotations = {} }: Descriptor): Record<string, JSON
   return { annotations: inObject(Object.fromEntries(stale.map((name) => [name, REMOVE]))) };
 }
 
-/** Tried rather than reasoned: a mediaType that was not there, a mixture of families do not come back. */
+/** Converts back and compares. The result differs, for example, if a mediaType was added, or if types were mixed. */
 function convertsBackTo(original: Uint8Array, converted: Uint8Array, source: ConversionTarget): boolean {
   try {
     const image = parseImage(converted, digestOf(converted));

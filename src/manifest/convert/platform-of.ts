@@ -2,7 +2,7 @@ import type { Platform } from '../../content/platform.js';
 import type { ImageConfig } from '../config.js';
 import type { GoStruct } from '../json/go-json.js';
 
-/** What an image runs on, as an index states it; undefined where its config leaves that out. */
+/** Returns the platform of an image from its config, or undefined if the config has none. */
 export function platformOf(config: ImageConfig): Platform | undefined {
   const { os, architecture, variant } = config;
   if (architecture === '') return undefined;
@@ -17,7 +17,7 @@ export function platformOf(config: ImageConfig): Platform | undefined {
   };
 }
 
-/** A platform as an index writes it, its members in the specification's order. (image-spec, image-index.md) */
+/** Returns a platform with its members in the order of the specification. (image-spec, image-index.md) */
 export function platformStruct(platform: Platform): GoStruct {
   const { architecture, os, variant } = platform;
   const version = platform['os.version'];

@@ -17,31 +17,31 @@ import { signSchema1 } from './sign-schema1.js';
 import { toSchema1 } from './to-schema1.js';
 
 export interface ConvertToSchema1Options extends ConversionGuards, KnownManifest {
-  /** The manifest's digest, for errors and what is lost; computed if not given. */
+  /** The manifest's digest, for errors and `lost`; computed if not given. */
   where?: string;
-  /** The repository, and the tag, that the manifest is to state; a registry's own name for it has no host. */
+  /** The repository and the tag to write into the manifest. Registries write the name without a host. */
   name: string;
   tag: string;
   config: Uint8Array;
-  /** Layers that were compressed anew, by the digest that the manifest has for them. */
+  /** Layers that were compressed again, by their digests in the manifest. */
   layers?: ReadonlyMap<Digest, Descriptor>;
-  /** Signs the manifest; without one it stays unsigned, which registries refuse. */
+  /** The key to sign the manifest with. If not given, it is not signed, and registries refuse it. */
   key?: KeyObject;
-  /** Noted in the signature; default now. */
+  /** The time to write into the signature; default now. */
   time?: Date;
 }
 
 export interface ConvertedToSchema1 {
   manifest: Document;
-  /** Whether the manifest names `EMPTY_LAYER`, which has then to be beside it. */
+  /** True if the manifest has `EMPTY_LAYER`, which must then be stored with it. */
   needsEmptyLayer: boolean;
-  /** What could not be kept, one printable line each. */
+  /** What could not be kept, each as one printable line. */
   lost: string[];
 }
 
 /**
- * schema2 or OCI → schema1. Throws `UNSUPPORTED` for what is no image, for layers that Docker of that age
- * cannot read or find, and where a guarded loss is not forced; `INVALID_MANIFEST` as `toSchema1` does.
+ * Converts schema2 or OCI to schema1. Throws `UNSUPPORTED` if it is not an image, for layers that old versions of
+ * Docker cannot read or find, and for a guarded loss without `force`; throws `INVALID_MANIFEST` as `toSchema1` does.
  */
 export function convertToSchema1(bytes: Uint8Array, options: ConvertToSchema1Options): ConvertedToSchema1 {
   const { where = digestOf(bytes), name, tag, config, layers: replacements, key, time } = options;
@@ -58,15 +58,17 @@ export function convertToSchema1(bytes: Uint8Array, options: ConvertToSchema1Opt
   };
 }
 
-/** Throws for layers without a type of Docker's, and for foreign ones: schema1 has no place for their URLs. */
+/**
+ * Throws `UNSUPPORTED` for layers without a Docker type, and for foreign ones, because schema1 has no place for URLs.
+ */
 function refuseLayer({ mediaType, digest }: Descriptor): void {
   layerTypeFor(mediaType, 'docker', digest);
   if (isNonDistributable(mediaType)) {
-    throw new ContentError('UNSUPPORTED', `layer ${digest} is foreign, and schema1 cannot say where it is`);
+    throw new ContentError('UNSUPPORTED', `layer ${digest} is foreign, and schema1 cannot have its URLs`);
   }
 }
 
-/** A signed manifest's digest is that of its payload, its size that of all its bytes. */
+/** Makes the document; the digest of a signed manifest is that of its payload, but its size is that of all bytes. */
 function schema1Document(payload: Buffer, key: KeyObject | undefined, time: Date | undefined): Document {
   if (key === undefined) return documentOf(MEDIA_TYPE.dockerSchema1, payload);
   const bytes = signSchema1(payload, key, time === undefined ? {} : { time });

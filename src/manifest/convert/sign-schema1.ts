@@ -6,9 +6,9 @@ import { ALGORITHMS, fits, keyIDOf } from '../schema1/signature.js';
 import { MANIFEST } from '../shapes.js';
 
 /**
- * The payload with a signature of it inside, as libtrust writes them ("pretty" JWS). The digest stays that of
- * the payload. The key is an EC key of P-256, P-384 or P-521, or an RSA key; `time` is noted in the signature
- * and is now if not given. Throws `USAGE` for other keys.
+ * Returns the payload with its signature in it, as libtrust writes them ("pretty" JWS). The digest of the manifest
+ * stays that of the payload. The key must be an EC key of P-256, P-384 or P-521, or an RSA key; throws `USAGE` for
+ * others. `time` is written into the signature; default now.
  */
 export function signSchema1(payload: Buffer, key: KeyObject, options: { time?: Date } = {}): Buffer {
   const { time = new Date() } = options;
@@ -25,12 +25,11 @@ export function signSchema1(payload: Buffer, key: KeyObject, options: { time?: D
 const CURVES = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' } as const;
 
 /**
- * A key made for one run: ECDSA on P-256, the kind that Docker's engine and registry make, or another of those
- * that sign.
+ * Creates a temporary signing key; the default is ECDSA on P-256, as in Docker's engine and registry.
  *
- * It is made as bytes and read back. A `KeyObject` that comes straight out of `generateKeyPairSync` shares a
- * lock with the job that made it; when the garbage collector takes the job while the key is exported or
- * described, Node.js 20 waits for that lock for ever.
+ * The key is exported to bytes and imported again. A `KeyObject` from `generateKeyPairSync` shares a lock with the job
+ * that created it; if the garbage collector frees the job while the key is being exported or described, Node.js 20
+ * waits for that lock forever.
  */
 export function createSigningKey(algorithm: 'ES256' | 'ES384' | 'ES512' | 'RS256' = 'ES256'): KeyObject {
   const publicKeyEncoding = { type: 'spki', format: 'der' } as const;
@@ -42,13 +41,15 @@ export function createSigningKey(algorithm: 'ES256' | 'ES384' | 'ES512' | 'RS256
   return createPrivateKey({ key: privateKey, ...privateKeyEncoding });
 }
 
-/** Bytes before the closing brace and the white space around it, which the signature keeps apart. */
+/**
+ * Returns the number of bytes before the closing brace and the white space around it, which libtrust calls the tail.
+ */
 function lengthBeforeTail(payload: Buffer): number {
   const what = 'the manifest to sign';
   const document = parseJSON(payload, { shape: MANIFEST, what });
   if (!isJSONObject(document) || Object.keys(document).length === 0 || 'signatures' in document)
     throw new ContentError('INVALID_MANIFEST', `${what} is not an unsigned schema1 manifest`);
-  const text = payload.toString('latin1').trimEnd(); // a byte is a character there
+  const text = payload.toString('latin1').trimEnd(); // latin1: each byte is one character
   return text.slice(0, -1).trimEnd().length;
 }
 
@@ -69,14 +70,14 @@ function signatureOf(payload: Buffer, header: string, key: KeyObject): GoStruct 
   };
 }
 
-/** libtrust writes a key's members sorted. */
+/** Returns the key with its members sorted, as libtrust writes it. */
 function publicJWK(publicKey: KeyObject): GoStruct {
   const kid = keyIDOf(publicKey);
   const { crv, kty, x, y, e, n } = publicKey.export({ format: 'jwk' });
   return kty === 'RSA' ? { e, kid, kty, n } : { crv, kid, kty, x, y };
 }
 
-/** The member `signatures`, in the payload's own indentation. */
+/** Returns the member `signatures`, indented as the payload is. */
 function block(signatures: GoStruct[], payload: Buffer): string {
   const indent = /^\{\n([ \t]+)"/.exec(payload.toString('latin1'))?.[1];
   if (indent === undefined) return `"signatures":${goJSON(signatures)}`;

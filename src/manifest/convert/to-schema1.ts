@@ -9,27 +9,27 @@ import { parseV1Image } from '../v1/image.js';
 import { EMPTY_LAYER } from './empty-layer.js';
 
 export interface Schema1Input {
-  /** The repository, and the tag, that the manifest is to state; a registry's own name for it has no host. */
+  /** The repository and the tag to write into the manifest. Registries write the name without a host. */
   name: string;
   tag: string;
   config: Uint8Array;
-  /** Base first, as in the manifest. */
+  /** The digests of the layers, base first. */
   layers: readonly Digest[];
 }
 
 export interface Schema1Result {
-  /** The manifest without signatures; its digest is the signed one's too. */
+  /** The manifest without signatures; a signed manifest has the same digest. */
   payload: Buffer;
-  /** Whether the manifest names `EMPTY_LAYER`, which has then to be beside it. */
+  /** True if the manifest has `EMPTY_LAYER`, which must then be stored with it. */
   needsEmptyLayer: boolean;
-  /** What could not be kept, one printable line each. */
+  /** What could not be kept, each as one printable line. */
   lost: string[];
 }
 
 /**
- * An image as a schema1 manifest, byte for byte what Docker's registry makes of it. Throws
- * `INVALID_MANIFEST` for a config that does not account for each layer in its history.
- * (distribution 2.8, manifest/schema1, `configManifestBuilder`)
+ * Converts an image to a schema1 manifest with the same bytes as that of Docker's registry. Throws `INVALID_MANIFEST`
+ * if the history in the config does not have an entry for each layer. (distribution 2.8, manifest/schema1,
+ * `configManifestBuilder`)
  */
 export function toSchema1({ name, tag, config, layers }: Schema1Input, where = 'the config'): Schema1Result {
   const image = parseConfig(config, where);
@@ -55,7 +55,7 @@ export function toSchema1({ name, tag, config, layers }: Schema1Input, where = '
   };
 }
 
-/** A step of the build, and the blob that stands for it. */
+/** A build step, and its layer or the empty layer. */
 interface Step {
   history: HistoryEntry;
   blob: Digest;
@@ -66,7 +66,7 @@ interface V1Identity {
   parent: string | undefined;
 }
 
-/** The errors are distribution's, and one more: it drops layers that the history does not account for. */
+/** Throws the same errors as distribution, and one for layers without a history entry, which distribution drops. */
 function stepsOf({ history, rootfs }: ImageConfig, layers: readonly Digest[], where: string): Step[] {
   if (history.length === 0)
     throw inconvertible(where, 'empty history when trying to create schema1 manifest');
@@ -90,7 +90,7 @@ function v1IDs(steps: readonly Step[], baseLayer: string | undefined, config: Ui
     const hash = createHash('sha256').update(`${encodedOf(blob)} ${parent ?? ''}`);
     const isTop = place === steps.length - 1;
     const id = (isTop ? hash.update(' ').update(config) : hash).digest('hex');
-    // Windows' base layer is the parent of the lowest entry, but not part of its ID; alone on top it is lost.
+    // A Windows base layer is the parent of the lowest entry, but not part of its ID. With only one entry it is lost.
     if (place === 0 && !isTop && baseLayer) parent = windowsBaseID(baseLayer);
     ids.push({ id, parent });
     parent = id;
@@ -114,24 +114,24 @@ function lowerEntry({ history }: Step, { id, parent }: Partial<V1Identity> = {},
   });
 }
 
-/** The config itself, as the image that it is of; its members are kept as they are spelled. */
+/** Returns the top entry: the config as a v1 image. The text of its members is kept. */
 function topEntry(
   config: Uint8Array,
   { id, parent, emptyLayer }: Partial<V1Identity> & { emptyLayer: boolean | undefined },
 ): { json: string; lost: string[] } {
   const members = new Map<string, GoValue>(rawMembers(Buffer.from(config).toString()));
-  // distribution keeps a parent or throwaway that the config has; the entry would then not be about itself.
+  // distribution keeps these members of the config, which would be wrong for the entry.
   const foreign = ['id', 'parent', 'throwaway'].filter((name) => members.delete(name));
   members.delete('rootfs');
   members.delete('history');
   if (id !== undefined) members.set('id', id);
   if (parent !== undefined) members.set('parent', parent);
   if (emptyLayer === true) members.set('throwaway', true);
-  const lost = foreign.map((name) => `the config's member ${name}, which schema1 uses for itself`);
+  const lost = foreign.map((name) => `the config's member ${name}, which has another meaning in schema1`);
   return { json: goJSON(members), lost };
 }
 
-/** The top entry of schema1 is the config, whose last step has no place of its own there. */
+/** Returns what is lost of the last history entry: the top entry of schema1 is the config, and has no place for it. */
 function lostInHistory(image: ImageConfig, top: string, where: string): string[] {
   const last = image.history.at(-1) ?? {};
   const { created, author, comment, container_config: container } = parseV1Image(Buffer.from(top), where);
@@ -146,5 +146,5 @@ function lostBaseLayer({ rootfs }: ImageConfig): string[] {
 }
 
 function inconvertible(where: string, problem: string): ContentError {
-  return new ContentError('INVALID_MANIFEST', `${where} cannot become schema1: ${problem}`);
+  return new ContentError('INVALID_MANIFEST', `${where} cannot be converted to schema1: ${problem}`);
 }

@@ -1,7 +1,7 @@
 import { type GoValue, goJSON } from './go-json.js';
 import { elementsOf, type MemberSpan, membersOf, type Span, skipSpace } from './text.js';
 
-/** What to change in a value: all of it, some members of an object, or elements of a list by their place. */
+/** A change of a value: of all of it, of some members of an object, or of the elements of a list, in order. */
 export type JSONEdit =
   | { type: 'set'; to: GoValue; after?: string }
   | { type: 'remove' }
@@ -10,12 +10,12 @@ export type JSONEdit =
 
 type MemberEdits = Readonly<Record<string, JSONEdit>>;
 
-/** Replaces the value; a member that is not there is put behind the member `after`, else at the end. */
+/** Replaces the value. A missing member is inserted after the member `after`, or at the end. */
 export function set(to: GoValue, after?: string): JSONEdit {
   return { type: 'set', to, ...(after === undefined ? {} : { after }) };
 }
 
-/** Takes a member out, if it is there. */
+/** Removes a member, if it exists. */
 export const REMOVE: JSONEdit = { type: 'remove' };
 
 export function inObject(members: MemberEdits): JSONEdit {
@@ -27,8 +27,8 @@ export function inList(elements: readonly JSONEdit[]): JSONEdit {
 }
 
 /**
- * The same JSON with some of it changed. All else keeps its bytes, white space and the order of members
- * included, so that changing it back gives the original. The text is one that `parseJSON` has accepted.
+ * Returns the JSON with changes. Everything else keeps its bytes, including white space and the order of members, so
+ * that reversing the changes gives the original. `parseJSON` must have accepted the bytes.
  */
 export function editJSON(bytes: Uint8Array, edit: JSONEdit): Buffer {
   const text = Buffer.from(bytes).toString();
@@ -51,12 +51,12 @@ function edited(text: string, span: Span, edit: JSONEdit): string {
   }
 }
 
-/** The same text may be spelled in several ways: `\/`, escapes. */
+/** Compares values, not text: a string can be written in several ways, for example with `\/`. */
 function sameValue(original: string, to: GoValue): boolean {
   return goJSON(JSON.parse(original)) === goJSON(to);
 }
 
-/** A member's text, and what stands between it and the one before it. */
+/** The text of a member, and the separator between it and the previous one. */
 interface MemberText {
   name: string;
   separator: string;
@@ -94,14 +94,14 @@ function editedMember(
   return [{ name, separator, text: text.slice(start, value.start) + edited(text, value, edit) }];
 }
 
-/** What stands between a member and the one before it. */
+/** Returns the text between a member and the previous one. */
 function separatorAt(text: string, members: readonly MemberSpan[], place: number): string {
   const before = members[place - 1];
   const member = members[place];
   return before === undefined || member === undefined ? '' : text.slice(before.end, member.start);
 }
 
-/** How the object is written, for members that are new. */
+/** Returns the punctuation and white space of an object, for new members. */
 function styleOf(text: string, span: Span, members: readonly MemberSpan[]) {
   const [first] = members;
   const last = members.at(-1);

@@ -1,16 +1,18 @@
 import { membersOf, skipSpace, withoutSpace } from './text.js';
 
-/** JSON text, as Go writes it, of a value that is kept as it was spelled. (encoding/json, `RawMessage`) */
+/** A value whose JSON text is kept, as Go writes a `RawMessage`. (encoding/json) */
 export class RawJSON {
   readonly text: string;
 
-  /** Of text that `parseJSON` has accepted: the order of members and the spelling of numbers stay. */
+  /** `parseJSON` must have accepted the text. The order of members and the notation of numbers are kept. */
   constructor(text: string) {
     this.text = escapeHTML(withoutSpace(text));
   }
 }
 
-/** What Go can write: an object is a struct, its members in order; a map is one of Go's, sorted. */
+/**
+ * A value that Go can write. An object is a struct, whose members keep their order; a Map is a Go map, which is sorted.
+ */
 export type GoValue =
   | string
   | number
@@ -21,14 +23,14 @@ export type GoValue =
   | ReadonlyMap<string, GoValue>
   | GoStruct;
 
-/** A member that is undefined is left out, as `omitempty` does. */
+/** Undefined members are omitted, as with `omitempty`. */
 export interface GoStruct {
   readonly [name: string]: GoValue | undefined;
 }
 
 /**
- * The bytes that Go's `json.Marshal` writes for the value. v1 IDs and the digests of converted configs are
- * taken over them, so that each byte counts: the order of members, the escapes for HTML.
+ * Returns the same text as Go's `json.Marshal`. v1 IDs and the digests of converted configs are computed from it, so
+ * every byte matters, such as the order of members and the escapes for HTML.
  */
 export function goJSON(value: GoValue): string {
   if (value instanceof RawJSON) return value.text;
@@ -38,12 +40,12 @@ export function goJSON(value: GoValue): string {
   return goText(JSON.stringify(value));
 }
 
-/** A struct's bytes as Go's `json.MarshalIndent` writes them; `prefix` begins each line but the first. */
+/** Returns the same text as Go's `json.MarshalIndent`; all lines but the first begin with `prefix`. */
 export function goIndentedJSON(value: GoStruct | readonly GoStruct[], indent = '   ', prefix = ''): string {
   return goText(JSON.stringify(value, undefined, indent)).replaceAll('\n', `\n${prefix}`);
 }
 
-/** The members of an object, by name; `text` is one that `parseJSON` has accepted. */
+/** Returns the members of an object by name. `parseJSON` must have accepted the text. */
 export function rawMembers(text: string): Map<string, RawJSON> {
   const members = membersOf(text, skipSpace(text, 0));
   return new Map(members.map(({ name, value }) => [name, new RawJSON(text.slice(value.start, value.end))]));
@@ -56,7 +58,9 @@ function object(members: [string, GoValue | undefined][]): string {
   return `{${written.join(',')}}`;
 }
 
-/** Go sorts by the bytes of UTF-8, in which characters beyond U+FFFF come last. */
+/**
+ * Compares as Go does, by the bytes of UTF-8. (JavaScript compares UTF-16, where characters above U+FFFF are not last.)
+ */
 function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -65,7 +69,7 @@ function isList(value: GoValue): value is readonly GoValue[] {
   return Array.isArray(value);
 }
 
-/** What JavaScript wrote, with the escapes of Go: `\b` and `\f` have no short form before Go 1.22. */
+/** Replaces the escapes of JavaScript by those of Go, which has no `\b` and `\f` before Go 1.22. */
 function goText(text: string): string {
   const spelled = text.replace(/\\./g, (short) => SHORT_ESCAPES.get(short) ?? short);
   return escapeHTML(spelled);
@@ -76,7 +80,7 @@ const SHORT_ESCAPES = new Map([
   ['\\f', '\\u000c'],
 ]);
 
-/** These stand in strings only, and may be escaped wherever they do. */
+/** Escapes characters that occur only in strings, so the text needs no parsing. */
 function escapeHTML(text: string): string {
   return text.replace(
     /[<>&\u2028\u2029]/g,

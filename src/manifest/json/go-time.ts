@@ -1,21 +1,21 @@
 import { ContentError } from '../../errors.js';
 import { shorten } from './json.js';
 
-/** Go's time before there is one, which it writes rather than leaves out. */
+/** Go's zero time, which it writes for a missing time. */
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-](\d\d):(\d\d))$/;
 
 /**
- * A time as Go writes the one it read: with the fraction's zeros trimmed and what is beyond nanoseconds cut
- * off, the offset kept. Throws `INVALID_MANIFEST` where Go reads none. (time, `RFC3339Nano`)
+ * Returns a time as Go writes it after reading it: without trailing zeros of the fraction, cut to nanoseconds, with the
+ * same offset. Throws `INVALID_MANIFEST` if Go cannot read it. (time, `RFC3339Nano`)
  */
 export function goTime(text: string | undefined, where: string): string {
   if (text === undefined) return ZERO_TIME;
   const match = RFC3339.exec(text);
   if (match === null || !isOnCalendar(match)) {
     throw new ContentError('INVALID_MANIFEST', `${where} has an invalid time "${shorten(text)}"`, {
-      hint: 'A time is written as in 2026-01-31T12:00:00Z. (RFC 3339)',
+      hint: 'A time looks like 2026-01-31T12:00:00Z (RFC 3339).',
     });
   }
   const [, , , , , , , fraction = '', zone = ''] = match;
@@ -25,7 +25,7 @@ export function goTime(text: string | undefined, where: string): string {
 }
 
 function isOnCalendar(match: RegExpExecArray): boolean {
-  const numbers = match.map(Number); // of the groups that are digits
+  const numbers = match.map(Number); // NaN for groups that are not digits
   const [, year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = numbers;
   const offsetHour = numbers[9] || 0;
   const offsetMinute = numbers[10] || 0;

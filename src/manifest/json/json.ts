@@ -3,21 +3,24 @@ import { ContentError, type ErrorCode } from '../../errors.js';
 import { foldName, type Shape, UNKNOWN, VALUE } from './shape.js';
 
 export interface ParseJSONOptions {
-  /** The digest or path that errors name. */
+  /** The name of the document in errors: a digest or a path. */
   what: string;
-  /** Objects and lists inside each other; default 64. */
+  /** Limit for nested objects and lists; default 64. */
   maxDepth?: number;
-  /** Refused with `TOO_LARGE` beyond; default without limit, for bytes that were read to one. */
+  /** Throws `TOO_LARGE` beyond this size; default no limit, for callers that have limited the bytes already. */
   maxBytes?: number;
-  /** Default `INVALID_MANIFEST`. */
+  /** The code of errors; default `INVALID_MANIFEST`. */
   code?: ErrorCode;
-  /** What the format defines: what readers could understand in two ways is refused by it. Default nothing. */
+  /**
+   * The members that the format defines; see `Shape`. It is used to refuse what tools read differently. Default
+   * unknown.
+   */
   shape?: Shape;
-  /** Where given, gets the names that an object repeats in a value which no reader decodes. */
+  /** If given, the names that are repeated in values that no tool decodes are added to it. */
   harmless?: Set<string>;
   /**
-   * Where given, names that the outermost object repeats are noted here and their first value is kept,
-   * instead of refused. A signed schema1 manifest may repeat members outside of what is signed.
+   * If given, names that are repeated in the outermost object are added to it instead of refused, and the first value
+   * is kept. A signed schema1 manifest may repeat members outside of its payload.
    */
   repeated?: Set<string>;
 }
@@ -29,19 +32,16 @@ export interface JSONObject {
 const MAX_DEPTH = 64;
 
 /**
- * JSON from a stranger → value: UTF-8 without a byte-order mark, nothing after the value, no member named
- * twice, no lone surrogate, no integer that a number cannot hold (RFC 7493, I-JSON), and bounded depth. Where `shape` says
- * what is defined, a name that differs from a defined one in case only is refused too, as are two names that differ in
- * case only and integers with a fraction or an exponent; and a value that the format does not define may name members twice.
- * Objects have no prototype, so that a member named `__proto__` or `constructor` is one like any other.
+ * Parses untrusted JSON. It must be UTF-8 without a byte-order mark, with nothing after the value, no repeated members,
+ * no lone surrogates, no integers that a number cannot hold (RFC 7493, I-JSON), and limited depth. For objects with a
+ * known `shape`, it also refuses names that differ only in case from a defined name or from each other, and integers
+ * with a fraction or an exponent; but values that the format does not define may repeat members. Objects have no
+ * prototype, so that members like `__proto__` and `constructor` are not special.
  */
 export function parseJSON(bytes: Uint8Array, options: ParseJSONOptions): unknown {
   const { what, maxBytes = Number.POSITIVE_INFINITY, code = 'INVALID_MANIFEST' } = options;
   if (bytes.byteLength > maxBytes)
-    throw new ContentError(
-      'TOO_LARGE',
-      `${what} has ${bytes.byteLength} bytes; at most ${maxBytes} are read`,
-    );
+    throw new ContentError('TOO_LARGE', `${what} has ${bytes.byteLength} bytes; the limit is ${maxBytes}`);
   if (!isUtf8(bytes)) throw new ContentError(code, `${what} is not JSON: it is not UTF-8`);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   return new Parser(text, {
@@ -53,14 +53,14 @@ export function parseJSON(bytes: Uint8Array, options: ParseJSONOptions): unknown
   }).document(options.shape ?? UNKNOWN);
 }
 
-/** Names that an object in a document, which parses, repeats where no reader decodes it. */
+/** Returns the names that are repeated in values that no tool decodes. The document must be valid. */
 export function namesRepeatedUnread(bytes: Uint8Array, options: { what: string; shape: Shape }): string[] {
   const harmless = new Set<string>();
   parseJSON(bytes, { ...options, harmless, repeated: harmless });
   return [...harmless];
 }
 
-/** Whether this is a JSON object: neither a list nor null. */
+/** True for a JSON object, but not for a list or null. */
 export function isJSONObject(value: unknown): value is JSONObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -89,7 +89,7 @@ interface ParserOptions {
   harmless: Set<string> | undefined;
 }
 
-/** One pass over the text; `#at` is the next character to read. */
+/** Parses the text in one pass; `#at` is the position of the next character. */
 class Parser {
   readonly #text: string;
   readonly #options: ParserOptions;
@@ -164,7 +164,7 @@ class Parser {
 
   #twoSpellings(name: string, other: string, start: number): ContentError {
     const { what, code } = this.#options;
-    const found = `a member "${shorten(name)}", which some readers take for "${shorten(other)}"`;
+    const found = `a member "${shorten(name)}", which some tools read as "${shorten(other)}"`;
     return new ContentError(code, `${what} is ambiguous: it has ${found}, at byte ${this.#offset(start)}`, {
       hint: AMBIGUITY_HINT,
     });
@@ -207,7 +207,7 @@ class Parser {
         start = this.#at;
         at = start - 1;
       } else if (!(character >= SPACE)) {
-        // NaN, past the end, as well as control characters.
+        // A control character, or NaN after the end of the text.
         throw this.#unexpected('the rest of a string', at);
       }
     }
@@ -230,7 +230,7 @@ class Parser {
     return String.fromCharCode(first, second);
   }
 
-  /** `\uXXXX`. */
+  /** Reads `\uXXXX`. */
   #escapedUnit(): number {
     const digits = this.#text.slice(this.#at + 2, this.#at + 6);
     if (!HEX4.test(digits)) throw this.#error('an unknown escape');
@@ -259,7 +259,7 @@ class Parser {
     return value;
   }
 
-  /** Takes the punctuation mark, white space before it included, if that is what comes next. */
+  /** Skips white space, and the punctuation mark if it comes next; returns whether it did. */
   #takes(mark: string): boolean {
     this.#skipSpace();
     if (this.#text[this.#at] !== mark) return false;
@@ -292,19 +292,19 @@ class Parser {
 }
 
 export const AMBIGUITY_HINT =
-  'Such a document can mean different images to different tools; ask its publisher to build it afresh.';
+  'Different tools can read different images from it; ask its publisher to build it again.';
 
-/** The names of one object's members: which of them is defined, and which have two spellings. */
+/** The member names of one object: finds the shapes of defined members, and names with two spellings. */
 class Names {
   readonly #shape: Shape;
-  /** Those that the format does not define, by their folded names. */
+  /** Names that the format does not define, by their folded form. */
   #undefined: Map<string, string> | undefined;
 
   constructor(shape: Shape) {
     this.#shape = shape;
   }
 
-  /** Another name that a reader which ignores case takes this one for. */
+  /** Returns another name that is equal to this one for tools that ignore case. */
   otherSpelling(name: string): string | undefined {
     if (this.#shape.type !== 'object') return undefined;
     const folded = foldName(name);
@@ -328,7 +328,7 @@ class Names {
   }
 }
 
-/** Text of unknown length, for an error's one line. */
+/** Cuts text of any length for an error message. */
 export function shorten(text: string, maxLength = 80): string {
   return text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`;
 }

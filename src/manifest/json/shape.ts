@@ -1,25 +1,25 @@
 /**
- * What a format defines of a document, as far as two readers can differ about it: which members of an object are
- * decoded, where names are free, and which numbers are integers. Go's encoding/json matches the names of a struct's
- * members without case and lets the last one win, and it refuses `2.0` for an integer; other readers do neither.
+ * The parts of a format's definition about which tools can differ: the members of an object, where names are free, and
+ * which numbers are integers. Go's encoding/json ignores the case of a struct's member names and uses the last of
+ * several, and it refuses `2.0` for an integer; other tools do neither.
  */
 export type Shape =
-  /** By their folded names, the members that the format defines. */
+  /** The members that the format defines, by their folded names. */
   | { type: 'object'; members: ReadonlyMap<string, { name: string; shape: Shape }> }
-  /** An object whose names are free, and so case-sensitive for every reader. */
+  /** An object whose names are free, and so case-sensitive for all tools. */
   | { type: 'map'; of: Shape }
   | { type: 'list'; of: Shape }
   | { type: 'integer' }
-  /** A value that no reader decodes further: what is inside it can mislead nobody. */
+  /** A value whose content no tool decodes, so it cannot be ambiguous. */
   | { type: 'value' }
-  /** A value of which nothing is known: no object in it may name a member twice. */
+  /** An unknown value: no object in it may repeat a member. */
   | { type: 'unknown' };
 
 export const VALUE: Shape = { type: 'value' };
 export const INTEGER: Shape = { type: 'integer' };
 export const UNKNOWN: Shape = { type: 'unknown' };
 
-/** An object with these members, `names` being those whose values have no members of their own. */
+/** The shape of an object: `names` are members without a shape of their own, `shapes` are the others. */
 export function object(names: readonly string[], shapes: Record<string, Shape> = {}): Shape {
   const members = [...names.map((name) => [name, VALUE] as const), ...Object.entries(shapes)];
   return {
@@ -37,8 +37,8 @@ export function map(of: Shape): Shape {
 }
 
 /**
- * A name as Go's encoding/json compares it: by Unicode's simple case folding, in which `ſ` is `s` and the Kelvin sign
- * `k`. (Unicode, CaseFolding.txt, statuses C and S; encoding/json, fold.go)
+ * Folds the case of a name as Go's encoding/json does: by Unicode's simple case folding, in which `ſ` is `s` and the
+ * Kelvin sign is `k`. (Unicode, CaseFolding.txt, statuses C and S; encoding/json, fold.go)
  */
 export function foldName(name: string): string {
   if (/^[ -~]*$/.test(name)) return name.toLowerCase();
@@ -46,9 +46,9 @@ export function foldName(name: string): string {
 }
 
 function foldCharacter(character: string): string {
-  if (character === 'ı') return character; // folds in Turkish only (status T)
-  // Upper case first, since several lower-case letters can have one upper-case letter; what becomes several characters
-  // there has a simple folding, if any, to lower case.
+  if (character === 'ı') return character; // folded only in Turkish (status T)
+  // To upper case first, because several lower-case letters can have the same upper-case letter. A character whose
+  // upper case is several characters can only be folded to lower case.
   const upper = character.toUpperCase();
   const lower = (isOne(upper) ? upper : character).toLowerCase();
   return isOne(lower) ? lower : character;

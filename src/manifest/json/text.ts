@@ -1,4 +1,4 @@
-/** Where a value stands in its text. */
+/** The offsets of a value in its text. */
 export interface Span {
   start: number;
   end: number;
@@ -11,8 +11,8 @@ export interface MemberSpan extends Span {
 }
 
 /**
- * The members of the object that begins at `start`, in the order of the text. The text is one that
- * `parseJSON` has accepted: nothing is checked again.
+ * Returns the members of the object that begins at `start`, in the order of the text. `parseJSON` must have accepted
+ * the text, which is not checked again.
  */
 export function membersOf(text: string, start: number): MemberSpan[] {
   return itemsOf(text, start, (at) => {
@@ -24,7 +24,7 @@ export function membersOf(text: string, start: number): MemberSpan[] {
   });
 }
 
-/** The elements of the list that begins at `start`, of text as `membersOf` takes. */
+/** Returns the elements of the list that begins at `start`, of text that `parseJSON` has accepted. */
 export function elementsOf(text: string, start: number): Span[] {
   return itemsOf(text, start, (at) => ({ start: at, end: endOfValue(text, at) }));
 }
@@ -41,7 +41,7 @@ function itemsOf<T extends Span>(text: string, start: number, itemAt: (at: numbe
   return items;
 }
 
-/** Where the first value of a text begins. */
+/** Returns the offset of the next character from `start` on that is not white space. */
 export function skipSpace(text: string, start: number): number {
   let at = start;
   while (isSpace(text.charCodeAt(at))) at += 1;
@@ -82,7 +82,7 @@ function endOfString(text: string, start: number): number {
   return at + 1;
 }
 
-/** JSON text without the white space between its tokens. */
+/** Returns JSON text without the white space between its tokens. */
 export function withoutSpace(text: string): string {
   let compact = '';
   for (let at = skipSpace(text, 0); at < text.length; at = skipSpace(text, at)) {

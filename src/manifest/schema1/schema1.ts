@@ -7,28 +7,28 @@ import { validate } from '../schema.js';
 import { MANIFEST } from '../shapes.js';
 import { readSignatures } from './signature.js';
 
-/** Docker's first manifest of registries: layers without sizes, and the config spread over its history. */
+/** The first manifest format of Docker's registries. It has no sizes of layers, and its history contains the config. */
 export interface Schema1Manifest {
   format: 'docker-schema1';
   mediaType: string;
-  /** Whether the document has signatures; its digest then leaves them out. */
+  /** True if the document has signatures, which are not included in its digest. */
   signed: boolean;
   name: string;
   tag: string;
   architecture: string;
-  /** Top first, empty layers included. */
+  /** The layers, top first, including empty ones. */
   fsLayers: Digest[];
-  /** `v1Compatibility`, JSON in a string, of each of fsLayers. */
+  /** For each of `fsLayers`, its `v1Compatibility`, which is JSON in a string. */
   history: string[];
   irregular?: never;
 }
 
-/** Members that may stand in a schema1 manifest, of those that tell the formats apart. */
+/** The members of a schema1 manifest that distinguish it from other formats (see `refuseAmbiguity`). */
 export const SCHEMA1_MEMBERS: readonly string[] = ['fsLayers', 'history'];
 
 /**
- * Reads a schema1 document, of `bytes` that parse to `outer`. Everything of a signed one is read from the
- * payload: what stands beside it is neither signed nor part of its digest.
+ * Reads a schema1 manifest; `outer` is the parsed `bytes`. A signed one is read only from its payload, because other
+ * members are neither signed nor part of its digest. Throws `INVALID_MANIFEST` and `INVALID_SIGNATURE`.
  */
 export function readSchema1(bytes: Uint8Array, outer: JSONObject, where: string): Schema1Manifest {
   const signed = 'signatures' in outer;

@@ -6,16 +6,16 @@ import { MAX_MANIFEST_BYTES } from '../limits.js';
 import { validate } from '../schema.js';
 import { MANIFEST, PROTECTED_HEADER } from '../shapes.js';
 
-/** A signature that verified. It means integrity and nothing else: its key is one that the signer chose. */
+/** A valid signature. It proves only integrity, because anybody can sign with a key of their own. */
 export interface Schema1Signature {
-  /** Fingerprint of the public key, in libtrust's form: 12 groups of 4 characters. */
+  /** The fingerprint of the public key, in libtrust's format: 12 groups of 4 characters. */
   keyID: string;
   algorithm: string;
 }
 
 /**
- * What the signatures of a signed schema1 document cover, byte for byte; undefined when it has none.
- * Its digest is the manifest's digest. Throws `INVALID_SIGNATURE` when they do not say what they cover.
+ * Returns the signed bytes of a schema1 document, whose digest is the manifest's digest; undefined if it is not signed.
+ * Throws `INVALID_SIGNATURE` if the signatures do not specify them consistently.
  */
 export function signedPayload(bytes: Uint8Array, where = 'the manifest'): Buffer | undefined {
   const outer = readOuter(bytes, where);
@@ -23,8 +23,8 @@ export function signedPayload(bytes: Uint8Array, where = 'the manifest'): Buffer
 }
 
 /**
- * Checks every signature of a signed schema1 document; throws `INVALID_SIGNATURE` on the first that fails,
- * and when there is none. Certificates are used for their key only: their chain is not followed.
+ * Checks all signatures of a signed schema1 document; throws `INVALID_SIGNATURE` for the first invalid one, and if
+ * there are none. It uses only the keys of certificates, and does not check their chains.
  */
 export function verifySchema1Signatures(bytes: Uint8Array, where = 'the manifest'): Schema1Signature[] {
   const outer = readOuter(bytes, where);
@@ -37,17 +37,17 @@ export function verifySchema1Signatures(bytes: Uint8Array, where = 'the manifest
   });
 }
 
-/** A signature, and whether it holds. */
+/** A signature, and whether it is valid. */
 export interface CheckedSignature {
-  /** Undefined where the key cannot be read. */
+  /** Undefined if the key cannot be read. */
   keyID?: string;
   algorithm: string;
   valid: boolean;
-  /** Why it does not hold. */
+  /** Why it is not valid. */
   problem?: string;
 }
 
-/** Every signature of a signed schema1 document, those that do not hold too; throws where there is none to be read. */
+/** Returns all signatures of a signed schema1 document, including invalid ones; throws if they cannot be parsed. */
 export function checkSchema1Signatures(bytes: Uint8Array, where = 'the manifest'): CheckedSignature[] {
   const { payload, signatures } = readSignatures(bytes, readOuter(bytes, where), where);
   const encodedPayload = payload.toString('base64url');
@@ -77,7 +77,7 @@ function readableKeyID({ header: { jwk, x5c } }: SignatureDocument): string | un
   }
 }
 
-/** The payload and signatures of `bytes` that parse to `outer`. (libtrust, `ParsePrettySignature`) */
+/** Returns the payload and the signatures; `outer` is the parsed `bytes`. (libtrust, `ParsePrettySignature`) */
 export function readSignatures(
   bytes: Uint8Array,
   outer: unknown,
@@ -106,9 +106,9 @@ function hasSignatures(outer: unknown): boolean {
 }
 
 interface PayloadFormat {
-  /** Bytes of the document that begin the payload. */
+  /** The number of bytes at the beginning of the document that the payload begins with. */
   length: number;
-  /** Bytes that end it. */
+  /** The bytes at the end of the payload. */
   tail: Buffer;
 }
 
@@ -133,7 +133,7 @@ export interface Algorithm {
   curve?: string;
 }
 
-/** The names of JSON Web Algorithms, of one kind of key the usual one first. (RFC 7518, 3.1) */
+/** JSON Web Algorithms; the usual one for a type of key comes first. (RFC 7518, 3.1) */
 export const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map<string, Algorithm>([
   ['ES256', { hash: 'sha256', keyType: 'ec', curve: 'prime256v1' }],
   ['ES384', { hash: 'sha384', keyType: 'ec', curve: 'secp384r1' }],
@@ -142,7 +142,7 @@ export const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map<string, Algori
   ['RS384', { hash: 'sha384', keyType: 'rsa' }],
   ['RS512', { hash: 'sha512', keyType: 'rsa' }],
 ]);
-/** The cost of a check grows with the cube of this; libtrust makes 2048 to 4096. */
+/** A limit, because the time of a check grows with the cube of the size. libtrust uses 2048 to 4096. */
 const MAX_RSA_BITS = 8192;
 
 function verifySignature(
@@ -153,17 +153,17 @@ function verifySignature(
   const { alg, jwk, x5c } = signature.header;
   const key = readKey(jwk, x5c?.[0], where);
   const keyID = keyIDOf(key);
-  // A key ID that is not the key's would let a document pass for one of another signer.
+  // With a wrong key ID, a document could pass for one of another signer.
   if (x5c?.[0] === undefined && jwk?.kid !== undefined && jwk.kid !== keyID)
     throw invalid(where, `its key ID is ${keyID}, not "${shorten(jwk.kid)}"`);
 
   const algorithm = ALGORITHMS.get(alg);
   if (algorithm === undefined || !fits(algorithm, key))
-    throw invalid(where, `the algorithm "${shorten(alg)}" is not one for its key`);
+    throw invalid(where, `the algorithm "${shorten(alg)}" does not fit its key`);
   const valid = verify(
     algorithm.hash,
     Buffer.from(`${signature.protected}.${encodedPayload}`),
-    // `dsaEncoding` is of EC keys only: r and s side by side, as JSON Web Signatures have them.
+    // `dsaEncoding` applies only to EC keys: JSON Web Signatures are r and s, concatenated.
     { key, dsaEncoding: 'ieee-p1363' },
     decodeBase64URL(signature.signature, 'the signature', where),
   );
@@ -178,12 +178,12 @@ function readKey(jwk: JWKDocument | undefined, certificate: string | undefined, 
     if (certificate !== undefined) return new X509Certificate(Buffer.from(certificate, 'base64')).publicKey;
     return createPublicKey({ format: 'jwk', key: kty === 'EC' ? { kty, crv, x, y } : { kty, n, e } });
   } catch (cause) {
-    // Whatever OpenSSL has against it: a point off its curve, broken DER, an unknown curve.
+    // OpenSSL refuses the key: a point is not on its curve, the DER is broken, or the curve is unknown.
     throw invalid(where, 'its public key cannot be read', cause);
   }
 }
 
-/** Whether a key is of the kind and curve that the algorithm needs. */
+/** True if a key has the type and curve that the algorithm needs. */
 export function fits(algorithm: Algorithm, key: KeyObject): boolean {
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
   return (
@@ -193,14 +193,14 @@ export function fits(algorithm: Algorithm, key: KeyObject): boolean {
   );
 }
 
-/** libtrust's name for a public key: 30 bytes of the SHA-256 of its SubjectPublicKeyInfo, in base32. */
+/** Returns libtrust's name of a public key: 30 bytes of the SHA-256 of its SubjectPublicKeyInfo, in base32. */
 export function keyIDOf(key: KeyObject): string {
   const spki = key.export({ type: 'spki', format: 'der' });
   const fingerprint = base32(createHash('sha256').update(spki).digest().subarray(0, 30));
   return fingerprint.replace(/.{4}(?=.)/g, '$&:');
 }
 
-/** RFC 4648, for lengths that need no padding: whole groups of five bytes. */
+/** Encodes base32 (RFC 4648) for lengths that need no padding: multiples of five bytes. */
 function base32(bytes: Buffer): string {
   const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
   let text = '';
@@ -211,7 +211,7 @@ function base32(bytes: Buffer): string {
   return text;
 }
 
-/** Base64url as libtrust reads it: spaces and line ends are skipped, padding may be left out. */
+/** Decodes base64url as libtrust does: it skips spaces and line ends, and padding is optional. */
 function decodeBase64URL(text: string, what: string, where: string): Buffer {
   const encoded = text.replace(/[ \n]/g, '').replace(/={1,2}$/, '');
   if (encoded.length % 4 === 1 || !/^[A-Za-z0-9_-]*$/.test(encoded))

@@ -3,9 +3,10 @@ import { ContentError } from '../../errors.js';
 import { configOfV1, isOfOldDocker, readV1Document, type V1Document } from './config.js';
 
 /**
- * The config of an image in an archive of Docker before 1.10, from its folders' `json`, base first: byte for
- * byte what `docker load` makes of it, and so the same image ID. Throws `INVALID_ARCHIVE` where the images
- * do not stand on each other or are not as many as the diffIDs. (moby, image/tarexport, `legacyLoadImage`)
+ * Builds the config of an image in an archive of Docker before 1.10 from the `json` files of its folders, base first.
+ * It has the same bytes as the config that `docker load` makes, and so the same image ID. Throws `INVALID_ARCHIVE` if
+ * the images are not a chain of parents, or their number is not that of the diffIDs. (moby, image/tarexport,
+ * `legacyLoadImage`)
  */
 export function configOfV1Chain(
   images: readonly Buffer[],
@@ -21,7 +22,7 @@ export function configOfV1Chain(
     );
   }
   refuseBrokenChain(documents);
-  // Where no version is given, this loader takes the oldest; schema1's readers take the newest.
+  // Docker's loader treats a missing version as the oldest; tools that read schema1 treat it as the newest.
   const isOld = isOfOldDocker(top.image.docker_version ?? '');
   const history = documents.map(({ image, where }) => ({ image, where, emptyLayer: false }));
   return configOfV1(top.bytes, { history, diffIDs, isOld }, top.where);
@@ -33,7 +34,7 @@ function refuseBrokenChain(documents: readonly V1Document[]): void {
     if (image.parent !== below) {
       throw new ContentError(
         'INVALID_ARCHIVE',
-        `${where} (${image.id}) has the parent ${image.parent ?? 'none'} where ${below ?? 'none'} was expected`,
+        `${where} (${image.id}) has the parent ${image.parent ?? 'none'} instead of ${below ?? 'none'}`,
       );
     }
     below = image.id;

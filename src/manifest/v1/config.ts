@@ -8,23 +8,23 @@ import { CONFIG } from '../shapes.js';
 import { parseV1Image, type V1Image } from './image.js';
 import { notInV1Struct, throughV1Struct } from './struct.js';
 
-/** An image of Docker before 1.10 that becomes an entry of a config's history. */
+/** An image of Docker before 1.10, to be converted to a history entry of a config. */
 export interface V1HistoryEntry {
   image: V1Image;
   where: string;
-  /** Whether it changed no file, and so has no diffID. */
+  /** True if it changed no file, and so has no diffID. */
   emptyLayer: boolean;
 }
 
-/** Docker before this version wrote its own settings into images; they are taken out. (moby, image/v1) */
+/** Docker before this version wrote settings of its own into images, which are removed. (moby, image/v1) */
 const CLEAN_SINCE = '1.8.3';
-/** What was a v1 image's own, or its place in the chain. */
+/** Members that describe a v1 image itself, or its place in the chain. */
 const V1_MEMBERS = ['id', 'parent', 'Size', 'parent_id', 'layer_id', 'throwaway'];
 
 /**
- * The config that Docker 1.10 and later give an image of before: the top image's JSON, with the diffIDs and
- * the history of all, base first. `lost` names the members of the top image that it does not keep.
- * (moby, image/v1, `MakeConfigFromV1Config`; containers/image, `ToSchema2Config`)
+ * Makes the config that Docker 1.10 and later make for an older image: the JSON of the top image, with the diffIDs and
+ * the history of all images, base first. `lost` names the members of the top image that are not kept. (moby, image/v1,
+ * `MakeConfigFromV1Config`; containers/image, `ToSchema2Config`)
  */
 export function configOfV1(
   top: Buffer,
@@ -40,7 +40,7 @@ export function configOfV1(
   return { config: Buffer.from(goJSON(config)), lost: isOld ? lostMembers(top, where) : [] };
 }
 
-/** Whether an image's JSON is of a Docker whose members are not kept as they are. */
+/** True for versions of Docker before 1.8.3, from whose images some members are removed. */
 export function isOfOldDocker(version: string): boolean {
   const [parts, limit] = [version, CLEAN_SINCE].map((text) => text.split('.').map(versionPart));
   for (const [place, required] of (limit ?? []).entries()) {
@@ -50,7 +50,7 @@ export function isOfOldDocker(version: string): boolean {
   return false;
 }
 
-/** What is no number counts as 0, as `3-rc1` does. (docker, api/types/versions) */
+/** Returns 0 for a part that is not a number, such as `3-rc1`. (docker, api/types/versions) */
 function versionPart(text: string): number {
   return /^\d+$/.test(text) ? Number(text) : 0;
 }
@@ -68,7 +68,7 @@ function lostMembers(top: Buffer, where: string): string[] {
 
 function readObject(bytes: Buffer, where: string) {
   const document = parseJSON(bytes, { shape: CONFIG, what: where, maxBytes: MAX_CONFIG_BYTES });
-  return isJSONObject(document) ? document : {}; // parseV1Image has refused anything else
+  return isJSONObject(document) ? document : {}; // parseV1Image refuses anything else
 }
 
 function historyEntry({ image, where, emptyLayer }: V1HistoryEntry): GoValue {
@@ -82,7 +82,7 @@ function historyEntry({ image, where, emptyLayer }: V1HistoryEntry): GoValue {
   };
 }
 
-/** A v1 image's JSON, and its bytes for those members that lading does not read. */
+/** A parsed v1 image, with its bytes, which have the members that lading does not read. */
 export interface V1Document {
   bytes: Buffer;
   image: V1Image;

@@ -7,19 +7,19 @@ import { isJSONObject, type JSONObject, parseJSON } from '../json/json.js';
 import { CONFIG } from '../shapes.js';
 import { throughV1Struct } from './struct.js';
 
-/** A layer's folder in an archive that Docker before 1.10 can load. */
+/** The folder of a layer in an archive that Docker before 1.10 can load. */
 export interface V1Folder {
   v1ID: string;
-  /** The file `json` in it. */
+  /** The content of its file `json`. */
   json: Buffer;
 }
 
-/** Lower layers have no JSON of their own left; Docker writes this time for them. */
+/** The time that Docker writes for lower layers, whose original JSON is not known. */
 const EPOCH = '1970-01-01T00:00:00Z';
 
 /**
- * A folder for each layer of the config's image, base first, as `docker save` of Docker 1.10 to 24 wrote
- * them. Throws `UNSUPPORTED` for an image without layers, which that form cannot hold.
+ * Returns a folder for each layer of an image, base first, as `docker save` of Docker 1.10 to 24 wrote them. Throws
+ * `UNSUPPORTED` for an image without layers, which this format cannot have.
  * (moby, image/tarexport, `saveImage`; image/v1, `CreateID`)
  */
 export function v1FoldersOf(config: Uint8Array, where = 'the config'): V1Folder[] {
@@ -44,7 +44,7 @@ export function v1FoldersOf(config: Uint8Array, where = 'the config'): V1Folder[
 
 function readObject(config: Uint8Array, where: string): JSONObject {
   const document = parseJSON(config, { shape: CONFIG, what: where });
-  // What a config has of these is not about its v1 image.
+  // These members of a config do not describe its v1 image.
   return isJSONObject(document) ? { ...document, id: null, parent: null } : {};
 }
 

@@ -6,12 +6,12 @@ import { validate } from '../schema.js';
 import { CONFIG } from '../shapes.js';
 
 /**
- * An image of Docker before 1.10: one layer and what it stands on. `id` and `parent` are v1 IDs; `parent` is
- * absent in the base. Members that lading does not read are kept.
+ * An image of Docker before 1.10: one layer on top of its parent image. `id` and `parent` are v1 IDs; the base has no
+ * `parent`. Members that lading does not read are kept.
  */
 export type V1Image = Defined<Present<V1ImageDocument>>;
 
-/** `v1Compatibility` of schema1, or the file `json` of an old archive → image; throws `INVALID_MANIFEST`. */
+/** Parses `v1Compatibility` of schema1, or the file `json` of an old archive; throws `INVALID_MANIFEST`. */
 export function parseV1Image(bytes: Uint8Array, where: string): V1Image {
   const document = parseJSON(bytes, { shape: CONFIG, what: where, maxBytes: MAX_CONFIG_BYTES });
   validate('v1-image', document, where);

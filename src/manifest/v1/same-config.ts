@@ -6,8 +6,8 @@ import { CONFIG } from '../shapes.js';
 import { throughV1Struct } from './struct.js';
 
 /**
- * Whether a v1 image's JSON says of its containers what a config says, as Docker decodes both: writers of the old form
- * leave out members that are empty. JSON without a `config` says nothing of them. Throws `INVALID_MANIFEST`.
+ * True if a v1 image's JSON has the same `config` as an image config, as Docker decodes both, because tools omit empty
+ * members in the old format. Also true if the JSON has no `config`. Throws `INVALID_MANIFEST`.
  */
 export function hasSameConfig(v1Image: Uint8Array, config: Uint8Array, where: string): boolean {
   const [old, later] = [v1Image, config].map((bytes) => {
@@ -22,7 +22,7 @@ function asDecoded(config: unknown, where: string): string {
   try {
     return goJSON(throughV1Struct({ config }, where));
   } catch (error) {
-    if (error instanceof ContentError) return JSON.stringify(config); // Docker decodes no such config
+    if (error instanceof ContentError) return JSON.stringify(config); // Docker cannot decode it
     throw error;
   }
 }

@@ -3,20 +3,20 @@ import type { GoStruct, GoValue } from '../json/go-json.js';
 import { goTime } from '../json/go-time.js';
 import { isJSONObject, type JSONObject } from '../json/json.js';
 
-/** A member's value as Go reads and writes it; undefined where `omitempty` leaves it out. */
+/** Returns a member's value as Go writes it after reading it; undefined if `omitempty` omits it. */
 type Write = (value: unknown, where: string) => GoValue | undefined;
 type Struct = readonly (readonly [name: string, write: Write])[];
 
 /**
- * An image's JSON read into Go's struct and written again: the struct's members only, in its order, those
- * without `omitempty` in any case. Docker did this to images of Docker before 1.8.3, and does it for v1 IDs.
- * Throws `INVALID_MANIFEST` where a member has another type. (moby, image/image.go, `V1Image`)
+ * Returns an image's JSON as Go writes it after reading it into its struct: with the members of the struct only, in
+ * their order, and always with those that have no `omitempty`. Docker does this for v1 IDs, and for images of Docker
+ * before 1.8.3. Throws `INVALID_MANIFEST` if a member has a wrong type. (moby, image/image.go, `V1Image`)
  */
 export function throughV1Struct(document: JSONObject, where: string): GoStruct {
   return write(V1_IMAGE, document, where);
 }
 
-/** The members of an image's JSON that do not survive `throughV1Struct`: `checksum`, `config.Memory`. */
+/** Returns the members of an image's JSON that `throughV1Struct` removes, such as `checksum` or `config.Memory`. */
 export function notInV1Struct(document: JSONObject): string[] {
   const configs = ['config', 'container_config'].flatMap((name) =>
     unknownTo(CONTAINER_CONFIG, document[name]).map((member) => `${name}.${member}`),
@@ -45,7 +45,7 @@ const set: Write = (value, where) =>
 const stringMap: Write = (value, where) =>
   value == null ? null : new Map(entries(value, where).map(([name, member]) => [name, text(member, where)]));
 
-/** `omitempty`: false, 0, "", null and what has no elements are left out. */
+/** Like `omitempty`: omits false, 0, "", null, and lists and maps without elements. */
 function omitEmpty(writeValue: Write): Write {
   return (value, where) => {
     const written = writeValue(value, where);
@@ -58,7 +58,7 @@ function isEmpty(value: GoValue | undefined): boolean {
   return !value || (Array.isArray(value) && value.length === 0);
 }
 
-/** A struct of its own, which `omitempty` never leaves out, or a pointer to one. */
+/** Writes a nested struct, which `omitempty` never omits, or a pointer to one, which may be missing. */
 function struct(members: () => Struct, { pointer }: { pointer: boolean }): Write {
   return (value, where) => {
     if (value == null) return pointer ? undefined : write(members(), {}, where);
@@ -83,7 +83,7 @@ const V1_IMAGE: Struct = [
   ['Size', omitEmpty(number)],
 ];
 
-/** moby, api/types/container/config.go. */
+/** The members of `Config`. (moby, api/types/container/config.go) */
 const CONTAINER_CONFIG: Struct = [
   ['Hostname', string],
   ['Domainname', string],

@@ -1,12 +1,12 @@
 import type { Digest } from '../../content/digest.js';
 import type { WithConnection } from '../../registry/connect.js';
 import type { LayerLimits } from '../../store/limits.js';
-import type { ConversionFormat } from '../../transfer/convert.js';
+import type { ConversionFormat } from '../../transfer/convert/convert.js';
+import type { LayerCompression } from '../../transfer/convert/recompress.js';
 import type { DestinationLike } from '../../transfer/destinations.js';
-import type { LayerCompression } from '../../transfer/recompress.js';
+import type { SaveOutputOptions } from '../../transfer/files/to-files.js';
+import type { SaveFormat } from '../../transfer/files/write-files.js';
 import type { SourceLike } from '../../transfer/sources.js';
-import type { SaveOutputOptions } from '../../transfer/to-files.js';
-import type { SaveFormat } from '../../transfer/write-files.js';
 
 export type ConvertOptions = WithConnection<ConversionOptions>;
 

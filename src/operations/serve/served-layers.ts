@@ -5,7 +5,11 @@ import { RecentlyUsed } from '../../content/recently-used.js';
 import type { PlannedContent } from '../../graph/tree.js';
 import { FairQueue, type Turn } from '../../server/fair-queue.js';
 import { SharedWork } from '../../server/shared-work.js';
-import { type LayerFacts, type LayerFactsOptions, readLayerFacts } from '../../transfer/layer-facts.js';
+import {
+  type LayerFacts,
+  type LayerFactsOptions,
+  readLayerFacts,
+} from '../../transfer/convert/layer-facts.js';
 
 /** Entries take some 300 bytes each. */
 const MAX_REMEMBERED = 100_000;

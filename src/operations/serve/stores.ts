@@ -6,7 +6,7 @@ import { entryName } from '../../store/layout/layout-index.js';
 import { LayoutReader } from '../../store/layout/layout-reader.js';
 import { LiveLayout } from '../../store/layout/live-layout.js';
 import { openServedLayout } from '../../store/layout/served.js';
-import { openAnnounced } from '../../store/open-announced.js';
+import { openAnnounced } from '../../store/open.js';
 import { type TagConflict, type Tags, tagsOf } from '../../store/repository-view.js';
 import type { Source } from '../../store/store.js';
 import { mergeRepositories, type Served } from '../../store/union.js';

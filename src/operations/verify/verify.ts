@@ -1,6 +1,6 @@
 import { LadingError } from '../../errors.js';
 import { warningsTo } from '../../events.js';
-import { openAnnounced } from '../../store/open-announced.js';
+import { openAnnounced } from '../../store/open.js';
 import { knownSource, type SourceLike } from '../../transfer/sources.js';
 import { isDocument, verifyDocument } from './document.js';
 import { verifyLayout } from './layout.js';

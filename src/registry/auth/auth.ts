@@ -18,25 +18,25 @@ import { checkRealm } from './realm.js';
 import { splitScopes, unionScopes } from './scope.js';
 import { basic, fetchToken, type Token } from './token.js';
 
-/** Whom a request is made to, and what for. */
+/** The destination of a request, and the access that it needs. */
 export interface AuthTarget {
-  /** Scheme, host and port; credentials go nowhere else but to its token service. */
+  /** Scheme, host and port. Credentials are sent only to it and to its token service. */
   origin: URL;
-  /** The name that credentials are looked up by. */
+  /** The registry's name, by which credentials are looked up. */
   registry: string;
   repository: string | undefined;
-  /** What the request needs. */
+  /** Scopes that the request needs. */
   scopes: readonly string[];
-  /** Plain http and certificates of unknown authorities are allowed, also at its token service. */
+  /** Whether http and certificates of unknown authorities are allowed, also for the token service. */
   insecure?: boolean | undefined;
-  /** The request itself, for a scheme whose answer is good for one request. */
+  /** The request itself, for schemes whose answer is valid for one request only. */
   request: DigestedRequest;
 }
 
-/** What a request carries, and whose it is. */
+/** The Authorization header of a request, and the credential behind it. */
 export interface Authorization {
   header: string;
-  /** Undefined for a token that was given to an anonymous user. */
+  /** Undefined for a token that was issued anonymously. */
   credential: Credential | undefined;
 }
 
@@ -44,16 +44,16 @@ export interface AuthOptions {
   transport: Transport;
   credentials: CredentialProvider;
   userAgent: string;
-  /** Whether the user chose http, so that token services may be asked by it too. */
+  /** Whether the user chose http, which is then allowed for token services too. */
   plainHTTP: boolean;
-  /** Whether a registry may name a token service at an address of a private network. */
+  /** Whether the token service may be at an address of a private network. */
   privateAddresses?: boolean | undefined;
   now: () => number;
-  /** Ends what is shared by several requests; theirs ends only their waiting. */
+  /** Aborts work that several requests share. A request's own signal only ends its waiting for it. */
   signal: AbortSignal;
 }
 
-/** How an origin wants to be spoken to, as its last challenge said. */
+/** The authentication that an origin asked for in its last challenge. */
 type Scheme =
   | { type: 'basic' }
   /** `uses` counts the requests that were answered with the nonce. */
@@ -61,17 +61,18 @@ type Scheme =
   | { type: 'bearer'; realm: URL; service: string | undefined };
 
 /**
- * Knows how each origin wants to be authenticated to, once it has said so, and keeps the tokens of the run.
- * One token per origin, credential and set of scopes; requests that need the same one share the asking.
+ * Authenticates requests. It remembers each origin's authentication scheme once the origin has asked for it, and keeps
+ * the tokens of the run: one for each origin, credential and set of scopes. Requests that need the same token share one
+ * request for it.
  */
 export class Authenticator {
   readonly #options: AuthOptions;
   readonly #schemes = new Map<string, Scheme>();
-  /** Scopes that an origin asked for beyond what we had thought to need, by what we thought. */
+  /** Scopes from an origin's challenge, merged with those we expected to need; the key contains the latter. */
   readonly #askedScopes = new Map<string, string[]>();
   readonly #credentials = new Map<string, Promise<Credential | undefined>>();
   readonly #tokens = new Map<string, { promise: Promise<Token>; token?: Token }>();
-  /** Identity tokens that a token service has replaced. */
+  /** New identity tokens from token services, by the fingerprint of the original credential. */
   readonly #identityTokens = new Map<string, string>();
   readonly #probes = new Map<string, Promise<Challenge[]>>();
 
@@ -79,7 +80,7 @@ export class Authenticator {
     this.#options = options;
   }
 
-  /** What to send at first: nothing before the origin has asked. */
+  /** Returns what to send with the first attempt: nothing until the origin has sent a challenge. */
   async authorize(target: AuthTarget, signal?: AbortSignal): Promise<Authorization | undefined> {
     const scheme = this.#schemes.get(target.origin.origin);
     if (scheme === undefined) return undefined;
@@ -87,8 +88,8 @@ export class Authenticator {
   }
 
   /**
-   * What to send after a 401: the answer to its challenge, or undefined when there is none to give.
-   * `rejected` is what was sent before; a token that was refused is fetched afresh, once.
+   * Returns what to send after a 401, or undefined if its challenge cannot be answered. `rejected` is what was sent
+   * before; a token that was refused is fetched again, once.
    */
   async answer(
     target: AuthTarget,
@@ -97,7 +98,7 @@ export class Authenticator {
     signal?: AbortSignal,
   ): Promise<Authorization | undefined> {
     let challenges = parseChallenges(headerLines(response.headers, 'www-authenticate'));
-    // Some registries send a bare 401 from their real endpoints (GCR); the base endpoint tells.
+    // Some registries (GCR) send a 401 without a challenge from their real endpoints; the base endpoint has one.
     if (!challenges.some(isUsable)) challenges = await withAbort(this.#probe(target), signal);
     const scheme = this.#choose(challenges, target);
     if (scheme === undefined) return undefined;
@@ -106,7 +107,7 @@ export class Authenticator {
     return authorization?.header === rejected?.header ? undefined : authorization;
   }
 
-  /** Whom the registry knows the user as; asked once per repository. */
+  /** Returns the user's credential, which is looked up once per repository. */
   async credentialFor({ registry, repository }: AuthTarget): Promise<Credential | undefined> {
     const key = `${registry}/${repository ?? ''}`;
     const known = this.#credentials.get(key);
@@ -116,7 +117,7 @@ export class Authenticator {
     return lookup;
   }
 
-  /** Bearer before Digest before Basic; a realm that must not be asked counts only when there is nothing else. */
+  /** Prefers Bearer to Digest to Basic. A realm that must not be contacted is an error only if nothing else is offered. */
   #choose(challenges: readonly Challenge[], target: AuthTarget): Scheme | undefined {
     const bearer = challenges.find(
       ({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'),
@@ -202,7 +203,7 @@ export class Authenticator {
           return token;
         },
         (error: unknown) => {
-          // A refusal stands for the run; what may pass is asked again.
+          // A refusal is kept for the run; after an error that may be temporary, the token is requested again.
           if (isRetryable(error) && this.#tokens.get(key) === entry) this.#tokens.delete(key);
           throw error;
         },
@@ -212,7 +213,7 @@ export class Authenticator {
     return (await entry.promise).token;
   }
 
-  /** The challenges of the base endpoint, whatever its status: zot sends them with a 200. */
+  /** Returns the challenges of the base endpoint, whatever its status: zot sends them with a 200. */
   #probe({ origin, registry, insecure }: AuthTarget): Promise<Challenge[]> {
     const known = this.#probes.get(origin.origin);
     if (known !== undefined) return known;
@@ -242,7 +243,10 @@ function isUsable(challenge: Challenge): boolean {
   return scheme === 'basic' || readDigestChallenge(challenge) !== undefined;
 }
 
-/** How a user's name and password are sent: of Digest's challenges, the first that is known is the server's preferred one. */
+/**
+ * Chooses a scheme for a user name and password: the first known Digest challenge, since servers list the preferred one
+ * first, else Basic.
+ */
 function withPassword(challenges: readonly Challenge[]): Scheme | undefined {
   const digest = challenges.map(readDigestChallenge).find((challenge) => challenge !== undefined);
   if (digest !== undefined) return { type: 'digest', challenge: digest, uses: 0 };
@@ -253,7 +257,7 @@ function scopeKey({ origin, scopes }: AuthTarget): string {
   return `${origin.origin} ${unionScopes(scopes).join(' ')}`;
 }
 
-/** Tells credentials apart in keys without keeping the secret in them. */
+/** Identifies a credential in the keys of maps, without containing the secret. */
 function fingerprint(credential: Credential | undefined): string {
   if (credential === undefined) return '';
   const { username, password, identityToken } = credential;

@@ -1,15 +1,14 @@
-/** One way to authenticate that a server offers in `WWW-Authenticate`. */
+/** An authentication scheme that a server offers in `WWW-Authenticate`. */
 export interface Challenge {
-  /** In lower case: `bearer`, `basic`. */
+  /** In lower case, such as `bearer` or `basic`. */
   scheme: string;
   /** Names in lower case. */
   parameters: ReadonlyMap<string, string>;
 }
 
 /**
- * The challenges of all `WWW-Authenticate` lines. More is understood than RFC 9110 (11.6.1) allows, because
- * registries send it: several challenges in a line, spaces around `=`, unquoted URLs, `;` for `,`.
- * What cannot be understood is left out.
+ * Parses all `WWW-Authenticate` lines. Accepts more than RFC 9110 (11.6.1) allows, because registries send it: several
+ * challenges in a line, spaces around `=`, unquoted URLs, and `;` instead of `,`. Skips what it cannot parse.
  */
 export function parseChallenges(lines: readonly string[]): Challenge[] {
   return lines.flatMap(parseLine);
@@ -44,7 +43,7 @@ function parseLine(line: string): Challenge[] {
     }
     if (line[position] === '"') {
       const quoted = take(QUOTED);
-      if (quoted === null) break; // not terminated: nothing after it can be trusted
+      if (quoted === null) break; // the quote is not closed, so the rest is not reliable
       setParameter(challenges.at(-1)?.parameters, word, (quoted[1] ?? '').replace(/\\(.)/g, '$1'));
     } else {
       setParameter(challenges.at(-1)?.parameters, word, take(UNQUOTED)?.[0] ?? '');
@@ -53,7 +52,7 @@ function parseLine(line: string): Challenge[] {
   return challenges;
 }
 
-/** The last value of a repeated parameter holds, as in distribution; scopes add up. */
+/** The last value of a repeated parameter wins, as in distribution; scopes are concatenated. */
 function setParameter(parameters: Map<string, string> | undefined, name: string, value: string): void {
   if (parameters === undefined || value === '') return;
   const earlier = parameters.get(name);

@@ -3,27 +3,30 @@ import { DOCKER_HUB } from '../../content/reference.js';
 import { LadingError, messageOf, systemCode } from '../../errors.js';
 import type { Credential } from './credential.js';
 
-/** The name under which docker keeps the credential of Docker Hub. */
-export const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
+/** The key under which docker stores the credential of Docker Hub. */
+const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /**
- * The parts of docker's `config.json` and podman's `auth.json` that hold credentials. Entries are kept as they stand:
- * only those of the registry that is looked up have to make sense, as in skopeo.
+ * The parts of docker's `config.json` and podman's `auth.json` that hold credentials. Entries are not validated here:
+ * as in skopeo, only those of the registry that is looked up have to be valid.
  */
 export interface CredentialConfig {
-  /** Server or repository → its entry; one that is in a store is empty. */
+  /** Server or repository → its entry, which is empty if the credential is in a store. */
   auths: ReadonlyMap<string, unknown>;
-  /** Host → suffix of the helper that alone answers for it. */
+  /** Host → suffix of the only helper to ask for it. */
   credHelpers: ReadonlyMap<string, unknown>;
   /** Suffix of the helper for all other hosts. */
   credsStore: unknown;
-  /** Whether this is `~/.dockercfg`, whose keys are URLs. */
+  /** Whether this is `~/.dockercfg`, which has URLs as its keys. */
   isLegacy: boolean;
-  /** Names the file in errors. */
+  /** The name of the file, for errors. */
   source: string;
 }
 
-/** Reads a configuration file; undefined when there is none. Rejects with `USAGE` when it makes no sense. */
+/**
+ * Reads a configuration file; undefined if it does not exist. Throws `IO` if it cannot be read and `USAGE` if it is not
+ * valid.
+ */
 export async function readCredentialFile(
   file: string,
   { isLegacy = false }: { isLegacy?: boolean } = {},
@@ -38,13 +41,16 @@ export async function readCredentialFile(
   return parseCredentialConfig(text, file, { isLegacy });
 }
 
-/** `source` names the text in errors. (docker, "config.json"; containers-auth.json(5)) */
+/**
+ * Parses a configuration file; `source` names it in errors. Throws `USAGE` if it is not valid. (docker, "config.json";
+ * containers-auth.json(5))
+ */
 export function parseCredentialConfig(
   text: string,
   source: string,
   { isLegacy = false }: { isLegacy?: boolean } = {},
 ): CredentialConfig {
-  // An empty file is what `touch` and some installers leave; PowerShell writes a byte order mark.
+  // `touch` and some installers leave an empty file; PowerShell writes a byte order mark.
   const content = text.replace(/^\ufeff/, '').trim();
   const document = members(parseJSON(content === '' ? '{}' : content, source), source, 'the document');
   const part = (name: string) => (isLegacy ? undefined : memberOf(document, name));
@@ -58,8 +64,8 @@ export function parseCredentialConfig(
 }
 
 /**
- * The credential that stands in `auths`: the longest key that is the repository or a part of its path, then
- * the host; at last keys that are URLs. Tags and digests are never part of a key. (containers-auth.json(5))
+ * Finds a credential in `auths`: by the longest key that is the repository or a part of its path, then by the host, and
+ * last by keys that are URLs. Tags and digests are never part of a key. (containers-auth.json(5))
  */
 export function findInAuths(
   { auths, isLegacy, source }: CredentialConfig,
@@ -85,8 +91,8 @@ export function findInAuths(
 }
 
 /**
- * The suffix of the helper that is configured for a host itself. An empty one says that the host has none, and is not
- * in the store for all hosts either. (docker, `getConfiguredCredentialStore`)
+ * Returns the suffix of the helper that is configured for a host. An empty one means that the host has no helper and is
+ * not in the store for all hosts either. (docker, `getConfiguredCredentialStore`)
  */
 export function findHelper({ credHelpers, source }: CredentialConfig, registry: string): string | undefined {
   const wanted = withoutHubAliases(registry);
@@ -98,23 +104,26 @@ export function findHelper({ credHelpers, source }: CredentialConfig, registry: 
     : optionalString(credHelpers.get(key), source, `credHelpers of ${key}`);
 }
 
-/** The suffix of the helper for the hosts that have none of their own. */
+/** Returns the suffix of the helper for hosts that have none of their own. */
 export function findStore({ credsStore, source }: CredentialConfig): string | undefined {
   return optionalString(credsStore, source, 'credsStore') || undefined;
 }
 
-/** The keys under which a registry's own credential may stand in `auths` or `credHelpers`; namespaces are not among them. */
+/** Returns the keys in `auths` or `credHelpers` that stand for the whole registry, not for a namespace of it. */
 export function keysOfRegistry(keys: Iterable<string>, registry: string, isLegacy = false): string[] {
   const wanted = withoutHubAliases(registry);
   return [...keys].filter((key) => hostOfKey(key, isLegacy) === wanted);
 }
 
-/** What a helper is asked for: docker stores Docker Hub under a URL, all others under their host. */
+/** Returns the server name to pass to a helper: docker stores Docker Hub under a URL, all others under their host. */
 export function serverURLOf(registry: string): string {
   return withoutHubAliases(registry) === DOCKER_HUB ? DOCKER_HUB_KEY : registry;
 }
 
-/** A path means nothing in a key with a scheme or in the oldest file, and neither do a slash or a version at the end. */
+/**
+ * Returns the host of a key. The path is ignored in a key with a scheme and in `~/.dockercfg`; so are a trailing slash
+ * and a trailing `/v1` or `/v2`.
+ */
 function hostOfKey(key: string, isLegacy: boolean): string {
   const bare = key.replace(/^https?:\/\//, '');
   const host = isLegacy || bare !== key ? (bare.split('/', 1)[0] ?? '') : bare.replace(/(\/v[12])?\/*$/, '');
@@ -134,7 +143,7 @@ function parseEntry(value: unknown, key: string, source: string): Omit<Credentia
   const member = (name: string) =>
     optionalString(memberOf(entry, name), source, `${name} of ${key}`) || undefined;
   const auth = member('auth');
-  // `auth` wins over the members that repeat it.
+  // `auth` takes precedence over `username` and `password`.
   const login =
     auth === undefined
       ? { username: member('username'), password: member('password') }
@@ -149,7 +158,7 @@ function parseEntry(value: unknown, key: string, source: string): Omit<Credentia
   };
 }
 
-/** Base64 of `user:password`; the password may hold colons, and old clients padded it with NULs. */
+/** Decodes base64 of `user:password`. The password may contain colons, and old clients padded it with NULs. */
 function decodeAuth(auth: string, key: string, source: string): { username: string; password: string } {
   const text = Buffer.from(auth, 'base64').toString('utf8');
   const colon = text.indexOf(':');
@@ -163,24 +172,24 @@ function parseJSON(text: string, source: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw invalid(source, 'it is not JSON'); // the cause quotes the text, which may be a secret
+    throw invalid(source, 'it is not JSON'); // without the cause, which quotes the text and so perhaps a secret
   }
 }
 
-/** A JSON object's own members; nothing for a member that is missing. */
+/** Returns a JSON object's own members; none if it is missing. */
 function members(value: unknown, source: string, name: string): Map<string, unknown> {
   if (value === undefined || value === null) return new Map();
   if (typeof value !== 'object' || Array.isArray(value)) throw invalid(source, `${name} is not an object`);
   return new Map(Object.entries(value));
 }
 
-/** A member by its name in any case, as Go reads them. */
+/** Finds a member by its name in any letter case, as Go does. */
 function memberOf(document: ReadonlyMap<string, unknown>, name: string): unknown {
   if (document.has(name)) return document.get(name);
   return [...document].find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
 }
 
-/** Nothing and null are an empty string, as for Go. */
+/** A missing value and null count as an empty string, as in Go. */
 function optionalString(value: unknown, source: string, name: string): string {
   if (value === undefined || value === null) return '';
   if (typeof value !== 'string') throw invalid(source, `${name} is not a string`);

@@ -3,14 +3,14 @@ import { LadingError, messageOf, systemCode } from '../../errors.js';
 import { abortedError } from '../http/network-error.js';
 
 export interface CredentialHelperOptions {
-  /** `PATH` and what the helper itself looks at; default `process.env`. */
+  /** `PATH` and the helper's own environment; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
   signal?: AbortSignal | undefined;
-  /** Default 30 s: time to unlock a keychain, not to wait for ever. */
+  /** Default 30 s, which is enough to unlock a keychain. */
   timeoutMs?: number | undefined;
 }
 
-/** What a helper keeps for a server. */
+/** The credential that a helper has for a server. */
 export interface HelperAnswer {
   username?: string;
   password?: string;
@@ -19,15 +19,15 @@ export interface HelperAnswer {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_OUTPUT_BYTES = 1024 * 1024;
-/** The suffix becomes part of a program's name, so it must not lead out of PATH. */
+/** The suffix becomes part of a program's name, so it must not contain a path. */
 const SUFFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const NOT_FOUND = /credentials not found|could not be found in the keychain/i;
-/** The user name that marks a secret as an identity token. */
+/** The user name that says that the secret is an identity token. */
 const TOKEN_USERNAME = '<token>';
 
 /**
- * Asks `docker-credential-SUFFIX` for a server's credential; undefined when it has none. Rejects with `IO`
- * when the helper is missing, fails, or says something else. (docker-credential-helpers, "Development")
+ * Asks `docker-credential-SUFFIX` for a server's credential; undefined if it has none. Throws `IO` if the helper is
+ * missing, fails, or prints something else. (docker-credential-helpers, "Development")
  */
 export async function askCredentialHelper(
   suffix: string,
@@ -38,7 +38,7 @@ export async function askCredentialHelper(
   return output === undefined ? undefined : parseAnswer(programOf(suffix), output);
 }
 
-/** Has `docker-credential-SUFFIX` keep a credential. Rejects with `IO` when it does not. */
+/** Stores a credential with `docker-credential-SUFFIX`. Throws `IO` if the helper fails. */
 export async function storeWithHelper(
   suffix: string,
   { serverURL, username, secret }: { serverURL: string; username: string; secret: string },
@@ -48,7 +48,7 @@ export async function storeWithHelper(
   await call(suffix, 'store', JSON.stringify(document), options);
 }
 
-/** Has `docker-credential-SUFFIX` forget a credential; one that it never had is no failure. */
+/** Erases a credential with `docker-credential-SUFFIX`; it is not an error if the helper does not have it. */
 export async function eraseWithHelper(
   suffix: string,
   serverURL: string,
@@ -57,7 +57,7 @@ export async function eraseWithHelper(
   await call(suffix, 'erase', serverURL, options);
 }
 
-/** What the helper says, undefined when it has no such credential. */
+/** Returns the helper's output, or undefined if it does not have the credential. */
 async function call(
   suffix: string,
   verb: 'get' | 'store' | 'erase',
@@ -73,7 +73,7 @@ async function call(
   const { status, output } = await run(program, verb, input, options);
   if (status === 0) return output;
   if (verb !== 'store' && NOT_FOUND.test(output)) return undefined;
-  // With a failure, standard output is the message and never the secret.
+  // When a helper fails, it prints a message on standard output and never the secret.
   const said = output.trim().split('\n', 1)[0]?.slice(0, 200) ?? '';
   throw failed(program, verb, said === '' ? `exit status ${status}` : said);
 }
@@ -84,8 +84,8 @@ function programOf(suffix: string): string {
 
 function parseAnswer(program: string, output: string): HelperAnswer | undefined {
   const answer = parseObject(output);
-  if (answer === undefined) throw failed(program, 'get', 'its answer is not JSON'); // not quoted: it may hold the secret
-  // Go reads members in any case, and there are helpers that rely on it.
+  if (answer === undefined) throw failed(program, 'get', 'its answer is not JSON'); // not quoted because it may contain the secret
+  // Go accepts members in any letter case, and some helpers rely on that.
   const members = new Map(Object.entries(answer).map(([name, value]) => [name.toLowerCase(), value]));
   const username = members.get('username') ?? '';
   const secret = members.get('secret') ?? '';
@@ -95,7 +95,7 @@ function parseAnswer(program: string, output: string): HelperAnswer | undefined 
   return username === TOKEN_USERNAME ? { username, identityToken: secret } : { username, password: secret };
 }
 
-/** The JSON object of an answer; helpers also print notices before it or after it. */
+/** Parses the JSON object in an answer; some helpers print notices before or after it. */
 function parseObject(output: string): object | undefined {
   const start = /^\s*\{/m.exec(output)?.index ?? 0;
   for (const text of [output, output.slice(start, output.lastIndexOf('}') + 1)]) {
@@ -109,7 +109,7 @@ function parseObject(output: string): object | undefined {
   return undefined;
 }
 
-/** Runs the helper without a shell; what it is told stands on its standard input, never in its arguments. */
+/** Runs the helper without a shell, and passes the input on its standard input, never in its arguments. */
 function run(
   program: string,
   verb: string,
@@ -135,12 +135,15 @@ function run(
     };
     const stop = (error: LadingError) => {
       child.kill('SIGKILL');
-      // A grandchild may hold the pipe open for as long as it likes.
+      // A child of the helper may keep the pipe open.
       child.stdout.destroy();
       end(() => reject(error));
     };
     const onAbort = () => stop(abortedError(signal));
-    const timer = setTimeout(() => stop(failed(program, verb, `no answer in ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => stop(failed(program, verb, `it did not answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     signal?.addEventListener('abort', onAbort, { once: true });
 
     child.on('error', (error) => end(() => reject(notStarted(program, verb, error))));
@@ -152,7 +155,7 @@ function run(
     child.on('close', (status) =>
       end(() => resolve({ status, output: Buffer.concat(chunks).toString('utf8') })),
     );
-    // A helper that does not read its input breaks the pipe; its exit status tells what that meant.
+    // A helper that does not read its input breaks the pipe; its exit status shows whether that matters.
     child.stdin.on('error', () => undefined);
     child.stdin.end(input);
   });

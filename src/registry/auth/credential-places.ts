@@ -4,31 +4,33 @@ import { dirname, join } from 'node:path';
 import { LadingError, systemCode } from '../../errors.js';
 import { type CredentialConfig, parseCredentialConfig, readCredentialFile } from './credential-file.js';
 
-/** What says where credentials are kept. */
+/** Options that say where to look for credentials. */
 export interface CredentialPlaceOptions {
-  /** A file that the user named: no other place is looked at then, and it must exist. */
+  /** A file that the user names: the only place to look; it must exist. */
   authFile?: string | undefined;
-  /** Variables that name or hold credentials, and what helpers run with; default `process.env`. */
+  /** Variables that name or hold credentials; also the helpers' environment. Default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
-  /** Default the user's home. */
+  /** Default: the user's home folder. */
   home?: string | undefined;
-  /** Default `process.platform`. */
+  /** Default: `process.platform`. */
   platform?: NodeJS.Platform | undefined;
-  /** Default the user's number. */
+  /** Default: the user's ID. */
   uid?: number | undefined;
 }
 
-/** A document of credentials: nothing is read before a registry asks. */
+/** A file or variable that may hold credentials; it is read only when a registry asks for them. */
 export interface CredentialPlace {
-  /** A file's path, or the name of a variable. */
+  /** The path of the file, or the name of the variable. */
   name: string;
-  /** Whose file it is: docker's, podman's, the one of docker before 1.7, or one that the user named. */
+  /**
+   * The kind of place: a file of docker, of podman, of docker before 1.7, or one that the user named; or a variable.
+   */
   kind: 'docker' | 'podman' | 'legacy' | 'named' | 'variable';
-  /** Undefined when there is none. */
+  /** Resolves with undefined if the file does not exist. */
   read(): Promise<CredentialConfig | undefined>;
 }
 
-/** The places where credentials may be, in the order in which they are looked at. */
+/** Lists the places where credentials may be, in the order in which to look. */
 export function listPlaces({
   authFile,
   environment = process.env,
@@ -59,7 +61,7 @@ export function listPlaces({
   ];
 }
 
-/** What podman keeps until the next start of the machine, on Linux only. (containers-auth.json(5), "FILES") */
+/** The file that podman keeps until the next boot, on Linux only. (containers-auth.json(5), "FILES") */
 function runtimeFiles(
   environment: NodeJS.ProcessEnv,
   platform: NodeJS.Platform,
@@ -71,8 +73,9 @@ function runtimeFiles(
 }
 
 /**
- * Nothing of a user's own lies in a folder that this user may not enter: `/run/containers` is root's once root has
- * run podman, and `su` leaves the variable that names the folder of the user before.
+ * Like `readCredentialFile`, but returns undefined if this user may not enter the folder, because the file then belongs
+ * to another user: `/run/containers` belongs to root once root has run podman, and after `su` the variable still names
+ * the previous user's folder.
  */
 async function readIfReachable(file: string): Promise<CredentialConfig | undefined> {
   try {

@@ -5,25 +5,25 @@ import { askCredentialHelper, type HelperAnswer } from './credential-helper.js';
 import { type CredentialPlaceOptions, listPlaces } from './credential-places.js';
 
 export interface CredentialOptions extends CredentialPlaceOptions {
-  /** What the user gave for this run, a login a registry; it goes before everything else. */
+  /** Logins that the user gave for this run, one per registry; they take precedence over all other places. */
   explicit?: readonly ExplicitCredential[] | undefined;
-  /** Told of a helper that failed; it then counts as having no answer. */
+  /** Called when a helper fails; it then counts as having no credential. */
   onWarning?: ((text: string) => void) | undefined;
 }
 
 export interface ExplicitCredential {
   username: string;
   password: string;
-  /** The only registry that gets it. */
+  /** The only registry to which it is sent. */
   registry: string;
-  /** What messages call the place that it comes from. */
+  /** The name of its source in messages. */
   source: string;
 }
 
 /**
- * Looks in every place where users keep credentials, the first answer wins: what was given for the run,
- * the file that was named for it, `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, podman's `auth.json`, docker's `config.json`,
- * `~/.dockercfg`. Each place is read once, each helper asked once per server.
+ * Looks in every place where users keep credentials and returns the first one found: the logins for this run,
+ * `authFile`, `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, podman's `auth.json`, docker's `config.json`,
+ * `~/.dockercfg`. Each place is read once, and each helper is asked once per server.
  */
 export function createCredentialProvider(options: CredentialOptions = {}): CredentialProvider {
   const places = listPlaces(options).map(({ name, read }) => ({ name, read: once(read) }));
@@ -44,8 +44,11 @@ export function createCredentialProvider(options: CredentialOptions = {}): Crede
   };
 }
 
-/** Within a file: the host's own helper alone, else what is written there, else the store for all hosts. */
-export async function findIn(
+/**
+ * Looks in one file: uses only the host's own helper if it has one, else the entry in the file, else the store for all
+ * hosts.
+ */
+async function findIn(
   config: CredentialConfig,
   source: string,
   registry: string,
@@ -71,8 +74,8 @@ export function findExplicit(
 }
 
 /**
- * Asks each helper once per server. One that fails is reported and has no answer, so that public images can
- * be had on a machine that lacks it; docker does the same.
+ * Asks each helper once per server. A helper that fails is reported and counts as having no credential, as in docker,
+ * so that public images can be read on a machine without it.
  */
 function createHelpers({ environment, onWarning }: CredentialOptions) {
   const answers = new Map<string, Promise<HelperAnswer | undefined>>();

@@ -1,25 +1,25 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Challenge } from './challenge.js';
 
-/** What a server that wants Digest asks for. (RFC 7616, 3.3) */
+/** A Digest challenge of a server. (RFC 7616, 3.3) */
 export interface DigestChallenge {
   realm: string;
   nonce: string;
   opaque: string | undefined;
-  /** As the server spells it; undefined where it names none, which means MD5. */
+  /** As the server spells it; undefined if there is none, which means MD5. */
   algorithm: string | undefined;
-  /** Without it the answer has the form of RFC 2069. */
+  /** If false, the answer has the format of RFC 2069. */
   hasQop: boolean;
 }
 
-/** The request that is authenticated: the answer is good for it alone. */
+/** The request to authenticate; the answer is valid only for it. */
 export interface DigestedRequest {
   method: string;
   /** Path and query, as in the request line. */
   uri: string;
 }
 
-/** How often a nonce was used, and a nonce of the client's: given by tests, else counted and random. */
+/** How often the nonce was used, and the client's nonce: random by default, given by tests. */
 export interface DigestCount {
   count: number;
   cnonce?: string;
@@ -32,7 +32,7 @@ const HASHES = new Map([
 ]);
 const SESSION = /-sess$/;
 
-/** Reads a challenge; undefined where it is none of Digest, or asks for what is not known here (`auth-int` alone). */
+/** Parses a challenge; undefined if it is not one of Digest, or requires something unknown (only `auth-int`). */
 export function readDigestChallenge({ scheme, parameters }: Challenge): DigestChallenge | undefined {
   const realm = parameters.get('realm');
   const nonce = parameters.get('nonce');
@@ -44,7 +44,7 @@ export function readDigestChallenge({ scheme, parameters }: Challenge): DigestCh
   return { realm, nonce, opaque: parameters.get('opaque'), algorithm, hasQop: qop !== undefined };
 }
 
-/** The value of `Authorization` for one request. (RFC 7616, 3.4; RFC 2069, 2.1.2, without `qop`) */
+/** Returns the value of `Authorization` for one request. (RFC 7616, 3.4; RFC 2069, 2.1.2, without `qop`) */
 export function digestAuthorization(
   { realm, nonce, opaque, algorithm, hasQop }: DigestChallenge,
   { method, uri }: DigestedRequest,
@@ -76,7 +76,7 @@ function hashOf(algorithm = 'MD5'): string | undefined {
   return HASHES.get(algorithm.toLowerCase().replace(SESSION, ''));
 }
 
-/** Names beyond ASCII are written as RFC 8187 has it. (RFC 7616, 3.4) */
+/** Formats the user name; names beyond ASCII are encoded as in RFC 8187. (RFC 7616, 3.4) */
 function userParameter(username: string): string {
   return /^[\x20-\x7e]*$/.test(username)
     ? `username=${quoted(username)}`

@@ -2,7 +2,7 @@ import { RegistryError, redactURL } from '../../errors.js';
 import { hostnameOf, isLoopback, leadsInside, upgrade } from '../origin.js';
 
 export interface RealmOptions {
-  /** Whether the user chose http, so that token services may be asked by it too. */
+  /** Whether the user chose http, which is then allowed for token services too. */
   plainHTTP?: boolean | undefined;
   /** Whether the user allows addresses of private networks. */
   privateAddresses?: boolean | undefined;
@@ -11,9 +11,9 @@ export interface RealmOptions {
 const INSIDE = 'it is an address of a private network or this machine';
 
 /**
- * The token service that a registry names, if credentials may be sent there: over https unless the registry
- * itself is reached by http, and not at an address of a private network unless the registry is in one.
- * Another host is legal: Docker Hub's is `auth.docker.io`. Rejects with `DENIED`.
+ * Returns the token service of a registry if credentials may be sent there: it must use https unless the registry
+ * itself uses http, and must not be at an address of a private network unless the registry is at one. It may be on
+ * another host, such as Docker Hub's `auth.docker.io`. Throws `DENIED`.
  */
 export function checkRealm(
   realm: string,
@@ -27,7 +27,8 @@ export function checkRealm(
   const registryHost = hostnameOf(registry);
   if (url.protocol === 'http:') {
     if (registry.protocol !== 'http:') throw refused(registry, realm, 'it is not https');
-    // An http registry on loopback was not chosen with `plainHTTP`: only its own machine is as safe.
+    // http was used because the registry is on loopback, not because of `plainHTTP`: only other services of the same
+    // machine are as safe.
     if (!plainHTTP && !isLoopback(host) && host !== registryHost)
       throw refused(registry, realm, 'it is not https');
   } else if (url.protocol !== 'https:') {

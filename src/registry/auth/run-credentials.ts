@@ -2,19 +2,19 @@ import { DOCKER_HUB } from '../../content/reference.js';
 import { LadingError } from '../../errors.js';
 import type { ExplicitCredential } from './credentials.js';
 
-/** A login that is given for a run. It goes to one registry: never to a mirror, nor to the other side of a copy. */
+/** A login for this run. It is sent to one registry only: neither to its mirrors nor to the other side of a copy. */
 export interface RunCredentials {
   username: string;
   password: string;
-  /** `HOST[:PORT]`; default the only registry of the run. A mirror gets it when it is named here. */
+  /** `HOST[:PORT]`; default: the only registry of the run. A mirror gets a login only if it is named here. */
   registry?: string | undefined;
-  /** What messages call the place that it comes from, such as a variable; default `the options`. */
+  /** The name of its source in messages, such as a variable; default `the options`. */
   source?: string | undefined;
 }
 
 /**
- * Says which registry each login is for. Rejects with `USAGE` a login that names none in a run of several, which
- * cannot be meant for all of them, and two logins for one registry.
+ * Determines which registry each login is for. Throws `USAGE` for a login without a registry if the run uses several,
+ * and for two logins for the same registry.
  */
 export function scopeCredentials(
   given: RunCredentials | readonly RunCredentials[] | undefined,

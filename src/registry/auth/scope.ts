@@ -1,6 +1,6 @@
 /**
- * What a token may be used for: `TYPE:NAME:ACTION[,ACTION…]`. The name may hold colons, so the actions follow
- * the last one. (distribution, "Token Scope Documentation")
+ * Access that a token grants: `TYPE:NAME:ACTION[,ACTION…]`. The name may contain colons, so the actions follow the last
+ * one. (distribution, "Token Scope Documentation")
  */
 export const scope = {
   pull: (repository: string) => `repository:${repository}:pull`,
@@ -8,12 +8,12 @@ export const scope = {
   catalog: () => 'registry:catalog:*',
 } as const;
 
-/** Scopes merged by type and name, actions and scopes sorted, `*` in place of all actions. */
+/** Merges scopes with the same type and name, and sorts scopes and actions; `*` replaces all actions. */
 export function unionScopes(...lists: readonly (readonly string[])[]): string[] {
   const actions = new Map<string, Set<string>>();
   for (const text of lists.flat()) {
     const colon = text.lastIndexOf(':');
-    // A scope without actions is kept as it is: it is the token service's own word.
+    // A scope without actions is kept unchanged: it has a meaning to the token service.
     const resource = colon < 0 ? text : text.slice(0, colon);
     const known = actions.get(resource) ?? new Set();
     actions.set(resource, known);
@@ -22,7 +22,7 @@ export function unionScopes(...lists: readonly (readonly string[])[]): string[] 
   return [...actions].map(([resource, known]) => format(resource, known)).sort();
 }
 
-/** The scopes of a challenge, which stand in one value with spaces between them. */
+/** Splits the scopes of a challenge, which are separated by spaces. */
 export function splitScopes(text: string | undefined): string[] {
   return (text ?? '').split(/\s+/).filter((part) => part !== '');
 }

@@ -8,15 +8,15 @@ import { responseError } from '../http/response-error.js';
 import type { Transport } from '../http/transport.js';
 import type { Credential } from './credential.js';
 
-/** What a token is asked for. */
+/** A request for a token. */
 export interface TokenRequest {
   realm: URL;
-  /** The registry that named it. */
+  /** The registry that named the token service. */
   registry: string;
   insecure?: boolean | undefined;
   service: string | undefined;
   scopes: readonly string[];
-  /** Without it the token is asked for anonymously, as public registries want. */
+  /** Undefined requests an anonymous token, which public registries require. */
   credential: Credential | undefined;
   userAgent: string;
   signal?: AbortSignal | undefined;
@@ -24,21 +24,23 @@ export interface TokenRequest {
 
 export interface Token {
   token: string;
-  /** From when on it is not to be used, by our own clock. */
+  /** Time from which a new token is needed, by our own clock. */
   refreshAt: number;
-  /** A new identity token that takes the place of the one that was sent. */
+  /** A new identity token that replaces the one that was sent. */
   identityToken?: string | undefined;
 }
 
 const CLIENT_ID = 'lading';
 const MAX_TOKEN_BYTES = 1024 * 1024;
-/** The lifetime of a token that names none, and the shortest that is believed. (distribution, "Token Authentication") */
+/**
+ * Lifetime of a token that does not state one; a shorter one is not believed. (distribution, "Token Authentication")
+ */
 const DEFAULT_LIFETIME_S = 60;
 const MAX_MARGIN_S = 30;
 
 /**
- * Asks a token service: by POST with an identity token (OAuth2), else by GET, with Basic where there is a
- * password. Rejects with `UNAUTHORIZED` or `DENIED` when the credential is refused.
+ * Requests a token: by POST with an identity token (OAuth2), else by GET, with Basic if there is a password. Throws
+ * `UNAUTHORIZED` or `DENIED` if the credential is refused.
  */
 export async function fetchToken(
   transport: Transport,
@@ -48,7 +50,7 @@ export async function fetchToken(
   const { credential } = request;
   if (credential?.identityToken === undefined) return parseToken(await getToken(transport, request), now);
   const response = await postToken(transport, request, credential.identityToken);
-  // Some services know no POST (old GCR 404, others 405) and take the identity token as a password.
+  // Some services do not support POST (old GCR answers 404, others 405) and accept the identity token as a password.
   if ((response.status === 404 || response.status === 405) && credential.username !== undefined) {
     response.body.destroy();
     const asPassword = { ...credential, password: credential.identityToken };
@@ -57,7 +59,7 @@ export async function fetchToken(
   return parseToken(response, now);
 }
 
-/** (distribution, "Token Authentication Specification") */
+/** GETs a token. (distribution, "Token Authentication Specification") */
 function getToken(transport: Transport, request: TokenRequest): Promise<TransportResponse> {
   const { realm, registry, insecure, service, scopes, credential, userAgent, signal } = request;
   const url = new URL(realm);
@@ -71,7 +73,7 @@ function getToken(transport: Transport, request: TokenRequest): Promise<Transpor
   return sendFollowing(transport, { method: 'GET', url, registry, insecure, headers, signal });
 }
 
-/** (distribution, "OAuth2 Token Authentication") */
+/** Exchanges an identity token for a token. (distribution, "OAuth2 Token Authentication") */
 function postToken(
   transport: Transport,
   { realm, registry, insecure, service, scopes, userAgent, signal }: TokenRequest,
@@ -85,12 +87,12 @@ function postToken(
   if (service !== undefined) form.set('service', service);
   if (scopes.length > 0) form.set('scope', scopes.join(' '));
   const headers = { 'user-agent': userAgent, 'content-type': 'application/x-www-form-urlencoded' };
-  // The secret is in the body, so no redirect is followed.
+  // The body contains the secret, so redirects are not followed.
   const body = form.toString();
   return transport.send({ method: 'POST', url: realm, registry, insecure, headers, body, signal });
 }
 
-/** `Authorization: Basic`. (RFC 7617) */
+/** The value of `Authorization: Basic`. (RFC 7617) */
 export function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
@@ -101,7 +103,7 @@ async function parseToken(response: TransportResponse, now: () => number): Promi
     const body = await readRefusal(response);
     const error = responseError({ ...response, body }, where);
     if (error.status === 401 || error.status === 403 || isRetryable(error)) throw error;
-    // Without the status: a token service that is missing must not look like a missing image.
+    // Without the status, so that a missing token service does not look like a missing image.
     throw new RegistryError('REGISTRY', error.message, { cause: error });
   }
   const bytes = await readBody(
@@ -111,11 +113,11 @@ async function parseToken(response: TransportResponse, now: () => number): Promi
   );
   const members = parseMembers(decodeIfPossible(bytes, response, MAX_TOKEN_BYTES));
   const token = text(members.get('access_token')) ?? text(members.get('token'));
-  // A token becomes a header: what cannot stand in one is none.
+  // The token becomes a header, so it must not contain other characters.
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
-    throw new RegistryError('REGISTRY', `${where}: its answer holds no token`);
+    throw new RegistryError('REGISTRY', `${where}: its answer does not contain a token`);
   }
-  // Tolerated as a string; `issued_at` is not used, since clocks behind an air gap differ.
+  // A string is tolerated. `issued_at` is ignored because clocks behind an air gap differ.
   const lifetime = Number(members.get('expires_in') ?? DEFAULT_LIFETIME_S);
   const lifetimeS = Number.isFinite(lifetime) ? Math.max(lifetime, DEFAULT_LIFETIME_S) : DEFAULT_LIFETIME_S;
   const marginS = Math.min(MAX_MARGIN_S, lifetimeS / 4);
@@ -131,7 +133,7 @@ function parseMembers(bytes: Buffer): Map<string, unknown> {
     const document: unknown = JSON.parse(bytes.toString('utf8'));
     return new Map(typeof document === 'object' && document !== null ? Object.entries(document) : []);
   } catch {
-    return new Map(); // not JSON: reported as an answer without a token
+    return new Map(); // not JSON; reported as an answer without a token
   }
 }
 

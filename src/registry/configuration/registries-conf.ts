@@ -1,40 +1,40 @@
 import { isRegistry, isRepository } from '../../content/reference.js';
 import { LadingError } from '../../errors.js';
 
-/** What one or several files say of registries. (containers-registries.conf(5), version 2) */
+/** The settings of registries from one or several files. (containers-registries.conf(5), version 2) */
 export interface RegistriesConf {
-  /** The table with the longest prefix of `HOST[:PORT]/REPOSITORY`, or of a registry's name alone. */
+  /** Returns the table with the longest prefix of `name`, which is `HOST[:PORT]/REPOSITORY` or a registry alone. */
   find(name: string): ConfiguredRegistry | undefined;
 }
 
 export interface ConfiguredRegistry {
   /** `HOST[:PORT][/PATH]` or `*.DOMAIN`. */
   prefix: string;
-  /** What takes the place of the prefix; undefined where names stay as they are. */
+  /** Replaces the prefix; undefined if names stay unchanged. */
   location: string | undefined;
-  /** Plain http and certificates of unknown authorities are allowed. */
+  /** Whether http and certificates of unknown authorities are allowed. */
   insecure: boolean;
-  /** Nothing may be asked for. */
+  /** Whether all requests are forbidden. */
   blocked: boolean;
   mirrors: ConfiguredMirror[];
-  /** The file that says so. */
+  /** The file that contains the table. */
   source: string;
 }
 
 export interface ConfiguredMirror {
   location: string;
   insecure: boolean;
-  /** For which references it is asked. */
+  /** For which references the mirror is asked. */
   pulls: 'all' | 'digest-only' | 'tag-only';
 }
 
-/** A place of a repository, with the host's own name. */
+/** A repository with its name on its host. */
 export interface Location {
   registry: string;
   repository: string | undefined;
 }
 
-/** Tables of several files, the last of which has most to say: of one prefix only its table counts. */
+/** Combines the tables of several files. If several tables have the same prefix, the last one is used. */
 export function joinConfs(files: readonly (readonly ConfiguredRegistry[])[]): RegistriesConf {
   const byPrefix = new Map(files.flat().map((table) => [table.prefix, table]));
   const tables = [...byPrefix.values()].sort((a, b) => b.prefix.length - a.prefix.length);
@@ -42,8 +42,8 @@ export function joinConfs(files: readonly (readonly ConfiguredRegistry[])[]): Re
 }
 
 /**
- * Where a name is to be asked for, when `location` takes the place of the prefix it was found by. Rejects with `USAGE`
- * when that makes no name.
+ * Returns where a repository is located after `location` replaces the prefix of its table. Throws `USAGE` if the result
+ * is not a valid name.
  */
 export function locate(
   name: string,
@@ -56,12 +56,16 @@ export function locate(
   const repository = slash < 0 ? undefined : full.slice(slash + 1);
   if (isRegistry(registry) && (repository === undefined || isRepository(repository)))
     return { registry, repository };
-  throw new LadingError('USAGE', `${source}: the location "${location}" makes "${full}" of ${name}`, {
-    hint: 'A location is HOST[:PORT][/PATH].',
-  });
+  throw new LadingError(
+    'USAGE',
+    `${source}: the location "${location}" turns ${name} into "${full}", which is not a valid name`,
+    {
+      hint: 'Write a location as HOST[:PORT][/PATH].',
+    },
+  );
 }
 
-/** The characters of `name` that a prefix stands for; undefined when it does not begin so. */
+/** Returns how many characters of `name` a prefix matches; undefined if it does not match. */
 function matchLength(name: string, prefix: string): number | undefined {
   const end = prefix.startsWith('*.') ? endOfDomain(name, prefix.slice(1)) : startEnd(name, prefix);
   return end === undefined || end === name.length || ':/@'.includes(name.charAt(end)) ? end : undefined;
@@ -71,7 +75,7 @@ function startEnd(name: string, prefix: string): number | undefined {
   return name.startsWith(prefix) ? prefix.length : undefined;
 }
 
-/** `.example.com` ends the host of a name, before its port. */
+/** Returns the end of the host, before its port, if the host is in `domain` (`.example.com`). */
 function endOfDomain(name: string, domain: string): number | undefined {
   const host = /^[^/:]*/.exec(name)?.[0] ?? '';
   return host.endsWith(domain) ? host.length : undefined;

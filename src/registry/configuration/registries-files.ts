@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { LadingError, messageOf, systemCode } from '../../errors.js';
 import { type ConfiguredRegistry, joinConfs, type RegistriesConf } from './registries-conf.js';
 
-/** Where `registries.conf` is looked for. */
+/** Where to look for `registries.conf`. */
 export interface RegistriesPlaces {
-  /** `CONTAINERS_REGISTRIES_CONF` and `XDG_CONFIG_HOME`; default `process.env`. */
+  /** `CONTAINERS_REGISTRIES_CONF` (or `REGISTRIES_CONFIG_PATH`) and `XDG_CONFIG_HOME`; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
-  /** Default the user's home. */
+  /** Default: the user's home folder. */
   home?: string | undefined;
   /** Default `/etc/containers`. */
   system?: string | undefined;
@@ -16,7 +16,8 @@ export interface RegistriesPlaces {
 
 /**
  * Reads the user's `registries.conf`, else the system's, and the files of `registries.conf.d` in the order of their
- * names; undefined where they say nothing of registries. (containers-registries.conf(5), containers-registries.conf.d(5))
+ * names; undefined if they contain nothing about registries. Throws `USAGE`, `IO`, or `NOT_FOUND` for a missing file
+ * that a variable names. (containers-registries.conf(5), containers-registries.conf.d(5))
  */
 export async function loadRegistriesConf({
   environment = process.env,
@@ -28,7 +29,7 @@ export async function loadRegistriesConf({
   const own = join(user, 'registries.conf');
   const hasOwn = !named && (await exists(own));
   const main = named || (hasOwn ? own : join(system, 'registries.conf'));
-  // Who has a file of their own has done with the system's.
+  // If the user has an own file, the system's folder is not read.
   const folders = hasOwn ? [user] : [system, user];
   const files = [main, ...(await Promise.all(folders.map(dropIns))).flat()];
   const tables: ConfiguredRegistry[][] = [];
@@ -39,7 +40,7 @@ export async function loadRegistriesConf({
 
 const TABLES = /^\s*(\[+\s*["']?registr(y|ies)\b|["']?registry["']?\s*=)/m;
 
-/** Most files have comments and names of search registries only: the parser is loaded for those that have more. */
+/** Most files have only comments and names of search registries; the parser is loaded for the others. */
 async function readTables(
   file: string,
   { mustExist }: { mustExist: boolean },
@@ -71,7 +72,10 @@ async function dropIns(folder: string): Promise<string[]> {
   }
 }
 
-/** A folder or a pipe. What cannot be looked at is none: reading it tells why, since it may block a registry. */
+/**
+ * Whether this is a folder or a pipe. False if it cannot be examined: the file may block a registry, so reading it has
+ * to report the error.
+ */
 async function isNoFile(path: string): Promise<boolean> {
   try {
     return !(await stat(path)).isFile();

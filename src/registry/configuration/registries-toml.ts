@@ -2,13 +2,13 @@ import { parse, TomlError } from 'smol-toml';
 import { LadingError } from '../../errors.js';
 import type { ConfiguredMirror, ConfiguredRegistry } from './registries-conf.js';
 
-/** Reads the tables of a file; rejects with `USAGE` when it makes no sense. */
+/** Parses the tables of a file. Throws `USAGE` if they are not valid. */
 export function parseRegistriesConf(text: string, source: string): ConfiguredRegistry[] {
   let document: Record<string, unknown>;
   try {
     document = parse(text);
   } catch (error) {
-    // The lines after the first draw the place.
+    // The first line of the message is the problem; the others show the place as a drawing.
     const [what = ''] = error instanceof Error ? error.message.split('\n', 1) : [];
     const place = error instanceof TomlError ? `, line ${error.line}` : '';
     throw invalid(source, `${what}${place}`);
@@ -49,7 +49,7 @@ function parseMirror(entry: unknown, digestOnly: boolean, source: string): Confi
   return { location, insecure: boolean(table.insecure, source, 'insecure'), pulls };
 }
 
-/** Version 1 only knows registries that are insecure or blocked. */
+/** Version 1 can only mark registries as insecure or blocked. */
 function parseVersion1(tables: Record<string, unknown>, source: string): ConfiguredRegistry[] {
   const registries = (name: string): string[] =>
     tables[name] === undefined
@@ -67,7 +67,7 @@ function parseVersion1(tables: Record<string, unknown>, source: string): Configu
 }
 
 function parseLocation(text: string, source: string): string | undefined {
-  if (text.includes('://')) throw invalid(source, `"${text}" has a scheme, which a location has not`);
+  if (text.includes('://')) throw invalid(source, `"${text}" has a scheme, but locations have none`);
   return text.replace(/\/+$/, '') || undefined;
 }
 
@@ -85,7 +85,7 @@ function members(value: unknown, source: string, name: string): Record<string, u
 
 function list(value: unknown, source: string, name: string): unknown[] {
   if (value === undefined) return [];
-  if (!Array.isArray(value)) throw invalid(source, `${name} is not a list: it stands in [[double brackets]]`);
+  if (!Array.isArray(value)) throw invalid(source, `${name} is not a list; write it in [[double brackets]]`);
   return value;
 }
 

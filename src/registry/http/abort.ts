@@ -1,7 +1,7 @@
 import { setTimeout as timeout } from 'node:timers/promises';
 import { abortedError } from './network-error.js';
 
-/** Waits for shared work, or rejects with `ABORTED` at once; the work itself goes on for others. */
+/** Waits for shared work. An abort rejects with `ABORTED` at once; the work itself continues for its other callers. */
 export async function withAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   let onAbort: (() => void) | undefined;
@@ -17,11 +17,11 @@ export async function withAbort<T>(work: Promise<T>, signal: AbortSignal | undef
   }
 }
 
-/** A pause that an abort ends at once, with `ABORTED`. */
+/** Waits for `delayMs`; an abort rejects at once with `ABORTED`. */
 export async function wait(delayMs: number, signal?: AbortSignal | undefined): Promise<void> {
   try {
     await timeout(delayMs, undefined, signal === undefined ? {} : { signal });
   } catch {
-    throw abortedError(signal); // a timer fails for no other reason
+    throw abortedError(signal); // a timer rejects only when it is aborted
   }
 }

@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { isRegistry } from '../../content/reference.js';
 import { LadingError, messageOf, systemCode } from '../../errors.js';
 
-/** Where certificates lie on this machine. */
+/** Where to look for certificates on this machine. */
 export interface CertificatePlaces {
-  /** Folders with a folder for each registry; the first that has one for a registry counts. */
+  /** Folders that contain one folder per registry; only the first match for a registry is used. */
   perRegistry: readonly string[];
-  /** Files with the system's authorities; the first that is there counts. */
+  /** Bundles of the system's authorities; only the first that can be read is used. */
   systemFiles: readonly string[];
-  /** Folders with an authority a file, all of which count. */
+  /** Folders with one authority per file; all of them are used. */
   systemFolders: readonly string[];
 }
 
-/** Those of skopeo and docker, and for the system's authorities those of Go. (crypto/x509, root_linux.go, root_unix.go) */
+/**
+ * Returns the folders of skopeo and docker, and the system authorities as Go finds them (crypto/x509, root_linux.go and
+ * root_unix.go).
+ */
 export function defaultPlaces(home: string = homedir()): CertificatePlaces {
   return {
     perRegistry: [join(home, '.config/containers/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'],
@@ -31,18 +34,22 @@ export function defaultPlaces(home: string = homedir()): CertificatePlaces {
   };
 }
 
-/** What a folder `HOST:PORT` of `certs.d` holds. (containers-certs.d(5); docker, "Verify repository client with certificates") */
+/**
+ * Contents of a folder `certs.d/HOST:PORT`. (containers-certs.d(5); docker, "Verify repository client with
+ * certificates")
+ */
 export interface RegistryCertificates {
-  /** PEM of authorities that are trusted for this registry beside the usual ones. */
+  /** PEM texts of authorities to trust for this registry in addition to the usual ones. */
   ca: string[];
-  /** PEM of client certificates, and of the key of each. */
+  /** PEM texts of client certificates; `key[i]` belongs to `cert[i]`. */
   cert: string[];
   key: string[];
 }
 
 /**
- * Reads the first folder that is there for one of a registry's names; undefined when there is none. An authority that
- * cannot be read is passed over with a warning, as the others may do.
+ * Reads the first folder that exists for one of the registry's names; undefined when there is none. Warns about an
+ * authority that cannot be read and skips it, because the others may suffice. Throws `USAGE` for a client certificate
+ * without its key, and `IO` when one of the two cannot be read.
  */
 export async function readRegistryCertificates(
   names: readonly string[],
@@ -86,7 +93,7 @@ async function readFolder(
       ca.push(await readFile(path, 'latin1'));
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
-      onWarning?.(`${path} is no authority: it cannot be read: ${messageOf(error)}`);
+      onWarning?.(`the authority ${path} is ignored because it cannot be read: ${messageOf(error)}`);
     }
   }
   return {
@@ -96,19 +103,22 @@ async function readFolder(
   };
 }
 
-/** PEM of the authorities that variables name: files and folders of OpenSSL, and the file of Node.js. */
+/**
+ * Reads the authorities (PEM) that environment variables name: the file and folders of OpenSSL, and the file of
+ * Node.js.
+ */
 export async function readNamedAuthorities({
   SSL_CERT_FILE,
   SSL_CERT_DIR,
   NODE_EXTRA_CA_CERTS,
 }: NodeJS.ProcessEnv): Promise<string[]> {
-  // What a variable names and is not there stops nothing: curl's and conda's outlive their installations.
+  // Missing files are ignored: the variables that curl and conda set often outlive their installation.
   const files = [SSL_CERT_FILE, NODE_EXTRA_CA_CERTS].flatMap((file) => (file ? [file] : []));
   const folders = (SSL_CERT_DIR ?? '').split(':').filter((folder) => folder !== '');
   return [...(await readExisting(files)), ...(await readFolders(folders))];
 }
 
-/** PEM of the authorities of this machine. */
+/** Reads the authorities (PEM) that this machine trusts. */
 export async function readSystemAuthorities({
   systemFiles,
   systemFolders,
@@ -129,7 +139,7 @@ async function readFolders(folders: readonly string[]): Promise<string[]> {
   return readExisting(files);
 }
 
-/** Files that can be read; the others are nobody's authorities. */
+/** Reads the files that can be read and ignores the others. */
 async function readExisting(files: readonly string[]): Promise<string[]> {
   const texts: string[] = [];
   for (const file of files) {

@@ -5,9 +5,9 @@ import { contentLength, type Headers } from './headers.js';
 import { bodyError } from './network-error.js';
 
 /**
- * The body as undici gives it, with errors in our words. No stream is put in between: that would cost each
- * chunk another queue. A body that is destroyed without an error ends without one, as any Readable;
- * undici's own would emit one, which nobody expects.
+ * Makes undici's body report lading's errors. The body is patched rather than piped through another stream, because
+ * that would cost every chunk another queue. Destroying it without an error ends it without one, as with any Readable;
+ * undici's own would emit an error that nobody handles.
  */
 export function wrapBody(body: Readable, url: URL, signal: AbortSignal | undefined): Readable {
   const destroy = body.destroy.bind(body);
@@ -18,7 +18,7 @@ export function wrapBody(body: Readable, url: URL, signal: AbortSignal | undefin
   return body;
 }
 
-/** The whole body; throws what `tooLarge` makes beyond `maxBytes`. */
+/** Reads the whole body; throws the error that `tooLarge` makes if it has more than `maxBytes`. */
 export async function readBody(
   { headers, body }: { headers: Headers; body: Readable },
   maxBytes: number,
@@ -37,7 +37,7 @@ export async function readBody(
   return gathered.takeWhole();
 }
 
-/** At most `maxBytes` of a body that is only worth a look; a connection that breaks ends it. */
+/** Reads at most `maxBytes` of a body. If the connection breaks, returns what was received until then. */
 export async function readSome(body: Readable, maxBytes: number): Promise<Buffer> {
   const gathered = new Gathered();
   try {
@@ -46,20 +46,24 @@ export async function readSome(body: Readable, maxBytes: number): Promise<Buffer
       if (gathered.bytes >= maxBytes) break;
     }
   } catch (error) {
-    // distribution 2.8 announces more than it sends with some errors; what came is enough. Not so an abort.
+    // With some errors, distribution 2.8 announces more bytes than it sends; what arrived is enough. An abort is still
+    // thrown.
     if (!(error instanceof RegistryError)) throw error;
   }
   return gathered.takeWhole().subarray(0, maxBytes);
 }
 
-/** Reads a small body to its end, so that its connection can be used again; a large one costs the connection. */
+/**
+ * Reads a small body to its end so that its connection can be reused. A large one is cut off, which closes the
+ * connection.
+ */
 export async function discard(body: Readable): Promise<void> {
   await readSome(body, MAX_DISCARDED_BYTES);
 }
 
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
-/** Drops the first `count` bytes of a body; the rest stays in it. */
+/** Drops the first `count` bytes of a body and leaves the rest in it. Throws `CUT_SHORT` if the body is shorter. */
 export async function skipBytes(body: Readable, count: number, what: string): Promise<void> {
   let left = count;
   if (left === 0) return;
@@ -73,7 +77,7 @@ export async function skipBytes(body: Readable, count: number, what: string): Pr
   throw new RegistryError('CUT_SHORT', `${what} ended ${left} bytes before byte ${count}`);
 }
 
-/** Leaving the loop destroys the body, unless it is told not to. */
+/** Leaving the loop early destroys the body, unless `destroyOnReturn` is false. */
 function chunksOf(body: Readable, options = { destroyOnReturn: true }): AsyncIterable<Buffer> {
-  return body.iterator(options) as AsyncIterable<Buffer>; // a body without an encoding gives Buffers only
+  return body.iterator(options) as AsyncIterable<Buffer>; // a stream without an encoding yields Buffers
 }

@@ -9,25 +9,28 @@ import { parseResponseHead } from './response-head.js';
 export interface BulkRequest {
   url: URL;
   headers: Readonly<Record<string, string>>;
-  /** How long the server may be silent, before its response and within it. */
+  /** How long the server may be silent, both before and during its response. */
   stallTimeoutMs: number;
   signal?: AbortSignal | undefined;
 }
 
-/** Opens a connection that reads as it is told; `onConnected` is called once, when it stands or has failed. */
+/** Opens a connection that reads through `onread`; calls `onConnected` once, when it is open or has failed. */
 export type Connect = (url: URL, onread: OnReadOpts, onConnected: (error: Error | null) => void) => Socket;
 
-/** As the HTTP library has it. */
+/** The same limit as in undici. */
 const MAX_HEAD_BYTES = 16 * 1024;
-/** What came is passed on so often before a chunk is full: progress is seen, and an interruption loses little. */
+/**
+ * Bytes are passed on at this interval even if the chunk is not full, so that progress shows and an interruption loses
+ * little.
+ */
 const PATIENCE_MS = 250;
 const NOWHERE = Buffer.alloc(1);
 
 /**
- * A GET whose response is large, over a connection of its own that reads into buffers which are used again. The HTTP
- * library gives each 64 KiB in a fresh buffer through several queues: saving 380 MB takes 1.6 s of processor time by
- * it and 1.0 s so. Resolves with undefined when the response is not plain: then the library is to ask. What the server
- * sends beyond the announced length is not looked at.
+ * Sends a GET whose response is large over a connection of its own, which reads into reusable buffers. undici allocates
+ * a buffer for every 64 KiB and passes it through several queues: saving 380 MB takes 1.6 s of processor time with it
+ * and 1.0 s this way. Resolves with undefined if the response is not plain (see `parseResponseHead`), and the caller
+ * then has to use undici. Bytes beyond the announced length are ignored.
  */
 export function bulkGet(request: BulkRequest, connect: Connect): Promise<TransportResponse | undefined> {
   const head = formatHead(request);
@@ -41,16 +44,16 @@ class BulkExchange {
   readonly #socket: Socket;
   readonly #resolve: (response: TransportResponse | undefined) => void;
   readonly #reject: (error: unknown) => void;
-  /** Where the next bytes go: those from `start` to `end` were not passed on yet. */
+  /** The buffer that the socket reads into. Bytes from `start` to `end` have not been passed on yet. */
   #chunk = takeChunk();
   #start = 0;
   #end = 0;
-  /** Bytes of the body that have not come. */
+  /** Bytes of the body that have not arrived yet. */
   #left = 0;
   #body: Readable | undefined;
   #isPaused = false;
   #ticking: NodeJS.Timeout | undefined;
-  /** Until the whole head is there: a server that drips it is silent too. */
+  /** Runs until the whole head has arrived: a server that sends it byte by byte counts as silent too. */
   #waitingForHead: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
 
@@ -65,7 +68,7 @@ class BulkExchange {
     this.#resolve = resolve;
     this.#reject = reject;
     const onread: OnReadOpts = {
-      // Asked for right after each call back, also where that has paused the connection.
+      // Node.js asks for the next buffer after each callback, even one that paused the connection.
       buffer: () => this.#chunk.subarray(this.#end),
       callback: (bytes) => this.#received(bytes),
     };
@@ -82,7 +85,7 @@ class BulkExchange {
     request.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Whether to read on. */
+  /** Returns whether the socket should read on. */
   #received(bytes: number): boolean {
     if (this.#body !== undefined) return this.#receivedBody(this.#body, bytes);
     this.#end += bytes;
@@ -122,13 +125,13 @@ class BulkExchange {
     this.#socket.pause();
   }
 
-  /** Gives what has come to the reader; false when that is enough for now. */
+  /** Passes on what has arrived; returns false if the reader has enough for now. */
   #passOn(body: Readable): boolean {
     const bytes = this.#chunk.subarray(this.#start, this.#end);
     if (bytes.byteLength === 0) return true;
     if (this.#end < CHUNK_BYTES) {
-      // The connection holds on to the rest of the buffer. Many small parts may wait together to be written, and
-      // must not keep a large buffer each.
+      // The socket still reads into the rest of this buffer, so these bytes are copied. Many small parts may also wait
+      // to be written, and must not keep a large buffer alive each.
       this.#start = this.#end;
       return body.push(Buffer.from(bytes));
     }
@@ -137,7 +140,7 @@ class BulkExchange {
     return body.push(bytes);
   }
 
-  /** One chunk waits at a time: the stream would join several into a fresh buffer. */
+  /** At most one chunk is queued: a stream would concatenate several into a new buffer. */
   #createBody(): Readable {
     return new Readable({
       highWaterMark: 1,
@@ -146,16 +149,16 @@ class BulkExchange {
         this.#release();
         callback(error);
       },
-    }).on('error', () => undefined); // it may fail before its reader listens, who is told all the same
+    }).on('error', () => undefined); // it may fail before its reader listens; the reader gets the error all the same
   }
 
   #resume(): void {
     const failure = this.#failure;
-    // Not before the chunk that is being read now was given.
+    // On the next tick, so that the chunk that is being read is delivered first.
     if (failure !== undefined) process.nextTick(() => this.#body?.destroy(failure));
     if (!this.#isPaused || this.#left === 0) return;
     this.#isPaused = false;
-    this.#socket.setTimeout(this.#request.stallTimeoutMs); // it has run out while nothing was wanted
+    this.#socket.setTimeout(this.#request.stallTimeoutMs); // it may have expired while the socket was paused
     this.#socket.resume();
   }
 
@@ -172,7 +175,7 @@ class BulkExchange {
     else this.#body.destroy(error);
   };
 
-  /** What came before a failure is still the reader's, who goes on from there. */
+  /** Delivers what arrived before the failure, so that the reader can resume from there. */
   #fail(error: Error): void {
     const { url, signal } = this.#request;
     const body = this.#body;
@@ -191,17 +194,17 @@ class BulkExchange {
     this.#request.signal?.removeEventListener('abort', this.#onAbort);
     this.#chunk = NOWHERE;
     this.#start = this.#end = 0;
-    // Not within a call back of the connection, which is not done with it.
+    // On the next tick: the socket must not be destroyed inside its own callback.
     process.nextTick(() => this.#socket.destroy());
   }
 }
 
-/** By its code worth another try. */
+/** The code `ECONNRESET` marks it as worth a retry. */
 function closedError(): Error {
   return Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' });
 }
 
-/** The request, or undefined where a header could be taken for more than one. */
+/** Formats the request, or returns undefined if a header could be taken for more than one (header injection). */
 function formatHead({ url, headers }: BulkRequest): string | undefined {
   const fields = Object.entries({ host: url.host, connection: 'close', ...headers });
   if (fields.some(([name, value]) => !/^[\w-]+$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value)))

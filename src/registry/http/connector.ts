@@ -10,7 +10,7 @@ export interface ConnectorOptions {
   tls: RegistryTLS | undefined;
   /** The URL of a SOCKS proxy that the connections go through. */
   socks?: string | undefined;
-  /** Looks up names; default the system's. */
+  /** Resolves host names; default: the system's resolver. */
   lookup?: LookupFunction | undefined;
 }
 
@@ -20,8 +20,8 @@ type Target = buildConnector.Options;
 type Callback = buildConnector.Callback;
 
 /**
- * Makes the connections of a pool. One whose certificate cannot be checked with the authorities that are known so
- * far is made once more, with those of this machine.
+ * Returns the function that opens a pool's connections. If a certificate cannot be verified with the authorities that
+ * are loaded so far, it loads those of this machine and connects once more.
  */
 export async function createConnector({
   tls,
@@ -42,7 +42,7 @@ export async function createConnector({
     );
   };
 
-  /** Whether there are other settings than those of `used`. */
+  /** Trusts the machine's authorities; returns whether the settings now differ from `used`. */
   async function rebuild(used: ConnectionTLS | undefined): Promise<boolean> {
     tls?.trustMachine();
     if ((await tls?.connection()) === used) return false;
@@ -78,7 +78,10 @@ async function build(
   };
 }
 
-/** A connection as the pools make them, beside those; it is not made twice. */
+/**
+ * Returns a function that connects as the pools do but outside of them, without a second attempt. Open connections are
+ * in `sockets`.
+ */
 export async function createDirectConnect(
   { tls, lookup }: Omit<ConnectorOptions, 'socks'>,
   sockets: Set<Socket>,

@@ -18,11 +18,14 @@ import type { TransportResponse } from './response.js';
 import { MAX_ERROR_BYTES } from './response-error.js';
 
 /**
- * Content that was compressed for its transport though the bytes as they are were asked for. Some servers and proxies
- * do that, and others write `Content-Encoding` on bytes that are as they are: the bytes themselves decide.
+ * lading asks for unencoded bytes (`Accept-Encoding: identity`), but some servers and proxies compress them
+ * nevertheless, and others write `Content-Encoding` on bytes that they did not encode. So the bytes themselves decide.
  */
 
-/** A document, of at most `maxBytes` when decompressed; throws what `tooLarge` makes beyond them. */
+/**
+ * Decodes a document. Throws the error that `tooLarge` makes if it has more than `maxBytes` when decoded, and
+ * `CUT_SHORT` if it is truncated or damaged.
+ */
 export function decodeDocument(
   bytes: Buffer,
   { headers }: Pick<TransportResponse, 'headers'>,
@@ -32,18 +35,22 @@ export function decodeDocument(
   const encodings = encodingsOf(headers);
   const options: ZlibOptions = { maxOutputLength: maxBytes };
   try {
-    // What was done last comes off first. Of gzip some servers tell nobody.
+    // The last encoding that was applied is removed first. Some servers send gzip without saying so.
     const decoded = encodings.reduceRight((left, encoding) => decodeOnce(left, encoding, options), bytes);
     return isGzip(decoded) ? gunzipSync(decoded, options) : decoded;
   } catch (error) {
     if (error instanceof RangeError) throw tooLarge();
-    throw new RegistryError('CUT_SHORT', `a document in ${encodings.join(', ') || 'gzip'} is not whole`, {
-      cause: error,
-    });
+    throw new RegistryError(
+      'CUT_SHORT',
+      `a document with the content encoding ${encodings.join(', ') || 'gzip'} is truncated or damaged`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
-/** The same of what is only worth a look: what cannot be decoded, or not within `maxBytes`, stays as it came. */
+/** Like `decodeDocument`, but returns the bytes unchanged if they cannot be decoded or are too many. */
 export function decodeIfPossible(
   bytes: Buffer,
   response: Pick<TransportResponse, 'headers'>,
@@ -57,12 +64,12 @@ export function decodeIfPossible(
   }
 }
 
-/** The body of a refusal, as much of it as is worth a look. */
+/** Reads and decodes the body of an error response, at most `MAX_ERROR_BYTES`. */
 export async function readRefusal(response: TransportResponse): Promise<Buffer> {
   return decodeIfPossible(await readSome(response.body, MAX_ERROR_BYTES), response, MAX_ERROR_BYTES);
 }
 
-/** Nothing in its bytes tells Brotli from text, but for text that is JSON. */
+/** Brotli has no magic number, so text that looks like JSON is taken as not encoded. */
 function decodeOnce(bytes: Buffer, encoding: string, options: ZlibOptions): Buffer {
   if (isGzip(bytes)) return gunzipSync(bytes, options);
   if (/^\s*[{[]/.test(bytes.toString('latin1', 0, 16))) return bytes;
@@ -72,21 +79,21 @@ function decodeOnce(bytes: Buffer, encoding: string, options: ZlibOptions): Buff
   return bytes;
 }
 
-/** What is known of a blob beforehand. */
+/** What the caller knows about a blob before it is read. */
 export interface ExpectedBlob {
-  /** Bytes that are to come. */
+  /** Size of the stored blob in bytes. */
   size: number | undefined;
-  /** Whether the blob itself is compressed; undefined where that is not known. */
+  /** Whether the blob itself is compressed; undefined if that is not known. */
   isCompressed?: boolean | undefined;
 }
 
-/** The bytes of a blob as they are stored. */
+/** Returns the bytes of a blob as they are stored, without a content encoding. */
 export async function decodeBlob(
   { headers, body }: TransportResponse,
   { size, isCompressed = true }: ExpectedBlob,
 ): Promise<Readable> {
   const [encoding, ...others] = encodingsOf(headers);
-  // What was compressed more than once is too odd to be guessed at: its digest decides.
+  // Bytes that were encoded more than once are passed on as they are; the check of the digest will judge them.
   if (encoding === undefined || others.length > 0 || contentLength(headers) === size) return body;
   const first = await firstChunk(body);
   if (first === undefined) return Readable.from([]);
@@ -95,7 +102,7 @@ export async function decodeBlob(
   return decoder === undefined ? body : Readable.from(decoded(body, decoder), { objectMode: false });
 }
 
-/** Undefined where the bytes show that they are as they are stored. */
+/** Returns undefined if the bytes show that they are not encoded. */
 function decoderFor(encoding: string, first: Buffer, isCompressed: boolean): Transform | undefined {
   switch (encoding) {
     case 'gzip':
@@ -111,35 +118,39 @@ function decoderFor(encoding: string, first: Buffer, isCompressed: boolean): Tra
   }
 }
 
-/** Whether it begins as a layer or a document does. */
+/** Whether the first bytes are those of a layer or a JSON document. */
 function looksStored(first: Buffer): boolean {
   return isGzip(first) || isZstd(first) || /^\s*[{[]/.test(first.toString('latin1', 0, 16));
 }
 
 async function* decoded(body: Readable, decoder: Transform): AsyncGenerator<Buffer> {
-  pipeline(body, decoder, () => undefined); // its failure is the decoder's too, which is read below
+  pipeline(body, decoder, () => undefined); // an error destroys the decoder, and the loop below throws it
   try {
-    for await (const chunk of decoder) yield chunk as Buffer; // a decoder has no encoding
+    for await (const chunk of decoder) yield chunk as Buffer; // a stream without an encoding yields Buffers
   } catch (error) {
     if (error instanceof RegistryError) throw error;
-    throw new RegistryError('CUT_SHORT', `what came compressed is not whole: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new RegistryError(
+      'CUT_SHORT',
+      `the compressed response is truncated or damaged: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 async function firstChunk(body: Readable): Promise<Buffer | undefined> {
-  for await (const chunk of body.iterator({ destroyOnReturn: false })) return chunk as Buffer; // bodies have no encoding
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) return chunk as Buffer; // a stream without an encoding yields Buffers
   return undefined;
 }
 
-/** Whether what is in a gzip stream is compressed again: the first bytes of it tell. */
+/** Whether a gzip stream contains gzip or zstd, judged by its first bytes. */
 function isCompressedTwice(start: Buffer): boolean {
   try {
     const inner = gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 1024 * 1024 });
     return isGzip(inner) || isZstd(inner);
   } catch {
-    return false; // not gzip in gzip then
+    return false; // it does not start with gzip data
   }
 }
 
@@ -153,13 +164,13 @@ function isZstd(bytes: Buffer): boolean {
   return bytes.byteLength >= 4 && bytes.readUInt32LE(0) === ZSTD_MAGIC;
 }
 
-/** The header of zlib, which some servers leave out of what they call deflate. (RFC 1950, 2.2) */
+/** Whether there is a zlib header. Some servers leave it out of what they call deflate. (RFC 1950, 2.2) */
 function isZlib(bytes: Buffer): boolean {
   const [method = 0, flags = 0] = bytes;
   return (method & 0x0f) === 8 && (method * 256 + flags) % 31 === 0;
 }
 
-/** In the order in which they were applied. (RFC 9110, 8.4) */
+/** The content encodings in the order in which they were applied. (RFC 9110, 8.4) */
 function encodingsOf(headers: TransportResponse['headers']): string[] {
   return headerLines(headers, 'content-encoding')
     .join(',')

@@ -3,31 +3,35 @@ import { isIP, type LookupFunction } from 'node:net';
 import { RegistryError } from '../../errors.js';
 import { hostnameOf, hostOf, isLoopback, isPrivateAddress, leadsInside } from '../origin.js';
 
-/** The addresses of a host by its name. */
+/** Resolves a host name to its addresses. */
 export type Lookup = (hostname: string) => Promise<readonly { address: string; family: number }[]>;
 
 /**
- * How a URL is asked that a stranger gave for an image of a registry: no client certificate is shown, and it leads to
- * this machine or into a private network only where the registry is there, too.
+ * Rules for requests to a URL that comes from an image's content rather than from its registry, so that anybody may
+ * have written it. No client certificate is sent, and addresses of this machine or of private networks are allowed only
+ * if the registry itself is at such an address.
  */
 export interface Guest {
-  /** Tells guests apart: their connections are not shared. */
+  /** Identifies the guest: connections are not shared between guests. */
   readonly id: string;
-  /** Whether the host of a URL, or an address that its name stands for, may be asked. */
+  /** Whether requests to the host of this URL are allowed. */
   allows(url: URL): boolean;
-  /** Looks up names for connections; rejects those that stand for an address that may not be asked. */
+  /** Resolves names for connections; fails for a name that has an address to which requests are not allowed. */
   readonly lookup: LookupFunction;
 }
 
 export interface GuestOptions {
   privateAddresses?: boolean | undefined;
-  /** Default the system's. */
+  /** Default: the system's resolver. */
   lookup?: Lookup | undefined;
 }
 
 const bySystem: Lookup = (hostname) => lookUp(hostname, { all: true });
 
-/** A guest of `registry`, `HOST[:PORT]`. A name that cannot be looked up here is a proxy's to look up. */
+/**
+ * Returns the rules for URLs in images of `registry` (`HOST[:PORT]`). If the registry's name cannot be resolved here, a
+ * proxy will do it, and it counts as public.
+ */
 export async function guestOf(
   registry: string,
   { privateAddresses, lookup = bySystem }: GuestOptions = {},
@@ -46,7 +50,7 @@ export async function guestOf(
         if (refused === undefined) return [...found];
         throw new RegistryError(
           'REGISTRY',
-          `${hostname} is ${refused.address}: an image of ${registry} may not lead there`,
+          `${hostname} has the address ${refused.address}, to which an image of ${registry} may not refer`,
           { remedy: 'privateAddresses' },
         );
       };
@@ -67,7 +71,7 @@ async function standsInside(hostname: string, lookup: Lookup): Promise<boolean> 
   try {
     return (await lookup(hostname)).some(({ address }) => isPrivateAddress(address));
   } catch (error) {
-    if (error instanceof Error) return false; // not to be looked up here
+    if (error instanceof Error) return false; // this machine cannot resolve it
     throw error;
   }
 }

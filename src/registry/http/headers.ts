@@ -1,29 +1,29 @@
-/** Response headers as the HTTP library gives them, names in lower case. */
+/** Response headers by their names in lower case, as undici returns them. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The value of a header; the first where it came several times. */
+/** Returns the value of a header, the first one if it was sent several times. */
 export function header(headers: Headers, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** Every line of a header. */
+/** Returns every value of a header that was sent several times. */
 export function headerLines(headers: Headers, name: string): string[] {
   const value = headers[name];
   return value === undefined ? [] : Array.isArray(value) ? value : [value];
 }
 
-/** The media type of a Content-Type, without parameters; empty where there is none. */
+/** Returns the media type of Content-Type in lower case, without parameters; empty if there is none. */
 export function mediaTypeOf(headers: Headers): string {
   return (header(headers, 'content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Content-Length as a safe integer, or undefined. */
+/** Returns Content-Length, or undefined if it is missing or not a safe integer. */
 export function contentLength(headers: Headers): number | undefined {
   return parseSize(header(headers, 'content-length'));
 }
 
-/** `bytes FIRST-LAST/TOTAL` of a 206; `total` is undefined where it says `*`. (RFC 9110, 14.4) */
+/** Parses `bytes FIRST-LAST/TOTAL` of a 206; `total` is undefined if it is `*`. (RFC 9110, 14.4) */
 export function parseContentRange(
   text: string | undefined,
 ): { first: number; last: number; total: number | undefined } | undefined {
@@ -34,30 +34,30 @@ export function parseContentRange(
   return { first, last, total: parseSize(match?.[3]) };
 }
 
-/** More seconds than this are a time of day since 1970, as Docker Hub writes it, not a wait of 31 years. */
+/** Larger numbers are seconds since 1970, as Docker Hub sends them, and not a wait of 31 years. */
 const FIRST_UNIX_TIME = 1_000_000_000;
 
 /**
- * `Retry-After` in milliseconds from `now`: seconds or an HTTP date. Undefined where it names no wait: zero and what
- * is past say nothing about when to come back. (RFC 9110, 10.2.3)
+ * Parses `Retry-After`, which is a number of seconds or an HTTP date, into milliseconds from `now`. Returns undefined
+ * for zero and for times in the past, which do not say when to come back. (RFC 9110, 10.2.3)
  */
 export function parseRetryAfter(text: string | undefined, now: number = Date.now()): number | undefined {
   const trimmed = text?.trim() ?? '';
   const seconds = /^\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : Number.NaN;
   if (seconds < FIRST_UNIX_TIME) return seconds > 0 ? Math.round(seconds * 1000) : undefined;
-  // Only a date that names a day: Date.parse takes far more than HTTP dates.
+  // Requires the name of a day first, because Date.parse accepts much more than HTTP dates.
   const date = /^[A-Za-z]{3,9},?\s/.test(trimmed) ? Date.parse(trimmed) : seconds * 1000;
   return date > now ? date - now : undefined;
 }
 
-/** How many requests a registry still takes, and in which time. */
+/** How many requests a registry still accepts, and within how many seconds. */
 export interface RateLimit {
   limit: number | undefined;
   remaining: number | undefined;
   windowSeconds: number | undefined;
 }
 
-/** Docker Hub's `ratelimit-limit: 100;w=21600`, or the draft's headers of the same names. */
+/** Parses Docker Hub's `ratelimit-limit: 100;w=21600`, or the IETF draft's headers of the same names. */
 export function parseRateLimit(headers: Headers): RateLimit | undefined {
   const limit = header(headers, 'ratelimit-limit');
   const remaining = header(headers, 'ratelimit-remaining');
@@ -70,19 +70,21 @@ export function parseRateLimit(headers: Headers): RateLimit | undefined {
   };
 }
 
-/** The targets of `Link: <url>; rel="next"`. (RFC 8288) */
+/** Returns the targets of `Link: <url>; rel="next"`. (RFC 8288) */
 export function parseNextLinks(headers: Headers): string[] {
   const targets: string[] = [];
   for (const line of headerLines(headers, 'link')) {
     for (const [, target, parameters] of line.matchAll(/<([^<>]*)>((?:\s*;\s*[^,;"]+(?:"[^"]*")?)*)/g)) {
-      const isNext = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i.test(parameters ?? '');
+      const [, quoted, token] =
+        /;\s{0,20}rel\s{0,20}=\s{0,20}(?:"([^"]*)"|(\w+))/i.exec(parameters ?? '') ?? [];
+      const isNext = (quoted ?? token ?? '').toLowerCase().split(/\s/).includes('next');
       if (target && isNext) targets.push(target);
     }
   }
   return targets;
 }
 
-/** The texts of `Warning: 299 - "text"`. (distribution-spec, "Warnings") */
+/** Returns the texts of `Warning: 299 - "text"`. (distribution-spec, "Warnings") */
 export function parseWarnings(headers: Headers): string[] {
   const texts: string[] = [];
   for (const line of headerLines(headers, 'warning')) {

@@ -3,15 +3,18 @@ import { readBody } from './body.js';
 import { decodeDocument } from './encoded-body.js';
 import type { TransportResponse } from './response.js';
 
-/** Bytes of one document; distribution 2.8 sends all names in one. */
+/** Maximum size of a document; distribution 2.8 sends all names of a list in one. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024;
 
-/** A response's JSON; `what` names it in errors. Rejects with `REGISTRY` when it is something else. */
+/**
+ * Parses the response as JSON; `what` names it in errors. Throws `REGISTRY` if it is not JSON, and `TOO_LARGE` if it is
+ * longer than 32 MiB.
+ */
 export async function readJSON(response: TransportResponse, what: string): Promise<unknown> {
   return (await readSizedJSON(response, what)).document;
 }
 
-/** The same, with the bytes that it has. */
+/** Like `readJSON`, and also returns the size of the document in bytes. */
 export async function readSizedJSON(
   response: TransportResponse,
   what: string,
@@ -29,7 +32,7 @@ export async function readSizedJSON(
   }
 }
 
-/** An object's own member, undefined where there is none. */
+/** Returns an object's own member, or undefined if there is none. */
 export function memberOf(document: unknown, name: string): unknown {
   return typeof document === 'object' && document !== null
     ? Object.getOwnPropertyDescriptor(document, name)?.value

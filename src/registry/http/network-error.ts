@@ -8,14 +8,14 @@ import {
 } from '../../errors.js';
 import { PROXY_HINT, PROXY_REFUSES } from './response-error.js';
 
-/** The error of a run that was interrupted; the caller's own reason is kept as the cause. */
+/** Returns the `ABORTED` error of an interrupted run; its cause is the caller's reason. */
 export function abortedError(signal: AbortSignal | undefined): LadingError {
   return new LadingError('ABORTED', 'interrupted', { cause: signal?.reason });
 }
 
 /**
- * What went wrong before a response came, in the words of the user: which host, why, and what to do.
- * `signal` is the caller's, to tell its abort from a broken connection.
+ * Turns an error that occurred before the response into one that tells the user which host failed, why, and what to do.
+ * `signal` is the caller's; it distinguishes an abort from a broken connection.
  */
 export function networkError(error: unknown, host: string, signal?: AbortSignal | undefined): LadingError {
   if (error instanceof LadingError) return error;
@@ -28,7 +28,10 @@ export function networkError(error: unknown, host: string, signal?: AbortSignal 
   return new RegistryError('UNREACHABLE', `cannot reach ${host}: ${problem}`, { cause: error, ...advice });
 }
 
-/** What broke a body that had begun; the caller may ask again from the byte it has. */
+/**
+ * Turns an error in the middle of a body into `CUT_SHORT`, `TIMEOUT` or `ABORTED`; the caller may resume from the last
+ * byte received.
+ */
 export function bodyError(error: unknown, what: string, signal?: AbortSignal | undefined): LadingError {
   if (error instanceof LadingError) return error;
   if (signal?.aborted) return abortedError(signal);
@@ -53,14 +56,17 @@ const SELF_SIGNED = new Set([
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
-/** What OpenSSL says to the answer of a server that does not speak TLS. */
+/** Errors that OpenSSL reports when the server does not speak TLS. */
 const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO']);
 const CERTIFICATE_WANTED =
   /^ERR_SSL_.*ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|HANDSHAKE_FAILURE|UNKNOWN_CA)$/;
-/** What is left of a refusal by TLS 1.3, which comes after the handshake, where the server was quick to close. */
+/**
+ * In TLS 1.3 a server refuses a client certificate after the handshake. If it closes quickly, only one of these errors
+ * remains of that.
+ */
 const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
-/** Whether a server may have refused a connection for the certificate that the client showed. */
+/** Whether the server may have refused the connection because of the client's certificate. */
 export function mayRefuseCertificate(error: unknown): boolean {
   if (!isLadingError(error, 'UNREACHABLE')) return false;
   const code = systemCode(error.cause) ?? '';
@@ -72,7 +78,7 @@ const UNTRUSTED: Advice = {
   remedy: 'caFile',
 };
 
-/** What undici says where a proxy does not open the way to a host. */
+/** undici's message when a proxy refuses a CONNECT. */
 const REFUSED_BY_PROXY = /^Proxy response \((\d{3})\) !== 200/;
 
 function explain(code: string, error: unknown): { problem: string } & Advice {
@@ -110,7 +116,8 @@ function explain(code: string, error: unknown): { problem: string } & Advice {
       };
     case 'CERT_SIGNATURE_FAILURE':
       return {
-        problem: 'its certificate is not signed by the authority of that name that is trusted',
+        problem:
+          'its certificate names a trusted authority as its issuer but is not signed with the key of that authority',
         ...UNTRUSTED,
       };
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
@@ -140,7 +147,7 @@ function explain(code: string, error: unknown): { problem: string } & Advice {
     case 'UND_ERR_SOCKET':
       return {
         problem: `it closed the connection (${messageOf(error) || code})`,
-        hint: 'Run the command again; where it is so each time, a proxy or firewall on the way may cut off such requests.',
+        hint: 'Run the command again; if it fails each time, a proxy or firewall on the way may cut off such requests.',
       };
     default:
       return { problem: messageOf(error) || code };

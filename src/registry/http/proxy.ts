@@ -5,24 +5,25 @@ import { hostnameOf, isLoopback } from '../origin.js';
 const SCHEMES = ['http:', 'https:', 'socks5:', 'socks5h:'];
 
 /**
- * The proxy for a URL by `HTTPS_PROXY`, `HTTP_PROXY`, else `ALL_PROXY`, and `NO_PROXY` (or their lower-case names,
- * which win), or undefined for a direct connection. As in Go's tools: loopback is never proxied, and `NO_PROXY` lists
- * hosts (with their subdomains), `.domain`, `host:port`, addresses, CIDR blocks and `*`.
+ * Returns the proxy for a URL, or undefined for a direct connection. Reads `HTTPS_PROXY` or `HTTP_PROXY`, else
+ * `ALL_PROXY`, and `NO_PROXY`; the same names in lower case take precedence. As in Go's tools, loopback addresses are
+ * never proxied, and `NO_PROXY` lists hosts (with their subdomains), `.domain`, `host:port`, addresses, CIDR blocks and
+ * `*`. Throws `USAGE` for a value that is not a proxy's URL.
  */
 export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): string | undefined {
   const own = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
-  // One that is set and empty says that there is none.
+  // A variable that is set but empty means that no proxy is to be used.
   const name = variable(environment, own) === undefined ? 'ALL_PROXY' : own;
   const value = variable(environment, name) ?? '';
   if (value === '' || isExcepted(url, variable(environment, 'NO_PROXY') ?? '')) return undefined;
   const text = value.includes('://') ? value : `http://${value}`;
   if (URL.canParse(text) && SCHEMES.includes(new URL(text).protocol)) return text;
-  // Not the value itself: it may hold a password.
+  // The message omits the value because it may contain a password.
   const problem = URL.canParse(text)
-    ? `names a proxy by ${new URL(text).protocol}//, which lading does not speak`
+    ? `names a proxy with ${new URL(text).protocol}//, which lading does not support`
     : 'is not a URL';
   throw new LadingError('USAGE', `${name} ${problem}`, {
-    hint: 'A proxy is SCHEME://[USER:PASSWORD@]HOST:PORT with http, https, socks5 or socks5h.',
+    hint: 'Write a proxy as SCHEME://[USER:PASSWORD@]HOST:PORT; the scheme is http, https, socks5 or socks5h.',
   });
 }
 

@@ -9,28 +9,29 @@ import type { Method, RequestBody, Transport } from './transport.js';
 export interface FollowedRequest {
   method: Method;
   url: URL;
-  /** On whose behalf: its certificates count for every hop. */
+  /** The registry on whose behalf the request is sent; its certificates are used for every hop. */
   registry?: string | undefined;
-  /** Certificates of unknown authorities are allowed. */
+  /** Whether certificates of unknown authorities are accepted. */
   insecure?: boolean | undefined;
-  /** Whose URL it is, where it is a stranger's. */
+  /** Set if the URL comes from an image's content. */
   guest?: Guest | undefined;
   headers: Record<string, string>;
-  /** Opens the body, again for each hop. */
+  /** Opens the body; called again for each hop. */
   body?: (() => RequestBody) | undefined;
   answerTimeoutMs?: number | undefined;
-  /** Bytes of the response that is hoped for, at the end of the redirects. */
+  /** Expected size of the final response in bytes. */
   expectedBytes?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
 const MAX_REDIRECTS = 10;
-/** Headers that belong to the origin they were made for. */
+/** Headers that must not be sent to another origin. */
 const ORIGIN_BOUND = new Set(['authorization', 'cookie']);
 
 /**
- * Sends a request and follows its redirects. What belongs to an origin is dropped as soon as scheme, host or
- * port change, and stays dropped even when a later hop comes back; https never becomes http.
+ * Sends a request and follows its redirects. Credentials and cookies are dropped as soon as scheme, host or port
+ * change, and stay dropped even if a later hop comes back. A redirect from https to http is refused. Throws `REGISTRY`
+ * for a redirect that is not followed.
  */
 export async function sendFollowing(
   transport: Transport,
@@ -46,7 +47,7 @@ export async function sendFollowing(
       registry,
       insecure,
       guest,
-      // A copy: undici notes the host in it when it asks through a proxy, which the next hop must not be told.
+      // A copy, because undici adds the host to it when it uses a proxy, and the next hop must not get that.
       headers: { ...headers },
       body: body?.(),
       answerTimeoutMs,
@@ -69,7 +70,10 @@ export async function sendFollowing(
   }
 }
 
-/** A request with a body goes on only where the status says that it is to be repeated as it is. */
+/**
+ * Whether to follow a redirect. A request with a body is repeated only for 307 and 308, which say that method and body
+ * stay the same.
+ */
 function isFollowed(status: number, method: Method): boolean {
   if (status === 307 || status === 308) return true;
   return (status === 301 || status === 302 || status === 303) && (method === 'GET' || method === 'HEAD');
@@ -86,11 +90,11 @@ function redirectTarget(location: string, from: URL, asked: URL): URL {
   if (from.protocol === 'https:' && target.protocol === 'http:') {
     throw refused(from, `a redirect from https to http, ${to}`);
   }
-  // A registry on the network has no business with this machine's own services or the cloud's metadata, by way of
-  // a private network neither.
+  // A registry on a public network must not reach services of this machine or a cloud's metadata service, not even by
+  // way of a host on a private network.
   const isInside = isPrivateAddress(hostnameOf(asked)) || isLocalAddress(hostnameOf(asked));
   if (isLocalAddress(hostnameOf(target)) && !isInside) {
-    throw refused(from, `a redirect to an address of this machine or its link, ${to}`);
+    throw refused(from, `a redirect to ${to}, an address of this machine or of its local link`);
   }
   target.username = '';
   target.password = '';

@@ -11,7 +11,7 @@ import {
 import { delayBefore, isRetryable } from '../../retry.js';
 import type { Authenticator, Authorization, AuthTarget } from '../auth/auth.js';
 import { parseChallenges } from '../auth/challenge.js';
-import { credentialAdvice } from '../auth/credential-hint.js';
+import { credentialAdvice } from '../auth/credential.js';
 import type { RegistriesConf } from '../configuration/registries-conf.js';
 import {
   type AskingOrder,
@@ -28,6 +28,7 @@ import { wait as waitByTimer } from './abort.js';
 import { readRefusal } from './encoded-body.js';
 import { type Headers, headerLines, parseRateLimit, parseWarnings, type RateLimit } from './headers.js';
 import { abortedError } from './network-error.js';
+import type { Pace } from './pace.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
 import type { TransportResponse } from './response.js';
 import { parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
@@ -35,62 +36,63 @@ import type { Schemes } from './scheme.js';
 import { targetURL } from './target.js';
 import type { Method, RequestBody, Transport } from './transport.js';
 
-/** Something to ask a registry. */
+/** A request to a registry. */
 export interface RegistryRequest {
   registry: string;
   repository?: string | undefined;
   method: Method;
-  /** A path on the registry, or the URL that it named for an upload. */
+  /** A path on the registry, or the URL that it returned for an upload. */
   target: string;
   headers?: Record<string, string> | undefined;
-  /** Opens the body, again for each time it is sent. */
+  /** Opens the body; called each time that it is sent. */
   body?: (() => RequestBody) | undefined;
-  /** How long the registry may take to answer once it has everything; default the stall timeout. */
+  /** How long the registry may take to answer after the whole request was sent; default: the stall timeout. */
   answerTimeoutMs?: number | undefined;
-  /** Bytes of the response, where they are known: large ones are received another way. */
+  /** Expected size of the response in bytes, if known; large ones are received by `bulkGet`. */
   expectedBytes?: number | undefined;
-  /** What a token must allow. */
+  /** Scopes that the token must grant. */
   scopes: readonly string[];
-  /** The thing and its place, for errors: `tag "1.2" of reg.example/app`. */
+  /** What is requested and where, for errors: `tag "1.2" of reg.example/app`. */
   what: string;
-  /** What to do where it is not there. */
+  /** Advice for a 404. */
   whenNotFound?: Advice | undefined;
-  /** What to do about a refusal, by the registry's code or by the status. */
+  /** Hints for the error, by the registry's error code or the status. */
   hints?: Readonly<Record<string, Advice>> | undefined;
-  /** Default the registry only. */
+  /** Which of the registry and its mirrors to ask, and in which order; default: only the registry. */
   order?: AskingOrder | undefined;
   /**
-   * After a failure, what to change before the same endpoint is asked once more: a form of the request that more
-   * registries take. It is no repetition, and there is one for each endpoint.
+   * Returns changes to the request after a failure, for a form that more registries accept. The same endpoint is then
+   * asked once more. This does not count as a retry and happens at most once for each endpoint.
    */
   otherwise?: ((error: unknown) => Partial<RegistryRequest> | undefined) | undefined;
-  /** Repetitions; default the client's for a request without a body, none for one with. */
+  /** Number of retries; default: the client's for a request without a body, 0 for one with a body. */
   retries?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Says that a request is made again. */
+/** Reported before a request is retried. */
 export interface RetryEvent {
-  /** Redacted. */
+  /** The URL without secrets. */
   url: string;
-  /** 1 is the first repetition. */
+  /** 1 for the first retry. */
   attempt: number;
   delayMs: number;
   error: unknown;
 }
 
-/** Knows what a request has to carry, before and after it was refused. */
+/** Makes the authorization of a request, both before the request and after a 401. */
 export type RequestAuthenticator = Pick<Authenticator, 'authorize' | 'answer' | 'credentialFor'>;
 
 export interface RequesterOptions {
   transport: Transport;
   authenticator: RequestAuthenticator;
   schemes: Schemes;
+  pace: Pace;
   userAgent: string;
   retries: number;
   mirrors: MirrorNames;
   registriesConf?: RegistriesConf | undefined;
-  /** Whether a registry on the network may name addresses of private networks. */
+  /** Whether a registry on a public network may refer to addresses of private networks. */
   privateAddresses?: boolean | undefined;
   wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
   onRetry?: ((event: RetryEvent) => void) | undefined;
@@ -98,37 +100,48 @@ export interface RequesterOptions {
   onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
 }
 
-/** Warnings that registries are heard with in a run. */
+/** Answers of so many bytes at most come at once; larger ones are as many as the caller asks for. */
+const SMALL_BYTES = 1024 * 1024;
+
+/** Whether a request only asks, and the answer is small: most answers say nothing of their size. */
+function isSmall({ method, expectedBytes = 0 }: RegistryRequest): boolean {
+  return (method === 'GET' || method === 'HEAD') && expectedBytes <= SMALL_BYTES;
+}
+
+/** Maximum number of registries' warnings that are reported in a run. */
 const MAX_WARNINGS = 100;
 
-/** Reads a successful response; its failure counts as one of the request. */
+/** Reads a successful response; if it fails, the request has failed and may be retried. */
 type Consume<T> = (response: TransportResponse, from: Endpoint) => Promise<T>;
 
 /**
- * Makes a request, with mirrors, repetitions, authentication and redirects, and gives the successful response
- * to `consume`. Every repetition of a request is made here or by the caller, never by both.
+ * Makes a request, with mirrors, retries, authentication and redirects, and passes the successful response to
+ * `consume`. Either this function or its caller retries a request, never both.
  */
 export type Requester = <T>(request: RegistryRequest, consume: Consume<T>) => Promise<T>;
 
 const LISTS: AskingOrder = 'registry, mirrors if out of reach';
 
 export function createRequester(options: RequesterOptions): Requester {
-  const { transport, authenticator, schemes, userAgent, wait = waitByTimer } = options;
+  const { transport, authenticator, schemes, userAgent, pace, wait = waitByTimer } = options;
   const endpoints = new Endpoints(options.mirrors, options.onWarning, options.registriesConf);
-  /** Registries that have answered: only of those a refused connection may be a passing one. */
+  /** Registries that have answered. For them, a refused connection may be temporary. */
   const answered = new Set<string>();
   const warned = new Set<string>();
 
   return async (request, consume) => {
-    // One signal ends all requests of a run; Node.js would take its many listeners for a leak.
+    // One signal is shared by all requests of a run; Node.js would report its many listeners as a leak.
     if (request.signal !== undefined) setMaxListeners(0, request.signal);
     if (!isRegistry(request.registry)) {
-      throw new LadingError('INVALID_REFERENCE', `"${request.registry}" is not a registry's HOST[:PORT]`);
+      throw new LadingError(
+        'INVALID_REFERENCE',
+        `"${request.registry}" is not a registry of the form HOST[:PORT]`,
+      );
     }
     const failures: { endpoint: Endpoint; error: unknown }[] = [];
     const inOrder = endpoints.inOrder(request);
     const [registry] = inOrder;
-    // A registry that has answered before is within reach, whatever becomes of this question.
+    // A registry that has answered before can be reached, so its mirrors are not needed.
     const isWithinReach =
       request.order === LISTS && registry !== undefined && answered.has(registry.registry);
     const asked = isWithinReach ? [registry] : inOrder;
@@ -154,7 +167,7 @@ export function createRequester(options: RequesterOptions): Requester {
     consume: Consume<T>,
     isLast: boolean,
   ): Promise<T> {
-    // A mirror is not asked twice where another can be asked.
+    // A mirror is not retried if another endpoint can be asked.
     const retries = isLast || endpoint.mirrorOf === undefined ? retriesFor(request, options.retries) : 0;
     let form = request;
     for (let attempt = 1; ; ) {
@@ -162,11 +175,12 @@ export function createRequester(options: RequesterOptions): Requester {
       const base = await schemes.baseURL(endpoint.registry, request.signal, endpoint.insecure);
       const url = urlFor(form, endpoint, base, options.privateAddresses);
       try {
-        return await consume(await exchange(endpoint, form, base, url), endpoint);
+        const ask = async (): Promise<T> => consume(await exchange(endpoint, form, base, url), endpoint);
+        return await (isSmall(form) ? pace.run(endpoint.registry, ask, form.signal) : ask());
       } catch (reason) {
         const error = answered.has(endpoint.registry) ? reason : finalWhereNothingListens(reason);
         if (isLadingError(error, 'UNREACHABLE')) schemes.forget(endpoint.registry);
-        // The failure that ended the run is not this request's own.
+        // The failure that ended the run is more useful than the `ABORTED` of this request.
         if (request.signal?.aborted) throw error;
         const other = form === request ? request.otherwise?.(error) : undefined;
         if (other !== undefined) {
@@ -176,6 +190,7 @@ export function createRequester(options: RequesterOptions): Requester {
         if (attempt > retries || !isRetryable(error)) throw error;
         if (!isLast && isOutOfReach(error)) throw error;
         const delayMs = delayBefore(attempt, error);
+        pace.failed(endpoint.registry, error, delayMs);
         options.onRetry?.({ url: redactURL(url), attempt, delayMs, error });
         await wait(delayMs, request.signal);
         attempt += 1;
@@ -183,7 +198,7 @@ export function createRequester(options: RequesterOptions): Requester {
     }
   }
 
-  /** One exchange: the request, and once more when the registry wants to know who asks. */
+  /** Sends the request, and once more with credentials if the registry asks for them. */
   async function exchange(
     endpoint: Endpoint,
     request: RegistryRequest,
@@ -199,7 +214,7 @@ export function createRequester(options: RequesterOptions): Requester {
       insecure: endpoint.insecure,
       request: { method: request.method, uri: url.pathname + url.search },
     };
-    // An upload may be sent to another host; our credentials may not.
+    // An upload may go to another host, but the credentials must not.
     const isOwn = url.origin === base.origin;
     const first = isOwn
       ? await explained(authenticator.authorize(target, signal), request, target)
@@ -233,7 +248,7 @@ export function createRequester(options: RequesterOptions): Requester {
       insecure,
       headers: {
         'user-agent': userAgent,
-        // Digests are over the bytes as they are stored.
+        // Digests are computed over the bytes as they are stored.
         'accept-encoding': 'identity',
         ...headers,
         ...(authorization === undefined ? {} : { authorization: authorization.header }),
@@ -260,7 +275,7 @@ export function createRequester(options: RequesterOptions): Requester {
     return responseError(response, what, advice);
   }
 
-  /** A token service's refusal tells neither what was asked for nor who asked. */
+  /** Adds to a token service's refusal what was requested and with which credentials. */
   async function explained<T>(work: Promise<T>, { what }: RegistryRequest, target: AuthTarget): Promise<T> {
     try {
       return await work;
@@ -290,7 +305,7 @@ function retriesFor({ retries, body }: RegistryRequest, fallback: number): numbe
   return retries ?? (body === undefined ? fallback : 0);
 }
 
-/** A mirror is told whose content is meant. (containerd, "registry host namespace") */
+/** Adds `?ns=REGISTRY` to a request to a mirror. (containerd, "registry host namespace") */
 function urlFor(
   { target, repository }: RegistryRequest,
   endpoint: Endpoint,
@@ -302,7 +317,7 @@ function urlFor(
   return url;
 }
 
-/** What a host says by whose name or port nobody can be reached. */
+/** Errors that mean that nothing listens at the address. */
 const NOTHING_LISTENS = new Set([
   'ECONNREFUSED',
   'EAI_AGAIN',
@@ -312,13 +327,13 @@ const NOTHING_LISTENS = new Set([
   'ENETUNREACH',
 ]);
 
-/** Of a host that never answered, a refused connection is the answer: the requests of a run need not all repeat it. */
+/** If a host has never answered, a refused connection is final, so that not every request of a run retries it. */
 function finalWhereNothingListens(error: unknown): unknown {
   if (!(error instanceof RegistryError) || error.code !== 'UNREACHABLE') return error;
   return NOTHING_LISTENS.has(systemCode(error.cause) ?? '') ? error.restated({ isFinal: true }) : error;
 }
 
-/** A 401, or a 403 by which a token is said to allow too little. */
+/** Whether the registry asks for other credentials: a 401, or a 403 that says the token grants too little. */
 function isChallenge({ status, headers }: TransportResponse): boolean {
   if (status === 401) return true;
   return status === 403 && parseChallenges(headerLines(headers, 'www-authenticate')).length > 0;

@@ -3,21 +3,21 @@ import { MAX_RETRY_AFTER_MS } from '../../retry.js';
 import { HEADER } from '../protocol.js';
 import { type Headers, header, parseRetryAfter } from './headers.js';
 
-/** Bytes of an error body that are read; more is cut off. */
+/** Maximum number of bytes that are read of an error body. */
 export const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_MESSAGE_LENGTH = 300;
 const MAX_ERRORS = 5;
 
-/** What a registry says in an error body: codes, and one line of text. */
+/** The error codes and the text of an error body. */
 export interface RegistryComplaint {
   codes: string[];
-  /** Empty where the body says nothing readable. */
+  /** One line; empty if the body has no readable text. */
   text: string;
 }
 
 /**
- * The error body of a registry (`{"errors":[{code,message,detail}]}`), of a token service
- * (`{"details":…}`), or plain text; HTML says nothing. (distribution-spec, "Error Codes")
+ * Parses the error body of a registry (`{"errors":[{code,message,detail}]}`) or of a token service (`{"details":…}`),
+ * or takes the first line of plain text. HTML yields no text. (distribution-spec, "Error Codes")
  */
 export function parseErrorBody(body: Uint8Array): RegistryComplaint {
   const raw = Buffer.from(body).toString('utf8').trim();
@@ -26,7 +26,7 @@ export function parseErrorBody(body: Uint8Array): RegistryComplaint {
   try {
     document = JSON.parse(raw);
   } catch {
-    // Not JSON: a proxy's plain text, worth its first line.
+    // Not JSON, probably a proxy's plain text.
     return { codes: [], text: oneLine(raw.split('\n', 1)[0] ?? '') };
   }
   if (typeof document !== 'object' || document === null) return { codes: [], text: '' };
@@ -37,7 +37,7 @@ export function parseErrorBody(body: Uint8Array): RegistryComplaint {
     const code = oneLine(stringMember(entry, 'code'));
     const message = oneLine(stringMember(entry, 'message'));
     if (code !== '') codes.push(code);
-    texts.push([code, message].filter((part) => part !== '').join(': '));
+    if (code !== '' || message !== '') texts.push([code, message].filter((part) => part !== '').join(': '));
   }
   // Token services: Docker Hub "details", OAuth2 "error_description" and "error", others "message".
   for (const name of ['details', 'error_description', 'error', 'message']) {
@@ -49,16 +49,16 @@ export function parseErrorBody(body: Uint8Array): RegistryComplaint {
 export interface RefusedResponse {
   status: number;
   headers: Headers;
-  /** As much of the body as was read. */
+  /** The part of the body that was read. */
   body: Uint8Array;
   url?: URL | undefined;
-  /** `HOST[:PORT]` of a proxy that may have answered in the registry's place. */
+  /** `HOST[:PORT]` of a proxy that may have answered instead of the registry. */
   proxy?: string | undefined;
 }
 
 /**
- * The error of a response that is not what was asked for. `what` names the thing and its place:
- * `tag "1.2" of reg.example/app`.
+ * Returns the error for a response whose status is not a success. `what` says what was requested and where: `tag "1.2"
+ * of reg.example/app`.
  */
 export function responseError(
   { status, headers, body, url, proxy }: RefusedResponse,
@@ -94,38 +94,38 @@ export function responseError(
 }
 
 /**
- * distribution takes the status of the first complaint, which may be 500 where the others say that the
- * manifest itself is refused: asking again does not help.
+ * distribution answers with the status of its first error, which may be 500 although another one says that the manifest
+ * is invalid. A retry does not help then.
  */
 function isWronglyAsked(status: number, codes: readonly string[]): boolean {
   return status === 500 && (codes.includes('MANIFEST_BLOB_UNKNOWN') || codes.includes('MANIFEST_INVALID'));
 }
 
-/** Also of CONNECT, by which https goes through a proxy. */
+/** Also used for a refused CONNECT, the request that opens a tunnel for https. */
 export const PROXY_REFUSES = 'the proxy does not let us through to it';
 export const PROXY_HINT =
   'Ask the owner of the proxy to allow the host, or go around the proxy with NO_PROXY.';
 
-/** What a proxy says of itself: Squid, and those that follow RFC 9209. */
+/** Whether the response says that a proxy made it: the headers of Squid, and those of RFC 9209. */
 function isOfProxy(status: number, headers: Headers): boolean {
-  if (status === 407) return false; // known by its status
+  if (status === 407) return false; // the status already says that it is from a proxy
   return headers['x-squid-error'] !== undefined || /;\s*error=/i.test(header(headers, 'proxy-status') ?? '');
 }
 
-/** Statuses by which proxies refuse, in an answer that does not name the API. */
+/** Whether a proxy may have answered: a status that proxies use, and no header that names the registry API. */
 function isOfGateway(status: number, headers: Headers): boolean {
   return [403, 502, 503, 504].includes(status) && headers[HEADER.apiVersion] === undefined;
 }
 
-/** What is pushed is not sent on to where an answer says, unless it says that the same request is meant. */
+/** A push does not follow a redirect unless its status keeps method and body, so the hint names the target. */
 function redirected(status: number, headers: Headers): Advice | undefined {
   const location = header(headers, 'location');
   if (status < 300 || status > 399 || location === undefined) return undefined;
-  const hint = `It sends such requests to ${redactURL(location)}: name that registry if it is the one that is meant.`;
+  const hint = `It redirects such requests to ${redactURL(location)}; use that registry's name if it is the one you mean.`;
   return { hint };
 }
 
-/** A wait that is too long for a run to sit out is the user's to know. */
+/** Tells the user about a wait that is too long for this run. */
 function longWait(retryAfterMs: number | undefined): Advice | undefined {
   if (retryAfterMs === undefined || retryAfterMs <= MAX_RETRY_AFTER_MS) return undefined;
   const minutes = Math.ceil(retryAfterMs / 60_000);
@@ -133,14 +133,14 @@ function longWait(retryAfterMs: number | undefined): Advice | undefined {
   const time = Number.isNaN(until.getTime())
     ? ''
     : `, until ${until.toISOString().replace(/:\d\d\.\d+Z$/, 'Z')}`;
-  const hint = `The registry asks to wait ${minutes} minutes${time}; run the command again then, what is done is kept.`;
+  const hint = `The registry asks to wait ${minutes} minutes${time}; run the command again then: it continues where it stopped.`;
   return { hint };
 }
 
 const ADVICE: Record<number, Advice> = {
   407: { hint: 'Give the proxy a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT.' },
   429: {
-    hint: 'Wait and run the command again, log in for a higher limit, or use a mirror; what is done is kept.',
+    hint: 'Wait and run the command again, log in for a higher limit, or use a mirror; the command continues where it stopped.',
     remedy: 'mirrors',
   },
 };
@@ -148,7 +148,7 @@ const ADVICE: Record<number, Advice> = {
 function adviceFor(status: number): Advice | undefined {
   if (status < 500) return ADVICE[status];
   return {
-    hint: 'Run the command again in a while, what is done is kept; if that does not help, ask the registry’s owner.',
+    hint: 'Run the command again in a while, it continues where it stopped; if that does not help, ask the registry’s owner.',
   };
 }
 
@@ -166,7 +166,7 @@ function codeOf(status: number): ErrorCode {
       return 'TIMEOUT';
     case 429:
       return 'TOO_MANY_REQUESTS';
-    case 416: // of bytes that it said are there
+    case 416: // we ask only for ranges that the registry said exist
       return 'REGISTRY';
     default:
       return status >= 400 && status < 500 ? 'REFUSED' : 'REGISTRY';

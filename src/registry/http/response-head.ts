@@ -3,14 +3,14 @@ import type { Headers } from './headers.js';
 export interface ResponseHead {
   status: number;
   headers: Headers;
-  /** Bytes of the body, by its one Content-Length. */
+  /** Size of the body in bytes, from its only Content-Length. */
   length: number;
 }
 
 /**
- * The head of a response, without the empty line that ends it. Undefined for whatever is not plain: another
- * version, an interim response, a body that ends by anything but one Content-Length, folded lines, characters
- * beyond ASCII. Those are the HTTP library's, so that nothing here has to guess. (RFC 9112, sections 4 to 6)
+ * Parses the head of a response, without the empty line that ends it. Returns undefined for anything unusual: another
+ * HTTP version, an interim response, a body whose end is not given by a single Content-Length, folded lines, or
+ * characters beyond ASCII. undici handles those, so that this parser never has to guess. (RFC 9112, sections 4 to 6)
  */
 export function parseResponseHead(text: string): ResponseHead | undefined {
   const [statusLine = '', ...lines] = text.split('\r\n');
@@ -30,5 +30,5 @@ export function parseResponseHead(text: string): ResponseHead | undefined {
   return { status, headers: Object.fromEntries(entries), length: Number(length) };
 }
 
-/** No Content, Reset Content, Not Modified: their Content-Length, if any, does not tell of a body. */
+/** No Content, Reset Content, Not Modified: these have no body, even if there is a Content-Length. */
 const WITHOUT_BODY = new Set([204, 205, 304]);

@@ -4,10 +4,10 @@ import type { Headers } from './headers.js';
 export interface TransportResponse {
   status: number;
   headers: Headers;
-  /** Its errors are `CUT_SHORT`, `TIMEOUT` or `ABORTED`; it may be destroyed at any time. */
+  /** Fails with `CUT_SHORT`, `TIMEOUT` or `ABORTED`; may be destroyed at any time. */
   body: Readable;
-  /** Where the response came from. */
+  /** The URL that answered, after redirects. */
   url: URL;
-  /** `HOST[:PORT]` of a proxy that a request in clear text went through: it may have answered itself. */
+  /** `HOST[:PORT]` of the proxy that an http request went through; it may have answered itself. */
   proxy?: string | undefined;
 }

@@ -5,16 +5,16 @@ import { withAbort } from './abort.js';
 const PROBE_TIMEOUT_MS = 5_000;
 
 export interface Schemes {
-  /** `https://HOST[:PORT]`, or http where that is what the registry speaks, and is allowed to. */
+  /** Returns `https://HOST[:PORT]`, or http if the registry speaks only that and it is allowed. */
   baseURL(registry: string, signal?: AbortSignal | undefined, mayBeHTTP?: boolean | undefined): Promise<URL>;
-  /** Forgets what was found out, after a registry could not be reached. */
+  /** Forgets the scheme of a registry, after it could not be reached. */
   forget(registry: string): void;
 }
 
 /**
- * Decides between https and http: http when the user says so, and on loopback when a TLS handshake fails, as
- * Docker does, and where the user allows it for the registry; one look per registry, shared by all requests. Any other
- * host is never spoken to in clear.
+ * Decides between https and http. Uses http if the user asks for it with `plainHTTP`; and if a TLS handshake fails, on
+ * loopback (as Docker does) and for registries for which `mayBeHTTP` allows it. Each registry is probed once, for all
+ * requests. Any other host is contacted over https only.
  */
 export function createSchemes(plainHTTP: boolean): Schemes {
   const probes = new Map<string, Promise<'https' | 'http'>>();
@@ -35,16 +35,16 @@ export function createSchemes(plainHTTP: boolean): Schemes {
   };
 }
 
-/** Whether a TLS server answers; its certificate is judged later, by the request itself. */
+/** Finds out whether a TLS server answers. Its certificate is verified later, by the request itself. */
 function probeTLS(url: URL): Promise<'https' | 'http'> {
   return new Promise((resolve) => {
     const socket = connect({
       host: hostnameOf(url),
       port: Number(url.port || 443),
       ALPNProtocols: ['http/1.1'],
-      // Nothing is sent: only whether there is TLS at all.
+      // The certificate does not matter, because nothing is sent over this connection.
       rejectUnauthorized: false,
-      // Without authorities, which take 30 ms to be read.
+      // Loading the default authorities would take 30 ms.
       ca: [],
       timeout: PROBE_TIMEOUT_MS,
     });

@@ -3,21 +3,21 @@ import { messageOf } from '../../errors.js';
 
 type SocksModule = Pick<typeof import('socks'), 'SocksClient'>;
 
-/** Whether a proxy is one of SOCKS 5. */
+/** Whether a proxy's URL is one of SOCKS 5. */
 export function isSocks(proxy: string): boolean {
   return /^socks5h?:/i.test(proxy);
 }
 
 /**
- * Connects to a host through a SOCKS proxy, loaded when there is one. The proxy looks up the host's name, by either
- * scheme, as for Go's programs. (RFC 1928; RFC 1929)
+ * Connects to a host through a SOCKS proxy; the package `socks` is loaded only here. With both schemes the proxy
+ * resolves the host's name, as in Go's programs. (RFC 1928; RFC 1929)
  */
 export async function connectThroughSocks(
   proxy: string,
   target: { hostname: string; port: string; protocol: string },
   timeout: number,
 ): Promise<Socket> {
-  // What bundlers make of a CommonJS package has a default export alone.
+  // Bundlers give a CommonJS package only a default export.
   const socks: SocksModule & { default?: SocksModule } = await import('socks');
   const { SocksClient } = socks.default ?? socks;
   const { hostname, port, username, password } = new URL(proxy);
@@ -41,9 +41,9 @@ export async function connectThroughSocks(
     });
     return socket.setNoDelay(true);
   } catch (error) {
-    // Its code would be taken for one of the registry's.
+    // Thrown without the code of the cause, which would look like an error of the registry itself.
     const where = `${hostname}${port === '' ? '' : `:${port}`}`;
-    throw new Error(`the SOCKS proxy ${where} gives no connection: ${messageOf(error)}`, { cause: error });
+    throw new Error(`the SOCKS proxy ${where} did not connect: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -1,19 +1,19 @@
 import { RegistryError } from '../../errors.js';
 
-/** A body that is watched while it is sent. */
+/** A request body with a timeout for sending it. */
 export interface WatchedBody {
   body: AsyncIterable<Uint8Array>;
-  /** Ends the request: the caller's own signal, or nothing was taken for too long. */
+  /** Aborts when the caller's signal does, or when the server took no bytes for too long. */
   signal: AbortSignal;
-  /** The stall, once there was one. */
+  /** The timeout error, if the server has stalled. */
   stalled(): RegistryError | undefined;
-  /** Ends the watching. */
+  /** Stops the timer and removes the listener. */
   release(): void;
 }
 
 /**
- * Watches that a server goes on taking a body: a piece is asked for when the ones before it have left. The
- * HTTP library has one time limit for this and for the answer, which may take far longer.
+ * Wraps a body so that the request is aborted if the server does not take the next chunk within `stallTimeoutMs`.
+ * undici has only one timeout for this and for the response, which may take far longer.
  */
 export function watchSending(
   body: AsyncIterable<Uint8Array>,

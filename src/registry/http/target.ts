@@ -4,10 +4,10 @@ import { leadsInside, upgrade } from '../origin.js';
 const INSIDE = 'it is an address of a private network or this machine';
 
 /**
- * The URL of a request to the registry at `base`: a path on it, or the place that it named for an upload, which
- * may be on another host. Rejects with `REGISTRY` a place in clear text for a registry that has TLS, and an
- * address of this machine or a private network where the registry is in neither; of a private network only where
- * `privateAddresses` does not allow it.
+ * Returns the URL of a request to the registry at `base`. `target` is a path on it, or the URL that it returned for an
+ * upload, which may be on another host. Throws `REGISTRY` for http if the registry uses https, and for an address of
+ * this machine or of a private network if the registry is not at one itself; `privateAddresses` allows those of private
+ * networks.
  */
 export function targetURL(target: string, base: URL, privateAddresses = false): URL {
   if (!URL.canParse(target, base.href)) throw refused(base, target, 'it is not a URL');

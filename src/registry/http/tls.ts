@@ -14,39 +14,39 @@ import {
 export interface TLSOptions {
   /** Whether certificates are checked; default true. */
   tlsVerify?: boolean | undefined;
-  /** Authorities (PEM) that are trusted beside the usual ones. */
+  /** Authorities (PEM) to trust in addition to the usual ones. */
   ca?: string | undefined;
   /** Client certificate (PEM) and its key; either may hold both. */
   cert?: string | undefined;
   key?: string | undefined;
   /** `SSL_CERT_FILE`, `SSL_CERT_DIR` and `NODE_EXTRA_CA_CERTS`; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
-  /** Where certificates lie on this machine; default where docker, skopeo and Go look. */
+  /** Where certificates are on this machine; default: where docker, skopeo and Go look. */
   certificates?: CertificatePlaces | undefined;
-  /** Told of files that are of no use, once of each. */
+  /** Called once for each certificate file that cannot be used. */
   onWarning?: ((text: string) => void) | undefined;
 }
 
-/** What a connection is made with. */
+/** The TLS settings of a connection. */
 export interface ConnectionTLS {
   secureContext: SecureContext;
   rejectUnauthorized: boolean;
 }
 
-/** How one registry is spoken to over TLS. */
+/** The TLS settings of one registry. */
 export interface RegistryTLS {
-  /** Tells settings apart: connections with other settings are not shared. */
+  /** Identifies the settings: connections with different settings are not shared. */
   readonly id: string;
-  /** The settings as they are now. */
+  /** Returns the current settings. */
   connection(): Promise<ConnectionTLS>;
   /**
-   * From now on trusts the authorities of this machine too; wanted when a server showed a certificate of an unknown one.
-   * Reading them takes 50 ms and more, and most certificates are of authorities that Node.js knows itself.
+   * From now on also trusts the authorities of this machine. Called when a server's certificate is from an unknown
+   * authority: reading the machine's takes 50 ms and more, and Node.js knows most authorities itself.
    */
   trustMachine(): void;
 }
 
-/** Makes the settings of each registry when they are first asked for, and those that registries share once. */
+/** Creates the settings of a registry on first use. Registries without settings of their own share one object. */
 export class TLSSettings {
   readonly #options: TLSOptions;
   readonly #places: CertificatePlaces;
@@ -62,9 +62,10 @@ export class TLSSettings {
   }
 
   /**
-   * The settings for a registry, or for a token service or storage that it names: these have to show a certificate of
-   * the same authorities, and do not get the registry's client certificate. There are settings for each of several client
-   * certificates, in the order in which they are to be tried: OpenSSL shows one of them, whatever the server takes.
+   * Returns the settings for a registry, or with `isOther` for a token service or storage that it names: those are
+   * verified with the same authorities but do not get the registry's client certificate. If the registry has several
+   * client certificates, there is one element for each, in the order in which to try them: OpenSSL sends only one and
+   * does not choose the one that the server accepts.
    */
   of(
     registry: string,
@@ -86,7 +87,7 @@ export class TLSSettings {
   }
 
   #splitPairs(own: RegistryCertificates | undefined): (RegistryCertificates | undefined)[] {
-    // A certificate that is given for the run takes the place of all of them.
+    // A certificate from the options replaces those of certs.d.
     if (own === undefined || own.cert.length < 2 || this.#options.cert !== undefined) return [own];
     return own.cert.map((cert, index) => ({ ...own, cert: [cert], key: own.key.slice(index, index + 1) }));
   }
@@ -134,8 +135,9 @@ export class TLSSettings {
 }
 
 /**
- * What OpenSSL says of a certificate whose authority it does not know, or knows by a certificate of the same name that
- * has expired or has another key. It does not say which certificate it speaks of: that of the server may have expired.
+ * OpenSSL's errors for a certificate whose authority it does not know, or knows only by a certificate with the same
+ * name that has expired or has another key. OpenSSL does not say which certificate it means; it may also be the
+ * server's own that has expired.
  */
 const UNKNOWN_AUTHORITY = new Set([
   'CERT_HAS_EXPIRED',
@@ -148,7 +150,7 @@ const UNKNOWN_AUTHORITY = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
 
-/** Whether other authorities may be what is missing. */
+/** Whether trusting more authorities may help. */
 export function mayLackAuthority(error: unknown): boolean {
   return UNKNOWN_AUTHORITY.has(systemCode(error) ?? '');
 }
@@ -156,8 +158,8 @@ export function mayLackAuthority(error: unknown): boolean {
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/;
 
 /**
- * A certificate and its key, which may stand together in one PEM. Throws `USAGE` where one is missing: connections
- * would be made without a word of the other, and the server would refuse them.
+ * Returns a client certificate and its key; one PEM may contain both. Throws `USAGE` if one is missing: Node.js would
+ * connect without the other, and the server would refuse.
  */
 function clientPair({ cert, key }: TLSOptions): Pick<TLSOptions, 'cert' | 'key'> {
   if ((cert === undefined) === (key === undefined)) return { cert, key };
@@ -165,21 +167,21 @@ function clientPair({ cert, key }: TLSOptions): Pick<TLSOptions, 'cert' | 'key'>
   if (key !== undefined && key.search(CERTIFICATE) >= 0) return { cert: key, key };
   const problem =
     key === undefined
-      ? 'a client certificate without its key'
-      : 'the key of a client without its certificate';
-  throw new LadingError('USAGE', `${problem} is of no use`, {
+      ? 'a client certificate cannot be used without its key'
+      : 'the key of a client certificate cannot be used without the certificate';
+  throw new LadingError('USAGE', problem, {
     hint: 'Name the files of both, or one file that holds the certificate and its key in PEM.',
     remedy: 'certFile',
   });
 }
 
-/** A context is made once: undici would otherwise parse the authorities again for each connection. */
+/** Creates a context that connections share; otherwise undici would parse the authorities for each of them. */
 function createContext(
   { ca, cert, key }: TLSOptions,
   own: RegistryCertificates | undefined,
   authorities: readonly string[],
 ): SecureContext {
-  // Node.js reads a text no further than to what is no certificate.
+  // Node.js stops reading a text at the first part that is not a certificate.
   const given = certificatesIn([...(own?.ca ?? []), ...(ca === undefined ? [] : [ca])]);
   const trusted = [...authorities, ...given];
   const isGiven = cert !== undefined || key !== undefined;
@@ -187,7 +189,7 @@ function createContext(
   const keys = isGiven ? [key].filter((text) => text !== undefined) : (own?.key ?? []);
   try {
     return createSecureContext({
-      // Without a list, Node.js takes its own at once, and `NODE_EXTRA_CA_CERTS`.
+      // Without `ca`, Node.js uses its own authorities and `NODE_EXTRA_CA_CERTS`.
       ...(trusted.length === 0 ? {} : { ca: [...rootCertificates, ...trusted] }),
       ...(certs.length === 0 ? {} : { cert: certs }),
       ...(keys.length === 0 ? {} : { key: keys }),
@@ -204,7 +206,10 @@ function createContext(
 const CERTIFICATE =
   /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
 
-/** Each certificate once that Node.js does not have itself; what is none is passed over, as in Go. */
+/**
+ * Returns each certificate once, without those that Node.js already trusts; skips what is not a certificate, as Go
+ * does.
+ */
 function certificatesIn(texts: readonly string[]): string[] {
   const known = new Set(rootCertificates.map(bare));
   const found: string[] = [];

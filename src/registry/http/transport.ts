@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
+import { RegistryError } from '../../errors.js';
 import { hostnameOf, hostOf } from '../origin.js';
 import { wrapBody } from './body.js';
 import { bulkGet } from './bulk-get.js';
@@ -10,7 +11,6 @@ import {
   createDirectConnect,
 } from './connector.js';
 import type { Guest } from './guest.js';
-import { interimCounter } from './interim.js';
 import { mayRefuseCertificate, networkError } from './network-error.js';
 import { proxyFor } from './proxy.js';
 import type { TransportResponse } from './response.js';
@@ -19,14 +19,20 @@ import { watchSending } from './stall.js';
 import { mayLackAuthority, type RegistryTLS, type TLSOptions, TLSSettings } from './tls.js';
 import { loadProxyAgent, loadUndici } from './undici.js';
 
+/**
+ * Maximum number of interim responses (1xx) before the final one. Servers send one or two. Each restarts undici's
+ * timeout, and undici limits neither their number nor their size. (RFC 9110, 15.2)
+ */
+const MAX_INTERIM_RESPONSES = 20;
+
 export interface TransportOptions extends TLSOptions {
-  /** Connections per origin; default 8. */
+  /** Large transfers at once, for which there are connections beside small requests; 1: one connection per origin. */
   concurrency?: number | undefined;
-  /** How long a server may be silent, before its response and within it; default 60 s. */
+  /** How long a server may be silent, both before and during its response; default 60 s. */
   stallTimeoutMs?: number | undefined;
-  /** A response from this size on is received over a connection of its own, past the HTTP library; default 32 MiB. */
+  /** Responses of at least this size are received over a connection of their own, by `bulkGet`; default 32 MiB. */
   bulkBytes?: number | undefined;
-  /** Where proxies and authorities are looked up; default `process.env`. */
+  /** Environment variables that name proxies and authorities; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
 }
 
@@ -35,38 +41,41 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export interface TransportRequest {
   method: Method;
   url: URL;
-  /** The registry that is asked, or has named this server: its certificates count. Default the host of the URL. */
+  /**
+   * The registry that is asked, or that referred to this server; its certificates are used. Default: the URL's host.
+   */
   registry?: string | undefined;
-  /** Certificates of unknown authorities are allowed; default as for the run. */
+  /** Whether certificates of unknown authorities are accepted; default: the opposite of `tlsVerify`. */
   insecure?: boolean | undefined;
-  /** Whose URL it is, where it is a stranger's. */
+  /** Set if the URL comes from an image's content. */
   guest?: Guest | undefined;
   headers: Record<string, string>;
   body?: RequestBody | undefined;
-  /** How long the server may take to answer once it has the whole request; default the stall timeout. */
+  /** How long the server may take to answer after the whole request was sent; default: the stall timeout. */
   answerTimeoutMs?: number | undefined;
-  /** Bytes of the response that is hoped for, where they are known. */
+  /** Expected size of the response in bytes, if known. */
   expectedBytes?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Bytes that are sent; of many, each chunk is asked for when those before it have left. */
+/** The bytes to send. An iterable is asked for the next chunk when the previous ones have been sent. */
 export type RequestBody = AsyncIterable<Uint8Array> | Uint8Array | string;
 
-/** One HTTP exchange at a time: no redirects, no credentials, no repetition. */
+/** Sends one HTTP request: without redirects, credentials or retries. */
 export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
   close(): Promise<void>;
 }
 
-const DEFAULT_CONCURRENCY = 8;
+/** As many small requests as a registry may get at once (see `Pace`); they are opened when they are needed. */
+const MOST_SMALL = 64;
 const DEFAULT_STALL_TIMEOUT_MS = 60_000;
-/** Below this, the round trips for another connection can cost more than it saves, which is 1 ms for each MiB. */
+/** Bulk downloads save 1 ms for each MiB; below this size, opening another connection can cost more than that. */
 const DEFAULT_BULK_BYTES = 32 * 1024 * 1024;
-/** Between the work on two images a connection may rest; most registries keep theirs a minute and longer. */
+/** Connections are idle between two images; most registries keep theirs open for a minute or longer. */
 const KEEP_ALIVE_MS = 30_000;
 
-/** Connections for a run: a pool per origin, made when it is first needed. */
+/** Creates the connections of a run: one pool per origin, on first use. */
 export function createTransport(options: TransportOptions = {}): Transport {
   const environment = options.environment ?? process.env;
   const stallTimeoutMs = options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS;
@@ -90,19 +99,19 @@ export function createTransport(options: TransportOptions = {}): Transport {
     const known = pools.get(key);
     if (known !== undefined) return known;
     const proxy = proxyFor(url, environment);
-    const connections = options.concurrency ?? DEFAULT_CONCURRENCY;
+    const connections = options.concurrency === 1 ? 1 : Math.max(MOST_SMALL, options.concurrency ?? 0);
     const pool = createPool(url, proxy, connections, { tls, lookup: guest?.lookup });
     pools.set(key, pool);
-    pool.catch(() => pools.delete(key)); // told to whoever asked for it
+    pool.catch(() => pools.delete(key)); // the caller awaits it and gets the error
     return pool;
   };
 
   const bulkBytes = options.bulkBytes ?? DEFAULT_BULK_BYTES;
-  /** Origins whose responses only the HTTP library understands. */
+  /** Origins whose responses `bulkGet` cannot parse. */
   const notPlain = new Set<string>();
   const bulkSockets = new Set<Socket>();
 
-  /** Undefined where the HTTP library is to ask. */
+  /** Returns undefined if the request has to go through undici. */
   async function sendBulk(
     request: TransportRequest,
     tls: RegistryTLS | undefined,
@@ -116,7 +125,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
       if (response === undefined) notPlain.add(url.origin);
       return response;
     } catch (error) {
-      // The library's connections are made again with the authorities of this machine.
+      // undici's connector tries again with the authorities of this machine.
       if (mayLackAuthority(error)) return undefined;
       throw error;
     }
@@ -140,8 +149,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
         body: watched?.body ?? body ?? null,
         signal: watched?.signal ?? signal ?? null,
         headersTimeout: answerTimeoutMs,
-        // The library would end the connection after each HEAD, for servers that send a body with its response; a new
-        // one costs two round trips or more. Such a body ends the connection just as well when it comes.
+        // By default undici closes the connection after each HEAD, because some servers send a body with its response.
+        // A new connection costs two round trips or more, and if such a body arrives, the connection is closed anyway.
         ...(method === 'HEAD' && { reset: false }),
         bodyTimeout: stallTimeoutMs,
         onInfo: interimCounter(url.host),
@@ -160,7 +169,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
     }
   }
 
-  /** Of several settings for a registry those that it has answered to. */
+  /** Settings with which a server has answered; used where a registry has several client certificates. */
   const accepted = new Set<RegistryTLS | undefined>();
 
   return {
@@ -174,7 +183,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
           if (choices.length > 1) accepted.add(tls);
           return response;
         } catch (error) {
-          // A body that is streamed is sent once.
+          // A streamed body cannot be sent again.
           const isLast = index === choices.length - 1 || isStreamed(message.body);
           if (isLast || !mayRefuseCertificate(error)) throw error;
         }
@@ -185,13 +194,13 @@ export function createTransport(options: TransportOptions = {}): Transport {
       const closing = [...pools.values()];
       pools.clear();
       for (const socket of bulkSockets) socket.destroy();
-      // Not `close`: it would wait for bodies that nobody reads any more.
+      // `close()` would wait for bodies that nobody reads any more.
       await Promise.all(closing.map(async (pool) => (await pool).destroy()));
     },
   };
 }
 
-/** Through a tunnel, as for https, a proxy cannot answer in another's place. */
+/** Returns the proxy's host if it may answer itself: with https there is a tunnel, and it cannot. */
 function answeringProxy(url: URL, environment: NodeJS.ProcessEnv): string | undefined {
   const proxy = url.protocol === 'http:' ? proxyFor(url, environment) : undefined;
   return proxy === undefined || isSocks(proxy) ? undefined : new URL(proxy).host;
@@ -216,10 +225,11 @@ async function createPool(
     });
   }
   const ProxyAgent = await loadProxyAgent();
-  // The agent makes its connections itself, and a proxy that opens TLS shows certificates of this machine's authorities.
+  // The agent opens its own connections and so never loads the machine's authorities later. A proxy that inspects TLS
+  // has a certificate from one of those.
   tls?.trustMachine();
   const connection = await tls?.connection();
-  // Plain http goes through a proxy by absolute URLs, as in other tools: many refuse tunnels to port 80.
+  // For http, the request to the proxy has an absolute URL, as in other tools: many proxies refuse tunnels to port 80.
   return new ProxyAgent({
     ...options,
     uri: proxy,
@@ -227,4 +237,20 @@ async function createPool(
     proxyTls: { ...connection },
     proxyTunnel: false,
   });
+}
+
+/**
+ * Returns a function to call for each interim response to one request; it throws `REGISTRY` when there are too many.
+ */
+function interimCounter(host: string): () => void {
+  let count = 0;
+  return () => {
+    count += 1;
+    if (count > MAX_INTERIM_RESPONSES)
+      throw new RegistryError(
+        'REGISTRY',
+        `${host} sent more than ${MAX_INTERIM_RESPONSES} interim responses (1xx) and no answer`,
+        { hint: 'The registry, or a proxy in front of it, is broken; report it to its owner.' },
+      );
+  };
 }

@@ -1,9 +1,9 @@
-// Files of undici that its types do not name.
+// Types of files inside undici that its own types do not declare.
 
 declare module 'undici/lib/api/api-request.js' {
   import type { Dispatcher } from 'undici';
 
-  /** `Dispatcher.prototype.request`, whose bodies may be iterables. */
+  /** `Dispatcher.prototype.request`; its body may also be an iterable. */
   export default function request(
     this: Dispatcher,
     options: Omit<Dispatcher.RequestOptions, 'body'> & {
@@ -16,7 +16,7 @@ declare module 'undici/lib/core/connect.js' {
   import type { Socket } from 'node:net';
   import type { buildConnector } from 'undici';
 
-  /** Unlike its type says, the connector returns the connection that it is making. */
+  /** In contrast to its public type, the connector returns the socket that it opens. */
   export default function connector(
     options: buildConnector.BuildOptions,
   ): (options: buildConnector.Options, callback: buildConnector.Callback) => Socket;

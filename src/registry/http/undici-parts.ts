@@ -1,4 +1,5 @@
-// Imported, not required, so that the bundle of the command line has them too: 40 files fewer to find at a start.
+// Imported rather than required, so that the bundle of the command line contains them: at a start, 40 fewer files are
+// looked up.
 import request from 'undici/lib/api/api-request.js';
 import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';

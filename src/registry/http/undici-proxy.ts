@@ -1,2 +1,2 @@
-// undici's index, which completes the dispatchers: a way through a proxy needs it.
+// ProxyAgent needs undici's index, which adds the methods to the dispatchers.
 export { ProxyAgent } from 'undici';

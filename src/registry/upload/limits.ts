@@ -1,24 +1,33 @@
+import type { RegistryError } from '../../errors.js';
+import { isRetryable } from '../../retry.js';
 import type { UploadSession } from './session.js';
 
-/** What registries and the proxies before them take in one request, as a run finds it out. */
+/** Statuses of a refused PUT that may be about its body. 405 and 501 are about it too, but leave the upload intact. */
+const MAY_BE_OF_BODY = new Set([400, 404, 406, 409, 410, 411, 412, 415, 416, 417, 422]);
+/** Statuses that never are about having a body, whoever sent them; after 413, a smaller body is tried. */
+const NOT_OF_BODY = new Set([401, 407, 413, 429]);
+
+/** What a run learns about the request bodies that registries, and proxies in front of them, accept. */
 export interface UploadLimits {
-  /** Bytes of a request body, as far as a limit is known. */
+  /** Returns the maximum size of a request body in bytes; undefined if no limit is known. */
   of(registry: string): number | undefined;
-  /** After a body of `refused` bytes: takes the next lower limit; false when there is none worth a try. */
+  /** Lowers the limit after a body of `refused` bytes was refused; returns false if a lower one is not worth a try. */
   lower(registry: string, refused: number, minBytes?: number | undefined): boolean;
-  /** Whether blobs are sent by PATCH before the PUT that ends the upload: some registries want no body in that. */
+  /** Whether to send blobs by PATCH, and to end the upload with a PUT without a body, which some registries require. */
   endsWithoutBody(registry: string): boolean;
-  /** Notes that a PUT with a body failed; whether that happened before, so that the body may be the reason. */
+  /**
+   * Records that a PUT with a body failed; returns whether that happened before, so that the body may be the reason.
+   */
   failedWithBody(registry: string): boolean;
-  /** Notes that the registry took a blob so after it had refused it whole. */
+  /** Records that the registry accepted a blob this way after it had refused a PUT with all bytes. */
   endWithoutBody(registry: string): void;
 }
 
-/** Pieces for a registry that asks for some: large enough that a request per piece does not matter. */
+/** Size of a chunk if the registry asks for chunks; large enough that one request for each does not matter. */
 const CHUNK_BYTES = 64 * 1024 * 1024;
-/** More than this no registry can ask for. */
+/** Limit of the minimum chunk size that a registry may ask for. */
 const MAX_MIN_CHUNK_BYTES = 1024 * 1024 * 1024;
-/** nginx takes 1 MiB where nothing is set; below half of it, asking the owner is the better way. */
+/** nginx accepts 1 MiB by default. Below half of that, it is better to ask the owner to raise the limit. */
 const MIN_LIMIT = 512 * 1024;
 
 export function createUploadLimits(): UploadLimits {
@@ -38,7 +47,7 @@ export function createUploadLimits(): UploadLimits {
       const least = Math.max(MIN_LIMIT, minBytes);
       if (refused <= least) return false;
       const known = limits.get(registry) ?? Number.POSITIVE_INFINITY;
-      // Another blob may have found a lower one meanwhile.
+      // Another blob's upload may have lowered the limit meanwhile.
       if (known >= refused) {
         limits.set(registry, Math.max(least, Math.floor(Math.min(refused / 2, CHUNK_BYTES))));
       }
@@ -47,7 +56,7 @@ export function createUploadLimits(): UploadLimits {
   };
 }
 
-/** The bytes of a piece; `Infinity` where all may go at once. */
+/** Returns the size of a chunk in bytes; `Infinity` if everything may be sent at once. */
 export function chunkBytesFor(
   limits: UploadLimits,
   registry: string,
@@ -56,6 +65,26 @@ export function chunkBytesFor(
 ): number {
   const limit = limits.of(registry) ?? Number.POSITIVE_INFINITY;
   if (minChunkBytes === undefined) return Math.min(wanted ?? Number.POSITIVE_INFINITY, limit);
-  // Its smallest piece counts more than a limit that was guessed.
+  // The registry's minimum takes precedence over a limit that was guessed.
   return Math.max(Math.min(minChunkBytes, MAX_MIN_CHUNK_BYTES), Math.min(wanted ?? CHUNK_BYTES, limit));
+}
+
+/**
+ * Whether a PUT with all bytes may have failed because it has a body. Registries that support only Docker's way, which
+ * sends the bytes by PATCH, refuse it with various statuses. An error that may be temporary is retried first, from the
+ * bytes that the registry has; if that fails too (`isAgain`), something on the way may not let such requests pass. Old
+ * Pulp always answers 500. A refusal without a registry's error code may come from a proxy.
+ */
+export function mayBeOfBody(
+  error: RegistryError,
+  { registry, limits, isAgain }: { registry: string; limits: UploadLimits; isAgain: boolean },
+): boolean {
+  const { status, registryCodes } = error;
+  if (status === 500) return limits.failedWithBody(registry);
+  if (isRetryable(error) && status !== 429) {
+    if (isAgain) limits.endWithoutBody(registry);
+    return isAgain;
+  }
+  if (status === undefined || status < 400 || status >= 500) return false;
+  return MAY_BE_OF_BODY.has(status) || (registryCodes.length === 0 && !NOT_OF_BODY.has(status));
 }

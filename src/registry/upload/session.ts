@@ -10,25 +10,25 @@ import { HEADER, path } from '../protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
 import { BLOB_HINTS, START_HINTS } from './push-hints.js';
 
-/** An upload that a registry has begun; its bytes so far need not be sent again. */
+/** An upload that was started at a registry. Bytes that it already has need not be sent again. */
 export interface UploadSession {
-  /** The registry's latest word on where to go on, as an absolute URL. It may hold a secret. */
+  /** The absolute URL for the next request, from the registry's latest response. It may contain a secret. */
   location: string;
-  /** Bytes that the registry has confirmed. */
+  /** Number of bytes that the registry has confirmed. */
   offset: number;
-  /** Whether bytes were sent after that without an answer: the registry is asked how many it has. */
+  /** Whether more bytes were sent without an answer, so that the registry has to be asked how many it has. */
   isCut: boolean;
-  /** The smallest piece that the registry takes, but for the last. */
+  /** Minimum size of a chunk, except for the last one. */
   minChunkBytes?: number | undefined;
 }
 
 export type MountResult =
   | { type: 'mounted' }
-  /** The registry would rather have the bytes; the upload is ready for them. */
+  /** The registry did not mount the blob but started an upload for it. */
   | { type: 'started'; session: UploadSession }
   | { type: 'refused' };
 
-/** Begins an upload. (distribution-spec, end-4a) */
+/** Starts an upload. (distribution-spec, end-4a) */
 export async function startUpload(
   request: Requester,
   name: RepositoryName,
@@ -48,8 +48,8 @@ export async function startUpload(
 }
 
 /**
- * Asks a registry to take a blob from another of its repositories. A refusal is no error: the blob can
- * still be sent. (distribution-spec, end-11)
+ * Asks a registry to mount a blob from another of its repositories. A refusal is not an error, since the blob can still
+ * be sent. (distribution-spec, end-11)
  */
 export async function mountBlob(
   request: Requester,
@@ -70,7 +70,7 @@ export async function mountBlob(
     return await request(message, async (response) => {
       await discard(response.body);
       if (response.status === 201) return { type: 'mounted' };
-      // Some answer that they mounted by a status that does not say it, and have not.
+      // Some registries answer with another successful status and have not mounted the blob.
       if (response.status !== 202 || locationIn(response) === undefined) return { type: 'refused' };
       return { type: 'started', session: sessionOf(response, message.what) };
     });
@@ -81,16 +81,16 @@ export async function mountBlob(
 }
 
 /**
- * Whatever a registry or its token service says to a mount: old Quay 400, no access to the source 401 and 403, unknown
- * source 404, no mounts 405, 406 or 422, a token for two repositories 500. All but a wish to be left alone for a
- * while, and no answer.
+ * Whether an error is the refusal of a mount, by the registry or its token service: old Quay answers 400, no access to
+ * the source gives 401 or 403, an unknown source 404, no support for mounts 405, 406 or 422, and a token for two
+ * repositories 500. Not a refusal: a request to wait (429, 503), or no answer.
  */
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof RegistryError) || isOutOfReach(error)) return false;
   return error.status !== 429 && error.status !== 503 && error.code !== 'CUT_SHORT';
 }
 
-/** What the registry has of an upload. (distribution-spec, end-13) */
+/** Asks the registry how many bytes of an upload it has. (distribution-spec, end-13) */
 export async function askOffset(
   request: Requester,
   name: RepositoryName,
@@ -110,7 +110,7 @@ export async function askOffset(
   });
 }
 
-/** What all requests of a blob's upload have in common. */
+/** The parts that all requests of a blob's upload have in common. */
 export function uploadRequest(
   name: RepositoryName,
   digest: Digest,
@@ -126,14 +126,15 @@ export function uploadRequest(
   };
 }
 
-/** The Location of an answer, made absolute: it may be relative to where the answer came from. */
+/** Returns the Location of a response as an absolute URL; it may be relative to the URL that answered. */
 export function locationIn({ headers, url }: TransportResponse): string | undefined {
-  // Behind a proxy that joins paths badly some registries name `//v2//REPOSITORY/…`, which is a path and no host.
+  // Behind a proxy that joins paths wrongly, some registries send `//v2//REPOSITORY/…`, which is a path and does not
+  // start with a host.
   const location = header(headers, 'location')?.replace(/^\/\/v2\/+/, '/v2/');
   return location !== undefined && URL.canParse(location, url.href) ? new URL(location, url).href : undefined;
 }
 
-/** The place where an upload is completed: what the registry named, its query kept as it is. */
+/** Returns the URL that completes an upload: the registry's own, with its query unchanged and the digest added. */
 export function completionTarget({ location }: UploadSession, digest: Digest): string {
   const url = new URL(location);
   url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`;
@@ -143,7 +144,10 @@ export function completionTarget({ location }: UploadSession, digest: Digest): s
 function sessionOf(response: TransportResponse, what: string): UploadSession {
   const location = locationIn(response);
   if (location === undefined)
-    throw new RegistryError('REGISTRY', `${what}: the registry does not tell where to send the bytes`);
+    throw new RegistryError(
+      'REGISTRY',
+      `${what}: the registry did not say where to send the bytes (no valid Location)`,
+    );
   const minChunkBytes = /^\d{1,15}$/.exec(header(response.headers, HEADER.chunkMinLength) ?? '');
   return {
     location,
@@ -153,7 +157,9 @@ function sessionOf(response: TransportResponse, what: string): UploadSession {
   };
 }
 
-/** `Range: 0-LAST`. As `0-0` stands for nothing too, it is one byte only where one was confirmed. */
+/**
+ * Parses `Range: 0-LAST`. Some registries send `0-0` for no bytes, so it counts as one byte only if one was confirmed.
+ */
 function offsetIn({ headers }: TransportResponse, confirmed: number): number {
   const [, last] = /^(?:bytes=)?0-(\d{1,15})$/.exec(header(headers, 'range')?.trim() ?? '') ?? [];
   if (last === undefined) return confirmed;

@@ -2,25 +2,28 @@ import { Readable } from 'node:stream';
 import type { Descriptor } from '../../content/descriptor.js';
 import { cutShort, tooLong } from '../../content/verify.js';
 
-/** Opens the bytes of a blob, from `start`, as often as it is asked. A chunk is used up before the next but one. */
+/**
+ * Opens the bytes of a blob from `start`; may be called several times. A chunk is no longer used when the next but one
+ * is read, so its buffer can be reused.
+ */
 export type OpenBlob = (options?: {
   start?: number | undefined;
   signal?: AbortSignal | undefined;
 }) => Promise<Readable | AsyncIterable<Buffer>>;
 
-/** The bytes that an upload sends: opened once where pieces follow each other, again after a failure. */
+/** The bytes that an upload sends. Consecutive chunks share one stream; after a failure it is opened again. */
 export class UploadSource {
   readonly #descriptor: Descriptor;
   readonly #open: OpenBlob;
   readonly #signal: AbortSignal | undefined;
   #stream: Readable | AsyncIterable<Buffer> | undefined;
   #chunks: AsyncIterator<Buffer> | undefined;
-  /** Of the last chunk, what belongs to the next piece. */
+  /** The part of the last chunk of the stream that has not been returned yet. */
   #rest: Buffer | undefined;
   #position = 0;
-  /** Counts what was given up: a reader of an earlier stream finds itself out by it. */
+  /** Incremented by `close()`, so that a reader of an earlier stream notices that it is closed. */
   #generation = 0;
-  /** Why the bytes could not be read; it is the upload's failure then, whatever the connection says. */
+  /** Why the bytes could not be read; the upload then fails with this error, not with that of the connection. */
   failure: unknown;
 
   constructor(descriptor: Descriptor, open: OpenBlob, signal: AbortSignal | undefined) {
@@ -29,7 +32,10 @@ export class UploadSource {
     this.#signal = signal;
   }
 
-  /** The bytes from `start` to before `end`; rejects with `CUT_SHORT` or `SIZE_MISMATCH` where they are not all. */
+  /**
+   * Yields the bytes from `start` up to but not including `end`. Throws `CUT_SHORT` if there are fewer, and
+   * `SIZE_MISMATCH` if the content continues after the blob's size.
+   */
   async *read(start: number, end: number): AsyncGenerator<Buffer> {
     const isNext = this.#chunks !== undefined && this.#position === start;
     if (!isNext) this.close();
@@ -53,10 +59,10 @@ export class UploadSource {
     }
   }
 
-  /** Gives up what is being read; the next piece is opened afresh. */
+  /** Stops reading; the next `read` opens the content again. */
   close(): void {
     this.#generation += 1;
-    // A stream ends at once; an iterable, when the chunk that it may be reading is there.
+    // A stream is destroyed at once; an iterable ends after the chunk that it may be reading.
     if (this.#stream instanceof Readable) this.#stream.destroy();
     else this.#chunks?.return?.().catch(() => undefined);
     this.#stream = undefined;
@@ -66,7 +72,7 @@ export class UploadSource {
 
   async #openAt(start: number, isGivenUp: () => boolean): Promise<void> {
     const stream = await this.#open({ start, signal: this.#signal });
-    // Reading tells of errors; those that come when nobody reads any more are of no interest.
+    // Errors are reported by reading; those after the last read do not matter.
     if (stream instanceof Readable) stream.on('error', () => undefined);
     if (isGivenUp()) {
       if (stream instanceof Readable) stream.destroy();
@@ -74,7 +80,7 @@ export class UploadSource {
     }
     this.#position = start;
     this.#stream = stream;
-    // Content has no encoding, so a stream of it gives Buffers.
+    // a stream without an encoding yields Buffers
     this.#chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 

@@ -9,8 +9,7 @@ import type { RegistryRequest, Requester } from '../http/request.js';
 import type { TransportResponse } from '../http/response.js';
 import { HEADER } from '../protocol.js';
 import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
-import { chunkBytesFor, type UploadLimits } from './limits.js';
-import { mayBeOfBody } from './refused-body.js';
+import type { UploadLimits } from './limits.js';
 import {
   askOffset,
   completionTarget,
@@ -20,28 +19,29 @@ import {
   uploadRequest,
 } from './session.js';
 import { type OpenBlob, UploadSource } from './source.js';
+import { UploadWay } from './way.js';
 
 export interface UploadOptions extends CallOptions {
-  /** Goes on with this upload: of a mount that became one, or of a try that failed. */
+  /** An upload to continue: one that a mount started, or one that an earlier attempt left. */
   session?: UploadSession | undefined;
-  /** Sends pieces of so many bytes; default all at once, or what the registry asks for. */
+  /** Size of a chunk in bytes; default: everything at once, or what the registry asks for. */
   chunkBytes?: number | undefined;
-  /** Told of each state from which a later call can go on, and that there is none any more. */
+  /** Called with each state from which a later call can continue, and with undefined when there is none any more. */
   onSession?: ((session: UploadSession | undefined) => Promise<void> | void) | undefined;
-  /** Told how far the bytes are: first what the registry had already, then as they leave. */
+  /** Called with the number of bytes: first with those that the registry already had, then as bytes are sent. */
   onPosition?: ((position: number, origin: 'kept' | 'sent') => void) | undefined;
 }
 
-/** Uploads that a registry may lose before lading stops beginning new ones. */
+/** How many times a lost upload is started again. */
 const MAX_RESTARTS = 2;
-/** A registry checks the digest of all bytes, and may move them, before it answers the last request. */
+/** Before it answers the last request, a registry computes the digest of all bytes and may move them. */
 const COMPLETION_TIMEOUT_MS = 10 * 60_000;
 
 /**
- * Sends a blob: in one request where nothing speaks against it, in pieces where the registry or a proxy
- * wants that, from the byte that the registry has where an earlier try was cut off. It is one try: what may
- * pass (a broken connection, a 503) rejects with a retryable error after `onSession` was told of the state.
- * Rejects with `DIGEST_MISMATCH` when the registry found other bytes. (distribution-spec, "Pushing blobs")
+ * Sends a blob: in one request if possible, in chunks if the registry or a proxy requires that, and from the byte that
+ * the registry has if an earlier attempt was cut off. This is one attempt: after an error that may be temporary (a
+ * broken connection, a 503) it calls `onSession` with the state and throws a retryable error. Throws `DIGEST_MISMATCH`
+ * if the registry received other bytes. (distribution-spec, "Pushing blobs")
  */
 export async function uploadBlob(
   request: Requester,
@@ -59,7 +59,7 @@ export async function uploadBlob(
   }
 }
 
-/** The registry knows the upload no longer, or cannot go on with it. */
+/** The registry no longer knows the upload, or cannot continue it. */
 class LostUpload extends Error {
   constructor(override readonly cause: unknown) {
     super('the upload is lost');
@@ -68,21 +68,14 @@ class LostUpload extends Error {
 
 class BlobUpload {
   readonly #request: Requester;
-  readonly #limits: UploadLimits;
   readonly #name: RepositoryName;
   readonly #descriptor: Descriptor;
   readonly #source: UploadSource;
   readonly #options: UploadOptions;
+  readonly #way: UploadWay;
   #session: UploadSession;
-  /** Whether all bytes go in one PUT. */
-  #isWhole = false;
-  #isWholeRefused = false;
-  #isChunkRefused = false;
-  /** Whether a connection that ends now broke in the middle, rather than never having been there. */
+  /** Whether bytes were sent, so that a connection error means that the connection broke. */
   #hasSent = false;
-  /** Where the registry answered with 416 first. */
-  #refusedOffset: number | undefined;
-  #refusals = 0;
 
   constructor(
     request: Requester,
@@ -93,12 +86,17 @@ class BlobUpload {
     options: UploadOptions,
   ) {
     this.#request = request;
-    this.#limits = limits;
     this.#name = name;
     this.#descriptor = descriptor;
     this.#source = source;
     this.#options = options;
-    this.#isWholeRefused = limits.endsWithoutBody(name.registry);
+    this.#way = new UploadWay({
+      registry: name.registry,
+      limits,
+      size: descriptor.size,
+      chunkBytes: options.chunkBytes,
+      isAgain: options.session?.isCut === true,
+    });
     this.#session = options.session ?? { location: '', offset: 0, isCut: false };
   }
 
@@ -108,12 +106,12 @@ class BlobUpload {
       try {
         if (!isBegun) await this.#remember(await startUpload(...this.#call()));
         await this.#send();
-        if (this.#isWholeRefused) this.#limits.endWithoutBody(this.#name.registry);
+        this.#way.acceptBlob();
         return await this.#forget();
       } catch (error) {
         if (!(error instanceof LostUpload)) throw error;
         await this.#forget();
-        // A session that is gone may have been completed: only its answer was lost.
+        // The upload may have been completed and only the response lost.
         if (await this.#isThere()) return;
         if (restarts === MAX_RESTARTS) throw error.cause;
         isBegun = false;
@@ -121,7 +119,7 @@ class BlobUpload {
     }
   }
 
-  /** All that is missing, in the way that the registry takes. */
+  /** Sends all missing bytes in the way that the registry accepts. */
   async #send(): Promise<void> {
     for (;;) {
       try {
@@ -138,28 +136,24 @@ class BlobUpload {
 
   async #sendRest(): Promise<void> {
     const { size } = this.#descriptor;
-    const chunkBytes = this.#chunkBytes();
-    this.#isWhole = this.#session.offset === 0 && size <= chunkBytes && !this.#isWholeRefused;
-    if (this.#isWhole) return this.#complete(0);
+    const { isWhole, chunkBytes } = this.#way.choose(this.#session);
+    if (isWhole) return this.#complete(0);
     while (this.#session.offset < size) {
       await this.#sendChunk(Math.min(chunkBytes, size - this.#session.offset));
     }
     await this.#complete(size);
   }
 
-  #chunkBytes(): number {
-    const { chunkBytes } = this.#options;
-    if (this.#isChunkRefused) return Number.POSITIVE_INFINITY;
-    return chunkBytesFor(this.#limits, this.#name.registry, this.#session, chunkBytes);
-  }
-
-  /** (distribution-spec, end-5) Its `Range` is not relied on: some name the last piece only, or the first. */
+  /**
+   * Sends a chunk. (distribution-spec, end-5) The `Range` of the response is ignored, because some registries send that
+   * of the last or the first chunk only.
+   */
   async #sendChunk(length: number): Promise<void> {
     const { offset } = this.#session;
     const end = offset + length;
     const headers = { 'content-range': `${offset}-${end - 1}` };
     const answer = await this.#exchange('PATCH', this.#session.location, offset, end, headers);
-    this.#refusals = 0;
+    this.#way.acceptChunk();
     await this.#remember({
       ...this.#session,
       location: locationIn(answer) ?? this.#session.location,
@@ -168,29 +162,29 @@ class BlobUpload {
     });
   }
 
-  /** The request that ends the upload, with the bytes from `start`. (distribution-spec, end-6) */
+  /** Ends the upload with a PUT of the bytes from `start`. (distribution-spec, end-6) */
   async #complete(start: number): Promise<void> {
     const { digest, size } = this.#descriptor;
     const answer = await this.#exchange('PUT', completionTarget(this.#session, digest), start, size);
-    // Some registries take a blob with another status than the specification's, and others take none with it.
+    // Some registries accept a blob with another status than 201, and others have not stored it then.
     if (answer.status !== 201) await this.#requireThere(answer.status);
     const named = header(answer.headers, HEADER.contentDigest);
-    // distribution 2.8 names a sha512 blob by its sha256.
+    // distribution 2.8 answers with the sha256 of a blob that was pushed by its sha512.
     if (isDigest(named) && named !== digest && algorithmOf(named) === algorithmOf(digest)) {
-      throw new RegistryError('REGISTRY', `${this.#what}: the registry keeps it as ${named}`);
+      throw new RegistryError('REGISTRY', `${this.#what}: the registry stored it as ${named}`);
     }
   }
 
   async #requireThere(status: number): Promise<void> {
     if (await this.#isThere()) return;
-    const message = `${this.#what}: the registry answered with ${status} and has not taken it`;
-    const error = new RegistryError('REGISTRY', message, { hint: 'Ask its owner how it takes pushes.' });
-    if (!this.#isWhole || this.#isWholeRefused) throw error;
-    this.#isWholeRefused = true;
-    throw new LostUpload(error);
+    const message = `${this.#what}: the registry answered with status ${status} but did not store it`;
+    const error = new RegistryError('REGISTRY', message, {
+      hint: 'Ask the owner of the registry how to push to it.',
+    });
+    throw this.#way.refuseWhole() ? new LostUpload(error) : error;
   }
 
-  /** Sends the bytes from `start` to before `end`, which may be none. */
+  /** Sends the bytes from `start` up to but not including `end`, which may be none. */
   async #exchange(
     method: 'PATCH' | 'PUT',
     target: string,
@@ -213,7 +207,7 @@ class BlobUpload {
         ...headers,
       };
       message.body = () => {
-        // After a refusal that the request itself answers (a token that expired), the same bytes go again.
+        // If the requester retries after a 401 (an expired token), the same bytes are sent again.
         if (isSent) this.#source.close();
         isSent = true;
         return this.#body(start, end);
@@ -241,7 +235,7 @@ class BlobUpload {
     }
   }
 
-  /** Asks the registry what it has. */
+  /** Asks the registry which bytes it has. */
   async #synchronize(): Promise<void> {
     let session: UploadSession;
     try {
@@ -249,87 +243,29 @@ class BlobUpload {
       session = await askOffset(request, name, digest, this.#session, options);
     } catch (error) {
       if (isLadingError(error, 'ABORTED') || isRetryable(error)) throw error;
-      throw new LostUpload(error); // 404, a registry that does not tell (405), a place that is not asked
+      throw new LostUpload(error); // 404, a registry that does not support the request (405), or a URL that must not be used
     }
     if (session.offset > this.#descriptor.size) throw new LostUpload(this.#outOfStep());
     await this.#remember(session);
     if (session.offset > 0) this.#options.onPosition?.(session.offset, 'kept');
   }
 
-  /** Whether another way is worth a try after this refusal; it is chosen then. */
+  /** Chooses another way to send after a refusal; returns false if there is none. */
   async #adapt(error: unknown): Promise<boolean> {
     if (!(error instanceof RegistryError)) return false;
-    const { status, registryCodes } = error;
-    if (this.#isWhole && !this.#isWholeRefused && this.#isOfBody(error)) {
-      this.#isWholeRefused = true;
-      throw new LostUpload(error);
-    }
-    if (registryCodes.includes('DIGEST_INVALID')) {
-      await this.#forget();
-      throw this.#otherBytes(error);
-    }
-    switch (status) {
-      case 404:
-      case 410:
+    const reaction = this.#way.after(error, this.#session);
+    switch (reaction.type) {
+      case 'go on':
+        this.#session = reaction.session;
+        return true;
+      case 'start again':
         throw new LostUpload(error);
-      case 405:
-      case 501:
-        return this.#useOtherWay(error);
-      case 413:
-        return this.#useSmaller(error);
-      case 416:
-        return this.#askAgain(error);
-      default:
+      case 'other content':
+        await this.#forget();
+        throw this.#otherBytes(error);
+      case 'give up':
         return false;
     }
-  }
-
-  #isOfBody(error: RegistryError): boolean {
-    const isAgain = this.#options.session?.isCut === true;
-    return mayBeOfBody(error, { registry: this.#name.registry, limits: this.#limits, isAgain });
-  }
-
-  /** Where a body is small already, its limit may be one for PUT. */
-  #useSmaller(error: RegistryError): boolean {
-    if (this.#limits.lower(this.#name.registry, this.#lastLength(), this.#session.minChunkBytes)) return true;
-    if (!this.#isWhole || this.#isWholeRefused) return false;
-    this.#isWholeRefused = true;
-    throw new LostUpload(error);
-  }
-
-  /** A registry may take blobs whole only, or in pieces only. */
-  #useOtherWay(error: RegistryError): boolean {
-    if (this.#isWhole) {
-      const isFirst = !this.#isWholeRefused;
-      this.#isWholeRefused = true;
-      return isFirst;
-    }
-    if (this.#isChunkRefused) return false;
-    this.#isChunkRefused = true;
-    throw new LostUpload(error);
-  }
-
-  /** After a 416 the registry is asked once a piece, then our own count is believed, then all starts over whole. */
-  #askAgain(error: RegistryError): boolean {
-    const { offset } = this.#session;
-    this.#refusals += 1;
-    if (this.#refusals === 1) {
-      this.#refusedOffset = offset;
-      return true;
-    }
-    const own = this.#refusedOffset;
-    if (this.#refusals === 2 && own !== undefined && own !== offset) {
-      this.#session = { ...this.#session, offset: own, isCut: false };
-      return true;
-    }
-    if (this.#isChunkRefused) return false;
-    this.#isChunkRefused = true;
-    throw new LostUpload(error);
-  }
-
-  #lastLength(): number {
-    const rest = this.#descriptor.size - this.#session.offset;
-    return Math.min(this.#chunkBytes(), rest);
   }
 
   async #remember(session: UploadSession): Promise<void> {
@@ -360,7 +296,7 @@ class BlobUpload {
   #brokenOff(cause: unknown): RegistryError {
     return new RegistryError('CUT_SHORT', `${this.#what}: the connection broke`, {
       cause,
-      hint: 'Run the command again; it goes on from what the registry has.',
+      hint: 'Run the command again; it continues from the bytes that the registry has.',
     });
   }
 

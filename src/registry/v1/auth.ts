@@ -3,17 +3,17 @@ import type { Credential, CredentialProvider } from '../auth/credential.js';
 import { basic } from '../auth/token.js';
 import type { RequestAuthenticator } from '../http/request.js';
 
-/** What an index grants for reading one repository. */
+/** An index's permission to read one repository. */
 export interface V1Grant {
-  /** The registries that keep it. */
+  /** The registries that have the repository. */
   endpoints: readonly URL[];
-  /** What they want to see; undefined where the index gave none. */
+  /** The token for them; undefined if the index gave none. */
   token: string | undefined;
 }
 
 /**
- * Who the user is at an index: told with the first request, since an index that is asked without gives the
- * token of an anonymous user, and no challenge. (docker, registry/session.go, `GetRepositoryData`)
+ * Sends the credential to an index with the first request: without one, the index does not send a challenge but the
+ * token of an anonymous user. (docker, registry/session.go, `GetRepositoryData`)
  */
 export function createIndexAuthenticator(credentials: CredentialProvider): RequestAuthenticator {
   const credentialFor = ({ registry, repository }: AuthTarget): Promise<Credential | undefined> =>
@@ -29,16 +29,15 @@ export interface EndpointAuthenticatorOptions {
   index: { registry: string; repository: string; url: URL };
   credentials: CredentialProvider;
   grant: V1Grant;
-  /** Whether the index and its registry are one. */
+  /** Whether the index is also the registry. */
   isStandalone: boolean;
-  /** Asks the index again, for a token that has run out. */
+  /** Asks the index for a new token when the old one has expired. */
   renew: () => Promise<V1Grant>;
 }
 
 /**
- * What the registries of a repository get to see: the index's token. The password goes to the origin that the
- * user named only, and there only where it is a registry of its own: at once by https, as Docker does, by http
- * when it asks.
+ * Sends the index's token to the registries of a repository. The password is sent only to the origin that the user
+ * named, and only if it is a registry too: over https at once, as Docker does, over http only when asked.
  */
 export function createEndpointAuthenticator(options: EndpointAuthenticatorOptions): RequestAuthenticator {
   const { index, credentials, isStandalone, renew } = options;
@@ -51,7 +50,7 @@ export function createEndpointAuthenticator(options: EndpointAuthenticatorOption
     return basicOf(await credentialFor());
   }
 
-  /** One renewal for all requests whose token was refused. */
+  /** All requests whose token was refused share one renewal. */
   async function renewed(rejected: string | undefined): Promise<string | undefined> {
     if (rejected !== undefined && token !== rejected) return token;
     renewal ??= renew()

@@ -3,13 +3,13 @@ import { type Digest, isDigest } from '../../content/digest.js';
 import { ContentError } from '../../errors.js';
 import { type Headers, headerLines } from '../http/headers.js';
 
-/** The names that registries give to the header, of several lines or with commas. */
+/** The names that registries use for the header; it may have several lines, or values with commas. */
 const HEADERS = ['x-docker-checksum-payload', 'x-docker-payload-checksum', 'x-docker-checksum'];
 
 /**
- * The checksums over a layer as it is sent that come with its image's JSON. Tarsums stand beside them and are
- * left out: they say nothing of the fields that they leave out, Docker and docker-registry disagree about
- * what owners count as, and the gzip around a layer notices damage as well.
+ * Returns the checksums of a layer as it is sent, from the headers of its image's JSON. Tarsums in the same headers are
+ * ignored: they do not cover all fields, Docker and docker-registry compute them differently for owners, and damage is
+ * also noticed by the checksum of gzip.
  */
 export function payloadChecksums(headers: Headers): Digest[] {
   const texts = HEADERS.flatMap((name) => headerLines(headers, name))
@@ -22,14 +22,17 @@ function isSHA256(text: string): text is Digest {
   return text.startsWith('sha256:') && isDigest(text);
 }
 
-/** Checks a layer that streams by. */
+/** Verifies a layer while it is read. */
 export interface PayloadVerifier {
   update(chunk: Uint8Array): void;
-  /** Throws `DIGEST_MISMATCH` where checksums were stated and the bytes have none of them. */
+  /** Throws `DIGEST_MISMATCH` if there are checksums and none of them matches. */
   finish(): void;
 }
 
-/** The checksum is over the image's JSON, a line feed, and the layer as sent. (docker-registry, checksums.py) */
+/**
+ * Returns a verifier. The checksum covers the image's JSON, a line feed, and the layer as it is sent. (docker-registry,
+ * checksums.py)
+ */
 export function createPayloadVerifier(
   json: Uint8Array,
   checksums: readonly Digest[],
@@ -46,7 +49,7 @@ export function createPayloadVerifier(
       if (checksums.some((checksum) => checksum === actual)) return;
       throw new ContentError(
         'DIGEST_MISMATCH',
-        `${what} has other content: its checksum is to be ${checksums.join(' or ')}, and is ${actual}`,
+        `${what} has other content: its checksum should be ${checksums.join(' or ')} but is ${actual}`,
         { hint: 'It was damaged on its way or at the registry; run the command again.' },
       );
     },

@@ -2,6 +2,7 @@ import { isLadingError, RegistryError } from '../../errors.js';
 import type { CredentialProvider } from '../auth/credential.js';
 import { discard, readSome } from '../http/body.js';
 import { header, headerLines } from '../http/headers.js';
+import { Pace } from '../http/pace.js';
 import { createRequester, type Requester, type RequesterOptions } from '../http/request.js';
 import type { TransportResponse } from '../http/response.js';
 import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
@@ -12,11 +13,14 @@ import { createV1Repository, type V1Repository } from './repository.js';
 
 export type { V1ImageAnswer, V1Repository } from './repository.js';
 
-/** The v1 protocol of Docker before 1.6, read only. */
+/** A client of the v1 protocol of Docker before 1.6; it can only read. */
 export interface V1Client {
-  /** What answers at `/v1/_ping`; undefined where no v1 registry does. */
+  /** Asks `/v1/_ping`; undefined if there is no v1 registry. */
   ping(registry: string, options?: CallOptions): Promise<V1Ping | undefined>;
-  /** Asks the index who keeps the repository, and for leave to read it; rejects with `NOT_FOUND`. */
+  /**
+   * Asks the index which registries have the repository, and for permission to read it. Rejects with `NOT_FOUND`, and
+   * with `UNSUPPORTED` for a name that v1 cannot have.
+   */
   open(name: RepositoryName, options?: CallOptions): Promise<V1Repository>;
 }
 
@@ -27,9 +31,9 @@ export interface V1Ping {
 }
 
 export interface V1ClientOptions {
-  /** Asks as the v2 protocol does: whoever wants a password says so. */
+  /** Requests that authenticate as in the v2 protocol, after a challenge. */
   request: Requester;
-  /** What requesters are made of. */
+  /** Options for the requesters of this client. */
   requester: Omit<RequesterOptions, 'authenticator'>;
   credentials: CredentialProvider;
   plainHTTP: boolean;
@@ -78,7 +82,7 @@ export function createV1Client(options: V1ClientOptions): V1Client {
         },
       );
     } catch (error) {
-      // A folder of files behind a web server can be a registry, but is no index.
+      // Static files on a web server can serve as a registry, but not as an index.
       if (isOwn && isLadingError(error, 'NOT_FOUND')) return { endpoints: [index], token: undefined };
       throw error;
     }
@@ -91,13 +95,15 @@ export function createV1Client(options: V1ClientOptions): V1Client {
     if (answer === undefined)
       throw new RegistryError(
         'NOT_FOUND',
-        `${registry} does not speak the v1 protocol: /v1/_ping is not there`,
+        `${registry} does not support the v1 protocol: it has no /v1/_ping`,
       );
     const url = await schemes.baseURL(registry, callOptions.signal);
     const ask = (asked: CallOptions): Promise<V1Grant> => askIndex(name, url, answer.isStandalone, asked);
     const grant = await ask(callOptions);
     const requestEndpoints = createRequester({
       ...requester,
+      // A request may wait for a new grant, which is a request too: with one pace, each could wait for the other.
+      pace: new Pace(),
       mirrors: {},
       authenticator: createEndpointAuthenticator({
         index: { registry, repository, url },
@@ -107,7 +113,7 @@ export function createV1Client(options: V1ClientOptions): V1Client {
         renew: () => ask({}),
       }),
       schemes: {
-        // Decided with the index: an endpoint is spoken to as the index is.
+        // Endpoints use the same scheme as the index.
         baseURL: async (host) => new URL(`${url.protocol}//${host}`),
         forget: () => undefined,
       },
@@ -118,7 +124,7 @@ export function createV1Client(options: V1ClientOptions): V1Client {
   return { ping, open };
 }
 
-/** A web page is no registry. (docker, registry/endpoint_v1.go, `Ping`) */
+/** Tells a registry from a web page. (docker, registry/endpoint_v1.go, `Ping`) */
 async function readPing({ headers, body }: TransportResponse): Promise<V1Ping | undefined> {
   const text = (await readSome(body, MAX_PING_BYTES)).toString('utf8').trim();
   const version = header(headers, V1_HEADER.version);
@@ -130,11 +136,14 @@ function grantOf(
   { headers, url }: TransportResponse,
   { index, isOwn, plainHTTP, what }: { index: URL; isOwn: boolean; plainHTTP: boolean; what: string },
 ): V1Grant {
-  // Who answers in place of the index has no tokens to give.
+  // If another origin answered instead of the index, its tokens are not used.
   const isIndex = url.origin === index.origin;
   const named = isIndex ? endpointsOf(headers, index, plainHTTP) : [];
   if (named.length === 0 && !isOwn)
-    throw new RegistryError('REGISTRY', `${what}: the index ${index.host} names no registry that keeps them`);
+    throw new RegistryError(
+      'REGISTRY',
+      `${what}: the index ${index.host} does not say which registry has them`,
+    );
   return {
     endpoints: named.length > 0 ? named : [index],
     token: isIndex ? tokenOf(headerLines(headers, V1_HEADER.token)) : undefined,

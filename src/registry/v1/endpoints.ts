@@ -4,13 +4,13 @@ import { type Headers, headerLines } from '../http/headers.js';
 import { hostnameOf, isLoopback, leadsInside } from '../origin.js';
 import { V1_HEADER } from './protocol.js';
 
-/** More than any index ever named; each may be asked for each image. */
+/** More than any index is known to name. Each may be asked for each image. */
 const MAX_ENDPOINTS = 8;
 
 /**
- * The registries that an index names as those that keep a repository, to be spoken to as the index is: they get
- * the token that it gave, so that none may be in clear behind an https index, nor at an address of a private
- * network where the index is in none. Rejects with `DENIED`; empty where none is named.
+ * Returns the registries that have a repository, as its index says; empty if it names none. They are contacted with the
+ * index's scheme because they get its token, so they must not use http if the index uses https, nor be at an address of
+ * a private network unless the index is at one. Throws `DENIED`.
  */
 export function endpointsOf(headers: Headers, index: URL, plainHTTP: boolean): URL[] {
   const named = headerLines(headers, V1_HEADER.endpoints)
@@ -22,12 +22,13 @@ export function endpointsOf(headers: Headers, index: URL, plainHTTP: boolean): U
 
 function endpointURL(host: string, index: URL, plainHTTP: boolean): URL {
   if (!isRegistry(host) || !URL.canParse(`${index.protocol}//${host}`))
-    throw refused(host, index, 'it is not HOST[:PORT]');
+    throw refused(host, index, 'it is not of the form HOST[:PORT]');
   const endpoint = new URL(`${index.protocol}//${host}`);
   const hostname = hostnameOf(endpoint);
-  // An http index on loopback was not chosen with `plainHTTP`: only its own machine is as safe.
+  // http was used because the index is on loopback, not because of `plainHTTP`: only other services of the same machine
+  // are as safe.
   if (index.protocol === 'http:' && !plainHTTP && hostname !== hostnameOf(index) && !isLoopback(hostname))
-    throw refused(host, index, 'it would be spoken to in clear');
+    throw refused(host, index, 'the token would be sent over http');
   if (leadsInside(endpoint, index))
     throw refused(host, index, 'it is an address of a private network or this machine');
   return endpoint;

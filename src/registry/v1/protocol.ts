@@ -3,7 +3,7 @@ import { LadingError } from '../../errors.js';
 import { type Headers, header } from '../http/headers.js';
 import { type RepositoryName, repositoryText } from '../repository.js';
 
-/** Header names of the v1 protocol, in the lower case that Node.js gives them. (docker, "Registry v1 API") */
+/** Header names of the v1 protocol, in lower case as in Node.js. (docker, "Registry v1 API") */
 export const V1_HEADER = {
   token: 'x-docker-token',
   endpoints: 'x-docker-endpoints',
@@ -12,7 +12,7 @@ export const V1_HEADER = {
   size: 'x-docker-size',
 } as const;
 
-/** Paths of the endpoints; the first two are an index's, the others a registry's. */
+/** Paths of the endpoints; the first two belong to an index, the others to a registry. */
 export const v1Path = {
   ping: () => '/v1/_ping',
   images: (repository: string) => `/v1/repositories/${repository}/images`,
@@ -23,12 +23,12 @@ export const v1Path = {
   layer: (id: string) => `/v1/images/${id}/layer`,
 } as const;
 
-/** Whether `text` names an image: a name that was drawn by lot, not a digest of anything. */
+/** True for a v1 image ID: 64 random hex digits, not a digest. */
 export function isV1ID(text: unknown): text is string {
   return typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
 }
 
-/** The repository as v1 paths have it; rejects with `UNSUPPORTED` what that protocol never had a place for. */
+/** Returns the repository for v1 paths. Throws `UNSUPPORTED` for a name that the protocol cannot have. */
 export function v1RepositoryOf(name: RepositoryName): string {
   const where = repositoryText(name);
   if (name.registry === DOCKER_HUB)
@@ -44,24 +44,26 @@ export function v1RepositoryOf(name: RepositoryName): string {
   return name.repository;
 }
 
-/** Tags become part of paths. Rejects with `INVALID_REFERENCE`. */
+/** Returns a valid tag, since it becomes part of a path. Throws `INVALID_REFERENCE`. */
 export function requireTag(tag: string): string {
   if (isTag(tag)) return tag;
   throw new LadingError('INVALID_REFERENCE', `"${tag}" is not a tag`);
 }
 
-/** Whether a registry is its own index: it says so, or says nothing. (docker, registry/endpoint_v1.go, `Ping`) */
+/**
+ * Whether a registry is its own index: it says so, or has no header about it. (docker, registry/endpoint_v1.go, `Ping`)
+ */
 export function isStandalone(headers: Headers): boolean {
   const said = header(headers, V1_HEADER.standalone) ?? '';
   return said === '' || said === '1' || said.toLowerCase() === 'true';
 }
 
-/** What `Authorization` carries of the tokens in a response: all lines, without the word that some put before. */
+/** Joins the tokens of a response for `Authorization`, without the word "Token" that some registries put first. */
 export function tokenOf(lines: readonly string[]): string | undefined {
   const tokens = lines
     .map((line) => line.replace(/^\s*Token\s+/i, '').trim())
     .filter((token) => token !== '');
   const token = tokens.join(',');
-  // It becomes a header: what cannot stand in one is none.
+  // The token becomes a header, so it must not contain other characters.
   return /^[\x20-\x7e]{1,8192}$/.test(token) ? token : undefined;
 }

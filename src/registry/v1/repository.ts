@@ -13,34 +13,34 @@ import { payloadChecksums } from './checksum.js';
 import { SessionCookies } from './cookies.js';
 import { isV1ID, requireTag, V1_HEADER, v1Path } from './protocol.js';
 
-/** An image's JSON, and what the registry says of its layer. */
+/** An image's JSON, with the size and checksums of its layer from the headers. */
 export interface V1ImageAnswer {
   json: Buffer;
-  /** Bytes of the layer as it is sent. */
+  /** Size in bytes of the layer as it is sent. */
   layerSize: number | undefined;
-  /** Over `json` and the layer; any of them will do. */
+  /** Checksums over `json` and the layer; one of them has to match. */
   checksums: Digest[];
 }
 
 export interface V1LayerAnswer {
-  /** From the byte that was asked for. */
+  /** The bytes from the requested start. */
   body: Readable;
-  /** Bytes of the whole layer. */
+  /** Size of the whole layer in bytes. */
   size: number | undefined;
 }
 
-/** A repository at the registries that an index named for it. Nothing it gives is verified. */
+/** A repository at the registries that its index names. It does not verify what it returns. */
 export interface V1Repository {
-  /** Where its images are kept: the same ID at the same place is the same image. */
+  /** The origins of its registries: an ID identifies an image only within one place. */
   readonly place: string;
-  /** The tags and their images. */
+  /** Tags and the IDs of their images. */
   tags(options?: CallOptions): Promise<Map<string, string>>;
-  /** The image that a tag stands for; rejects with `NOT_FOUND`. */
+  /** Resolves a tag to the ID of its image; rejects with `NOT_FOUND`. */
   resolve(tag: string, options?: CallOptions): Promise<string>;
-  /** An image and all that it stands on, top first; rejects with `INVALID_MANIFEST` what goes in a circle. */
+  /** Returns an image and its ancestors, the image first; rejects with `INVALID_MANIFEST` for a cycle. */
   ancestry(id: string, options?: CallOptions): Promise<string[]>;
   image(id: string, options?: CallOptions): Promise<V1ImageAnswer>;
-  /** The layer from `start`; going on after a failure is the caller's. */
+  /** Returns the layer from `start`. After a failure, the caller resumes. */
   layer(
     id: string,
     options?: CallOptions & { start?: number | undefined; size?: number | undefined },
@@ -48,10 +48,10 @@ export interface V1Repository {
 }
 
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
-/** Docker never stacked more than 127 layers. */
+/** Docker never had more than 127 layers. */
 const MAX_CHAIN = 256;
 
-/** `request` speaks to `endpoints` only. */
+/** Returns the repository; `request` is used for `endpoints` only. */
 export function createV1Repository(
   request: Requester,
   name: RepositoryName,
@@ -63,7 +63,7 @@ export function createV1Repository(
   const doubted: DoubtedRanges = new Map();
   let inOrder = [...endpoints];
 
-  /** One registry after the other until one has it; that one is asked first from then on. */
+  /** Asks one registry after the other until one has the content; from then on, that one is asked first. */
   async function ask<T>(
     message: Pick<RegistryRequest, 'target' | 'what' | 'whenNotFound' | 'headers' | 'otherwise'>,
     { signal, retries }: CallOptions,
@@ -86,7 +86,7 @@ export function createV1Repository(
               return other && { ...other, headers: { ...other.headers, ...own } };
             },
             scopes: [],
-            // Where another can be asked, nothing is asked twice.
+            // No retries if another registry can be asked.
             retries: place === asked.length - 1 ? retries : 0,
             signal,
           },
@@ -113,7 +113,7 @@ export function createV1Repository(
     const found = new Map<string, string>();
     for (const [tag, id] of tagEntries(document, what)) {
       if (isTag(tag)) found.set(tag, id);
-      else onWarning?.(`${what}: "${tag}" is left out, it is not a valid name`);
+      else onWarning?.(`${what}: "${tag}" is left out because it is not a valid name`);
     }
     return found;
   }
@@ -132,7 +132,7 @@ export function createV1Repository(
           remedyFor: where,
         });
       if (isV1ID(id)) return id;
-      // Lists of the Hub's kind shorten the IDs.
+      // Lists in the format of Docker Hub have shortened IDs.
       const target = v1Path.tag(name.repository, tag);
       const full = await ask({ target, what }, options, (response) => readJSON(response, what));
       if (isV1ID(full)) return full;
@@ -155,7 +155,7 @@ export function createV1Repository(
     },
 
     async layer(id, { start = 0, size, ...options } = {}) {
-      if (start > 0 && start === size) return { body: Readable.from([]), size }; // such a range cannot be asked for
+      if (start > 0 && start === size) return { body: Readable.from([]), size }; // HTTP has no empty ranges
       const what = `layer of image ${id} of ${where}`;
       const { headers, otherwise } = fromByte(start, size, { doubted, key: id });
       const message = { target: v1Path.layer(requireID(id)), what, headers, otherwise };
@@ -179,7 +179,7 @@ function requireID(id: string): string {
   throw new RegistryError('REGISTRY', `"${id}" is not the ID of a v1 image`);
 }
 
-/** `{"TAG":"ID"}`, or the list of `{"name","layer"}` that mirrors of Docker Hub gave. */
+/** Parses `{"TAG":"ID"}`, or the list of `{"name","layer"}` that mirrors of Docker Hub sent. */
 function tagEntries(document: unknown, what: string): [string, string][] {
   const entries: [unknown, unknown][] = Array.isArray(document)
     ? document.map((entry) => [memberOf(entry, 'name'), memberOf(entry, 'layer')])
@@ -198,7 +198,7 @@ function chainOf(document: unknown, id: string, what: string): string[] {
   if (!Array.isArray(document) || !document.every(isV1ID))
     throw invalid('the answer is not a list of image IDs');
   if (document[0] !== id) throw invalid(`it starts with ${document[0] ?? 'nothing'}`);
-  if (new Set(document).size < document.length) throw invalid('an image stands on itself');
+  if (new Set(document).size < document.length) throw invalid('an image is its own ancestor');
   if (document.length > MAX_CHAIN) throw invalid(`it has more than ${MAX_CHAIN} images`);
   return document;
 }
@@ -208,7 +208,7 @@ function sizeOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) && Number.isSafeInteger(size) ? size : undefined;
 }
 
-/** docker-registry writes `Content-Range: 0-9/10`, without the unit. */
+/** Adds the unit that docker-registry leaves out in `Content-Range: 0-9/10`. */
 function withUnit(response: TransportResponse): TransportResponse {
   const range = header(response.headers, 'content-range');
   if (range === undefined || !/^\s*\d/.test(range)) return response;

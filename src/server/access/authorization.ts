@@ -5,9 +5,12 @@ import { addressOf } from '../operational/client.js';
 import { SharedWork } from '../shared-work.js';
 import type { Htpasswd } from './htpasswd.js';
 
-/** Lets a request in, or refuses it before anything else of it is looked at. */
+/** Admits or refuses a request before anything else is done with it. */
 export interface Authorization {
-  /** Resolves with the user's name; throws the refusal. A check that waits is given up when `signal` aborts. */
+  /**
+   * Resolves with the user's name; rejects with a `Refusal`. A check that is still waiting is dropped when `signal`
+   * aborts.
+   */
   authorize(
     header: string | undefined,
     remoteAddress: string | undefined,
@@ -16,41 +19,44 @@ export interface Authorization {
 }
 
 export interface BasicAuthorization extends Authorization {
-  /** From now on these are the users; one whose line has changed has to show the new password. */
+  /** Replaces the users; those whose line has changed must send the new password. */
   replaceUsers(users: Htpasswd): void;
 }
 
 export interface BasicAuthorizationOptions {
-  /** Whether a password belongs to a bcrypt hash; slow by design, and so not done in the thread that serves. */
+  /**
+   * Whether a password matches a bcrypt hash. This is slow by design, so it must not run in the thread that serves
+   * requests.
+   */
   compare: (password: string, hash: string) => Promise<boolean>;
   /**
-   * How long a password that was right is known without computing its hash again, since it was last shown. Default a
-   * day. A user whose line changes has to show the new password at once.
+   * How long after its last use a correct password is remembered, so that its hash is not computed again. Default: a
+   * day. If a user's line changes, the new password is needed at once.
    */
   rememberMs?: number | undefined;
-  /** Checks that wait at once; of one address a sixteenth. Default 1024. */
+  /** Maximum number of waiting checks; a sixteenth of them may be from one address. Default 1024. */
   maxChecks?: number | undefined;
   now?: () => number;
 }
 
 const DAY_MS = 24 * 3600_000;
 const DEFAULT_MAX_CHECKS = 1024;
-/** So many addresses can fill the room in which checks wait. */
+/** Number of addresses that together can fill the queue of checks. */
 const ADDRESSES_IN_ROOM = 16;
 
 /**
- * RFC 7617, over the users of an htpasswd file. Checks are slow by design, so they wait for their turn: addresses take
- * turns, and at one address the names that are tried, so that a good user gets in beside any number of guesses at
- * another's password.
+ * Returns Basic authorization (RFC 7617) for the users of an htpasswd file. Checks are slow by design, so they are
+ * queued. Addresses take turns, and so do the user names tried from one address, so that a legitimate user gets in
+ * despite any number of guesses at another user's password.
  */
 export function createBasicAuthorization(
   initialUsers: Htpasswd,
   { compare, rememberMs = DAY_MS, maxChecks = DEFAULT_MAX_CHECKS, now = Date.now }: BasicAuthorizationOptions,
 ): BasicAuthorization {
   let users = initialUsers;
-  /** Of this process only, so that nothing that is kept in memory gives a password away. */
+  /** A random key for this process, so that the values in memory do not reveal passwords. */
   const key = randomBytes(32);
-  /** At most one for each line of the file. */
+  /** At most one entry per line of the file. */
   const remembered = new Map<string, Remembered>();
   const checks = new SharedWork<string, boolean>();
   const queue = new FairQueue({
@@ -72,21 +78,21 @@ export function createBasicAuthorization(
     return true;
   }
 
-  /** The same password many times at once (a pull asks for many blobs) is one check. */
+  /** Concurrent checks of the same password are done once (a pull requests many blobs). */
   function check(
     { user, password }: Credentials,
     mac: Buffer,
     { address, signal }: { address: string; signal: AbortSignal | undefined },
   ): Promise<boolean> {
-    // With the hash: after the users were replaced, an earlier comparison says nothing.
+    // The key includes the hash: a comparison from before a change of the users must not count.
     const name = `${mac.toString('base64')} ${users.get(user) ?? ''}`;
     const turn = { client: address, lane: user };
     return checks.join(name, (stop) => queue.run(turn, () => compareAsAny(user, password), stop), signal);
   }
 
   /**
-   * A user who is not there costs what one costs who is: the password is compared with the hash of another, always
-   * the same one, and the outcome does not count. A hash made for the purpose would have a cost of its own.
+   * Takes as long for an unknown user as for a known one: the password is compared with another user's hash, always the
+   * same one, and the result is ignored. A hash made up for this would have a cost of its own.
    */
   async function compareAsAny(user: string, password: string): Promise<boolean> {
     const hash = users.get(user);
@@ -122,15 +128,18 @@ interface Credentials {
   password: string;
 }
 
-/** What is known of a user who showed the right password. */
+/** A user who has sent the right password. */
 interface Remembered {
   mac: Buffer;
-  /** The line of the file that it was checked against. */
+  /** The hash in the file with which the password was compared. */
   hash: string;
   untilMs: number;
 }
 
-/** Undefined for everything but well-formed credentials. A password may have colons, a name may not. (RFC 7617, 2) */
+/**
+ * Parses Basic credentials; undefined if they are malformed. A password may contain colons, a name may not. (RFC 7617,
+ * 2)
+ */
 function parseBasic(header: string | undefined): Credentials | undefined {
   const [, encoded] = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(header ?? '') ?? [];
   if (encoded === undefined) return undefined;
@@ -150,7 +159,7 @@ function unauthorized(message: string): Refusal {
 }
 
 function tooManyChecks(): Refusal {
-  return new Refusal('TOOMANYREQUESTS', 'too many passwords wait to be checked', {
+  return new Refusal('TOOMANYREQUESTS', 'too many passwords are waiting to be checked', {
     headers: { 'Retry-After': '1' },
   });
 }

@@ -2,22 +2,25 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { LadingError, messageOf } from '../../errors.js';
 
-/** The oldest version that is spoken. */
+/** The oldest version of TLS that is supported. */
 export const MIN_TLS = 'TLSv1.2';
 
-/** PEM: the server's certificate, with those between it and its authority after it, and its private key. */
+/** PEM: the server's certificate, followed by any intermediate ones, and its private key. */
 export interface TLSIdentity {
   cert: string;
   key: string;
 }
 
-/** Where an identity comes from, for messages. */
+/** Names of the two files, for messages. */
 export interface IdentityNames {
   cert: string;
   key: string;
 }
 
-/** Throws `USAGE` when the two are not readable, do not belong together or serve no TLS. Returns what is worth a warning. */
+/**
+ * Throws `USAGE` if certificate and key cannot be parsed, do not belong together, or cannot be used for TLS. Returns
+ * warnings.
+ */
 export function checkIdentity({ cert, key }: TLSIdentity, names: IdentityNames, now = Date.now()): string[] {
   const certificate = parseCertificate(cert, names.cert);
   if (!certificate.checkPrivateKey(parseKey(key, names.key)))
@@ -27,7 +30,7 @@ export function checkIdentity({ cert, key }: TLSIdentity, names: IdentityNames, 
   requireUsable({ cert, key }, names);
   const from = Date.parse(certificate.validFrom);
   const to = Date.parse(certificate.validTo);
-  if (now > to) return [`the certificate ${names.cert} is out of date since ${new Date(to).toISOString()}`];
+  if (now > to) return [`the certificate ${names.cert} expired on ${new Date(to).toISOString()}`];
   if (now < from)
     return [`the certificate ${names.cert} is not valid before ${new Date(from).toISOString()}`];
   return [];
@@ -37,20 +40,22 @@ function parseCertificate(pem: string, name: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch (error) {
-    throw new LadingError('USAGE', `${name} has no certificate that can be read: ${reasonOf(error)}`, {
-      hint: 'It must be in PEM form, with -----BEGIN CERTIFICATE-----.',
+    throw new LadingError('USAGE', `${name} does not contain a valid certificate: ${reasonOf(error)}`, {
+      hint: 'It must be in PEM format, with -----BEGIN CERTIFICATE-----.',
       cause: error,
     });
   }
 }
 
-/** Of the first certificate enough is known by now: the others of its file, and keys too short for TLS, are left. */
+/**
+ * Checks what has not been checked yet: the other certificates in the file, and whether the key is long enough for TLS.
+ */
 function requireUsable(identity: TLSIdentity, names: IdentityNames): void {
   try {
     createSecureContext({ ...identity, minVersion: MIN_TLS });
   } catch (error) {
     throw new LadingError('USAGE', `${names.cert} cannot be used for TLS: ${reasonOf(error)}`, {
-      hint: 'Every certificate in the file must be whole, and the key long enough: RSA with 2048 bits, or elliptic curves.',
+      hint: 'Every certificate in the file must be complete, and the key long enough: RSA with 2048 bits, or an elliptic curve.',
       cause: error,
     });
   }
@@ -65,18 +70,18 @@ function parseKey(pem: string, name: string): KeyObject {
       'USAGE',
       encrypted
         ? `the key ${name} is protected by a passphrase`
-        : `${name} has no private key that can be read: ${reasonOf(error)}`,
+        : `${name} does not contain a valid private key: ${reasonOf(error)}`,
       {
         hint: encrypted
-          ? 'Write it without one, readable by the server only: openssl pkey -in KEY -out FILE.'
-          : 'It must be in PEM form, with -----BEGIN PRIVATE KEY-----.',
+          ? 'Remove the passphrase with openssl pkey -in KEY -out FILE, and let only the server read the file.'
+          : 'It must be in PEM format, with -----BEGIN PRIVATE KEY-----.',
         cause: error,
       },
     );
   }
 }
 
-/** OpenSSL's own words, without its numbers and the names of its parts: `no start line`. */
+/** Returns OpenSSL's message without the error number and the names of its components, such as `no start line`. */
 function reasonOf(error: unknown): string {
   return messageOf(error).replace(/^error:[0-9A-F]+:[^:]*:[^:]*:/, '');
 }

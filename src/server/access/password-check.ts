@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { startThread } from '../../threads.js';
 
-/** Compares passwords with bcrypt hashes in a thread, one at a time and in their order. */
+/** Compares passwords with bcrypt hashes in a thread, one at a time and in order. */
 export interface PasswordCheck {
   compare(password: string, hash: string): Promise<boolean>;
-  /** Ends the thread; what is being compared rejects. */
+  /** Ends the thread; a running comparison rejects. */
   close(): Promise<void>;
 }
 
-/** The thread is started by the first check, and by the first one after it died. */
+/** The thread is started by the first check, and again by the first one after it has died. */
 export function createPasswordCheck(): PasswordCheck {
   let thread: Worker | undefined;
   let latest: Promise<unknown> = Promise.resolve();
@@ -38,7 +38,7 @@ export function createPasswordCheck(): PasswordCheck {
   return {
     compare(password, hash) {
       const compared = latest.then(() => compareNow(password, hash));
-      latest = compared.catch(() => undefined); // its own caller is told
+      latest = compared.catch(() => undefined); // its own caller gets the error
       return compared;
     },
     async close() {

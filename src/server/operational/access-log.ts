@@ -2,37 +2,39 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf, printable, redactURL } from '../../errors.js';
 import type { Endpoint } from '../router.js';
 
-/** What a request was for; `none` where it was for nothing that there is, or was refused before anybody looked. */
+/**
+ * The endpoint of a request; `none` if there is no such endpoint, or if the request was refused before it was parsed.
+ */
 export type RouteKind = Endpoint['type'] | 'healthz' | 'metrics' | 'none';
 
-/** One answered request; no text in it holds a secret or a control character. */
+/** An answered request. Its texts contain no secrets and no control characters. */
 export interface AccessEntry {
-  /** When the request came in. */
+  /** When the request arrived. */
   time: Date;
   method: string;
-  /** Path and query as the client sent them, query values that can carry a secret replaced. */
+  /** Path and query as the client sent them; values that may be secret are redacted. */
   url: string;
   /** `HTTP/1.1` */
   protocol: string;
-  /** What was asked for: of the few kinds there are. */
+  /** The endpoint. */
   route: RouteKind;
   status: number;
-  /** Bytes of the body handed to the connection. */
+  /** Number of body bytes written to the connection. */
   bytes: number;
-  /** Bytes of the request's body that were read. */
+  /** Number of bytes read of the request's body. */
   received: number;
-  /** False when the connection ended before the answer did. */
+  /** False if the connection ended before the response did. */
   complete: boolean;
   durationMs: number;
   remoteAddress: string | undefined;
-  /** Who showed the right password, where one is asked for. */
+  /** The authenticated user, if passwords are required. */
   user: string | undefined;
   userAgent: string | undefined;
-  /** Why it is a 500 or was cut short. The client is not told. */
+  /** Why the status is 500 or the response was cut. Not sent to the client. */
   error?: unknown;
 }
 
-/** What the log says of a request whose answer is over. */
+/** Returns the log entry of a request whose response has ended. */
 export function accessEntry(
   request: IncomingMessage,
   response: ServerResponse,
@@ -57,23 +59,23 @@ export function accessEntry(
   };
 }
 
-/** What only the one who answered knows. */
+/** Facts that are not in the request or response objects. */
 export interface AnswerFacts {
   time: Date;
   route: RouteKind;
   bytes: number;
   received: number;
-  /** `performance.now()` when the request came in. */
+  /** `performance.now()` when the request arrived. */
   startedMs: number;
-  /** Asked for when the request came in: a closed socket no longer knows it. */
+  /** Read when the request arrived, because a closed socket no longer has it. */
   remoteAddress: string | undefined;
   user: string | undefined;
   error: unknown;
 }
 
 /**
- * One line, without its end: the combined log format of Apache, then the duration, and what went wrong. A status
- * that is followed by `cut` was sent, and the body that belongs to it was not, or not to its end.
+ * Formats one line, without a line feed: Apache's combined log format, then the duration and any error. `cut` after the
+ * status means that the status was sent but not the whole body.
  */
 export function formatAccess(entry: AccessEntry, as: 'text' | 'json'): string {
   if (as === 'json') return formatAsJSON(entry);
@@ -81,13 +83,13 @@ export function formatAccess(entry: AccessEntry, as: 'text' | 'json'): string {
     entry;
   const line = [
     remoteAddress ?? '-',
-    '-', // what identd would say
+    '-', // the user name of identd, which is not used
     user === undefined ? '-' : plain(user),
     `[${formatTime(entry.time)}]`,
     quoted(`${method} ${url} ${protocol}`),
     status,
     bytes,
-    '"-"', // the page that led here: there is none for such clients
+    '"-"', // the referer, which such clients do not send
     quoted(userAgent ?? '-'),
     `${durationMs.toFixed(1)}ms`,
   ].join(' ');
@@ -95,21 +97,21 @@ export function formatAccess(entry: AccessEntry, as: 'text' | 'json'): string {
   return line + (complete ? '' : ' cut') + (problem === undefined ? '' : ` ${quoted(problem)}`);
 }
 
-/** `21/Nov/2026:12:10:02 +0000`: what reads such logs takes no other form. */
+/** Formats `21/Nov/2026:12:10:02 +0000`, the only format that log readers accept. */
 function formatTime(time: Date): string {
   const [, day, month, year, clock] = time.toUTCString().split(' ');
   return `${day}/${month}/${year}:${clock} +0000`;
 }
 
 function formatAsJSON(entry: AccessEntry): string {
-  return JSON.stringify({ ...entry, error: problemOf(entry) }); // what is undefined is left out
+  return JSON.stringify({ ...entry, error: problemOf(entry) }); // JSON.stringify omits undefined members
 }
 
 function problemOf({ error }: Pick<AccessEntry, 'error'>): string | undefined {
   return error === undefined ? undefined : messageOf(error);
 }
 
-/** A name may hold spaces and quotes, which would read as the fields after it. */
+/** A user name may contain spaces and quotes, which would look like further fields. */
 function plain(text: string): string {
   return /^[^\s"[\]]+$/.test(text) ? text : quoted(text);
 }
@@ -118,7 +120,10 @@ function quoted(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** The path is kept letter by letter, `..` and all: it is what an operator wants to see of an attack. */
+/**
+ * Redacts secrets in a request target. The path is kept unchanged, including `..`, because an operator wants to see
+ * attacks as they were sent.
+ */
 function redactTarget(target: string): string {
   const [path = ''] = target.split('?', 1);
   const base = 'http://localhost/';

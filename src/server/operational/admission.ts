@@ -1,21 +1,23 @@
 import { Refusal } from '../errors.js';
 import { ClientCounts, shareOf } from './client.js';
 
-/** A request, as far as its place is concerned. */
+/** A request that needs a place. */
 export interface Entering {
   kind: 'requests' | 'uploads';
   client: string;
-  /** Bytes of bodies that have moved so far, in either direction; without end while the client waits for us. */
+  /** Number of body bytes transferred so far, in either direction; infinite while the client waits for us. */
   moved: () => number;
-  /** Ends the request. */
+  /** Aborts the request. */
   cut: () => void;
 }
 
-/** Counts what is under way, and refuses what would be too much. */
+/** Counts running requests, and refuses those beyond the limits. */
 export interface Admission {
-  /** Both kinds, and those of them that bring a part of a blob. */
+  /** The number of all running requests, and of those that upload a part of a blob. */
   readonly underWay: Readonly<UnderWay>;
-  /** Throws the refusal when there are as many as may be; else the caller calls what it is given when it is done. */
+  /**
+   * Admits a request, or throws a `Refusal`. The caller has to call the returned function when the request has ended.
+   */
   enter(request: Entering): () => void;
 }
 
@@ -27,14 +29,14 @@ export interface UnderWay {
 export interface AdmissionOptions {
   maxRequests: number;
   maxUploads: number;
-  /** Percent of either that one client may have under way. */
+  /** Percentage of each limit that one client may use. */
   clientShare: number;
   now?: () => number;
 }
 
-/** Clients that heed it come back after so many seconds. */
+/** Clients that honour it retry after this many seconds. */
 const RETRY_AFTER = { 'Retry-After': '1' };
-/** A request that takes longer, with fewer bytes in a second than these, gives way where there is no place left. */
+/** If there is no place left, a request that takes longer than this, with fewer bytes per second, may be cut. */
 const SLOW_MS = 30_000;
 const SLOW_BYTES_PER_S = 1024;
 
@@ -43,9 +45,9 @@ interface UnderWayRequest extends Entering {
 }
 
 /**
- * Places for requests, and of them for uploads, of which one client has a share. Where all are taken, the slowest
- * request of a client that has more than the newcomer would gives way, if it hardly moves: a few clients that trickle
- * would keep the places of all for as long as they like.
+ * Limits concurrent requests and, among them, uploads; each client has a share of both. If all places are taken, the
+ * slowest request of a client that has more than the new one is cut, provided that it makes hardly any progress:
+ * otherwise a few clients that trickle bytes could keep all places for as long as they like.
  */
 export function createAdmission({
   maxRequests,
@@ -71,7 +73,7 @@ export function createAdmission({
     }
   }
 
-  /** Ends the slowest of those that give way to a client; false when there is none. */
+  /** Cuts the slowest request that has to make room for a client; returns false if there is none. */
   function givesWay(kind: 'requests' | 'uploads', client: string): boolean {
     const own = ofClient[kind].of(client);
     let slowest: UnderWayRequest | undefined;
@@ -99,8 +101,8 @@ export function createAdmission({
         const [what, code] = REFUSALS[kind];
         const hasShare = ofClient[kind].of(client) >= shareOf(most[kind], clientShare);
         if (underWay[kind] >= most[kind] && (hasShare || !givesWay(kind, client)))
-          throw refused(`too many ${what} are under way`, code);
-        if (hasShare) throw refused(`too many ${what} of this client are under way`, 'TOOMANYREQUESTS');
+          throw refused(`the server has too many concurrent ${what}`, code);
+        if (hasShare) throw refused(`this client has too many concurrent ${what}`, 'TOOMANYREQUESTS');
       }
       const request = { ...entering, since: now() };
       places.add(request);
@@ -115,7 +117,7 @@ const REFUSALS = {
   uploads: ['uploads', 'TOOMANYREQUESTS'],
 } as const;
 
-/** An upload is a request too. */
+/** An upload counts as a request too. */
 function kindsOf({ kind }: Pick<Entering, 'kind'>): readonly ('requests' | 'uploads')[] {
   return kind === 'uploads' ? BOTH : ONE;
 }

@@ -1,14 +1,14 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * Whose share a request counts to: that of the user who showed a password, else that of the address. Of IPv6 the first
- * 64 bits count, which is what one customer is given and can choose the rest of. (RFC 6177)
+ * Returns the client to whose share a request counts: the authenticated user, else the address. Of an IPv6 address,
+ * only the first 64 bits count, because one customer gets such a network and may choose the rest. (RFC 6177)
  */
 export function clientOf(user: string | undefined, remoteAddress: string | undefined): string {
   return user === undefined ? addressOf(remoteAddress) : `user ${user}`;
 }
 
-/** An address as a client, whoever shows a password from there. */
+/** Returns the client for an address, whichever user authenticates from there. */
 export function addressOf(remoteAddress = ''): string {
   const [address = ''] = remoteAddress.split('%', 1);
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
@@ -29,12 +29,12 @@ function networkOf(address: string): string {
     .join(':')}::/64`;
 }
 
-/** How many of `limit` places one client may take: `percent` of them, and one at least. */
+/** Returns how many of `limit` places one client may use: `percent` of them, but at least one. */
 export function shareOf(limit: number, percent: number): number {
   return Math.max(1, Math.ceil((limit * percent) / 100));
 }
 
-/** Counts what each client has, and forgets those that have nothing. */
+/** Counts items per client; clients with none are removed. */
 export class ClientCounts {
   readonly #counts = new Map<string, number>();
 

@@ -3,13 +3,13 @@ import { addressOf, ClientCounts, shareOf } from './client.js';
 
 export interface ConnectionsOptions {
   most: number;
-  /** Percent of them that one address may have. */
+  /** Percentage of connections that one address may use. */
   clientShare: number;
-  /** Connections on which a request is under way, as `peerOf` names them. */
+  /** Connections with a running request, as `peerOf` names them. */
   busy: () => ReadonlySet<string>;
 }
 
-/** The open connections, of which one address has a share. */
+/** The open connections; each address has a share of them. */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #open = new Set<Socket>();
@@ -26,8 +26,8 @@ export class Connections {
   }
 
   /**
-   * Takes a connection up, or ends it. Where there are as many as may be, the oldest one on which nothing is under way,
-   * of the address that has most, gives way to an address that has fewer.
+   * Admits or closes a connection. If all are in use, the oldest idle one of the address that has most is closed in
+   * favour of an address that has fewer.
    */
   enter(socket: Socket): void {
     const address = addressOf(socket.remoteAddress);
@@ -63,7 +63,7 @@ export class Connections {
   }
 }
 
-/** The other end of a connection: the same for a connection with TLS and the one below it. */
+/** Names the peer of a connection; the name is the same for a TLS connection and the TCP one below it. */
 export function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
   return `${remoteAddress} ${remotePort}`;
 }

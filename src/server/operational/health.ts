@@ -1,13 +1,13 @@
-/** A store that does not answer for so long (a network disk that hangs) counts as gone. */
+/** A store that does not answer within this time (a network disk that hangs) counts as unreadable. */
 const MAX_WAIT_MS = 5000;
 
 export interface Health {
   healthy: boolean;
-  /** For the eyes of an operator. */
+  /** A text for the operator. */
   text: string;
 }
 
-/** Whether requests can be answered now. `checkStore` rejects when the content cannot be read. */
+/** Returns whether requests can be answered now. `checkStore` rejects if the content cannot be read. */
 export async function checkHealth(
   { draining, checkStore }: { draining: boolean; checkStore: (() => Promise<void>) | undefined },
   maxWaitMs = MAX_WAIT_MS,
@@ -24,7 +24,7 @@ async function fulfilsWithin(limitMs: number, promise: Promise<void>): Promise<b
   });
   const fulfilled = promise.then(
     () => true,
-    () => false, // what is wrong is in the log of the requests that fail for it
+    () => false, // the reason is in the log of the requests that fail
   );
   try {
     return await Promise.race([fulfilled, late]);

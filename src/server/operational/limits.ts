@@ -1,37 +1,42 @@
-/** How much a client may ask of a server and how slowly; what is left out has its default. */
+/** Limits on what clients may use of a server; those that are not set have a default. */
 export interface ServerLimits {
-  /** Connections at once; those beyond are closed as they come. Default 2048. */
+  /** Maximum number of connections; further ones are closed at once. Default 2048. */
   maxConnections?: number | undefined;
   /**
-   * Requests at once; those beyond get 503. As many may wait besides for an earlier one of their connection; of
-   * those beyond the connections are closed. Default 1024.
+   * Maximum number of concurrent requests; further ones get 503. The same number of pipelined requests may also wait
+   * for an earlier one on their connection; beyond that, the connection is closed. Default 1024.
    */
   maxRequests?: number | undefined;
-  /** Requests at once that bring a part of a blob; those beyond get 429. Default 64. */
+  /** Maximum number of concurrent requests that upload a part of a blob; further ones get 429. Default 64. */
   maxUploads?: number | undefined;
   /**
-   * Percent of the connections, requests, uploads and upload sessions that one client may have: a user who showed the
-   * password, else an address. Default 50; 100 where all clients come from one address, as behind a proxy.
+   * Percentage of the connections, requests, uploads and upload sessions that one client may use: an authenticated
+   * user, else an address. Default 50; use 100 if all clients have the same address, as behind a proxy.
    */
   clientShare?: number | undefined;
-  /** Passwords that wait to be checked, of one address a sixteenth of them; those beyond get 429. Default 1024. */
+  /**
+   * Maximum number of passwords that wait to be checked, a sixteenth of them from one address; further ones get 429.
+   * Default 1024.
+   */
   maxPasswordChecks?: number | undefined;
   /**
-   * Bytes of memory for bodies on their way: half of them for what files are read through, half for answers and pushed
-   * manifests of more than 64 KiB that are in memory as a whole. Default 128 MiB.
+   * Memory in bytes for bodies that are being sent or received: half of it for the buffers through which files are
+   * read, half for answers and pushed manifests of more than 64 KiB that are in memory as a whole. Default 128 MiB.
    */
   maxHeldBytes?: number | undefined;
-  /** Bytes of a page of tags, repositories or referrers; a Link header leads to the next. Default 1 MiB. */
+  /**
+   * Maximum size in bytes of a page of tags, repositories or referrers; a Link header leads to the next. Default 1 MiB.
+   */
   maxPageBytes?: number | undefined;
-  /** Bytes of a request's head. Default 16 KiB. */
+  /** Maximum size in bytes of a request's head. Default 16 KiB. */
   maxHeaderBytes?: number | undefined;
-  /** Characters of path and query. Default 8192. */
+  /** Maximum number of characters in path and query. Default 8192. */
   maxTargetLength?: number | undefined;
-  /** How long the head of a request may take, however it trickles. Default 20 s. */
+  /** How long the head of a request may take to arrive as a whole. Default 20 s. */
   headMs?: number | undefined;
   /**
-   * How long a connection may stand still, between requests or in the middle of one, while it is the client's
-   * turn. A body that moves may take as long as it takes. Default 60 s.
+   * How long a connection may be idle while the server waits for the client, between requests or within one. A body
+   * that makes progress may take any time. Default 60 s.
    */
   idleMs?: number | undefined;
 }

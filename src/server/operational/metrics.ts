@@ -1,13 +1,13 @@
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { AccessEntry } from './access-log.js';
 
-/** What is counted over the life of a server, in the text form of Prometheus. */
+/** Counters over the lifetime of a server, in the text format of Prometheus. */
 export interface Metrics {
-  /** Counts a request that is over. */
+  /** Counts a request that has ended. */
   count(entry: AccessEntry): void;
-  /** Counts an answer that is a converted manifest. */
+  /** Counts an answer with a converted manifest. */
   countConversion(): void;
-  /** Everything counted, with what is under way now. */
+  /** Renders all counters, and the gauges in `now`. */
   render(now: MetricsNow): Promise<{ contentType: string; text: string }>;
 }
 
@@ -19,18 +19,18 @@ export interface MetricsNow {
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** From a manifest out of memory to a large layer over a slow line. */
+/** From a manifest in memory to a large layer over a slow connection. */
 const DURATION_BUCKETS_S = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
 
-/** Those of the process: one set for all servers in it, because what observes them can never be ended. */
+/** Metrics of the process: one set for all servers in it, because prom-client cannot stop collecting them. */
 let ofProcess: MetricsRegistry | undefined;
 
 /**
- * Every label has few values that the server chose: a client cannot make more of them. prom-client is loaded here,
- * for those who ask for metrics, and keeps its numbers in a registry of this server's own.
+ * Creates the metrics of a server. The server chooses all label values, so a client cannot create more of them.
+ * prom-client is loaded only here, for those who use metrics, with a registry for this server.
  */
 export async function createMetrics(): Promise<Metrics> {
-  // The whole module: of CommonJS the bundle knows no names.
+  // The default export, because the bundle provides no named exports of CommonJS modules.
   const { default: prometheus } = await import('prom-client');
   const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = prometheus;
   const registry = new Registry();
@@ -43,45 +43,45 @@ export async function createMetrics(): Promise<Metrics> {
 
   const requests = new Counter({
     name: 'lading_http_requests_total',
-    help: 'Requests whose answer is over.',
+    help: 'Requests that have been answered.',
     labelNames: ['method', 'route', 'status'],
     registers,
   });
   const incomplete = new Counter({
     name: 'lading_http_incomplete_total',
-    help: 'Answers that were cut before their end, by the client or by a failure.',
+    help: 'Responses that were cut before their end, by the client or by a failure.',
     labelNames: ['route'],
     registers,
   });
   const duration = new Histogram({
     name: 'lading_http_request_duration_seconds',
-    help: 'From the head of a request to the end of its answer.',
+    help: 'Time from the head of a request to the end of its response.',
     labelNames: ['method', 'route'],
     buckets: DURATION_BUCKETS_S,
     registers,
   });
   const sent = new Counter({
     name: 'lading_http_sent_bytes_total',
-    help: 'Bytes of the bodies of answers.',
+    help: 'Bytes sent in response bodies.',
     labelNames: ['route'],
     registers,
   });
   const received = new Counter({
     name: 'lading_http_received_bytes_total',
-    help: 'Bytes of the bodies of requests.',
+    help: 'Bytes received in request bodies.',
     labelNames: ['route'],
     registers,
   });
   const conversions = new Counter({
     name: 'lading_conversions_total',
-    help: 'Answers with a manifest in another form than it is stored in.',
+    help: 'Responses with a manifest that was converted from the stored one.',
     registers,
   });
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const gauges = {
     connections: gauge('lading_http_connections', 'Open connections.'),
-    requests: gauge('lading_http_requests_in_progress', 'Requests under way.'),
-    uploads: gauge('lading_uploads_in_progress', 'Requests under way that bring a part of a blob.'),
+    requests: gauge('lading_http_requests_in_progress', 'Running requests.'),
+    uploads: gauge('lading_uploads_in_progress', 'Running requests that upload a part of a blob.'),
   };
 
   return {

@@ -1,12 +1,12 @@
 import { messageOf } from '../../errors.js';
 import type { AccessEntry } from './access-log.js';
 
-/** Who is told of every request when its answer is over. */
+/** Called for every request when its response has ended. */
 export type Observer = (entry: AccessEntry) => void;
 
 /**
- * An observer that cannot do harm: the first error of `observe`, thrown or of the promise that an async function
- * returns, is reported, the others are not, and every request is still told.
+ * Wraps an observer so that its errors, thrown or from the promise of an async function, do not affect the server. The
+ * first error is reported, later ones are not; the observer is still called for every request.
  */
 export function harmless(observe: Observer, report: (message: string) => void): Observer {
   let reported = false;
@@ -14,7 +14,7 @@ export function harmless(observe: Observer, report: (message: string) => void): 
     (async () => observe(entry))().catch((error: unknown) => {
       if (reported) return;
       reported = true;
-      report(`onRequest failed, which is said this once: ${messageOf(error)}`);
+      report(`onRequest failed; further failures are not reported: ${messageOf(error)}`);
     });
   };
 }

@@ -4,10 +4,10 @@ import { splitTarget } from '../target.js';
 import { checkHealth } from './health.js';
 import type { Metrics, MetricsNow } from './metrics.js';
 
-/** What is asked for by those who look after a server, beside the registry's own endpoints. */
+/** Endpoints for operators, in addition to the registry's own. */
 export type OperationalPath = 'healthz' | 'metrics';
 
-/** Undefined for what is the registry's own to answer. */
+/** Returns undefined for a target of the registry itself. */
 export function operationalPath(target: string): OperationalPath | undefined {
   switch (splitTarget(target).path) {
     case '/healthz':
@@ -26,14 +26,14 @@ export interface Operational {
   countNow(): MetricsNow;
 }
 
-/** The answer to both is what is true now: nobody is to keep it. */
+/** Answers an operational endpoint. Answers describe the current state, so they must not be cached. */
 export async function answerOperational(
   path: OperationalPath,
   method: string,
   { metrics, checkStore, isDraining, countNow }: Operational,
 ): Promise<Answer> {
   if (method !== 'GET' && method !== 'HEAD')
-    throw new Refusal('UNSUPPORTED', 'this can only be read', { headers: { Allow: 'GET, HEAD' } });
+    throw new Refusal('UNSUPPORTED', 'this endpoint is read-only', { headers: { Allow: 'GET, HEAD' } });
   switch (path) {
     case 'healthz': {
       const { healthy, text } = await checkHealth({ draining: isDraining(), checkStore });
@@ -41,7 +41,7 @@ export async function answerOperational(
     }
     case 'metrics': {
       if (metrics === undefined)
-        throw new Refusal('UNSUPPORTED', 'this server counts nothing', { status: 404 });
+        throw new Refusal('UNSUPPORTED', 'this server has no metrics', { status: 404 });
       const { text, contentType } = await metrics.render(countNow());
       return textAnswer(200, text, contentType);
     }

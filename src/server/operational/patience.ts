@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Server, Socket } from 'node:net';
 
 /**
- * Gives up connections on which nothing has moved for `idleMs` while it is the client's turn: nothing is asked,
- * the rest of a body does not come, or an answer is not read. A client that waits for us waits as long as we take.
+ * Closes connections on which no byte was transferred for `idleMs` while the server waits for the client: for a
+ * request, for the rest of a body, or for the client to read the answer. A client that waits for the server is never
+ * cut.
  */
 export function endIdleConnections(
   server: Server & { setTimeout(ms: number): void },
@@ -17,7 +18,9 @@ export function endIdleConnections(
   });
 }
 
-/** All that there is of the body has come, or what has come was not read yet; and no answer waits to be taken. */
+/**
+ * Whether the client waits for us: its body has arrived, or a part of it has not been read yet, and all output is sent.
+ */
 export function isOurTurn(request: IncomingMessage, socket: Socket): boolean {
   return (request.complete || request.readableLength > 0) && socket.writableLength === 0;
 }

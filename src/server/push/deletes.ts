@@ -6,7 +6,7 @@ import { type Answer, emptyAnswer } from '../answer.js';
 import { Refusal, unknownRepository } from '../errors.js';
 import { requireDigest } from '../names.js';
 
-/** DELETE of a manifest with its tags, or of a tag alone. (distribution-spec, end-9) */
+/** Answers DELETE of a manifest with its tags, or of a tag alone. (distribution-spec, end-9) */
 export async function deleteManifest(
   repositories: WritableRepositories,
   { repository: name, reference }: { repository: string; reference: string },
@@ -21,7 +21,7 @@ export async function deleteManifest(
   );
 }
 
-/** DELETE of a blob, as long as no manifest needs it. (distribution-spec, end-10) */
+/** Answers DELETE of a blob, which is refused while a manifest needs it. (distribution-spec, end-10) */
 export async function deleteBlob(
   repositories: WritableRepositories,
   { repository: name, digest }: { repository: string; digest: Digest },
@@ -47,7 +47,7 @@ async function removed(removal: Promise<void>, unknown: () => Refusal): Promise<
     await removal;
   } catch (error) {
     if (isLadingError(error, 'NOT_FOUND')) throw unknown();
-    // 405, because the specification has it for content that the registry does not delete; 403 would be about who asks.
+    // 405 is the specification's status for content that the registry does not delete; 403 would be about the user.
     if (isLadingError(error, 'IN_USE')) {
       throw new Refusal('UNSUPPORTED', 'a manifest needs this blob: delete that first', {
         headers: { Allow: 'GET, HEAD' },

@@ -6,8 +6,8 @@ import type { Conversions } from '../read/conversions.js';
 import { findParts, type PartsOptions } from './manifest-parts.js';
 
 /**
- * Keeps what was made of images of this repository when somebody pushes a manifest that names it. Whoever pulled it,
- * or was told by HEAD that it is there, does not send it.
+ * Returns a function that stores converted content of this repository when a pushed manifest names it. A client that
+ * has pulled such content, or has got a 200 for its HEAD, does not push it.
  */
 export function keeperOfMade(
   repository: WritableRepository,

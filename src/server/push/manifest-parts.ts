@@ -6,38 +6,38 @@ import { type Manifest, successors } from '../../manifest/manifest.js';
 import type { Source } from '../../store/store.js';
 import { Refusal } from '../errors.js';
 
-/** More missing parts than these are not looked for: the client knows enough, and a manifest can name 40000. */
+/** Maximum number of missing parts to report: a manifest can name 40000, and these tell the client enough. */
 const MOST_REPORTED = 100;
 
 export interface PartsOptions {
   /** Whether layers and children may be missing. */
   allowSparse: boolean;
-  /** Puts a part that is missing into the store where it can; tells whether it did. */
+  /** Stores a missing part if it was converted here; returns whether it did. */
   keepMade: (digest: Digest) => Promise<boolean>;
   signal: AbortSignal;
-  /** Whose turn it is to have parts made. */
+  /** The client whose turn the conversion takes. */
   client: string;
 }
 
 interface Part {
   digest: Digest;
-  /** Unknown of a schema1 manifest's layers. */
+  /** Undefined for the layers of a schema1 manifest. */
   size: number | undefined;
   isManifest: boolean;
-  /** Nobody can do without it: the config tells what the image is. */
+  /** Whether it is required even if the manifest is sparse, as the config is: it describes the image. */
   isRequired: boolean;
 }
 
 export interface FoundParts {
   held: Digest[];
-  /** On purpose. */
+  /** Parts that are missing but allowed to be. */
   absent: Digest[];
 }
 
 /**
- * What a manifest points at, by whether it is in the store. Throws a `MANIFEST_BLOB_UNKNOWN` for each part
- * that should be there, and `MANIFEST_INVALID` where a part is not as long as the manifest has it.
- * A subject may come later. (distribution-spec, "Pushing Manifests")
+ * Returns the parts of a manifest, by whether the store has them. Throws `MANIFEST_BLOB_UNKNOWN` with each required
+ * part that is missing, and `MANIFEST_INVALID` if a part has another size than the manifest says. The subject may be
+ * pushed later. (distribution-spec, "Pushing Manifests")
  */
 export async function findParts(
   store: Source,
@@ -62,7 +62,7 @@ export async function findParts(
   return { held, absent };
 }
 
-/** Each part once, in the order of the manifest. */
+/** Returns each part once, in the order of the manifest. */
 function partsOf(manifest: Manifest): Iterable<Part> {
   const { blobs, manifests, unsized } = successors(manifest);
   const config = 'config' in manifest ? manifest.config : undefined;
@@ -79,7 +79,7 @@ function partsOf(manifest: Manifest): Iterable<Part> {
   return parts.values();
 }
 
-/** A foreign layer, which stays with its owner. */
+/** Whether this is a foreign layer, which is fetched from its own URL. */
 function isElsewhere({ mediaType, urls = [] }: Descriptor): boolean {
   return isNonDistributable(mediaType) && urls.length > 0;
 }

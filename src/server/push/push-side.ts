@@ -4,7 +4,7 @@ import type { HeldMemory } from '../held-memory.js';
 import type { Conversions } from '../read/conversions.js';
 import type { UploadSessions } from './upload-sessions.js';
 
-/** The half of a registry that writes, and what it remembers between requests. */
+/** The writing half of a registry, with its state between requests. */
 export interface PushSide {
   repositories: WritableRepositories;
   sessions: UploadSessions;
@@ -12,9 +12,9 @@ export interface PushSide {
   maxBlobBytes: number;
   maxManifestBytes: number;
   allowSparse: boolean;
-  /** What clients may have pulled, and is not stored before a push names it. */
+  /** Converted content that clients may have pulled; it is stored only when a push names it. */
   conversions: Conversions | undefined;
   memory: HeldMemory;
-  /** Large manifests take turns: read, one takes ten times the memory of its bytes. */
+  /** The queue of large manifests: once parsed, a manifest takes ten times the memory of its bytes. */
   large: FairQueue;
 }

@@ -11,17 +11,17 @@ import { UploadSessions } from './upload-sessions.js';
 import { appendToUpload, beginUpload, cancelUpload, completeUpload, tellUpload } from './uploads.js';
 
 export interface WritableOptions {
-  /** Where pushes go. What they leave there is what `openRepository` has to find. */
+  /** Where pushes are stored. `openRepository` has to find what is stored here. */
   repositories: WritableRepositories;
-  /** The smallest piece that clients should send, but for the last; said to them, not enforced. Default: none. */
+  /** Minimum size of a chunk, except for the last one. It is announced to clients but not enforced. Default: none. */
   chunkMinBytes?: number | undefined;
-  /** Uploads that are begun and not over, at once; a further one is refused with 429. Default 1000. */
+  /** Maximum number of open uploads; further ones are refused with 429. Default 1000. */
   maxSessions?: number | undefined;
-  /** Bytes of a blob; default no limit but the store's. */
+  /** Maximum size of a blob in bytes; default: only the limit of the store. */
   maxBlobBytes?: number | undefined;
-  /** Bytes of a manifest; default, and at most, the 4 MiB that clients read. */
+  /** Maximum size of a manifest in bytes; default, and at most, the 4 MiB that clients read. */
   maxManifestBytes?: number | undefined;
-  /** Takes manifests some of whose layers or children are not there, as mirrors of a few platforms have them. */
+  /** Whether manifests may lack some layers or children, as on mirrors of a few platforms. */
   allowSparse?: boolean | undefined;
 }
 
@@ -48,13 +48,13 @@ export function createPushSide(
   };
 }
 
-/** Whether a request is answered by `answerPush`: it writes, or asks how far writing has come. */
+/** Whether `answerPush` answers a request: one that writes, or that asks for the state of an upload. */
 export function isPush(endpoint: Endpoint, method: string): boolean {
   if (endpoint.type === 'uploads' || endpoint.type === 'upload') return true;
   return method === 'PUT' || method === 'DELETE';
 }
 
-/** Method and endpoint → answer; the router let only such pairs pass as are named here. */
+/** Answers a request that writes. The router admits only the methods and endpoints that are handled here. */
 export async function answerPush(push: PushSide, endpoint: Endpoint, asked: Asked): Promise<Answer> {
   switch (endpoint.type) {
     case 'uploads':

@@ -15,18 +15,18 @@ import { findParts } from './manifest-parts.js';
 import type { PushSide } from './push-side.js';
 import { atMost, bodyLength } from './upload-range.js';
 
-/** What says nothing about what a document is: its own members do. */
+/** Content-Types that say nothing about the document; its own members then decide. */
 const GENERIC_TYPES = new Set(['', 'application/json', 'text/plain', 'application/octet-stream']);
 
-/** Where a manifest is put; the reference is as the client wrote it. */
+/** The repository and reference of a pushed manifest; the reference is unchecked. */
 interface Place {
   repository: string;
   reference: string;
 }
 
 /**
- * PUT of a manifest, by tag or by digest; one by digest can name tags besides, `?tag=a&tag=b`. It is kept with
- * the bytes that came, once it is what it says and everything that it needs is here. (distribution-spec, end-7)
+ * Answers PUT of a manifest, by tag or by digest; with a digest, it may be tagged too (`?tag=a&tag=b`). The bytes are
+ * stored unchanged once the manifest is valid and everything that it needs is here. (distribution-spec, end-7)
  */
 export async function putManifest(push: PushSide, place: Place, asked: Asked): Promise<Answer> {
   const target = readTarget(place.reference, asked.query);
@@ -42,11 +42,14 @@ export async function putManifest(push: PushSide, place: Place, asked: Asked): P
   }
 }
 
-/** Large manifests are looked at one after the other: read, one takes ten times the memory of its bytes. */
+/**
+ * Returns a queue that handles large manifests one at a time: once parsed, a manifest takes ten times the memory of its
+ * bytes.
+ */
 export function createLargeManifests(): FairQueue {
   return new FairQueue({
     concurrency: 1,
-    most: 1024, // their bytes are limited already
+    most: 1024, // the memory of their bytes is limited already
     refuse: () => new Refusal('TOOMANYREQUESTS', 'too many large manifests wait to be looked at'),
   });
 }
@@ -73,7 +76,7 @@ async function keepManifest(
   try {
     await repository.putManifest(descriptor, bytes, { tags: target.tags, ...parts });
   } catch (error) {
-    // A part was deleted since it was looked for.
+    // A part was deleted after findParts had found it.
     if (isLadingError(error, 'MISSING_CONTENT'))
       throw new Refusal('MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry', { detail: error.message });
     if (isLadingError(error, 'TOO_LARGE'))
@@ -83,7 +86,7 @@ async function keepManifest(
   return emptyAnswer(201, {
     Location: path.manifest(name, digest),
     'Docker-Content-Digest': digest,
-    // What has a subject is listed among its referrers from now on, whether the subject is here or not.
+    // The manifest is now listed among the referrers of its subject, whether or not the subject is here.
     ...('subject' in manifest && manifest.subject ? { 'OCI-Subject': manifest.subject.digest } : {}),
     ...(target.digest !== undefined && target.tags.length > 0 ? { 'OCI-Tag': target.tags.join(', ') } : {}),
   });
@@ -94,14 +97,14 @@ interface Target {
   tags: string[];
 }
 
-/** What the manifest is to be found under. */
+/** Returns the digest and tags under which to store the manifest. */
 function readTarget(reference: string, query: URLSearchParams): Target {
   if (!reference.includes(':')) return { tags: [requireTag(reference)] };
   const tags = new Set(query.getAll('tag').map(requireTag));
   return { digest: requireDigest(reference), tags: [...tags] };
 }
 
-/** The type that the client gives the manifest; undefined where it leaves that to the document. */
+/** Returns the media type in the Content-Type; undefined if it is generic. */
 function declaredType(header = ''): string | undefined {
   const [type = ''] = header.split(';', 1);
   const mediaType = type.trim().toLowerCase();
@@ -123,7 +126,10 @@ async function readBody(asked: Asked, limit: number, held: Held): Promise<Buffer
   return gathered.takeWhole();
 }
 
-/** Only what cannot be read in two ways. (CVE-2021-41190) A schema1 manifest has to be signed, as distribution wants it. */
+/**
+ * Parses a manifest; refuses one that can be understood in two ways (CVE-2021-41190). A schema1 manifest must be
+ * signed, as in distribution.
+ */
 function readManifest(bytes: Buffer, mediaType: string | undefined): Manifest {
   try {
     const manifest = parseManifest(bytes, { mediaType });

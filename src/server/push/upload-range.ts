@@ -3,8 +3,8 @@ import { Refusal } from '../errors.js';
 import type { ByteRange } from '../read/range.js';
 
 /**
- * The Content-Range of a piece of an upload, `FIRST-LAST`; undefined for an upload that is streamed, and
- * `'invalid'` for what has not this form. (distribution-spec, "Pushing a blob in chunks")
+ * Parses the Content-Range of a chunk, `FIRST-LAST`. Undefined if there is none, as for a streamed upload; `'invalid'`
+ * for any other form. (distribution-spec, "Pushing a blob in chunks")
  */
 export function parseContentRange(header: string | undefined): ByteRange | 'invalid' | undefined {
   if (header === undefined) return undefined;
@@ -15,13 +15,13 @@ export function parseContentRange(header: string | undefined): ByteRange | 'inva
   return length < 1 ? 'invalid' : { start, length };
 }
 
-/** How many bytes a request says it brings; undefined when it does not know itself. */
+/** Returns the announced size of a body in bytes; undefined if it is not announced. */
 export function bodyLength(headers: IncomingHttpHeaders): number | undefined {
   if (headers['transfer-encoding'] !== undefined) return undefined;
-  return Number(headers['content-length'] ?? 0); // digits: Node.js refuses all else
+  return Number(headers['content-length'] ?? 0); // Node.js refuses anything but digits
 }
 
-/** Passes on at most `limit` bytes; throws `tooMany` when there are more. */
+/** Yields at most `limit` bytes; throws the error of `tooMany` if there are more. */
 export async function* atMost(
   chunks: AsyncIterable<Buffer>,
   limit: number,
@@ -36,7 +36,7 @@ export async function* atMost(
   }
 }
 
-/** A request whose body has another length than it says itself. */
+/** Returns the refusal of a request whose body does not match its Content-Range. */
 export function wrongLength(expected: number, actual: string): Refusal {
   return new Refusal('SIZE_INVALID', `the Content-Range speaks of ${expected} bytes, the body has ${actual}`);
 }

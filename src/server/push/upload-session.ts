@@ -7,22 +7,22 @@ import { Refusal } from '../errors.js';
 import type { PushSide } from './push-side.js';
 import { atMost, bodyLength, parseContentRange, wrongLength } from './upload-range.js';
 
-/** Where an upload is; the ID is as the client wrote it. */
+/** The repository and ID of an upload; the ID is unchecked. */
 export interface UploadPlace {
   repository: string;
   id: string;
 }
 
-/** An upload, and where its client finds it. */
+/** An upload, with the place by which its client addresses it. */
 export interface Session {
   place: UploadPlace;
   upload: BlobUpload;
 }
 
-/** No dot and no slash, whatever a store makes of it. */
+/** Contains no dot and no slash, so that it is safe in any store. */
 const UPLOAD_ID = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** Finds an upload that was begun before; throws `BLOB_UPLOAD_UNKNOWN`. */
+/** Finds an open upload; throws `BLOB_UPLOAD_UNKNOWN`. */
 export async function requireSession(push: PushSide, place: UploadPlace): Promise<Session> {
   const { repository, id } = place;
   const upload = UPLOAD_ID.test(id)
@@ -32,7 +32,7 @@ export async function requireSession(push: PushSide, place: UploadPlace): Promis
   return { place, upload };
 }
 
-/** Appends the body, as far as it says truly what it is. */
+/** Appends the body to an upload, after checking its range and length. */
 export async function receive(push: PushSide, session: Session, asked: Asked): Promise<void> {
   const { upload } = session;
   const { headers, signal, client } = asked;
@@ -56,7 +56,7 @@ export async function receive(push: PushSide, session: Session, asked: Asked): P
     throw wrongLength(range.length, String(upload.size - before));
 }
 
-/** Chunks on their way, each a sign of life of its upload. */
+/** Yields the chunks, and marks the upload as in use with each. */
 async function* noticed(
   push: PushSide,
   upload: BlobUpload,
@@ -69,7 +69,7 @@ async function* noticed(
   }
 }
 
-/** Makes the blob of what came; throws `DIGEST_INVALID` when it is another, and then the upload is over too. */
+/** Stores the upload as a blob; throws `DIGEST_INVALID` if its digest differs, which ends the upload too. */
 export async function commit(push: PushSide, session: Session, digest: Digest): Promise<void> {
   const { upload } = session;
   try {
@@ -84,21 +84,22 @@ export async function commit(push: PushSide, session: Session, digest: Digest): 
   push.sessions.end(upload.id);
 }
 
-/** Throws away what came. */
+/** Discards an upload. */
 export async function discard(push: PushSide, session: Session): Promise<void> {
   const { upload } = session;
   try {
     await answered(push, session, upload.cancel());
   } catch (error) {
-    // Of another digest, it is gone already.
+    // After a wrong digest, the upload is gone already.
     if (!(error instanceof Refusal && error.code === 'BLOB_UPLOAD_UNKNOWN')) throw error;
   }
   push.sessions.end(upload.id);
 }
 
 /**
- * A second request that writes to the same upload is like one that comes out of order: it has to ask and try again.
- * An upload may be gone meanwhile, completed or swept away by another process.
+ * Waits for `work`, and maps its errors. If another request writes to the same upload, the client gets the same answer
+ * as for a chunk out of order: it has to ask for the state and retry. If the upload is gone, because it was completed
+ * or another process removed it, the upload is unknown.
  */
 async function answered(push: PushSide, session: Session, work: Promise<void>): Promise<void> {
   const { upload } = session;
@@ -125,7 +126,10 @@ function tooLarge(limit: number): Refusal {
   return new Refusal('SIZE_INVALID', `a blob may have at most ${limit} bytes`, { status: 413 });
 }
 
-/** `0-0` is said of nothing too: the header has no other word for it. (distribution-spec, "Pushing a blob in chunks") */
+/**
+ * Returns the headers with the state of an upload. `Range` is `0-0` for an empty one too, because it cannot express
+ * that. (distribution-spec, "Pushing a blob in chunks")
+ */
 export function stateOf({ place, upload }: Session): Record<string, string> {
   return {
     Location: `${path.uploads(place.repository)}${upload.id}`,

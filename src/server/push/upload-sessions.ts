@@ -3,35 +3,37 @@ import type { BlobUpload } from '../../store/writable-repository.js';
 import { Refusal } from '../errors.js';
 import { ClientCounts, shareOf } from '../operational/client.js';
 
-/** Of an upload that nothing was sent to for so long, its client is taken to be gone; it may still go on. */
+/**
+ * After this time without data, an upload no longer counts, because its client is probably gone; it may still be
+ * continued.
+ */
 const IDLE_MS = 10 * 60_000;
-/** An upload that was begun and got nothing for so long is given up where another one needs its place. */
+/** After this time, an upload that has got no data at all is cancelled if another one needs its place. */
 const EMPTY_MS = 10_000;
 const RETRY_AFTER = { 'Retry-After': '10' };
 
-/** What is needed of an upload here: beginning one takes a place, and a file in a layout. */
+/** The part of an upload that is needed here. A new upload takes a place, and in a layout a file. */
 export type CountedUpload = Pick<BlobUpload, 'id' | 'cancel'>;
 
 interface Session {
   upload: CountedUpload;
   client: string;
   usedAt: number;
-  /** Whether nothing was sent to it yet. */
+  /** Whether it has got no data yet. */
   isEmpty: boolean;
 }
 
 export interface UploadSessionsOptions {
-  /** Uploads that are begun and not over. */
+  /** Maximum number of open uploads. */
   most: number;
-  /** Percent of them that one client may have. */
+  /** Percentage of them that one client may have. */
   clientShare: number;
   now?: (() => number) | undefined;
 }
 
 /**
- * The uploads that are begun and not over, of which there may be only so many, and of one client a share. Where there
- * is no place left, one that nothing was sent to gives way: after a while, or at once when its client has more uploads
- * than the one who needs the place.
+ * Limits the number of open uploads, and the share of each client. If there is no place left, an upload without data is
+ * cancelled: after a while, or at once if its client has more uploads than the one that needs the place.
  */
 export class UploadSessions {
   readonly #sessions = new Map<string, Session>();
@@ -47,7 +49,7 @@ export class UploadSessions {
     this.#now = now;
   }
 
-  /** Runs `create` if there may be one more upload; throws the refusal otherwise. */
+  /** Runs `create` if another upload is allowed; throws a `Refusal` otherwise. */
   async begin<U extends CountedUpload>(client: string, create: () => Promise<U>): Promise<U> {
     const givenUp = this.#makeRoom(client);
     this.#beginning.add(client);
@@ -63,7 +65,7 @@ export class UploadSessions {
     }
   }
 
-  /** Told of every sign of life, of uploads too that an earlier process began. */
+  /** Records that an upload got data, even one that an earlier process started. */
   use(upload: CountedUpload, client: string): void {
     this.#sessions.set(upload.id, {
       client: this.#sessions.get(upload.id)?.client ?? client,
@@ -73,12 +75,12 @@ export class UploadSessions {
     });
   }
 
-  /** Told that an upload is complete, cancelled or lost. */
+  /** Records that an upload is complete, cancelled or lost. */
   end(id: string): void {
     this.#sessions.delete(id);
   }
 
-  /** The uploads that give way; throws the refusal where none does. */
+  /** Cancels uploads to make room; throws a `Refusal` if none can be cancelled. */
   #makeRoom(client: string): Promise<void>[] {
     const givenUp = this.#forgetIdle();
     const counts = this.#countsByClient();
@@ -101,7 +103,7 @@ export class UploadSessions {
     return usedAt < this.#now() - EMPTY_MS;
   }
 
-  /** A map keeps the order in which its keys came, and an empty upload was not used since. */
+  /** Returns the oldest empty upload: maps are ordered by insertion, and an empty upload has not been used since. */
   #oldestEmpty(isMeant: (session: Session) => boolean): Session | undefined {
     for (const session of this.#sessions.values()) if (session.isEmpty && isMeant(session)) return session;
     return undefined;
@@ -114,7 +116,7 @@ export class UploadSessions {
     return counts;
   }
 
-  /** Of those that nothing was ever sent to, nothing stays in the store. */
+  /** Forgets idle uploads, and cancels the empty ones, so that nothing of those stays in the store. */
   #forgetIdle(): Promise<void>[] {
     const before = this.#now() - IDLE_MS;
     const givenUp: Promise<void>[] = [];
@@ -131,7 +133,7 @@ export class UploadSessions {
     try {
       await upload.cancel();
     } catch (error) {
-      // Its client has come back at this very moment, or has ended it.
+      // Its client has used it again at this moment, or has ended it.
       if (!isLadingError(error, 'LOCKED', 'NOT_FOUND')) throw error;
     }
   }

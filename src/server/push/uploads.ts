@@ -10,8 +10,8 @@ import { bodyLength } from './upload-range.js';
 import { commit, discard, receive, requireSession, stateOf, type UploadPlace } from './upload-session.js';
 
 /**
- * POST: takes the blob from another repository (end-11), or all at once from the body (end-4b), or begins an
- * upload (end-4a): that too where the blob to mount is not there or cannot be.
+ * Answers POST: mounts a blob from another repository (end-11), or stores the whole blob from the body (end-4b), or
+ * starts an upload (end-4a), also if the blob cannot be mounted.
  */
 export async function beginUpload(push: PushSide, name: string, asked: Asked): Promise<Answer> {
   const { query } = asked;
@@ -35,18 +35,18 @@ export async function beginUpload(push: PushSide, name: string, asked: Asked): P
     await commit(push, session, digest);
     return created(name, digest);
   } catch (error) {
-    // Nobody was told of this upload: nobody can go on with it.
+    // No client knows this upload, so none can continue it.
     await discard(push, session);
     throw error;
   }
 }
 
-/** GET: how far an upload is. (end-13) */
+/** Answers GET with the state of an upload. (end-13) */
 export async function tellUpload(push: PushSide, place: UploadPlace): Promise<Answer> {
   return { status: 204, headers: stateOf(await requireSession(push, place)) };
 }
 
-/** PATCH: more of the blob, a piece or all that there is. (end-5) */
+/** Answers PATCH: appends a chunk, or the whole blob. (end-5) */
 export async function appendToUpload(push: PushSide, place: UploadPlace, asked: Asked): Promise<Answer> {
   requireOctets(asked);
   const session = await requireSession(push, place);
@@ -54,7 +54,7 @@ export async function appendToUpload(push: PushSide, place: UploadPlace, asked: 
   return emptyAnswer(202, stateOf(session));
 }
 
-/** PUT: the last of the blob, if there is any left, and its digest. (end-6) */
+/** Answers PUT: appends the rest of the blob, if any, and completes the upload with its digest. (end-6) */
 export async function completeUpload(push: PushSide, place: UploadPlace, asked: Asked): Promise<Answer> {
   const text = asked.query.get('digest');
   if (text === null)
@@ -66,24 +66,27 @@ export async function completeUpload(push: PushSide, place: UploadPlace, asked: 
   return created(place.repository, digest);
 }
 
-/** DELETE: what came is thrown away. (end-14) */
+/** Answers DELETE: discards the upload. (end-14) */
 export async function cancelUpload(push: PushSide, place: UploadPlace): Promise<Answer> {
   await discard(push, await requireSession(push, place));
   return { status: 204, headers: {} };
 }
 
-/** What is wrong with the names of a mount makes it an upload. (distribution-spec, "Mounting a blob") */
+/**
+ * Mounts a blob; returns false for invalid names, so that an upload is started instead. (distribution-spec, "Mounting a
+ * blob")
+ */
 async function mounts(repository: WritableRepository, digest: Digest, from: string | null): Promise<boolean> {
   if (from !== null && !isRepository(from)) return false;
   return repository.mountBlob(digest, from ?? undefined);
 }
 
-/** Whether the blob is in this very request: a client may only announce its digest, and send it later. */
+/** Whether this request contains the blob: a client may also announce only its digest and send the blob later. */
 function bringsBlob({ headers }: Asked, digest: Digest): boolean {
   return bodyLength(headers) !== 0 || digest === digestOf(Buffer.alloc(0), algorithmOf(digest));
 }
 
-/** Forms and the like are no blobs: a page in a browser could send those unasked. */
+/** Refuses forms and other types, which a web page could make a browser send. */
 function requireOctets({ headers }: Asked): void {
   const [type = ''] = (headers['content-type'] ?? '').split(';', 1);
   if (!['', 'application/octet-stream'].includes(type.trim().toLowerCase()))

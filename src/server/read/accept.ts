@@ -1,12 +1,12 @@
-/** What a client accepts. (RFC 9110, 12.5.1) */
+/** The media types that a client accepts. (RFC 9110, 12.5.1) */
 export interface Accepted {
-  /** 0 for what it does not accept, up to 1. The range that fits a type most closely decides. */
+  /** The weight of a media type: 0 if it is not accepted, at most 1. The most specific matching range decides. */
   qualityOf(mediaType: string): number;
-  /** Whether the client names the type itself, rather than by a wildcard, and accepts it. */
+  /** Whether the client accepts the type and names it itself, rather than by a wildcard. */
   names(mediaType: string): boolean;
 }
 
-/** Accept header → what it accepts; undefined where there is none, which is the same as accepting everything. */
+/** Parses an Accept header; undefined if there is none, which means that everything is accepted. */
 export function parseAccept(header: string | undefined): Accepted | undefined {
   const qualities = new Map<string, number>();
   // Node.js joins several lines of the header with commas.
@@ -28,7 +28,7 @@ export function parseAccept(header: string | undefined): Accepted | undefined {
 
 const WEIGHT = /^q\s*=\s*([01](?:\.[0-9]{0,3})?)$/;
 
-/** Full weight where none is given, or one that is no number. */
+/** Returns 1 if there is no weight or if it is not a number. */
 function qualityIn(parameters: readonly string[]): number {
   for (const parameter of parameters) {
     const [, weight] = WEIGHT.exec(parameter) ?? [];

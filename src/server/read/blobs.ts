@@ -11,8 +11,8 @@ import type { VerifiedContent } from './verified-content.js';
 import { wholeBody } from './whole-body.js';
 
 /**
- * GET and HEAD of a blob, whole or a range of it. A whole one is verified on its way; who asks for ranges has to
- * verify what comes of them. (distribution-spec, "Pulling blobs")
+ * Answers GET and HEAD of a blob or of ranges of it. A whole blob is verified while it is sent; with ranges, the client
+ * has to verify what it puts together. (distribution-spec, "Pulling blobs")
  */
 export async function getBlob(
   store: Source,
@@ -25,7 +25,7 @@ export async function getBlob(
 
   const headers = {
     'Accept-Ranges': 'bytes',
-    'Cache-Control': 'max-age=31536000', // a year: the bytes behind a digest are for ever
+    'Cache-Control': 'max-age=31536000', // a year: the bytes of a digest never change
     'Docker-Content-Digest': digest,
     ETag: etagOf(digest),
   };
@@ -57,17 +57,17 @@ export async function getBlob(
   };
 }
 
-/** Whatever the blob says it is: a browser must not take a stranger's layer for a page. */
+/** Independent of the blob's own type: a browser must not show a layer as a page. */
 const CONTENT_TYPE = 'application/octet-stream';
 
-/** The ranges that are to be served; none for the whole. Only GET has ranges. (RFC 9110, 14.2 and 13.1.5) */
+/** Returns the ranges to serve; none for the whole blob. Only GET has ranges. (RFC 9110, 14.2 and 13.1.5) */
 function rangesOf({ method, headers }: Asked, { digest, size }: Descriptor): ByteRange[] {
   const { range: header, 'if-range': validator } = headers;
   if (header === undefined || method !== 'GET') return [];
   if (validator !== undefined && validator !== etagOf(digest)) return [];
   const ranges = parseRanges(header, size);
   if (ranges === 'unsatisfiable') {
-    throw new Refusal('RANGE_INVALID', `the blob has ${size} bytes; the range is not within them`, {
+    throw new Refusal('RANGE_INVALID', `the range is outside of the blob, which has ${size} bytes`, {
       headers: { 'Content-Range': `bytes */${size}` },
     });
   }

@@ -2,7 +2,9 @@ import { isRepository } from '../../content/reference.js';
 import { type Answer, type Asked, jsonAnswer } from '../answer.js';
 import { pageOf } from './pagination.js';
 
-/** GET of all repositories' names. (distribution, "Listing Repositories"; not in the distribution-spec) */
+/**
+ * Answers GET of the names of all repositories. (distribution, "Listing Repositories"; not in the distribution-spec)
+ */
 export async function listCatalog(
   listed: Promise<string[]> | AsyncIterable<string>,
   { asked, maxPageBytes }: { asked: Asked; maxPageBytes: number },

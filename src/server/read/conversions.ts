@@ -3,31 +3,31 @@ import type { Digest } from '../../content/digest.js';
 import type { Document } from '../../manifest/convert/conversion.js';
 import type { Source } from '../../store/store.js';
 
-/** Of the request that wants a form. */
+/** The request for which a conversion is made. */
 export interface ConversionRequest {
-  /** Aborts when its client is gone: work that nobody waits for any more is given up. */
+  /** Aborts when its client disconnects; work that no other client waits for is then aborted too. */
   signal?: AbortSignal | undefined;
-  /** Whose turn it takes. */
+  /** The client whose turn the conversion takes. */
   client?: string | undefined;
 }
 
-/** Where a tag is, and the stored manifest that it names. */
+/** A tag and the stored manifest that it names. */
 export interface TaggedManifest {
-  /** Both are written into schema1. */
+  /** Repository and tag become part of schema1 manifests. */
   repository: string;
   tag: string;
   descriptor: Descriptor;
 }
 
 /**
- * Makes other forms of stored images for clients that do not accept the stored one. What it makes depends on
- * nothing but what is stored and its name, so that a tag has the same digests after the server was started anew.
+ * Converts stored images for clients that do not accept the stored format. The result depends only on the stored
+ * content and its name, so that a tag has the same digests after a restart.
  */
 export interface Conversions {
   /**
-   * What a tag names as one of `mediaTypes`: as it is stored if that is one of them, else made to be the first; of an
-   * index one image, where these are types of images. Undefined where it has no such form; throws a `Refusal`
-   * where it is unclear which image it would be.
+   * Returns the image of a tag as one of `mediaTypes`: unchanged if it is stored as one of them, else converted to the
+   * first. An index becomes one of its images if these are types of images. Undefined if it cannot be converted. Throws
+   * a `Refusal` if it is unclear which image of an index to use.
    */
   convert(
     store: Source,
@@ -35,7 +35,10 @@ export interface Conversions {
     mediaTypes: readonly [string, ...string[]],
     request?: ConversionRequest,
   ): Promise<Document | undefined>;
-  /** A manifest, or a blob that one needs, that was made of a tag of this repository, as long as what it was made of is there. */
+  /**
+   * Finds a manifest, or a blob that it needs, that was converted from a tag of this repository, as long as the
+   * original still exists.
+   */
   find(
     store: Source,
     content: { repository: string; digest: Digest },

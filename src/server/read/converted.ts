@@ -7,13 +7,16 @@ import type { Answer, Asked } from '../answer.js';
 import { Refusal } from '../errors.js';
 import type { Conversions } from './conversions.js';
 
-/** Content that is asked for by its digest. */
+/** Content that is requested by its digest. */
 export interface ByDigest {
   repository: string;
   digest: Digest;
 }
 
-/** `answer` from the store, or, where the store does not know the content, from what conversions made of its images. */
+/**
+ * Calls `answer` with the store; if that does not have the content, calls it with what was converted from the store's
+ * images.
+ */
 export async function orConverted(
   store: Source,
   content: ByDigest,
@@ -34,17 +37,24 @@ function isUnknown(error: unknown): boolean {
   return error instanceof Refusal && (error.code === 'BLOB_UNKNOWN' || error.code === 'MANIFEST_UNKNOWN');
 }
 
-/** A store of one piece of content. */
+/** Returns a store with a single document. */
 function storeOf({ descriptor, bytes }: Document): Source {
+  const requireMade = (digest: string): void => {
+    if (digest !== descriptor.digest)
+      throw new LadingError('NOT_FOUND', `${digest} is not the converted content`);
+  };
   return {
-    location: 'what was made here',
+    location: 'converted content',
     isLocal: true,
     async resolve(digest) {
-      if (digest === descriptor.digest) return descriptor;
-      throw new LadingError('NOT_FOUND', `${digest} was not made here`);
+      requireMade(digest);
+      return descriptor;
     },
     sizeOf: async ({ digest }) => (digest === descriptor.digest ? bytes.byteLength : undefined),
-    fetch: async (_, { start = 0 } = {}) => Readable.from([bytes.subarray(start)], { objectMode: false }),
+    async fetch({ digest }, { start = 0 } = {}) {
+      requireMade(digest);
+      return Readable.from([bytes.subarray(start)], { objectMode: false });
+    },
     async *names() {},
     async *referrers() {},
     close: async () => undefined,

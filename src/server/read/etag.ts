@@ -1,13 +1,13 @@
 import type { Digest } from '../../content/digest.js';
 
-/** Content named by its digest never changes: the digest is a strong validator. */
+/** Returns the ETag of content. The content of a digest never changes, so it is a strong validator. */
 export function etagOf(digest: Digest): string {
   return `"${digest}"`;
 }
 
 /**
- * Whether an If-None-Match header names the content, so that the client has it. Digests without quotes count
- * too, as they do in distribution. (RFC 9110, 13.1.2: the comparison is weak, `W/` is ignored)
+ * Whether an If-None-Match header names the content, so that the client already has it. As in distribution, digests
+ * without quotes are accepted too. The comparison is weak, so `W/` is ignored. (RFC 9110, 13.1.2)
  */
 export function matchesEtag(header: string | undefined, digest: Digest): boolean {
   if (header === undefined) return false;

@@ -8,8 +8,8 @@ import { has } from '../../store/store.js';
 import type { Refusal } from '../errors.js';
 
 /**
- * What `resolve` finds, if its bytes are there as well: a sparse index and a name in a damaged layout speak
- * of content that is not. Both absences are answered with `unknown`.
+ * Resolves content and checks that its bytes are in the store: a sparse index or a damaged layout may name content that
+ * is not. Throws `unknown` in either case.
  */
 export async function requireStored(
   store: Source,
@@ -22,7 +22,7 @@ export async function requireStored(
   return descriptor;
 }
 
-/** A blob of which the digest is known. */
+/** Returns the descriptor of a blob in the store; throws `unknown` if it is not there. */
 export async function requireBlob(
   store: Source,
   digest: Digest,
@@ -34,7 +34,7 @@ export async function requireBlob(
   return { mediaType: 'application/octet-stream', digest, size };
 }
 
-/** The bytes of stored content; gone since it was resolved, it is `unknown`. */
+/** Opens stored content; throws `unknown` if it was deleted since it was resolved. */
 export function openStored(
   store: Source,
   descriptor: Descriptor,
@@ -44,7 +44,7 @@ export function openStored(
   return orUnknown(store.fetch(descriptor, options), unknown);
 }
 
-/** The verified bytes of a stored document; gone since it was resolved, it is `unknown`. */
+/** Reads and verifies a stored document; throws `unknown` if it was deleted since it was resolved. */
 export function readStored(
   store: Source,
   descriptor: Descriptor,

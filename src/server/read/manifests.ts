@@ -17,7 +17,7 @@ import { type Form, type FormsOptions, formsFor } from './negotiation.js';
 import type { VerifiedContent } from './verified-content.js';
 import { wholeBody } from './whole-body.js';
 
-/** Where a manifest is asked for; the reference is as the client wrote it. */
+/** The repository and reference of a request; the reference is unchecked. */
 export interface ManifestPlace {
   repository: string;
   reference: string;
@@ -29,9 +29,9 @@ export interface GetManifestOptions extends FormsOptions {
 }
 
 /**
- * GET and HEAD of a manifest. By digest these are the bytes of that digest, whatever the client accepts; by tag
- * they are in a form that it accepts, where `conversions` can make one, else the stored bytes.
- * (distribution-spec, "Pulling manifests")
+ * Answers GET and HEAD of a manifest. By digest, the client gets exactly these bytes, whatever it accepts. By tag, it
+ * gets a format that it accepts if `conversions` can make one, else the stored bytes. (distribution-spec, "Pulling
+ * manifests")
  */
 export async function getManifest(
   store: Source,
@@ -47,7 +47,7 @@ export async function getManifest(
       stored(holder, await requireManifest(holder, digest, asked)),
     );
   }
-  // What cannot be a tag is one that nobody has pushed: the conformance tests want 404 for it.
+  // A text that is not a valid tag is an unknown one: the conformance tests expect 404.
   if (!isTag(reference)) throw unknown(reference);
   const descriptor = await requireManifest(store, reference, asked);
   if (conversions === undefined) return stored(store, descriptor);
@@ -62,10 +62,16 @@ export async function getManifest(
   return { ...answer, headers: { ...answer.headers, ...VARY } };
 }
 
-/** Said of whatever is negotiated, so that no cache gives one client what another accepts. (RFC 9110, 12.5.5) */
+/**
+ * Sent with negotiated answers, so that a cache does not give a client what only another one accepts. (RFC 9110,
+ * 12.5.5)
+ */
 const VARY = { Vary: 'Accept' };
 
-/** A form that cannot be made is passed over; why it cannot matters to a client that accepts nothing else. */
+/**
+ * Returns the first format that can be made. Why one cannot be made is thrown only if the client does not accept the
+ * stored one either.
+ */
 async function firstMade(
   forms: readonly Form[],
   make: (form: Form) => Promise<Document | undefined>,
@@ -92,13 +98,16 @@ async function requireManifest(store: Source, reference: string, asked: Asked): 
     () => unknown(reference),
     asked.signal,
   );
-  // A layout may name anything. Only documents of these endpoints are served here, so that the type which
-  // the client is told is one of a known few.
+  // A layout may name anything. Only manifests are served here, so that the Content-Type is always one of a few known
+  // types.
   if (!isManifest(descriptor.mediaType)) throw unknown(reference);
   return descriptor;
 }
 
-/** Documents are verified before the head is sent: a damaged one is an error and not a cut connection. */
+/**
+ * Answers with a stored document, which is verified before the head is sent: if it is damaged, the client gets an error
+ * rather than a cut connection.
+ */
 async function storedAnswer(
   store: Source,
   descriptor: Descriptor,
@@ -119,8 +128,9 @@ async function storedAnswer(
 }
 
 /**
- * Whether a document is read while it is sent, like a blob: of many that a slow client has asked for, none is in
- * memory. The digest of a schema1 is not that of its bytes, and what is too large for a document is refused elsewhere.
+ * Whether a document is read while it is sent, like a blob, so that the documents that slow clients request are not
+ * held in memory. Not for schema1, whose digest is not that of its bytes, and not for documents over the limit, which
+ * are refused elsewhere.
  */
 function isStreamed({ mediaType, size }: Descriptor): boolean {
   return size > UNCOUNTED_BYTES && size <= MAX_MANIFEST_BYTES && !isSchema1(mediaType);
@@ -131,8 +141,8 @@ function notWanted(): never {
 }
 
 /**
- * What is served is what If-None-Match is held against. distribution holds it against the stored digest, and so
- * tells a cache that has the stored form to give it to a client that cannot read it. (RFC 9110, 13.1.2)
+ * Compares If-None-Match with the digest of what is served. distribution compares it with the stored digest, and so
+ * tells a cache that has the stored format to use it for a client that cannot read it. (RFC 9110, 13.1.2)
  */
 function answerOf(
   { digest, mediaType }: Descriptor,

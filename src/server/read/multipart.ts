@@ -5,20 +5,20 @@ import { type ReadsInto, readsInto } from '../exactly.js';
 import type { ByteRange } from './range.js';
 
 export interface MultipartOptions {
-  /** Bytes of the whole content. */
+  /** Size of the whole content in bytes. */
   size: number;
-  /** Of the content. */
+  /** The Content-Type of the content. */
   contentType: string;
-  /** Opens a part of the content; what comes may go on behind it. */
+  /** Opens the content at a range; the stream may continue after its end. */
   open: (range: ByteRange) => Promise<Readable>;
 }
 
-/** Several ranges of one content as a body, and the Content-Type that tells how to take it apart. (RFC 9110, 14.6) */
+/** Returns a body with several ranges of the content, and its Content-Type, which has the boundary. (RFC 9110, 14.6) */
 export function multipartBody(
   ranges: readonly ByteRange[],
   { size, contentType, open }: MultipartOptions,
 ): { contentType: string; body: ContentBody } {
-  // By chance, so that no content can hold it on purpose.
+  // Random, so that no content can contain it on purpose.
   const boundary = randomBytes(16).toString('hex');
   const parts = ranges.map((range, index) => ({ range, head: partHead(range, index) }));
   const end = Buffer.from(`\r\n--${boundary}--\r\n`);
@@ -49,38 +49,38 @@ export function multipartBody(
   };
 }
 
-/** The value of Content-Range. (RFC 9110, 14.4) */
+/** Returns the value of Content-Range. (RFC 9110, 14.4) */
 export function contentRange({ start, length }: ByteRange, size: number): string {
   return `bytes ${start}-${start + length - 1}/${size}`;
 }
 
-/** Some bytes of a body; what is opened may go on behind them. */
+/** A part of a body; the opened stream may continue after its end. */
 interface Piece {
   length: number;
   open: () => Promise<Readable>;
 }
 
-/** Pieces one after the other, read into the reader's own memory, so that no more of them is ever in memory. */
+/** Concatenates pieces. They are read into the reader's own buffer, so that only that much is in memory. */
 function joined(pieces: readonly Piece[]): ReadsInto {
   let place = 0;
   let left = 0;
   let current: { stream: Readable; readInto: ReadsInto['readInto'] } | undefined;
 
-  /** Whether there is one more. */
+  /** Opens the next piece; returns false if there is none. */
   async function openNext(): Promise<boolean> {
     current?.stream.destroy();
     const piece = pieces[place];
     if (piece === undefined) return false;
     place += 1;
     const opened = await piece.open();
-    opened.on('error', () => undefined); // whoever reads gets it, too
+    opened.on('error', () => undefined); // reading reports it too
     if (stream.destroyed) opened.destroy();
     current = { stream: opened, readInto: readsInto(opened) ? opened.readInto : readerOf(opened) };
     left = piece.length;
     return true;
   }
 
-  /** Fills the buffer, as long as there is something to fill it with: heads are small. */
+  /** Fills the whole buffer if possible, even across pieces, because the heads are small. */
   const readInto = async (buffer: Buffer): Promise<number> => {
     let filled = 0;
     while (filled < buffer.length && (left > 0 || (await openNext()))) {
@@ -109,7 +109,7 @@ function joined(pieces: readonly Piece[]): ReadsInto {
   return Object.assign(stream, { readInto });
 }
 
-/** Reads a stream of any kind in pieces that fit. */
+/** Returns a `readInto` for any stream. */
 function readerOf(stream: Readable): ReadsInto['readInto'] {
   const chunks: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]();
   let rest: Buffer = Buffer.alloc(0);

@@ -1,28 +1,29 @@
 import { isIndex, isSchema1, MEDIA_TYPE } from '../../content/media-types.js';
 import type { Accepted } from './accept.js';
 
-/** Types of which one will do; the first is what is made where none of them is stored. */
+/** Media types of which any one is good enough; the first is made if none of them is stored. */
 export type Form = readonly [string, ...string[]];
 
-/** In the order of preference where there is a choice: what is made of schema1 is schema2 first. */
+/** In order of preference: schema1 is converted to schema2 rather than OCI if the client accepts both. */
 const IMAGES = [MEDIA_TYPE.dockerManifest, MEDIA_TYPE.ociManifest];
 const INDEXES = [MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerManifestList];
 const SCHEMA1: Form = [MEDIA_TYPE.dockerSchema1Signed];
 
 export interface FormsOptions {
-  /** Gives schema1 to clients without an Accept header, as Docker before 1.10 is one. */
+  /** Whether clients without an Accept header get schema1, since Docker before 1.10 sends none. */
   schema1Default?: boolean | undefined;
 }
 
 /**
- * What a client is to get for a tag in place of the stored type: forms to be tried in this order. Empty where the
- * stored bytes are right, which they are too when nothing can be made: a client that cannot read them says so better
- * than a 406 or 404 would.
+ * Returns the formats to try, in this order, instead of the stored one. Empty if the stored bytes are right. They are
+ * also sent if none of the formats can be made, because a client that cannot read them reports a better error than for
+ * a 406 or 404.
  *
- * The stored form is right for whoever accepts it, be it by a wildcard or by saying nothing, unless another form has
- * a greater weight. (RFC 9110, 12.5.1) An index may be its other form, or one image. schema1 is made only for clients
- * that name it and no newer image; what is stored as schema1 is made newer for clients that name something newer,
- * although most of them accept schema1 too: Docker from 26 still asks for it and then refuses it.
+ * The stored format is right for any client that accepts it, even by a wildcard or by sending no Accept header, unless
+ * another format has a greater weight (RFC 9110, 12.5.1). An index may be converted to the other type of index, or
+ * replaced by one image. schema1 is made only for clients that name it and no newer type of image. An image stored as
+ * schema1 is converted for clients that name a newer type, even if they accept schema1 too: Docker from 26 on still
+ * requests it and then refuses it.
  */
 export function formsFor(
   stored: string,
@@ -46,10 +47,10 @@ export function formsFor(
   const isOnlySchema1 = images.every((type) => accepted.qualityOf(type) < schema1);
   if (schema1 > own && isOnlySchema1 && stored !== MEDIA_TYPE.dockerSchema1Signed) forms.push(SCHEMA1);
   const qualityOf = (form: Form): number => (form === SCHEMA1 ? schema1 : accepted.qualityOf(form[0]));
-  return forms.sort((a, b) => qualityOf(b) - qualityOf(a)); // stable: of equal weight, the nearer form is first
+  return forms.sort((a, b) => qualityOf(b) - qualityOf(a)); // the sort is stable, so of equal weights the closer format comes first
 }
 
-/** Images of one weight are one form: any of them will do. */
+/** Combines image types of the same weight into one form, since any of them is good enough. */
 function byQuality(types: readonly string[], accepted: Accepted): Form[] {
   const forms = new Map<number, [string, ...string[]]>();
   for (const type of types) {
@@ -61,7 +62,7 @@ function byQuality(types: readonly string[], accepted: Accepted): Form[] {
   return [...forms.values()];
 }
 
-/** Of schema1, signed or not, where the client names it: a wildcard does not mean it. */
+/** Returns the weight of schema1, signed or not, if the client names it; wildcards do not count. */
 function schema1Quality(accepted: Accepted): number {
   const named = [MEDIA_TYPE.dockerSchema1Signed, MEDIA_TYPE.dockerSchema1].filter((type) =>
     accepted.names(type),

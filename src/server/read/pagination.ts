@@ -1,25 +1,25 @@
 import { Refusal } from '../errors.js';
 
-/** Entries in a page at most, however many are asked for. (CVE-2023-2253: `n` allocated what it named) */
+/** Maximum number of entries in a page, whatever `n` says. (CVE-2023-2253: memory was allocated for `n` entries) */
 const MAX_PAGE = 1000;
 
 export interface Page {
   entries: string[];
-  /** The Link header where more follow. */
+  /** The Link header, if more entries follow. */
   headers: Record<string, string>;
 }
 
 export interface PageOptions {
   query: URLSearchParams;
-  /** Where the next page is asked for. */
+  /** The path of the next page. */
   path: string;
-  /** Bytes of a page's entries as JSON; one entry is in every page. */
+  /** Maximum size of a page's entries as JSON, in bytes; a page has at least one entry. */
   maxBytes: number;
 }
 
 /**
- * The part of `entries` that the `n` and `last` of a query ask for, in ASCII order; without `n` as many as fit of those
- * that follow `last`. (distribution-spec, "Listing Tags")
+ * Returns the page of `entries` that `n` and `last` of the query select, in ASCII order. Without `n`, it has as many
+ * entries after `last` as fit. (distribution-spec, "Listing Tags")
  */
 export function pageOf(entries: Iterable<string>, { query, path, maxBytes }: PageOptions): Page {
   const last = query.get('last');
@@ -32,12 +32,12 @@ export function pageOf(entries: Iterable<string>, { query, path, maxBytes }: Pag
   return { entries: page, headers: linkTo(path, next) };
 }
 
-/** The header that says where the next page is. (RFC 8288) */
+/** Returns the Link header with the next page. (RFC 8288) */
 export function linkTo(path: string, query: URLSearchParams): Record<string, string> {
   return { Link: `<${path}?${query}>; rel="next"` };
 }
 
-/** The first of `entries`, as many as fit into `maxBytes`, and one at least. */
+/** Returns as many of the first entries as fit into `maxBytes`, but at least one. */
 export function fittingIn<T>(maxBytes: number, entries: readonly T[], bytesOf: (entry: T) => number): T[] {
   let left = maxBytes;
   const fitting: T[] = [];

@@ -1,21 +1,21 @@
-/** A stretch of content: the first byte and how many follow. */
+/** A range of bytes: the first one and the number of bytes. */
 export interface ByteRange {
   start: number;
   length: number;
 }
 
 /**
- * Ranges in one request at most. Lazy pullers ask for some tens of files of a layer at once; every range costs
- * the opening of the blob.
+ * Maximum number of ranges in a request. Lazy pullers request some tens of files of a layer at once, and each range
+ * opens the blob once.
  */
 const MAX_RANGES = 128;
 
 /**
- * The value of a Range header → the parts of content of `size` bytes that it asks for, `'whole'` where it is to
- * be ignored, `'unsatisfiable'` where it is malformed or all of it lies outside. (RFC 9110, 14.1.2 and 14.2)
+ * Parses a Range header for content of `size` bytes. Returns `'whole'` if it has to be ignored, and `'unsatisfiable'`
+ * if it is malformed or entirely outside. (RFC 9110, 14.1.2 and 14.2)
  *
- * Parts are in the order in which they were asked for, those that touch made one: no byte is sent twice, however
- * often it is asked for. (CVE-2011-3192; RFC 9110, 15.3.7.2 and 17.15)
+ * The ranges are in the order of the request. Those that overlap or touch are merged, so that no byte is sent twice.
+ * (CVE-2011-3192; RFC 9110, 15.3.7.2 and 17.15)
  */
 export function parseRanges(header: string, size: number): ByteRange[] | 'whole' | 'unsatisfiable' {
   const [, unit, set = ''] = /^\s*([^\s=]+)\s*=(.*)$/.exec(header) ?? [];
@@ -26,7 +26,7 @@ export function parseRanges(header: string, size: number): ByteRange[] | 'whole'
   if (specifiers.length > MAX_RANGES) return 'whole';
   let ranges: ByteRange[] = [];
   for (const specifier of specifiers) {
-    if (specifier === '' && specifiers.length > 1) continue; // an empty element of a list (RFC 9110, 5.6.1.2)
+    if (specifier === '' && specifiers.length > 1) continue; // lists may have empty elements (RFC 9110, 5.6.1.2)
     const range = parseRange(specifier, size);
     if (range === 'malformed') return 'unsatisfiable';
     if (range !== 'outside') ranges = withRange(ranges, range);
@@ -49,7 +49,7 @@ function parseRange(specifier: string, size: number): ByteRange | 'malformed' | 
   return { start, length: end - start };
 }
 
-/** `ranges` and one more; all that it touches become one with it, at the place of the first of them. */
+/** Adds a range. It is merged with all ranges that it touches, at the position of the first of them. */
 function withRange(ranges: readonly ByteRange[], added: ByteRange): ByteRange[] {
   const touched = ranges.filter((range) => touch(range, added));
   const [first] = touched;

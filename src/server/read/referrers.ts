@@ -8,21 +8,21 @@ import type { Source } from '../../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from '../answer.js';
 import { fittingIn, linkTo } from './pagination.js';
 
-/** After so many, other requests have their turn. */
+/** Number of entries after which other requests get a turn. */
 const ENTRIES_IN_TURN = 1000;
 
 export interface ReferrersOptions {
-  /** Whose referrers, and in which repository. */
+  /** The repository, and the digest of the subject. */
   repository: string;
   digest: Digest;
-  /** Bytes of a page's entries; one entry is in every page. */
+  /** Maximum size of a page's entries in bytes; a page has at least one entry. */
   maxPageBytes: number;
 }
 
 /**
- * GET of what is attached to a manifest, as an OCI index; empty when there is nothing, no such manifest, or no store.
- * In the order of digests, page by page: a Link header leads to the next. Annotations beyond 16 KiB are left to the
- * manifest itself. (distribution-spec, "Listing Referrers")
+ * Answers GET of the referrers of a manifest with an OCI index, which is empty if there are none, or if the manifest or
+ * the repository does not exist. Referrers are sorted by digest; a Link header leads to the next page. Annotations
+ * beyond 16 KiB are left out; they are in the manifest itself. (distribution-spec, "Listing Referrers")
  */
 export async function listReferrers(
   store: Source | undefined,
@@ -36,7 +36,7 @@ export async function listReferrers(
   for await (const { descriptor, tag } of store?.referrers(subjectOf(digest), asked) ?? []) {
     seen += 1;
     if (seen % ENTRIES_IN_TURN === 0) await turn();
-    if (tag !== undefined) continue; // by cosign's convention: the client finds it by that tag
+    if (tag !== undefined) continue; // attached by cosign's convention; clients find it by this tag
     if (artifactType !== null && descriptor.artifactType !== artifactType) continue;
     if (last === null || descriptor.digest > last) following.push(descriptor);
   }
@@ -63,7 +63,7 @@ function pageOf(
   descriptors: readonly Descriptor[],
   maxBytes: number,
 ): { manifests: Descriptor[]; final: Digest | undefined } {
-  // Only those of the page are made: there may be a hundred thousand.
+  // Entries are made only for this page, because there may be a hundred thousand.
   const made = new Map<Descriptor, Descriptor>();
   const page = fittingIn(maxBytes, descriptors, (descriptor) => {
     const entry = referrerEntry(descriptor);
@@ -73,12 +73,15 @@ function pageOf(
   return { manifests: page.map((each) => made.get(each) ?? each), final: page.at(-1)?.digest };
 }
 
-/** Only the digest says what referrers belong to, and the subject itself need not be here: type and size are not known. */
+/**
+ * Returns a descriptor for a subject, which need not be stored here: only its digest matters, type and size are not
+ * known.
+ */
 function subjectOf(digest: Digest): Descriptor {
   return { mediaType: MEDIA_TYPE.ociManifest, digest, size: 0 };
 }
 
-/** The members that the specification names for the entries of the list. */
+/** Returns an entry with only the members that the specification names. */
 function referrerEntry({ mediaType, digest, size, artifactType, annotations }: Descriptor): Descriptor {
   const fitting = fittingAnnotations(annotations, MAX_LISTED_ANNOTATION_BYTES);
   return {

@@ -2,27 +2,27 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { cutShort, type Verifier } from '../../content/verify.js';
 
 /**
- * One hashing of a blob for all who read it at once: each stretch is hashed by the first who has read it. Everyone
- * reads from the first byte on, so whoever comes to the end finds all before it hashed. Nobody waits for another,
- * and nothing is read or hashed but what a client is sent: when all have left, the work has stopped.
+ * Hashes a blob once for all concurrent readers: each part is hashed by the first reader that gets to it. All readers
+ * start at the first byte, so for whoever reaches the end, everything before is hashed. No reader waits for another,
+ * and only bytes that are sent to a client are read and hashed, so the work stops when all readers have left.
  *
- * Sound only where all of them read the same bytes; that is for the caller to know.
+ * Correct only if all readers get the same bytes, which the caller has to ensure.
  */
 export class SharedHashing {
   readonly #blob: Descriptor;
-  /** Has seen as much as the foremost reader. */
+  /** Has hashed as much as the foremost reader has read. */
   readonly #verifier: Verifier;
   readonly #onVerdict: (isRight: boolean) => void;
   #verdict: 'none yet' | 'right' | { problem: unknown } = 'none yet';
 
-  /** `verifier` is one for the blob that has seen nothing; `onVerdict` is told once, when all bytes are hashed. */
+  /** `verifier` is a fresh one for the blob; `onVerdict` is called once, when all bytes are hashed. */
   constructor(blob: Descriptor, verifier: Verifier, onVerdict: (isRight: boolean) => void) {
     this.#blob = blob;
     this.#verifier = verifier;
     this.#onVerdict = onVerdict;
   }
 
-  /** The verifier of one more reader. It throws as soon as anybody has found the blob to be wrong. */
+  /** Returns a verifier for another reader. It throws as soon as any reader has found that the blob is damaged. */
   join(): Verifier {
     let position = 0;
     return {

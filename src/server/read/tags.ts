@@ -3,7 +3,7 @@ import type { Source } from '../../store/store.js';
 import { type Answer, type Asked, jsonAnswer } from '../answer.js';
 import { pageOf } from './pagination.js';
 
-/** GET of a repository's tags. (distribution-spec, "Listing Tags") */
+/** Answers GET of a repository's tags. (distribution-spec, "Listing Tags") */
 export async function listTags(
   store: Source,
   repository: string,
@@ -11,7 +11,7 @@ export async function listTags(
 ): Promise<Answer> {
   const tags: string[] = [];
   for await (const { name } of store.names(asked)) {
-    if (isTag(name)) tags.push(name); // a layout may hold names that no client could ask for
+    if (isTag(name)) tags.push(name); // a layout may contain names that are not valid tags
   }
   const { entries, headers } = pageOf(tags, {
     query: asked.query,

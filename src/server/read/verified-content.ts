@@ -14,17 +14,17 @@ import type { HeldMemory } from '../held-memory.js';
 import { SharedWork } from '../shared-work.js';
 import { SharedHashing } from './shared-hashing.js';
 
-/** More are forgotten, the oldest first, and hashed again. */
+/** If there are more, the oldest are forgotten and hashed again when needed. */
 const MOST_REMEMBERED = 100_000;
 
 const DOCUMENT_BYTES = 32 * 1024 * 1024;
 
-/** Where the bytes of a blob lie, and what the file was then: the same again, and so are the bytes. */
+/** The file region of a blob, and the file's stamp; as long as the stamp is the same, so are the bytes. */
 interface Place extends Region {
   stamp: FileStamp;
 }
 
-/** The bytes of a blob, and what has to see them on their way: nothing when they were seen before. */
+/** An opened blob. `verifier` has to get its bytes while they are sent; undefined if they were verified before. */
 export interface OpenedBlob {
   source: Readable;
   verifier: Verifier | undefined;
@@ -37,14 +37,14 @@ interface UnderWay {
 }
 
 /**
- * What has been found to be what its digest says. A blob is hashed the first time that all of it is sent, once for
- * all who ask for it meanwhile, and again when the file that it lies in has changed: what left a disk damaged never
- * arrives as whole. Documents are kept: once their bytes are right, they are for ever.
+ * Remembers which content was verified against its digest. A blob is hashed the first time that all of it is sent, once
+ * for all concurrent readers, and again after its file has changed, so that damaged bytes never arrive as a complete
+ * blob. Documents are kept in memory once they are verified.
  */
 export class VerifiedContent {
   readonly #found = new RecentlyUsed<Digest, Place>(MOST_REMEMBERED);
 
-  /** As long as somebody reads: what was read long ago may not be what is read now. */
+  /** Only while there are readers: bytes that were read long ago may differ from those read now. */
   readonly #underWay = new Map<Digest, UnderWay>();
 
   readonly #documents = new RecentlyUsed<string, Buffer>(DOCUMENT_BYTES, ({ length }) => length);
@@ -53,7 +53,7 @@ export class VerifiedContent {
 
   readonly #memory: HeldMemory;
 
-  /** Documents that are looked through, each once for all who ask for it. */
+  /** Large documents that are being verified, each once for all requests. */
   readonly #looking = new SharedWork<string, void>();
 
   constructor(options: { memory: HeldMemory; createVerifier?: typeof createVerifier }) {
@@ -61,9 +61,10 @@ export class VerifiedContent {
     this.#createVerifier = options.createVerifier ?? createVerifier;
   }
 
-  /** The bytes of a document that is in the store, which `read` gives verified. */
+  /** Returns the bytes of a stored document; `read` reads and verifies it. */
   async document({ digest, mediaType, size }: Descriptor, read: () => Promise<Buffer>): Promise<Buffer> {
-    // A signed schema1 manifest can come again with the same digest, another signature and so other bytes.
+    // A signed schema1 manifest may be pushed again with the same digest but another signature, and so with other
+    // bytes.
     const key = `${digest} ${mediaType} ${size}`;
     const known = isSchema1(mediaType) ? undefined : this.#documents.get(key);
     if (known !== undefined) return known;
@@ -73,8 +74,8 @@ export class VerifiedContent {
   }
 
   /**
-   * A document that is too large to be kept: it is looked through before anything of it is sent, and read again while
-   * it is. Rejects when it is not what its digest says.
+   * Opens a document that is too large to be kept in memory. It is read and verified before anything is sent, and read
+   * again while it is sent. Rejects if it does not match its digest.
    */
   async openDocument(
     store: Source,
@@ -99,14 +100,14 @@ export class VerifiedContent {
     }
   }
 
-  /** All of a blob of the store, which `open` opens. Content that does not lie in a file is hashed each time. */
+  /** Opens a whole blob of the store with `open`. Content that is not in a file is hashed each time. */
   async openBlob(store: Source, blob: Descriptor, open: () => Promise<Readable>): Promise<OpenedBlob> {
     const before = await placeOf(store, blob);
     const source = await open();
-    // A client that leaves now ends the source, before anybody else listens to it.
+    // If the client disconnects now, the source fails before anything else listens to it.
     source.on('error', () => undefined);
     try {
-      // Something else may have been opened than was found; not if that is still in its place.
+      // The file may have been replaced between `placeOf` and `open`, but not if the path still has the same stamp.
       const after = before && (await stampAt(before.path));
       const place = before && after && sameStamp(before.stamp, after) ? before : undefined;
       return { source, verifier: this.#verifierFor(blob, source, place) };
@@ -122,7 +123,7 @@ export class VerifiedContent {
     return found !== undefined && samePlace(found, place) ? undefined : this.#join(blob, source, place);
   }
 
-  /** Has the reader of `source` take part in the hashing of its blob until the source is closed. */
+  /** Joins the hashing of the blob until `source` is closed. */
   #join(blob: Descriptor, source: Readable, place: Place): Verifier {
     let underWay = this.#underWay.get(blob.digest);
     if (underWay === undefined || !samePlace(underWay.place, place)) underWay = this.#begin(blob, place);
@@ -150,14 +151,14 @@ export class VerifiedContent {
   }
 }
 
-/** Undefined for content that does not lie in a file. */
+/** Returns undefined for content that is not in a file. */
 async function placeOf(store: Source, blob: Descriptor): Promise<Place | undefined> {
   const region = await store.region?.(blob);
   const stamp = region && (await stampAt(region.path));
   return region && stamp && { ...region, stamp };
 }
 
-/** The stamp of a file, undefined when it has gone: who has it open can still read it. */
+/** Returns the stamp of a file, or undefined if it was deleted; open handles can still read it. */
 async function stampAt(path: string): Promise<FileStamp | undefined> {
   try {
     return await stat(path, { bigint: true });

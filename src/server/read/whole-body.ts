@@ -3,7 +3,7 @@ import type { Verifier } from '../../content/verify.js';
 import type { ContentBody } from '../answer.js';
 import type { OpenedBlob } from './verified-content.js';
 
-/** All of some content as a body. What has to see the bytes is known when they are opened. */
+/** Returns a body with the whole content. Its verifier is known only after the content is opened. */
 export function wholeBody({ size }: Descriptor, openContent: () => Promise<OpenedBlob>): ContentBody {
   let verifier: Verifier | undefined;
   return {

@@ -9,13 +9,12 @@ import type { LockOptions } from '../../disk/lock.js';
 import { isLadingError, LadingError } from '../../errors.js';
 import { MAX_CONFIG_BYTES } from '../../manifest/limits.js';
 import { type Manifest, parseManifest } from '../../manifest/manifest.js';
-import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import { type Attached, attachedTag, attachedTo } from '../attached.js';
 import {
-  entryName,
   findEntry,
   formatLayoutIndex,
   LAYOUT_FILE,
+  namedEntries,
   withAttachedEntry,
   withEntry,
 } from '../layout/layout-index.js';
@@ -30,12 +29,13 @@ import type {
   Store,
   Wanted,
 } from '../store.js';
-import { ContentWriter, type Sink } from '../write-content.js';
-import { assignPlaces, blobHeader, directoryHeaders, type Place, placeAt } from './archive-places.js';
+import type { Sink } from '../write-content.js';
+import { ArchiveSlots, type Slot, type SlotMedium } from './archive-slots.js';
 import { dockerHalf, unstatedPlatforms } from './docker-half.js';
 import { type DockerManifestItem, dockerImageOf, type ManifestLookup } from './docker-manifest.js';
 import { openPartFile } from './part-file.js';
 import { createStreamSink } from './stream-sink.js';
+import { TarAppender } from './tar-appender.js';
 
 export interface ArchiveOptions {
   /** `universal` is both an OCI layout and a docker-archive; `oci-archive` is only the layout. */
@@ -79,21 +79,9 @@ export function createArchiveStream(stream: Writable, options: ArchiveOptions): 
 }
 
 /** The differences between a file and a stream. */
-interface Medium {
-  /** Returns how many bytes of a place an earlier run left behind. */
-  kept(place: Place): number;
-  record(place: Place, written: number): Promise<void>;
-  reserve(bytes: number): Promise<void>;
+interface Medium extends SlotMedium {
   finish(end: number): Promise<void>;
   close(): Promise<void>;
-}
-
-/** Content with its place, and its progress. */
-interface Slot {
-  place: Place;
-  writer: ContentWriter;
-  isHeaderWritten: boolean;
-  isDone: boolean;
 }
 
 class ArchiveWriter implements Store {
@@ -102,37 +90,25 @@ class ArchiveWriter implements Store {
   readonly #sink: Sink;
   readonly #options: ArchiveOptions;
   readonly #medium: Medium;
-  readonly #slots = new Map<Digest, Slot>();
+  readonly #slots: ArchiveSlots;
   readonly #pushing = new Map<Digest, Promise<void>>();
   /** Manifests, kept in memory because the index and Docker's half are made from them at the end. */
   readonly #manifests = new Map<Digest, { descriptor: Descriptor; manifest: Manifest; bytes: Buffer }>();
   /** Configs of images, if they cannot be read back from the sink. */
   readonly #configs = new Map<Digest, Buffer>();
   #attached: Attached[] = [];
-  /** True if some content that has a place will not be written. */
-  #hasGaps = false;
   #entries: Descriptor[] = [];
-  #directories: Buffer = Buffer.alloc(0);
-  #end = 0;
 
   constructor(location: string, sink: Sink, options: ArchiveOptions, medium: Medium) {
     this.location = location;
     this.#sink = sink;
     this.#options = options;
     this.#medium = medium;
+    this.#slots = new ArchiveSlots(sink, medium);
   }
 
-  /** Assigns every piece of content its place in the tar, in this order. */
-  async prepare(contents: readonly Descriptor[]): Promise<void> {
-    if (this.#slots.size > 0) throw new Error('an archive is prepared once');
-    this.#directories = await directoryHeaders(contents);
-    for (const [digest, place] of await assignPlaces(contents, this.#directories.byteLength)) {
-      this.#slots.set(digest, this.#slotAt(place));
-      this.#end = place.end;
-    }
-    this.#end ||= this.#directories.byteLength;
-    await this.#medium.reserve(this.#end);
-    await this.#sink.write([this.#directories], 0);
+  prepare(contents: readonly Descriptor[]): Promise<void> {
+    return this.#slots.prepare(contents);
   }
 
   async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
@@ -157,12 +133,12 @@ class ArchiveWriter implements Store {
       if (isLadingError(error, 'DIGEST_MISMATCH', 'CUT_SHORT')) return undefined;
       throw error;
     }
-    await this.#finishSlot(slot);
+    await slot.finish();
     return descriptor.size;
   }
 
   abandon({ digest }: Descriptor): void {
-    if (this.#slots.delete(digest)) this.#hasGaps = true;
+    this.#slots.abandon(digest);
     this.#manifests.delete(digest);
     this.#entries = this.#entries.filter((entry) => entry.digest !== digest);
     this.#attached = this.#attached.filter(({ referrer }) => referrer.descriptor.digest !== digest);
@@ -177,11 +153,11 @@ class ArchiveWriter implements Store {
 
   /** Writes the index and the other documents, ends the tar, and gives the file its final name. */
   async commit(): Promise<void> {
-    if (this.#hasGaps || [...this.#slots.values()].some((slot) => !slot.isDone)) await this.#closeGaps();
+    await this.#slots.closeGaps();
     const documents = await this.#documents();
-    const end = await this.#writeDocuments(documents, this.#end);
-    await this.#sink.write([END_OF_ARCHIVE], end);
-    await this.#medium.finish(end + END_OF_ARCHIVE.byteLength);
+    const tar = new TarAppender(this.#sink, { start: this.#slots.end, mode: 0o644 });
+    for (const [path, bytes] of documents) await tar.addFile(path, bytes);
+    await this.#medium.finish(await tar.finish());
   }
 
   async resolve(reference: string): Promise<Descriptor> {
@@ -203,10 +179,7 @@ class ArchiveWriter implements Store {
   }
 
   async *names(): AsyncIterable<NamedDescriptor> {
-    for (const descriptor of this.#entries) {
-      const name = entryName(descriptor);
-      if (name !== undefined) yield { name, descriptor };
-    }
+    yield* namedEntries(this.#entries);
   }
 
   async *referrers({ digest }: Descriptor): AsyncIterable<Referrer> {
@@ -217,35 +190,16 @@ class ArchiveWriter implements Store {
     await this.#medium.close();
   }
 
-  #slotAt(place: Place): Slot {
-    const writer = new ContentWriter(place.descriptor, this.#sink, place.body, {
-      kept: this.#medium.kept(place),
-      onWritten: (written) => this.#medium.record(place, written),
-    });
-    return { place, writer, isHeaderWritten: false, isDone: false };
-  }
-
   async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
-    const slot = this.#slots.get(descriptor.digest) ?? (await this.#appendSlot(descriptor));
+    const slot = this.#slots.get(descriptor.digest) ?? (await this.#slots.append(descriptor));
     if (slot.isDone) return;
     if (isManifest(descriptor.mediaType)) await this.#pushManifest(slot, descriptor, open, options);
     else await this.#pushBlob(slot, open, options);
-    await this.#finishSlot(slot);
-  }
-
-  /** Places content that was not announced behind everything else. */
-  async #appendSlot(descriptor: Descriptor): Promise<Slot> {
-    const header = await blobHeader(descriptor);
-    // There must be no await from here on: concurrent pushes must not get the same place.
-    const place = placeAt(this.#end, descriptor, header);
-    this.#end = place.end;
-    const slot = this.#slotAt(place);
-    this.#slots.set(descriptor.digest, slot);
-    return slot;
+    await slot.finish();
   }
 
   async #pushBlob(slot: Slot, open: OpenContent, options: PushOptions): Promise<void> {
-    await this.#writeHeader(slot, options.signal);
+    await slot.writeHeader(options.signal);
     const { descriptor } = slot.place;
     const isKept = this.#sink.read === undefined && isImageConfig(descriptor.mediaType);
     if (!isKept || descriptor.size > MAX_CONFIG_BYTES) return slot.writer.write(open, options);
@@ -262,7 +216,7 @@ class ArchiveWriter implements Store {
   ): Promise<void> {
     const bytes = await readVerified(descriptor, open, options);
     const manifest = parseManifest(bytes, descriptor);
-    await this.#writeHeader(slot, options.signal);
+    await slot.writeHeader(options.signal);
     await this.#sink.write([bytes], slot.place.body, options.signal);
     options.onBytes?.(bytes.byteLength, 'fetched');
     this.#manifests.set(descriptor.digest, { descriptor, manifest, bytes });
@@ -270,71 +224,6 @@ class ArchiveWriter implements Store {
     if (link === undefined) return;
     this.#attached.push(link);
     this.#entries = withAttachedEntry(this.#entries, descriptor, link.subject);
-  }
-
-  async #writeHeader(slot: Slot, signal: AbortSignal | undefined): Promise<void> {
-    if (slot.isHeaderWritten) return;
-    await this.#sink.write([slot.place.header], slot.place.position, signal);
-    slot.isHeaderWritten = true;
-  }
-
-  async #finishSlot(slot: Slot): Promise<void> {
-    const { body, descriptor, end } = slot.place;
-    await this.#writeHeader(slot, undefined);
-    const padding = body + descriptor.size;
-    if (padding < end) await this.#sink.write([Buffer.alloc(end - padding)], padding);
-    slot.isDone = true;
-  }
-
-  /**
-   * Moves complete content over the places of what failed, so that the archive looks as if that had never been
-   * requested.
-   */
-  async #closeGaps(): Promise<void> {
-    const { read } = this.#sink;
-    if (read === undefined)
-      throw new LadingError('UNSUPPORTED', 'an archive that is streamed cannot leave anything out');
-    const done = [...this.#slots.values()].filter((slot) => slot.isDone);
-    const directories = await directoryHeaders(done.map(({ place }) => place.descriptor));
-    const places = await assignPlaces(
-      done.map(({ place }) => place.descriptor),
-      directories.byteLength,
-    );
-    await this.#sink.write([directories], 0);
-    this.#end = directories.byteLength;
-    for (const slot of done) {
-      const place = places.get(slot.place.descriptor.digest);
-      if (place === undefined) throw new Error('every content has a place');
-      await this.#sink.write([place.header], place.position);
-      // Places only move towards the start, so nothing is overwritten before it was read.
-      let position = place.body;
-      const from = slot.place.body;
-      if (position !== from) {
-        for await (const chunk of read(from, place.end - place.body)) {
-          await this.#sink.write([chunk], position);
-          position += chunk.byteLength;
-        }
-      }
-      slot.place = place;
-      this.#end = place.end;
-    }
-  }
-
-  async #writeDocuments(
-    documents: readonly (readonly [path: string, bytes: Buffer])[],
-    start: number,
-  ): Promise<number> {
-    let position = start;
-    for (const [path, bytes] of documents) {
-      const file = [
-        await tarHeader({ path, size: bytes.byteLength, mode: 0o644 }),
-        bytes,
-        Buffer.alloc(paddingAfter(bytes.byteLength)),
-      ];
-      await this.#sink.write(file, position);
-      position += file.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    }
-    return position;
   }
 
   async #documents(): Promise<[path: string, bytes: Buffer][]> {

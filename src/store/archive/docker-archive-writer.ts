@@ -2,15 +2,14 @@ import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { decompressed } from '../../compression/compression.js';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
-import { algorithmOf, createDigester, type Digest, encodedOf, isDigest } from '../../content/digest.js';
+import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
-import { createVerifier } from '../../content/verify.js';
 import { requireSpace, type SpaceOptions, type StatFS } from '../../disk/disk.js';
 import type { LockOptions } from '../../disk/lock.js';
 import { makeTemporaryFolder } from '../../disk/temporary-folder.js';
 import { type Advice, ContentError, LadingError } from '../../errors.js';
+import { createTurns } from '../../in-turn.js';
 import { parseConfig } from '../../manifest/config.js';
 import {
   type ImageManifest,
@@ -18,22 +17,17 @@ import {
   type Manifest,
   parseManifest,
 } from '../../manifest/manifest.js';
-import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import type { FileSink } from '../file-sink.js';
-import { entryName, findEntry, withEntry } from '../layout/layout-index.js';
+import { findEntry, namedEntries, withEntry } from '../layout/layout-index.js';
 import { readVerified } from '../read-content.js';
 import type { FetchOptions, OpenContent, PushOptions, Referrer, Store } from '../store.js';
 import { has, type Wanted } from '../store.js';
-import { layerPath, legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
+import { legacyFolders, repositoriesOf } from './docker-archive-legacy.js';
 import { dockerHalf } from './docker-half.js';
 import { openPartFile, type PartFile } from './part-file.js';
+import { PlainLayers } from './plain-layers.js';
 import { streamError } from './stream-sink.js';
-
-/** A layer as it is stored in the archive: uncompressed, named by its diffID. */
-interface PlainLayer {
-  diffID: Digest;
-  path: string;
-}
+import { TarAppender } from './tar-appender.js';
 
 export interface DockerArchiveOptions extends LockOptions, SpaceOptions {
   /** Also write `repositories` and a folder for each layer, for Docker before 1.10; default false. */
@@ -41,8 +35,6 @@ export interface DockerArchiveOptions extends LockOptions, SpaceOptions {
   /** Called with a message for images that Docker does not load. */
   onWarning?: ((message: string) => void) | undefined;
 }
-
-const BATCH_BYTES = 1024 * 1024;
 
 /**
  * Opens a docker-archive with uncompressed layers, for Docker of any version: `<diffID>.tar`, `<config>.json`,
@@ -93,21 +85,15 @@ class DockerArchiveWriter implements Store {
   readonly isLocal = true;
   readonly #part: PartFile;
   readonly #file: FileSink;
+  readonly #tar: TarAppender;
   readonly #isLegacy: boolean;
   readonly #onWarning: DockerArchiveOptions['onWarning'];
   readonly #statfs: StatFS | undefined;
-  readonly #layers = new Map<Digest, PlainLayer>();
+  readonly #layers: PlainLayers;
   /** Configs and manifests, from which the archive's other documents are made at the end. */
   readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
-  readonly #written = new Set<string>();
-  /**
-   * Resolves when all layers that were announced so far are written. Layers are written in order; each one waits for
-   * the one before.
-   */
-  #queue: Promise<void> = Promise.resolve();
-  readonly #turns = new Map<Digest, { ready: Promise<void>; done: () => void }>();
+  readonly #inTurn = createTurns<Digest>();
   #entries: Descriptor[] = [];
-  #end = 0;
 
   constructor(path: string, part: PartFile, { legacy = false, statfs, onWarning }: DockerArchiveOptions) {
     this.#isLegacy = legacy;
@@ -116,6 +102,8 @@ class DockerArchiveWriter implements Store {
     this.location = path;
     this.#part = part;
     this.#file = part.file;
+    this.#tar = new TarAppender(part.file, { mode: 0o444 });
+    this.#layers = new PlainLayers(part, this.#tar);
   }
 
   async prepare(contents: readonly Descriptor[]): Promise<void> {
@@ -123,33 +111,26 @@ class DockerArchiveWriter implements Store {
     const largestFile = contents.reduce((sum, { size }) => sum + size, 0);
     const bytes = largestFile - (await this.#file.size());
     await requireSpace(dirname(this.#file.path), { bytes, largestFile }, this.#statfs);
-    for (const { digest } of contents.filter(isLayer)) {
-      if (this.#turns.has(digest)) continue;
-      const ready = this.#queue;
-      let done = (): void => undefined;
-      this.#queue = new Promise((resolve) => {
-        done = resolve;
-      });
-      this.#turns.set(digest, { ready, done });
-    }
+    this.#layers.announce(contents.filter(isLayer));
   }
 
   /** Returns the size of content. For a layer, which is stored uncompressed, it is the size that was pushed. */
-  async sizeOf({ digest, size }: Wanted): Promise<number | undefined> {
-    return this.#layers.has(digest) ? size : this.#documents.get(digest)?.descriptor.size;
+  async sizeOf({ digest }: Wanted): Promise<number | undefined> {
+    return this.#layers.get(digest)?.size ?? this.#documents.get(digest)?.descriptor.size;
   }
 
-  async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+  push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    return this.#inTurn(descriptor.digest, () => this.#push(descriptor, open, options));
+  }
+
+  async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
     if (await has(this, descriptor)) return;
-    if (!isLayer(descriptor)) return this.#pushDocument(descriptor, open, options);
-    const turn = this.#turns.get(descriptor.digest);
-    await abortable(turn?.ready, options.signal);
-    await this.#pushLayer(descriptor, open, options);
-    turn?.done();
+    if (isLayer(descriptor)) await this.#layers.push(descriptor, open, options);
+    else await this.#pushDocument(descriptor, open, options);
   }
 
   abandon({ digest }: Descriptor): void {
-    this.#turns.get(digest)?.done();
+    this.#layers.abandon(digest);
   }
 
   async tag(descriptor: Descriptor, reference: string): Promise<void> {
@@ -162,18 +143,17 @@ class DockerArchiveWriter implements Store {
       imageOf: (entry) => this.#imageOf(entry),
       configOf: async (config) => this.#document(config).bytes,
       pathOf: (descriptor) => this.#layers.get(descriptor.digest)?.path ?? configPath(descriptor),
-      isHeld: (layer) => this.#layers.has(layer.digest),
+      isHeld: (layer) => this.#layers.get(layer.digest) !== undefined,
       areLayersPlain: true,
       isAlone: true,
     });
     for (const warning of warnings) this.#onWarning?.(warning);
     for (const config of this.#configs())
-      await this.#writeFile(configPath(config), this.#document(config).bytes);
+      await this.#tar.addFile(configPath(config), this.#document(config).bytes);
     const topIDs = this.#isLegacy ? await this.#writeLegacyFolders() : new Map<string, string>();
-    await this.#writeFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
-    if (this.#isLegacy) await this.#writeFile('repositories', repositoriesOf(items, topIDs));
-    await this.#file.write([END_OF_ARCHIVE], this.#end);
-    await this.#part.finish(this.#end + END_OF_ARCHIVE.byteLength);
+    await this.#tar.addFile('manifest.json', Buffer.from(`${JSON.stringify(items)}\n`));
+    if (this.#isLegacy) await this.#tar.addFile('repositories', repositoriesOf(items, topIDs));
+    await this.#part.finish(await this.#tar.finish());
   }
 
   /** Writes the folders, and returns the folder of each image's top layer by the path of its config. */
@@ -182,8 +162,8 @@ class DockerArchiveWriter implements Store {
     for (const config of this.#configs()) {
       const { entries, topID } = legacyFolders(this.#document(config).bytes, config.digest);
       for (const entry of entries) {
-        if ('bytes' in entry) await this.#writeFile(entry.path, entry.bytes);
-        else await this.#writeLink(entry.path, entry.linkTarget);
+        if ('bytes' in entry) await this.#tar.addFile(entry.path, entry.bytes);
+        else await this.#tar.addLink(entry.path, entry.linkTarget);
       }
       topIDs.set(configPath(config), topID);
     }
@@ -202,14 +182,16 @@ class DockerArchiveWriter implements Store {
   }
 
   async fetch(descriptor: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
+    if (this.#layers.get(descriptor.digest) !== undefined)
+      throw new LadingError(
+        'UNSUPPORTED',
+        'a layer of a docker-archive cannot be read back as it was pushed',
+      );
     return Readable.from([this.#document(descriptor).bytes.subarray(start)], { objectMode: false });
   }
 
   async *names(): AsyncIterable<NamedDescriptor> {
-    for (const descriptor of this.#entries) {
-      const name = entryName(descriptor);
-      if (name !== undefined) yield { name, descriptor };
-    }
+    yield* namedEntries(this.#entries);
   }
 
   async *referrers(): AsyncIterable<Referrer> {}
@@ -261,86 +243,6 @@ class DockerArchiveWriter implements Store {
     }
   }
 
-  async #pushLayer(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
-    const position = this.#end;
-    const body = position + HEADER_BYTES;
-    const kept = this.#part.journal.kept({ descriptor, body });
-    const { diffID, size } =
-      kept > 0 ? await this.#hash(body, kept) : await this.#writePlain(descriptor, body, open, options);
-    if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
-    const path = layerPath(diffID);
-    this.#layers.set(descriptor.digest, { diffID, path });
-    // If two layers are compressed forms of the same one, the place of the second is used for the next layer.
-    if (this.#written.has(path)) return;
-    this.#written.add(path);
-    await this.#file.write([await tarHeader({ path, size, mode: 0o444 })], position);
-    await this.#file.write([Buffer.alloc(paddingAfter(size))], body + size);
-    this.#end = body + size + paddingAfter(size);
-    await this.#part.journal.record({ descriptor, body }, size);
-  }
-
-  async #writePlain(
-    descriptor: Descriptor,
-    body: number,
-    open: OpenContent,
-    { signal, onBytes }: PushOptions,
-  ): Promise<{ diffID: Digest; size: number }> {
-    let reported = 0;
-    async function* verified(source: Readable): AsyncIterable<Buffer> {
-      const verifier = createVerifier(descriptor);
-      for await (const chunk of source as AsyncIterable<Buffer>) {
-        verifier.update(chunk);
-        // A layer of several gzip members is opened twice, but its bytes count once.
-        onBytes?.(Math.max(0, verifier.size - reported), 'fetched');
-        reported = Math.max(reported, verifier.size);
-        yield chunk;
-      }
-      verifier.finish();
-    }
-    const openVerified = async (): Promise<Readable> =>
-      Readable.from(verified(await open({ signal })), { objectMode: false });
-    const plain = await decompressed(openVerified, { signal, name: descriptor.digest });
-    const digester = createDigester();
-    let batch: Buffer[] = [];
-    let batchBytes = 0;
-    const flush = async (): Promise<void> => {
-      await this.#file.write(batch, body + digester.size - batchBytes);
-      batch = [];
-      batchBytes = 0;
-    };
-    for await (const chunk of plain as AsyncIterable<Buffer>) {
-      digester.update(chunk);
-      batch.push(chunk);
-      batchBytes += chunk.byteLength;
-      if (batchBytes >= BATCH_BYTES) await flush();
-    }
-    await flush();
-    return { diffID: digester.digest(), size: digester.size };
-  }
-
-  async #hash(body: number, size: number): Promise<{ diffID: Digest; size: number }> {
-    const digester = createDigester();
-    for await (const chunk of this.#file.read(body, size)) digester.update(chunk);
-    return { diffID: digester.digest(), size };
-  }
-
-  async #writeFile(path: string, bytes: Buffer): Promise<void> {
-    if (this.#written.has(path)) return;
-    this.#written.add(path);
-    const padding = Buffer.alloc(paddingAfter(bytes.byteLength));
-    const header = await tarHeader({ path, size: bytes.byteLength, mode: 0o444 });
-    await this.#file.write([header, bytes, padding], this.#end);
-    this.#end += header.byteLength + bytes.byteLength + padding.byteLength;
-  }
-
-  async #writeLink(path: string, linkTarget: string): Promise<void> {
-    if (this.#written.has(path)) return;
-    this.#written.add(path);
-    const header = await tarHeader({ path, size: 0, type: 'symlink', linkTarget });
-    await this.#file.write([header], this.#end);
-    this.#end += header.byteLength;
-  }
-
   #imageOf(descriptor: Descriptor): ImageManifest {
     const { manifest } = this.#document(descriptor);
     if (manifest === undefined || !('layers' in manifest))
@@ -378,9 +280,6 @@ function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], laye
     );
 }
 
-/** Names of 68 characters, and sizes in base 256, fit into one block. */
-const HEADER_BYTES = 512;
-
 /** In an image, everything except manifests and configs is a layer. */
 function isLayer({ mediaType }: Descriptor): boolean {
   return !isManifest(mediaType) && !/config|container\.image\.v1\+json/.test(mediaType);
@@ -388,19 +287,4 @@ function isLayer({ mediaType }: Descriptor): boolean {
 
 function configPath({ digest }: Descriptor): string {
   return `${encodedOf(digest)}.json`;
-}
-
-async function abortable(promise: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
-  if (promise === undefined || signal === undefined) return promise;
-  signal.throwIfAborted();
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -57,7 +57,7 @@ interface NamedImage {
 }
 
 /** Describes the images of `manifest.json` from the files that it names, which are added to `files`. */
-export async function describeImages(
+async function describeImages(
   items: readonly (ImageItem | InvalidArchiveImage)[],
   view: FileView,
   files: NamedFiles,

@@ -1,4 +1,4 @@
-import { CHUNK_BYTES, giveBackChunk } from '../../content/chunks.js';
+import { giveBackChunk } from '../../content/chunks.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import {
   algorithmOf,
@@ -7,14 +7,11 @@ import {
   type DigestAlgorithm,
   type Digester,
 } from '../../content/digest.js';
-import { Gathered } from '../../content/gathered.js';
 import { cutShort, digestMismatch, tooLong } from '../../content/verify.js';
 import { isLadingError } from '../../errors.js';
 import type { FileSink } from '../file-sink.js';
 import type { OpenContent, PushOptions } from '../store.js';
-
-/** Chunks are gathered into writes of this size. */
-const BATCH_BYTES = CHUNK_BYTES;
+import { type WriteGatheredOptions, writeGathered } from '../write-gathered.js';
 
 export interface GrowingContentOptions {
   /** Bytes that are already in the file, perhaps from an earlier process; default 0. */
@@ -26,10 +23,8 @@ export interface GrowingContentOptions {
   algorithm?: DigestAlgorithm | undefined;
 }
 
-export interface AppendOptions {
+export interface AppendOptions extends Pick<WriteGatheredOptions, 'ahead'> {
   signal?: AbortSignal | undefined;
-  /** Continue to receive while a batch is written, which takes memory for a second batch; default false. */
-  ahead?: boolean | undefined;
   /** Throws if this process may not write to the file any more. */
   assertHeld?: (() => void) | undefined;
 }
@@ -93,26 +88,11 @@ export class GrowingContent {
     chunks: AsyncIterable<Buffer>,
     { signal, ahead = false, assertHeld }: AppendOptions = {},
   ): Promise<void> {
-    const gathered = new Gathered();
-    let writing: Promise<void> = Promise.resolve();
-    const flush = async (): Promise<void> => {
-      await writing; // one write at a time, so that the written part never has a gap
-      if (gathered.bytes === 0) return;
+    const write = async (batch: Buffer[]): Promise<void> => {
       assertHeld?.();
-      writing = this.#write(file, gathered.take());
-      writing.catch(() => undefined); // awaited here or by the next flush; this only avoids an unhandled rejection
-      if (!ahead) await writing;
+      await this.#write(file, batch);
     };
-    try {
-      for await (const chunk of chunks) {
-        signal?.throwIfAborted();
-        gathered.add(chunk);
-        if (gathered.bytes >= BATCH_BYTES) await flush();
-      }
-    } finally {
-      await flush(); // what arrived before a failure is kept
-      await writing;
-    }
+    await writeGathered(chunks, write, { ahead, onChunk: () => signal?.throwIfAborted() });
   }
 
   /** Returns the digest of all valid bytes. */

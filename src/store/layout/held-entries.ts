@@ -40,7 +40,7 @@ export function withPlaced(
   const losers = entriesAt(entries, place);
   const [served] = losers;
   const held = served && entryName(served);
-  const name = held?.replace(/@.*$/, '') ?? `localhost/${place.repository}:${place.tag}`;
+  const name = held?.split('@', 1)[0] ?? `localhost/${place.repository}:${place.tag}`;
   const replaced = losers.find((each) => entryName(each) === name);
   const rest = entries.filter((each) => each === replaced || !losers.includes(each));
   return { entries: withEntry(rest, entry, name).map((each) => withoutOwnNote(each, entry.digest)), losers };

@@ -7,7 +7,7 @@ import {
   withDeleted,
   withRepositories,
 } from '../../content/annotations.js';
-import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
+import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../../content/descriptor.js';
 import { isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { fullName, nameKey } from '../../content/names.js';
@@ -19,6 +19,14 @@ import { subjectOfTag } from '../attached.js';
 export function entryName(entry: Descriptor): string | undefined {
   const { full, ref } = namesOf(entry);
   return full ?? ref;
+}
+
+/** Returns the entries that have a name. */
+export function* namedEntries(entries: readonly Descriptor[]): Iterable<NamedDescriptor> {
+  for (const descriptor of entries) {
+    const name = entryName(descriptor);
+    if (name !== undefined) yield { name, descriptor };
+  }
 }
 
 const keys = new WeakMap<Descriptor, string>();

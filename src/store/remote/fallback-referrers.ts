@@ -1,7 +1,7 @@
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, digestOf } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
-import { referrersTag } from '../../content/referrers-tag.js';
+import { referrersTag } from '../../content/names.js';
 import { isLadingError, LadingError, RegistryError } from '../../errors.js';
 import { createTurns } from '../../in-turn.js';
 import { detectMediaType, type Manifest, manifestDigest, parseManifest } from '../../manifest/manifest.js';

@@ -1,12 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
+import type { Reference } from '../../content/reference.js';
 import type { Region } from '../../disk/region.js';
 import { isLadingError } from '../../errors.js';
 import type { RegistryClient, RepositoryName } from '../../registry/client.js';
+import { type ConnectionOptions, connect } from '../../registry/connect.js';
 import type { FetchOptions, Referrer, SignalOption, Source, Wanted } from '../store.js';
 import { createRemoteStore } from './remote.js';
 import { createRemoteV1Store, type RemoteV1Store } from './remote-v1.js';
-import type { V1Spool } from './v1-spool.js';
+import { V1Spool } from './v1-spool.js';
 
 export interface RemoteSourceOptions {
   /** Use the v1 protocol without trying v2 first; default false. */
@@ -20,6 +22,11 @@ export interface RemoteSourceOptions {
 /** A repository for reading. */
 export interface RemoteSource extends Source {
   tags(options?: SignalOption): AsyncIterable<string>;
+  /**
+   * Returns what a tag stands for, according to a HEAD request; undefined if that does not say, and then `resolve`
+   * reports why.
+   */
+  head(tag: string, options?: SignalOption): Promise<Descriptor | undefined>;
 }
 
 /**
@@ -34,11 +41,13 @@ export function createRemoteSource(
   return new FallingBackSource(client, name, options);
 }
 
+type Tagged = Omit<RemoteSource, 'head'>;
+
 class FallingBackSource implements RemoteSource {
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
   readonly #options: RemoteSourceOptions;
-  readonly #v2: RemoteSource;
+  readonly #v2: Tagged;
   #v1: RemoteV1Store | undefined;
   #isV1: Promise<boolean> | undefined;
 
@@ -69,6 +78,11 @@ class FallingBackSource implements RemoteSource {
       if (!(await this.#turnsToV1(asked, error, options))) throw error;
       yield* this.#store.tags(options);
     }
+  }
+
+  async head(tag: string, { signal }: SignalOption = {}): Promise<Descriptor | undefined> {
+    if (this.#v1 !== undefined) return undefined;
+    return this.#client.peekManifest(this.#name, tag, { signal, order: 'mirrors first' });
   }
 
   async *names(options: SignalOption = {}): AsyncIterable<NamedDescriptor> {
@@ -104,12 +118,12 @@ class FallingBackSource implements RemoteSource {
     await Promise.all([this.#v2.close(), this.#v1?.close()]);
   }
 
-  get #store(): RemoteSource {
+  get #store(): Tagged {
     return this.#v1 ?? this.#v2;
   }
 
   /** True if the request should be repeated with v1; concurrent failures share one check. */
-  async #turnsToV1(asked: RemoteSource, error: unknown, { signal }: SignalOption): Promise<boolean> {
+  async #turnsToV1(asked: Tagged, error: unknown, { signal }: SignalOption): Promise<boolean> {
     if (asked !== this.#v2 || !isLadingError(error, 'NOT_FOUND')) return false;
     this.#isV1 ??= this.#looksLikeV1(signal);
     if (!(await this.#isV1)) return false;
@@ -132,4 +146,45 @@ class FallingBackSource implements RemoteSource {
     this.#v1 = createRemoteV1Store(this.#client.v1, this.#name, { spool: this.#options.spool });
     this.#options.onV1?.();
   }
+}
+
+/** Opens a repository for reading. `spool` holds the layers of v1 registries; the caller closes it. */
+export function openRepository(
+  client: RegistryClient,
+  name: RepositoryName,
+  spool: V1Spool,
+  { v1, onEvent }: ConnectionOptions,
+): RemoteSource {
+  const message = `${name.registry} is read with the v1 protocol: layers are fetched to this machine first, and their content cannot be verified`;
+  const onV1 = (): void => onEvent?.({ type: 'warning', message });
+  return createRemoteSource(client, name, { v1, spool, onV1 });
+}
+
+/**
+ * Creates the temporary storage for layers of v1 registries, in `directory`; no file is created before one is needed.
+ */
+export function createV1Spool({ retries, onEvent }: ConnectionOptions, directory?: string): V1Spool {
+  return new V1Spool({
+    directory,
+    retries,
+    onRetry: (retry) => onEvent?.({ type: 'retrying', ...retry }),
+  });
+}
+
+/** The repository of an image, with its own connections. */
+export interface OpenedImage {
+  client: RegistryClient;
+  store: RemoteSource;
+  close(): Promise<void>;
+}
+
+/** Opens the repository that `reference` names; the caller closes it. */
+export async function openImage(reference: Reference, options: ConnectionOptions): Promise<OpenedImage> {
+  const client = await connect(options, [reference.registry]);
+  const spool = createV1Spool(options);
+  return {
+    client,
+    store: openRepository(client, reference, spool, options),
+    close: () => spool.close().finally(() => client.close()),
+  };
 }

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, isDigest } from '../../content/digest.js';
 import { isIndex, isManifest, isSchema1 } from '../../content/media-types.js';
-import { referrersTag } from '../../content/referrers-tag.js';
+import { referrersTag } from '../../content/names.js';
 import { digestMismatch } from '../../content/verify.js';
 import { type Advice, ContentError, isLadingError, RegistryError } from '../../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../../manifest/manifest.js';

@@ -1,6 +1,9 @@
 import { NOT_MEANT, type Recognised, type Sample } from './recognised.js';
 
-/** Bytes at a place in a file by which a format is recognised, and what else has to hold of its beginning. */
+/**
+ * Bytes at an offset (`at`, default 0) that identify a format. If there is a `pattern`, the file's beginning must match
+ * it.
+ */
 interface Magic {
   at?: number;
   bytes: Buffer | readonly Buffer[];
@@ -13,11 +16,11 @@ interface Format extends Magic {
   isUnsupported?: true;
 }
 
-/** How far into a file formats have their marks: btrfs keeps its own behind 64 KiB. */
+/** The number of first bytes that contain the magic of all formats: that of btrfs comes after 64 KiB. */
 export const FORMAT_SAMPLE_BYTES = 65_536 + 64 + 8;
 
 const DISK = ({ path }: Sample): string =>
-  `A disk is not an image of a container. If an archive lies on it, mount the disk or unpack it (7z x ${path}), and name that archive.`;
+  `A disk image is not a container image. If there is an archive on it, mount the disk or unpack it (7z x ${path}), and name that archive.`;
 
 function compressed(tool: string, magic: string | Buffer, command = tool): Format {
   return {
@@ -36,13 +39,13 @@ function file(is: string, ...magics: string[]): Format {
   return { is, bytes: magics.map((magic) => Buffer.from(magic, 'latin1')), hint: () => NOT_MEANT };
 }
 
-/** In this order: what says more, or is more certain, stands first. */
+/** Sorted: more specific and more reliable formats come first. */
 const FORMATS: readonly Format[] = [
   {
     is: 'a zip file',
     bytes: [Buffer.from('PK\x03\x04'), Buffer.from('PK\x05\x06'), Buffer.from('PK\x07\x08')],
     hint: ({ path }) =>
-      `Unpack it: unzip ${path} -d FOLDER. Then name the archive that is in FOLDER, or FOLDER itself where it has an index.json.`,
+      `Unpack it: unzip ${path} -d FOLDER. Then name the archive in FOLDER, or FOLDER itself if it has an index.json.`,
   },
   {
     is: 'a 7z file',
@@ -55,7 +58,7 @@ const FORMATS: readonly Format[] = [
     hint: ({ path }) => `Unpack it, and name what was in it: unrar x ${path}`,
   },
   {
-    is: 'a cabinet file of Windows',
+    is: 'a Windows cabinet file',
     bytes: Buffer.from('MSCF\0\0\0\0', 'latin1'),
     hint: ({ path }) => `Unpack it, and name what was in it: 7z x ${path}`,
   },
@@ -67,7 +70,7 @@ const FORMATS: readonly Format[] = [
   compressed('snappy', '\xff\x06\0\0sNaPpY', 'snzip'),
   compressed('lzma', Buffer.from([0x5d, 0x00, 0x00]), 'xz --format=lzma'),
   {
-    is: 'an image of Singularity (Apptainer)',
+    is: 'a Singularity (Apptainer) image',
     at: 32,
     bytes: Buffer.from('SIF_MAGIC'),
     hint: ({ path }) =>
@@ -94,19 +97,19 @@ const FORMATS: readonly Format[] = [
     is: 'a package (RPM)',
     bytes: Buffer.from('\xed\xab\xee\xdb', 'latin1'),
     hint: ({ path }) =>
-      `If an archive of images is in the package, unpack it (rpm2cpio ${path} | cpio -idm), and name that archive.`,
+      `If the package contains an image archive, unpack it (rpm2cpio ${path} | cpio -idm), and name that archive.`,
   },
   {
     is: 'a package (deb)',
     bytes: Buffer.from('!<arch>\ndebian-binary'),
     hint: ({ path }) =>
-      `If an archive of images is in the package, unpack it (dpkg-deb -x ${path} FOLDER), and name that archive.`,
+      `If the package contains an image archive, unpack it (dpkg-deb -x ${path} FOLDER), and name that archive.`,
   },
   file('an archive of object files (ar)', '!<arch>\n'),
   {
-    is: 'an archive of cpio',
+    is: 'a cpio archive',
     bytes: [Buffer.from('07070'), Buffer.from([0xc7, 0x71])],
-    // A list of checksums may begin so, too.
+    // The magic alone could be the beginning of a list of checksums.
     pattern: /^(?:07070[12][0-9a-f]{104}|070707[0-7]{70}|\xc7\x71)/i,
     hint: ({ path }) => `Unpack it, and name what was in it: cpio -idm < ${path}`,
   },
@@ -119,22 +122,22 @@ const FORMATS: readonly Format[] = [
     is: 'encrypted with openssl',
     bytes: Buffer.from('Salted__'),
     hint: ({ path }) =>
-      `Decrypt it first, with the cipher that it was encrypted with: openssl enc -d -in ${path} -out images.tar …`,
+      `Decrypt it first, with the same cipher as for encryption: openssl enc -d -in ${path} -out images.tar …`,
   },
   file('a PDF document', '%PDF-'),
   file('a picture', '\x89PNG\r\n', 'GIF8', '\xff\xd8\xff'),
   file('a program (ELF)', '\x7fELF'),
   file('a program (Mach-O)', '\xcf\xfa\xed\xfe', '\xce\xfa\xed\xfe', '\xca\xfe\xba\xbe'),
-  file('a program of Windows', 'MZ'),
+  file('a Windows program', 'MZ'),
   file('a program (WebAssembly)', '\0asm'),
   file('a database (SQLite)', 'SQLite format 3\0'),
-  file('a document of Microsoft Office', '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'),
-  file('a repository of Git (bundle)', '# v2 git bundle', '# v3 git bundle'),
-  file('a pack of Git', 'PACK\0\0\0'),
-  file('an archive of macOS (xar)', 'xar!'),
+  file('a Microsoft Office document', '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'),
+  file('a Git bundle', '# v2 git bundle', '# v3 git bundle'),
+  file('a Git pack', 'PACK\0\0\0'),
+  file('a macOS archive (xar)', 'xar!'),
 ];
 
-/** What a file is by the marks that formats have at fixed places. */
+/** Recognises a file by the magic of its format. */
 export function recogniseFormat(sample: Sample): Recognised | undefined {
   const format = FORMATS.find((candidate) => hasMagic(sample.start, candidate));
   if (format !== undefined)
@@ -157,15 +160,15 @@ function hasMagic(start: Buffer, { at = 0, bytes, pattern }: Magic): boolean {
 }
 
 /**
- * Whether a message begins that was encrypted to a key or with a passphrase: the first packet says so, and its version.
- * (RFC 9580, 4.2, 5.1, 5.3)
+ * True if this is the beginning of a message encrypted to a key or with a passphrase, by the type and the version of
+ * its first packet. (RFC 9580, 4.2, 5.1, 5.3)
  */
 function isOpenPGP(start: Buffer): boolean {
   const [tag = 0, length = 0] = start;
   const isToKey = tag === 0xc1 || tag === 0x84 || tag === 0x85;
   const isByPassphrase = tag === 0xc3 || tag === 0x8c;
   if (!isToKey && !isByPassphrase) return false;
-  // Old packets have a length of one or two bytes, new ones of one to five.
+  // The length takes one or two bytes in old packets, one to five in new ones.
   const version = tag === 0x85 || (tag > 0xc0 && length >= 192) ? start[3] : start[2];
   return isToKey ? version === 3 || version === 6 : version !== undefined && version >= 4 && version <= 6;
 }

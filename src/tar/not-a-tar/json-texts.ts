@@ -1,12 +1,12 @@
 import type { Advice } from '../../errors.js';
 import { shortened } from './recognised.js';
 
-/** A JSON document that stands where an archive was expected. */
+/** The kind of a JSON document that was found instead of an archive. */
 export interface RecognisedJSON extends Advice {
   /** The end of a sentence that begins with "it is". */
   is: string;
   hint: string;
-  /** Whether it is a document of images, which `verify` checks by itself. */
+  /** True for a document of an image, which `verify` can check on its own. */
   isOfImages: boolean;
 }
 
@@ -17,19 +17,19 @@ const SAVE_IT = {
   remedy: 'save',
 } as const satisfies Advice;
 const ANSWER = {
-  hint: 'A server answered with this where the archive was expected: look at what it says, log in where it asks for that, and fetch the archive again.',
+  hint: 'A server sent this instead of the archive. Read what it says, log in if it asks for that, and fetch the archive again.',
 };
 const ALONE = {
-  hint: 'Its layers are not in it. Name the archive or the folder that it was taken from, or save the image anew.',
+  hint: 'Its layers are not in it. Name the archive or the folder that it was taken from, or save the image again.',
 };
 
-/** What a JSON document is; undefined for text that is no JSON. */
+/** Recognises a JSON document; returns undefined if the text is not JSON. */
 export function recogniseJSON(text: string): RecognisedJSON | undefined {
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch {
-    return undefined; // whoever asks goes on to other kinds
+    return undefined; // the caller tries other kinds
   }
   if (Array.isArray(document)) return ofList(document);
   if (isMembers(document)) return ofMembers(document);
@@ -39,23 +39,24 @@ export function recogniseJSON(text: string): RecognisedJSON | undefined {
 function ofList(list: readonly unknown[]): RecognisedJSON {
   const [first] = list;
   if (isMembers(first) && 'Config' in first && 'Layers' in first && !('Id' in first))
-    return of('the manifest.json of a docker-archive, alone', ALONE);
+    return of('only the manifest.json of a docker-archive', ALONE);
   if (isMembers(first) && ('Id' in first || 'ID' in first))
-    return other('what docker inspect or podman inspect prints', SAVE_IT);
+    return other('the output of docker inspect or podman inspect', SAVE_IT);
   return other('a JSON document', SAVE_IT);
 }
 
 function ofMembers(document: Members): RecognisedJSON {
   const message = errorIn(document);
-  if (message !== undefined) return other(`an error message of a server (${message})`, ANSWER);
+  if (message !== undefined) return other(`an error message from a server (${message})`, ANSWER);
   if ('imageLayoutVersion' in document)
-    return of('the file oci-layout of an OCI layout, alone', { hint: 'Name the folder that it stands in.' });
+    return of('only the file oci-layout of an OCI layout', { hint: 'Name the folder that contains it.' });
   if ('bomFormat' in document || 'spdxVersion' in document) return other('an SBOM', SAVE_IT);
-  if ('RepoTags' in document && 'LayersData' in document) return other('what skopeo inspect prints', SAVE_IT);
+  if ('RepoTags' in document && 'LayersData' in document)
+    return other('the output of skopeo inspect', SAVE_IT);
   if (Array.isArray(document.manifests) || Array.isArray(document.layers) || Array.isArray(document.fsLayers))
-    return of(`the ${Array.isArray(document.manifests) ? 'index' : 'manifest'} of an image, alone`, ALONE);
+    return of(`only the ${Array.isArray(document.manifests) ? 'index' : 'manifest'} of an image`, ALONE);
   if ('rootfs' in document || ('architecture' in document && 'config' in document))
-    return of('the config of an image, alone', ALONE);
+    return of('only the config of an image', ALONE);
   return other('a JSON document', SAVE_IT);
 }
 
@@ -67,7 +68,7 @@ function other(is: string, advice: Advice & { hint: string }): RecognisedJSON {
   return { is, ...advice, isOfImages: false };
 }
 
-/** A registry's list of errors, or the members in which other servers say what is wrong. */
+/** Returns the text of an error answer: from a registry's list of errors, or from members that other servers use. */
 function errorIn({ errors, error, message, detail, code, status }: Members): string | undefined {
   const [first] = Array.isArray(errors) ? errors : [];
   if (isMembers(first)) return said([first.code, first.message]);

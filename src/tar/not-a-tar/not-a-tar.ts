@@ -7,24 +7,24 @@ import { recogniseRecoded, recogniseUTF8, recogniseUTF16 } from './recoded.js';
 import { type Recognised, type Sample, shellWord } from './recognised.js';
 import { recogniseText } from './texts.js';
 
-/** How much of a file is looked at to tell what it is. */
+/** The number of bytes of a file that are used to recognise it. */
 export const SAMPLE_BYTES = Math.max(128 * 1024, FORMAT_SAMPLE_BYTES);
 
-/** A file that is no tar, as errors tell of it. */
+/** A file that is not a tar, for the error about it. */
 export interface NotATar {
-  /** What errors call the file. */
+  /** The name of the file in errors. */
   location: string;
-  /** The file for commands in hints; undefined where there is none that the user could name. */
+  /** The path of the file for commands in hints; undefined if it has no path that the user could name. */
   path: string | undefined;
-  /** The first `SAMPLE_BYTES` of it, or of what is in it. */
+  /** The first `SAMPLE_BYTES` of the file, or of its decompressed content. */
   start: Buffer;
-  /** Bytes of it, or of what is in it. */
+  /** The number of bytes of the file, or of its decompressed content. */
   size: number;
-  /** How the file is compressed, where `start` is of what is in it. */
+  /** The compression of the file; set if `start` and `size` are those of its decompressed content. */
   inside?: Compression | undefined;
 }
 
-/** The error for a file that begins like no tar: says what it is, and what to do about that. */
+/** Makes the error for a file that does not begin like a tar: it says what the file is, and what to do. */
 export function notATar(file: NotATar, problem: string, cause?: unknown): ContentError {
   const compression = detectCompression(file.start.subarray(0, MAGIC_LENGTH));
   if (compression !== 'none') return compressedAgain(file, compression, cause);
@@ -36,7 +36,7 @@ export function notATar(file: NotATar, problem: string, cause?: unknown): Conten
     const message =
       inside === undefined
         ? `${location} is ${isUnsupported ? '' : 'not a tar: it is '}${is}`
-        : `${location} is compressed with ${inside}, but what is in it is not a tar: it is ${is}`;
+        : `${location} is compressed with ${inside}, but its content is not a tar: it is ${is}`;
     return new ContentError(isUnsupported ? 'UNSUPPORTED' : 'INVALID_ARCHIVE', message, {
       cause,
       ...adviceFor(recognised, file),
@@ -59,24 +59,24 @@ function recognise(sample: Sample): Recognised | undefined {
   );
 }
 
-/** Whether a file begins with the header of a tar: with the mark, or the right checksum of one. */
+/** True if a file begins with a tar header: it has the magic of ustar, or a correct checksum. */
 function isDamagedTar(start: Buffer): boolean {
   return start.toString('latin1', 257, 262) === 'ustar' || isTarStart(start.subarray(0, TAR_START_LENGTH));
 }
 
-/** What begins like a tar and is none is damaged, or too short. */
+/** Returns the hint for a file that begins with a tar header, and is cut short or damaged. */
 function hintForDamagedTar(file: NotATar, problem: string): string {
   return problem.includes('cut short') ? hintForCut(sampleOf(file)) : COPY_AGAIN;
 }
 
-const COPY_AGAIN = 'Copy the archive again and compare its checksum with the original, or make it anew.';
+const COPY_AGAIN = 'Copy the archive again and compare its checksum with the original, or save it again.';
 
 function unknown(file: NotATar): string {
   const path = pathOf(file);
-  return `It begins like nothing that lading knows. Make sure that it is the file that was meant (file ${path} may say what it is) and that it is not encrypted. If it should be an archive, its beginning is damaged: copy it again and compare its checksum with the original.`;
+  return `lading does not recognise its beginning. Make sure that it is the right file (file ${path} may say what it is) and that it is not encrypted. If it should be an archive, its beginning is damaged: copy it again and compare its checksum with the original.`;
 }
 
-/** Compressed twice, or where an archive is read in place. */
+/** Makes the error for content that is compressed twice, or once although the archive has to be read in place. */
 function compressedAgain(
   file: NotATar,
   compression: Exclude<Compression, 'none'>,
@@ -88,12 +88,12 @@ function compressedAgain(
   return inside === undefined
     ? new ContentError(
         'INVALID_ARCHIVE',
-        `${location} is compressed with ${compression}; an archive is read in place, uncompressed`,
+        `${location} is compressed with ${compression}, but has to be uncompressed to be read in place`,
         { cause, hint: `Decompress it first, for example: ${compression} -d < ${path} > images.tar` },
       )
     : new ContentError(
         'INVALID_ARCHIVE',
-        `${location} is compressed twice: with ${inside}, and what is in it with ${compression}`,
+        `${location} is compressed twice: with ${inside}, and its content with ${compression}`,
         {
           cause,
           hint: `Decompress it: ${inside} -d < ${path} ${isRead ? `> images.tar.${EXTENSION[compression]}` : `| ${compression} -d > images.tar`}`,
@@ -103,14 +103,16 @@ function compressedAgain(
 
 const EXTENSION = { gzip: 'gz', zstd: 'zst', bzip2: 'bz2', xz: 'xz' } as const;
 
-/** What to do about an archive that is damaged behind its beginning; `near` are bytes before and behind the damage. */
+/** Returns advice for an archive that is damaged after its first header; `near` are the bytes around the damage. */
 export function adviceForDamage(file: Pick<NotATar, 'path'>, problem: string, near: Buffer): Advice {
   const recoded = recogniseRecoded(near);
   if (recoded !== undefined) return { hint: `It is ${recoded.is}. ${recoded.hint}`, remedy: recoded.remedy };
   return { hint: problem.includes('cut short') ? hintForCut({ path: pathOf(file) }) : COPY_AGAIN };
 }
 
-/** The error for a file that begins with zeros, as a tar of no files does, and is something else. */
+/**
+ * Returns the error for a file that begins with zeros like an empty tar, but has another format; undefined otherwise.
+ */
 export function notATarOfZeros(file: NotATar): ContentError | undefined {
   const recognised = recogniseFormat(sampleOf(file));
   return (
@@ -122,7 +124,7 @@ export function notATarOfZeros(file: NotATar): ContentError | undefined {
 }
 
 function sampleOf(file: NotATar): Sample {
-  // Commands for what is in a compressed file need it decompressed.
+  // The content of a compressed file has no path: hints first tell the user to decompress it to the file UNPACKED.
   return { start: file.start, size: file.size, path: file.inside === undefined ? pathOf(file) : UNPACKED };
 }
 

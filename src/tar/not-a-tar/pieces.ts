@@ -2,10 +2,10 @@ import { detectCompression, MAGIC_LENGTH } from '../../content/compression.js';
 import { BLOCK_SIZE, decodeHeader, HeaderProblem } from '../header.js';
 import { nameOf, type Recognised, type Sample } from './recognised.js';
 
-/** Where the mark of a tar stands in a header. */
+/** The offset of the magic in a tar header. */
 const USTAR_OFFSET = 257;
 
-/** A file that holds a part of an archive, or an archive behind something else. */
+/** Recognises a part of an archive, and an archive with text in front of it. */
 export function recognisePiece(sample: Sample): Recognised | undefined {
   const position = headerIn(sample.start);
   const isNamedSo = isPieceName(nameOf(sample));
@@ -22,7 +22,7 @@ export function recognisePiece(sample: Sample): Recognised | undefined {
       hint: JOIN,
     };
   return isNamedSo
-    ? { is: 'by its name a piece of an archive, and not the first one', hint: JOIN }
+    ? { is: 'a piece of an archive by its name, and not the first one', hint: JOIN }
     : undefined;
 }
 
@@ -31,20 +31,20 @@ const JOIN = 'Join all the pieces, in their order: cat PIECE-1 PIECE-2 … > ima
 function inFront({ path }: Sample, position: number, what: string): Recognised {
   return {
     is: `${what} with ${position} bytes of text in front of it`,
-    hint: `A program wrote a message or a header there. This takes it away: tail -c +${position + 1} ${path} > images.tar`,
+    hint: `A program wrote a message or a header there. To remove it: tail -c +${position + 1} ${path} > images.tar`,
   };
 }
 
-/** What a copy or a download is told when the end of its archive is missing. */
+/** Returns the hint for an archive whose end is missing. */
 export function hintForCut(sample: Pick<Sample, 'path'>): string {
   const name = nameOf(sample);
   if (/\.(?:crdownload|partial|download|opdownload|filepart|part|tmp|aria2)$/i.test(name))
-    return 'By its name this is a download, a copy or a save that has not come to its end: let it finish, or run it again.';
+    return 'By its name this is an unfinished download, copy or save: let it finish, or run it again.';
   if (isPieceName(name)) return `By its name this is one of several pieces. ${JOIN}`;
   return 'The end of the file is missing. Copy or download it again, and compare its size and checksum with the original; if it was split into pieces, join them first.';
 }
 
-/** How split, 7z, curl and people call the pieces of a file. */
+/** True for the names that split, 7z, curl and people give to the pieces of a file. */
 function isPieceName(name: string): boolean {
   return (
     /\.part[-_.]?(?:\d{1,4}|[a-z]{1,3})$/i.test(name) ||
@@ -53,7 +53,7 @@ function isPieceName(name: string): boolean {
   );
 }
 
-/** Those that a whole file has behind `.tar`. */
+/** Removes an extension that a complete file may have after `.tar`. */
 function withoutExtension(name: string): string {
   return name.replace(
     /[-_.](?:gz|xz|br|bz|bz2|zst|lz4|lz|lzo|zip|sig|asc|md5|pem|age|gpg|enc|bak|old|tmp|txt|png)$/i,
@@ -61,7 +61,7 @@ function withoutExtension(name: string): string {
   );
 }
 
-/** The place of the first sound header of a tar, when it is not the beginning. */
+/** Returns the position of the first valid tar header that is not at the beginning. */
 function headerIn(start: Buffer): number | undefined {
   for (let mark = start.indexOf('ustar'); mark >= 0; mark = start.indexOf('ustar', mark + 1)) {
     const position = mark - USTAR_OFFSET;
@@ -80,7 +80,7 @@ function isHeader(block: Buffer): boolean {
   }
 }
 
-/** Lines in front of a compressed archive, as `curl -i` and talkative programs leave them. */
+/** Finds a compressed archive after lines of text, as `curl -i` and programs with messages write them. */
 function compressedBehindText(start: Buffer): { position: number; format: string } | undefined {
   for (let end = start.indexOf('\n'); end >= 0 && end < 4096; end = start.indexOf('\n', end + 1)) {
     const format = detectCompression(start.subarray(end + 1, end + 1 + MAGIC_LENGTH));

@@ -2,29 +2,30 @@ import type { Advice } from '../../errors.js';
 import type { Recognised, Sample } from './recognised.js';
 
 const AGAIN = {
-  hint: 'What was lost does not come back: make the archive again, and have the program write the file itself (as docker save -o FILE does) rather than a shell that takes its output for text.',
+  hint: 'This cannot be undone. Make the archive again, and let the program write the file itself (as docker save -o FILE does): the shell converted its output as text.',
   remedy: 'save',
 } as const satisfies Advice;
 const BINARY =
-  'What was lost does not come back: copy the archive again in binary mode, and make sure that no tool on the way (FTP, Git, an editor) takes it for text.';
+  'This cannot be undone. Copy the archive again in binary mode, and make sure that no tool on the way (FTP, Git, an editor) treats it as text.';
 
-/** Files that are UTF-16, as PowerShell's `>` and `Out-File` make them of whatever a program writes. */
+/** Recognises UTF-16, to which PowerShell's `>` and `Out-File` convert the output of programs. */
 export function recogniseUTF16({ start }: Sample): Recognised | undefined {
   const order = orderOf(start);
   if (order === undefined) return undefined;
   const text = decodeUTF16(start, order);
-  // Each code page has another character for what follows the first byte of gzip; a tar has its mark in ASCII.
+  // Only the first byte of gzip is compared: its second byte is another character in each code page. The magic of tar
+  // is ASCII.
   if (/ustar/.test(text.slice(0, 1024)) || text.startsWith('\x1f') || text.startsWith('(\u00b5/'))
     return { is: 'an archive that was recoded to UTF-16, as PowerShell does with >', ...AGAIN };
   return {
-    is: 'a text in UTF-16, as PowerShell makes of a program’s output with >',
+    is: 'a text in UTF-16, as PowerShell writes a program’s output with >',
     ...AGAIN,
   };
 }
 
 type Order = 'little' | 'big';
 
-/** By its byte order mark, or by the NULs that half the bytes of ASCII have in UTF-16. */
+/** Finds the byte order by the byte order mark, or by the NULs that are half of the bytes of ASCII in UTF-16. */
 function orderOf(start: Buffer): Order | undefined {
   if (start.length < 2) return undefined;
   const mark = start.readUInt16BE(0);
@@ -35,7 +36,7 @@ function orderOf(start: Buffer): Order | undefined {
   return isASCIIBeside(head, 1) ? 'big' : undefined;
 }
 
-/** Whether every second byte, from `parity` on, is of ASCII, beginning with some text, and the others are NULs. */
+/** True if every second byte from `parity` on is ASCII (the first four printable), and the others are NULs. */
 function isASCIIBeside(head: Buffer, parity: number): boolean {
   return (
     head.length >= 16 &&
@@ -50,12 +51,12 @@ function decodeUTF16(start: Buffer, order: Order): string {
   return (order === 'big' ? even.swap16() : even).toString('utf16le').replace(/^\ufeff/, '');
 }
 
-/** Characters beyond ASCII by which a sample is known to be UTF-8, and lines by which their ends are known. */
+/** The number of characters beyond ASCII, or of lines, that a sample needs for a reliable result. */
 const ENOUGH = 8;
 
 /**
- * What was done to bytes that were an archive, where that shows: they were read as characters and written as UTF-8, or
- * the ends of lines were changed. Bytes that nobody took for text are neither.
+ * Recognises bytes of an archive that a tool treated as text: it converted them to UTF-8, or changed line ends. Bytes
+ * that are intact never match.
  */
 export function recogniseRecoded(bytes: Buffer): Recognised | undefined {
   return recogniseUTF8(bytes) ?? recogniseLineEnds(bytes);
@@ -74,7 +75,7 @@ function recogniseLineEnds(bytes: Buffer): Recognised | undefined {
   return undefined;
 }
 
-/** Compressed content and numbers are never UTF-8 by chance over so many characters. */
+/** True for binary data that is valid UTF-8: compressed data and numbers never are over so many characters. */
 function isRecodedToUTF8(bytes: Buffer): boolean {
   let text: string;
   try {
@@ -83,11 +84,11 @@ function isRecodedToUTF8(bytes: Buffer): boolean {
     return false; // it is not UTF-8
   }
   const [...beyond] = text.matchAll(/[^\0-\x7f]/g);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they tell binary content from text
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: only binary content has them
   return beyond.length >= ENOUGH && /[\x00-\x08\x0e-\x1a]/.test(text);
 }
 
-/** A sample from the middle may begin within a character. */
+/** Removes the rest of a character at the beginning, which a sample from the middle of a file may have. */
 function trimmed(bytes: Buffer): Buffer {
   const start = bytes.subarray(0, 4).findIndex((byte) => byte >> 6 !== 0b10);
   return start > 0 ? bytes.subarray(start) : bytes;

@@ -1,41 +1,41 @@
 import { basename } from 'node:path';
 import type { Advice } from '../../errors.js';
 
-/** The beginning of a file that is no tar, and how errors call the file. */
+/** The beginning of a file that is not a tar. */
 export interface Sample {
-  /** As much of the file as is looked at, from its first byte. */
+  /** The first bytes of the file, at most `SAMPLE_BYTES`. */
   start: Buffer;
   /** Bytes of the whole file. */
   size: number;
-  /** A path for commands in hints, which a shell takes as it is. */
+  /** The path for commands in hints, quoted for a shell if necessary. */
   path: string;
 }
 
-/** What a file is that is no tar. */
+/** What kind of file was found instead of a tar. */
 export interface Recognised extends Advice {
   /** The end of a sentence that begins with "it is". */
   is: string;
-  /** What to do about it. */
+  /** What the user can do. */
   hint: string;
-  /** The file may be sound, but is compressed in a way that lading does not read; default false. */
+  /** True if the file may be a valid archive, but in a compression that lading cannot read; default false. */
   isUnsupported?: boolean;
 }
 
-/** What to do about a file that has nothing to do with images. */
+/** The hint for a file that has nothing to do with images. */
 export const NOT_MEANT =
-  'This is another file than the one that was meant: name the archive that lading, docker save or another tool wrote.';
+  'This is probably the wrong file: name the archive that lading, docker save or another tool wrote.';
 
-/** A path as one word of a shell's command. */
+/** Returns a path as one word for a shell, quoted if necessary. */
 export function shellWord(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-/** What a file is called without its folder; the path is a word of a shell's command. */
+/** Returns the name of a file without its folder; its path may be quoted for a shell. */
 export function nameOf({ path }: Pick<Sample, 'path'>): string {
   return basename(path.replace(/^'|'$/g, ''));
 }
 
-/** A stranger's text, short enough for an error. */
+/** Returns text from a file on one line, cut to at most `length` characters. */
 export function shortened(text: string, length = 100): string {
   const line = text.replace(/\s+/g, ' ').trim();
   return line.length <= length ? line : `${line.slice(0, length - 1)}…`;

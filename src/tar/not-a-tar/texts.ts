@@ -3,10 +3,10 @@ import { isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
 import { recogniseJSON } from './json-texts.js';
 import { NOT_MEANT, nameOf, type Recognised, type Sample, shellWord, shortened } from './recognised.js';
 
-/** Texts beyond this size are not read whole: of them only the beginning is judged. */
+/** In files larger than this, lines are not searched for an error message. */
 const WHOLE_TEXT_BYTES = 64 * 1024;
 
-/** What a file is that holds text: recognised by what stands at its beginning, of a small one by all of it. */
+/** Recognises a text file by its beginning, and a small one by all of its text. */
 export function recogniseText(sample: Sample): Recognised | undefined {
   const markup = recogniseMarkup(sample.start.toString('utf8'));
   if (markup !== undefined) return markup;
@@ -22,10 +22,10 @@ export function recogniseText(sample: Sample): Recognised | undefined {
   );
 }
 
-/** The text at the beginning of a file; undefined where it has bytes that no text has. */
+/** Returns the text at the beginning of a file, or undefined if it is not UTF-8 or has control characters. */
 function textIn({ start, size }: Sample): string | undefined {
   try {
-    // Of a longer text the last character of the sample may be cut.
+    // If the file is longer than the sample, the last character may be cut.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(start, { stream: size > start.length });
     return CONTROL.test(text) ? undefined : text;
   } catch {
@@ -33,18 +33,17 @@ function textIn({ start, size }: Sample): string | undefined {
   }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it finds control characters
 const CONTROL = /[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]/;
 
 function recogniseMarkup(text: string): Recognised | undefined {
   const begin = text.replace(/^\ufeff/, '').trimStart();
-  if (
-    /^(?:<\?xml[^>]*>\s*|<!--[\s\S]*?-->\s*)*(?:<!doctype\s+html|<html|<head|<body|<script)\b/i.test(begin)
-  ) {
-    const [, title] = /<title[^>]*>([^<]{1,200})/i.exec(text) ?? /<h1[^>]*>([^<]{1,200})/i.exec(text) ?? [];
+  if (/^(?:<!doctype\s{1,20}html|<html|<head|<body|<script)\b/i.test(withoutPrologue(begin))) {
+    const [, title] =
+      /<title[^<>]{0,200}>([^<]{1,200})/i.exec(text) ?? /<h1[^<>]{0,200}>([^<]{1,200})/i.exec(text) ?? [];
     return {
       is: title === undefined ? 'an HTML page' : `an HTML page ("${shortened(title)}")`,
-      hint: 'A web server answered with a page, perhaps a login or an error, where the archive was expected. See in a browser what it says, and download the archive itself; with curl, -fL stops at errors and follows redirects.',
+      hint: 'A web server sent a page instead of the archive, perhaps a login or an error. Read it in a browser, and download the archive itself; with curl, -fL stops at errors and follows redirects.',
     };
   }
   if (!/^(?:<\?xml\b|<Error>)/.test(begin)) return undefined;
@@ -52,12 +51,26 @@ function recogniseMarkup(text: string): Recognised | undefined {
   const [, message] = /<Message>([^<]{1,200})<\/Message>/.exec(text) ?? [];
   if (code === undefined) return { is: 'an XML document', hint: NOT_MEANT };
   return {
-    is: `an error message of a server (${shortened([code, message].join(': '))})`,
-    hint: 'A server answered with this where the archive was expected: fetch it again, with a link or a login that is valid.',
+    is: `an error message from a server (${shortened([code, message].join(': '))})`,
+    hint: 'A server sent this instead of the archive: fetch the archive again, with a valid link or login.',
   };
 }
 
-/** A few lines that stand for a large file which is kept elsewhere. */
+/**
+ * Returns the text behind XML declarations and comments. A regular expression for that would try every way to divide comments
+ * that follow each other, which takes minutes for 280 bytes.
+ */
+function withoutPrologue(text: string): string {
+  let rest = text;
+  for (;;) {
+    const [begin, end] = rest.startsWith('<!--') ? ['<!--', '-->'] : ['<?xml', '>'];
+    const last = rest.startsWith(begin) ? rest.indexOf(end, begin.length) : -1;
+    if (last < 0) return rest;
+    rest = rest.slice(last + end.length).trimStart();
+  }
+}
+
+/** Recognises a pointer: a few lines in place of a large file that is stored elsewhere. */
 function recognisePointer(text: string, sample: Sample): Recognised | undefined {
   if (
     text.startsWith('version https://git-lfs.github.com/spec/') ||
@@ -65,18 +78,18 @@ function recognisePointer(text: string, sample: Sample): Recognised | undefined 
   ) {
     const [, size] = /^size (\d{1,20})$/m.exec(text) ?? [];
     return {
-      is: `a pointer of Git LFS${size === undefined ? '' : `, which stands for a file of ${size} bytes`}`,
+      is: `a Git LFS pointer${size === undefined ? '' : `, in place of a file of ${size} bytes`}`,
       hint: `Fetch the file itself, in its repository: git lfs pull --include ${shellWord(nameOf(sample))}`,
     };
   }
   if (/^(?:\.\.\/)*(?:\.git)?\/annex\/objects\//.test(text))
     return {
-      is: 'a pointer of git-annex, which stands for another file',
+      is: 'a git-annex pointer, in place of the file itself',
       hint: `Fetch the file itself, in its repository: git annex get ${sample.path}`,
     };
   if (/^(?:outs|deps):\n- (?:md5|hash):/.test(text))
     return {
-      is: 'a pointer of DVC, which stands for another file',
+      is: 'a DVC pointer, in place of the file itself',
       hint: `Fetch the file itself: dvc pull ${sample.path}`,
     };
   return undefined;
@@ -92,10 +105,10 @@ function recogniseArmor(text: string, { path }: Sample): Recognised | undefined 
   if (label.endsWith('SIGNATURE'))
     return { is: 'a signature of another file', hint: 'Name the file that it is a signature of.' };
   if (label.endsWith('PRIVATE KEY')) return { is: 'a private key', hint: NOT_MEANT };
-  return { is: `a document in PEM (${label})`, hint: NOT_MEANT };
+  return { is: `a PEM document (${label})`, hint: NOT_MEANT };
 }
 
-/** Lines of sha256sum and its kin, of BSD's too. */
+/** Recognises the output of sha256sum and similar programs, also in the format of BSD. */
 function recogniseChecksums(text: string, { path }: Sample): Recognised | undefined {
   const lines = text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
   const [first = ''] = lines;
@@ -106,11 +119,11 @@ function recogniseChecksums(text: string, { path }: Sample): Recognised | undefi
   const name = gnu ?? bsd;
   return {
     is: `a list of checksums${name === undefined ? '' : ` (of ${shortened(name)})`}`,
-    hint: `Name the archive itself.${name === undefined ? '' : ` Whether it is whole says: sha256sum -c ${path}`}`,
+    hint: `Name the archive itself.${name === undefined ? '' : ` To check it: sha256sum -c ${path}`}`,
   };
 }
 
-/** An archive that was written as text, for a mail or a form. */
+/** Recognises an archive that was encoded as text, for example for a mail. */
 function recogniseEncoded(text: string, { path }: Sample): Recognised | undefined {
   const begin = text.slice(0, 4096).replace(/\s+/g, '');
   if (/^[0-9a-f]{64,}$/i.test(begin) && isArchive(Buffer.from(begin.slice(0, begin.length & ~1), 'hex')))
@@ -134,7 +147,7 @@ function recogniseEncoded(text: string, { path }: Sample): Recognised | undefine
   return undefined;
 }
 
-/** A tar of files, or what can be one that is compressed. */
+/** True if the bytes begin like a tar, or like compressed content. */
 function isArchive(bytes: Buffer): boolean {
   return (
     detectCompression(bytes.subarray(0, MAGIC_LENGTH)) !== 'none' ||
@@ -145,17 +158,17 @@ function isArchive(bytes: Buffer): boolean {
 function recogniseJSONText(text: string, { size, start }: Sample): Recognised | undefined {
   if (!/^\s*[[{"]/.test(text)) return undefined;
   if (size > start.length) {
-    // What is too large to be read here is told by its first member.
+    // The document is too large for the sample, so only its first member is looked at.
     const isList = /^\s*\[\s*\{\s*"Id"\s*:/i.test(text);
     return {
-      is: isList ? 'what docker inspect or podman inspect prints' : 'a JSON document',
+      is: isList ? 'the output of docker inspect or podman inspect' : 'a JSON document',
       hint: NOT_MEANT,
     };
   }
   return recogniseJSON(text);
 }
 
-/** Words of an error message that a program wrote where its output went. */
+/** Words that identify an error message of a program. */
 const COMPLAINT =
   /\b(?:error|errors|denied|not found|cannot|can't|could not|failed|failure|unauthorized|forbidden|no such|refused|invalid|unable|unknown|usage|warning|timed out|timeout)\b/i;
 
@@ -164,7 +177,7 @@ function plainText(text: string, sample: Sample): Recognised {
   if (line !== undefined && sample.size <= WHOLE_TEXT_BYTES)
     return {
       is: `a text ("${shortened(line)}")`,
-      hint: 'The command that should have written the archive wrote this instead: mend what it says, and run that command again.',
+      hint: 'The command that should have written the archive wrote this instead: fix the problem, and run that command again.',
     };
   return { is: text.startsWith('#!') ? 'a script' : 'a text', hint: NOT_MEANT };
 }

@@ -14,13 +14,13 @@ import type { Schema1Manifest } from '../../../src/manifest/schema1/schema1.js';
 import { verifySchema1Signatures } from '../../../src/manifest/schema1/signature.js';
 import { json } from '../../support/fixtures.js';
 
-/** I-JSON has no halves of surrogate pairs, which `parseJSON` refuses. */
+/** True for strings without lone surrogates: I-JSON does not have them, and `parseJSON` refuses them. */
 const text = fc.string({ unit: 'grapheme', maxLength: 12 });
 const time = fc
   .date({ min: new Date('1970-01-01T00:00:00Z'), max: new Date('2100-01-01T00:00:00Z'), noInvalidDate: true })
   .map((date) => date.toISOString());
 const digest = fc.nat({ max: 20 }).map((seed) => digestOf(Buffer.from(`layer ${seed}`)));
-/** JSON of any shape, without the integers that a number cannot hold. */
+/** Any JSON, without integers that a number cannot hold. */
 const value = fc.anything({
   key: text,
   values: [text, fc.integer(), fc.double({ min: -1, max: 1, noNaN: true }), fc.boolean(), fc.constant(null)],
@@ -45,14 +45,14 @@ const containerConfig = fc.record(
   { requiredKeys: [] },
 );
 
-/** A config, its layers base first, and the indentation it is written with. */
+/** A config, its layers (base first), and the indentation to write it with. */
 const image = fc
   .record({
     history: fc.array(step, { minLength: 1, maxLength: 8 }),
     config: containerConfig,
     architecture: fc.constantFrom('amd64', 'arm', ''),
     created: optional(time),
-    // Two names that differ in case only are refused in a document.
+    // Names that differ only in case are refused.
     extra: fc
       .dictionary(
         text.map((name) => `x-${name}`),
@@ -87,7 +87,7 @@ function back(manifest: Schema1Manifest, layers: readonly Digest[]) {
   return fromSchema1(manifest, new Map(layers.map((blob) => [blob, { size: 1, diffID: diffIDOf(blob) }])));
 }
 
-/** What a step means: no text is the same as none, as is no time and Go's first. */
+/** Returns the meaning of a step: an empty string equals a missing one, and Go's zero time a missing time. */
 function meaning({ created = '0001-01-01T00:00:00Z', empty_layer, ...texts }: HistoryEntry) {
   const said = Object.entries(texts).filter(([, value]) => value !== '');
   return { ...Object.fromEntries(said), created: Date.parse(created), isEmpty: empty_layer === true };
@@ -130,7 +130,7 @@ describe('conversions of any image', () => {
         const [before, after] = [original.config, config.bytes].map((bytes) =>
           meaning(parseConfig(bytes, 'config').history.at(-1) ?? {}),
         );
-        // What is gained is no loss: the time and the author of the image.
+        // Additional values are not a loss: the time and the author of the image.
         const gone = Object.entries(before ?? {}).filter(
           ([name, value]) => new Map(Object.entries(after ?? {})).get(name) !== value,
         );
@@ -167,7 +167,7 @@ describe('conversions of any image', () => {
         const { manifest, payload } = schema1Of(original);
         const signed = signSchema1(payload, key);
         assert.equal(verifySchema1Signatures(signed).length, 1);
-        const { signed: _, mediaType: __, ...read } = parseManifest(signed) as Schema1Manifest; // what was signed
+        const { signed: _, mediaType: __, ...read } = parseManifest(signed) as Schema1Manifest; // signed above
         assert.deepEqual(read, { ...read, fsLayers: manifest.fsLayers, history: manifest.history });
       }),
       { numRuns: 30 },

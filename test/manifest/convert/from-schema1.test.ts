@@ -34,7 +34,7 @@ function parse(bytes: Buffer): Schema1Manifest {
 const [ID_A, ID_B, ID_C] = ['a', 'b', 'c'].map((digit) => digit.repeat(64));
 const [BLOB_A, BLOB_B] = LAYERS.keys();
 
-/** A schema1 manifest of these images, top first. */
+/** Makes a schema1 manifest of these images, top first. */
 function manifestOf(
   images: { id: unknown; blob?: Digest | undefined; [member: string]: unknown }[],
 ): Schema1Manifest {

@@ -18,7 +18,7 @@ function content(mediaType: string, name: string): Descriptor {
 
 const [DOCKER_A, DOCKER_B] = ['docker a', 'docker b'].map((name) =>
   content(MEDIA_TYPE.dockerManifest, name),
-) as [Descriptor, Descriptor]; // two in, two out
+) as [Descriptor, Descriptor]; // map keeps the length
 const OCI_A = content(MEDIA_TYPE.ociManifest, 'oci a!');
 const OCI_B = content(MEDIA_TYPE.ociManifest, 'oci b!');
 const TO_OCI = new Map<Digest, Descriptor>([

@@ -51,7 +51,7 @@ describe('an image manifest between schema2 and OCI', () => {
       assert.deepEqual(ours.layers, skopeos.layers);
       assert.equal(ours.mediaType, skopeos.mediaType);
       assert.equal(ours.config.mediaType, skopeos.config.mediaType);
-      // skopeo writes the config anew, which loses members and the image ID; ours keeps its bytes.
+      // skopeo writes a new config, which loses members and the image ID; lading keeps its bytes.
       assert.equal(ours.config.digest, parse(original).config.digest);
       assert.deepEqual({ lost, reversible }, { lost: [], reversible: true });
       assert.deepEqual(convertManifest(manifest.bytes, 'docker').manifest.bytes, original);

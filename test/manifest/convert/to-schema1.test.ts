@@ -6,7 +6,7 @@ import { parseManifest } from '../../../src/manifest/manifest.js';
 import { parseV1Image } from '../../../src/manifest/v1/image.js';
 import { fixture, json } from '../../support/fixtures.js';
 
-/** The input of a golden vector, which distribution's own builder made. */
+/** Returns the input of a golden vector, which was made by distribution's own builder. */
 function input(name: string) {
   const path = `conversion/schema2-to-schema1/${name}`;
   const { ref, layers } = JSON.parse(fixture(`${path}.case.json`).toString());
@@ -70,7 +70,7 @@ describe('an image as schema1', () => {
   it('loses the members that would be about another entry', () => {
     const parent = 'f'.repeat(64);
     const { payload, lost } = convert({ id: 'x', parent, throwaway: true, history: [{}] });
-    const [entry = ''] = (parseManifest(payload) as { history: string[] }).history; // what toSchema1 makes
+    const [entry = ''] = (parseManifest(payload) as { history: string[] }).history; // made by toSchema1
     const { parent: kept, throwaway } = parseV1Image(Buffer.from(entry), 'entry');
     assert.deepEqual({ kept, throwaway }, { kept: undefined, throwaway: undefined });
     assert.equal(lost.length, 3);

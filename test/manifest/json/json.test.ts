@@ -6,7 +6,7 @@ import { processorTimeMs } from '../../support/processor-time.js';
 
 const parse = (text: string | Uint8Array) => parseJSON(Buffer.from(text as string), { what: 'it' });
 
-/** Null-prototype objects → plain ones, which deepEqual tells apart. */
+/** Converts objects without a prototype to plain ones, because deepEqual distinguishes them. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe('parseJSON', () => {
@@ -169,7 +169,7 @@ function accepts(text: string): boolean {
   }
 }
 
-/** Whether JSON.stringify writes digits here that parseJSON refuses. */
+/** True if JSON.stringify writes a number that parseJSON refuses. */
 function hasUnsafeInteger(value: unknown): boolean {
   if (typeof value === 'number')
     return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;

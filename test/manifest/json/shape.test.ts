@@ -15,17 +15,13 @@ describe('parseJSON with a shape', () => {
     [
       'a defined name in another case',
       '{"Digest":"x"}',
-      /ambiguous: .*"Digest", which .* for "digest", at byte 1/,
+      /ambiguous: .*"Digest", which .* as "digest", at byte 1/,
     ],
     ['the same after the defined name', '{"digest":"x","DIGEST":"y"}', /"DIGEST", which/],
-    ['a long s in place of an s', '{"\u017fize":1}', /"ſize", which some readers take for "size"/],
-    ['a Kelvin sign in place of a k', '{"tas\u212a":1}', /which some readers take for "task"/],
+    ['a long s in place of an s', '{"\u017fize":1}', /"ſize", which some tools read as "size"/],
+    ['a Kelvin sign in place of a k', '{"tas\u212a":1}', /which some tools read as "task"/],
     ['another case in the elements of a list', '{"layers":[{"Digest":"x"}]}', /"Digest", which/],
-    [
-      'two undefined names that differ in case',
-      '{"x-y":1,"X-y":2}',
-      /"X-y", which some readers take for "x-y"/,
-    ],
+    ['two undefined names that differ in case', '{"x-y":1,"X-y":2}', /"X-y", which some tools read as "x-y"/],
     ['an escaped name in another case', '{"\\u0044igest":"x"}', /"Digest", which/],
     ['a defined name twice', '{"digest":"x","digest":"x"}', /"digest" for the second time/],
     ['a free name twice', '{"labels":{"a":1,"a":1}}', /"a" for the second time/],
@@ -36,8 +32,11 @@ describe('parseJSON with a shape', () => {
   }
 
   it('leaves alone what readers understand alike', () => {
-    parse('{"labels":{"a":1,"A":2},"x":{"a":1,"A":2},"other":1.5,"layers":[{"size":12}]}');
-    parse('{"digest":{"Digest":1}}');
+    for (const text of [
+      '{"labels":{"a":1,"A":2},"x":{"a":1,"A":2},"other":1.5,"layers":[{"size":12}]}',
+      '{"digest":{"Digest":1}}',
+    ])
+      assert.equal(JSON.stringify(parse(text)), text);
   });
 
   it('notes names that stand twice where no reader decodes them, and keeps the last, as readers do', () => {

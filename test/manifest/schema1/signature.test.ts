@@ -19,7 +19,7 @@ const DOCKER17 = {
 interface Expected {
   length?: number;
   digest: string;
-  /** Of the first signature. */
+  /** The key ID of the first signature. */
   keyID?: string;
   algorithms?: string[];
 }
@@ -156,7 +156,7 @@ describe('hostile signatures', () => {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const FORMAT = { formatLength: PAYLOAD.length - 1, formatTail: Buffer.from('}').toString('base64url') };
 
-  /** A signature of our own making, over `format` and the true payload. */
+  /** Makes a signature of `format` and the right payload. */
   function signature(format: object = FORMAT, key: KeyObject = privateKey, alg = 'ES256', hash = 'sha256') {
     const header = encode(format);
     const input = Buffer.from(`${header}.${PAYLOAD.toString('base64url')}`);
@@ -219,7 +219,7 @@ describe('hostile signatures', () => {
     for (const alg of ['ES384', 'RS256', 'none', 'HS256', '__proto__', '']) {
       const made = signature();
       const bytes = document({ ...made, header: { ...made.header, alg } });
-      assert.throws(() => verifySchema1Signatures(bytes), { ...INVALID, message: /is not one for its key/ });
+      assert.throws(() => verifySchema1Signatures(bytes), { ...INVALID, message: /does not fit its key/ });
     }
   });
 

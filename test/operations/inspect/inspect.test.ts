@@ -4,7 +4,6 @@ import { digestOf } from '../../../src/content/digest.js';
 import { inspect } from '../../../src/operations/inspect/inspect.js';
 import { openArchiveForWriting } from '../../../src/store/archive/archive-writer.js';
 import { openLayoutForWriting } from '../../../src/store/layout/layout.js';
-import { signedSchema1 } from '../../store/contract.js';
 import { copyInto, storeOf } from '../../support/archives.js';
 import { fixturePath } from '../../support/fixtures.js';
 import {
@@ -16,6 +15,7 @@ import {
   makeReferrer,
   pushAll,
 } from '../../support/images.js';
+import { signedSchema1 } from '../../support/signed-schema1.js';
 import { useFolder } from '../../support/temporary.js';
 import { startRegistry, type TestRegistry } from '../registry.js';
 

@@ -100,9 +100,9 @@ describe('conversions for a server that are made to keep it busy', () => {
 
   /** A store whose layer comes to no end, and who reads it. */
   function stuck(store: Source, layer: Content) {
-    let tell: () => void = () => undefined;
+    let tell: (stream: Readable) => void = () => undefined;
     let tellOver: () => void = () => undefined;
-    const reading = new Promise<void>((resolve) => {
+    const reading = new Promise<Readable>((resolve) => {
       tell = resolve;
     });
     const over = new Promise<void>((resolve) => {
@@ -111,8 +111,8 @@ describe('conversions for a server that are made to keep it busy', () => {
     const held = overriding(store, {
       fetch: async (...[descriptor, options]: Parameters<Source['fetch']>) => {
         if (descriptor.digest !== layer.descriptor.digest) return store.fetch(descriptor, options);
-        tell();
         const endless = new Readable({ read() {} });
+        tell(endless);
         options?.signal?.addEventListener('abort', () => endless.destroy(new Error('aborted')));
         return endless.once('close', tellOver);
       },
@@ -128,9 +128,12 @@ describe('conversions for a server that are made to keep it busy', () => {
     const served = await serve({ app: held }, { conversions });
     const socket = connect(served.port, '127.0.0.1');
     socket.write(`GET /v2/app/manifests/1 HTTP/1.1\r\nHost: a\r\nAccept: ${dockerManifest}\r\n\r\n`);
-    await reading;
+    const layerStream = await reading;
+    assert.equal(layerStream.destroyed, false);
     socket.resetAndDestroy();
     await over;
+    assert.equal(layerStream.errored?.message, 'aborted');
+    assert.equal((await served.ask('/v2/')).status, 200);
     await served.close();
   });
 

@@ -6,10 +6,10 @@ import { type Serving, serve } from '../../../src/operations/serve/serve.js';
 import { verify } from '../../../src/operations/verify/verify.js';
 import { openLayoutForWriting } from '../../../src/store/layout/layout.js';
 import { openPath } from '../../../src/store/open.js';
-import { signedSchema1 } from '../../store/contract.js';
 import { fixturePath } from '../../support/fixtures.js';
 import { makeCosignSignature, makeImage, makeIndex, makeReferrer, pushAll } from '../../support/images.js';
 import { ask } from '../../support/registry-server.js';
+import { signedSchema1 } from '../../support/signed-schema1.js';
 import { useFolder } from '../../support/temporary.js';
 import { startRegistry } from '../registry.js';
 

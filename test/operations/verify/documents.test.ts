@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { verify } from '../../../src/operations/verify/verify.js';
 import { openLayoutForWriting } from '../../../src/store/layout/layout.js';
-import { signedSchema1 } from '../../store/contract.js';
 import { fixturePath } from '../../support/fixtures.js';
 import { contentOf, pushAll } from '../../support/images.js';
+import { signedSchema1 } from '../../support/signed-schema1.js';
 import { rawEntry } from '../../support/tar-maker.js';
 import { flip, foundIn, makeTwo, NAME, usePlaces } from './verifying.js';
 

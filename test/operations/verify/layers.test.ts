@@ -86,7 +86,7 @@ describe('verify', () => {
       [broken, 'ends inside the entry at byte 512'],
       [
         Buffer.concat([rawEntry({ name: 'first' }), rawEntry(wrong), end]),
-        'is broken: the header at byte 512 has a size that is no number',
+        'is broken: the header at byte 512 has a size that is not a number',
       ],
     ] as const) {
       for (const [type, bytes] of [

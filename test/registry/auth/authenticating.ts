@@ -10,15 +10,15 @@ export const credentials = async () => known;
 export const answerToken = (response: ServerResponse, token: string, more: object = {}) =>
   sendJSON(response, { token, ...more });
 
-/** Registries and token services, and clients of them that try nothing twice. */
+/** Starts registries and token services, and creates clients without retries. */
 export interface Authenticating {
   start(handler: Handler): Promise<TestServer>;
-  /** A registry that serves a manifest to whoever has the token `valid()`. */
+  /** A registry that serves a manifest to requests with the token `valid()`. */
   bearerRegistry(challenge: () => string, valid: () => string): Promise<TestServer>;
   connect(options?: RegistryClientOptions): RegistryClient;
 }
 
-/** Gives the tests of a file registries that ask who is there, which are closed after each of them. */
+/** Sets up registries that require authentication for the tests of a file; closes them after each test. */
 export function useAuthentication(): Authenticating {
   const { start, connect } = useRegistries({ retries: 0 });
   return {

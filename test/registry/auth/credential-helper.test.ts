@@ -22,7 +22,7 @@ describe('askCredentialHelper', () => {
   it('does not wait for ever', async () => {
     await assert.rejects(
       askCredentialHelper('slow', 'reg.example', { environment, timeoutMs: 50 }),
-      (error) => isLadingError(error, 'IO') && /no answer in 50 ms/.test(error.message),
+      (error) => isLadingError(error, 'IO') && /it did not answer within 50 ms/.test(error.message),
     );
   });
 

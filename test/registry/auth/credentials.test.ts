@@ -27,7 +27,7 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-/** Looks up with nothing but the test's own folder and variables. */
+/** Looks up credentials using only the test's own folder and variables. */
 function lookup(key: string, options: CredentialOptions = {}): Promise<Credential | undefined> {
   const slash = key.indexOf('/');
   const [registry, repository] = slash < 0 ? [key, undefined] : [key.slice(0, slash), key.slice(slash + 1)];
@@ -46,7 +46,7 @@ function auths(key: string, user: string): object {
   return { auths: { [key]: { auth: Buffer.from(`${user}:secret`).toString('base64') } } };
 }
 
-/** A helper that answers what `script` prints, and the environment that finds it. */
+/** Writes a helper that prints what `script` prints, and returns the environment that finds it. */
 async function installHelper(suffix: string, script: string): Promise<NodeJS.ProcessEnv> {
   const file = await write(`bin/docker-credential-${suffix}`, `#!/bin/sh\n${script}\n`);
   await chmod(file, 0o755);

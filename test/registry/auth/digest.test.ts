@@ -123,7 +123,7 @@ describe('authentication by Digest', () => {
   });
 });
 
-/** Whether a request has the right answer for `me` and `p:w`, computed from what it says of itself. */
+/** Whether a request has the right answer for `me` and `p:w`, computed from the request's own parameters. */
 function isAnswered(
   { headers: { authorization = '' }, method, url }: IncomingMessage,
   nonce: string,

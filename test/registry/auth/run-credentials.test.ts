@@ -32,7 +32,7 @@ describe('a login that is given for a run', () => {
     await b.close();
   });
 
-  // Not at the user's own files: only what is given counts here.
+  // Only the given credentials count in these runs.
   const options = () => ({ authFile: undefined, retries: 0 });
   const saveOf = (images: string[], more: object) =>
     save({ ...options(), images, output: path('images.tar'), ...more });

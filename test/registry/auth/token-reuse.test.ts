@@ -10,7 +10,7 @@ describe('authentication by Bearer', () => {
     const tokens = await start((_, response) => waiting.push(() => answerToken(response, 't')));
     const registry = await bearerRegistry(
       () => {
-        // The token service answers once all eight have been refused.
+        // The token service answers when all eight requests have been refused.
         if (registry.requests.length === 8) setImmediate(() => waiting.forEach((answer) => void answer()));
         return `Bearer realm="${tokens.origin}/token",scope="repository:a:pull"`;
       },

@@ -69,7 +69,7 @@ describe('authentication by Bearer', () => {
       );
       await assert.rejects(connect().getManifest({ registry: registry.host, repository: 'a' }, '1'), {
         code: 'REGISTRY',
-        message: /holds no token/,
+        message: /does not contain a token/,
       });
     }
   });
@@ -82,7 +82,7 @@ describe('authentication by Bearer', () => {
     );
     await assert.rejects(
       connect().getManifest({ registry: registry.host, repository: 'a' }, '1'),
-      (error) => isLadingError(error, 'REGISTRY') && /holds no token/.test(error.message),
+      (error) => isLadingError(error, 'REGISTRY') && /does not contain a token/.test(error.message),
     );
   });
 

@@ -9,7 +9,7 @@ import { type Handler, sendError, sendJSON, serve, type TestServer } from '../ht
 const MANIFEST = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json' };
 const DIGEST = digestOf(Buffer.from(JSON.stringify(MANIFEST)));
 
-/** A registry that has everything, and one that has nothing. */
+/** Handlers of a registry that has everything, and of one that has nothing. */
 const full: Handler = ({ url = '' }, response) => {
   if (url.includes('/tags/list')) return sendJSON(response, { name: 'x', tags: ['1'] });
   sendJSON(response, MANIFEST, { headers: { 'content-type': MANIFEST.mediaType } });
@@ -125,7 +125,7 @@ describe('a registry of registries.conf', () => {
     });
     const refusal = {
       code: 'DENIED',
-      message: 'docker.io/library/app is not asked: x.conf blocks docker.io/library',
+      message: 'docker.io/library/app is blocked: x.conf blocks docker.io/library',
       hint: /CONTAINERS_REGISTRIES_CONF/,
     };
     await assert.rejects(client.getManifest(app, '1'), refusal);
@@ -141,7 +141,7 @@ describe('a registry of registries.conf', () => {
     );
     await assert.rejects(client.getManifest(app, '1'), {
       code: 'DENIED',
-      message: `${own.host}/hub/library/app, the location of docker.io/library/app, is not asked: x.conf blocks ${own.host}`,
+      message: `${own.host}/hub/library/app, the location of docker.io/library/app, is blocked: x.conf blocks ${own.host}`,
     });
     assert.deepEqual(own.requests, []);
   });
@@ -157,8 +157,8 @@ describe('a registry of registries.conf', () => {
     for (const reference of ['1', '2', DIGEST]) await client.getManifest(app, reference);
     assert.deepEqual([flag.requests, configured.requests, own.requests.length], [[], [], 3]);
     assert.deepEqual(warnings, [
-      `the mirror ${flag.host}/hub is left out: x.conf blocks ${flag.host}/hub`,
-      `the mirror ${configured.host} is left out: x.conf blocks ${configured.host}`,
+      `the mirror ${flag.host}/hub is not used: x.conf blocks ${flag.host}/hub`,
+      `the mirror ${configured.host} is not used: x.conf blocks ${configured.host}`,
     ]);
   });
 
@@ -174,13 +174,15 @@ describe('a registry of registries.conf', () => {
     const certificates = { perRegistry: [], systemFiles: [], systemFolders: [] };
     await assert.rejects(connect('', { certificates }).getManifest(name, '1'), { code: 'UNREACHABLE' });
     const insecure = `[[registry]]\nlocation="${registry.host}"\ninsecure=true`;
-    await connect(insecure, { certificates }).getManifest(name, '1');
+    const { digest } = await connect(insecure, { certificates }).getManifest(name, '1');
     assert.equal(tokens.requests.length, 1);
     const mirrored = `[[registry]]\nprefix="docker.io"\n[[registry.mirror]]\nlocation="${registry.host}"\ninsecure=true`;
-    await connect(mirrored, { certificates }).getManifest(app, '1');
-    // A mirror of the command line that has a table of its own.
+    assert.equal((await connect(mirrored, { certificates }).getManifest(app, '1')).digest, digest);
+    assert.equal(tokens.requests.length, 2);
+    // A mirror from the command line that has a table of its own.
     const flag = { certificates, mirrors: { 'docker.io': [registry.host] } };
-    await connect(insecure, flag).getManifest(app, '1');
+    assert.equal((await connect(insecure, flag).getManifest(app, '1')).digest, digest);
+    assert.equal(tokens.requests.length, 3);
   });
 
   it('keeps its own credential: a mirror is looked up by its own name', async () => {

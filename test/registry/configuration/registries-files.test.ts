@@ -14,7 +14,7 @@ describe('loadRegistriesConf', () => {
 
   const table = (registry: string) => `# mine\n[[registry]]\nlocation = "${registry}"\n`;
 
-  /** The files that have a say, one for each registry. */
+  /** Returns the file whose table is used for each of four registries. */
   async function load(environment: NodeJS.ProcessEnv = {}): Promise<(string | undefined)[]> {
     const conf = await loadRegistriesConf({ environment, home: path('home'), system: path('etc') });
     return ['a.example', 'b.example', 'c.example', 'd.example'].map((name) =>

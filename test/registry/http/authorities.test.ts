@@ -38,7 +38,7 @@ describe('the authorities that are trusted', () => {
     return server;
   }
 
-  /** This machine's certificates, where the test puts them. */
+  /** The places of certificates, all in the test's folder. */
   const places = (): CertificatePlaces => ({
     perRegistry: [path('user'), path('containers'), path('docker')],
     systemFiles: [path('missing.crt'), path('bundle.crt'), path('second.crt')],
@@ -88,11 +88,13 @@ describe('the authorities that are trusted', () => {
   });
 
   it("are those in the system's folder, beside the bundle and without one", async () => {
-    const { host } = await start();
+    const { host, requests } = await start();
+    await assert.rejects(connect().ping(host), untrusted);
     await write('certs/own.pem', certificate.cert);
     await connect().ping(host);
     await write('bundle.crt', other.cert);
     await connect().ping(host);
+    assert.deepEqual(requests, ['GET /v2/', 'GET /v2/']);
   });
 
   it('are those of SSL_CERT_FILE and of the folders of SSL_CERT_DIR', async () => {
@@ -107,10 +109,10 @@ describe('the authorities that are trusted', () => {
   it('are those of NODE_EXTRA_CA_CERTS beside --ca', async () => {
     const { host } = await start();
     const { host: second } = await start(answer, other);
-    const client = connect({
-      ca: other.cert,
-      environment: { NODE_EXTRA_CA_CERTS: await write('own.crt', certificate.cert) },
-    });
+    const extra = { NODE_EXTRA_CA_CERTS: await write('own.crt', certificate.cert) };
+    await assert.rejects(connect({ ca: other.cert }).ping(host), untrusted);
+    await assert.rejects(connect({ environment: extra }).ping(second), untrusted);
+    const client = connect({ ca: other.cert, environment: extra });
     await client.ping(host);
     await client.ping(second);
   });
@@ -151,7 +153,8 @@ describe('the authorities that are trusted', () => {
     await write(`docker/${host}/ca.crt`, twin.authority);
     const environment = { SSL_CERT_FILE: await write('right.crt', issued.authority) };
     await connect({ environment }).ping(host);
-    const message = /is not signed by the authority of that name that is trusted$/;
+    const message =
+      /names a trusted authority as its issuer but is not signed with the key of that authority$/;
     await assert.rejects(connect().ping(host), { code: 'UNREACHABLE', message });
   });
 
@@ -175,15 +178,17 @@ describe('the authorities that are trusted', () => {
     await client.ping(host);
     (await client.getForeign(`https://${host}/layer`, host, { size: 2 })).destroy();
     assert.deepEqual(
-      warnings.map((text) => text.replace(/: it cannot be read: .*/, '')),
-      ['a.crt', 'b.crt'].map((name) => `${path(`docker/${host}`)}/${name} is no authority`),
+      warnings.map((text) => text.replace(/ because it cannot be read: .*/, '')),
+      ['a.crt', 'b.crt'].map((name) => `the authority ${path(`docker/${host}`)}/${name} is ignored`),
     );
   });
 
   it('are those behind what is no certificate, in certs.d and of --ca', async () => {
     const { host } = await start();
     const damaged = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    await assert.rejects(connect({ ca: damaged + other.cert }).ping(host), untrusted);
     await connect({ ca: damaged + certificate.cert }).ping(host);
+    await assert.rejects(connect().ping(host), untrusted);
     await write(`docker/${host}/ca.crt`, '# Corp', damaged, certificate.cert);
     await connect().ping(host);
   });

@@ -24,7 +24,7 @@ async function start(handler: Handler, certificate?: Certificate) {
   return { server, name: { registry: server.host, repository: 'a' } };
 }
 
-/** A server that answers each connection with these bytes. */
+/** A server that sends these bytes on each connection. */
 async function startRaw(answer: string | Buffer) {
   const server: Server = createServer((socket) => {
     socket.on('error', () => socket.destroy());
@@ -32,7 +32,7 @@ async function startRaw(answer: string | Buffer) {
   });
   closables.push(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  return { registry: `127.0.0.1:${(server.address() as AddressInfo).port}`, repository: 'a' }; // a port, not a pipe
+  return { registry: `127.0.0.1:${(server.address() as AddressInfo).port}`, repository: 'a' }; // the server listens on a port
 }
 
 function connect(options: RegistryClientOptions = {}) {
@@ -59,7 +59,7 @@ const sendContent: Handler = (request, response) => {
   response.end(content.subarray(start));
 };
 
-/** What came, and how it ended. */
+/** Reads a body; returns its bytes, and the error with which it ended. */
 async function drain(body: Readable): Promise<{ bytes: Buffer; error: unknown }> {
   const chunks: Buffer[] = [];
   try {
@@ -112,7 +112,7 @@ describe('a large blob', () => {
       const chunks: Buffer[] = [];
       for await (const chunk of body as AsyncIterable<Buffer>) {
         chunks.push(chunk);
-        // Longer than a server may be silent: nothing is wrong with one that is not asked.
+        // Longer than the stall timeout, which does not apply while the reader does not read.
         await new Promise((resolve) => setTimeout(resolve, stallTimeoutMs + 10));
         assert.ok(body.readableLength <= 1024 * 1024, 'one chunk at most waits');
       }
@@ -177,7 +177,7 @@ describe('a large blob', () => {
     });
     closables.push(dripping);
     await once(dripping.listen(0, '127.0.0.1'), 'listening');
-    const registry = `127.0.0.1:${(dripping.address() as AddressInfo).port}`; // a port, not a pipe
+    const registry = `127.0.0.1:${(dripping.address() as AddressInfo).port}`; // the server listens on a port
     const asked = connect({ stallTimeoutMs: 50 }).getBlob({ registry, repository: 'a' }, blob, { size });
     await assert.rejects(asked, { code: 'TIMEOUT' });
   });
@@ -259,7 +259,7 @@ describe('a large blob', () => {
 
   it('is the HTTP library’s when the answer is not plain, which is found out once', async () => {
     const { server, name } = await start((_, response) => {
-      response.write(content.subarray(0, 9)); // without a length: in chunks
+      response.write(content.subarray(0, 9)); // sent in chunks, so without a length
       response.end(content.subarray(9));
     });
     const client = connect();

@@ -8,7 +8,7 @@ import { blob, manifest, useRepository } from '../repository.js';
 
 const { start, connect } = useRepository();
 
-/** Answers with bytes in chunks, so that no length tells what they are. */
+/** Sends bytes in chunks, so that there is no Content-Length. */
 const answering = (bytes: Buffer, headers: Record<string, string>) =>
   start((_, response) => {
     response.writeHead(200, headers);

@@ -44,7 +44,9 @@ describe('a url of a foreign layer', () => {
     it(`is not asked where its name leads inside, for an image of a public registry: ${host}`, async () => {
       await assert.rejects(fetchFrom(`http://${host}:${portOf()}/`, 'registry.example'), {
         code: 'REGISTRY',
-        message: new RegExp(`^${host} is .*: an image of registry.example may not lead there$`),
+        message: new RegExp(
+          `^${host} has the address .*, to which an image of registry.example may not refer$`,
+        ),
         remedy: 'privateAddresses',
       });
       assert.deepEqual(server.requests, []);

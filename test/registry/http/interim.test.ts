@@ -20,18 +20,18 @@ describe('interim responses before an answer', () => {
   let answer: Answer;
   let client: ReturnType<typeof createRegistryClient> | undefined;
   const sockets = new Set<Socket>();
-  /** Interim responses that were sent. */
+  /** Number of interim responses sent. */
   let sent: number;
 
   before(async () => {
     server = createServer((socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
-      socket.on('error', () => socket.destroy()); // the client ends what has no end
+      socket.on('error', () => socket.destroy()); // the client closes the connection
       socket.on('data', (request) => answer(request.toString('latin1'), socket));
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
-    host = `127.0.0.1:${(server.address() as AddressInfo).port}`; // listening on a port, not a pipe
+    host = `127.0.0.1:${(server.address() as AddressInfo).port}`; // the server listens on a port
   });
   beforeEach(() => {
     sent = 0;
@@ -47,7 +47,7 @@ describe('interim responses before an answer', () => {
     return client;
   }
 
-  /** One after the other, until the client hangs up. */
+  /** Sends interim responses until the client hangs up. */
   function withoutEnd(socket: Socket): void {
     const next = (): void => {
       if (socket.destroyed) return;
@@ -127,10 +127,10 @@ describe('the head of an answer that has no end', () => {
         });
       });
       await once(server.listen(0, '127.0.0.1'), 'listening');
-      const { port } = server.address() as AddressInfo; // listening on a port, not a pipe
+      const { port } = server.address() as AddressInfo; // the server listens on a port
       const client = createRegistryClient({ environment: {}, retries: 0, plainHTTP: true });
       try {
-        // Nobody needs the trailers of a body that is at its end: there is an answer, and the connection is gone.
+        // The client may ignore the trailers of a complete body: it has an answer, and closes the connection.
         await client.ping(`127.0.0.1:${port}`).catch((error) => assert.ok(isLadingError(error)));
         await gone;
         assert.ok(written < 1024 * 1024, `${written} bytes`);

@@ -32,7 +32,7 @@ describe('proxyFor', () => {
         () => proxyFor(new URL('https://reg.example'), { ALL_PROXY: `${scheme}://user:secret@x:1` }),
         {
           code: 'USAGE',
-          message: `ALL_PROXY names a proxy by ${scheme}://, which lading does not speak`,
+          message: `ALL_PROXY names a proxy with ${scheme}://, which lading does not support`,
         },
       );
   });

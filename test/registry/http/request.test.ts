@@ -29,7 +29,7 @@ afterEach(async () => {
 const blob = digestOf(Buffer.from('content'));
 const credentials = async () => ({ username: 'me', password: 'secret', source: 'a test' });
 
-/** Wants Basic, then redirects to `location`. */
+/** Requires Basic, then redirects to `location`. */
 function redirecting(location: () => string, status = 307): Handler {
   return (request, response) => {
     if (request.headers.authorization === undefined)

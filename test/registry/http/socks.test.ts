@@ -81,7 +81,7 @@ describe('a SOCKS proxy', () => {
       assert.equal(error.code, 'UNREACHABLE');
       assert.match(
         error.message,
-        new RegExp(`cannot reach reg.invalid: the SOCKS proxy ${proxy.host} gives no`),
+        new RegExp(`cannot reach reg.invalid: the SOCKS proxy ${proxy.host} did not connect`),
       );
       assert.ok(!JSON.stringify([error.message, String(error.cause)]).includes('wrong-one'));
       return true;
@@ -89,7 +89,7 @@ describe('a SOCKS proxy', () => {
     await proxy.close();
     await assert.rejects(connect({ ALL_PROXY: `socks5://${proxy.host}` }).ping('reg.invalid'), {
       code: 'UNREACHABLE',
-      message: /the SOCKS proxy 127\.0\.0\.1:\d+ gives no connection: .*ECONNREFUSED/,
+      message: /the SOCKS proxy 127\.0\.0\.1:\d+ did not connect: .*ECONNREFUSED/,
     });
     assert.equal(registry.requests.length, 0);
   });

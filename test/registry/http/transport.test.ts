@@ -128,7 +128,7 @@ describe('a registry that cannot be reached', () => {
     const attempts: number[] = [];
     const client = connect({ onRetry: ({ attempt }) => attempts.push(attempt) });
     await assert.rejects(client.ping('no-such-host.invalid'), (error) => isLadingError(error, 'UNREACHABLE'));
-    assert.ok(attempts.length === 0 || attempts.length === 5); // without any name server it may be EAI_AGAIN
+    assert.ok(attempts.length === 0 || attempts.length === 5); // without a name server it may be EAI_AGAIN
   });
 
   it('ends with ABORTED when the run is aborted before or while it is asked', async () => {
@@ -165,7 +165,7 @@ describe('a connection', () => {
     const name = { registry: registry.host, repository: 'a' };
     for (const _ of [1, 2, 3]) assert.deepEqual(await client.headBlob(name, blob), { size: 7 });
     assert.equal(await text(await client.getBlob(name, blob)), 'content');
-    // The pool opens another when it is asked again before it has put the first one back.
+    // The pool opens a second connection if the first is not back yet.
     assert.ok(sockets.size <= 2, `${sockets.size} connections`);
   });
 
@@ -178,7 +178,7 @@ describe('a connection', () => {
     });
     servers.push({ close: async () => void server.close() });
     await once(server.listen(0, '127.0.0.1'), 'listening');
-    const { port } = server.address() as AddressInfo; // listening on a port, not a pipe
+    const { port } = server.address() as AddressInfo; // the server listens on a port
     const client = connect({ plainHTTP: true });
     const name = { registry: `127.0.0.1:${port}`, repository: 'a' };
     for (const _ of [1, 2]) assert.deepEqual(await client.headBlob(name, blob), { size: 7 });
@@ -270,7 +270,7 @@ describe('a proxy', () => {
   let environment: NodeJS.ProcessEnv;
   const seen: string[] = [];
 
-  /** Takes requests by absolute URL, and tunnels; whatever the name, it goes to the test's server. */
+  /** A proxy for absolute URLs and tunnels; it always connects to the test's server, whatever the host. */
   let target: TestServer;
 
   before(async () => {

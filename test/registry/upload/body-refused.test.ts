@@ -84,7 +84,7 @@ describe('an upload to a registry that takes no body with PUT', () => {
       const registry = await startRegistry({ refuse: answering([/^PUT /, { status }]) });
       await assert.rejects(upload(registry.host), {
         code: 'REGISTRY',
-        message: new RegExp(`answered with ${status} and has not taken it`),
+        message: new RegExp(`answered with status ${status} but did not store it`),
       });
     });
   }

@@ -80,7 +80,7 @@ describe('an upload', () => {
   it('says whose repository it is that a registry refuses', async () => {
     const cases: [number, string, RegExp][] = [
       [400, 'NAME_INVALID', /repository name/],
-      [404, 'NAME_UNKNOWN', /make it there first/],
+      [404, 'NAME_UNKNOWN', /create it there first/],
       [405, 'UNSUPPORTED', /read-only/],
     ];
     for (const [status, code, hint] of cases) {

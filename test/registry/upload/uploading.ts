@@ -10,12 +10,12 @@ import type { UploadRegistry } from '../../support/upload-registry.js';
 export const BLOB = contentOf('application/octet-stream', randomBytesFrom('a blob', 1000));
 export const LARGE = contentOf('application/octet-stream', randomBytesFrom('a large blob', 5_000_000));
 
-/** Registries, and one upload to them. */
+/** Starts registries and uploads to them. */
 export interface Uploads extends Registries {
   upload(host: string, content?: Content, options?: UploadOptions, client?: RegistryClient): Promise<void>;
 }
 
-/** Gives the tests of a file registries to upload to, which are closed after each of them. */
+/** Sets up registries to upload to for the tests of a file; closes them after each test. */
 export function useUploads(): Uploads {
   const registries = useRegistries();
   return {
@@ -31,12 +31,12 @@ export function useUploads(): Uploads {
   };
 }
 
-/** Whether the registry holds the content, under the digest that it has. */
+/** Asserts that the registry has the content under its digest. */
 export async function assertHeld(registry: UploadRegistry, content = BLOB): Promise<void> {
   assert.equal(await has(registry.repository('a/b'), content.descriptor), true);
 }
 
-/** The requests without what is the same in all: `PATCH 0-9`. */
+/** Returns the methods and ranges of the requests, such as `PATCH 0-9`. */
 export const steps = ({ requests }: UploadRegistry) =>
   requests.map((line) => {
     const [method, , range] = line.split(' ');

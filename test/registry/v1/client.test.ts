@@ -49,7 +49,7 @@ describe('the v1 client', () => {
   const open = (client: RegistryClient, { index }: V1Registry) =>
     client.v1.open({ registry: index.host, repository: 'team/app' });
   const top = (): V1TestImage => chain.at(-1) ?? assert.fail();
-  /** `Authorization` of every request, by what was asked. */
+  /** Returns the path and `Authorization` of every request. */
   const authorizations = ({ requests, headers }: TestServer): string[] =>
     requests.map((line, place) => `${line.replace(/^GET \/v1/, '')} ${headers[place]?.authorization ?? '-'}`);
 
@@ -278,7 +278,7 @@ describe('the v1 client', () => {
   });
 
   for (const [what, ancestry, message] of [
-    ['goes in a circle', (id: string) => [id, id], /stands on itself/],
+    ['goes in a circle', (id: string) => [id, id], /an image is its own ancestor/],
     ['is of another image', () => ['f'.repeat(64)], /starts with f/],
     ['is no list', () => ({ a: 1 }), /not a list of image IDs/],
     ['names what is no ID', (id: string) => [id, '../x'], /not a list of image IDs/],

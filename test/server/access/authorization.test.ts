@@ -6,10 +6,10 @@ import { createBasicAuthorization } from '../../../src/server/access/authorizati
 import { createMemoryStore } from '../../../src/store/memory.js';
 import { ask, codesOf, serve } from '../../support/registry-server.js';
 
-/** The header of a user and a password. */
+/** Returns the Basic header for `USER:PASSWORD`. */
 const basic = (credentials: string): string => `Basic ${Buffer.from(credentials).toString('base64')}`;
 
-/** Passwords compared with hashes that tell them, each comparison noted. */
+/** Returns a `compare` for hashes that contain the password; it records each comparison. */
 function comparing(): { compare: (password: string, hash: string) => Promise<boolean>; compared: string[] } {
   const compared: string[] = [];
   return {
@@ -129,7 +129,7 @@ describe('createBasicAuthorization', () => {
 describe('guesses at passwords', () => {
   const tooMany = { code: 'TOOMANYREQUESTS', status: 429, headers: { 'Retry-After': '1' } };
 
-  /** Compares one password each time that the test says so, and notes which. */
+  /** Returns a `compare` that finishes one comparison at each `step()`, and records which. */
   function stepping() {
     const waiting: { password: string; finish: () => void }[] = [];
     return {
@@ -139,7 +139,7 @@ describe('guesses at passwords', () => {
           waiting.push({ password, finish: () => resolve(hash === `hash of ${password}`) });
         });
       },
-      /** Whether there was one to compare. */
+      /** Finishes the next comparison; returns false if there is none. */
       async step(): Promise<boolean> {
         const next = waiting.shift();
         if (next === undefined) return false;
@@ -152,7 +152,7 @@ describe('guesses at passwords', () => {
   }
 
   function refusedLater(promises: Promise<string>[]): void {
-    for (const promise of promises) promise.catch(() => undefined); // refused in the end, which is their business
+    for (const promise of promises) promise.catch(() => undefined); // they are refused in the end, which is tested elsewhere
   }
 
   it('wait for their turn, one compared at a time', async () => {
@@ -166,7 +166,7 @@ describe('guesses at passwords', () => {
 
   it('do not keep out another user of the same address', async () => {
     const steps = stepping();
-    const { authorize } = createBasicAuthorization(USERS, { ...steps, maxChecks: 64 }); // 4 of an address
+    const { authorize } = createBasicAuthorization(USERS, { ...steps, maxChecks: 64 }); // 4 of them from one address
     const guesses = Array.from({ length: 10 }, (_, guess) => authorize(basic(`alice:${guess}`), 'nat'));
     refusedLater(guesses);
     const good = authorize(basic('bob:a:b'), 'nat');

@@ -19,16 +19,16 @@ describe('parseHtpasswd', () => {
   });
 
   const wrong: [what: string, line: string, message: RegExp][] = [
-    ['MD5', 'bob:$apr1$J5/sUUfe$8Bq5P53uMvNq0cRu2oJmd1', /the password is kept as MD5, not as bcrypt/],
+    ['MD5', 'bob:$apr1$J5/sUUfe$8Bq5P53uMvNq0cRu2oJmd1', /the password is stored as MD5, not as bcrypt/],
     ['SHA-1', 'bob:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=', /SHA-1/],
     ['SHA-512', 'bob:$6$salt$hash', /SHA-512 crypt/],
     ['plain text', 'bob:hunter2', /crypt or plain text/],
     ['a hash that was cut', `bob:${HASH.slice(0, -1)}`, /damaged bcrypt/],
-    ['no hash', 'bob', /not USER:HASH/],
+    ['no hash', 'bob', /not of the form USER:HASH/],
     ['the columns of another file', 'hunter2:bob', /crypt or plain text/],
-    ['no user', `:${HASH}`, /not USER:HASH/],
-    ['a cost that takes minutes', `bob:${HASH.replace('$05$', '$20$')}`, /cost of the bcrypt is 20/],
-    ['a user twice', `alice:${HASH}`, /this is the user of line 2 again/],
+    ['no user', `:${HASH}`, /not of the form USER:HASH/],
+    ['a cost that takes minutes', `bob:${HASH.replace('$05$', '$20$')}`, /cost of bcrypt is 20/],
+    ['a user twice', `alice:${HASH}`, /the user is already on line 2/],
   ];
   for (const [what, line, message] of wrong) {
     it(`refuses ${what}, by the number of its line and without what stands in it`, () => {

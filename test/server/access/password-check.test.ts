@@ -34,7 +34,7 @@ describe('createPasswordCheck', () => {
       if (!over) setImmediate(turn);
     };
     turn();
-    // The slowest that tests can wait for: about a hundred milliseconds of computing.
+    // The highest cost that tests can wait for: about a hundred milliseconds.
     await check.compare('x', '$2b$10$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234');
     over = true;
     await check.close();

@@ -9,7 +9,7 @@ import { createServerCertificate } from '../../support/programs/certificate-auth
 import { exchangeRaw } from '../../support/registry-server.js';
 import { useFolder } from '../../support/temporary.js';
 
-/** What an authority's certificate, further down in the file, looks like when it was damaged. */
+/** A damaged certificate of an authority, to be put after the server's own. */
 const BROKEN_PEM = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 
 describe('a server with TLS', () => {
@@ -65,7 +65,7 @@ describe('a server with TLS', () => {
 
   it('tells a client that speaks plain http what is wrong, and lives on', async () => {
     const received = await exchangeRaw(port, 'GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n');
-    assert.match(received, /^HTTP\/1\.1 400 .*"message":"this port speaks https, and this was http"/s);
+    assert.match(received, /^HTTP\/1\.1 400 .*"message":"this port expects https but received http"/s);
     (await secured()).destroy();
   });
 
@@ -73,7 +73,7 @@ describe('a server with TLS', () => {
     const first = await secured();
     const before = first.getPeerCertificate().fingerprint256;
     server.replaceIdentity(other);
-    // Its authority is another one of the same name.
+    // The new certificate's authority has the same name but is another one.
     const second = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
     await once(second, 'secureConnect');
     assert.notEqual(second.getPeerCertificate().fingerprint256, before);
@@ -92,8 +92,11 @@ describe('a server with TLS', () => {
   it('closes while connections are open on which nothing is asked', async () => {
     const socket = await secured();
     socket.on('error', () => undefined);
+    socket.resume();
+    const closed = once(socket, 'close');
     await server.close();
-    socket.destroy();
+    await closed;
+    await assert.rejects(secured(), { code: 'ECONNREFUSED' });
   });
 
   it('has no certificate to replace where there is no TLS', () => {
@@ -105,7 +108,7 @@ describe('a server with TLS', () => {
     it('takes a key and its certificate, and warns outside of the time of the latter', () => {
       assert.deepEqual(checkIdentity(identity, NAMES), []);
       const [late = ''] = checkIdentity(identity, NAMES, Date.parse('2200-01-01'));
-      assert.match(late, /server\.pem is out of date since \d{4}-/);
+      assert.match(late, /server\.pem expired on \d{4}-/);
       const [early = ''] = checkIdentity(identity, NAMES, 0);
       assert.match(early, /server\.pem is not valid before \d{4}-/);
     });
@@ -117,9 +120,9 @@ describe('a server with TLS', () => {
       });
       const wrong: [Partial<TLSIdentity>, RegExp][] = [
         [{ key: other.key }, /^the key server\.key does not belong to the certificate server\.pem$/],
-        [{ cert: identity.key }, /^server\.pem has no certificate that can be read: no start line$/],
-        [{ key: identity.cert }, /^server\.key has no private key that can be read: [a-z ]+$/],
-        [{ key: '' }, /^server\.key has no private key/],
+        [{ cert: identity.key }, /^server\.pem does not contain a valid certificate: no start line$/],
+        [{ key: identity.cert }, /^server\.key does not contain a valid private key: [a-z ]+$/],
+        [{ key: '' }, /^server\.key does not contain a valid private key/],
         [{ cert: `${identity.cert}${BROKEN_PEM}` }, /^server\.pem cannot be used for TLS: [a-z ]+$/],
         [{ key: protectedKey }, /^the key server\.key is protected by a passphrase$/],
       ];

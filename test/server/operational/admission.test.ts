@@ -17,7 +17,7 @@ describe('the places for requests', () => {
     moved: () => moved,
     cut: () => void cut.push(name),
   });
-  const full = { code: 'TOOMANYREQUESTS', message: 'too many uploads are under way' };
+  const full = { code: 'TOOMANYREQUESTS', message: 'the server has too many concurrent uploads' };
 
   it('are given up by the slowest upload of a client with more, when all are taken', () => {
     const admission = placesOf();
@@ -32,7 +32,7 @@ describe('the places for requests', () => {
     admission.enter(entering('c-1'));
     assert.deepEqual(cut, ['b-1']);
     assert.deepEqual(admission.underWay, { requests: 4, uploads: 4 });
-    assert.throws(() => admission.enter(entering('c-2')), full); // now c has one, and nobody three
+    assert.throws(() => admission.enter(entering('c-2')), full); // c has one now, and no client has three
   });
 
   it('are kept by uploads that are new, or move, or wait for the server', () => {

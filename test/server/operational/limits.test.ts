@@ -15,7 +15,7 @@ const blobPath = `/v2/a/blobs/${blob.descriptor.digest}`;
 const head = (line: string, ...fields: string[]): string =>
   [`${line} HTTP/1.1`, 'Host: a', ...fields, '', ''].join('\r\n');
 
-/** A repository whose blob comes when the test says so. */
+/** A repository that sends its blob when the test says so. */
 function held(): { store: Source; body: PassThrough; asked: Promise<void> } {
   const body = new PassThrough();
   let tell: () => void = () => undefined;
@@ -76,7 +76,7 @@ describe('a server with limits', () => {
     first.setHeader('Content-Length', 10);
     first.setHeader('Expect', '100-continue');
     first.flushHeaders();
-    await once(first, 'continue'); // now it is being read
+    await once(first, 'continue'); // the server reads the body now
     const second = await served.ask('/v2/a/blobs/uploads/', { method: 'POST' });
     assert.deepEqual([second.status, codesOf(second)], [429, ['TOOMANYREQUESTS']]);
     assert.equal((await served.ask('/v2/')).status, 200);
@@ -97,6 +97,9 @@ describe('a server with limits', () => {
     second.on('error', () => undefined);
     second.resume();
     await once(second, 'close');
+    assert.equal(second.bytesRead, 0);
+    first.write(head('GET /v2/'));
+    assert.match((await once(first, 'data')).toString(), /^HTTP\/1\.1 200 /);
     first.destroy();
     await served.close();
   });
@@ -168,7 +171,12 @@ describe('a slow client', () => {
     socket.on('error', () => undefined);
     socket.write(head(`GET ${blobPath}`));
     endless.on('error', () => undefined);
-    await new Promise((resolve) => endless.once('close', resolve)); // the client has not read a byte
+    await new Promise((resolve) => endless.once('close', resolve)); // the client has read nothing
+    assert.equal(endless.destroyed, true);
+    assert.equal((await served.ask('/v2/')).status, 200);
+    socket.resume(); // it is told of the end behind what came before it
+    if (!socket.closed) await once(socket, 'close');
+    assert.ok(socket.bytesRead < 1e9, 'the answer was cut');
     socket.destroy();
     await served.close();
   });
@@ -184,7 +192,7 @@ describe('a slow client', () => {
       }
     }));
 
-  /** Sends a body of one byte a piece, with pauses between them, and gives the status of the answer. */
+  /** Sends a body byte by byte with pauses, and returns the status of the answer. */
   async function statusOfTrickle(options: {
     port: number;
     path: string;
@@ -219,8 +227,8 @@ describe('a slow client', () => {
       const served = await serve({ a: store }, { limits: { idleMs } });
       try {
         const answer = served.ask(blobPath);
-        await Promise.race([asked, answer]); // a cut before the server has the question rejects
-        // Clients that are slow themselves tell when the time is over.
+        await Promise.race([asked, answer]); // rejects if the connection is cut before the server has the request
+        // Slow clients that get cut show that the timeout has passed.
         for (let i = 0; i < 3; i++)
           await untilCut(served, head('PUT /v2/a/manifests/x', 'Content-Length: 1'));
         body.end(blob.bytes);
@@ -236,7 +244,7 @@ describe('requests that a client sends without waiting for answers', () => {
     const served = await serve({}, { limits: { maxRequests: 1 } });
     const socket = connect(served.port, '127.0.0.1');
     socket.write(head('GET /v2/', 'Content-Length: 10'));
-    await once(socket, 'data'); // answered before the body has come
+    await once(socket, 'data'); // the server answers before it has the body
     socket.write(`${'x'.repeat(10)}${head('GET /v2/')}`);
     socket.resume();
     await once(socket, 'close');

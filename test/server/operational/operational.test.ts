@@ -89,14 +89,14 @@ describe('what is asked for in absolute form, as by a proxy', () => {
 });
 
 describe('/metrics', () => {
-  /** Name and labels → value; throws for what is not the exposition format. */
+  /** Parses metrics into a map from name and labels to value; fails if the exposition format is not valid. */
   function parse(text: string): Map<string, number> {
     const samples = new Map<string, number>();
     for (const line of text.split('\n')) {
       if (line === '' || /^# (HELP|TYPE) [a-z_0-9]+ \S/.test(line)) continue;
       const [, name, value] =
         /^([a-z_0-9]+(?:\{[a-z_]+="[^"\n]*"(?:,[a-z_]+="[^"\n]*")*\})?) (\S+)$/.exec(line) ?? [];
-      // What nothing was measured of yet is `Nan`, which Prometheus takes.
+      // Metrics without a measurement are `Nan`, which Prometheus accepts.
       assert.ok(name !== undefined && (value === 'Nan' || !Number.isNaN(Number(value))), line);
       samples.set(name, Number(value));
     }

@@ -20,7 +20,7 @@ describe('the share of one client', () => {
   const sockets: Socket[] = [];
   let served: Served | undefined;
   beforeEach(function () {
-    needs(this, 'Linux'); // where all of 127.0.0.0/8 is this machine
+    needs(this, 'Linux'); // only there is all of 127.0.0.0/8 local
   });
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy();
@@ -32,7 +32,7 @@ describe('the share of one client', () => {
   async function openSocket(port: number, from = '127.0.0.1'): Promise<Socket> {
     const socket = connect({ port, host: '127.0.0.1', localAddress: from });
     sockets.push(socket);
-    socket.on('error', () => undefined); // it is ended by either side
+    socket.on('error', () => undefined); // either side may end it
     await once(socket, 'connect');
     return socket;
   }
@@ -40,7 +40,7 @@ describe('the share of one client', () => {
   it('leaves uploads that are begun to the others', async () => {
     served = await serveWritable({ maxSessions: 4 });
     const begin = (from?: string) =>
-      served?.ask(UPLOADS, { method: 'POST', ...(from !== undefined && { from }) }) as Promise<Reply>; // it is there
+      served?.ask(UPLOADS, { method: 'POST', ...(from !== undefined && { from }) }) as Promise<Reply>; // `served` is set
     const statuses = [];
     for (let index = 0; index < 10; index++) statuses.push((await begin()).status);
     assert.deepEqual(statuses, [202, 202, ...Array(8).fill(429)]);
@@ -62,7 +62,7 @@ describe('the share of one client', () => {
     const head = `POST ${UPLOADS}?digest=sha256:${'0'.repeat(64)} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n`;
     const pushing = await openSocket(served.port);
     pushing.write(head);
-    await once(pushing, 'data'); // leave to send what will not come
+    await once(pushing, 'data'); // 100 Continue for a body that is never sent
     assert.deepEqual(refusalOf(await served.ask(UPLOADS, { method: 'POST' })), [429, 'TOOMANYREQUESTS']);
     assert.equal((await served.ask('/v2/')).status, 200);
     assert.equal((await served.ask(UPLOADS, { method: 'POST', from: OTHER })).status, 202);
@@ -116,7 +116,7 @@ describe('connections on which nothing is asked', () => {
 
   for (const secure of [false, true]) {
     it(`give way to an address with fewer, and those with a request under way do not${secure ? ', over TLS too' : ''}`, async function () {
-      needs(this, 'Linux'); // where all of 127.0.0.0/8 is this machine
+      needs(this, 'Linux'); // only there is all of 127.0.0.0/8 local
       const body = new PassThrough();
       const asked = new EventEmitter();
       const blob = contentOf('application/octet-stream', Buffer.from('content'));
@@ -137,7 +137,7 @@ describe('connections on which nothing is asked', () => {
         const place = { port: served.port, host: '127.0.0.1', localAddress: from };
         const socket = secure ? connectTLS({ ...place, rejectUnauthorized: false }) : connect(place);
         sockets.push(socket);
-        socket.on('error', () => undefined); // it is ended by either side
+        socket.on('error', () => undefined); // either side may end it
         await once(socket, secure ? 'secureConnect' : 'connect');
         return socket;
       };

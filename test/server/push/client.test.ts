@@ -85,7 +85,7 @@ describe("our own registry client's pushes", () => {
           },
         });
       await assert.rejects(push(), { code: 'CUT_SHORT' });
-      await cut; // until the server has noticed too, the upload is in use
+      await cut; // until the server notices it too, the upload is in use
       await push();
       await assertStored(served);
       const starts = proxy.passed.filter(({ method }) => method === 'POST');

@@ -16,14 +16,14 @@ describe('a push that goes wrong', () => {
   });
   afterEach(() => served.close());
 
-  /** A request whose body is written by the test. */
+  /** Starts a request whose body the test writes. */
   function begin(method: string, path: string, headers: Record<string, string | number>): ClientRequest {
     const sent = request({ host: '127.0.0.1', port: served.port, method, path, headers, agent: false });
-    sent.on('error', () => undefined); // it is cut
+    sent.on('error', () => undefined); // the test cuts it
     return sent;
   }
 
-  /** Resolves when so many bytes of the upload are there. */
+  /** Resolves when this many bytes of the upload have arrived. */
   async function arrived(path: string, last: number): Promise<void> {
     for (;;) {
       const { headers } = await served.ask(path);
@@ -39,7 +39,7 @@ describe('a push that goes wrong', () => {
     cut.destroy();
     const rest = { 'Content-Range': `100000-${blob.bytes.length - 1}` };
     const put: AskOptions = { method: 'PUT', headers: rest, body: blob.bytes.subarray(100_000) };
-    // Until the server has noticed the cut, the upload is somebody else's.
+    // Until the server notices the cut, the upload is in use.
     let reply = await served.ask(`${path}?digest=${digest}`, put);
     while (reply.status === 416) reply = await served.ask(`${path}?digest=${digest}`, put);
     assert.equal(reply.status, 201);
@@ -125,7 +125,7 @@ describe('a push that goes wrong', () => {
     it(`is refused for ${what} without reading the ten gigabytes that follow`, async () => {
       const served = await serveWritable({ maxBlobBytes: 1e9 });
       const socket = connect(served.port, '127.0.0.1');
-      socket.on('error', () => undefined); // the connection ends while more is sent
+      socket.on('error', () => undefined); // the server closes the connection while more is sent
       socket.write(`${method} ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000000\r\n\r\n`);
       let received = '';
       socket.on('data', (data) => {

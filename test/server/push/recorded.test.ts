@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Digest } from '../../../src/content/digest.js';
-import { createMemoryRepositories } from '../../../src/store/memory-repositories.js';
 import type { WritableRepositories, WritableRepository } from '../../../src/store/writable-repository.js';
 import { fixture } from '../../support/fixtures.js';
 import { contentOf } from '../../support/images.js';
+import { createMemoryRepositories } from '../../support/memory-repositories.js';
 import { codesOf, type Served, serve } from '../../support/registry-server.js';
 
 interface Exchange {
@@ -14,9 +14,11 @@ interface Exchange {
 
 const { exchanges } = JSON.parse(fixture('http/docker-registry-2.8.2.json').toString()) as {
   exchanges: Exchange[];
-}; // recorded by us, in this form
+}; // recorded by the project in this format
 
-/** The writing exchanges that the two servers agree on, in their order: one takes the state that another left. */
+/**
+ * The writing exchanges in which both servers agree, in order, because each starts with the state that another left.
+ */
 const AGREED = [
   'start upload',
   'PATCH whole body',
@@ -38,7 +40,7 @@ const AGREED = [
 
 describe('pushes beside the recorded answers of docker-registry 2.8.2', () => {
   let served: Served;
-  /** Of the latest upload here, in place of the recorded one. */
+  /** The path of the latest upload here, which replaces the recorded one. */
   let upload = '';
   before(async () => {
     const repositories = createMemoryRepositories();
@@ -49,7 +51,7 @@ describe('pushes beside the recorded answers of docker-registry 2.8.2', () => {
         writable: { repositories: withRecordedBlobs(repositories) },
       },
     );
-    const layer = exchanges.find(({ note }) => note === 'blob GET')?.response.body as unknown; // of binary content
+    const layer = exchanges.find(({ note }) => note === 'blob GET')?.response.body as unknown; // recorded as base64
     const bytes = Buffer.from((layer as { base64: string }).base64, 'base64');
     const { digest } = contentOf('', bytes).descriptor;
     await served.ask(`/v2/t/s2/blobs/uploads/?digest=${digest}`, { method: 'POST', body: bytes });
@@ -77,12 +79,12 @@ describe('pushes beside the recorded answers of docker-registry 2.8.2', () => {
   }
 });
 
-/** Where lading is relative, distribution is absolute, with a state that it has signed. */
+/** Removes what differs: lading's locations are relative, and distribution's absolute ones contain a signed state. */
 function withoutID(location: string): string {
   return location.replace(/^http:\/\/[^/]+/, '').replace(/uploads\/.*$/, 'uploads/');
 }
 
-/** Of some blobs of the recorded manifest only the digest is known. */
+/** Adds blobs of the recorded manifest of which only the digest is known. */
 function withRecordedBlobs(repositories: WritableRepositories): WritableRepositories {
   const sizes = new Map<Digest, number>([
     ['sha256:e050778c9180bda882a4a433e07d9875de9389365ffe9619fe6642c5a80186fa', 860],

@@ -6,7 +6,7 @@ import { makeImage } from '../../support/images.js';
 import { codesOf, type Reply } from '../../support/registry-server.js';
 import { serveWritable } from '../../support/writable-server.js';
 
-/** What a client is told when the store cannot keep a manifest whose parts were all there. */
+/** What a client gets when the store fails to keep a manifest although all its parts are there. */
 async function putWhileFailing(code: ErrorCode): Promise<Reply> {
   const image = await makeImage({ seed: 1 });
   const served = await serveWritable();

@@ -119,7 +119,7 @@ describe('UploadSessions', () => {
     for (const id of ['3', '4']) await sessions.begin('b', creating(id));
     await sessions.begin('c', creating('5'));
     assert.deepEqual(cancelled, ['1']);
-    await assert.rejects(sessions.begin('c', creating('6')), full); // nobody has two more than c
+    await assert.rejects(sessions.begin('c', creating('6')), full); // no client has two more than c
   });
 
   it('let go on with an upload that is being written to when its place is wanted', async () => {

@@ -10,7 +10,7 @@ describe('parseAccept', () => {
   });
 
   it('takes types from a header of any number of lines, case and space, with parameters', () => {
-    // Node.js joins header lines with a comma, as RFC 9110 has it.
+    // Node.js joins header lines with a comma, as in RFC 9110.
     const header = `${dockerManifest.toUpperCase()} ;charset=utf-8,\t${ociIndex},,text/html, ${schema1};q=0.5`;
     const accepted = parseAccept(header);
     const qualities = [dockerManifest, ociIndex, schema1, ociManifest].map((type) =>

@@ -191,7 +191,7 @@ describe('the blob endpoint over a store in trouble', () => {
   let served: Served | undefined;
   afterEach(() => served?.close());
 
-  /** A store that holds the blob, except for what `changes` makes of it. */
+  /** Serves a store with the blob and with some methods replaced by `changes`. */
   async function serveChanged(changes: Partial<Source>): Promise<{ served: Served; errors: unknown[] }> {
     const store = createMemoryStore();
     await pushAll(store, [blob]);
@@ -309,7 +309,7 @@ describe('the blob endpoint over a store in trouble', () => {
   });
 });
 
-/** What a multipart/byteranges body consists of; every byte of it is accounted for. (RFC 2046, 5.1.1) */
+/** Parses a multipart/byteranges body and accounts for every byte. (RFC 2046, 5.1.1) */
 function partsOf({ headers, body }: Reply): { head: Record<string, string>; body: Buffer }[] {
   const [, boundary = ''] =
     /^multipart\/byteranges; boundary=([0-9a-f]{32})$/.exec(headers['content-type'] ?? '') ?? [];
@@ -322,7 +322,7 @@ function partsOf({ headers, body }: Reply): { head: Record<string, string>; body
     const fields = part
       .slice(2, end)
       .split('\r\n')
-      .map((line) => line.split(': ') as [string, string]); // compared below
+      .map((line) => line.split(': ') as [string, string]); // the result is compared below
     return {
       head: Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value])),
       body: Buffer.from(part.slice(end + 4), 'latin1'),

@@ -8,7 +8,7 @@ import { layoutOf } from '../layout-folder.js';
 const SIZE = 10_000;
 const blob = contentOf('application/octet-stream', randomBytesFrom('ranges', SIZE));
 const path = `/v2/a/blobs/${blob.descriptor.digest}`;
-/** Head of a part, and the boundary around it. */
+/** Maximum size of a part's head and boundary. */
 const MOST_FRAME_BYTES = 200;
 
 for (const form of ['directory', 'tar'] as const) {

@@ -208,10 +208,10 @@ interface ListBody {
 }
 
 function json({ body }: Reply): ListBody {
-  return JSON.parse(body.toString()) as ListBody; // the tests compare every member they use
+  return JSON.parse(body.toString()) as ListBody; // the tests check every member that they use
 }
 
-/** The pages that the links lead through. */
+/** Follows the links and returns the pages. */
 async function follow(served: Served, first: string): Promise<string[][]> {
   const pages: string[][] = [];
   for (let path: string | undefined = first; path !== undefined; ) {

@@ -77,7 +77,7 @@ describe('the manifest endpoint', () => {
       ['/v2/other/manifests/oci', 404, 'NAME_UNKNOWN'],
       ['/v2/some/repository/manifests/none', 404, 'MANIFEST_UNKNOWN'],
       [`/v2/some/repository/manifests/${digestOf(Buffer.from('none'))}`, 404, 'MANIFEST_UNKNOWN'],
-      // The conformance tests of the specification ask for this one and want 404.
+      // The conformance tests of the specification request this tag and expect 404.
       ['/v2/some/repository/manifests/.INVALID_MANIFEST_NAME', 404, 'MANIFEST_UNKNOWN'],
       [`/v2/some/repository/manifests/${'x'.repeat(129)}`, 404, 'MANIFEST_UNKNOWN'],
       ['/v2/some/repository/manifests/', 404, 'MANIFEST_UNKNOWN'],

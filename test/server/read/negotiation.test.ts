@@ -9,28 +9,28 @@ const STORED = [ociIndex, ociManifest, dockerManifestList, dockerManifest, schem
 
 describe('formsFor', () => {
   const table: [stored: string, accepted: string[], forms: string[][]][] = [
-    // Whoever names schema1, and nothing newer, gets it.
+    // A client that names schema1 and nothing newer gets it.
     [dockerManifest, [schema1, unsigned], [[schema1]]],
     [dockerManifest, [unsigned], [[schema1]]],
     [ociIndex, [schema1, 'application/json'], [[schema1]]],
     [dockerManifest, [dockerManifest, schema1], []],
-    // The two forms of an image, where only the other is accepted.
+    // The two formats of an image, if only the other one is accepted.
     [dockerManifest, [dockerManifestList, ociIndex], []],
     [dockerManifest, [ociManifest, ociIndex], [[ociManifest]]],
     [ociManifest, [dockerManifest, dockerManifestList, schema1], [[dockerManifest]]],
     [ociManifest, [ociManifest], []],
-    // An index, its other form, one image.
+    // An index, the other type of index, one image.
     [ociIndex, [ociIndex, dockerManifestList], []],
     [ociIndex, [dockerManifestList, dockerManifest], [[dockerManifestList], [dockerManifest]]],
     [ociIndex, [dockerManifestList], [[dockerManifestList]]],
     [ociIndex, [dockerManifestList, schema1], [[dockerManifestList], [schema1]]],
     [dockerManifestList, [ociIndex, ociManifest], [[ociIndex], [ociManifest]]],
     [dockerManifestList, [ociManifest, dockerManifest], [[dockerManifest, ociManifest]]],
-    // A wildcard accepts the stored form, whatever is named beside it.
+    // A wildcard accepts the stored format, whatever else is named.
     [ociIndex, [dockerManifest, '*/*'], []],
     [ociManifest, [schema1, '*/*'], []],
     [dockerManifest, [ociManifest, 'application/*'], []],
-    // Weights: a form that is better liked than the stored one, the best first; none that is refused.
+    // Weights: formats with a greater weight than the stored one, the greatest first; none with weight 0.
     [ociManifest, [`${dockerManifest};q=0.5`, ociManifest], []],
     [ociManifest, [dockerManifest, `${ociManifest};q=0.5`], [[dockerManifest]]],
     [ociIndex, [`${ociIndex};q=0.1`, '*/*;q=0.1', `${dockerManifest};q=0.2`], [[dockerManifest]]],
@@ -40,7 +40,7 @@ describe('formsFor', () => {
     [ociManifest, [`${schema1};q=0.0`], []],
     [ociManifest, [`${ociManifest};q=0`, '*/*'], [[dockerManifest]]],
     [dockerManifest, [schema1, `${dockerManifest};q=0.5`], [[schema1]]],
-    // Old images, to clients that know better and to those that do not.
+    // Images stored as schema1, for clients that accept newer ones and for those that do not.
     [schema1, [schema1], []],
     [schema1, ['*/*'], []],
     [schema1, [dockerManifestList], []],
@@ -51,7 +51,7 @@ describe('formsFor', () => {
     [schema1, [ociManifest, dockerManifest], [[dockerManifest, ociManifest]]],
     [unsigned, [unsigned], []],
     [unsigned, [schema1], [[schema1]]],
-    // No image, and so in one form only.
+    // Not an image, so there is only one format.
     [ociArtifactManifest, [ociManifest], []],
   ];
   for (const [stored, accepted, forms] of table) {

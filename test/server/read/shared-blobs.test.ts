@@ -24,11 +24,11 @@ damaged[3] = (damaged[3] ?? 0) ^ 1;
 
 const memory = new HeldMemory(1024 * 1024 * 1024);
 
-/** One response, without its connection. */
+/** A response without a connection. */
 interface Reader {
-  /** Sends what is next; rejects where the connection would be cut. */
+  /** Sends the next chunk; rejects if the connection would be cut. */
   next(): Promise<unknown>;
-  /** Sends all that is left, and says how much was sent altogether. */
+  /** Sends the rest, and returns the total number of bytes sent. */
   toEnd(): Promise<number>;
   leave(): Promise<void>;
 }
@@ -64,7 +64,7 @@ for (const form of ['directory', 'tar'] as const) {
       assert.ok(region !== undefined);
       const file = await open(region.path, 'r+');
       await file.write(damaged, 0, 10, region.offset);
-      await file.utimes(0, 1); // a clock that stands still would hide the change
+      await file.utimes(0, 1); // with a coarse clock, the change might not show in the time
       await file.close();
     };
 
@@ -118,7 +118,7 @@ for (const form of ['directory', 'tar'] as const) {
       await slow.next();
       const wrong = { code: 'DIGEST_MISMATCH' };
       await assert.rejects(fast.toEnd(), wrong);
-      const later = await begin(); // before the others have left
+      const later = await begin(); // the others are still reading
       await assert.rejects(slow.next(), wrong);
       await assert.rejects(third.toEnd(), wrong);
       assert.equal(hashed, 1_000_000);
@@ -147,7 +147,7 @@ for (const form of ['directory', 'tar'] as const) {
       await changeFile();
       await assert.rejects(before.toEnd(), { code: 'IO', message: /was changed/ });
       await assert.rejects(beside.toEnd(), { code: 'IO', message: /was changed/ });
-      const code = form === 'tar' ? 'IO' : 'DIGEST_MISMATCH'; // a tar that was changed is not read again
+      const code = form === 'tar' ? 'IO' : 'DIGEST_MISMATCH'; // a changed tar is not read again
       await assert.rejects(async () => (await begin()).toEnd(), { code });
     });
   });
@@ -182,7 +182,7 @@ describe('a blob whose file is replaced', () => {
       await rename(folder('new'), file());
       return fetch();
     };
-    assert.equal(await read(verified, store, fetch), 'whole'); // the file that is found is known
+    assert.equal(await read(verified, store, fetch), 'whole'); // the file has been verified
     assert.equal(await read(verified, store, () => fetchReplaced(damaged)), 'cut');
     assert.equal(await read(verified, store, () => fetchReplaced(blob.bytes)), 'whole');
     assert.equal(await read(verified, store, fetch), 'whole');

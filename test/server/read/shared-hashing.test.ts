@@ -19,7 +19,7 @@ describe('a hashing that readers share', () => {
     return new SharedHashing(descriptor, verifier, (isRight) => verdicts.push(isRight));
   }
 
-  /** Reads from where the reader is up to `end`, in chunks of `step`. */
+  /** Reads from the reader's position to `end` in chunks of `step`. */
   function readTo(reader: Verifier, end: number, { step = 700, bytes = blob.bytes } = {}): void {
     while (reader.size < end) reader.update(bytes.subarray(reader.size, Math.min(reader.size + step, end)));
   }
@@ -27,7 +27,7 @@ describe('a hashing that readers share', () => {
   it('hashes each byte once and in order, whoever has read it first', () => {
     const hashing = begin();
     const readers = Array.from({ length: 64 }, () => hashing.join());
-    // Each has other chunks; they overtake one another all the time.
+    // Each reader has other chunk sizes, so they overtake each other all the time.
     for (let turn = 0; readers.some(({ size }) => size < 10_000); turn += 1) {
       const index = (turn * 29) % readers.length;
       const reader = readers[index];

@@ -10,7 +10,7 @@ import { layoutOf } from '../layout-folder.js';
 const blob = contentOf('application/octet-stream', randomBytesFrom('verified', 1_000_000));
 const path = `/v2/a/blobs/${blob.descriptor.digest}`;
 
-/** The same content with one bit of another value. */
+/** The same content with one bit flipped. */
 function damaged({ descriptor, bytes }: Content, at = 700_000 % bytes.length): Content {
   const changed = Buffer.from(bytes);
   changed[at] = (changed[at] ?? 0) ^ 1;

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../../src/content/descriptor.js';
 import { createVerifier, type Verifier } from '../../../src/content/verify.js';
 
-/** A verifier that tells what it hashes. */
+/** A verifier that reports what it hashes. */
 export function watchedVerifier(descriptor: Descriptor, onHashed: (chunk: Uint8Array) => void): Verifier {
   const verifier = createVerifier(descriptor);
   return {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import { openPath } from '../../../src/store/open.js';
 import { readContent } from '../../../src/store/read-content.js';
 import { namesOf, readImage } from '../../support/docker-archives.js';
 import { fixturePath } from '../../support/fixtures.js';
@@ -93,7 +92,7 @@ describe('a docker-archive with manifest.json', () => {
   const PACKED = 'docker-archives/docker113-two-images.tar.xz';
 
   it('is read with the xz around it', async () => {
-    const store = await openPath(fixturePath(PACKED));
+    const store = await open(fixturePath(PACKED));
     assert.deepEqual(await namesOf(store), [
       'registry.example/two/other:name',
       'registry.example/two:latest',

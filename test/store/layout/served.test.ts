@@ -21,8 +21,8 @@ import {
   pushAll,
 } from '../../support/images.js';
 import { pushTagged, pushTo, tagsIn, uploadTo } from '../../support/pushing.js';
+import { signedSchema1 } from '../../support/signed-schema1.js';
 import { useFolder } from '../../support/temporary.js';
-import { signedSchema1 } from '../contract.js';
 
 describe('a layout that takes pushes', () => {
   const path = useFolder();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import { referrersTag } from '../../../src/content/referrers-tag.js';
+import { referrersTag } from '../../../src/content/names.js';
 import { createRemoteStore } from '../../../src/store/remote/remote.js';
 import { answering, refusal } from '../../support/answer-table.js';
 import { copyInto, storeOf } from '../../support/archives.js';

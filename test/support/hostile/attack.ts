@@ -1,24 +1,24 @@
 import type { ErrorCode } from '../../../src/errors.js';
 
-/** The operations that read what a stranger made. */
+/** The operations that read untrusted archives. */
 export const READERS = ['verify', 'inspect', 'ls', 'load', 'convert', 'copy'] as const;
 export type Reader = (typeof READERS)[number];
 
-/** An archive, layout or document that was made to do harm. */
+/** A malicious archive, layout or document. */
 export interface FileAttack {
-  /** Of its own in its group; may be a file's name. */
+  /** Unique in its group; it must be a valid file name. */
   name: string;
-  /** What it is, in one line. */
+  /** A description on one line. */
   what: string;
-  /** What has to hold. */
+  /** The rule that it tests. */
   rule: string;
-  /** What it is refused with; `harmless` where there is nothing in it that lading would ever act upon. */
+  /** The code of the expected error; `harmless` if lading uses nothing of the malicious part. */
   code: ErrorCode | 'harmless';
-  /** What those say who meet the same lie from another side. */
+  /** The code of operations that find the same contradiction in another place. */
   orCode?: ErrorCode;
-  /** Who has no business with the part that is wrong, and goes on. */
+  /** Operations that do not read the malicious part, and succeed. */
   unseenBy?: readonly Reader[];
-  /** Writes it into an empty folder, and tells where it is. */
+  /** Writes it into an empty folder, and returns its path. */
   place(folder: string): Promise<string>;
 }
 

@@ -10,25 +10,25 @@ const BOUNDED = 'decompression takes a bounded memory, whatever a frame asks for
 const PROGRESS = 'members and frames without content cost time in proportion to their bytes';
 
 const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
-/** A block that stands for 128 KiB of zeros, in four bytes. (RFC 8878, 3.1.1.2.2) */
+/** A block of four bytes that decompresses to 128 KiB of zeros. (RFC 8878, 3.1.1.2.2) */
 const RLE_BLOCK = Buffer.from([0x02, 0x00, 0x10, 0x00]);
 const LAST_BLOCK = Buffer.from([0x01, 0x00, 0x00]);
-/** No content size, no checksum, a window of 1 MiB. */
+/** A frame header without content size and checksum, with a window of 1 MiB. */
 const ZSTD_HEADER = Buffer.from([0x00, 0x50]);
 
-/** A zstd frame of so many zeros. */
+/** Returns a zstd frame that decompresses to zeros. */
 export function zstdBomb(bytes: number): Buffer {
   const blocks = Array.from({ length: bytes / (128 * 1024) }, () => RLE_BLOCK);
   return Buffer.concat([ZSTD_MAGIC, ZSTD_HEADER, ...blocks, LAST_BLOCK]);
 }
 
-/** So many mebibytes of zeros, each a gzip member of its own: made in no time. */
+/** Returns mebibytes of zeros, each as a gzip member of its own, which is fast. */
 export function gzipBomb(mebibytes: number): Buffer {
   const member = gzipSync(Buffer.alloc(MiB), { level: 9 });
   return Buffer.concat(Array.from({ length: mebibytes }, () => member));
 }
 
-/** A layout whose layer is this, by the type that it has. */
+/** Makes a layout with this layer and its media type. */
 export function withLayer(mediaType: string, bytes: Buffer): Buffer {
   return tarOfParts(layoutParts(goodImage({ layer: contentOf(mediaType, bytes) })));
 }
@@ -40,7 +40,7 @@ function skippable(length: number, content = Buffer.alloc(0)): Buffer {
   return Buffer.concat([header, content]);
 }
 
-/** A gzip header with a file name of so many bytes, and a member of nothing. (RFC 1952, 2.3) */
+/** Returns an empty gzip member with a long file name in its header. (RFC 1952, 2.3) */
 function longName(bytes: number): Buffer {
   const empty = gzipSync('');
   const header = Buffer.from(empty.subarray(0, 10));

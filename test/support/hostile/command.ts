@@ -1,13 +1,13 @@
-/** What a command line wrote, and its exit code. */
+/** The output of a command, and its exit code. */
 export interface Told {
   exit: number;
   stdout: string;
   stderr: string;
 }
 
-/** Runs a command line in this process, as `main.ts` does, and keeps what it writes. */
+/** Runs a command in this process, as `main.ts` does, and captures its output. */
 export async function runCommand(...args: string[]): Promise<Told> {
-  // Like the commands that it loads itself: all of them then have the same classes of errors.
+  // Imported as the commands are, so that all use the same classes of errors.
   const { run } = await import('../../../src/cli/run.js');
   const { watchStandardStreams } = await import('../../../src/cli/standard-streams.js');
   const told = { stdout: '', stderr: '' };

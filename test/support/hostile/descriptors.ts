@@ -52,7 +52,7 @@ const SIZES: readonly [name: string, what: string, size: unknown][] = [
   ['null', 'that is null', null],
 ];
 
-/** Members of descriptors that no tool should have to understand. */
+/** Invalid members of descriptors. */
 const MEMBERS: readonly [name: string, what: string, members: JSONMembers][] = [
   ['media-type-empty', 'with an empty media type', { mediaType: '' }],
   ['media-type-header', 'whose media type has a header behind it', { mediaType: 'a/b\r\nX-Pwned: 1' }],
@@ -61,9 +61,9 @@ const MEMBERS: readonly [name: string, what: string, members: JSONMembers][] = [
   ['annotations-numbers', 'whose annotations are numbers', { annotations: { a: 1 } }],
 ];
 
-/** Where descriptors stand, and how to put members of a bad one there. */
+/** A place of a descriptor, and how to put invalid members there. */
 interface Place {
-  /** Whether its media type may be empty: of content that is no manifest, it only describes. */
+  /** Whether its media type may be empty, because content other than a manifest does not need it. */
   mayBeUntyped: boolean;
   name: string;
   code: ErrorCode;
@@ -142,7 +142,7 @@ function attacksAt({ name, mayBeUntyped, code, unseenBy, make }: Place): FileAtt
         size,
       }),
     ),
-    // A subject may be untyped too, but convert guards every subject: that is no matter of its type.
+    // A subject may have no type, either, but convert refuses every subject, independent of its type.
     ...MEMBERS.filter(([part]) => part !== 'media-type-empty' || name !== 'subject').map(
       ([part, what, members]) =>
         part === 'media-type-empty' && mayBeUntyped
@@ -162,7 +162,7 @@ function attacksAt({ name, mayBeUntyped, code, unseenBy, make }: Place): FileAtt
 
 const TRUTH = 'what a descriptor says is compared with the bytes';
 
-/** A descriptor that is well made, and lies. */
+/** Makes a descriptor that is valid, but wrong. */
 function lie(
   name: string,
   what: string,

@@ -16,7 +16,7 @@ function indexOf(...manifests: Content[]): Content {
   });
 }
 
-/** An image in so many indexes, each of which names the next so often. */
+/** Makes an image in `depth` nested indexes, each of which names the next one `width` times. */
 function nested(depth: number, width: number): () => Parts {
   return () => {
     const { layer, config, manifest } = goodImage();
@@ -34,7 +34,7 @@ function missing(count: number): Content[] {
   return Array.from({ length: count }, (_, place) => jsonContent(MEDIA_TYPE.ociManifest, { place }));
 }
 
-/** An index by whose tag it is said to hold what is attached to `subject`, which it names itself. */
+/** Makes an index of attachments (by its tag) that lists the image that they are attached to. */
 function selfAttached(): Parts {
   const { layer, config, manifest } = goodImage();
   const fallback = indexOf(manifest);

@@ -7,7 +7,7 @@ import { LISTS } from './lists.js';
 import { TAR_HEADERS } from './tar-headers.js';
 import { LAYOUT_LINKS, TAR_LINKS } from './tar-links.js';
 
-/** Everything hostile that is a file. */
+/** All attacks that are files. */
 export const GROUPS: readonly AttackGroup[] = [
   TAR_LINKS,
   LAYOUT_LINKS,
@@ -53,7 +53,7 @@ const TAIL = `## Attacks that are no files
 Attacks on \`serve\` are in \`test/server\`; bytes at random are in \`test/fuzz\`.
 `;
 
-/** The index of all attacks: what they are, the rule that they test, what has to come of them. */
+/** Returns the list of all attacks, with their descriptions, rules and expected results. */
 export function describeGroups(): string {
   const tables = GROUPS.map(({ title, attacks }) => {
     const rows = attacks.map(

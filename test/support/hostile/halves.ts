@@ -19,7 +19,7 @@ const APART = /is in index\.json alone, and .* in manifest\.json alone/;
 const UNREADABLE =
   /docker\.io\/library\/app:1 is sha256:\w+ in index\.json, and an image that cannot be read .* in manifest\.json/;
 
-/** `manifest.json` beside `index.json`. */
+/** Attacks with both `manifest.json` and `index.json`. */
 export const HALVES: readonly TwoMeanings[] = [
   {
     name: 'halves-swapped',
@@ -298,7 +298,7 @@ export const HALVES: readonly TwoMeanings[] = [
   },
 ];
 
-/** An image with the config of another, and these layers. */
+/** Makes an image with the config of another one and these layers. */
 function imageOf(image: MadeImage, layers: MadeImage['layers']): MadeImage {
   const made = jsonContent(MEDIA_TYPE.ociManifest, {
     schemaVersion: 2,

@@ -7,13 +7,13 @@ import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { type Content, contentOf, jsonContent } from '../images.js';
 import { makeTar, type RawEntry } from '../tar-maker.js';
 
-/** What the image in every attack is called. */
+/** The name of the image in every attack. */
 export const NAME = 'reg.test/team/app:1';
 
-/** An image that is right in everything; attacks are made from its parts. */
+/** A valid image, whose parts are used in attacks. */
 export interface GoodImage {
   layer: Content;
-  /** The layer, not compressed. */
+  /** The uncompressed layer. */
   plain: Buffer;
   config: Content;
   manifest: Content;
@@ -23,7 +23,7 @@ export type JSONMembers = Record<string, unknown>;
 
 export interface ImageChanges {
   layer?: Content;
-  /** Members that the config has instead, or besides. */
+  /** Members to replace in the config, or to add. */
   config?: JSONMembers;
   manifest?: JSONMembers;
 }
@@ -49,12 +49,12 @@ export function goodImage(changes: ImageChanges = {}): GoodImage {
   return { layer, plain, config, manifest };
 }
 
-/** The parts of a layout's tar by name, in their order; each can be replaced before it is written. */
+/** The parts of a layout's tar by name, in order; each can be replaced before the tar is written. */
 export type Parts = Map<string, RawEntry>;
 
 export const LAYOUT_VERSION = '{"imageLayoutVersion":"1.0.0"}';
 
-/** A layout with one image. */
+/** Makes a layout with one image. */
 export function layoutParts(image: GoodImage = goodImage(), entry: JSONMembers = {}): Parts {
   return layoutOf(
     [{ ...named(image.manifest.descriptor), ...entry }],
@@ -62,7 +62,7 @@ export function layoutParts(image: GoodImage = goodImage(), entry: JSONMembers =
   );
 }
 
-/** A layout with these entries in its index, and these blobs. */
+/** Makes a layout with these entries in its index, and these blobs. */
 export function layoutOf(entries: readonly unknown[], contents: readonly Content[]): Parts {
   const parts: Parts = new Map();
   set(parts, 'oci-layout', LAYOUT_VERSION);
@@ -71,7 +71,7 @@ export function layoutOf(entries: readonly unknown[], contents: readonly Content
   return parts;
 }
 
-/** A docker-archive with one image whose layer is plain. */
+/** Makes a docker-archive with one image, whose layer is not compressed. */
 export function dockerParts(changes: { Config?: string; Layers?: string[] } = {}): Parts {
   const { plain, config } = goodImage();
   const parts: Parts = new Map();
@@ -82,7 +82,7 @@ export function dockerParts(changes: { Config?: string; Layers?: string[] } = {}
   return parts;
 }
 
-/** A descriptor as it stands in `index.json`, with the name of the image. */
+/** Returns a descriptor for `index.json`, with the name of the image. */
 export function named(descriptor: Descriptor, name = NAME): Descriptor {
   return {
     ...descriptor,
@@ -94,7 +94,7 @@ export function blobName({ descriptor }: Pick<Content, 'descriptor'>): string {
   return `blobs/sha256/${encodedOf(descriptor.digest)}`;
 }
 
-/** Puts a file, or any other entry, in the place of what had the name. */
+/** Replaces the part of this name by a file or another entry. */
 export function set(parts: Parts, name: string, entry: Buffer | string | Omit<RawEntry, 'name'>): Parts {
   parts.set(
     name,

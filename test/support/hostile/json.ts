@@ -14,13 +14,13 @@ import {
   set,
 } from './image.js';
 
-/** Turns the text of a right document into one that does harm. */
+/** Turns the text of a valid document into a malicious one. */
 interface Corruption {
   name: string;
   what: string;
   rule: string;
   corrupt(text: string): string | Buffer;
-  /** Where it is not the code of the document's kind. */
+  /** The code, if it is not the usual one for the kind of document. */
   code?: ErrorCode | 'harmless';
 }
 
@@ -28,7 +28,7 @@ const ONE_VALUE = 'JSON has one reading: UTF-8, one value, each member once (RFC
 const BOUNDED = 'a document is read to a depth and a size (CVE-2020-1702, CVE-2023-25153)';
 const EXACT = 'a number that a double cannot hold is not rounded';
 
-/** Puts a member in front of the others of the outermost object. */
+/** Adds a member before the others of the outermost object. */
 function withMember(member: string): (text: string) => string {
   return (text) => text.replace('{', `{${member},`);
 }
@@ -111,7 +111,7 @@ const CORRUPTIONS: readonly Corruption[] = [
   },
 ];
 
-/** A document that archives have, and how to put another text in its place. */
+/** A document in archives, and how to replace its text. */
 interface Place {
   name: string;
   code: ErrorCode;
@@ -196,7 +196,7 @@ function oversized({ name, unseenBy = [], maxBytes, make }: Place): FileAttack {
   };
 }
 
-/** Other spellings of members, which Go's decoders take for the defined ones, and integers that they refuse. */
+/** Spellings of members that Go decodes as the defined ones, and integers that Go refuses. */
 const SPELLINGS: Record<string, readonly [name: string, what: string, from: RegExp, to: string][]> = {
   'oci-layout': [['upper', 'a version in capitals', /{/, '{"IMAGELAYOUTVERSION":"1.0.0",']],
   'index.json': [

@@ -5,12 +5,12 @@ import { describeGroups, GROUPS } from './groups.js';
 
 const INDEX = fixturePath('hostile/README.md');
 
-/** Writes every attack into a folder of its own under `directory`, or without one their index. */
+/** Writes every attack into a folder of its own in `directory`; without a directory, writes the list of attacks. */
 async function make(directory: string | undefined): Promise<void> {
   if (directory === undefined) return writeFile(INDEX, describeGroups());
   for (const { title, attacks } of GROUPS) {
     for (const attack of attacks) {
-      // One more folder: some attacks put a file beside themselves.
+      // In one more folder, because some attacks write a file next to themselves.
       const folder = join(directory, title.replaceAll(' ', '-'), attack.name, 'in');
       await mkdir(folder, { recursive: true });
       await attack.place(folder);

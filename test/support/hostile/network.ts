@@ -1,9 +1,9 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A request that left this machine, or would have. */
+/** A request to another machine. */
 export interface Sent {
-  /** As it was asked for: a name, or an address. */
+  /** The requested host: a name or an address. */
   host: string;
   method: string;
   path: string;
@@ -11,9 +11,9 @@ export interface Sent {
 }
 
 export interface Network {
-  /** For `HTTP_PROXY`: everything but loopback goes through it. */
+  /** For `HTTP_PROXY`: all requests except to loopback go through it. */
   proxy: string;
-  /** `127.0.0.1:PORT` of a service on this machine that no registry has any business with. */
+  /** `127.0.0.1:PORT` of a service on this machine that a registry must not lead clients to. */
   inside: string;
   port: number;
   sent: Sent[];
@@ -22,7 +22,7 @@ export interface Network {
 
 export type Host = (request: IncomingMessage & { path: string }, response: ServerResponse) => void;
 
-/** A network of made-up hosts behind a proxy; who is asked for, and with what, is noted. */
+/** Starts a network of invented hosts behind a proxy, which records all requests. */
 export async function startNetwork(hosts: Record<string, Host>): Promise<Network> {
   const sent: Sent[] = [];
   const server = createServer((request, response) => {
@@ -48,7 +48,7 @@ export async function startNetwork(hosts: Record<string, Host>): Promise<Network
   };
 }
 
-/** Places that are no business of a registry on the network; `PORT` is a service on this machine. */
+/** URLs that a registry on the network must not lead clients to; `PORT` is a service on this machine. */
 export const INSIDE = [
   'http://127.0.0.1:PORT',
   'http://localhost:PORT',

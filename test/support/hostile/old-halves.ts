@@ -15,7 +15,7 @@ import { ONE, type TwoMeanings } from './two-meanings.js';
 
 const OLD = /docker\.io\/library\/app:1 is \w{64} in repositories, and (?:manifest|index)\.json has/;
 
-/** `repositories` and the folders of Docker before 1.10, beside other lists and alone. */
+/** Attacks with `repositories` and the folders of Docker before 1.10, with other lists and without. */
 export const OLD_HALVES: readonly TwoMeanings[] = [
   {
     name: 'old-no-folder',

@@ -5,7 +5,7 @@ import { isLadingError } from '../../../src/errors.js';
 import { convert, copyImages, inspect, list, load, verify } from '../../../src/index.js';
 import type { Reader } from './attack.js';
 
-/** How an operation ended: as the command line would tell it. */
+/** The result of an operation, as the command line would report it. */
 export interface Ending {
   exit: number;
   /** The code of the error, or those of the findings. */
@@ -14,13 +14,13 @@ export interface Ending {
 }
 
 export interface ReaderOptions {
-  /** Where outputs go. */
+  /** The folder for outputs. */
   out: string;
   /** A registry to load into. */
   registry: string;
 }
 
-/** Runs an operation on what lies at a path, to its end. */
+/** Runs an operation on an archive, layout or document. */
 export async function readWith(reader: Reader, path: string, options: ReaderOptions): Promise<Ending> {
   try {
     return await OPERATIONS[reader](path, options);
@@ -59,13 +59,13 @@ const OPERATIONS: Record<Reader, (path: string, options: ReaderOptions) => Promi
   },
 };
 
-/** The commands exit with 3 when an image has a problem. */
+/** Returns the result of a list of images: commands exit with 3 if an image has a problem. */
 function problemsOf(images: readonly { problem?: string }[]): Ending {
   const problems = images.flatMap(({ problem }) => (problem === undefined ? [] : [problem]));
   return problems.length === 0 ? DONE : { exit: 3, codes: [], text: problems.join('\n') };
 }
 
-/** Every file and folder under one, links not followed. */
+/** Returns all files and folders in a folder, without following links. */
 export async function treeOf(folder: string): Promise<string[]> {
   return (await readdir(folder, { recursive: true })).sort();
 }

@@ -16,7 +16,7 @@ const TWO_ENTRIES = /docker\.io\/library\/app:\w+ is sha256:\w+ and also sha256:
 const TWO_NAMES =
   /sha256:\w+ is \S+ \(io\.containerd\.image\.name\) and \S+ \(org\.opencontainers\.image\.ref\.name\) in index\.json/;
 
-/** Names that stand for two images in one list, and entries whose two names contradict each other. */
+/** Attacks with a name for two images in one list, and entries with two contradictory names. */
 export const REPEATED_NAMES: readonly TwoMeanings[] = [
   {
     name: 'list-twice',

@@ -9,18 +9,18 @@ import { type AttackGroup, type FileAttack, READERS } from './attack.js';
 import { type Ending, readWith, treeOf } from './readers.js';
 import { countAttack } from './tally.js';
 
-/** What no attack may read, nor change. */
+/** Content outside of the archive that no attack may read or change. */
 export const SECRET = 'root:secret-outside-of-the-archive';
 
-/** Gives each attack of a group to everything that reads archives. */
+/** Tests each attack of a group with all operations that read archives. */
 export function describeAttacks({ title, attacks }: AttackGroup): void {
   describe(title, function () {
-    this.timeout(60_000); // a few have a hundred thousand steps, on busy machines
+    this.timeout(60_000); // a few have a hundred thousand steps, and the machine may be busy
     const path = useFolder();
     const environment = useEnvironment(() => ({ TMPDIR: path('tmp'), XDG_CACHE_HOME: path('cache') }));
     let registry: UploadRegistry;
     beforeEach(async () => {
-      registry = await startUploadRegistry(); // without what another attack has pushed
+      registry = await startUploadRegistry(); // without content that another attack has pushed
       for (const folder of ['in', 'out', 'tmp', 'cache', 'cache/lading']) await mkdir(path(folder));
       await writeFile(path('cache/lading/uploads.json'), '{}');
       await writeFile(path('secret'), SECRET);
@@ -92,7 +92,7 @@ function mayConvert({ unseenBy = [] }: FileAttack, output: string): boolean {
   return unseenBy.includes(output.includes('converted') ? 'convert' : 'copy');
 }
 
-/** Changes variables of the environment, and changes them back. */
+/** Sets variables of the environment, and restores them. */
 export function useEnvironment(variables: () => Record<string, string>): { enter(): void; leave(): void } {
   const before = new Map<string, string | undefined>();
   return {

@@ -1,4 +1,4 @@
-/** What became of attacks, by their group. */
+/** The results of the attacks of a group. */
 interface Count {
   refused: number;
   harmless: number;
@@ -7,7 +7,7 @@ interface Count {
 
 const counts = new Map<string, Count>();
 
-/** Counts an attack as passed until it is said to be refused, or to have done nothing. */
+/** Counts an attack, which has passed until `end` says that it was refused or harmless. */
 export function countAttack(group: string): { end(outcome: 'refused' | 'harmless'): void } {
   const count = counts.get(group) ?? { refused: 0, harmless: 0, passed: 0 };
   counts.set(group, count);
@@ -20,12 +20,12 @@ export function countAttack(group: string): { end(outcome: 'refused' | 'harmless
   };
 }
 
-// After the last test of the whole run, as figures of what was attacked.
+// Prints the totals after the last test of the run.
 after(() => {
   process.stdout.write(describeCounts());
 });
 
-/** A line a group, and their sum; empty where nothing was counted. */
+/** Returns a line for each group, and their totals; empty if nothing was counted. */
 function describeCounts(): string {
   if (counts.size === 0) return '';
   const sum: Count = { refused: 0, harmless: 0, passed: 0 };

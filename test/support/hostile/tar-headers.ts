@@ -8,7 +8,7 @@ const BOUNDED = 'what a header may take of memory and time is bounded (CVE-2020-
 const FILES_ONLY = 'only regular files are content';
 const OF_LAYERS = ['inspect', 'ls'] as const;
 
-/** A layout whose layer is another kind of entry. */
+/** Makes a layout whose layer is an entry of another kind. */
 function layerAs(name: string, what: string, entry: Omit<RawEntry, 'name'>): FileAttack {
   return {
     name,
@@ -20,12 +20,12 @@ function layerAs(name: string, what: string, entry: Omit<RawEntry, 'name'>): Fil
   };
 }
 
-/** The same, of a kind that readers take differently: nothing of the archive is read. */
+/** The same with a kind that tools read differently: the whole archive is refused. */
 function ambiguousAs(name: string, what: string, entry: Omit<RawEntry, 'name'>): FileAttack {
   return { ...layerAs(name, what, entry), rule: ONE_READING, unseenBy: [] };
 }
 
-/** A right layout before which these entries stand. */
+/** Makes a valid layout with these entries before it. */
 function header(name: string, what: string, rule: string, ...entries: RawEntry[]): FileAttack {
   return {
     name,
@@ -36,7 +36,7 @@ function header(name: string, what: string, rule: string, ...entries: RawEntry[]
   };
 }
 
-/** A header whose field for the size has these bytes. */
+/** Makes a header with these bytes in the field for the size. */
 function size(name: string, what: string, field: string | Buffer): FileAttack {
   return header(name, what, ONE_READING, { name: 'file', body: 'x', size: field });
 }
@@ -45,7 +45,7 @@ function pax(name: string, what: string, body: string, rule = ONE_READING): File
   return header(name, what, rule, { name: 'PaxHeader', type: 'x', body }, { name: 'file', body: 'x' });
 }
 
-/** A part of an archive a second time, with other bytes. */
+/** Repeats a part of an archive with other bytes. */
 function twice(
   name: string,
   what: string,
@@ -68,7 +68,7 @@ function twice(
 }
 
 const base256 = (...bytes: number[]): Buffer => Buffer.from([...bytes, ...Buffer.alloc(12)]).subarray(0, 12);
-/** A map of a sparse file that says that there is always more of it. */
+/** Makes a map of a sparse file that never ends. */
 const endlessMap = Buffer.alloc(512 * 3000);
 for (let end = 504; end < endlessMap.length; end += 512) endlessMap[end] = 1;
 

@@ -17,10 +17,10 @@ import {
 
 const LAYER = blobName(goodImage().layer);
 const NO_ESCAPE = 'a name or link of an archive leads to nothing but entries of the archive (CVE-2014-9356)';
-/** Only who reads layers meets what stands in the place of one. */
+/** Operations that do not read layers, and so do not notice what replaces one. */
 const OF_LAYERS = ['inspect', 'ls'] as const;
 
-/** A layout whose layer is a link, the real bytes beside it. */
+/** Makes a layout whose layer is a link, with the real bytes in another file. */
 function linkedLayer(type: '1' | '2', linkName: string, more: readonly RawEntry[] = []): () => Parts {
   return () => {
     const { layer } = goodImage();
@@ -31,7 +31,7 @@ function linkedLayer(type: '1' | '2', linkName: string, more: readonly RawEntry[
   };
 }
 
-/** A right layout before which these entries stand. */
+/** Makes a valid layout with these entries before it. */
 function after(...entries: RawEntry[]): () => Buffer {
   return () => Buffer.concat([makeTar(...entries).subarray(0, -1024), tarOfParts(layoutParts())]);
 }
@@ -65,7 +65,7 @@ function strayName(name: string, what: string, ...entries: RawEntry[]): FileAtta
   };
 }
 
-/** Blocks 257 to 500 of a ustar header hold a prefix at 345. */
+/** The prefix of a ustar header is at byte 345. */
 function prefix(text: string): (block: Buffer) => void {
   return (block) => void block.write(text, 345, 'latin1');
 }

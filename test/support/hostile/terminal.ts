@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import type { Told } from './command.js';
 
 /**
- * Sets a terminal's title, clears its screen, colours by a one-byte CSI, turns the text around, writes a line of
- * our own over the last one, and hides letters among Unicode's tags.
+ * Sets a terminal's title, clears its screen, sets a colour with a one-byte CSI, reverses the direction of text, writes
+ * a line that looks like lading's, and hides letters as Unicode tags.
  */
 export const ESCAPES =
   '\x1b]0;pwned\x07\x1b[2J\x9b31m\u202eevil\u2066\r\nlading: all right\n\x00\x7f\u2028\ufeff\u{e0041}\u061c';
 
-/** The same where a line end cannot be. */
+/** The same for places that cannot have line ends. */
 export const ESCAPES_IN_LINE = ESCAPES.replace(/[\r\n\0]/g, '');
 
-/** All that is neither a letter nor a line's own end. */
+/** Characters that are invisible or control a terminal, except the end of a line. */
 const UNSAFE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-/** Nothing that a terminal would act upon, and no line that a stranger wrote. */
+/** Asserts that the output has no control characters for a terminal, and no line from the attack. */
 export function assertSafe({ stdout, stderr }: Told): void {
   for (const [name, text] of Object.entries({ stdout, stderr })) {
     const found = UNSAFE.exec(text);

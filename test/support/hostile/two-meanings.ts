@@ -2,21 +2,21 @@ import type { ErrorCode } from '../../../src/errors.js';
 import type { Files } from '../docker-archives.js';
 import { type MadeImage, type MadeIndex, makeImage, makeIndex } from '../images.js';
 
-/** The images that a name may mean. */
+/** The images that a name can refer to. */
 export interface Images {
   good: MadeImage;
   evil: MadeImage;
-  /** Of another platform than `good`. */
+  /** An image for another platform than `good`. */
   arm: MadeImage;
-  /** Of `good` and `arm`. */
+  /** An index of `good` and `arm`. */
   both: MadeIndex;
 }
 
-/** Files that mean one image to some readers and another to others. */
+/** Files from which different tools read different images. */
 export interface TwoMeanings {
   name: string;
   what: string;
-  /** What the finding says: the name of the image, and where it means what. */
+  /** Matches the message of the finding: the name of the image, and what it refers to in each list. */
   says: RegExp;
   code?: ErrorCode;
   files(images: Images): Files | Promise<Files>;

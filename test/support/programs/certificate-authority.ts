@@ -10,7 +10,7 @@ export interface ServerCertificate {
   key: string;
 }
 
-/** Makes an authority that nobody knows and a certificate of it for 127.0.0.1, localhost and `address`. */
+/** Makes an unknown authority, and its certificate for 127.0.0.1, localhost and `address`. */
 export async function createServerCertificate(
   into?: string,
   address = '127.0.0.1',

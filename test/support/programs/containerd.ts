@@ -6,13 +6,13 @@ import { temporaryFolder } from './workplace.js';
 
 export interface Containerd {
   socket: string;
-  /** Runs `ctr` in a namespace of containerd, which has to succeed. */
+  /** Runs `ctr` in a namespace of containerd; it must succeed. */
   ctr(namespace: string, ...args: string[]): Promise<string>;
 }
 
 let running: Promise<Containerd> | undefined;
 
-/** The containerd of this run, started when first asked for. */
+/** The containerd of this run, started on first use. */
 export function startContainerd(): Promise<Containerd> {
   running ??= launch();
   return running;
@@ -42,7 +42,7 @@ address = "${socket}"
   };
 }
 
-/** What needs privileges that a container or a build machine may lack; the `native` snapshotter needs none. */
+/** Plugins that need privileges which a container or a build machine may lack; the `native` snapshotter needs none. */
 const DISABLED = [
   'io.containerd.grpc.v1.cri',
   ...['overlayfs', 'btrfs', 'zfs', 'devmapper', 'aufs'].map((name) => `io.containerd.snapshotter.v1.${name}`),

@@ -7,21 +7,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { atEnd, logFile } from './workplace.js';
 
 export interface Daemon {
-  /** Of the program itself. */
+  /** The process ID of the program itself. */
   pid: number;
-  /** Ends the program and waits until it is gone; may be called twice. */
+  /** Stops the program and waits for its end; may be called twice. */
   stop(): Promise<void>;
 }
 
 export interface DaemonOptions {
   env?: NodeJS.ProcessEnv;
-  /** Asked again and again until it is true. */
+  /** Called repeatedly until it returns true. */
   ready: () => Promise<boolean>;
   /** Milliseconds until the program must be ready. Default 60 seconds. */
   timeout?: number;
 }
 
-/** Starts a program that stays, waits until it is ready, and stops it at the latest when the run ends. */
+/** Starts a daemon, waits until it is ready, and stops it when the run ends, if not before. */
 export async function startDaemon(
   command: string,
   args: readonly string[],
@@ -59,7 +59,7 @@ export async function startDaemon(
   return { pid: child.pid, stop };
 }
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

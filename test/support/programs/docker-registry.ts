@@ -6,15 +6,15 @@ import { run, succeed } from './run.js';
 import { temporaryFolder } from './workplace.js';
 
 export interface DockerRegistryOptions {
-  /** The only user who is let in. */
+  /** The only user who may log in. */
   htpasswd?: { user: string; password: string };
-  /** Lets in who has a token of this service. */
+  /** Requires a token of this service. */
   token?: { realm: string; service: string; issuer: string; certificate: string };
-  /** Serves https with a certificate of an authority that is made for it. */
+  /** Serves https with a certificate of a new authority. */
   tls?: boolean;
-  /** Accepts Docker's schema1 manifests and makes them for clients that accept nothing newer. */
+  /** Accepts Docker's schema1 manifests, and converts to schema1 for clients that accept nothing newer. */
   schema1?: boolean;
-  /** A program, with its arguments, that runs the registry and whoever asks whether it is ready. */
+  /** A program with arguments, to run the registry with, and the check whether it is ready. */
   under?: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export interface DockerRegistry {
   pid: number;
   /** PEM file of the authority, with `tls`. */
   ca?: string;
-  /** Where the registry keeps the content of a blob or manifest, for tests that damage it. */
+  /** Returns the file with the content of a blob or manifest, for tests that damage it. */
   contentFile(digest: string): string;
   stop(): Promise<void>;
 }

@@ -7,15 +7,15 @@ import { temporaryFolder } from './workplace.js';
 export interface Dockerd {
   /** `unix://…` */
   endpoint: string;
-  /** Runs the `docker` client against this engine; it has to succeed. */
+  /** Runs the `docker` client with this engine; it must succeed. */
   docker(...args: string[]): Promise<string>;
-  /** Removes every image, so that a load cannot lean on what the engine built itself. */
+  /** Removes all images, so that a load cannot use content that the engine built itself. */
   forgetImages(): Promise<void>;
 }
 
 let running: Promise<Dockerd> | undefined;
 
-/** The Docker engine of this run, started when first asked for. */
+/** The Docker engine of this run, started on first use. */
 export function startDockerd(): Promise<Dockerd> {
   running ??= launch();
   return running;
@@ -37,7 +37,7 @@ async function launch(): Promise<Dockerd> {
     [
       ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
       ...['--host', endpoint, '--pidfile', join(folder, 'pid'), '--containerd', containerd.socket],
-      // No privileges for networks and overlays are needed to build with COPY, to load and to push.
+      // Building with COPY, loading and pushing need no privileges for networks and overlays.
       ...['--iptables=false', '--ip6tables=false', '--bridge=none', '--storage-driver', 'vfs'],
     ],
     { ready: async () => (await run('docker', ['version'], { env, timeout: 10_000 })).code === 0 },

@@ -1,9 +1,9 @@
 import { run } from './run.js';
 
-/** Where Go's own installer puts it, for those who have not told their shell. */
+/** The path of Go's own installer, if it is not in `PATH`. */
 const GO_FOLDER = '/usr/local/go/bin';
 
-/** Whether there is a Go that runs. */
+/** True if Go is installed. */
 export async function hasGo(): Promise<boolean> {
   const version = await run('go', ['version'], { env: goEnvironment() }).catch(
     (error: NodeJS.ErrnoException) => {
@@ -14,7 +14,9 @@ export async function hasGo(): Promise<boolean> {
   return version?.code === 0;
 }
 
-/** Nothing from outside decides what is built: neither another module above, nor flags, nor a newer Go. */
+/**
+ * The environment for builds, so that they do not depend on a module in a parent folder, on flags, or on a newer Go.
+ */
 export function goEnvironment(added: Record<string, string> = {}): NodeJS.ProcessEnv {
   const { PATH = '' } = process.env;
   return {

@@ -9,11 +9,11 @@ const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.u
 export interface LadingOptions extends Omit<RunOptions, 'env'> {
   /** Added to an otherwise clean environment. */
   env?: Record<string, string>;
-  /** A program, with its arguments, that runs the command: `['time', '-v']`. */
+  /** A program with arguments, to run the command with: `['time', '-v']`. */
   under?: readonly string[];
 }
 
-/** Runs the command line to its end, in an environment without the machine's credentials and proxies. */
+/** Runs the command line in an environment without the machine's credentials and proxies. */
 export async function runLading(args: readonly string[], options: LadingOptions = {}): Promise<Outcome> {
   const { under = [], ...rest } = options;
   const [command = process.execPath, ...before] = [...under, process.execPath];
@@ -25,16 +25,16 @@ export async function startLading(args: readonly string[], options: LadingOption
   return start(process.execPath, [PROGRAM, ...args], { ...options, env: await environment(options.env) });
 }
 
-/** Runs a command that has to succeed, and returns its standard output. */
+/** Runs a command, which must succeed, and returns its standard output. */
 export async function lading(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runLading(args);
   if (code !== 0) throw new Error(`lading ${args.join(' ')}: exit ${code}\n${stderr}${stdout}`);
   return stdout;
 }
 
-/** Runs a command with `--json` that has to succeed, and returns the document it prints. */
+/** Runs a command with `--json`, which must succeed, and returns the document that it prints. */
 export async function ladingJSON<Document>(...args: string[]): Promise<Document> {
-  // The shape is what the caller's assertions are about.
+  // Callers assert the shape of the document.
   return JSON.parse(await lading(...args, '--json')) as Document;
 }
 

@@ -7,8 +7,9 @@ import { run } from './run.js';
 import { testCache } from './test-cache.js';
 
 /**
- * The folder of a package of the npm registry, downloaded at first need and kept for later runs; skips the test,
- * saying why, where the registry cannot be reached. `version` may be a range: what was kept for it stays.
+ * Returns the folder of a package from the npm registry, which is downloaded on first use and kept for later runs.
+ * Skips the test with the reason if the registry cannot be reached. If `version` is a range, the kept package is not
+ * updated.
  */
 export async function npmPackage(context: Context, name: string, version: string): Promise<string> {
   const kept = testCache('npm', `${name}@${version}`);
@@ -30,7 +31,7 @@ export async function npmPackage(context: Context, name: string, version: string
   return folder;
 }
 
-/** A Node.js program of some version, and nothing beside it. */
+/** Returns the path of a Node.js program of this version, without npm. */
 export async function nodeProgram(context: Context, version: string): Promise<string> {
   if (process.platform !== 'linux') leaveOut(context, 'Linux');
   return join(await npmPackage(context, `node-linux-${process.arch}`, version), 'bin', 'node');

@@ -9,17 +9,17 @@ import { testCache } from './test-cache.js';
 import { temporaryFolder } from './workplace.js';
 
 interface Peer {
-  /** What `go install` gets; the program is called as the last part of the path. */
+  /** The argument of `go install`; the program has the name of the last part of the path. */
   path: string;
-  /** Takes minutes to build, so that a run builds it only while its budget lasts. */
+  /** Set if building takes minutes, so that a run builds it only within its time budget. */
   slow?: boolean;
-  /** Is built by `npm run test:peers` alone: an older release, beside the newest one. */
+  /** Set for an older release, which only `npm run test:peers` builds in addition to the newest one. */
   rare?: boolean;
 }
 
 /**
- * The programs in Go that users have beside lading. They are built from source, because Debian has none of them.
- * notation would belong here, but its module is not to be had from Go's public proxy.
+ * Go programs that users have next to lading. They are built from source, because Debian does not have them. notation
+ * is missing, because Go's public proxy does not have its module.
  */
 const PEERS = {
   crane: { path: 'github.com/google/go-containerregistry/cmd/crane' },
@@ -34,24 +34,24 @@ export type PeerName = keyof typeof PEERS;
 
 /** Runs a peer with these arguments. */
 export interface RunPeer {
-  /** It has to succeed; returns its standard output. */
+  /** Runs it, requires success, and returns its standard output. */
   (...args: string[]): Promise<string>;
-  /** Where it runs. */
+  /** The working directory. */
   folder: string;
 }
 
 const MINUTE_MS = 60_000;
-/** Of any one build, and for those who wait for it. */
+/** The time limit of a single build, also for tests that wait for it. */
 const MOST_MS = 30 * MINUTE_MS;
-/** What a build of less than a minute may take on a machine that does other things too. */
+/** The time that a build of less than a minute may take on a busy machine. */
 const QUICK_MS = 5 * MINUTE_MS;
 
-/** What is left in this run for slow builds. `npm run test:peers` allows as much as they take. */
+/** The remaining time of this run for slow builds. `npm run test:peers` has enough for all. */
 let budgetMs = Number(process.env.LADING_PEERS_MINUTES ?? 12) * MINUTE_MS;
 
 /**
- * A peer, built at first need from the newest release and kept for later runs. Skips, saying why, where there
- * is no Go, where its proxy does not have the module, and where the budget is spent.
+ * Returns a peer, which is built from the newest release on first use, and kept for later runs. Skips the test with the
+ * reason if Go is missing, its proxy does not have the module, or the time budget is used up.
  */
 export async function peer(context: Context, name: PeerName): Promise<RunPeer> {
   context.timeout(MOST_MS + MINUTE_MS);
@@ -59,13 +59,13 @@ export async function peer(context: Context, name: PeerName): Promise<RunPeer> {
   if ('missing' in kept) return leaveOutAlways(context, kept.missing);
   const { program } = kept;
   const folder = await temporaryFolder('peer');
-  // Neither logins nor settings of the user; keys of cosign without a password; no questions asked.
+  // No logins and settings of the user, cosign keys without a password, and no prompts.
   const env = { PATH: process.env.PATH, HOME: folder, COSIGN_PASSWORD: '', COSIGN_YES: 'true' };
   const runPeer = (...args: string[]) => succeed(program, args, { env, cwd: folder });
   return Object.assign(runPeer, { folder });
 }
 
-/** Builds what a run of all tests needs of them and does not have yet, so that no test has to wait for it. */
+/** Builds all peers that the tests need and that are not built yet, so that no test has to wait. */
 export async function buildPeers(print: (line: string) => void): Promise<void> {
   for (const name of Object.keys(PEERS) as PeerName[]) {
     const kept = await keptProgram(name);
@@ -107,7 +107,7 @@ async function install(path: string, folder: string, allowedMs: number) {
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    building.process.kill('SIGINT'); // at which Go ends its compilers and removes what they wrote
+    building.process.kill('SIGINT'); // makes Go stop its compilers and remove their files
   }, allowedMs);
   try {
     const outcome = await building.outcome;
@@ -121,7 +121,7 @@ function outOfTime(name: PeerName): string {
   return `more time to build ${name}: npm run test:peers`;
 }
 
-/** Go's own line about what went wrong: the last that does not report a download. */
+/** Returns Go's error message: the last line that does not report a download. */
 function reasonIn({ code, stderr }: Outcome): string {
   const lines = stderr.split('\n').map((line) => line.trim());
   const telling = lines.filter((line) => line !== '' && !line.startsWith('go: downloading '));

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { succeed } from './run.js';
 import { temporaryFolder } from './workplace.js';
 
-/** Runs podman on the image store of this run; it has to succeed. */
+/** Runs podman with the image store of this run; it must succeed. */
 export async function podman(...args: string[]): Promise<string> {
   return succeed('podman', [...(await storageFlags('podman')), ...args]);
 }
 
-/** Runs buildah on its own image store, so that podman starts empty; it has to succeed. */
+/** Runs buildah with an image store of its own, so that podman's is empty; it must succeed. */
 export async function buildah(...args: string[]): Promise<string> {
   return succeed('buildah', [...(await storageFlags('buildah')), ...args]);
 }

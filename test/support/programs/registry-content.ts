@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** A manifest as a registry keeps it. */
+/** A manifest in a registry. */
 export interface RegistryManifest {
   bytes: Buffer;
   mediaType: string;
-  /** As the registry states it, which for schema1 is not the hash of the bytes. */
+  /** The digest according to the registry; for schema1 it is not the hash of the bytes. */
   digest: string;
 }
 
-/** The fields of a descriptor that these tests look at. */
+/** The members of a descriptor that these tests use. */
 export interface NamedContent {
   mediaType: string;
   digest: string;
@@ -18,7 +18,7 @@ export interface NamedContent {
   annotations?: Record<string, string>;
 }
 
-/** An image manifest, an image index or a manifest list, as far as these tests look at it. */
+/** The members of image manifests, image indexes and manifest lists that these tests use. */
 export interface ManifestDocument {
   artifactType?: string;
   mediaType?: string;
@@ -40,7 +40,7 @@ export function sha256(bytes: string | Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
-/** What a plain registry answers to a client that accepts `accept`, everything by default. */
+/** Returns the answer of a registry without login and TLS to a client that accepts `accept` (default everything). */
 export async function getManifest(
   host: string,
   repository: string,
@@ -58,7 +58,7 @@ export async function getManifest(
   };
 }
 
-/** Puts a manifest under a tag or digest of a plain registry, and returns what descriptors say about it. */
+/** Pushes a manifest to a registry without login and TLS, under a tag or digest, and returns its descriptor. */
 export async function putManifest(
   host: string,
   repository: string,
@@ -73,7 +73,7 @@ export async function putManifest(
   return { mediaType, digest, size: body.length };
 }
 
-/** Puts a blob into a repository of a plain registry. */
+/** Pushes a blob to a registry without login and TLS. */
 export async function putBlob(
   host: string,
   repository: string,
@@ -92,7 +92,7 @@ export async function putBlob(
   return { mediaType, digest, size: body.length };
 }
 
-/** A manifest's JSON; its shape is what the caller's assertions are about. */
+/** Returns a manifest's JSON; callers assert its shape. */
 export function documentOf(bytes: string | Buffer): ManifestDocument {
   return JSON.parse(bytes.toString()) as ManifestDocument;
 }

@@ -5,18 +5,18 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 export interface RunOptions {
-  /** The whole environment, instead of the one of the tests. */
+  /** The whole environment, which replaces that of the tests. */
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** Who it runs as; needs root. Default the user of the tests. */
+  /** The user to run it as; needs root. Default the user of the tests. */
   user?: { uid: number; gid: number } | undefined;
-  /** What the program reads; nothing by default. */
+  /** The standard input; default empty. */
   stdin?: string;
   /** A file to read from instead of `stdin`. */
   stdinFile?: string;
   /** A file that gets standard output instead of `stdout`. */
   stdoutFile?: string;
-  /** Gets each line of standard error as soon as it is written. */
+  /** Called with each line of standard error as soon as it is written. */
   onStderrLine?: (line: string) => void;
   /** Milliseconds after which the program is killed and the run rejects. Default 5 minutes. */
   timeout?: number;
@@ -34,12 +34,12 @@ export interface Running {
   readonly outcome: Promise<Outcome>;
 }
 
-/** Runs a program to its end; rejects only when it cannot start or outlives its time. */
+/** Runs a program; rejects only if it cannot be started or takes too long. */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   return start(command, args, options).outcome;
 }
 
-/** Runs a program that has to succeed, and returns its standard output without the closing line end. */
+/** Runs a program, which must succeed, and returns its standard output without the last line end. */
 export async function succeed(
   command: string,
   args: readonly string[],
@@ -54,7 +54,7 @@ export async function succeed(
   return outcome.stdout.replace(/\n$/, '');
 }
 
-/** Starts a program, for a caller that wants to act on it before it ends. */
+/** Starts a program, for callers that act before it ends. */
 export function start(command: string, args: readonly string[], options: RunOptions = {}): Running {
   const {
     env = process.env,
@@ -76,7 +76,7 @@ export function start(command: string, args: readonly string[], options: RunOpti
   });
   if (stdinFD !== undefined) closeSync(stdinFD);
   if (stdoutFD !== undefined) closeSync(stdoutFD);
-  // A program that does not read its input closes it early; its exit code tells whether that was right.
+  // A program that does not read its input closes it early; its exit code shows whether that is a failure.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(stdin);
   const title = `${command} ${args.join(' ')}`;

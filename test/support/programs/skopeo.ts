@@ -1,11 +1,11 @@
 import { type Outcome, run, succeed } from './run.js';
 
-/** Runs skopeo with any policy; it has to succeed. */
+/** Runs skopeo without a signature policy; it must succeed. */
 export function skopeo(...args: string[]): Promise<string> {
   return succeed('skopeo', ['--insecure-policy', ...args]);
 }
 
-/** Runs skopeo with any policy, and tells how it ended. */
+/** Runs skopeo without a signature policy, and returns how it ended. */
 export function trySkopeo(...args: string[]): Promise<Outcome> {
   return run('skopeo', ['--insecure-policy', ...args]);
 }

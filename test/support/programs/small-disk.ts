@@ -3,7 +3,7 @@ import { leaveOut } from '../needs.js';
 import { run, succeed } from './run.js';
 import { atEnd, temporaryFolder } from './workplace.js';
 
-/** Mounts an empty file system of a few megabytes; leaves the test out where that is not allowed. */
+/** Mounts an empty file system of a few megabytes; skips the test if that is not allowed. */
 export async function mountSmallDisk(context: Context, megabytes: number): Promise<string> {
   const folder = await temporaryFolder('disk');
   const { code, stderr } = await run('mount', [

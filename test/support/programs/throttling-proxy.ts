@@ -4,18 +4,18 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atEnd } from './workplace.js';
 
-/** One request that went through, and how much of its answer did. */
+/** A request, and how much of its answer was sent. */
 export interface Passed {
   method: string;
   path: string;
   /** The `Range` header of the request. */
   range: string | undefined;
   status: number;
-  /** Bytes of the request's body that came from the client so far. */
+  /** Bytes of the request's body received from the client so far. */
   taken: number;
-  /** Bytes of the body that were sent to the client so far. */
+  /** Bytes of the answer's body sent to the client so far. */
   bytes: number;
-  /** Whether the whole answer was sent; some of it may still lie in a socket. */
+  /** True if the whole answer was written; a part may still be in the buffer of a socket. */
   sent: boolean;
 }
 
@@ -25,12 +25,15 @@ export interface ThrottlingProxy {
   readonly passed: Passed[];
   /** Bytes per second over all connections together; `Infinity` to let everything through. */
   bytesPerSecond: number;
-  /** Resolves once `condition` holds for what has passed; asked after every piece that is sent. */
+  /** Resolves when `condition` is true; it is checked after every piece that is sent. */
   until(condition: (passed: readonly Passed[]) => boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Stands between a client and a registry on plain http: slows bodies down, both ways, and remembers what was asked. */
+/**
+ * Starts a proxy for a registry on plain http, which limits the speed of bodies in both directions and records
+ * requests.
+ */
 export async function startThrottlingProxy(upstream: string): Promise<ThrottlingProxy> {
   const agent = new Agent({ keepAlive: true });
   const waiting = new Set<() => void>();
@@ -59,7 +62,7 @@ export async function startThrottlingProxy(upstream: string): Promise<Throttling
       entry.sent = true;
       notice();
     } catch (error) {
-      // The client went away (it was killed), or the registry did: either way this answer is over.
+      // The client (which may have been killed) or the registry closed its connection, so this answer ends.
       onward.destroy();
       outgoing.destroy(error instanceof Error ? error : undefined);
     }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { succeed } from './run.js';
 import { temporaryFolder } from './workplace.js';
 
-/** Runs umoci; it has to succeed. */
+/** Runs umoci; it must succeed. */
 export function umoci(...args: string[]): Promise<string> {
   return succeed('umoci', args);
 }

@@ -10,14 +10,14 @@ const releases: Release[] = [];
 let root: string | undefined;
 let folders = 0;
 
-/** Registers what must be undone when the run ends, whether its tests passed or not; the last one goes first. */
+/** Registers cleanup for the end of the run, whether its tests pass or not; it is called in reverse order. */
 export function atEnd(release: Release): void {
   releases.push(release);
 }
 
 /**
- * A new empty folder that lives until the run ends. Its path is for every tool: no `:`, at which skopeo and
- * umoci split, and lower case, because podman makes a repository's name of it.
+ * Makes a folder that exists until the run ends. Its path works with all tools: it has no `:`, where skopeo and umoci
+ * would split it, and no capital letters, because podman uses it as the name of a repository.
  */
 export async function temporaryFolder(purpose: string): Promise<string> {
   folders += 1;
@@ -26,7 +26,7 @@ export async function temporaryFolder(purpose: string): Promise<string> {
   return folder;
 }
 
-/** Where a program's log goes; kept after a run with failures. */
+/** Returns the file for a program's log, which is kept after a run with failures. */
 export async function logFile(program: string): Promise<string> {
   const folder = join(workplace(), LOGS);
   await mkdir(folder, { recursive: true });
@@ -35,8 +35,8 @@ export async function logFile(program: string): Promise<string> {
 }
 
 /**
- * Undoes everything and removes all files, but for the logs when `keepLogs`; then returns their folder.
- * One failing release does not keep the others from running.
+ * Runs all cleanup and removes all files; with `keepLogs`, keeps the logs and returns their folder. All cleanup runs
+ * even if some of it fails.
  */
 export async function leaveWorkplace(keepLogs: boolean): Promise<string | undefined> {
   const failures: unknown[] = [];
@@ -44,7 +44,7 @@ export async function leaveWorkplace(keepLogs: boolean): Promise<string | undefi
     await release().catch((error: unknown) => failures.push(error));
   }
   const left = root;
-  root = undefined; // a process of a parallel run makes another one for its next file
+  root = undefined; // a process of a parallel run makes a new one for its next file
   if (left !== undefined) {
     for (const name of await readdir(left)) {
       if (!(keepLogs && name === LOGS)) await rm(join(left, name), { recursive: true, force: true });
@@ -57,7 +57,7 @@ export async function leaveWorkplace(keepLogs: boolean): Promise<string | undefi
 
 const LOGS = 'logs';
 
-/** Made at first need. Under /tmp and short: a socket's path may have 107 bytes at most. */
+/** Made on first use. The path is short and in /tmp, because the path of a socket may have at most 107 bytes. */
 function workplace(): string {
   if (root === undefined) {
     root = join(tmpdir(), `lading-interop-${randomBytes(4).toString('hex')}`);

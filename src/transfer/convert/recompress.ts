@@ -1,0 +1,79 @@
+import { Readable } from 'node:stream';
+import {
+  type Compressor,
+  type DecompressLimits,
+  decompressed,
+  detectCompression,
+  MAGIC_LENGTH,
+} from '../../compression/compression.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import { verified } from '../../content/verify.js';
+import type { PlannedContent } from '../../graph/tree.js';
+import { compressionOfType } from '../../manifest/layer-types.js';
+import type { Scratch } from '../../store/scratch.js';
+
+/** The compression that layers should have. */
+export type LayerCompression = 'keep' | 'gzip' | 'none';
+
+export interface RecompressOptions {
+  limits?: DecompressLimits | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Tools that make layers; whoever opened them closes them. */
+export interface RecompressTools {
+  scratch: Scratch;
+  compressor: Compressor;
+}
+
+/**
+ * Returns a function that recompresses a layer into the scratch, once however many images share it. The function
+ * returns undefined for a layer that needs no change.
+ */
+export function createRecompressor(
+  compression: Exclude<LayerCompression, 'keep'>,
+  tools: RecompressTools,
+  options: RecompressOptions,
+): (layer: PlannedContent) => Promise<PlannedContent | undefined> {
+  const made = new Map<string, Promise<PlannedContent | undefined>>();
+  return (layer) => {
+    const { digest } = layer.descriptor;
+    const making = made.get(digest) ?? recompress(layer, compression, tools, options);
+    made.set(digest, making);
+    return making;
+  };
+}
+
+async function recompress(
+  { descriptor, source }: PlannedContent,
+  compression: 'gzip' | 'none',
+  { scratch, compressor }: RecompressTools,
+  { limits, signal }: RecompressOptions,
+): Promise<PlannedContent | undefined> {
+  const mediaType = compression === 'none' ? MEDIA_TYPE.ociLayerTar : MEDIA_TYPE.ociLayerGzip;
+  if ((await compressionOf(descriptor, source)) === compression) {
+    // The bytes have the wanted compression already; correct the media type if it says something else.
+    if (compressionOfType(descriptor.mediaType) === compression) return undefined;
+    return { descriptor: { ...descriptor, mediaType }, source };
+  }
+  // Verify the source's bytes here: the recompressed layer has its own digest, so nothing else would notice damage.
+  const openVerified = async (): Promise<Readable> =>
+    Readable.from(verified(descriptor, await source.fetch(descriptor, { signal })), { objectMode: false });
+  const openPlain = (): Promise<Readable> =>
+    decompressed(openVerified, { limits, signal, name: descriptor.digest });
+  const openGzip = (): Promise<Readable> => compressor.compress(openPlain, { signal });
+  const made = await scratch.keep(mediaType, compression === 'none' ? openPlain : openGzip);
+  return { descriptor: made, source: scratch };
+}
+
+/** Detects the compression from the first bytes, because media types can be wrong. */
+async function compressionOf(descriptor: Descriptor, source: PlannedContent['source']): Promise<string> {
+  const body = await source.fetch(descriptor);
+  let start = Buffer.alloc(0);
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    start = Buffer.concat([start, chunk]);
+    if (start.byteLength >= MAGIC_LENGTH) break;
+  }
+  return detectCompression(start);
+}

@@ -1,0 +1,363 @@
+import type { Writable } from 'node:stream';
+import fs from 'fs-extra';
+import { absentOf } from '../../content/annotations.js';
+import { nameByTag, nameKey } from '../../content/names.js';
+import type { Platform } from '../../content/platform.js';
+import { verified } from '../../content/verify.js';
+import { requireWritable } from '../../disk/disk.js';
+import { isOwnFile } from '../../disk/own-file.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import type { OnCopyEvent } from '../../events.js';
+import type { ManifestTree } from '../../graph/tree.js';
+import { openLayoutArchive } from '../../store/archive/archive.js';
+import { createArchiveStream, openArchiveForWriting } from '../../store/archive/archive-writer.js';
+import {
+  createDockerArchiveStream,
+  openDockerArchiveForWriting,
+} from '../../store/archive/docker-archive-writer.js';
+import { removeLeftBeside } from '../../store/archive/part-file.js';
+import { attachedTo } from '../../store/attached.js';
+import { openLayout, openLayoutForWriting } from '../../store/layout/layout.js';
+import {
+  entryKey,
+  entryName,
+  formatLayoutIndex,
+  withAttachedEntry,
+  withEntry,
+} from '../../store/layout/layout-index.js';
+import type { LayoutReader } from '../../store/layout/layout-reader.js';
+import { requirePathMeant } from '../../store/locator.js';
+import type { Store } from '../../store/store.js';
+import { has } from '../../store/store.js';
+import {
+  type Destination,
+  fitDockerArchive,
+  isLeftOut,
+  nameAfter,
+  nameApart,
+  tellForeign,
+} from '../destination.js';
+import { type ImageTrees, type Plan, siblingName } from '../plan.js';
+import { type OutputFiles, type SaveFormat, writeFiles } from './write-files.js';
+
+export interface SaveOutputOptions {
+  /** Default: `oci` if `output` is a directory or ends in `/`, else `universal`. */
+  format?: SaveFormat | undefined;
+  /** Keep the images that the output already contains; default false. */
+  append?: boolean | undefined;
+  /** Make a docker-archive that Docker before 1.10 can read, too; default false. */
+  dockerLegacy?: boolean | undefined;
+  /** The platform in the Docker half of an archive; default linux/amd64, or else the first. */
+  dockerPlatform?: Platform | undefined;
+  signal?: AbortSignal | undefined;
+  onEvent?: OnCopyEvent | undefined;
+  /** The new name of the only image. */
+  name?: string | undefined;
+  /** Paths that are read at the same time; the output must not be one of them. */
+  inputs?: readonly string[] | undefined;
+}
+
+/** An archive, a layout, or a stream of an archive. */
+export interface FilesDestination extends Destination {
+  format: SaveFormat;
+}
+
+/** Examines what is at `output` without writing; rejects if writing would lose something there. */
+export async function toFiles(
+  output: string | Writable,
+  options: SaveOutputOptions,
+): Promise<FilesDestination> {
+  const files = await lookAt(output, options);
+  const { location, format, previous } = files;
+  return {
+    location,
+    format,
+    previous,
+    check: checkFor(files, options.name),
+    nameOf: (image, placed) => (isLeftOut(image, placed) ? undefined : nameAfter(image, placed)),
+    write: (images, write) => writeFiles(files, images, write),
+    close: async () => previous?.close(),
+  };
+}
+
+async function lookAt(output: string | Writable, options: SaveOutputOptions): Promise<OutputFiles> {
+  if (options.dockerLegacy && options.format !== 'docker-archive') {
+    throw new LadingError('USAGE', 'only a docker-archive can be made for Docker before 1.10', {
+      remedy: 'format',
+      remedyFor: 'docker-archive',
+    });
+  }
+  if (typeof output !== 'string') return streamOutput(output, options);
+  await requirePathMeant(output);
+  const found = await requireWritable(output);
+  for (const input of options.inputs ?? []) await requireOther(output, input);
+  if (found !== undefined && !found.isDirectory() && !found.isFile())
+    throw alreadyExists(output, 'it is neither a file nor a directory');
+  const isDirectory = found?.isDirectory() ?? output.endsWith('/');
+  const format = options.format ?? (isDirectory ? 'oci' : 'universal');
+  if (found !== undefined && isDirectory !== (format === 'oci')) {
+    throw new LadingError(
+      'ALREADY_EXISTS',
+      `${output} is a ${isDirectory ? 'directory' : 'file'}, but ${format} is written to a ${isDirectory ? 'file' : 'directory'}`,
+      {
+        hint: 'Choose another output, or another format.',
+        remedy: 'format',
+      },
+    );
+  }
+  if (format === 'oci') return layoutOutput(output, found !== undefined, options);
+  return archiveOutput(output, format, found, options);
+}
+
+function streamOutput(stream: Writable, options: SaveOutputOptions): OutputFiles {
+  const { format = 'universal', append, dockerPlatform } = options;
+  if (append) throw new LadingError('USAGE', 'nothing can be appended to standard output');
+  if (format === 'oci')
+    throw new LadingError('USAGE', 'a layout is a directory: it cannot go to standard output');
+  return {
+    location: '-',
+    format,
+    previous: undefined,
+    isMadeOf: async () => false,
+    canLeaveOut: format === 'docker-archive',
+    openStore: async () =>
+      format === 'docker-archive'
+        ? createDockerArchiveStream(stream, dockerOptions(options))
+        : createArchiveStream(stream, { format, dockerPlatform, onWarning: warningOf(options) }),
+  };
+}
+
+async function layoutOutput(
+  directory: string,
+  exists: boolean,
+  options: SaveOutputOptions,
+): Promise<OutputFiles> {
+  const hasLayout =
+    exists &&
+    (await fs.pathExists(`${directory}/index.json`)) &&
+    (await fs.pathExists(`${directory}/oci-layout`));
+  const previous = hasLayout ? await openLayout(directory) : undefined;
+  previous?.requireOneMeaning();
+  return {
+    location: directory,
+    format: 'oci',
+    previous,
+    isMadeOf: async () => false,
+    canLeaveOut: true,
+    openStore: () => openLayoutForWriting(directory, lockOptions(options)),
+  };
+}
+
+async function archiveOutput(
+  path: string,
+  format: Exclude<SaveFormat, 'oci'>,
+  found: fs.Stats | undefined,
+  options: SaveOutputOptions,
+): Promise<OutputFiles> {
+  const { append, dockerPlatform, signal } = options;
+  if (format === 'docker-archive') {
+    if (found !== undefined) throw alreadyExists(path, 'a docker-archive is not changed once it is written');
+    return {
+      location: path,
+      format,
+      previous: undefined,
+      isMadeOf: async () => false,
+      canLeaveOut: true,
+      openStore: async () =>
+        unchangedSince(found, path, await openDockerArchiveForWriting(path, dockerOptions(options))),
+    };
+  }
+  const previous = found === undefined ? undefined : await openPrevious(path, signal);
+  return {
+    location: path,
+    format,
+    previous,
+    async isMadeOf(plan) {
+      if (previous === undefined || append || dockerPlatform !== undefined) return false;
+      if ((await previous.hasFile('manifest.json')) !== (format === 'universal')) return false;
+      if (!(await isMadeOf(previous, plan))) return false;
+      // Another user may have put a file there that only looks right.
+      if (!(await isOwnFile(await fs.realpath(path))) && !(await isWhole(previous, plan))) return false;
+      await removeLeftBeside(path);
+      return true;
+    },
+    canLeaveOut: true,
+    openStore: async () => {
+      const store = await openArchiveForWriting(path, {
+        format,
+        dockerPlatform,
+        dockerConfigs: await previous?.dockerConfigs(),
+        onWarning: warningOf(options),
+        ...lockOptions(options),
+      });
+      return unchangedSince(found, path, store);
+    },
+  };
+}
+
+/**
+ * Returns the store, which only this process can write to now. If another process finished the archive while this one
+ * waited for the lock, the plan does not include its images, and they would be lost: then rejects with
+ * `ALREADY_EXISTS`.
+ */
+async function unchangedSince(found: fs.Stats | undefined, path: string, store: Store): Promise<Store> {
+  const now = await statOrUndefined(path);
+  if (now?.ino === found?.ino && now?.mtimeMs === found?.mtimeMs) return store;
+  await store.close();
+  throw new LadingError('ALREADY_EXISTS', `${path} was written by another process meanwhile`, {
+    hint: 'Run the same command again.',
+  });
+}
+
+async function openPrevious(path: string, signal: AbortSignal | undefined): Promise<LayoutReader> {
+  try {
+    return await openLayoutArchive(path, { signal });
+  } catch (error) {
+    if (!isLadingError(error, 'INVALID_ARCHIVE', 'INVALID_LAYOUT', 'UNSUPPORTED', 'INVALID_MANIFEST'))
+      throw error;
+    throw alreadyExists(path, 'it is not an archive that lading can add to', error);
+  }
+}
+
+async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
+  let entries = plan.manifests.reduce<ReturnType<typeof withEntry>>((before, { descriptor, manifest }) => {
+    const attached = manifest && attachedTo(descriptor, manifest);
+    return attached === undefined ? before : withAttachedEntry(before, descriptor, attached.subject);
+  }, []);
+  for (const { name, descriptor } of plan.images.flatMap(({ names }) => names))
+    entries = withEntry(entries, descriptor, name);
+  if (!formatLayoutIndex(entries).equals(formatLayoutIndex(previous.indexEntries))) return false;
+  const held = [...plan.blobs, ...plan.manifests].map(({ descriptor }) => has(previous, descriptor));
+  return (await Promise.all(held)).every(Boolean);
+}
+
+/** True if all planned content in the archive matches its digest. */
+async function isWhole(previous: LayoutReader, plan: Plan): Promise<boolean> {
+  try {
+    for (const { descriptor } of [...plan.blobs, ...plan.manifests]) {
+      const content = verified(descriptor, await previous.fetch(descriptor));
+      while (!(await content.next()).done);
+    }
+    return true;
+  } catch (error) {
+    if (!(error instanceof ContentError)) throw error;
+    return false;
+  }
+}
+
+/**
+ * Returns the `check` of files: it makes names distinct, refuses to lose images that are there, and keeps only what
+ * fits in the format.
+ */
+function checkFor(
+  { location, format, previous }: OutputFiles,
+  name: string | undefined,
+): FilesDestination['check'] {
+  return (images, { append = false, onEvent } = {}) => {
+    const isDocker = format === 'docker-archive';
+    const asked = name === undefined ? images : nameOnly(images, name);
+    const named = nameApart(asked, onEvent, isDocker ? nameByTag : undefined);
+    const coming = comingTo(named);
+    if (!append) requireNothingLost(location, previous, coming);
+    tellReplaced(location, previous, coming, onEvent);
+    tellForeign(named, onEvent);
+    return isDocker ? fitDockerArchive(named, onEvent) : named;
+  };
+}
+
+/** Gives the only image its new name; an original that is kept beside it keeps its own. */
+function nameOnly(images: readonly ImageTrees[], name: string): ImageTrees[] {
+  const { length } = images.filter(({ beside }) => beside === undefined);
+  if (length > 1)
+    throw new LadingError('USAGE', `${length} images cannot all be called ${name}`, {
+      hint: 'Name the one that is meant after the source.',
+    });
+  return images.map((image) => (image.beside === undefined ? { ...image, name } : image));
+}
+
+/** Returns the trees to write by name: the images, and their attachments that have a tag. */
+function comingTo(images: readonly ImageTrees[]): Map<string, ManifestTree> {
+  const attached = images.flatMap(({ name, attached: all }) =>
+    all.flatMap((one) =>
+      one.tag === undefined ? [] : [[nameKey(siblingName(name, one.tag, one.name)), one.tree] as const],
+    ),
+  );
+  return new Map([...images.map(({ name, tree }) => [nameKey(name), tree] as const), ...attached]);
+}
+
+/**
+ * Warns about existing images whose name will refer to another image, and about indexes that will have fewer children.
+ */
+function tellReplaced(
+  location: string,
+  previous: LayoutReader | undefined,
+  coming: ReadonlyMap<string, ManifestTree>,
+  onEvent: OnCopyEvent | undefined,
+): void {
+  for (const entry of previous?.indexEntries ?? []) {
+    const tree = coming.get(entryKey(entry) ?? '');
+    if (tree === undefined) continue;
+    const { digest } = tree.content.descriptor;
+    const held = new Set(absentOf(entry));
+    const lost = tree.absent.filter((child) => !held.has(child));
+    const name = entryName(entry);
+    if (digest !== entry.digest) warn(`${name} in ${location} changes from ${entry.digest} to ${digest}`);
+    else if (lost.length > 0) warn(`${name} in ${location} loses ${lost.join(', ')}`);
+  }
+  function warn(message: string): void {
+    onEvent?.({ type: 'warning', message });
+  }
+}
+
+/** Rejects with `ALREADY_EXISTS` if the output contains an image that would be lost. */
+function requireNothingLost(
+  location: string,
+  previous: LayoutReader | undefined,
+  coming: ReadonlyMap<string, ManifestTree>,
+): void {
+  const others = (previous?.indexEntries ?? [])
+    .filter((entry) => entryKey(entry) !== undefined && !coming.has(entryKey(entry) ?? ''))
+    .map(entryName);
+  const [other] = others;
+  if (other === undefined) return;
+  throw new LadingError(
+    'ALREADY_EXISTS',
+    `${location} holds other images: ${other}${others.length > 1 ? ` and ${others.length - 1} more` : ''}`,
+    {
+      hint: 'Add to what is there, or choose another output.',
+      remedy: 'append',
+    },
+  );
+}
+
+function dockerOptions(options: SaveOutputOptions): Parameters<typeof openDockerArchiveForWriting>[1] {
+  return { ...lockOptions(options), legacy: options.dockerLegacy, onWarning: warningOf(options) };
+}
+
+function warningOf({ onEvent }: SaveOutputOptions): (message: string) => void {
+  return (message) => onEvent?.({ type: 'warning', message });
+}
+
+function lockOptions({ signal, onEvent }: SaveOutputOptions): Parameters<typeof openLayoutForWriting>[1] {
+  return { signal, onWait: (holder) => onEvent?.({ type: 'waiting', holder }) };
+}
+
+/** Rejects with `USAGE` if the two paths lead to the same file or directory, even by links or different spelling. */
+async function requireOther(output: string, input: string): Promise<void> {
+  const [written, read] = await Promise.all([statOrUndefined(output), statOrUndefined(input)]);
+  if (written === undefined || written.ino !== read?.ino || written.dev !== read.dev) return;
+  throw new LadingError('USAGE', `${output} is the input: it would be replaced by the output`, {
+    hint: 'Choose another output, and rename it when it is there.',
+  });
+}
+
+async function statOrUndefined(path: string): Promise<fs.Stats | undefined> {
+  return (await fs.pathExists(path)) ? fs.stat(path) : undefined;
+}
+
+function alreadyExists(path: string, reason: string, cause?: unknown): LadingError {
+  return new LadingError('ALREADY_EXISTS', `${path} exists, and ${reason}`, {
+    cause,
+    hint: 'Choose another output, or remove the file.',
+  });
+}
