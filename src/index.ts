@@ -1,4 +1,4 @@
-/** The library: everything that the command line does. */
+/** The library: every function of the command line, for use in programs. Named exports only. */
 
 export type { Descriptor, NamedDescriptor } from './content/descriptor.js';
 export { type Digest, digestOf, isDigest, parseDigest } from './content/digest.js';

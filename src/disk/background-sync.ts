@@ -1,13 +1,19 @@
-/** So much is worth a sync of its own: the disk is kept busy, and small files are synced once, at their end. */
+/**
+ * Start a sync whenever this many bytes are unsynced. That keeps the disk busy, and a small file is still synced only
+ * once, at its end.
+ */
 const SYNC_BYTES = 32 * 1024 * 1024;
 
-/** In all files together: a sync holds one of the few threads that write. */
+/**
+ * True while any file is being synced. Only one sync runs at a time, because each one occupies a thread of libuv's
+ * pool.
+ */
 let isOneUnderWay = false;
 
 /**
- * Has the system bring a file to the disk while it is still being received, so that little is left to wait for at its
- * end: 7 % of the time of a large save. A failure is kept, because Linux tells of it once only; from then on
- * whatever is read back may be in memory alone.
+ * Syncs a file in the background while it is still being received, so that the final sync is short; a large save takes
+ * 7 % less time. The first failure is kept, because Linux reports a failed sync only once. After that, data that can be
+ * read back may exist in memory only.
  */
 export class BackgroundSync {
   readonly #sync: () => Promise<void>;
@@ -28,7 +34,7 @@ export class BackgroundSync {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Told of what was written; begins a sync when it is time, and does not wait for it. */
+  /** Counts the bytes that were written, and starts a sync when enough are unsynced. Does not wait for it. */
   wrote(bytes: number): void {
     this.#unsyncedBytes += bytes;
     if (this.#unsyncedBytes < SYNC_BYTES || isOneUnderWay || this.#failure !== undefined) return;
@@ -39,12 +45,12 @@ export class BackgroundSync {
     });
   }
 
-  /** Resolves when no sync is under way, however it ended. */
+  /** Resolves when no sync is running, whether the last one succeeded or failed. */
   async settled(): Promise<void> {
     await this.#running;
   }
 
-  /** Resolves when everything that was written before is on the disk; rejects with the first failure. */
+  /** Resolves when everything written so far is on the disk; rejects with the first failure. */
   async finish(): Promise<void> {
     await this.settled();
     if (this.#failure === undefined) await this.#run();

@@ -2,7 +2,10 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { systemCode } from '../errors.js';
 
-/** Where lading keeps what it can do without; undefined for a user without a home. (XDG Base Directory Specification) */
+/**
+ * Returns the folder of files that lading can do without, or undefined if the user has no home. (XDG Base Directory
+ * Specification)
+ */
 export function cacheDirectory(): string | undefined {
   const { XDG_CACHE_HOME: place = '' } = process.env;
   if (isAbsolute(place)) return join(place, 'lading');

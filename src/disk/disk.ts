@@ -17,15 +17,15 @@ import { createTemporaryFile, ifThere } from './own-file.js';
 import { type FileStamp, stampOf } from './region.js';
 
 export interface AtomicOptions {
-  /** Before the umask; default 0644. */
+  /** Mode of the file before the umask is applied; default 0644. */
   mode?: number | undefined;
-  /** This process holds a lock for the file: what a writer left that was killed is used up; default false. */
+  /** This process holds a lock for the file, so it may replace what a killed writer left behind; default false. */
   alone?: boolean | undefined;
-  /** The name under which the file grows, with `.tmp` behind it; default `path`. */
+  /** Path of the temporary file while it is written, without its suffix `.tmp`; default `path`. */
   growsAs?: string | undefined;
 }
 
-/** Writes a small file under its final name so that it is there whole or not at all. */
+/** Writes a small file so that it appears under its final name complete or not at all. */
 export async function writeFileAtomically(
   path: string,
   bytes: Buffer,
@@ -52,9 +52,9 @@ export async function writeFileAtomically(
   }
 }
 
-/** Makes a rename in the directory of `path` last through a power cut. */
+/** Syncs the directory of `path`, so that a rename in it survives a power failure. */
 export async function syncDirectoryOf(path: string): Promise<void> {
-  const { O_RDONLY, O_DIRECTORY = 0 } = constants; // a pipe in its place would be waited for
+  const { O_RDONLY, O_DIRECTORY = 0 } = constants; // O_DIRECTORY: opening a pipe would block
   const directory = await onDisk(path, () => open(dirname(path), O_RDONLY | O_DIRECTORY));
   try {
     await directory.sync();
@@ -67,27 +67,33 @@ export async function syncDirectoryOf(path: string): Promise<void> {
   }
 }
 
-/** What is to be written into a directory. */
+/** Space that a write into a directory needs. */
 export interface SpaceNeeds {
-  /** Bytes that are still to come. */
+  /** Bytes that are still to be written. */
   bytes: number;
-  /** The size of the largest file that will be there; default `bytes`. */
+  /** Size in bytes of the largest file that will be written; default `bytes`. */
   largestFile?: number | undefined;
 }
 
-/** What the system says of the file system of a directory. (statfs(2)) */
+/** Returns the type and the free space of the file system of a directory. (statfs(2)) */
 export type StatFS = (path: string) => Promise<{ type: number; bavail: number; bsize: number }>;
 
-/** How writers learn what there is room for. */
+/** How writers find out how much space is free. */
 export interface SpaceOptions {
-  /** Default that of Node.js. */
+  /** Default: `statfs` of Node.js. */
   statfs?: StatFS | undefined;
 }
 
-/** `MSDOS_SUPER_MAGIC`: FAT, whose files have a size of 32 bits. (statfs(2); Microsoft, "FAT32 File System Specification") */
+/**
+ * `MSDOS_SUPER_MAGIC`: FAT stores the size of a file in 32 bits. (statfs(2); Microsoft, "FAT32 File System
+ * Specification")
+ */
 const FAT = { type: 0x4d44, largestFile: 2 ** 32 - 1 };
 
-/** Rejects with `NO_SPACE` when the file system of `directory` has no room for what is to come, or for a file so large. */
+/**
+ * Rejects with `NO_SPACE` if the file system of `directory` lacks the space, or cannot hold a file as large as
+ * `largestFile`.
+ */
 export async function requireSpace(
   directory: string,
   { bytes, largestFile = bytes }: SpaceNeeds,
@@ -97,7 +103,7 @@ export async function requireSpace(
   if (type === FAT.type && largestFile > FAT.largestFile) {
     throw new LadingError(
       'NO_SPACE',
-      `${directory} is on a FAT file system, whose files have at most 4 GiB, but one of ${megabytes(largestFile)} is to be written`,
+      `${directory} is on a FAT file system, where a file can have at most 4 GiB, but one needs ${megabytes(largestFile)}`,
       { hint: `${SMALLER_FILES} Nothing was fetched yet.` },
     );
   }
@@ -105,22 +111,25 @@ export async function requireSpace(
   if (bytes <= free) return;
   throw new LadingError(
     'NO_SPACE',
-    `${directory} has ${megabytes(free)} free, but ${megabytes(bytes)} are to be written`,
+    `${directory} has ${megabytes(free)} free, but ${megabytes(bytes)} are needed`,
     { hint: 'Make room, or write to another disk. Nothing was fetched yet.' },
   );
 }
 
-/** Names in a directory, or undefined when it does not exist; rejects with `ALREADY_EXISTS` when it is something else. */
+/**
+ * Returns the names in a directory, or undefined if it does not exist; rejects with `ALREADY_EXISTS` if it is not a
+ * directory.
+ */
 export async function listDirectory(path: string): Promise<string[] | undefined> {
   return onDisk(path, () => ifThere(() => readdir(path)));
 }
 
-/** Size of a file, 0 when there is none; a link is not followed. */
+/** Returns the size of a file in bytes, or 0 if it does not exist. Does not follow a link. */
 export async function sizeOf(path: string): Promise<number> {
   return onDisk(path, async () => (await ifThere(() => lstat(path)))?.size ?? 0);
 }
 
-/** One that is another user's to remove stays. */
+/** Removes a directory unless it has entries, does not exist, or may not be removed by this user. */
 export async function removeIfEmpty(directory: string): Promise<void> {
   try {
     await rmdir(directory);
@@ -130,7 +139,7 @@ export async function removeIfEmpty(directory: string): Promise<void> {
   }
 }
 
-/** Tidying up is no reason for a command to fail: what another run has, or may not be touched, stays. */
+/** Ignores system errors: a failed cleanup must never fail a command. */
 export async function unlessRefused<T>(tidy: () => Promise<T>): Promise<T | undefined> {
   try {
     return await tidy();
@@ -140,7 +149,7 @@ export async function unlessRefused<T>(tidy: () => Promise<T>): Promise<T | unde
   }
 }
 
-/** A failure of the file system in words that say what to do; what is none stays as it is. */
+/** Turns a file system error into a `LadingError` with a hint; returns any other error unchanged. */
 export function diskError(error: unknown, path: string): unknown {
   const failure = (code: ErrorCode, message: string, hint: string): LadingError =>
     new LadingError(code, message, { cause: error, hint });
@@ -150,7 +159,7 @@ export function diskError(error: unknown, path: string): unknown {
     case 'EDQUOT':
       return failure('NO_SPACE', `your quota leaves no space to write ${path}`, MAKE_ROOM);
     case 'EFBIG':
-      return failure('NO_SPACE', `${path} would be larger than a file may be there`, SMALLER_FILES);
+      return failure('NO_SPACE', `${path} would exceed the maximum size of a file there`, SMALLER_FILES);
     case 'EACCES':
     case 'EPERM':
       return failure('NOT_WRITABLE', `${path} cannot be written: permission denied`, OWN_OUTPUT);
@@ -166,7 +175,7 @@ export function diskError(error: unknown, path: string): unknown {
         'Choose a shorter name.',
       );
     case 'ELOOP':
-      return failure('NOT_WRITABLE', `${path} cannot be made: its links lead in a circle`, OTHER_OUTPUT);
+      return failure('NOT_WRITABLE', `${path} cannot be made: its links form a loop`, OTHER_OUTPUT);
     case 'ENOTDIR':
       return failure('ALREADY_EXISTS', `${path} cannot be made: a part of its path is a file`, OTHER_OUTPUT);
     case 'EISDIR':
@@ -187,13 +196,13 @@ export function diskError(error: unknown, path: string): unknown {
   }
 }
 
-const MAKE_ROOM = 'Make room and run the same command again; it goes on from what is there.';
+const MAKE_ROOM = 'Make room and run the same command again; it resumes from what is there.';
 const OWN_OUTPUT = 'Choose an output that you may write to.';
 const OTHER_OUTPUT = 'Choose another output.';
 const SMALLER_FILES =
-  'Write to a file system that takes larger files (exFAT, NTFS, ext4), or raise the limit of `ulimit -f`; in a layout directory (DIR/) each blob is a file of its own.';
+  'Write to a file system that allows larger files (exFAT, NTFS, ext4), or raise the limit of `ulimit -f`; a layout directory (DIR/) keeps each blob in its own file.';
 
-/** Runs `work`, whose failures of the file system are about `path`. */
+/** Runs `work` and reports its file system errors as errors about `path`. */
 export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -207,12 +216,12 @@ function megabytes(bytes: number): string {
 }
 
 /**
- * What is at `path`, undefined where nothing is; rejects when nothing can be made or written there, before anything was
- * fetched for it.
+ * Checks, before anything is fetched, that `path` can be written; rejects if it cannot. Returns what is at `path` now,
+ * or undefined if it does not exist.
  */
 export async function requireWritable(path: string): Promise<Stats | undefined> {
   const found = await onDisk(path, () => ifThere(() => stat(path)));
-  // A file is replaced by one that grows beside it.
+  // A file is never written in place: the new one is written beside it and renamed.
   const place = found?.isDirectory() ? path : dirname(resolve(path));
   await onDisk(path, async () => {
     const parent = await stat(place);

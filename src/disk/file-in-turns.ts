@@ -7,40 +7,46 @@ import { LadingError, systemCode } from '../errors.js';
 import { ifThere, isOwn, requireOwnFile } from './own-file.js';
 import { hasEnded, nameOfProcess, PROCESS_NAME } from './process-start.js';
 
-/** A holder on another machine that gives no sign of life for so long has died. */
+/** A holder on another machine counts as dead if it has not touched the file for this long. */
 const STALE_MS = 30_000;
 const SIGN_MS = 10_000;
-/** How often others may take or end turns between two looks, and how long the first of them are apart. */
+/**
+ * How many times to look for the file while other processes rename it, and by how much to lengthen the pause after each
+ * look.
+ */
 const TRIES = 8;
 const PAUSE_MS = 1;
 
-/** The right to write to a file, which nobody else has meanwhile. */
+/** The exclusive right to write to a file. */
 export interface Turn {
-  /** The name that the file has during the turn. */
+  /** Name of the file during the turn. */
   readonly path: string;
-  /** Whether nobody else had a turn since the last one here: the file is as it was left. */
+  /** True if nobody else had a turn since the last one of this object, so that the file is as it left it. */
   readonly isNext: boolean;
-  /** Throws `LOCKED` when another machine may have taken the file, because this process stood still for too long. */
+  /**
+   * Throws `LOCKED` if a process on another machine may have taken the file, because this process was suspended for too
+   * long.
+   */
   assertHeld(): void;
-  /** Lets others have theirs. A file that has got another name meanwhile, or was removed, is left alone. */
+  /** Lets other processes take their turns. Does nothing to a file that was renamed or removed meanwhile. */
   end(): Promise<void>;
 }
 
 /**
- * A file that processes write to in turns, on one machine or on several. Its name says who had the last turn and, while
- * somebody has one, who: `BASE.WRITER` and `BASE.WRITER.PROCESS`, with a suffix. A turn is taken and ended by a rename,
- * so that of many who want it one gets it, and that of a process that was killed goes to the next who asks. It costs
- * two calls, where a lock beside the file would cost seventeen.
+ * A file that processes write to in turns, on one machine or on several. It is named `BASE.WRITER` plus a suffix after
+ * the last writer, and `BASE.WRITER.PROCESS` plus the suffix while a process has a turn. A turn is taken and ended by a
+ * rename, so only one of several processes gets it. If its process is killed, the next one that asks gets the turn.
+ * This costs two system calls, where a lock beside the file would cost seventeen.
  */
 export class FileInTurns {
   readonly #base: string;
   readonly #suffix: string;
   readonly #writer = randomBytes(4).toString('hex');
   readonly #names: RegExp;
-  /** Where the file was last. */
+  /** Path at which the file was last seen. */
   #path: string;
 
-  /** `base` is the path without what says who. */
+  /** `base` is the path of the file without writer, process and suffix. */
   constructor(base: string, suffix: string) {
     this.#base = base;
     this.#suffix = suffix;
@@ -49,19 +55,22 @@ export class FileInTurns {
     this.#names = new RegExp(`^${start}\\.[0-9a-f]{8}(?:\\.(${PROCESS_NAME.source}))?${end}$`);
   }
 
-  /** The name of a file that is made here, and of one that had its last turn here. */
+  /** Name of a file that this object created, or that had its last turn here. */
   get ownPath(): string {
     return `${this.#base}.${this.#writer}${this.#suffix}`;
   }
 
-  /** The file as it is, whoever has it; undefined when there is none. Rejects with `LOCKED` when it changes its name all the time. */
+  /**
+   * Returns the stats of the file, whoever has its turn, or undefined if it does not exist. Rejects with `LOCKED` if it
+   * keeps changing its name.
+   */
   async look(): Promise<Stats | undefined> {
     return (await ifThere(() => lstat(this.#path))) ?? (await this.#find())?.found;
   }
 
   /**
-   * Rejects with `LOCKED` while somebody else has a turn, with the system's `ENOENT` when there is no such file, and as
-   * `openOwnFile` does for what another user may have put there.
+   * Takes a turn. Rejects with `LOCKED` while another process has one, with the system's `ENOENT` if the file does not
+   * exist, and as `openOwnFile` does if another user may have created the file.
    */
   async take(): Promise<Turn> {
     const held = await this.#heldPath();
@@ -76,7 +85,7 @@ export class FileInTurns {
     throw new LadingError('LOCKED', `another process is writing to ${this.#path}`);
   }
 
-  /** The name of the file during a turn here. */
+  /** Returns the name that the file has while this process has a turn. */
   async #heldPath(): Promise<string> {
     return `${this.#base}.${this.#writer}.${await nameOfProcess()}${this.#suffix}`;
   }
@@ -91,7 +100,7 @@ export class FileInTurns {
         await utimes(path, now, now);
         signAt = now.getTime();
       } catch (error) {
-        // Any other failure shows when it lasts.
+        // Other failures are ignored here; if they persist, assertHeld() throws.
         if (systemCode(error) === 'ENOENT') isLost = true;
       }
     };
@@ -111,8 +120,8 @@ export class FileInTurns {
   }
 
   /**
-   * Looks among all names that the file may have; what other users have put there is none of them. While somebody takes
-   * or ends a turn, a look may find neither name.
+   * Looks for the file under all names that it may have, and ignores files of other users. While another process
+   * renames the file, a look may find neither name, so it looks again.
    */
   async #find(): Promise<Found | undefined> {
     const folder = dirname(this.#base);
@@ -134,12 +143,12 @@ export class FileInTurns {
   async #foundAt(path: string, found: Stats): Promise<Found> {
     this.#path = path;
     const [, holder] = this.#names.exec(basename(path)) ?? [];
-    // A turn of its own that could not be ended is over all the same.
+    // If ending its own turn failed, the file still has that name.
     const isOwnTurn = path === (await this.#heldPath());
     return { found, isHeld: holder !== undefined && !isOwnTurn && !(await isLeft(holder, found)) };
   }
 
-  /** False when the file has not this name any more. */
+  /** Returns false if the file does not have the name `path` any more. */
   async #takeFrom(path: string, to: string): Promise<boolean> {
     return (await ifThere(async () => [await rename(path, to)])) !== undefined;
   }
@@ -150,7 +159,7 @@ interface Found {
   isHeld: boolean;
 }
 
-/** Whether the holder of a turn has died. Taking the turn is a sign of life too: a rename sets the time of the last change. */
+/** True if the holder of a turn has died. Taking a turn counts as a sign of life, because a rename sets the ctime. */
 async function isLeft(holder: string, { mtimeMs, ctimeMs }: Stats): Promise<boolean> {
   return (await hasEnded(holder)) ?? Date.now() - Math.max(mtimeMs, ctimeMs) >= STALE_MS;
 }

@@ -16,30 +16,30 @@ import {
 } from './region.js';
 
 /**
- * Files by relative path with `/`, read only: a directory and a tar look the same through it.
- * Paths are clean (no leading `/` or `../`, no `..`); links are followed only within the view.
+ * Read-only access to files by relative path with `/`; a directory and a tar look the same through it. Paths are clean
+ * (no leading `/` or `../`, no `..`). Links are followed only within the view.
  */
 export interface FileView {
-  /** The place on disk that errors name. */
+  /** Path of the directory or archive, as errors name it. */
   readonly location: string;
-  /** Every regular file (links resolved), sorted by path. */
+  /** Returns every regular file, also those behind links, sorted by path. */
   list(): Promise<{ path: string; size: number }[]>;
-  /** Names of the folders at the top, sorted. */
+  /** Returns the names of the top-level folders, sorted. */
   folders(): Promise<string[]>;
-  /** Bytes of the file, or undefined when there is none. */
+  /** Returns the size of the file in bytes, or undefined if it does not exist. */
   size(path: string): Promise<number | undefined>;
-  /** Rejects with `NOT_FOUND` when there is no such file. */
+  /** Opens a file as a stream; rejects with `NOT_FOUND` if it does not exist. */
   open(path: string, options?: OpenFileOptions): Promise<Readable>;
-  /** The whole file; rejects with `TOO_LARGE` beyond `maxBytes`. */
+  /** Reads a whole file; rejects with `TOO_LARGE` if it has more than `maxBytes`. */
   read(path: string, maxBytes: number): Promise<Buffer>;
-  /** Where the bytes lie, for readers that go to the file themselves (hashing in threads, sending). */
+  /** Returns where the bytes of a file are, for readers that open it themselves (hashing in threads, sending). */
   region(path: string): Promise<Region | undefined>;
   close(): Promise<void>;
 }
 
 /**
- * A path as a view names it: without `../`, leading `/`, doubled or trailing slashes. Undefined when it has a
- * `..` component or a NUL, and so names nothing inside any view. (CVE-2014-9356 and its kin)
+ * Normalizes a path to the form that a view uses: without `./`, a leading `/`, and doubled or trailing slashes. Returns
+ * undefined if it has a `..` component or a NUL, since no file in a view has such a name. (CVE-2014-9356 and similar)
  */
 export function cleanPath(path: string): string | undefined {
   if (path.includes('\0')) return undefined;
@@ -47,7 +47,7 @@ export function cleanPath(path: string): string | undefined {
   return components.includes('..') ? undefined : components.join('/');
 }
 
-/** Ascending by UTF-16 code unit: the same order on every machine, whatever its locale. */
+/** Sorts by UTF-16 code unit, ascending, so that the order does not depend on the machine's locale. */
 export function byPath(a: { path: string }, b: { path: string }): number {
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
@@ -57,29 +57,26 @@ export function fileNotFound(location: string, path: string): LadingError {
 }
 
 export function fileTooLarge(location: string, path: string, size: number, maxBytes: number): ContentError {
-  return new ContentError(
-    'TOO_LARGE',
-    `${path} in ${location} has ${size} bytes; at most ${maxBytes} are read into memory`,
-    { hint: 'A document of this kind is small; this one is not what it claims to be.' },
-  );
+  return new ContentError('TOO_LARGE', `${path} in ${location} has ${size} bytes; the limit is ${maxBytes}`, {
+    hint: 'A document of this kind is small; this file cannot be one.',
+  });
 }
 
 /**
- * The files of a real directory. A symbolic link is followed when its target lies inside the directory; asking
- * for one that leads out of it rejects with `INVALID_LAYOUT`, and `list` leaves it away, as it does with
- * linked directories.
+ * Opens the files of a real directory. A symbolic link is followed if its target is inside the directory. Opening a
+ * link that leads out of it rejects with `INVALID_LAYOUT`; `list` omits those links, and linked directories.
  */
 export function openDirectory(directory: string): FileView {
   return new DirectoryView(directory);
 }
 
-/** A file that lies within the directory, by its real path, and what it was when it was found. */
+/** Real path and stamp of a file inside the directory. */
 interface Located {
   region: Region;
   stamp: LocatedStamp;
 }
 
-/** The time of the last change of any kind, which nobody can set: a number of a file is given again to another. */
+/** Includes the ctime, which no program can set: inode numbers are reused. */
 type LocatedStamp = FileStamp & { ctimeNs: bigint };
 
 interface OpenedFile {
@@ -88,13 +85,13 @@ interface OpenedFile {
   stamp: FileStamp;
 }
 
-/** Some 500 bytes each; of more files, those that were found first are looked for again. */
+/** Entries of the cache of located files, some 500 bytes each; the oldest entry is dropped first. */
 const MOST_LOCATED = 10_000;
 
 class DirectoryView implements FileView {
   readonly location: string;
   readonly #path: string;
-  /** By clean path, in the order in which they were found. */
+  /** Located files by clean path, oldest first. */
   readonly #located = new Map<string, Located>();
 
   constructor(directory: string) {
@@ -170,7 +167,8 @@ class DirectoryView implements FileView {
     try {
       return await this.size(path);
     } catch (error) {
-      if (error instanceof ContentError) return undefined; // leads out of the directory: not part of the view
+      // the link leads out of the directory, so it is not part of the view
+      if (error instanceof ContentError) return undefined;
       throw error;
     }
   }
@@ -184,7 +182,9 @@ class DirectoryView implements FileView {
     return this.#open(path, located);
   }
 
-  /** What was found before, if that is what is opened now: a link may have come into its path since. */
+  /**
+   * Opens a file at its cached location, if it still is the same file; a path component may have become a link since.
+   */
   async #openAgain(clean: string): Promise<OpenedFile | undefined> {
     const known = this.#stillLocated(clean);
     if (known === undefined) return undefined;
@@ -193,7 +193,7 @@ class DirectoryView implements FileView {
       if (sameStamp(opened.stamp, known.stamp)) return opened;
       await opened.handle.close();
     } catch (error) {
-      if (!(error instanceof LadingError)) throw error; // why it cannot be opened is found out by who looks for it again
+      if (!(error instanceof LadingError)) throw error; // the caller looks for the file again and reports the reason
     }
     return undefined;
   }
@@ -201,8 +201,8 @@ class DirectoryView implements FileView {
   async #open(path: string, { region }: Located): Promise<OpenedFile> {
     let handle: FileHandle;
     try {
-      // The checked path has no link left in it, so O_NOFOLLOW: one put there since then is not followed, nor is a pipe
-      // waited for.
+      // The checked path contains no links. O_NOFOLLOW rejects a link that was put there since, and O_NONBLOCK avoids
+      // blocking on a pipe.
       const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
       handle = await open(region.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
@@ -224,9 +224,9 @@ class DirectoryView implements FileView {
   }
 
   /**
-   * A file that was found before, by one look: what is at the path now, whatever links lead there, is the very file that
-   * lies within the directory, and nobody has written to it. The look is synchronous, as that of `stampOf` is: a
-   * registry looks with every request, and a turn in the pool of threads costs ten times the call itself.
+   * Returns the cached location if the path still leads to the same, unmodified file: one stat follows all links. It is
+   * synchronous, as in `stampOf`, because a registry does it for every request, and a turn in the thread pool costs ten
+   * times as much as the call.
    */
   #stillLocated(clean: string): Located | undefined {
     const known = this.#located.get(clean);
@@ -237,7 +237,7 @@ class DirectoryView implements FileView {
     return undefined;
   }
 
-  /** The regular file behind `path`, by its real path; undefined when there is none. */
+  /** Returns the regular file behind `path`, by its real path, or undefined if it does not exist. */
   async #find(path: string): Promise<Located | undefined> {
     const clean = cleanPath(path);
     if (clean === undefined || clean === '') return undefined;
@@ -275,7 +275,7 @@ class DirectoryView implements FileView {
   }
 }
 
-/** Undefined where there is nothing, or it cannot be looked at. */
+/** Returns undefined if nothing exists at `path`, or it cannot be examined. */
 function stampAt(path: string): LocatedStamp | undefined {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false });

@@ -11,44 +11,45 @@ import { CAREFUL, describeKind, ifThere } from './own-file.js';
 import { isGone, processSpace, startOfProcess } from './process-start.js';
 import { describeUser, thisUser } from './users.js';
 
-// proper-lockfile loads signal-exit, by which SIGXFSZ would end the process unless somebody else listens; Node.js itself
-// ignores it. A write beyond the limit (`ulimit -f`) then fails with EFBIG, like any other write that fails.
+// proper-lockfile loads signal-exit, which listens for SIGXFSZ and would end the process unless there is another
+// listener; Node.js itself ignores that signal. With this listener, a write beyond the limit of `ulimit -f` fails with
+// EFBIG, like any other failed write.
 if (process.platform !== 'win32') process.on('SIGXFSZ', () => undefined);
 
-/** A lock without a sign of life for so long is nobody's; it matters only for holders on other machines. */
+/** A lock that its holder has not touched for this long is stale; this matters only for holders on other machines. */
 const STALE_MS = 30_000;
 const OWNER_FILE = /^owner-[0-9a-f-]{36}$/;
-/** A file that was removed while somebody had it open. (Linux NFS client, "silly rename") */
+/** Prefix of a file that was removed while a process had it open. (Linux NFS client, "silly rename") */
 const NFS_LEFT = '.nfs';
-/** A pid, a host name and a number are shorter. */
+/** Limit for an owner file, which holds a pid, a host name and a start time. */
 const MAX_OWNER_BYTES = 4096;
 const MAX_HOST_LENGTH = 300;
-/** Others may see who holds the lock; that they could write into it would be theirs to misuse. */
+/** Other users can see who holds the lock, but not write to its directory. */
 const LOCK_MODE = 0o755;
 
 const DEFAULT_POLL_MS = 100;
 const DEFAULT_WAIT_MS = 600_000;
 
 export interface Lock {
-  /** Throws `LOCKED` when another process took the lock away, because this one stood still for too long. */
+  /** Throws `LOCKED` if another process took over the lock, because this one was suspended for too long. */
   assertHeld(): void;
   release(): Promise<void>;
 }
 
 export interface LockOptions {
   signal?: AbortSignal | undefined;
-  /** How long to wait for another writer; default ten minutes. */
+  /** How long to wait for another writer, in milliseconds; default ten minutes. */
   waitMs?: number | undefined;
-  /** How often to look whether it has ended; default every 100 ms. */
+  /** How often to check whether the other writer has finished, in milliseconds; default 100. */
   pollMs?: number | undefined;
-  /** Told once, when there is somebody to wait for. */
+  /** Called once, with a description of the holder, if the lock is held by another process. */
   onWait?: ((holder: string) => void) | undefined;
 }
 
 /**
- * Makes this process the only writer of what `path` stands for. A lock whose process died on this machine is
- * taken over at once, one of another machine when it stops giving signs of life; else rejects with `LOCKED`, which
- * names the user when the lock is another one's.
+ * Makes this process the only writer of whatever `path` stands for. A lock is taken over at once if its process died on
+ * this machine, and if its process is on another machine, when it has not touched the lock for 30 s. Rejects with
+ * `LOCKED` after `waitMs`; the error names the user if the lock belongs to another one.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   const { signal, waitMs = DEFAULT_WAIT_MS, pollMs = DEFAULT_POLL_MS, onWait } = options;
@@ -78,21 +79,22 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 }
 
 /**
- * Who holds a lock: the process, as a file in its directory says, and the user whose directory it is, which only the
- * system can say. Of another user's lock, the process is that user's claim.
+ * The holder of a lock. The process is read from a file in the lock's directory, so for a lock of another user it is
+ * only what that user claims. The user is the owner of the directory, which the system reports.
  */
 interface Owner {
-  /** The name of the file, which no other holder ever has. */
+  /** Name of the owner file; no other holder uses the same one. */
   file: string;
   pid: number;
   host: string;
-  /** Tells the process from a later one with the same number; not known on every system. */
+  /** Start time that distinguishes the process from a later one with the same pid; not available on every system. */
   started?: string | undefined;
 }
 
 /**
- * Takes the lock, when nobody has it. It is a directory with its owner's file, and appears with it by one rename:
- * no lock is ever without a name, at whatever moment its process dies. An empty directory is nobody's.
+ * Takes the lock and returns it, or undefined if it is held. The lock is a directory that contains its owner's file. A
+ * single rename puts both in place, so a lock always names its owner, even if the process dies at the worst moment. An
+ * empty directory is a free lock.
  */
 async function tryLock(path: string, lockPath: string): Promise<Lock | undefined> {
   const ownerFile = `owner-${randomUUID()}`;
@@ -111,12 +113,12 @@ async function tryLock(path: string, lockPath: string): Promise<Lock | undefined
       },
       fs: {
         ...fs,
-        // Its own folder, and never what a link leads to that was put in its place.
+        // Never follow a link that was put in place of the lock's directory.
         stat: fs.lstat,
         utimes: fs.lutimes,
         mkdir: (directory: string, done: Done) => settle(makeOwned(directory, ownerFile), done),
         rmdir: (directory: string, done: Done) => settle(remove(directory), done),
-        // When the process exits with the lock in its hands.
+        // Called when the process exits while it holds the lock.
         rmdirSync(directory: string) {
           fs.rmSync(join(directory, ownerFile));
           fs.rmdirSync(directory);
@@ -142,7 +144,7 @@ async function tryLock(path: string, lockPath: string): Promise<Lock | undefined
   };
 }
 
-/** Undefined where nothing tells which process has the lock. */
+/** Returns undefined if no file says which process holds the lock. */
 async function readOwner(lockPath: string): Promise<Owner | undefined> {
   const file = (await unlessRefused(() => namesIn(lockPath)))?.find((name) => OWNER_FILE.test(name));
   if (file === undefined) return undefined;
@@ -156,33 +158,34 @@ async function readOwner(lockPath: string): Promise<Owner | undefined> {
   return { file, pid, host, started };
 }
 
-/** Another user whose lock it is, as messages name one; undefined for this one's. */
+/** Returns the owner of the lock, as messages name users, or undefined if it is the current user. */
 async function otherUser(lockPath: string): Promise<string | undefined> {
   const found = await unlessRefused(() => lstat(lockPath));
   if (found === undefined || found.uid === (thisUser() ?? found.uid)) return undefined;
   return describeUser(found.uid);
 }
 
-/** Whether the process is certainly gone: one of another machine or container never is. */
+/** True only if the process has certainly ended; never true for a process of another machine or container. */
 async function isDead({ pid, host, started }: Owner): Promise<boolean> {
   return host === processSpace() && (await isGone(pid, started));
 }
 
 /**
- * Leaves an empty directory. Whoever else holds the lock by now has a file of another name. Rejects with `LOCKED` where
- * it is another user's, who alone may change it.
+ * Removes the owner file of a dead process, which leaves an empty directory. If another process has taken the lock
+ * meanwhile, its file has another name and stays. Rejects with `LOCKED` if the lock belongs to another user, who alone
+ * can remove it.
  */
 async function breakLock(lockPath: string, { file }: Owner): Promise<void> {
   await removeOwners(lockPath, [file]);
 }
 
-/** Takes away a lock, or a claim, that its process has left. Rejects as `breakLock` does. */
+/** Removes a lock, or an unfinished one, that its process left behind. Rejects as `breakLock` does. */
 export async function removeLock(lockPath: string): Promise<void> {
   await removeOwners(lockPath, await ofOther(lockPath, () => namesIn(lockPath)));
   await removeUnlessTaken(lockPath);
 }
 
-/** Nothing else that lies there, or where a link leads, is lading's to remove. */
+/** Removes owner files only: lading did not create anything else in the directory, or behind a link. */
 async function removeOwners(lockPath: string, names: readonly string[]): Promise<void> {
   for (const name of names.filter((each) => OWNER_FILE.test(each)))
     await ofOther(lockPath, () => fs.rm(join(lockPath, name), { force: true }));
@@ -200,13 +203,13 @@ function isRefused(error: unknown): boolean {
   return ['EACCES', 'EPERM'].includes(systemCode(error) ?? '');
 }
 
-/** What is nobody's any more, or never was a lock, and stands in the way all the same. */
+/** The error for a lock that no process holds, or for something else in its place, that cannot be removed. */
 async function heldByOther(lockPath: string, cause?: unknown): Promise<LadingError> {
   const user = await otherUser(lockPath);
   const whose = user === undefined ? '' : ` of ${user}`;
   return new LadingError(
     'LOCKED',
-    `${lockPath} is a lock${whose} that no process holds, and it cannot be removed`,
+    `${lockPath} is a lock${whose} that no process holds, but it cannot be removed`,
     {
       cause,
       hint: `${user === undefined ? 'Remove it' : `Ask ${user} to remove it`}, or choose another place.`,
@@ -220,11 +223,11 @@ function settle(work: Promise<void>, done: Done): void {
   work.then(() => done(null), done);
 }
 
-/** Rejects with `EEXIST` when somebody has it, as `mkdir` does. */
+/** Creates the lock's directory; rejects with `EEXIST` if the lock is held, as `mkdir` does. */
 async function makeOwned(lockPath: string, ownerFile: string): Promise<void> {
   if (await isTaken(lockPath)) throw taken();
   const claim = `${lockPath}.${randomUUID()}`;
-  await fs.mkdir(claim, LOCK_MODE); // fails where no file can be made: nobody holds the lock then
+  await fs.mkdir(claim, LOCK_MODE); // fails if no file can be created here; then nobody holds the lock
   try {
     const owner = { pid: process.pid, host: processSpace(), started: await startOfProcess(process.pid) };
     await fs.writeFile(join(claim, ownerFile), `${JSON.stringify(owner)}\n`, { flag: 'wx', mode: 0o644 });
@@ -232,9 +235,9 @@ async function makeOwned(lockPath: string, ownerFile: string): Promise<void> {
   } catch (error) {
     await unlessRefused(() => removeLock(claim));
     if (['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) throw taken();
-    // A holder has tidied the claim away.
+    // The holder of the lock has removed this claim in removeClaims().
     if (systemCode(error) === 'ENOENT' && (await fs.pathExists(dirname(lockPath)))) throw taken();
-    // A link that leads nowhere, or what is another user's where each removes only their own. (chmod(2), S_ISVTX)
+    // It is a dangling link, or another user's lock in a directory with the sticky bit. (chmod(2), S_ISVTX)
     const found = await unlessRefused(() => lstat(lockPath));
     if (found !== undefined) await requireDirectory(lockPath, found);
     if (found !== undefined && isRefused(error)) throw await heldByOther(lockPath, error);
@@ -242,7 +245,7 @@ async function makeOwned(lockPath: string, ownerFile: string): Promise<void> {
   }
 }
 
-/** One that this user may not look into is: its holder keeps all to themselves. */
+/** A lock that this user may not read counts as held. */
 async function isTaken(lockPath: string): Promise<boolean> {
   try {
     return (await namesIn(lockPath)).length > 0;
@@ -264,17 +267,20 @@ async function removeUnlessTaken(lockPath: string): Promise<void> {
   }
 }
 
-/** Of a holder who gives no sign of life, looked at once more: since then another one may have come. */
+/** Removes a stale lock, after checking its age again: a new holder may have taken it. */
 async function removeStale(lockPath: string): Promise<void> {
   const { mtimeMs } = await lstat(lockPath);
   if (Date.now() - mtimeMs < STALE_MS) throw Object.assign(taken(), { code: 'ELOCKED' });
   await removeLock(lockPath);
-  // What no process of lading's has put there stays: waiting for it would be in vain.
+  // Files that lading did not create stay, so the lock would never become free: report it instead of waiting.
   if ((await namesIn(lockPath)).some((name) => !OWNER_FILE.test(name) && !name.startsWith(NFS_LEFT)))
     throw await heldByOther(lockPath);
 }
 
-/** What processes leave that die while they make theirs. One that lives tries again. */
+/**
+ * Removes the claims of processes that died while they took the lock. A live process whose claim is removed tries
+ * again.
+ */
 async function removeClaims(lockPath: string): Promise<void> {
   const prefix = `${basename(lockPath)}.`;
   for (const name of await fs.readdir(dirname(lockPath))) {
@@ -292,20 +298,22 @@ async function namesIn(lockPath: string): Promise<string[]> {
     if (!['ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) throw error;
   }
   const found = await ifThere(() => lstat(lockPath));
-  if (found === undefined) return []; // given back meanwhile
+  if (found === undefined) return []; // the lock was released meanwhile
   await requireDirectory(lockPath, found);
   return names;
 }
 
-/** Rejects with `NOT_WRITABLE` for what is no directory, above all a link to one: nothing is read or removed by it. */
+/**
+ * Rejects with `NOT_WRITABLE` if the lock is not a directory; above all, a link to a directory must not be followed.
+ */
 async function requireDirectory(lockPath: string, found: Stats): Promise<void> {
   if (found.isDirectory()) return;
-  throw new LadingError('NOT_WRITABLE', `${lockPath} is ${await describeKind(found)}, and no lock`, {
+  throw new LadingError('NOT_WRITABLE', `${lockPath} is ${await describeKind(found)}, not a lock`, {
     hint: 'Remove it, or choose another place.',
   });
 }
 
-/** Undefined for what is no regular file, or too long to name a process. */
+/** Returns undefined unless it is a regular file of at most `MAX_OWNER_BYTES`. */
 async function readSmallFile(path: string): Promise<string | undefined> {
   const file = await open(path, constants.O_RDONLY | CAREFUL);
   try {

@@ -5,36 +5,39 @@ import { dirname, join } from 'node:path';
 import { LadingError, systemCode } from '../errors.js';
 import { describeUser, thisUser } from './users.js';
 
-// Files whose names others can guess, in folders that others may write to. Whoever can make a file there could put a link
-// to another file in its place, a pipe that is never read, or content of their own to go on from. Every such file is
-// opened here: made anew with O_EXCL, or found and used only when nobody else can have made or changed it.
+// Files with names that others can guess, in folders that others may write to. Anybody who can create a file there
+// could plant a link to another file, a pipe that nobody reads, or content to resume from. Such files must be opened
+// with the functions here. They create the file with O_EXCL, or use an existing one only if nobody else can have
+// created or changed it.
 
-/** A link is not followed (open(2), O_NOFOLLOW), and a pipe without a reader is not waited for (O_NONBLOCK). */
+/** Do not follow a link (open(2), O_NOFOLLOW), and do not block on a pipe without a reader (O_NONBLOCK). */
 export const CAREFUL = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 /** Write permission of the group and of all others. (chmod(2)) */
 const WRITABLE_BY_OTHERS = 0o022;
 const DEFAULT_MODE = 0o644;
-/** How often a file may come and go between two calls. */
+/** How many times to try again when the file appears or disappears between two calls. */
 const TRIES = 10;
 
-/** What lies under a name that lading chose is not a file that this user alone has made. */
+/** The file at a path that lading chose may have been created or changed by another user. */
 export class UnsafeFileError extends LadingError {
   override readonly name = 'UnsafeFileError';
 }
 
 export interface OwnFileOptions {
-  /** Make the file when it is not there; default true. Without, rejects with the system's `ENOENT`. */
+  /**
+   * Create the file if it does not exist; default true. If false, a missing file rejects with the system's `ENOENT`.
+   */
   create?: boolean | undefined;
-  /** Of a file that is made, before the umask; default 0644. */
+  /** Mode of a file that is created, before the umask is applied; default 0644. */
   mode?: number | undefined;
-  /** Write at the end, wherever that is; default by position. */
+  /** Write at the end of the file, wherever that is; default: write by position. */
   append?: boolean | undefined;
 }
 
 /**
- * Opens a file to read and write, with what this user has left in it. Rejects with an `UnsafeFileError` that names the
- * path and its owner when it is anything but a regular file with one name, made here by this user, that nobody else
- * may write to.
+ * Opens a file for reading and writing, and keeps the content that this user wrote before. Rejects with an
+ * `UnsafeFileError` that names the path and its owner, unless it is a regular file with one name, created by this user,
+ * that nobody else may write to.
  */
 export async function openOwnFile(
   path: string,
@@ -52,7 +55,7 @@ export async function openOwnFile(
   }
 }
 
-/** Makes a file that was not there; undefined when there is anything of this name, a link that leads nowhere too. */
+/** Creates a file; returns undefined if anything has this name already, even a dangling link. */
 export async function createFile(
   path: string,
   { flags = constants.O_RDWR, mode = DEFAULT_MODE }: { flags?: number; mode?: number | undefined } = {},
@@ -66,8 +69,9 @@ export async function createFile(
 }
 
 /**
- * Makes an empty file to be renamed to `path`. Who is `alone` has its name, and takes away what a killed process left
- * there. All others, and where somebody has put there what cannot be taken away, get a name that nobody can guess.
+ * Creates an empty file, to be renamed to `path` later. If the caller is `alone`, the file is called `path.tmp` and
+ * replaces one that a killed process left there. Otherwise, or if that file cannot be removed, its name is random so
+ * that nobody can guess it.
  */
 export async function createTemporaryFile(
   path: string,
@@ -86,7 +90,7 @@ export async function createTemporaryFile(
 
 async function createAgain(path: string, mode: number | undefined): Promise<FileHandle | undefined> {
   try {
-    await unlink(path); // the name alone: what a link leads to, or other names of the file, stay
+    await unlink(path); // removes only this name, not the target of a link or other names of the file
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     return undefined;
@@ -94,7 +98,9 @@ async function createAgain(path: string, mode: number | undefined): Promise<File
   return createFile(path, { mode });
 }
 
-/** The bytes of a file as `openOwnFile` takes one, at most `maxBytes`; undefined where it cannot be had. */
+/**
+ * Reads a file that `openOwnFile` would accept, if it has at most `maxBytes`; returns undefined in every other case.
+ */
 export async function readOwnFile(path: string, maxBytes: number): Promise<Buffer | undefined> {
   try {
     const file = await openFound(path, constants.O_RDONLY);
@@ -109,26 +115,26 @@ export async function readOwnFile(path: string, maxBytes: number): Promise<Buffe
   }
 }
 
-/** Rejects as `openOwnFile` does, for what is at `path` by now. */
+/** Checks what is at `path` now, and rejects as `openOwnFile` does. */
 export async function requireOwnFile(path: string): Promise<void> {
   await requireOwn(path, await lstat(path));
 }
 
-/** Whether nobody but this user can have written the file, whatever names it has; false when there is none. */
+/** True if nobody but this user can have written the file, even if it has several names; false if it does not exist. */
 export async function isOwnFile(path: string): Promise<boolean> {
   const found = await ifThere(() => lstat(path));
   return found !== undefined && isOwn(path, found);
 }
 
-/** The same of what `lstat` has found there. */
+/** Like `isOwnFile`, for the result of an `lstat`. */
 export async function isOwn(path: string, found: Stats): Promise<boolean> {
   const reason = await whyUnsafe(found, () => madeIn(dirname(path)));
   return reason === undefined || reason === 'several names';
 }
 
 /**
- * For a name that the user chose, where a link or a pipe may be meant: rejects with an `UnsafeFileError` when what is
- * there is another user's than this one, root, or the owner of the folder, who can do there as they please anyway.
+ * For a name that the user chose, where a link or a pipe may be intended. Rejects with an `UnsafeFileError` if it
+ * belongs to another user, unless that is root or the owner of the folder, who can change anything there anyway.
  */
 export async function requireNoStranger(path: string): Promise<void> {
   const found = await ifThere(() => lstat(path));
@@ -148,7 +154,7 @@ export async function requireNoStranger(path: string): Promise<void> {
   );
 }
 
-/** What `look` finds, undefined where the system says that there is nothing. */
+/** Returns the result of `look`, or undefined if it fails with `ENOENT`. */
 export async function ifThere<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
@@ -163,12 +169,12 @@ async function openFound(path: string, flags: number): Promise<FileHandle> {
   try {
     handle = await open(path, flags | CAREFUL);
   } catch (error) {
-    // A link, a folder, a socket, or a file that its owner lets nobody write to.
+    // It may be a link, a folder, a socket, or a file that its owner made read-only; requireOwn() says which.
     if (systemCode(error) !== 'ENOENT') await requireOwn(path, await lstat(path));
     throw error;
   }
   try {
-    // Without O_NOFOLLOW (Windows) what was opened may be what a link leads to.
+    // Without O_NOFOLLOW (Windows) the opened file may be the target of a link.
     await requireOwn(path, constants.O_NOFOLLOW === undefined ? await lstat(path) : fstatSync(handle.fd));
     return handle;
   } catch (error) {
@@ -190,7 +196,7 @@ async function unsafe(path: string, found: Stats, reason: UnsafeReason): Promise
     'writable by others': async () => 'may be written to by other users',
   }[reason];
   const code = reason === 'not a file' ? 'ALREADY_EXISTS' : 'NOT_WRITABLE';
-  return new UnsafeFileError(code, `${path} ${await what()}: lading does not go on from it`, {
+  return new UnsafeFileError(code, `${path} ${await what()}: lading does not resume from it`, {
     hint:
       reason === 'another owner'
         ? 'Ask that user to finish or remove it, or choose another place.'
@@ -198,7 +204,7 @@ async function unsafe(path: string, found: Stats, reason: UnsafeReason): Promise
   });
 }
 
-/** What it is, and whose if it is not this user's: `a symbolic link of alice (uid 1001)`. */
+/** Describes the kind of a file, and its owner if that is another user: `a symbolic link of alice (uid 1001)`. */
 export async function describeKind(found: Stats): Promise<string> {
   const isOwn = found.uid === (thisUser() ?? found.uid);
   return isOwn ? kindOf(found) : `${kindOf(found)} of ${await describeUser(found.uid)}`;
@@ -214,13 +220,14 @@ function kindOf(found: Stats): string {
 
 export type UnsafeReason = 'not a file' | 'another owner' | 'several names' | 'writable by others';
 
-/** What of a file tells whether somebody else had a hand in it. */
+/** Attributes of a file that show whether somebody else may have changed it. */
 export type Traits = Pick<Stats, 'uid' | 'mode' | 'nlink'>;
 
 /**
- * Why a file may be somebody else's work; undefined for one like those that this process makes. Some file systems give
- * all files one owner and one mode, and some network shares another owner than the one who writes (FAT, CIFS, NFS with
- * `root_squash`): `made` tells what a file is like that was just made in the same folder, undefined where none can be.
+ * Returns why a file may be another user's work, or undefined if it looks like one that this process creates. Some file
+ * systems give all files the same owner and mode, and some network shares another owner than the writer (FAT, CIFS, NFS
+ * with `root_squash`). So `made` returns the attributes of a file that was just created in the same folder, or
+ * undefined if none can be created.
  */
 export async function whyUnsafe(
   found: Traits & Pick<Stats, 'isFile'>,
@@ -228,7 +235,7 @@ export async function whyUnsafe(
 ): Promise<UnsafeReason | undefined> {
   if (!found.isFile()) return 'not a file';
   const user = thisUser();
-  if (user === undefined) return found.nlink > 1 ? 'several names' : undefined; // no owners, no modes: Windows
+  if (user === undefined) return found.nlink > 1 ? 'several names' : undefined; // Windows has no owners and modes
   const reason = difference(found, { uid: user, mode: 0, nlink: 1 });
   if (reason === undefined) return undefined;
   const usual = await made();

@@ -5,15 +5,15 @@ import { LadingError, systemCode } from '../errors.js';
 import { describeKind, ifThere } from './own-file.js';
 import { thisUser } from './users.js';
 
-// Folders that lading makes and finds again where others may write. Node.js has no openat(2): between looking at a folder
-// and using it, somebody who may rename it can put a link in its place. What is done by its path alone is looked at first,
-// and what would be worst, removing a folder with all that is in it, goes by its descriptor.
+// Folders that lading creates and finds again where others may write. Node.js has no openat(2): after a folder was
+// checked, somebody with permission to rename it can put a link in its place. Operations by path are therefore preceded
+// by a check. The most dangerous one, removing a folder with its contents, goes through a descriptor.
 
 /** Permissions of everybody but the owner. (chmod(2)) */
 const OTHERS = 0o077;
 const TRIES = 5;
 
-/** Makes a folder with those above it. `mkdir` with `recursive` tries for ever where none can be made (/proc). */
+/** Creates a folder and its parents. `mkdir` with `recursive` never returns where no folder can be created (/proc). */
 export async function makeFolder(path: string, mode = 0o777): Promise<void> {
   if ((await makeOne(path, mode)) || dirname(path) === path) return;
   await makeFolder(dirname(path), mode);
@@ -21,7 +21,7 @@ export async function makeFolder(path: string, mode = 0o777): Promise<void> {
     throw Object.assign(new Error(`no folder in ${dirname(path)}`), { code: 'ENOENT' });
 }
 
-/** False where there is no folder for it. */
+/** Returns false if the parent folder does not exist. */
 async function makeOne(path: string, mode: number): Promise<boolean> {
   try {
     await mkdir(path, { mode });
@@ -33,9 +33,9 @@ async function makeOne(path: string, mode: number): Promise<boolean> {
 }
 
 /**
- * Makes a folder below `root`, which is there, with those between them; others may do so, and remove them while they are
- * empty. Rejects with `INVALID_LAYOUT` where one of them is a link that leads out of `root`: readers do not follow it, and
- * a writer would write to somebody else's folder.
+ * Creates a folder below the existing folder `root`, with those between them; other processes may create or remove them
+ * at the same time. Rejects with `INVALID_LAYOUT` if one of them is a link that leads out of `root`: readers do not
+ * follow it, and a writer would write to a folder elsewhere.
  */
 export async function makeFolderIn(root: string, path: string): Promise<void> {
   for (let tries = TRIES; ; tries--) {
@@ -48,7 +48,7 @@ export async function makeFolderIn(root: string, path: string): Promise<void> {
   }
 }
 
-/** Whether there is such a folder; rejects as `makeFolderIn` does. */
+/** True if the folder exists; rejects as `makeFolderIn` does. */
 export async function hasFolderIn(root: string, path: string): Promise<boolean> {
   for (const folder of foldersOf(root, path)) if (!(await isFolderIn(root, folder))) return false;
   return true;
@@ -68,29 +68,29 @@ async function isFolderIn(root: string, folder: string): Promise<boolean> {
       return true;
   }
   const kind = await describeKind(found);
-  throw new LadingError('INVALID_LAYOUT', `${folder} is ${kind}, and no folder in ${root}`, {
+  throw new LadingError('INVALID_LAYOUT', `${folder} is ${kind}, not a folder in ${root}`, {
     hint: 'Nothing was written through it. Remove it, or choose another output.',
   });
 }
 
-/** Whether it is a folder that nobody but this user could ever enter; one on a file system without modes counts. */
+/** True if nobody but this user could ever enter the folder; also true on a file system without modes. */
 export async function isOwnFolder(path: string): Promise<boolean> {
   const found = await lstat(path);
   if (!found.isDirectory()) return false;
   const user = thisUser();
-  if (user === undefined || isLike(found, { uid: user, mode: 0 })) return true; // or no users, no modes: Windows
+  if (user === undefined || isLike(found, { uid: user, mode: 0 })) return true; // Windows has no users and modes
   const made = await madeIn(dirname(path));
   return made !== undefined && isLike(found, made);
 }
 
-/** Removes a folder of this user's with all that is in it; does nothing when it is not there. */
+/** Removes a folder of this user with all its contents; does nothing if it does not exist. */
 export async function removeOwnFolder(path: string): Promise<void> {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW = 0 } = constants;
-  if (O_DIRECTORY === undefined) return rm(path, { recursive: true, force: true }); // Windows opens no folders
+  if (O_DIRECTORY === undefined) return rm(path, { recursive: true, force: true }); // Windows cannot open folders
   const folder = await ifThere(() => open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (folder === undefined) return;
   try {
-    // The folder that is open (proc_pid_fd(5)), wherever its name leads by now.
+    // This path leads to the open folder (proc_pid_fd(5)), even if its name now leads elsewhere.
     const descriptor = `/proc/self/fd/${folder.fd}`;
     const place = (await ifThere(() => lstat(descriptor))) === undefined ? path : descriptor;
     for (const name of await readdir(place)) await rm(join(place, name), { recursive: true, force: true });

@@ -4,12 +4,15 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { systemCode } from '../errors.js';
 
-/** After the name in parentheses, which may hold anything. (proc_pid_stat(5): `starttime` is field 22) */
+/**
+ * Index of `starttime` (field 22) in the fields after the process name, which is in parentheses and may contain
+ * anything. (proc_pid_stat(5))
+ */
 const STARTTIME_AFTER_NAME = 19;
 
 /**
- * Where numbers of processes mean the same: the machine and, on Linux, the PID namespace. Containers can share a name
- * and a disk, and know nothing of each other's processes.
+ * Returns a string that identifies the scope in which pids are unique: the host and, on Linux, the PID namespace.
+ * Containers can share a host name and a disk without seeing each other's processes.
  */
 export function processSpace(): string {
   space ??= [hostname(), ...pidNamespace()].join(' ');
@@ -27,10 +30,13 @@ function pidNamespace(): string[] {
   }
 }
 
-/** A process as a part of a file's name: its number, its start, and the machine. */
+/** A process in the name of a file: its pid, its start time, and a hash of its machine. */
 export const PROCESS_NAME = /(\d+)-(\d*)-([0-9a-f]{8})/;
 
-/** What this process is called in names of files, as no other is: what belongs to one is never without an owner. */
+/**
+ * Returns a name for this process, for use in file names, that no other process has. A file so named always has a known
+ * owner.
+ */
 export function nameOfProcess(): Promise<string> {
   ownName ??= startOfProcess(process.pid).then(
     (started) => `${process.pid}-${started ?? ''}-${thisMachine()}`,
@@ -44,14 +50,16 @@ function thisMachine(): string {
   return createHash('sha256').update(processSpace()).digest('hex').slice(0, 8);
 }
 
-/** Whether the process of this name has ended; undefined where that cannot be known, of one of another machine. */
+/**
+ * True if the process with this name has ended; undefined if it runs on another machine, where that cannot be known.
+ */
 export async function hasEnded(name: string): Promise<boolean | undefined> {
   const [, pid, started, machine] = PROCESS_NAME.exec(name) ?? [];
   if (pid === undefined || machine !== thisMachine()) return undefined;
   return isGone(Number(pid), started === '' ? undefined : started);
 }
 
-/** Whether the process of this machine that had the number, and began at `started` where that is known, has ended. */
+/** True if the process with this pid on this machine, which started at `started` if that is known, has ended. */
 export async function isGone(pid: number, started: string | undefined): Promise<boolean> {
   try {
     process.kill(pid, 0);
@@ -63,7 +71,10 @@ export async function isGone(pid: number, started: string | undefined): Promise<
   return now !== undefined && now !== started;
 }
 
-/** What tells a process from an earlier one with its number, where the system says it (Linux); else undefined. */
+/**
+ * Returns the start time of a process, which distinguishes it from an earlier one with the same pid. Only Linux has it;
+ * undefined elsewhere.
+ */
 export async function startOfProcess(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

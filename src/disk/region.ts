@@ -4,10 +4,12 @@ import { Readable } from 'node:stream';
 import { LadingError, messageOf, systemCode } from '../errors.js';
 import { CHECK_DISK, fileFailure } from '../system-error.js';
 
-// Big enough that the cost of a read does not matter, small enough to keep many streams in little memory.
+// Large enough that the cost of a read does not matter, small enough that many streams need little memory.
 const READ_SIZE = 512 * 1024;
 
-/** The part of `region` that `start` and `length` ask for; a start beyond its end is a caller's mistake. */
+/**
+ * Returns the part of `region` that `start` and `length` select; throws a `RangeError` if `start` is beyond its end.
+ */
 export function partOf(
   region: Region,
   { start = 0, length = Number.POSITIVE_INFINITY }: OpenFileOptions,
@@ -18,7 +20,7 @@ export function partOf(
   return { path: region.path, offset: region.offset + start, size: Math.min(length, region.size - start) };
 }
 
-/** What of a file changes when somebody writes to it; a change that sets the time back is not seen. */
+/** Attributes that change when a file is written to. A writer that resets the mtime is not noticed. */
 export interface FileStamp {
   dev: bigint;
   ino: bigint;
@@ -27,19 +29,19 @@ export interface FileStamp {
 }
 
 /**
- * The stamp of an open file, to be asked again later. It is asked for with every use of an entry of a tar, so it
- * is synchronous: 20,000 take 0.05 s, against 1 s for `FileHandle.stat`.
+ * Returns the stamp of an open file, for a later comparison. It is synchronous because it is called for every use of a
+ * tar entry: 20,000 calls take 0.05 s, against 1 s for `FileHandle.stat`.
  */
 export async function stampOf(handle: FileHandle): Promise<FileStamp> {
   return fstatSync(handle.fd, { bigint: true });
 }
 
-/** Whether nobody wrote to a file, nor put another in its place, between the two stamps. */
+/** True if the file was neither written to nor replaced between the two stamps. */
 export function sameStamp(a: FileStamp, b: FileStamp): boolean {
   return a.mtimeNs === b.mtimeNs && a.size === b.size && a.ino === b.ino && a.dev === b.dev;
 }
 
-/** Rejects with `IO` when the file was written to since `stamp`: what its bytes are is then not known. */
+/** Rejects with `IO` if the file was written to since `stamp`, so that what was read from it cannot be trusted. */
 export async function requireUnchanged(handle: FileHandle, stamp: FileStamp, path: string): Promise<void> {
   let now: FileStamp;
   try {
@@ -55,21 +57,23 @@ export async function requireUnchanged(handle: FileHandle, stamp: FileStamp, pat
 
 export interface ReadRegionOptions {
   signal?: AbortSignal | undefined;
-  /** The handle is closed with the stream. */
+  /** Close the handle when the stream is closed; default false. */
   ownsHandle?: boolean;
-  /** What the file was when the region was found; when it is another at the end, the last bytes are not given. */
+  /**
+   * Stamp of the file when the region was found. If it has changed at the end, the stream fails before its last bytes.
+   */
   stamp?: FileStamp | undefined;
 }
 
-/** A stream that can be read into the reader's own memory instead; one of the two ways for one stream. */
+/** A Readable with `readInto(buffer)`. Use one of the two ways on a stream, never both. */
 export interface RegionStream extends Readable {
-  /** Fills the beginning of `buffer` with the bytes that follow, and says how many; 0 at the end. */
+  /** Reads the next bytes into the start of `buffer` and returns their number; 0 at the end. */
   readInto(buffer: Buffer): Promise<number>;
 }
 
 /**
- * The bytes of a region, all of them or an `IO` error: a file that became shorter never passes for a short one,
- * nor one that was changed for what it was. The handle may be shared.
+ * Streams all bytes of a region, or fails with `IO`: a file that was truncated or changed never looks like a complete
+ * one. The handle may be shared.
  */
 export function streamRegion(
   handle: FileHandle,
@@ -85,8 +89,8 @@ export function streamRegion(
     if (position === end && stamp !== undefined) await requireUnchanged(handle, stamp, region.path);
     return bytesRead;
   };
-  // Not fs.createReadStream: it closes a shared descriptor when it is destroyed, whatever `autoClose` says,
-  // and it ends without an error where the file ends early.
+  // fs.createReadStream is no alternative: it closes a shared descriptor when it is destroyed, whatever `autoClose`
+  // says, and it ends without an error if the file ends early.
   const stream = new Readable({
     highWaterMark: READ_SIZE,
     ...(signal === undefined ? {} : { signal }),
@@ -108,7 +112,7 @@ export function streamRegion(
   return Object.assign(stream, { readInto });
 }
 
-/** A small region in memory; the caller has checked its size. */
+/** Reads a small region into memory; the caller has checked its size. */
 export async function readRegion(
   handle: FileHandle,
   region: Region,
@@ -133,11 +137,11 @@ async function readSome(handle: FileHandle, into: Buffer, position: number, regi
   throw new LadingError(
     'IO',
     `${region.path} ends at byte ${position}, before byte ${region.offset + region.size} that was there when it was opened`,
-    { hint: 'The file was cut short while it was read; check the medium and copy the file again.' },
+    { hint: 'The file was truncated while it was read; check the medium and copy the file again.' },
   );
 }
 
-/** A system error from opening or reading `path`, as an error a user can meet. */
+/** Turns a system error from opening or reading `path` into a `LadingError`. */
 export function readFailure(path: string, error: unknown): LadingError {
   switch (systemCode(error)) {
     case 'ENOENT':
@@ -161,14 +165,14 @@ export function readFailure(path: string, error: unknown): LadingError {
 }
 
 export interface OpenFileOptions {
-  /** First byte; default 0. */
+  /** First byte to read; default 0. */
   start?: number | undefined;
-  /** How many bytes at most; default all that follow. */
+  /** Maximum number of bytes; default: all that follow. */
   length?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Where a file's bytes lie on disk: the whole of a plain file, or a part of a tar. */
+/** Where bytes are on disk: a whole file, or a part of a tar. */
 export interface Region {
   path: string;
   offset: number;

@@ -6,21 +6,21 @@ import { diskError, unlessRefused } from './disk.js';
 import { isOwnFolder, removeOwnFolder } from './own-folder.js';
 import { hasEnded, nameOfProcess, PROCESS_NAME } from './process-start.js';
 
-/** What only one run needs. */
+/** A folder of temporary files that a single run needs. */
 export interface TemporaryFolder {
   readonly path: string;
-  /** Takes it away with all that is in it. */
+  /** Removes the folder with all its contents. */
   remove(): Promise<void>;
 }
 
 export interface TemporaryFolderOptions {
-  /** Go on with what a process left that was killed, instead of an empty folder; default false. */
+  /** Reuse the folder of a process that was killed, with its contents, instead of an empty one; default false. */
   adopts?: boolean | undefined;
 }
 
 /**
- * Makes a folder in `parent` (default the system's for temporary files) that only this user can enter. Those that
- * lading left there when it was killed are removed; those of processes that live, or of other machines, never.
+ * Creates a folder in `parent` (default: the system's folder for temporary files) that only this user can enter.
+ * Removes the folders there whose process was killed, but never those of running processes or of other machines.
  */
 export async function makeTemporaryFolder(
   parent = tmpdir(),
@@ -38,14 +38,17 @@ export async function makeTemporaryFolder(
   }
 }
 
-/** Whose a folder is stands in its name, beside what makes it the only one. */
+/** The name of a folder contains its process and a random suffix. */
 const NAME = new RegExp(`^\\.lading-(${PROCESS_NAME.source})-\\w{6}$`);
 
 async function ownPrefix(): Promise<string> {
   return `.lading-${await nameOfProcess()}-`;
 }
 
-/** Makes the folders in `parent` whose processes are gone this one's, by a rename: of many who want one, one gets it. */
+/**
+ * Renames the folders in `parent` whose processes have ended so that they belong to this process, and returns them. The
+ * rename makes sure that only one process gets each.
+ */
 async function claimLeft(parent: string, prefix: string): Promise<string[]> {
   const claimed: string[] = [];
   for (const name of (await unlessRefused(() => readdir(parent))) ?? []) {
@@ -53,7 +56,7 @@ async function claimLeft(parent: string, prefix: string): Promise<string[]> {
     if (owner === undefined || !(await hasEnded(owner))) continue;
     const [left, own] = [join(parent, name), `${prefix}${randomBytes(3).toString('hex')}`];
     await unlessRefused(async () => {
-      // In the system's folder anybody may make one of this name, to have something of theirs taken up.
+      // Anybody can create a folder with such a name in the system's temporary folder, to plant its contents.
       if (!(await isOwnFolder(left))) return;
       await rename(left, own);
       claimed.push(own);

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { systemCode } from '../errors.js';
 
-/** The number of the user whose files this process makes; undefined where the system has no such numbers. */
+/** Returns the uid under which this process creates files, or undefined if the system has no uids. */
 export function thisUser(): number | undefined {
   return process.geteuid?.();
 }
 
-/** A user as messages name one: `alice (uid 1001)`, or `uid 1001` where `/etc/passwd` has no name. (passwd(5)) */
+/** Describes a user for messages: `alice (uid 1001)`, or `uid 1001` if `/etc/passwd` has no name for it. (passwd(5)) */
 export async function describeUser(uid: number): Promise<string> {
   let passwd = '';
   try {

@@ -8,23 +8,24 @@ import type { GraphOptions } from './build.js';
 import type { GraphReader } from './read.js';
 import { type ManifestTree, manifestsOf } from './tree.js';
 
-/** What is attached to an image, with all that it needs. */
+/** A manifest that is attached to an image, with everything it needs. */
 export interface AttachedTree {
   tree: ManifestTree;
   /** The manifest that it is attached to. */
   subject: Digest;
-  /** The tag it hangs on, where it is attached by cosign's convention. */
+  /** The tag that attaches it, if it is attached by cosign's naming convention. */
   tag: string | undefined;
-  /** What it is called at its source, if that says a repository too. */
+  /** Its full name at its source, if the source has one that includes a repository. */
   name?: string | undefined;
 }
 
-/** A signature of an SBOM of an image: what is attached to attachments is followed so far. */
+/** How many levels of attachments are followed: an SBOM of an image, its signature, and one more. */
 const MAX_DEPTH = 3;
 
 /**
- * What is attached to the manifests of an image, and to that, each once and in the order of digests. What is
- * attached to an index that was rewritten speaks of bytes that are not there: it is left, with a warning.
+ * Returns what is attached to the manifests of an image, and to those attachments, each once and sorted by digest.
+ * Attachments of an index that was rewritten are left out with a warning, because they describe bytes that are not
+ * copied.
  */
 export async function readAttached(
   image: ManifestTree,
@@ -37,11 +38,11 @@ export async function readAttached(
   const found = new Map<Digest, AttachedTree>();
   let subjects = manifestsOf(image);
   if (original.digest !== image.content.descriptor.digest) {
-    // An index that was made has nothing yet; an image that stands for its index has what is its own.
+    // A rewritten index has no attachments yet. An image that replaces its index keeps its own attachments.
     const { digest: made, mediaType } = image.content.descriptor;
     if (isIndex(mediaType)) subjects = subjects.filter(({ digest }) => digest !== made);
     const lost = await referrersOf(source, original, pool);
-    const message = `${lost.length} signatures or other attachments of ${original.digest} are left out: they speak of the whole index`;
+    const message = `${lost.length} signatures or other attachments of ${original.digest} are left out, because they refer to the whole index`;
     if (lost.length > 0) options.onEvent?.({ type: 'warning', message });
   }
   for (let depth = 0; depth < MAX_DEPTH && subjects.length > 0; depth++) {
@@ -73,8 +74,8 @@ export async function readAttached(
 }
 
 /**
- * Of what is attached to a manifest, what belongs to the image called `name`: an archive may have the same manifest in
- * several repositories, each with a signature of its own by the same tag. Without one in its repository an image has
+ * Selects the attachments that belong to the image called `name`. An archive may hold the same manifest in several
+ * repositories, each with its own signature under the same tag. If an image has none in its own repository, it gets
  * those of the others.
  */
 export function attachedIn(referrers: readonly Referrer[], name: string): Referrer[] {

@@ -12,16 +12,19 @@ import type { DocumentOptions, Documents } from './documents.js';
 import type { ContentSource, ManifestTree, PlannedContent } from './tree.js';
 import type { Beneath, GraphVisitor, Step } from './walk.js';
 
-/** What of a graph is read, and how. */
+/** Which part of a graph is read, and how. */
 export interface GraphOptions extends GraphLimits, DocumentOptions {
-  /** Only these platforms of an index; default all. */
+  /** Read only these platforms of an index; default all. */
   platforms?: readonly Platform[] | undefined;
   /**
-   * What becomes of an index of which some platforms are chosen: `sparse` keeps its bytes, `rewrite` makes a
-   * smaller one, `single` puts the first image that fits in its place.
+   * What happens to an index if only some of its platforms are chosen: `sparse` keeps its bytes, `rewrite` makes a
+   * smaller index, `single` replaces it by the first image that fits.
    */
   index?: 'sparse' | 'rewrite' | 'single' | undefined;
-  /** Where a foreign layer comes from that its source need not have; default: it stays where its `urls` point. */
+  /**
+   * Returns the source of a foreign layer, which the image's own source need not have; by default such a layer stays
+   * where its `urls` point.
+   */
   foreign?: ((source: Source, layer: Descriptor) => ContentSource) | undefined;
 }
 
@@ -33,19 +36,19 @@ export interface Root {
   label: string;
 }
 
-/** What of the image is taken. */
+/** Which part of the image is taken. */
 export interface Choice {
-  /** Platforms that are wanted; undefined where all are. */
+  /** Platforms that are wanted; undefined if all are. */
   wanted?: readonly Platform[] | undefined;
-  /** What becomes of an index of which some platforms are chosen. */
+  /** What happens to an index if only some of its platforms are chosen. */
   index?: GraphOptions['index'];
 }
 
-/** A manifest that was read, and what the walk goes on to. */
+/** A manifest that was read, and where the walk continues. */
 interface Entered extends Beneath<ManifestTree> {
   content: PlannedContent;
   manifest: Manifest;
-  /** What the manifest names, whether it is wanted or not. */
+  /** Everything that the manifest names, wanted or not. */
   named: Successors;
 }
 
@@ -68,7 +71,7 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
     this.#absent = new Set(absentOf(root.root));
   }
 
-  /** The tree of a root that is no manifest; undefined for a foreign layer that stays where it is. */
+  /** Returns the tree of a root that is a blob, or undefined for a foreign layer that stays where its `urls` point. */
   async blobTree(): Promise<ManifestTree | undefined> {
     const content = await this.#plannedBlob(this.#root.root);
     return content && { content, isBlob: true, children: [], blobs: [], absent: [], platforms: [] };
@@ -91,7 +94,10 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
       : this.#imageTree(step, entered);
   }
 
-  /** The children to read: of chosen platforms, the images first, then the attestations of those that are kept. */
+  /**
+   * Returns the children to read. If platforms are chosen, images come first, then the attestations of the images that
+   * were kept.
+   */
   #chosen(children: readonly Descriptor[], wanted: Choice['wanted']): Beneath<ManifestTree> {
     const present = children.filter(({ digest }) => !this.#absent.has(digest));
     if (wanted === undefined) return { manifests: present };
@@ -104,7 +110,7 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
     };
   }
 
-  /** Of an attestation everything is: its own platform says nothing. */
+  /** Everything under an attestation is wanted, whatever platform it states. */
   #wantedAt(step: Step): Choice['wanted'] {
     if (step.parent === undefined) return this.#choice.wanted;
     return attestedDigest(step.descriptor) === undefined ? this.#wantedAt(step.parent) : undefined;
@@ -159,7 +165,7 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
   async #platformsOf({ platform: offered }: Descriptor, manifest: Manifest): Promise<Platform[]> {
     const { source, label } = this.#root;
     const readConfig = () => this.#documents.imageConfig(source, manifest, { label, budget: this.#budget });
-    // A format with room for one image is particular about its config.
+    // Some formats hold a single image and need a valid config.
     const isJudged = this.#options.strict || (this.#choice.index === 'single' && offered !== undefined);
     if (isJudged) await readConfig();
     if (offered !== undefined) return offered.os === 'unknown' ? [] : [offered];
@@ -168,7 +174,7 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
     const config = await readConfig();
     if (config === undefined) return [];
     const { os, architecture, variant, 'os.version': version, irregular } = config;
-    if (architecture === '' && irregular !== undefined) return []; // it says nothing
+    if (architecture === '' && irregular !== undefined) return []; // the config states no platform
     return [{ os, architecture, ...(variant && { variant }), ...(version && { 'os.version': version }) }];
   }
 
@@ -177,14 +183,14 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
     return planned.filter((blob) => blob !== undefined);
   }
 
-  /** Undefined for a foreign layer that stays where it is. */
+  /** Returns undefined for a foreign layer that stays where its `urls` point. */
   async #plannedBlob(blob: Descriptor): Promise<PlannedContent | undefined> {
     const { source } = this.#root;
-    // A size that lies is told before it is taken for the room that is needed.
+    // Report a wrong size before it is used to compute the space that is needed.
     const size = source.isLocal ? await source.sizeOf(blob) : undefined;
     if (size !== undefined && size !== blob.size) throw otherSize(blob, size);
     const descriptor = plainDescriptor(blob);
-    // What lies in an archive comes along, whatever it is.
+    // Whatever a local source contains is taken along, even a foreign layer.
     if (size !== undefined || !isForeign(blob))
       return { descriptor, source, bytes: await this.#documents.bytesOf(blob) };
     const elsewhere = this.#options.foreign?.(source, blob);
@@ -192,19 +198,19 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
   }
 }
 
-/** What has no platform (a chart, an SBOM) is wanted on all. */
+/** Content without a platform (a chart, an SBOM) is wanted for every platform. */
 function isWanted(platforms: readonly Platform[], wanted: readonly Platform[] | undefined): boolean {
   if (wanted === undefined || platforms.length === 0) return true;
   return platforms.some((offered) => wanted.some((platform) => matchesPlatform(platform, offered)));
 }
 
-/** A child without a platform has to be read: it is an index, or its config tells. */
+/** A child without a platform must be read: it is an index, or its config states the platform. */
 function mayBeWanted({ platform }: Descriptor, wanted: readonly Platform[]): boolean {
   if (platform === undefined) return true;
   return wanted.some((candidate) => matchesPlatform(candidate, platform));
 }
 
-/** A foreign layer is where its `urls` point, and its registry need not have it. */
+/** A foreign layer can be fetched from its `urls`; its registry need not have it. */
 function isForeign({ mediaType, urls = [] }: Descriptor): boolean {
   return isNonDistributable(mediaType) && urls.length > 0;
 }
@@ -212,6 +218,6 @@ function isForeign({ mediaType, urls = [] }: Descriptor): boolean {
 function otherSize({ digest, size }: Descriptor, actual: number): ContentError {
   return new ContentError(
     'SIZE_MISMATCH',
-    `${digest} has ${actual} bytes where it lies, its descriptor says ${size}`,
+    `${digest} has ${actual} bytes at its source, but its descriptor says ${size}`,
   );
 }

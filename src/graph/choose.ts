@@ -9,7 +9,10 @@ import { isEncrypted } from '../manifest/layer-types.js';
 import { rewriteIndex } from '../manifest/rewrite-index.js';
 import { bytesOf, imagesOf, type ManifestTree, manifestOf } from './tree.js';
 
-/** The image that stands for an index, with what it stands for alone; what nobody asked for is not left out. */
+/**
+ * Returns the image that replaces an index. Its `leftOut` lists the other platforms of the index, unless the user chose
+ * platforms without them.
+ */
 export function singleOfIndex(
   kept: readonly ManifestTree[],
   manifests: readonly Descriptor[],
@@ -29,7 +32,7 @@ export function singleOfIndex(
   return { ...chosen, leftOut: [...leftOut, ...(chosen.leftOut ?? [])] };
 }
 
-/** The index without the children that are left out: new bytes, and so another digest. */
+/** Returns the index without the children that are left out: it has new bytes, and so a new digest. */
 export function rewritten(
   tree: ManifestTree,
   manifests: readonly Descriptor[],
@@ -45,12 +48,15 @@ export function rewritten(
   return { ...tree, content: { ...tree.content, descriptor, bytes, manifest: undefined }, absent: [] };
 }
 
-/** The image that stands for the platform of a tree's first image, for a format that has room for one. */
+/**
+ * Chooses the one image for a format that can hold only one: the default platform's, or else the first image of the
+ * tree.
+ */
 export function firstImage(tree: ManifestTree): ManifestTree | undefined {
   return choosePlatformOrFirst(DEFAULT_PLATFORM, candidatesOf(imagesOf(tree)))?.tree;
 }
 
-/** Of an index's children that are wanted, the image that stands for what is wanted. */
+/** Chooses, from the wanted children of an index, the image that fits the first wanted platform. */
 function singleOf(children: readonly ManifestTree[], wanted: readonly Platform[]): ManifestTree | undefined {
   const images = candidatesOf(children.flatMap(imagesOf));
   const chosen = wanted
@@ -59,7 +65,10 @@ function singleOf(children: readonly ManifestTree[], wanted: readonly Platform[]
   return chosen?.tree ?? children[0];
 }
 
-/** Artifacts may have platforms too, and encrypted layers are for those who have the key: images that run go before both. */
+/**
+ * Artifacts may have platforms too, and encrypted layers can be read only with a key, so images that can be run are
+ * preferred to both.
+ */
 function candidatesOf(trees: readonly ManifestTree[]): (PlatformCandidate & { tree: ManifestTree })[] {
   const running = trees.filter(runs);
   return (running.length > 0 ? running : trees).map(candidateOf);

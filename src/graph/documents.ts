@@ -16,12 +16,14 @@ import type { Source } from '../store/store.js';
 /** How documents are read. */
 export interface DocumentOptions {
   retries?: number | undefined;
-  /** Refuse documents that their schema does not allow; default: a warning says what is odd, and they are copied. */
+  /**
+   * Refuse documents that violate their schema; by default they are copied, with a warning that says what is irregular.
+   */
   strict?: boolean | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
 
-/** The manifests and configs of all images of a run, each read and parsed once. */
+/** The manifests and configs of all images of a run; each is read and parsed once. */
 export class Documents {
   readonly #pool: Pool;
   readonly #options: DocumentOptions;
@@ -48,7 +50,7 @@ export class Documents {
     });
   }
 
-  /** Of an image; artifacts have configs that are none. */
+  /** Returns the config of an image, or undefined for an artifact, whose config is something else. */
   async imageConfig(
     source: Source,
     manifest: Manifest,
@@ -65,12 +67,15 @@ export class Documents {
     });
   }
 
-  /** The bytes of a config that was read, undefined of any other blob. */
+  /** Returns the bytes of a config that was read before, or undefined for any other blob. */
   bytesOf({ digest }: Descriptor): Promise<Buffer> | undefined {
     return this.#configs.get(digest);
   }
 
-  /** A schema1 manifest does not tell the sizes of its layers. */
+  /**
+   * Returns the descriptor of a layer of a schema1 manifest, which does not state the sizes of its layers. Rejects with
+   * `NOT_FOUND`.
+   */
   layer(source: Source, digest: Digest): Promise<Descriptor> {
     return once(this.#layers, digest, async () => {
       const size = await this.#pool.runSmall((signal) => source.sizeOf({ digest }, { signal }));
@@ -84,7 +89,7 @@ export class Documents {
   }
 
   async #readContent(source: Source, descriptor: Descriptor): Promise<Buffer> {
-    // What is damaged on this machine's disk stays so.
+    // Damaged content on a local disk stays damaged, so it is not read again.
     const isWorthRetrying = (error: unknown): boolean => !source.isLocal && isRetryable(error);
     try {
       return await this.#pool.runSmall((signal) =>
@@ -98,17 +103,20 @@ export class Documents {
       if (!isLadingError(error, 'NOT_FOUND')) throw error;
       throw new ContentError(
         'MISSING_CONTENT',
-        `${descriptor.digest} is named by an image, but its source does not have it`,
+        `${descriptor.digest} is part of an image, but its source does not have it`,
         {
           cause: error,
-          hint: 'The image is incomplete at its source. Of platforms that are not chosen nothing is needed.',
+          hint: 'The image is incomplete at its source. Choosing platforms leaves out the content of all others.',
           remedy: 'platforms',
         },
       );
     }
   }
 
-  /** What is odd is carried as it is; `strict` refuses what a schema does not allow. */
+  /**
+   * Warns about irregular documents, which are copied unchanged; with `strict`, throws `INVALID_MANIFEST` if a schema
+   * is violated.
+   */
   #warn(warnings: readonly ManifestWarning[], label: string, digest: Digest): void {
     const where = label.includes(digest) ? label : `${label}: ${digest}`;
     for (const { code, message } of warnings) {
@@ -119,7 +127,7 @@ export class Documents {
   }
 }
 
-/** What failed is asked for again: another image may have it from another source. */
+/** Failures are not cached: another image may get the same content from another source. */
 function once<T>(cache: Map<Digest, Promise<T>>, digest: Digest, make: () => Promise<T>): Promise<T> {
   const cached = cache.get(digest);
   if (cached !== undefined) return cached;

@@ -10,7 +10,7 @@ import { Documents } from './documents.js';
 import type { ManifestTree } from './tree.js';
 import { walkGraph } from './walk.js';
 
-/** Reads graphs of manifests, each manifest once for all images of a run. */
+/** Reads graphs of manifests; each manifest is read once for all images of a run. */
 export class GraphReader {
   readonly #documents: Documents;
   readonly #options: GraphOptions;
@@ -20,7 +20,9 @@ export class GraphReader {
     this.#options = options;
   }
 
-  /** The tree under `root`, with the chosen platforms; rejects with `NOT_FOUND` when the image has none of them. */
+  /**
+   * Returns the tree under `root` with the chosen platforms; rejects with `NOT_FOUND` if the image has none of them.
+   */
   async read(
     source: Source,
     root: Descriptor,
@@ -42,17 +44,17 @@ export class GraphReader {
       return { ...first, leftOut: whole.platforms.filter((platform) => !first.platforms.includes(platform)) };
     throw new LadingError(
       'NOT_FOUND',
-      `${label} is not there for ${platforms?.map(formatPlatform).join(', ')}`,
+      `${label} is not available for ${platforms?.map(formatPlatform).join(', ')}`,
       {
-        hint: `It is there for ${whole.platforms.map(formatPlatform).join(', ') || 'no platform that it names'}.`,
+        hint: `It is available for ${whole.platforms.map(formatPlatform).join(', ') || 'no platform that it names'}.`,
       },
     );
   }
 
-  /** Everything under `root`, whatever platforms were chosen: what is attached has none. */
+  /** Returns everything under `root`, whatever platforms were chosen: attachments have no platforms. */
   async readWhole(source: Source, root: Descriptor, label: string): Promise<ManifestTree> {
     const tree = await this.#build({ source, root, label }, {});
-    if (tree === undefined) throw new Error('without a choice of platforms nothing is left out');
+    if (tree === undefined) throw new Error('a tree without a choice of platforms is never undefined');
     return tree;
   }
 
@@ -69,7 +71,7 @@ export class GraphReader {
       (platform) => !platforms.some((offered) => matchesPlatform(platform, offered)),
     );
     if (missing.length === 0 || platforms.length === 0) return;
-    const message = `${label} is not there for ${missing.map(formatPlatform).join(', ')}`;
+    const message = `${label} is not available for ${missing.map(formatPlatform).join(', ')}`;
     this.#options.onEvent?.({ type: 'warning', message });
   }
 }

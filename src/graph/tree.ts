@@ -4,58 +4,58 @@ import type { Platform } from '../content/platform.js';
 import { type Manifest, parseManifest } from '../manifest/manifest.js';
 import type { Source } from '../store/store.js';
 
-/** A manifest and all that it needs, after platforms were chosen; or a blob that has a name, and needs nothing. */
+/** A manifest with everything it needs, after platforms were chosen; or a named blob, which needs nothing else. */
 export interface ManifestTree {
-  /** The bytes of a manifest are in memory: they were read, or made by leaving out children. */
+  /** A manifest's bytes are in memory: they were read, or made by leaving out children. */
   content: PlannedContent;
-  /** Whether it is no manifest: the index of a layout may name any content. (image-spec, image-layout.md) */
+  /** True if it is a blob, not a manifest: the index of a layout may name any content. (image-spec, image-layout.md) */
   isBlob?: boolean;
   children: ManifestTree[];
   blobs: PlannedContent[];
-  /** Children left out, here and below. */
+  /** Digests of children that were left out, here and below. */
   absent: Digest[];
-  /** Of the images under it. */
+  /** Platforms of the images in this tree. */
   platforms: Platform[];
   /** Foreign layers that stay where their `urls` point. */
   foreign?: Descriptor[] | undefined;
-  /** Of the images that the one chosen stands for alone. */
+  /** Platforms of the images that this one replaces. */
   leftOut?: Platform[] | undefined;
 }
 
-/** The bytes of a manifest. */
+/** Returns the bytes of a manifest. */
 export function bytesOf({ content: { bytes, descriptor } }: ManifestTree): Buffer {
   if (bytes === undefined) throw new Error(`${descriptor.digest} is a blob`);
   return bytes;
 }
 
-/** The parsed manifest: documents that a conversion made are parsed when they are first asked for. */
+/** Returns the parsed manifest; a document that a conversion made is parsed on first use. */
 export function manifestOf(tree: ManifestTree): Manifest {
   const { content } = tree;
   content.manifest ??= parseManifest(bytesOf(tree), content.descriptor);
   return content.manifest;
 }
 
-/** The manifest of a tree and those under it. */
+/** Returns the descriptors of a tree's manifest and of all manifests below it. */
 export function manifestsOf({ content: manifest, children }: ManifestTree): Descriptor[] {
   return [manifest.descriptor, ...children.flatMap(manifestsOf)];
 }
 
-/** The images of a tree: those with a platform, since attestations and artifacts have none. */
+/** Returns the images of a tree: the manifests with a platform, since attestations and artifacts have none. */
 export function imagesOf(tree: ManifestTree): ManifestTree[] {
   if (tree.children.length > 0) return tree.children.flatMap(imagesOf);
   return tree.platforms.length > 0 ? [tree] : [];
 }
 
-/** Where content comes from: of a store, what reading one piece of it takes. */
+/** The part of a `Source` that is needed to read one piece of content. */
 export type ContentSource = Pick<Source, 'fetch' | 'region'>;
 
 export interface PlannedContent {
   descriptor: Descriptor;
   source: ContentSource;
-  /** The content itself, where planning has read or made it. */
+  /** The content itself, if planning has read or made it. */
   bytes?: Buffer | undefined;
-  /** The same, parsed, where it is a manifest that was read. */
+  /** The parsed content, if it is a manifest that was read. */
   manifest?: Manifest | undefined;
-  /** Whether it comes from what the output held before, and so over no network. */
+  /** True if the content comes from what the output already held, so that nothing is downloaded. */
   isReused?: boolean;
 }

@@ -1,37 +1,39 @@
 import type { Descriptor } from '../content/descriptor.js';
 
-/** A manifest that a walk has come to. */
+/** A manifest that a walk has reached. */
 export interface Step {
   descriptor: Descriptor;
-  /** How many indexes it stands in: 0 for the root. */
+  /** Number of indexes above it: 0 for the root. */
   depth: number;
   /** The index that names it; undefined for the root. */
   parent: Step | undefined;
 }
 
-/** What lies under a manifest, as far as the walk shall go there. */
+/** What is below a manifest, as far as the walk should visit it. */
 export interface Beneath<T> {
   manifests: readonly Descriptor[];
-  /** Config, layers, an artifact's blobs, and what an index names that is no manifest. */
+  /** Config, layers, blobs of an artifact, and children of an index that are not manifests. */
   blobs?: readonly Descriptor[];
-  /** More manifests, chosen when the results of the first ones are known. */
+  /** Returns more manifests to visit, chosen after the results of the first ones are known. */
   afterwards?(results: ReadonlyMap<Descriptor, T>): readonly Descriptor[];
 }
 
-/** What a walk through the graph of an image is made for. */
+/** What is done at each manifest and blob of a walk. */
 export interface GraphVisitor<B extends Beneath<T>, T> {
-  /** Reads the manifest and says what lies under it; undefined where the walk shall not enter it. */
+  /** Reads the manifest and returns what is below it, or undefined if the walk should skip it. */
   enter(step: Step): Promise<B | undefined>;
   /** Called for each blob of a manifest that was entered, after its manifests. */
   blob?(descriptor: Descriptor, parent: Step): Promise<void>;
-  /** Called when all under a manifest was visited, with the results of those of its manifests that have one. */
+  /**
+   * Called after everything below a manifest was visited, with the results of those of its manifests that returned one.
+   */
   leave?(step: Step, beneath: B, results: ReadonlyMap<Descriptor, T>): Promise<T | undefined>;
 }
 
 /**
- * Goes through the manifests under `root`: the one way through a graph, whatever is done on it. Manifests beside each other
- * are visited at once, or `inTurn`, which keeps the order of what is found. A manifest that is named twice is entered twice:
- * whether to read it again, and how far an image may branch out, is the visitor's (`GraphBudget`).
+ * Walks the graph of manifests under `root`; every traversal of a graph uses this function. Siblings are visited
+ * concurrently, or with `inTurn` one after the other, which preserves their order. A manifest that is named twice is
+ * entered twice: visitors decide whether to read it again, and limit how far a graph may branch (`GraphBudget`).
  */
 export async function walkGraph<B extends Beneath<T>, T>(
   root: Descriptor,

@@ -11,19 +11,19 @@ import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '
 import { transfer } from '../transfer/transfer.js';
 
 export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
-  /** A locator, a path, or an image of a registry; or what was opened. */
+  /** A locator, a path, an image of a registry, or an opened source. */
   source: SourceLike;
-  /** A locator; a bare path is an archive, or with a trailing `/` a layout; or a store of any kind. */
+  /** A locator, a path (an archive, or with a trailing `/` a layout), or any store. */
   destination: DestinationLike;
-  /** Copy signatures, SBOMs and attestations too; default true. */
+  /** Also copy signatures, SBOMs and attestations; default true. */
   referrers?: boolean | undefined;
-  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
+  /** Refuse images whose documents violate their specification; default: they cause a warning. */
   strict?: boolean | undefined;
-  /** In a registry, give an image that is named by its digest alone a tag, too; default false. */
+  /** In a registry, also give a tag to an image that is named by its digest alone; default false. */
   tagDigests?: boolean | undefined;
-  /** Refuse to move a tag that is there and names something else; default false. */
+  /** Refuse to move an existing tag that names something else; default false. */
   noClobber?: boolean | undefined;
-  /** Logins for one side alone, instead of `credentials`. */
+  /** Logins for one side only, instead of `credentials`. */
   sourceCredentials?: RunCredentials | undefined;
   destinationCredentials?: RunCredentials | undefined;
 }
@@ -37,8 +37,8 @@ export interface CopyImagesResult {
 }
 
 /**
- * Copies images from any store to any other, digests unchanged, with nothing on this machine's disk in between.
- * What the destination holds stays there.
+ * Copies images from any store to any other, with unchanged digests and without intermediate files. Images that are
+ * already at the destination stay.
  */
 export async function copyImages(options: CopyImagesOptions): Promise<CopyImagesResult> {
   const { onEvent, signal } = options;
@@ -88,7 +88,7 @@ export async function copyImages(options: CopyImagesOptions): Promise<CopyImages
   }
 }
 
-/** Before the first request: a login that names no registry cannot be meant for both sides. */
+/** Checks before the first request that a login without a registry is not given for two sides. */
 function checkCredentials(
   source: KnownSource,
   destination: DestinationLocator | undefined,

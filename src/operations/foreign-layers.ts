@@ -4,15 +4,15 @@ import { type ConnectionOptions, connect } from '../registry/connect.js';
 import type { Source } from '../store/store.js';
 import type { PlanOptions } from '../transfer/plan.js';
 
-/** Fetches layers that a registry need not have, from where their manifests say that they are. */
+/** Fetches layers that a registry need not have from the places that their manifests name. */
 export interface ForeignLayers {
   foreign: NonNullable<PlanOptions['foreign']>;
   close(): Promise<void>;
 }
 
 /**
- * Foreign layers from their registry, if it has them, else from their urls. Those are asked by connections of their
- * own, which know no login and no client certificate; what comes is held against the digest like all else.
+ * Fetches foreign layers from their registry, if it has them, or else from their urls. Those are requested with a
+ * separate client that has no login and no client certificate. The content is verified by its digest, as always.
  */
 export async function foreignLayers(
   options: ConnectionOptions,
@@ -45,7 +45,7 @@ function foreignSource(
   ];
   let place = -1;
   return {
-    // Asked for the first byte again, what came before was wrong: the next place may have the right bytes.
+    // A request for the first byte means that the previous content was wrong, so try the next place.
     async fetch(descriptor, options = {}) {
       const { start = 0 } = options;
       if (start === 0 || place < 0) place = (place + 1) % places.length;

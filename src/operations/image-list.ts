@@ -1,4 +1,4 @@
-/** A list of images as users write it: a name a line, `#` begins a comment. */
+/** Parses a list of images: one name per line; `#` starts a comment. */
 export function parseImageList(text: string): string[] {
   return text
     .split(/\r?\n/)

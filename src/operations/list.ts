@@ -16,14 +16,14 @@ import { openKnownSource, type SourceLike } from '../transfer/sources.js';
 
 export interface ListedImage {
   name: string;
-  /** Absent for an image of a docker-archive that is broken: it has no manifest. */
+  /** Absent for a broken image of a docker-archive, which has no manifest. */
   digest?: string;
   mediaType?: string;
-  /** Of an index, as it says. */
+  /** Platforms that an index states. */
   platforms: string[];
-  /** Whether it is no image: an index may name any content. */
+  /** True if it is not an image: an index may name any content. */
   isBlob?: true;
-  /** Why an image cannot be read; what stands in its documents is not known then. */
+  /** Why an image cannot be read; if set, the content of its documents is unknown. */
   problem?: string;
 }
 
@@ -33,11 +33,11 @@ export type ListResult =
   | { kind: 'repositories'; registry: string; repositories: string[] };
 
 export interface ListOptions extends ConnectionOptions, ArchiveLimits {
-  /** Also what is attached to images: signatures, SBOMs, attestations; default false. */
+  /** Also list what is attached to images (signatures, SBOMs, attestations); default false. */
   attachments?: boolean | undefined;
 }
 
-/** The images of an archive or layout, the tags of a repository, or the repositories of a registry. */
+/** Lists the images of an archive or layout, the tags of a repository, or the repositories of a registry. */
 export async function list(target: SourceLike, options: ListOptions = {}): Promise<ListResult> {
   if (
     typeof target === 'string' &&
@@ -96,7 +96,7 @@ function brokenImage({ name, error }: NamedProblem): ListedImage {
   return { name, platforms: [], problem: error.message };
 }
 
-/** One damaged index does not keep the other images from being listed. */
+/** Describes an entry. If its index is damaged, returns a `problem`, so that the other images are still listed. */
 async function listContent(
   store: Source,
   descriptor: Descriptor,

@@ -40,42 +40,42 @@ import { type LoadedImage, writeMap } from './write-map.js';
 
 export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   /**
-   * An archive or layout of any form, or a stream of an archive, which is kept in a temporary file meanwhile; or what was
-   * opened.
+   * An archive or layout of any form, a stream of an archive, which is written to a temporary file first, or an opened
+   * source.
    */
   input: Readable | SourceLike;
-  /** `HOST[:PORT][/PREFIX]`. */
+  /** The registry to push to, `HOST[:PORT][/PREFIX]`. */
   destination: string;
-  /** Only these images; default all. */
+  /** Load only these images; default all. */
   images?: readonly string[] | undefined;
-  /** What an image without a name is called. */
+  /** Name for an image that has none. */
   name?: string | undefined;
-  /** Put the source's host in the path; default false. */
+  /** Include the source's host in the path; default false. */
   keepHost?: boolean | undefined;
-  /** Give an image that is named by its digest alone a tag, too (`sha256-` and 12 digits of it); default false. */
+  /** Also give a tag to an image that is named by its digest alone (`sha256-` and 12 digits of it); default false. */
   tagDigests?: boolean | undefined;
-  /** A file of rules for names (YAML). */
+  /** A file of rename rules (YAML). */
   mapFile?: string | undefined;
-  /** A file that gets a line for each image: source, destination and digest, with tabs between; default none. */
+  /** A file to write with one line per image: source, destination and digest, separated by tabs; default none. */
   writeMap?: string | undefined;
-  /** Say what would be pushed where, and push nothing; default false. */
+  /** Report what would be pushed where, but push nothing; default false. */
   dryRun?: boolean | undefined;
-  /** Refuse to move a tag that is there and names something else; default false. */
+  /** Refuse to move an existing tag that names something else; default false. */
   noClobber?: boolean | undefined;
-  /** Push signatures, SBOMs and attestations too; default true. */
+  /** Also push signatures, SBOMs and attestations; default true. */
   referrers?: boolean | undefined;
-  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
+  /** Refuse images whose documents violate their specification; default: they cause a warning. */
   strict?: boolean | undefined;
-  /** Push the other images when one fails; default false. */
+  /** Push the other images if one fails; default false. */
   keepGoing?: boolean | undefined;
-  /** Send blobs in pieces of so many bytes; default whole. */
+  /** Send blobs in chunks of this many bytes; default: each blob in one request. */
   chunkBytes?: number | undefined;
 }
 
 export interface LoadResult {
-  /** `-` for a stream. */
+  /** The input as the user named it; `-` for a stream. */
   input: string;
-  /** Whether nothing was pushed because that was asked for. */
+  /** True if nothing was pushed because of the option `dryRun`. */
   dryRun: boolean;
   images: LoadedImage[];
   blobs: { total: number; pushed: number; mounted: number; present: number };
@@ -84,8 +84,8 @@ export interface LoadResult {
 }
 
 /**
- * Pushes the images of an archive or layout into a registry, from where they lie: only what is missing, tags
- * last. Layers that are not compressed are, when the archive has no manifest whose digest that would change.
+ * Pushes the images of an archive or layout into a registry without unpacking it: only what is missing, and tags last.
+ * Uncompressed layers are compressed if the archive has no manifest whose digest would change.
  */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const result = await loadImages(options);
@@ -139,7 +139,7 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-/** The images of the input, whole; says which of them leave something out on purpose. */
+/** Reads the images of the input completely, and warns about those that leave something out on purpose. */
 async function readAll(
   store: Source,
   requests: readonly CopyRequest[],
@@ -164,7 +164,7 @@ interface Input {
   close(): Promise<void>;
 }
 
-/** A stream has its index at its end: it is written to a file first, and read from there. */
+/** Opens the input. A stream is written to a file first, because the index of an archive is at its end. */
 async function openInput(input: LoadOptions['input'], options: LoadOptions): Promise<Input> {
   if (typeof input !== 'string' && !isStream(input)) return openKnownSource(input);
   const { signal, onEvent } = options;
@@ -172,7 +172,7 @@ async function openInput(input: LoadOptions['input'], options: LoadOptions): Pro
   const onSpool = (): void =>
     onEvent?.({
       type: 'warning',
-      message: 'the archive is unpacked to a temporary file first: it is compressed',
+      message: 'the archive is compressed, so it is unpacked to a temporary file first',
     });
   if (typeof input === 'string') {
     const store = await orAsk(openPath(input, { signal, onSpool, limits }));
@@ -186,12 +186,12 @@ function isStream(input: LoadOptions['input']): input is Readable {
   return input instanceof Stream;
 }
 
-/** What an archive says about itself, that keeps nobody from reading it. */
+/** Returns what is odd about an archive, but does not prevent reading it. */
 function warningsOf(store: Source): readonly string[] {
   return store instanceof ImageFiles ? store.warnings : [];
 }
 
-/** What is damaged gets a hint where it has none: who made it can make it anew. */
+/** Adds a hint to an error about damaged content that has none: whoever made the archive can make it again. */
 async function orAsk<T>(opening: Promise<T>): Promise<T> {
   try {
     return await opening;
@@ -204,7 +204,7 @@ async function orAsk<T>(opening: Promise<T>): Promise<T> {
   }
 }
 
-/** Of a sparse archive, says what is absent on purpose. */
+/** Warns about children that a sparse archive leaves out on purpose. */
 function warnOfAbsent({ name, tree }: ImageTrees, onEvent: OnCopyEvent | undefined): void {
   if (tree.absent.length === 0) return;
   const absent = absentOf(withAbsent(tree.content.descriptor, tree.absent)).join(', ');
@@ -213,8 +213,8 @@ function warnOfAbsent({ name, tree }: ImageTrees, onEvent: OnCopyEvent | undefin
 }
 
 /**
- * What each image is called. Of several that were not asked for by name, those without a name of their own are left
- * out, and it is said how to load them.
+ * Names all images. If several images are loaded without being requested by name, those without a usable name are left
+ * out, with a warning that says how to load them.
  */
 function nameAll(
   images: readonly ImageTrees[],
@@ -242,12 +242,12 @@ function nameAll(
   return named;
 }
 
-/** Whether an image has nothing that a registry could call it. */
+/** True if an image has no name that a registry could use. */
 function isNameless({ name }: ImageTrees): boolean {
   return isDigest(name) || (!isTag(pushableName(name)) && !isReference(pushableName(name)));
 }
 
-/** What an image is called; rejects with `USAGE` where it has no name and none was given. */
+/** Returns the name of an image; rejects with `USAGE` if it has none and no name was given. */
 function nameOf(
   { name: original }: ImageTrees,
   count: number,
@@ -255,8 +255,11 @@ function nameOf(
 ): string {
   const name = pushableName(original);
   if (name !== original)
-    onEvent?.({ type: 'warning', message: `${original} becomes ${name}: a registry has no tags with a +` });
-  // The name of a layout's entry may be a tag alone. (image-spec, annotations.md, `ref.name`)
+    onEvent?.({
+      type: 'warning',
+      message: `${original} becomes ${name}: tags in a registry cannot contain a +`,
+    });
+  // The name of a layout's entry may be just a tag. (image-spec, annotations.md, `ref.name`)
   const isBare = isTag(name);
   if (given !== undefined) {
     const reference = parseReference(given);
@@ -264,20 +267,20 @@ function nameOf(
     if (count === 1) return formatReference(withDefaultTag(reference));
     throw new LadingError('USAGE', `${count} images cannot all be called ${given}`, {
       hint: isBare
-        ? 'Leave the tag out: each keeps its own.'
-        : 'Say after the destination which image is meant.',
+        ? 'Leave the tag out, so that each keeps its own.'
+        : 'Name the intended image after the destination.',
     });
   }
   if (!isBare && !isDigest(name) && isReference(name)) return name;
-  const advice: Advice = { hint: 'Say what it is to be called.', remedy: 'name' };
+  const advice: Advice = { hint: 'Give it a name.', remedy: 'name' };
   if (!isBare && !isDigest(name))
     throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, advice);
   throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, advice);
 }
 
 /**
- * Compresses layers that are plain, only where lading made the manifest itself: everywhere else its digest is the image's
- * name. Each layer is on its way to the registry while the next one is compressed.
+ * Compresses uncompressed layers, but only if lading made the manifest itself; every other manifest must keep its
+ * digest. Each layer is pushed while the next one is compressed.
  */
 function createLayerCompressor(
   scratch: Scratch,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { LadingError, messageOf } from '../errors.js';
 import type { RenameRule, RenameRules } from '../transfer/registry/registry-names.js';
 
-/** Reads a rule file (YAML or JSON). Rejects with `NOT_FOUND` and `USAGE`. */
+/** Reads a file of rename rules (YAML or JSON). Rejects with `NOT_FOUND` and `USAGE`. */
 export async function readRenameRules(path: string): Promise<RenameRules> {
   let text: string;
   try {
@@ -13,7 +13,7 @@ export async function readRenameRules(path: string): Promise<RenameRules> {
     });
   }
   try {
-    const { parseYAML } = await import('./yaml.js'); // takes 15 ms to load, and few have rules
+    const { parseYAML } = await import('./yaml.js'); // loading it takes 15 ms, and few users have rules
     return parseRules(parseYAML(text), path);
   } catch (error) {
     if (error instanceof LadingError) throw error;
@@ -22,13 +22,13 @@ export async function readRenameRules(path: string): Promise<RenameRules> {
 }
 
 function parseRules(document: unknown, path: string): RenameRules {
-  if (!isObject(document)) throw invalidRules(path, 'it is no object with rules');
+  if (!isObject(document)) throw invalidRules(path, 'it is not an object with rules');
   const { rules = [], maxDepth, ...rest } = document;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) throw invalidRules(path, `it has a member "${unknown}"`);
-  if (!Array.isArray(rules)) throw invalidRules(path, 'rules is no list');
+  if (!Array.isArray(rules)) throw invalidRules(path, 'rules is not a list');
   if (maxDepth !== undefined && !(typeof maxDepth === 'number' && Number.isInteger(maxDepth) && maxDepth > 0))
-    throw invalidRules(path, 'maxDepth is no whole number from 1');
+    throw invalidRules(path, 'maxDepth is not a positive whole number');
   return { rules: rules.map((rule, place) => parseRule(rule, `${path}: rule ${place + 1}`)), maxDepth };
 }
 

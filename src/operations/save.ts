@@ -23,23 +23,23 @@ export interface SaveOptions
     Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name'> {
   /** Names of images, as users type them. */
   images: readonly string[];
-  /** A file, a directory (`…/`), a stream for an archive, or a store of any kind. */
+  /** A file, a directory (`…/`), a stream for an archive, or any store. */
   output: DestinationLike;
-  /** Save every tag of the repositories that are named without one; default false. */
+  /** Save every tag of the repositories that are named without a tag; default false. */
   allTags?: boolean | undefined;
-  /** `OS/ARCH[/VARIANT]` of what is wanted of an index; default all, digests unchanged. */
+  /** Platforms of an index to save, `OS/ARCH[/VARIANT]`; default all, with unchanged digests. */
   platforms?: readonly string[] | undefined;
-  /** What becomes of an index of which some platforms are chosen; default `rewrite`. */
+  /** What happens to an index if only some of its platforms are chosen; default `rewrite`. */
   index?: 'sparse' | 'rewrite' | undefined;
-  /** Save signatures, SBOMs and attestations too; default true. */
+  /** Also save signatures, SBOMs and attestations; default true. */
   referrers?: boolean | undefined;
-  /** Fetch foreign layers too, from their registry or from the `urls` of their manifests; default false. */
+  /** Also fetch foreign layers, from their registry or from the `urls` in their manifests; default false. */
   includeForeign?: boolean | undefined;
-  /** The platform that Docker's half of an archive names; default linux/amd64, else the first. */
+  /** The platform in the Docker half of an archive; default linux/amd64, or else the first. */
   dockerPlatform?: string | undefined;
-  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
+  /** Refuse images whose documents violate their specification; default: they cause a warning. */
   strict?: boolean | undefined;
-  /** Save the other images when one fails; default false. */
+  /** Save the other images if one fails; default false. */
   keepGoing?: boolean | undefined;
 }
 
@@ -48,18 +48,18 @@ export interface SavedImage {
   digest: Digest;
   mediaType: string;
   platforms: Platform[];
-  /** Bytes of all that the image needs. */
+  /** Bytes of everything the image needs. */
   size: number;
-  /** How many signatures, SBOMs and attestations came with it. */
+  /** Number of signatures, SBOMs and attestations that were saved with it. */
   referrers: number;
-  /** The digest at the registry, where an index was rewritten. */
+  /** The digest at the registry, if the index was rewritten. */
   originalDigest?: Digest;
   /** Children that the archive leaves out on purpose. */
   absent?: Digest[];
 }
 
 export interface SaveResult {
-  /** `-` for a stream. */
+  /** The output as the user named it; `-` for a stream. */
   output: string;
   format: SaveFormat | 'store';
   images: SavedImage[];
@@ -70,18 +70,18 @@ export interface SaveResult {
 }
 
 /**
- * Pulls images from their registries into one archive or layout, digests unchanged. What the output already
- * holds is not fetched again; an interrupted run is continued by the same call.
+ * Pulls images from their registries into one archive or layout, with unchanged digests. Content that the output
+ * already has is not fetched again; the same call resumes an interrupted run.
  */
 export async function save(options: SaveOptions): Promise<SaveResult> {
   const references = options.images.map(parseReference);
-  if (references.length === 0) throw new LadingError('USAGE', 'no image was named');
+  if (references.length === 0) throw new LadingError('USAGE', 'no image was given');
   const choice = chooseIndex(options);
   const output = isStore(options.output)
     ? toStore(options.output)
     : await toFiles(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
   const client = await connect(options, [...new Set(references.map(({ registry }) => registry))]);
-  // Beside the output, where there is room for images.
+  // Beside the output, where there is space for images.
   const spool = createV1Spool(
     options,
     typeof options.output === 'string' ? dirname(resolve(options.output)) : undefined,
@@ -121,7 +121,7 @@ async function saveTo(
         if (tree.absent.length > 0 && options.index === undefined)
           onEvent?.({
             type: 'warning',
-            message: `${name} is named by its digest, so its index stays as it is; left out on purpose: ${tree.absent.join(', ')}`,
+            message: `${name} is named by its digest, so its index is not changed; left out on purpose: ${tree.absent.join(', ')}`,
           });
     },
   });
@@ -142,7 +142,10 @@ interface IndexChoice {
   foreign?: PlanOptions['foreign'];
 }
 
-/** A docker-archive has room for one platform; elsewhere an index keeps what is asked for. */
+/**
+ * Decides what happens to indexes: a docker-archive holds one platform of an image, other formats keep what was
+ * requested.
+ */
 function chooseIndex(options: SaveOptions): IndexChoice {
   const platforms = options.platforms?.map(parsePlatform);
   const dockerPlatform =
@@ -160,7 +163,7 @@ function chooseIndex(options: SaveOptions): IndexChoice {
   return { platforms: chosen, index: 'single', dockerPlatform };
 }
 
-/** One request for each image that is named; what was given twice is saved once. */
+/** Returns one request per named image; duplicates are saved once. */
 async function requestsFor(
   references: Reference[],
   options: SaveOptions,
@@ -175,7 +178,7 @@ async function requestsFor(
     stores.set(key, source);
     for (const named of await expandTags(reference, source, options)) {
       const { tag, digest } = named;
-      // With both, the digest says what is pulled and the tag what it is called.
+      // If a name has both, the digest selects what is pulled, and the tag is its name.
       const name = formatReference(tag === undefined ? named : { registry, repository, tag });
       const pulled = digest ?? tag ?? 'latest';
       requests.set(`${name} ${pulled}`, { source, reference: pulled, name, index: indexOf(named, options) });
@@ -184,7 +187,7 @@ async function requestsFor(
   return [...requests.values()];
 }
 
-/** Whoever names a digest wants that one: its index stays, with what is not chosen left out on purpose. */
+/** Keeps the index of an image that is named by its digest, and leaves out the platforms that were not chosen. */
 function indexOf({ digest }: Reference, { index, platforms, format }: SaveOptions): CopyRequest['index'] {
   const isPinned = digest !== undefined && platforms !== undefined && format !== 'docker-archive';
   return isPinned && index === undefined ? 'sparse' : undefined;

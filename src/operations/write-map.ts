@@ -5,28 +5,30 @@ import { isLadingError, LadingError, messageOf, systemCode } from '../errors.js'
 
 export interface LoadedImage {
   name: string;
-  /** Its name at the registry. */
+  /** The name at the registry. */
   pushed: string;
   digest: string;
 }
 
-/** As `writeFile` has it: the umask says who else may write. */
+/** Same as `writeFile`: the umask decides who else may write. */
 const MODE = 0o666;
 
-/** Writes a line an image to a file: source, destination, digest, with tabs between. */
+/** Writes one line per image to a file: source, destination and digest, separated by tabs. */
 export async function writeMap(path: string, images: readonly LoadedImage[]): Promise<void> {
   const lines = images.map(({ name, pushed, digest }) => `${name}\t${pushed}\t${digest}\n`);
   try {
     await replace(path, Buffer.from(lines.join('')));
   } catch (error) {
-    if (isLadingError(error)) throw error; // names the path
+    if (isLadingError(error)) throw error; // it already names the path
     throw new LadingError('NOT_WRITABLE', `the map ${path} cannot be written: ${messageOf(error)}`, {
       cause: error,
     });
   }
 }
 
-/** A link, a pipe or a device may be what the user means (`/dev/stdout`), unless somebody else has put it there. */
+/**
+ * Replaces a file. A link, a pipe or a device may be intended (`/dev/stdout`), unless another user has put it there.
+ */
 async function replace(path: string, bytes: Buffer): Promise<void> {
   const named = await ifThere(() => lstat(path));
   if (named === undefined || named.isFile()) return replaceFile(path, bytes);
@@ -36,8 +38,8 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
 }
 
 /**
- * This user's file is written anew in its place, which may be the one thing in a folder that they may write to. Another
- * user's, or one that has other names, gives its place to a new one: what it is elsewhere is not overwritten.
+ * Overwrites this user's file in place, because its folder may not be writable. A file of another user, or one with
+ * several names, is replaced by a new one, so that its content elsewhere is kept.
  */
 async function replaceFile(path: string, bytes: Buffer): Promise<void> {
   let file: FileHandle;

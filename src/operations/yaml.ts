@@ -1,2 +1,2 @@
-// In a file of its own so that the names of a CommonJS package are found when it is loaded late, in the bundle too.
+// A separate file, so that the names of a CommonJS package are found when it is loaded lazily, also in the bundle.
 export { parse as parseYAML } from 'yaml';

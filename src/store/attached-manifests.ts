@@ -7,28 +7,28 @@ import { type Manifest, successors } from '../manifest/manifest.js';
 import { type Attached, attachedTo } from './attached.js';
 import { entryName } from './layout/layout-index.js';
 
-/** What the annotations of all that is attached may take together: those of 100,000 signatures. */
+/** Limit for the annotations of all attachments together; enough for 100,000 signatures. */
 const MAX_ANNOTATION_BYTES = 32 * 1024 * 1024;
 
 /**
- * What the manifests of entries are attached to, as far as they were read: what a digest names never changes. Nothing
- * else of a manifest is kept, and of its annotations what is listed.
+ * Caches what the manifests of entries are attached to, since the content of a digest never changes. Nothing else of a
+ * manifest is kept, and only the annotations that are listed.
  */
 export class AttachedManifests {
   /** Manifests that are attached to nothing. */
   readonly #unattached = new Set<Digest>();
   readonly #attached = new Map<string, Attached[]>();
-  /** Bytes that the annotations in it take. */
+  /** Total size in bytes of the annotations in `#attached`. */
   #annotationBytes = 0;
 
-  /** What an entry attaches; undefined when nobody has read its manifest. */
+  /** Returns what an entry attaches, or undefined if its manifest has not been read. */
   of(entry: Descriptor): readonly Attached[] | undefined {
     const subject = fallbackSubject(entryName(entry));
     if (subject === undefined && this.#unattached.has(entry.digest)) return [];
     return this.#attached.get(keyOf(entry.digest, subject));
   }
 
-  /** Notes what the manifest of an entry says. */
+  /** Records what the manifest of an entry says. */
   note(entry: Descriptor, manifest: Manifest): void {
     const subject = fallbackSubject(entryName(entry));
     const own = attachedTo(plainDescriptor(entry), manifest);
@@ -45,7 +45,7 @@ export class AttachedManifests {
     );
   }
 
-  /** Those that are known to be attached to nothing, in the order in which that was found out. */
+  /** Manifests that are known to be attached to nothing, in the order in which that was found out. */
   get unattached(): readonly Digest[] {
     return [...this.#unattached];
   }
@@ -54,7 +54,7 @@ export class AttachedManifests {
     for (const digest of digests) this.#unattached.add(digest);
   }
 
-  /** What is no entry any more is forgotten: pushes and deletions would fill the memory for ever. */
+  /** Forgets manifests that are not entries any more, so that pushes and deletions do not fill the memory. */
   forgetAllBut(digests: ReadonlySet<Digest>): void {
     for (const digest of this.#unattached) if (!digests.has(digest)) this.#unattached.delete(digest);
     for (const [key, attached] of this.#attached) {
@@ -65,7 +65,7 @@ export class AttachedManifests {
     }
   }
 
-  /** With texts of its own, and with annotations as long as there is room for them. */
+  /** Returns a copy with its own strings, and with annotations as long as there is space for them. */
   #kept({ subject, referrer: { descriptor } }: Attached): Attached {
     const { mediaType, digest, size, artifactType } = descriptor;
     const room = Math.min(MAX_LISTED_ANNOTATION_BYTES, MAX_ANNOTATION_BYTES - this.#annotationBytes);
@@ -90,7 +90,7 @@ function keyOf(digest: Digest, subject: Digest | undefined): string {
   return `${digest} ${subject}`;
 }
 
-/** A fallback index as regclient keeps it in layouts: its children are the referrers. */
+/** Returns the referrers in a fallback index, which regclient keeps in layouts: they are its children. */
 function attachedByFallback(manifest: Manifest, subject: Digest | undefined): Attached[] {
   if (subject === undefined) return [];
   return successors(manifest).manifests.map((descriptor) => ({ subject, referrer: { descriptor } }));

@@ -3,20 +3,23 @@ import { type Digest, isDigest } from '../content/digest.js';
 import type { Manifest } from '../manifest/manifest.js';
 import type { Referrer } from './store.js';
 
-/** Something hung on a manifest, and the manifest it hangs on. */
+/** An attachment, and the manifest that it is attached to. */
 export interface Attached {
   subject: Digest;
   referrer: Referrer;
 }
 
-/** cosign's tags: `sha256-<hex>.sig`, `.att`, `.sbom` beside the image with that digest. (cosign, SPEC.md, "Storage") */
+/**
+ * cosign's tags: `sha256-<hex>.sig`, `.att`, `.sbom`, in the repository of the image with that digest. (cosign,
+ * SPEC.md, "Storage")
+ */
 const COSIGN_TAG = /^(sha256|sha512)-([0-9a-f]+)\.(?:sig|att|sbom)$/;
 /** The referrers fallback tag. (distribution-spec, "Referrers Tag Schema") */
 const FALLBACK_TAG = /^(sha256|sha512)-[0-9a-f]{64}$/;
 
 /**
- * How a manifest with a `subject` is attached to it, described with what the manifest says of itself; undefined
- * for all others. (distribution-spec, "Listing Referrers")
+ * Returns how a manifest with a `subject` is attached to it, with its own artifact type and annotations; undefined for
+ * a manifest without one. (distribution-spec, "Listing Referrers")
  */
 export function attachedTo(descriptor: Descriptor, manifest: Manifest): Attached | undefined {
   if (!('subject' in manifest) || manifest.subject === undefined) return undefined;
@@ -35,7 +38,7 @@ export function attachedTo(descriptor: Descriptor, manifest: Manifest): Attached
   };
 }
 
-/** How a manifest with one of cosign's tags is attached; undefined for all other tags. */
+/** Returns how a manifest with one of cosign's tags is attached; undefined for all other tags. */
 export function attachedTag(descriptor: Descriptor, name: string): Attached | undefined {
   const tag = name.slice(name.lastIndexOf(':') + 1);
   const subject = subjectOfTag(tag);
@@ -43,14 +46,14 @@ export function attachedTag(descriptor: Descriptor, name: string): Attached | un
   return { subject, referrer: { descriptor, tag, ...(name !== tag && { name }) } };
 }
 
-/** The digest that one of cosign's tags speaks of; undefined for all other tags. */
+/** Returns the digest that one of cosign's tags refers to; undefined for all other tags. */
 export function subjectOfTag(tag: string): Digest | undefined {
   const [, algorithm, encoded] = COSIGN_TAG.exec(tag) ?? [];
   const digest = `${algorithm}:${encoded}`;
   return isDigest(digest) ? digest : undefined;
 }
 
-/** Whether a tag only attaches content to an image, rather than naming one. */
+/** True if a tag only attaches content to an image, rather than naming one. */
 export function isAttachmentTag(tag: string): boolean {
   return COSIGN_TAG.test(tag) || FALLBACK_TAG.test(tag);
 }

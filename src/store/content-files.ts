@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Digest } from '../content/digest.js';
 import type { OpenFileOptions, Region } from '../disk/region.js';
 
-/** A file that is to have the content a digest names. */
+/** A file that should have the content of a digest. */
 export interface ContentFile {
   digest: Digest;
   path: string;
@@ -10,23 +10,23 @@ export interface ContentFile {
 }
 
 /**
- * Content in the files of an archive or directory, found by digest: a layout's blobs, or files of any other
- * names. That a file has the content it is listed for is checked by who reads it.
+ * Content in the files of an archive or directory, found by digest: the blobs of a layout, or files with other names.
+ * Whoever reads a file must verify its content.
  */
 export interface ContentFiles {
-  /** The place on disk that errors name. */
+  /** Path of the archive or directory, as errors name it. */
   readonly location: string;
-  /** Where the content stands, or would stand. */
+  /** Returns the path where the content is, or would be. */
   pathOf(digest: Digest): string;
-  /** Bytes, or undefined when it is not there. */
+  /** Returns the size in bytes, or undefined if the content is missing. */
   size(digest: Digest): Promise<number | undefined>;
-  /** Rejects with `NOT_FOUND` when it is not there. */
+  /** Opens the content; rejects with `NOT_FOUND` if it is missing. */
   open(digest: Digest, options?: OpenFileOptions): Promise<Readable>;
-  /** Where the bytes lie on disk; undefined for what is not there, and for what was made in memory. */
+  /** Returns where the bytes are on disk; undefined if they are missing, or were made in memory. */
   region(digest: Digest): Promise<Region | undefined>;
-  /** Whether the content is a document that was made in memory. */
+  /** True if the content is a document that was made in memory. */
   isMade?(digest: Digest): boolean;
-  /** Every file that is to have some content, whether an image needs it or not. */
+  /** Lists every file that should have the content of a digest, whether an image needs it or not. */
   list(): AsyncIterable<ContentFile>;
   close(): Promise<void>;
 }

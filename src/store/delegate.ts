@@ -1,8 +1,9 @@
 import type { Source } from './store.js';
 
 /**
- * A store with some methods replaced, or added. All others, optional ones too, are those of `store`, so that an ability
- * which is added to the interface passes every decorator. Calls that `store` makes to itself are not replaced.
+ * Returns a store with some methods replaced or added. All others, including optional ones, are those of `store`, so
+ * that an ability that is added to the interface passes through every decorator. Calls that `store` makes to itself are
+ * not replaced.
  */
 export function delegate<S extends Source, M extends object = Partial<S>>(
   store: S,

@@ -1,11 +1,13 @@
 import type { Descriptor } from '../content/descriptor.js';
 import { namesOf } from './layout/layout-index.js';
 
-/** Entries by what names them exactly: an index of a stranger may have a hundred thousand, and each is asked for. */
+/**
+ * Finds entries by their exact names. An untrusted index may have a hundred thousand entries, and each is looked up.
+ */
 export class ExactNames {
   readonly #entries: readonly Descriptor[];
   readonly #byDigest = new Map<string, Descriptor>();
-  /** By `ref.name`; null where it stands for several images. */
+  /** Entries by `ref.name`; null if the name stands for several images. */
   readonly #byName = new Map<string, Descriptor | null>();
 
   constructor(entries: readonly Descriptor[]) {
@@ -20,12 +22,12 @@ export class ExactNames {
     }
   }
 
-  /** Whether this is about these entries, as they are now. */
+  /** True if this was made for these entries. */
   isOf(entries: readonly Descriptor[]): boolean {
     return this.#entries === entries;
   }
 
-  /** Undefined where a name has to be looked for in other ways, or stands for several images. */
+  /** Returns undefined if a name must be searched for in other ways, or stands for several images. */
   find(reference: string): Descriptor | undefined {
     return this.#byDigest.get(reference) ?? this.#byName.get(reference) ?? undefined;
   }

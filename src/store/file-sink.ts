@@ -11,21 +11,24 @@ export interface FileSink extends Required<Sink> {
   readonly path: string;
   size(): Promise<number>;
   truncate(size: number): Promise<void>;
-  /** Whether it is this very file that has the name now, which others may have given to another one. */
+  /** True if this file still has that name; others may have given the name to another file. */
   isAt(path: string): Promise<boolean>;
-  /** Resolves when the bytes are on the disk; that has begun while they were written. */
+  /** Resolves when all bytes are on the disk; syncing starts while they are written. */
   sync(): Promise<void>;
-  /** Rejects when what was brought to the disk so far has failed; waits for what is under way. */
+  /** Waits for a running sync; rejects if one has failed so far. */
   settle(): Promise<void>;
-  /** Whether the disk has failed: nothing that was written counts. */
+  /** True if a sync has failed, so that nothing that was written can be relied on. */
   readonly isLost: boolean;
-  /** Leaves nothing in a file that could not be brought to the disk: what can be read of it proves nothing. */
+  /**
+   * Closes the file. If a sync has failed, the file is emptied first, because what can be read back may not be on the
+   * disk.
+   */
   close(): Promise<void>;
 }
 
 /**
- * Opens a file to write by position, keeping what this user has left in it; makes it when it is not there, unless told
- * not to. Rejects as `openOwnFile` does for what others may have put there.
+ * Opens a file for writing by position, and keeps the content that this user wrote before. Creates the file if it does
+ * not exist, unless `create` is false. Rejects as `openOwnFile` does if others may have put it there.
  */
 export async function openFileSink(
   path: string,
@@ -34,10 +37,10 @@ export async function openFileSink(
   return fileSink(await onDisk(path, () => openOwnFile(path, { create })), path);
 }
 
-/** What of a file handle is used to write. */
+/** The part of a file handle that writing needs. */
 export type WritableFile = Pick<FileHandle, 'writev' | 'read' | 'stat' | 'truncate' | 'datasync' | 'close'>;
 
-/** A file that is open already, of which `path` is told in errors; it is closed with the sink. */
+/** Makes a sink of an open file, which is closed with the sink; errors name `path`. */
 export function fileSink(file: WritableFile, path: string): FileSink {
   const syncing = new BackgroundSync(async () => {
     try {

@@ -19,57 +19,60 @@ import { readAtMost, readContent } from './read-content.js';
 import { type FetchOptions, has, type Referrer, type Resolved, type Source, type Wanted } from './store.js';
 
 const BLOB_MEDIA_TYPE = 'application/octet-stream';
-/** A type of the specification's that says nothing of the content; go-containerregistry's test layouts have such entries. */
+/**
+ * A type of the specification that says nothing about the content; go-containerregistry's test layouts have such
+ * entries.
+ */
 const DESCRIPTOR_TYPE = 'application/vnd.oci.descriptor.v1+json';
 
-/** Some 200 bytes each. */
+/** Entries take some 200 bytes each. */
 const MOST_TYPES = 50_000;
-/** Documents of more bytes are looked into one after the other, however many are asked for at once. */
+/** Documents above this size are read one after the other, however many are requested at once. */
 const LARGE_BYTES = 64 * 1024;
 /** An image that cannot be read, while others can. */
 export interface NamedProblem {
   name: string;
-  /** What `resolve` rejects for with this error, however many images have the name. */
+  /** The reference for which `resolve` rejects with this error, however many images have the name. */
   reference: string;
   error: LadingError;
 }
 
-/** The images of an archive or directory of any form, read where they are. */
+/** The images of an archive or directory of any form, read in place. */
 export class ImageFiles implements Source {
   readonly isLocal = true;
-  /** What is wrong with documents that could be done without, such as the Docker half of a layout. */
+  /** Errors in documents that reading can do without, such as the Docker half of a layout. */
   readonly problems: LadingError[] = [];
-  /** Why different readers take different images from here. Whoever does not report them refuses the whole. */
+  /** Reasons why different readers would take different images. A caller must report them, or refuse the archive. */
   readonly contradictions: ContentError[] = [];
-  /** What readers of another half of the files take for some of the images, beside the entries. */
+  /** Names that readers of another half of the files use for some of the images, besides the entries. */
   readonly twins: NamedDescriptor[] = [];
-  /** Images without a manifest, for which something is missing or not valid: they are not among the entries. */
+  /** Images without a manifest, because something is missing or invalid; they are not among the entries. */
   readonly broken: NamedProblem[] = [];
-  /** What is odd and keeps nobody from reading the images: names that are none. */
+  /** What is odd but does not prevent reading the images, such as invalid names. */
   readonly warnings: string[] = [];
-  /** What is odd about the archive itself and misleads no reader, a sentence each. */
+  /** What is odd about the archive itself but misleads no reader, as sentences. */
   readonly remarks: string[] = [];
-  /** What only a check of everything asks of the archive itself; rejects with `INVALID_ARCHIVE`. */
+  /** Checks the archive itself, which only a complete verification does; rejects with `INVALID_ARCHIVE`. */
   checkArchive: () => Promise<void> = async () => {};
   #graph: ManifestGraph | undefined;
   #names: ExactNames | undefined;
-  /** Of manifests that are no entries, and of other content of their size. */
+  /** Types of manifests that are not entries, and of other content of their size. */
   readonly #types = new RecentlyUsed<string, { mediaType: string | undefined }>(MOST_TYPES);
   readonly #turns = createTurns<string>();
-  /** By what they are attached to. */
+  /** Attachments by the digest of their subject. */
   #attached: Promise<Map<Digest, Attached[]>> | undefined;
-  /** It stays when entries change. */
+  /** Kept when entries change. */
   readonly #attachedManifests = new AttachedManifests();
 
   constructor(
     protected readonly files: ContentFiles,
     /** The images and their names, as in a layout's `index.json`. */
     protected entries: readonly Descriptor[],
-    /** What `@N` counts, an error for an image that is broken; default the entries. */
+    /** The images that `@N` counts, with an error for a broken one; default: the entries. */
     private readonly positions?: readonly (Descriptor | LadingError)[],
   ) {}
 
-  /** Which content needs which, for those who ask; each manifest is read once for it and for referrers. */
+  /** The graph of which content needs which; each manifest is read once for it and for referrers. */
   get graph(): ManifestGraph {
     this.#graph ??= new ManifestGraph(this);
     return this.#graph;
@@ -79,25 +82,25 @@ export class ImageFiles implements Source {
     return this.files.location;
   }
 
-  /** Throws where different readers would take different images. */
+  /** Throws if different readers would take different images. */
   requireOneMeaning(): void {
     const [first, ...others] = this.contradictions;
     if (first === undefined) return;
     throw others.length === 0 ? first : first.withMessage(`${first.message}; and ${others.length} more`);
   }
 
-  /** Throws where all images are broken. */
+  /** Throws if all images are broken. */
   requireImages(): void {
     const [first] = this.broken;
     if (first !== undefined && this.entries.length === 0) throw first.error;
   }
 
-  /** The descriptors of `index.json`, as they stand there; of other forms, what would stand there. */
+  /** The descriptors of `index.json`, unchanged; for other forms, what it would contain. */
   get indexEntries(): readonly Descriptor[] {
     return this.entries;
   }
 
-  /** Where content stands in the archive or directory, or would stand. */
+  /** Returns the path in the archive or directory where content is, or would be. */
   pathOf(digest: Digest): string {
     return this.files.pathOf(digest);
   }
@@ -117,7 +120,7 @@ export class ImageFiles implements Source {
     } catch (error) {
       if (!isLadingError(error, 'NOT_FOUND') || !isDigest(reference)) throw error;
     }
-    // A manifest that only an index names: its type is told by its bytes.
+    // It may be a manifest that only an index names; its bytes show its type.
     const size = await this.files.size(reference);
     if (size === undefined || size > MAX_MANIFEST_BYTES) throw this.#notFound(reference);
     const blob = { mediaType: BLOB_MEDIA_TYPE, digest: reference, size };
@@ -126,7 +129,7 @@ export class ImageFiles implements Source {
     return { ...blob, mediaType };
   }
 
-  /** Told by its bytes once: what a digest names never changes. */
+  /** Determines a type from the bytes, once: the content of a digest never changes. */
   async #typeOf(blob: Descriptor): Promise<{ mediaType: string | undefined }> {
     const key = `${blob.digest} ${blob.size}`;
     const known = this.#types.get(key);
@@ -146,7 +149,7 @@ export class ImageFiles implements Source {
   async fetch({ digest, size }: Descriptor, options: FetchOptions = {}): Promise<Readable> {
     const actual = await this.files.size(digest);
     if (actual === undefined) throw this.#notFound(digest);
-    // Said here, where asking again cannot help: a body that ends early looks like one that was cut off.
+    // Report it here as permanent: a body that ends early would look like an interrupted transfer.
     if (actual !== size) {
       throw new ContentError(
         'SIZE_MISMATCH',
@@ -181,9 +184,9 @@ export class ImageFiles implements Source {
   }
 
   /**
-   * Rejects with `INVALID_LAYOUT` for an entry whose content is a manifest, and whose type says that it is none.
-   * Entries of unknown types are for others (image-spec, image-layout.md, "index.json"), but in this one a name
-   * or an image is lost.
+   * Rejects with `INVALID_LAYOUT` if the content of an entry is a manifest, but its type says otherwise. Entries of
+   * unknown types are allowed (image-spec, image-layout.md, "index.json"), but with such an entry a name or an image
+   * would be lost.
    */
   async requireTrueType(entry: Descriptor): Promise<void> {
     const { mediaType, digest, size } = entry;
@@ -196,7 +199,7 @@ export class ImageFiles implements Source {
     );
   }
 
-  /** Notes what an entry's manifest tells, once somebody has read it: it need not be read again for referrers. */
+  /** Records what the manifest of an entry says after it was read, so that it need not be read again for referrers. */
   noteAttached(entry: Descriptor, manifest: Manifest): void {
     this.#attachedManifests.note(entry, manifest);
   }
@@ -206,12 +209,12 @@ export class ImageFiles implements Source {
     return this.#attachedManifests.unattached;
   }
 
-  /** Notes manifests that were found to be attached to nothing at an earlier opening. */
+  /** Records manifests that an earlier opening found to be attached to nothing. */
   noteUnattached(digests: Iterable<Digest>): void {
     this.#attachedManifests.noteUnattached(digests);
   }
 
-  /** Every file that is to have some content, whether an image needs it or not. */
+  /** Lists every file that should have the content of a digest, whether an image needs it or not. */
   blobs(): AsyncIterable<ContentFile> {
     return this.files.list();
   }
@@ -224,16 +227,16 @@ export class ImageFiles implements Source {
     await this.files.close();
   }
 
-  /** To be called when entries change: what is attached is looked up anew. */
+  /** Must be called when entries change, so that attachments are looked up again. */
   protected forgetAttached(): void {
     this.#attached = undefined;
   }
 
-  /** Broken images are looked for among the others, so that a short name does not stand for another image. */
+  /** Finds an entry. Broken images are searched too, so that a short name of one does not match another image. */
   #findEntry(reference: string): Descriptor {
     const broken = new Map<Descriptor, LadingError>(
       this.broken.map(({ name, reference: place, error }) => {
-        const digest = digestOf(Buffer.from(place)); // they have none of their own
+        const digest = digestOf(Buffer.from(place)); // broken images have no digest of their own
         return [{ mediaType: '', digest, size: 0, annotations: nameAnnotations(name) }, error] as const;
       }),
     );
@@ -254,7 +257,7 @@ export class ImageFiles implements Source {
     );
   }
 
-  /** Reads every entry's manifest once: layouts of other tools do not mark what is attached to what. */
+  /** Reads the manifest of every entry once, because layouts of other tools do not mark attachments. */
   async #findAttached(): Promise<Map<Digest, Attached[]>> {
     this.#attachedManifests.forgetAllBut(new Set(this.entries.map(({ digest }) => digest)));
     const attached: Attached[] = [];
@@ -276,7 +279,7 @@ export class ImageFiles implements Source {
   async #attachedBySubject(entry: Descriptor): Promise<readonly Attached[]> {
     const known = this.#attachedManifests.of(entry);
     if (known !== undefined) return known;
-    await this.#graph?.linksOf(entry); // reads it for both, unless it is not valid
+    await this.#graph?.linksOf(entry); // reads the manifest for both purposes, unless it is invalid
     if (this.#attachedManifests.of(entry) === undefined) {
       const manifest = await this.#readEntry(entry);
       if (manifest !== undefined) this.noteAttached(entry, manifest);
@@ -284,7 +287,10 @@ export class ImageFiles implements Source {
     return this.#attachedManifests.of(entry) ?? [];
   }
 
-  /** Undefined for what is not there or not valid: whoever asks for that image is told, others have no use for it. */
+  /**
+   * Returns undefined if the manifest is missing or invalid: whoever requests that image gets the error, and others do
+   * not need it.
+   */
   async #readEntry(entry: Descriptor): Promise<Manifest | undefined> {
     if (!isManifest(entry.mediaType) || !(await has(this, entry))) return undefined;
     try {
@@ -300,12 +306,12 @@ export class ImageFiles implements Source {
   }
 }
 
-/** Whether an entry may be a manifest by its type, which says nothing in some layouts. */
+/** True if an entry may be a manifest by its type, which says nothing in some layouts. */
 export function mayBeManifest({ mediaType }: Descriptor): boolean {
   return isManifest(mediaType) || mediaType === DESCRIPTOR_TYPE;
 }
 
-/** Whether an entry is there for another's sake, rather than as an image of its own. */
+/** True if an entry is a part of another image, rather than an image of its own. */
 export function isPart({ annotations }: Descriptor): boolean {
   return annotations?.[ANNOTATION.containerdSubject] !== undefined;
 }

@@ -1,16 +1,16 @@
 import type { DecompressLimits } from '../compression/compression.js';
 
-/** For what reads archives: one that is compressed as a whole is decompressed first. */
+/** Limits for reading archives. An archive that is compressed as a whole is decompressed first. */
 export interface ArchiveLimits {
-  /** Most bytes that an archive may have when it is decompressed; default no limit but `maxRatio`. */
+  /** Maximum size of a decompressed archive in bytes; default: only limited by `maxRatio`. */
   maxArchiveBytes?: number | undefined;
-  /** Most decompressed bytes for each compressed one, of archives and layers; default 1100. */
+  /** Maximum number of decompressed bytes per compressed byte, for archives and layers; default 1100. */
   maxRatio?: number | undefined;
 }
 
-/** For what decompresses layers too. */
+/** Limits for reading archives and decompressing layers. */
 export interface LayerLimits extends ArchiveLimits {
-  /** Most bytes that a layer may have when it is decompressed; default no limit but `maxRatio`. */
+  /** Maximum size of a decompressed layer in bytes; default: only limited by `maxRatio`. */
   maxLayerBytes?: number | undefined;
 }
 

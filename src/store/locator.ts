@@ -12,18 +12,18 @@ import { LadingError } from '../errors.js';
 
 const DOCKER = 'docker://';
 
-/** Where images are kept, as users write it. The names of the kinds are those of containers-transports(5). */
+/** Where images are kept, as users write it. The kinds are named as in containers-transports(5). */
 export type Locator =
   | { kind: 'docker'; reference: Reference }
   | { kind: 'oci' | 'oci-archive' | 'docker-archive'; path: string; reference: string | undefined }
-  /** An image of the Docker engine on this machine, to read only. */
+  /** An image of the Docker engine on this machine; read only. */
   | { kind: 'docker-daemon'; name: string }
-  /** A bare path: what is there tells its kind. */
+  /** A bare path; what is there decides its kind. */
   | { kind: 'path'; path: string };
 
 /**
- * `docker://HOST/REPOSITORY[:TAG|@DIGEST]`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`,
- * `docker-daemon:NAME`, or a path.
+ * Parses `docker://HOST/REPOSITORY[:TAG|@DIGEST]`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`,
+ * `docker-archive:FILE[:REF]`, `docker-daemon:NAME`, or a path.
  */
 export function parseLocator(text: string): Locator {
   if (text.startsWith(DOCKER))
@@ -33,7 +33,7 @@ export function parseLocator(text: string): Locator {
   if (kind === undefined) return { kind: 'path', path: text };
   if (kind !== 'oci' && kind !== 'oci-archive' && kind !== 'docker-archive')
     throw new Error(`the pattern allows no ${kind}`);
-  // The path ends at the first colon, a Windows drive excepted, as in containers/image.
+  // The path ends at the first colon, except for a Windows drive, as in containers/image.
   const [, path, reference] = /^((?:[A-Za-z]:[\\/])?[^:]*)(?::(.*))?$/s.exec(rest) ?? [];
   if (!path)
     throw new LadingError('USAGE', `"${text}" names no path`, {
@@ -50,26 +50,26 @@ function nameIn(text: string): string {
   throw new LadingError('USAGE', `"${text}" names no image`, { hint: `Write ${DOCKER_DAEMON}NAME[:TAG].` });
 }
 
-/** What looks like a path and is not there was meant as one: no registry is called so. */
+/** True for text that looks like a path, and so is not the name of a registry, even if nothing exists there. */
 export function looksLikePath(text: string): boolean {
   return /^[./~]|\.(tar|tgz|tar\.\w+)$|\/$/.test(text);
 }
 
-/** Where images are to be put: a locator, or a registry in which each image keeps its path. */
+/** Where images are written to: a locator, or a registry in which each image keeps its path. */
 export type DestinationLocator = Exclude<Locator, { kind: 'docker-daemon' }> | RegistryLocator;
 
 interface RegistryLocator {
   kind: 'registry';
   /** `host[:port]`. */
   registry: string;
-  /** Path before the repositories; empty for none. */
+  /** Path before the repositories; empty if there is none. */
   prefix: string;
 }
 
 /**
- * A locator to write to: `docker://HOST[:PORT]` and `docker://HOST[:PORT]/PREFIX/` are registries, and anything else is
- * what it is for `parseLocator`. Rejects with `USAGE` for a bare path that looks like a registry or an image there: it
- * would become a file of that name.
+ * Parses a locator to write to: `docker://HOST[:PORT]` and `docker://HOST[:PORT]/PREFIX/` are registries, and anything
+ * else is parsed by `parseLocator`. Rejects with `USAGE` for a bare path that looks like a registry or an image in one,
+ * because it would become a file of that name.
  */
 export async function parseDestinationLocator(text: string): Promise<DestinationLocator> {
   if (text === '' || text === '-') {
@@ -88,7 +88,7 @@ export async function parseDestinationLocator(text: string): Promise<Destination
   return locator;
 }
 
-/** Rejects with `USAGE` where `path` looks like a registry or an image in one, and no file of that name can be meant. */
+/** Rejects with `USAGE` if `path` looks like a registry or an image in one, and cannot be meant as a file. */
 export async function requirePathMeant(path: string): Promise<void> {
   if (path.startsWith(DOCKER)) {
     throw new LadingError('USAGE', `${path} is a registry, which only load, copy and convert write to`, {
@@ -108,14 +108,17 @@ function imageIn(text: string): DestinationLocator {
   return { kind: 'docker', reference: parseReference(text.slice(DOCKER.length)) };
 }
 
-/** `HOST:PORT`, `HOST/REPOSITORY` or `NAME:TAG`. */
+/** True for `HOST:PORT`, `HOST/REPOSITORY` and `NAME:TAG`. */
 function looksLikeRegistry(text: string): boolean {
   const [first = '', ...rest] = text.split('/');
   if (rest.length > 0) return isHost(first);
   return text.includes(':') && isReference(text);
 }
 
-/** Nobody pushes to Docker Hub's own `library/`: of a bare `NAME:NUMBER` the number is a port. */
+/**
+ * Parses a registry. In a bare `NAME:NUMBER` the number is a port, not a tag, because nobody pushes to Docker Hub's own
+ * `library/`.
+ */
 function registryOf(text: string): RegistryLocator | undefined {
   const [first = '', ...path] = text.split('/');
   if (path.length === 0)

@@ -10,7 +10,7 @@ import { readContent } from './read-content.js';
 import type { Source } from './store.js';
 import { has } from './store.js';
 
-/** What a manifest points at. */
+/** What a manifest refers to. */
 export interface Links {
   manifests: readonly Descriptor[];
   blobs: readonly Digest[];
@@ -20,7 +20,7 @@ export interface Links {
 
 const NO_LINKS: Links = { manifests: [], blobs: [], subject: undefined };
 
-/** What a manifest with this content points at. */
+/** Returns what a manifest with this content refers to. */
 export function linksOf(descriptor: Descriptor, manifest: Manifest): Links {
   const { manifests, blobs, unsized } = successors(manifest);
   const subject = attachedTo(descriptor, manifest)?.subject;
@@ -35,7 +35,10 @@ export function linksOf(descriptor: Descriptor, manifest: Manifest): Links {
   };
 }
 
-/** A document that is not valid keeps what it names all the same: a client may make more of it than lading does. */
+/**
+ * Returns what a document refers to. In an invalid one, every digest counts, because a client may understand more of it
+ * than lading does.
+ */
 function linksIn(
   descriptor: Descriptor,
   bytes: Buffer,
@@ -54,14 +57,17 @@ function linksIn(
 
 const DIGEST_TEXT = /\bsha(?:256|384|512):[0-9a-f]+\b/g;
 
-/** Where the manifests are; `noteAttached` is told what they say, so that it reads none of them again. */
+/**
+ * The store that has the manifests; its `noteAttached` gets each manifest that is read, so that it need not be read
+ * again.
+ */
 export type GraphStore = Pick<Source, 'sizeOf' | 'fetch'> & {
   noteAttached?(descriptor: Descriptor, manifest: Manifest): void;
 };
 
 /**
- * Which content needs which: each manifest is read once, for what a digest names never changes, and forgotten when
- * nothing leads to it any more.
+ * The graph of which content needs which. Each manifest is read once, because the content of a digest never changes,
+ * and forgotten when nothing leads to it any more.
  */
 export class ManifestGraph {
   readonly #store: GraphStore;
@@ -71,12 +77,14 @@ export class ManifestGraph {
     this.#store = store;
   }
 
-  /** How many manifests are remembered. */
+  /** Number of manifests in the cache. */
   get size(): number {
     return this.#links.size;
   }
 
-  /** None of what is not there, or is damaged: nobody can pull what it may have needed. */
+  /**
+   * Returns what a manifest refers to; nothing if it is missing or damaged, because it cannot be pulled then anyway.
+   */
   async linksOf(descriptor: Descriptor): Promise<Links> {
     const known = this.#links.get(descriptor.digest);
     if (known !== undefined) return known;
@@ -93,14 +101,14 @@ export class ManifestGraph {
     return links;
   }
 
-  /** These manifests, which are all that have an entry, and all under them; each by its digest. */
+  /** Returns these manifests, which must be all that have an entry, and all manifests below them, by digest. */
   async manifestsUnder(roots: readonly Descriptor[]): Promise<Map<Digest, Descriptor>> {
     const found = await this.manifestsUnderSome(roots);
     if (this.#links.size > found.size) this.#forgetOthers(found);
     return found;
   }
 
-  /** The same of some of those that have an entry. */
+  /** Like `manifestsUnder`, for only some of the entries. */
   async manifestsUnderSome(roots: readonly Descriptor[]): Promise<Map<Digest, Descriptor>> {
     const found = new Map<Digest, Descriptor>();
     const enter = async ({ descriptor }: Step): Promise<{ manifests: readonly Descriptor[] } | undefined> => {
@@ -113,7 +121,7 @@ export class ManifestGraph {
     return found;
   }
 
-  /** Whether any of these manifests, or one under them, is or needs this content. */
+  /** True if any of these manifests, or one below them, is or needs this content. */
   async needs(roots: readonly Descriptor[], digest: Digest): Promise<boolean> {
     for (const manifest of (await this.manifestsUnder(roots)).values()) {
       if (manifest.digest === digest) return true;

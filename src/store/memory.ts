@@ -8,7 +8,7 @@ import { type Attached, attachedTag, attachedTo } from './attached.js';
 import { readVerified } from './read-content.js';
 import type { Referrer, Store } from './store.js';
 
-/** A store in memory: for tests, for documents made on the way, and as the smallest example of a store. */
+/** Creates a store in memory: for tests, for intermediate documents, and as the smallest example of a store. */
 export function createMemoryStore(): Store {
   const contents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer }>();
   const names = new Map<string, Descriptor>();

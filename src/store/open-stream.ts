@@ -7,15 +7,15 @@ import { makeTemporaryFolder } from '../disk/temporary-folder.js';
 import type { ImageFiles } from './image-files.js';
 import { type OpenPathOptions, openPath } from './open.js';
 
-/** An archive that came as a stream. `close` also removes the file that holds it. */
+/** An archive that was read from a stream. `close` also removes its temporary file. */
 export interface OpenedStream {
   store: ImageFiles;
   close(): Promise<void>;
 }
 
 /**
- * Opens an archive that comes as a stream. Its index may be at its end, so it is written to a temporary file first. Rejects as
- * `openPath` does, with `streamName` in place of the path.
+ * Opens an archive from a stream. It is written to a temporary file first, because its index may be at its end. Rejects
+ * as `openPath` does, with `streamName` in place of the path.
  */
 export async function openStream(
   stream: Readable,

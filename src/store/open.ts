@@ -10,16 +10,16 @@ import { type ArchiveLimits, archiveLimitsOf } from './limits.js';
 
 export interface OpenPathOptions extends OpenArchiveOptions {
   /**
-   * Open what different readers would take different images from too, and what has nothing but broken images; the caller
-   * reports `contradictions` and `broken`. Default false.
+   * Also open an archive that different readers would take different images from, or that has only broken images; the
+   * caller reports `contradictions` and `broken`. Default false.
    */
   keepContradictions?: boolean | undefined;
 }
 
 /**
- * Opens what is at a path to read: a directory or an archive of any form. Rejects with `NOT_FOUND` when nothing is there,
- * and with `INVALID_ARCHIVE` or `INVALID_LAYOUT` where different readers would take different images. Where all images are
- * broken, it rejects as the first of them does.
+ * Opens a directory, or an archive of any form, for reading. Rejects with `NOT_FOUND` if `path` does not exist, with
+ * `INVALID_ARCHIVE` or `INVALID_LAYOUT` if different readers would take different images, and with the error of the
+ * first image if all are broken.
  */
 export async function openPath(path: string, options: OpenPathOptions = {}): Promise<ImageFiles> {
   const images = await openAny(path, options);
@@ -44,7 +44,7 @@ async function openAny(path: string, options: OpenArchiveOptions): Promise<Image
   throw new LadingError('UNSUPPORTED', `${path} is neither a directory nor a file`);
 }
 
-/** Opens what is at a path, and says so first when that takes the time and the room to decompress it. */
+/** Opens what is at a path, with a warning first if it must be decompressed, which takes time and disk space. */
 export function openAnnounced(
   path: string,
   {
@@ -57,7 +57,7 @@ export function openAnnounced(
     signal?: AbortSignal | undefined;
     onWarning?: ((message: string) => void) | undefined;
     memory?: ArchiveMemoryOptions | undefined;
-    /** As for `openPath`. */
+    /** See `openPath`. */
     keepContradictions?: boolean | undefined;
   },
 ): Promise<ImageFiles> {

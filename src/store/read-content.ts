@@ -8,8 +8,8 @@ import { detectMediaType, MAX_MANIFEST_BYTES, verifyManifest } from '../manifest
 import type { FetchOptions, OpenContent, Source } from './store.js';
 
 /**
- * All bytes of small content, verified against its descriptor. Rejects with `TOO_LARGE` before anything is
- * read when the descriptor says more than `maxBytes` (default 4 MiB, what registries take as a manifest).
+ * Reads all bytes of small content, and verifies them against its descriptor. Rejects with `TOO_LARGE` before anything
+ * is read if the descriptor states more than `maxBytes` (default 4 MiB, the limit of registries for a manifest).
  */
 export async function readContent(
   store: Pick<Source, 'fetch'>,
@@ -26,7 +26,10 @@ export async function readContent(
   return readVerified(descriptor, (fetchOptions) => store.fetch(descriptor, fetchOptions), { signal });
 }
 
-/** All bytes that `open` gives, verified: a manifest by its own rule (signed schema1), anything else by its hash. */
+/**
+ * Reads all bytes that `open` returns, and verifies them: a manifest by its own rule (signed schema1), anything else by
+ * its hash.
+ */
 export async function readVerified(
   descriptor: Descriptor,
   open: OpenContent,
@@ -44,7 +47,7 @@ export async function readVerified(
   return bytes;
 }
 
-/** As many bytes as the descriptor says, no more and no fewer; not otherwise verified. */
+/** Reads exactly as many bytes as the descriptor states, without verifying them further. */
 export async function readAtMost(descriptor: Descriptor, body: Readable): Promise<Buffer> {
   const gathered = new Gathered();
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -56,8 +59,8 @@ export async function readAtMost(descriptor: Descriptor, body: Readable): Promis
 }
 
 /**
- * Whether a root on this machine is content of any kind rather than a manifest: the index of a layout may name it, and
- * others decide what to do with it. (image-spec, image-layout.md, "index.json file")
+ * True if a root on this machine is a blob rather than a manifest: the index of a layout may name any content.
+ * (image-spec, image-layout.md, "index.json file")
  */
 export async function isBlob(store: Source, root: Descriptor): Promise<boolean> {
   if (isManifest(root.mediaType) || (await store.region?.(root)) === undefined) return false;

@@ -9,13 +9,16 @@ import type { ManifestGraph } from './manifest-graph.js';
 import { NAMELESS_REPOSITORY, placeOf } from './repository-view.js';
 import type { Source } from './store.js';
 
-/** Some 50 bytes each. */
+/** Entries take some 50 bytes each. */
 const MOST_REMEMBERED = 2_000_000;
 
 export interface RepositoryContentsOptions {
-  /** Manifests and blobs that are remembered of all repositories together; more are looked for again. Default 2,000,000. */
+  /**
+   * Maximum number of manifests and blobs that are cached for all repositories together; others are determined again.
+   * Default 2,000,000.
+   */
   mostRemembered?: number | undefined;
-  /** What is attached to a manifest and is none of the entries; default nothing. */
+  /** Lists attachments of a manifest that are not among the entries; default: none. */
   referrersOf?: ((subject: Descriptor) => AsyncIterable<Descriptor>) | undefined;
 }
 
@@ -23,21 +26,21 @@ export interface RepositoryContentsOptions {
 interface Reached {
   manifests: Map<Digest, Descriptor>;
   blobs: Set<Digest>;
-  /** A manifest that could not be read: what it needs is not known. */
+  /** The error of a manifest that could not be read, so that it is unknown what it needs. */
   failure: LadingError | undefined;
 }
 
 /**
- * Which content belongs to which repository, by the entries of an index: an entry belongs where its name says or a
- * note at it, and all that it leads to belongs there too. An entry with neither belongs to every repository that
- * has its subject, for layouts of other tools say no more about a signature.
+ * Determines which content belongs to which repository, from the entries of an index. An entry belongs to the
+ * repositories of its name and of its note, and so does everything that it leads to. An entry with neither belongs to
+ * every repository that has its subject, because layouts of other tools say no more about a signature.
  */
 export class RepositoryContents {
   readonly #roots = new Map<string, Descriptor[]>();
   /** Entries with neither a name nor a note. */
   readonly #loose: Descriptor[] = [];
   readonly #deleted = new Map<string, Set<string>>();
-  /** By repository. Of an image that a thousand repositories name, each has a list of its own. */
+  /** Results by repository. An image that a thousand repositories name is listed in each of them. */
   readonly #reached: RecentlyUsed<string, Reached>;
   readonly #reaching = new Map<string, Promise<Reached>>();
   #attached: Promise<Map<string, Descriptor[]>> | undefined;
@@ -61,7 +64,7 @@ export class RepositoryContents {
     }
   }
 
-  /** Whether a manifest or blob is, or is needed by, an image of the repository. */
+  /** True if a manifest or blob is an image of the repository, or is needed by one. */
   async has(repository: string, digest: Digest): Promise<boolean> {
     const { manifests, blobs, failure } = await this.#reachedIn(repository);
     if (blobs.has(digest)) return true;
@@ -70,7 +73,7 @@ export class RepositoryContents {
     return false;
   }
 
-  /** Whether the images of the repository lead to a manifest, even if it was deleted there by its digest. */
+  /** True if the images of the repository lead to a manifest, even if it was deleted there by its digest. */
   async leadsTo(repository: string, manifest: Digest): Promise<boolean> {
     return (await this.#reachedIn(repository)).manifests.has(manifest);
   }
@@ -79,12 +82,12 @@ export class RepositoryContents {
     return (await this.leadsTo(repository, digest)) && !this.isDeleted(repository, digest);
   }
 
-  /** Whether a manifest was deleted in the repository that one of its indexes still needs. */
+  /** True if a manifest that an index of the repository still needs was deleted there. */
   isDeleted(repository: string, digest: Digest): boolean {
     return this.#deleted.get(repository)?.has(digest) ?? false;
   }
 
-  /** The repositories of each entry that has neither a name nor a note. */
+  /** Returns the repositories of each entry that has neither a name nor a note. */
   async looseRepositories(): Promise<Map<Descriptor, string[]>> {
     const found = new Map<Descriptor, string[]>();
     if (this.#loose.length === 0) return found;
@@ -106,7 +109,7 @@ export class RepositoryContents {
     this.#reaching.set(repository, reaching);
     try {
       const reached = await reaching;
-      // What cannot be read now may be readable later.
+      // Do not cache a failure: the manifest may be readable later.
       if (reached.failure === undefined) this.#reached.set(repository, reached);
       return reached;
     } finally {
@@ -126,7 +129,7 @@ export class RepositoryContents {
     return reached;
   }
 
-  /** What is attached to manifests without having an entry. */
+  /** Returns the attachments of manifests that have no entry. */
   async #unlisted(subjects: readonly Descriptor[], reached: Reached): Promise<Descriptor[]> {
     const found: Descriptor[] = [];
     try {
@@ -139,7 +142,7 @@ export class RepositoryContents {
     return found.filter(({ digest }) => !reached.manifests.has(digest));
   }
 
-  /** Adds what one entry leads to, without what it says to be absent on purpose; gives the manifests that are new. */
+  /** Adds what one entry leads to, except what it marks as absent on purpose; returns the manifests that are new. */
   async #reachFrom(root: Descriptor, reached: Reached): Promise<Descriptor[]> {
     const absent = new Set(absentOf(root));
     const added: Descriptor[] = [];
@@ -147,7 +150,8 @@ export class RepositoryContents {
     const queue = [root];
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
       const isKnown = reached.manifests.has(next.digest);
-      // Another entry of the same manifest may lack less: only one that lacks nothing can skip what is known.
+      // Another entry of the same manifest may lack other children, so known manifests are skipped only if this entry
+      // lacks nothing.
       if (seen.has(next.digest) || (isKnown && absent.size === 0 && next !== root)) continue;
       seen.add(next.digest);
       if (!isKnown) {
@@ -166,7 +170,10 @@ export class RepositoryContents {
     return added;
   }
 
-  /** Loose entries by their subjects. A mark at the entry saves reading its manifest. */
+  /**
+   * Returns entries with neither a name nor a note, by their subjects. An annotation with the subject saves reading the
+   * manifest.
+   */
   #attachedBySubject(): Promise<Map<string, Descriptor[]>> {
     this.#attached ??= this.#findAttached();
     return this.#attached;
@@ -182,7 +189,7 @@ export class RepositoryContents {
     return attached;
   }
 
-  /** An unnamed manifest that cannot be read is attached to nothing that is known. */
+  /** Returns undefined if an unnamed manifest cannot be read; it is then treated as attached to nothing. */
   async #linksOrNone(entry: Descriptor): Promise<{ subject: Digest | undefined } | undefined> {
     try {
       return await this.graph.linksOf(entry);
@@ -193,7 +200,7 @@ export class RepositoryContents {
   }
 }
 
-/** The repositories that an entry says it is in: that of its name, and those that a note names. */
+/** Returns the repositories that an entry belongs to: that of its name, and those of its note. */
 export function repositoriesWith(entry: Descriptor): string[] {
   const place = placeOfEntry(entry);
   return place === undefined ? repositoriesOf(entry) : [place.repository, ...repositoriesOf(entry)];
@@ -203,7 +210,10 @@ type NamedPlace = ReturnType<typeof placeOf>;
 
 const places = new WeakMap<Descriptor, NamedPlace | undefined>();
 
-/** Where the name of an entry puts it; undefined when it has no name. Names are parsed once, of ten thousand entries too. */
+/**
+ * Returns where an entry is served by its name, or undefined if it has none. The result is cached, because an index may
+ * have ten thousand entries.
+ */
 export function placeOfEntry(entry: Descriptor): NamedPlace | undefined {
   if (places.has(entry)) return places.get(entry);
   const name = entryName(entry);
@@ -212,7 +222,7 @@ export function placeOfEntry(entry: Descriptor): NamedPlace | undefined {
   return place;
 }
 
-/** The entries of a store's index; of a store without one, an entry for each of its names. */
+/** Returns the entries of a store's index; for a store without one, an entry per name. */
 export async function entriesOf(store: Pick<Source, 'names'> & Indexed): Promise<readonly Descriptor[]> {
   if (store.indexEntries !== undefined) return store.indexEntries;
   const entries: Descriptor[] = [];
@@ -221,7 +231,9 @@ export async function entriesOf(store: Pick<Source, 'names'> & Indexed): Promise
   return entries;
 }
 
-/** What is attached to a manifest in those of the stores that have no index: they alone can tell. */
+/**
+ * Lists the attachments of a manifest in the stores without an index, which must be asked because no entries show them.
+ */
 export async function* referrersWithoutEntry(
   stores: readonly (Pick<Source, 'referrers'> & Indexed)[],
   subject: Descriptor,

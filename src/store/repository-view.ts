@@ -10,20 +10,20 @@ import type { Source } from './store.js';
 /** Repository → tag → manifest. */
 export type Tags = ReadonlyMap<string, ReadonlyMap<string, Descriptor>>;
 
-/** A tag that stands for two manifests, of which the first counts. */
+/** A tag that stands for two manifests, of which the first is used. */
 export interface TagConflict {
   repository: string;
   tag: string;
   first: Descriptor;
   other: Descriptor;
-  /** Where the two are, to be told: `in a.tar and b.tar`. */
+  /** Where the two are, for messages: `in a.tar and b.tar`. */
   between: string;
 }
 
 /**
- * What a store that holds images of many repositories is as a registry. The host of a name is left out, so that
- * an image keeps its path wherever it is served; of names that differ by their host alone the first one counts.
- * A repository may have nothing but digests, where entries say so.
+ * Maps the images of a store to repositories and tags. The host of a name is dropped, so that an image keeps its path
+ * wherever it is served; of names that differ only by their host, the first is used. A repository may have only
+ * digests, if entries say so.
  */
 export async function tagsOf(
   store: Pick<Source, 'names'> & { indexEntries?: readonly Descriptor[] },
@@ -35,7 +35,7 @@ export async function tagsOf(
   for await (const { name, descriptor } of store.names()) {
     if (isDigest(name) && repositoriesOf(descriptor).length > 0) continue;
     const { repository, tag: named } = placeOf(name);
-    // A tag is a manifest's: other content that has a name is there by its digest.
+    // Only manifests have tags; other named content is available by its digest.
     const tag = mayBeManifest(descriptor) ? named : undefined;
     const first = addTag(tags, repository, tag, descriptor);
     if (tag === undefined || first === undefined || first.digest === descriptor.digest) continue;
@@ -45,7 +45,10 @@ export async function tagsOf(
   return tags;
 }
 
-/** Adds a tag, or only the repository where there is none; gives the manifest that has the tag already, and keeps it. */
+/**
+ * Adds a tag, or only the repository if `tag` is undefined. If the tag exists already, keeps its manifest and returns
+ * it.
+ */
 export function addTag(
   tags: Map<string, Map<string, Descriptor>>,
   repository: string,
@@ -60,10 +63,10 @@ export function addTag(
   return first;
 }
 
-/** Content without a name, or with one that is no image's, is found in a repository of this name by its digest. */
+/** The repository in which content without a name, or with an invalid one, is found by its digest. */
 export const NAMELESS_REPOSITORY = 'unnamed';
 
-/** Where an image of this name is served. */
+/** Returns where an image of this name is served. */
 export function placeOf(name: string): { repository: string; tag: string | undefined } {
   const read = readName(name);
   switch (read.kind) {
@@ -77,13 +80,13 @@ export function placeOf(name: string): { repository: string; tag: string | undef
   }
 }
 
-/** What belongs to each repository of a store. */
+/** Tells what belongs to each repository of a store. */
 export interface Belonging {
   has(repository: string, digest: Digest): Promise<boolean>;
   hasManifest(repository: string, digest: Digest): Promise<boolean>;
 }
 
-/** A repository as a store of its own: its references are tags, and it finds only what belongs to it. */
+/** Returns a repository as a store of its own: references are tags, and only content of the repository is found. */
 export function repositoryView(
   store: Source,
   repository: string,

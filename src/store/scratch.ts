@@ -9,19 +9,19 @@ import { streamRegion } from '../disk/region.js';
 import { makeTemporaryFolder, type TemporaryFolder } from '../disk/temporary-folder.js';
 import type { Source } from './store.js';
 
-/** Content that is made on the way, whose digest is known only when it is made: files beside the output. */
+/** Temporary files beside the output for content that is made during a run, whose digest is known only at the end. */
 export interface Scratch extends Pick<Source, 'fetch' | 'region'> {
-  /** Writes what `open` gives to a file; its digest and size are then known. */
+  /** Writes the content that `open` returns to a file, and returns its descriptor. */
   keep(mediaType: string, open: () => Promise<Readable>): Promise<Descriptor>;
-  /** A directory in it for a layout of what is fetched first. */
+  /** Returns a directory for a layout of content that is fetched first. */
   directory(): Promise<string>;
   /** Removes all files. */
   close(): Promise<void>;
 }
 
 /**
- * Room for content in a folder of its own in `parent`, made when it is first needed. What a killed process had
- * fetched into its layout is there again.
+ * Creates temporary storage in its own folder in `parent`, which is created on first use. It reuses what a killed
+ * process had fetched into its layout.
  */
 export function createScratch(parent?: string): Scratch {
   let made: Promise<TemporaryFolder> | undefined;
@@ -40,7 +40,7 @@ export function createScratch(parent?: string): Scratch {
     try {
       for await (const chunk of (await openContent()) as AsyncIterable<Buffer>) {
         digester.update(chunk);
-        await file.writeFile(chunk); // unlike `write`, until all of it is written
+        await file.writeFile(chunk); // unlike `write`, this writes the whole chunk
       }
     } catch (error) {
       throw diskError(error, part);
@@ -69,7 +69,7 @@ export function createScratch(parent?: string): Scratch {
       return streamRegion(await open(found.path, 'r'), rest, { signal, ownsHandle: true });
     },
     async close() {
-      const folder = await made?.catch(() => undefined); // told to whoever wanted it
+      const folder = await made?.catch(() => undefined); // the callers got the error
       await folder?.remove();
     },
   };

@@ -9,10 +9,10 @@ import type { Referrer, Source } from './store.js';
 
 /** A store whose images are served as repositories. */
 export interface Served {
-  /** Where it is, for those who are told of conflicts. */
+  /** Name of the place for messages about conflicts. */
   location: string;
   store: Source;
-  /** As they are now; the same map as long as nothing changes. */
+  /** Returns the current tags; the same map as long as nothing changes. */
   tags(): Promise<Tags>;
 }
 
@@ -22,8 +22,8 @@ export interface MergedRepositories {
 }
 
 /**
- * Several stores as one registry. Of a tag that several have, the first counts; `onConflict` is told, once, where
- * they mean different images. What belongs to a repository is found in whichever store has it.
+ * Merges several stores into one registry. If several have the same tag, the first is used, and `onConflict` is called
+ * once per conflict if they mean different images. What belongs to a repository is found in any store that has it.
  */
 export function mergeRepositories(
   served: readonly Served[],
@@ -85,12 +85,15 @@ function mergeTags(
   return merged;
 }
 
-/** The content of all; its names are those of the first that has them. */
+/** Returns the content of all stores as one; a name refers to the first store that has it. */
 function unionOf(stores: readonly Source[]): Source {
   const [only, ...others] = stores;
   if (only !== undefined && others.length === 0) return only;
 
-  /** What the first store that does not reject gives; of several reasons, one that is not mere absence. */
+  /**
+   * Returns the result of the first store that does not reject. If all reject, an error other than `NOT_FOUND` is
+   * preferred.
+   */
   const firstOf = async <T>(what: string, ask: (store: Source) => Promise<T>): Promise<T> => {
     let failure: unknown;
     for (const store of stores) {

@@ -2,23 +2,23 @@ import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import type { Source } from './store.js';
 
-/** A repository that takes pushes piece by piece, as a registry's clients make them. */
+/** A repository that accepts pushes in steps, as clients of a registry make them. */
 export interface WritableRepository extends Source {
   /** Begins the upload of a blob whose digest is not known yet. */
   createUpload(): Promise<BlobUpload>;
-  /** Finds an upload of this repository that was begun before, by an earlier process too; undefined when it is gone. */
+  /** Returns an upload of this repository, perhaps begun by an earlier process; undefined if it has ended. */
   openUpload(id: string): Promise<BlobUpload | undefined>;
-  /** Makes a blob of another repository one of this; false when that repository does not hold it. */
+  /** Adds a blob of another repository to this one; resolves with false if that repository does not have it. */
   mountBlob(digest: Digest, fromRepository: string | undefined): Promise<boolean>;
   /**
-   * Keeps a manifest, whose bytes were verified and whose parts were looked for, and gives it tags, all or
-   * nothing. A tag that stands for another manifest moves. A schema1 manifest may come again with another
-   * signature: of the same digest but other bytes, and then either are kept, under all of its tags.
+   * Stores a manifest, whose bytes and parts the caller has checked, and sets its tags, all or nothing. A tag of
+   * another manifest moves. A schema1 manifest may come again with another signature, which has the same digest but
+   * other bytes; then one of them is kept, under all of its tags.
    */
   putManifest(descriptor: Descriptor, bytes: Buffer, options?: PutManifestOptions): Promise<void>;
-  /** Takes a name away, its manifest stays; rejects with `NOT_FOUND`. */
+  /** Removes a tag, while its manifest stays; rejects with `NOT_FOUND`. */
   deleteTag(tag: string): Promise<void>;
-  /** Removes a manifest and every tag of this repository that stands for it; rejects with `NOT_FOUND`. */
+  /** Removes a manifest and all its tags in this repository; rejects with `NOT_FOUND`. */
   deleteManifest(digest: Digest): Promise<void>;
   /** Removes a blob; rejects with `NOT_FOUND`, and with `IN_USE` while a manifest needs it. */
   deleteBlob(digest: Digest): Promise<void>;
@@ -26,35 +26,38 @@ export interface WritableRepository extends Source {
 
 export interface PutManifestOptions {
   tags?: readonly string[] | undefined;
-  /** Children of an index and layers that are not there, on purpose. */
+  /** Children of an index and layers that are missing on purpose. */
   absent?: readonly Digest[] | undefined;
-  /** What it points at and was found to be there; default what is there now. It rejects with `MISSING_CONTENT` when one has gone. */
+  /**
+   * Parts that were found to be present; default: those that are present now. It rejects with `MISSING_CONTENT` if one
+   * of them disappears.
+   */
   held?: readonly Digest[] | undefined;
 }
 
 /**
- * A blob on its way. One caller at a time, whichever object it has: a second `append` or `commit` meanwhile
- * rejects with `LOCKED`, and `size` is what all of them have brought.
+ * An upload of a blob. Only one caller at a time can use it, whichever object it has: a second `append` or `commit`
+ * rejects with `LOCKED` meanwhile. `size` includes the bytes of all callers.
  */
 export interface BlobUpload {
   readonly id: string;
   /** Bytes received so far. */
   readonly size: number;
-  /** Takes more bytes at the end. When `chunks` breaks off, what came before stays and counts. */
+  /** Appends bytes. If `chunks` fails, the bytes before the failure are kept. */
   append(chunks: AsyncIterable<Buffer>, options?: { signal?: AbortSignal | undefined }): Promise<void>;
   /**
-   * Makes the blob visible under its digest; the upload is over. Rejects with `DIGEST_MISMATCH`, and then the
-   * upload is gone with its bytes.
+   * Makes the blob visible under its digest, and ends the upload. If it rejects with `DIGEST_MISMATCH`, the upload and
+   * its bytes are gone.
    */
   commit(digest: Digest): Promise<void>;
-  /** Throws away what came. */
+  /** Discards the upload with its bytes. */
   cancel(): Promise<void>;
 }
 
-/** Repositories that a registry's clients may write to. */
+/** Repositories that clients of a registry can write to. */
 export interface WritableRepositories {
-  /** The repository to push into; one that nobody pushed to before is made by its first push. */
+  /** Returns a repository for pushing; the first push creates one that does not exist. */
   openForPush(name: string): Promise<WritableRepository>;
-  /** The repository to delete from; undefined when nothing was pushed to it. */
+  /** Returns a repository for deleting, or undefined if nothing was pushed to it. */
   openRepository(name: string): Promise<WritableRepository | undefined>;
 }

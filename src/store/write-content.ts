@@ -5,23 +5,23 @@ import { ContentError, isLadingError, type LadingError } from '../errors.js';
 import type { OpenContent, PushOptions } from './store.js';
 import { writeGathered } from './write-gathered.js';
 
-/** Where content is written: a file, or a stream that takes positions in their order only. */
+/** A destination of content: a file, or a stream that accepts positions only in order. */
 export interface Sink {
-  /** Resolves when the bytes were taken; positions of one blob come in order. */
+  /** Resolves when the bytes were accepted; positions of one blob come in order. */
   write(chunks: Buffer[], position: number, signal?: AbortSignal): Promise<void>;
-  /** Whether a chunk may be used for something else once it was written. */
+  /** True if a chunk can be reused after it was written. */
   readonly copies?: boolean;
-  /** Bytes that were written before, in pieces; undefined where they cannot be read again. */
+  /** Reads back bytes that were written before; undefined if the destination cannot. */
   read?(position: number, length: number): AsyncIterable<Buffer>;
 }
 
 /**
- * Content on its way to one place, which goes on where it stopped: `write` can be called again after a
- * failure, and starts at the first byte that is not there.
+ * Writes content to one place, and resumes where it stopped: `write` can be called again after a failure, and starts at
+ * the first missing byte.
  */
 export class ContentWriter {
   #verifier: Verifier;
-  /** Bytes that were written and hashed, or are taken to be there from an earlier run. */
+  /** Bytes that were written and hashed, or are assumed to be there from an earlier run. */
   #written: number;
   #hashed = 0;
   readonly #onWritten: ((bytes: number) => Promise<void> | void) | undefined;
@@ -42,7 +42,7 @@ export class ContentWriter {
     return this.#written;
   }
 
-  /** Forgets what was written: the next `write` starts with the first byte. */
+  /** Discards what was written: the next `write` starts with the first byte. */
   reset(): void {
     this.#verifier = createVerifier(this.descriptor);
     this.#written = 0;
@@ -50,9 +50,9 @@ export class ContentWriter {
   }
 
   /**
-   * Fetches what is missing and writes it; verifies the whole. After `DIGEST_MISMATCH` or `SIZE_MISMATCH`
-   * nothing is kept; after anything else the bytes so far are. Where nothing can be written again, wrong
-   * content is `INVALID_ARCHIVE`.
+   * Fetches and writes what is missing, and verifies all of it. After `DIGEST_MISMATCH` or `SIZE_MISMATCH` nothing is
+   * kept; after any other error the bytes so far are. If the destination cannot be rewritten, wrong content is
+   * `INVALID_ARCHIVE`.
    */
   async write(open: OpenContent, options: PushOptions = {}): Promise<void> {
     await this.#hashKept(options);
@@ -66,10 +66,10 @@ export class ContentWriter {
     }
   }
 
-  /** Bytes of an earlier run count only after they went through the hash. */
+  /** Hashes the bytes of an earlier run before they are used. */
   async #hashKept({ onBytes, signal }: PushOptions): Promise<void> {
     if (this.#hashed === this.#written) return;
-    // A write failed after its bytes were hashed: the hash starts over with what is there.
+    // A write failed after its bytes were hashed, so the hash starts over with what is there.
     if (this.#hashed > this.#written) [this.#verifier, this.#hashed] = [createVerifier(this.descriptor), 0];
     if (this.sink.read === undefined) return this.reset();
     const length = this.#written - this.#hashed;
@@ -99,7 +99,7 @@ export class ContentWriter {
   }
 }
 
-/** Not to be tried again: the wrong bytes stand in what was written, for good. */
+/** Turns a mismatch into an error that is not retried, because the wrong bytes cannot be removed from a stream. */
 function notTakenBack(error: LadingError): ContentError {
   return new ContentError('INVALID_ARCHIVE', `${error.message}; what was streamed cannot be taken back`, {
     cause: error,

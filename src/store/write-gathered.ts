@@ -1,19 +1,19 @@
 import { CHUNK_BYTES } from '../content/chunks.js';
 import { Gathered } from '../content/gathered.js';
 
-/** Chunks are gathered to this size for one write: 16 KiB pieces of a TLS body cost four times the system calls. */
+/** Chunks are gathered into writes of this size: 16 KiB pieces of a TLS body would cost four times the system calls. */
 const BATCH_BYTES = CHUNK_BYTES;
 
 export interface WriteGatheredOptions {
-  /** Goes on receiving while what came is written, for which there is a second batch in memory; default false. */
+  /** Continue to receive while a batch is written, which takes memory for a second batch; default false. */
   ahead?: boolean | undefined;
-  /** Called with each chunk as it comes; what it throws breaks off the receiving. */
+  /** Called with each chunk when it arrives; if it throws, receiving ends with that error. */
   onChunk?: ((chunk: Buffer) => void) | undefined;
 }
 
 /**
- * Passes chunks to `write` in batches, one write at a time and none after one that failed, so that what is written never
- * has a gap. When `chunks` breaks off, what came before is written all the same.
+ * Passes chunks to `write` in batches, one write at a time and none after a failed one, so that the written part never
+ * has a gap. If `chunks` fails, the bytes before the failure are still written.
  */
 export async function writeGathered(
   chunks: AsyncIterable<Buffer>,
@@ -27,7 +27,7 @@ export async function writeGathered(
     const { bytes } = gathered;
     if (bytes === 0) return;
     writing = write(gathered.take(), bytes);
-    writing.catch(() => undefined); // awaited here or by the next flush; this only keeps it from being unhandled
+    writing.catch(() => undefined); // awaited here or by the next flush; this only avoids an unhandled rejection
     if (!ahead) await writing;
   };
   try {

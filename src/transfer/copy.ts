@@ -15,17 +15,17 @@ import { namingImage } from './naming.js';
 import type { Plan, PlannedImage } from './plan.js';
 
 export interface CopyOptions {
-  /** Blobs under way at once; default 8. */
+  /** Maximum number of blobs that are copied at the same time; default 8. */
   concurrency?: number | undefined;
   /** Attempts per blob after the first; default 5. */
   retries?: number | undefined;
-  /** Go on with the other images when one fails; default: the first failure ends all. */
+  /** Continue with the other images if one fails; default: the first failure aborts the copy. */
   keepGoing?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
-  /** Awaited when all content is there, before the first name is given: where several copies are to end as one. */
+  /** Awaited when all content is copied, before the first name is set; it lets several copies finish together. */
   beforeNaming?: (() => Promise<void>) | undefined;
-  /** Shared with other copies; default one of its own, with `concurrency` places. */
+  /** Pool to share with other copies; default: a pool of its own, of size `concurrency`. */
   pool?: Pool | undefined;
 }
 
@@ -36,8 +36,8 @@ export interface CopyResult {
 }
 
 /**
- * Copies what was planned: blobs first, largest first; then manifests, children before parents; then names.
- * An image is named only when all of it is there.
+ * Copies what was planned: first blobs, largest first; then manifests, children before parents; then names. An image is
+ * named only after all of its content is copied.
  */
 export async function copyGraph(
   plan: Plan,
@@ -48,7 +48,7 @@ export async function copyGraph(
   return new GraphCopy(plan, destination, options, pool).run();
 }
 
-/** Blobs of so many bytes at most are small. */
+/** Maximum size of content that counts as small. */
 const SMALL_BYTES = 1024 * 1024;
 
 class GraphCopy {
@@ -57,7 +57,7 @@ class GraphCopy {
   readonly #options: CopyOptions;
   readonly #pool: Pool;
   readonly #failed = new Map<Digest, unknown>();
-  /** What the destination did not have. */
+  /** Content that the destination did not have. */
   readonly #missing = new Set<Digest>();
   readonly #result: CopyResult;
 
@@ -87,7 +87,7 @@ class GraphCopy {
     return this.#result;
   }
 
-  /** Runs all, and waits for all also after a failure: nothing is left running when this ends. */
+  /** Runs `copy` for all contents and waits for all of them, even after a failure, so that nothing is left running. */
   async #forEach(
     contents: readonly PlannedContent[],
     copy: (content: PlannedContent) => Promise<void>,
@@ -95,7 +95,7 @@ class GraphCopy {
     let failure: { error: unknown } | undefined;
     const runs = contents.map(async (content) => {
       try {
-        // Small content of a registry costs a round trip rather than the line; what lies here costs neither.
+        // Small content of a registry costs a round trip rather than bandwidth; local content costs neither.
         const isFar = content.bytes === undefined && content.source.region === undefined;
         const isSmall = this.#destination.isLocal && isFar && content.descriptor.size <= SMALL_BYTES;
         await (isSmall ? this.#pool.runSmall(() => copy(content)) : this.#pool.run(() => copy(content)));
@@ -132,7 +132,7 @@ class GraphCopy {
     const successors = this.#plan.successorsOf(digest);
     const failed = successors.find((successor) => this.#failed.has(successor));
     if (failed !== undefined) throw this.#failed.get(failed);
-    // Where a part was missing there is no whole: a question less for each image that is new.
+    // If a part was missing, the manifest is missing too, so each new image saves one request.
     const isNew = successors.some((successor) => this.#missing.has(successor));
     const { signal } = this.#pool;
     if (!isNew && (await has(this.#destination, content.descriptor, { signal }))) return this.#link(content);
@@ -148,7 +148,7 @@ class GraphCopy {
     await retrying(descriptor.digest, link, { retries, signal, onEvent });
   }
 
-  /** One piece of content, with retries: each goes on from the byte that the one before reached. */
+  /** Copies one piece of content, with retries; each attempt resumes at the byte that the previous one reached. */
   async #transfer(content: PlannedContent): Promise<void> {
     const { descriptor, bytes } = content;
     const { onEvent, retries } = this.#options;
@@ -158,7 +158,7 @@ class GraphCopy {
     let received = 0;
     let isTold = false;
     const onBytes = (count: number, origin: 'kept' | 'fetched'): void => {
-      // What an earlier try of this run left behind was told when it came.
+      // Bytes that an earlier attempt of this run left behind were already reported as fetched.
       if (origin === 'kept' && isTold) return;
       isTold = true;
       if (origin === 'fetched') received += count;
@@ -177,7 +177,7 @@ class GraphCopy {
         throw damage ?? error;
       }
     };
-    // What is damaged on this machine's disk stays so, however often it is sent.
+    // Damaged content on a local disk stays damaged, so sending it again is useless.
     const isWorthRetrying = (error: unknown): boolean => damage === undefined && isRetryable(error);
     await retrying(descriptor.digest, push, { retries, signal, onEvent, isWorthRetrying }, () => received);
     onEvent?.({ type: 'done', descriptor });
@@ -201,7 +201,7 @@ class GraphCopy {
     return this.#plan.images.filter(({ contents }) => contents.has(digest)).map(({ name }) => name);
   }
 
-  /** Why a mismatch came, if it is that the bytes on the disk are others; undefined where they changed on their way. */
+  /** Returns the error for a mismatch if the bytes on the disk are wrong, or undefined if they changed in transit. */
   async #damageOf(descriptor: Descriptor, region: Region, cause: unknown): Promise<ContentError | undefined> {
     const { digest } = descriptor;
     const algorithm = algorithmOf(digest);
@@ -222,7 +222,7 @@ class GraphCopy {
     );
   }
 
-  /** What only failed images need does not belong to the result; with no image left there is none. */
+  /** Removes content that only failed images need; if no image is left, throws the first failure. */
   #abandonRest(): void {
     const { failures } = this.#result;
     const [first] = failures;
@@ -236,7 +236,7 @@ class GraphCopy {
   }
 }
 
-/** Content that lies where it is copied from, rather than coming over a network or being made here. */
+/** True for content of a local source; false if it was reused from the output, or is in memory. */
 function isLocal({ bytes, isReused }: PlannedContent): boolean {
   return bytes === undefined && isReused !== true;
 }

@@ -16,39 +16,45 @@ import type { CopyOptions } from './copy.js';
 import type { ImageTrees, Plan, PlannedImage } from './plan.js';
 
 /**
- * A place that images are written to: an archive, a layout, a stream, a registry. What is written ends under a name of
- * its own, whole, or the run has said what it leaves out: `check` sees to it, for every command. `Placed` is an image
- * with the name that it gets there.
+ * A place that images are written to: an archive, a layout, a stream or a registry. For every command, `check` makes
+ * sure that each image is written completely under its own name, or that the run reports what is left out. `Placed` is
+ * an image with its name at the destination.
  */
 export interface Destination<Placed = ImageTrees> {
   /** As users write it; `-` for a stream. */
   readonly location: string;
-  /** What is there from an earlier run, where that can be read at once: its content need not be fetched. */
+  /** The content of an earlier run, if it can be read now; it need not be fetched again. */
   readonly previous: Source | undefined;
   /**
-   * Rejects, before the first byte, where an image would be lost: another would get its name, or it is there and would
-   * be gone. Gives the images as they fit, and tells what does not.
+   * Rejects, before the first byte is written, if an image would be lost: because another one would get its name, or
+   * because it is at the destination and would be replaced. Returns the images in the form that fits the destination,
+   * and warns about what does not fit.
    */
   check(images: readonly ImageTrees[], rules?: CheckRules): Placed[];
-  /** What an image is called there after `check` gave `placed`; undefined where it is left out. */
+  /**
+   * Returns the name that an image gets at the destination, given the result of `check`; undefined if it is left out.
+   */
   nameOf(image: ImageTrees, placed: readonly Placed[]): string | undefined;
-  /** Writes images that were checked: what is missing only, names last. */
+  /** Writes images that were checked: only what is missing, and names last. */
   write(images: readonly Placed[], options?: WriteOptions): Promise<WriteResult>;
   close(): Promise<void>;
 }
 
 export interface WriteOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'> {
-  /** Images that are there already stay; default false. */
+  /** Keep images that are already there; default false. */
   append?: boolean | undefined;
-  /** Images that could not be read: they are failures of the result, too. */
+  /** Images that could not be read; they are reported as failures in the result, too. */
   failures?: Plan['failures'] | undefined;
 }
 
 export interface WriteResult {
   images: WrittenImage[];
-  /** What was there already, and stays. */
+  /** Images that were there before, and are kept. */
   kept: PlannedImage[];
-  /** `mounted` blobs came from another repository of the same registry; `present` ones were there. */
+  /**
+   * Blobs by origin: `mounted` ones came from another repository of the same registry, `present` ones were already
+   * there.
+   */
   blobs: { total: number; sent: number; mounted: number; present: number };
   bytes: { total: number; sent: number };
   failures: { name: string; error: unknown }[];
@@ -56,21 +62,22 @@ export interface WriteResult {
 
 export interface WrittenImage {
   name: string;
-  /** What it is called at the destination. */
+  /** The name at the destination. */
   written: string;
   digest: Digest;
   planned: PlannedImage;
 }
 
 export interface CheckRules {
-  /** Images that are there already stay; default false. */
+  /** Keep images that are already there; default false. */
   append?: boolean | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
 
 /**
- * Images for an archive or layout, with names that are true and told apart: a name by digest has the digest of what it
- * names, and of two images of one name the second is named by its digest. `nameIn` says how the archive writes names.
+ * Gives images of an archive or layout correct and distinct names. A name by digest gets the digest of its image, and
+ * of two images with the same name the second is named by its digest. `nameIn` returns the form of a name in the
+ * archive.
  */
 export function nameApart(
   images: readonly ImageTrees[],
@@ -91,7 +98,7 @@ export function nameApart(
       const taker = asked === image.name ? '' : `${image.name}: `;
       warn(onEvent, `${taker}${asked} is ${other} and ${digest}: the second one is called ${name}`);
     }
-    if (names.has(name)) continue; // it was asked for twice
+    if (names.has(name)) continue; // the image was requested twice
     names.add(name);
     taken.set(nameKey(name), digest);
     named.push(name === image.name ? image : { ...image, name });
@@ -99,7 +106,7 @@ export function nameApart(
   return named;
 }
 
-/** What an image is called after `nameApart`, which leaves out a name that only says again what another one says. */
+/** Returns the name of an image after `nameApart`, which drops a name that only repeats another one. */
 export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees[]): string {
   const { digest } = tree.content.descriptor;
   const kept =
@@ -113,8 +120,8 @@ export function nameAfter({ name, tree }: ImageTrees, named: readonly ImageTrees
 }
 
 /**
- * What of the images a docker-archive has room for: images with all their layers, one platform of each, no attachments,
- * and names with tags.
+ * Reduces images to what a docker-archive can hold: complete images of one platform each, no attachments, and names
+ * with tags.
  */
 export function fitDockerArchive(
   images: readonly ImageTrees[],
@@ -127,20 +134,17 @@ export function fitDockerArchive(
     if (left.length > 0)
       warn(
         onEvent,
-        `${name}: a docker-archive has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
+        `${name}: a docker-archive can hold only ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`,
       );
     if (attached.length > 0)
       warn(onEvent, `${name}: a docker-archive has no room for its ${attached.length} attachments; left out`);
     if (read.kind !== 'image' || read.reference.tag === undefined)
-      warn(
-        onEvent,
-        `${name}: a docker-archive names images by tags, so that this one is in it without a name`,
-      );
+      warn(onEvent, `${name}: a docker-archive names images only by tags, so this one has no name in it`);
     return attached.length > 0 ? { ...image, attached: [] } : image;
   });
 }
 
-/** Leaves out, with a warning, what there is no place for; rejects with `UNSUPPORTED` where that is all. */
+/** Leaves out images that do not fit, with a warning; rejects with `UNSUPPORTED` if no image fits. */
 export function fitting(
   images: readonly ImageTrees[],
   reasonOf: (image: ImageTrees) => string | undefined,
@@ -160,60 +164,68 @@ export function fitting(
   return kept;
 }
 
-/** Why a docker-archive has no place for an image, as the rest of a sentence; of its config only the writer knows. */
+/**
+ * Returns why an image does not fit in a docker-archive, as the rest of a sentence, or undefined if it fits. The writer
+ * checks the config further.
+ */
 function dockerArchiveLacks({ tree }: ImageTrees): string | undefined {
   const what = otherThanImage(tree);
   if (what !== undefined) return `is ${what}: a docker-archive has no room for it`;
   const manifest = manifestOf(tree);
   if (!isDockerImage(manifest)) return `is ${manifest.mediaType}: a docker-archive has no room for it`;
   if (manifest.layers.some(({ mediaType }) => isEncrypted(mediaType)))
-    return 'has encrypted layers, and those of a docker-archive are plain';
+    return 'has encrypted layers, but a docker-archive can hold only plain ones';
   if ((tree.foreign ?? []).length > 0)
-    return 'has foreign layers that are not here, and a docker-archive has all layers in it';
+    return 'has foreign layers that are not here, but a docker-archive must contain all layers';
   const config = tree.blobs.find((blob) => blob.descriptor.digest === manifest.config.digest)?.bytes;
   return config && diffIDsLack(config, manifest);
 }
 
-/** What no engine runs: blobs, charts, SBOMs, signatures, plugins. */
+/** Describes content that an engine cannot run: blobs, charts, SBOMs, signatures, plugins. */
 function otherThanImage(tree: ManifestTree): string | undefined {
   if (tree.isBlob) return aBlob(tree);
   const kept = keptAs(manifestOf(tree));
   return (
     kept &&
-    `no image but ${{ artifact: 'an artifact', attestation: 'an attestation', plugin: 'a plugin' }[kept]}`
+    `not an image but ${{ artifact: 'an artifact', attestation: 'an attestation', plugin: 'a plugin' }[kept]}`
   );
 }
 
-/** Nothing but its diffID vouches for a layer that is made plain. */
+/** A layer that is stored uncompressed is verified by its diffID alone, so every layer needs one. */
 function diffIDsLack(
   config: Buffer,
   { config: { digest, mediaType }, layers }: ImageManifest,
 ): string | undefined {
   const { diff_ids: diffIDs } = parseConfig(config, digest, { mediaType }).rootfs;
   if (diffIDs.length !== layers.length)
-    return `has ${layers.length} layers, of which its config names ${diffIDs.length}, and a docker-archive names all`;
+    return `has ${layers.length} layers, but its config names ${diffIDs.length}; a docker-archive needs exactly one for each`;
   return diffIDs.every((diffID) => algorithmOf(diffID) === 'sha256')
     ? undefined
     : 'has a config that does not name its layers by sha256, as a docker-archive does';
 }
 
 export function aBlob({ content: manifest }: ManifestTree): string {
-  return `no image but a blob (${manifest.descriptor.mediaType})`;
+  return `not an image but a blob (${manifest.descriptor.mediaType})`;
 }
 
-/** Whether `check` has left an image out of what is written: the format has no room for it. */
+/** True if `check` left out an image because the format cannot hold it. */
 export function isLeftOut({ tree }: ImageTrees, checked: readonly ImageTrees[]): boolean {
   const { digest } = tree.content.descriptor;
   return !checked.some((image) => image.tree.content.descriptor.digest === digest);
 }
 
-/** Says which layers are not with the images, but where their `urls` point: in a room without a network, nowhere. */
+/**
+ * Warns about layers that are not carried with the images: they stay where their `urls` point, which an air-gapped
+ * network cannot reach.
+ */
 export function tellForeign(images: readonly ImageTrees[], onEvent: OnCopyEvent | undefined): void {
   for (const { name, tree } of images) {
     const foreign = new Map(foreignOf(tree).map(({ digest, urls }) => [digest, urls?.[0] ?? '']));
     if (foreign.size === 0) continue;
     const places = [...foreign].map(([digest, url]) => `${digest} at ${redactURL(url)}`).join(', ');
-    warn(onEvent, `${name}: foreign layers are left where they are: ${places}`, { remedy: 'includeForeign' });
+    warn(onEvent, `${name}: foreign layers are not included, but stay where they are: ${places}`, {
+      remedy: 'includeForeign',
+    });
   }
 }
 

@@ -16,32 +16,32 @@ export interface OpenDestinationOptions
     SaveOutputOptions,
     'format' | 'append' | 'dockerLegacy' | 'dockerPlatform' | 'signal' | 'onEvent'
   > {
-  /** How a registry is reached. */
+  /** Options of the connection to a registry. */
   connection?: ConnectionOptions | undefined;
-  /** In a registry, give an image that is named by its digest alone a tag, too; default false. */
+  /** In a registry, also give a tag to an image that is named by its digest alone; default false. */
   tagDigests?: boolean | undefined;
-  /** In a registry, refuse to move a tag that is there and names something else; default false. */
+  /** In a registry, refuse to move an existing tag that names something else; default false. */
   noClobber?: boolean | undefined;
-  /** What images come from: its own files are refused as a destination. */
+  /** The source of the images; its own files are refused as a destination. */
   source?: OpenedSource | undefined;
-  /** Whether the source's own layout may get another name for one of its images; default false. */
+  /** Allow the source's own layout as the destination, to give one of its images another name; default false. */
   retags?: boolean | undefined;
 }
 
-/** What operations write to: a locator, a stream for an archive, or a store of any kind. */
+/** What operations write to: a locator, a stream for an archive, or any store. */
 export type DestinationLike = string | Writable | Store;
 
 export interface OpenedDestination extends Destination<unknown>, AsyncDisposable {
   format: SaveFormat | 'registry' | 'store';
-  /** Where there is room for images beside it; undefined where that is the system's folder for temporary files. */
+  /** A directory with space for temporary files next to the output; undefined for the system's temporary folder. */
   directory: string | undefined;
 }
 
 /**
- * Opens what a locator names to write to: `docker://HOST[:PORT]/…`, `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
- * `docker-archive:FILE[:NAME]`, or a path; or a stream for an archive, or a store of the caller's own, which stays open.
- * Nothing is written yet. It is closed by whoever opened it, with `close` or `await using`. Rejects with `USAGE` where the
- * locator or an option does not fit, and with `ALREADY_EXISTS` where something else is there.
+ * Opens a destination: a locator (`docker://HOST[:PORT]/…`, `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
+ * `docker-archive:FILE[:NAME]`), a path, a stream for an archive, or the caller's own store, which stays open. Nothing
+ * is written yet. The caller closes it, with `close` or `await using`. Rejects with `USAGE` if the locator or an option
+ * does not fit, and with `ALREADY_EXISTS` if something else is already there.
  */
 export async function openDestination(
   output: DestinationLike,
@@ -64,18 +64,20 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
     if (options.format !== undefined || options.append)
       throw new LadingError(
         'USAGE',
-        `${output} is a registry: there is no file of a format, to be added to`,
+        `${output} is a registry: a format, or adding to what is there, is only for files`,
         {
           remedy: 'omitFileOptions',
         },
       );
     const registry = registryOf(locator);
-    // Most destinations are files: what speaks to registries is loaded for those that are not.
+    // Most destinations are files, so the registry client is loaded only when it is needed.
     const { toRegistry } = await import('./registry/to-registry.js');
     const destination = toRegistry(registry, options.connection ?? {}, {
       name: (images) => nameInRegistry(images, locator),
       tagDigests: options.tagDigests,
-      wayOut: { hint: `Write docker://${registry}/PREFIX/ with the slash: each keeps its path under it.` },
+      wayOut: {
+        hint: `Write docker://${registry}/PREFIX/ with the slash, so that each keeps its path below it.`,
+      },
       noClobber: options.noClobber,
       origin: originOf(source, registry),
     });
@@ -93,7 +95,7 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
   return { ...files, directory: dirname(resolve(locator.path)) };
 }
 
-/** What users call a destination: what they wrote, where it is, `-` for a stream. */
+/** Returns the name of a destination for messages: the locator, a store's location, or `-` for a stream. */
 export function destinationName(output: DestinationLike): string {
   if (typeof output === 'string') return output;
   return isStore(output) ? output.location : '-';
@@ -103,7 +105,7 @@ export function isStore(output: DestinationLike): output is Store {
   return typeof output !== 'string' && 'sizeOf' in output; // streams have a push, too
 }
 
-/** The format that a locator says; rejects with `USAGE` where `format` says another. */
+/** Returns the format of a locator; rejects with `USAGE` if `format` contradicts it. */
 function formatOf(kind: SaveFormat, output: string, { format }: OpenDestinationOptions): SaveFormat {
   if (format === undefined || format === kind) return kind;
   throw new LadingError('USAGE', `${output} is written as ${kind}, not as ${format}`, {
@@ -111,7 +113,7 @@ function formatOf(kind: SaveFormat, output: string, { format }: OpenDestinationO
   });
 }
 
-/** The repository that everything comes from, if it is one of the same registry. */
+/** Returns the repository that all images come from, if it is in the same registry. */
 function originOf(source: KnownSource | undefined, registry: string): string | undefined {
   return source?.kind === 'registry' && source.reference.registry === registry
     ? source.reference.repository

@@ -7,13 +7,12 @@ import type { RemoteSource } from '../store/remote/remote-source.js';
 import { has, type Source } from '../store/store.js';
 
 /**
- * A repository of which some images may be in `held` already, the output of an earlier run. A digest that it has is not asked
- * for. A tag that it has is asked for with HEAD, which costs nothing of a registry's limit of pulls; where that tells the same
- * digest, manifests and configs are read from `held`. They are verified when they are read: what is damaged is fetched at the
- * second try.
+ * Wraps a repository so that manifests and configs are read from `held`, the output of an earlier run, if it has them.
+ * A digest in `held` is not requested. A tag in `held` is checked with a HEAD request, which does not count towards a
+ * registry's pull limit. Content is verified when it is read, and damaged content is fetched at the second attempt.
  */
 export function preferringHeld(source: RemoteSource, held: Source): RemoteSource {
-  /** What is read from `held` once. */
+  /** Digests that were read from `held` before; a second attempt goes to the registry. */
   const tried = new Set<Digest>();
   return delegate(source, {
     async resolve(reference, options) {
@@ -34,7 +33,7 @@ export function preferringHeld(source: RemoteSource, held: Source): RemoteSource
   });
 }
 
-/** What the output has under a name or digest. */
+/** Returns what the output has under a name or digest; undefined if it has nothing. */
 async function heldAs(held: Source, reference: string): Promise<Descriptor | undefined> {
   try {
     return await held.resolve(reference);

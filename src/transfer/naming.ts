@@ -1,8 +1,8 @@
 import { ContentError, isLadingError, type LadingError, RegistryError } from '../errors.js';
 
 /**
- * The same error, which says for which images the content was needed: of sixty images, a digest alone does not tell
- * which one failed. What names the image already stays as it is.
+ * Returns the error with the names of the images that need the content, because a digest alone does not show which of
+ * sixty images failed. An error that mentions the image already is returned unchanged.
  */
 export function namingImage(error: unknown, names: readonly string[]): unknown {
   const [name] = names;
@@ -12,14 +12,14 @@ export function namingImage(error: unknown, names: readonly string[]): unknown {
   return error.withMessage(`${error.message}; it is needed by ${name}${others}`);
 }
 
-/** Errors of the disk or of a lock are about no image. */
+/** True if an error is about content; errors of the disk or of a lock are not about an image. */
 function isOfContent(error: unknown): error is LadingError {
   return (
     error instanceof ContentError || error instanceof RegistryError || isLadingError(error, 'UNSUPPORTED')
   );
 }
 
-/** By its name, or as registries' errors have it: `tag "1" of reg.example/app`. */
+/** True if the message contains the name, or the form that registry errors use: `tag "1" of reg.example/app`. */
 function speaksOf(message: string, name: string): boolean {
   if (message.includes(name)) return true;
   const [, repository, tag] = /^(.+):([^:/@]+)$/.exec(name) ?? [];

@@ -10,25 +10,25 @@ import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import type { Resolved, Source } from '../store/store.js';
 import { namingImage } from './naming.js';
 
-/** An image to copy: what it is called at its source, and what it will be called at the destination. */
+/** An image to copy, with its name at the source and its name at the destination. */
 export interface CopyRequest {
   source: Source;
-  /** A tag, a digest, or a name as `source` knows it. */
+  /** A tag, a digest, or a name that `source` knows. */
   reference: string;
-  /** A digest for content that has no name. */
+  /** The name at the destination; a digest for content without a name. */
   name: string;
-  /** What becomes of its index; default what the options say. */
+  /** What happens to its index; default: what the options say. */
   index?: PlanOptions['index'];
 }
 
 export interface PlanOptions extends GraphOptions {
-  /** Copy what is attached to the images too; default true. */
+  /** Also copy what is attached to the images; default true. */
   referrers?: boolean | undefined;
-  /** Questions under way at once; default 8. */
+  /** Maximum number of requests at the same time; default 8. */
   concurrency?: number | undefined;
-  /** Makes the error of an image that cannot be planned say more; default: the name of the image. */
+  /** Adds details to the error of an image that cannot be planned; by default only its name is added. */
   explain?: ((name: string, error: unknown) => unknown) | undefined;
-  /** Leave out images that cannot be planned; default: the first failure ends all. */
+  /** Leave out images that cannot be planned; default: the first failure aborts the plan. */
   keepGoing?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -36,60 +36,60 @@ export interface PlanOptions extends GraphOptions {
 export interface PlannedImage {
   name: string;
   root: Descriptor;
-  /** The root at the source, where `root` is an index made from it. */
+  /** The root at the source, if `root` is an index made from it. */
   original: Descriptor | undefined;
   platforms: Platform[];
-  /** Bytes of everything the image needs, what it shares with others included. */
+  /** Bytes of everything the image needs, including content that it shares with others. */
   size: number;
-  /** How many manifests are attached to it. */
+  /** Number of manifests attached to it. */
   referrers: number;
   /** Children of its indexes that are left out on purpose. */
   absent: Digest[];
-  /** Everything it needs, attachments included. */
+  /** Digests of everything it needs, including attachments. */
   contents: ReadonlySet<Digest>;
-  /** Names to be given when all of it is there: its own, and those of cosign's attachments. */
+  /** Names to set when all of its content is copied: its own, and those of attachments that cosign's tags name. */
   names: { name: string; descriptor: Descriptor }[];
 }
 
 export interface Plan {
   images: PlannedImage[];
-  /** Each once, largest first. */
+  /** Each blob once, largest first. */
   blobs: PlannedContent[];
-  /** Each once, in levels: those of a level name only those of the levels before. */
+  /** Each manifest once, in levels: a manifest refers only to manifests of lower levels. */
   levels: PlannedContent[][];
-  /** All of the levels, in their order. */
+  /** The manifests of all levels, in order. */
   manifests: PlannedContent[];
   /** Bytes of all blobs and manifests. */
   bytes: number;
   failures: { name: string; error: unknown }[];
-  /** What a planned manifest needs before it can be pushed. */
+  /** Returns what must be pushed before a planned manifest. */
   successorsOf(manifest: Digest): readonly Digest[];
 }
 
-/** An image that was read: everything that a copy of it takes. */
+/** An image that was read, with everything that a copy of it needs. */
 export interface ImageTrees {
   name: string;
   /** The root at the source, as the source describes it. */
   original: Resolved;
   tree: ManifestTree;
   attached: AttachedTree[];
-  /** The name of the image that this one is kept beside: it gets none of its own. */
+  /** The name of the image that this one is kept beside; this one gets no name of its own. */
   beside?: string;
-  /** What the destination is to keep beside the root, as annotations of its entry. */
+  /** Annotations that the destination should add to the entry of the root. */
   annotations?: Record<string, string>;
 }
 
 /**
- * Finds out everything that the requested images consist of, with a few small fetches and before the first
- * blob: one plan over all of them, in which content that many name stands once. The same images give the same
- * plan in whatever order they are asked for.
+ * Determines everything that the requested images consist of, with a few small requests and before the first blob is
+ * fetched. The plan covers all images, and shared content is in it once. The same images give the same plan, whatever
+ * their order.
  */
 export async function planCopy(requests: readonly CopyRequest[], options: PlanOptions = {}): Promise<Plan> {
   const { images, failures } = await readImages(requests, options);
   return assemblePlan(images, failures);
 }
 
-/** The images, each manifest read once; those that failed apart, where the others go on. */
+/** Reads the images, each manifest once. With `keepGoing`, images that failed are returned separately. */
 export async function readImages(
   requests: readonly CopyRequest[],
   options: PlanOptions = {},
@@ -131,7 +131,7 @@ async function readImage(
   return { name, original, tree, attached };
 }
 
-/** The plan for images that were read, or made of others. */
+/** Makes the plan for images that were read, or made from others. */
 export function assemblePlan(images: readonly ImageTrees[], failures: Plan['failures'] = []): Plan {
   const trees = images.flatMap(({ tree, attached }) => [tree, ...attached.map((referrer) => referrer.tree)]);
   return { ...assemble(trees), images: images.map(plannedImage), failures };
@@ -168,7 +168,7 @@ function withAnnotations(
     : { ...descriptor, annotations: { ...descriptor.annotations, ...annotations } };
 }
 
-/** Content by content in a fixed order: blobs by size and digest, manifests by level and digest. */
+/** Lists all content in a fixed order: blobs by size and digest, manifests by level and digest. */
 function assemble(
   trees: readonly ManifestTree[],
 ): Pick<Plan, 'blobs' | 'levels' | 'manifests' | 'bytes' | 'successorsOf'> {
@@ -197,7 +197,7 @@ function assemble(
   for (const { content, level } of sorted) {
     const same = levels[level];
     if (same === undefined) levels[level] = [content];
-    else same.push(content); // an index may have tens of thousands
+    else same.push(content); // not push(...): an index may have tens of thousands of children
   }
   const bySize = (a: PlannedContent, b: PlannedContent): number =>
     b.descriptor.size - a.descriptor.size || compareText(a.descriptor.digest, b.descriptor.digest);
@@ -214,7 +214,10 @@ function contentsOf(tree: ManifestTree): PlannedContent[] {
   return [tree.content, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
 }
 
-/** The name of a tag in the repository of another name; beside content that has none, what it is called already. */
+/**
+ * Returns the name for a tag in the repository of `name`. Beside content without a name it is the name that the source
+ * has for it, or the bare tag.
+ */
 export function siblingName(name: string, tag: string, held: string | undefined): string {
   if (isDigest(name)) return held ?? tag;
   const [tagged = ''] = name.split('@', 1);

@@ -13,13 +13,13 @@ import type { KnownSource } from './sources.js';
 
 export interface ArchiveImagesOptions
   extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {
-  /** Images that were asked for; default all. */
+  /** The images to read; default all. */
   images?: readonly string[] | undefined;
-  /** What is advised about the other images, where one of several is damaged. */
+  /** Advice about the other images, if one of several is damaged. */
   wayOut?: Advice | undefined;
 }
 
-/** Reads the images of an archive or layout, and makes sure that it holds all that they need. */
+/** Reads the images of an archive or layout, and makes sure that it contains everything they need. */
 export async function readArchiveImages(
   store: ImageFiles,
   requests: readonly CopyRequest[],
@@ -27,7 +27,7 @@ export async function readArchiveImages(
 ): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
   const others = requests.length > 1 && !options.keepGoing ? wayOut : undefined;
   const explain = (name: string, error: unknown): unknown => damageOf(name, error, others);
-  // Who asks for a part of another image by its digest wants it as an image.
+  // A user who asks for a part of another image by its digest wants it as an image of its own.
   const read = wanted.length > 0 ? readImages : readWholeImages;
   const { images, failures } = await read(requests, { ...options, explain });
   const complete: ImageTrees[] = [];
@@ -41,7 +41,7 @@ export async function readArchiveImages(
   return { images: complete, failures };
 }
 
-/** Reads the images of any source; files must hold all that their images need. */
+/** Reads the images of any source; an archive or layout must contain everything that its images need. */
 export async function readSourceImages(
   source: KnownSource,
   requests: readonly CopyRequest[],
@@ -58,8 +58,8 @@ export async function readSourceImages(
 }
 
 /**
- * Reads images that have names first. What has none may be a part of those, as children and attachments have entries of
- * their own in layouts of oras and others: it comes with them, and is no image beside them.
+ * Reads named images first. An unnamed one may be a part of those, because layouts of oras and others have entries for
+ * children and attachments too; then it is carried with them, and is not an image of its own.
  */
 async function readWholeImages(
   requests: readonly CopyRequest[],
@@ -79,7 +79,10 @@ async function readWholeImages(
   return { images: [...whole.images, ...rest.images], failures: [...whole.failures, ...rest.failures] };
 }
 
-/** Damage in a file is there at every try: says which image it is of, and what to ask the sender for. */
+/**
+ * Turns an error in an archive or layout, where a retry is useless, into one that names the image and says what to ask
+ * the sender for.
+ */
 export function damageOf(name: string, error: ContentError, wayOut?: Advice): ContentError;
 export function damageOf(name: string, error: unknown, wayOut?: Advice): unknown;
 export function damageOf(name: string, error: unknown, wayOut?: Advice): unknown {
@@ -90,7 +93,10 @@ export function damageOf(name: string, error: unknown, wayOut?: Advice): unknown
   return new ContentError(error.code, message, { cause: error, ...advice });
 }
 
-/** What an image needs and the files do not hold, or hold damaged where it is attached to the image. */
+/**
+ * Returns an error about content that an image needs and the archive or layout lacks, or about a damaged attachment of
+ * the image.
+ */
 async function holeIn(
   image: ImageTrees,
   store: ImageFiles,
@@ -118,7 +124,7 @@ async function holeIn(
   );
 }
 
-/** By manifest, what the index says is attached to it. */
+/** Attachments by their subject's digest, as the index declares them. */
 type DeclaredReferrers = ReadonlyMap<string, readonly Descriptor[]>;
 
 const NOTHING: DeclaredReferrers = new Map();
@@ -135,7 +141,7 @@ function referrersIn({ indexEntries }: ImageFiles): DeclaredReferrers {
   return declared;
 }
 
-/** What the index says is attached to these manifests, and was not read with them. */
+/** Returns the attachments that the index declares for these manifests, and that were not read with them. */
 function unreadReferrers(trees: readonly ManifestTree[], declared: DeclaredReferrers): Descriptor[] {
   const read = new Set<string>(trees.flatMap(manifestsOf).map(({ digest }) => digest));
   return [...read].flatMap((digest) => declared.get(digest) ?? []).filter(({ digest }) => !read.has(digest));

@@ -7,8 +7,8 @@ import type { CopyRequest } from './plan.js';
 import { knownSource, type OpenedSource } from './sources.js';
 
 /**
- * A request for the images that a source was opened for: of a registry one, of files and other stores `wanted` or all.
- * Rejects with `NOT_FOUND` where there is none.
+ * Returns requests for the images that a source was opened for: one image of a registry; from files and other stores,
+ * `wanted` or all images. Rejects with `NOT_FOUND` if there is none.
  */
 export async function requestsOf(opened: OpenedSource, wanted?: string | undefined): Promise<CopyRequest[]> {
   const source = knownSource(opened);
@@ -23,8 +23,8 @@ export async function requestsOf(opened: OpenedSource, wanted?: string | undefin
 }
 
 /**
- * Requests for images of an archive, a layout or another store: `wanted`, or all, those that are broken too. What is attached to others
- * comes with those.
+ * Returns requests for images of an archive, a layout or another store: `wanted`, or all images, even broken ones.
+ * Attachments are left out, because they are carried with their images.
  */
 export async function requestsOfStore(
   store: Source,
@@ -45,7 +45,7 @@ export async function requestsOfStore(
   throw new LadingError('NOT_FOUND', `${location} holds no image`);
 }
 
-/** The name that an archive has for what was asked for in short. */
+/** Returns the full name in the archive of an image that was requested by a short name. */
 async function fullName(store: Source, wanted: string): Promise<string> {
   const { digest } = await store.resolve(wanted);
   for await (const { name, descriptor } of store.names()) {

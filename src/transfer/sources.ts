@@ -13,22 +13,22 @@ import type { RemoteSource } from '../store/remote/remote-source.js';
 import type { Source } from '../store/store.js';
 import { readVersion } from '../version.js';
 
-/** Where images are read from. It is closed by whoever opened it, with `close` or `await using`. */
+/** A place that images are read from. The caller closes it, with `close` or `await using`. */
 export interface OpenedSource extends AsyncDisposable {
-  /** Files on this machine, the repository of an image in a registry, or a store of the caller's own. */
+  /** Files on this machine, the repository of an image in a registry, or the caller's own store. */
   readonly kind: 'path' | 'registry' | 'store';
   readonly store: Source;
   close(): Promise<void>;
 }
 
-/** What operations read from: a locator, what `openSource` has opened, or a store of any kind. */
+/** What operations read from: a locator, the result of `openSource`, or any store. */
 export type SourceLike = string | OpenedSource | Source;
 
 /** An archive or a layout on this machine. */
 interface OpenedFiles extends OpenedSource {
   readonly kind: 'path';
   readonly path: string;
-  /** The image that the locator names, where it names one. */
+  /** The image that the locator names, if any. */
   readonly reference: string | undefined;
   readonly store: ImageFiles;
 }
@@ -45,14 +45,14 @@ interface OpenedStore extends OpenedSource {
   readonly reference: undefined;
 }
 
-/** The same with all that operations know of it. */
+/** An opened source with the details that operations need. */
 export type KnownSource = OpenedFiles | OpenedRepository | OpenedStore;
 
 /**
- * Opens what `source` names: a locator (`oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`,
- * `docker-daemon:NAME`, `docker://NAME`), a path if something is there, else an image or repository of a registry. What is open already is
- * taken as it is, and stays open when the result is closed. Rejects with `NOT_FOUND`, and with `INVALID_ARCHIVE` or
- * `INVALID_LAYOUT` for files that are neither.
+ * Opens `source`: a locator (`oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`,
+ * `docker-daemon:NAME`, `docker://NAME`), a path if it exists, or else an image or repository of a registry. A source
+ * that is already open is used as it is, and stays open when the result is closed. Rejects with `NOT_FOUND`, and with
+ * `INVALID_ARCHIVE` or `INVALID_LAYOUT` for files that are not an archive or a layout.
  */
 export async function openSource(
   source: SourceLike,
@@ -61,7 +61,7 @@ export async function openSource(
   return openKnownSource(source, options);
 }
 
-/** `openSource` for operations. */
+/** Like `openSource`, with the details that operations need. */
 export async function openKnownSource(
   source: SourceLike,
   options: ConnectionOptions & ArchiveLimits = {},
@@ -75,7 +75,7 @@ export async function openKnownSource(
   return openRegistry(referenceOrPath(source), options);
 }
 
-/** The same source with all that is known of it; its owner closes it. */
+/** Returns an opened source with its details; closing the result does nothing, because its owner closes it. */
 export function knownSource(source: OpenedSource | Source): KnownSource {
   const closing = closedBy(async () => undefined);
   if (isKnown(source)) return { ...source, ...closing };
@@ -85,7 +85,7 @@ export function knownSource(source: OpenedSource | Source): KnownSource {
   return { kind: 'store', reference: undefined, store, ...closing };
 }
 
-/** Whether lading opened it, rather than somebody who made such an object. */
+/** True if lading opened it, false if the caller made an object of this shape. */
 function isKnown(source: OpenedSource | Source): source is KnownSource {
   return 'kind' in source && 'reference' in source && (source.kind !== 'registry' || 'client' in source);
 }
@@ -104,7 +104,7 @@ async function openFiles(
   return { kind: 'path', path, reference, store, ...closedBy(() => store.close()) };
 }
 
-/** What the engine gives is a file for as long as it is open. */
+/** Opens an image of the Docker engine; its export is kept in a file until the source is closed. */
 async function openDaemon(
   name: string,
   { signal, onEvent, maxArchiveBytes, maxRatio }: ConnectionOptions & ArchiveLimits,
@@ -115,20 +115,20 @@ async function openDaemon(
   return { kind: 'path', path: store.location, reference: undefined, store, ...closedBy(close) };
 }
 
-/** Most sources are files: what speaks to registries is loaded for those that are not. */
+/** Most sources are files, so the registry client is loaded only when it is needed. */
 async function openRegistry(reference: Reference, options: ConnectionOptions): Promise<KnownSource> {
   const { openImage } = await import('../store/remote/remote-source.js');
   const { client, store, close } = await openImage(reference, options);
   return { kind: 'registry', reference, client, store, ...closedBy(close) };
 }
 
-/** What users call a source: what they wrote, or where it is. */
+/** Returns the name of a source for messages: the locator, or the store's location. */
 export function locationOf(source: SourceLike): string {
   if (typeof source === 'string') return source;
   return 'kind' in source ? source.store.location : source.location;
 }
 
-/** Both ways to close what was opened. */
+/** Makes both ways to close a resource from one function. */
 export function closedBy(close: () => Promise<void>): AsyncDisposable & { close(): Promise<void> } {
   return { close, [Symbol.asyncDispose]: close };
 }
@@ -139,7 +139,7 @@ function referenceOrPath(text: string): Reference {
     return parseReference(text);
   } catch (error) {
     if (!isLadingError(error, 'INVALID_REFERENCE')) throw error;
-    throw new LadingError('NOT_FOUND', `${text} is no file or directory, and no image name either`, {
+    throw new LadingError('NOT_FOUND', `${text} is neither a file or directory, nor a valid image name`, {
       cause: error,
       ...adviceOf(error),
     });

@@ -3,7 +3,7 @@ import type { Store } from '../store/store.js';
 import { type Destination, isLeftOut, nameAfter, nameApart } from './destination.js';
 import { writeFiles } from './files/write-files.js';
 
-/** A store of the caller's own, which stays open. A name that it has already is given to what comes. */
+/** Writes to the caller's own store, which stays open. An existing name is moved to the new image. */
 export function toStore(store: Store): Destination & { format: 'store' } {
   const { location } = store;
   const output = {

@@ -3,15 +3,15 @@ import type { Destination, WriteOptions, WriteResult } from './destination.js';
 import { type CopyRequest, type ImageTrees, type Plan, type PlanOptions, readImages } from './plan.js';
 
 export interface TransferOptions<Placed = ImageTrees> extends PlanOptions {
-  /** Images that are at the destination already stay; default false. */
+  /** Keep images that are already at the destination; default false. */
   append?: boolean | undefined;
-  /** Reads what was requested; default `readImages`, for sources that may lack what nobody asks for. */
+  /** Reads the requested images; default `readImages`, for sources that may lack content that nobody requests. */
   read?: ((requests: readonly CopyRequest[], options: PlanOptions) => Promise<ReadImages>) | undefined;
-  /** Looks at what will be written, before the first byte is. */
+  /** Called with what will be written, before the first byte is written. */
   onChecked?: ((placed: readonly Placed[]) => void) | undefined;
-  /** Turns each image into what is written in its place; default: it stays as it is. */
+  /** Returns what is written in place of an image; default: images stay unchanged. */
   convert?: ((image: ImageTrees) => Promise<ConvertedImage>) | undefined;
-  /** Check everything, and write nothing; default false. */
+  /** Check everything, but write nothing; default false. */
   dryRun?: boolean | undefined;
 }
 
@@ -23,16 +23,16 @@ export interface ReadImages {
 export interface TransferResult<Placed = ImageTrees> extends WriteResult {
   /** The images as they were read. */
   read: ImageTrees[];
-  /** What the destination made of them: those that have a place there, with their names. */
+  /** The images that fit the destination, with their names there. */
   placed: Placed[];
-  /** What became of each, with `convert`. */
+  /** The results of `convert`, one per image. */
   converted: ConvertedImage[];
 }
 
 /**
- * Carries images from their sources to a destination, which is the whole of save, load, copy and convert: reads what
- * the images consist of, has the destination check that nothing is lost, converts, and writes. Rejects before the first
- * byte where something would be lost.
+ * Carries images from their sources to a destination; save, load, copy and convert all use it. It reads what the images
+ * consist of, lets the destination check that nothing is lost, converts, and writes. Rejects before the first byte is
+ * written if something would be lost.
  */
 export async function transfer<Placed>(
   from: readonly CopyRequest[],
@@ -43,7 +43,7 @@ export async function transfer<Placed>(
   const { images, failures } = await readAll(from, options);
   const converted: ConvertedImage[] = [];
   if (convert !== undefined) {
-    // Before layers are read, and again with the digests that the images then have.
+    // Check before layers are read, and again below with the new digests.
     to.check(images, { append });
     for (const image of images) converted.push(await convert(image));
   }

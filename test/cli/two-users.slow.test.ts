@@ -85,7 +85,7 @@ describe('two users who share a folder', function () {
       const { code, stderr } = await save(user, 'shared/out.tar');
       assert.equal(code, 1);
       const [first, hint] = stderr.trimEnd().split('\n').slice(-2);
-      assert.equal(first, `lading: ${part} belongs to uid ${MALLORY.uid}: lading does not go on from it`);
+      assert.equal(first, `lading: ${part} belongs to uid ${MALLORY.uid}: lading does not resume from it`);
       assert.match(hint ?? '', /^hint: Ask that user to finish or remove it/);
     }
     const after = await stat(part);

@@ -48,7 +48,7 @@ describe('a file that is larger than its file system allows', () => {
       assert.equal(code, 1, stderr);
       const lines = stderr.split('\n').filter((line) => /^(lading|hint):/.test(line));
       assert.equal(lines.length, 2, stderr);
-      assert.match(lines[0] ?? '', /^lading: \S+ would be larger than a file may be there$/);
+      assert.match(lines[0] ?? '', /^lading: \S+ would exceed the maximum size of a file there$/);
       assert.match(lines[1] ?? '', /exFAT.*ulimit -f/);
       assert.equal(existsSync(path('out.tar')), false, 'no file has its final name');
       const left = (await readdir(path())).filter((name) => name.startsWith('.lading-'));

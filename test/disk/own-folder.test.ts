@@ -37,7 +37,7 @@ describe('a folder in a folder that others may write to', () => {
       for (const use of [makeFolderIn, hasFolderIn])
         await assert.rejects(use(path('layout'), `${name}/sha256`), {
           code: 'INVALID_LAYOUT',
-          message: new RegExp(`layout/${name} is a (?:symbolic link|file), and no folder in `),
+          message: new RegExp(`layout/${name} is a (?:symbolic link|file), not a folder in `),
         });
     }
     assert.deepEqual(await readdir(path('elsewhere')), ['notes']);

@@ -172,8 +172,8 @@ describe('planCopy with some platforms chosen', () => {
     for (const choice of ['sparse', 'rewrite', 'single'] as const) {
       await assert.rejects(plan(index, { ...platformsOf('linux/s390x'), index: choice }), {
         code: 'NOT_FOUND',
-        message: /made is not there for linux\/s390x/,
-        hint: 'It is there for linux/amd64, linux/arm64/v8, linux/arm/v7.',
+        message: /made is not available for linux\/s390x/,
+        hint: 'It is available for linux/amd64, linux/arm64/v8, linux/arm/v7.',
       });
     }
     await assert.rejects(plan(amd64, { ...platformsOf('linux/arm64') }), {
@@ -190,7 +190,7 @@ describe('planCopy with some platforms chosen', () => {
     });
     assert.deepEqual(
       events.filter(({ type }) => type === 'warning'),
-      [{ type: 'warning', message: 'made is not there for linux/s390x' }],
+      [{ type: 'warning', message: 'made is not available for linux/s390x' }],
     );
   });
 

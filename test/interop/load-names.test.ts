@@ -99,7 +99,7 @@ describe('the names that load gives in docker-registry', () => {
     const newer = await archiveOf({ 'docker.io/library/base:2': moved });
     proxy.passed.length = 0;
     const args = ['load', '--input', newer, `${proxy.host}/clobber`, '--no-clobber'];
-    await refuses(1, new RegExp(`base:2 is there already .*${rootOf(other)}`), args);
+    await refuses(1, new RegExp(`base:2 already exists .*${rootOf(other)}`), args);
     assert.deepEqual(
       proxy.passed.filter(({ method }) => method !== 'HEAD' && method !== 'GET'),
       [],

@@ -102,7 +102,7 @@ function compare(
 
 /** The user is asked for a name, or told that what no digest covers is not to be converted: not that bytes are wrong. */
 function isAboutNames(message: string, subject: Subject, mutant: Mutant): boolean {
-  if (/has no name|fits several images|holds no image/.test(message)) return mayLoseNames(subject, mutant);
+  if (/has no name|matches several images|holds no image/.test(message)) return mayLoseNames(subject, mutant);
   const { undigested } = subject;
   return undigested !== undefined && mutant.touched.some((path) => undigested.test(path));
 }

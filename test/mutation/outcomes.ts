@@ -189,7 +189,7 @@ async function requireTrueNames(layout: string): Promise<void> {
 
 async function runServe(path: string): Promise<Outcome> {
   const damaged: string[] = [];
-  const onWarning = (text: string) => /is not served, since it is damaged/.test(text) && damaged.push(text);
+  const onWarning = (text: string) => /is not served, because it is damaged/.test(text) && damaged.push(text);
   const stores = await openServedStores([path], { onWarning });
   const entries: AccessEntry[] = [];
   const server = createRegistryServer({

@@ -153,7 +153,7 @@ describe('an image of two repositories, with a signature by cosign of its own in
     await own.tag(other.manifest.descriptor, tag());
     await load({ input: archive, destination: `${registry.host}/w`, onEvent });
     const moved = new RegExp(
-      `w/one:${tag()} was ${other.manifest.descriptor.digest}, and is ${signatureOf('one')} from now on`,
+      `w/one:${tag()} changes from ${other.manifest.descriptor.digest} to ${signatureOf('one')}`,
     );
     assert.ok(
       warnings.some((message) => moved.test(message)),

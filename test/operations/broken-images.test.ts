@@ -198,7 +198,7 @@ describe('a docker-archive with one image that is broken', () => {
       assert.deepEqual([await status('good/one'), await status('bad/two')], [200, 404]);
       assert.match(
         warnings.join('\n'),
-        /docker\.io\/bad\/two:1 is not served, since it is damaged: .*layer\.tar/,
+        /docker\.io\/bad\/two:1 is not served, because it is damaged: .*layer\.tar/,
       );
     } finally {
       await served.close();

@@ -117,7 +117,7 @@ describe('a layout of another tool', () => {
       const { digest } = signature.manifest.descriptor;
       assert.ok(
         warnings.some(
-          (line) => line.startsWith(digest) && /is no image but an artifact.*left out/.test(line),
+          (line) => line.startsWith(digest) && /is not an image but an artifact.*left out/.test(line),
         ),
       );
     });
@@ -151,8 +151,7 @@ describe('an image that takes the name of another one in its output', () => {
       const onEvent = (event: CopyEvent): void => {
         if (event.type === 'warning') said.push(event.message);
       };
-      const moved = (from: string, to: string) =>
-        `${name} was ${from} in ${output}, and is ${to} from now on`;
+      const moved = (from: string, to: string) => `${name} in ${output} changes from ${from} to ${to}`;
       await save({ images: [name], output, onEvent });
       assert.deepEqual(said, []);
       await source.put('app:1', b);
@@ -192,7 +191,7 @@ describe('an image that takes the name of another one in its output', () => {
         onEvent: (event) => event.type === 'warning' && said.push(event.message),
       });
       const { digest } = b.manifest.descriptor;
-      assert.ok(said.includes(`${name} was in ${output} with ${digest}, which it has no more from now on`));
+      assert.ok(said.includes(`${name} in ${output} loses ${digest}`));
     } finally {
       await source.close();
     }

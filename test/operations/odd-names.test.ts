@@ -74,7 +74,7 @@ describe('an archive with a name that is none', () => {
       const byDigest = { input, destination: server.registry, images: [nameless?.name ?? ''] };
       await assert.rejects(load(byDigest), {
         code: 'USAGE',
-        hint: 'Say what it is to be called.',
+        hint: 'Give it a name.',
         remedy: 'name',
       });
       const named = await load({ ...byDigest, name: 'mine/app:1' });
@@ -107,7 +107,7 @@ describe('an archive with a name that is none', () => {
     const options = { input: path('a.tar'), destination: server.registry };
     await assert.rejects(load(options), {
       code: 'USAGE',
-      hint: 'Say what it is to be called.',
+      hint: 'Give it a name.',
       remedy: 'name',
     });
     assert.equal((await load({ ...options, name: 'app:1' })).images.length, 1);

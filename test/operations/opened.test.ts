@@ -102,7 +102,7 @@ describe('operations on what was opened', () => {
   it('refuse to verify what does not lie in files here, and say where to copy it', async () => {
     await assert.rejects(verify(await memory()), {
       code: 'USAGE',
-      message: 'memory is no archive or layout on this machine',
+      message: 'memory is not an archive or layout on this machine',
       hint: 'Copy it into one, and verify that.',
     });
   });

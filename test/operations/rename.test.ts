@@ -67,7 +67,10 @@ describe('the name of a loaded image', () => {
       ...to,
       rules: { maxDepth: undefined, rules: [{ type: 'prefix', from: 'ghcr.io/', to: 'UPPER/' } as const] },
     };
-    assert.throws(() => renamed('ghcr.io/a:1', bad), { code: 'USAGE', message: /which is no image name/ });
+    assert.throws(() => renamed('ghcr.io/a:1', bad), {
+      code: 'USAGE',
+      message: /which is not a valid image name/,
+    });
   });
 });
 
@@ -95,8 +98,8 @@ describe('a file of rules', () => {
 
   it('is refused with the place of what is wrong', async () => {
     for (const [text, message] of [
-      ['- a', /no object/],
-      ['rules: x', /rules is no list/],
+      ['- a', /not an object/],
+      ['rules: x', /rules is not a list/],
       ['rules:\n  - prefix: a', /rule 1: it has no `to`/],
       ['rules:\n  - to: a', /rule 1: it needs one of/],
       ['rules:\n  - to: a\n    exact: b\n    prefix: c', /rule 1: it needs one of/],

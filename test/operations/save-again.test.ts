@@ -254,7 +254,7 @@ describe('save to an output that is there', () => {
     assert.equal((await verify(path('same.tar'))).ok, true);
     await assert.rejects(serve([path('same')], { port: 0, writable: true }), {
       code: 'ALREADY_EXISTS',
-      message: /its manifest\.json would not say what is written into index\.json/,
+      message: /its manifest\.json would not list what is written into index\.json/,
     });
   });
 

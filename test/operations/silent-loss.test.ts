@@ -128,7 +128,7 @@ describe('images are never lost in silence', () => {
         relative('.', archive),
       ];
       for (const output of [...names, ...names.map((name) => `oci-archive:${name}`)]) {
-        const refused = { code: 'USAGE', message: /is what is read/ };
+        const refused = { code: 'USAGE', message: /is the input/ };
         await assert.rejects(
           convert({ source: archive, output, to: 'docker', append: true }),
           refused,
@@ -146,7 +146,7 @@ describe('images are never lost in silence', () => {
       ]);
       await symlink(path('dir'), path('other'));
       for (const output of [`${path('dir')}/`, path('dir'), `oci:${path('dir')}`, `oci:${path('other')}`]) {
-        const refused = { code: 'USAGE', message: /is what is read/ };
+        const refused = { code: 'USAGE', message: /is the input/ };
         await assert.rejects(convert({ source: path('dir'), output, to: 'docker' }), refused, output);
         await assert.rejects(
           copyImages({ source: `oci:${path('dir')}`, destination: output }),
@@ -266,11 +266,11 @@ describe('images are never lost in silence', () => {
     await copyImages({ source: archive, destination: `docker-archive:${path('d.tar')}`, onEvent });
     assert.match(
       warnings.join(),
-      /x\.test\/a:1: a docker-archive has room for linux\/amd64 of it; left out: linux\/arm64/,
+      /x\.test\/a:1: a docker-archive can hold only linux\/amd64 of it; left out: linux\/arm64/,
     );
     warnings = [];
     await convert({ source: archive, output: path('s.tar'), to: 'schema1', onEvent });
-    assert.match(warnings.join(), /schema1 has room for linux\/amd64 of it; left out: linux\/arm64/);
+    assert.match(warnings.join(), /schema1 can hold only linux\/amd64 of it; left out: linux\/arm64/);
   });
 
   describe('under a name without a tag', () => {

@@ -56,7 +56,7 @@ describe('a registry that speaks v1 only', () => {
     assert.deepEqual(await readdir(path()), ['out.tar']);
     const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
     assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? '', /v1 protocol.*nothing vouches/);
+    assert.match(warnings[0] ?? '', /v1 protocol.*cannot be verified/);
   });
 
   it('gives the same archive each time, with --v1 and without', async () => {

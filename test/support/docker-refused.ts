@@ -84,13 +84,13 @@ export const REFUSED: [title: string, parts: Parts, reason: RegExp, alone?: RegE
     'no rootfs',
     { config: { rootfs: undefined } },
     /the config is not valid: .*"rootfs"/,
-    /has 1 layers, of which its config names 0/,
+    /has 1 layers, but its config names 0/,
   ],
   [
     'fewer diffIDs than layers',
     { layers: 2, config: diffIDs(digestOf(Buffer.from('x'))) },
     /2 layers, but the config names 1/,
-    /has 2 layers, of which its config names 1/,
+    /has 2 layers, but its config names 1/,
   ],
   [
     'diffIDs of sha512',

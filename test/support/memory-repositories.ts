@@ -14,7 +14,7 @@ import type {
   WritableRepository,
 } from '../../src/store/writable-repository.js';
 
-/** Repositories in memory, to read from and to push to. */
+/** Repositories in memory, for reading and pushing. */
 export interface MemoryRepositories extends WritableRepositories {
   listRepositories(): Promise<string[]>;
 }
@@ -133,7 +133,7 @@ class MemoryRepository implements WritableRepository {
       attached: attachedTo(descriptor, manifest),
       blobs: new Set([...blobs.map(({ digest }) => digest), ...unsized]),
     });
-    // A schema1 manifest may have come before, signed by another: of the same digest, but another size.
+    // A schema1 manifest may have been pushed before with another signature: the digest is the same, the size is not.
     const others = [...this.#tags].filter(([, { digest }]) => digest === descriptor.digest);
     for (const tag of [...others.map(([tag]) => tag), ...tags]) this.#tags.set(tag, descriptor);
   }

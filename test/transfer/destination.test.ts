@@ -97,11 +97,11 @@ describe('what arrives at a destination', () => {
       [0, 0],
     );
     assert.equal(
-      warnings.filter((line) => /room for linux\/amd64 of it; left out: linux\/arm64/.test(line)).length,
+      warnings.filter((line) => /can hold only linux\/amd64 of it; left out: linux\/arm64/.test(line)).length,
       1,
     );
     assert.equal(warnings.filter((line) => /attachment/.test(line)).length, 2);
-    assert.equal(warnings.filter((line) => /without a name/.test(line)).length, 1);
+    assert.equal(warnings.filter((line) => /has no name in it/.test(line)).length, 1);
     warnings = [];
     const chosen = await readImages(requests.slice(0, 1), {
       index: 'single',
@@ -123,11 +123,11 @@ describe('what arrives at a destination', () => {
     const { images: both } = await readImages(requests, { index: 'single', referrers: false });
     assert.deepEqual(namesOf(fitDockerArchive(both, onEvent)), ['reg.test/app:1']);
     assert.deepEqual(warnings, [
-      'reg.test/chart:1 is no image but an artifact: a docker-archive has no room for it; left out',
+      'reg.test/chart:1 is not an image but an artifact: a docker-archive has no room for it; left out',
     ]);
     assert.throws(() => fitDockerArchive(both.slice(1), onEvent), {
       code: 'UNSUPPORTED',
-      message: 'reg.test/chart:1 is no image but an artifact: a docker-archive has no room for it',
+      message: 'reg.test/chart:1 is not an image but an artifact: a docker-archive has no room for it',
       hint: 'An archive of another format (universal) or a layout keeps it.',
       remedy: 'format',
       remedyFor: 'universal',
@@ -182,7 +182,7 @@ describe('what arrives at a destination', () => {
       assert.equal(own?.destination.digest, digestOf(a));
       assert.throws(() => nameInRegistry(named, { kind: 'docker', reference: at_(digestOf(b)) }), {
         code: 'USAGE',
-        message: `reg.test/x/app:1 is ${digestOf(a)}, and cannot be reg.test/zz@${digestOf(b)}`,
+        message: `reg.test/x/app:1 has the digest ${digestOf(a)}, so it cannot be reg.test/zz@${digestOf(b)}`,
       });
     });
 
@@ -194,7 +194,7 @@ describe('what arrives at a destination', () => {
             nameInRegistry(await images(['reg.test/x/app:1', a], [other, b]), { kind: 'docker', reference }),
           {
             code: 'USAGE',
-            message: /of 2 repositories/,
+            message: /from 2 repositories/,
             hint: /docker:\/\/reg\.test\/zz\/ with the slash/,
           },
         );

@@ -132,7 +132,7 @@ describe('planCopy', () => {
     await assert.rejects(planOf(source, ['index']), {
       code: 'MISSING_CONTENT',
       message: new RegExp(second.manifest.descriptor.digest),
-      hint: /incomplete at its source\. Of platforms that are not chosen nothing is needed\.$/,
+      hint: /incomplete at its source\. Choosing platforms leaves out the content of all others\.$/,
       remedy: 'platforms',
     });
     await assert.rejects(planOf(source, ['nothing']), { code: 'NOT_FOUND' });

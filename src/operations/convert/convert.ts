@@ -26,8 +26,8 @@ import { type ReadImages, transfer } from '../../transfer/transfer.js';
 import type { ConvertOptions, ConvertResult } from './options.js';
 
 /**
- * Turns images into another format, offline where they are files: manifests and configs are made anew, layers
- * stay as they are unless `compression` says otherwise. What changed, and what was lost, is in the result.
+ * Converts images to another format, without a network if they are in files. Manifests and configs are made anew;
+ * layers are kept unless `compression` says otherwise. The result says what changed and what was lost.
  */
 export async function convert(options: ConvertOptions): Promise<ConvertResult> {
   const { signing, append } = options;
@@ -78,7 +78,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
   }
 }
 
-/** Before the first request: a login that names no registry cannot be meant for both sides. */
+/** Checks before the first request that a login without a registry is not given for two sides. */
 async function requireScopedCredentials(
   source: KnownSource,
   { credentials, output }: ConvertOptions,
@@ -89,18 +89,20 @@ async function requireScopedCredentials(
   scopeCredentials(credentials, [...from, ...to]);
 }
 
-/** schema1 has no form for an index; what a docker-archive has no room for is told with it. */
+/**
+ * Warns about platforms that schema1 cannot keep, because it has no index; a docker-archive warns about them itself.
+ */
 function tellLeftOut(originals: readonly ImageTrees[], { to, format, onEvent }: ConvertOptions): void {
   if (to !== 'schema1' || format === 'docker-archive') return;
   for (const { name, tree } of originals) {
     const left = (tree.leftOut ?? []).map(formatPlatform);
     if (left.length === 0) continue;
-    const message = `${name}: schema1 has room for ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`;
+    const message = `${name}: schema1 can hold only ${tree.platforms.map(formatPlatform).join()} of it; left out: ${left.join(', ')}`;
     onEvent?.({ type: 'warning', message });
   }
 }
 
-/** Converts images of a run, with threads that all of them share. */
+/** Converts the images of a run; its threads are shared by all of them. */
 function createConverter(key: KeyObject, scratch: Scratch, options: ConvertOptions) {
   const { to, compression = 'keep', verifySignature, keepOriginal, force, signal } = options;
   const limits = limitsOf(options);
@@ -124,7 +126,10 @@ function createConverter(key: KeyObject, scratch: Scratch, options: ConvertOptio
   };
 }
 
-/** Images whose layers have to be read are first fetched into a layout beside the output: they are needed twice. */
+/**
+ * Reads the images to convert. If their layers must be read, they are first fetched from the registry into a layout
+ * beside the output, because they are needed twice.
+ */
 async function readOriginals(
   source: KnownSource,
   scratch: Scratch,
@@ -144,7 +149,7 @@ async function readOriginals(
       images.some(({ tree }) => manifestsOf(tree).some(({ mediaType }) => isSchema1(mediaType))));
   if (source.kind !== 'registry' || !needsLayers) return read;
   const directory = await scratch.directory();
-  // Of what a killed run left there, only the content counts: the source may have other images by now.
+  // Of a layout that a killed run left there, use only the blobs: the source may have other images by now.
   for (const name of ['index.json', 'oci-layout']) await rm(join(directory, name), { force: true });
   const layout = await openLayoutForWriting(directory);
   try {
@@ -154,7 +159,7 @@ async function readOriginals(
   }
   const store = await openLayout(directory);
   const fetched = images.map(({ name }) => ({ source: store, reference: name, name }));
-  return readImages(fetched, { ...planOptions, onEvent: undefined }); // told before
+  return readImages(fetched, { ...planOptions, onEvent: undefined }); // they were reported by the first read
 }
 
 function isDockerArchive({ format, output }: ConvertOptions): boolean {
@@ -165,7 +170,9 @@ async function readKey(path: string): Promise<KeyObject> {
   try {
     return createPrivateKey(await readFile(path));
   } catch (error) {
-    throw new LadingError('USAGE', `${path} is no private key in PEM: ${messageOf(error)}`, { cause: error });
+    throw new LadingError('USAGE', `${path} is not a private key in PEM format: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -173,7 +180,7 @@ function pace({ concurrency, retries, signal, onEvent }: ConvertOptions): PlanOp
   return { concurrency, retries, signal, onEvent };
 }
 
-/** What became of an image, as the result says it; `written` is its name at the output. */
+/** Describes a converted image for the result; `written` is its name at the output. */
 function describeConverted(
   { name, from, to, signature, digests, lost }: ConvertedImage,
   written: string,

@@ -13,43 +13,43 @@ export type ConvertOptions = WithConnection<ConversionOptions>;
 interface ConversionOptions
   extends LayerLimits,
     Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name' | 'signal' | 'onEvent'> {
-  /** A locator, a path, or an image of a registry; or what was opened. */
+  /** A locator, a path, an image of a registry, or an opened source. */
   source: SourceLike;
-  /** A locator, a file, a directory (`…/`), a stream for an archive, or a store of any kind. */
+  /** A locator, a file, a directory (`…/`), a stream for an archive, or any store. */
   output: DestinationLike;
   to: ConversionFormat;
-  /** Only this image of an archive or layout. */
+  /** Convert only this image of an archive or layout. */
   reference?: string | undefined;
-  /** What layers are compressed with afterwards; default `keep`, which touches none. */
+  /** The compression of layers afterwards; default `keep`, which leaves them unchanged. */
   compression?: LayerCompression | undefined;
-  /** Refuse a schema1 manifest whose signature does not hold, or that has none; default false. */
+  /** Refuse a schema1 manifest whose signature is missing or invalid; default false. */
   verifySignature?: boolean | undefined;
-  /** How schema1 is signed: with the key in this file (PEM); default a key made for the run. */
+  /** Signs schema1 with the key in this file (PEM); default: a key made for this run. */
   signing?: { keyFile?: string | undefined } | undefined;
-  /** In a registry, give an image that is named by its digest alone a tag, too; default false. */
+  /** In a registry, also give a tag to an image that is named by its digest alone; default false. */
   tagDigests?: boolean | undefined;
-  /** Keep the originals, without names, beside what is made of them; default false. */
+  /** Keep the originals, without names, beside the converted images; default false. */
   keepOriginal?: boolean | undefined;
-  /** Refuse images whose documents break their specification; default: a warning says what is odd. */
+  /** Refuse images whose documents violate their specification; default: they cause a warning. */
   strict?: boolean | undefined;
-  /** Convert although something is lost that guards against it; default false. */
+  /** Convert even if that loses something that stops a conversion otherwise, such as a `subject`; default false. */
   force?: boolean | undefined;
-  /** Only these platforms of an index; default all, for schema1 linux/amd64 or the first. */
+  /** Convert only these platforms of an index; default all, or for schema1 linux/amd64 or else the first. */
   platforms?: readonly string[] | undefined;
   dockerPlatform?: string | undefined;
 }
 
 export interface ConvertResult {
-  /** `-` for a stream. */
+  /** The output as the user named it; `-` for a stream. */
   output: string;
   format: SaveFormat | 'registry' | 'store';
   images: {
     name: string;
-    /** What it is called at the output. */
+    /** The name at the output. */
     written: string;
     from: { mediaType: string; digest: Digest };
     to: { mediaType: string; digest: Digest };
-    /** Of a schema1 original; null where there is none. */
+    /** Signature of a schema1 original; null if it has none. */
     signature: { valid: boolean; keyId?: string } | null;
     /** Every manifest that changed: old digest → new digest. */
     digests: Record<string, string>;

@@ -15,18 +15,18 @@ import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './m
 
 export interface InspectedImage {
   name: string;
-  /** Absent for an image of a docker-archive that is broken: it has no manifest. */
+  /** Absent for a broken image of a docker-archive, which has no manifest. */
   digest?: Digest;
   mediaType?: string;
-  /** Bytes of the root manifest and of everything under it that is there. */
+  /** Bytes of the root manifest and of everything under it that is present. */
   size: number;
   platforms: InspectedPlatform[];
-  /** Entries of an index that are no manifests: BuildKit's cache lists layers. */
+  /** Entries of an index that are not manifests; BuildKit's cache lists layers. */
   blobs?: InspectedBlob[];
-  /** Children of an index that are left out on purpose. */
+  /** Children of an index that were left out on purpose. */
   absent: Digest[];
   referrers: { digest: Digest; artifactType?: string; tag?: string }[];
-  /** Why it cannot be shown; there is nothing of it then but what its entry says. */
+  /** Why the image cannot be shown; if set, only the facts from its entry are known. */
   problem?: string;
 }
 
@@ -35,17 +35,17 @@ export interface InspectResult {
 }
 
 export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
-  /** Only this image of an archive or layout. */
+  /** Show only this image of an archive or layout. */
   reference?: string | undefined;
-  /** What is attached to the images too; default true. */
+  /** Also show what is attached to the images; default true. */
   referrers?: boolean | undefined;
-  /** Only these platforms, `OS/ARCH[/VARIANT][:VERSION]`; default all. */
+  /** Show only these platforms, `OS/ARCH[/VARIANT][:VERSION]`; default all. */
   platforms?: readonly string[] | undefined;
 }
 
 /**
- * What is in an archive, a layout, or an image of a registry. Of several images, one that is damaged has a
- * `problem` and the others are shown; rejects where there is nothing else, or that one was asked for.
+ * Describes the images of an archive or a layout, or an image of a registry. If one of several images is damaged, it
+ * gets a `problem` and the others are shown; rejects if all are damaged, or if only that one was requested.
  */
 export async function inspect(target: SourceLike, options: InspectOptions = {}): Promise<InspectResult> {
   const source = await openKnownSource(target, options);
@@ -99,7 +99,7 @@ async function* rootsOf(
   }
 }
 
-/** What an index names and the archive lacks is no image that nobody has heard of. */
+/** A child that the index names but the archive lacks is MISSING_CONTENT, not NOT_FOUND. */
 function missingContent(name: string, { digest }: Descriptor, reason: unknown): unknown {
   if (!isLadingError(reason, 'NOT_FOUND')) return reason;
   return new ContentError('MISSING_CONTENT', `${digest} is missing; ${name} needs it`, {
@@ -112,7 +112,7 @@ function damagedImage(name: string, { digest, mediaType, size }: Descriptor, err
   return { name, digest, mediaType, size, platforms: [], absent: [], referrers: [], problem: error.message };
 }
 
-/** The children that an entry says are left out, without those that are there all the same. */
+/** Returns the children that an entry declares as left out, except those that are present anyway. */
 async function leftOutOf(store: Source, root: Descriptor): Promise<Digest[]> {
   const missing: Digest[] = [];
   for (const digest of absentOf(root))

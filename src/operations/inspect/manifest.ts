@@ -26,10 +26,10 @@ import { type ReportedSignature, reportedSignature } from '../verify/signatures.
 
 export interface InspectedLayer {
   digest: Digest;
-  /** Digest of the uncompressed layer; schema1 does not know it. */
+  /** Digest of the uncompressed layer; schema1 does not state it. */
   diffID?: Digest;
   mediaType: string;
-  /** Bytes as stored; schema1 does not know it. */
+  /** Bytes as stored; schema1 does not state them. */
   size?: number;
   createdBy?: string;
 }
@@ -47,15 +47,15 @@ export interface InspectedPlatform {
   layers: InspectedLayer[];
   config: ContainerConfig;
   history: HistoryEntry[];
-  /** Of a signed schema1 manifest, those that do not hold too. */
+  /** Signatures of a signed schema1 manifest, including invalid ones. */
   signatures?: ReportedSignature[];
 }
 
 /** What a manifest leads to. */
 export interface InspectedManifest {
-  /** The images, one a platform. */
+  /** The images, one per platform. */
   platforms: InspectedPlatform[];
-  /** Entries of an index that are no manifests, as BuildKit's cache has them. */
+  /** Entries of an index that are not manifests, as in BuildKit's cache. */
   blobs: InspectedBlob[];
 }
 
@@ -65,7 +65,7 @@ export interface InspectedBlob {
   size: number;
 }
 
-/** What is under a manifest; rejects with `MISSING_CONTENT` where an image is not there. */
+/** Describes what is under a manifest; rejects with `MISSING_CONTENT` if an image is missing. */
 export async function inspectManifest(
   store: Source,
   descriptor: Descriptor,
@@ -78,7 +78,7 @@ export async function inspectManifest(
   return { platforms: platforms ?? [], blobs: [...inspection.blobs.values()] };
 }
 
-/** An index, or what the image is. */
+/** A manifest that was entered: an index with its children, or an image with its description. */
 interface Entered extends Beneath<InspectedPlatform[]> {
   platforms: InspectedPlatform[];
 }
@@ -148,7 +148,7 @@ class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
 
 function missingFrom(parent: Descriptor, child: Descriptor, error: unknown): unknown {
   if (!isLadingError(error, 'NOT_FOUND')) return error;
-  return new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is not there`, {
+  return new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is missing`, {
     cause: error,
     hint: 'The image is incomplete: ask for it again where it came from.',
   });
@@ -164,7 +164,7 @@ async function inspectImageManifest(
   const size = [descriptor, configDescriptor, ...layers].reduce((sum, content) => sum + content.size, 0);
   const base = { digest: descriptor.digest, mediaType: descriptor.mediaType, size };
   if (!isImageConfig(configDescriptor.mediaType)) {
-    // A chart, an SBOM, a signature: it has layers, but no platform and no history.
+    // A chart, an SBOM or a signature has layers, but no platform and no history.
     return { os: '', architecture: '', ...base, layers: layers.map(plainLayer), config: {}, history: [] };
   }
   const config = parseCarriedConfig(
@@ -191,7 +191,10 @@ async function inspectImageManifest(
   };
 }
 
-/** Schema1 spreads the config over its history: the top entry has it, each entry its own step. */
+/**
+ * Describes a schema1 image. Its config is spread over the history: the top entry has the config, and each entry has
+ * its own step.
+ */
 function inspectSchema1(descriptor: Descriptor, manifest: Schema1Manifest, bytes: Buffer): InspectedPlatform {
   const images = manifest.history.map((entry) => parseV1Image(Buffer.from(entry), descriptor.digest));
   const [top] = images;

@@ -16,11 +16,11 @@ import {
 import { eraseWithHelper, storeWithHelper } from '../../registry/auth/credential-helper.js';
 import type { CredentialPlace } from '../../registry/auth/credential-places.js';
 
-/** Where a login was put, or taken from. */
+/** Where a login was stored or removed. */
 export interface StoredLogin {
   /** The configuration file. */
   file: string;
-  /** The credential helper that has the secret, where it is not in the file. */
+  /** The credential helper that has the secret, if it is not in the file. */
   helper?: string;
 }
 
@@ -30,8 +30,8 @@ interface HelperOptions {
 }
 
 /**
- * The file that a login belongs to: one that already names the registry, so that the new login is found where the old
- * one was; else docker's, which all tools read; else podman's, on a machine that has only that.
+ * Returns the file that a login is stored in: one that already names the registry, so that the new login replaces the
+ * old one; else docker's, which all tools read; else podman's, on a machine that has only that.
  */
 export async function chooseFile(places: readonly CredentialPlace[], registry: string): Promise<string> {
   const files = places.filter(({ kind }) => kind !== 'variable' && kind !== 'legacy');
@@ -48,7 +48,7 @@ export async function chooseFile(places: readonly CredentialPlace[], registry: s
     existing.find(({ kind }) => kind === 'docker') ??
     existing[0] ??
     files.find(({ kind }) => kind === 'docker');
-  if (chosen === undefined) throw new LadingError('USAGE', 'there is no file for a login');
+  if (chosen === undefined) throw new LadingError('USAGE', 'there is no file to store a login in');
   return chosen.name;
 }
 
@@ -56,7 +56,7 @@ function namesRegistry({ auths, credHelpers }: CredentialConfig, registry: strin
   return keysOfRegistry([...auths.keys(), ...credHelpers.keys()], registry).length > 0;
 }
 
-/** Keeps a login as docker does: with the helper that the file names for the registry, else in the file itself. */
+/** Stores a login as docker does: with the helper that the file names for the registry, or else in the file itself. */
 export async function storeLogin(
   file: string,
   registry: string,
@@ -70,24 +70,24 @@ export async function storeLogin(
       await storeWithHelper(helper, { serverURL, username, secret: password }, options);
     const auth = Buffer.from(`${username}:${password}`).toString('base64');
     for (const key of keysOfRegistry(config.auths.keys(), registry)) delete document.auths[key];
-    // An empty entry says that the helper has it.
+    // An empty entry means that the helper has the login.
     document.auths[serverURL] = helper === undefined ? { auth } : {};
     return helper === undefined ? { file } : { file, helper: `docker-credential-${helper}` };
   });
 }
 
-/** What was taken out of a file and its helpers. */
+/** What was removed from a file and its helpers. */
 export interface RemovedLogins {
-  /** The registries that the file had named. */
+  /** The registries as the file named them. */
   keys: string[];
   helpers: string[];
-  /** What helpers failed with: they may still have a login. */
+  /** Errors of helpers, which may still have a login. */
   failures: LadingError[];
 }
 
 /**
- * Removes the logins of registries, or all, from a file and its helpers. Where a helper fails, those in the file and in
- * other helpers are removed all the same.
+ * Removes the logins of a registry, or all, from a file and its helpers. If a helper fails, the logins in the file and
+ * in other helpers are still removed.
  */
 export async function removeLogins(
   file: string,
@@ -124,12 +124,12 @@ function helperFor(config: CredentialConfig, registry: string): string | undefin
   return (findHelper(config, registry) ?? findStore(config)) || undefined;
 }
 
-/** A configuration file, of which only `auths` is changed. */
+/** A configuration file; only its `auths` is changed. */
 interface Document {
   auths: Record<string, unknown>;
 }
 
-/** Changes a file as its only writer; other members stay as they are, and nobody else may read it. */
+/** Edits a file while holding its lock. Other members are kept, and only the user can read the result. */
 async function editFile<T>(
   path: string,
   { signal }: HelperOptions,
@@ -141,7 +141,7 @@ async function editFile<T>(
   } catch (error) {
     throw new LadingError('IO', `${folder} cannot be made: ${messageOf(error)}`, { cause: error });
   }
-  // Those who keep their files under version control link to them: the link stays.
+  // Keep a link in place: users who version their configuration files link to them.
   const file = await realPath(path);
   for (const place of [path, file]) await requireNoStranger(place);
   const lock = await acquireLock(file, { signal });
@@ -162,7 +162,7 @@ async function editFile<T>(
   }
 }
 
-/** `config` has told that this is an object, and its `auths` too. */
+/** `parseCredentialConfig` has checked that the text is an object, and that `auths` is one. */
 function parseDocument(text: string): { document: object; auths: Record<string, unknown> } {
   const content = text.replace(/^\ufeff/, '').trim();
   const document: Record<string, unknown> = JSON.parse(content === '' ? '{}' : content) ?? {};
@@ -184,7 +184,7 @@ async function realPath(path: string): Promise<string> {
 async function readText(file: string): Promise<string> {
   try {
     if ((await fs.stat(file)).isFile()) return await fs.readFile(file, 'utf8');
-    throw new Error('it is no file');
+    throw new Error('it is not a file');
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return '';
     throw new LadingError('IO', `cannot read ${file}: ${messageOf(error)}`, { cause: error });

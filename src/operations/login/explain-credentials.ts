@@ -12,19 +12,19 @@ import { findExplicit } from '../../registry/auth/credentials.js';
 import { type RunCredentials, scopeCredentials } from '../../registry/auth/run-credentials.js';
 import { parseHost } from './login.js';
 
-/** What one place has for a registry. Secrets are never told. */
+/** What one place has for a registry; never contains a secret. */
 export interface ExplainedPlace {
   /** The options of the run, a variable, or a file. */
   place: string;
   /**
-   * `used`: the first answer, which wins; `later`: it has an answer too; `none`: it has none for this registry;
-   * `missing`: there is no such file; `failed`: it was asked and gave no answer; `invalid`: it cannot be read, and
-   * commands end there.
+   * `used`: the first answer, which wins; `later`: it has an answer, too; `none`: it has no answer for this registry;
+   * `missing`: the file does not exist; `failed`: it was asked, but gave no answer; `invalid`: it cannot be read, and
+   * commands fail there.
    */
   state: 'used' | 'later' | 'none' | 'missing' | 'failed' | 'invalid';
   username?: string;
   kind?: 'password' | 'identity token' | 'registry token';
-  /** The credential helper that has the secret; after the place that is used none is asked. */
+  /** The credential helper that has the secret. Helpers after the place that is used are not asked. */
   helper?: string;
   /** Why it failed or is invalid. */
   problem?: string;
@@ -32,21 +32,21 @@ export interface ExplainedPlace {
 
 export interface CredentialExplanation {
   registry: string;
-  /** Undefined where the whole registry was meant. */
+  /** Undefined if the whole registry is meant. */
   repository: string | undefined;
-  /** In the order in which they are looked at. */
+  /** In the order in which they are searched. */
   places: ExplainedPlace[];
 }
 
 export interface ExplainCredentialsOptions {
   /** Logins that would be given for the run. */
   credentials?: RunCredentials | readonly RunCredentials[] | undefined;
-  /** Where credentials are kept, and with which variables; default the usual places of this user. */
+  /** Where credentials are kept, and the environment variables to use; default: the usual places of this user. */
   places?: CredentialPlaceOptions | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Says which credential would be shown to a registry (`HOST` or `HOST/REPOSITORY`), and where others are. */
+/** Explains which credential would be sent to a registry (`HOST` or `HOST/REPOSITORY`), and where there are others. */
 export async function explainCredentials(
   target: string,
   { credentials, places = {}, signal }: ExplainCredentialsOptions = {},
@@ -70,7 +70,7 @@ export async function explainCredentials(
 type Explained = Omit<ExplainedPlace, 'place'>;
 type Ask = (suffix: string) => Promise<Omit<Credential, 'source'> | undefined>;
 
-/** `ask` is missing when an earlier place has the answer. */
+/** Explains one place; `ask` is undefined if an earlier place has the answer. */
 async function explain(
   { read }: CredentialPlace,
   registry: string,
@@ -113,7 +113,7 @@ function describe({
   return username === undefined ? { kind } : { username, kind };
 }
 
-/** `HOST`, or the name of an image as save takes it, of which the repository counts. */
+/** Parses `HOST`, or an image name as for save, and returns its registry and repository. */
 function parseTarget(target: string): { registry: string; repository: string | undefined } {
   const isName = /^[^/]+\/./.test(target) && !/^https?:\/\//.test(target) && !/\/v[12]\/?$/.test(target);
   if (!isName) return { registry: parseHost(target), repository: undefined };

@@ -12,13 +12,13 @@ import {
   storeLogin,
 } from './credential-store.js';
 
-/** How the registry is reached; nobody but it is asked. */
+/** Options of the connection to the registry; nothing else is contacted. */
 type LoginConnection = Omit<ConnectionOptions, 'credentials' | 'mirrors' | 'v1' | 'authFile'>;
 
 export interface LoginOptions extends LoginConnection {
   username: string;
   password: string;
-  /** Where the credentials are kept, and with which variables; default the usual places of this user. */
+  /** Where the credentials are kept, and the environment variables to use; default: the usual places of this user. */
   places?: CredentialPlaceOptions | undefined;
 }
 
@@ -26,13 +26,13 @@ export interface LoginResult {
   registry: string;
   username: string;
   stored: StoredLogin;
-  /** False when the registry lets everybody in, and so did not look at the login. */
+  /** False if the registry allows anonymous access, so that it did not check the login. */
   verified: boolean;
 }
 
 /**
- * Shows a login to a registry and keeps it, when it is right, where docker, podman and lading find it. Rejects with
- * `UNAUTHORIZED` when the registry refuses it; nothing is stored then.
+ * Checks a login with a registry and, if it is accepted, stores it where docker, podman and lading find it. Rejects
+ * with `UNAUTHORIZED`, and stores nothing, if the registry refuses it.
  */
 export async function login(host: string, options: LoginOptions): Promise<LoginResult> {
   const registry = parseHost(host);
@@ -43,30 +43,30 @@ export async function login(host: string, options: LoginOptions): Promise<LoginR
   const helperOptions = { signal: options.signal, environment: places.environment };
   const stored = await storeLogin(file, registry, { username, password }, helperOptions);
   const warn = warningsTo(onEvent);
-  if (!verified) warn(`${registry} lets everybody in: whether the login is right is not known`);
+  if (!verified) warn(`${registry} allows anonymous access, so the login could not be checked`);
   const used = await createCredentialProvider({ ...places, onWarning: warn })(registry, undefined);
   if (used?.username !== username || used.password !== password)
-    warn(`the login is stored, but ${used?.source ?? 'nothing'} is what is used for ${registry}`);
+    warn(`the login is stored, but for ${registry} ${used?.source ?? 'nothing'} is used`);
   return { registry, username, stored, verified };
 }
 
 export interface LogoutOptions {
-  /** Where the credentials are kept, and with which variables; default the usual places of this user. */
+  /** Where the credentials are kept, and the environment variables to use; default: the usual places of this user. */
   places?: CredentialPlaceOptions | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
 
 export interface LogoutResult {
-  /** Undefined where all logins were removed. */
+  /** Undefined if all logins were removed. */
   registry: string | undefined;
-  /** What was taken out, by file and by helper; empty when there was no login. */
+  /** What was removed, by file and helper; empty if there was no login. */
   removed: { file: string; keys: string[]; helpers: string[] }[];
 }
 
 /**
- * Forgets the logins of a registry, or of all (without `host`), in every file that is looked at, and its helpers. A file
- * or helper that fails does not keep the others from it: the first failure is thrown in the end, the others are warned of.
+ * Removes the logins of a registry, or all (without `host`), from every file that is searched, and from its helpers. A
+ * failure does not stop the rest: at the end the first failure is thrown, and the others cause warnings.
  */
 export async function logout(host: string | undefined, options: LogoutOptions = {}): Promise<LogoutResult> {
   const registry = host === undefined ? undefined : parseHost(host);
@@ -93,7 +93,7 @@ export async function logout(host: string | undefined, options: LogoutOptions = 
   return { registry, removed };
 }
 
-/** A file that cannot be changed is a failure beside others. */
+/** Like `removeLogins`, but returns an error about the file as one of the failures. */
 async function removeFrom(...args: Parameters<typeof removeLogins>): Promise<RemovedLogins> {
   try {
     return await removeLogins(...args);
@@ -109,13 +109,13 @@ async function leftOver(registry: string, { places, onEvent }: LogoutOptions): P
       await createCredentialProvider({ ...places, onWarning: warningsTo(onEvent) })(registry, undefined)
     )?.source;
   } catch (error) {
-    // A named file that was never written.
+    // The file that the options name was never written.
     if (isLadingError(error, 'NOT_FOUND')) return undefined;
     throw error;
   }
 }
 
-/** A file that is named for a login need not be there yet. */
+/** Turns `authFile` into the environment variable for it, because then the file need not exist yet. */
 function writable({ authFile, environment = process.env, ...places }: CredentialPlaceOptions) {
   return authFile === undefined
     ? { ...places, environment }
@@ -141,14 +141,14 @@ async function verifyLogin(registry: string, options: LoginOptions): Promise<boo
     throw new RegistryError(error.code, `${registry} refused the login of ${username}`, {
       cause: error,
       status: error instanceof RegistryError ? error.status : undefined,
-      hint: 'Check the name and the password; many registries take an access token instead of the password.',
+      hint: 'Check the name and the password; many registries require an access token instead of the password.',
     });
   } finally {
     await client.close();
   }
 }
 
-/** A registry as users name it, who also copy it from a browser or from docker's file. */
+/** Parses the host of a registry; users may also paste a URL from a browser or from docker's file. */
 export function parseHost(text: string): string {
   const host = text.replace(/^https?:\/\//, '').replace(/(\/v[12])?\/*$/, '');
   const registry = host === 'index.docker.io' || host === 'registry-1.docker.io' ? DOCKER_HUB : host;

@@ -5,19 +5,19 @@ import { checkIdentity, type TLSIdentity } from '../../server/access/certificate
 import { type Htpasswd, parseHtpasswd } from '../../server/access/htpasswd.js';
 import { createPasswordCheck } from '../../server/access/password-check.js';
 
-/** Who may come in, and over which lines: the files that say so. */
+/** Files that control who may use a registry, and whether it uses TLS. */
 export interface ServeAccessOptions {
-  /** Speaks https: PEM files of the certificate (with what stands between it and its authority) and its key. */
+  /** Enables https: PEM files of the certificate (with its intermediates) and its key. */
   tls?: { certFile: string; keyFile: string } | undefined;
-  /** Users and bcrypt hashes, as `htpasswd -B` writes them; everything but `/healthz` then needs a password. */
+  /** Users and bcrypt hashes, as written by `htpasswd -B`; then everything except `/healthz` requires a password. */
   htpasswdFile?: string | undefined;
-  /** Passwords that wait to be checked; default 1024. */
+  /** Maximum number of passwords that wait to be checked; default 1024. */
   maxPasswordChecks?: number | undefined;
-  /** Told what the user should know and what stops nothing. */
+  /** Called with messages that the user should see, but that do not stop the server. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** What the files say. */
+/** The content of the files. */
 export interface AccessFiles {
   identity: TLSIdentity | undefined;
   users: Htpasswd | undefined;
@@ -26,15 +26,15 @@ export interface AccessFiles {
 export interface ServeAccess {
   readonly identity: TLSIdentity | undefined;
   readonly authorization: BasicAuthorization | undefined;
-  /** What is read from. */
+  /** Paths of the files that were read. */
   readonly files: readonly string[];
-  /** Reads all files again and changes nothing; rejects when one of them is wrong. */
+  /** Reads all files again without applying them; rejects if one of them is invalid. */
   read(): Promise<AccessFiles>;
   replaceUsers(files: Pick<AccessFiles, 'users'>): void;
   close(): Promise<void>;
 }
 
-/** Reads the files; rejects with `USAGE` when they say what cannot be. */
+/** Reads the files; rejects with `USAGE` if their content is invalid. */
 export async function openAccess(options: ServeAccessOptions): Promise<ServeAccess> {
   const { tls, htpasswdFile, maxPasswordChecks: maxChecks } = options;
   const { identity, users } = await readAccess(options);
@@ -53,10 +53,10 @@ export async function openAccess(options: ServeAccessOptions): Promise<ServeAcce
 }
 
 async function readAccess({ tls, htpasswdFile, onWarning }: ServeAccessOptions): Promise<AccessFiles> {
-  // An empty name is one too: it must not open the registry to everybody.
+  // An empty name counts as a name: it must not open the registry to everybody.
   const users =
     htpasswdFile === undefined ? undefined : parseHtpasswd(await readText(htpasswdFile), htpasswdFile);
-  if (users?.size === 0) onWarning?.(`${htpasswdFile} has no users: nobody can come in`);
+  if (users?.size === 0) onWarning?.(`${htpasswdFile} has no users, so nobody can log in`);
   if (tls === undefined) return { identity: undefined, users };
   const { certFile, keyFile } = tls;
   const identity = { cert: await readText(certFile), key: await readText(keyFile) };

@@ -20,19 +20,19 @@ import { missingChildren, readServedImage } from './served-image.js';
 import { ServedLayers } from './served-layers.js';
 
 export interface ServeConversionOptions extends LayerLimits {
-  /** Of an index, the image for clients that accept no index; default linux/amd64. */
+  /** The platform of an index that is served to clients that do not accept an index; default linux/amd64. */
   platform?: Platform | undefined;
-  /** Bytes of documents that are kept; those beyond are made again when they are asked for. Default 64 MiB. */
+  /** Bytes of converted documents to keep; others are made again on request. Default 64 MiB. */
   keptBytes?: number | undefined;
-  /** Conversions that wait for their turn; default 256. */
+  /** Maximum number of conversions that wait for their turn; default 256. */
   maxWaiting?: number | undefined;
-  /** Told what cannot be converted, and is served as it is stored. */
+  /** Called with a message for what cannot be converted, and is served as it is stored. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** Conversions for a server, each made once however many clients ask. */
+/** Conversions for a server; each is made once, however many clients request it. */
 export interface ServeConversions extends Conversions {
-  /** Gives up what is under way, and waits until nothing is read any more. */
+  /** Aborts running conversions, and waits until nothing is being read. */
   close(): Promise<void>;
 }
 
@@ -40,47 +40,50 @@ export function createConversions(options: ServeConversionOptions = {}): ServeCo
   return new KeptConversions(options);
 }
 
-/** How something is made. What was made of it can be forgotten: the same is made of it again. */
+/** How a document is made. Its result may be dropped, because the recipe makes the same again. */
 interface Recipe {
   tagged: TaggedManifest;
   mediaTypes: readonly [string, ...string[]];
 }
 
 interface Made {
-  /** What the tag is served as; undefined where it has no such form. */
+  /** What the tag is served as; undefined if the image has no such form. */
   manifest: Document | undefined;
-  /** What is in no store: that manifest, its children, their configs, the empty layer. */
+  /** Documents that are not in a store: that manifest, its children, their configs, the empty layer. */
   documents: Document[];
-  /** By the digests of manifests that were made, those of what they were made of. */
+  /** The digest of the original of each manifest that was made, by its new digest. */
   madeOf: ReadonlyMap<Digest, Digest>;
-  /** Children of the index that were not there: when they come, something else is made of it. */
+  /** Children of the index that were missing; once they arrive, the conversion has another result. */
   missing: readonly Descriptor[];
-  /** The platforms of the index, where it is unclear which of its images is meant. */
+  /** The platforms of the index, if it is ambiguous which of its images to serve. */
   offered: readonly Platform[] | undefined;
 }
 
 const DEFAULT_KEPT_BYTES = 64 * 1024 * 1024;
-/** Far above the layers of images that need to be read, which are of the years of schema1. */
+/** Far more than the layers of images that must be read, which are from the time of schema1. */
 export const DEFAULT_MAX_LAYER_BYTES = 4 * 1024 ** 3;
-/** Beyond 16 MiB. Layers reach 3 to 10; more is what files without content are, or bombs. */
+/** Applies beyond 16 MiB. Layers reach a ratio of 3 to 10; higher ones are files without content, or bombs. */
 export const DEFAULT_SERVED_RATIO = 200;
-/** An index of twenty platforms with attestations has a tenth. Read, documents take ten times the memory. */
+/**
+ * Ten times what an index of twenty platforms with attestations needs. Parsed documents take ten times their size in
+ * memory.
+ */
 const IMAGE_LIMITS = { maxManifests: 1000, maxDocumentBytes: 16 * 1024 * 1024 };
-/** Images at once, of one client half. */
+/** Images to convert at the same time; a single client gets at most half of them. */
 const MAX_CONVERSIONS = 4;
 const DEFAULT_MAX_WAITING = 256;
-/** Children that were not there and are looked for with each request. */
+/** Maximum number of missing children that each request looks for. */
 const MOST_LOOKED_FOR = 256;
-/** Of small things: some 300 bytes each, so that a server may run for years and tags come and go. */
+/** Limit for small entries of some 300 bytes, so that a server can run for years while tags come and go. */
 const MAX_REMEMBERED = 100_000;
-/** What a document takes beside its bytes. */
+/** Memory that a document takes in addition to its bytes. */
 const OVERHEAD_BYTES = 1024;
-/** What a digest or a platform takes that is noted beside it. */
+/** Memory of a digest or platform that is stored with a document. */
 const NOTED_BYTES = 256;
 
 class KeptConversions implements ServeConversions {
   readonly #options: ServeConversionOptions;
-  /** Its signatures prove nothing but integrity, and no digest depends on it: it is made anew at every start. */
+  /** Made anew at every start: its signatures only prove integrity, and no digest depends on it. */
   readonly #key = createSigningKey();
   readonly #turns: FairQueue;
   readonly #layers = new ServedLayers();
@@ -146,7 +149,10 @@ class KeptConversions implements ServeConversions {
     await this.#layers.close(reason);
   }
 
-  /** When the last client that waits has left, it is given up; layers that were read by then are known. */
+  /**
+   * Makes or looks up a conversion. It is aborted when the last waiting client has left; what was learned about layers
+   * by then is kept.
+   */
   async #make(store: Source, recipe: Recipe, { signal, client }: ConversionRequest): Promise<Made> {
     this.#closing.signal.throwIfAborted();
     const key = keyOf(recipe);
@@ -156,7 +162,7 @@ class KeptConversions implements ServeConversions {
     const convert = (stop: AbortSignal) =>
       this.#turns.run(turn, () => this.#convert(store, recipe, { key, turn, signal: stop }), stop);
     const made = isCurrent ? kept : await this.#making.join(key, convert, signal);
-    // Each time: the same may have been made of another image too, which may be deleted.
+    // Set these each time: the same documents may have been made from another image too, which may be deleted.
     for (const { descriptor } of made.documents)
       this.#recipes.set(placeOf(recipe.tagged.repository, descriptor.digest), recipe);
     return made;
@@ -179,7 +185,7 @@ class KeptConversions implements ServeConversions {
           `${repository}:${tag} is not served as ${recipe.mediaTypes[0]}: ${error.message}`,
         );
       this.#warned.set(key, true);
-      // What is missing may still come, to a registry that takes pushes.
+      // In a registry that accepts pushes, missing content may still arrive.
       if (isLadingError(error, ...MISSING)) return made;
     }
     this.#made.set(key, made);
@@ -212,7 +218,7 @@ class KeptConversions implements ServeConversions {
     const converted = await convertImage(image, {
       to: formatOf(mediaType),
       key: this.#key,
-      force: true, // nothing is lost: the original stays where it is, and what is attached to it
+      force: true, // nothing is lost: the original and its attachments remain
       layerFacts: (layers, options) => this.#layers.factsOf(layers, turn, options),
       limits: limitsOf(this.#options),
       signal,
@@ -236,12 +242,15 @@ class KeptConversions implements ServeConversions {
     const [wanted, others] = [formatPlatform(this.#platform), offered.map(formatPlatform).join(', ')];
     return new Refusal(
       'MANIFEST_UNKNOWN',
-      `${tag} is not there for ${wanted}, which clients get that accept no index; it is there for ${others}`,
+      `${tag} is not available for ${wanted}, which is served to clients that do not accept an index; it is available for ${others}`,
       { detail: { reference: tag }, headers: { Vary: 'Accept' } },
     );
   }
 
-  /** Its digest is that of the payload, and so stays. Docker reads no schema1 without a signature. */
+  /**
+   * Adds a signature, because Docker reads schema1 only with one. The digest is that of the payload, and does not
+   * change.
+   */
   #sign({ descriptor, bytes }: Document): Document {
     const signed = signSchema1(bytes, this.#key);
     const { digest } = descriptor;
@@ -254,7 +263,10 @@ class KeptConversions implements ServeConversions {
 
 const MISSING = ['NOT_FOUND', 'MISSING_CONTENT'] as const;
 
-/** Whether it is for what the image is, or lacks, that it has no other form; the image itself can be served. */
+/**
+ * True if the error is about what the image is, or lacks, so that it has no other form; the image itself can still be
+ * served.
+ */
 function isOfContent(error: unknown): error is LadingError {
   return error instanceof ContentError || isLadingError(error, 'UNSUPPORTED', ...MISSING);
 }
@@ -267,7 +279,7 @@ const NOTHING: Made = {
   offered: undefined,
 };
 
-/** Whether clients find it: a store may have it, and yet hold it deleted in this repository. */
+/** True if clients can find it: a store may have content that is deleted in this repository. */
 async function isHeld(store: Source, digest: Digest): Promise<boolean> {
   try {
     return await has(store, await store.resolve(digest));
@@ -304,7 +316,10 @@ function contentsOf(tree: ManifestTree): PlannedContent[] {
   return [tree.content, ...tree.blobs, ...tree.children.flatMap(contentsOf)];
 }
 
-/** A stored manifest is in memory too, once it is served in place of its index. */
+/**
+ * Returns the memory of a result in bytes. A stored manifest counts too, since it is kept once it is served in place of
+ * its index.
+ */
 function weightOf({ manifest, documents, madeOf, missing, offered = [] }: Made): number {
   const held = new Set(
     [...(manifest === undefined ? [] : [manifest]), ...documents].map(({ bytes }) => bytes),
@@ -313,7 +328,10 @@ function weightOf({ manifest, documents, madeOf, missing, offered = [] }: Made):
   return [...held].reduce((sum, { byteLength }) => sum + byteLength + OVERHEAD_BYTES, OVERHEAD_BYTES + noted);
 }
 
-/** The tag is written into schema1; all else is the same under every tag of a repository. */
+/**
+ * The tag is part of the key only for schema1, which contains it; everything else is the same under every tag of a
+ * repository.
+ */
 function keyOf({ tagged: { repository, tag, descriptor }, mediaTypes }: Recipe): string {
   const named = mediaTypes[0] === MEDIA_TYPE.dockerSchema1Signed ? tag : '';
   return [repository, named, descriptor.digest, ...mediaTypes].join(' ');

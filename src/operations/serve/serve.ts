@@ -10,13 +10,16 @@ export interface ServeOptions
   extends Omit<ServeServerOptions, 'onWarning'>,
     Omit<ServeStoresOptions, 'onWarning'> {
   onEvent?: OnCopyEvent | undefined;
-  /** Of an index, the image for clients that accept no index, as OS/ARCH[/VARIANT]; default linux/amd64. */
+  /**
+   * The platform of an index that is served to clients that do not accept an index, as OS/ARCH[/VARIANT]; default
+   * linux/amd64.
+   */
   platform?: string | undefined;
-  /** Gives schema1 to clients without an Accept header, for Docker before 1.10; default false: the stored form. */
+  /** Serve schema1 to clients without an Accept header, for Docker before 1.10; default false: the stored form. */
   schema1Default?: boolean | undefined;
-  /** What conversions for old clients are held to: default 4 GiB of a layer, 200 bytes of each compressed one. */
+  /** Limits of conversions for old clients; default: 4 GiB per layer, and a compression ratio of 200. */
   conversions?: Pick<ServeConversionOptions, 'maxLayerBytes' | 'maxRatio'> | undefined;
-  /** What pushes are held to. */
+  /** Limits of pushes. */
   push?: Omit<WritableOptions, 'repositories'> | undefined;
 }
 
@@ -26,8 +29,8 @@ export interface Serving extends ListeningServer, AsyncDisposable {
 }
 
 /**
- * Is a registry over archives and layouts, in place: an image `HOST/REPOSITORY:TAG` is served as
- * `/REPOSITORY:TAG`. Several are one registry; a layout is served as it grows.
+ * Serves archives and layouts as a registry, directly from their files: an image `HOST/REPOSITORY:TAG` becomes
+ * `/REPOSITORY:TAG`. Several sources form one registry; changes of a layout are served, too.
  */
 export async function serve(
   sources: SourceLike | readonly SourceLike[],

@@ -14,23 +14,25 @@ import { has } from '../../store/store.js';
 import { type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
 
 export interface ServedImageOptions {
-  /** The image of an index that is meant; undefined for the whole index. */
+  /** The platform of an index to serve; undefined for the whole index. */
   platform: Platform | undefined;
-  /** Children of the index that are not there, and are passed over. */
+  /** Children of the index that are missing, and are skipped. */
   missing: readonly Descriptor[];
   limits: GraphLimits;
   signal: AbortSignal;
 }
 
-/** The image that a tag stands for; `none` in an index without images, `unclear` where there are several and none fits. */
+/**
+ * The image that a tag stands for; `none` for an index without images, `unclear` if it has several and none matches.
+ */
 export type ServedImage =
   | { type: 'image'; image: ImageTrees }
   | { type: 'none' }
   | { type: 'unclear'; offered: readonly Platform[] };
 
 /**
- * Reads what a tag names, of an index the one image for `platform`, or the only one that it has: whoever asks for it
- * can mean no other, and an archive of one platform serves machines of that platform.
+ * Reads what a tag names. Of an index, reads the image for `platform`, or else its only image: a client can mean no
+ * other, and an archive of one platform serves machines of that platform.
  */
 export async function readServedImage(
   store: Source,
@@ -66,12 +68,15 @@ export async function readServedImage(
   return tree === undefined ? { type: 'none' } : { type: 'image', image: { ...whole.image, tree } };
 }
 
-/** A host that leaves the path as it is: without one, the name would be completed to one of Docker Hub. */
+/** Adds a host, so that the name is not completed to one of Docker Hub. */
 function nameOf({ repository, tag }: TaggedManifest): string {
   return `localhost/${repository}:${tag}`;
 }
 
-/** Children of an index that are not there: Docker from 25 on saves indexes with what it has pulled of them. */
+/**
+ * Returns the children of an index that are missing: since version 25, Docker saves an index with only the children
+ * that were pulled.
+ */
 export async function missingChildren(
   store: Source,
   root: Descriptor,
@@ -88,7 +93,7 @@ export async function missingChildren(
   return missing;
 }
 
-/** The store, in which every name stands for `root`: a tag may be moved while it is read. */
+/** Returns the store with every name resolving to `root`, because a tag may be moved while its image is read. */
 function withRoot(store: Source, root: Descriptor): Source {
   return delegate(store, { resolve: async () => root, close: async () => undefined });
 }

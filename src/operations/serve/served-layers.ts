@@ -11,14 +11,14 @@ import {
   readLayerFacts,
 } from '../../transfer/convert/layer-facts.js';
 
-/** Some 300 bytes each. */
+/** Entries take some 300 bytes each. */
 const MAX_REMEMBERED = 100_000;
-/** A layer of fewer bytes is read sooner than a thread starts. */
+/** A layer below this size is read faster than a thread starts. */
 const LITTLE_BYTES = 1024 * 1024;
 
 /**
- * Layers that conversions need to be decompressed. One client has all cores at most, and another one a thread beside;
- * what nobody waits for any more is given up.
+ * Decompresses layers for conversions. One client uses all cores at most, and another one gets an additional thread;
+ * work that nobody waits for any more is aborted.
  */
 export class ServedLayers {
   readonly #facts = new RecentlyUsed<Digest, LayerFacts>(MAX_REMEMBERED);
@@ -30,12 +30,12 @@ export class ServedLayers {
     this.#queue = new FairQueue({
       concurrency: cores + 1,
       concurrencyOfClient: cores,
-      most: Number.POSITIVE_INFINITY, // those of the images that have their turn
+      most: Number.POSITIVE_INFINITY, // bounded by the images that are being converted
       refuse: () => new Error('there is room for all'),
     });
   }
 
-  /** Reads each layer once in the server's life. */
+  /** Returns the facts about layers; each layer is read once while the server runs. */
   async factsOf(
     layers: readonly PlannedContent[],
     turn: Turn,

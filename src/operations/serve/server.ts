@@ -6,22 +6,24 @@ import type { Conversions } from '../../server/read/conversions.js';
 import { createRegistryServer, type RegistryServerOptions } from '../../server/server.js';
 import { openAccess, type ServeAccess, type ServeAccessOptions } from './access.js';
 
-/** Where and how a registry is served, whatever its content. */
+/** How and at which address a registry is served, whatever its content. */
 export interface ServeServerOptions extends Omit<ServeAccessOptions, 'maxPasswordChecks'> {
-  /** Default 127.0.0.1. */
+  /** Host to listen on; default 127.0.0.1. */
   host?: string | undefined;
-  /** Default 5000; 0 takes a free one. */
+  /** Port to listen on; default 5000; 0 picks a free one. */
   port?: number | undefined;
   limits?: RegistryServerOptions['limits'] | undefined;
-  /** How long `close` waits for answers under way; default 10 s. */
+  /** How long `close` waits for running responses, in milliseconds; default 10 s. */
   drainMs?: number | undefined;
-  /** How often the files of certificate, key and users are looked at for a change. Default 10 s. */
+  /** How often to check the files of certificate, key and users for changes, in milliseconds; default 10 s. */
   watchMs?: number | undefined;
-  /** Told of every request when its answer is over; when it fails, the first time is a warning. */
+  /**
+   * Called for every request when its response has ended. If the callback fails, the first failure causes a warning.
+   */
   onRequest?: ((entry: AccessEntry) => void) | undefined;
 }
 
-/** What is served: all that the server itself does not know. */
+/** What is served: the options that do not concern the server itself. */
 export type ServedContent = Omit<
   RegistryServerOptions,
   keyof ServeServerOptions | 'authorization' | 'metrics' | 'tls'
@@ -31,14 +33,14 @@ export interface ListeningServer {
   host: string;
   port: number;
   scheme: 'http' | 'https';
-  /** Whether there are files of certificate, key or users. */
+  /** True if there are files of a certificate, key or users. */
   reloadable: boolean;
-  /** Reads certificate, key and users again; when one of them is wrong all stays as it was, and this rejects. */
+  /** Reads certificate, key and users again; if one of them is invalid, nothing changes and this rejects. */
   reload(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Prometheus's counters are for those who run a server: loading them costs the other commands nothing. */
+/** Starts a server. Prometheus's counters are loaded here, so that other commands do not pay for them. */
 export async function startServer(
   content: ServedContent,
   options: ServeServerOptions,
@@ -66,7 +68,7 @@ export async function startServer(
     });
     const reload = inTurn(async () => {
       const next = await access.read();
-      // The step that can fail is the first: what is wrong with one file keeps the others from being taken.
+      // The step that can fail comes first, so an error in one file leaves all of them unchanged.
       if (next.identity !== undefined) server.replaceIdentity(next.identity);
       access.replaceUsers(next);
     });
@@ -88,17 +90,17 @@ export async function startServer(
   }
 }
 
-/** One run after the other, in the order of the calls: what was read last is what stays. */
+/** Runs one call after the other, in order, so that the files that were read last stay in effect. */
 function inTurn(run: () => Promise<void>): () => Promise<void> {
   let latest: Promise<void> = Promise.resolve();
   return () => {
     const turn = latest.then(run);
-    latest = turn.catch(() => undefined); // its own caller is told
+    latest = turn.catch(() => undefined); // its own caller gets the error
     return turn;
   };
 }
 
-/** Counts the answers that are not what is stored. */
+/** Counts the responses that differ from what is stored. */
 function counted(conversions: Conversions, metrics: Metrics): Conversions {
   return {
     async convert(store, tagged, ...rest) {
@@ -113,14 +115,18 @@ function counted(conversions: Conversions, metrics: Metrics): Conversions {
 
 const DEFAULT_WATCH_MS = 10_000;
 
-/** By their status, which also sees a file that was replaced, or reached by a link that now leads elsewhere. */
+/**
+ * Watches the files by their stats, which also notices a file that was replaced, or a link that leads elsewhere now.
+ */
 function watchAccess(
   { files }: ServeAccess,
   reload: () => Promise<void>,
   { watchMs = DEFAULT_WATCH_MS, onWarning }: ServeServerOptions,
 ): () => void {
   const changed = (): void => {
-    reload().catch((error: unknown) => onWarning?.(`what was read before stays: ${messageOf(error)}`));
+    reload().catch((error: unknown) =>
+      onWarning?.(`the files that were read before stay in use: ${messageOf(error)}`),
+    );
   };
   for (const file of files) watchFile(file, { persistent: false, interval: watchMs }, changed);
   return () => {

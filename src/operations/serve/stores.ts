@@ -14,11 +14,11 @@ import type { WritableRepositories } from '../../store/writable-repository.js';
 import { knownSource, locationOf, type OpenedSource, type SourceLike } from '../../transfer/sources.js';
 
 export interface ServeStoresOptions {
-  /** Takes pushes, into a layout directory, which is made when it is not there. Default false. */
+  /** Accept pushes into a layout directory, which is created if it does not exist; default false. */
   writable?: boolean | undefined;
-  /** After how long without a byte an upload is removed; default 24 hours. */
+  /** How long an upload may receive no data before it is removed, in milliseconds; default 24 hours. */
   maxUploadAgeMs?: number | undefined;
-  /** Told what the user should know and what stops nothing. */
+  /** Called with messages that the user should see, but that do not stop the server. */
   onWarning?: ((message: string) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -27,14 +27,14 @@ export interface ServeStoresOptions {
 export interface ServedStores {
   openRepository(name: string): Promise<Source | undefined>;
   listRepositories(): Promise<string[]>;
-  /** Where pushes go; undefined where there are none. */
+  /** Where pushes are written; undefined if pushes are not accepted. */
   writable: WritableRepositories | undefined;
-  /** Rejects when what is served cannot be read. */
+  /** Rejects if what is served cannot be read. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens archives and layouts as one registry; of a tag that stands for several images the first one is served. */
+/** Opens archives and layouts as one registry; if a tag stands for several images, the first one is served. */
 export async function openServedStores(
   sources: readonly SourceLike[],
   options: ServeStoresOptions = {},
@@ -52,18 +52,22 @@ async function openWritable(
   options: ServeStoresOptions,
 ): Promise<Opened> {
   if (path === undefined || others.length > 0) {
-    throw new LadingError('USAGE', `one layout directory takes pushes, not ${others.length + 1}`, {
-      hint: 'Serve archives beside it with a second server, on another port.',
-    });
+    throw new LadingError(
+      'USAGE',
+      `only one layout directory can accept pushes, but ${others.length + 1} were given`,
+      {
+        hint: 'Serve archives beside it with a second server, on another port.',
+      },
+    );
   }
   if (typeof path !== 'string') {
     throw new LadingError(
       'USAGE',
-      `${locationOf(path)} is open already: pushes go to a layout directory by its path`,
+      `${locationOf(path)} is already open, but to accept pushes a layout directory must be given by its path`,
     );
   }
   if (await isFile(path))
-    throw new LadingError('USAGE', `${path} is a file, and only a layout directory takes pushes`, {
+    throw new LadingError('USAGE', `${path} is a file, but only a layout directory can accept pushes`, {
       hint: 'Make a layout of the archive first.',
       remedy: 'copyToLayout',
       remedyFor: path,
@@ -74,12 +78,12 @@ async function openWritable(
 }
 
 async function isFile(path: string): Promise<boolean> {
-  const status = await stat(path).catch(() => undefined); // what is wrong with the path is said by who opens it
+  const status = await stat(path).catch(() => undefined); // openServedLayout() reports what is wrong with the path
   return status?.isFile() ?? false;
 }
 
 async function openToRead(sources: readonly SourceLike[], options: ServeStoresOptions): Promise<Opened> {
-  if (sources.length === 0) throw new LadingError('USAGE', 'nothing was named to be served');
+  if (sources.length === 0) throw new LadingError('USAGE', 'no archive or layout to serve was given');
   const stores: Served[] = [];
   const close = async (): Promise<void> => {
     for (const { store } of stores) await store.close();
@@ -93,7 +97,7 @@ async function openToRead(sources: readonly SourceLike[], options: ServeStoresOp
       stores.push(await (typeof source === 'string' ? open(source, options) : served(source)));
     for (const { store, location } of stores) await tagsOf(store, { location, onConflict });
     const merged = mergeRepositories(stores, onConflict);
-    await merged.listRepositories(); // conflicts are told before the first request
+    await merged.listRepositories(); // report conflicts before the first request
     return { ...merged, writable: undefined, close };
   } catch (error) {
     await close();
@@ -101,23 +105,23 @@ async function openToRead(sources: readonly SourceLike[], options: ServeStoresOp
   }
 }
 
-/** What was opened already, which its owner closes. */
+/** Wraps a source that is already open; its owner closes it. */
 function served(source: OpenedSource | Source): Served {
   const { store, close } = knownSource(source);
   const tags: Promise<Tags> = tagsOf(store);
   return { location: store.location, store: delegate(store, { close }), tags: () => tags };
 }
 
-/** A layout directory is read as it grows; what an archive holds stays as it is. */
+/** Opens a path to be served. A layout directory is read again as it changes; an archive is read once. */
 async function open(path: string, options: ServeStoresOptions): Promise<Served> {
   const store = await openAnnounced(path, options);
   for (const warning of store.warnings) options.onWarning?.(warning);
   for (const { name, error } of store.broken)
-    options.onWarning?.(`${name} is not served, since it is damaged: ${error.message}`);
+    options.onWarning?.(`${name} is not served, because it is damaged: ${error.message}`);
   for (const entry of store.indexEntries)
     if (entryName(entry) !== undefined && !mayBeManifest(entry))
       options.onWarning?.(
-        `${entryName(entry)} is no image but a blob (${entry.mediaType}): it is served by its digest, without a tag`,
+        `${entryName(entry)} is not an image but a blob (${entry.mediaType}): it is served by its digest, without a tag`,
       );
   if (store instanceof LayoutReader && (await stat(path)).isDirectory()) {
     await store.close();

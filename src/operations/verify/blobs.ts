@@ -12,17 +12,20 @@ export interface VerifiedContent {
   notes: Note[];
   count: number;
   bytes: number;
-  /** Layers that were compared with a config. */
+  /** Number of layers that were compared with a config. */
   diffIDs: number;
 }
 
-/** A blob that is read; a layer with what configs and manifests say of it. */
+/** A blob to read; for a layer, with what configs and manifests say about it. */
 type Request = HashRequest &
   ContentFile & { expected: ReadonlyMap<Digest, Digest>; mediaTypes: ReadonlySet<string> };
 
 const NOTHING: ReadonlyMap<Digest, Digest> = new Map();
 
-/** Hashes every blob but the documents that the walk has checked, layers and their decompressed bytes in one pass. */
+/**
+ * Hashes every blob except the documents that the walk has verified; a layer and its decompressed bytes are hashed in
+ * one pass.
+ */
 export async function verifyBlobs(
   store: ImageFiles,
   walk: GraphCheck,
@@ -85,7 +88,7 @@ interface Judgement {
   isCompared: boolean;
 }
 
-/** What the bytes are, and what engines make of the form that they are stored in. */
+/** Judges the bytes of a blob, and how engines handle the form in which they are stored. */
 function judge(request: Request, result: HashResult): Judgement {
   const judgement = judgeBytes(request, result);
   if (result.form === undefined || judgement.findings.some(({ code }) => code === 'DIGEST_MISMATCH'))
@@ -120,17 +123,14 @@ function judgeBytes(
   }
   if (problem !== undefined) return judged([found(problem.code, problem.message)], true);
   if (isTar === false)
-    return judged(
-      [found('INVALID_ARCHIVE', `layer ${digest} is not a tar, nor one that is compressed`)],
-      true,
-    );
+    return judged([found('INVALID_ARCHIVE', `layer ${digest} is neither a tar nor a compressed tar`)], true);
   const diffID = `${algorithm}:${hex}`;
-  // Two configs that name one layer by two algorithms: nobody does, and the first is enough.
+  // Two configs could name a layer by different algorithms. Nobody does that, so checking the first one is enough.
   const wrong = [...expected].filter(([wanted]) => wanted !== diffID && algorithmOf(wanted) === algorithm);
   const says = wrong.map(([wanted, config]) =>
     found('DIGEST_MISMATCH', `layer ${digest} has diffID ${diffID}, its config ${config} says ${wanted}`),
   );
-  // Of a layer that is another one than its config says, it does not matter how it is written.
+  // If the layer is not the one that its config names, how its tar is written does not matter.
   if (brokenTar !== undefined && says.length === 0) {
     const message = `layer ${digest} holds a tar that ${brokenTar}; Docker, containerd and podman refuse it`;
     says.push(found('INVALID_ARCHIVE', message));
@@ -143,7 +143,7 @@ function unreferenced({ digest, path, region }: ContentFile): Note {
   return { code: 'UNREFERENCED', digest, path, message };
 }
 
-/** Threads answer in any order. */
+/** Sorts by path, because threads answer in any order. */
 function byPath(a: Finding | Note, b: Finding | Note): number {
   return (a.path ?? '') < (b.path ?? '') ? -1 : 1;
 }

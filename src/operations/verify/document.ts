@@ -10,16 +10,16 @@ import { recogniseJSON } from '../../tar/not-a-tar/json-texts.js';
 import type { Finding, Note, VerifyResult } from './result.js';
 import { reportedSignature } from './signatures.js';
 
-/** Whether the file at `path` is a single JSON document rather than an archive: its first bytes say so. */
+/** True if the file at `path` is a single JSON document rather than an archive, judged by its first bytes. */
 export async function isDocument(path: string): Promise<boolean> {
-  const stats = await stat(path).catch(() => undefined); // what cannot be looked at is reported by who opens it
+  const stats = await stat(path).catch(() => undefined); // whoever opens the file reports the error
   if (!stats?.isFile()) return false;
   const start = await readStart(path, TAR_START_LENGTH);
-  // The first name in a tar may begin with a brace; NULs follow it, and where they do not, its checksum holds.
+  // The first name in a tar may begin with a brace, too; but then NULs follow it, or the tar's checksum is correct.
   return /^\s*[{[]/.test(start.toString('latin1')) && !start.includes(0) && !isTarStart(start);
 }
 
-/** Tells what a single document is, and checks its schema and, for schema1, its signatures. */
+/** Identifies a single document, and checks its schema and, for schema1, its signatures. */
 export async function verifyDocument(path: string): Promise<VerifyResult> {
   const bytes = await readStart(path, MAX_ARCHIVE_DOCUMENT_BYTES + 1);
   const checked = { manifests: 1, blobs: 0, bytes: bytes.byteLength, diffIDs: 0 };
@@ -47,7 +47,7 @@ export async function verifyDocument(path: string): Promise<VerifyResult> {
   return { ok: findings.length === 0, checked, documents: [document], findings, notes };
 }
 
-/** Rejects with `INVALID_ARCHIVE` for a document of something else, which was taken for one of images or an archive. */
+/** Rejects with `INVALID_ARCHIVE` for a JSON document that has nothing to do with images. */
 function requireOfImages(bytes: Buffer, path: string, cause: LadingError): void {
   const recognised = recogniseJSON(bytes.toString('utf8'));
   if (recognised === undefined || recognised.isOfImages) return;

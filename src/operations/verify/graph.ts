@@ -28,9 +28,9 @@ import type { Finding, Note, VerifiedDocument } from './result.js';
 import { reportedSignature } from './signatures.js';
 
 export interface Place {
-  /** The image that needs what is looked at. */
+  /** The image that needs the content. */
   image: string;
-  /** What the image leaves out on purpose. */
+  /** Children that the image leaves out on purpose. */
   absent: readonly Digest[];
 }
 
@@ -44,23 +44,23 @@ interface Entered extends Successors {
   manifest: Manifest;
 }
 
-/** Checks everything that images consist of, each claim about content once, but for the bytes of layers. */
+/** Checks everything that images consist of, except the bytes of layers; each claim about content is checked once. */
 export class GraphCheck {
   readonly findings: Finding[] = [];
   readonly notes: Note[] = [];
   readonly documents: VerifiedDocument[] = [];
-  /** How many manifests and configs were read. */
+  /** Number of manifests and configs that were read. */
   manifests = 0;
   configs = 0;
-  /** Documents whose digest was checked, with their sizes. */
+  /** Documents whose digest was verified, with their sizes in bytes. */
   readonly verified = new Map<Digest, number>();
   /** Everything that an image names. */
   readonly needed = new Set<Digest>();
-  /** By layer, the diffIDs that configs give it, each with a config that does. */
+  /** By layer, the diffIDs that configs state for it, each with one such config. */
   readonly diffIDs = new Map<Digest, Map<Digest, Digest>>();
-  /** By layer, the media types that manifests give it. */
+  /** By layer, the media types that manifests state for it. */
   readonly layerTypes = new Map<Digest, Set<string>>();
-  /** Whether a manifest could not be read: what it needs is then not known. */
+  /** True if a manifest could not be read, so that it is unknown what it needs. */
   hasGaps = false;
   readonly #seen = new Set<string>();
   readonly #leftOut = new Set<Digest>();
@@ -71,7 +71,7 @@ export class GraphCheck {
     this.#store = store;
   }
 
-  /** What the index says of an entry's type must not hide that it is an image. */
+  /** Checks that the type in an index entry does not hide that the content is an image. */
   async requireTrueType(entry: Descriptor): Promise<void> {
     try {
       await this.#store.requireTrueType(entry);
@@ -80,7 +80,7 @@ export class GraphCheck {
     }
   }
 
-  /** A name that ends in a digest must not stand for other content. */
+  /** Checks that a name that ends in a digest does not stand for other content. */
   requireTrueName(entry: Descriptor): void {
     const name = entryName(entry);
     const [, digest] = /@([^@]+)$/.exec(name ?? '') ?? [];
@@ -88,11 +88,11 @@ export class GraphCheck {
     this.#found(
       'DIGEST_MISMATCH',
       entry.digest,
-      `${name} stands for ${entry.digest}, which is other content`,
+      `${name} stands for ${entry.digest}, which is different content`,
     );
   }
 
-  /** Looks at an entry and all under it, in the order of the index. */
+  /** Checks an entry and everything under it, in the order of the index. */
   async visit(entry: Descriptor, place: Place): Promise<void> {
     await walkGraph<Entered, never>(entry, this.#visitor(place), { inTurn: true });
   }
@@ -118,14 +118,14 @@ export class GraphCheck {
     };
   }
 
-  /** Checks what a descriptor claims, once; whether its content is there and was not looked at before. */
+  /** Checks the claims of a descriptor, once. Returns true if its content is present and was not checked before. */
   async #look(descriptor: Descriptor, place: Place): Promise<boolean> {
     const { digest, size, mediaType } = descriptor;
     this.needed.add(digest);
-    // The same content under another size or type is another claim, to be checked on its own.
+    // The same content with another size or type is a different claim, which must be checked separately.
     const claim = `${digest} ${size} ${mediaType}`;
     if (this.#seen.has(claim)) return false;
-    // What is there is run by engines, whatever an annotation of lading's says of it.
+    // Content that is present is run by engines, even if an annotation of lading says that it was left out.
     const isLeftOut = isManifest(mediaType) && place.absent.includes(digest);
     if (isLeftOut && (await this.#store.sizeOf({ digest })) === undefined) {
       this.#noteLeftOut(digest, place);
@@ -138,7 +138,7 @@ export class GraphCheck {
     return isThere;
   }
 
-  /** Not as seen: another entry may need it. */
+  /** Does not mark the content as seen, because another entry may need it. */
   #noteLeftOut(digest: Digest, { image }: Place): void {
     if (!this.#leftOut.has(digest))
       this.#noted('LEFT_OUT', digest, `${digest} is left out of ${image} on purpose`);
@@ -169,13 +169,13 @@ export class GraphCheck {
     }
   }
 
-  /** Content that is embedded in a descriptor must be what the descriptor says. (image-spec, descriptor.md) */
+  /** Checks content that is embedded in a descriptor. (image-spec, descriptor.md) */
   #requireTrueData(descriptor: Descriptor, { image }: Place): void {
     const { digest, size, data } = descriptor;
     if (data === undefined) return;
     const bytes = Buffer.from(data, 'base64');
     if (bytes.byteLength === size && digestOf(bytes, algorithmOf(digest)) === digest) return;
-    const message = `the data that the descriptor of ${digest} has in it is other content`;
+    const message = `the data embedded in the descriptor of ${digest} is different content`;
     this.#found('DIGEST_MISMATCH', digest, `${message} (needed by ${image})`);
   }
 
@@ -184,21 +184,21 @@ export class GraphCheck {
       this.#noted(
         'REPEATED_MEMBER',
         digest,
-        `${digest} has a member "${name}" twice, in a part that no reader decodes`,
+        `${digest} has a member "${name}" twice, in a part that readers do not decode`,
       );
   }
 
-  /** What the config says of the layers, for who decompresses them. */
+  /** Records what the config says about the layers, for verifyBlobs(), which decompresses them. */
   async #compare(digest: Digest, manifest: ImageManifest, { image }: Place): Promise<void> {
     if (!CONFIG_KINDS.has(manifest.config.mediaType) || keptAs(manifest) !== undefined) return;
     const config = await this.#configOf(manifest.config, image);
     if (config === undefined) return;
     const { layers } = manifest;
     const diffIDs = config.rootfs.diff_ids;
-    // It was said already, with who refuses that.
+    // This was already reported, with the engines that refuse it.
     if (diffIDs.length === 0 && config.irregular?.place.startsWith('/rootfs')) return;
     if (diffIDs.length !== layers.length) {
-      const message = `${digest} has ${layers.length} layers, its config ${manifest.config.digest} tells of ${diffIDs.length}`;
+      const message = `${digest} has ${layers.length} layers, but its config ${manifest.config.digest} lists ${diffIDs.length}`;
       return this.#found('INVALID_MANIFEST', digest, `${message} (needed by ${image})`);
     }
     const steps = config.history.filter((entry) => entry.empty_layer !== true).length;
@@ -214,7 +214,8 @@ export class GraphCheck {
       );
     for (const [place, layer] of layers.entries()) {
       const diffID = diffIDs[place];
-      // What is encrypted shows its diffID to the holder of the key only. Of other types Docker and podman take the bytes.
+      // The diffID of an encrypted layer can be checked only with its key. Docker and podman read layers of other types
+      // by their bytes.
       if (diffID === undefined || isEncrypted(layer.mediaType)) continue;
       this.layerTypes.set(
         layer.digest,
@@ -225,7 +226,7 @@ export class GraphCheck {
     }
   }
 
-  /** Each config once; undefined where it is not there or not valid, which has been found by then. */
+  /** Reads each config once; returns undefined if it is missing or invalid, which is reported elsewhere. */
   #configOf(descriptor: Descriptor, image: string): Promise<ImageConfig | undefined> {
     const config = this.#configs.get(descriptor.digest) ?? this.#readConfig(descriptor, image);
     this.#configs.set(descriptor.digest, config);
@@ -265,7 +266,7 @@ export class GraphCheck {
       }
       this.#found('MISSING_CONTENT', digest, `${digest} (${mediaType}) is missing; ${image} needs it`);
     } else {
-      this.#found('SIZE_MISMATCH', digest, `${digest} has ${actual} bytes, ${image} says ${size}`);
+      this.#found('SIZE_MISMATCH', digest, `${digest} has ${actual} bytes, but ${image} states ${size}`);
     }
     return false;
   }
@@ -285,7 +286,7 @@ export class GraphCheck {
   #failed(error: unknown, { digest, size }: Descriptor, image: string): void {
     if (!isLadingError(error)) throw error;
     this.#found(error.code, digest, `${error.message} (needed by ${image})`);
-    this.verified.set(digest, size); // found once is enough: hashing would only say it again
+    this.verified.set(digest, size); // it was reported; hashing would only report it again
   }
 
   #found(code: ErrorCode, digest: Digest, message: string): void {

@@ -1,18 +1,18 @@
 import type { LayerForm } from '../../hashing/hash-region.js';
 import { compressionOfType, isLayerType } from '../../manifest/layer-types.js';
 
-/** What engines make of a layer whose bytes are not as its media type says, or not as they read them. */
+/** How engines handle a layer whose bytes do not match its media type, or have a form that some of them refuse. */
 export interface FormProblem {
-  /** Whether no engine takes the layer; otherwise some do. */
+  /** True if no engine accepts the layer; false if some do. */
   isFatal: boolean;
-  /** The rest of a sentence that begins with the layer. */
+  /** The rest of a sentence whose subject is the layer. */
   message: string;
 }
 
 /**
- * What is wrong with the form of a layer. As tried with Docker 20.10 (registry, vfs), containerd 1.6 (native
- * snapshotter) and podman 4.3, with their own gzip readers: where `unpigz` is installed, Docker and containerd pass
- * over zeros that follow.
+ * Returns the problems with the form of a layer. Tested with Docker 20.10 (registry, vfs), containerd 1.6 (native
+ * snapshotter) and podman 4.3 with their own gzip readers; with `unpigz` installed, Docker and containerd ignore
+ * trailing zeros.
  */
 export function formProblems(form: LayerForm, mediaType: string): FormProblem[] {
   const problems: FormProblem[] = [];
@@ -29,7 +29,7 @@ export function formProblems(form: LayerForm, mediaType: string): FormProblem[] 
   if (!isLayerType(mediaType))
     problems.push({
       isFatal: false,
-      message: `has the type ${JSON.stringify(mediaType)}, which is no layer's; containerd refuses it`,
+      message: `has the type ${JSON.stringify(mediaType)}, which is not a layer type; containerd refuses it`,
     });
   const refused = mislabelled(form.compression, compressionOfType(mediaType));
   if (refused !== undefined)
@@ -37,7 +37,10 @@ export function formProblems(form: LayerForm, mediaType: string): FormProblem[] 
   return problems;
 }
 
-/** containerd goes by the media type for plain layers and by the bytes for others; Docker and podman by the bytes. */
+/**
+ * Returns what is wrong if the bytes do not match the media type. containerd trusts the media type for uncompressed
+ * layers and the bytes for others; Docker and podman trust the bytes.
+ */
 function mislabelled(
   found: LayerForm['compression'],
   said: ReturnType<typeof compressionOfType>,

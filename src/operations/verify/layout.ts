@@ -7,8 +7,8 @@ import { GraphCheck } from './graph.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
 
 /**
- * Follows every entry of the index to everything it names, then hashes every blob that is there, whether
- * something names it or not, and compares the layers with their configs on the way.
+ * Follows every entry of the index to everything it names. Then hashes every blob that is present, whether it is named
+ * or not, and compares the layers with their configs.
  */
 export async function verifyLayout(store: ImageFiles, options: VerifyOptions): Promise<VerifyResult> {
   const walk = new GraphCheck(store);
@@ -19,7 +19,7 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
     options.signal?.throwIfAborted();
   }
   for (const { name, descriptor } of store.twins) await walk.visit(descriptor, { image: name, absent: [] });
-  // What a broken image needs is not known.
+  // It is unknown what a broken image needs.
   if (store.broken.length > 0) walk.hasGaps = true;
   const blobs = await verifyBlobs(store, walk, options);
   const path = store.location;

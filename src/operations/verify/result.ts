@@ -7,25 +7,25 @@ import type { LayerLimits } from '../../store/limits.js';
 import type { ReportedSignature } from './signatures.js';
 
 export interface VerifyOptions extends LayerLimits {
-  /** Threads that hash; default one a core. */
+  /** Number of threads that hash; default: one per core. */
   concurrency?: number | undefined;
-  /** Decompress every layer, to compare it with what its config says of it; default true. It costs most of the time. */
+  /** Decompress every layer to compare it with its config; default true. This takes most of the time. */
   diffIDs?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
 
 export interface VerifyResult {
-  /** Whether nothing was found; notes do not count. */
+  /** True if there are no findings; notes do not count. */
   ok: boolean;
-  /** `diffIDs` are the layers that were decompressed and compared with a config. */
+  /** `diffIDs` is the number of layers that were decompressed and compared with a config. */
   checked: { manifests: number; blobs: number; bytes: number; diffIDs: number };
   documents: VerifiedDocument[];
   findings: Finding[];
   notes: Note[];
 }
 
-/** Something that is not as it should be. */
+/** A problem that was found. */
 export interface Finding {
   code: ErrorCode;
   digest?: string;
@@ -33,9 +33,12 @@ export interface Finding {
   message: string;
 }
 
-/** Something odd that does no harm. */
+/** Something odd, but harmless. */
 export interface Note {
-  /** Beside the warnings about manifests: content no image needs, children that are absent on purpose, layers that are elsewhere, diffIDs that could not be checked, and what is odd about the archive itself. */
+  /**
+   * Besides the warnings about manifests: content that no image needs, children left out on purpose, layers that are
+   * elsewhere, diffIDs that could not be checked, and oddities of the archive itself.
+   */
   code:
     | ManifestWarning['code']
     | 'HISTORY_MISMATCH'
@@ -58,6 +61,6 @@ export interface VerifiedDocument {
   kind: IdentifiedKind;
   digest: Digest;
   mediaType: string;
-  /** Of signed schema1. */
+  /** Signatures of signed schema1. */
   signatures?: ReportedSignature[];
 }

@@ -1,12 +1,12 @@
 import type { CheckedSignature } from '../../manifest/schema1/signature.js';
 
-/** A signature of a schema1 manifest, as results tell it. One that holds means integrity, not who signed. */
+/** A signature of a schema1 manifest, as results show it. A valid one proves integrity, not who signed. */
 export interface ReportedSignature {
-  /** libtrust's fingerprint of the key; absent where the key cannot be read. */
+  /** libtrust's fingerprint of the key; absent if the key cannot be read. */
   keyId?: string;
   algorithm: string;
   valid: boolean;
-  /** Why it does not hold. */
+  /** Why it is not valid. */
   problem?: string;
 }
 

@@ -7,9 +7,9 @@ import { verifyLayout } from './layout.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
 
 /**
- * Checks everything in an archive or layout, or a single document, with all cores and without a network. `target` is a
- * path, or an archive or layout that `openSource` has opened. What is wrong is in the result; only what cannot be opened
- * at all rejects, and with `USAGE` what does not lie in files on this machine.
+ * Verifies everything in an archive or layout, or a single document, with all cores and without a network. `target` is
+ * a path, or an archive or layout that `openSource` has opened. The result contains all problems; this rejects only if
+ * `target` cannot be opened, and with `USAGE` if it is not in files on this machine.
  */
 export async function verify(target: SourceLike, options: VerifyOptions = {}): Promise<VerifyResult> {
   if (typeof target !== 'string') return verifyOpened(target, options);
@@ -26,7 +26,7 @@ export async function verify(target: SourceLike, options: VerifyOptions = {}): P
 function verifyOpened(target: Exclude<SourceLike, string>, options: VerifyOptions): Promise<VerifyResult> {
   const source = knownSource(target);
   if (source.kind === 'path') return verifyLayout(source.store, options);
-  throw new LadingError('USAGE', `${source.store.location} is no archive or layout on this machine`, {
+  throw new LadingError('USAGE', `${source.store.location} is not an archive or layout on this machine`, {
     hint: 'Copy it into one, and verify that.',
   });
 }

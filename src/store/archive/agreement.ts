@@ -16,33 +16,33 @@ import { diffIDsOf } from './layer-files.js';
 import { blobSetOf, blobsOf, isPlain, type LayoutWalk, type Parts } from './layout-walk.js';
 import { repeatedNames, whatIs } from './repeated-names.js';
 
-/** An image that `manifest.json` names, and what it is; undefined where it cannot be read. */
+/** An image in `manifest.json`, with its description; undefined if the image cannot be read. */
 export interface DescribedItem {
   item: ImageItem;
   image: ArchiveImage | undefined;
 }
 
-/** The blobs that an image of `manifest.json` names, as far as its files are blobs; as `blobsOf`. */
+/** Returns the blobs that an image of `manifest.json` names, if its files are blobs, in the form of `blobsOf`. */
 export function blobsNamedBy({ config, layers }: ImageItem): string {
   return [config, ...layers].map((path) => blobDigest(cleanPath(path) ?? path)).join();
 }
 
-/** The names of an image of `manifest.json`, without those that are none. */
+/** Returns the valid names of an image of `manifest.json`. */
 export function namesIn({ repoTags }: ImageItem): string[] {
   return repoTags.map(archiveName).filter((name) => name !== undefined);
 }
 
 interface Half {
-  /** Over the layout, all entries judged. */
+  /** The walk over the layout, with all entries judged. */
   walk: LayoutWalk;
   view: FileView;
   options: HashingOptions;
 }
 
 /**
- * Why a name means one image in `index.json` and another in `manifest.json`, a sentence each. Docker reads the one or the
- * other by its version, podman either by how many images there are. A name of both means the entry's image, or of an
- * index one of its children.
+ * Returns, as sentences, why names stand for one image in `index.json` and for another in `manifest.json`. Docker reads
+ * one or the other depending on its version, podman depending on the number of images. A name in both must stand for
+ * the entry's image, or for a child of an index.
  */
 export async function contradictionsOf(
   { indexEntries }: ImageFiles,
@@ -67,7 +67,7 @@ export async function contradictionsOf(
       }
     }
   }
-  // A tag alone may be that of any repository, and so of one image at least.
+  // A bare tag may belong to any repository, so it only has to match one image.
   for (const [entry, claims] of byTag) {
     const [claim] = claims;
     if (claim !== undefined && !claims.some(({ isMeant }) => isMeant))
@@ -77,9 +77,9 @@ export async function contradictionsOf(
 }
 
 /**
- * Where each list has an image that the other one does not know, and one of the two has no full name: who loads the
- * archive without saying a name gets the one or the other. What Docker leaves out of its index stands in manifest.json
- * beside what is in both.
+ * Returns a contradiction if each list has an image that is missing from the other, and one of the two has no full
+ * name: a user who loads the archive without a name gets either of them. What Docker leaves out of its index is in
+ * manifest.json only, besides what is in both.
  */
 function imagesApart(
   indexEntries: readonly Descriptor[],
@@ -108,7 +108,7 @@ function hasFullName(entry: Descriptor): boolean {
   return name !== undefined && readName(name).kind === 'image';
 }
 
-/** Whether entries lead to an image. Of what is lost or damaged nothing is known, and that is told elsewhere. */
+/** True if entries lead to an image. Also true if a manifest is missing or damaged, which is reported elsewhere. */
 async function isUnder(
   { item, image }: DescribedItem,
   entries: readonly Descriptor[],
@@ -120,14 +120,14 @@ async function isUnder(
   if (known.some((each) => blobsOf(each) === blobs)) return true;
   if (image === undefined) return false;
   for (const each of known.filter(({ config }) => config === image.config)) {
-    // What Docker 25.0.0 wrote: the right one is taken, and that there is a wrong one is a finding of its own.
+    // Written by Docker 25.0.0. The correct image is used, and the wrong one is reported separately.
     const isMisordered = isPlain(image) && blobSetOf(each) === blobSetOf(image);
     if (isMisordered || (await hasSameLayers(each, { image, item }, view, options))) return true;
   }
   return false;
 }
 
-/** Whether layers that are stored in two ways, compressed and plain, are both those of the config. */
+/** True if the layers, stored once compressed and once uncompressed, are in both places those of the config. */
 async function hasSameLayers(
   inLayout: Parts,
   { image, item }: { image: ArchiveImage; item: ImageItem },

@@ -11,34 +11,34 @@ import { nameAnnotations } from '../layout/layout-index.js';
 import type { NamedFiles } from './named-files.js';
 
 export interface DescribeOptions extends HashingOptions {
-  /** Told of names that are none. */
+  /** Called with a message for each invalid name. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** An image of an archive that has no manifests: one was made of what is there. */
+/** An image of an archive without manifests, whose manifest was made from what is there. */
 export interface ArchiveImage {
   manifest: Descriptor;
   config: Digest;
   layers: readonly Descriptor[];
   /** Full references. */
   names: readonly string[];
-  /** The names as `manifest.json` has them, those that are none among them. */
+  /** The names in `manifest.json`, including invalid ones. */
   repoTags?: readonly string[] | undefined;
 }
 
-/** An image of an archive of which no manifest can be made: something that it needs is not there, or is not valid. */
+/** An image for which no manifest can be made, because something that it needs is missing or invalid. */
 export interface BrokenImage {
   /** Full references. */
   names: readonly string[];
-  /** The names as `manifest.json` has them. */
+  /** The names in `manifest.json`. */
   repoTags?: readonly string[] | undefined;
-  /** Names the image. */
+  /** The reason; its message names the image. */
   error: LadingError;
 }
 
 /**
- * What `read` makes of one image of several. What is wrong with that image alone does not keep the others from being
- * read; an archive that misleads its readers does, and so does one that cannot be read.
+ * Returns the result of `read` for one of several images, or a `BrokenImage`. An error of that image alone does not
+ * prevent reading the others; an archive that is ambiguous or cannot be read is still an error.
  */
 export async function readOrBroken<T>(
   { names, repoTags, label }: { names: readonly string[]; repoTags?: readonly string[]; label: string },
@@ -63,8 +63,8 @@ export function isBroken<T extends object>(image: T | BrokenImage): image is Bro
 }
 
 /**
- * Makes the manifest of an image from its parts as they are stored. The bytes depend on nothing else, and are
- * in the order of containers/image, so that the same archive gives the same digest at every run.
+ * Makes the manifest of an image from its parts as they are stored. The bytes depend on nothing else and have the
+ * member order of containers/image, so the same archive always gives the same digest.
  */
 export function makeImage(
   files: NamedFiles,
@@ -91,7 +91,7 @@ function ordered({ mediaType, size, digest, urls }: Descriptor): Partial<Descrip
   return { mediaType, size, digest, ...(urls !== undefined && { urls }) };
 }
 
-/** A name as an archive has it → the full reference; undefined for what is no name. */
+/** Returns the full reference for a name in an archive; undefined if the name is invalid. */
 export function archiveName(text: string): string | undefined {
   try {
     return formatReference(withDefaultTag(parseReference(text)));
@@ -101,11 +101,11 @@ export function archiveName(text: string): string | undefined {
   }
 }
 
-/** What Docker writes for an image without a name. */
+/** The name that Docker writes for an image without one. */
 const NO_NAME = '<none>:<none>';
 
 /**
- * The names of an image, and one line about each that is none: the image stays, under its other names or by its
+ * Returns the names of an image, and a warning for each invalid one. The image is kept, under its other names or its
  * digest.
  */
 export function archiveNames(
@@ -126,8 +126,8 @@ export function archiveNames(
 }
 
 /**
- * The images as entries of a layout's index: one for each name, and one for each image without a name. Where
- * two images claim a name the later has it, as after `docker load`.
+ * Returns the images as entries of a layout's index: one per name, and one per image without a name. If two images
+ * claim a name the later one has it, as after `docker load`.
  */
 export function entriesOf(images: readonly Pick<ArchiveImage, 'manifest' | 'names'>[]): Descriptor[] {
   const holders = new Map(
@@ -141,7 +141,7 @@ export function entriesOf(images: readonly Pick<ArchiveImage, 'manifest' | 'name
   return [...entries.values()];
 }
 
-/** An entry of a layout's index; a digest as name leaves it unnamed. */
+/** Returns an entry of a layout's index; if the name is a digest, the entry is unnamed. */
 export function entryOf(manifest: Descriptor, name: string): Descriptor {
   return isDigest(name) ? manifest : { ...manifest, annotations: nameAnnotations(name) };
 }

@@ -10,41 +10,44 @@ import { type FileState, formatTable, isSameState, parseTable, type TarTable } f
 /** What was found out about an archive when it was opened. */
 export interface ArchiveRecord {
   table: TarTable;
-  /** Of `OpeningNotes`. */
+  /** See `OpeningNotes`. */
   sameHalves: string | undefined;
-  /** Of `ImageFiles`. */
+  /** See `ImageFiles`. */
   unattached: readonly Digest[];
 }
 
 export interface ArchiveMemoryOptions {
-  /** Made when there is something to remember. */
+  /** Created when there is something to remember. */
   directory: string;
-  /** Of the program: what one version found out is nothing to another. */
+  /** Version of lading; records of other versions are ignored. */
   version: string;
-  /** Archives with fewer are not remembered; default 1,000. */
+  /** Archives with fewer entries are not remembered; default 1,000. */
   minEntries?: number | undefined;
-  /** Milliseconds; default `Date.now`. */
+  /** Returns the time in milliseconds; default `Date.now`. */
   now?: (() => number) | undefined;
 }
 
-/** What is remembered of one archive. That it cannot be read or written is no error: the archive is read anew. */
+/** The record of one archive. Failures to read or write it are ignored, and the archive is read again. */
 export interface ArchiveMemory {
   readonly record: ArchiveRecord | undefined;
   remember(record: ArchiveRecord): Promise<void>;
 }
 
-/** With fewer entries there is not enough to gain: opening 1,000 takes 0.03 s, each file that is not cached a seek. */
+/**
+ * Below this number there is little to gain: opening 1,000 entries takes 0.03 s, while each file that is not cached
+ * costs a disk seek.
+ */
 const MIN_ENTRIES = 1_000;
-/** About 130,000 entries; it is made, and read, in memory. */
+/** Enough for about 130,000 entries; a record is built and parsed in memory. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
-/** Besides its path, an entry takes about as much. */
+/** Estimated size of an entry in addition to its path. */
 const ENTRY_BYTES = 50;
-/** Of all records: about thirty of archives with 20,000 entries. */
+/** Limit for all records together: about thirty of archives with 20,000 entries. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
-/** FAT tells times to 2 s: what changes twice in that time may look as if it had changed once. */
+/** FAT stores times with a resolution of 2 s, so two changes within that time may look like one. */
 const SETTLED_MS = 3_000;
 
-/** Looks up what is remembered of the archive at `path`, as it is now. */
+/** Looks up the record of the archive at `path` in its current state. */
 export async function recallArchive(
   path: string,
   { directory, version, minEntries = MIN_ENTRIES, now = Date.now }: ArchiveMemoryOptions,
@@ -73,11 +76,11 @@ async function stateOf(path: string): Promise<FileState | undefined> {
     return found.isFile() ? found : undefined;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return undefined; // said by who opens it
+    return undefined; // whoever opens the file reports the error
   }
 }
 
-/** Milliseconds. */
+/** Returns the time of the last change in milliseconds. */
 function changedAt({ mtimeNs, ctimeNs }: FileState): number {
   return Number((mtimeNs > ctimeNs ? mtimeNs : ctimeNs) / 1_000_000n);
 }
@@ -105,7 +108,7 @@ async function writeRecord(directory: string, file: string, bytes: Buffer): Prom
   }
 }
 
-/** Records alone: nothing else in the folder, which may not be lading's alone, is its to remove. */
+/** Removes the oldest records. Other files in the folder are kept, because it may not belong to lading alone. */
 async function removeOldest(directory: string): Promise<void> {
   const files: { path: string; size: number; mtimeMs: number }[] = [];
   for (const name of await readdir(directory)) {
@@ -122,7 +125,7 @@ async function removeOldest(directory: string): Promise<void> {
   }
 }
 
-/** A device and an inode, while it is written with `.tmp` behind it. */
+/** Name of a record: device and inode, plus a suffix `.tmp` while it is written. */
 const RECORD = /^\d+-\d+(?:\..*\.tmp)?$/;
 
 async function readRecord(file: string, version: string): Promise<ArchiveRecord | undefined> {
@@ -135,7 +138,7 @@ async function readRecord(file: string, version: string): Promise<ArchiveRecord 
   }
 }
 
-/** A line with the version and a checksum, and JSON. */
+/** Formats a record: a line with the version and a checksum, then JSON. */
 function formatRecord({ table, sameHalves, unattached }: ArchiveRecord, version: string): Buffer {
   const body = Buffer.from(JSON.stringify({ table: formatTable(table), sameHalves, unattached }));
   return Buffer.concat([headOf(body, version), body]);

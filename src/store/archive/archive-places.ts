@@ -3,19 +3,19 @@ import type { Digest } from '../../content/digest.js';
 import { paddingAfter, tarHeader } from '../../tar/write.js';
 import { blobPath } from '../layout/layout-reader.js';
 
-/** Where one piece of content stands in a tar. */
+/** The position of one piece of content in a tar. */
 export interface Place {
   descriptor: Descriptor;
   header: Buffer;
-  /** Of the header's first byte. */
+  /** Position of the header's first byte. */
   position: number;
-  /** Of the content's first byte. */
+  /** Position of the content's first byte. */
   body: number;
-  /** After the padding: where the next header stands. */
+  /** Position after the padding, where the next header starts. */
   end: number;
 }
 
-/** The directories that a layout in a tar begins with. */
+/** Returns the headers of the directories at the start of a layout in a tar. */
 export async function directoryHeaders(contents: readonly Descriptor[]): Promise<Buffer> {
   const directories = new Set(contents.map(({ digest }) => blobPath(digest).replace(/[^/]*$/, '')));
   const paths = ['blobs/', ...[...directories].sort()];
@@ -24,7 +24,10 @@ export async function directoryHeaders(contents: readonly Descriptor[]): Promise
   );
 }
 
-/** Places in the order of `contents`, one after the other from `start`: the same contents give the same tar. */
+/**
+ * Assigns positions in the order of `contents`, one after the other from `start`, so that the same contents give the
+ * same tar.
+ */
 export async function assignPlaces(
   contents: readonly Descriptor[],
   start: number,

@@ -4,20 +4,20 @@ import { LadingError } from '../../errors.js';
 import { ContentWriter, type Sink } from '../write-content.js';
 import { assignPlaces, blobHeader, directoryHeaders, type Place, placeAt } from './archive-places.js';
 
-/** What is known of an earlier run, and the room that there is. */
+/** How slots find out what an earlier run wrote, and reserve disk space. */
 export interface SlotMedium {
-  /** Bytes of a place that an earlier run left behind. */
+  /** Returns how many bytes of a place an earlier run left behind. */
   kept(place: Place): number;
   record(place: Place, written: number): Promise<void>;
   reserve(bytes: number): Promise<void>;
 }
 
-/** The contents of an archive that is written, each in its place. */
+/** The contents of an archive that is being written, each with its place. */
 export class ArchiveSlots {
   readonly #sink: Sink;
   readonly #medium: SlotMedium;
   readonly #slots = new Map<Digest, Slot>();
-  /** Whether something that had its place will not come. */
+  /** True if some content that has a place will not be written. */
   #hasGaps = false;
   #end = 0;
 
@@ -30,12 +30,12 @@ export class ArchiveSlots {
     return this.#slots.get(digest);
   }
 
-  /** Where what comes behind all contents begins. */
+  /** Position after all contents, where the final documents start. */
   get end(): number {
     return this.#end;
   }
 
-  /** Gives everything its place in the tar, in this order. */
+  /** Assigns every piece of content its place in the tar, in this order. */
   async prepare(contents: readonly Descriptor[]): Promise<void> {
     if (this.#slots.size > 0) throw new Error('an archive is prepared once');
     const directories = await directoryHeaders(contents);
@@ -48,10 +48,10 @@ export class ArchiveSlots {
     await this.#sink.write([directories], 0);
   }
 
-  /** Content that was not announced goes behind everything else. */
+  /** Places content that was not announced behind everything else. */
   async append(descriptor: Descriptor): Promise<Slot> {
     const header = await blobHeader(descriptor);
-    // Nothing may wait from here on: other content is pushed meanwhile, and no two may get one place.
+    // There must be no await from here on: concurrent pushes must not get the same place.
     const place = placeAt(this.#end, descriptor, header);
     this.#end = place.end;
     const slot = this.#slotAt(place);
@@ -59,12 +59,15 @@ export class ArchiveSlots {
     return slot;
   }
 
-  /** Says that content will not come. */
+  /** Declares that content will not be written. */
   abandon(digest: Digest): void {
     if (this.#slots.delete(digest)) this.#hasGaps = true;
   }
 
-  /** Moves what is there over the places of what failed: the archive is then as if that had never been asked for. */
+  /**
+   * Moves complete content over the places of what failed, so that the archive looks as if that had never been
+   * requested.
+   */
   async closeGaps(): Promise<void> {
     if (!this.#hasGaps && [...this.#slots.values()].every((slot) => slot.isDone)) return;
     const { read } = this.#sink;
@@ -82,7 +85,7 @@ export class ArchiveSlots {
       const place = places.get(slot.place.descriptor.digest);
       if (place === undefined) throw new Error('every content has a place');
       await this.#sink.write([place.header], place.position);
-      // Places only move towards the start, so that nothing is overwritten before it was read.
+      // Places only move towards the start, so nothing is overwritten before it was read.
       let position = place.body;
       const from = slot.place.body;
       if (position !== from) {
@@ -105,7 +108,7 @@ export class ArchiveSlots {
   }
 }
 
-/** Content that has its place, and how far it is there. */
+/** Content with its place, and its progress. */
 export class Slot {
   isDone = false;
   #isHeaderWritten = false;
@@ -122,7 +125,7 @@ export class Slot {
     this.#isHeaderWritten = true;
   }
 
-  /** Writes what stands around the content, which is there. */
+  /** Writes the header and the padding of content that is complete. */
   async finish(): Promise<void> {
     const { body, descriptor, end } = this.place;
     await this.writeHeader(undefined);

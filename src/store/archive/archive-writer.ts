@@ -38,19 +38,19 @@ import { createStreamSink } from './stream-sink.js';
 import { TarAppender } from './tar-appender.js';
 
 export interface ArchiveOptions {
-  /** `universal` is an OCI layout and a docker-archive at once; `oci-archive` the layout alone. */
+  /** `universal` is both an OCI layout and a docker-archive; `oci-archive` is only the layout. */
   format: 'universal' | 'oci-archive';
-  /** The platform that `manifest.json` names of an index; default linux/amd64. */
+  /** The platform of an index that `manifest.json` names; default linux/amd64. */
   dockerPlatform?: Platform | undefined;
-  /** Configs of the images that `manifest.json` named before, which stay its choice where no platform is asked for. */
+  /** Configs of the images that `manifest.json` named before; they are chosen again unless a platform is given. */
   dockerConfigs?: ReadonlySet<string> | undefined;
-  /** Called with what of it Docker does not load. */
+  /** Called with a message for images that Docker does not load. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
- * An archive that becomes `path` when it is committed. Until then it grows in `PATH.part`, where a later run
- * finds what was finished, whatever happened to this one.
+ * Opens an archive that becomes `path` when it is committed. Until then it is written to `PATH.part`, which a later run
+ * can resume, however this one ended.
  */
 export async function openArchiveForWriting(
   path: string,
@@ -67,7 +67,7 @@ export async function openArchiveForWriting(
   });
 }
 
-/** An archive that is written to a stream from its first byte to its last; nothing of it can be taken back. */
+/** Creates an archive that is written to a stream from start to end; nothing can be changed afterwards. */
 export function createArchiveStream(stream: Writable, options: ArchiveOptions): Store {
   return new ArchiveWriter('-', createStreamSink(stream), options, {
     kept: () => 0,
@@ -78,7 +78,7 @@ export function createArchiveStream(stream: Writable, options: ArchiveOptions): 
   });
 }
 
-/** What differs between a file and a stream. */
+/** The differences between a file and a stream. */
 interface Medium extends SlotMedium {
   finish(end: number): Promise<void>;
   close(): Promise<void>;
@@ -92,9 +92,9 @@ class ArchiveWriter implements Store {
   readonly #medium: Medium;
   readonly #slots: ArchiveSlots;
   readonly #pushing = new Map<Digest, Promise<void>>();
-  /** Manifests are kept in memory too: the index and Docker's half are made of them at the end. */
+  /** Manifests, kept in memory because the index and Docker's half are made from them at the end. */
   readonly #manifests = new Map<Digest, { descriptor: Descriptor; manifest: Manifest; bytes: Buffer }>();
-  /** Of images, where they cannot be read back. */
+  /** Configs of images, if they cannot be read back from the sink. */
   readonly #configs = new Map<Digest, Buffer>();
   #attached: Attached[] = [];
   #entries: Descriptor[] = [];
@@ -119,7 +119,7 @@ class ArchiveWriter implements Store {
     return push;
   }
 
-  /** What an earlier run finished counts after it went through the hash again. */
+  /** Returns the size of content that is complete; what an earlier run wrote is verified by its hash first. */
   async sizeOf({ digest }: Wanted, { signal }: SignalOption = {}): Promise<number | undefined> {
     const slot = this.#slots.get(digest);
     if (slot === undefined) return undefined;
@@ -151,7 +151,7 @@ class ArchiveWriter implements Store {
     if (link !== undefined) this.#attached.push(link);
   }
 
-  /** Writes the index and the other documents, ends the tar, and gives the file its name. */
+  /** Writes the index and the other documents, ends the tar, and gives the file its final name. */
   async commit(): Promise<void> {
     await this.#slots.closeGaps();
     const documents = await this.#documents();
@@ -262,7 +262,7 @@ class ArchiveWriter implements Store {
     return items;
   }
 
-  /** A stream cannot be read back: its configs are in memory. */
+  /** Returns the bytes of a config. Those of a stream are in memory, because it cannot be read back. */
   async #configOf(config: Descriptor): Promise<Buffer | undefined> {
     const kept = this.#configs.get(config.digest);
     if (kept !== undefined || config.size > MAX_CONFIG_BYTES) return kept;
@@ -276,7 +276,7 @@ async function nothingToFetch(): Promise<Readable> {
   return Readable.from([], { objectMode: false });
 }
 
-/** The sink's reader reuses its buffer, a stream's consumer may hold on to it. */
+/** Copies each chunk: the sink's reader reuses its buffer, but the consumer of a stream may hold on to it. */
 async function* copied(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   for await (const chunk of chunks) yield Buffer.from(chunk);
 }

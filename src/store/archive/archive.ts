@@ -10,11 +10,11 @@ import { type OpeningNotes, openImageFiles } from './open-files.js';
 import { openTarOrSpool, type SpoolOptions } from './spool.js';
 
 export interface OpenArchiveOptions extends SpoolOptions {
-  /** Where it is remembered what was found out about large archives; default nowhere. */
+  /** Where records of large archives are kept; default nowhere. */
   memory?: ArchiveMemoryOptions | undefined;
 }
 
-/** Opens an archive of any form to read in place; one that is compressed as a whole from a temporary file. */
+/** Opens an archive of any form and reads it in place, or from a temporary file if it is compressed as a whole. */
 export async function openArchive(path: string, options: OpenArchiveOptions = {}): Promise<ImageFiles> {
   const { signal } = options;
   const memory = options.memory && (await recallArchive(path, options.memory));
@@ -39,7 +39,7 @@ export async function openArchive(path: string, options: OpenArchiveOptions = {}
   }
 }
 
-/** When the archive is closed, all is known that was to be found out. */
+/** Writes the record of an archive when it is closed, because only then everything is known. */
 function remembering(
   images: ImageFiles,
   view: TarFiles,
@@ -49,7 +49,7 @@ function remembering(
   return Object.assign(images, {
     async close(): Promise<void> {
       try {
-        // Where the table proved wrong, so may be what was noted with it.
+        // If the table was wrong, the notes from that record may be wrong too.
         const isWrong = memory.record !== undefined && view.table() !== memory.record.table;
         const sameHalves = isWrong ? undefined : notes.sameHalves;
         await memory.remember({ table: view.table(), sameHalves, unattached: images.unattached });
@@ -61,8 +61,9 @@ function remembering(
 }
 
 /**
- * Opens an OCI layout in a tar, which a universal archive is too, to write it anew. Rejects with `INVALID_LAYOUT` for
- * other archives and for one whose other half holds more, with `INVALID_ARCHIVE` where the two contradict each other.
+ * Opens an OCI layout in a tar, such as a universal archive, to rewrite it. Rejects with `INVALID_LAYOUT` for other
+ * archives and for one with more images in its other half, and with `INVALID_ARCHIVE` if the two halves contradict each
+ * other.
  */
 export async function openLayoutArchive(
   path: string,

@@ -5,10 +5,10 @@ import { detectMediaType, MAX_MANIFEST_BYTES, manifestDigest } from '../../manif
 import { type ArchiveImage, type BrokenImage, readOrBroken } from './archive-image.js';
 import type { NamedFiles } from './named-files.js';
 
-/** An image that its folder is the name of. */
+/** An image that is named after its folder. */
 type TransportImage = Pick<ArchiveImage, 'manifest' | 'names'>;
 
-/** Whether a folder (`''` for all) is what skopeo writes as `dir:`. */
+/** True if a folder (`''` for the root) is what skopeo writes as `dir:`. */
 export async function isTransportFolder(view: FileView, folder: string): Promise<boolean> {
   const has = async (name: string): Promise<boolean> =>
     (await view.size(inFolder(folder, name))) !== undefined;
@@ -16,9 +16,9 @@ export async function isTransportFolder(view: FileView, folder: string): Promise
 }
 
 /**
- * The images of `dir:` folders, one each: `manifest.json` is the manifest itself, blobs and an index's other
- * manifests are named by the hexadecimal part of their digests. The form has no names, so that the folder's name
- * is the image's. (containers/image, directory/directory_transport.go)
+ * Reads the images of `dir:` folders, one per folder. `manifest.json` is the manifest itself; blobs and the other
+ * manifests of an index are named by the hexadecimal part of their digests. The format has no image names, so the
+ * folder's name is used. (containers/image, directory/directory_transport.go)
  */
 export async function readTransportFolders(
   view: FileView,
@@ -51,7 +51,7 @@ export async function readTransportFolders(
   }
   return images;
 }
-/** Folders beside those of images that have some of what makes them such folders, and have lost the rest. */
+/** Returns an error for each other folder that has some of the files of a `dir:` folder, but not all. */
 export async function halfTransportFolders(
   view: FileView,
   folders: readonly string[],
@@ -72,7 +72,7 @@ export async function halfTransportFolders(
   }));
 }
 
-/** The names leave the algorithm out. */
+/** The algorithm by the length of the digest, because file names do not include it. */
 const ALGORITHM_OF_LENGTH = new Map([
   [64, 'sha256'],
   [96, 'sha384'],

@@ -3,16 +3,16 @@ import { parseConfig } from '../../manifest/config.js';
 import { v1FoldersOf } from '../../manifest/v1/folders.js';
 import type { DockerManifestItem } from './docker-manifest.js';
 
-/** What an archive has for Docker before 1.10, beside what later ones read. */
+/** An entry that an archive has only for Docker before 1.10. */
 export type LegacyEntry = { path: string } & ({ bytes: Buffer } | { linkTarget: string });
 
-/** Where a plain layer stands in a docker-archive. */
+/** Returns the path of an uncompressed layer in a docker-archive. */
 export function layerPath(diffID: Digest): string {
   return `${encodedOf(diffID)}.tar`;
 }
 
 /**
- * A folder for each layer of an image, its layer a link to where it stands, and the folder of the top one.
+ * Returns a folder for each layer of an image, with the layer as a link to its file, and the ID of the top folder.
  * (containers/image, docker/internal/tarfile, `ensureSingleLegacyLayerLocked`)
  */
 export function legacyFolders(config: Buffer, digest: Digest): { entries: LegacyEntry[]; topID: string } {
@@ -30,7 +30,7 @@ export function legacyFolders(config: Buffer, digest: Digest): { entries: Legacy
   return { entries, topID: folders.at(-1)?.v1ID ?? '' };
 }
 
-/** The file `repositories`: name → tag → the folder of the top layer. `topIDs` are by the config's path. */
+/** Returns the file `repositories`: name → tag → folder of the top layer. The keys of `topIDs` are paths of configs. */
 export function repositoriesOf(
   items: readonly DockerManifestItem[],
   topIDs: ReadonlyMap<string, string>,

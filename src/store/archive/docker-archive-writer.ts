@@ -30,16 +30,17 @@ import { streamError } from './stream-sink.js';
 import { TarAppender } from './tar-appender.js';
 
 export interface DockerArchiveOptions extends LockOptions, SpaceOptions {
-  /** Write `repositories` and a folder for each layer too, for Docker before 1.10; default false. */
+  /** Also write `repositories` and a folder for each layer, for Docker before 1.10; default false. */
   legacy?: boolean | undefined;
-  /** Told what Docker does not load. */
+  /** Called with a message for images that Docker does not load. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
- * A docker-archive with plain layers, for Docker of any age: `<diffID>.tar`, `<config>.json`, `manifest.json`.
- * It grows in `PATH.part` and becomes `path` when it is committed. It takes single images only: an index has
- * no place in this format. (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
+ * Opens a docker-archive with uncompressed layers, for Docker of any version: `<diffID>.tar`, `<config>.json`,
+ * `manifest.json`. It is written to `PATH.part` and becomes `path` when it is committed. It accepts only single images,
+ * because the format has no place for an index. (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset
+ * Format")
  */
 export async function openDockerArchiveForWriting(
   path: string,
@@ -49,8 +50,8 @@ export async function openDockerArchiveForWriting(
 }
 
 /**
- * The same to a stream. A tar says how long a layer is before the layer comes, and that is known only when it
- * is decompressed: the archive is made in a temporary directory first.
+ * Creates such an archive in a stream. A tar states the size of a layer before its content, and that size is known only
+ * after decompression, so the archive is first made in a temporary directory.
  */
 export async function createDockerArchiveStream(
   stream: Writable,
@@ -89,7 +90,7 @@ class DockerArchiveWriter implements Store {
   readonly #onWarning: DockerArchiveOptions['onWarning'];
   readonly #statfs: StatFS | undefined;
   readonly #layers: PlainLayers;
-  /** Configs and manifests; the archive's other documents are made of them at the end. */
+  /** Configs and manifests, from which the archive's other documents are made at the end. */
   readonly #documents = new Map<Digest, { descriptor: Descriptor; bytes: Buffer; manifest?: Manifest }>();
   readonly #inTurn = createTurns<Digest>();
   #entries: Descriptor[] = [];
@@ -106,14 +107,14 @@ class DockerArchiveWriter implements Store {
   }
 
   async prepare(contents: readonly Descriptor[]): Promise<void> {
-    // Plain layers are larger than what is known of them; what is known is checked.
+    // Uncompressed layers need more than the known sizes, so this check is a lower bound.
     const largestFile = contents.reduce((sum, { size }) => sum + size, 0);
     const bytes = largestFile - (await this.#file.size());
     await requireSpace(dirname(this.#file.path), { bytes, largestFile }, this.#statfs);
     this.#layers.announce(contents.filter(isLayer));
   }
 
-  /** Of a layer, which is kept decompressed, the size that it had. */
+  /** Returns the size of content. For a layer, which is stored uncompressed, it is the size that was pushed. */
   async sizeOf({ digest }: Wanted): Promise<number | undefined> {
     return this.#layers.get(digest)?.size ?? this.#documents.get(digest)?.descriptor.size;
   }
@@ -155,7 +156,7 @@ class DockerArchiveWriter implements Store {
     await this.#part.finish(await this.#tar.finish());
   }
 
-  /** By the config's path, the folder of the image's top layer. */
+  /** Writes the folders, and returns the folder of each image's top layer by the path of its config. */
   async #writeLegacyFolders(): Promise<Map<string, string>> {
     const topIDs = new Map<string, string>();
     for (const config of this.#configs()) {
@@ -169,7 +170,7 @@ class DockerArchiveWriter implements Store {
     return topIDs;
   }
 
-  /** In the order of digests: that of the entries is the order in which images were asked for. */
+  /** Returns the configs, sorted by digest: the order of the entries is the order in which images were requested. */
   #configs(): Descriptor[] {
     const configs = this.#entries.map((entry) => this.#imageOf(entry).config);
     return configs.sort((a, b) => (a.digest < b.digest ? -1 : 1));
@@ -209,7 +210,7 @@ class DockerArchiveWriter implements Store {
     options.onBytes?.(bytes.byteLength, 'fetched');
   }
 
-  /** The layers that were written are those that the config speaks of. (image-spec, config.md, "rootfs") */
+  /** Checks that the layers that were written are those of the config. (image-spec, config.md, "rootfs") */
   #checkLayers(descriptor: Descriptor, manifest: Manifest): void {
     if (!('layers' in manifest)) {
       throw new LadingError(
@@ -226,7 +227,7 @@ class DockerArchiveWriter implements Store {
       this.#document(manifest.config).bytes,
       manifest.config.digest,
     ).rootfs;
-    // Told here rather than when all layers are written: an image without layers has no such form.
+    // Fail now rather than after all layers are written: an image without layers has no such form.
     if (this.#isLegacy) legacyFolders(this.#document(manifest.config).bytes, manifest.config.digest);
     requireDiffIDs(descriptor, diffIDs, manifest.layers.length);
     for (const [index, layer] of manifest.layers.entries()) {
@@ -257,7 +258,7 @@ class DockerArchiveWriter implements Store {
   }
 }
 
-/** What a layer is to be when it is plain has to be known: nothing else vouches for it then. */
+/** Checks that the config has a diffID for each layer: an uncompressed layer is verified by nothing else. */
 function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], layers: number): void {
   const advice: Advice = {
     hint: 'The format universal keeps the image as it is.',
@@ -279,7 +280,7 @@ function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], laye
     );
 }
 
-/** In an image everything that is neither manifest nor config is a layer. */
+/** In an image, everything except manifests and configs is a layer. */
 function isLayer({ mediaType }: Descriptor): boolean {
   return !isManifest(mediaType) && !/config|container\.image\.v1\+json/.test(mediaType);
 }

@@ -26,9 +26,9 @@ import { LayerFiles, type NamedLayer, requireFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
 
 /**
- * The images of a Docker archive with `manifest.json`, in its order: of `docker save` since 1.10, podman, skopeo, crane,
- * kaniko, jib, bazel. What they are made of is added to `files`.
- * (moby, image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format")
+ * Reads the images of a Docker archive with `manifest.json`, in its order: of `docker save` since 1.10, podman, skopeo,
+ * crane, kaniko, jib, bazel. Their content is added to `files`. (moby, image/spec/v1.2.md, "Combined Image JSON +
+ * Filesystem Changeset Format")
  */
 export async function readDockerArchive(
   view: FileView,
@@ -38,7 +38,10 @@ export async function readDockerArchive(
   return describeImages(readArchiveManifest(document, whereIn(view)), view, files, options);
 }
 
-/** What `manifest.json` says, unchecked; throws `INVALID_ARCHIVE` unless all of it are images. */
+/**
+ * Returns the content of `manifest.json`, without checking the files; throws `INVALID_ARCHIVE` unless all items are
+ * images.
+ */
 export function readItems(document: Buffer, view: FileView): ImageItem[] {
   return parseArchiveManifest(document, whereIn(view));
 }
@@ -47,13 +50,13 @@ interface NamedImage {
   names: readonly string[];
   /** The names as they are written. */
   repoTags: readonly string[];
-  /** What errors call it where it has no name. */
+  /** Name for errors if the image has none. */
   label: string;
   config: Descriptor;
   layers: readonly NamedLayer[];
 }
 
-/** The images that `manifest.json` names, from the files it names; these are added to `files`. */
+/** Describes the images of `manifest.json` from the files that it names, which are added to `files`. */
 async function describeImages(
   items: readonly (ImageItem | InvalidArchiveImage)[],
   view: FileView,
@@ -101,7 +104,7 @@ async function describeImages(
   return made;
 }
 
-/** As `describeImages`, with each image beside what `manifest.json` says of it, and what is wrong with those that are broken. */
+/** Like `describeImages`, but returns each image with its item of `manifest.json`, and the errors of broken ones. */
 export async function describeEach(
   items: readonly ImageItem[],
   view: FileView,
@@ -126,8 +129,8 @@ function whereIn(view: FileView): string {
 type ReadConfig = (path: string, image: string) => Promise<{ descriptor: Descriptor; config: ImageConfig }>;
 
 /**
- * Reads each config once, however many images name it. Its digest is what its name states, as Docker and others
- * name it, which whoever reads it verifies; else that of its bytes.
+ * Returns a function that reads each config once, however many images name it. Its digest is the one in its file name,
+ * as Docker and others name it, which is verified when the config is read; otherwise that of its bytes.
  */
 function configReader(view: FileView, files: NamedFiles): ReadConfig {
   const configs = new Map<string, ReturnType<ReadConfig>>();

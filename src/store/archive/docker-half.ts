@@ -16,21 +16,22 @@ import {
 } from './docker-manifest.js';
 import { type DockerJudgement, type DockerRefusal, dockerRefusalOf } from './docker-refusal.js';
 
-/** What `manifest.json` is made of. */
+/** The contents that `manifest.json` is made from. */
 export interface DockerContents extends Omit<DockerJudgement, 'config'> {
   imageOf: (entry: Descriptor) => ImageManifest | undefined;
-  /** Undefined for one that the archive does not have. */
+  /** Returns the bytes of a config; undefined if the archive does not have it. */
   configOf: (config: Descriptor) => Promise<Buffer | undefined>;
   pathOf: (descriptor: Descriptor) => string;
-  /** Whether there is no other half: what Docker refuses is then in this one, for podman and skopeo. */
+  /** True if the archive has no other half. Then it contains even what Docker refuses, for podman and skopeo. */
   isAlone: boolean;
 }
 
 const SCHEMA1: DockerRefusal = { reason: 'schema1, which a conversion makes newer', isEvery: true };
 
 /**
- * The images of `manifest.json`, and a line about those that `docker load` refuses. It stops at the first of them: those
- * that no Docker loads are left out where the archive has another half, else they stand last, as do those that some load.
+ * Returns the items of `manifest.json`, and warnings about images that `docker load` refuses, which also stops it
+ * there. Images that no version of Docker loads are left out if the archive has another half, and come last otherwise,
+ * as do those that only some versions load.
  */
 export async function dockerHalf(
   entries: readonly Descriptor[],
@@ -58,7 +59,7 @@ export async function dockerHalf(
   };
 }
 
-/** Each image once, however many names it has. */
+/** Judges each image once, however many names it has. */
 async function refusalOf(
   image: ImageManifest,
   { configOf, ...judgement }: DockerContents,
@@ -70,7 +71,9 @@ async function refusalOf(
   return refusals.get(key);
 }
 
-/** Of artifacts nobody expects that Docker loads them. */
+/**
+ * Returns why something that is not an image is refused; undefined for artifacts, which nobody expects Docker to load.
+ */
 function refusalOfOther({ mediaType }: Descriptor): DockerRefusal | undefined {
   return isSchema1(mediaType) ? SCHEMA1 : undefined;
 }
@@ -89,7 +92,7 @@ function warningOf(reason: string, names: readonly string[], isLeftOut: boolean)
     : `docker load stops at ${shown}: ${reason}; what it loads stands before`;
 }
 
-/** By their configs, what the images run on that stand in an index without a platform. */
+/** Returns the platforms of images that an index lists without a platform, by their configs. */
 export async function unstatedPlatforms(
   manifests: readonly Manifest[],
   manifestOf: ManifestLookup,
@@ -106,7 +109,7 @@ export async function unstatedPlatforms(
   return platforms;
 }
 
-/** Undefined where a config does not say it, or is none. */
+/** Returns undefined if a config does not state the platform, or is not valid. */
 function platformIn(bytes: Buffer, config: Descriptor): Platform | undefined {
   try {
     return platformOf(parseCarriedConfig(bytes, config.digest, config));

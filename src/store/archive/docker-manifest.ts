@@ -16,10 +16,10 @@ import type { ImageManifest, Manifest } from '../../manifest/manifest.js';
 import { isAttachmentTag } from '../attached.js';
 import { entryKey, entryName } from '../layout/layout-index.js';
 
-/** The manifests of an archive that is being written; undefined for what it does not hold. */
+/** Returns a manifest of the archive that is being written; undefined if the archive does not have it. */
 export type ManifestLookup = (descriptor: Descriptor) => Manifest | undefined;
 
-/** One image of a docker-archive's `manifest.json`. (moby, image/tarexport, `manifestItem`) */
+/** An image in a docker-archive's `manifest.json`. (moby, image/tarexport, `manifestItem`) */
 export interface DockerManifestItem {
   Config: string;
   RepoTags: string[] | null;
@@ -27,20 +27,20 @@ export interface DockerManifestItem {
 }
 
 export interface DockerImageOptions {
-  /** Default linux/amd64. */
+  /** The wanted platform; default linux/amd64. */
   platform?: Platform | undefined;
-  /** Whether the archive has a blob; default that it has all. */
+  /** Returns true if the archive has a blob; default: it has all of them. */
   isHeld?: ((descriptor: Descriptor) => boolean) | undefined;
-  /** What an image runs on where its index does not say it: by its config, as engines have it. */
+  /** Returns the platform of an image whose index does not state it, from its config, as engines do. */
   platformOf?: ((image: ImageManifest) => Platform | undefined) | undefined;
-  /** Whether Docker's half named an image before; it then stays, unless a `platform` is asked for. */
+  /** Returns true if Docker's half named this image before; it is then kept, unless a `platform` is given. */
   wasNamed?: ((image: ImageManifest) => boolean) | undefined;
 }
 
 /**
- * The image that Docker's half of an archive names for a root: the root itself, or of an index the one that stands for
- * `platform`, or for that of its first image. Of several for one platform one that is whole and not encrypted comes
- * first, but another platform does not stand for it. Undefined where there is no image at all.
+ * Returns the image that Docker's half of an archive names for a root: the root itself, or for an index its image for
+ * `platform`, or else for the platform of its first image. Among several for the same platform, complete and
+ * unencrypted ones are preferred, but never another platform. Returns undefined if there is no image.
  */
 export function dockerImageOf(
   root: Descriptor,
@@ -80,21 +80,21 @@ function* imagesUnder(
   }
 }
 
-/** Whether a manifest is of an image in a form that `docker load` has, rather than of an artifact or schema1. */
+/** True if a manifest is an image that `docker load` can read, not an artifact or schema1. */
 export function isDockerImage(manifest: Manifest): manifest is ImageManifest {
   return 'layers' in manifest && isImageConfig(manifest.config.mediaType) && keptAs(manifest) === undefined;
 }
 
-/** The entries that have a place in `manifest.json`, by their names: what is attached to others is left out. */
+/** Returns the entries that belong in `manifest.json`, sorted by name, without attachments. */
 export function dockerEntries(entries: readonly Descriptor[]): Descriptor[] {
   const named = entries.filter((entry) => !isAttachment(entry));
   return named.sort((a, b) => ((entryName(a) ?? '') < (entryName(b) ?? '') ? -1 : 1));
 }
 
 /**
- * `manifest.json` for the named entries of a layout: names of one image are gathered, attachments left out.
- * `pathOf` tells where a blob stands in the archive. Those that are to stand last do: `docker load` stops at what it
- * refuses.
+ * Returns `manifest.json` for the entries of a layout: names of the same image are gathered, attachments left out.
+ * `pathOf` returns the path of a blob in the archive. Images for which `isLast` is true come last, because `docker
+ * load` stops at the first one that it refuses.
  */
 export function dockerManifest(
   entries: readonly Descriptor[],
@@ -116,7 +116,8 @@ export function dockerManifest(
       Layers: image.layers.map(pathOf),
     };
     const repoTag = repoTagOf(entryName(entry));
-    // Of `app:1` and `app:1@sha256:…`, which are two images, the first has the tag: Docker would take the last.
+    // If two images are called `app:1` and `app:1@sha256:…`, only the first gets the tag; Docker would give it to the
+    // last.
     const isFree = (tag: string): boolean =>
       !taken.has(tag) && (entryKey(entry) === nameKey(tag) || !held.has(nameKey(tag)));
     if (repoTag !== undefined && isFree(repoTag)) {
@@ -136,7 +137,7 @@ function isAttachment(entry: Descriptor): boolean {
   return entry.annotations?.[ANNOTATION.containerdSubject] !== undefined;
 }
 
-/** Docker takes names with a tag only, and writes them in their short form. */
+/** Returns the short form of a name with a tag, as Docker writes it; undefined without a tag. */
 function repoTagOf(name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
   try {

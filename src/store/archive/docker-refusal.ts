@@ -6,30 +6,30 @@ import { type ImageConfig, parseConfig } from '../../manifest/config.js';
 import { isEncrypted } from '../../manifest/layer-types.js';
 import type { ImageManifest } from '../../manifest/manifest.js';
 
-/** Why `docker load` does not load an image, and so nothing that stands behind it. */
+/** Why `docker load` refuses an image, and so does not load anything after it. */
 export interface DockerRefusal {
-  /** What is said after a colon, of one image or of several. */
+  /** Text for a message after a colon, about one image or several. */
   reason: string;
-  /** Whether no Docker does; else some do. */
+  /** True if no version of Docker loads it, false if some do. */
   isEvery: boolean;
-  /** Whether it is said of the whole archive, before that is written. */
+  /** True if a warning about the whole archive says it before the archive is written. */
   isToldBefore?: boolean;
 }
 
 export interface DockerJudgement {
-  /** Bytes of the image's config; undefined where it is not there. */
+  /** Bytes of the image's config; undefined if it is missing. */
   config: Buffer | undefined;
-  /** Whether layers are decompressed in the archive, rather than as their types say. */
+  /** True if layers are stored uncompressed, whatever their types say. */
   areLayersPlain: boolean;
   isHeld: (descriptor: Descriptor) => boolean;
 }
 
-/** The most that Docker's layer store stacks. (moby, layer/layer_store.go, `maxLayerDepth`) */
+/** Maximum number of layers in Docker's layer store. (moby, layer/layer_store.go, `maxLayerDepth`) */
 export const MAX_DOCKER_LAYERS = 125;
 
 /**
- * What `docker load` makes of an image of `manifest.json`, as Docker 20.10 did when it was given each of these. It stops
- * at the first image that it refuses. (moby, image/tarexport/load.go; image/store.go, `Create`)
+ * Returns why `docker load` refuses an image of `manifest.json`; undefined if it does not. Tested with Docker 20.10,
+ * which stops at the first image that it refuses. (moby, image/tarexport/load.go; image/store.go, `Create`)
  */
 export function dockerRefusalOf(
   { config: descriptor, layers }: ImageManifest,
@@ -68,7 +68,7 @@ function configIn(bytes: Buffer, { digest, mediaType }: Descriptor): ImageConfig
 
 function problemOf({ irregular, rootfs, history, os }: ImageConfig, layers: number): string | undefined {
   const { diff_ids: diffIDs } = rootfs;
-  // An empty rootfs is one of no layers; a config without it is none to Docker.
+  // To Docker, an empty rootfs has no layers, and a config without rootfs is invalid.
   const isOfDiffIDs = irregular?.place.startsWith('/rootfs/') && diffIDs.length === layers;
   if (irregular?.refusedBy.includes('Docker') && !isOfDiffIDs)
     return `the config is not valid: ${irregular.problem}`;

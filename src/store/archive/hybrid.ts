@@ -11,9 +11,9 @@ import { type ArchiveImage, entryOf } from './archive-image.js';
 import { blobsOf, keyOf, LayoutWalk } from './layout-walk.js';
 
 /**
- * Whether `manifest.json` only says again what `index.json` says: all that the index leads to is there, and each
- * image has names of an entry and the very blobs that it leads to. That is told by names and sizes; the layers, of which
- * there may be tens of thousands, are not looked at.
+ * True if `manifest.json` only repeats `index.json`: everything that the index leads to is present, and each image has
+ * the names of an entry and the same blobs. This is decided by names and sizes; layers, of which there may be tens of
+ * thousands, are not read.
  */
 export async function repeatsLayout(
   items: readonly ImageItem[],
@@ -43,26 +43,29 @@ export async function repeatsLayout(
   );
 }
 
-/** What `index.json` and `manifest.json` of one archive say together. */
+/** The combined content of `index.json` and `manifest.json` of one archive. */
 export interface Reconciled {
   entries: Descriptor[];
-  /** What else readers of `manifest.json` take for images of the entries: the same configs, with layers stored otherwise. */
+  /**
+   * Other images that readers of `manifest.json` see for the entries: with the same configs, but layers stored in
+   * another form.
+   */
   twins: NamedDescriptor[];
-  /** Why readers of one half take other images than readers of the other, a sentence each. */
+  /** Reasons why readers of one half would take other images than readers of the other, as sentences. */
   contradictions: string[];
-  /** What is wrong in a half, and right in the other, which counts. */
+  /** Errors in one half that are correct in the other, which is used. */
   problems: string[];
-  /** What only the readers of one half see. */
+  /** What only readers of one half see. */
   remarks: string[];
 }
 
 /**
- * The entries of an archive that is a layout and a Docker archive at once. What `index.json` says goes first;
- * the images of `manifest.json` take the place of entries with the same layers in a wrong order (Docker 25.0.0) and of
- * indexes that lack whole platforms without a word (Docker's containerd store writes the registry's index, with the
- * content of one), and add what `index.json` leaves out (`"manifests": null` of 25.0.0). An entry with anything else
- * missing stays: that is damage, and to be told. So it is when the archive has content that nothing leads to: it belongs
- * to a manifest that was lost.
+ * Combines the entries of an archive that is a layout and a Docker archive at once. `index.json` has priority. Images
+ * of `manifest.json` replace entries with the same layers in a wrong order (Docker 25.0.0), and indexes that lack whole
+ * platforms without saying so (Docker's containerd store writes the registry's index with the content of one platform).
+ * They also add what `index.json` leaves out (`"manifests": null` of 25.0.0). An entry that lacks anything else stays,
+ * because that is damage to report. A sparse index also stays if the archive has content that nothing leads to, which
+ * belongs to a lost manifest.
  */
 export async function reconcile(
   layout: ImageFiles,
@@ -98,7 +101,9 @@ export async function reconcile(
   };
 }
 
-/** Whether an image of `manifest.json` has the layers of an entry in its order: only their sizes are others then. */
+/**
+ * True if an image of `manifest.json` has the layers of an entry in the same order, so that only their sizes differ.
+ */
 function hasOrderOf(images: readonly ArchiveImage[], entry: Descriptor, walk: LayoutWalk): boolean {
   const inLayout = new Set([...walk.imagesUnder([entry]).values()].map(blobsOf));
   return images.some((image) => inLayout.has(blobsOf(image)));
@@ -115,7 +120,10 @@ function onlyForDocker(added: Descriptor, indexEntries: readonly Descriptor[]): 
   return [`${key ?? added.digest} is in manifest.json alone: readers of index.json do not see it`];
 }
 
-/** The images, or names of images, that are not among the kept entries: by their manifest in the layout where there is one. */
+/**
+ * Returns entries for the images, or names of images, that the kept entries lack; with their manifest from the layout,
+ * if there is one.
+ */
 function addedTo(
   kept: readonly Descriptor[],
   images: readonly ArchiveImage[],
@@ -131,7 +139,7 @@ function addedTo(
   });
 }
 
-/** The images that have all their names from kept entries, and are not the very images of those. */
+/** Returns the images whose names all have kept entries, but of other images. */
 function twinsOf(
   kept: readonly Descriptor[],
   images: readonly ArchiveImage[],

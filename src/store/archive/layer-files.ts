@@ -11,25 +11,25 @@ import type { NamedFiles } from './named-files.js';
 /** A layer as an archive names it. */
 export interface NamedLayer {
   path: string;
-  /** What the config says of it. */
+  /** The diffID in the config. */
   diffID: Digest;
-  /** The descriptor that it once came with. */
+  /** The descriptor that it had at its source. */
   source?: Descriptor | undefined;
 }
 
-/** A layer's file in an archive. */
+/** The file of a layer in an archive. */
 export interface LayerFile {
   path: string;
   region: Region;
   compression: 'none' | 'gzip' | 'zstd';
-  /** Nothing but zeros, and fewer than end a tar: old Docker wrote such files for layers that change nothing. */
+  /** True for a file of zeros that is too short to be a tar: old Docker wrote such files for layers without changes. */
   isStub: boolean;
 }
 
-/** A tar of nothing. */
+/** An empty tar. */
 export const EMPTY_TAR = Buffer.alloc(1024);
 
-/** The layers of an archive's images, each looked at once however many images have it. */
+/** The layers of an archive's images; each is examined once, however many images have it. */
 export class LayerFiles {
   readonly #view: FileView;
   readonly #files: NamedFiles;
@@ -42,28 +42,28 @@ export class LayerFiles {
     this.#files = files;
   }
 
-  /** Looks at the layers of an image; rejects with `MISSING_CONTENT`, and for what cannot be read as one. */
+  /** Examines the layers of an image; rejects with `MISSING_CONTENT`, and if a layer cannot be read. */
   async find(layers: readonly NamedLayer[]): Promise<void> {
     const found = new Map<NamedLayer, LayerFile>();
     for (const layer of layers) {
       if (isElsewhere(layer) && (await this.#view.size(layer.path)) === undefined) continue;
       found.set(layer, this.#found.get(layer.path) ?? (await findLayer(this.#view, layer.path)));
     }
-    // An image that cannot be read costs no hashing.
+    // Only now, so that an image that cannot be read costs no hashing.
     for (const [layer, file] of found) {
       this.#found.set(layer.path, file);
       if (file.compression !== 'none' && claimedDigest(layer) === undefined) this.#toHash.push(file);
     }
   }
 
-  /** Reads the layers that no digest is stated of. */
+  /** Hashes the layers whose names do not state a digest. */
   async hash(options: HashingOptions): Promise<void> {
     this.#digests = await hashFiles(this.#view, this.#toHash, { ...options, of: 'file' });
   }
 
   /**
-   * The descriptor of a layer as it is stored. A plain layer's digest is its diffID, which whoever stores it verifies;
-   * a compressed layer's is its name, or else that of its hashed file.
+   * Returns the descriptor of a layer as it is stored. The digest of an uncompressed layer is its diffID, which whoever
+   * stores it verifies; that of a compressed layer is in its name, or is computed from the file.
    */
   describe(layer: NamedLayer): Descriptor {
     const file = this.#found.get(layer.path);
@@ -84,12 +84,12 @@ export const LAYER_TYPE = {
   zstd: MEDIA_TYPE.dockerLayerZstd,
 } as const;
 
-/** The whole empty tar for what is less than one: registries and tools are not sure of a blob of 0 bytes. */
+/** Replaces a stub by a complete empty tar, because not all registries and tools accept a blob of 0 bytes. */
 export function emptyLayer(files: NamedFiles): Descriptor {
   return { mediaType: LAYER_TYPE.none, digest: files.addDocument(EMPTY_TAR), size: EMPTY_TAR.byteLength };
 }
 
-/** Looks at the first bytes of a layer; rejects with `MISSING_CONTENT`, and for what cannot be read as one. */
+/** Examines the first bytes of a layer; rejects with `MISSING_CONTENT`, and if they cannot be those of a layer. */
 export async function findLayer(view: FileView, path: string): Promise<LayerFile> {
   const region = await requireFile(view, path, 'a layer');
   const clean = cleanPath(path) ?? path;
@@ -104,7 +104,7 @@ export async function findLayer(view: FileView, path: string): Promise<LayerFile
   };
 }
 
-/** Where a file lies that an archive's document names; rejects with `MISSING_CONTENT`. */
+/** Returns where a file is that a document of the archive names; rejects with `MISSING_CONTENT`. */
 export async function requireFile(view: FileView, path: string, what: string): Promise<Region> {
   if (cleanPath(path) === undefined) {
     throw new ContentError(
@@ -123,7 +123,7 @@ export async function requireFile(view: FileView, path: string, what: string): P
   );
 }
 
-/** Each file's digest, or that of the layer in it (its diffID), by the place where it lies. */
+/** Returns the digest of each file, or of the layer in it (its diffID), by the position of its bytes. */
 export async function hashFiles(
   view: FileView,
   files: Iterable<LayerFile>,
@@ -141,7 +141,7 @@ export async function hashFiles(
   return digests;
 }
 
-/** The digest of each layer when it is decompressed, by hashing its file. */
+/** Returns the diffID of each layer, by hashing its decompressed content. */
 export async function diffIDsOf(
   view: FileView,
   paths: readonly string[],
@@ -157,7 +157,7 @@ export async function diffIDsOf(
   });
 }
 
-/** The place of a file's bytes: links to one file have one. */
+/** Returns a key for the position of a file's bytes, which is the same for all links to a file. */
 export function keyOf({ path, offset }: Region): string {
   return `${offset} ${path}`;
 }
@@ -180,8 +180,8 @@ function readable(compression: Compression, name: string): LayerFile['compressio
 }
 
 /**
- * The digest that the name of a compressed layer states: crane, jib, buildkit and containerd name it so. A name
- * that is the diffID is of other tools, and says nothing of the compressed bytes.
+ * Returns the digest that the name of a compressed layer states, as crane, jib, buildkit and containerd name it. A name
+ * that equals the diffID comes from other tools, and says nothing about the compressed bytes.
  */
 function claimedDigest({ path, diffID }: NamedLayer): Digest | undefined {
   const [, encoded] = /(?:^|\/)([0-9a-f]{64})(?:\.tar(?:\.gz|\.gzip|\.zst|\.zstd)?)?$/.exec(path) ?? [];
@@ -193,7 +193,10 @@ function isElsewhere({ source }: NamedLayer): boolean {
   return source?.urls !== undefined && source.urls.length > 0 && isNonDistributable(source.mediaType);
 }
 
-/** A layer that stays at its vendor's: what the archive keeps is where. (moby, image/tarexport, `LayerSources`) */
+/**
+ * Returns the descriptor of a layer that its vendor provides; the archive only keeps the address. (moby,
+ * image/tarexport, `LayerSources`)
+ */
 function foreignLayer({ path, source }: NamedLayer): Descriptor {
   if (source === undefined) throw new Error(`${path} was not looked for`);
   return source;

@@ -18,35 +18,38 @@ import { has } from '../store.js';
 import type { ArchiveImage } from './archive-image.js';
 import { LAYER_TYPE } from './layer-files.js';
 
-/** What an image is made of. */
+/** The parts of an image. */
 export interface Parts {
   config: Digest;
   layers: readonly Pick<Descriptor, 'digest' | 'size'>[];
 }
 
-/** What makes two images the same. Sizes count: Docker 25.0's candidates wrote wrong ones. */
+/**
+ * Returns a key that is equal for equal images. It includes sizes, because release candidates of Docker 25.0 wrote
+ * wrong ones.
+ */
 export function keyOf({ config, layers }: Parts): string {
   return [config, ...layers.map(({ digest, size }) => `${digest} ${size}`)].join();
 }
 
-/** The blobs of an image, layers in their order. */
+/** Returns a key of the blobs of an image, with layers in order. */
 export function blobsOf({ config, layers }: Parts): string {
   return [config, ...layers.map(({ digest }) => digest)].join();
 }
 
-/** From the best to the one that decides for an index with children of several. */
+/** Ordered by priority: if the parts of an entry have several verdicts, the last one of them in this list applies. */
 const VERDICTS = ['good', 'sparse', 'damaged', 'misordered'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** What was found out of a manifest before the walk goes on beneath it. */
+/** What is known about a manifest before the walk continues below it. */
 interface Entered extends Beneath<Verdict> {
   verdicts: Verdict[];
-  /** Undefined where the verdict is known without reading it. */
+  /** Undefined if the verdict is known without reading the manifest. */
   manifest?: Manifest;
   named?: Successors;
 }
 
-/** Looks at everything that a layout's index leads to, at each manifest once. */
+/** Examines everything that a layout's index leads to, each manifest once. */
 export class LayoutWalk {
   readonly #layout: ImageFiles;
   readonly #view: FileView;
@@ -75,8 +78,8 @@ export class LayoutWalk {
   }
 
   /**
-   * What there is of an entry. `misordered` is an image whose layers are those of one of the other half, in another
-   * order or with other sizes. Plain layers have the order of the config there.
+   * Judges an entry. `misordered` is an image with the layers of an image of the other half, but in another order or
+   * with other sizes. Uncompressed layers have the order of the config there.
    */
   async judge(entry: Descriptor): Promise<Verdict> {
     const absent = absentOf(entry);
@@ -96,12 +99,12 @@ export class LayoutWalk {
     return verdict ?? 'damaged';
   }
 
-  /** The layout's manifest of an image of the other half. */
+  /** Returns the layout's manifest for an image of the other half. */
   manifestOf(image: Parts): Descriptor | undefined {
     return this.#manifests.get(keyOf(image));
   }
 
-  /** The images that these entries, all judged, lead to, by their keys. */
+  /** Returns the images that these entries lead to, by their keys; all entries must have been judged. */
   imagesUnder(entries: readonly Descriptor[]): Map<string, Parts> {
     const images = new Map<string, Parts>();
     for (const digest of this.#manifestsUnder(entries)) {
@@ -111,18 +114,24 @@ export class LayoutWalk {
     return images;
   }
 
-  /** Whether these entries, all judged, lead to a manifest of this digest. */
+  /** True if these entries lead to a manifest with this digest; all entries must have been judged. */
   leadsTo(entries: readonly Descriptor[], digest: Digest): boolean {
     return this.#manifestsUnder(entries).has(digest);
   }
 
-  /** Whether these entries, all judged, lead to a manifest that is lost or damaged: what it names is not known. */
+  /**
+   * True if these entries lead to a missing or damaged manifest, so that it is unknown what that names; all entries
+   * must have been judged.
+   */
   hasUnread(entries: readonly Descriptor[]): boolean {
     for (const digest of this.#manifestsUnder(entries)) if (this.#unread.has(digest)) return true;
     return false;
   }
 
-  /** Whether there is content that these entries, all judged, and the images of the other half do not lead to. */
+  /**
+   * True if there is content that neither these entries nor the images of the other half lead to; all entries must have
+   * been judged.
+   */
   async hasOrphans(entries: readonly Descriptor[]): Promise<boolean> {
     const manifests = this.#manifestsUnder(entries);
     const reached = new Set<Digest>([...this.#dockerBlobs, ...manifests]);
@@ -157,13 +166,13 @@ export class LayoutWalk {
     const named = successors(manifest);
     const isThere = new Set<Descriptor>();
     for (const child of named.manifests) if (await this.#has(child.digest)) isThere.add(child);
-    // What is there is a child to engines, whatever an annotation of lading's says of it.
+    // Engines run a child that is present, even if an annotation of lading says that it was left out.
     const children = named.manifests.filter((child) => isThere.has(child) || !absent.includes(child.digest));
     this.#children.set(digest, children);
     this.#blobs.set(digest, [...named.blobs.map((blob) => blob.digest), ...named.unsized]);
     const verdicts: Verdict[] = ['good'];
     if (children.length > isThere.size) verdicts.push('sparse');
-    // Docker keeps one child of an index at least: where there is none, it was lost.
+    // Docker keeps at least one child of an index, so if there is none, it was lost.
     if (children.length > 0 && isThere.size === 0) verdicts.push('damaged');
     return { verdicts, manifest, named, manifests: [...isThere] };
   }
@@ -191,7 +200,7 @@ export class LayoutWalk {
 
   async #read(descriptor: Descriptor): Promise<Manifest | undefined> {
     try {
-      // Not as a stream, of which thousands cost more than what they carry.
+      // Not as a stream: with thousands of manifests, streams cost more than their content.
       const bytes = await this.#view.read(this.#layout.pathOf(descriptor.digest), MAX_MANIFEST_BYTES);
       verifyManifest(descriptor, bytes);
       return parseManifest(bytes, descriptor);
@@ -210,17 +219,20 @@ function judged(verdict: Verdict): Entered {
   return { verdicts: [verdict], manifests: [] };
 }
 
-/** The same content under another size or type, or in an index that leaves out other children, is judged on its own. */
+/**
+ * Returns the key of a verdict: the same content with another size or type, or in an index that leaves out other
+ * children, is judged separately.
+ */
 function claimOf({ digest, size, mediaType }: Descriptor, absent: readonly Digest[]): string {
   return [digest, size, mediaType, ...absent].join();
 }
 
-/** The blobs of an image in any order. */
+/** Returns a key of the blobs of an image, regardless of their order. */
 export function blobSetOf({ config, layers }: Parts): string {
   return [config, ...layers.map(({ digest }) => digest).sort()].join();
 }
 
-/** Whether no layer is compressed: each is then where the config has its diffID. */
+/** True if no layer is compressed, so that each layer is at the position of its diffID in the config. */
 export function isPlain({ layers }: ArchiveImage): boolean {
   return layers.every(({ mediaType }) => mediaType === LAYER_TYPE.none);
 }

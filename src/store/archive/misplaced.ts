@@ -3,16 +3,16 @@ import { cleanPath, type FileView, fileNotFound } from '../../disk/files.js';
 import type { OpenFileOptions, Region } from '../../disk/region.js';
 import { MAX_ARCHIVE_DOCUMENT_BYTES } from '../../manifest/limits.js';
 
-/** Images that lie elsewhere in an archive than other readers look for them. */
+/** Images that are elsewhere in an archive than where other readers look for them. */
 export interface Misplaced {
   view: FileView;
-  /** What is odd about that, as a sentence. */
+  /** Describes what is odd about that, as a sentence. */
   remark: string;
 }
 
 /**
- * An archive whose names have backslashes, as programs on Windows write that take them for slashes. That no name
- * collides with another one is checked when a tar is opened.
+ * Returns a view of an archive in which backslashes in names are slashes; some programs on Windows write them. Opening
+ * a tar checks that this makes no names equal.
  */
 export async function withSlashes(view: FileView): Promise<Misplaced> {
   const paths = new Map<string, string>();
@@ -27,7 +27,7 @@ export async function withSlashes(view: FileView): Promise<Misplaced> {
   };
 }
 
-/** The folders of an archive that hold images, sorted, where none lie at its top. */
+/** Returns the folders of an archive that contain images, sorted; used if there are none at the top. */
 export async function foldersOfImages(view: FileView): Promise<string[]> {
   const files = await view.list();
   const paths = new Set(files.map(({ path }) => path));
@@ -43,7 +43,10 @@ export async function foldersOfImages(view: FileView): Promise<string[]> {
   return [...folders].sort();
 }
 
-/** Programs have files of these names, too: Docker's begin as a list, or name folders that are there. */
+/**
+ * Other programs use these file names too. Docker's manifest.json begins as a list, and its repositories as an object
+ * of objects.
+ */
 async function isDockers(view: FileView, path: string, document: string): Promise<boolean> {
   const size = await view.size(path);
   if (size === undefined || size > MAX_ARCHIVE_DOCUMENT_BYTES) return false;
@@ -54,8 +57,8 @@ async function isDockers(view: FileView, path: string, document: string): Promis
 }
 
 /**
- * The images of an archive in which a folder of them was packed, rather than what is in it; undefined where other
- * folders hold files, too, and it may be something else that was packed.
+ * Returns the images of an archive that contains a folder of them, rather than the folder's content; undefined if other
+ * folders have files too, so that something else may have been packed.
  */
 export async function inFolder(view: FileView, folder: string): Promise<Misplaced | undefined> {
   const prefix = `${folder}/`;
@@ -70,7 +73,7 @@ export async function inFolder(view: FileView, folder: string): Promise<Misplace
   };
 }
 
-/** What people and file managers put beside a folder. */
+/** True for files that people and file managers put beside a folder. */
 function isBeside(path: string, prefix: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const above = path.slice(0, path.length - name.length);
@@ -81,10 +84,10 @@ function isBeside(path: string, prefix: string): boolean {
   );
 }
 
-/** Files of a view by other paths than those that they have there. */
+/** The files of a view under other paths. */
 class MovedFiles implements FileView {
   readonly #view: FileView;
-  /** By the path here, the path there. */
+  /** Path in the original view, by the path in this one. */
   readonly #paths: ReadonlyMap<string, string>;
 
   constructor(view: FileView, paths: ReadonlyMap<string, string>) {

@@ -5,7 +5,7 @@ import type { OpenFileOptions, Region } from '../../disk/region.js';
 import { LadingError } from '../../errors.js';
 import type { ContentFile, ContentFiles } from '../content-files.js';
 
-/** Content under the names that a writer chose, and documents made in memory; over a layout's blobs where there are some. */
+/** Content under the names that a writer chose, and documents made in memory; optionally on top of a layout's blobs. */
 export class NamedFiles implements ContentFiles {
   readonly #view: FileView;
   readonly #blobs: ContentFiles | undefined;
@@ -21,14 +21,14 @@ export class NamedFiles implements ContentFiles {
     return this.#view.location;
   }
 
-  /** The file at `path` is to have this content. The first of several is the one that is read. */
+  /** Declares that the file at `path` should have this content. If there are several, the first is read. */
   addFile(digest: Digest, path: string): void {
     const paths = this.#paths.get(digest);
     if (paths === undefined) this.#paths.set(digest, new Set([path]));
     else paths.add(path);
   }
 
-  /** Holds a document that is in no file. */
+  /** Adds a document that is not in a file. */
   addDocument(bytes: Buffer): Digest {
     const digest = digestOf(bytes);
     this.#documents.set(digest, bytes);
@@ -87,6 +87,6 @@ export class NamedFiles implements ContentFiles {
 }
 
 function streamOf(bytes: Buffer, { start = 0, length = bytes.byteLength }: OpenFileOptions): Readable {
-  // A list with the bytes: `Readable.from` would take a bare buffer apart, and an empty one for no chunk at all.
+  // A list with the bytes: `Readable.from` would split a bare buffer, and emit no chunk for an empty one.
   return Readable.from([bytes.subarray(start, start + length)], { objectMode: false });
 }

@@ -15,8 +15,8 @@ const SAVE_IT = {
 } as const satisfies Advice;
 
 /**
- * The error for files among which there is no image: says what they are, where that shows. `folders` are those that do
- * hold images, `path` names the archive in commands.
+ * Returns the error for files without images, which says what they are if that can be recognised. `folders` are those
+ * that do contain images; `path` is the archive's name for commands in hints.
  */
 export async function noImages(
   view: FileView,
@@ -97,7 +97,7 @@ async function kindOf(view: FileView, path: string): Promise<Kind | undefined> {
   return undefined;
 }
 
-/** A tar of more files than this is not one in which archives were packed. */
+/** Maximum number of files for which a tar is assumed to be a package of other archives. */
 const MANY = 100;
 const ROOT_FOLDERS = [
   'bin',

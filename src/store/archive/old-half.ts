@@ -27,7 +27,7 @@ import {
   type V1Folders,
 } from './v1-archive.js';
 
-/** What is read, and where its names stand. */
+/** The two halves to compare, and the document whose names are used. */
 interface Halves {
   view: FileView;
   store: ImageFiles;
@@ -36,8 +36,8 @@ interface Halves {
 }
 
 /**
- * Why the files of an archive that only Docker before 1.10 reads, `repositories` and a folder for each layer, mean
- * other images than `store`, which was opened by `manifest.json` or `index.json`. Later ones read them too where there
+ * Returns contradictions between the files that only Docker before 1.10 reads (`repositories` and a folder for each
+ * layer) and `store`, which was opened by `manifest.json` or `index.json`. Later versions read those files too if there
  * is no `manifest.json`. (moby, image/tarexport, `legacyLoad`)
  */
 export async function contradictionsOfOldHalf(
@@ -59,8 +59,8 @@ export async function contradictionsOfOldHalf(
 async function disagreements(halves: Halves): Promise<string[]> {
   const { view, store, beside } = halves;
   const hasTags = (await view.size('repositories')) !== undefined;
-  if (beside === 'manifest.json' && !hasTags) return []; // what has no name is loaded under none
-  // A layout may have other folders than its own.
+  if (beside === 'manifest.json' && !hasTags) return []; // images without names cannot be confused
+  // A layout may contain unrelated folders.
   if (beside === 'index.json' && !(await hasLayerFolder(view))) return [];
   const folders = await readFolders(view);
   const tags = hasTags ? await readTags(view) : [];
@@ -68,7 +68,7 @@ async function disagreements(halves: Halves): Promise<string[]> {
   const found: string[] = [];
   for (const { repository, tag, v1ID } of tags) {
     const name = archiveName(`${repository}:${tag}`);
-    // What is broken is told elsewhere.
+    // Broken images are reported elsewhere.
     if (name === undefined || store.broken.some((image) => image.name === name)) continue;
     const holders = entries.at(name);
     const problem =
@@ -91,18 +91,21 @@ async function hasLayerFolder(view: FileView): Promise<boolean> {
 
 async function readTags(view: FileView): Promise<ArchiveTag[]> {
   const bytes = await view.read('repositories', MAX_ARCHIVE_DOCUMENT_BYTES);
-  if (bytes.toString('latin1').trim() === 'null') return []; // no tags, as Go writes them
+  if (bytes.toString('latin1').trim() === 'null') return []; // Go writes null if there are no tags
   return parseArchiveRepositories(bytes, `${view.location}: repositories`);
 }
 
-/** What the entries of a name have instead of the image in a folder, as the rest of a sentence; undefined where they have that one. */
+/**
+ * Returns what the entries of a name have instead of the image in a folder, as the rest of a sentence; undefined if
+ * they have that image.
+ */
 async function differenceOf(
   v1ID: string,
   { folders, holders }: { folders: V1Folders; holders: readonly Descriptor[] },
   halves: Halves,
 ): Promise<string | undefined> {
   const images = await imagesUnder(holders, halves.store);
-  if (images === undefined) return undefined; // damage is told elsewhere
+  if (images === undefined) return undefined; // damage is reported elsewhere
   const [image] = images;
   const instead = `has ${image === undefined ? 'no image' : `the image with the config ${image.config.digest}`} for it`;
   if (folders.has(v1ID)) {
@@ -116,7 +119,7 @@ async function differenceOf(
   return `${instead}; there is no folder ${v1ID}`;
 }
 
-/** The images that entries lead to; undefined where a manifest is damaged. */
+/** Returns the images that entries lead to; undefined if a manifest is damaged. */
 async function imagesUnder(
   entries: readonly Descriptor[],
   store: ImageFiles,
@@ -168,7 +171,7 @@ async function isSameImage(
   return true;
 }
 
-/** Whether `v1ID` is what Docker 25 writes for an image: its topmost layer. It writes no folders. */
+/** True if `v1ID` is the topmost layer of an image, as Docker 25 writes it, which writes no folders. */
 async function isTopLayer(
   v1ID: string,
   { config, layers }: ImageManifest,
@@ -180,7 +183,7 @@ async function isTopLayer(
   return [layers.at(-1)?.digest, diffID].some((digest) => digest !== undefined && encodedOf(digest) === v1ID);
 }
 
-/** Undefined for what is missing or damaged, which is told elsewhere. */
+/** Returns undefined if the content is missing or damaged, which is reported elsewhere. */
 async function readSound(descriptor: Descriptor, store: ImageFiles): Promise<Buffer | undefined> {
   try {
     return await readContent(store, descriptor);

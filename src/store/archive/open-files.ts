@@ -26,25 +26,25 @@ import { contradictionsOfOldHalf } from './old-half.js';
 import { repeatedNames } from './repeated-names.js';
 import { isV1Folder, readV1Archive } from './v1-archive.js';
 
-/** What one opening of an archive finds out, and another of the same files need not. */
+/** What one opening of an archive found out, so that another one of the same files can skip it. */
 export interface OpeningNotes {
-  /** Digests of `index.json`'s entries and of a `manifest.json` that only says again what they say. */
+  /** Digests of `index.json`'s entries and of a `manifest.json` that only repeats them. */
   sameHalves?: string | undefined;
 }
 
 export interface OpenFilesOptions extends HashingOptions {
-  /** What files without images are refused with: `INVALID_LAYOUT` for a directory. */
+  /** Error code for files without images: `INVALID_LAYOUT` for a directory. */
   code: ErrorCode;
-  /** What hints call the archive in commands; default its location. */
+  /** Name of the archive for commands in hints; default: its location. */
   path?: string | undefined;
-  /** From an earlier opening; what this one finds out is added. */
+  /** Notes of an earlier opening; new findings are added. */
   notes?: OpeningNotes | undefined;
 }
 
 /**
- * The images among files of any form: an OCI layout, a Docker archive of any age, both at once, skopeo's
- * `dir:`; of an archive also those in a folder that was packed as a whole. The view is closed with what is returned;
- * when this rejects, it is the caller's to close.
+ * Opens the images among files of any form: an OCI layout, a Docker archive of any version, both at once, skopeo's
+ * `dir:`; in an archive also those in a folder that was packed as a whole. The view is closed with the result; if this
+ * rejects, the caller must close it.
  */
 export async function openImageFiles(view: FileView, options: OpenFilesOptions): Promise<ImageFiles> {
   const found = await findImages(view, options);
@@ -65,7 +65,10 @@ export async function openImageFiles(view: FileView, options: OpenFilesOptions):
   return opened;
 }
 
-/** Folders of a directory, the nearest alone: what else lies in it may be without end. */
+/**
+ * Returns the top-level folders of a directory with images. Deeper ones are not searched, because a directory may
+ * contain anything.
+ */
 async function foldersWithImages(view: FileView): Promise<string[]> {
   return filter(
     (await view.folders()).slice(0, 100),
@@ -95,7 +98,7 @@ async function findImages(view: FileView, options: OpenFilesOptions): Promise<Im
       layout.contradictions.push(...(await contradictionsOfTransport(view, layout)));
     return comparing(layout, 'index.json');
   }
-  if (await has('oci-layout')) return LayoutReader.open(view); // says what is missing
+  if (await has('oci-layout')) return LayoutReader.open(view); // this reports what is missing
   if (docker !== undefined) {
     const read = { ...options, document: docker };
     return comparing(
@@ -126,8 +129,9 @@ async function findImages(view: FileView, options: OpenFilesOptions): Promise<Im
 }
 
 /**
- * The folders of Docker before 1.10. Later archives have them too, beside configs and layers of their own: read
- * without the `manifest.json` that such an archive has lost, its images would get other configs and digests.
+ * Opens the folders of Docker before 1.10. Later archives have such folders too, beside configs and layers of their
+ * own. If one of those has lost its `manifest.json`, reading the folders would give its images other configs and
+ * digests, so it is refused.
  */
 async function openV1(view: FileView, options: HashingOptions): Promise<ImageFiles> {
   const later = (await view.list()).find(({ path }) => /^[0-9a-f]{64}\.(json|tar)$/.test(path));
@@ -138,7 +142,7 @@ async function openV1(view: FileView, options: HashingOptions): Promise<ImageFil
   );
 }
 
-/** Whether `manifest.json` is itself a manifest, as in `dir:`, rather than a Docker archive's list. */
+/** True if `manifest.json` is itself a manifest, as in `dir:`, rather than the list of a Docker archive. */
 function isManifest(document: Buffer): boolean {
   return firstByteOf(document) === OPENING_BRACE;
 }
@@ -151,7 +155,7 @@ const JSON_SPACE: readonly number[] = [0x20, 0x09, 0x0a, 0x0d];
 const OPENING_BRACE = 0x7b;
 const OPENING_BRACKET = 0x5b;
 
-/** A layout that is a folder of skopeo's at once: that one's manifest must be one that the index leads to. */
+/** Checks a layout that is also a `dir:` folder of skopeo: the index must lead to that folder's manifest. */
 async function contradictionsOfTransport(view: FileView, layout: LayoutReader): Promise<ContentError[]> {
   const other = await readTransportManifest(view);
   if (other === undefined) return [];
@@ -162,7 +166,7 @@ async function contradictionsOfTransport(view: FileView, layout: LayoutReader): 
   return [ambiguous(view.location, text)];
 }
 
-/** Undefined where `manifest.json` is no manifest, and the layout so not a folder of skopeo's. */
+/** Returns undefined if `manifest.json` is not a manifest, so that the layout is not a folder of skopeo. */
 async function readTransportManifest(view: FileView): Promise<Descriptor | undefined> {
   const [image] = await readTransportFolders(view, new NamedFiles(view), ['']);
   return image === undefined || isBroken(image) ? undefined : image.manifest;
@@ -181,7 +185,7 @@ async function openTransportFolders(
   return opened;
 }
 
-/** `where` are the names of the images. */
+/** `where` is the document that names the images. */
 async function openArchiveImages<T extends DescribeOptions>(
   view: FileView,
   where: 'manifest.json' | 'repositories',
@@ -211,7 +215,7 @@ function filesOf(files: NamedFiles, images: readonly (OpenedImage | BrokenImage)
   return opened;
 }
 
-/** What a broken image is called, under each of its names; one without a name by its place. */
+/** Returns the names of a broken image; without a name, it is called by its position. */
 function brokenNames(image: OpenedImage | BrokenImage, place: number): NamedProblem[] {
   if (!isBroken(image)) return [];
   const { names, error } = image;
@@ -256,8 +260,8 @@ async function openHybrid(
 }
 
 /**
- * What the `manifest.json` beside an index says. Other files than its own are no matter to a layout that has images
- * (image-spec, image-layout.md), but a list that cannot be read here may be one to Docker.
+ * Returns the items of the `manifest.json` beside an index. In a layout with images, other files do not matter
+ * (image-spec, image-layout.md), but Docker may be able to read a list that cannot be read here.
  */
 function itemsBeside(
   layout: LayoutReader,

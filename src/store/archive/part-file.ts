@@ -7,27 +7,32 @@ import { isLadingError } from '../../errors.js';
 import { type FileSink, openFileSink } from '../file-sink.js';
 import type { Place } from './archive-places.js';
 
-/** What an archive grows in until it is finished: `PATH.part` and its journal, which this process alone writes. */
+/** The files of an unfinished archive: `PATH.part` and its journal. Only this process writes them. */
 export interface PartFile {
   readonly file: FileSink;
   readonly journal: Journal;
-  /** Cuts the file to `size` bytes and gives it its name; throws `LOCKED` when another process took it over. */
+  /**
+   * Truncates the file to `size` bytes and gives it its final name; throws `LOCKED` if another process took it over.
+   */
   finish(size: number): Promise<void>;
-  /** Without `finish` before it, leaves what a later run can go on from, and no file where there is nothing of it. */
+  /**
+   * Closes the files. Without `finish`, it keeps what a later run can resume from, and removes the files if there is
+   * nothing.
+   */
   close(): Promise<void>;
 }
 
 /**
- * Opens what will become `path`, with what an earlier run of this user left of it; other writers wait until it is
- * closed. Rejects as `openOwnFile` does for a part or a journal that somebody else may have made.
+ * Opens the part file of `path`, with what an earlier run of this user left; other writers wait until it is closed.
+ * Rejects as `openOwnFile` does if others may have created the part or the journal.
  */
 export async function openPartFile(path: string, options: LockOptions): Promise<PartFile> {
   const part = `${path}.part`;
   const journalPath = `${part}.journal`;
-  // The lock comes first: a file that is opened before may be the finished archive of the writer waited for.
+  // Take the lock first: a file that is opened earlier may turn into the finished archive of the writer before.
   const lock = await acquireLock(part, options);
   const opened: { close(): Promise<void> }[] = [];
-  /** What is taken away when nothing can be gone on from. */
+  /** Returns the files to remove if there is nothing to resume from. */
   let useless: () => string[] = () => [];
   const close = async (): Promise<void> => {
     try {
@@ -43,7 +48,7 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
     opened.push(file);
     const isNew = (await file.size()) === 0;
     if (isNew) useless = () => [part];
-    // What a journal says of a part that is gone is true of no other one.
+    // If the part is gone, the journal does not apply to a new one.
     const journal = await openJournal(journalPath, { keeps: !isNew });
     opened.push(journal);
     let isFinished = false;
@@ -55,7 +60,7 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
         lock.assertHeld();
         await file.truncate(size);
         await file.sync();
-        // Whoever may rename files in this folder may have put another one there meanwhile.
+        // Somebody with permission to rename files in this folder may have replaced it meanwhile.
         await onDisk(part, () => requireOwnFile(part));
         await onDisk(path, () => fs.rename(part, path));
         isFinished = true;
@@ -70,7 +75,7 @@ export async function openPartFile(path: string, options: LockOptions): Promise<
   }
 }
 
-/** Removes what a process left beside a finished archive that died right after it had given the archive its name. */
+/** Removes the leftovers of a process that died right after it had given the archive its name. */
 export async function removeLeftBeside(path: string): Promise<void> {
   const part = `${path}.part`;
   const journal = `${part}.journal`;
@@ -84,30 +89,30 @@ export async function removeLeftBeside(path: string): Promise<void> {
       await lock.release();
     }
   } catch (error) {
-    // Somebody is at work, and tidies up; or what is there is not lading's.
+    // Another process is working, and will clean up; or the files do not belong to lading.
     if (!isLadingError(error, 'LOCKED', 'NOT_WRITABLE')) throw error;
   }
 }
 
-/** What is written, and where its first byte stands. */
+/** A piece of content, and the position of its first byte. */
 type JournalPlace = Pick<Place, 'descriptor' | 'body'>;
 
 /**
- * How far each piece of content in an unfinished archive is written, in a file beside it: one line
- * `DIGEST POSITION BYTES` after every write. What it says is a claim to be checked by hashing, never trusted.
+ * Records how much of each piece of content in an unfinished archive is written, in a file beside it: one line `DIGEST
+ * POSITION BYTES` after every write. It is never trusted; the bytes are verified by hashing.
  */
 interface Journal {
-  /** Bytes of the place that were written before, if it stands where it stood then. */
+  /** Returns how many bytes were written before, if the content is at the same position as then. */
   kept(place: JournalPlace): number;
   record(place: JournalPlace, written: number): Promise<void>;
-  /** Whether nothing was ever recorded: there is nothing to go on from. */
+  /** True if nothing was ever recorded, so that there is nothing to resume from. */
   readonly isEmpty: boolean;
-  /** Deletes the file, when the archive is finished. */
+  /** Deletes the file, after the archive is finished. */
   remove(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens the journal that this user has left, or begins one; without `keeps` all that it says is forgotten. */
+/** Opens the journal that this user left, or begins a new one; unless `keeps` is true, its content is discarded. */
 async function openJournal(path: string, { keeps }: { keeps: boolean }): Promise<Journal> {
   const { file, earlier } = await onDisk(path, () => openJournalFile(path, keeps));
   let isEmpty = earlier.size === 0;

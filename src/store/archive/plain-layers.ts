@@ -12,17 +12,20 @@ import type { PartFile } from './part-file.js';
 import type { TarAppender } from './tar-appender.js';
 
 /**
- * The layers of a docker-archive that is written. They stand in the order in which they were announced, whichever comes
- * first, and each is decompressed on its way: its diffID, which names it, is known at its end.
+ * The layers of a docker-archive that is being written. They are written in the order in which they were announced, and
+ * decompressed meanwhile. The name of a layer is its diffID, so it is known only at the end.
  */
 export class PlainLayers {
   readonly #file: FileSink;
   readonly #journal: PartFile['journal'];
   readonly #tar: TarAppender;
   readonly #byDigest = new Map<Digest, PlainLayer>();
-  /** Layers that nobody announced take their place at the end, one after the other. */
+  /** Makes layers that were not announced wait for each other; they are written at the end. */
   readonly #atTheEnd = createTurns<string>();
-  /** Layers still to come, in their order in the archive; each waits for the one before. */
+  /**
+   * Resolves when all layers that were announced so far are written. Layers are written in order; each one waits for
+   * the one before.
+   */
   #queue: Promise<void> = Promise.resolve();
   readonly #turns = new Map<Digest, { ready: Promise<void>; done: () => void }>();
 
@@ -39,12 +42,12 @@ export class PlainLayers {
     turn?.done();
   }
 
-  /** By the digest under which it was pushed. */
+  /** Returns a layer by the digest under which it was pushed. */
   get(digest: Digest): PlainLayer | undefined {
     return this.#byDigest.get(digest);
   }
 
-  /** Says which layers will come, in this order. */
+  /** Declares which layers will be pushed; they are written in this order. */
   announce(layers: readonly Descriptor[]): void {
     for (const { digest } of layers) {
       if (this.#turns.has(digest)) continue;
@@ -57,7 +60,7 @@ export class PlainLayers {
     }
   }
 
-  /** Says that a layer will not come: the next one need not wait for it. */
+  /** Declares that a layer will not be pushed, so that the next one does not wait for it. */
   abandon(digest: Digest): void {
     this.#turns.get(digest)?.done();
   }
@@ -70,7 +73,7 @@ export class PlainLayers {
     if (kept > 0) options.onBytes?.(descriptor.size, 'kept');
     const path = layerPath(diffID);
     this.#byDigest.set(descriptor.digest, { diffID, path, size: descriptor.size });
-    // Two compressed forms of one layer: the second gives its place to what comes next.
+    // If two layers are compressed forms of the same one, the place of the second is used for the next layer.
     if (!(await this.#tar.addWritten(path, size))) return;
     await this.#journal.record({ descriptor, body }, size);
   }
@@ -86,7 +89,7 @@ export class PlainLayers {
       const verifier = createVerifier(descriptor);
       for await (const chunk of source as AsyncIterable<Buffer>) {
         verifier.update(chunk);
-        // A layer of several gzip members is opened twice; its bytes count once.
+        // A layer of several gzip members is opened twice, but its bytes count once.
         onBytes?.(Math.max(0, verifier.size - reported), 'fetched');
         reported = Math.max(reported, verifier.size);
         yield chunk;
@@ -114,11 +117,11 @@ export class PlainLayers {
   }
 }
 
-/** A layer as it stands in the archive: plain, under the name of its diffID. */
+/** A layer as it is stored in the archive: uncompressed, named by its diffID. */
 interface PlainLayer {
   diffID: Digest;
   path: string;
-  /** Of what was pushed. */
+  /** Size in bytes of the layer as it was pushed. */
   size: number;
 }
 

@@ -3,8 +3,8 @@ import { DOCKER_HUB } from '../../content/reference.js';
 import { type ArchiveImage, type BrokenImage, isBroken } from './archive-image.js';
 
 /**
- * Names that stand for two images of a docker-archive, a sentence each. Docker keeps the last image of a name, and podman
- * and skopeo take the first. Podman besides loads `app:1` as `localhost/app:1`.
+ * Returns, as sentences, which names stand for two images of a docker-archive. Docker uses the last image of a name,
+ * podman and skopeo the first. Podman also loads `app:1` as `localhost/app:1`.
  */
 export function repeatedNames(images: readonly (ArchiveImage | BrokenImage)[], where: string): string[] {
   const conflicts = conflictsAmong(images, ({ names }) => names, where);
@@ -34,18 +34,20 @@ function conflictsAmong(
   return [...conflicts.values()];
 }
 
-/** Of what cannot be read here, another reader may make something. */
+/**
+ * True if both are the same image. Broken images are never the same, because another reader may be able to read them.
+ */
 function isSame(one: ArchiveImage | BrokenImage, other: ArchiveImage | BrokenImage): boolean {
   if (isBroken(one) || isBroken(other)) return one === other;
   return one.manifest.digest === other.manifest.digest;
 }
 
-/** An image of an archive that has no manifests, as messages call it. */
+/** Describes an image of an archive without manifests for messages. */
 export function whatIs(image: Pick<ArchiveImage, 'config'> | BrokenImage): string {
   return isBroken(image) ? 'an image that cannot be read' : `the image with the config ${image.config}`;
 }
 
-/** (containers/common, libimage/normalize.go, `NormalizeName`) */
+/** Returns the name under which podman loads an image. (containers/common, libimage/normalize.go, `NormalizeName`) */
 function nameForPodman(repoTag: string): string[] {
   const name = fullName(repoTag);
   const read = name === undefined ? undefined : readName(name);

@@ -21,19 +21,19 @@ import type { TarTable } from '../../tar/table.js';
 
 export interface SpoolOptions {
   signal?: AbortSignal | undefined;
-  /** What errors call an archive that came as a stream; default its path. */
+  /** Name for errors of an archive that came as a stream; default: its path. */
   streamName?: string | undefined;
-  /** Where a compressed archive is decompressed to; default the system's folder for temporary files. */
+  /** The folder for decompressed archives; default: the system's folder for temporary files. */
   spoolDirectory?: string | undefined;
-  /** Told before a compressed archive is decompressed, since that takes time and room. */
+  /** Called before a compressed archive is decompressed, because that takes time and disk space. */
   onSpool?: ((spool: { path: string; compression: Compression; directory: string }) => void) | undefined;
-  /** How far an archive may expand. */
+  /** Limits of decompression. */
   limits?: DecompressLimits | undefined;
 }
 
 /**
- * A tar as files. One that is compressed as a whole has no positions to read at: it is decompressed once, to a
- * temporary file that goes when the view is closed.
+ * Opens a tar as files. One that is compressed as a whole cannot be read by position, so it is decompressed once, to a
+ * temporary file that is removed when the view is closed.
  */
 export async function openTarOrSpool(
   path: string,
@@ -81,7 +81,7 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
   }
 }
 
-/** What does not decompress is damaged; where it shows how, the error says that. */
+/** Adds advice to the error of an archive that does not decompress, if the cause can be recognised. */
 async function explained(error: unknown, path: string, streamName: string | undefined): Promise<unknown> {
   if (!(error instanceof ContentError) || error.code !== 'INVALID_ARCHIVE') return error;
   const start = await readStart(path, SAMPLE_BYTES);
@@ -90,17 +90,17 @@ async function explained(error: unknown, path: string, streamName: string | unde
   return new ContentError(error.code, error.message, { cause: error, ...advice });
 }
 
-/** Recognised by the first bytes, whatever the file is called. */
+/** Detects the compression from the first bytes, whatever the file is called. */
 async function compressionOf(path: string): Promise<Compression> {
   let start: Buffer;
   try {
-    if (!(await stat(path)).isFile()) return 'none'; // openTar says what it is
+    if (!(await stat(path)).isFile()) return 'none'; // openTar() reports what it is
     start = await readStart(path, TAR_START_LENGTH);
   } catch (error) {
     throw readFailure(path, error);
   }
   const compression = detectCompression(start.subarray(0, MAGIC_LENGTH));
-  // In a tar the first bytes are a file's name, which may begin like any other format.
+  // A tar begins with the name of a file, which may look like the start of any other format.
   if (compression !== 'none' && (isTarStart(start) || hasTarMagic(start)))
     throw ambiguous(path, `it is a tar whose first bytes are those of ${compression}`);
   return compression;

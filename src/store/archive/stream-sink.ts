@@ -5,14 +5,14 @@ import { LadingError, systemCode } from '../../errors.js';
 import type { Sink } from '../write-content.js';
 
 /**
- * A sink over a stream: whoever comes with a later position waits until everything before it was written.
- * It never ends the stream.
+ * Makes a sink of a stream: a write to a later position waits until everything before it was written. It never ends the
+ * stream.
  */
 export function createStreamSink(stream: Writable): Sink {
   let position = 0;
   const waiting = new Map<number, () => void>();
   let failure: unknown;
-  // Kept for the next write: an error that nobody listens for would end the process.
+  // Keep the error for the next write; without a listener it would end the process.
   stream.once('error', (error) => {
     failure = streamError(error);
   });
@@ -58,7 +58,7 @@ export function createStreamSink(stream: Writable): Sink {
   };
 }
 
-/** What it means that a stream did not take the bytes of an archive. */
+/** Turns the error of a stream that did not accept the bytes of an archive into a `LadingError`. */
 export function streamError(error: unknown): unknown {
   if (systemCode(error) === 'ENOSPC')
     return new LadingError('NO_SPACE', 'no space left to write the output', {

@@ -1,17 +1,17 @@
 import { END_OF_ARCHIVE, paddingAfter, tarHeader } from '../../tar/write.js';
 import type { Sink } from '../write-content.js';
 
-/** Names of 68 characters and sizes in base 256 fit one block. */
+/** Names of 68 characters, and sizes in base 256, fit into one block. */
 const HEADER_BYTES = 512;
 
-/** Adds entries to a tar, one after the other; what has a path already is not added again. */
+/** Appends entries to a tar; an entry whose path exists already is skipped. */
 export class TarAppender {
   readonly #sink: Sink;
   readonly #mode: number;
   readonly #written = new Set<string>();
   #end: number;
 
-  /** Begins at `start`, default 0; files have the permissions `mode`. */
+  /** Starts at position `start`, default 0; files get the permissions `mode`. */
   constructor(sink: Sink, { start = 0, mode }: { start?: number | undefined; mode: number }) {
     this.#sink = sink;
     this.#mode = mode;
@@ -33,14 +33,14 @@ export class TarAppender {
     this.#end += header.byteLength;
   }
 
-  /** Where the content of the next entry begins, for one whose size is known only when it is written. */
+  /** Position of the next entry's content, for an entry whose size is known only after it was written. */
   get nextBody(): number {
     return this.#end + HEADER_BYTES;
   }
 
   /**
-   * Makes an entry of the `size` bytes that were written at `nextBody`. Returns false if there is one of that path: what
-   * comes next takes their place.
+   * Makes an entry of the `size` bytes that were written at `nextBody`. Returns false if its path exists already; then
+   * the next entry overwrites those bytes.
    */
   async addWritten(path: string, size: number): Promise<boolean> {
     if (!this.#isNew(path)) return false;

@@ -17,19 +17,19 @@ import { findLayer, hashFiles, keyOf, type LayerFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
 import { makeV1Image, plainDiffID, type V1Layer } from './v1-image.js';
 
-/** Docker never stacked more than 127 layers. */
+/** Limit for a chain of images; Docker never stacked more than 127 layers. */
 const MAX_CHAIN = 256;
 
-/** Whether a folder holds a v1 image. */
+/** True if a folder contains a v1 image. */
 export async function isV1Folder(view: FileView, folder: string): Promise<boolean> {
   return (await view.size(`${folder}/json`)) !== undefined;
 }
 
 /**
- * The images of an archive of Docker before 1.10: a folder each with `json` and `layer.tar`, named in
- * `repositories`. Those that have no name and that no other stands on are images too. Every layer is hashed, to
- * make the config that this form lacks; what the images are made of is added to `files`.
- * (moby, image/spec/v1.md, "Combined Image JSON + Filesystem Changeset Format")
+ * Reads the images of an archive of Docker before 1.10: each is a folder with `json` and `layer.tar`, named in
+ * `repositories`. Images without a name count if no other is based on them. Every layer is hashed to make the config
+ * that this form lacks; the content of the images is added to `files`. (moby, image/spec/v1.md, "Combined Image JSON +
+ * Filesystem Changeset Format")
  */
 export async function readV1Archive(
   view: FileView,
@@ -75,25 +75,25 @@ export async function readV1Archive(
 
 interface NamedChain {
   names: readonly string[];
-  /** What errors call the image. */
+  /** Name of the image for errors. */
   label: string;
   chain: readonly V1FolderImage[];
 }
 
 /** A folder with an image of Docker before 1.10. */
 export interface V1FolderImage {
-  /** The folder's name, by which others stand on it. */
+  /** The folder's name, by which other images refer to it. */
   id: string;
   parent: string | undefined;
-  /** The ID in its JSON, by which Docker before 1.10 knows the image; later ones go by the folder. */
+  /** The ID in its JSON, which Docker before 1.10 uses; later versions use the folder's name. */
   ownID: string;
   json: Buffer;
 }
 
-/** By their folders. */
+/** Images by the names of their folders. */
 export type V1Folders = ReadonlyMap<string, V1FolderImage | BrokenImage>;
 
-/** The images by the folders that they are in, and an error for one that cannot be read. */
+/** Reads the images by their folders, with an error for one that cannot be read. */
 export async function readFolders(view: FileView): Promise<V1Folders> {
   const images = new Map<string, V1FolderImage | BrokenImage>();
   for (const id of await view.folders()) {
@@ -111,12 +111,12 @@ export async function readFolders(view: FileView): Promise<V1Folders> {
   return images;
 }
 
-/** What is wrong with an image that is in the folder of another. */
+/** Describes the problem of an image that is in the folder of another. */
 export function misplacedText({ id, ownID }: V1FolderImage): string {
   return `${id}/json is of the image ${ownID}`;
 }
 
-/** Names by the folder that has them. */
+/** Returns names by the folder that they refer to. */
 async function readNames(
   view: FileView,
   onWarning: DescribeOptions['onWarning'],
@@ -133,13 +133,16 @@ async function readNames(
   return names;
 }
 
-/** The images that have a name, and those that nothing stands on. */
+/** Returns the images that have a name, and those that no other is based on. */
 export function headsOf(images: V1Folders, names: ReadonlyMap<string, unknown>): Set<string> {
   const parents = new Set([...images.values()].map((image) => (isBroken(image) ? undefined : image.parent)));
   return new Set([...names.keys(), ...[...images.keys()].filter((id) => !parents.has(id))]);
 }
 
-/** The images that `head` stands on and itself, from the base on; rejects where one is not there, or not valid. */
+/**
+ * Returns the chain of images that `head` is based on, base first, with `head` at the end; rejects if one is missing or
+ * invalid.
+ */
 export function chainOf(
   images: V1Folders,
   { head, label }: { head: string; label: string },
@@ -157,7 +160,7 @@ export function chainOf(
       );
     if (isBroken(image)) throw image.error;
     chain.push(image);
-    // Docker's loader walks a circle until its stack ends.
+    // This also ends a loop, in which Docker's loader recurses until its stack overflows.
     if (chain.length > MAX_CHAIN)
       throw new ContentError('INVALID_ARCHIVE', `${location}: ${label} has more than ${MAX_CHAIN} layers`);
     id = image.parent;
@@ -172,7 +175,7 @@ async function readLayers(
   options: HashingOptions,
 ): Promise<Map<string, V1Layer>> {
   const found = new Map([...files].filter(([id]) => used.has(id)));
-  // Docker wrote plain layers, and takes compressed ones too.
+  // Docker wrote uncompressed layers, but reads compressed ones too.
   const compressed = [...found.values()].filter(({ compression }) => compression !== 'none');
   const digests = await hashFiles(view, found.values(), { ...options, of: 'file' });
   const diffIDs = await hashFiles(view, compressed, { ...options, of: 'layer' });

@@ -6,19 +6,19 @@ import { type ArchiveImage, makeImage } from './archive-image.js';
 import { EMPTY_TAR, emptyLayer, LAYER_TYPE, type LayerFile } from './layer-files.js';
 import type { NamedFiles } from './named-files.js';
 
-/** A layer of an image of Docker before 1.10, once it was hashed: that form names it by no digest. */
+/** A layer of an image of Docker before 1.10 after it was hashed; the archive itself does not state a digest for it. */
 export interface V1Layer {
   file: LayerFile;
   digest: Digest;
   diffID: Digest;
 }
 
-/** The diffID of a layer that is not compressed, or is less than a tar. */
+/** Returns the diffID of a layer that is uncompressed, or a stub. */
 export function plainDiffID({ isStub }: LayerFile, digest: Digest): Digest {
   return isStub ? digestOf(EMPTY_TAR) : digest;
 }
 
-/** Makes the config and the manifest that a chain of v1 images lacks, base first; its layers join `files`. */
+/** Makes the config and the manifest that a chain of v1 images lacks, base first; its content is added to `files`. */
 export function makeV1Image(
   files: NamedFiles,
   { documents, layers, names }: { documents: Buffer[]; layers: readonly V1Layer[]; names: readonly string[] },

@@ -8,18 +8,20 @@ import { type OpenedStream, openStream } from '../open-stream.js';
 export interface DockerDaemonOptions extends ArchiveLimits {
   signal?: AbortSignal | undefined;
   onWarning?: ((message: string) => void) | undefined;
-  /** Where the engine listens, as `unix://PATH`; default `DOCKER_HOST` of the environment, else the engine's usual socket. */
+  /**
+   * Address of the engine, `unix://PATH`; default: `DOCKER_HOST` of the environment, or else the engine's usual socket.
+   */
   host?: string | undefined;
 }
 
 const USUAL_HOST = 'unix:///var/run/docker.sock';
-/** Far more than an engine says about an error. */
+/** Limit for an engine's error message, far above usual lengths. */
 const MAX_ERROR_CHARACTERS = 10_000;
 
 /**
- * Opens an image of the Docker engine on this machine, as `docker save` writes it: it is written to a temporary file first.
- * Rejects with `NOT_FOUND` where the engine does not have it, with `UNREACHABLE` and `DENIED` where the engine cannot be asked,
- * and with `UNSUPPORTED` for an engine on another machine. (Docker Engine API, `GET /images/get`)
+ * Opens an image of the Docker engine on this machine, as `docker save` writes it; it is written to a temporary file
+ * first. Rejects with `NOT_FOUND` if the engine does not have the image, with `UNREACHABLE` or `DENIED` if the engine
+ * cannot be used, and with `UNSUPPORTED` for an engine on another machine. (Docker Engine API, `GET /images/get`)
  */
 export async function openDockerDaemon(
   name: string,
@@ -29,7 +31,7 @@ export async function openDockerDaemon(
   const answer = await ask(socketPath, `/images/get?names=${encodeURIComponent(name)}`, signal);
   if (answer.statusCode !== 200) throw await refusal(name, answer);
   onWarning?.(`${name} is written to a temporary file first`);
-  const streamName = `what Docker says ${name} is`;
+  const streamName = `the Docker export of ${name}`;
   const opened = await openStream(answer, { signal, streamName, limits: archiveLimitsOf(limits) });
   if (opened.store.contradictions.length === 0 && (await isMade(opened)))
     onWarning?.(
@@ -64,13 +66,13 @@ async function ask(
     signal?.throwIfAborted();
     const code = systemCode(error);
     if (code === 'EACCES' || code === 'EPERM')
-      throw new LadingError('DENIED', `${socketPath} is not yours to use`, {
+      throw new LadingError('DENIED', `${socketPath} may not be used by this user`, {
         cause: error,
         hint: 'Run as a user of the group docker, or as root.',
       });
     throw new LadingError('UNREACHABLE', `the Docker engine at ${socketPath} does not answer`, {
       cause: error,
-      hint: 'Start it, or say with DOCKER_HOST where it listens.',
+      hint: 'Start it, or set DOCKER_HOST to the address where it listens.',
     });
   }
 }
@@ -92,7 +94,7 @@ function messageIn(body: string): string {
   }
 }
 
-/** Whether the engine gave no manifest of its own, which those with containerd's store do. */
+/** True if the engine gave no manifest of its own; engines with containerd's image store do give one. */
 async function isMade({ store }: OpenedStream): Promise<boolean> {
   for await (const { name } of store.names()) return (await store.resolve(name)).origin === 'made';
   return false;

@@ -3,11 +3,11 @@ import { nameByTag, nameKey, readName } from '../../content/names.js';
 import { entryName } from './layout-index.js';
 import { claimedNames } from './name-conflicts.js';
 
-/** The entries of an index by their names, for other parts of an archive that name images. */
+/** The entries of an index by name, for other parts of an archive that name images. */
 export class EntriesByName {
   readonly #byName = new Map<string, Descriptor[]>();
   readonly #byTaggedName = new Map<string, Descriptor[]>();
-  /** Entries that have a tag for their only name. */
+  /** Entries whose only name is a tag. */
   readonly #byTag = new Map<string, Descriptor[]>();
 
   constructor(entries: readonly Descriptor[]) {
@@ -21,14 +21,14 @@ export class EntriesByName {
   }
 
   /**
-   * The entries that a full name means. Docker's archives have no digests in names: `app:1` is `app:1@sha256:…` where
-   * nothing else has that tag.
+   * Returns the entries that a full name stands for. Docker's archives have no digests in names, so `app:1` also stands
+   * for `app:1@sha256:…` if nothing else has that tag.
    */
   at(name: string): readonly Descriptor[] {
     return this.#byName.get(name) ?? this.#byTaggedName.get(name) ?? [];
   }
 
-  /** The entries that have nothing but the tag of a full name. */
+  /** Returns the entries whose only name is the tag of a full name. */
   withTagOf(name: string): readonly Descriptor[] {
     const read = readName(name);
     return (read.kind === 'image' && read.reference.tag && this.#byTag.get(read.reference.tag)) || [];

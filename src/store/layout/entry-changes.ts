@@ -22,9 +22,9 @@ import type { LiveLayout } from './live-layout.js';
 
 type Entries = readonly Descriptor[];
 
-/** A manifest that is pushed, as far as the index is concerned. */
+/** What the index needs to know about a pushed manifest. */
 export interface PushedEntry {
-  /** With a note of what is absent on purpose. */
+  /** Includes a note of children that are absent on purpose. */
   entry: Descriptor;
   links: Links;
   repository: string;
@@ -32,8 +32,8 @@ export interface PushedEntry {
 }
 
 /**
- * How the entries of a layout change with what is pushed to its repositories and deleted there: each stays a list
- * that leads other tools, which take what it does not lead to for garbage, to every manifest.
+ * Computes the entries of a layout after a push or a deletion. Every manifest stays reachable from the entries, because
+ * other tools take unreachable content for garbage.
  */
 export class EntryChanges {
   readonly #layout: Pick<LiveLayout, 'sizeOf' | 'graph' | 'contentsWith'>;
@@ -61,7 +61,7 @@ export class EntryChanges {
     return this.#withKept(withoutKeepers(next, links.manifests, repository), losers);
   }
 
-  /** Without a name; its manifest stays. Rejects with `NOT_FOUND`. */
+  /** Removes a tag; its manifest stays. Rejects with `NOT_FOUND`. */
   async withoutTag(before: Entries, place: Place): Promise<Entries> {
     const entries = await this.#withEveryHolder(before);
     const gone = entriesAt(entries, place);
@@ -73,8 +73,8 @@ export class EntryChanges {
   }
 
   /**
-   * Without a manifest's names in a repository, and the manifests that nobody names or needs then. Its children stay,
-   * but for those that were to be deleted there before.
+   * Removes a manifest's names in a repository, and the manifests that nothing names or needs afterwards. Its children
+   * stay, except those that were deleted there before.
    */
   async withoutManifest(
     before: Entries,
@@ -95,8 +95,8 @@ export class EntryChanges {
   }
 
   /**
-   * The entries, with unnamed ones for those of the manifests that they do not lead to, and notes of the repositories
-   * that these were in.
+   * Adds unnamed entries for those manifests that the entries do not lead to, with notes of the repositories that they
+   * were in.
    */
   async #withKept(entries: Entries, manifests: Entries): Promise<Entries> {
     let kept = entries;
@@ -118,11 +118,11 @@ export class EntryChanges {
   }
 
   /**
-   * With a note that a repository holds this manifest, unless its own entries lead to it: what only those of another
-   * one lead to would go when that is deleted there.
+   * Adds a note that a repository has this manifest, unless the repository's own entries lead to it. Otherwise the
+   * manifest would go when another repository, whose entries lead to it, deletes it.
    */
   async #withReachedHolder(entries: Entries, manifest: Descriptor, repository: string): Promise<Entries> {
-    // An entry with neither a name nor a note would follow its subject into other repositories.
+    // An entry without a name or a note would follow its subject into other repositories.
     const isLoose = ({ digest }: Descriptor) => digest === manifest.digest;
     const hasLoose = entries.some((entry) => isLoose(entry) && repositoriesWith(entry).length === 0);
     if (!hasLoose && (await this.#layout.contentsWith(entries).hasManifest(repository, manifest.digest)))
@@ -131,8 +131,8 @@ export class EntryChanges {
   }
 
   /**
-   * With notes at entries that have neither a name nor one, as other tools leave what is attached to an image: it
-   * stays with the repositories that have its subject now, whichever get that later.
+   * Adds notes to entries that have neither a name nor a note, as other tools write them for attachments: each stays in
+   * the repositories that have its subject now, whichever get the subject later.
    */
   async #withEveryHolder(entries: Entries): Promise<Entries> {
     const loose = await this.#layout.contentsWith(entries).looseRepositories();
@@ -143,7 +143,7 @@ export class EntryChanges {
     });
   }
 
-  /** With a note at the repository's entries that still lead to a manifest which was deleted there. */
+  /** Adds a note to the repository's entries that still lead to a manifest which was deleted there. */
   async #withNoteOfDeletion(entries: Entries, digest: Digest, repository: string): Promise<Entries> {
     const holders: Descriptor[] = [];
     for (const entry of entriesIn(entries, repository))
@@ -154,7 +154,10 @@ export class EntryChanges {
     );
   }
 
-  /** What goes with a manifest that `rest` does not lead to, and its children, which then stand for themselves. */
+  /**
+   * Returns what is deleted together with a manifest that `rest` does not lead to, and its children that get entries of
+   * their own.
+   */
   async #orphansOf(
     descriptor: Descriptor,
     { entries, rest, repository }: { entries: Entries; rest: Entries; repository: string },
@@ -162,7 +165,7 @@ export class EntryChanges {
     const [before, after] = [this.#layout.contentsWith(entries), this.#layout.contentsWith(rest)];
     const reached = await this.#layout.graph.manifestsUnder(rest);
     if (reached.has(descriptor.digest)) {
-      // Others lead to it, and it stays with its children; those stay in this repository too, if it has lost them.
+      // Other entries lead to it, so it and its children stay; children that this repository would lose are kept in it.
       const kept: Descriptor[] = [];
       for (const child of (await this.#layout.graph.linksOf(descriptor)).manifests) {
         const isLost = !(await after.leadsTo(repository, child.digest));

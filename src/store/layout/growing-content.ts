@@ -14,27 +14,30 @@ import type { OpenContent, PushOptions } from '../store.js';
 import { type WriteGatheredOptions, writeGathered } from '../write-gathered.js';
 
 export interface GrowingContentOptions {
-  /** Bytes that are in the file, from an earlier process too; default none. */
+  /** Bytes that are already in the file, perhaps from an earlier process; default 0. */
   size?: number | undefined;
-  /** What is hashed on the way; a digest of another algorithm takes a reading of the file. Default sha256. */
+  /**
+   * The algorithm that is computed while bytes arrive; for a digest of another one the file is read again. Default
+   * sha256.
+   */
   algorithm?: DigestAlgorithm | undefined;
 }
 
 export interface AppendOptions extends Pick<WriteGatheredOptions, 'ahead'> {
   signal?: AbortSignal | undefined;
-  /** Throws when the file is no longer this process's to write to. */
+  /** Throws if this process may not write to the file any more. */
   assertHeld?: (() => void) | undefined;
 }
 
 /**
- * Content that grows at the end of a file until it is whole, hashed on its way: a blob that is saved into a layout, and
- * one that a client of a registry pushes. What came before a break, or a kill, counts, and is hashed again where
- * nobody remembers its hash.
+ * Content that grows at the end of a file until it is complete, and is hashed meanwhile: a blob that is saved into a
+ * layout, or pushed by a client of a registry. Bytes from before an interruption are kept, and hashed again if their
+ * hash is not in memory.
  */
 export class GrowingContent {
   readonly #algorithm: DigestAlgorithm;
   #size: number;
-  /** Of all bytes so far; undefined where the file has to be read for it. */
+  /** Digest of all bytes so far; undefined if the file must be read to compute it. */
   #digester: Digester | undefined;
 
   constructor({ size = 0, algorithm = 'sha256' }: GrowingContentOptions = {}) {
@@ -43,20 +46,20 @@ export class GrowingContent {
     if (size === 0) this.#digester = createDigester(algorithm);
   }
 
-  /** Bytes that are in the file and count. */
+  /** Number of valid bytes in the file. */
   get size(): number {
     return this.#size;
   }
 
-  /** Takes the file to have so many bytes, of which nothing is known. */
+  /** Sets the number of bytes in the file, and forgets the digest of their content. */
   reset(size = 0): void {
     this.#size = size;
     this.#digester = size === 0 ? createDigester(this.#algorithm) : undefined;
   }
 
   /**
-   * Receives what is missing of the content that a descriptor names, and verifies the whole. Nothing counts after
-   * `DIGEST_MISMATCH` and `SIZE_MISMATCH`; after anything else the bytes so far do.
+   * Receives the missing part of the content that a descriptor names, and verifies all of it. After `DIGEST_MISMATCH`
+   * and `SIZE_MISMATCH` all bytes are discarded; after any other error they are kept.
    */
   async complete(
     file: FileSink,
@@ -79,7 +82,7 @@ export class GrowingContent {
     }
   }
 
-  /** Takes more bytes at the end. When `chunks` breaks off, what came before stays and counts. */
+  /** Appends bytes. If `chunks` fails, the bytes before the failure are kept. */
   async append(
     file: FileSink,
     chunks: AsyncIterable<Buffer>,
@@ -92,10 +95,10 @@ export class GrowingContent {
     await writeGathered(chunks, write, { ahead, onChunk: () => signal?.throwIfAborted() });
   }
 
-  /** The digest of all that counts. */
+  /** Returns the digest of all valid bytes. */
   async digest(file: FileSink, algorithm: DigestAlgorithm): Promise<Digest> {
     const running = this.#digester;
-    this.#digester = undefined; // a digester can be ended once
+    this.#digester = undefined; // a digester can be finished only once
     if (running !== undefined && algorithm === this.#algorithm) return running.digest();
     const digester = createDigester(algorithm);
     for await (const chunk of file.read(0, this.#size)) digester.update(chunk);
@@ -104,13 +107,13 @@ export class GrowingContent {
 
   async #write(file: FileSink, chunks: Buffer[]): Promise<void> {
     const digester = this.#digester;
-    this.#digester = undefined; // of a write that fails, nobody knows how far it came
+    this.#digester = undefined; // if the write fails, it is unknown how much was written
     const writing = file.write(chunks, this.#size);
     for (const chunk of chunks) digester?.update(chunk);
     try {
       await writing;
     } catch (error) {
-      // What is said is why the write failed. Bytes that stay all the same are the right ones, and count later.
+      // Report why the write failed, not the truncate. Bytes that stay in the file are correct, and are used later.
       await file.truncate(this.#size).catch(() => undefined);
       throw error;
     }
@@ -121,7 +124,7 @@ export class GrowingContent {
     }
   }
 
-  /** Bytes of an earlier run count only after they went through the hash. */
+  /** Hashes the bytes of an earlier run before they are used. */
   async #hashKept(file: FileSink, { onBytes, signal }: PushOptions): Promise<void> {
     if (this.#digester !== undefined) return;
     const digester = createDigester(this.#algorithm);
@@ -135,7 +138,7 @@ export class GrowingContent {
   }
 }
 
-/** Passes content on from `start` to its end; throws where there is more than its descriptor says. */
+/** Passes on content from `start` to its end; throws if there is more than the descriptor says. */
 async function* upTo(
   descriptor: Descriptor,
   { start, body, onBytes }: { start: number; body: AsyncIterable<Buffer>; onBytes: PushOptions['onBytes'] },

@@ -12,13 +12,13 @@ import type { Digest } from '../../content/digest.js';
 import { placeOfEntry, repositoriesWith } from '../repository-contents.js';
 import { entryName, withEntry, withNoted } from './layout-index.js';
 
-/** Where clients of a registry find an image. */
+/** The repository and tag under which clients of a registry find an image. */
 export interface Place {
   repository: string;
   tag: string;
 }
 
-/** The entries that are served at this place: several, where names differ by their host alone. */
+/** Returns the entries that are served at this place; there are several if their names differ only by the host. */
 export function entriesAt(entries: readonly Descriptor[], { repository, tag }: Place): Descriptor[] {
   return entries.filter((entry) => {
     const place = placeOfEntry(entry);
@@ -27,10 +27,10 @@ export function entriesAt(entries: readonly Descriptor[], { repository, tag }: P
 }
 
 /**
- * The entries after `entry` was pushed to a place, and who lost that place. It takes over the name of the entry
- * that is served there, whatever its host, and no other is left there: of several, who is served would be a matter
- * of their order in the file. A new name is `localhost/…`, as podman names what has no registry: the path stays as
- * it is when the name is completed.
+ * Returns the entries after `entry` was pushed to a place, and the entries that lost that place. The new entry takes
+ * the name of the one that is served there, with its host, and all others are removed; otherwise their order in the
+ * file would decide which is served. A new name starts with `localhost/`, as podman names images without a registry, so
+ * that completing the name does not change the path.
  */
 export function withPlaced(
   entries: readonly Descriptor[],
@@ -46,7 +46,7 @@ export function withPlaced(
   return { entries: withEntry(rest, entry, name).map((each) => withoutOwnNote(each, entry.digest)), losers };
 }
 
-/** An entry of this manifest says once that its repository holds it: by the name. */
+/** Removes the note that a repository has this manifest from an entry whose name already says so. */
 function withoutOwnNote(entry: Descriptor, digest: Digest): Descriptor {
   const place = entry.digest === digest ? placeOfEntry(entry) : undefined;
   const noted = repositoriesOf(entry);
@@ -57,7 +57,7 @@ function withoutOwnNote(entry: Descriptor, digest: Digest): Descriptor {
   );
 }
 
-/** With a note that a repository holds this manifest, where no tag says so. */
+/** Adds a note that a repository has this manifest, unless a tag already says so. */
 export function withHolder(
   entries: readonly Descriptor[],
   manifest: Descriptor,
@@ -68,12 +68,12 @@ export function withHolder(
   return withNoted(entries, manifest, [repository]);
 }
 
-/** The entries that a repository has a part in. */
+/** Returns the entries that belong to a repository. */
 export function entriesIn(entries: readonly Descriptor[], repository: string): Descriptor[] {
   return entries.filter((entry) => repositoriesWith(entry).includes(repository));
 }
 
-/** Without the names of a manifest in a repository, and the note that it is there; other repositories keep it. */
+/** Removes the names of a manifest in a repository, and the note that it is there; other repositories keep it. */
 export function withoutHolder(
   entries: readonly Descriptor[],
   manifest: Descriptor,
@@ -98,7 +98,7 @@ export function withoutHolder(
   return withDeletedUnder(held, manifest.digest, deleted);
 }
 
-/** With the size that this content has now: that of a signed schema1 manifest depends on who signed it. */
+/** Sets the current size of this content: the size of a signed schema1 manifest depends on who signed it. */
 export function withSize(
   entries: readonly Descriptor[],
   { digest, size }: Descriptor,
@@ -107,7 +107,7 @@ export function withSize(
   return entries.map((entry) => (entry.digest === digest ? { ...entry, size } : entry));
 }
 
-/** Without notes that this manifest is absent from the repository, or was deleted there: it has come. */
+/** Removes notes that this manifest is absent from the repository, or was deleted there, because it was pushed. */
 export function withArrived(
   entries: readonly Descriptor[],
   digest: Digest,
@@ -136,7 +136,7 @@ export function withArrived(
   });
 }
 
-/** With a note at the entries of a manifest that repositories have deleted others which it needs. */
+/** Adds a note to the entries of a manifest that repositories have deleted other manifests which it needs. */
 export function withDeletedUnder(
   entries: readonly Descriptor[],
   holder: Digest,
@@ -148,7 +148,7 @@ export function withDeletedUnder(
   );
 }
 
-/** Without the entries that only kept these manifests, of this repository, from being taken for garbage. */
+/** Removes the entries of this repository whose only purpose was to protect these manifests from garbage collection. */
 export function withoutKeepers(
   entries: readonly Descriptor[],
   manifests: readonly Descriptor[],
@@ -162,7 +162,7 @@ export function withoutKeepers(
   });
 }
 
-/** Whether an entry says nothing but that a manifest is there, and in which repositories. */
+/** True if an entry only says that a manifest is there, and in which repositories. */
 function isKeeper({ annotations = {} }: Descriptor): boolean {
   return Object.keys(annotations).every(
     (name) => name === ANNOTATION.repositories || name === ANNOTATION.deleted,

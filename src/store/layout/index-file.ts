@@ -10,8 +10,8 @@ import { formatLayoutIndex } from './layout-index.js';
 import { contradictionsIn, readLayoutEntries } from './layout-reader.js';
 
 /**
- * The entries after a change. It may be asked again when somebody else wrote meanwhile; what it rejects with is
- * its caller's alone.
+ * Returns the entries after a change. It may be called again if another process wrote meanwhile; if it rejects, only
+ * its caller gets the error.
  */
 export type EditEntries = (
   entries: readonly Descriptor[],
@@ -24,13 +24,13 @@ interface Change {
   reject: (error: unknown) => void;
 }
 
-/** The lock of the index is held for one reading and writing of it; whoever holds it longer has died. */
+/** The lock of the index is held for a single read and write; a process that holds it longer has died. */
 const LOCK_WAIT_MS = 60_000;
 const LOCK_POLL_MS = 5;
 
 /**
- * The `index.json` of a layout directory that several processes write: each change reads what is there, under a
- * lock that is held only for it.
+ * The `index.json` of a layout directory that several processes write. Each change reads the file again, under a lock
+ * that is held only for that change.
  */
 export class IndexFile {
   readonly #directory: string;
@@ -44,17 +44,17 @@ export class IndexFile {
     this.#path = join(directory, 'index.json');
   }
 
-  /** What was last read or written here; undefined before. */
+  /** The entries that were last read or written here; undefined before the first read. */
   get lastRead(): readonly Descriptor[] | undefined {
     return this.#known?.entries;
   }
 
   /**
-   * The entries as they are on the disk now; the same array as long as nobody changes the file. Rejects with
-   * `INVALID_LAYOUT` where their names mean different images to different readers.
+   * Returns the entries that are on the disk now; the array is the same as long as the file does not change. Rejects
+   * with `INVALID_LAYOUT` if readers would take their names for different images.
    */
   async read(): Promise<readonly Descriptor[]> {
-    const stamp = await this.#stampNow(); // before reading: what is written meanwhile is seen the next time
+    const stamp = await this.#stampNow(); // taken before reading, so that a write meanwhile is noticed next time
     if (this.#known !== undefined && sameStamp(this.#known.stamp, stamp)) return this.#known.entries;
     const { entries } = await readLayoutEntries(openDirectory(this.#directory));
     const [contradiction] = contradictionsIn(entries, this.#directory);
@@ -64,14 +64,14 @@ export class IndexFile {
   }
 
   /**
-   * Resolves when the change is on the disk. Changes that wait for the lock together are written as one.
-   * `afterwards` runs when the entries are written, before anybody else may change them: such a change is
+   * Resolves when the change is on the disk. Changes that wait for the lock at the same time are written together.
+   * `afterwards` runs after the entries are written and before another process can change them; such a change is
    * written alone.
    */
   change(edit: EditEntries, afterwards?: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ edit, afterwards, resolve, reject });
-      if (!this.#isWriting) void this.#writeWaiting(); // it settles every change, and rejects never
+      if (!this.#isWriting) void this.#writeWaiting(); // settles every change, and never rejects
     });
   }
 
@@ -89,7 +89,7 @@ export class IndexFile {
         }
       } catch (error) {
         const failed = batch.length > 0 ? batch : this.#waiting.splice(0);
-        for (const { reject } of failed) reject(error); // those that were settled before stay as they are
+        for (const { reject } of failed) reject(error); // has no effect on changes that were settled before
       }
     }
     this.#isWriting = false;
@@ -100,7 +100,9 @@ export class IndexFile {
     return this.#waiting.splice(0, lonely < 0 ? this.#waiting.length : Math.max(lonely, 1));
   }
 
-  /** One after the other where all would be too much: what takes names away is written, whatever is refused beside it. */
+  /**
+   * If all changes together are too large, applies them one by one, so that a change that removes names still succeeds.
+   */
   async #applyAll(batch: readonly Change[], assertHeld: () => void): Promise<void> {
     try {
       await this.#apply(batch, assertHeld);
@@ -127,7 +129,7 @@ export class IndexFile {
         }
       }
       if (!sameEntries(before, entries)) {
-        // skopeo and others take no lock: what they wrote since is taken along.
+        // skopeo and others take no lock, so start again if they wrote since.
         if (!(await this.#isCurrent(before))) continue;
         assertHeld();
         await this.#write(entries);
@@ -139,13 +141,13 @@ export class IndexFile {
   }
 
   async #write(entries: readonly Descriptor[]): Promise<void> {
-    // That of what was written here: what another tool has put in its place since is not these entries.
+    // Use the stamp of the written file: another tool may have replaced it since.
     const stamp = await writeFileAtomically(this.#path, formatLayoutIndex(entries), { alone: true });
     await syncDirectoryOf(this.#path);
     this.#known = { stamp, entries };
   }
 
-  /** Not where a reader has taken up newer ones meanwhile, either. */
+  /** True if the file is unchanged, and a reader has not loaded newer entries meanwhile. */
   async #isCurrent(entries: readonly Descriptor[]): Promise<boolean> {
     const stamp = await this.#stampNow();
     return this.#known?.entries === entries && sameStamp(this.#known.stamp, stamp);
@@ -153,7 +155,7 @@ export class IndexFile {
 
   async #stampNow(): Promise<FileStamp> {
     try {
-      // Looked at with every request to a registry: synchronous, it costs a tenth of a turn in the pool of threads.
+      // Called for every request to a registry. A synchronous call costs a tenth of a turn in the thread pool.
       return statSync(this.#path, { bigint: true });
     } catch (error) {
       throw readFailure(this.#path, error);
@@ -161,7 +163,7 @@ export class IndexFile {
   }
 }
 
-/** Makes this process the only one of lading's that writes the index; to be held for moments. */
+/** Makes this process the only one of lading that writes the index; hold the lock only for a moment. */
 export async function lockIndex(directory: string): ReturnType<typeof acquireLock> {
   return acquireLock(join(directory, 'index.json'), { waitMs: LOCK_WAIT_MS, pollMs: LOCK_POLL_MS });
 }

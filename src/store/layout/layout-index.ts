@@ -15,13 +15,13 @@ import { parseReference, type Reference } from '../../content/reference.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { subjectOfTag } from '../attached.js';
 
-/** The name of an entry as other tools show it, or undefined when it has none. */
+/** Returns the name of an entry as other tools show it, or undefined if it has none. */
 export function entryName(entry: Descriptor): string | undefined {
   const { full, ref } = namesOf(entry);
   return full ?? ref;
 }
 
-/** The entries that have a name. */
+/** Returns the entries that have a name. */
 export function* namedEntries(entries: readonly Descriptor[]): Iterable<NamedDescriptor> {
   for (const descriptor of entries) {
     const name = entryName(descriptor);
@@ -31,7 +31,10 @@ export function* namedEntries(entries: readonly Descriptor[]): Iterable<NamedDes
 
 const keys = new WeakMap<Descriptor, string>();
 
-/** What the name of an entry is compared by; undefined when it has none. Names are parsed once, of ten thousand entries too. */
+/**
+ * Returns the key for comparing the name of an entry, or undefined if it has no name. Keys are cached, because an index
+ * may have ten thousand entries.
+ */
 export function entryKey(entry: Descriptor): string | undefined {
   const known = keys.get(entry);
   if (known !== undefined) return known;
@@ -41,11 +44,13 @@ export function entryKey(entry: Descriptor): string | undefined {
   return key;
 }
 
-/** The names of an entry as they stand in it. One that is empty is none, as for containerd. (images/archive, `imageName`) */
+/**
+ * Returns the names that an entry contains. An empty one is ignored, as in containerd. (images/archive, `imageName`)
+ */
 export function namesOf({ annotations = {} }: Descriptor): {
   /** `io.containerd.image.name`. */
   full: string | undefined;
-  /** `org.opencontainers.image.ref.name`: a name, or the tag of one. */
+  /** `org.opencontainers.image.ref.name`: a full name, or just its tag. */
   ref: string | undefined;
 } {
   return {
@@ -55,9 +60,9 @@ export function namesOf({ annotations = {} }: Descriptor): {
 }
 
 /**
- * The entry that a user means: by digest, by exact `ref.name`, by exact full name, by a normalised name
- * equal to either, by the name without its host, or by the tag alone. Rejects with `NOT_FOUND`, and with `USAGE` when
- * it fits several images.
+ * Returns the entry for a user's reference, which is compared with: digest, exact `ref.name`, exact full name, a
+ * normalized name equal to either, the name without its host, and the tag alone. Rejects with `NOT_FOUND`, and with
+ * `USAGE` if several images match.
  */
 export function findEntry(entries: readonly Descriptor[], reference: string, location: string): Descriptor {
   const ways: ((entry: Descriptor) => boolean)[] = [
@@ -75,7 +80,7 @@ export function findEntry(entries: readonly Descriptor[], reference: string, loc
     if (candidates.some(({ digest }) => digest !== first.digest)) {
       throw new LadingError(
         'USAGE',
-        `"${reference}" fits several images of ${location}: ${candidates.map(entryName).join(', ')}`,
+        `"${reference}" matches several images of ${location}: ${candidates.map(entryName).join(', ')}`,
         {
           hint: 'Give the full name.',
         },
@@ -91,9 +96,9 @@ export function findEntry(entries: readonly Descriptor[], reference: string, loc
 }
 
 /**
- * The entries after `descriptor` was given `name`: an older holder of the name, however it is spelt there, is replaced in
- * its place, and an unnamed entry of the same manifest gives way to the named one. The repositories that either notes
- * stay noted. A digest as name leaves it unnamed.
+ * Returns the entries after `descriptor` got `name`. An older entry with the name, in whatever spelling, is replaced in
+ * its place, and an unnamed entry of the same manifest is merged into the named one. Notes about repositories are kept.
+ * If the name is a digest, the entry stays unnamed.
  */
 export function withEntry(
   entries: readonly Descriptor[],
@@ -118,7 +123,7 @@ export function withEntry(
   return same.length > 0 ? next : withNoted(next, replaced, repositoriesOf(replaced));
 }
 
-/** With a note at an entry of this manifest, a new one if there is none, that these repositories hold it. */
+/** Adds a note to an entry of this manifest, or to a new entry, that these repositories have it. */
 export function withNoted(
   entries: readonly Descriptor[],
   manifest: Descriptor,
@@ -133,7 +138,7 @@ export function withNoted(
   return [...entries, withRepositories(own, repositories)];
 }
 
-/** The entries after an attached manifest without a name was added. */
+/** Returns the entries with an attached manifest added that has no name. */
 export function withAttachedEntry(
   entries: readonly Descriptor[],
   descriptor: Descriptor,
@@ -146,12 +151,12 @@ export function withAttachedEntry(
   ];
 }
 
-/** Bytes of `index.json` that lading reads at most, and so writes: a layout of 100,000 images stays below. */
+/** Maximum size of `index.json` that lading reads, and therefore writes; 100,000 images need less. */
 export const MAX_INDEX_BYTES = 64 * 1024 * 1024;
 
 /**
- * `index.json` with its entries in a fixed order: the same images give the same bytes in whatever order they were
- * added. Throws `TOO_LARGE` for what could not be read again.
+ * Formats `index.json` with its entries in a fixed order, so that the same images give the same bytes. Throws
+ * `TOO_LARGE` if it could not be read again.
  */
 export function formatLayoutIndex(entries: readonly Descriptor[]): Buffer {
   const sorted = entries.map((entry) => ({
@@ -165,15 +170,15 @@ export function formatLayoutIndex(entries: readonly Descriptor[]): Buffer {
   if (bytes.length <= MAX_INDEX_BYTES) return bytes;
   throw new ContentError(
     'TOO_LARGE',
-    `index.json would have ${bytes.length} bytes, and ${MAX_INDEX_BYTES} is the most that is read`,
+    `index.json would have ${bytes.length} bytes, but at most ${MAX_INDEX_BYTES} are read`,
     { hint: 'Put the images into several layouts or archives.' },
   );
 }
 
-/** The file `oci-layout`. (image-spec, image-layout.md, "oci-layout file") */
+/** Content of the file `oci-layout`. (image-spec, image-layout.md, "oci-layout file") */
 export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
 
-/** The annotations by which other tools find a name; none for a digest. */
+/** Returns the annotations by which other tools find a name; empty for a digest. */
 export function nameAnnotations(name: string): Record<string, string> {
   if (isDigest(name)) return {};
   const full = fullName(name);
@@ -197,7 +202,7 @@ function tagOf(name: string | undefined): string | undefined {
   return referenceOrUndefined(name)?.tag;
 }
 
-/** A name without its host. */
+/** Returns a name without its host. */
 function pathOf(name: string | undefined): string | undefined {
   const reference = name === undefined ? undefined : referenceOrUndefined(name);
   return reference === undefined ? undefined : `${reference.repository}:${reference.tag}`;
@@ -212,7 +217,7 @@ function referenceOrUndefined(text: string): Reference | undefined {
   }
 }
 
-/** Images by name first, then what is attached, by digest. */
+/** Sorts named images first, by name, and then attachments, by digest. */
 function sortKey(entry: Descriptor): string {
   const name = entryName(entry);
   return name === undefined ? `1 ${entry.digest}` : `0 ${name}`;

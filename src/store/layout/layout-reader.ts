@@ -19,19 +19,19 @@ import { ImageFiles } from '../image-files.js';
 import { MAX_INDEX_BYTES } from './layout-index.js';
 import { nameConflicts } from './name-conflicts.js';
 
-/** Where a layout keeps content. (image-spec, image-layout.md, "Content") */
+/** Returns the path of a blob in a layout. (image-spec, image-layout.md, "Content") */
 export function blobPath(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
 }
 
-/** The digest that a path of `blobPath` states; undefined for other paths. */
+/** Returns the digest that a path of `blobPath` states, or undefined for other paths. */
 export function blobDigest(path: string): Digest | undefined {
   const [, algorithm, encoded] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
   const digest = `${algorithm}:${encoded}`;
   return isDigest(digest) ? digest : undefined;
 }
 
-/** An OCI image layout, read through a view of its files: a directory and a tar are the same here. */
+/** An OCI image layout, read through a view of its files, so that a directory and a tar work the same. */
 export class LayoutReader extends ImageFiles {
   constructor(
     protected readonly view: FileView,
@@ -41,7 +41,7 @@ export class LayoutReader extends ImageFiles {
     super(new LayoutFiles(view), entries);
   }
 
-  /** Rejects with `INVALID_LAYOUT` when the files are no layout, or one of another version. */
+  /** Opens a layout; rejects with `INVALID_LAYOUT` if the files are not a layout, or have another version. */
   static async open(view: FileView): Promise<LayoutReader> {
     const { entries, irregular } = await readLayoutEntries(view);
     const reader = new LayoutReader(view, entries);
@@ -54,7 +54,7 @@ export class LayoutReader extends ImageFiles {
     return reader;
   }
 
-  /** The configs of the images that Docker's `manifest.json` names; none where there is none. */
+  /** Returns the config digests of the images in Docker's `manifest.json`; empty if that file does not exist. */
   async dockerConfigs(): Promise<ReadonlySet<Digest>> {
     if (!(await this.hasFile('manifest.json'))) return new Set();
     const bytes = await this.view.read('manifest.json', MAX_ARCHIVE_DOCUMENT_BYTES);
@@ -64,18 +64,18 @@ export class LayoutReader extends ImageFiles {
     return new Set(digests.filter(isDigest));
   }
 
-  /** Whether there is a file beside the layout's own, such as Docker's `manifest.json`. */
+  /** True if there is a file besides the layout's own, such as Docker's `manifest.json`. */
   async hasFile(path: string): Promise<boolean> {
     return (await this.view.size(path)) !== undefined;
   }
 }
 
-/** Why readers take different images for the names of these entries. */
+/** Returns an error for each name in these entries that readers would take for different images. */
 export function contradictionsIn(entries: readonly Descriptor[], location: string): ContentError[] {
   return nameConflicts(entries).map((conflict) => ambiguous(location, conflict, { code: 'INVALID_LAYOUT' }));
 }
 
-/** A layout's blobs. */
+/** The blobs of a layout. */
 export class LayoutFiles implements ContentFiles {
   readonly #view: FileView;
 
@@ -117,8 +117,9 @@ export class LayoutFiles implements ContentFiles {
 }
 
 /**
- * The entries of a layout's `index.json` and what its schema does not allow, after its version was checked. A layout without the file that says
- * the version is taken as one of 1.0.0, the only one there is: crane and skopeo read such layouts, and so make them pass.
+ * Returns the entries of a layout's `index.json`, and what violates its schema, after checking the layout's version. A
+ * missing `oci-layout` is accepted as version 1.0.0, the only one there is: crane and skopeo read such layouts, so they
+ * are passed on.
  */
 export async function readLayoutEntries(view: FileView): Promise<LayoutIndexContent> {
   const hasVersion = (await view.size('oci-layout')) !== undefined;

@@ -33,14 +33,15 @@ import {
   writeBlob,
 } from './make-layout.js';
 
-/** Opens a layout directory to read. */
+/** Opens a layout directory for reading. */
 export async function openLayout(directory: string): Promise<LayoutReader> {
   return LayoutReader.open(openDirectory(directory));
 }
 
 /**
- * Opens a layout directory to write, making it when it is not there; others who save into it wait until it is
- * closed, and a registry that serves it does not. Rejects with `ALREADY_EXISTS` when the directory holds something else.
+ * Opens a layout directory for writing, and creates it if it does not exist. Other saves into it wait until it is
+ * closed, but a registry that serves it does not. Rejects with `ALREADY_EXISTS` if the directory contains something
+ * else.
  */
 export async function openLayoutForWriting(
   directory: string,
@@ -55,7 +56,10 @@ export async function openLayoutForWriting(
   }
 }
 
-/** Another writer may take away the layout that it made for nothing, until this one has the lock. */
+/**
+ * Takes the lock. Until then, another writer may remove a layout that it created without writing to it, so this tries
+ * again.
+ */
 async function lockLayout(
   directory: string,
   options: LockOptions,
@@ -74,22 +78,25 @@ async function lockLayout(
 }
 
 /**
- * A layout directory that is filled by this process. Its blobs grow in `ingest`: a later run goes on from there.
- * What others write into its index meanwhile stays.
+ * A layout directory that this process fills. Incomplete blobs are kept in `ingest`, where a later run resumes them.
+ * Changes that other processes make to the index are preserved.
  */
 export class LayoutDirectory extends LayoutReader implements Store {
   readonly #directory: string;
   readonly #lock: Lock;
   readonly #index: IndexFile;
   readonly #statfs: StatFS | undefined;
-  /** Whether this process made the layout, and has put nothing into it. */
+  /** True if this process created the layout, and has not written content to it yet. */
   #isUnused: boolean;
   readonly #pushing = new Map<Digest, Promise<void>>();
-  /** What this run does to the index, to be done again on top of what others have made of it by then. */
+  /** The changes of this run to the index, which are applied again to whatever others have written by then. */
   #edits: ((entries: readonly Descriptor[]) => Descriptor[])[] = [];
-  /** The names that this run gives. */
+  /** The names that this run sets. */
   readonly #named: Descriptor[] = [];
-  /** Manifests that were there already, and that entries may keep to other repositories than those of the names. */
+  /**
+   * Manifests that were present already; their entries may have notes of other repositories than those of the new
+   * names.
+   */
   readonly #found: Descriptor[] = [];
 
   private constructor(
@@ -135,7 +142,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
     if (!(await has(this, descriptor))) {
       throw new LadingError(
         'NOT_FOUND',
-        `${this.location} does not hold ${descriptor.digest}, to be named ${reference}`,
+        `${this.location} does not hold ${descriptor.digest}, which should be named ${reference}`,
       );
     }
     this.#named.push({
@@ -145,7 +152,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
     this.#edit((entries) => withEntry(entries, descriptor, reference));
   }
 
-  /** Makes the new names visible. */
+  /** Writes the new names to the index. */
   async commit(): Promise<void> {
     this.#lock.assertHeld();
     this.#isUnused = false;
@@ -159,7 +166,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
     await removeIfEmpty(join(this.#directory, INGEST));
   }
 
-  /** A layout that was made for nothing is taken away again. */
+  /** Closes the layout, and removes it if this process created it but did not use it. */
   override async close(): Promise<void> {
     await super.close();
     try {
@@ -189,7 +196,10 @@ export class LayoutDirectory extends LayoutReader implements Store {
       this.#edit((entries) => withAttachedEntry(entries, descriptor, attached.subject));
   }
 
-  /** The part file holds the leading bytes, whichever run wrote them: they are hashed again before the rest is fetched. */
+  /**
+   * Completes the part file of a blob. Its leading bytes may be from any run, so they are hashed again before the rest
+   * is fetched.
+   */
   async #pushBlob(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
     const file = await this.#openPart(descriptor.digest);
     try {
@@ -208,7 +218,10 @@ export class LayoutDirectory extends LayoutReader implements Store {
     await moveToBlob(file.path, this.#directory, descriptor.digest);
   }
 
-  /** Where another user has left a part, which may go on writing to it, this one's has a name of its own. */
+  /**
+   * Opens the part file of a blob. If another user owns it, and so may still write to it, this user's part gets another
+   * name.
+   */
   async #openPart(digest: Digest): Promise<FileSink> {
     try {
       return await openInIngest(this.#directory, partName(digest));
@@ -218,7 +231,9 @@ export class LayoutDirectory extends LayoutReader implements Store {
     }
   }
 
-  /** What a repository of a served layout has attached to an image is attached to the same image of this run too. */
+  /**
+   * Adds notes so that attachments that a served repository has for an image also belong to the same image of this run.
+   */
   async #noteHolders(): Promise<void> {
     const isKept = ({ digest }: Descriptor) =>
       this.entries.some((entry) => entry.digest === digest && repositoriesOf(entry).length > 0);
@@ -243,7 +258,7 @@ export class LayoutDirectory extends LayoutReader implements Store {
   }
 }
 
-/** A layout that this process alone writes, but for its index. */
+/** A layout that only this process writes, except for its index. */
 interface LockedLayout {
   lock: Lock;
   isNew: boolean;

@@ -11,9 +11,9 @@ import { LayoutReader } from './layout-reader.js';
 import { RecentlySeen } from './recently-seen.js';
 
 /**
- * A layout directory that others may write while it is read. Where a manifest lies is looked at once in a while, as
- * long as nobody writes to the index: whoever deletes one writes to that first. So a request for a manifest looks at the
- * disk once, for the index, and one whose file somebody has removed by hand is missed a second later.
+ * A layout directory that others may write while it is read. The locations of manifests are cached for a second, or
+ * until the index changes, because deleting a manifest changes the index first. So a request for a manifest only checks
+ * the index; a manifest file that was removed by hand is noticed a second later.
  */
 export class LiveLayout extends LayoutReader {
   readonly #manifests = new RecentlySeen<Digest, Resolved>();
@@ -29,37 +29,37 @@ export class LiveLayout extends LayoutReader {
     super(openDirectory(directory), entries);
   }
 
-  /** Rejects with `INVALID_LAYOUT` when the directory is no layout. */
+  /** Opens a layout directory; rejects with `INVALID_LAYOUT` if it is not a layout. */
   static async openDirectory(directory: string): Promise<LiveLayout> {
     const index = new IndexFile(directory);
     return new LiveLayout(directory, index, await index.read());
   }
 
-  /** Repository → tag → manifest, as `index.json` has it now. */
+  /** Returns repository → tag → manifest, as `index.json` is now. */
   async tags(): Promise<Tags> {
     await this.refresh();
     this.#tags ??= tagsOf(this);
     return this.#tags;
   }
 
-  /** The same as it was when it was last asked for, without a look at the file; undefined before. */
+  /** The result of the last `tags()`, without checking the file; undefined before the first call. */
   get lastTags(): Promise<Tags> | undefined {
     return this.#tags;
   }
 
-  /** What belongs to each repository, as `index.json` has it now. */
+  /** Returns what belongs to each repository, as `index.json` is now. */
   async contents(): Promise<RepositoryContents> {
     await this.refresh();
     return this.lastContents;
   }
 
-  /** The same as it was when the file was last looked at. */
+  /** What belongs to each repository, as `index.json` was when it was last checked. */
   get lastContents(): RepositoryContents {
     this.#contents ??= this.contentsWith(this.entries);
     return this.#contents;
   }
 
-  /** What would belong to each repository with these entries. */
+  /** Returns what would belong to each repository with these entries. */
   contentsWith(entries: readonly Descriptor[]): RepositoryContents {
     return new RepositoryContents(entries, this.graph);
   }
@@ -69,13 +69,13 @@ export class LiveLayout extends LayoutReader {
     return isDigest(reference) ? this.#manifests.get(reference, resolve) : resolve();
   }
 
-  /** Without a media type it is what is there at this very moment. */
+  /** Returns the size of content in bytes. Without a media type the disk is always checked. */
   override sizeOf(content: Wanted): Promise<number | undefined> {
     const look = () => super.sizeOf(content);
     return isManifest(content.mediaType ?? '') ? this.#sizes.get(content.digest, look) : look();
   }
 
-  /** Takes up what was written since; one `stat` when nothing was. */
+  /** Loads what was written since; costs one `stat` if nothing was. */
   async refresh(): Promise<void> {
     const entries = await this.#entriesNow();
     if (entries === this.entries) return;
@@ -91,7 +91,7 @@ export class LiveLayout extends LayoutReader {
     try {
       return await this.index.read();
     } catch (error) {
-      // Other tools write the index in place: a moment later it is whole again.
+      // Other tools write the index in place, so it may be incomplete for a moment: keep the previous entries.
       if (error instanceof ContentError) return this.index.lastRead ?? this.entries;
       throw error;
     }

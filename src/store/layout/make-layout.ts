@@ -13,31 +13,32 @@ import { lockIndex } from './index-file.js';
 import { formatLayoutIndex, LAYOUT_FILE } from './layout-index.js';
 import { blobPath } from './layout-reader.js';
 
-/** Where content grows until it is whole, beside `blobs`. */
+/** The folder beside `blobs` for content that is not complete yet. */
 export const INGEST = 'ingest';
 
 const USUAL_BLOBS = 'blobs/sha256';
-/** How often folders may vanish that are just made. */
+/** How many times to try again if folders disappear right after they were created. */
 const TRIES = 5;
 
-/** What lading puts into a layout that it begins, before there is an `oci-layout`. */
+/** Names that lading creates in a new layout before `oci-layout` exists. */
 const OWN_FILES = /^(?:blobs|ingest|ingest\.lock(?:\..*)?|index\.json.*|oci-layout\..*)$/;
 
 /**
- * Makes a directory a layout where it is none yet; several processes may do so at once. Nothing that was there
- * before is lost: only an empty directory, a layout, or one that was begun is taken, else rejects with
- * `ALREADY_EXISTS`. Resolves with whether there was no such directory before.
+ * Makes a directory a layout unless it is one; several processes may do so at the same time. Accepts only an empty
+ * directory, a layout, or one that was begun, so that nothing is lost; otherwise rejects with `ALREADY_EXISTS`.
+ * Resolves with true if the directory did not exist before.
  */
 export async function makeLayout(directory: string): Promise<boolean> {
   const isNew = await requireLayoutOrEmpty(directory);
   await onDisk(directory, () => makeFolder(directory));
   await onDisk(join(directory, 'blobs'), () => makeFolderIn(directory, USUAL_BLOBS));
-  await onDisk(join(directory, INGEST), () => hasFolderIn(directory, INGEST)); // refused before the first byte
+  // refuse it before the first byte is fetched
+  await onDisk(join(directory, INGEST), () => hasFolderIn(directory, INGEST));
   if (await fs.pathExists(join(directory, 'oci-layout'))) return isNew;
   const lock = await lockIndex(directory);
   try {
     if (await fs.pathExists(join(directory, 'oci-layout'))) return isNew;
-    // A layout of crane's or skopeo's may have images without saying its version.
+    // A layout of crane or skopeo may have images but no version file.
     if (!(await fs.pathExists(join(directory, 'index.json'))))
       await writeFileAtomically(join(directory, 'index.json'), formatLayoutIndex([]), { alone: true });
     await writeFileAtomically(join(directory, 'oci-layout'), LAYOUT_FILE, { alone: true });
@@ -48,8 +49,8 @@ export async function makeLayout(directory: string): Promise<boolean> {
 }
 
 /**
- * Takes away the files of a layout that this process made and put nothing into, if nobody else did since. The caller
- * holds the lock of `ingest`, which lies in the directory: that goes afterwards.
+ * Removes the files of a layout that this process created and did not use, unless others have used it since. The caller
+ * holds the lock of `ingest`, which is inside the directory and is removed afterwards.
  */
 export async function removeUnusedLayout(directory: string): Promise<void> {
   const lock = await lockIndex(directory);
@@ -59,19 +60,19 @@ export async function removeUnusedLayout(directory: string): Promise<void> {
     if (!(await openDirectory(directory).read('index.json', empty.byteLength)).equals(empty)) return;
     for (const folder of [INGEST, 'blobs/sha256', 'blobs']) {
       await removeIfEmpty(join(directory, folder));
-      if (await fs.pathExists(join(directory, folder))) return; // somebody has put content there
+      if (await fs.pathExists(join(directory, folder))) return; // another process has put content there
     }
     for (const file of [index, join(directory, 'oci-layout')]) await rm(file, { force: true });
   } catch (error) {
-    if (systemCode(error) === undefined) throw error; // what cannot be tidied up stays, and harms nobody
+    if (systemCode(error) === undefined) throw error; // what cannot be removed stays, and is harmless
   } finally {
     await lock.release();
   }
 }
 
 /**
- * Writes a document under its digest, whole or not at all. That the bytes have the digest was checked before. Who
- * holds the lock of `ingest` is `alone`: then what a writer left that was killed is used up.
+ * Writes a document under its digest, completely or not at all. The caller has verified the digest. A caller that holds
+ * the lock of `ingest` is `alone`, and may replace what a killed writer left behind.
  */
 export async function writeBlob(
   directory: string,
@@ -87,7 +88,7 @@ export async function writeBlob(
   );
 }
 
-/** Gives content that is whole and on the disk its final name. */
+/** Gives content that is complete and on the disk its final name. */
 export async function moveToBlob(from: string, directory: string, digest: Digest): Promise<void> {
   const path = join(directory, blobPath(digest));
   await inFolders(directory, [blobFolder(digest)], () => onDisk(path, () => rename(from, path)));
@@ -99,8 +100,9 @@ export function openInIngest(directory: string, name: string): Promise<FileSink>
 }
 
 /**
- * Works in folders of a layout, made where they are not there: another process may remove them at any moment while they
- * are empty. The usual one of blobs was looked at when the layout was opened; it is made again when it is missed.
+ * Runs `work` in folders of a layout, which are created if necessary. Another process may remove them while they are
+ * empty, so this tries again. The usual folder of blobs was checked when the layout was opened, and is created again
+ * only after a failure.
  */
 async function inFolders<T>(directory: string, folders: string[], work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -120,7 +122,7 @@ function blobFolder(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}`;
 }
 
-/** Resolves with whether there is no such directory yet. */
+/** Checks that a directory is empty or a layout; resolves with true if it does not exist yet. */
 async function requireLayoutOrEmpty(directory: string): Promise<boolean> {
   const names = await listDirectory(directory);
   if (names === undefined) return true;
@@ -139,7 +141,10 @@ async function requireLayoutOrEmpty(directory: string): Promise<boolean> {
 
 const LONGEST_START = 512;
 
-/** What is written into a layout would contradict the list of images that it has for Docker. */
+/**
+ * Refuses a directory that also has Docker's list of images, because that list would contradict what is written into
+ * the layout.
+ */
 async function requireNoOtherHalf(directory: string): Promise<void> {
   const view = openDirectory(directory);
   if ((await view.size('manifest.json')) === undefined) return;
@@ -147,7 +152,7 @@ async function requireNoOtherHalf(directory: string): Promise<void> {
   if (!start.trimStart().startsWith('[')) return;
   throw new LadingError(
     'ALREADY_EXISTS',
-    `${directory} is a docker-archive too: its manifest.json would not say what is written into index.json`,
+    `${directory} is a docker-archive too: its manifest.json would not list what is written into index.json`,
     { hint: 'Make a layout of it first.', remedy: 'copyToLayout', remedyFor: directory },
   );
 }

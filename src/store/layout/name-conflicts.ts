@@ -3,8 +3,8 @@ import { nameKey } from '../../content/names.js';
 import { entryKey, namesOf } from './layout-index.js';
 
 /**
- * Why the names in an `index.json` mean different images to different readers, a sentence each. containerd and podman
- * go by the full name of an entry and skopeo by `ref.name`; of two entries with one name skopeo takes the first and
+ * Returns, as sentences, why readers would take names in an `index.json` for different images. containerd and podman
+ * use the full name of an entry, skopeo uses `ref.name`; of two entries with the same name skopeo takes the first and
  * containerd the last.
  */
 export function nameConflicts(entries: readonly Descriptor[]): string[] {
@@ -28,7 +28,7 @@ export function nameConflicts(entries: readonly Descriptor[]): string[] {
   return conflicts;
 }
 
-/** What readers may take for the name of an entry, by `nameKey`. A tag says nothing beside a full name. */
+/** Returns what readers may take for the name of an entry, by `nameKey`. A tag is ignored if there is a full name. */
 export function claimedNames(entry: Descriptor): string[] {
   const key = entryKey(entry);
   if (key === undefined) return [];
@@ -38,12 +38,12 @@ export function claimedNames(entry: Descriptor): string[] {
 }
 
 /**
- * Whether `ref.name` is what writers put beside the full name: the same name, or a part of it. containerd and Docker
+ * True if `ref.name` is what writers put beside the full name: the same name, or a part of it. containerd and Docker
  * write what follows the repository, hauler leaves out the host.
  */
 function isSameName(full: string, ref: string): boolean {
   if (ref === full || ref === full.slice(full.indexOf('/') + 1)) return true;
-  // Not by the grammar of references: containerd takes any text for a name.
+  // Not parsed as a reference, because containerd accepts any text as a name.
   const [, tag, digest] =
     /^[^:@]*(?::([^@]*))?(?:@(.*))?$/s.exec(full.slice(full.lastIndexOf('/') + 1)) ?? [];
   const parts = digest === undefined ? [tag ?? 'latest'] : [tag, digest, `@${digest}`, `${tag}@${digest}`];

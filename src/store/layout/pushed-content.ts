@@ -21,16 +21,16 @@ type Entries = readonly Descriptor[];
 /** A manifest that is pushed. */
 export interface PushedManifest extends PushedEntry {
   bytes: Buffer;
-  /** What it needs and was found to be there: it has to be still, when the manifest is named. */
+  /** Parts of the manifest that were found to be present; they must still be present when the manifest is named. */
   held: readonly Digest[] | undefined;
 }
 
-/** How long a deletion waits for the end of a save before it rejects with `LOCKED`. */
+/** How long a deletion waits for a save to finish before it rejects with `LOCKED`. */
 const DELETION_LOCK = { waitMs: 5_000, pollMs: 5 };
 
 /**
- * The content of a layout that is written by clients of a registry: it stays so that other tools, which take what
- * `index.json` does not lead to for garbage, find every manifest of it.
+ * The content of a layout that clients of a registry write. Every manifest stays reachable from `index.json`, because
+ * other tools take unreachable content for garbage.
  */
 export class LayoutContent {
   readonly uploads: Uploads;
@@ -48,23 +48,23 @@ export class LayoutContent {
     this.#removed = new RemovedBlobs(layout.directory);
   }
 
-  /** How much is remembered of what is on the disk, by its kind. */
+  /** Number of entries in the caches, by kind. */
   get remembered(): { manifests: number; uploads: number } {
     return { manifests: this.#graph.size, uploads: this.uploads.size };
   }
 
-  /** Whether the layout has this content, in whichever repository. */
+  /** True if the layout has this content, in any repository. */
   async has(digest: Digest): Promise<boolean> {
     return (await this.layout.sizeOf({ digest })) !== undefined;
   }
 
-  /** Keeps a manifest and names it. Rejects with `MISSING_CONTENT` when somebody deletes meanwhile what it needs. */
+  /** Stores a manifest and names it. Rejects with `MISSING_CONTENT` if something that it needs is deleted meanwhile. */
   async put(pushed: PushedManifest): Promise<void> {
     const { entry, bytes } = pushed;
     const parts = pushed.held ?? (await this.#present(pushed.links));
     await this.#write(entry, bytes);
     await this.layout.index.change(async (entries) => {
-      // Nobody deletes while the index is locked.
+      // Nothing is deleted while the index is locked.
       await this.#write(entry, bytes);
       const lost = await this.#firstMissing(parts);
       if (lost !== undefined) {
@@ -76,7 +76,7 @@ export class LayoutContent {
     });
   }
 
-  /** Whether a repository has this content: its images lead to it, or it was pushed or mounted there. */
+  /** True if a repository has this content: its images lead to it, or it was pushed or mounted there. */
   async belongs(
     digest: Digest,
     repository: string,
@@ -86,10 +86,11 @@ export class LayoutContent {
     return this.blobs.has(repository, digest);
   }
 
-  /** Makes content that is there one of the repository's blobs; false when it is gone. */
+  /** Adds existing content to the blobs of a repository; resolves with false if the content is gone. */
   async mount(digest: Digest, repository: string): Promise<boolean> {
     const settle = await this.blobs.add(repository, digest);
-    // Looked for afterwards: whoever removes it looks for repositories that have it afterwards too.
+    // Check after adding: a deletion checks for repositories that have the blob after setting it aside, so one of the
+    // two notices the other.
     if (await this.has(digest)) {
       await settle();
       return true;
@@ -98,15 +99,15 @@ export class LayoutContent {
     return false;
   }
 
-  /** Takes a name away, the manifest stays. */
+  /** Removes a tag; the manifest stays. */
   async removeTag(place: Place): Promise<void> {
     await this.layout.index.change((entries) => this.#changes.withoutTag(entries, place));
-    await this.layout.refresh(); // whoever asks next does not find the repository that was
+    await this.layout.refresh(); // so that the next request does not see the old state
   }
 
   /**
-   * Takes a manifest's names in a repository away, and its content when nobody else names or needs it. Its children
-   * stay, but for those that were to be deleted there before, and so do its blobs.
+   * Removes a manifest's names in a repository, and its content if nothing else names or needs it. Its blobs and its
+   * children stay, except children that were deleted there before.
    */
   async removeManifest(descriptor: Descriptor, repository: string): Promise<void> {
     await this.#deleting(async () => {
@@ -128,8 +129,8 @@ export class LayoutContent {
   }
 
   /**
-   * Takes a blob from a repository, and from the disk when no other one has it. Rejects with `IN_USE` when a manifest
-   * of the repository needs it, or it is one.
+   * Removes a blob from a repository, and from the disk if no other repository has it. Rejects with `IN_USE` if it is a
+   * manifest, or a manifest of the repository needs it.
    */
   async removeBlob(digest: Digest, repository: string): Promise<void> {
     await this.#deleting(async () => {
@@ -155,8 +156,8 @@ export class LayoutContent {
   }
 
   /**
-   * Takes away what is said twice, or what a process left that was killed: blobs of a repository that its manifests
-   * need by now, and content that was about to be removed.
+   * Removes leftovers, for example of a killed process: notes of blobs that manifests of the repository need by now,
+   * and content that was being removed.
    */
   async tidy(): Promise<void> {
     await this.#deletingIfFree(() =>
@@ -174,7 +175,7 @@ export class LayoutContent {
     );
   }
 
-  /** What the repository has of the blobs of a manifest stays there when the manifest goes. */
+  /** Keeps the blobs of a manifest in the repository when the manifest is deleted. */
   async #keepBlobs(manifest: Descriptor, repository: string, entries: Entries): Promise<void> {
     const contents = this.layout.contentsWith(entries);
     const settling: Promise<void>[] = [];
@@ -187,7 +188,7 @@ export class LayoutContent {
     await Promise.all(settling);
   }
 
-  /** One after the other, and none while a save runs: it may count on content that it found. */
+  /** Runs deletions one after the other, and never during a save, which may rely on content that it found. */
   #deleting(work: () => Promise<void>, wait: LockOptions = DELETION_LOCK): Promise<void> {
     return this.#deletions('', async () => {
       const lock = await acquireLock(join(this.layout.directory, INGEST), wait);
@@ -199,7 +200,7 @@ export class LayoutContent {
     });
   }
 
-  /** Not at all while a save runs. */
+  /** Runs `work` unless a save is running. */
   async #deletingIfFree(work: () => Promise<void>): Promise<void> {
     try {
       await this.#deleting(work, { waitMs: 0 });
@@ -208,7 +209,7 @@ export class LayoutContent {
     }
   }
 
-  /** Which of the parts of a manifest are there. */
+  /** Returns the parts of a manifest that are present. */
   async #present({ manifests, blobs }: Links): Promise<Digest[]> {
     const parts = new Set([...manifests.map(({ digest }) => digest), ...blobs]);
     const present: Digest[] = [];
@@ -221,14 +222,17 @@ export class LayoutContent {
     return undefined;
   }
 
-  /** Another size: a schema1 manifest may come again with another signature, or what is there was cut short. */
+  /**
+   * Writes a manifest unless it is there with the same size: schema1 may come again with another signature, or the file
+   * may be truncated.
+   */
   async #write({ digest, size }: Descriptor, bytes: Buffer): Promise<void> {
     if ((await this.layout.sizeOf({ digest })) === size) return;
     await writeBlob(this.layout.directory, digest, bytes);
     await syncDirectoryOf(join(this.layout.directory, blobPath(digest)));
   }
 
-  /** Removes content that nobody holds but the repository in which it is deleted. */
+  /** Removes content unless something else than the repository in which it is deleted needs or has it. */
   #remove(digest: Digest, entries: Entries, repository?: string): Promise<void> {
     return this.#removed.remove(digest, () => this.#isHeld(digest, entries, repository));
   }

@@ -11,8 +11,8 @@ import { INGEST, moveToBlob } from './make-layout.js';
 const SUFFIX = '.removed';
 
 /**
- * Removes blobs from a layout. A push or a mount, which takes no lock, may give a blob to a repository at the same
- * moment, so the blob is set aside first, and comes back when somebody holds it then. To be called with the lock of
+ * Removes blobs from a layout. A push or a mount, which takes no lock, may add a blob to a repository at the same
+ * moment. So the blob is first set aside, and restored if something holds it by then. The caller must hold the lock of
  * `ingest`.
  */
 export class RemovedBlobs {
@@ -31,14 +31,14 @@ export class RemovedBlobs {
     await this.#settle(digest, aside, isHeld);
   }
 
-  /** What a process that was killed had set aside. */
+  /** Finishes removals that a killed process had begun. */
   async settleAll(isHeld: (digest: Digest) => Promise<boolean>): Promise<void> {
     const ingest = join(this.directory, INGEST);
     for (const name of (await listDirectory(ingest)) ?? []) {
       if (!name.endsWith(SUFFIX)) continue;
       const digest = name.slice(0, -SUFFIX.length).replace('-', ':');
       const aside = join(ingest, name);
-      // What another user may have put there would become the content of an image that is held.
+      // Another user may have put a file there, which must not become the content of an image.
       if (isDigest(digest) && (await isOwnFile(aside)))
         await this.#settle(digest, aside, () => isHeld(digest));
     }
@@ -49,7 +49,7 @@ export class RemovedBlobs {
     if (await isHeld()) {
       await moveToBlob(aside, this.directory, digest);
       await syncDirectoryOf(path);
-      // A mount that looked for the blob while it was aside has given it up since.
+      // A mount that looked for the blob while it was set aside has given up since.
       if (!(await isHeld())) await this.remove(digest, isHeld);
       return;
     }

@@ -8,18 +8,18 @@ import { createFile } from '../../disk/own-file.js';
 import { hasFolderIn, makeFolderIn } from '../../disk/own-folder.js';
 import { systemCode } from '../../errors.js';
 
-/** The folder of a layout in which lading keeps what the specification has no place for; other tools ignore it. */
+/** The folder in a layout for what the specification has no place for; other tools ignore it. */
 const OWN_FOLDER = '.lading';
 const REPOSITORIES = `${OWN_FOLDER}/repositories`;
-/** No component of a repository's name begins with an underscore. */
+/** Cannot clash with a repository: no component of a name begins with an underscore. */
 const BLOBS = '_blobs';
 const TRIES = 5;
 
 /**
- * The blobs that repositories of a layout have although no manifest of theirs needs them: those of a push that is
- * not complete, and what a deleted manifest left. Each is an empty file
- * `.lading/repositories/REPOSITORY/_blobs/ALGORITHM/ENCODED`, so that several processes can add and remove them
- * without a lock, and none is half written after a kill.
+ * The blobs that repositories of a layout have although none of their manifests needs them: those of an incomplete
+ * push, and those of a deleted manifest. Each is an empty file
+ * `.lading/repositories/REPOSITORY/_blobs/ALGORITHM/ENCODED`, so that several processes can add and remove them without
+ * a lock, and a kill leaves none half written.
  */
 export class RepositoryBlobs {
   readonly #directory: string;
@@ -32,7 +32,7 @@ export class RepositoryBlobs {
     this.#folder = join(directory, REPOSITORIES);
   }
 
-  /** Makes a blob one of the repository; the result makes that last through a power cut. */
+  /** Adds a blob to a repository; the returned function syncs that, so that it survives a power failure. */
   async add(repository: string, digest: Digest): Promise<() => Promise<void>> {
     const path = this.#pathOf(repository, digest);
     let isNew = false;
@@ -56,7 +56,7 @@ export class RepositoryBlobs {
 
   async remove(repository: string, digest: Digest): Promise<void> {
     const path = this.#pathOf(repository, digest);
-    // By a link, a blob of another layout could go: it has the same name.
+    // Do not follow a link: it could remove a blob of another layout, which has the same name.
     await onDisk(path, async () => {
       if (await hasFolderIn(this.#directory, folderOf(repository, digest))) await rm(path, { force: true });
     });
@@ -64,12 +64,12 @@ export class RepositoryBlobs {
       await removeIfEmpty(folder);
   }
 
-  /** Whether the repository has any blob here. */
+  /** True if the repository has any blob here. */
   async hasAny(repository: string): Promise<boolean> {
     return fs.pathExists(join(this.#folder, repository, BLOBS));
   }
 
-  /** The repositories that have a blob here. */
+  /** Returns the repositories that have a blob here. */
   async holders(digest: Digest): Promise<string[]> {
     const holders: string[] = [];
     for (const repository of await this.repositories())
@@ -77,7 +77,7 @@ export class RepositoryBlobs {
     return holders;
   }
 
-  /** The repositories that have any blob here. */
+  /** Returns the repositories that have any blob here. */
   async repositories(): Promise<string[]> {
     const found: string[] = [];
     if (!(await onDisk(this.#folder, () => hasFolderIn(this.#directory, REPOSITORIES)))) return found;
@@ -91,7 +91,7 @@ export class RepositoryBlobs {
     return found;
   }
 
-  /** The blobs that a repository has here. */
+  /** Returns the blobs that a repository has here. */
   async blobsOf(repository: string): Promise<Digest[]> {
     const folder = join(this.#folder, repository, BLOBS);
     const found: Digest[] = [];
@@ -108,7 +108,7 @@ export class RepositoryBlobs {
     return join(this.#directory, folderOf(repository, digest), encodedOf(digest));
   }
 
-  /** The folders above as well, where they are new. */
+  /** Syncs the folder of a file, and if it is new, also the folders above. */
   async #sync(path: string, isNew: boolean): Promise<void> {
     const above = [path];
     if (isNew)
@@ -116,7 +116,7 @@ export class RepositoryBlobs {
     try {
       await Promise.all(above.map((each) => syncDirectoryOf(each)));
     } catch (error) {
-      // Removed since: a manifest of the repository needs the blob by now.
+      // It was removed since, because a manifest of the repository needs the blob by now.
       if (systemCode(error) !== 'ENOENT') throw diskError(error, path);
     }
   }

@@ -9,18 +9,18 @@ import { LayoutContent } from './pushed-content.js';
 import { LayoutRepository } from './writable-repository.js';
 
 export interface ServedLayoutOptions {
-  /** Of an upload that got no bytes for so long, the client is taken to be gone; default 24 hours. */
+  /** How long an upload may receive no data before its client is considered gone, in milliseconds; default 24 hours. */
   maxUploadAgeMs?: number | undefined;
-  /** Told what fails where nobody waits for it. */
+  /** Called with failures of background work. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** A layout that takes pushes. */
+/** A layout that accepts pushes. */
 export interface ServedLayout extends WritableRepositories {
-  /** The repository, when it has a manifest or a blob. */
+  /** Returns the repository if it has a manifest or a blob. */
   openRepository(name: string): Promise<WritableRepository | undefined>;
   listRepositories(): Promise<string[]>;
-  /** Removes uploads whose clients are gone; it happens by itself now and then. */
+  /** Removes uploads whose clients are gone; also runs periodically by itself. */
   sweep(): Promise<void>;
   close(): Promise<void>;
 }
@@ -29,9 +29,9 @@ const DEFAULT_MAX_UPLOAD_AGE_MS = 24 * 3600_000;
 const MAX_SWEEP_INTERVAL_MS = 3600_000;
 
 /**
- * Opens a layout directory as a registry that takes pushes; it is made when it is not there. Saves into it and
+ * Opens a layout directory as a registry that accepts pushes, and creates it if it does not exist. Saves into it and
  * other registries over it may run at the same time, and other tools may read it at any moment: when a push is
- * answered, its manifest is in `index.json`, or under an index that is.
+ * answered, its manifest is in `index.json`, or below an index that is.
  */
 export async function openServedLayout(
   directory: string,
@@ -48,12 +48,18 @@ export async function openServedLayout(
 
   await sweep();
   const sweeping = setInterval(
-    () => sweep().catch((error: unknown) => onWarning?.(`dead uploads are left: ${messageOf(error)}`)),
+    () =>
+      sweep().catch((error: unknown) =>
+        onWarning?.(`abandoned uploads could not be removed: ${messageOf(error)}`),
+      ),
     Math.min(maxUploadAgeMs, MAX_SWEEP_INTERVAL_MS),
   );
   sweeping.unref();
 
-  /** What was there a moment ago need not be looked for: whoever asks for something in it sees what is there now. */
+  /**
+   * True if the repository exists. The last known tags suffice: whoever requests something in it checks what is there
+   * now.
+   */
   const has = async (name: string): Promise<boolean> =>
     (await layout.lastTags)?.has(name) || (await layout.tags()).has(name) || content.blobs.hasAny(name);
 
@@ -83,7 +89,10 @@ async function removeIngest(directory: string): Promise<void> {
   }
 }
 
-/** A save that is running relies on what is there, and removes it itself; and the disk may be gone. */
+/**
+ * Ignores failures of the cleanup at the end: a running save relies on what is there, and cleans up itself; or the disk
+ * may be gone.
+ */
 async function unlessHindered(work: () => Promise<void>): Promise<void> {
   try {
     await work();

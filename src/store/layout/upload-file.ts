@@ -12,24 +12,24 @@ import { GrowingContent } from './growing-content.js';
 export interface UploadFileOptions {
   id: string;
   file: FileInTurns;
-  /** The file, where it is open already: it was made just now. */
+  /** The open file, if it was just created. */
   sink?: FileSink | undefined;
   /**
-   * Makes the content, which has this digest, one of the repository's, before it has its final name: what a
-   * repository has is not removed for another one's sake, and a kill leaves no blob of nobody's.
+   * Adds the content with this digest to the repository before it gets its final name. That protects it from a deletion
+   * in another repository, and a kill leaves no blob without a repository.
    */
   claim(digest: Digest): Promise<void>;
-  /** Gives the file, which is whole and on the disk, its final name. */
+  /** Gives the file, which is complete and on the disk, its final name. */
   keep(path: string, digest: Digest): Promise<void>;
-  /** Told when a request is done with it, and it stays open for the next one. */
+  /** Called when a request is finished with the upload, whose file stays open for the next request. */
   onIdle?: (() => void) | undefined;
-  /** Told when it was kept or thrown away, or is found to be gone. */
+  /** Called when the upload was kept, cancelled, or found to be gone. */
   onOver?: (() => void) | undefined;
 }
 
 /**
- * An upload as a file that grows. Several processes may have it: one of them at a time writes to it or gives it its
- * final name. It stays open from one request to the next, and is as it was left when nobody else had a turn since.
+ * An upload as a file that grows. Several processes may have it, but only one at a time writes to it or gives it its
+ * final name. The file stays open between requests; if another process had a turn meanwhile, it is opened again.
  */
 export class UploadFile implements BlobUpload {
   readonly id: string;
@@ -51,12 +51,12 @@ export class UploadFile implements BlobUpload {
     return this.#content.size;
   }
 
-  /** Whether a request is at work on it. */
+  /** True while a request is using the upload. */
   get isBusy(): boolean {
     return this.#isBusy;
   }
 
-  /** Looks how far other processes have brought it; false when it is over. */
+  /** Checks how much other processes have written; returns false if the upload has ended. */
   async look(): Promise<boolean> {
     if (this.#isBusy || this.#isOver) return !this.#isOver;
     const found = await this.#lookAtFile();
@@ -66,12 +66,12 @@ export class UploadFile implements BlobUpload {
       await this.#close();
       return false;
     }
-    // A smaller size is of before this process went on, a moment ago.
+    // A smaller size was read before this process continued a moment ago.
     if (found.size > this.size) this.#content.reset(found.size);
     return true;
   }
 
-  /** Where others take turns so fast that it cannot be looked at, it is as it was known here. */
+  /** If others take turns too fast to look at the file, returns the last known size. */
   async #lookAtFile(): Promise<{ size: number } | undefined> {
     try {
       return await this.#file.look();
@@ -92,7 +92,7 @@ export class UploadFile implements BlobUpload {
         throw new LadingError('LOCKED', `another process has written to the upload ${this.id}`);
       const assertHeld = () => turn.assertHeld();
       await this.#content.append(sink, chunks, { signal, assertHeld });
-      await sink.settle(); // nobody is told that bytes are here which the disk has refused
+      await sink.settle(); // do not confirm bytes that the disk has refused
     });
   }
 
@@ -113,7 +113,7 @@ export class UploadFile implements BlobUpload {
 
   cancel(): Promise<void> {
     return this.#alone(async () => {
-      // A turn takes a name, for which a full disk may have no room.
+      // A turn requires a new name, for which a full disk may have no space.
       if (await this.#remove(this.#file.ownPath)) return;
       const turn = await this.#file.take();
       try {
@@ -124,7 +124,7 @@ export class UploadFile implements BlobUpload {
     });
   }
 
-  /** Closes the file until the next request, unless one is at work on it. */
+  /** Closes the file until the next request, unless one is using it. */
   async release(): Promise<void> {
     if (!this.#isBusy) await this.#close();
   }
@@ -135,7 +135,7 @@ export class UploadFile implements BlobUpload {
     await sink?.close();
   }
 
-  /** The file, and what counts of it: of what somebody else had a turn at, nothing is known but its size. */
+  /** Opens the file. If another process had a turn since, only the size of the content is known. */
   async #open(turn: Turn): Promise<FileSink> {
     if (!turn.isNext) await this.#close();
     this.#sink ??= await openFileSink(turn.path, { create: false });
@@ -143,7 +143,10 @@ export class UploadFile implements BlobUpload {
     return this.#sink;
   }
 
-  /** The same, looked at once more: what is under the name is what gets the final name, whoever has put it there. */
+  /**
+   * Opens the file and checks that it still is the one with this name, because that is the file that gets the final
+   * name.
+   */
   async #openWhole(turn: Turn): Promise<FileSink> {
     let sink = await this.#open(turn);
     if (!(await sink.isAt(turn.path))) {
@@ -155,7 +158,7 @@ export class UploadFile implements BlobUpload {
     return sink;
   }
 
-  /** False when there is no such file. */
+  /** Returns false if the file does not exist. */
   async #remove(path: string): Promise<boolean> {
     if ((await ifThere(async () => [await unlink(path)])) === undefined) return false;
     this.#end();
@@ -174,7 +177,7 @@ export class UploadFile implements BlobUpload {
         await work(turn);
       } finally {
         if (this.#sink?.isLost === true) {
-          await this.#close(); // which empties it
+          await this.#close(); // this empties the file
           this.#content.reset();
         }
         await turn.end();
@@ -183,7 +186,7 @@ export class UploadFile implements BlobUpload {
   }
 
   async #alone(work: () => Promise<void>): Promise<void> {
-    if (this.#isBusy) throw new LadingError('LOCKED', `another request is at work on the upload ${this.id}`);
+    if (this.#isBusy) throw new LadingError('LOCKED', `another request is using the upload ${this.id}`);
     if (this.#isOver) throw this.#gone();
     this.#isBusy = true;
     try {
@@ -191,7 +194,7 @@ export class UploadFile implements BlobUpload {
     } catch (error) {
       const failure = diskError(error, this.#file.ownPath);
       if (!isMissing(failure)) throw failure;
-      this.#end(); // another process has kept it or swept it away
+      this.#end(); // another process has kept it or removed it
       throw this.#gone();
     } finally {
       this.#isBusy = false;

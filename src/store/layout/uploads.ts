@@ -13,20 +13,20 @@ import type { RepositoryBlobs } from './repository.js';
 import { UploadFile } from './upload-file.js';
 
 const UPLOAD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** What pushes leave when they die. Parts of blobs stay: a later save goes on from them. */
+/** Files that a killed push leaves behind. Parts of blobs are not among them, because a later save resumes them. */
 const LEFT_IN_INGEST = /\.(?:upload(?:\.lock(?:\..*)?)?|tmp)$/;
-/** A lock is a directory, and so is the claim to one. */
+/** A lock, or the claim to one, which is a directory. */
 const LOCK = /\.lock(?:\.|$)/;
-/** So many files stay open for the next request, of which all have the number that is usual for a process. */
+/** Maximum number of files that stay open for the next request, well below the usual limit of a process. */
 const MOST_OPEN = 100;
 const LEFT_BESIDE = /^(?:index\.json|oci-layout)\.(?:.*\.)?tmp$/;
 
 /** The uploads to a layout directory, as files in `ingest`: an upload outlives the process that began it. */
 export class Uploads {
   readonly #directory: string;
-  /** Those that this process has at hand, with their running digests. */
+  /** Uploads that this process has used, with their running digests. */
   readonly #known = new Map<string, UploadFile>();
-  /** Those whose files are open, in the order in which they were last used. */
+  /** Uploads with open files, least recently used first. */
   readonly #open = new Set<UploadFile>();
 
   constructor(
@@ -36,7 +36,7 @@ export class Uploads {
     this.#directory = directory;
   }
 
-  /** How many are at hand. */
+  /** Number of uploads that this process knows. */
   get size(): number {
     return this.#known.size;
   }
@@ -50,7 +50,10 @@ export class Uploads {
     return upload;
   }
 
-  /** Undefined when there is none of this repository, or no longer. Another process may have gone on with it. */
+  /**
+   * Returns an upload, or undefined if the repository does not have it or it has ended. Another process may have
+   * continued it.
+   */
   async find(id: string, repository: string): Promise<UploadFile | undefined> {
     if (!UPLOAD_ID.test(id)) return undefined;
     const known = this.#known.get(keyOf(id, repository));
@@ -58,7 +61,7 @@ export class Uploads {
     return (await upload.look()) ? upload : undefined;
   }
 
-  /** Removes what nobody wrote to for `maxAgeMs`, whichever process left it. */
+  /** Removes what received no data for `maxAgeMs` milliseconds, whichever process left it. */
   async sweep(maxAgeMs: number): Promise<void> {
     const there = new Set(((await listDirectory(join(this.#directory, INGEST))) ?? []).map(keyIn));
     for (const [key, { isBusy }] of this.#known) if (!there.has(key) && !isBusy) await this.#forget(key);
@@ -71,14 +74,14 @@ export class Uploads {
         const path = join(directory, name);
         const age = await ageOf(path);
         if (age === undefined || age < maxAgeMs) continue;
-        // What another user has left, who alone may remove it, keeps nobody from serving the rest.
+        // Leftovers of another user, which only that user can remove, must not stop the server.
         await unlessRefused(() => (LOCK.test(name) ? removeLock(path) : rm(path, { force: true })));
         await this.#forget(keyIn(name));
       }
     }
   }
 
-  /** Closes the files, and leaves them to go on with. */
+  /** Closes the files, so that the uploads can be continued later. */
   async close(): Promise<void> {
     for (const upload of this.#open) await upload.release();
     this.#open.clear();
@@ -108,7 +111,7 @@ export class Uploads {
     for (const oldest of this.#open) {
       if (oldest.isBusy) continue;
       this.#open.delete(oldest);
-      oldest.release().catch(() => undefined); // what the disk has not taken is told by the next request
+      oldest.release().catch(() => undefined); // the next request reports what the disk has refused
       return;
     }
   }
@@ -139,12 +142,12 @@ interface Begun {
   sink?: FileSink;
 }
 
-/** The repository is in the name, so that nobody goes on with an upload of another one. */
+/** The repository is part of the name, so that an upload cannot be continued in another one. */
 function keyOf(id: string, repository: string): string {
   return `${id}-${createHash('sha256').update(repository).digest('hex').slice(0, 16)}`;
 }
 
-/** The key in the name of an upload's file. */
+/** Returns the key in the name of an upload's file. */
 function keyIn(name: string): string {
   return name.replace(/\..*$/, '');
 }

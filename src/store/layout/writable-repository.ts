@@ -10,7 +10,7 @@ import type { FetchOptions, Referrer, Wanted } from '../store.js';
 import type { BlobUpload, PutManifestOptions, WritableRepository } from '../writable-repository.js';
 import type { LayoutContent } from './pushed-content.js';
 
-/** A repository of a layout. Content is stored once, and found in the repositories that it belongs to. */
+/** A repository of a layout. Content is stored once, and is visible only in the repositories that it belongs to. */
 export class LayoutRepository implements WritableRepository {
   readonly isLocal = true;
 
@@ -28,7 +28,7 @@ export class LayoutRepository implements WritableRepository {
     const tagged = tags.get(reference);
     if (tagged !== undefined) return tagged;
     if (!isDigest(reference)) throw this.#notFound(`tag ${reference}`);
-    // The tags were looked at just now.
+    // The tags were read just now, so the contents are current.
     const isOwn = await this.content.belongs(reference, this.name, this.content.layout.lastContents);
     if (!isOwn) throw this.#notFound(reference);
     return this.content.layout.resolve(reference);

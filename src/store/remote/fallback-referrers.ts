@@ -9,13 +9,13 @@ import type { RegistryClient, RepositoryName } from '../../registry/client.js';
 import { isRetryable } from '../../retry.js';
 import { attachedTo } from '../attached.js';
 
-/** Others may write the list at the same time; whoever was overwritten writes again. */
+/** How many times to write the list again after another writer has overwritten it. */
 const MAX_WRITES = 5;
 
 const turnsOf = new WeakMap<RegistryClient, ReturnType<typeof createTurns<string>>>();
 
 /**
- * Lists a manifest under the tag of its subject's referrers, for a registry that does not list it by itself.
+ * Lists a manifest under the tag of its subject's referrers, for a registry that does not list referrers itself.
  * (distribution-spec, "Pushing Manifests with Subject" and "Referrers Tag Schema")
  */
 export async function listUnderFallbackTag(
@@ -32,7 +32,7 @@ export async function listUnderFallbackTag(
     for (let writes = 0; writes <= MAX_WRITES; writes += 1) {
       const { digests, document, isSubject } = await readList(client, name, tag, subject, signal);
       if (digests.has(referrer.digest)) return;
-      // Where its own tag was written, a registry that still answers with the subject will always do so.
+      // If the registry still answers with the subject after the tag was written, it always will.
       if (isSubject && writes > 0) throw takenForSubject(name, tag);
       const list = {
         ...document,
@@ -40,18 +40,18 @@ export async function listUnderFallbackTag(
         manifests: [...document.manifests, referrer],
       };
       const bytes = Buffer.from(JSON.stringify(list));
-      // The push that this belongs to is repeated as a whole where something passes.
+      // No retries here: the whole push is repeated after a transient failure.
       await client.putManifest(name, tag, { mediaType: MEDIA_TYPE.ociIndex, bytes }, { signal, retries: 0 });
     }
     throw new LadingError(
       'REGISTRY',
-      `${name.registry}/${name.repository}: the tag "${tag}" does not keep what is written to it`,
+      `${name.registry}/${name.repository}: the tag "${tag}" is overwritten again and again`,
       { hint: 'Something else writes to the repository at the same time; run the command again.' },
     );
   });
 }
 
-/** What such a list says of a manifest: beside its name, its kind and annotations. */
+/** Returns the entry of a manifest in the list of referrers, with its kind and annotations. */
 export function referrerDescriptor(descriptor: Descriptor, manifest: Manifest): Descriptor {
   const attached = attachedTo(plainDescriptor(descriptor), manifest);
   const annotations = 'annotations' in manifest ? manifest.annotations : undefined;
@@ -63,9 +63,9 @@ export function referrerDescriptor(descriptor: Descriptor, manifest: Manifest): 
 
 interface ReferrersList {
   digests: ReadonlySet<Digest>;
-  /** As it was written, so that what else it says is kept. */
+  /** The list as it was written, so that its other members are kept. */
   document: ListDocument;
-  /** Whether the registry answered with the subject, whose digest it takes the tag for. (GitLab) */
+  /** True if the registry answered with the subject, because it takes the tag for the subject's digest. (GitLab) */
   isSubject: boolean;
 }
 
@@ -97,7 +97,7 @@ async function readList(
   if (mediaType !== MEDIA_TYPE.ociIndex) {
     throw new LadingError(
       'ALREADY_EXISTS',
-      `${name.registry}/${name.repository}: the tag "${tag}" holds an image where the list of referrers belongs`,
+      `${name.registry}/${name.repository}: the tag "${tag}" is an image, but must be the list of referrers`,
       {
         hint: 'Give that image another tag and remove this one, or leave attachments out.',
         remedy: 'referrers',
@@ -108,12 +108,16 @@ async function readList(
   if (list.format !== 'oci-index') throw new Error('an index is parsed as one');
   return {
     digests: new Set(list.manifests.map(({ digest }) => digest)),
-    document: JSON.parse(bytes.toString('utf8')) as ListDocument, // parsing has found a list of descriptors in it
+    // parseManifest() has checked that it has a list of descriptors
+    document: JSON.parse(bytes.toString('utf8')) as ListDocument,
     isSubject: false,
   };
 }
 
-/** Only the list of tags tells a tag from a digest that is taken for one. A registry without such a list has none. */
+/**
+ * Only the list of tags can show whether a tag exists, or was taken for a digest. A registry without that list counts
+ * as not having the tag.
+ */
 async function hasTag(
   client: RegistryClient,
   name: RepositoryName,
@@ -137,7 +141,7 @@ function emptyList(isSubject: boolean): ReferrersList {
 function takenForSubject({ registry, repository }: RepositoryName, tag: string): LadingError {
   return new LadingError(
     'REGISTRY',
-    `${registry}/${repository}: the registry takes the tag "${tag}" for a digest, so that no list of referrers can stand there`,
+    `${registry}/${repository}: the registry takes the tag "${tag}" for a digest, so it cannot hold a list of referrers`,
     { hint: 'Signatures, SBOMs and other attachments can be left out.', remedy: 'referrers' },
   );
 }

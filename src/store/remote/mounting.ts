@@ -6,34 +6,34 @@ import type { OpenContent, PushOptions, SignalOption, Store } from '../store.js'
 import { has, type Wanted } from '../store.js';
 import type { AskOptions, RemoteStore } from './remote.js';
 
-/** Sending so little takes no longer than a round trip over most lines. */
+/** Sending this many bytes takes no longer than a round trip on most connections. */
 const MAX_BEGUN_BYTES = 128 * 1024;
 
 /** Where a blob is, or will be soon. */
 interface Whereabouts {
   repository: string;
-  /** Whether it came there; one that failed is not among what is known any more. */
+  /** Resolves with true if the blob arrived there; one that failed is removed from what is known. */
   arrived: Promise<boolean>;
-  /** Whether this run put it there, rather than finding it. */
+  /** True if this run put the blob there, false if it was found there. */
   isNew: boolean;
 }
 
-/** Blobs of a repository that were pushed without a byte being sent. */
+/** Number of blobs of a repository that were pushed without sending their bytes. */
 export interface UnsentBlobs {
-  /** Taken from another repository. */
+  /** Blobs that were mounted from another repository. */
   mounted: number;
-  /** Found to be there when they were not to be had from another. */
+  /** Blobs that turned out to be present after they could not be mounted. */
   present: number;
 }
 
-/** What a run knows of the blobs of one registry: in which of its repositories each is, or will be soon. */
+/** What a run knows about the blobs of one registry: which repository has each blob, or will have it soon. */
 export interface KnownBlobs {
   where: Map<Digest, Whereabouts>;
-  /** The repository that everything is copied from, where that is in the same registry. */
+  /** The repository that everything is copied from, if it is in the same registry. */
   origin: string | undefined;
-  /** By the repository they are in now. */
+  /** Counts by the repository that has the blobs now. */
   unsent: Map<string, UnsentBlobs>;
-  /** Whether the registry takes blobs from its other repositories, as far as it has shown. */
+  /** True if the registry has mounted a blob, false if it has refused to; undefined if that is unknown. */
   mounts: boolean | undefined;
 }
 
@@ -42,15 +42,15 @@ export function createKnownBlobs(origin?: string): KnownBlobs {
 }
 
 /**
- * A repository that takes blobs from other repositories of its registry where this run has seen them: a blob
- * that several images share is sent once. While one repository receives it, the others wait for that.
+ * Wraps a repository so that it mounts blobs from other repositories of its registry where this run has seen them; a
+ * blob that several images share is sent once. While one repository receives a blob, the others wait for it.
  */
 export function mountingStore(store: RemoteStore, repository: string, known: KnownBlobs): Store {
   const unsent = known.unsent.get(repository) ?? { mounted: 0, present: 0 };
   known.unsent.set(repository, unsent);
-  /** Blobs that were said to be missing here without asking. */
+  /** Blobs that `sizeOf` reported as missing without asking the registry. */
   const unasked = new Set<Digest>();
-  /** Blobs whose bytes the registry wanted: another try to send them goes on with the first. */
+  /** Blobs that the registry would not mount, or failed to: the next attempt sends their bytes. */
   const notMounted = new Set<Digest>();
 
   async function push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
@@ -60,11 +60,11 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
       if (elsewhere === undefined || elsewhere.repository === repository) break;
       if (await elsewhere.arrived) return takeOrPush(elsewhere.repository, descriptor, open, options);
     }
-    // Nothing is awaited between the look and this, so that of two repositories one waits for the other.
+    // There is no await between the check and this call, so that of two repositories one waits for the other.
     return announce(descriptor, takeOrPush(known.origin, descriptor, open, options));
   }
 
-  /** Others wait for what comes here; of those who waited for one that failed, the next is the first again. */
+  /** Lets other repositories wait for this push. If it fails, the next of them pushes the blob itself. */
   async function announce({ digest }: Descriptor, pushing: Promise<void>): Promise<void> {
     const arrived = pushing.then(
       () => true,
@@ -86,8 +86,7 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
   ): Promise<void> {
     const { digest } = descriptor;
     if (from !== undefined && from !== repository && !notMounted.has(digest)) {
-      // The whole push is repeated where something passes, nothing within it: and then without the mount, which may be
-      // what fails each time.
+      // A retry repeats the whole push, without the mount, because the mount may be what fails each time.
       notMounted.add(digest);
       if (await mountOrAskNext(descriptor, from, options)) {
         unsent.mounted++;
@@ -101,7 +100,7 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
     else await store.push(descriptor, open, options);
   }
 
-  /** Of a mount that failed, only the answer may have been lost: the next try looks whether the blob is there. */
+  /** If a mount fails, perhaps only its response was lost: the next attempt checks whether the blob is present. */
   async function mountOrAskNext(
     descriptor: Descriptor,
     from: string,
@@ -116,8 +115,9 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
   }
 
   /**
-   * What this run had to send to another repository will be missing here too, and a mount does no harm where it is
-   * not: a question for each would be a fifth of all requests where many images share their layers.
+   * A blob that this run had to send to another repository is probably missing here too, and mounting one that is
+   * present does no harm. So it is reported as missing without a request, which saves a fifth of all requests if many
+   * images share their layers.
    */
   async function sizeOf(content: Wanted, options?: SignalOption): Promise<number | undefined> {
     const { mediaType, digest, size } = content;
@@ -139,8 +139,9 @@ export function mountingStore(store: RemoteStore, repository: string, known: Kno
   }
 
   /**
-   * Only where a registry that mounts would say so; that one may not from the repository itself costs few bytes. What
-   * is to be mounted from elsewhere is not begun: nobody would end it.
+   * Begins the upload with a mount from the repository itself, at a registry that has mounted something before. Only
+   * for small blobs, because a registry may not mount from the repository itself, and then a blob that it has is sent
+   * again. Not for blobs that can be mounted from elsewhere, because nothing would finish their uploads.
    */
   async function begin(descriptor: Descriptor, options?: SignalOption): Promise<boolean | undefined> {
     const isElsewhere = known.origin !== undefined || known.where.has(descriptor.digest);

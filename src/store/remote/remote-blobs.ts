@@ -17,7 +17,7 @@ import type { OpenContent, PushOptions } from '../store.js';
 import type { UploadSessions } from './upload-sessions.js';
 
 const REGION_CHUNK_BYTES = 1024 * 1024;
-/** One that is being sent, one small one before it that the socket may still hold, and one that is read meanwhile. */
+/** One buffer is being sent, the socket may still hold a small one before it, and one is read meanwhile. */
 const BUFFERS = 3;
 
 export interface BlobPusherOptions {
@@ -25,19 +25,19 @@ export interface BlobPusherOptions {
   uploadSessions?: UploadSessions | undefined;
 }
 
-/** A blob on its way: a push that failed is gone on with by the next. */
+/** A blob that is being uploaded; the next attempt continues one that failed. */
 interface Upload {
   session: UploadSession | undefined;
-  /** Resolves when what was last told of the session is remembered. */
+  /** Resolves when the last reported state of the session is stored. */
   remembered: Promise<void>;
-  /** The byte up to which progress was told: what is sent twice counts once. */
+  /** The position up to which progress was reported, so that bytes that are sent twice count once. */
   told: number;
 }
 
-/** Below this, sending all again costs less than remembering. */
+/** Below this size, sending everything again costs less than storing the state. */
 const MIN_REMEMBERED_BYTES = 8 * 1024 * 1024;
 
-/** Sends blobs to a repository, each once, by mount where that is possible. */
+/** Pushes blobs to a repository, each once, by mounting if possible. */
 export class BlobPusher {
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
@@ -45,7 +45,7 @@ export class BlobPusher {
   readonly #present = new Set<Digest>();
   readonly #uploads = new Map<Digest, Upload>();
   readonly #inTurn = createTurns<Digest>();
-  /** Repositories that nothing can be mounted from. */
+  /** Repositories from which nothing can be mounted. */
   readonly #refused = new Set<string>();
 
   constructor(client: RegistryClient, name: RepositoryName, options: BlobPusherOptions) {
@@ -66,7 +66,11 @@ export class BlobPusher {
     return type === 'mounted';
   }
 
-  /** What a mount from the repository itself does: one request in place of a question and the start of an upload. */
+  /**
+   * Mounts the blob from the repository itself, which replaces a lookup and the start of an upload by one request.
+   * Resolves with true if the blob is present, false if its upload was begun, and undefined if the registry does not
+   * support it.
+   */
   async begin(
     descriptor: Descriptor,
     { signal }: { signal?: AbortSignal | undefined },
@@ -75,7 +79,7 @@ export class BlobPusher {
       const type = await this.#take(descriptor, this.#name.repository, { signal, retries: 0 });
       return type === 'refused' ? undefined : type === 'mounted';
     } catch (error) {
-      // Nobody else asks so: whatever is wrong with it, the usual question tells.
+      // No other client sends this request, so ignore errors: the usual lookup reports real problems.
       if (error instanceof RegistryError && !signal?.aborted) return undefined;
       throw error;
     }
@@ -86,7 +90,7 @@ export class BlobPusher {
     const result = await this.#client.mountBlob(this.#name, digest, from, options);
     if (result.type === 'mounted') this.#present.add(digest);
     if (result.type === 'started') {
-      // An upload that was cut off is gone on with instead: the registry has some of its bytes.
+      // Continue an interrupted upload instead, of which the registry has some bytes already.
       const upload = this.#uploads.get(digest) ?? beginning(await this.#remembered(descriptor));
       upload.session ??= result.session;
       this.#uploads.set(digest, upload);
@@ -114,10 +118,10 @@ export class BlobPusher {
         upload.session = session;
         const earlier = upload.remembered;
         const remembered = this.#remember(descriptor, session).then(() => earlier);
-        remembered.catch(() => undefined); // told when all is sent
+        remembered.catch(() => undefined); // reported after everything is sent
         upload.remembered = remembered;
-        // Not waited for by the first byte: a write that lasts takes as long as many a request. After a piece it is:
-        // a run that is killed then would send that piece again.
+        // The first byte does not wait for this, because a synced write takes as long as many a request. Later chunks
+        // do: otherwise a run that is killed would send the chunk again.
         return session !== undefined && session.offset > 0 ? remembered : undefined;
       },
       onPosition: (position, origin) => {
@@ -155,8 +159,9 @@ function beginning(session: UploadSession | undefined): Upload {
 }
 
 /**
- * The bytes of a region from `start`, in chunks that are only good until two more were asked for: for a reader
- * that sends them and waits. Sending 300 MB takes 0.24 s of processor time so, against 0.6 s with fresh buffers.
+ * Yields the bytes of a region from `start`. A chunk is valid only until two more are requested, so the reader must
+ * send each one and wait. With reused buffers, sending 300 MB takes 0.24 s of processor time, against 0.6 s with new
+ * ones.
  */
 async function* regionChunks(region: Region, start: number): AsyncGenerator<Buffer> {
   const file = await open(region.path).catch((error: unknown) => {
@@ -170,7 +175,7 @@ async function* regionChunks(region: Region, start: number): AsyncGenerator<Buff
     const readInto = async (buffer: Buffer, position: number): Promise<Buffer> => {
       const length = Math.min(buffer.byteLength, region.size - position);
       const { bytesRead } = await file.read(buffer, 0, length, region.offset + position);
-      if (bytesRead === 0) throw new LadingError('IO', `${region.path} became shorter while it was read`);
+      if (bytesRead === 0) throw new LadingError('IO', `${region.path} was truncated while it was read`);
       return buffer.subarray(0, bytesRead);
     };
     let position = start;
@@ -178,13 +183,13 @@ async function* regionChunks(region: Region, start: number): AsyncGenerator<Buff
       const chunk = await (reading ?? readInto(turnOf(buffers, turn), position));
       position += chunk.byteLength;
       reading = position < region.size ? readInto(turnOf(buffers, turn + 1), position) : undefined;
-      reading?.catch(() => undefined); // awaited in the next turn, or of no interest any more
+      reading?.catch(() => undefined); // awaited in the next turn, unless the reader has stopped
       yield chunk;
     }
   } catch (error) {
     throw error instanceof LadingError ? error : readFailure(region.path, error);
   } finally {
-    // A read that is under way would write to a file number that is another's by then.
+    // Wait for a read in progress: after close() its file descriptor could be one of another file.
     await reading?.catch(() => undefined);
     await file.close();
   }

@@ -9,10 +9,10 @@ import { readVerified } from '../read-content.js';
 import type { OpenContent, PushOptions } from '../store.js';
 import { listUnderFallbackTag, referrerDescriptor } from './fallback-referrers.js';
 
-/** So much is remembered between a manifest's push and its tags; what is beyond is fetched again. */
+/** Limit for manifests in memory between their push and their tags; others are fetched again. */
 const MAX_REMEMBERED_BYTES = 32 * 1024 * 1024;
 
-/** Puts manifests into a repository, by digest and under tags, byte for byte. */
+/** Pushes manifests to a repository, by digest and by tag, byte for byte. */
 export class ManifestPusher {
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
@@ -31,7 +31,7 @@ export class ManifestPusher {
     return this.#inTurn(descriptor.digest, () => this.#push(descriptor, open, options));
   }
 
-  /** Lists a manifest that is there under its subject, where the registry does not list referrers by itself. */
+  /** Lists an existing manifest under its subject, if the registry does not list referrers itself. */
   async link(descriptor: Descriptor, bytes: Buffer, signal: AbortSignal | undefined): Promise<void> {
     const manifest = parseManifest(bytes, descriptor);
     const { subject } = successors(manifest);
@@ -42,7 +42,7 @@ export class ManifestPusher {
     await listUnderFallbackTag(this.#client, this.#name, subject.digest, referrer, signal);
   }
 
-  /** A registry that refuses the question may lack the answer: a list under a tag does no harm then. */
+  /** A registry that refuses this request may not list referrers; a list under a tag does no harm then. */
   async #askReferrers(subject: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     try {
       return (await this.#client.listReferrers(this.#name, subject, { signal, retries: 0 })) !== undefined;
@@ -59,7 +59,7 @@ export class ManifestPusher {
       ({ bytes } = await this.#client.getManifest(this.#name, descriptor.digest, {
         order: 'registry only',
       }));
-      // A registry signs schema1 with a key of its own: the payload, and so the digest, is the same, the size is not.
+      // A registry may sign schema1 with its own key: the payload and its digest stay the same, but not the size.
       verifyManifest({ ...descriptor, size: bytes.byteLength }, bytes);
     }
     await this.#put(descriptor, tag, bytes, {});
@@ -80,7 +80,7 @@ export class ManifestPusher {
     this.#remember(descriptor.digest, bytes);
   }
 
-  /** Resolves with the subject that the registry lists the manifest under. */
+  /** Resolves with the subject under which the registry lists the manifest. */
   async #put(
     { mediaType, digest }: Descriptor,
     reference: string,
@@ -89,13 +89,13 @@ export class ManifestPusher {
   ): Promise<Digest | undefined> {
     const put = await this.#client.putManifest(this.#name, reference, { mediaType, bytes }, options);
     const kept = put.digest;
-    // Of another algorithm it says nothing; a registry without the header is asked when the push is proven.
+    // A digest of another algorithm cannot be compared. A registry without the header is asked at the end of the push.
     if (kept !== undefined && kept !== digest && algorithmOf(kept) === algorithmOf(digest)) {
       throw new RegistryError(
         'REGISTRY',
         `${this.#name.registry}/${this.#name.repository} keeps the manifest ${digest} as ${kept}`,
         {
-          hint: 'The registry, or a proxy before it, changes manifests; digests and signatures do not hold there.',
+          hint: 'The registry, or a proxy before it, changes manifests, so digests and signatures are not valid there.',
         },
       );
     }

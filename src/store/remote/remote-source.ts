@@ -11,24 +11,27 @@ import { createRemoteV1Store, type RemoteV1Store } from './remote-v1.js';
 import { V1Spool } from './v1-spool.js';
 
 export interface RemoteSourceOptions {
-  /** Speak the v1 protocol without asking for the other first; default false. */
+  /** Use the v1 protocol without trying v2 first; default false. */
   v1?: boolean | undefined;
-  /** Shared by the sources of a run, and closed by whoever made it; default one of the source's own. */
+  /** Shared by the sources of a run, and closed by its creator; default: one for this source. */
   spool?: V1Spool | undefined;
-  /** Told once that the registry speaks v1. */
+  /** Called once if the registry uses v1. */
   onV1?: (() => void) | undefined;
 }
 
-/** A repository to read from. */
+/** A repository for reading. */
 export interface RemoteSource extends Source {
   tags(options?: SignalOption): AsyncIterable<string>;
-  /** What a tag stands for, if HEAD tells it: `resolve` says why where it does not. */
+  /**
+   * Returns what a tag stands for, according to a HEAD request; undefined if that does not say, and then `resolve`
+   * reports why.
+   */
   head(tag: string, options?: SignalOption): Promise<Descriptor | undefined>;
 }
 
 /**
- * A repository of a registry, by whichever protocol it speaks: v1 only where there is no `/v2/`, which is
- * looked at when something was not found. The client is shared and is not closed with it.
+ * Returns a repository of a registry, with the protocol that the registry supports: v1 is used only if `/v2/` does not
+ * exist, which is checked when something is not found. The client is shared, and is not closed with the source.
  */
 export function createRemoteSource(
   client: RegistryClient,
@@ -119,7 +122,7 @@ class FallingBackSource implements RemoteSource {
     return this.#v1 ?? this.#v2;
   }
 
-  /** Whether to ask again by v1; all who failed meanwhile share one look. */
+  /** True if the request should be repeated with v1; concurrent failures share one check. */
   async #turnsToV1(asked: Tagged, error: unknown, { signal }: SignalOption): Promise<boolean> {
     if (asked !== this.#v2 || !isLadingError(error, 'NOT_FOUND')) return false;
     this.#isV1 ??= this.#looksLikeV1(signal);
@@ -134,7 +137,7 @@ class FallingBackSource implements RemoteSource {
       await this.#client.ping(registry, { signal });
       return false;
     } catch (error) {
-      if (!isLadingError(error, 'NOT_FOUND')) return false; // what it says of the image counts more
+      if (!isLadingError(error, 'NOT_FOUND')) return false; // the original error says more about the image
       return (await this.#client.v1.ping(registry, { signal })) !== undefined;
     }
   }
@@ -145,19 +148,21 @@ class FallingBackSource implements RemoteSource {
   }
 }
 
-/** A repository to read images from; `spool` keeps the layers of v1 registries, and is closed by the caller. */
+/** Opens a repository for reading. `spool` holds the layers of v1 registries; the caller closes it. */
 export function openRepository(
   client: RegistryClient,
   name: RepositoryName,
   spool: V1Spool,
   { v1, onEvent }: ConnectionOptions,
 ): RemoteSource {
-  const message = `${name.registry} is read by the v1 protocol: layers are fetched to this machine first, and nothing vouches for what they hold`;
+  const message = `${name.registry} is read with the v1 protocol: layers are fetched to this machine first, and their content cannot be verified`;
   const onV1 = (): void => onEvent?.({ type: 'warning', message });
   return createRemoteSource(client, name, { v1, spool, onV1 });
 }
 
-/** Room for the layers of v1 registries, in `directory`; nothing is made there before it is needed. */
+/**
+ * Creates the temporary storage for layers of v1 registries, in `directory`; no file is created before one is needed.
+ */
 export function createV1Spool({ retries, onEvent }: ConnectionOptions, directory?: string): V1Spool {
   return new V1Spool({
     directory,
@@ -166,14 +171,14 @@ export function createV1Spool({ retries, onEvent }: ConnectionOptions, directory
   });
 }
 
-/** The repository of an image, over connections of its own. */
+/** The repository of an image, with its own connections. */
 export interface OpenedImage {
   client: RegistryClient;
   store: RemoteSource;
   close(): Promise<void>;
 }
 
-/** Opens the repository that `reference` names; it is closed by the caller. */
+/** Opens the repository that `reference` names; the caller closes it. */
 export async function openImage(reference: Reference, options: ConnectionOptions): Promise<OpenedImage> {
   const client = await connect(options, [reference.registry]);
   const spool = createV1Spool(options);

@@ -13,19 +13,19 @@ import type { FetchOptions, Referrer, SignalOption, Source, Wanted } from '../st
 import { V1Spool } from './v1-spool.js';
 
 export interface RemoteV1Options {
-  /** Shared by the stores of a run, and closed by whoever made it; default one of the store's own. */
+  /** Shared by the stores of a run, and closed by its creator; default: one for this store. */
   spool?: V1Spool | undefined;
 }
 
-/** A repository of a v1 registry, whose tags can be told without fetching what they stand for. */
+/** A repository of a v1 registry; its tags can be listed without fetching images. */
 export interface RemoteV1Store extends Source {
   tags(options?: SignalOption): AsyncIterable<string>;
 }
 
 /**
- * A repository of a registry that knows no manifests and no digests. Resolving a tag fetches all layers that
- * its image stands on, and makes of them the config and the manifest that Docker 1.10 made when it pulled from
- * such a registry: the same for the same images. Nothing there vouches for the content.
+ * Returns a repository of a registry without manifests and digests. Resolving a tag fetches all layers of its image,
+ * and makes the same config and manifest as Docker 1.10 did when it pulled from such a registry; the same image always
+ * gives the same ones. The content cannot be verified.
  */
 export function createRemoteV1Store(
   client: V1Client,
@@ -37,7 +37,7 @@ export function createRemoteV1Store(
 
 class V1Store implements RemoteV1Store {
   readonly location: string;
-  /** Layers are fetched to this machine first. */
+  /** True, because layers are fetched to this machine first. */
   readonly isLocal = true;
   readonly #client: V1Client;
   readonly #name: RepositoryName;
@@ -45,10 +45,10 @@ class V1Store implements RemoteV1Store {
   readonly #ownsSpool: boolean;
   #repository: Promise<V1Repository> | undefined;
   #files: Promise<NamedFiles> | undefined;
-  /** By the ID of the top image. */
+  /** Images by the ID of their top layer. */
   readonly #images = new Map<string, Promise<ArchiveImage>>();
   readonly #answers = new Map<string, Promise<V1ImageAnswer>>();
-  /** What is known by digest: what was made or fetched so far. */
+  /** What was made or fetched so far, by digest. */
   readonly #contents = new Map<Digest, Descriptor>();
 
   constructor(client: V1Client, name: RepositoryName, { spool }: RemoteV1Options) {
@@ -91,7 +91,7 @@ class V1Store implements RemoteV1Store {
     }
   }
 
-  async *referrers(): AsyncIterable<Referrer> {} // what is attached is attached to digests
+  async *referrers(): AsyncIterable<Referrer> {} // attachments need digests, which v1 does not have
 
   async close(): Promise<void> {
     if (this.#ownsSpool) await this.#spool.close();
@@ -110,7 +110,7 @@ class V1Store implements RemoteV1Store {
     return this.#files;
   }
 
-  /** Documents first: what is wrong with them is known before any layer is fetched. */
+  /** Makes an image. Documents come first, so that errors in them are found before layers are fetched. */
   async #makeImage(
     repository: V1Repository,
     top: string,
@@ -141,14 +141,14 @@ class V1Store implements RemoteV1Store {
       return await once(this.#answers, id, () => repository.image(id, { signal }));
     } catch (error) {
       if (!isLadingError(error, 'NOT_FOUND')) throw error;
-      throw new ContentError('MISSING_CONTENT', `v1 image ${top} stands on ${id}, which is not there`, {
+      throw new ContentError('MISSING_CONTENT', `v1 image ${top} is based on ${id}, which is missing`, {
         cause: error,
         hint: 'The image is incomplete at its registry; it cannot be pulled from there.',
       });
     }
   }
 
-  /** What the ancestry says is what the images themselves say. */
+  /** Checks that the ancestry agrees with the parents that the images state. */
   #requireChain(ids: readonly string[], answers: readonly V1ImageAnswer[]): void {
     for (const [place, { json }] of answers.entries()) {
       const where = `v1 image ${ids[place]} of ${this.#name.registry}/${this.#name.repository}`;
@@ -158,7 +158,7 @@ class V1Store implements RemoteV1Store {
       if (parent !== below)
         throw new ContentError(
           'INVALID_MANIFEST',
-          `${where} has the parent ${parent ?? 'none'}, its ancestry says ${below ?? 'none'}`,
+          `${where} has the parent ${parent ?? 'none'}, but its ancestry says ${below ?? 'none'}`,
         );
     }
   }
@@ -174,7 +174,7 @@ class V1Store implements RemoteV1Store {
   }
 }
 
-/** What is asked for by many is made once; a failure is not kept. */
+/** Makes each value once, however many callers ask; a failure is not cached. */
 function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
   const known = made.get(key);
   if (known !== undefined) return known;

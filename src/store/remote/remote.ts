@@ -22,34 +22,38 @@ import { ManifestPusher } from './remote-manifests.js';
 import type { UploadSessions } from './upload-sessions.js';
 
 const BLOB_MEDIA_TYPE = 'application/octet-stream';
-/** Repositories with more tags are not searched for cosign's: those of the subject are asked for one by one. */
+/**
+ * In a repository with more tags, cosign's tags are not searched in the list; those of each subject are requested one
+ * by one.
+ */
 const MAX_LISTED_TAGS = 10_000;
 const COSIGN_SUFFIXES = ['.sig', '.att', '.sbom'];
 
 export interface RemoteStoreOptions {
-  /** Whether mirrors are asked for what the repository holds; default false, as where something is pushed. */
+  /** Ask mirrors for content of the repository; default false, as needed for pushes. */
   asksMirrors?: boolean | undefined;
-  /** Sends blobs in pieces of so many bytes; default whole, or as the registry asks for. */
+  /** Send blobs in chunks of this many bytes; default: each blob in one request, or as the registry requires. */
   chunkBytes?: number | undefined;
   /** Where uploads are remembered for a later run; default nowhere. */
   uploadSessions?: UploadSessions | undefined;
 }
 
-/** A repository that blobs can be put into with few requests. */
+/** A repository that can receive blobs with few requests. */
 export interface RemoteStore extends Store {
   sizeOf(content: Wanted, options?: AskOptions): Promise<number | undefined>;
-  /** Takes a blob from another repository of the same registry; false where it would not. */
+  /** Mounts a blob from another repository of the same registry; resolves with false if the registry would not. */
   mount(descriptor: Descriptor, fromRepository: string, options?: AskOptions): Promise<boolean>;
   /**
-   * Whether the repository has a blob that is about to be pushed, its upload begun where it has not. Undefined where
-   * the registry does not go along. One that mounts nothing answers false for all.
+   * Resolves with true if the repository has a blob that is about to be pushed, with false after beginning its upload,
+   * and with undefined if the registry does not support this. A registry that mounts nothing answers false for all
+   * blobs.
    */
   begin(descriptor: Descriptor, options?: SignalOption): Promise<boolean | undefined>;
 }
 
 /**
- * A repository of a registry. Blobs are checked by the registry, which refuses bytes with another digest; it
- * should be asked for the `sizeOf` content before anything is pushed. The client is shared and is not closed with it.
+ * Returns a repository of a registry. The registry verifies blobs by their digests. `sizeOf` should be called for
+ * content before it is pushed. The client is shared, and is not closed with the store.
  */
 export function createRemoteStore(
   client: RegistryClient,
@@ -59,7 +63,7 @@ export function createRemoteStore(
   return new RepositoryStore(client, name, options);
 }
 
-/** For a question within something that is repeated as a whole: 0 retries. */
+/** Options of a request; 0 retries if it is part of something that is repeated as a whole. */
 export interface AskOptions extends SignalOption {
   retries?: number | undefined;
 }
@@ -71,10 +75,10 @@ class RepositoryStore implements RemoteStore {
   readonly #name: RepositoryName;
   readonly #blobs: BlobPusher;
   readonly #manifests: ManifestPusher;
-  /** Manifests that `resolve` received and nobody fetched yet, so that none is asked for twice. */
+  /** Manifests that `resolve` received and that were not fetched yet, so that none is requested twice. */
   readonly #received = new Map<Digest, Buffer>();
   readonly #order: CallOptions['order'];
-  /** Content that was asked for: when it is asked for again, what came from a mirror may have been damaged. */
+  /** Content that was requested before: a second request means that a mirror may have sent damaged content. */
   readonly #asked = new Set<Digest>();
   /** Tags of the repository that attach content to an image, by the digest of the image. */
   #attachedTags: Promise<Map<Digest, string[]> | undefined> | undefined;
@@ -92,13 +96,14 @@ class RepositoryStore implements RemoteStore {
     return this.#resolve(reference, { signal, order: this.#order });
   }
 
-  /** One GET: the answer's bytes tell digest, type and size. */
+  /** Resolves a reference with a single GET; digest, type and size are determined from the bytes. */
   async #resolve(reference: string, { signal, order }: CallOptions): Promise<Descriptor> {
     const isSound = (received: FetchedManifest): boolean => isManifestFor(reference, received);
     const ask = { signal, order, isSound };
     let answer = await this.#client.getManifest(this.#name, reference, ask);
     if (!isWhatItSays(answer)) {
-      // Damaged on its way, which nothing else would tell of a tag; or the header lies: the same bytes come again.
+      // Either the bytes were damaged in transit, which for a tag nothing else would reveal, or the header is wrong:
+      // then the same bytes come again.
       const again = await this.#client.getManifest(this.#name, reference, ask);
       if (!isWhatItSays(again) && !again.bytes.equals(answer.bytes)) throw changing(reference, this.#name);
       answer = again;
@@ -123,9 +128,9 @@ class RepositoryStore implements RemoteStore {
     const ask = { ...options, order: this.#order };
     if (!isManifest(mediaType))
       return (await this.#client.headBlob(this.#name, digest, { ...ask, expected: size }))?.size;
-    // Its digest is believed rather than a length, which may be that of a compressed answer.
+    // Compare the digest, not the length, which may be that of a compressed response.
     const head = await this.#client.headManifest(this.#name, digest, ask);
-    // docker-registry keeps the payload of schema1 only, and signs it with a key of its own when it is asked.
+    // docker-registry stores only the payload of schema1, and signs it with its own key for each response.
     const isThere = isSchema1(mediaType) ? head !== undefined : head?.digest === digest;
     return isThere ? (size ?? head?.size) : undefined;
   }
@@ -174,17 +179,17 @@ class RepositoryStore implements RemoteStore {
     }
   }
 
-  /** One try, of which the next goes on where it stopped; repeating it is the caller's. */
+  /** Makes one attempt; the next one resumes where it stopped. The caller repeats it. */
   async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     if (!isManifest(descriptor.mediaType)) return this.#blobs.push(descriptor, open, options);
     await this.#manifests.push(descriptor, open, options);
-    this.#attachedTags = undefined; // a list of referrers may have come
+    this.#attachedTags = undefined; // a list of referrers may have changed
   }
 
   async link(descriptor: Descriptor, bytes: Buffer, { signal }: SignalOption = {}): Promise<void> {
     await this.#manifests.link(descriptor, bytes, signal);
-    this.#attachedTags = undefined; // a list of referrers may have come
+    this.#attachedTags = undefined; // a list of referrers may have changed
   }
 
   mount(descriptor: Descriptor, fromRepository: string, options: SignalOption = {}): Promise<boolean> {
@@ -204,7 +209,10 @@ class RepositoryStore implements RemoteStore {
     this.#received.clear();
   }
 
-  /** cosign's tags and the fallback tag of a subject, as far as they are or may be there. */
+  /**
+   * Returns cosign's tags and the fallback tag of a subject: those that exist, or if that is unknown, all that may
+   * exist.
+   */
   async #tagsAttachedTo(subject: Digest, signal: AbortSignal | undefined): Promise<string[]> {
     this.#attachedTags ??= this.#listAttachedTags(signal);
     const attached = await this.#attachedTags;
@@ -213,7 +221,10 @@ class RepositoryStore implements RemoteStore {
     return [tag, ...COSIGN_SUFFIXES.map((suffix) => tag + suffix)];
   }
 
-  /** One listing answers for all images of the repository; undefined when it cannot be had. */
+  /**
+   * Lists the attaching tags of all images of the repository with one listing; resolves with undefined if that is not
+   * possible.
+   */
   async #listAttachedTags(signal: AbortSignal | undefined): Promise<Map<Digest, string[]> | undefined> {
     const attached = new Map<Digest, string[]>();
     let count = 0;
@@ -224,7 +235,7 @@ class RepositoryStore implements RemoteStore {
         if (subject !== undefined) attached.set(subject, [...(attached.get(subject) ?? []), tag]);
       }
     } catch (error) {
-      // A registry that serves images need not list tags: those of the subject can be asked for one by one.
+      // Some registries do not list tags; then those of each subject are requested one by one.
       if (error instanceof RegistryError && !signal?.aborted) return undefined;
       throw error;
     }
@@ -233,7 +244,7 @@ class RepositoryStore implements RemoteStore {
 
   async #behindTag(tag: string, subject: Digest, signal: AbortSignal | undefined): Promise<Referrer[]> {
     let descriptor: Descriptor;
-    // Such a tag is a list of what was attached so far, which a mirror may have from earlier.
+    // The content of such a tag grows, and a mirror may have an old state.
     const order = this.#order === 'mirrors first' ? 'registry, mirrors if out of reach' : this.#order;
     try {
       descriptor = await this.#resolve(tag, { signal, order });
@@ -241,7 +252,7 @@ class RepositoryStore implements RemoteStore {
       if (isLadingError(error, 'NOT_FOUND')) return [];
       throw error;
     }
-    // GitLab takes the tag sha256-HEX for the digest sha256:HEX: then the tag itself is not there.
+    // GitLab takes the tag sha256-HEX for the digest sha256:HEX, so the tag itself does not exist.
     if (descriptor.digest === subject) return [];
     if (subjectOfTag(tag) !== undefined) return [{ descriptor, tag }];
     if (!isIndex(descriptor.mediaType)) return [];
@@ -253,7 +264,7 @@ class RepositoryStore implements RemoteStore {
   }
 }
 
-/** Whether the bytes have the digest that came with them; a digest that cannot be computed here says nothing. */
+/** True if the bytes match the digest that came with them, or the digest has an unsupported algorithm. */
 function isWhatItSays({ bytes, mediaType, digest }: FetchedManifest): boolean {
   if (digest === undefined) return true;
   try {
@@ -264,7 +275,7 @@ function isWhatItSays({ bytes, mediaType, digest }: FetchedManifest): boolean {
   }
 }
 
-/** Whether a mirror's answer is the manifest that was asked for, or for a tag, a manifest at all. */
+/** True if a mirror's response is the requested manifest or, for a tag, any valid manifest. */
 function isManifestFor(reference: string, answer: FetchedManifest): boolean {
   const { bytes, mediaType } = answer;
   try {
@@ -278,7 +289,7 @@ function isManifestFor(reference: string, answer: FetchedManifest): boolean {
   }
 }
 
-/** Whether content of a type is compressed; undefined where the type does not tell. */
+/** True if content of a type is compressed; undefined if the type does not say. */
 function isCompressedType(mediaType: string): boolean | undefined {
   if (/[+.]gzip$|\+zstd$/.test(mediaType)) return true;
   return mediaType === BLOB_MEDIA_TYPE || mediaType === '' ? undefined : false;
@@ -287,14 +298,16 @@ function isCompressedType(mediaType: string): boolean | undefined {
 function changing(reference: string, { registry, repository }: RepositoryName): ContentError {
   return new ContentError(
     'DIGEST_MISMATCH',
-    `${registry}/${repository} answers for ${reference} with other bytes each time, none with their digest`,
+    `${registry}/${repository} answers requests for ${reference} with different bytes each time, and none match their digest`,
     {
-      hint: 'Something between here and the registry damages content; run the command again, or another way.',
+      hint: 'Something between here and the registry damages content; run the command again, or use another connection.',
     },
   );
 }
 
-/** What is attached to an image is asked beside it, so that there is a way out where only that fails. */
+/**
+ * Adds advice for an error about attachments: they are requested separately, so the image can be copied without them.
+ */
 function withoutReferrers(error: unknown): unknown {
   const wayOut = 'Signatures, SBOMs and other attachments can be left out.';
   const after = (own: string | undefined): Advice => {
@@ -303,7 +316,7 @@ function withoutReferrers(error: unknown): unknown {
   if (error instanceof ContentError)
     return new ContentError(error.code, error.message, { cause: error, ...after(error.hint) });
   if (!(error instanceof RegistryError)) return error;
-  // Whoever may read the image is known to the registry: credentials are not what is missing.
+  // The user can read the image, so missing credentials are not the reason: drop that hint.
   const isDenied = error.status === 401 || error.status === 403;
   return error.restated({ advice: after(isDenied ? undefined : error.hint) });
 }

@@ -4,7 +4,7 @@ import { readOwnFile } from '../../disk/own-file.js';
 import { isLadingError, messageOf, systemCode } from '../../errors.js';
 import { createTurns } from '../../in-turn.js';
 
-/** An upload that a registry began, as it outlives the process. */
+/** An upload that a registry began, as it is stored for later processes. */
 export interface SavedUpload {
   location: string;
   /** Bytes that the registry had confirmed; it may have more. */
@@ -13,8 +13,8 @@ export interface SavedUpload {
 }
 
 /**
- * Remembers uploads by what they are of; that it fails must not fail the upload. What is asked for is done in its
- * order, also where it is not waited for.
+ * Remembers uploads by a key of their content. A failure to remember must not fail the upload. Calls take effect in
+ * order, even if they are not awaited.
  */
 export interface UploadSessions {
   load(key: string): Promise<SavedUpload | undefined>;
@@ -23,21 +23,21 @@ export interface UploadSessions {
 }
 
 export interface UploadSessionsOptions {
-  /** Milliseconds; default `Date.now`. */
+  /** Returns the time in milliseconds; default `Date.now`. */
   now?: (() => number) | undefined;
-  /** Told once why nothing can be remembered; the uploads go on without. */
+  /** Called once with the reason if nothing can be remembered; uploads continue without it. */
   onWarning?: ((text: string) => void) | undefined;
 }
 
 type Entry = SavedUpload & { savedAt: number };
 
-/** Registries keep an upload for minutes to days; older ones are not asked for. */
+/** Registries keep an upload for minutes to days; older ones are not resumed. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Uploads remembered in a file, which is there only while it has something to say. Its locations let whoever
- * has them write to the uploads, so only its owner may read it.
+ * Remembers uploads in a file, which exists only while there are entries. Only its owner may read it, because anybody
+ * who knows the locations can write to the uploads.
  */
 export function createUploadSessions(path: string, options: UploadSessionsOptions = {}): UploadSessions {
   const { now = Date.now, onWarning } = options;
@@ -49,12 +49,12 @@ export function createUploadSessions(path: string, options: UploadSessionsOption
     entries ??= readEntries(path, now());
     return entries;
   };
-  /** `edit` tells whether there is something to write. */
+  /** `edit` returns true if there is something to write. */
   const change = (edit: (entries: Map<string, Entry>) => boolean): Promise<void> =>
     turns(path, async () => {
       if (!edit(await known()) || isBroken) return;
       try {
-        const current = await readEntries(path, now()); // others may push beside this process
+        const current = await readEntries(path, now()); // other processes may push at the same time
         edit(current);
         if (current.size === 0) await rm(path, { force: true });
         else await writeFileAtomically(path, formatEntries(current), { mode: 0o600 });
@@ -86,8 +86,8 @@ function formatEntries(entries: ReadonlyMap<string, Entry>): Buffer {
 }
 
 /**
- * What is there and makes sense; a damaged file only costs sending some bytes again, and so does another user's, whose
- * locations could lead the content elsewhere.
+ * Reads the valid entries. A damaged file only means that some bytes are sent again. A file of another user is ignored,
+ * because its locations could lead the content elsewhere.
  */
 async function readEntries(path: string, now: number): Promise<Map<string, Entry>> {
   let document: unknown;

@@ -10,17 +10,17 @@ import { DEFAULT_RETRIES, delayBefore, isRetryable } from '../../retry.js';
 export interface V1DownloadOptions {
   /** Attempts per layer after the first; default 5. */
   retries?: number | undefined;
-  /** Told of the bytes of a layer that came; `size` where the registry tells it. */
+  /** Called for the bytes of a layer that arrived; `size` is the size of the layer, if the registry states it. */
   onBytes?: ((progress: { id: string; bytes: number; size: number | undefined }) => void) | undefined;
   onRetry?: ((retry: { what: string; attempt: number; delayMs: number; error: unknown }) => void) | undefined;
-  /** How to pause before another try; default a timer. */
+  /** Pauses before a retry; default: a timer. */
   wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
 }
 
-/** So much progress since the last failure makes a new failure the first again. */
+/** If this many bytes arrived since the last failure, the next one counts as the first again. */
 const PROGRESS_BYTES = 1024 * 1024;
 
-/** One layer on its way into its file, going on after a break from the byte that it has. */
+/** Downloads one layer into its file, and resumes after an interruption. */
 export class V1LayerDownload {
   readonly #what: string;
   #received = 0;
@@ -82,7 +82,7 @@ export class V1LayerDownload {
       throw this.#wrongSize(`${this.#received} of ${this.#size}`, 'CUT_SHORT');
   }
 
-  /** `X-Docker-Size` says it before, the answer's own length with the bytes. */
+  /** Compares `X-Docker-Size`, which is known in advance, with the length of the response. */
   #agreedSize(answered: number | undefined): number | undefined {
     const { layerSize } = this.image;
     if (answered !== undefined && layerSize !== undefined && answered !== layerSize)
@@ -100,7 +100,9 @@ export class V1LayerDownload {
     }
   }
 
-  /** Damage may be anywhere in what came. The same once more is no damage on the way. */
+  /**
+   * Discards everything, because the damage may be anywhere. If it is damaged again, the registry's copy is damaged.
+   */
   async #startOver(error: unknown): Promise<void> {
     if (this.#wasDamaged) throw error;
     this.#wasDamaged = true;

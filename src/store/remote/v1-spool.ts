@@ -13,16 +13,16 @@ import { plainDiffID, type V1Layer } from '../archive/v1-image.js';
 import { type V1DownloadOptions, V1LayerDownload } from './v1-download.js';
 
 export interface V1SpoolOptions extends V1DownloadOptions {
-  /** Where layers lie until the spool is closed; default the system's folder for temporary files. */
+  /** The folder for layers until the spool is closed; default: the system's folder for temporary files. */
   directory?: string | undefined;
-  /** How far a layer may expand. */
+  /** Limits of decompression. */
   limits?: DecompressLimits | undefined;
 }
 
 /**
- * The layers of v1 registries on this machine's disk: they have no digest until all their bytes were seen, and
- * a manifest cannot be made before. Each layer of a place is fetched once, however many images of a run stand
- * on it; how many come at once is the client's limit of connections.
+ * The layers of v1 registries on the local disk. They have no digest until all their bytes have arrived, so the
+ * manifest cannot be made earlier. Each layer is fetched once, however many images of a run use it; the client limits
+ * the number of concurrent downloads.
  */
 export class V1Spool {
   readonly #options: V1SpoolOptions;
@@ -35,13 +35,13 @@ export class V1Spool {
     this.#options = options;
   }
 
-  /** The files in it. */
+  /** Returns a view of the files in the spool. */
   async view(): Promise<FileView> {
     this.#folder ??= makeTemporaryFolder(this.#options.directory);
     return openDirectory((await this.#folder).path);
   }
 
-  /** Fetches the layer of an image, unless it is there; an abort ends the waiting for it. */
+  /** Fetches the layer of an image unless it was fetched before; an abort only ends the waiting. */
   layer(
     repository: V1Repository,
     id: string,
@@ -51,21 +51,21 @@ export class V1Spool {
     const key = `${repository.place} ${id}`;
     const layer = this.#layers.get(key) ?? this.#fetchLayer(repository, id, image);
     this.#layers.set(key, layer);
-    layer.catch(() => this.#layers.delete(key)); // whoever asks later may have more luck
+    layer.catch(() => this.#layers.delete(key)); // do not cache a failure
     return withAbort(layer, signal);
   }
 
-  /** Ends what is under way and removes all files. */
+  /** Aborts running downloads and removes all files. */
   async close(): Promise<void> {
     this.#lifetime.abort();
     await Promise.allSettled(this.#layers.values());
-    const folder = await this.#folder?.catch(() => undefined); // said to whoever wanted the layer
+    const folder = await this.#folder?.catch(() => undefined); // the callers of layer() got the error
     await folder?.remove();
   }
 
   async #fetchLayer(repository: V1Repository, id: string, image: V1ImageAnswer): Promise<V1Layer> {
     const view = await this.view();
-    // Two places may mean different images by one ID.
+    // The same ID may mean different images in two places.
     const place = this.#places.get(repository.place) ?? this.#places.size;
     this.#places.set(repository.place, place);
     const name = `${place}-${id}`;

@@ -35,41 +35,45 @@ export type ConversionFormat = 'oci' | 'docker' | 'schema1';
 
 export interface ConvertOptions extends LayerFactsOptions {
   to: ConversionFormat;
-  /** Layers in another compression, by the digest that the image has for them; default: all stay as they are. */
+  /** Returns a layer in another compression, or undefined to keep it; default: all layers are kept. */
   recompress?: ((layer: PlannedContent) => Promise<PlannedContent | undefined>) | undefined;
-  /** Learns what schema1 does not say of its layers; default `readLayerFacts`, which reads all of them. */
+  /**
+   * Determines the facts about layers that schema1 does not state; default `readLayerFacts`, which reads every layer.
+   */
   layerFacts?:
     | ((layers: readonly PlannedContent[], options: LayerFactsOptions) => Promise<Map<Digest, LayerFacts>>)
     | undefined;
-  /** Signs schema1. */
+  /** The key that signs schema1 manifests. */
   key: KeyObject;
-  /** Refuse a schema1 manifest whose signature does not hold, or that has none; default false. */
+  /** Refuse a schema1 manifest whose signature is missing or invalid; default false. */
   requireSignature?: boolean | undefined;
-  /** Keep the original, without a name, beside what is made of it; default false. */
+  /** Keep the original, without a name, beside the converted image; default false. */
   keepOriginal?: boolean | undefined;
-  /** Convert although a `subject` is lost; default false. */
+  /** Convert even if a `subject` is lost; default false. */
   force?: boolean | undefined;
 }
 
-/** What became of an image. */
+/** The result of converting one image. */
 export interface ConvertedImage {
   name: string;
   from: Descriptor;
   to: Descriptor;
-  /** Of a schema1 original; null where it has no signature. */
+  /** Signature of a schema1 original; null if it has none. */
   signature: { valid: boolean; keyID?: string } | null;
-  /** Every manifest that changed, old digest → new digest. */
+  /** Every manifest that changed: old digest → new digest. */
   digests: Map<Digest, Digest>;
   /** What could not be kept, one line each. */
   lost: string[];
-  /** What is copied in its place: the converted image, and the original where it is kept. */
+  /** The images to copy instead: the converted one, and the original if it is kept. */
   images: ImageTrees[];
 }
 
-/** Children of an index that are converted before others have their turn: about 20 ms. */
+/** Children of an index to convert before other work of this thread gets its turn; they take about 20 ms. */
 const CHILDREN_IN_TURN = 20;
 
-/** Converts an image with all that it consists of; what is attached to a digest that changes is named as lost. */
+/**
+ * Converts an image with everything it consists of. Attachments of a manifest whose digest changes are listed as lost.
+ */
 export async function convertImage(image: ImageTrees, options: ConvertOptions): Promise<ConvertedImage> {
   const conversion = new ImageConversion(image.name, options);
   const tree = await conversion.convert(image.tree);
@@ -99,7 +103,7 @@ export async function convertImage(image: ImageTrees, options: ConvertOptions): 
   };
 }
 
-/** What is attached to a manifest that has another digest now, or to something that is. */
+/** Returns the attachments of manifests whose digest changed, and the attachments of those attachments. */
 function attachedToChanged(
   attached: readonly AttachedTree[],
   changed: ReadonlyMap<Digest, Digest>,
@@ -173,7 +177,7 @@ class ImageConversion {
   async #convertIndex(tree: ManifestTree, entries: readonly Descriptor[]): Promise<ManifestTree> {
     const { to } = this.#options;
     if (to === 'schema1') {
-      throw new LadingError('UNSUPPORTED', `${this.#name} is an index, which schema1 has no form for`, {
+      throw new LadingError('UNSUPPORTED', `${this.#name} is an index, which schema1 cannot represent`, {
         hint: 'Choose one platform.',
         remedy: 'platforms',
       });
@@ -181,7 +185,7 @@ class ImageConversion {
     const children: ManifestTree[] = [];
     const replaced = new Map<Digest, Descriptor>();
     const platforms = new Map<Digest, Platform>();
-    // The first entry counts, and a child that is named a thousand times is converted once.
+    // Of several entries with the same digest the first one counts, and the child is converted only once.
     const firstEntries = new Map(entries.toReversed().map((entry) => [entry.digest, entry]));
     const convertedByDigest = new Map<Digest, ManifestTree>();
     for (const child of tree.children) {
@@ -208,13 +212,13 @@ class ImageConversion {
     return { ...tree, content: fromMemory(index), children };
   }
 
-  /** Conversions are work of this thread, which may have other clients. */
+  /** Conversions run on this thread, which may be serving other clients. */
   async #letOthersRun(): Promise<void> {
     await setImmediate();
     this.#options.signal?.throwIfAborted();
   }
 
-  /** To schema2 first: OCI is that with other media types. */
+  /** Converts to schema2 first; OCI is the same with other media types. */
   async #convertSchema1(tree: ManifestTree, manifest: Schema1Manifest): Promise<ManifestTree> {
     const { descriptor } = tree.content;
     const bytes = bytesOf(tree);
@@ -278,7 +282,8 @@ class ImageConversion {
     if (recompress === undefined) return made;
     for (const layer of layers) {
       const blob = tree.blobs.find(({ descriptor }) => descriptor.digest === layer.digest);
-      if (blob === undefined || made.has(layer.digest)) continue; // a foreign layer stays where it is
+      // a foreign layer that stays where its `urls` point, or a layer that occurs twice
+      if (blob === undefined || made.has(layer.digest)) continue;
       const content = await recompress({ ...blob, descriptor: plainDescriptor(layer) });
       if (content !== undefined) made.set(layer.digest, content);
     }
@@ -315,7 +320,7 @@ class ImageConversion {
     return blob.bytes ?? readContent(blob.source, config, { signal: this.#options.signal });
   }
 
-  /** A signature that holds proves that nothing was changed since; not who made it. */
+  /** A valid signature proves that the manifest was not changed since it was signed, but not who signed it. */
   #checkSignature(bytes: Buffer, { signed }: Schema1Manifest, { digest }: Descriptor): void {
     const { requireSignature = false } = this.#options;
     if (!signed) {
@@ -336,7 +341,7 @@ class ImageConversion {
 function invalidSignature(problem: string, cause?: unknown): ContentError {
   return new ContentError('INVALID_SIGNATURE', problem, {
     cause,
-    hint: 'Get it anew from where it was signed; it is converted all the same where its signature need not hold.',
+    hint: 'Get it again from where it was signed, or convert it without requiring a valid signature.',
     remedy: 'omitVerifySignature',
   });
 }
@@ -347,7 +352,7 @@ function imageOf(tree: ManifestTree): ImageManifest {
   return manifest;
 }
 
-/** Where a name is not one of an image, as in layouts of single images, schema1 gets it as a tag. */
+/** Splits an image name for schema1. A name that is not an image's, as in layouts of single images, becomes the tag. */
 function nameParts(name: string): { repository: string; tag?: string } {
   if (isDigest(name)) return { repository: '' };
   try {
@@ -371,7 +376,7 @@ function fromMemory({ descriptor, bytes }: Document): PlannedContent & { bytes: 
   return { descriptor, bytes, source: NOWHERE };
 }
 
-/** What is made here is in memory, and fetched from nowhere. */
+/** The source of content that a conversion made: it is in memory, so it is never fetched. */
 const NOWHERE: ContentSource = {
   fetch: async ({ digest }) => {
     throw new Error(`${digest} is in memory`);

@@ -5,26 +5,26 @@ import { ContentError } from '../../errors.js';
 import type { PlannedContent } from '../../graph/tree.js';
 import { hashRegions } from '../../hashing/hashing.js';
 
-/** What only the bytes of a layer tell. */
+/** Facts that only the bytes of a layer reveal. */
 export interface LayerFacts {
-  /** Bytes as stored. */
+  /** Bytes of the layer as stored. */
   size: number;
   diffID: Digest;
-  /** Bytes when decompressed. */
+  /** Bytes of the decompressed layer. */
   plainSize: number;
 }
 
 export interface LayerFactsOptions {
-  /** Against decompression bombs. */
+  /** Limits against decompression bombs. */
   limits?: DecompressLimits | undefined;
   signal?: AbortSignal | undefined;
-  /** Layers on this machine's disk are read in threads, however small they are. Default: those worth it. */
+  /** Read layers on the local disk in threads, even small ones; default: only those large enough to benefit. */
   alwaysInThreads?: boolean | undefined;
 }
 
 /**
- * Decompresses each layer once, to learn its diffID: with all cores where the bytes lie on this machine's
- * disk. Nothing is written.
+ * Decompresses each layer once to determine its diffID; layers on the local disk are read with all cores. Writes
+ * nothing.
  */
 export async function readLayerFacts(
   layers: readonly PlannedContent[],
@@ -73,7 +73,7 @@ async function streamFacts(
 
 function requireTar(isTar: boolean, layer: Digest): void {
   if (isTar) return;
-  throw new ContentError('INVALID_ARCHIVE', `layer ${layer} is not a tar, nor one that is compressed`, {
+  throw new ContentError('INVALID_ARCHIVE', `layer ${layer} is neither a tar nor a compressed tar`, {
     hint: 'The image is damaged where it came from: no engine could unpack this layer.',
   });
 }

@@ -13,7 +13,7 @@ import type { PlannedContent } from '../../graph/tree.js';
 import { compressionOfType } from '../../manifest/layer-types.js';
 import type { Scratch } from '../../store/scratch.js';
 
-/** What layers are to be compressed with. */
+/** The compression that layers should have. */
 export type LayerCompression = 'keep' | 'gzip' | 'none';
 
 export interface RecompressOptions {
@@ -21,15 +21,15 @@ export interface RecompressOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What layers are made with; whoever opened both closes them. */
+/** Tools that make layers; whoever opened them closes them. */
 export interface RecompressTools {
   scratch: Scratch;
   compressor: Compressor;
 }
 
 /**
- * Makes layers of another compression in the scratch, each once however many images share it; undefined for
- * those that are as they should be.
+ * Returns a function that recompresses a layer into the scratch, once however many images share it. The function
+ * returns undefined for a layer that needs no change.
  */
 export function createRecompressor(
   compression: Exclude<LayerCompression, 'keep'>,
@@ -53,11 +53,11 @@ async function recompress(
 ): Promise<PlannedContent | undefined> {
   const mediaType = compression === 'none' ? MEDIA_TYPE.ociLayerTar : MEDIA_TYPE.ociLayerGzip;
   if ((await compressionOf(descriptor, source)) === compression) {
-    // The bytes are as wanted; where the media type says something else, it is corrected.
+    // The bytes have the wanted compression already; correct the media type if it says something else.
     if (compressionOfType(descriptor.mediaType) === compression) return undefined;
     return { descriptor: { ...descriptor, mediaType }, source };
   }
-  // Nobody else checks the bytes that came: what is made of them has a digest of its own.
+  // Verify the source's bytes here: the recompressed layer has its own digest, so nothing else would notice damage.
   const openVerified = async (): Promise<Readable> =>
     Readable.from(verified(descriptor, await source.fetch(descriptor, { signal })), { objectMode: false });
   const openPlain = (): Promise<Readable> =>
@@ -67,7 +67,7 @@ async function recompress(
   return { descriptor: made, source: scratch };
 }
 
-/** By the first bytes: media types lie. */
+/** Detects the compression from the first bytes, because media types can be wrong. */
 async function compressionOf(descriptor: Descriptor, source: PlannedContent['source']): Promise<string> {
   const body = await source.fetch(descriptor);
   let start = Buffer.alloc(0);

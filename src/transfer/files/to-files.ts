@@ -41,19 +41,19 @@ import { type ImageTrees, type Plan, siblingName } from '../plan.js';
 import { type OutputFiles, type SaveFormat, writeFiles } from './write-files.js';
 
 export interface SaveOutputOptions {
-  /** Default by `output`: a directory, or a path that ends in `/`, is `oci`, else `universal`. */
+  /** Default: `oci` if `output` is a directory or ends in `/`, else `universal`. */
   format?: SaveFormat | undefined;
-  /** Keep the images that the output already holds. */
+  /** Keep the images that the output already contains; default false. */
   append?: boolean | undefined;
-  /** In a docker-archive, write what Docker before 1.10 reads too; default false. */
+  /** Make a docker-archive that Docker before 1.10 can read, too; default false. */
   dockerLegacy?: boolean | undefined;
-  /** The platform that Docker's half of an archive names; default linux/amd64, else the first. */
+  /** The platform in the Docker half of an archive; default linux/amd64, or else the first. */
   dockerPlatform?: Platform | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
-  /** What the only image is called, whatever it was called before. */
+  /** The new name of the only image. */
   name?: string | undefined;
-  /** Paths that are read meanwhile: the output may be none of them. */
+  /** Paths that are read at the same time; the output must not be one of them. */
   inputs?: readonly string[] | undefined;
 }
 
@@ -62,7 +62,7 @@ export interface FilesDestination extends Destination {
   format: SaveFormat;
 }
 
-/** Looks at what is at `output`, without writing yet; refuses what would lose something that is there. */
+/** Examines what is at `output` without writing; rejects if writing would lose something there. */
 export async function toFiles(
   output: string | Writable,
   options: SaveOutputOptions,
@@ -176,7 +176,7 @@ async function archiveOutput(
       if (previous === undefined || append || dockerPlatform !== undefined) return false;
       if ((await previous.hasFile('manifest.json')) !== (format === 'universal')) return false;
       if (!(await isMadeOf(previous, plan))) return false;
-      // Another user may have put there what only looks right.
+      // Another user may have put a file there that only looks right.
       if (!(await isOwnFile(await fs.realpath(path))) && !(await isWhole(previous, plan))) return false;
       await removeLeftBeside(path);
       return true;
@@ -196,8 +196,9 @@ async function archiveOutput(
 }
 
 /**
- * The store, which this process alone writes from now on. Another may have finished the archive while this one
- * waited for it: the plan then knows nothing of its images, and they would be lost.
+ * Returns the store, which only this process can write to now. If another process finished the archive while this one
+ * waited for the lock, the plan does not include its images, and they would be lost: then rejects with
+ * `ALREADY_EXISTS`.
  */
 async function unchangedSince(found: fs.Stats | undefined, path: string, store: Store): Promise<Store> {
   const now = await statOrUndefined(path);
@@ -214,7 +215,7 @@ async function openPrevious(path: string, signal: AbortSignal | undefined): Prom
   } catch (error) {
     if (!isLadingError(error, 'INVALID_ARCHIVE', 'INVALID_LAYOUT', 'UNSUPPORTED', 'INVALID_MANIFEST'))
       throw error;
-    throw alreadyExists(path, 'it is no archive that lading can add to', error);
+    throw alreadyExists(path, 'it is not an archive that lading can add to', error);
   }
 }
 
@@ -230,7 +231,7 @@ async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
   return (await Promise.all(held)).every(Boolean);
 }
 
-/** Whether all content has its digest. */
+/** True if all planned content in the archive matches its digest. */
 async function isWhole(previous: LayoutReader, plan: Plan): Promise<boolean> {
   try {
     for (const { descriptor } of [...plan.blobs, ...plan.manifests]) {
@@ -244,7 +245,10 @@ async function isWhole(previous: LayoutReader, plan: Plan): Promise<boolean> {
   }
 }
 
-/** What `check` does for files: names told apart, nothing that is there lost, and only what the format has room for. */
+/**
+ * Returns the `check` of files: it makes names distinct, refuses to lose images that are there, and keeps only what
+ * fits in the format.
+ */
 function checkFor(
   { location, format, previous }: OutputFiles,
   name: string | undefined,
@@ -261,7 +265,7 @@ function checkFor(
   };
 }
 
-/** What is kept beside the image keeps its own name. */
+/** Gives the only image its new name; an original that is kept beside it keeps its own. */
 function nameOnly(images: readonly ImageTrees[], name: string): ImageTrees[] {
   const { length } = images.filter(({ beside }) => beside === undefined);
   if (length > 1)
@@ -271,7 +275,7 @@ function nameOnly(images: readonly ImageTrees[], name: string): ImageTrees[] {
   return images.map((image) => (image.beside === undefined ? { ...image, name } : image));
 }
 
-/** What comes under which name: the images, and what is attached to them by a tag. */
+/** Returns the trees to write by name: the images, and their attachments that have a tag. */
 function comingTo(images: readonly ImageTrees[]): Map<string, ManifestTree> {
   const attached = images.flatMap(({ name, attached: all }) =>
     all.flatMap((one) =>
@@ -281,7 +285,9 @@ function comingTo(images: readonly ImageTrees[]): Map<string, ManifestTree> {
   return new Map([...images.map(({ name, tree }) => [nameKey(name), tree] as const), ...attached]);
 }
 
-/** Says which images that are there lose their name to another one, or children to one that leaves them out. */
+/**
+ * Warns about existing images whose name will refer to another image, and about indexes that will have fewer children.
+ */
 function tellReplaced(
   location: string,
   previous: LayoutReader | undefined,
@@ -295,17 +301,15 @@ function tellReplaced(
     const held = new Set(absentOf(entry));
     const lost = tree.absent.filter((child) => !held.has(child));
     const name = entryName(entry);
-    if (digest !== entry.digest)
-      warn(`${name} was ${entry.digest} in ${location}, and is ${digest} from now on`);
-    else if (lost.length > 0)
-      warn(`${name} was in ${location} with ${lost.join(', ')}, which it has no more from now on`);
+    if (digest !== entry.digest) warn(`${name} in ${location} changes from ${entry.digest} to ${digest}`);
+    else if (lost.length > 0) warn(`${name} in ${location} loses ${lost.join(', ')}`);
   }
   function warn(message: string): void {
     onEvent?.({ type: 'warning', message });
   }
 }
 
-/** Rejects with `ALREADY_EXISTS` when the output holds an image that would be gone afterwards. */
+/** Rejects with `ALREADY_EXISTS` if the output contains an image that would be lost. */
 function requireNothingLost(
   location: string,
   previous: LayoutReader | undefined,
@@ -338,11 +342,11 @@ function lockOptions({ signal, onEvent }: SaveOutputOptions): Parameters<typeof 
   return { signal, onWait: (holder) => onEvent?.({ type: 'waiting', holder }) };
 }
 
-/** Rejects with `USAGE` where the two are one file or directory, whatever they are called: by links, or spelled otherwise. */
+/** Rejects with `USAGE` if the two paths lead to the same file or directory, even by links or different spelling. */
 async function requireOther(output: string, input: string): Promise<void> {
   const [written, read] = await Promise.all([statOrUndefined(output), statOrUndefined(input)]);
   if (written === undefined || written.ino !== read?.ino || written.dev !== read.dev) return;
-  throw new LadingError('USAGE', `${output} is what is read: it would be replaced by what is made of it`, {
+  throw new LadingError('USAGE', `${output} is the input: it would be replaced by the output`, {
     hint: 'Choose another output, and rename it when it is there.',
   });
 }

@@ -18,22 +18,22 @@ import {
 
 export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
 
-/** Where an archive, a layout, a stream of one or another store is written, before it is opened. */
+/** An archive, layout, stream or store to write to, before it is opened. */
 export interface OutputFiles<Format = SaveFormat> {
   location: string;
   format: Format;
-  /** What is there from an earlier run: its content need not be fetched, its other images are not lost. */
+  /** The result of an earlier run: its content need not be fetched again, and its other images must not be lost. */
   previous: LayoutReader | undefined;
-  /** Whether `previous` is already what the plan would make of the output. */
+  /** Resolves with true if `previous` is already what the plan would write. */
   isMadeOf(plan: Plan): Promise<boolean>;
-  /** Whether an image that fails halfway can be left out: what was streamed cannot be taken back. */
+  /** True if an image that fails halfway can be left out. A stream cannot take back what was written. */
   canLeaveOut: boolean;
   openStore(): Promise<Store>;
 }
 
 type AnyOutput = OutputFiles<SaveFormat | 'store'>;
 
-/** Writes images that were checked, beside those that stay. */
+/** Writes images that were checked, and keeps those that stay. */
 export async function writeFiles(
   output: AnyOutput,
   images: readonly ImageTrees[],
@@ -69,7 +69,7 @@ export async function writeFiles(
   };
 }
 
-/** Copies what was planned to an output, if that is not there already. */
+/** Copies what was planned to an output, unless it is there already. */
 async function writePlan(output: AnyOutput, plan: Plan, options: CopyOptions): Promise<CopyResult> {
   warnOfZstd(output, plan, options);
   if (await output.isMadeOf(plan)) return allReused(plan);
@@ -82,7 +82,10 @@ async function writePlan(output: AnyOutput, plan: Plan, options: CopyOptions): P
   }
 }
 
-/** Of an archive that Docker may load, what only Docker 23 and later can; a docker-archive's layers are made plain. */
+/**
+ * Warns about layers that Docker before 23 cannot load. A docker-archive needs no warning, because its layers are
+ * stored uncompressed.
+ */
 function warnOfZstd({ format }: AnyOutput, plan: Plan, { onEvent }: CopyOptions): void {
   if (format !== 'universal') return;
   const { length } = plan.blobs.filter(
@@ -95,8 +98,8 @@ function warnOfZstd({ format }: AnyOutput, plan: Plan, { onEvent }: CopyOptions)
 }
 
 /**
- * What the output holds and the run does not replace: all platforms and attachments of it, whatever is chosen of the
- * images that come.
+ * Reads the images of the output that this run does not replace, with all their platforms and attachments, whatever is
+ * chosen for the new images.
  */
 async function keptImages(
   { previous }: AnyOutput,
@@ -115,8 +118,8 @@ async function keptImages(
 }
 
 /**
- * The plan with content taken from what is there before it is fetched from far away. What is there was not
- * verified: should it be damaged, the next attempt goes to the registry.
+ * Returns the plan with the content of `previous` preferred to its source. That content was not verified: if it is
+ * damaged, the next attempt fetches it from the source.
  */
 async function preferring(previous: Source | undefined, plan: Plan): Promise<Plan> {
   if (previous === undefined) return plan;

@@ -6,17 +6,17 @@ import { delegate } from '../../store/delegate.js';
 import type { OpenContent, PushOptions, SignalOption, Store, Wanted } from '../../store/store.js';
 import { has } from '../../store/store.js';
 
-/** A store that is given blobs before the copy that they are part of is known. */
+/** A store that accepts blobs before the plan of the copy is known. */
 export interface HeadStartStore extends Store {
-  /** Begins to push the blob, if the store lacks it. To be called before the copy begins. */
+  /** Starts to push a blob, unless the store has it. Must be called before the copy starts. */
   begin(blob: PlannedContent): void;
-  /** Resolves when nothing that was begun is under way any more; failures are the copy's to tell. */
+  /** Resolves when no push that was begun is running; the copy reports failures. */
   settled(): Promise<void>;
 }
 
 /**
- * `store`, to which a copy's first try of a blob that was begun is what came of that: such a blob is neither asked
- * for nor sent again, and retries, events and counts are the copy's as of any other.
+ * Wraps `store` so that a copy's first push of a blob joins the push that was begun for it. The blob is neither looked
+ * up nor sent again; retries, events and counts are those of the copy, as for any other blob.
  */
 export function headStartStore(store: Store, pool: Pool): HeadStartStore {
   const begun = new Map<Digest, HeadStart>();
@@ -45,7 +45,7 @@ export function headStartStore(store: Store, pool: Pool): HeadStartStore {
   });
 }
 
-/** One try to push a blob; what it tells of its bytes is kept until somebody listens. */
+/** One attempt to push a blob. Its byte counts are kept until a copy joins it. */
 class HeadStart {
   readonly size: number;
   readonly wasThere: Promise<boolean>;
@@ -61,7 +61,8 @@ class HeadStart {
     const answered = new Promise<boolean>((resolve) => {
       answer = resolve;
     });
-    // One turn in the pool for both: of a second one, those who wait for it could hold all places.
+    // Look up and push in a single turn of the pool: if the push needed a second one, the copies that wait for it could
+    // occupy all places.
     this.pushed = pool.run(async (signal) => {
       const isThere = await has(store, descriptor, { signal });
       answer(isThere);
@@ -74,7 +75,8 @@ class HeadStart {
       });
     });
     this.wasThere = Promise.race([answered, this.pushed.then(() => answered)]);
-    this.wasThere.catch(() => undefined); // told to the copy, if it comes to that
+    // avoids an unhandled rejection; the copy gets the error if it asks for the blob
+    this.wasThere.catch(() => undefined);
   }
 
   join({ onBytes }: PushOptions): Promise<void> {

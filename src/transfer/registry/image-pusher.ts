@@ -19,13 +19,13 @@ import { type HeadStartStore, headStartStore } from './head-start.js';
 import type { ImageToPush } from './registry-names.js';
 
 export interface PushImagesOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'>, RemoteStoreOptions {
-  /** Refuse to move a tag that is there and names something else; default false. */
+  /** Refuse to move an existing tag that names something else; default false. */
   noClobber?: boolean | undefined;
   /** The repository of the same registry that the images come from. */
   origin?: string | undefined;
 }
 
-/** Pushes images into the repositories of a registry: what is missing only, each blob once for all of them. */
+/** Pushes images into the repositories of a registry: only what is missing, and each blob once for all of them. */
 export class ImagePusher {
   readonly #client: RegistryClient;
   readonly #options: PushImagesOptions;
@@ -41,16 +41,16 @@ export class ImagePusher {
   }
 
   /**
-   * Begins to send a blob of an image that `push` will be given. With `noClobber` that waits for `push`: nothing is
-   * sent before the tags are known to be free or this image's, which takes the whole image to tell.
+   * Starts to send a blob of an image that will be passed to `push`. Does nothing with `noClobber`: then nothing may be
+   * sent until the tags are known to be free or to name the same image, which requires the whole image.
    */
   begin(blob: PlannedContent, destination: Reference): void {
     if (!this.#options.noClobber) this.#storeFor(destination).begin(blob);
   }
 
   /**
-   * Pushes the images. Tags are set when all content of all images is there; afterwards the registry is asked for
-   * each by digest.
+   * Pushes the images. Tags are set when all content of all images is pushed; then each image is requested from the
+   * registry by its digest, to confirm that it arrived.
    */
   async push(images: readonly ImageToPush[]): Promise<WriteResult> {
     const options = this.#options;
@@ -82,7 +82,8 @@ export class ImagePusher {
       }),
     );
     const rejected = results.find((result) => result.status === 'rejected');
-    // The first failure ends what is under way for all repositories, and is not always the first to be seen here.
+    // The first failure aborts the pushes to all repositories, so the first rejected result may be a consequence of
+    // another one.
     if (rejected !== undefined && !options.keepGoing)
       throw pool.signal.aborted ? pool.signal.reason : (barrier.failure() ?? rejected.reason);
     const summary = summarize(pushes, results, this.#known);
@@ -91,7 +92,7 @@ export class ImagePusher {
     return summary;
   }
 
-  /** Breaks off what is under way, and waits for its end. */
+  /** Aborts everything that is running, and waits until it has ended. */
   async close(): Promise<void> {
     this.#pool.abort(new DOMException('what is pushed is not needed any more', 'AbortError'));
     await Promise.all([...this.#stores.values()].map((store) => store.settled()));
@@ -118,7 +119,7 @@ function byRepository(images: readonly ImageToPush[]): { destination: Reference;
   return [...groups.values()];
 }
 
-/** In a repository an image is known by its tag; without one, by its digest alone. */
+/** In a repository an image is named by its tag; without a tag, only by its digest. */
 function planOf(group: readonly ImageToPush[]): Plan {
   const plan = assemblePlan(group.map(({ image }) => image));
   const images = plan.images.map((image, place) => {
@@ -158,7 +159,7 @@ async function requireFreeTags(store: Store, group: readonly ImageToPush[], pool
       const what = isAttachmentTag(reference.tag) ? 'signature or attachment' : 'image';
       throw new LadingError(
         'ALREADY_EXISTS',
-        `${formatReference(reference)} is there already and is another ${what}: ${held.digest}`,
+        `${formatReference(reference)} already exists and is another ${what}: ${held.digest}`,
         what === 'image'
           ? { hint: 'Let the tag move, or load under another name.', remedy: 'omitNoClobber' }
           : {
@@ -170,7 +171,7 @@ async function requireFreeTags(store: Store, group: readonly ImageToPush[], pool
   );
 }
 
-/** A tag of cosign's holds all signatures of an image: those that are there and do not come would be gone unseen. */
+/** One tag of cosign holds all signatures of an image, so moving it would silently remove those that are not pushed. */
 async function tellMovedAttachments(
   store: Store,
   group: readonly ImageToPush[],
@@ -184,13 +185,13 @@ async function tellMovedAttachments(
       if (held === undefined || held.digest === digest) return;
       onEvent?.({
         type: 'warning',
-        message: `${formatReference(reference)} was ${held.digest}, and is ${digest} from now on`,
+        message: `${formatReference(reference)} changes from ${held.digest} to ${digest}`,
       });
     }),
   );
 }
 
-/** The tags that an image gets, those of what is attached to it among them. */
+/** Returns the tags that an image gets, with those of its attachments. */
 function tagsOf({ image, destination }: ImageToPush): {
   reference: Reference & { tag: string };
   digest: string;
@@ -216,7 +217,7 @@ async function resolveOrUndefined(
   }
 }
 
-/** The proof that an image arrived: the registry has its root under its digest. */
+/** Verifies that the registry has the root of each pushed image under its digest. */
 async function prove(
   store: Store,
   group: readonly ImageToPush[],
@@ -240,7 +241,7 @@ async function prove(
   );
 }
 
-/** Some registries show what they have taken after a moment only, and some to GET alone. */
+/** How often to look: some registries show new content only after a moment, and some only to GET. */
 const LOOKS = 4;
 
 async function arrived(store: Store, descriptor: Descriptor, name: string, pool: Pool): Promise<boolean> {
@@ -256,7 +257,7 @@ async function arrived(store: Store, descriptor: Descriptor, name: string, pool:
   }
 }
 
-/** The name of an image at its registry: its tag, or else its digest. */
+/** Returns the name of an image in its registry, with its tag or else its digest. */
 export function nameAt({ registry, repository, tag }: Reference, { digest }: Descriptor): string {
   return formatReference({ registry, repository, ...(tag === undefined ? { digest } : { tag }) });
 }
@@ -304,7 +305,7 @@ function summarize(
   return summary;
 }
 
-/** Where all wait for all: opened by the last to arrive, or broken by the first to fail. */
+/** A barrier that opens when all parties have arrived, or breaks at the first failure. */
 function createBarrier(parties: number): {
   arrive(): Promise<void>;
   fail(error: unknown, goOn: boolean): void;
@@ -318,7 +319,7 @@ function createBarrier(parties: number): {
     open = resolve;
     breakWith = reject;
   });
-  opened.catch(() => undefined); // a broken barrier is seen by those who wait at it, if any
+  opened.catch(() => undefined); // avoids an unhandled rejection if nobody waits
   const arrived = (): void => {
     waiting--;
     if (waiting <= 0) open();

@@ -12,7 +12,7 @@ import { LadingError } from '../../errors.js';
 import type { DestinationLocator } from '../../store/locator.js';
 import type { ImageTrees } from '../plan.js';
 
-/** An image, and the name it gets at its registry. */
+/** An image and its name in the registry. */
 export interface ImageToPush {
   image: ImageTrees;
   destination: Reference;
@@ -22,30 +22,32 @@ export interface ImageToPush {
 export interface RegistryNaming {
   /** `host[:port]`. */
   registry: string;
-  /** Path before the repositories; empty for none. */
+  /** Path before the repositories; empty if there is none. */
   prefix: string;
-  /** Put the source's host in the path; default false. */
+  /** Include the source's host in the path; default false. */
   keepHost?: boolean | undefined;
   rules?: RenameRules | undefined;
 }
 
-/** A rule file: the first rule that fits a name says what it becomes, before the prefix. */
+/**
+ * The rules of a rename file: the first rule that matches a name determines its new name, before the prefix is added.
+ */
 export interface RenameRules {
   rules: RenameRule[];
-  /** Most components of a repository's path at the destination; those beyond are joined with `-`. */
+  /** Maximum number of components of a repository path at the destination; further ones are joined with `-`. */
   maxDepth: number | undefined;
 }
 
-/** Fits the full source name, `HOST/REPOSITORY:TAG`. */
+/** A rule that is matched against the full source name, `HOST/REPOSITORY:TAG`. */
 export type RenameRule =
-  /** The whole name; `to` is `REPOSITORY[:TAG]`. */
+  /** Matches the whole name; `to` is `REPOSITORY[:TAG]`. */
   | { type: 'exact'; from: string; to: string }
-  /** The beginning of the name, which `to` replaces. */
+  /** Matches the beginning of the name, which is replaced by `to`. */
   | { type: 'prefix'; from: string; to: string }
-  /** A regular expression; `to` may use `$1`, `$<name>`. */
+  /** Matches a regular expression; `to` may contain `$1`, `$<name>`. */
   | { type: 'regex'; from: RegExp; to: string };
 
-/** `HOST[:PORT][/PREFIX]`; rejects with `USAGE`. */
+/** Parses `HOST[:PORT][/PREFIX]`; rejects with `USAGE`. */
 export function parseDestination(text: string): Pick<RegistryNaming, 'registry' | 'prefix'> {
   const [registry = '', ...path] = text
     .replace(/^docker:\/\//, '')
@@ -53,19 +55,19 @@ export function parseDestination(text: string): Pick<RegistryNaming, 'registry' 
     .split('/');
   const prefix = path.join('/');
   if (isRegistry(registry) && (prefix === '' || isRepository(prefix))) return { registry, prefix };
-  throw new LadingError('USAGE', `"${text}" is no destination`, {
+  throw new LadingError('USAGE', `"${text}" is not a valid destination`, {
     hint: 'A destination is HOST[:PORT][/PREFIX], for example registry.local:5000/mirror.',
   });
 }
 
-/** What an image is called at the destination. Rejects with `USAGE` when a rule makes no name of it. */
+/** Returns the name of an image at the destination. Rejects with `USAGE` if a rule makes an invalid name. */
 export function renamed(name: string, destination: RegistryNaming): Reference {
   const source = withDefaultTag(parseReference(name));
   const { repository, tag } = applyRules(name, source, destination);
   const path = [destination.prefix, repository].filter((part) => part !== '').join('/');
   const text = `${destination.registry}/${limitDepth(path, destination.rules?.maxDepth)}${tag === undefined ? '' : `:${tag}`}`;
   try {
-    // The host was checked already: of a bare one, Docker's normalisation would make a path.
+    // The host was checked before; parseReference() would take a host without a dot for a part of the path.
     const { repository: checked, tag: checkedTag } = parseReference(text.replace(/^[^/]*/, 'localhost'));
     return {
       registry: destination.registry,
@@ -74,9 +76,9 @@ export function renamed(name: string, destination: RegistryNaming): Reference {
       ...(source.digest && { digest: source.digest }),
     };
   } catch (error) {
-    throw new LadingError('USAGE', `${name} would become "${text}", which is no image name`, {
+    throw new LadingError('USAGE', `${name} would become "${text}", which is not a valid image name`, {
       cause: error,
-      hint: 'Mend the rule that makes it.',
+      hint: 'Correct the rule that produces this name.',
     });
   }
 }
@@ -92,7 +94,7 @@ function applyRules(
     const [, repository = '', tag] = /^(.*?)(?::([^:/]*))?$/s.exec(result) ?? [];
     return { repository, tag: tag ?? source.tag };
   }
-  // A port's colon has no place in a path.
+  // The colon of a port is not allowed in a path.
   const host = keepHost ? `${source.registry.replaceAll(':', '-')}/` : '';
   return { repository: `${host}${source.repository}`, tag: source.tag };
 }
@@ -114,21 +116,22 @@ function limitDepth(path: string, maxDepth: number | undefined): string {
   return [...parts.slice(0, maxDepth - 1), parts.slice(maxDepth - 1).join('-')].join('/');
 }
 
-/** A repository, an image in it, or a registry. */
+/** A registry, a repository in one, or an image in a repository. */
 export type RegistryTarget = Extract<DestinationLocator, { kind: 'docker' | 'registry' }>;
 
 export function isRegistryTarget(destination: DestinationLocator): destination is RegistryTarget {
   return destination.kind === 'docker' || destination.kind === 'registry';
 }
 
-/** `host[:port]` of where images go. */
+/** Returns the `host[:port]` that images are pushed to. */
 export function registryOf(target: RegistryTarget): string {
   return target.kind === 'docker' ? target.reference.registry : target.registry;
 }
 
 /**
- * One image, or the images of one repository, get the name that is asked for; in a registry each keeps its path. Rejects
- * with `USAGE` where images of several repositories would lie in one, told apart by their tags at best.
+ * Names images at their target. If the target is a repository or an image, one image, or the images of one repository,
+ * get that name; if it is a registry, each image keeps its path. Rejects with `USAGE` if images of several repositories
+ * would end in one, with only their tags to distinguish them.
  */
 export function nameInRegistry(images: readonly ImageTrees[], target: RegistryTarget): ImageToPush[] {
   if (target.kind === 'registry')
@@ -141,13 +144,17 @@ export function nameInRegistry(images: readonly ImageTrees[], target: RegistryTa
   }));
 }
 
-/** A destination cannot choose a digest: one that is no image's own is a mistake. */
+/** A push cannot choose the digest, so a destination with another digest than the image's is a mistake. */
 function requireTrueDigest({ name, tree }: ImageTrees, target: Reference): void {
   const { digest } = tree.content.descriptor;
   if (target.digest === undefined || target.digest === digest) return;
-  throw new LadingError('USAGE', `${name} is ${digest}, and cannot be ${formatReference(target)}`, {
-    hint: 'Leave the digest out of the destination, or name the image by it at the source.',
-  });
+  throw new LadingError(
+    'USAGE',
+    `${name} has the digest ${digest}, so it cannot be ${formatReference(target)}`,
+    {
+      hint: 'Leave the digest out of the destination, or name the image by it at the source.',
+    },
+  );
 }
 
 function requireOneRepository(images: readonly ImageTrees[], target: Reference): void {
@@ -162,24 +169,26 @@ function requireOneRepository(images: readonly ImageTrees[], target: Reference):
   const { registry, repository } = target;
   throw new LadingError(
     'USAGE',
-    `${one} and ${other} are of ${repositories.size} repositories, and ${registry}/${repository} is one`,
-    { hint: `Write docker://${registry}/${repository}/ with the slash: each keeps its path under it.` },
+    `${one} and ${other} come from ${repositories.size} repositories, but ${registry}/${repository} is a single one`,
+    {
+      hint: `Write docker://${registry}/${repository}/ with the slash, so that each keeps its path below it.`,
+    },
   );
 }
 
 function requireFullName(name: string): string {
   const pushable = pushableName(name);
   if (readName(pushable).kind === 'image') return pushable;
-  throw new LadingError('USAGE', `the image ${name} has no name to keep`, {
+  throw new LadingError('USAGE', `the image ${name} has no name that it could keep`, {
     hint: 'Copy it alone, to docker://HOST[:PORT]/REPOSITORY:TAG.',
   });
 }
 
-/** One image gets the tag that is asked for; of several, each keeps its own. */
+/** A single image gets the requested tag; several images keep their own. */
 function targetTag(name: string, { tag, digest }: Reference, count: number): { tag?: string } {
   if (tag !== undefined && count > 1)
     throw new LadingError('USAGE', `${count} images cannot all be called ${tag}`, {
-      hint: 'Leave the tag out: each keeps its own.',
+      hint: 'Leave the tag out, so that each keeps its own.',
     });
   if (tag !== undefined || digest !== undefined) return {};
   const read = readName(pushableName(name));

@@ -14,26 +14,28 @@ import { ImagePusher, nameAt } from './image-pusher.js';
 import type { ImageToPush } from './registry-names.js';
 
 export interface RegistryDestinationOptions {
-  /** What images are called there; rejects with `USAGE` where one cannot be called so. */
+  /** Names images in the registry; rejects with `USAGE` if one cannot get a name. */
   name: (images: readonly ImageTrees[]) => ImageToPush[];
-  /** Give an image that is named by its digest a tag, too; default false. */
+  /** Also give a tag to an image that is named by its digest; default false. */
   tagDigests?: boolean | undefined;
-  /** What to do where two images would get one name. */
+  /** Advice for the case that two images would get the same name. */
   wayOut: Advice;
-  /** Refuse to move a tag that is there and names something else; default false. */
+  /** Refuse to move an existing tag that names something else; default false. */
   noClobber?: boolean | undefined;
   /** The repository of the same registry that the images come from. */
   origin?: string | undefined;
-  /** Send blobs in pieces of so many bytes; default whole. */
+  /** Send blobs in chunks of this many bytes; default: each blob in one request. */
   chunkBytes?: number | undefined;
-  /** Makes each image anew before it is pushed; default: it is pushed as it is. */
+  /** Replaces each image before it is pushed; default: images are pushed unchanged. */
   remake?: Remake | undefined;
 }
 
-/** Makes an image anew before it is pushed; `begin` sends a blob of it ahead of the others. */
+/** Makes the image that is pushed in place of another; `begin` starts to send one of its blobs early. */
 export type Remake = (image: ImageTrees, begin: (blob: PlannedContent) => void) => Promise<ImageTrees>;
 
-/** A registry (`host[:port]`), in which each image has its tag, or at least its digest. */
+/**
+ * Opens a registry (`host[:port]`) as a destination; each image gets a tag, or at least can be pulled by its digest.
+ */
 export function toRegistry(
   registry: string,
   connection: ConnectionOptions,
@@ -95,7 +97,7 @@ function placeAll(
   return [...placed, ...besides].map((one) => withTrueDigest(tagDigests ? withDigestTag(one) : one));
 }
 
-/** Each image is on its way to the registry while the next one is made. */
+/** Makes the images one after the other; their blobs are pushed while the next one is made. */
 async function remakeAll(
   images: readonly ImageToPush[],
   pusher: ImagePusher,
@@ -108,17 +110,20 @@ async function remakeAll(
   return made;
 }
 
-/** What a registry has names for: manifests. Rejects with `UNSUPPORTED` where there is none. */
+/**
+ * Returns the images that a registry can name, which are those with a manifest. Rejects with `UNSUPPORTED` if there is
+ * none.
+ */
 export function imagesForRegistry(
   images: readonly ImageTrees[],
   onEvent: OnCopyEvent | undefined,
 ): ImageTrees[] {
   const lacks = ({ tree }: ImageTrees): string | undefined =>
-    tree.isBlob ? `is ${aBlob(tree)}: a registry has tags for manifests alone` : undefined;
+    tree.isBlob ? `is ${aBlob(tree)}: a registry can tag only manifests` : undefined;
   return fitting(images, lacks, onEvent);
 }
 
-/** Rejects with `USAGE` where two different images, or what is attached to them, would get one name. */
+/** Rejects with `USAGE` if two different images, or their attachments, would get the same name. */
 export function requireDistinct(images: readonly ImageToPush[], wayOut: Advice): void {
   const taken = new Map<string, ImageTrees>();
   const attachments = new Map<string, { digest: string; of: string }>();
@@ -161,13 +166,16 @@ function digestOf({ tree }: ImageTrees): string {
   return tree.content.descriptor.digest;
 }
 
-/** In a registry the digest of a name is that of the manifest that is pushed, whatever the name was before. */
+/** A name by digest gets the digest of the pushed manifest, whatever its digest was before. */
 function withTrueDigest({ image, destination }: ImageToPush): ImageToPush {
   if (destination.digest === undefined && destination.tag !== undefined) return { image, destination };
   return { image, destination: { ...destination, digest: image.tree.content.descriptor.digest } };
 }
 
-/** Enough of a digest to tell images of a repository apart; not one of the tags that attach content. */
+/**
+ * Hex digits of a tag made from a digest: enough to distinguish the images of a repository, and too few for the tag of
+ * an attachment.
+ */
 const TAG_DIGITS = 12;
 
 function withDigestTag({ image, destination }: ImageToPush): ImageToPush {
@@ -176,29 +184,29 @@ function withDigestTag({ image, destination }: ImageToPush): ImageToPush {
   return { image, destination: { ...destination, tag: `${algorithm}-${encoded.slice(0, TAG_DIGITS)}` } };
 }
 
-/** Not every registry takes an index without all its children. */
+/** Explains the error of a registry that requires all children of an index. */
 function holesRefused(images: readonly ImageToPush[], error: unknown): RegistryError | undefined {
   const isHole = error instanceof RegistryError && error.registryCodes.includes('MANIFEST_BLOB_UNKNOWN');
   const sparse = images.find(({ image }) => image.tree.absent.length > 0);
   if (!isHole || sparse === undefined) return undefined;
   return new RegistryError(
     error.code,
-    `${error.message}; ${sparse.image.name} was saved without some of its children, and this registry wants all`,
+    `${error.message}; ${sparse.image.name} was saved without some of its children, but this registry requires all of them`,
     {
       cause: error,
       status: error.status,
       registryCodes: error.registryCodes,
-      hint: 'Ask for a save of all platforms, or one whose index names only what is saved; its digest is another.',
+      hint: 'Ask for a save of all platforms, or for one with an index that names only what is saved; that index has a different digest.',
       remedy: 'index',
     },
   );
 }
 
-/** Uploads that were interrupted are remembered where caches are: what is loaded may lie on a read-only medium. */
+/** Interrupted uploads are remembered in the cache folder, because the archive may be on a read-only medium. */
 async function openUploadSessions(onEvent: OnCopyEvent | undefined): Promise<UploadSessions | undefined> {
   const directory = cacheDirectory();
   if (directory === undefined) return undefined;
-  await unlessRefused(() => makeFolder(directory, 0o700)); // reported when it is written to
+  await unlessRefused(() => makeFolder(directory, 0o700)); // a failure is reported when the file is written
   return createUploadSessions(join(directory, 'uploads.json'), {
     onWarning: (message) => onEvent?.({ type: 'warning', message }),
   });

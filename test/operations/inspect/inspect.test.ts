@@ -194,7 +194,7 @@ describe('inspect', () => {
       message: /missing\.tar does not exist/,
     });
     await assert.rejects(inspect('./missing'), { code: 'NOT_FOUND' });
-    await assert.rejects(inspect('Not An Image'), { code: 'NOT_FOUND', message: /no image name either/ });
+    await assert.rejects(inspect('Not An Image'), { code: 'NOT_FOUND', message: /nor a valid image name/ });
     await assert.rejects(inspect(`${registry.name}/multi:2`), { code: 'NOT_FOUND' });
   });
 });

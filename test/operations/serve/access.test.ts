@@ -67,7 +67,7 @@ describe('startServer', () => {
     });
     await writeFile(path('new'), 'alice:plain\n');
     await rename(path('new'), path('users')); // as editors and Kubernetes do
-    assert.match(await warned, /^what was read before stays: .*users, line 1/);
+    assert.match(await warned, /^the files that were read before stay in use: .*users, line 1/);
     await assert.rejects(server.reload(), { code: 'USAGE' });
     assert.equal((await ask(server.port, '/v2/')).status, 401);
     await server.close();

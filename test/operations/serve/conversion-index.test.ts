@@ -103,7 +103,7 @@ describe('conversions for a server of an index', () => {
     await keep(makeIndex([arm64, s390x]), 'several');
     const reply = await served.ask('/v2/app/manifests/several', { headers: { Accept: dockerManifest } });
     assert.deepEqual([reply.status, codesOf(reply)], [404, ['MANIFEST_UNKNOWN']]);
-    assert.match(reply.body.toString(), /not there for linux\/amd64.*linux\/arm64, linux\/s390x/);
+    assert.match(reply.body.toString(), /not available for linux\/amd64.*linux\/arm64, linux\/s390x/);
     assert.equal(reply.headers.vary, 'Accept');
   });
 
@@ -119,7 +119,7 @@ describe('conversions for a server of an index', () => {
     for (const tag of ['one', 'two', 'one', 'two']) {
       const reply = await ask(tag);
       assert.equal(reply.status, 404);
-      assert.match(reply.body.toString(), new RegExp(`"${tag} is not there for`));
+      assert.match(reply.body.toString(), new RegExp(`"${tag} is not available for`));
       if (tag === 'one') counted.fetches.length = 0;
       else assert.deepEqual(counted.fetches, []);
     }

@@ -101,7 +101,7 @@ describe('serve', () => {
       assert.equal(existsSync(path('x')), false);
       await assert.rejects(serve([archive], { port: 0, writable: true }), {
         code: 'USAGE',
-        message: /a\.tar is a file, and only a layout directory takes pushes/,
+        message: /a\.tar is a file, but only a layout directory can accept pushes/,
       });
     });
   });

@@ -24,7 +24,7 @@ function zstd(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from('28b52ffda0', 'hex'), size, block, bytes]);
 }
 
-const UNKNOWN = /has the type "[^"]*", which is no layer's; containerd refuses it/;
+const UNKNOWN = /has the type "[^"]*", which is not a layer type; containerd refuses it/;
 const SKIPPABLE = Buffer.from('502a4d180400000074657374', 'hex');
 
 describe('verify says what engines make of a layer', () => {
@@ -153,7 +153,10 @@ describe('verify says what engines make of a layer', () => {
       const { ok, findings } = await verify(path('layout'));
       assert.equal(ok, isRight);
       if (!isRight)
-        assert.match(findings[0]?.message ?? '', /the data that the descriptor of .* is other content/);
+        assert.match(
+          findings[0]?.message ?? '',
+          /the data embedded in the descriptor of .* is different content/,
+        );
     }
   });
 

@@ -93,7 +93,7 @@ describe('an image of the Docker engine', () => {
   it('is not asked of an engine that is not here, or not there', async () => {
     await assert.rejects(openDockerDaemon('app:1', { host: `unix://${path('nothing.sock')}` }), {
       code: 'UNREACHABLE',
-      hint: 'Start it, or say with DOCKER_HOST where it listens.',
+      hint: 'Start it, or set DOCKER_HOST to the address where it listens.',
     });
     await assert.rejects(openDockerDaemon('app:1', { host: 'tcp://engine.example:2376' }), {
       code: 'UNSUPPORTED',

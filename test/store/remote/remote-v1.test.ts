@@ -209,7 +209,7 @@ describe('the store of a v1 repository', () => {
     });
     await assert.rejects(open(registry).resolve('1'), {
       code: 'MISSING_CONTENT',
-      message: new RegExp(`stands on ${base().id}, which is not there`),
+      message: new RegExp(`is based on ${base().id}, which is missing`),
     });
     assert.deepEqual(registry.layerRequests, []);
   });
