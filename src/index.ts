@@ -120,7 +120,8 @@ export {
 } from './store/store.js';
 export type { WritableRepositories, WritableRepository } from './store/writable-repository.js';
 export { systemFailure } from './system-error.js';
-export type { ConversionFormat, ConvertedImage } from './transfer/convert/convert.js';
+export type { ConvertedImage } from './transfer/convert/convert.js';
+export type { ConversionFormat } from './transfer/convert/image-conversion.js';
 export type { LayerCompression } from './transfer/convert/recompress.js';
 export type { CopyOptions } from './transfer/copy.js';
 export type {

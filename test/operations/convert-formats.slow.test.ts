@@ -5,7 +5,7 @@ import { convert } from '../../src/operations/convert/convert.js';
 import type { ConvertOptions, ConvertResult } from '../../src/operations/convert/options.js';
 import { verify } from '../../src/operations/verify/verify.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
-import type { ConversionFormat } from '../../src/transfer/convert/convert.js';
+import type { ConversionFormat } from '../../src/transfer/convert/image-conversion.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { diffIDsIn } from '../support/docker-archives.js';
 import { fixturePath } from '../support/fixtures.js';

@@ -1,7 +1,7 @@
 import type { Digest } from '../../content/digest.js';
 import type { WithConnection } from '../../registry/connect.js';
 import type { LayerLimits } from '../../store/limits.js';
-import type { ConversionFormat } from '../../transfer/convert/convert.js';
+import type { ConversionFormat } from '../../transfer/convert/image-conversion.js';
 import type { LayerCompression } from '../../transfer/convert/recompress.js';
 import type { DestinationLike } from '../../transfer/destinations.js';
 import type { SaveOutputOptions } from '../../transfer/files/to-files.js';

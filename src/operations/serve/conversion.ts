@@ -15,7 +15,8 @@ import { SharedWork } from '../../server/shared-work.js';
 import { type LayerLimits, limitsOf } from '../../store/limits.js';
 import type { Source } from '../../store/store.js';
 import { has } from '../../store/store.js';
-import { type ConversionFormat, convertImage } from '../../transfer/convert/convert.js';
+import { convertImage } from '../../transfer/convert/convert.js';
+import type { ConversionFormat } from '../../transfer/convert/image-conversion.js';
 import { missingChildren, readServedImage } from './served-image.js';
 import { ServedLayers } from './served-layers.js';
 

@@ -18,7 +18,7 @@ import { openLayoutForWriting } from '../../../src/store/layout/layout.js';
 import { openPath } from '../../../src/store/open.js';
 import { readContent } from '../../../src/store/read-content.js';
 import { has } from '../../../src/store/store.js';
-import type { ConversionFormat } from '../../../src/transfer/convert/convert.js';
+import type { ConversionFormat } from '../../../src/transfer/convert/image-conversion.js';
 import { copyInto, documentIn, storeOf } from '../../support/archives.js';
 import { diffIDsIn } from '../../support/docker-archives.js';
 import {
