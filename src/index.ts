@@ -140,10 +140,11 @@ export {
 export type { SaveOutputOptions } from './transfer/files/to-files.js';
 export type { SaveFormat } from './transfer/files/write-files.js';
 export type { CopyRequest, ImageTrees, Plan, PlannedImage, PlanOptions } from './transfer/plan.js';
+export type { ReadImages } from './transfer/read-images.js';
 export { requestsOf } from './transfer/requests.js';
 export {
   type OpenedSource,
   openSource,
   type SourceLike,
 } from './transfer/sources.js';
-export { type ReadImages, type TransferOptions, type TransferResult, transfer } from './transfer/transfer.js';
+export { type TransferOptions, type TransferResult, transfer } from './transfer/transfer.js';

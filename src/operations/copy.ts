@@ -4,7 +4,7 @@ import type { ConnectionOptions } from '../registry/connect.js';
 import type { ArchiveLimits } from '../store/limits.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/locator.js';
 import { type DestinationLike, destinationName, openDestination } from '../transfer/destinations.js';
-import { readSourceImages } from '../transfer/read-images.js';
+import { readSourceImages } from '../transfer/files/read-files.js';
 import { isRegistryTarget, registryOf } from '../transfer/registry/registry-names.js';
 import { requestsOf } from '../transfer/requests.js';
 import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';

@@ -23,8 +23,10 @@ import { createScratch, type Scratch } from '../store/scratch.js';
 import type { Source } from '../store/store.js';
 import { convertImage } from '../transfer/convert/convert.js';
 import { createRecompressor } from '../transfer/convert/recompress.js';
-import { type CopyRequest, type ImageTrees, type PlanOptions, readImages } from '../transfer/plan.js';
-import { damageOf, readArchiveImages } from '../transfer/read-images.js';
+import { damageOf, readArchiveImages } from '../transfer/files/read-files.js';
+import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
+import type { ReadImages } from '../transfer/read-images.js';
+import { readImages } from '../transfer/read-images.js';
 import {
   type ImageToPush,
   parseDestination,
@@ -34,7 +36,7 @@ import {
 import { type Remake, toRegistry } from '../transfer/registry/to-registry.js';
 import { requestsOfStore } from '../transfer/requests.js';
 import { locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
-import { type ReadImages, transfer } from '../transfer/transfer.js';
+import { transfer } from '../transfer/transfer.js';
 import { readRenameRules } from './rename.js';
 import { type LoadedImage, writeMap } from './write-map.js';
 

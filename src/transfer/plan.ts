@@ -2,13 +2,10 @@ import { withAbsent } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
-import { type AttachedTree, readAttached } from '../graph/attached.js';
+import type { AttachedTree } from '../graph/attached.js';
 import type { GraphOptions } from '../graph/build.js';
-import { GraphReader } from '../graph/read.js';
 import type { ManifestTree, PlannedContent } from '../graph/tree.js';
-import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import type { Resolved, Source } from '../store/store.js';
-import { namingImage } from './naming.js';
 
 /** An image to copy, with its name at the source and its name at the destination. */
 export interface CopyRequest {
@@ -77,58 +74,6 @@ export interface ImageTrees {
   beside?: string;
   /** Annotations that the destination should add to the entry of the root. */
   annotations?: Record<string, string>;
-}
-
-/**
- * Determines everything that the requested images consist of, with a few small requests and before the first blob is
- * fetched. The plan covers all images, and shared content is in it once. The same images give the same plan, whatever
- * their order.
- */
-export async function planCopy(requests: readonly CopyRequest[], options: PlanOptions = {}): Promise<Plan> {
-  const { images, failures } = await readImages(requests, options);
-  return assemblePlan(images, failures);
-}
-
-/** Reads the images, each manifest once. With `keepGoing`, images that failed are returned separately. */
-export async function readImages(
-  requests: readonly CopyRequest[],
-  options: PlanOptions = {},
-): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
-  const { concurrency = DEFAULT_CONCURRENCY, keepGoing = false, signal, onEvent } = options;
-  const pool = createPool(concurrency, signal);
-  const reader = new GraphReader(pool, options);
-  const failures: Plan['failures'] = [];
-  const reads = requests.map(async (request) => {
-    try {
-      return await readImage(request, reader, pool, options);
-    } catch (reason) {
-      const error = namingImage(options.explain?.(request.name, reason) ?? reason, [request.name]);
-      failures.push({ name: request.name, error });
-      if (keepGoing && !pool.signal.aborted) onEvent?.({ type: 'failed', name: request.name, error });
-      else pool.abort(error);
-      return undefined;
-    }
-  });
-  const images = (await Promise.all(reads)).filter((image) => image !== undefined);
-  const [first] = failures;
-  if (first !== undefined && (!keepGoing || images.length === 0 || pool.signal.aborted)) throw first.error;
-  return { images, failures };
-}
-
-async function readImage(
-  { source, reference, name, index }: CopyRequest,
-  reader: GraphReader,
-  pool: Pool,
-  options: PlanOptions,
-): Promise<ImageTrees> {
-  const original = await pool.runSmall((signal) => source.resolve(reference, { signal }));
-  options.onEvent?.({ type: 'resolved', name, descriptor: original });
-  const tree = await reader.read(source, original, name, index);
-  const attached =
-    options.referrers === false
-      ? []
-      : await readAttached(tree, original, { source, label: name }, reader, pool, options);
-  return { name, original, tree, attached };
 }
 
 /** Makes the plan for images that were read, or made from others. */

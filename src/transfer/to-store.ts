@@ -1,6 +1,7 @@
 import { delegate } from '../store/delegate.js';
 import type { Store } from '../store/store.js';
-import { type Destination, isLeftOut, nameAfter, nameApart } from './destination.js';
+import type { Destination } from './destination.js';
+import { isLeftOut, nameAfter, nameApart } from './distinct-names.js';
 import { writeFiles } from './files/write-files.js';
 
 /** Writes to the caller's own store, which stays open. An existing name is moved to the new image. */

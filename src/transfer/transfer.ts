@@ -1,6 +1,7 @@
 import type { ConvertedImage } from './convert/convert.js';
 import type { Destination, WriteOptions, WriteResult } from './destination.js';
-import { type CopyRequest, type ImageTrees, type Plan, type PlanOptions, readImages } from './plan.js';
+import type { CopyRequest, ImageTrees, PlanOptions } from './plan.js';
+import { type ReadImages, readImages } from './read-images.js';
 
 export interface TransferOptions<Placed = ImageTrees> extends PlanOptions {
   /** Keep images that are already at the destination; default false. */
@@ -13,11 +14,6 @@ export interface TransferOptions<Placed = ImageTrees> extends PlanOptions {
   convert?: ((image: ImageTrees) => Promise<ConvertedImage>) | undefined;
   /** Check everything, but write nothing; default false. */
   dryRun?: boolean | undefined;
-}
-
-export interface ReadImages {
-  images: ImageTrees[];
-  failures: Plan['failures'];
 }
 
 export interface TransferResult<Placed = ImageTrees> extends WriteResult {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { parsePlatform } from '../../src/content/platform.js';
 import type { CopyEvent } from '../../src/events.js';
 import type { Source, Store } from '../../src/store/store.js';
-import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
+import type { Plan, PlanOptions } from '../../src/transfer/plan.js';
 import { storeOf } from '../support/archives.js';
 import {
   type Content,
@@ -13,6 +13,7 @@ import {
   makeReferrer,
   pushAll,
 } from '../support/images.js';
+import { planCopy } from '../support/plan.js';
 
 const NAME = 'reg.test/a:1';
 

@@ -6,7 +6,7 @@ import { parsePlatform } from '../../src/content/platform.js';
 import type { CopyEvent } from '../../src/events.js';
 import { parseManifest } from '../../src/manifest/manifest.js';
 import type { Source } from '../../src/store/store.js';
-import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
+import type { Plan, PlanOptions } from '../../src/transfer/plan.js';
 import { storeOf } from '../support/archives.js';
 import {
   type Content,
@@ -17,6 +17,7 @@ import {
   makeIndex,
 } from '../support/images.js';
 import { countingFetches } from '../support/openers.js';
+import { planCopy } from '../support/plan.js';
 
 const platformsOf = (...texts: string[]): Pick<PlanOptions, 'platforms'> => ({
   platforms: texts.map(parsePlatform),

@@ -9,7 +9,6 @@ import { createRemoteStore, type RemoteStoreOptions } from '../../src/store/remo
 import { createUploadSessions } from '../../src/store/remote/upload-sessions.js';
 import { has, type Store } from '../../src/store/store.js';
 import { copyGraph } from '../../src/transfer/copy.js';
-import { planCopy } from '../../src/transfer/plan.js';
 import { type Fault, type FaultProxy, maxBody, nth, startFaultProxy } from '../support/fault-proxy.js';
 import {
   contentOf,
@@ -22,6 +21,7 @@ import {
 } from '../support/images.js';
 import { needs } from '../support/needs.js';
 import { openerOf, readAll } from '../support/openers.js';
+import { planCopy } from '../support/plan.js';
 import { type DockerRegistry, startDockerRegistry } from '../support/programs/docker-registry.js';
 import { documentOf, getManifest } from '../support/programs/registry-content.js';
 import { skopeo } from '../support/programs/skopeo.js';

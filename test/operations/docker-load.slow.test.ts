@@ -10,11 +10,11 @@ import { createArchiveStream } from '../../src/store/archive/archive-writer.js';
 import { openPath } from '../../src/store/open.js';
 import { openTar } from '../../src/tar/read.js';
 import { copyGraph } from '../../src/transfer/copy.js';
-import { planCopy } from '../../src/transfer/plan.js';
 import { plainLayer } from '../support/docker-archives.js';
 import { AWAY, imageOf, type Parts, REFUSED } from '../support/docker-refused.js';
 import { type Content, contentOf, jsonContent } from '../support/images.js';
 import { writeLayout } from '../support/odd-images.js';
+import { planCopy } from '../support/plan.js';
 import { useFolder } from '../support/temporary.js';
 
 function schema1Of(seed: string): { manifest: Content; all: Content[] } {

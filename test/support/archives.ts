@@ -3,9 +3,10 @@ import { createMemoryStore } from '../../src/store/memory.js';
 import type { Source, Store } from '../../src/store/store.js';
 import { openTar } from '../../src/tar/read.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../../src/transfer/copy.js';
-import { type PlanOptions, planCopy } from '../../src/transfer/plan.js';
+import type { PlanOptions } from '../../src/transfer/plan.js';
 import { type Content, pushAll } from './images.js';
 import { overriding } from './openers.js';
+import { planCopy } from './plan.js';
 
 /** Makes a store in memory with these images, by name. */
 export async function storeOf(images: Record<string, { all: Content[]; manifest: Content }>): Promise<Store> {

@@ -9,10 +9,10 @@ import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import { type FetchOptions, has, type Source, type Store } from '../../src/store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../../src/transfer/copy.js';
-import { planCopy } from '../../src/transfer/plan.js';
 import { disordered, storeOf } from '../support/archives.js';
 import { type MadeImage, makeImage, makeIndex, makeReferrer, pushAll } from '../support/images.js';
 import { brokenOff, countingFetches, overriding, readAll } from '../support/openers.js';
+import { planCopy } from '../support/plan.js';
 import { useFolder } from '../support/temporary.js';
 
 type Fetch = Source['fetch'];

@@ -4,7 +4,7 @@ import { MEDIA_TYPE } from '../../src/content/media-types.js';
 import type { CopyEvent } from '../../src/events.js';
 import { createMemoryStore } from '../../src/store/memory.js';
 import type { Source, Wanted } from '../../src/store/store.js';
-import { type Plan, type PlanOptions, planCopy } from '../../src/transfer/plan.js';
+import type { Plan, PlanOptions } from '../../src/transfer/plan.js';
 import { storeOf } from '../support/archives.js';
 import {
   type Content,
@@ -16,6 +16,7 @@ import {
   pushAll,
 } from '../support/images.js';
 import { brokenOff, countingFetches, openerOf, overriding } from '../support/openers.js';
+import { planCopy } from '../support/plan.js';
 import { signedSchema1 } from '../support/signed-schema1.js';
 
 const planOf = (source: Source, names: readonly string[], options?: PlanOptions): Promise<Plan> =>

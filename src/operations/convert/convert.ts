@@ -16,13 +16,15 @@ import { type ConvertedImage, convertImage } from '../../transfer/convert/conver
 import { createRecompressor } from '../../transfer/convert/recompress.js';
 import { copyGraph } from '../../transfer/copy.js';
 import { destinationName, openDestination } from '../../transfer/destinations.js';
+import { readSourceImages } from '../../transfer/files/read-files.js';
 import { namingImage } from '../../transfer/naming.js';
-import { assemblePlan, type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
-import { readSourceImages } from '../../transfer/read-images.js';
+import { assemblePlan, type ImageTrees, type PlanOptions } from '../../transfer/plan.js';
+import type { ReadImages } from '../../transfer/read-images.js';
+import { readImages } from '../../transfer/read-images.js';
 import { isRegistryTarget, registryOf } from '../../transfer/registry/registry-names.js';
 import { requestsOf } from '../../transfer/requests.js';
 import { type KnownSource, openKnownSource } from '../../transfer/sources.js';
-import { type ReadImages, transfer } from '../../transfer/transfer.js';
+import { transfer } from '../../transfer/transfer.js';
 import type { ConvertOptions, ConvertResult } from './options.js';
 
 /**

@@ -11,7 +11,8 @@ import { delegate } from '../../store/delegate.js';
 import { readContent } from '../../store/read-content.js';
 import type { Source } from '../../store/store.js';
 import { has } from '../../store/store.js';
-import { type ImageTrees, type PlanOptions, readImages } from '../../transfer/plan.js';
+import type { ImageTrees, PlanOptions } from '../../transfer/plan.js';
+import { readImages } from '../../transfer/read-images.js';
 
 export interface ServedImageOptions {
   /** The platform of an index to serve; undefined for the whole index. */

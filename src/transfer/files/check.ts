@@ -5,8 +5,11 @@ import type { OnCopyEvent } from '../../events.js';
 import type { ManifestTree } from '../../graph/tree.js';
 import { entryKey, entryName } from '../../store/layout/layout-index.js';
 import type { LayoutReader } from '../../store/layout/layout-reader.js';
-import { type Destination, fitDockerArchive, nameApart, tellForeign } from '../destination.js';
+import type { Destination } from '../destination.js';
+import { nameApart } from '../distinct-names.js';
+import { tellForeign } from '../fitting.js';
 import { type ImageTrees, siblingName } from '../plan.js';
+import { fitDockerArchive } from './fit-docker-archive.js';
 import type { OutputFiles } from './write-files.js';
 
 /**

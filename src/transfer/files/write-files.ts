@@ -7,14 +7,8 @@ import type { Source, Store } from '../../store/store.js';
 import { has } from '../../store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy.js';
 import type { WriteOptions, WriteResult } from '../destination.js';
-import {
-  assemblePlan,
-  type CopyRequest,
-  type ImageTrees,
-  type Plan,
-  type PlannedImage,
-  readImages,
-} from '../plan.js';
+import { assemblePlan, type CopyRequest, type ImageTrees, type Plan, type PlannedImage } from '../plan.js';
+import { readImages } from '../read-images.js';
 
 export type SaveFormat = 'universal' | 'oci-archive' | 'oci' | 'docker-archive';
 

@@ -16,7 +16,6 @@ import {
 import { blobPath } from '../../../src/store/layout/layout-reader.js';
 import type { Source } from '../../../src/store/store.js';
 import type { CopyOptions } from '../../../src/transfer/copy.js';
-import { planCopy } from '../../../src/transfer/plan.js';
 import { copyInto, disordered, documentIn, filesIn, storeOf } from '../../support/archives.js';
 import {
   type Content,
@@ -28,6 +27,7 @@ import {
   pushAll,
 } from '../../support/images.js';
 import { countingFetches, type Fetch, overriding } from '../../support/openers.js';
+import { planCopy } from '../../support/plan.js';
 import { useFolder } from '../../support/temporary.js';
 
 const A = 'reg.test/a:1';

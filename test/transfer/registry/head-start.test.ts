@@ -7,11 +7,12 @@ import { createPool } from '../../../src/pool.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
 import type { PushOptions, Store } from '../../../src/store/store.js';
 import { copyGraph } from '../../../src/transfer/copy.js';
-import { type Plan, planCopy } from '../../../src/transfer/plan.js';
+import type { Plan } from '../../../src/transfer/plan.js';
 import { headStartStore } from '../../../src/transfer/registry/head-start.js';
 import { storeOf } from '../../support/archives.js';
 import { makeImage } from '../../support/images.js';
 import { overriding } from '../../support/openers.js';
+import { planCopy } from '../../support/plan.js';
 
 describe('headStartStore', () => {
   let plan: Plan;

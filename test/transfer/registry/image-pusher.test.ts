@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createRegistryClient } from '../../../src/registry/client.js';
 import { delegate } from '../../../src/store/delegate.js';
 import type { Store } from '../../../src/store/store.js';
-import { readImages } from '../../../src/transfer/plan.js';
+import { readImages } from '../../../src/transfer/read-images.js';
 import { ImagePusher } from '../../../src/transfer/registry/image-pusher.js';
 import { serve } from '../../registry/http-server.js';
 import { storeOf } from '../../support/archives.js';
