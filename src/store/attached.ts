@@ -13,7 +13,9 @@ export interface Attached {
  * cosign's tags: `sha256-<hex>.sig`, `.att`, `.sbom`, in the repository of the image with that digest. (cosign,
  * SPEC.md, "Storage")
  */
-const COSIGN_TAG = /^(sha256|sha512)-([0-9a-f]+)\.(?:sig|att|sbom)$/;
+const COSIGN_TAG = /^(sha256|sha512)-([0-9a-f]+)(\.\w+)$/;
+/** What these tags end with. */
+export const COSIGN_SUFFIXES: readonly string[] = ['.sig', '.att', '.sbom'];
 /** The referrers fallback tag. (distribution-spec, "Referrers Tag Schema") */
 const FALLBACK_TAG = /^(sha256|sha512)-[0-9a-f]{64}$/;
 
@@ -48,12 +50,13 @@ export function attachedTag(descriptor: Descriptor, name: string): Attached | un
 
 /** Returns the digest that one of cosign's tags refers to; undefined for all other tags. */
 export function subjectOfTag(tag: string): Digest | undefined {
-  const [, algorithm, encoded] = COSIGN_TAG.exec(tag) ?? [];
+  const [, algorithm, encoded, suffix = ''] = COSIGN_TAG.exec(tag) ?? [];
   const digest = `${algorithm}:${encoded}`;
-  return isDigest(digest) ? digest : undefined;
+  return isDigest(digest) && COSIGN_SUFFIXES.includes(suffix) ? digest : undefined;
 }
 
 /** True if a tag only attaches content to an image, rather than naming one. */
 export function isAttachmentTag(tag: string): boolean {
-  return COSIGN_TAG.test(tag) || FALLBACK_TAG.test(tag);
+  const [, , , suffix = ''] = COSIGN_TAG.exec(tag) ?? [];
+  return COSIGN_SUFFIXES.includes(suffix) || FALLBACK_TAG.test(tag);
 }

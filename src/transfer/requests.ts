@@ -1,4 +1,5 @@
-import { formatReference, withDefaultTag } from '../content/reference.js';
+import { isDigest } from '../content/digest.js';
+import { formatReference, type Reference, withDefaultTag } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import { ImageFiles } from '../store/image-files.js';
@@ -17,9 +18,16 @@ export async function requestsOf(opened: OpenedSource, wanted?: string | undefin
     const names = reference === undefined ? [] : [reference];
     return requestsOfStore(source.store, source.kind === 'path' ? source.path : source.store.location, names);
   }
-  const reference = withDefaultTag(source.reference);
+  const reference = withDefaultTag(
+    wanted === undefined ? source.reference : instead(source.reference, wanted),
+  );
   const name = formatReference(reference);
-  return [{ source: source.store, reference: wanted ?? reference.digest ?? reference.tag ?? 'latest', name }];
+  return [{ source: source.store, reference: reference.digest ?? reference.tag ?? 'latest', name }];
+}
+
+/** Returns the reference of another image in the same repository: `wanted` is its tag or digest. */
+export function instead({ registry, repository }: Reference, wanted: string): Reference {
+  return { registry, repository, ...(isDigest(wanted) ? { digest: wanted } : { tag: wanted }) };
 }
 
 /**

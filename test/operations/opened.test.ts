@@ -99,6 +99,28 @@ describe('operations on what was opened', () => {
     assert.equal((await verify(path('by-hand.tar'))).ok, true);
   });
 
+  it('name an image of a registry by the tag or digest that is asked for instead of its own', async () => {
+    await using registry = await serve(await memory(), { port: 0 });
+    const host = `127.0.0.1:${registry.port}`;
+    const { digest } = image.manifest.descriptor;
+    await using source = await openSource(`docker://${host}/app:other`, { plainHTTP: true });
+    for (const [wanted, name] of [
+      ['1', `${host}/app:1`],
+      [digest, `${host}/app@${digest}`],
+    ] as const) {
+      const requests = await requestsOf(source, wanted);
+      assert.deepEqual(
+        requests.map((request) => [request.name, request.reference]),
+        [[name, wanted]],
+      );
+      const { images } = await inspect(source, { reference: wanted });
+      assert.deepEqual(
+        images.map((found) => [found.name, found.digest]),
+        [[name, digest]],
+      );
+    }
+  });
+
   it('refuse to verify what does not lie in files here, and say where to copy it', async () => {
     await assert.rejects(verify(await memory()), {
       code: 'USAGE',

@@ -10,6 +10,7 @@ import type { ConnectionOptions } from '../../registry/connect.js';
 import { isAttachmentTag } from '../../store/attached.js';
 import type { ArchiveLimits } from '../../store/limits.js';
 import type { Referrer, Source } from '../../store/store.js';
+import { instead } from '../../transfer/requests.js';
 import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../../transfer/sources.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
 
@@ -84,8 +85,10 @@ async function* rootsOf(
   { reference, signal }: InspectOptions,
 ): AsyncIterable<{ name: string; root: Descriptor }> {
   if (source.kind === 'registry') {
-    const named = withDefaultTag(source.reference);
-    const root = await source.store.resolve(reference ?? named.digest ?? named.tag ?? 'latest', { signal });
+    const named = withDefaultTag(
+      reference === undefined ? source.reference : instead(source.reference, reference),
+    );
+    const root = await source.store.resolve(named.digest ?? named.tag ?? 'latest', { signal });
     yield { name: formatReference(named), root };
     return;
   }

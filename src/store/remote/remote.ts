@@ -7,7 +7,7 @@ import { digestMismatch } from '../../content/verify.js';
 import { type Advice, ContentError, isLadingError, RegistryError } from '../../errors.js';
 import { detectMediaType, manifestDigest, parseManifest, successors } from '../../manifest/manifest.js';
 import type { CallOptions, FetchedManifest, RegistryClient, RepositoryName } from '../../registry/client.js';
-import { subjectOfTag } from '../attached.js';
+import { COSIGN_SUFFIXES, subjectOfTag } from '../attached.js';
 import type {
   FetchOptions,
   OpenContent,
@@ -27,7 +27,6 @@ const BLOB_MEDIA_TYPE = 'application/octet-stream';
  * by one.
  */
 const MAX_LISTED_TAGS = 10_000;
-const COSIGN_SUFFIXES = ['.sig', '.att', '.sbom'];
 
 export interface RemoteStoreOptions {
   /** Ask mirrors for content of the repository; default false, as needed for pushes. */
