@@ -82,7 +82,10 @@ export interface Store extends Source {
   abandon?(descriptor: Descriptor): void;
   /** Names a manifest in the store; another manifest with that name loses it. */
   tag(descriptor: Descriptor, reference: string): Promise<void>;
-  /** Makes everything that was pushed final; without it, `close` leaves only what a later run can resume from. */
+  /**
+   * Makes everything that was pushed final. If a store has `commit` and it is not called, `close` keeps only what a later
+   * run can resume from.
+   */
   commit?(): Promise<void>;
 }
 

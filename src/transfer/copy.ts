@@ -57,7 +57,7 @@ class GraphCopy {
   readonly #options: CopyOptions;
   readonly #pool: Pool;
   readonly #failed = new Map<Digest, unknown>();
-  /** Content that the destination did not have. */
+  /** Content that is pushed in this run: the destination lacks it, or lacks a part of it. */
   readonly #missing = new Set<Digest>();
   readonly #result: CopyResult;
 
@@ -132,7 +132,7 @@ class GraphCopy {
     const successors = this.#plan.successorsOf(digest);
     const failed = successors.find((successor) => this.#failed.has(successor));
     if (failed !== undefined) throw this.#failed.get(failed);
-    // If a part was missing, the manifest is missing too, so each new image saves one request.
+    // If a part was missing, the manifest is missing too, so there is no need to ask.
     const isNew = successors.some((successor) => this.#missing.has(successor));
     const { signal } = this.#pool;
     if (!isNew && (await has(this.#destination, content.descriptor, { signal }))) return this.#link(content);
@@ -140,6 +140,10 @@ class GraphCopy {
     await this.#transfer(content);
   }
 
+  /**
+   * Makes a manifest that was there already findable from its subject. The search for the member's name only avoids needless
+   * calls: the store parses the manifest.
+   */
   async #link({ descriptor, bytes }: PlannedContent): Promise<void> {
     if (!bytes?.includes('"subject"')) return;
     const { onEvent, retries } = this.#options;
@@ -166,7 +170,7 @@ class GraphCopy {
       onEvent?.({ type: 'received', descriptor, bytes: count, origin });
     };
     onEvent?.({ type: 'started', descriptor });
-    const region = isLocal(content) ? await content.source.region?.(descriptor) : undefined;
+    const region = mayHaveRegion(content) ? await content.source.region?.(descriptor) : undefined;
     let damage: ContentError | undefined;
     const push = async (): Promise<void> => {
       try {
@@ -236,8 +240,8 @@ class GraphCopy {
   }
 }
 
-/** True for content of a local source; false if it was reused from the output, or is in memory. */
-function isLocal({ bytes, isReused }: PlannedContent): boolean {
+/** False for content in memory, and for what is reused from the output: its first read may turn out damaged. */
+function mayHaveRegion({ bytes, isReused }: PlannedContent): boolean {
   return bytes === undefined && isReused !== true;
 }
 

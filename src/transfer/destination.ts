@@ -5,9 +5,9 @@ import type { CopyOptions } from './copy.js';
 import type { ImageTrees, Plan, PlannedImage } from './plan.js';
 
 /**
- * A place that images are written to: an archive, a layout, a stream or a registry. For every command, `check` makes
- * sure that each image is written completely under its own name, or that the run reports what is left out. `Placed` is
- * an image with its name at the destination.
+ * A place that images are written to: an archive, a layout, a stream or a registry. Before anything is written, `check` finds
+ * each image that would lose its name, replace another one or not fit, and rejects or warns. `Placed` is an image with its
+ * name at the destination.
  */
 export interface Destination<Placed = ImageTrees> {
   /** As users write it; `-` for a stream. */

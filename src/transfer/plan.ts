@@ -70,7 +70,10 @@ export interface ImageTrees {
   original: Resolved;
   tree: ManifestTree;
   attached: AttachedTree[];
-  /** The name of the image that this one is kept beside; this one gets no name of its own. */
+  /**
+   * Of an original that a conversion keeps: the name of the image that was made of it. The original has its digest for a
+   * name, and a destination that gives its only image a name passes it over.
+   */
   beside?: string;
   /** Annotations that the destination should add to the entry of the root. */
   annotations?: Record<string, string>;
@@ -160,8 +163,8 @@ function contentsOf(tree: ManifestTree): PlannedContent[] {
 }
 
 /**
- * Returns the name for a tag in the repository of `name`. Beside content without a name it is the name that the source
- * has for it, or the bare tag.
+ * Returns the name for a tag in the repository of `name`. If `name` is only a digest, it returns `held`, the source's own
+ * name for what has the tag, or the bare tag.
  */
 export function siblingName(name: string, tag: string, held: string | undefined): string {
   if (isDigest(name)) return held ?? tag;

@@ -2,7 +2,6 @@ import { readAttached } from '../graph/attached.js';
 import { GraphReader } from '../graph/read.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import { namingImage } from './naming.js';
-
 import type { CopyRequest, ImageTrees, Plan, PlanOptions } from './plan.js';
 
 /** Images that were read, and those that failed. */

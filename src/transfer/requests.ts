@@ -57,7 +57,11 @@ export async function requestsOfStore(
 async function fullName(store: Source, wanted: string): Promise<string> {
   const { digest } = await store.resolve(wanted);
   for await (const { name, descriptor } of store.names()) {
-    if (descriptor.digest === digest && (name === wanted || name.endsWith(wanted))) return name;
+    if (
+      descriptor.digest === digest &&
+      (name === wanted || name.endsWith(`/${wanted}`) || name.endsWith(`:${wanted}`))
+    )
+      return name;
   }
   return wanted;
 }
