@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { copyImages } from '../../src/index.js';
 import type { Store } from '../../src/store/store.js';
@@ -32,7 +33,7 @@ describe('docs/own-store.mjs', () => {
     await writeLayout(path('layout'), { 'registry.example/app:1': await makeImage({ seed: 'own store' }) });
     await copyImages({ source: path('layout'), destination: path('first.tar') });
     const copied = ['folder', 'second.tar'].map((name) => path(name));
-    await promisify(execFile)(process.execPath, [EXAMPLE.pathname, path('first.tar'), ...copied]);
+    await promisify(execFile)(process.execPath, [fileURLToPath(EXAMPLE), path('first.tar'), ...copied]);
     assert.deepEqual(await readFile(path('second.tar')), await readFile(path('first.tar')));
   });
 });

@@ -12,7 +12,7 @@ export interface ConvertedImage {
   from: Descriptor;
   to: Descriptor;
   /** Signature of a schema1 original; null if it has none. */
-  signature: ImageConversion['signature'];
+  signature: { valid: boolean; keyID?: string } | null;
   /** Every manifest that changed: old digest → new digest. */
   digests: Map<Digest, Digest>;
   /** What could not be kept, one line each. */
