@@ -73,7 +73,7 @@ interface RegistryLocator {
  */
 export async function parseDestinationLocator(text: string): Promise<DestinationLocator> {
   if (text === '' || text === '-') {
-    throw new LadingError('USAGE', 'a copy goes to a place with a name', {
+    throw new LadingError('USAGE', 'a copy needs a destination with a name', {
       hint: 'Saving and converting write to streams, too; ./- is a file.',
       remedy: 'stream',
     });
@@ -133,7 +133,7 @@ function registryOf(text: string): RegistryLocator | undefined {
 function registryAt(text: string, registry: string, prefix: string): RegistryLocator {
   if (isRegistry(registry) && (prefix === '' || isRepository(prefix)))
     return { kind: 'registry', registry, prefix };
-  throw new LadingError('USAGE', `"${DOCKER}${text}" is no registry`, {
+  throw new LadingError('USAGE', `"${DOCKER}${text}" is not a registry`, {
     hint: 'A registry is docker://HOST[:PORT], with docker://HOST[:PORT]/PREFIX/ a part of it.',
   });
 }

@@ -172,9 +172,7 @@ describe('an archive or layout with several lists of its images', () => {
       assert.equal(checked.diffIDs, good.layers.length + evil.layers.length);
       assert.deepEqual(
         notes.map(({ code, message }) => `${code} ${message}`),
-        [
-          'ODD_ARCHIVE docker.io/library/app:2 is in manifest.json alone: readers of index.json do not see it',
-        ],
+        ['ODD_ARCHIVE docker.io/library/app:2 is only in manifest.json: readers of index.json do not see it'],
       );
     });
 

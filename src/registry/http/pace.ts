@@ -169,7 +169,7 @@ class Lane {
   }
 
   #halve(reason: 'slower' | 'refused'): void {
-    // One refusal is told by many requests at once.
+    // Requests that were sent together are refused together; that counts once.
     if (reason === 'refused' && this.#round.length === 0 && this.#now() - this.#roundBegan < MIN_SLOW_MS)
       return;
     this.#beginRound();

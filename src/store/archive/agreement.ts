@@ -100,7 +100,7 @@ function imagesApart(
   if (image === undefined || entry === undefined || walk.hasUnread(indexEntries)) return [];
   if (image.names.length > 0 && hasFullName(entry)) return [];
   const called = entryName(entry) === undefined ? entry.digest : `${entryName(entry)} (${entry.digest})`;
-  return [`${called} is in index.json alone, and ${image.names[0] ?? whatIs(image)} in manifest.json alone`];
+  return [`${called} is only in index.json, and ${image.names[0] ?? whatIs(image)} only in manifest.json`];
 }
 
 function hasFullName(entry: Descriptor): boolean {

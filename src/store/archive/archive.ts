@@ -77,7 +77,7 @@ export async function openLayoutArchive(
     const known = new Set(layout.indexEntries.map(keyOrDigest));
     const other = images.indexEntries.find((entry) => !known.has(keyOrDigest(entry)));
     if (other === undefined) return layout;
-    throw new ContentError('INVALID_LAYOUT', `${path} has ${keyOrDigest(other)} in manifest.json alone`);
+    throw new ContentError('INVALID_LAYOUT', `${path} has ${keyOrDigest(other)} only in manifest.json`);
   } catch (error) {
     await view.close();
     throw error;

@@ -215,7 +215,7 @@ class DockerArchiveWriter implements Store {
     if (!('layers' in manifest)) {
       throw new LadingError(
         'UNSUPPORTED',
-        `${descriptor.digest} (${descriptor.mediaType}) has no place in a docker-archive`,
+        `${descriptor.digest} (${descriptor.mediaType}) cannot be stored in a docker-archive`,
         {
           hint: 'The format universal keeps every kind of image.',
           remedy: 'format',
@@ -275,7 +275,7 @@ function requireDiffIDs({ digest }: Descriptor, diffIDs: readonly Digest[], laye
   if (other !== undefined)
     throw new ContentError(
       'UNSUPPORTED',
-      `the config of ${digest} has the diffID ${other}: Docker knows sha256 alone`,
+      `the config of ${digest} has the diffID ${other}: Docker knows only sha256`,
       advice,
     );
 }

@@ -117,7 +117,7 @@ function onlyForDocker(added: Descriptor, indexEntries: readonly Descriptor[]): 
   const key = entryKey(added);
   if (indexEntries.length === 0 || indexEntries.some((entry) => entryKey(entry) === key && key !== undefined))
     return [];
-  return [`${key ?? added.digest} is in manifest.json alone: readers of index.json do not see it`];
+  return [`${key ?? added.digest} is only in manifest.json: readers of index.json do not see it`];
 }
 
 /**

@@ -156,7 +156,7 @@ export function chainOf(
         'MISSING_CONTENT',
         id === head
           ? `${location}: repositories: ${label} is ${id}, which is not there`
-          : `${location}: ${label} stands on ${id}, which is not there`,
+          : `${location}: ${label} is based on ${id}, which is not there`,
       );
     if (isBroken(image)) throw image.error;
     chain.push(image);

@@ -119,7 +119,7 @@ describe('an archive of Docker before 1.10', () => {
       const named = { repositories: repositories({ a: { b: TOP } }) };
       await refuses(
         { ...folder(TOP, { parent: BASE, layer }), ...named },
-        { code: 'MISSING_CONTENT', message: /docker\.io\/library\/a:b stands on aaa/ },
+        { code: 'MISSING_CONTENT', message: /docker\.io\/library\/a:b is based on aaa/ },
       );
       await refuses({ ...folder(TOP, {}), ...named }, { code: 'MISSING_CONTENT', message: /layer\.tar/ });
     });
@@ -141,7 +141,7 @@ describe('an archive of Docker before 1.10', () => {
       ];
       for (const [store, code, message] of [
         [missing, 'MISSING_CONTENT', /repositories: docker\.io\/library\/a:b is b*/],
-        [orphan, 'MISSING_CONTENT', /docker\.io\/library\/a:b stands on/],
+        [orphan, 'MISSING_CONTENT', /docker\.io\/library\/a:b is based on/],
         [bare, 'MISSING_CONTENT', /layer\.tar.*; docker\.io\/library\/a:b needs it/],
         [wrong, 'INVALID_MANIFEST', /json is not a valid v1-image.*; docker\.io\/library\/a:b needs it/],
       ] as const) {
