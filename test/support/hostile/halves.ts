@@ -15,7 +15,7 @@ import { ONE, TWO, type TwoMeanings } from './two-meanings.js';
 
 const IN_BOTH =
   /docker\.io\/library\/app:\w+ is sha256:\w+ in index\.json.*, and .*sha256:\w+ in manifest\.json/;
-const APART = /is in index\.json alone, and .* in manifest\.json alone/;
+const APART = /is only in index\.json, and .* only in manifest\.json/;
 const UNREADABLE =
   /docker\.io\/library\/app:1 is sha256:\w+ in index\.json, and an image that cannot be read .* in manifest\.json/;
 
