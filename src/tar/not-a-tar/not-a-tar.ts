@@ -84,7 +84,7 @@ function compressedAgain(
 ): ContentError {
   const { location, inside } = file;
   const path = pathOf(file);
-  const isRead = compression === 'gzip' || compression === 'zstd';
+  const isRead = compression !== 'bzip2';
   return inside === undefined
     ? new ContentError(
         'INVALID_ARCHIVE',

@@ -48,6 +48,15 @@ describe('an archive that is compressed as a whole', () => {
     });
   });
 
+  it('is told from one that is compressed twice, with a hint that leaves it in a form that is read', async () => {
+    await writeFile(path('twice.tar.gz'), gzipSync(xz(archive)));
+    await assert.rejects(openPath(path('twice.tar.gz')), {
+      code: 'INVALID_ARCHIVE',
+      message: /is compressed twice: with gzip, and its content with xz/,
+      hint: /gzip -d < .*twice\.tar\.gz > images\.tar\.xz/,
+    });
+  });
+
   it('may be a layout as well: skopeo-two-names.tar.gz', async () => {
     const store = await openPath(fixturePath('layouts/skopeo-two-names.tar.gz'));
     assert.deepEqual(await namesOf(store), ['a', 'b']);
