@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { startDelayProxy } from '../support/delay-proxy.js';
+import { startNarrowLine } from '../support/narrow-line.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { atEnd, leaveWorkplace } from '../support/programs/workplace.js';
 import { contest, type RowResult } from './contest.js';
@@ -59,7 +59,7 @@ async function bench(): Promise<void> {
 
   tell('making images of the files of this machine');
   const { host: registry } = await startDockerRegistry();
-  const far = await startDelayProxy(registry, ROUND_TRIP_MS);
+  const far = await startNarrowLine(registry, { roundTripMs: ROUND_TRIP_MS });
   atEnd(far.stop);
   const images = await pushImages(registry, values.quick ? QUICK : FULL);
   const world: World = { registry, farRegistry: far.host, images, tools, env };
