@@ -86,6 +86,7 @@ const CONFINED: { target: string; within: string; to: RegExp; reason: string }[]
 const HOMES: Record<string, readonly string[]> = {
   yargs: ['cli/'],
   'cli-progress': ['cli/progress.ts'],
+  'get-east-asian-width': ['cli/width.ts'],
   undici: ['registry/'],
   'tar-stream': ['tar/write.ts'],
   socks: ['registry/http/socks.ts'],

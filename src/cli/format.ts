@@ -1,4 +1,5 @@
 import { printable } from '../index.js';
+import { pad, widthOf } from './width.js';
 
 /** Formats a number of bytes with decimal units, in which disks and networks are sold. */
 export function formatBytes(bytes: number): string {
@@ -17,10 +18,10 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   const safe = rows.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of safe) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, widthOf(cell));
   }
   const line = (row: string[]): string =>
-    row.map((cell, column) => (column < row.length - 1 ? cell.padEnd(widths[column] ?? 0) : cell)).join('  ');
+    row.map((cell, column) => (column < row.length - 1 ? pad(cell, widths[column] ?? 0) : cell)).join('  ');
   return safe.map((row) => `${line(row).trimEnd()}\n`).join('');
 }
 
