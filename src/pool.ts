@@ -15,8 +15,19 @@ export interface Pool {
    * many of them a registry gets at a time is decided by `Pace` in `registry/http/`.
    */
   runSmall<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** Number of tasks of `run` at a time. */
+  readonly concurrency: number;
+  /** Takes the place of a task, for another connection of one that runs; undefined if there is none, or a task waits for it. */
+  takeFree(): FreePlace | undefined;
   /** Aborts running tasks, and rejects waiting ones. */
   abort(reason: unknown): void;
+}
+
+/** A place that no task needed. */
+export interface FreePlace {
+  /** True if a task waits by now: the place should be given back soon. */
+  readonly isWanted: boolean;
+  giveBack(): void;
 }
 
 /** Small tasks at once, unless one at a time is asked for. */
@@ -42,7 +53,9 @@ export function createPool(concurrency: number, signal?: AbortSignal): Pool {
 
   return {
     signal: controller.signal,
+    concurrency,
     abort,
+    takeFree: () => (controller.signal.aborted ? undefined : large.takeFree()),
     run: (task) => runIn(large, task),
     runSmall: (task) => runIn(small, task),
   };
@@ -71,6 +84,24 @@ class Lane {
       this.#waiting.push({ start, reject });
       this.#startNext();
     });
+  }
+
+  takeFree(): FreePlace | undefined {
+    if (this.#running >= this.#limit || this.#waiting.length > 0) return undefined;
+    this.#running++;
+    const waiting = this.#waiting;
+    let isTaken = true;
+    return {
+      get isWanted() {
+        return waiting.length > 0;
+      },
+      giveBack: () => {
+        if (!isTaken) return;
+        isTaken = false;
+        this.#running--;
+        this.#startNext();
+      },
+    };
   }
 
   /** Rejects what waits. */

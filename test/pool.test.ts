@@ -50,6 +50,32 @@ describe('createPool', () => {
     assert.deepEqual(await counts(1), { large: 1, small: 1, both: 1 });
   });
 
+  it('lends places that no task needs, until one waits', async () => {
+    const pool = createPool(2);
+    let finish = (): void => undefined;
+    const running = pool.run(() => new Promise<void>((resolve) => (finish = resolve)));
+    const place = pool.takeFree();
+    assert.equal(place?.isWanted, false);
+    assert.equal(pool.takeFree(), undefined);
+    let isStarted = false;
+    const waiting = pool.run(async () => {
+      isStarted = true;
+    });
+    await turn();
+    assert.deepEqual([place.isWanted, isStarted], [true, false]);
+    place.giveBack();
+    place.giveBack();
+    await waiting;
+    await turn();
+    assert.deepEqual([place.isWanted, isStarted], [false, true]);
+    assert.notEqual(pool.takeFree(), undefined);
+    assert.equal(pool.takeFree(), undefined); // given back once, although twice was tried
+    finish();
+    await running;
+    pool.abort(new Error('over'));
+    assert.equal(pool.takeFree(), undefined);
+  });
+
   it('goes on after a task that failed', async () => {
     const pool = createPool(1);
     const failed = pool.run(async () => {

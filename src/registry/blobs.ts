@@ -8,7 +8,7 @@ import { contentLength, header } from './http/headers.js';
 import type { RegistryRequest, Requester } from './http/request.js';
 import type { TransportResponse } from './http/response.js';
 import { path } from './protocol.js';
-import { type DoubtedRanges, fromByte, toStart } from './ranges.js';
+import { type DoubtedRanges, fromByte, requireRange, toStart } from './ranges.js';
 import { type CallOptions, type RepositoryName, repositoryText } from './repository.js';
 
 export interface GetBlobOptions extends CallOptions {
@@ -49,6 +49,35 @@ export async function getBlob(
       return isBounded || size === undefined ? body : bounded(body, size - start, message.what);
     },
   );
+}
+
+export interface BlobRange {
+  /** First byte to return. */
+  start: number;
+  /** Number of bytes to return. */
+  length: number;
+  /** Size of the whole blob. */
+  size: number;
+}
+
+/**
+ * Returns a part of a blob, not verified, for callers that fetch several parts at once. The blob may have been redirected
+ * before; then its place is asked without the registry. Rejects with `REGISTRY`, without a status, if the server sends
+ * anything but this range. The stream never has more bytes than were requested, but may end early. (RFC 9110, section 14)
+ */
+export async function getBlobRange(
+  request: Requester,
+  name: RepositoryName,
+  digest: Digest,
+  { start, length, size, ...options }: BlobRange & CallOptions,
+): Promise<Readable> {
+  const message = blobRequest('GET', name, digest, options);
+  const headers = { range: `bytes=${start}-${start + length - 1}` };
+  return request({ ...message, headers, expectedBytes: length, reusesRedirect: true }, async (response) => {
+    requireRange(response, { start, length, size }, message.what);
+    const { body } = response;
+    return contentLength(response.headers) === undefined ? bounded(body, length, message.what) : body;
+  });
 }
 
 /**

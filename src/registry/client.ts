@@ -5,7 +5,7 @@ import type { Digest } from '../content/digest.js';
 import { DEFAULT_RETRIES } from '../retry.js';
 import { Authenticator } from './auth/auth.js';
 import type { CredentialProvider } from './auth/credential.js';
-import { type GetBlobOptions, getBlob, headBlob } from './blobs.js';
+import { type BlobRange, type GetBlobOptions, getBlob, getBlobRange, headBlob } from './blobs.js';
 import type { RegistriesConf } from './configuration/registries-conf.js';
 import { type ForeignOptions, getForeign } from './foreign.js';
 import { discard } from './http/body.js';
@@ -102,6 +102,8 @@ export interface RegistryClient {
   ): Promise<DescribedManifest | undefined>;
   /** Returns the bytes from `start`, whether or not the server supports ranges. After a failure, the caller resumes. */
   getBlob(name: RepositoryName, digest: Digest, options?: GetBlobOptions): Promise<Readable>;
+  /** Returns a part of a blob, for fetching several parts at once; rejects with `REGISTRY` if the server sends anything else. */
+  getBlobRange(name: RepositoryName, digest: Digest, options: BlobRange & CallOptions): Promise<Readable>;
   headBlob(
     name: RepositoryName,
     digest: Digest,
@@ -189,6 +191,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     headManifest: (name, reference, callOptions) => headManifest(request, name, reference, callOptions),
     peekManifest: (name, reference, callOptions) => peekManifest(request, name, reference, callOptions),
     getBlob: (name, digest, callOptions) => getBlob(request, doubtedRanges, name, digest, callOptions),
+    getBlobRange: (name, digest, callOptions) => getBlobRange(request, name, digest, callOptions),
     headBlob: (name, digest, callOptions) => headBlob(request, name, digest, callOptions),
     getForeign: (url, registry, callOptions) => getForeign(requester, url, registry, callOptions),
     listTags: (name, callOptions) => listTags(request, name, { ...callOptions, onWarning }),

@@ -88,4 +88,27 @@ export async function toStart(
   );
 }
 
+/** Throws `REGISTRY` unless the response is exactly this range of something with `size` bytes, as it is stored. */
+export function requireRange(
+  { status, headers, body }: TransportResponse,
+  { start, length, size }: { start: number; length: number; size: number },
+  what: string,
+): void {
+  const text = header(headers, 'content-range');
+  const range = status === 206 ? parseContentRange(text) : undefined;
+  const isWanted =
+    range?.first === start &&
+    range.last === start + length - 1 &&
+    (range.total ?? size) === size &&
+    (contentLength(headers) ?? length) === length &&
+    (header(headers, 'content-encoding') ?? 'identity') === 'identity';
+  if (isWanted) return;
+  body.destroy();
+  const got = status === 206 ? `Content-Range "${text}"` : `status ${status}`;
+  throw new RegistryError(
+    'REGISTRY',
+    `${what}: lading asked for ${length} bytes from byte ${start} of ${size}, but the registry answered with ${got}`,
+  );
+}
+
 const HAS_NO_BODY = new Set([204, 205]);

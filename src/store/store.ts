@@ -18,7 +18,10 @@ export interface SignalOption {
 export interface FetchOptions extends SignalOption {
   /** First byte to read; default 0. */
   start?: number | undefined;
-  /** Number of bytes; default: all that follow. A store that cannot stop there returns more. */
+  /**
+   * Number of bytes; default: all that follow. A store that cannot stop there returns more, and a store that can return
+   * everything but not a part rejects, as a registry without ranges does.
+   */
   length?: number | undefined;
 }
 

@@ -61,13 +61,16 @@ export async function sendFollowing(
     const next = redirectTarget(location, url, request.url);
     if (guest?.allows(next) === false)
       throw refused(url, `a redirect to ${redactURL(next)}, an address of a private network or this machine`);
-    if (next.origin !== url.origin) {
-      headers = Object.fromEntries(
-        Object.entries(headers).filter(([name]) => !ORIGIN_BOUND.has(name.toLowerCase())),
-      );
-    }
+    if (next.origin !== url.origin) headers = withoutBound(headers);
     url = next;
   }
+}
+
+/** Returns the headers that may be sent to any origin: without credentials and cookies. */
+export function withoutBound(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !ORIGIN_BOUND.has(name.toLowerCase())),
+  );
 }
 
 /**

@@ -33,6 +33,7 @@ import { type FollowedRequest, sendFollowing } from './redirect.js';
 import type { TransportResponse } from './response.js';
 import { parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
 import type { Schemes } from './scheme.js';
+import { Shortcuts } from './shortcuts.js';
 import { targetURL } from './target.js';
 import type { Method, RequestBody, Transport } from './transport.js';
 
@@ -65,6 +66,8 @@ export interface RegistryRequest {
    * asked once more. This does not count as a retry and happens at most once for each endpoint.
    */
   otherwise?: ((error: unknown) => Partial<RegistryRequest> | undefined) | undefined;
+  /** Whether to ask where the last such request for the same URL was redirected to; default: ask the registry. */
+  reusesRedirect?: boolean | undefined;
   /** Number of retries; default: the client's for a request without a body, 0 for one with a body. */
   retries?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -128,6 +131,7 @@ export function createRequester(options: RequesterOptions): Requester {
   /** Registries that have answered. For them, a refused connection may be temporary. */
   const answered = new Set<string>();
   const warned = new Set<string>();
+  const shortcuts = new Shortcuts();
 
   return async (request, consume) => {
     // One signal is shared by all requests of a run; Node.js would report its many listeners as a leak.
@@ -220,19 +224,29 @@ export function createRequester(options: RequesterOptions): Requester {
       ? await explained(authenticator.authorize(target, signal), request, target)
       : undefined;
     let authorization = first;
-    let response = await sendFollowing(transport, messageFor(request, endpoint, url, first));
+    let response = await send(request, endpoint, url, first);
     answered.add(endpoint.registry);
     if (isOwn && response.url.origin === base.origin && isChallenge(response)) {
       const body = await readRefusal(response);
       authorization = await explained(authenticator.answer(target, response, first, signal), request, target);
       if (authorization === undefined) throw await refusal(request, target, { ...response, body }, first);
-      response = await sendFollowing(transport, messageFor(request, endpoint, url, authorization));
+      response = await send(request, endpoint, url, authorization);
     }
     observe(endpoint, response.headers);
     if (response.status >= 200 && response.status < 300) return response;
     const refused = { ...response, body: await readRefusal(response) };
     if (response.url.origin === base.origin) throw await refusal(request, target, refused, authorization);
     throw responseError(refused, `${request.what}, redirected to ${response.url.host}`);
+  }
+
+  function send(
+    request: RegistryRequest,
+    endpoint: Endpoint,
+    url: URL,
+    authorization: Authorization | undefined,
+  ): Promise<TransportResponse> {
+    const message = messageFor(request, endpoint, url, authorization);
+    return request.reusesRedirect ? shortcuts.send(transport, message) : sendFollowing(transport, message);
   }
 
   function messageFor(

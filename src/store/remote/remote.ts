@@ -136,8 +136,18 @@ class RepositoryStore implements RemoteStore {
 
   async fetch(
     { mediaType, digest, size }: Descriptor,
-    { start = 0, signal }: FetchOptions = {},
+    { start = 0, length, signal }: FetchOptions = {},
   ): Promise<Readable> {
+    // Parts of a blob are requested several times without anything being wrong.
+    if (length !== undefined && !isManifest(mediaType))
+      return this.#client.getBlobRange(this.#name, digest, {
+        start,
+        length,
+        size,
+        signal,
+        retries: 0,
+        order: this.#order,
+      });
     const received = this.#received.get(digest);
     this.#received.delete(digest);
     const isAgain = this.#asked.has(digest) && this.#order === 'mirrors first';
