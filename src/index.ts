@@ -91,6 +91,7 @@ export type { CredentialPlaceOptions } from './registry/auth/credential-places.j
 export type { RunCredentials } from './registry/auth/run-credentials.js';
 export type { RegistriesPlaces } from './registry/configuration/registries-files.js';
 export type { ConnectionOptions } from './registry/connect.js';
+export { ByteRate, type ByteRateOptions } from './registry/http/byte-rate.js';
 export type { Remedy } from './remedy.js';
 export type { Authorization } from './server/access/authorization.js';
 export type { TLSIdentity } from './server/access/certificate.js';

@@ -62,7 +62,8 @@ export const loginCommand: CommandModule = {
 
 /** Adds the flags that only other commands have, as undefined. */
 function withoutLogins(flags: Arguments): Parameters<typeof connectionOptions>[0] {
-  return { ...flags, creds: undefined, concurrency: undefined, v1: undefined, mirror: undefined };
+  const others = { concurrency: undefined, 'limit-rate': undefined, v1: undefined, mirror: undefined };
+  return { ...flags, ...others, creds: undefined };
 }
 
 async function askLogin(

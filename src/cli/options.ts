@@ -1,6 +1,7 @@
 import type { InferredOptionTypes, Options } from 'yargs';
 import { type ConnectionOptions, LadingError } from '../index.js';
 import { type CredentialFlags, type GivenCredentials, parseCredentials } from './credentials.js';
+import { parseRate } from './rate.js';
 
 /** Flags of all commands. */
 export const GLOBAL_OPTIONS = {
@@ -39,6 +40,13 @@ export const CONNECTION_OPTIONS = {
     requiresArg: true,
     describe: 'Blobs under way at once',
     defaultDescription: '8',
+    group: 'Registry:',
+  },
+  'limit-rate': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Bytes a second of all connections together, up and down: 500K, 20M, 20MB/s',
+    defaultDescription: 'unlimited',
     group: 'Registry:',
   },
   retries: {
@@ -154,6 +162,7 @@ export function connectionOptions(
 ): ConnectionOptions & GivenCredentials {
   return {
     concurrency: wholeNumber('concurrency', argv.concurrency, 1),
+    limitRate: parseRate('limit-rate', argv['limit-rate']),
     retries: wholeNumber('retries', argv.retries, 0),
     ...parseCredentials(argv, environment, onWarning),
     authFile: argv.authfile,

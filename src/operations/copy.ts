@@ -1,6 +1,7 @@
 import { isLadingError, LadingError } from '../errors.js';
 import { type RunCredentials, scopeCredentials } from '../registry/auth/run-credentials.js';
 import type { ConnectionOptions } from '../registry/connect.js';
+import { sharingRate } from '../registry/http/byte-rate.js';
 import type { ArchiveLimits } from '../store/limits.js';
 import { type DestinationLocator, parseDestinationLocator } from '../store/locator.js';
 import { type DestinationLike, destinationName, openDestination } from '../transfer/destinations.js';
@@ -40,7 +41,8 @@ export interface CopyImagesResult {
  * Copies images from any store to any other, with unchanged digests and without intermediate files. Images that are
  * already at the destination stay.
  */
-export async function copyImages(options: CopyImagesOptions): Promise<CopyImagesResult> {
+export async function copyImages(given: CopyImagesOptions): Promise<CopyImagesResult> {
+  const options = sharingRate(given);
   const { onEvent, signal } = options;
   const { destination: output } = options;
   const locator = typeof output === 'string' ? await parseDestinationLocator(output) : undefined;

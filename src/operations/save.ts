@@ -5,6 +5,7 @@ import { formatReference, parseReference, type Reference, withDefaultTag } from 
 import { LadingError } from '../errors.js';
 import type { RepositoryName } from '../registry/client.js';
 import { type ConnectionOptions, connect } from '../registry/connect.js';
+import { sharingRate } from '../registry/http/byte-rate.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import { createV1Spool, openRepository } from '../store/remote/remote-source.js';
@@ -73,7 +74,8 @@ export interface SaveResult {
  * Pulls images from their registries into one archive or layout, with unchanged digests. Content that the output
  * already has is not fetched again; the same call resumes an interrupted run.
  */
-export async function save(options: SaveOptions): Promise<SaveResult> {
+export async function save(given: SaveOptions): Promise<SaveResult> {
+  const options = sharingRate(given);
   const references = options.images.map(parseReference);
   if (references.length === 0) throw new LadingError('USAGE', 'no image was given');
   const choice = chooseIndex(options);

@@ -6,6 +6,7 @@ import { createCredentialProvider } from './auth/credentials.js';
 import { type RunCredentials, scopeCredentials } from './auth/run-credentials.js';
 import { type CredentialProvider, createRegistryClient, type RegistryClient } from './client.js';
 import { loadRegistriesConf, type RegistriesPlaces } from './configuration/registries-files.js';
+import type { ByteRate } from './http/byte-rate.js';
 
 /** Options for connections to registries and for logins. */
 export interface ConnectionOptions {
@@ -32,6 +33,11 @@ export interface ConnectionOptions {
   v1?: boolean | undefined;
   /** Number of concurrent requests and blobs; default 8. */
   concurrency?: number | undefined;
+  /**
+   * Bytes a second of all connections of an operation together, uploads and downloads, from 1024; default unlimited.
+   * Operations that get the same `ByteRate` share it.
+   */
+  limitRate?: number | ByteRate | undefined;
   /** Number of retries; default 5. */
   retries?: number | undefined;
   /** How long a server may be silent before the request fails; default 60 s. */
@@ -83,6 +89,7 @@ export async function connect(
       options.registriesConf === false ? undefined : await loadRegistriesConf(options.registriesConf),
     privateAddresses: options.privateAddresses,
     concurrency: options.concurrency,
+    limitRate: options.limitRate,
     retries: options.retries,
     stallTimeoutMs: options.stallTimeoutMs,
     onWarning: warn,

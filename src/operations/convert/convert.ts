@@ -8,6 +8,7 @@ import { LadingError, messageOf } from '../../errors.js';
 import { manifestsOf } from '../../graph/tree.js';
 import { createSigningKey } from '../../manifest/convert/sign-schema1.js';
 import { scopeCredentials } from '../../registry/auth/run-credentials.js';
+import { sharingRate } from '../../registry/http/byte-rate.js';
 import { openLayout, openLayoutForWriting } from '../../store/layout/layout.js';
 import { limitsOf } from '../../store/limits.js';
 import { parseDestinationLocator } from '../../store/locator.js';
@@ -31,7 +32,8 @@ import type { ConvertOptions, ConvertResult } from './options.js';
  * Converts images to another format, without a network if they are in files. Manifests and configs are made anew;
  * layers are kept unless `compression` says otherwise. The result says what changed and what was lost.
  */
-export async function convert(options: ConvertOptions): Promise<ConvertResult> {
+export async function convert(given: ConvertOptions): Promise<ConvertResult> {
+  const options = sharingRate(given);
   const { signing, append } = options;
   const key = signing?.keyFile === undefined ? createSigningKey() : await readKey(signing.keyFile);
   const dockerPlatform =

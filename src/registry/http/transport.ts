@@ -1,9 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { RegistryError } from '../../errors.js';
 import { hostnameOf, hostOf } from '../origin.js';
 import { wrapBody } from './body.js';
 import { bulkGet } from './bulk-get.js';
+import { ByteRate } from './byte-rate.js';
 import {
   CONNECT_TIMEOUT_MS,
   type ConnectorOptions,
@@ -12,6 +14,7 @@ import {
 } from './connector.js';
 import type { Guest } from './guest.js';
 import { mayRefuseCertificate, networkError } from './network-error.js';
+import { paceReceiving, paceSending } from './paced-body.js';
 import { proxyFor } from './proxy.js';
 import type { TransportResponse } from './response.js';
 import { isSocks } from './socks.js';
@@ -32,6 +35,8 @@ export interface TransportOptions extends TLSOptions {
   stallTimeoutMs?: number | undefined;
   /** Responses of at least this size are received over a connection of their own, by `bulkGet`; default 32 MiB. */
   bulkBytes?: number | undefined;
+  /** Bytes a second of all connections together, up and down; a `ByteRate` is shared with others. Default unlimited. */
+  limitRate?: number | ByteRate | undefined;
   /** Environment variables that name proxies and authorities; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
 }
@@ -79,8 +84,12 @@ const KEEP_ALIVE_MS = 30_000;
 export function createTransport(options: TransportOptions = {}): Transport {
   const environment = options.environment ?? process.env;
   const stallTimeoutMs = options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS;
+  const rate = typeof options.limitRate === 'number' ? new ByteRate(options.limitRate) : options.limitRate;
   const settings = new TLSSettings({ ...options, environment });
   const pools = new Map<string, Promise<Dispatcher>>();
+  const lifetime = new AbortController();
+  const closing = lifetime.signal;
+  setMaxListeners(0, closing);
 
   async function tlsFor({
     url,
@@ -118,7 +127,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
   ): Promise<TransportResponse | undefined> {
     const { method, url, headers, expectedBytes = 0, signal } = request;
     if (method !== 'GET' || expectedBytes < bulkBytes || notPlain.has(url.origin)) return undefined;
-    if (proxyFor(url, environment) !== undefined) return undefined;
+    // What `bulkGet` saves is nothing where the rate is limited, and its chunks of 1 MiB would be long pauses.
+    if (rate !== undefined || proxyFor(url, environment) !== undefined) return undefined;
     const connect = await createDirectConnect({ tls, lookup: request.guest?.lookup }, bulkSockets);
     try {
       const response = await bulkGet({ url, headers, stallTimeoutMs, signal }, connect);
@@ -136,7 +146,10 @@ export function createTransport(options: TransportOptions = {}): Transport {
     tls: RegistryTLS | undefined,
   ): Promise<TransportResponse> {
     const { method, url, headers, body, answerTimeoutMs = stallTimeoutMs, signal } = message;
-    const watched = isStreamed(body) ? watchSending(body, url.host, stallTimeoutMs, signal) : undefined;
+    const watched = isStreamed(body)
+      ? watchSending(paced(body, signal), url.host, stallTimeoutMs, signal)
+      : undefined;
+    if (!isStreamed(body) && body !== undefined) rate?.take(Buffer.byteLength(body));
     try {
       const bulk = await sendBulk(message, tls);
       if (bulk !== undefined) return bulk;
@@ -158,7 +171,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
       return {
         status: response.statusCode,
         headers: response.headers,
-        body: wrapBody(response.body, url, signal),
+        body: wrapBody(rate === undefined ? response.body : paceReceiving(response.body, rate), url, signal),
         url,
         proxy: answeringProxy(url, environment),
       };
@@ -167,6 +180,15 @@ export function createTransport(options: TransportOptions = {}): Transport {
     } finally {
       watched?.release();
     }
+  }
+
+  /** Outside of the timeout for the server: that it waits for us is not its fault. */
+  function paced(
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<Uint8Array> {
+    if (rate === undefined) return body;
+    return paceSending(body, rate, signal === undefined ? closing : AbortSignal.any([signal, closing]));
   }
 
   /** Settings with which a server has answered; used where a registry has several client certificates. */
@@ -191,11 +213,12 @@ export function createTransport(options: TransportOptions = {}): Transport {
       throw new Error(`there are no settings for ${message.url.host}`);
     },
     async close() {
-      const closing = [...pools.values()];
+      const open = [...pools.values()];
+      lifetime.abort();
       pools.clear();
       for (const socket of bulkSockets) socket.destroy();
       // `close()` would wait for bodies that nobody reads any more.
-      await Promise.all(closing.map(async (pool) => (await pool).destroy()));
+      await Promise.all(open.map(async (pool) => (await pool).destroy()));
     },
   };
 }
