@@ -58,6 +58,8 @@ export type Remedy =
   // Outputs and names
   /** Keep the existing content of the output. */
   | 'append'
+  /** Say how the archive as a whole is compressed: `archiveCompression`. */
+  | 'archiveCompression'
   /** Write another format; `remedyFor` is the right one, if there is only one. */
   | 'format'
   /** Keep the hosts of names (`keepHost`), or distinguish images by rules (`mapFile`). */

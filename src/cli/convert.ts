@@ -1,6 +1,7 @@
 import type { InferredOptionTypes, Options } from 'yargs';
 import { type ConvertResult, convert } from '../index.js';
 import type { CommandModule } from './command.js';
+import { parseCompression } from './compression.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
@@ -14,16 +15,16 @@ import {
   TAG_DIGESTS_OPTION,
 } from './options.js';
 import { createProgress } from './progress.js';
-import { OUTPUT_OPTIONS } from './save.js';
+import { archiveCompressionOptions, OUTPUT_OPTIONS } from './save.js';
 
 const OPTIONS = {
   to: { choices: ['oci', 'docker', 'schema1'], demandOption: true, describe: 'Format of the manifests' },
   ...OUTPUT_OPTIONS,
   compression: {
-    choices: ['keep', 'gzip', 'none'],
+    type: 'string',
     requiresArg: true,
     default: 'keep',
-    describe: 'What layers are compressed with',
+    describe: 'What layers are compressed with: keep, none, gzip[:1-9], zstd[:1-19]',
   },
   'verify-signature': {
     type: 'boolean',
@@ -67,6 +68,7 @@ export const convertCommand: CommandModule = {
       .example('$0 convert images.tar app:1 -o app/ --to schema1', 'one image, for Docker before 1.10'),
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const compression = parseCompression('compression', flags.compression, ['keep', 'none', 'gzip', 'zstd']);
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
     const progress = await createProgress(flags, output);
     let result: ConvertResult;
@@ -81,9 +83,11 @@ export const convertCommand: CommandModule = {
         format: flags.format,
         platforms: platformsOf(flags.platform),
         append: flags.append,
+        ...archiveCompressionOptions(flags),
         dockerPlatform: flags['docker-platform'],
         dockerLegacy: flags['docker-legacy'],
-        compression: flags.compression,
+        compression: compression.form,
+        compressionLevel: compression.level,
         verifySignature: flags['verify-signature'],
         signing: { keyFile: flags.key },
         tagDigests: flags['tag-digests'],

@@ -32,6 +32,10 @@ function anywhere(text: Sentence['text']): Sentence {
  */
 const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
   append: [own('append', '--append keeps what is there.')],
+  archiveCompression: [
+    own('compress-archive', '--compress-archive says what the archive is compressed with.'),
+    anywhere('lading save and lading convert have --compress-archive.'),
+  ],
   authFile: [own('authfile', '--authfile FILE names it.')],
   caFile: [own('ca tls-verify', '--ca FILE names an authority, and --tls-verify=false turns the check off.')],
   certFile: [own('cert key-file', '--cert FILE and --key-file FILE name them.')],

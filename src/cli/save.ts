@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import type { InferredOptionTypes, Options } from 'yargs';
-import { LadingError, parseImageList, type SaveResult, save } from '../index.js';
+import { LadingError, parseImageList, type SaveOptions, type SaveResult, save } from '../index.js';
 import type { CommandModule } from './command.js';
+import { parseCompression } from './compression.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
@@ -40,6 +41,12 @@ export const OUTPUT_OPTIONS = {
     default: false,
     describe: 'In a docker-archive, also what Docker before 1.10 reads',
   },
+  'compress-archive': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'gzip or zstd, with :LEVEL if wanted: compress the archive as a whole',
+    defaultDescription: 'by the name of the file',
+  },
   append: { type: 'boolean', default: false, describe: 'Add to an existing archive or layout' },
   'docker-platform': {
     type: 'string',
@@ -48,6 +55,16 @@ export const OUTPUT_OPTIONS = {
     defaultDescription: 'linux/amd64',
   },
 } as const satisfies Record<string, Options>;
+
+/** Converts the flag for the compression of an archive to options of the library; throws `USAGE`. */
+export function archiveCompressionOptions(argv: {
+  'compress-archive'?: string | undefined;
+}): Pick<SaveOptions, 'archiveCompression' | 'archiveCompressionLevel'> {
+  const text = argv['compress-archive'];
+  if (text === undefined) return {};
+  const { form, level } = parseCompression('compress-archive', text, ['gzip', 'zstd', 'none']);
+  return { archiveCompression: form, archiveCompressionLevel: level };
+}
 
 const OPTIONS = {
   ...OUTPUT_OPTIONS,
@@ -115,6 +132,7 @@ export const saveCommand: CommandModule = {
         platforms: platformsOf(flags.platform),
         index: flags.index,
         append: flags.append,
+        ...archiveCompressionOptions(flags),
         referrers: flags.referrers,
         includeForeign: flags['include-foreign'],
         dockerPlatform: flags['docker-platform'],

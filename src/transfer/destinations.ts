@@ -14,7 +14,14 @@ import { toStore } from './to-store.js';
 export interface OpenDestinationOptions
   extends Pick<
     SaveOutputOptions,
-    'format' | 'append' | 'dockerLegacy' | 'dockerPlatform' | 'signal' | 'onEvent'
+    | 'format'
+    | 'append'
+    | 'archiveCompression'
+    | 'archiveCompressionLevel'
+    | 'dockerLegacy'
+    | 'dockerPlatform'
+    | 'signal'
+    | 'onEvent'
   > {
   /** Options of the connection to a registry. */
   connection?: ConnectionOptions | undefined;
@@ -61,10 +68,11 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
   const source = options.source && knownSource(options.source);
   const locator = await parseDestinationLocator(output);
   if (isRegistryTarget(locator)) {
-    if (options.format !== undefined || options.append)
+    const { format, append, archiveCompression = 'none' } = options;
+    if (format !== undefined || append || archiveCompression !== 'none')
       throw new LadingError(
         'USAGE',
-        `${output} is a registry: a format, or adding to what is there, is only for files`,
+        `${output} is a registry: a format, a compression, or adding to what is there, is only for files`,
         {
           remedy: 'omitFileOptions',
         },

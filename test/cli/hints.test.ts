@@ -40,6 +40,8 @@ describe('the sentence of a remedy', () => {
   const NAMED: [command: string, remedy: Remedy, named: RegExp, remedyFor?: string][] = [
     ['save', 'append', /--append/],
     ['convert', 'append', /--append/],
+    ['save', 'archiveCompression', /--compress-archive/],
+    ['copy', 'archiveCompression', /lading save and lading convert/],
     ['save', 'authFile', /--authfile/],
     ['logout', 'authFile', /--authfile/],
     ['save', 'caFile', /--ca FILE.*--tls-verify=false/],

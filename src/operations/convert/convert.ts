@@ -35,6 +35,7 @@ import type { ConvertOptions, ConvertResult } from './options.js';
 export async function convert(given: ConvertOptions): Promise<ConvertResult> {
   const options = sharingRate(given);
   const { signing, append } = options;
+  requireCompression(options);
   const key = signing?.keyFile === undefined ? createSigningKey() : await readKey(signing.keyFile);
   const dockerPlatform =
     options.dockerPlatform === undefined ? undefined : parsePlatform(options.dockerPlatform);
@@ -47,6 +48,7 @@ export async function convert(given: ConvertOptions): Promise<ConvertResult> {
       dockerPlatform,
       source,
     });
+    tellZstd(destination.format, options);
     const scratch = createScratch(destination.directory);
     const converter = createConverter(key, scratch, options);
     try {
@@ -82,6 +84,23 @@ export async function convert(given: ConvertOptions): Promise<ConvertResult> {
   }
 }
 
+/** Rejects a compression that the format cannot have, before a layer is read. */
+function requireCompression({ to, compression, compressionLevel }: ConvertOptions): void {
+  if (compressionLevel !== undefined && compression !== 'gzip' && compression !== 'zstd')
+    throw new LadingError('USAGE', 'a level is for layers that are compressed with gzip or zstd');
+  if (compression === 'zstd' && to !== 'oci')
+    throw new LadingError('USAGE', 'only OCI’s format has layers that are compressed with zstd', {
+      hint: 'Convert to oci, or compress with gzip.',
+    });
+}
+
+/** Warns about layers that older engines cannot read. For a universal archive, its writer warns. */
+function tellZstd(format: ConvertResult['format'], { compression, onEvent }: ConvertOptions): void {
+  if (compression !== 'zstd' || format === 'universal') return;
+  const message = 'layers compressed with zstd are not read by Docker before 23 or containerd before 1.5';
+  onEvent?.({ type: 'warning', message });
+}
+
 /** Checks before the first request that a login without a registry is not given for two sides. */
 async function requireScopedCredentials(
   source: KnownSource,
@@ -108,9 +127,17 @@ function tellLeftOut(originals: readonly ImageTrees[], { to, format, onEvent }: 
 
 /** Converts the images of a run; its threads are shared by all of them. */
 function createConverter(key: KeyObject, scratch: Scratch, options: ConvertOptions) {
-  const { to, compression = 'keep', verifySignature, keepOriginal, force, signal } = options;
+  const {
+    to,
+    compression = 'keep',
+    compressionLevel: level,
+    verifySignature,
+    keepOriginal,
+    force,
+    signal,
+  } = options;
   const limits = limitsOf(options);
-  const compressor = new Compressor();
+  const compressor = new Compressor(compression === 'zstd' ? { form: 'zstd', level } : { level });
   const recompress =
     compression === 'keep'
       ? undefined

@@ -20,8 +20,13 @@ interface ConversionOptions
   to: ConversionFormat;
   /** Convert only this image of an archive or layout. */
   reference?: string | undefined;
-  /** The compression of layers afterwards; default `keep`, which leaves them unchanged. */
+  /**
+   * The compression of layers afterwards; default `keep`, which leaves them unchanged. `zstd` needs OCI's format and
+   * Node.js 22.15. A layer that is compressed as requested stays as it is, whatever its level.
+   */
   compression?: LayerCompression | undefined;
+  /** Level of `gzip` (1 to 9, default 4) or `zstd` (1 to 19, default 3). */
+  compressionLevel?: number | undefined;
   /** Refuse a schema1 manifest whose signature is missing or invalid; default false. */
   verifySignature?: boolean | undefined;
   /** Signs schema1 with the key in this file (PEM); default: a key made for this run. */

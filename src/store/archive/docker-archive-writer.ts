@@ -51,13 +51,13 @@ export async function openDockerArchiveForWriting(
 
 /**
  * Creates such an archive in a stream. A tar states the size of a layer before its content, and that size is known only
- * after decompression, so the archive is first made in a temporary directory.
+ * after decompression, so the archive is first made in a temporary directory: in `directory`, by default the system's.
  */
 export async function createDockerArchiveStream(
   stream: Writable,
-  options: DockerArchiveOptions = {},
+  { directory, ...options }: DockerArchiveOptions & { directory?: string | undefined } = {},
 ): Promise<Store> {
-  const folder = await makeTemporaryFolder();
+  const folder = await makeTemporaryFolder(directory);
   const path = join(folder.path, 'archive.tar');
   const store = await openDockerArchiveForWriting(path, options).catch(async (error: unknown) => {
     await folder.remove();

@@ -14,14 +14,22 @@ import { compressionOfType } from '../../manifest/layer-types.js';
 import type { Scratch } from '../../store/scratch.js';
 
 /** The compression that layers should have. */
-export type LayerCompression = 'keep' | 'gzip' | 'none';
+export type LayerCompression = 'keep' | 'gzip' | 'zstd' | 'none';
+
+type WantedCompression = Exclude<LayerCompression, 'keep'>;
+
+const TYPE_OF: Record<WantedCompression, string> = {
+  none: MEDIA_TYPE.ociLayerTar,
+  gzip: MEDIA_TYPE.ociLayerGzip,
+  zstd: MEDIA_TYPE.ociLayerZstd,
+};
 
 export interface RecompressOptions {
   limits?: DecompressLimits | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Tools that make layers; whoever opened them closes them. */
+/** Tools that make layers, with a compressor for the wanted compression; whoever opened them closes them. */
 export interface RecompressTools {
   scratch: Scratch;
   compressor: Compressor;
@@ -32,7 +40,7 @@ export interface RecompressTools {
  * returns undefined for a layer that needs no change.
  */
 export function createRecompressor(
-  compression: Exclude<LayerCompression, 'keep'>,
+  compression: WantedCompression,
   tools: RecompressTools,
   options: RecompressOptions,
 ): (layer: PlannedContent) => Promise<PlannedContent | undefined> {
@@ -47,11 +55,11 @@ export function createRecompressor(
 
 async function recompress(
   { descriptor, source }: PlannedContent,
-  compression: 'gzip' | 'none',
+  compression: WantedCompression,
   { scratch, compressor }: RecompressTools,
   { limits, signal }: RecompressOptions,
 ): Promise<PlannedContent | undefined> {
-  const mediaType = compression === 'none' ? MEDIA_TYPE.ociLayerTar : MEDIA_TYPE.ociLayerGzip;
+  const mediaType = TYPE_OF[compression];
   if ((await compressionOf(descriptor, source)) === compression) {
     // The bytes have the wanted compression already; correct the media type if it says something else.
     if (compressionOfType(descriptor.mediaType) === compression) return undefined;
@@ -62,8 +70,8 @@ async function recompress(
     Readable.from(verified(descriptor, await source.fetch(descriptor, { signal })), { objectMode: false });
   const openPlain = (): Promise<Readable> =>
     decompressed(openVerified, { limits, signal, name: descriptor.digest });
-  const openGzip = (): Promise<Readable> => compressor.compress(openPlain, { signal });
-  const made = await scratch.keep(mediaType, compression === 'none' ? openPlain : openGzip);
+  const openCompressed = (): Promise<Readable> => compressor.compress(openPlain, { signal });
+  const made = await scratch.keep(mediaType, compression === 'none' ? openPlain : openCompressed);
   return { descriptor: made, source: scratch };
 }
 

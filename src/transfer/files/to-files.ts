@@ -1,5 +1,7 @@
+import { dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
+import { promisedForm } from '../../content/archive-name.js';
 import type { Platform } from '../../content/platform.js';
 import { verified } from '../../content/verify.js';
 import { requireWritable } from '../../disk/disk.js';
@@ -24,9 +26,17 @@ import type { Destination } from '../destination.js';
 import { isLeftOut, nameAfter } from '../distinct-names.js';
 import type { Plan } from '../plan.js';
 import { checkFor } from './check.js';
+import {
+  type ArchiveCompression,
+  type ArchiveCompressionOptions,
+  archiveCompressionOf,
+  compressedArchive,
+  compressedStream,
+  openCompressedFile,
+} from './compressed-archive.js';
 import { type OutputFiles, type SaveFormat, writeFiles } from './write-files.js';
 
-export interface SaveOutputOptions {
+export interface SaveOutputOptions extends ArchiveCompressionOptions {
   /** Default: `oci` if `output` is a directory or ends in `/`, else `universal`. */
   format?: SaveFormat | undefined;
   /** Keep the images that the output already contains; default false. */
@@ -91,26 +101,91 @@ async function lookAt(output: string | Writable, options: SaveOutputOptions): Pr
       },
     );
   }
-  if (format === 'oci') return layoutOutput(output, found !== undefined, options);
+  if (format === 'oci') {
+    requireNoArchiveName(output, found !== undefined, options);
+    return layoutOutput(output, found !== undefined, options);
+  }
+  const compression = archiveCompressionOf(output, options);
+  if (compression !== undefined) return compressedOutput(output, format, found, compression, options);
   return archiveOutput(output, format, found, options);
 }
 
+/** Rejects a layout whose name, or whose options, are those of an archive; a path that ends in `/` is meant. */
+function requireNoArchiveName(
+  directory: string,
+  exists: boolean,
+  { archiveCompression = 'none' }: ArchiveCompressionOptions,
+): void {
+  if (archiveCompression !== 'none')
+    throw new LadingError('USAGE', 'a layout is a directory: only an archive is compressed as a whole', {
+      remedy: 'format',
+    });
+  if (exists || directory.endsWith('/') || promisedForm(directory) === undefined) return;
+  throw new LadingError('USAGE', `${directory} has the name of an archive, and a layout is a directory`, {
+    hint: `Write ${directory}/ if the directory is meant.`,
+    remedy: 'format',
+  });
+}
+
 function streamOutput(stream: Writable, options: SaveOutputOptions): OutputFiles {
-  const { format = 'universal', append, dockerPlatform } = options;
+  const { format = 'universal', append } = options;
   if (append) throw new LadingError('USAGE', 'nothing can be appended to standard output');
   if (format === 'oci')
     throw new LadingError('USAGE', 'a layout is a directory: it cannot go to standard output');
+  const compression = archiveCompressionOf(undefined, options);
+  const openTo = streamedArchive(format, options);
   return {
     location: '-',
     format,
     previous: undefined,
     isMadeOf: async () => false,
     canLeaveOut: format === 'docker-archive',
-    openStore: async () =>
-      format === 'docker-archive'
-        ? createDockerArchiveStream(stream, dockerOptions(options))
-        : createArchiveStream(stream, { format, dockerPlatform, onWarning: warningOf(options) }),
+    openStore: () =>
+      compression === undefined
+        ? openTo(stream)
+        : compressedArchive(openTo, compressedStream(stream), compression),
   };
+}
+
+/** An archive that is compressed as a whole: it is written from start to end, and not changed afterwards. */
+function compressedOutput(
+  path: string,
+  format: Exclude<SaveFormat, 'oci'>,
+  found: fs.Stats | undefined,
+  compression: ArchiveCompression,
+  options: SaveOutputOptions,
+): OutputFiles {
+  if (found !== undefined)
+    throw alreadyExists(path, 'a compressed archive is not changed once it is written');
+  return {
+    location: path,
+    format,
+    previous: undefined,
+    isMadeOf: async () => false,
+    canLeaveOut: format === 'docker-archive',
+    openStore: async () => {
+      const target = await openCompressedFile(path, lockOptions(options) ?? {});
+      const store = await compressedArchive(
+        streamedArchive(format, options, dirname(resolve(path))),
+        target,
+        compression,
+      );
+      return unchangedSince(found, path, store);
+    },
+  };
+}
+
+/** Returns a function that opens an archive in a stream; temporary files of it lie in `directory`. */
+function streamedArchive(
+  format: Exclude<SaveFormat, 'oci'>,
+  options: SaveOutputOptions,
+  directory?: string,
+): (stream: Writable) => Promise<Store> {
+  const { dockerPlatform } = options;
+  return async (stream) =>
+    format === 'docker-archive'
+      ? createDockerArchiveStream(stream, { ...dockerOptions(options), directory })
+      : createArchiveStream(stream, { format, dockerPlatform, onWarning: warningOf(options) });
 }
 
 async function layoutOutput(
