@@ -1,15 +1,15 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { type CredentialExplanation, type ExplainedPlace, explainCredentials } from '../index.js';
 import type { CommandModule } from './command.js';
 import { parseCredentials } from './credentials.js';
 import { EXIT } from './exit-codes.js';
 import { formatTable } from './format.js';
-import { CONNECTION_OPTIONS, type GlobalArguments } from './options.js';
+import { CONNECTION_OPTIONS, type CommandOption, type GlobalArguments } from './options.js';
 
 const OPTIONS = {
   creds: CONNECTION_OPTIONS.creds,
   authfile: CONNECTION_OPTIONS.authfile,
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { HOST: string };
 
@@ -18,10 +18,16 @@ export const authCommand: CommandModule = {
   positionals: {
     HOST: { type: 'string', demandOption: true, describe: 'HOST[:PORT], or HOST/REPOSITORY' },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 auth registry.local:5000', 'the login that lading uses there, and where it is stored')
-      .example('$0 auth quay.io/team/app', 'the same for a repository, which may have its own login'),
+  examples: [
+    {
+      line: 'lading auth registry.local:5000',
+      summary: 'the login that lading uses there, and where it is stored',
+    },
+    {
+      line: 'lading auth quay.io/team/app',
+      summary: 'the same for a repository, which may have its own login',
+    },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { credentials } = parseCredentials(flags, process.env, output.warning);

@@ -1,16 +1,39 @@
-import type { Argv, Options, PositionalOptions } from 'yargs';
-import type { GlobalArguments } from './options.js';
+import type { PositionalOptions } from 'yargs';
+import type { CommandOption, GlobalArguments } from './options.js';
 import type { Output } from './output.js';
 import type { StandardStreams } from './standard-streams.js';
 
-/** A command: its arguments and flags, and the function that runs it. */
+/** A command, as far as it is known without loading it. */
+export interface Command {
+  name: string;
+  /** Other names, which people know from other tools. */
+  aliases?: readonly string[];
+  /** The arguments, as yargs writes them. */
+  positionals: string;
+  /** The arguments and the required flags, as the help shows them after the name. */
+  usage: string;
+  summary: string;
+  load: () => Promise<CommandModule>;
+}
+
+/** The arguments and flags of a command, and the function that runs it. Its help is made from them. */
 export interface CommandModule {
-  options: Record<string, Options>;
+  options: CommandOptions;
   positionals: Record<string, PositionalOptions>;
-  /** Adds examples and other text to the help. */
-  describe(yargs: Argv): Argv;
+  /** The most frequent use is first. */
+  examples: readonly Example[];
+  /** Text that the help shows after the flags. */
+  epilogue?: string;
   /** Runs the command and resolves with the exit code. */
   run(argv: GlobalArguments, context: CommandContext): Promise<number>;
+}
+
+export type CommandOptions = Readonly<Record<string, CommandOption>>;
+
+export interface Example {
+  /** The whole command line. */
+  line: string;
+  summary: string;
 }
 
 export interface CommandContext {
@@ -18,4 +41,6 @@ export interface CommandContext {
   /** Aborted by SIGINT (Ctrl-C) and SIGTERM. */
   signal: AbortSignal;
   streams: StandardStreams;
+  /** All commands, for those that describe the program itself. */
+  commands: readonly Command[];
 }

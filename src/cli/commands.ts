@@ -1,60 +1,110 @@
-import type { CommandModule } from './command.js';
+import type { Command } from './command.js';
 
 /** The commands. Each is loaded only when it is used. */
-export const COMMANDS: { command: string; summary: string; load: () => Promise<CommandModule> }[] = [
+export const COMMANDS: readonly Command[] = [
   {
-    command: 'save [IMAGE..]',
+    name: 'save',
+    aliases: ['pull'],
+    positionals: '[IMAGE..]',
+    usage: 'IMAGE... -o OUT',
     summary: 'Pull images into one archive or layout',
     load: async () => (await import('./save.js')).saveCommand,
   },
   {
-    command: 'load DEST [IMAGE..]',
+    name: 'load',
+    aliases: ['push'],
+    positionals: 'DEST [IMAGE..]',
+    usage: '-i PATH DEST [IMAGE...]',
     summary: 'Push the images of an archive or layout into a registry',
     load: async () => (await import('./load.js')).loadCommand,
   },
   {
-    command: 'copy SRC DST',
+    name: 'copy',
+    positionals: 'SRC DST',
+    usage: 'SRC DST',
     summary: 'Copy images from any store to any other',
     load: async () => (await import('./copy.js')).copyCommand,
   },
   {
-    command: 'convert SRC [REF]',
+    name: 'convert',
+    positionals: 'SRC [REF]',
+    usage: 'SRC [REF] --to FORMAT -o OUT',
     summary: 'Turn images into another manifest format, offline',
     load: async () => (await import('./convert.js')).convertCommand,
   },
   {
-    command: 'serve [PATH..]',
+    name: 'serve',
+    positionals: '[PATH..]',
+    usage: 'PATH...',
     summary: 'Be a registry over archives or layouts, in place',
     load: async () => (await import('./serve.js')).serveCommand,
   },
   {
-    command: 'verify PATH',
+    name: 'verify',
+    positionals: 'PATH',
+    usage: 'PATH',
     summary: 'Check everything in an archive or layout, offline',
     load: async () => (await import('./verify.js')).verifyCommand,
   },
   {
-    command: 'inspect SOURCE [REF]',
+    name: 'inspect',
+    positionals: 'SOURCE [REF]',
+    usage: 'SOURCE [REF]',
     summary: 'Show images, platforms, layers, sizes, history and config',
     load: async () => (await import('./inspect.js')).inspectCommand,
   },
   {
-    command: 'ls SOURCE',
+    name: 'ls',
+    positionals: 'SOURCE',
+    usage: 'SOURCE',
     summary: 'List the images of an archive, the tags of a repository, the repositories of a registry',
     load: async () => (await import('./list.js')).listCommand,
   },
   {
-    command: 'login [HOST]',
+    name: 'login',
+    positionals: '[HOST]',
+    usage: '[HOST]',
     summary: 'Check a login at a registry and store it',
     load: async () => (await import('./login.js')).loginCommand,
   },
   {
-    command: 'logout [HOST]',
+    name: 'logout',
+    positionals: '[HOST]',
+    usage: '[HOST]',
     summary: 'Remove a stored login',
     load: async () => (await import('./logout.js')).logoutCommand,
   },
   {
-    command: 'auth HOST',
+    name: 'auth',
+    positionals: 'HOST',
+    usage: 'HOST',
     summary: 'Say which login would be used at a registry, and where it comes from',
     load: async () => (await import('./auth.js')).authCommand,
   },
+  {
+    name: 'help',
+    positionals: '[TOPIC]',
+    usage: '[COMMAND|TOPIC]',
+    summary: 'Show the help of a command, or explain formats, credentials or exit-codes',
+    load: async () => (await import('./help.js')).helpCommand,
+  },
+  {
+    name: 'version',
+    positionals: '',
+    usage: '',
+    summary: 'Print the version',
+    load: async () => (await import('./version-command.js')).versionCommand,
+  },
+  {
+    name: 'completion',
+    positionals: '',
+    usage: '',
+    summary: 'Print a script that completes commands and flags in the shell',
+    load: async () => (await import('./completion.js')).completionCommand,
+  },
 ];
+
+/** Returns the command with this name or alias. */
+export function findCommand(word: string): Command | undefined {
+  return COMMANDS.find(({ name, aliases = [] }) => name === word || aliases.includes(word));
+}

@@ -1,4 +1,4 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { type ConvertResult, convert } from '../index.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
@@ -6,6 +6,7 @@ import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
   CONNECTION_OPTIONS,
+  type CommandOption,
   connectionOptions,
   type GlobalArguments,
   LIMIT_OPTIONS,
@@ -33,6 +34,7 @@ const OPTIONS = {
   },
   key: {
     type: 'string',
+    value: 'FILE',
     requiresArg: true,
     describe: 'Key that signs schema1 (PEM)',
     defaultDescription: 'made for the run',
@@ -47,7 +49,7 @@ const OPTIONS = {
   ...LIMIT_OPTIONS,
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SRC: string; REF?: string };
 
@@ -61,11 +63,17 @@ export const convertCommand: CommandModule = {
     },
     REF: { type: 'string', describe: 'One image of SRC' },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 convert old.tar -o new.tar --to oci', 'everything in an archive')
-      .example('$0 convert docker://old.registry/app:1 -o app.tar --to docker', 'an image of a registry')
-      .example('$0 convert images.tar app:1 -o app/ --to schema1', 'one image, for Docker before 1.10'),
+  examples: [
+    { line: 'lading convert old.tar -o new.tar --to oci', summary: 'everything in an archive' },
+    {
+      line: 'lading convert docker://old.registry/app:1 -o app.tar --to docker',
+      summary: 'an image of a registry',
+    },
+    {
+      line: 'lading convert images.tar app:1 -o app/ --to schema1',
+      summary: 'one image, for Docker before 1.10',
+    },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const compression = parseCompression('compression', flags.compression, ['keep', 'none', 'gzip', 'zstd']);

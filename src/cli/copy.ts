@@ -1,4 +1,4 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { type CopyImagesResult, copyImages } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -7,6 +7,7 @@ import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
   CONNECTION_OPTIONS,
+  type CommandOption,
   connectionOptions,
   type GlobalArguments,
   STRICT_OPTION,
@@ -24,12 +25,14 @@ const OPTIONS = {
   'tag-digests': TAG_DIGESTS_OPTION,
   'src-creds': {
     type: 'string',
+    value: 'LOGIN',
     requiresArg: true,
     describe: 'USER[:PASSWORD] at the registry of SRC alone',
     group: 'Registry:',
   },
   'dest-creds': {
     type: 'string',
+    value: 'LOGIN',
     requiresArg: true,
     describe: 'USER[:PASSWORD] at the registry of DST alone',
     group: 'Registry:',
@@ -38,7 +41,7 @@ const OPTIONS = {
   ...STRICT_OPTION,
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SRC: string; DST: string };
 
@@ -52,18 +55,18 @@ export const copyCommand: CommandModule = {
       describe: 'docker://…, oci:DIR[:REF], oci-archive:FILE, docker-archive:FILE, or a path',
     },
   },
-  describe: (yargs) =>
-    yargs
-      .example(
-        '$0 copy docker://a.local/app:1 docker://b.local/app:1',
-        'registry to registry, nothing on the disk',
-      )
-      .example('$0 copy images.tar oci:layout', 'an archive into a layout')
-      .example('$0 copy docker-daemon:app:1 app.tar', 'an image of the Docker engine here')
-      .example(
-        '$0 copy images.tar docker://b.local:5000',
-        'an archive into a registry, each under its own path',
-      ),
+  examples: [
+    {
+      line: 'lading copy docker://a.local/app:1 docker://b.local/app:1',
+      summary: 'registry to registry, nothing on the disk',
+    },
+    { line: 'lading copy images.tar oci:layout', summary: 'an archive into a layout' },
+    { line: 'lading copy docker-daemon:app:1 app.tar', summary: 'an image of the Docker engine here' },
+    {
+      line: 'lading copy images.tar docker://b.local:5000',
+      summary: 'an archive into a registry, each under its own path',
+    },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const progress = await createProgress(flags, output);

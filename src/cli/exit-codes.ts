@@ -15,6 +15,26 @@ export const EXIT = {
   brokenPipe: 141,
 } as const;
 
+/** The exit codes and what they mean, for the help; the type requires an entry for each. */
+export const EXIT_MEANINGS: Record<keyof typeof EXIT, readonly [code: number, meaning: string]> = {
+  done: [EXIT.done, 'done'],
+  failed: [EXIT.failed, 'failed, or refused by the other side'],
+  usage: [EXIT.usage, 'wrong usage'],
+  content: [EXIT.content, 'content is wrong: digest, size, schema, signature, hole'],
+  partial: [EXIT.partial, 'some images failed, the others are done (--keep-going)'],
+  notFound: [EXIT.notFound, 'not found: image, tag, file'],
+  notAllowed: [EXIT.notAllowed, 'not allowed: credentials missing or refused'],
+  unreachable: [EXIT.unreachable, 'the other side cannot be reached or kept failing'],
+  interrupted: [
+    EXIT.interrupted,
+    'interrupted; what is done stays, and the same command continues from there',
+  ],
+  brokenPipe: [
+    EXIT.brokenPipe,
+    'the reader of standard output or standard error has gone, as in lading ls … | head',
+  ],
+};
+
 /** Exit code by error code; the type requires an entry for each. */
 const EXIT_CODES: Record<ErrorCode, number> = {
   ALREADY_EXISTS: EXIT.failed,

@@ -1,4 +1,4 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { formatPlatform, type InspectResult, inspect, printable } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -7,6 +7,7 @@ import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
   CONNECTION_OPTIONS,
+  type CommandOption,
   connectionOptions,
   type GlobalArguments,
   platformsOf,
@@ -18,13 +19,14 @@ const OPTIONS = {
   platform: {
     type: 'string',
     array: true,
+    value: 'OS/ARCH',
     nargs: 1, // otherwise it consumes the arguments that follow
     defaultDescription: 'all',
     describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
   },
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURCE: string; REF?: string };
 type Image = InspectResult['images'][number];
@@ -35,11 +37,11 @@ export const inspectCommand: CommandModule = {
     SOURCE: { type: 'string', demandOption: true, describe: 'PATH or IMAGE' },
     REF: { type: 'string', describe: 'One image of PATH' },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 inspect images.tar', 'everything in an archive')
-      .example('$0 inspect images.tar alpine:3.20 --json', 'one image, with its config')
-      .example('$0 inspect ghcr.io/org/app:1', 'an image of a registry'),
+  examples: [
+    { line: 'lading inspect images.tar', summary: 'everything in an archive' },
+    { line: 'lading inspect images.tar alpine:3.20 --json', summary: 'one image, with its config' },
+    { line: 'lading inspect ghcr.io/org/app:1', summary: 'an image of a registry' },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { onEvent } = await createProgress(flags, output, { hasBar: false });

@@ -1,4 +1,4 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { type ListedImage, type ListResult, list } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -7,6 +7,7 @@ import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
   CONNECTION_OPTIONS,
+  type CommandOption,
   connectionOptions,
   type GlobalArguments,
 } from './options.js';
@@ -16,7 +17,7 @@ const OPTIONS = {
   attachments: { type: 'boolean', default: false, describe: 'Also signatures, SBOMs and attestations' },
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURCE: string };
 
@@ -25,11 +26,11 @@ export const listCommand: CommandModule = {
   positionals: {
     SOURCE: { type: 'string', demandOption: true, describe: 'PATH, HOST/REPOSITORY or HOST' },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 ls images.tar', 'the images of an archive')
-      .example('$0 ls docker.io/library/alpine', 'the tags of a repository')
-      .example('$0 ls registry.local:5000', 'the repositories of a registry'),
+  examples: [
+    { line: 'lading ls images.tar', summary: 'the images of an archive' },
+    { line: 'lading ls docker.io/library/alpine', summary: 'the tags of a repository' },
+    { line: 'lading ls registry.local:5000', summary: 'the repositories of a registry' },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { onEvent } = await createProgress(flags, output, { hasBar: false });

@@ -1,4 +1,4 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { type LoadResult, load } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
@@ -7,6 +7,7 @@ import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
   CONNECTION_OPTIONS,
+  type CommandOption,
   connectionOptions,
   type GlobalArguments,
   STRICT_OPTION,
@@ -19,15 +20,22 @@ const OPTIONS = {
     alias: 'i',
     type: 'string',
     demandOption: true,
+    value: 'PATH',
     requiresArg: true,
     describe: 'Archive or layout; - for standard input',
   },
-  name: { type: 'string', requiresArg: true, describe: 'What an image without a name is called' },
+  name: {
+    type: 'string',
+    value: 'IMAGE',
+    requiresArg: true,
+    describe: 'What an image without a name is called',
+  },
   'keep-host': { type: 'boolean', default: false, describe: "Put the source's host in the path" },
-  map: { type: 'string', requiresArg: true, describe: 'Rules for names (YAML)' },
+  map: { type: 'string', value: 'FILE', requiresArg: true, describe: 'Rules for names (YAML)' },
   'tag-digests': TAG_DIGESTS_OPTION,
   'write-map': {
     type: 'string',
+    value: 'FILE',
     requiresArg: true,
     describe: 'Write source, destination and digest to a file',
   },
@@ -55,7 +63,7 @@ const OPTIONS = {
   ...STRICT_OPTION,
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { DEST: string; IMAGE?: string[] };
 
@@ -65,14 +73,17 @@ export const loadCommand: CommandModule = {
     DEST: { type: 'string', demandOption: true, describe: 'Where to push, HOST[:PORT][/PREFIX]' },
     IMAGE: { type: 'string', array: true, describe: 'Only these images' },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 load -i images.tar registry.local:5000', 'everything, each under its own path')
-      .example('$0 load -i images.tar registry.local:5000/mirror alpine:3.20', 'one image, under a prefix')
-      .example(
-        'docker save app | $0 load -i - registry.local:5000',
-        'an image of Docker, with its layers compressed',
-      ),
+  examples: [
+    { line: 'lading load -i images.tar registry.local:5000', summary: 'everything, each under its own path' },
+    {
+      line: 'lading load -i images.tar registry.local:5000/mirror alpine:3.20',
+      summary: 'one image, under a prefix',
+    },
+    {
+      line: 'docker save app | lading load -i - registry.local:5000',
+      summary: 'an image of Docker, with its layers compressed',
+    },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const progress = await createProgress(flags, output);

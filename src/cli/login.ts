@@ -1,8 +1,13 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { LadingError, type LoginResult, login } from '../index.js';
 import type { CommandContext, CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { CONNECTION_OPTIONS, connectionOptions, type GlobalArguments } from './options.js';
+import {
+  CONNECTION_OPTIONS,
+  type CommandOption,
+  connectionOptions,
+  type GlobalArguments,
+} from './options.js';
 import { createProgress } from './progress.js';
 import { ask, readPassword } from './prompt.js';
 
@@ -12,6 +17,7 @@ const OPTIONS = {
   username: {
     alias: 'u',
     type: 'string',
+    value: 'USER',
     requiresArg: true,
     describe: 'Default LADING_USERNAME, or asked for',
   },
@@ -19,6 +25,7 @@ const OPTIONS = {
   password: {
     alias: 'p',
     type: 'string',
+    value: 'PASSWORD',
     requiresArg: true,
     describe: 'Other users of this machine can read it; --password-stdin and LADING_PASSWORD are safer',
   },
@@ -30,7 +37,7 @@ const OPTIONS = {
   'key-file': keyFile,
   'plain-http': CONNECTION_OPTIONS['plain-http'],
   'private-addresses': CONNECTION_OPTIONS['private-addresses'],
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { HOST?: string };
 
@@ -39,10 +46,13 @@ export const loginCommand: CommandModule = {
   positionals: {
     HOST: { type: 'string', default: 'docker.io', describe: 'HOST[:PORT]' },
   },
-  describe: (yargs) =>
-    yargs
-      .example('pass registry | $0 login registry.local:5000 -u me --password-stdin', 'without a question')
-      .example('$0 login', 'to Docker Hub; name and password are asked for'),
+  examples: [
+    {
+      line: 'pass registry | lading login registry.local:5000 -u me --password-stdin',
+      summary: 'without a question',
+    },
+    { line: 'lading login', summary: 'to Docker Hub; name and password are asked for' },
+  ],
   async run(argv, context) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { output, signal } = context;

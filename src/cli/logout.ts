@@ -1,14 +1,14 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { LadingError, type LogoutResult, logout } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { CONNECTION_OPTIONS, type GlobalArguments } from './options.js';
+import { CONNECTION_OPTIONS, type CommandOption, type GlobalArguments } from './options.js';
 import { createProgress } from './progress.js';
 
 const OPTIONS = {
   all: { type: 'boolean', default: false, describe: 'The logins of all registries' },
   authfile: { ...CONNECTION_OPTIONS.authfile, describe: 'Only in this file' },
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { HOST?: string };
 
@@ -17,10 +17,13 @@ export const logoutCommand: CommandModule = {
   positionals: {
     HOST: { type: 'string', describe: 'HOST[:PORT]; default docker.io' },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 logout registry.local:5000', "in docker's and podman's files and their helpers")
-      .example('$0 logout --all', 'every login in these files'),
+  examples: [
+    {
+      line: 'lading logout registry.local:5000',
+      summary: "in docker's and podman's files and their helpers",
+    },
+    { line: 'lading logout --all', summary: 'every login in these files' },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     if (flags.all && flags.HOST !== undefined)

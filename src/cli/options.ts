@@ -3,6 +3,12 @@ import { type ConnectionOptions, LadingError } from '../index.js';
 import { type CredentialFlags, type GivenCredentials, parseCredentials } from './credentials.js';
 import { parseRate } from './rate.js';
 
+/** A flag, as yargs defines it. */
+export interface CommandOption extends Options {
+  /** The name of its value in the help, such as `FILE`; default: by its type. */
+  value?: string;
+}
+
 /** Flags of all commands. */
 export const GLOBAL_OPTIONS = {
   json: {
@@ -26,12 +32,20 @@ export const GLOBAL_OPTIONS = {
     group: 'Output:',
   },
   verbose: {
+    alias: 'v',
     type: 'boolean',
     default: false,
     describe: 'Every blob, every retry, and the causes of an error',
     group: 'Output:',
   },
-} as const satisfies Record<string, Options>;
+  config: {
+    type: 'string',
+    value: 'FILE',
+    requiresArg: true,
+    describe: 'A JSON file of flags and their values',
+    group: 'Output:',
+  },
+} as const satisfies Record<string, CommandOption>;
 
 /** Flags of commands that connect to registries. */
 export const CONNECTION_OPTIONS = {
@@ -59,12 +73,14 @@ export const CONNECTION_OPTIONS = {
   creds: {
     type: 'string',
     array: true,
+    value: 'LOGIN',
     nargs: 1, // otherwise it consumes the arguments that follow
     describe: '[HOST=]USER[:PASSWORD], for one registry; LADING_USERNAME and LADING_PASSWORD are safer',
     group: 'Registry:',
   },
   authfile: {
     type: 'string',
+    value: 'FILE',
     requiresArg: true,
     describe: 'Credentials, in the form of docker or podman',
     group: 'Registry:',
@@ -72,13 +88,21 @@ export const CONNECTION_OPTIONS = {
   'tls-verify': { type: 'boolean', default: true, describe: 'Check certificates', group: 'Registry:' },
   ca: {
     type: 'string',
+    value: 'FILE',
     requiresArg: true,
     describe: 'Authority that signed the certificates (PEM)',
     group: 'Registry:',
   },
-  cert: { type: 'string', requiresArg: true, describe: 'Client certificate (PEM)', group: 'Registry:' },
+  cert: {
+    type: 'string',
+    value: 'FILE',
+    requiresArg: true,
+    describe: 'Client certificate (PEM)',
+    group: 'Registry:',
+  },
   'key-file': {
     type: 'string',
+    value: 'FILE',
     requiresArg: true,
     describe: 'Key of the client certificate (PEM)',
     group: 'Registry:',
@@ -96,6 +120,7 @@ export const CONNECTION_OPTIONS = {
   mirror: {
     type: 'string',
     array: true,
+    value: 'HOST=HOST',
     nargs: 1, // otherwise it consumes the arguments that follow
     describe: 'HOST=HOST[/PATH]: ask the second before the first',
     group: 'Registry:',
@@ -105,7 +130,7 @@ export const CONNECTION_OPTIONS = {
     describe: 'Registries may name token services and uploads at addresses of private networks',
     group: 'Registry:',
   },
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 /** Flags of commands that copy images. */
 export const STRICT_OPTION = {
@@ -114,14 +139,14 @@ export const STRICT_OPTION = {
     default: false,
     describe: 'Refuse images whose documents break their specification, instead of a warning',
   },
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 /** A flag of commands that write to registries. */
 export const TAG_DIGESTS_OPTION = {
   type: 'boolean',
   default: false,
   describe: 'In a registry, tag images that are named by digest alone: sha256-… with 12 digits',
-} as const satisfies Options;
+} as const satisfies CommandOption;
 
 /** Flags of commands that read archives, which may be compressed as a whole. */
 export const ARCHIVE_LIMIT_OPTIONS = {
@@ -138,7 +163,7 @@ export const ARCHIVE_LIMIT_OPTIONS = {
     defaultDescription: '1100',
     group: 'Limits:',
   },
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 /** Flags of commands that decompress layers too. */
 export const LIMIT_OPTIONS = {
@@ -149,9 +174,9 @@ export const LIMIT_OPTIONS = {
     describe: 'Most bytes of a decompressed layer',
     group: 'Limits:',
   },
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
-export type GlobalArguments = InferredOptionTypes<typeof GLOBAL_OPTIONS>;
+export type GlobalArguments = Omit<InferredOptionTypes<typeof GLOBAL_OPTIONS>, 'config'>;
 export type ConnectionArguments = InferredOptionTypes<typeof CONNECTION_OPTIONS>;
 
 /** Converts flags to options of the library; throws `USAGE`. */

@@ -1,10 +1,13 @@
 import yargs, { type Argv } from 'yargs';
-import { LadingError } from '../index.js';
-import { readVersion } from '../version.js';
-import type { CommandModule } from './command.js';
-import { COMMANDS } from './commands.js';
+import { isLadingError, LadingError } from '../index.js';
+import { type Line, readLine } from './arguments.js';
+import type { Command, CommandModule, CommandOptions } from './command.js';
+import { COMMANDS, findCommand } from './commands.js';
+import { sentenceForCommand } from './foreign-words.js';
 import { describeMissing } from './missing.js';
 import { GLOBAL_OPTIONS, type GlobalArguments } from './options.js';
+import { closest } from './suggest.js';
+import { describeUnknownFlags } from './unknown-flags.js';
 
 /** A command and its arguments. */
 export interface Call {
@@ -13,32 +16,25 @@ export interface Call {
   argv: GlobalArguments;
 }
 
-/** Parses a command line. For help and the version, prints them and exits the process. Throws `USAGE`. */
-export async function parse(args: string[]): Promise<Call> {
-  const complaints: string[] = [];
-  let call: Call | undefined;
-  const parser = createParser(withoutSeparator(args), complaints, (called) => {
-    call = called;
-  });
-  try {
-    await parser.parseAsync();
-  } catch (error) {
-    // yargs throws its own error for some mistakes, such as a flag without a value at the end.
-    throw error instanceof Error && error.name === 'YError' ? misuse(error.message, args) : error;
-  }
-  // Wrong arguments are reported before missing ones: a mistyped flag may be the one that is missing.
-  const complaint = complaints.find((text) => !MISSING.test(text)) ?? complaints[0];
-  if (call === undefined) throw misuse(complaint ?? 'no command was given', args);
-  if (complaint !== undefined) {
-    const missing = describeMissing(call.name, call.module, call.argv);
-    throw misuse(MISSING.test(complaint) ? missing : complaint, args);
-  }
-  requireSingle(call, args);
-  return call;
+/** Parses a command line. Throws `USAGE`. */
+export async function parse(args: readonly string[]): Promise<Call> {
+  const { word, rest } = findWord(withoutSeparator(args));
+  const command = word === undefined ? undefined : commandOf(word);
+  const name = command?.name;
+  if (command?.name !== 'help' && rest.some((argument) => argument === '--help' || argument === '-h'))
+    return parseFor(commandOf('help'), [
+      ...(name === undefined ? [] : [name]),
+      ...rest.filter((argument) => argument === '--json'),
+    ]);
+  if (command !== undefined) return parseFor(command, rest);
+  if (/^(--version|-V|-v)$/.test(rest[0] ?? '')) return parseFor(commandOf('version'), rest.slice(1));
+  const { unknown } = readLine(rest, GLOBAL_OPTIONS);
+  if (unknown.length > 0) throw await describeUnknownFlags(unknown, undefined, GLOBAL_OPTIONS);
+  throw new LadingError('USAGE', 'no command was given', { hint: advice() });
 }
 
 /** Removes `--`, because yargs would put the arguments after it elsewhere. */
-function withoutSeparator(args: string[]): string[] {
+function withoutSeparator(args: readonly string[]): readonly string[] {
   const separator = args.indexOf('--');
   if (separator === -1) return args;
   const following = args.slice(separator + 1);
@@ -50,57 +46,121 @@ function withoutSeparator(args: string[]): string[] {
   return [...args.slice(0, separator), ...following];
 }
 
-/** Throws `USAGE` if a flag for one value is given twice, of which yargs makes an array. */
-function requireSingle({ module, argv }: Call, args: string[]): void {
-  const given = new Map<string, unknown>(Object.entries(argv));
-  for (const [name, option] of Object.entries(module.options)) {
-    if (option.array !== true && Array.isArray(given.get(name)))
-      throw misuse(`--${name} was given more than once`, args);
+/** Finds the command: the first argument that is neither a flag nor the value of one that all commands have. */
+function findWord(args: readonly string[]): { word: string | undefined; rest: string[] } {
+  for (let place = 0; place < args.length; place++) {
+    const argument = args[place] ?? '';
+    const option = Object.entries(GLOBAL_OPTIONS).find(([name]) => argument === `--${name}`)?.[1];
+    if (option !== undefined && !('type' in option && option.type === 'boolean')) place++;
+    else if (!argument.startsWith('-'))
+      return { word: argument, rest: args.filter((_, other) => other !== place) };
+  }
+  return { word: undefined, rest: [...args] };
+}
+
+function commandOf(word: string): Command {
+  const command = findCommand(word);
+  if (command !== undefined) return command;
+  const meant = closest(
+    word,
+    COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+  );
+  const hint = sentenceForCommand(word) ?? (meant === undefined ? advice() : `Did you mean lading ${meant}?`);
+  throw new LadingError('USAGE', `there is no command "${word}"`, { hint });
+}
+
+async function parseFor(command: Command, args: readonly string[]): Promise<Call> {
+  const module = await command.load();
+  const options = { ...module.options, ...GLOBAL_OPTIONS };
+  const { args: read, unknown } = readLineOf(command, args, options);
+  if (unknown.length > 0) {
+    const asArgument = unknown.find((flag) => Object.hasOwn(module.positionals, flag.slice(2)));
+    if (asArgument !== undefined)
+      throw misuse(`${command.name} takes ${asArgument.slice(2)} as an argument, not as a flag`, command);
+    throw await describeUnknownFlags(unknown, command, options);
+  }
+  const complaints: string[] = [];
+  let argv: GlobalArguments | undefined;
+  try {
+    await createParser([command.name, ...read], command, module, {
+      onProblem: (message) => complaints.push(message), // yargs then continues and reports further mistakes
+      onParsed: (parsed) => {
+        argv = parsed;
+      },
+    }).parseAsync();
+  } catch (error) {
+    // yargs throws its own error for some mistakes.
+    throw error instanceof Error && error.name === 'YError' ? misuse(error.message, command) : error;
+  }
+  // Arguments that are too many are reported before missing ones.
+  const complaint = complaints.find((text) => !MISSING.test(text)) ?? complaints[0];
+  if (complaint !== undefined || argv === undefined) {
+    const isMissing = complaint === undefined || MISSING.test(complaint);
+    throw misuse(
+      isMissing ? describeMissing(command.name, module, argv ?? {}) : superfluous(complaint, command),
+      command,
+    );
+  }
+  return { name: command.name, module, argv };
+}
+
+/** Reads a line; errors without a hint advise to read the help. */
+function readLineOf(command: Command, args: readonly string[], options: CommandOptions): Line {
+  try {
+    return readLine(args, options);
+  } catch (error) {
+    throw isLadingError(error) && error.hint === undefined ? misuse(error.message, command) : error;
   }
 }
 
 /** Messages of yargs about missing arguments. */
 const MISSING = /^(Not enough non-option arguments|Missing required argument)/;
 
-function createParser(args: string[], complaints: string[], onCall: (call: Call) => void): Argv {
+/** Returns the message for arguments of which there are too many. */
+function superfluous(complaint: string, { name, usage }: Command): string {
+  const [, words] = /^Unknown (?:argument|command)s?: (.*)$/s.exec(complaint) ?? [];
+  if (words === undefined) return complaint;
+  return usage === ''
+    ? `${name} takes no arguments, and there is "${words}"`
+    : `too many arguments: "${words}" is left over`;
+}
+
+interface ParserEvents {
+  onProblem: (message: string) => void;
+  onParsed: (argv: GlobalArguments) => void;
+}
+
+function createParser(
+  args: string[],
+  command: Command,
+  module: CommandModule,
+  { onProblem, onParsed }: ParserEvents,
+): Argv {
   const parser = yargs(args)
     .scriptName('lading')
-    .parserConfiguration({ 'camel-case-expansion': false }) // otherwise it reports a mistyped flag twice
+    .parserConfiguration({ 'camel-case-expansion': false }) // otherwise it reports a mistake twice
     .locale('en') // its messages are matched by their English text
-    .usage('$0 COMMAND\n\nCarry container images across an air gap, with every digest kept.')
     .options(GLOBAL_OPTIONS)
-    .config('config', 'A JSON file of flags and their values')
-    .group('config', 'Output:')
-    .completion('completion', 'Print a script that completes commands and flags in the shell')
-    .version(readVersion())
-    .help()
-    .alias('help', 'h')
-    .demandCommand(1, 'no command was given')
-    .recommendCommands()
+    .config('config')
+    .version(false)
+    .help(false)
     .strict()
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
     .fail((message, error) => {
       if (error) throw error;
-      complaints.push(message); // yargs then continues and reports further mistakes
+      onProblem(message);
     });
   keepNoHelp(parser);
-  for (const { command, summary, load } of COMMANDS) {
-    let module: CommandModule;
-    parser.command(
-      command,
-      summary,
-      async (inner) => {
-        module = await load();
-        inner.options(module.options);
-        for (const [name, positional] of Object.entries(module.positionals))
-          inner.positional(name, positional);
-        return module.describe(inner);
-      },
-      // yargs has parsed with the command's options, which include the global ones.
-      (argv) => onCall({ name: nameOf(command), module, argv: argv as unknown as GlobalArguments }),
-    );
-  }
-  return parser;
+  return parser.command(
+    `${command.name} ${command.positionals}`.trimEnd(),
+    command.summary,
+    (inner) => {
+      inner.options(module.options);
+      for (const [name, positional] of Object.entries(module.positionals)) inner.positional(name, positional);
+      return inner;
+    },
+    // yargs has parsed with the command's options, which include the global ones.
+    (argv) => onParsed(argv as unknown as GlobalArguments),
+  );
 }
 
 /**
@@ -119,17 +179,11 @@ interface Internals {
 }
 
 /** Returns an error with yargs' message in one line. */
-function misuse(message: string, args: string[]): LadingError {
-  return new LadingError('USAGE', message.replace(/\s*\n\s*/g, ' '), {
-    hint: `lading ${commandIn(args)}--help shows what there is.`,
-  });
+function misuse(message: string, command: Command): LadingError {
+  return new LadingError('USAGE', message.replace(/\s*\n\s*/g, ' '), { hint: advice(command) });
 }
 
-function nameOf(command: string): string {
-  return command.split(' ')[0] ?? command;
-}
-
-function commandIn(args: string[]): string {
-  const name = args.find((argument) => COMMANDS.some(({ command }) => nameOf(command) === argument));
-  return name === undefined ? '' : `${name} `;
+/** The hint for a mistake that has no better one. */
+export function advice(command?: Command): string {
+  return `lading ${command === undefined ? '' : `${command.name} `}--help shows what there is.`;
 }

@@ -1,3 +1,4 @@
+import { COMMANDS } from './commands.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import type { CommandFlags } from './hints.js';
 import type { GlobalArguments } from './options.js';
@@ -8,6 +9,7 @@ import type { StandardStreams } from './standard-streams.js';
 
 /** Runs a command line and sets the exit code of the process. */
 export async function run(args: string[], streams: StandardStreams): Promise<void> {
+  if (args[0] === '--get-yargs-completions') return complete(args.slice(2));
   try {
     process.exitCode = await execute(await parse(args), streams);
   } catch (error) {
@@ -25,12 +27,18 @@ export async function run(args: string[], streams: StandardStreams): Promise<voi
   }
 }
 
+/** Answers the script of the shell. */
+async function complete(words: readonly string[]): Promise<void> {
+  const { completionsOf, formatCompletions } = await import('./completion.js');
+  process.stdout.write(formatCompletions(await completionsOf(words, COMMANDS), process.env.SHELL ?? ''));
+}
+
 function execute({ module, argv }: Call, streams: StandardStreams): Promise<number> {
   const output = outputOf(argv, module.options);
   return interruptible(async (interrupted) => {
     const signal = AbortSignal.any([interrupted, streams.signal]);
     try {
-      return await module.run(argv, { output, signal, streams });
+      return await module.run(argv, { output, signal, streams, commands: COMMANDS });
     } catch (error) {
       if (streams.signal.aborted) return EXIT.failed; // reported when the process exits
       const reported = signal.aborted ? signal.reason : error;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { LadingError, parseImageList, type SaveOptions, type SaveResult, save } from '../index.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
@@ -8,6 +8,7 @@ import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
   CONNECTION_OPTIONS,
+  type CommandOption,
   connectionOptions,
   type GlobalArguments,
   platformsOf,
@@ -21,6 +22,7 @@ export const OUTPUT_OPTIONS = {
     alias: 'o',
     type: 'string',
     demandOption: true,
+    value: 'OUT',
     requiresArg: true,
     describe: 'File, directory (DIR/), or - for standard output',
   },
@@ -32,6 +34,7 @@ export const OUTPUT_OPTIONS = {
   platform: {
     type: 'string',
     array: true,
+    value: 'OS/ARCH',
     nargs: 1, // otherwise it consumes the arguments that follow
     defaultDescription: 'all', // with a real default, yargs would accept the flag without a value
     describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
@@ -50,11 +53,12 @@ export const OUTPUT_OPTIONS = {
   append: { type: 'boolean', default: false, describe: 'Add to an existing archive or layout' },
   'docker-platform': {
     type: 'string',
+    value: 'OS/ARCH',
     requiresArg: true,
     describe: "What Docker's half of an archive names of an index",
     defaultDescription: 'linux/amd64',
   },
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 /** Converts the flag for the compression of an archive to options of the library; throws `USAGE`. */
 export function archiveCompressionOptions(argv: {
@@ -71,10 +75,12 @@ const OPTIONS = {
   file: {
     alias: 'f',
     type: 'string',
+    value: 'FILE',
     requiresArg: true,
     describe: 'List of images, one a line; - for standard input',
   },
   'all-tags': {
+    alias: 'a',
     type: 'boolean',
     default: false,
     describe: 'Every tag of the repositories named without one',
@@ -94,7 +100,7 @@ const OPTIONS = {
   'keep-going': { type: 'boolean', default: false, describe: 'Save the other images when one fails' },
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { IMAGE?: string[] };
 
@@ -107,12 +113,15 @@ export const saveCommand: CommandModule = {
       describe: '[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]',
     },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 save alpine:3.20 -o alpine.tar', 'one image, all platforms')
-      .example('$0 save -f images.txt -o images.tar --platform linux/amd64', 'a list, one platform')
-      .example('$0 save ghcr.io/org/app:1 -o layout/ --append', 'into a layout directory')
-      .example('$0 save busybox -o - | docker load', 'without a file'),
+  examples: [
+    { line: 'lading save alpine:3.20 -o alpine.tar', summary: 'one image, all platforms' },
+    {
+      line: 'lading save -f images.txt -o images.tar --platform linux/amd64',
+      summary: 'a list, one platform',
+    },
+    { line: 'lading save ghcr.io/org/app:1 -o layout/ --append', summary: 'into a layout directory' },
+    { line: 'lading save busybox -o - | docker load', summary: 'without a file' },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const images = [...(flags.IMAGE ?? []), ...(await listedImages(flags.file))];

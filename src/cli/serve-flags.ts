@@ -1,11 +1,12 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { LadingError, type ServeOptions } from '../index.js';
-import { type GlobalArguments, wholeNumber } from './options.js';
+import { type CommandOption, type GlobalArguments, wholeNumber } from './options.js';
 import { CONFIG_KINDS } from './serve-config.js';
 
 export const SERVE_OPTIONS = {
   listen: {
     type: 'string',
+    value: 'HOST:PORT',
     requiresArg: true,
     default: '127.0.0.1:5000',
     describe: 'HOST:PORT; port 0 takes a free one',
@@ -14,6 +15,7 @@ export const SERVE_OPTIONS = {
   'read-only': { type: 'boolean', default: false, describe: 'Accept none, which is the default' },
   platform: {
     type: 'string',
+    value: 'OS/ARCH',
     requiresArg: true,
     describe: 'OS/ARCH[/VARIANT][:VERSION] of an index, for clients that accept no index',
     defaultDescription: 'linux/amd64',
@@ -31,18 +33,27 @@ export const SERVE_OPTIONS = {
   },
   'print-config': {
     choices: CONFIG_KINDS,
+    value: 'FOR',
     requiresArg: true,
     describe: 'Print what clients (or systemd) need for these flags, and serve nothing',
   },
   'tls-cert': {
     type: 'string',
+    value: 'FILE',
     requiresArg: true,
     describe: 'Certificate (PEM), then those of authorities between',
     group: 'Access:',
   },
-  'tls-key': { type: 'string', requiresArg: true, describe: 'Its key (PEM)', group: 'Access:' },
+  'tls-key': {
+    type: 'string',
+    value: 'FILE',
+    requiresArg: true,
+    describe: 'Its key (PEM)',
+    group: 'Access:',
+  },
   htpasswd: {
     type: 'string',
+    value: 'FILE',
     requiresArg: true,
     describe: 'Users who may come in, as htpasswd -B writes them',
     group: 'Access:',
@@ -68,7 +79,7 @@ export const SERVE_OPTIONS = {
     describe: 'Take an index some of whose images are not there',
     group: 'Pushes:',
   },
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 function number(describe: string, defaultDescription: string, group = 'Limits:') {
   return { type: 'number', requiresArg: true, describe, defaultDescription, group } as const;

@@ -13,23 +13,20 @@ export const serveCommand: CommandModule = {
   positionals: {
     PATH: { type: 'string', array: true, describe: 'Archives and layouts' },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 serve images.tar', 'docker pull 127.0.0.1:5000/library/alpine:3.20')
-      .example(
-        '$0 serve layout/ --listen 0.0.0.0:5000 --writable --htpasswd users',
-        'for other machines, with passwords',
-      )
-      .example(
-        '$0 serve --listen registry.lan:5000 --print-config containerd',
-        'the configuration of the nodes',
-      )
-      .epilogue(
-        [
-          'SIGTERM and Ctrl-C end it with 0 when all running requests have ended; a second signal ends it at once.',
-          'SIGHUP reloads certificate, key and users. /healthz and /metrics are for monitoring.',
-        ].join('\n'),
-      ),
+  examples: [
+    { line: 'lading serve images.tar', summary: 'docker pull 127.0.0.1:5000/library/alpine:3.20' },
+    {
+      line: 'lading serve layout/ --listen 0.0.0.0:5000 --writable --htpasswd users',
+      summary: 'for other machines, with passwords',
+    },
+    {
+      line: 'lading serve --listen registry.lan:5000 --print-config containerd',
+      summary: 'the configuration of the nodes',
+    },
+  ],
+  epilogue:
+    'SIGTERM and Ctrl-C end it with 0 when all running requests have ended; a second signal ends it at once. ' +
+    'SIGHUP reloads certificate, key and users. /healthz and /metrics are for monitoring.',
   async run(argv, { output, signal, streams }) {
     const flags = argv as ServeArguments; // yargs has parsed by SERVE_OPTIONS
     const kind = flags['print-config'];

@@ -4,7 +4,7 @@ import { exitAs, watchStandardStreams } from './standard-streams.js';
 const streams = watchStandardStreams(process.stdout, process.stderr);
 exitAs(streams);
 // Scripts ask for the version often, so it does not wait for the parser to load.
-if (process.argv.length === 3 && (process.argv[2] === '--version' || process.argv[2] === '-V')) {
+if (process.argv.length === 3 && /^(--version|-V|-v|version)$/.test(process.argv[2] ?? '')) {
   process.stdout.write(`${readVersion()}\n`);
 } else {
   const [{ run }, { setFlagsFromString }] = await Promise.all([import('./run.js'), import('node:v8')]);

@@ -1,9 +1,15 @@
-import type { InferredOptionTypes, Options } from 'yargs';
+import type { InferredOptionTypes } from 'yargs';
 import { type VerifyResult, verify } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
-import { type GlobalArguments, LIMIT_OPTIONS, limitOptions, wholeNumber } from './options.js';
+import {
+  type CommandOption,
+  type GlobalArguments,
+  LIMIT_OPTIONS,
+  limitOptions,
+  wholeNumber,
+} from './options.js';
 import { createProgress } from './progress.js';
 
 const OPTIONS = {
@@ -19,7 +25,7 @@ const OPTIONS = {
     describe: 'Decompress layers and compare them with their configs',
   },
   ...LIMIT_OPTIONS,
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { PATH: string };
 
@@ -32,11 +38,11 @@ export const verifyCommand: CommandModule = {
       describe: 'An archive, a layout, or a JSON document',
     },
   },
-  describe: (yargs) =>
-    yargs
-      .example('$0 verify images.tar', 'every blob, manifest and index of an archive')
-      .example('$0 verify images.tar --no-diff-ids', 'digests alone, as fast as the disk allows')
-      .example('$0 verify manifest.json', 'what a single document is, and whether it is right'),
+  examples: [
+    { line: 'lading verify images.tar', summary: 'every blob, manifest and index of an archive' },
+    { line: 'lading verify images.tar --no-diff-ids', summary: 'digests alone, as fast as the disk allows' },
+    { line: 'lading verify manifest.json', summary: 'what a single document is, and whether it is right' },
+  ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const result = await verify(flags.PATH, {

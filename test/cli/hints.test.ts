@@ -10,8 +10,7 @@ type Options = CommandModule['options'];
 describe('the sentence of a remedy', () => {
   const commands = new Map<string, Options>();
   before(async () => {
-    for (const { command, load } of COMMANDS)
-      commands.set(command.replace(/ .*/, ''), (await load()).options);
+    for (const { name, load } of COMMANDS) commands.set(name, (await load()).options);
   });
   const flagsOf = (command: string): Options => commands.get(command) ?? assert.fail(command);
   const say = (command: string, advised: Advised): string | undefined =>

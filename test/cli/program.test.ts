@@ -47,7 +47,7 @@ describe('the program', () => {
     assert.deepEqual(await runLading(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' });
     const help = await runLading(['save', '--help']);
     assert.deepEqual([help.code, help.stderr], [0, '']);
-    for (const flag of ['--output', '--platform', '--append', '--all-tags', '--referrers'])
+    for (const flag of ['--output', '--platform', '--append', '--all-tags', '--[no-]referrers'])
       assert.ok(help.stdout.includes(flag), flag);
     assert.match(help.stdout, /lading save alpine:3\.20 -o alpine\.tar/);
   });
@@ -75,13 +75,15 @@ describe('the program', () => {
 
   it('ends with 2, in one line, for a flag without its value and for one with a wrong value', async () => {
     const mistakes: [string[], string][] = [
-      [['ls', 'a.tar', '--retries'], 'Not enough arguments following: retries'],
-      [['save', 'a', '--platform', '-o', 'a.tar'], 'Not enough arguments following: platform'],
-      [['ls', 'a.tar', '--mirror', '--quiet'], 'Not enough arguments following: mirror'],
-      [['ls', 'a.tar', '--progress'], 'Not enough arguments following: progress'],
+      [['ls', 'a.tar', '--retries'], '--retries needs a value: attempts after the first'],
+      [['save', 'a', '--platform', '-o', 'a.tar'], '--platform needs a value: all, or OS/ARCH'],
+      [['ls', 'a.tar', '--mirror', '--quiet'], '--mirror needs a value: HOST=HOST[/PATH]: ask'],
+      [['ls', 'a.tar', '--progress'], '--progress needs a value: auto, bar, lines, json or none'],
       [['ls', '--SOURCE', 'a.tar'], 'ls takes SOURCE as an argument, not as a flag'],
       [['ls', 'a.tar', '--authfile', 'b', '--authfile', 'c'], '--authfile was given more than once'],
-      [['ls', 'a.tar', '--progress', 'x'], 'Invalid values: Argument: progress, Given: "x", Choices: '],
+      [['ls', 'a.tar', '--progress', 'x'], '--progress takes auto, bar, lines, json or none, not "x"'],
+      [['verify', 'a.tar', 'b.tar'], 'too many arguments: "b.tar" is left over'],
+      [['version', '1'], 'version takes no arguments, and there is "1"'],
     ];
     for (const [args, message] of mistakes) {
       const { code, stderr } = await runLading(args);
@@ -114,18 +116,21 @@ describe('the program', () => {
   });
 
   it('speaks of a mistyped flag, once, before it misses the right one', async () => {
-    const mistakes: [string[], string][] = [
-      [['save', 'a', '--ouput', 'x.tar'], 'Unknown argument: ouput'],
-      [['load', '--inptu', 'a.tar', '--keep-hots'], 'Unknown arguments: inptu, keep-hots'],
+    const mistakes: [string[], string, string][] = [
+      [['save', 'a', '--ouput', 'x.tar'], 'unknown flag --ouput', 'Did you mean --output?'],
       [
-        ['convert', 'a', '--to', 'oic'],
-        'Invalid values: Argument: to, Given: "oic", Choices: "oci", "docker", "schema1"',
+        ['load', '--inptu', 'a.tar', '--keep-hots'],
+        'unknown flags --inptu and --keep-hots',
+        'Did you mean --input? Did you mean --keep-host?',
       ],
+      [['convert', 'a', '--to', 'oic'], '--to takes oci, docker or schema1, not "oic"', 'Did you mean oci?'],
     ];
-    for (const [args, message] of mistakes) {
-      const stderr = `lading: ${message}\nhint: lading ${args[0]} --help shows what there is.\n`;
-      assert.deepEqual(await runLading(args), { code: 2, stdout: '', stderr });
-    }
+    for (const [args, message, hint] of mistakes)
+      assert.deepEqual(await runLading(args), {
+        code: 2,
+        stdout: '',
+        stderr: `lading: ${message}\nhint: ${hint}\n`,
+      });
   });
 
   it('takes what follows -- as arguments, and refuses what it takes for a flag there too', async () => {
