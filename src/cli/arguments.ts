@@ -101,14 +101,14 @@ function isValue(argument: string | undefined): argument is string {
   return argument !== undefined && (!argument.startsWith('-') || /^-(\d.*)?$/.test(argument));
 }
 
-/** Returns what is wrong with a value of a flag, after the name of the flag: `takes a number, not "x"`. */
+/** Returns what is wrong with a value of a flag, after the name of the flag: `takes a whole number, not "x"`. */
 export function problemOf(option: CommandOption, value: string): string | undefined {
   const choices = option.choices?.map(String);
   if (choices !== undefined && !choices.includes(value)) {
     return `takes ${listWords(choices, 'or')}, not "${value}"`;
   }
   if (option.type === 'number' && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value))
-    return `takes a number, not "${value}"`;
+    return `takes a whole number, not "${value}"`;
   if (option.type === 'boolean' && value !== 'true' && value !== 'false')
     return `takes true or false, not "${value}"`;
   return undefined;

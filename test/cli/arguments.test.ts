@@ -37,7 +37,7 @@ describe('readLine', () => {
       ['-o', /^--output needs a value: file, directory/],
       ['--output=', /^--output needs a value/],
       ['--output --quiet', /^--output needs a value/],
-      ['--retries many', /^--retries takes a number, not "many"$/],
+      ['--retries many', /^--retries takes a whole number, not "many"$/],
       ['--format zip', /^--format takes universal, oci-archive, oci or docker-archive, not "zip"$/],
       ['--json=yes', /^--json takes true or false, not "yes"$/],
       ['--no-json=true', /^--no-json takes no value$/],
