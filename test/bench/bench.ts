@@ -5,6 +5,7 @@ import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { atEnd, leaveWorkplace } from '../support/programs/workplace.js';
 import { contest, type RowResult } from './contest.js';
 import { FULL, pushImages, QUICK } from './images.js';
+import { updateReadme, writeResults } from './readme.js';
 import { createReport, formatReport } from './report.js';
 import type { World } from './row.js';
 import { ROWS, SERVING_ROWS } from './rows/index.js';
@@ -13,34 +14,48 @@ import { createServingReport } from './serving-report.js';
 import { cleanEnvironment, findTools, missingTools } from './tools.js';
 import { wrkVersion } from './wrk.js';
 
-const USAGE = `npm run bench -- [ROW...] [--runs N] [--quick] [--json FILE]
+const USAGE = `npm run bench -- [ROW...] [--only ROW] [--runs N] [--quick] [--json FILE]
+npm run bench -- --write | --readme
 
-Measures lading and the peers that are installed, side by side. Rows: ${[...ROWS, ...SERVING_ROWS].map(({ name }) => name).join(', ')}
+Measures lading and its peers side by side, in about 15 minutes. Where Go is installed, the newest releases of crane,
+regctl and oras are built first and kept. Rows: ${[...ROWS, ...SERVING_ROWS].map(({ name }) => name).join(', ')}
 (a beginning of a name stands for all that begin so; default all).
 
+  --only ROW   the same as ROW; may be repeated
   --runs N     measured runs of each tool, after a warm-up; default 5
   --quick      small images and one run, to see that it works
   --json FILE  writes every figure
+  --write      measures all rows, keeps the figures in test/bench/results.json, and puts them into the README
+  --readme     measures nothing: puts the figures that were kept into the README
 `;
 
 const ROUND_TRIP_MS = 40;
-/** How long the clients of a registry ask. */
-const SERVING_SECONDS = { full: 10, quick: 2 };
+/** Of each connection to a registry in a wide-area network. */
+const NARROW_BYTES_PER_SECOND = 20e6;
+/** How long the clients of a registry ask, and how often. */
+const SERVING_SECONDS = { full: 5, quick: 2 };
+const SERVING_RUNS = 3;
 
-const { values, positionals } = parseArgs({
+const { values, positionals: named } = parseArgs({
   allowPositionals: true,
   options: {
+    only: { type: 'string', multiple: true, default: [] },
     runs: { type: 'string' },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    readme: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
+
+const wanted = [...named, ...values.only];
 
 // Daemons and files are left behind by a signal that nobody takes.
 process.once('SIGINT', () => void leaveWorkplace(false).finally(() => process.exit(130)));
 
 if (values.help) process.stdout.write(USAGE);
+else if (values.readme) await updateReadme();
 else {
   try {
     await bench();
@@ -51,6 +66,8 @@ else {
 
 async function bench(): Promise<void> {
   requireKnownRows();
+  if (values.write && (wanted.length > 0 || values.quick))
+    throw new Error('--write is for a whole run: the README compares figures of one machine and one hour');
   const rows = chosen(ROWS);
   const servingRows = chosen(SERVING_ROWS);
   const runs = values.quick && values.runs === undefined ? 1 : countOf(values.runs ?? '5');
@@ -58,11 +75,24 @@ async function bench(): Promise<void> {
   const tools = await findTools(env);
 
   tell('making images of the files of this machine');
-  const { host: registry } = await startDockerRegistry();
+  const { host: registry } = await startDockerRegistry({ schema1: true });
   const far = await startNarrowLine(registry, { roundTripMs: ROUND_TRIP_MS });
   atEnd(far.stop);
+  const narrow = await startNarrowLine(registry, {
+    roundTripMs: ROUND_TRIP_MS,
+    bytesPerSecond: NARROW_BYTES_PER_SECOND,
+  });
+  atEnd(narrow.stop);
   const images = await pushImages(registry, values.quick ? QUICK : FULL);
-  const world: World = { registry, farRegistry: far.host, images, tools, env };
+  const world: World = {
+    registry,
+    farRegistry: far.host,
+    narrowRegistry: narrow.host,
+    images,
+    isQuick: values.quick,
+    tools,
+    env,
+  };
 
   const results: RowResult[] = [];
   for (const row of rows) results.push(await contest(row, world, { runs, onRun: tell }));
@@ -74,22 +104,25 @@ async function bench(): Promise<void> {
   });
   if (servingRows.length > 0 && wrk !== undefined) {
     const seconds = values.quick ? SERVING_SECONDS.quick : SERVING_SECONDS.full;
-    const served = await contestServing(servingRows, world, { runs, seconds, onRun: tell });
-    report.serving = createServingReport(served, { seconds, runs });
+    const facts = { seconds, runs: Math.min(runs, SERVING_RUNS) };
+    const served = await contestServing(servingRows, world, { ...facts, onRun: tell });
+    report.serving = createServingReport(served, facts);
   }
   process.stdout.write(`${formatReport(report)}\n`);
+  if (values.write) {
+    await writeResults(report);
+    await updateReadme();
+  }
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
 function chosen<Named extends { name: string }>(rows: readonly Named[]): readonly Named[] {
-  return positionals.length === 0
-    ? rows
-    : rows.filter(({ name }) => positionals.some((word) => name.startsWith(word)));
+  return wanted.length === 0 ? rows : rows.filter(({ name }) => wanted.some((word) => name.startsWith(word)));
 }
 
 function requireKnownRows(): void {
   const names = [...ROWS, ...SERVING_ROWS].map(({ name }) => name);
-  const unknown = positionals.find((word) => !names.some((name) => name.startsWith(word)));
+  const unknown = wanted.find((word) => !names.some((name) => name.startsWith(word)));
   if (unknown !== undefined) throw new Error(`there is no row "${unknown}"\n${USAGE}`);
 }
 

@@ -8,7 +8,12 @@ import type { ToolName } from './tools.js';
 /** What the tools took for a row, run by run. */
 export interface RowResult {
   row: Row;
-  results: { tool: ToolName; note: string | undefined; runs: Measurement[] }[];
+  results: {
+    tool: ToolName;
+    note: string | undefined;
+    processes: number | undefined;
+    runs: Measurement[];
+  }[];
 }
 
 /**
@@ -24,11 +29,16 @@ export async function contest(
   const figures = await temporaryFolder('figures');
   try {
     const contestants = (await row.contestants(world, folder)).filter(({ tool }) => world.tools.has(tool));
-    const results = contestants.map(({ tool, note }) => ({ tool, note, runs: [] as Measurement[] }));
-    for (let round = 0; round <= runs; round += 1) {
+    const results = contestants.map(({ tool, note, processes }) => ({
+      ...{ tool, note, processes },
+      runs: [] as Measurement[],
+    }));
+    const most = Math.min(runs, row.runs ?? runs);
+    for (let round = 0; round <= most; round += 1) {
       for (const [index, contestant] of contestants.entries()) {
+        if (round > (contestant.runs ?? most) || (round === 0 && contestant.runs !== undefined)) continue;
         const measurement = await runOnce(contestant, world, figures);
-        const turn = round === 0 ? 'warm-up' : `${round}/${runs}`;
+        const turn = round === 0 ? 'warm-up' : `${round}/${contestant.runs ?? most}`;
         onRun(`${row.name} ${contestant.tool} ${turn}: ${measurement.wallSeconds.toFixed(2)} s`);
         if (round > 0) results[index]?.runs.push(measurement);
       }

@@ -13,5 +13,5 @@ export function mebibytes(bytes: number): string {
 /** lading's peak beside its goal. */
 export function peakLine(peaks: readonly number[]): string {
   const peak = Math.max(...peaks);
-  return `lading's peak: ${mebibytes(peak)} (goal 150 MiB ${peak <= PEAK_GOAL_BYTES ? '✓' : '✗'}).`;
+  return `lading's peak: ${mebibytes(peak)} (goal 150 MiB: ${peak <= PEAK_GOAL_BYTES ? 'met' : 'missed'}).`;
 }

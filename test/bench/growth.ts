@@ -57,7 +57,8 @@ async function measureGrowth(): Promise<void> {
   const tools = await findTools(env);
   const { host: registry } = await startDockerRegistry();
   const worldOf = (large: string, many: string[]): World => ({
-    ...{ registry, farRegistry: registry, tools, env },
+    ...{ registry, farRegistry: registry, narrowRegistry: registry, tools, env },
+    isQuick: values.quick,
     images: { large, many, description: [] },
   });
   const at = async (x: number, rowName: string, world: World) => {

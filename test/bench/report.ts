@@ -1,8 +1,8 @@
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import type { RowResult } from './contest.js';
 import { mebibytes, peakLine, tableOf } from './format.js';
+import { formatGoal, type GoalReport, reportGoal } from './goals.js';
 import { type Measurement, medianOf } from './measure.js';
-import type { Goal } from './row.js';
 import { formatServing, type ServingReport } from './serving-report.js';
 import type { Tool, ToolName } from './tools.js';
 
@@ -24,14 +24,13 @@ export interface RowReport {
   fastestPeer: ToolName | undefined;
   /** lading's wall time over the fastest peer's. */
   ratio: number | undefined;
-  goal: string;
-  /** Undefined where nothing can be said: a peer is missing. */
-  isMet: boolean | undefined;
+  goals: GoalReport[];
 }
 
 export interface ResultReport {
   tool: ToolName;
   note: string | undefined;
+  processes: number | undefined;
   median: Measurement;
   runs: Measurement[];
 }
@@ -64,46 +63,21 @@ function reportRow({ row, results }: RowResult): RowReport {
   return {
     name: row.name,
     work: row.work,
-    results: medians.map(({ tool, note, median, runs }) => ({ tool, note, median, runs })),
+    results: medians,
     fastestPeer: fastest?.tool,
     ratio: ours === undefined || fastest === undefined ? undefined : ours / fastest.median.wallSeconds,
-    goal: goalText(row.goal),
-    isMet: ours === undefined ? undefined : isMet(row.goal, ours, medians),
+    goals: row.goals.map((goal) => reportGoal(goal, medians)),
   };
-}
-
-function isMet(goal: Goal, ours: number, medians: readonly ResultReport[]): boolean | undefined {
-  switch (goal.type) {
-    case 'seconds':
-      return ours <= goal.atMost;
-    case 'ratio': {
-      const peers = medians.filter(({ tool }) => tool !== 'lading');
-      if (peers.length === 0) return undefined;
-      return ours <= goal.atMost * Math.min(...peers.map(({ median }) => median.wallSeconds));
-    }
-    case 'over': {
-      const other = medians.find(({ tool }) => tool === goal.tool);
-      return other && ours <= other.median.wallSeconds + goal.seconds;
-    }
-  }
-}
-
-function goalText(goal: Goal): string {
-  switch (goal.type) {
-    case 'seconds':
-      return `≤ ${goal.atMost} s`;
-    case 'ratio':
-      return `≤ ${goal.atMost.toFixed(2)} ×`;
-    case 'over':
-      return `≤ ${goal.tool} + ${goal.seconds * 1000} ms`;
-  }
 }
 
 /** The report as Markdown, for the terminal and the README alike. */
 export function formatReport(report: Report): string {
   const versions = Object.entries(report.tools).map(([name, version]) => `${name} ${version}`);
   const notes = report.rows.flatMap(({ name, results }) =>
-    results.filter(({ note }) => note !== undefined).map(({ tool, note }) => `${name}, ${tool}: ${note}.`),
+    results.flatMap((result) => {
+      const note = noteOf(result, report.runs);
+      return note === '' ? [] : [`${name}, ${result.tool}: ${note}.`];
+    }),
   );
   return [
     ...(report.rows.length === 0 ? [] : [...formatRows(report), '']),
@@ -115,21 +89,27 @@ export function formatReport(report: Report): string {
   ].join('\n');
 }
 
+function noteOf({ note, runs: { length } }: ResultReport, runs: number): string {
+  // Figures from before `results.json` have no single runs.
+  const fewer = length > 0 && length < runs ? (length === 1 ? 'one run' : `${length} runs`) : undefined;
+  return [note, fewer].filter((part) => part !== undefined).join(', ');
+}
+
 function formatRows({ rows, runs, tools: versions }: Report): string[] {
   const tools = Object.keys(versions).filter((name) =>
     name === 'node' ? false : rows.some(({ results }) => results.some(({ tool }) => tool === name)),
   );
   return [
-    `Medians of ${runs} runs: wall time / processor time / peak memory of the largest process.`,
+    `Medians of ${runs} runs after a warm-up: wall time / processor time / peak memory of the largest process.`,
     peakLine(rows.flatMap(({ results }) => peaksOfLading(results))),
     '',
     ...tableOf(
-      ['work', ...tools, 'ratio', 'goal'],
+      ['work', ...tools, 'ratio', 'goals'],
       rows.map((row) => [
         row.work,
         ...tools.map((tool) => resultCell(row.results.find((result) => result.tool === tool))),
         row.ratio === undefined ? '–' : `${row.ratio.toFixed(2)} × ${row.fastestPeer}`,
-        row.isMet === undefined ? row.goal : `${row.goal} ${row.isMet ? '✓' : '✗'}`,
+        row.goals.map(formatGoal).join(', '),
       ]),
     ),
   ];

@@ -7,7 +7,11 @@ export interface World {
   registry: string;
   /** The same registry, 40 ms away. */
   farRegistry: string;
+  /** As far away, with 20 MB/s for each connection. */
+  narrowRegistry: string;
   images: BenchImages;
+  /** Whether it only has to be seen that everything works. */
+  isQuick: boolean;
   tools: ReadonlyMap<ToolName, Tool>;
   env: NodeJS.ProcessEnv;
 }
@@ -18,7 +22,10 @@ export interface Row {
   name: string;
   /** The work, as the table names it. */
   work: string;
-  goal: Goal;
+  /** What lading must reach; a row may have several goals. */
+  goals: readonly Goal[];
+  /** Measured runs at most, where they take long and differ little. */
+  runs?: number;
   /**
    * Who does it, with everything in place; `folder` is the row's own and empty. A tool that is not here may
    * be named, it is left out.
@@ -32,13 +39,18 @@ export interface Contestant {
   command: (tool: readonly string[]) => readonly string[];
   /** Where it does something else than the others. */
   note?: string;
+  /** How many commands run at once, where no single one does the work. */
+  processes?: number;
+  /** Measured runs at most, and no warm-up, where it takes many times as long as the others. */
+  runs?: number;
   /** Undoes the run before; not measured, and called before the warm-up too. */
   before?: () => Promise<void>;
 }
 
-/** What lading must reach. */
 export type Goal =
-  | { type: 'ratio'; atMost: number }
+  /** Of the wall time of the fastest peer, of one tool, or of the fastest that does the work with one command. */
+  | { type: 'ratio'; atMost: number; of?: ToolName | 'one command' }
   | { type: 'seconds'; atMost: number }
+  | { type: 'peak'; atMostBytes: number }
   /** At most so many seconds more than this tool. */
   | { type: 'over'; tool: ToolName; seconds: number };

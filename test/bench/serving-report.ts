@@ -1,4 +1,5 @@
 import { mebibytes, peakLine, tableOf } from './format.js';
+import { formatGoal, type GoalReport } from './goals.js';
 import { median } from './measure.js';
 import type { ServingMeasurement, ServingResult, ServingRow } from './serving.js';
 import { CLIENTS } from './wrk.js';
@@ -16,8 +17,7 @@ interface ServingRowReport {
   servers: ServerReport[];
   /** The slowest lading over the fastest peer; undefined where there is none. */
   ratio: number | undefined;
-  goal: number;
-  isMet: boolean | undefined;
+  goal: GoalReport;
 }
 
 interface ServerReport {
@@ -54,8 +54,10 @@ function reportRow({ row, servers }: ServingResult): ServingRowReport {
   const { name, work, of, goal } = row;
   return {
     ...{ name, work, of, servers: reports, ratio },
-    goal: goal.atLeast,
-    isMet: ratio === undefined ? undefined : ratio >= goal.atLeast,
+    goal: {
+      text: `≥ ${goal.atLeast.toPrecision(2)} ×`,
+      ...(ratio !== undefined && { isMet: ratio >= goal.atLeast }),
+    },
   };
 }
 
@@ -68,11 +70,11 @@ export function formatServing({ seconds, runs, rows }: ServingReport): string[] 
     '',
     ...tableOf(
       ['served', ...new Set(servers.map(({ name }) => name)), 'ratio of the slower lading', 'goal'],
-      rows.map(({ work, of, servers: cells, ratio, goal, isMet }) => [
+      rows.map(({ work, of, servers: cells, ratio, goal }) => [
         work,
         ...cells.map((server) => serverCell(server, of)),
         ratio === undefined ? '–' : `${ratio.toFixed(2)} ×`,
-        `≥ ${goal.toPrecision(2)} ×${isMet === undefined ? '' : isMet ? ' ✓' : ' ✗'}`,
+        formatGoal(goal),
       ]),
     ),
   ];

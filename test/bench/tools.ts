@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { newestPeer } from '../support/programs/peers.js';
 import { run } from '../support/programs/run.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 
@@ -54,11 +55,21 @@ export async function cleanEnvironment(): Promise<NodeJS.ProcessEnv> {
   };
 }
 
-/** The tools that are here, with their versions. */
+/** Their newest releases are built where Go is installed; Debian has old ones, if any. */
+const BUILT = ['crane', 'regctl', 'oras'] as const;
+
+/** The tools that are here, with their versions; those of Go are built first. */
 export async function findTools(env: NodeJS.ProcessEnv): Promise<Map<ToolName, Tool>> {
+  const built = new Map<ToolName, string>();
+  for (const name of BUILT) {
+    const newest = await newestPeer(name);
+    if ('program' in newest) built.set(name, newest.program);
+  }
   const tools = new Map<ToolName, Tool>();
   for (const name of Object.keys(CANDIDATES) as ToolName[]) {
-    const { command, version } = CANDIDATES[name];
+    const { version } = CANDIDATES[name];
+    const program = built.get(name);
+    const command = program === undefined ? CANDIDATES[name].command : [program];
     const found = await versionOf([...command, ...version], env);
     if (found !== undefined) tools.set(name, { name, version: found, command });
   }

@@ -11,7 +11,7 @@ export const openRows: readonly Row[] = [
   {
     name: 'inspect',
     work: 'inspect one image in an archive',
-    goal: { type: 'ratio', atMost: 0.5 },
+    goals: [{ type: 'ratio', atMost: 0.3 }],
     contestants: async ({ registry, images, tools, env }, folder) => {
       const archive = join(folder, 'image.tar');
       const lading = tools.get('lading')?.command ?? [];
@@ -25,14 +25,14 @@ export const openRows: readonly Row[] = [
   {
     name: 'open-100gb',
     work: 'inspect one of 500 images in an archive of 100 GB with 20,000 blobs (layers are holes)',
-    goal: { type: 'seconds', atMost: 1 },
+    goals: [{ type: 'seconds', atMost: 1 }],
     // A file has no place for a table of what was found: every opening is the first.
     contestants: (_, folder) => inspectLarge(folder, ({ archive }) => archive),
   },
   {
     name: 'open-100gb-again',
     work: 'the same again, by the table that was kept',
-    goal: { type: 'seconds', atMost: 0.35 },
+    goals: [{ type: 'seconds', atMost: 0.35 }],
     contestants: async (_, folder) => {
       const contestants = await inspectLarge(folder, () => join(folder, 'cache'));
       await setTimeout(SETTLED_MS);
@@ -42,7 +42,7 @@ export const openRows: readonly Row[] = [
   {
     name: 'start',
     work: 'start (`--version`)',
-    goal: { type: 'over', tool: 'node', seconds: 0.04 },
+    goals: [{ type: 'over', tool: 'node', seconds: 0.02 }],
     contestants: async () => [
       { tool: 'lading', command: (tool) => [...tool, '--version'] },
       { tool: 'node', command: (tool) => [...tool, '-e', '0'], note: '`-e 0`' },

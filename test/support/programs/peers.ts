@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Context } from 'mocha';
 import { leaveOutAlways } from '../needs.js';
 import { goEnvironment, hasGo } from './go.js';
-import { type Outcome, start, succeed } from './run.js';
+import { type Outcome, run, start, succeed } from './run.js';
 import { testCache } from './test-cache.js';
 import { temporaryFolder } from './workplace.js';
 
@@ -73,11 +74,35 @@ export async function buildPeers(print: (line: string) => void): Promise<void> {
   }
 }
 
-async function keptProgram(name: PeerName): Promise<{ program: string } | { missing: string }> {
+/**
+ * Returns the program of a peer's newest release for the benchmark, which compares with nothing older. A kept program is
+ * replaced if there is a newer release; without Go or its proxy, it is used as it is.
+ */
+export async function newestPeer(name: PeerName): Promise<{ program: string } | { missing: string }> {
+  const kept = await keptProgram(name);
+  if ('missing' in kept || !(await isOutdated(kept.program))) return kept;
+  return keptProgram(name, { anew: true });
+}
+
+/** Asks Go's proxy for the newest release of the module that a program was built from. */
+async function isOutdated(program: string): Promise<boolean> {
+  if (!(await hasGo())) return false;
+  const env = goEnvironment();
+  const facts = await succeed('go', ['version', '-m', program], { env });
+  const [, module, version] = /^\tmod\t(\S+)\t(\S+)/m.exec(facts) ?? [];
+  const asking = ['list', '-m', '-f', '{{.Version}}', `${module}@latest`];
+  const { code, stdout } = await run('go', asking, { env, cwd: tmpdir() });
+  return code === 0 && stdout.trim() !== version;
+}
+
+async function keptProgram(
+  name: PeerName,
+  { anew = false }: { anew?: boolean } = {},
+): Promise<{ program: string } | { missing: string }> {
   const { path, slow = false, rare = false }: Peer = PEERS[name];
   const kept = testCache('go', name.replace(' ', '-'));
   const program = join(kept, basename(path));
-  if (existsSync(program)) return { program };
+  if (existsSync(program) && !anew) return { program };
   if (rare && process.env.LADING_PEERS_MINUTES === undefined)
     return { missing: `${name}, which npm run test:peers builds` };
   if (!(await hasGo())) return { missing: `Go, to build ${name}` };
@@ -91,6 +116,7 @@ async function keptProgram(name: PeerName): Promise<{ program: string } | { miss
     const { outcome, late } = await install(path, partial, allowedMs);
     if (late) return { missing: outOfTime(name) };
     if (outcome.code !== 0) return { missing: `${name}, which Go cannot build: ${reasonIn(outcome)}` };
+    await rm(kept, { recursive: true, force: true });
     await rename(partial, kept);
   } finally {
     if (slow) budgetMs -= Date.now() - began;
