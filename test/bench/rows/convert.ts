@@ -1,4 +1,4 @@
-import { cp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { measure } from '../measure.js';
 import type { Contestant, Row, World } from '../row.js';
@@ -9,19 +9,16 @@ const REMOVING = (path: string) => () => rm(path, { recursive: true, force: true
 export const convertRows: readonly Row[] = [
   {
     name: 'convert-documents',
-    work: 'schema2 → OCI in a layout, layers untouched',
+    work: 'schema2 → OCI from layout to layout, layers there already',
     goals: [{ type: 'seconds', atMost: 0.5 }],
     contestants: async (world, folder) => {
       const layout = join(folder, 'layout');
-      const index = join(folder, 'index.json');
       await ladingConverts(world, folder, `docker://${imageOf(world)}`, `${layout}/`, 'docker');
-      await cp(join(layout, 'index.json'), index);
       return [
         {
           tool: 'lading',
-          command: (lading) => [...lading, 'convert', layout, '-o', `${layout}/`, '--to', 'oci'],
-          // The layout is again what it was; blobs that are there already are what this row is about.
-          before: () => cp(index, join(layout, 'index.json')),
+          // The warm-up copies the layers, the measured runs find them.
+          command: (lading) => [...lading, 'convert', layout, '-o', `${folder}/lading/`, '--to', 'oci'],
         },
       ];
     },
