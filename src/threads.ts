@@ -5,7 +5,11 @@ import { type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_thre
  * relative to this file: it is next to their folders in the library, and also in the bundle, as a shared chunk.
  */
 export function startThread(
-  path: 'compression/worker' | 'hashing/worker' | 'server/access/password-worker',
+  path:
+    | 'compression/deflate-worker'
+    | 'compression/decompress-worker'
+    | 'hashing/worker'
+    | 'server/access/password-worker',
 ): Worker {
   // In tests this file is TypeScript, which Node.js cannot load in a thread, so they use the built files.
   const folder = import.meta.url.endsWith('.ts') ? '../dist' : '.';

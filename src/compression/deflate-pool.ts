@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { endThread, startThread } from '../threads.js';
 import { BLOCK_BYTES, type Block, DICTIONARY_BYTES, deflateBlock } from './deflate.js';
+import type { DeflateAnswer } from './deflate-worker.js';
 import { Garbage } from './garbage.js';
-import type { DeflateAnswer } from './worker.js';
 
 // A thread needs 9 MiB. Six compress 400 MB/s, which is about as much as the thread that feeds them can hash.
 const MOST_THREADS = 6;
@@ -82,7 +82,7 @@ export class DeflatePool {
 
 /** A thread that compresses blocks in the order in which they are passed to it. */
 class DeflateThread {
-  readonly #worker: Worker = startThread('compression/worker');
+  readonly #worker: Worker = startThread('compression/deflate-worker');
   readonly #waiting: Waiting[] = [];
   #failure: Error | undefined;
 

@@ -28,6 +28,17 @@ export async function* zstdFrames(source: ByteSource, name: string): AsyncGenera
   }
 }
 
+/** Returns the size that the first frame states for its content, or undefined: it need not, and may be skippable. */
+export function contentSizeOf(start: Buffer): number | undefined {
+  if (start.byteLength < 5 || start.readUInt32LE() !== FRAME_MAGIC) return undefined;
+  const { fieldsLength, sizeLength } = parseDescriptor(start[4] ?? 0);
+  const field = start.subarray(5 + fieldsLength - sizeLength, 5 + fieldsLength);
+  if (sizeLength === 0 || field.byteLength < sizeLength) return undefined;
+  if (sizeLength === 8) return Number(field.readBigUInt64LE());
+  // RFC 8878, 3.1.1.1.4: two bytes do not count from 0.
+  return field.readUIntLE(0, sizeLength) + (sizeLength === 2 ? 256 : 0);
+}
+
 async function* frameBytes(source: ByteSource, name: string, magic: Buffer): AsyncGenerator<Buffer> {
   const descriptor = await exactly(source, 1, name);
   const header = parseDescriptor(descriptor[0] ?? 0);

@@ -20,7 +20,8 @@ await build({
   entryPoints: [
     'src/index.ts',
     // src/threads.ts finds the threads by their paths relative to itself.
-    'src/compression/worker.ts',
+    'src/compression/deflate-worker.ts',
+    'src/compression/decompress-worker.ts',
     'src/hashing/worker.ts',
     'src/server/access/password-worker.ts',
   ],

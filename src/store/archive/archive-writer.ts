@@ -58,7 +58,7 @@ export async function openArchiveForWriting(
 ): Promise<Store> {
   const { file, journal, finish, close } = await openPartFile(path, options);
   return new ArchiveWriter(path, file, options, {
-    kept: (place) => journal.kept(place),
+    kept: (place) => journal.kept(place).written,
     record: (place, written) => journal.record(place, written),
     reserve: async (bytes) =>
       requireSpace(dirname(path), { bytes: bytes - (await file.size()), largestFile: bytes }, options.statfs),

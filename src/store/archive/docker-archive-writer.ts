@@ -197,6 +197,7 @@ class DockerArchiveWriter implements Store {
   async *referrers(): AsyncIterable<Referrer> {}
 
   async close(): Promise<void> {
+    await this.#layers.close();
     await this.#part.close();
   }
 

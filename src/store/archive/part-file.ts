@@ -97,14 +97,22 @@ export async function removeLeftBeside(path: string): Promise<void> {
 /** A piece of content, and the position of its first byte. */
 type JournalPlace = Pick<Place, 'descriptor' | 'body'>;
 
+/** What an earlier run wrote of a piece of content. */
+interface Kept {
+  written: number;
+  /** Of a layer whose plain form was written, whole. */
+  diffID?: string | undefined;
+}
+
 /**
  * Records how much of each piece of content in an unfinished archive is written, in a file beside it: one line `DIGEST
- * POSITION BYTES` after every write. It is never trusted; the bytes are verified by hashing.
+ * POSITION BYTES` after every write, and for the plain form of a layer `DIGEST POSITION BYTES DIFFID`. It is never
+ * trusted; the bytes are verified by hashing.
  */
 interface Journal {
-  /** Returns how many bytes were written before, if the content is at the same position as then. */
-  kept(place: JournalPlace): number;
-  record(place: JournalPlace, written: number): Promise<void>;
+  /** Returns how much was written before, if the content is at the same position as then. */
+  kept(place: JournalPlace): Kept;
+  record(place: JournalPlace, written: number, diffID?: string): Promise<void>;
   /** True if nothing was ever recorded, so that there is nothing to resume from. */
   readonly isEmpty: boolean;
   /** Deletes the file, after the archive is finished. */
@@ -117,10 +125,11 @@ async function openJournal(path: string, { keeps }: { keeps: boolean }): Promise
   const { file, earlier } = await onDisk(path, () => openJournalFile(path, keeps));
   let isEmpty = earlier.size === 0;
   return {
-    kept: ({ descriptor, body }) => earlier.get(key(descriptor.digest, body)) ?? 0,
-    async record({ descriptor, body }, written) {
+    kept: ({ descriptor, body }) => earlier.get(key(descriptor.digest, body)) ?? { written: 0 },
+    async record({ descriptor, body }, written, diffID) {
       isEmpty = false;
-      await onDisk(path, () => file.appendFile(`${key(descriptor.digest, body)} ${written}\n`));
+      const fields = [key(descriptor.digest, body), written, ...(diffID === undefined ? [] : [diffID])];
+      await onDisk(path, () => file.appendFile(`${fields.join(' ')}\n`));
     },
     get isEmpty() {
       return isEmpty;
@@ -133,7 +142,7 @@ async function openJournal(path: string, { keeps }: { keeps: boolean }): Promise
 async function openJournalFile(
   path: string,
   keeps: boolean,
-): Promise<{ file: FileHandle; earlier: Map<string, number> }> {
+): Promise<{ file: FileHandle; earlier: Map<string, Kept> }> {
   const file = await openOwnFile(path, { append: true });
   try {
     if (!keeps) await file.truncate(0);
@@ -144,13 +153,13 @@ async function openJournalFile(
   }
 }
 
-async function readJournal(file: FileHandle): Promise<Map<string, number>> {
-  const written = new Map<string, number>();
+async function readJournal(file: FileHandle): Promise<Map<string, Kept>> {
+  const kept = new Map<string, Kept>();
   for await (const line of file.readLines({ start: 0, autoClose: false })) {
-    const [, place, bytes] = /^(\S+ \d+) (\d+)$/.exec(line) ?? [];
-    if (place !== undefined) written.set(place, Number(bytes));
+    const [, place, bytes, diffID] = /^(\S+ \d+) (\d+)(?: (\S+))?$/.exec(line) ?? [];
+    if (place !== undefined) kept.set(place, { written: Number(bytes), diffID });
   }
-  return written;
+  return kept;
 }
 
 function key(digest: string, position: number): string {

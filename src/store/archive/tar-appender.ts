@@ -38,6 +38,11 @@ export class TarAppender {
     return this.#end + HEADER_BYTES;
   }
 
+  /** Position of the content of the entry that follows one whose `size` bytes of content are at `body`. */
+  bodyAfter(body: number, size: number): number {
+    return body + size + paddingAfter(size) + HEADER_BYTES;
+  }
+
   /**
    * Makes an entry of the `size` bytes that were written at `nextBody`. Returns false if its path exists already; then
    * the next entry overwrites those bytes.
