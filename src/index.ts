@@ -78,6 +78,7 @@ export { type ServeOptions, type Serving, serve } from './operations/serve/serve
 export type { ListeningServer, ServeServerOptions } from './operations/serve/server.js';
 export type { ServeStoresOptions } from './operations/serve/stores.js';
 export type {
+  DamagedImage,
   Finding,
   Note,
   VerifiedDocument,

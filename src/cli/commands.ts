@@ -41,8 +41,8 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'verify',
-    positionals: 'PATH',
-    usage: 'PATH',
+    positionals: '<PATH..>',
+    usage: 'PATH...',
     summary: 'Check everything in an archive or layout, offline',
     load: async () => (await import('./verify.js')).verifyCommand,
   },

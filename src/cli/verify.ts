@@ -1,7 +1,7 @@
 import type { InferredOptionTypes } from 'yargs';
-import { type VerifyResult, verify } from '../index.js';
+import { type VerifyOptions, type VerifyResult, verify } from '../index.js';
 import type { CommandModule } from './command.js';
-import { EXIT } from './exit-codes.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
   type CommandOption,
@@ -10,6 +10,7 @@ import {
   limitOptions,
   wholeNumber,
 } from './options.js';
+import type { Output } from './output.js';
 import { createProgress } from './progress.js';
 
 const OPTIONS = {
@@ -27,37 +28,87 @@ const OPTIONS = {
   ...LIMIT_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
-type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { PATH: string };
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { PATH: string[] };
 
 export const verifyCommand: CommandModule = {
   options: OPTIONS,
   positionals: {
     PATH: {
       type: 'string',
+      array: true,
       demandOption: true,
-      describe: 'An archive, a layout, or a JSON document',
+      describe: 'Archives, layouts, or JSON documents',
     },
   },
   examples: [
     { line: 'lading verify images.tar', summary: 'every blob, manifest and index of an archive' },
+    { line: 'lading verify one.tar two.tar layout/', summary: 'several, one after the other' },
     { line: 'lading verify images.tar --no-diff-ids', summary: 'digests alone, as fast as the disk allows' },
     { line: 'lading verify manifest.json', summary: 'what a single document is, and whether it is right' },
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const result = await verify(flags.PATH, {
+    const { onEvent } = await createProgress(flags, output, { hasBar: false });
+    const options = {
       concurrency: wholeNumber('concurrency', flags.concurrency, 1),
       diffIDs: flags['diff-ids'],
       ...limitOptions(flags),
       signal,
-      onEvent: (await createProgress(flags, output, { hasBar: false })).onEvent,
-    });
-    output.result(result, () => describeVerified(flags.PATH, result));
-    return result.ok ? EXIT.done : EXIT.content;
+      onEvent,
+    };
+    const [only, ...others] = flags.PATH;
+    if (only !== undefined && others.length === 0) {
+      const result = await verify(only, options);
+      output.result(result, () => describeVerified(only, result));
+      return result.ok ? EXIT.done : EXIT.content;
+    }
+    return verifyAll(flags.PATH, options, { output, isJSON: flags.json });
   },
 };
 
-function describeVerified(path: string, { ok, checked, documents, findings, notes }: VerifyResult): string {
+/** Verifies one path after the other. One that cannot be read does not keep the others from being verified. */
+async function verifyAll(
+  paths: readonly string[],
+  options: VerifyOptions,
+  { output, isJSON }: { output: Output; isJSON: boolean },
+): Promise<number> {
+  const verified: { path: string; result: VerifyResult }[] = [];
+  const failures: { path: string; error: unknown }[] = [];
+  for (const path of paths) {
+    try {
+      verified.push({ path, result: await verify(path, options) });
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      failures.push({ path, error });
+    }
+  }
+  const sound = verified.filter(({ result }) => result.ok).length;
+  output.result(
+    {
+      ok: sound === paths.length,
+      paths: [
+        ...verified.map(({ path, result }) => ({ path, ...result })),
+        ...failures.map(({ path, error }) => ({ path, ok: false, error: output.describe(error) })),
+      ],
+    },
+    () =>
+      `${verified.map(({ path, result }) => describeVerified(path, result)).join('')}${describeSound(sound, paths.length)}\n`,
+  );
+  if (!isJSON) for (const { error } of failures) output.error(error);
+  if (verified.some(({ result }) => !result.ok)) return EXIT.content;
+  return failures.length === 0 ? EXIT.done : exitCodeOf(failures[0]?.error);
+}
+
+function describeSound(sound: number, all: number): string {
+  return sound === all
+    ? `all ${all} are all right`
+    : `${all - sound} of ${all} are damaged or cannot be read`;
+}
+
+function describeVerified(
+  path: string,
+  { ok, checked, documents, findings, damaged, notes }: VerifyResult,
+): string {
   const isSingle = checked.blobs === 0 && documents.length === 1;
   const single = isSingle
     ? formatTable(documents.map(({ kind, digest, mediaType }) => [kind, digest, mediaType]))
@@ -68,7 +119,19 @@ function describeVerified(path: string, { ok, checked, documents, findings, note
   );
   const what = `${plural(checked.manifests, 'manifest')}, ${plural(checked.blobs, 'blob')}, ${formatBytes(checked.bytes)}`;
   const verdict = ok ? 'all right' : plural(findings.length, 'finding');
-  return `${single}${signatures}${found}${describeNotes(notes)}${path}: ${isSingle ? documents[0]?.kind : what}: ${verdict}\n`;
+  const images = formatTable(damaged.map(({ name, digest }) => ['damaged image', name, digest ?? '']));
+  return `${single}${signatures}${found}${describeNotes(notes)}${images}${path}: ${isSingle ? documents[0]?.kind : what}: ${verdict}\n${describeWayOut(damaged)}`;
+}
+
+/** Says how the damaged images come back. With its digest, an image is exactly the one that was meant. */
+function describeWayOut(damaged: VerifyResult['damaged']): string {
+  const wanted = damaged.flatMap(({ name, digest }) => {
+    if (digest === undefined) return [name];
+    return name === digest ? [] : [`${name.replace(/@.*$/, '')}@${digest}`]; // without a repository nobody finds it
+  });
+  if (wanted.length === 0) return '';
+  const shown = [...wanted.slice(0, 3), ...(wanted.length > 3 ? ['…'] : [])].join(' ');
+  return `to have ${wanted.length === 1 ? 'it' : 'them'} again: lading save ${shown} -o again.tar\n`;
 }
 
 function describeSignatures({ digest, signatures = [] }: VerifyResult['documents'][number]): string[][] {

@@ -107,7 +107,12 @@ export class ImageFiles implements Source {
 
   async resolve(reference: string): Promise<Resolved> {
     const found = await this.#resolve(reference);
-    return this.files.isMade?.(found.digest) ? { ...found, origin: 'made' } : found;
+    return this.isMade(found.digest) ? { ...found, origin: 'made' } : found;
+  }
+
+  /** True for a manifest that lading made for an image of a form without manifests. */
+  isMade(digest: Digest): boolean {
+    return this.files.isMade?.(digest) === true;
   }
 
   async #resolve(reference: string): Promise<Descriptor> {

@@ -51,3 +51,36 @@ describe('the program, about content', () => {
     }
   });
 });
+
+describe('verify, with several paths', () => {
+  const sound = fixturePath('archives/ctr-export-multi.tar');
+  const damaged = fixturePath('docker-archives/synthetic/bad-diffid.tar');
+
+  it('looks at all of them, ends with a sum, and says how damaged images come back', async () => {
+    const { code, stdout, stderr } = await runLading(['verify', damaged, 'gone.tar', sound]);
+    assert.equal(code, 3);
+    assert.match(stdout, /^damaged image {2}\S+/m);
+    assert.match(stdout, /^to have (it|them) again: lading save \S+/m);
+    assert.match(stdout, /ctr-export-multi\.tar: .*: all right\n2 of 3 are damaged or cannot be read\n$/);
+    assert.match(stderr, /gone\.tar does not exist/);
+    assert.match((await runLading(['verify', sound, sound])).stdout, /all 2 are all right\n$/);
+  });
+
+  it('ends with the code of what cannot be read if the others are sound', async () => {
+    const { code, stdout } = await runLading(['verify', sound, 'gone.tar', '--json']);
+    assert.equal(code, 5);
+    const { ok, paths } = JSON.parse(stdout);
+    assert.equal(ok, false);
+    assert.deepEqual(
+      paths.map(({ path, ok: isSound, error }: Record<string, { code?: string }>) => [
+        path,
+        isSound,
+        error?.code,
+      ]),
+      [
+        [sound, true, undefined],
+        ['gone.tar', false, 'NOT_FOUND'],
+      ],
+    );
+  });
+});

@@ -30,7 +30,7 @@ export async function verifyDocument(path: string): Promise<VerifyResult> {
     if (!isLadingError(error)) throw error;
     requireOfImages(bytes, path, error);
     const finding = { code: error.code, digest: digestOf(bytes), path, message: error.message };
-    return { ok: false, checked, documents: [], findings: [finding], notes: [] };
+    return { ok: false, checked, documents: [], findings: [finding], damaged: [], notes: [] };
   }
   const { warnings, signatures, ...base } = identified;
   const document = { ...base, ...(signatures && { signatures: signatures.map(reportedSignature) }) };
@@ -44,7 +44,7 @@ export async function verifyDocument(path: string): Promise<VerifyResult> {
     if (isFatal) findings.push({ code: invalid, digest, path, message: `${path}: ${message}` });
     else notes.push({ code, digest, path, message });
   }
-  return { ok: findings.length === 0, checked, documents: [document], findings, notes };
+  return { ok: findings.length === 0, checked, documents: [document], findings, damaged: [], notes };
 }
 
 /** Rejects with `INVALID_ARCHIVE` for a JSON document that has nothing to do with images. */

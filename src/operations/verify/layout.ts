@@ -3,6 +3,7 @@ import { ContentError } from '../../errors.js';
 import type { ImageFiles } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { verifyBlobs } from './blobs.js';
+import { damagedImages } from './damaged.js';
 import { GraphCheck } from './graph.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
 
@@ -51,6 +52,7 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
     },
     documents: walk.documents,
     findings,
+    damaged: findings.length === 0 ? [] : await damagedImages(store, findings),
     notes: [...remarks, ...walk.notes, ...blobs.notes],
   };
 }

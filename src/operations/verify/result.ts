@@ -22,7 +22,17 @@ export interface VerifyResult {
   checked: { manifests: number; blobs: number; bytes: number; diffIDs: number };
   documents: VerifiedDocument[];
   findings: Finding[];
+  /** The images that findings concern: what has to be asked for again. */
+  damaged: DamagedImage[];
   notes: Note[];
+}
+
+/** An image that needs content with a finding, or that cannot be read. */
+export interface DamagedImage {
+  /** The name in the archive, or the digest of an image without a name. */
+  name: string;
+  /** Absent for an image of a docker-archive, which has no manifest of its own. */
+  digest?: Digest;
 }
 
 /** A problem that was found. */
