@@ -10,7 +10,7 @@ export function describeMissing(
   const missing = [
     ...Object.entries(positionals).map(([name, argument]) => ({ ...argument, name, word: name })),
     ...Object.entries(options).map(([name, flag]) => ({ ...flag, name, word: `--${name}` })),
-  ].filter(({ name, demandOption }) => demandOption && given.get(name) === undefined);
+  ].filter(({ name, demandOption }) => demandOption && isAbsent(given.get(name)));
   // yargs accepts a positional argument as a flag too, but then still reports it as missing.
   if (missing.length === 0)
     return `${command} takes ${Object.keys(positionals).join(', ')} as an argument, not as a flag`;
@@ -18,6 +18,11 @@ export function describeMissing(
   const last = words.pop();
   const what = words.length === 0 ? `: ${lowerFirst(missing[0]?.describe ?? '')}` : '';
   return `${command} needs ${words.length > 0 ? `${words.join(', ')} and ` : ''}${last}${what}`;
+}
+
+/** yargs makes an empty list of an argument that may be repeated. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
 }
 
 /** Makes the first letter lower case, for use after a colon; a word in capitals is kept. */

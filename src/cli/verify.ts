@@ -125,10 +125,9 @@ function describeVerified(
 
 /** Says how the damaged images come back. With its digest, an image is exactly the one that was meant. */
 function describeWayOut(damaged: VerifyResult['damaged']): string {
-  const wanted = damaged.flatMap(({ name, digest }) => {
-    if (digest === undefined) return [name];
-    return name === digest ? [] : [`${name.replace(/@.*$/, '')}@${digest}`]; // without a repository nobody finds it
-  });
+  const wanted = damaged
+    .filter(({ name }) => name.includes('/')) // nobody knows the registry of a digest or of a tag alone
+    .map(({ name, digest }) => (digest === undefined ? name : `${name.replace(/@.*$/, '')}@${digest}`));
   if (wanted.length === 0) return '';
   const shown = [...wanted.slice(0, 3), ...(wanted.length > 3 ? ['…'] : [])].join(' ');
   return `to have ${wanted.length === 1 ? 'it' : 'them'} again: lading save ${shown} -o again.tar\n`;

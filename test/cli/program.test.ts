@@ -82,7 +82,10 @@ describe('the program', () => {
       [['ls', '--SOURCE', 'a.tar'], 'ls takes SOURCE as an argument, not as a flag'],
       [['ls', 'a.tar', '--authfile', 'b', '--authfile', 'c'], '--authfile was given more than once'],
       [['ls', 'a.tar', '--progress', 'x'], '--progress takes auto, bar, lines, json or none, not "x"'],
-      [['verify', 'a.tar', 'b.tar'], 'too many arguments: "b.tar" is left over'],
+      [
+        ['convert', 'a.tar', 'app:1', 'b.tar', '--to', 'oci', '-o', 'x'],
+        'too many arguments: "b.tar" is left over',
+      ],
       [['version', '1'], 'version takes no arguments, and there is "1"'],
     ];
     for (const [args, message] of mistakes) {
@@ -104,7 +107,7 @@ describe('the program', () => {
       ],
       [['copy'], 'copy needs SRC and DST'],
       [['convert'], 'convert needs SRC, --to and --output'],
-      [['verify'], 'verify needs PATH: an archive, a layout, or a JSON document'],
+      [['verify'], 'verify needs PATH: archives, layouts, or JSON documents'],
       [['inspect'], 'inspect needs SOURCE: PATH or IMAGE'],
       [['ls'], 'ls needs SOURCE: PATH, HOST/REPOSITORY or HOST'],
     ];
@@ -181,11 +184,14 @@ describe('the program', () => {
     assert.match(right.stdout, /all right\n$/);
     const wrong = await runLading(['verify', fixturePath('layouts/synthetic/corrupt-blob.tar')]);
     assert.equal(wrong.code, 3);
-    assert.match(wrong.stdout, /^DIGEST_MISMATCH {2}sha256:[0-9a-f]{64} {2}.*\n.*: 1 finding\n$/);
+    assert.match(
+      wrong.stdout,
+      /^DIGEST_MISMATCH {2}sha256:[0-9a-f]{64} {2}.*\ndamaged image {2}v1 {2}sha256:[0-9a-f]{64}\n.*: 1 finding\n$/,
+    );
     const json = await runLading(['verify', fixturePath('layouts/synthetic/corrupt-blob.tar'), '--json']);
     const document = JSON.parse(json.stdout);
     assert.deepEqual([json.code, document.ok], [3, false]);
-    assert.deepEqual(Object.keys(document), ['ok', 'checked', 'documents', 'findings', 'notes']);
+    assert.deepEqual(Object.keys(document), ['ok', 'checked', 'documents', 'findings', 'damaged', 'notes']);
     assert.deepEqual(Object.keys(document.findings[0]).sort(), ['code', 'digest', 'message', 'path']);
   });
 
