@@ -68,7 +68,8 @@ const LAW: Record<string, readonly string[]> = {
     ],
     ...['registry/', 'store/', 'server/', 'transfer/', 'operations/'],
   ],
-  'cli/': ['index.ts', 'version.ts'],
+  // The program has its own use for the cache folder: compiled code.
+  'cli/': ['index.ts', 'version.ts', 'disk/cache-directory.ts'],
 };
 
 /** Of a folder that may import another one, the files that do. */

@@ -1,13 +1,14 @@
 // Bundles the command line into a few files. Node.js reads all modules of a program when it starts: 250 small files
 // take 300 ms, a few large ones 70 ms. Each command stays a separate file, which is read when it is used. The files
 // are beside those of the library, so that relative paths (to package.json and the threads) are the same.
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { build, transform } from 'esbuild';
 import { writeNotices } from '../packaging/notices.mjs';
 
 for (const name of await readdir('dist'))
-  if (/^cli(-\w+\.js)?$/.test(name)) await rm(`dist/${name}`, { recursive: true });
+  if (/^cli(-\w+\.c?js)?$/.test(name)) await rm(`dist/${name}`, { recursive: true });
 
 /** The file of each name that src/index.ts exports. */
 const home = new Map();
@@ -92,40 +93,66 @@ function smallTogether({ outputs }) {
   };
 }
 
+/**
+ * Turns a module of the bundle into CommonJS. esbuild makes chunks of ECMAScript modules only, but Node.js loads files of
+ * CommonJS with less work: `ls` of an archive takes 8 % less processor time.
+ */
+async function asCommonJS(source, { define, ...options } = {}) {
+  const { code } = await transform(source, {
+    format: 'cjs',
+    platform: 'node',
+    target: TARGET,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': 'bundleURL', ...define },
+    ...options,
+  });
+  if (!code.includes('bundleURL')) return code;
+  return `const bundleURL=require('node:url').pathToFileURL(__filename).href;${code}`;
+}
+
+const TARGET = 'node20.19';
 const options = {
   entryPoints: [START],
   outdir: 'dist',
   entryNames: 'cli/[name]',
   chunkNames: 'cli-[hash]',
+  outExtension: { '.js': '.cjs' },
   bundle: true,
   metafile: true,
   splitting: true,
   format: 'esm',
   platform: 'node',
-  target: 'node20.19',
+  target: TARGET,
   // Saves 20 of 280 ms at each start. Identifiers are kept for the stacks of errors.
   minifyWhitespace: true,
   minifySyntax: true,
   alias: { 'string-width': './src/cli/string-width.ts' },
   // Loaded when they are needed: native and optional modules, and the progress bar.
   external: ['zlib-sync', 'fzstd', 'xz-decompress', 'cli-progress'],
-  // CommonJS packages inside the bundle require modules of Node.js.
-  banner: {
-    js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
-  },
   // smallTogether imports files only to combine them; esbuild rightly drops those that are not used.
   logOverride: { 'ignored-bare-import': 'silent' },
+  write: false,
 };
 const plugins = [pastTheEntrance, shortValidators];
-const tried = await build({ ...options, plugins, write: false });
-const { metafile } = await build({ ...options, plugins: [smallTogether(tried.metafile), ...plugins] });
+const tried = await build({ ...options, plugins });
+const { metafile, outputFiles } = await build({
+  ...options,
+  plugins: [smallTogether(tried.metafile), ...plugins],
+});
+await mkdir('dist/cli', { recursive: true });
+const hash = createHash('sha256');
+for (const { text } of outputFiles) hash.update(text);
+const LADING_BUILD = JSON.stringify(hash.digest('hex').slice(0, 12));
+for (const { path, text } of outputFiles)
+  await writeFile(path, await asCommonJS(text, { define: { LADING_BUILD } }));
+// The package's own type is that of the library.
+await writeFile('dist/cli/package.json', '{"type":"commonjs"}\n');
 
 await writeNotices(metafile, 'dist/THIRD-PARTY-NOTICES.txt');
 
-// The entry point imports the bundle; it is compiled separately, so that old versions of Node.js can parse it. (See main.ts.)
-await build({
-  entryPoints: ['src/cli/main.ts'],
-  outfile: 'dist/cli/main.js',
-  platform: 'node',
-  target: 'node12.20',
-});
+// The entry point loads the bundle; it is compiled separately, so that old versions of Node.js can parse it. (See main.ts.)
+const main = await readFile('src/cli/main.ts', 'utf8');
+const entry = await asCommonJS(main, { loader: 'ts', target: 'node12.20' });
+await writeFile('dist/cli/main.js', entry.replace('./start.js', './start.cjs'));
