@@ -7,6 +7,7 @@ export { formatPlatform, type Platform, parsePlatform } from './content/platform
 export {
   formatFamiliar,
   formatReference,
+  isReference,
   isRegistry,
   parseReference,
   type Reference,

@@ -21,26 +21,30 @@ export interface ConfigFile {
   text?: string;
 }
 
-/** Returns a client's configuration, for the registry by its own name and as a mirror of Docker Hub. */
-export function clientConfig(kind: Exclude<ConfigKind, 'systemd'>, address: ServedAddress): ConfigFile[] {
+/** Returns a client's configuration, for the registry by its own name and as a mirror of those named by `origins`. */
+export function clientConfig(
+  kind: Exclude<ConfigKind, 'systemd'>,
+  address: ServedAddress,
+  origins: readonly string[] = ['docker.io'],
+): ConfigFile[] {
   switch (kind) {
     case 'docker':
-      return dockerConfig(address);
+      return dockerConfig(address, origins);
     case 'containerd':
-      return containerdConfig(address);
+      return containerdConfig(address, origins);
     case 'podman':
-      return podmanConfig(address);
+      return podmanConfig(address, origins);
     case 'k3s':
-      return k3sConfig(address);
+      return k3sConfig(address, origins);
   }
 }
 
-/** Docker does not support mirrors with passwords; images are then pulled by the registry's name. */
-function dockerConfig(address: ServedAddress): ConfigFile[] {
+/** Docker supports mirrors of Docker Hub only, without passwords; other images are pulled by the registry's name. */
+function dockerConfig(address: ServedAddress, origins: readonly string[]): ConfigFile[] {
   const registry = registryOf(address);
   const settings = {
     ...(!address.tls && { 'insecure-registries': [registry] }),
-    ...(!address.authorization && { 'registry-mirrors': [urlOf(address)] }),
+    ...(!address.authorization && origins.includes('docker.io') && { 'registry-mirrors': [urlOf(address)] }),
   };
   const text = `${JSON.stringify(settings, undefined, 2)}\n`;
   return [
@@ -53,7 +57,7 @@ function dockerConfig(address: ServedAddress): ConfigFile[] {
  * `_default` applies to all registries without a file of their own; the registry itself is still asked for what the
  * mirror lacks. Paths of certificates are relative to their file, so that the folder can be anywhere.
  */
-function containerdConfig(address: ServedAddress): ConfigFile[] {
+function containerdConfig(address: ServedAddress, origins: readonly string[]): ConfigFile[] {
   const registry = registryOf(address);
   const url = urlOf(address);
   const folder = `/etc/containerd/certs.d/${registry}`;
@@ -69,7 +73,7 @@ function containerdConfig(address: ServedAddress): ConfigFile[] {
 [plugins."io.containerd.grpc.v1.cri".registry.configs.${quoted(registry)}.tls]
   ca_file = ${quoted(`${folder}/ca.crt`)}
 `;
-  const oldMirrors = [registry, 'docker.io'].map(
+  const oldMirrors = [registry, ...origins].map(
     (name) => `
 [plugins."io.containerd.grpc.v1.cri".registry.mirrors.${quoted(name)}]
   endpoint = [${quoted(url)}]
@@ -100,31 +104,34 @@ ${oldMirrors.join('')}${address.tls ? oldTLS : ''}${address.authorization ? cred
   ];
 }
 
-function podmanConfig(address: ServedAddress): ConfigFile[] {
+function podmanConfig(address: ServedAddress, origins: readonly string[]): ConfigFile[] {
   const registry = registryOf(address);
   const insecure = address.tls ? '' : 'insecure = true\n';
+  const mirrors = origins.map(
+    (origin) => `
+[[registry]]
+prefix = ${quoted(origin)}
+location = ${quoted(origin)}
+
+[[registry.mirror]]
+location = ${quoted(registry)}
+${insecure}`,
+  );
   return [
     {
       path: '/etc/containers/registries.conf.d/lading.conf',
       text: `[[registry]]
 location = ${quoted(registry)}
-${insecure}
-[[registry]]
-prefix = "docker.io"
-location = "docker.io"
-
-[[registry.mirror]]
-location = ${quoted(registry)}
-${insecure}`,
+${insecure}${mirrors.join('')}`,
     },
     ...(address.tls ? [authority(`/etc/containers/certs.d/${registry}/ca.crt`)] : []),
   ];
 }
 
-function k3sConfig(address: ServedAddress): ConfigFile[] {
+function k3sConfig(address: ServedAddress, origins: readonly string[]): ConfigFile[] {
   const registry = registryOf(address);
   const ca = '/etc/rancher/k3s/lading-ca.crt';
-  const mirrors = [registry, 'docker.io'].map(
+  const mirrors = [registry, ...origins].map(
     (name) => `  ${quoted(name)}:\n    endpoint:\n      - ${quoted(urlOf(address))}\n`,
   );
   const credentials = '    auth:\n      username: "USER"\n      password: "PASSWORD"\n';

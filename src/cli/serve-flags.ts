@@ -173,6 +173,11 @@ export function exposureWarnings({ host = '', writable, tls, htpasswdFile }: Ser
   return warnings;
 }
 
+/** True for the addresses that stand for all addresses of this machine. */
+export function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -1,16 +1,18 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { LadingError, printable, type ServeOptions } from '../index.js';
+import { isReference, LadingError, list, parseReference, printable, type ServeOptions } from '../index.js';
 import type { Output } from './output.js';
 import { type ConfigFile, type ConfigKind, clientConfig, registryOf } from './serve-config.js';
-import { isLoopback, parseListen, type ServeArguments, serveOptions } from './serve-flags.js';
+import { isEveryAddress, isLoopback, parseListen, type ServeArguments, serveOptions } from './serve-flags.js';
 import { systemdUnit } from './serve-unit.js';
+
+const DOCKER_HUB = 'docker.io';
 
 /**
  * Prints the configuration for `--print-config`. A single file is printed as it is, so that it can be redirected to its
  * place; several are printed with headings. Other information goes to standard error.
  */
-export function printConfig(kind: ConfigKind, flags: ServeArguments, output: Output): void {
+export async function printConfig(kind: ConfigKind, flags: ServeArguments, output: Output): Promise<void> {
   const options = serveOptions(flags);
   const { host = '', port = 0, tls, htpasswdFile, writable = false } = options;
   if (port === 0) throw new LadingError('USAGE', '--print-config needs the port in --listen');
@@ -21,20 +23,29 @@ export function printConfig(kind: ConfigKind, flags: ServeArguments, output: Out
     authorization: htpasswdFile !== undefined,
     writable,
   };
-  const files = kind === 'systemd' ? [unitOf(flags, options)] : clientConfig(kind, address);
   const registry = registryOf(address);
+  // Its own images need no mirror.
+  const origins = (kind === 'systemd' ? [] : await originsOf(flags.PATH ?? [])).filter(
+    (name) => name !== registry,
+  );
+  const files = kind === 'systemd' ? [unitOf(flags, options)] : clientConfig(kind, address, origins);
   const login =
     address.authorization && (kind === 'docker' || kind === 'podman')
       ? `${kind} login ${registry}`
       : undefined;
   output.result({ kind, registry, files, login }, () => textOf(files));
   if (flags.quiet) return;
-  const [only, ...others] = files;
-  if (others.length === 0 && only?.text !== undefined) output.message(`for ${printable(only.path)}`);
+  const [only, ...furtherFiles] = files;
+  if (furtherFiles.length === 0 && only?.text !== undefined) output.message(`for ${printable(only.path)}`);
   if (login !== undefined) output.message(`then: ${login}`);
   if (kind === 'systemd') return;
   if (kind === 'docker' && address.authorization)
     output.message(`Docker does not support mirrors that require a password: pull by the name ${registry}/…`);
+  const others = origins.filter((origin) => origin !== DOCKER_HUB);
+  if (kind === 'docker' && others.length > 0)
+    output.message(
+      `Docker has mirrors of ${DOCKER_HUB} only: pull images of ${others.join(', ')} by the name ${registry}/…`,
+    );
   if (address.authorization && login === undefined)
     output.message('replace USER and PASSWORD with those of a user in the htpasswd file');
   if (isEveryAddress(host))
@@ -45,8 +56,16 @@ export function printConfig(kind: ConfigKind, flags: ServeArguments, output: Out
     output.message(`${host} is reached from this machine only: give --listen the name that others know`);
 }
 
-function isEveryAddress(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
+/** Returns the registries that the images of the archives are of; without archives, that is Docker Hub. */
+async function originsOf(paths: readonly string[]): Promise<string[]> {
+  if (paths.length === 0) return [DOCKER_HUB];
+  const origins = new Set<string>();
+  for (const path of paths) {
+    const listed = await list(path);
+    if (listed.kind !== 'images') continue;
+    for (const { name } of listed.images) if (isReference(name)) origins.add(parseReference(name).registry);
+  }
+  return [...origins].sort();
 }
 
 function textOf(files: readonly ConfigFile[]): string {

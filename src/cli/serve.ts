@@ -7,6 +7,7 @@ import { createProgress } from './progress.js';
 import { registryOf } from './serve-config.js';
 import { exposureWarnings, SERVE_OPTIONS, type ServeArguments, serveOptions } from './serve-flags.js';
 import { printConfig } from './serve-print.js';
+import { welcome } from './serve-welcome.js';
 
 export const serveCommand: CommandModule = {
   options: SERVE_OPTIONS,
@@ -31,7 +32,7 @@ export const serveCommand: CommandModule = {
     const flags = argv as ServeArguments; // yargs has parsed by SERVE_OPTIONS
     const kind = flags['print-config'];
     if (kind !== undefined) {
-      printConfig(kind, flags, output);
+      await printConfig(kind, flags, output);
       return EXIT.done;
     }
     const options = serveOptions(flags);
@@ -52,6 +53,8 @@ export const serveCommand: CommandModule = {
     const { host, port, repositories } = serving;
     const url = `${serving.scheme}://${registryOf(serving)}`;
     output.result({ url, host, port, repositories }, () => `${url}\n`);
+    // A log in JSON has one document a line and nothing else.
+    if (!flags.quiet && log !== 'json') welcome(serving, output);
     try {
       if (!signal.aborted) await once(signal, 'abort');
     } finally {

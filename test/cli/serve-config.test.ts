@@ -21,6 +21,26 @@ function written(...args: Parameters<typeof clientConfig>): string {
 
 const CA = "(the certificate of the authority that signed the server's certificate, in PEM format)";
 
+describe('clientConfig, for images of several registries', () => {
+  const ORIGINS = ['docker.io', 'quay.io'];
+  const textOf = (kind: Parameters<typeof clientConfig>[0], origins: string[]): string =>
+    written(kind, PLAIN, origins);
+
+  it('is a mirror of each of them', () => {
+    const { mirrors } = parse(clientConfig('k3s', PLAIN, ORIGINS)[0]?.text ?? '');
+    assert.deepEqual(Object.keys(mirrors), ['registry.lan:5000', ...ORIGINS]);
+    for (const origin of ORIGINS) {
+      assert.ok(textOf('podman', ORIGINS).includes(`prefix = "${origin}"\nlocation = "${origin}"\n`));
+      assert.ok(textOf('containerd', ORIGINS).includes(`.registry.mirrors."${origin}"]`));
+    }
+  });
+
+  it('is none of Docker Hub where nothing is of it', () => {
+    for (const kind of ['docker', 'podman', 'k3s', 'containerd'] as const)
+      assert.doesNotMatch(textOf(kind, ['quay.io']), /docker\.io|registry-mirrors/, kind);
+  });
+});
+
 describe('clientConfig', () => {
   it('tells docker', () => {
     assert.equal(

@@ -260,6 +260,40 @@ describe('lading serve', () => {
     assert.equal(stderr, '');
   });
 
+  it('prints mirrors for the registries that the images are of', async () => {
+    const print = (kind: string) =>
+      runLading(['serve', path('layout'), '--listen', 'registry.lan:5000', '--print-config', kind]);
+    const { stdout } = await print('podman'); // the layout has localhost/a:1
+    assert.match(stdout, /^prefix = "localhost"\nlocation = "localhost"\n\n\[\[registry\.mirror\]\]$/m);
+    assert.doesNotMatch(stdout, /docker\.io/);
+    const docker = await print('docker');
+    assert.deepEqual(JSON.parse(docker.stdout), { 'insecure-registries': ['registry.lan:5000'] });
+    assert.match(
+      docker.stderr,
+      /^Docker has mirrors of docker\.io only: pull images of localhost by the name/m,
+    );
+  });
+
+  it('says what it serves, how that is pulled, and from where', async () => {
+    const said: string[] = [];
+    const server = startLading(['serve', path('layout'), '--listen', '127.0.0.1:0'], {
+      onStderrLine: (line) => said.push(line),
+    });
+    running.push(server);
+    assert.ok(server.process.stdout);
+    const { value: url } = await createInterface({ input: server.process.stdout })
+      [Symbol.asyncIterator]()
+      .next();
+    server.process.kill('SIGTERM');
+    assert.equal((await server.outcome).code, 0);
+    const { host, port } = new URL(url);
+    assert.deepEqual(said, [
+      'serving 1 image in 1 repository',
+      `for example: docker pull ${host}/a:1`,
+      `from this machine only: --listen 0.0.0.0:${port} opens it to others`,
+    ]);
+  });
+
   it('prints a unit that runs this command line, with files by their absolute paths', async () => {
     const { code, stdout } = await runLading(
       [

@@ -1,10 +1,11 @@
 import { parsePlatform } from '../../content/platform.js';
 import { type OnCopyEvent, warningsTo } from '../../events.js';
 import type { WritableOptions } from '../../server/push/push.js';
+import { isAttachmentTag } from '../../store/attached.js';
 import { closedBy, type SourceLike } from '../../transfer/sources.js';
 import { createConversions, type ServeConversionOptions } from './conversion.js';
 import { type ListeningServer, type ServeServerOptions, startServer } from './server.js';
-import { openServedStores, type ServeStoresOptions } from './stores.js';
+import { openServedStores, type ServedStores, type ServeStoresOptions } from './stores.js';
 
 export interface ServeOptions
   extends Omit<ServeServerOptions, 'onWarning'>,
@@ -24,8 +25,10 @@ export interface ServeOptions
 }
 
 export interface Serving extends ListeningServer, AsyncDisposable {
-  /** Paths of the repositories. */
+  /** Paths of the repositories when the server started. */
   repositories: string[];
+  /** The images with tags at that time, as `REPOSITORY:TAG`, by repository. */
+  images: string[];
 }
 
 /**
@@ -47,6 +50,7 @@ export async function serve(
   try {
     const { openRepository, listRepositories, writable, check } = stores;
     const repositories = (await listRepositories()).sort();
+    const images = await taggedImages(repositories, openRepository);
     const server = await startServer(
       {
         openRepository,
@@ -61,6 +65,7 @@ export async function serve(
     return {
       ...server,
       repositories,
+      images,
       ...closedBy(async () => {
         await server.close();
         await conversions.close();
@@ -71,6 +76,20 @@ export async function serve(
     await stores.close();
     throw error;
   }
+}
+
+async function taggedImages(
+  repositories: readonly string[],
+  open: ServedStores['openRepository'],
+): Promise<string[]> {
+  const images: string[] = [];
+  for (const repository of repositories) {
+    const store = await open(repository);
+    if (store === undefined) continue;
+    for await (const { name } of store.names())
+      if (!isAttachmentTag(name)) images.push(`${repository}:${name}`);
+  }
+  return images;
 }
 
 function isList(sources: SourceLike | readonly SourceLike[]): sources is readonly SourceLike[] {
