@@ -92,7 +92,7 @@ export type { LoadedImage } from './operations/write-map.js';
 export type { CredentialPlaceOptions } from './registry/auth/credential-places.js';
 export type { RunCredentials } from './registry/auth/run-credentials.js';
 export type { RegistriesPlaces } from './registry/configuration/registries-files.js';
-export type { ConnectionOptions } from './registry/connect.js';
+export type { ConnectionOptions, RegistrySettings } from './registry/connect.js';
 export { ByteRate, type ByteRateOptions } from './registry/http/byte-rate.js';
 export type { Remedy } from './remedy.js';
 export type { Authorization } from './server/access/authorization.js';

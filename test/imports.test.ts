@@ -97,7 +97,7 @@ const HOMES: Record<string, readonly string[]> = {
   'xz-decompress': ['compression/xz.ts'],
   'proper-lockfile': ['disk/lock.ts'],
   'fs-extra': ['disk/', 'store/', 'transfer/', 'operations/'],
-  yaml: ['operations/'],
+  yaml: ['operations/', 'cli/yaml.ts'],
   bcryptjs: ['server/access/password-worker.ts'],
   'prom-client': ['server/operational/metrics.ts'],
 };

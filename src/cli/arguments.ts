@@ -1,6 +1,5 @@
 import { LadingError } from '../index.js';
-import type { CommandOptions } from './command.js';
-import type { CommandOption } from './options.js';
+import type { CommandOption, CommandOptions } from './options.js';
 import { closest, listWords } from './suggest.js';
 
 /** The arguments and flags of a command line, checked as far as that is possible without the other arguments. */

@@ -33,7 +33,7 @@ export const authCommand: CommandModule = {
     const { credentials } = parseCredentials(flags, process.env, output.warning);
     const result = await explainCredentials(flags.HOST, {
       credentials,
-      places: { authFile: flags.authfile },
+      places: { authFile: flags.authfile, registries: flags.registries },
       signal,
     });
     output.result(result, () => describeExplanation(result));

@@ -1,5 +1,6 @@
 import type { PositionalOptions } from 'yargs';
-import type { CommandOption, GlobalArguments } from './options.js';
+import type { EffectiveSettings } from './effective-settings.js';
+import type { CommandOptions, GlobalArguments } from './options.js';
 import type { Output } from './output.js';
 import type { StandardStreams } from './standard-streams.js';
 
@@ -13,6 +14,8 @@ export interface Command {
   /** The arguments and the required flags, as the help shows them after the name. */
   usage: string;
   summary: string;
+  /** Whether the environment and the configuration have settings for it; default true. */
+  readsSettings?: false;
   load: () => Promise<CommandModule>;
 }
 
@@ -28,8 +31,6 @@ export interface CommandModule {
   run(argv: GlobalArguments, context: CommandContext): Promise<number>;
 }
 
-export type CommandOptions = Readonly<Record<string, CommandOption>>;
-
 export interface Example {
   /** The whole command line. */
   line: string;
@@ -43,4 +44,6 @@ export interface CommandContext {
   streams: StandardStreams;
   /** All commands, for those that describe the program itself. */
   commands: readonly Command[];
+  /** The flags that were given, and the settings of the others. */
+  settings: EffectiveSettings;
 }

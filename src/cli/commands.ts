@@ -82,10 +82,18 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./auth.js')).authCommand,
   },
   {
+    name: 'config',
+    positionals: '[COMMAND]',
+    usage: '[COMMAND]',
+    summary: 'Show settings, and whether a flag, a variable, a file or the default sets them',
+    load: async () => (await import('./config.js')).configCommand,
+  },
+  {
     name: 'help',
     positionals: '[TOPIC]',
     usage: '[COMMAND|TOPIC]',
     summary: 'Show the help of a command, or explain formats, credentials or exit-codes',
+    readsSettings: false,
     load: async () => (await import('./help.js')).helpCommand,
   },
   {
@@ -93,6 +101,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: '',
     usage: '',
     summary: 'Print the version',
+    readsSettings: false,
     load: async () => (await import('./version-command.js')).versionCommand,
   },
   {
@@ -100,6 +109,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: '',
     usage: '',
     summary: 'Print a script that completes commands and flags in the shell',
+    readsSettings: false,
     load: async () => (await import('./completion.js')).completionCommand,
   },
 ];

@@ -1,8 +1,8 @@
 import yargs from 'yargs';
-import type { Command, CommandModule, CommandOptions } from './command.js';
+import type { Command, CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { TOPICS } from './help-topics.js';
-import { GLOBAL_OPTIONS } from './options.js';
+import { type CommandOptions, GLOBAL_OPTIONS } from './options.js';
 
 /** The scripts of yargs: they ask the program itself, by `--get-yargs-completions`, and complete names of files if it has no answer. */
 export const completionCommand: CommandModule = {

@@ -1,4 +1,5 @@
 import { isRegistry, LadingError, type RunCredentials } from '../index.js';
+import { variableOf } from './variable.js';
 
 /** The flags that contain logins. */
 export interface CredentialFlags {
@@ -25,11 +26,11 @@ export function parseCredentials(
   environment: NodeJS.ProcessEnv,
   onWarning: (message: string) => void,
 ): GivenCredentials {
-  const scoped = (flags.creds ?? []).map(parseScoped);
-  const source = parseSide(flags['src-creds'], '--src-creds');
-  const destination = parseSide(flags['dest-creds'], '--dest-creds');
+  const scoped = (flags.creds ?? []).map((text) => parseScoped(text, sourceOf('creds', text, environment)));
+  const source = parseSide('src-creds', flags, environment);
+  const destination = parseSide('dest-creds', flags, environment);
   const given = [...scoped, source, destination].filter((login) => login !== undefined);
-  if (given.some(({ password }) => password !== undefined)) {
+  if (given.some(({ password, source = '' }) => password !== undefined && source.startsWith('--'))) {
     onWarning(
       'a password on the command line can be read by other users of this machine; LADING_PASSWORD cannot',
     );
@@ -68,15 +69,26 @@ function requireOneWithout(logins: readonly PartialLogin[]): void {
 }
 
 /** Parses `[HOST=]USER[:PASSWORD]`. As in an image's name, the part before `=` is a registry if it looks like one. */
-function parseScoped(text: string): PartialLogin {
+function parseScoped(text: string, source: string): PartialLogin {
   const [, host = '', rest = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   const isScoped = isRegistry(host) && /[.:]|^localhost$/.test(host);
-  const login = parseLogin(isScoped ? rest : text, '--creds');
+  const login = parseLogin(isScoped ? rest : text, source);
   return isScoped ? { ...login, registry: host } : login;
 }
 
-function parseSide(text: string | undefined, flag: string): PartialLogin | undefined {
-  return text === undefined ? undefined : parseLogin(text, flag);
+function parseSide(
+  flag: 'src-creds' | 'dest-creds',
+  flags: CredentialFlags,
+  environment: NodeJS.ProcessEnv,
+): PartialLogin | undefined {
+  const text = flags[flag];
+  return text === undefined ? undefined : parseLogin(text, sourceOf(flag, text, environment));
+}
+
+/** Returns the flag, or its variable if that has the login. */
+function sourceOf(flag: string, text: string, environment: NodeJS.ProcessEnv): string {
+  const variable = variableOf(flag);
+  return (environment[variable] ?? '').split(/\s+/).includes(text) ? variable : `--${flag}`;
 }
 
 function parseLogin(text: string, source: string): PartialLogin {

@@ -1,6 +1,6 @@
 import type { PositionalOptions } from 'yargs';
-import type { Command, CommandOptions, Example } from './command.js';
-import { type CommandOption, GLOBAL_OPTIONS } from './options.js';
+import type { Command, Example } from './command.js';
+import { type CommandOption, type CommandOptions, GLOBAL_OPTIONS } from './options.js';
 
 /** Everything that the help says of a command, as data. */
 export interface CommandDescription {

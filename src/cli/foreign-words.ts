@@ -12,7 +12,7 @@ const COMMANDS: readonly (readonly [words: string, sentence: string])[] = [
   ['upload publish append', 'lading load -i PATH DEST pushes images into a registry.'],
   ['man usage', 'lading help COMMAND explains a command.'],
   [
-    'show info describe manifest config history digest layers tree discover referrers blob',
+    'show info describe manifest history digest layers tree discover referrers blob',
     'lading inspect SOURCE shows what an image consists of.',
   ],
   ['check validate test lint fsck', 'lading verify PATH checks an archive or layout.'],

@@ -57,11 +57,12 @@ export const loginCommand: CommandModule = {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { output, signal } = context;
     const { onEvent } = await createProgress(flags, output, { hasBar: false });
-    const { authfile: authFile, HOST: host = 'docker.io' } = flags;
+    const { registries, HOST: host = 'docker.io' } = flags;
+    const authFile = flags.authfile ?? registries?.[host]?.authFile;
     const result = await login(host, {
       ...connectionOptions(withoutLogins(flags), output.warning, {}),
       ...(await askLogin(flags, context)),
-      places: { authFile },
+      places: { authFile, registries },
       signal,
       onEvent,
     });

@@ -29,7 +29,8 @@ export const logoutCommand: CommandModule = {
     if (flags.all && flags.HOST !== undefined)
       throw new LadingError('USAGE', `--all is for every registry, not for ${flags.HOST}`);
     const host = flags.all ? undefined : (flags.HOST ?? 'docker.io');
-    const places = { authFile: flags.authfile };
+    const authFile = flags.authfile ?? (host === undefined ? undefined : flags.registries?.[host]?.authFile);
+    const places = { authFile, registries: flags.registries };
     const result = await logout(host, {
       places,
       signal,

@@ -1,5 +1,5 @@
 import type { InferredOptionTypes, Options } from 'yargs';
-import { type ConnectionOptions, LadingError } from '../index.js';
+import { type ConnectionOptions, LadingError, type RegistrySettings } from '../index.js';
 import { type CredentialFlags, type GivenCredentials, parseCredentials } from './credentials.js';
 import { parseRate } from './rate.js';
 
@@ -8,6 +8,8 @@ export interface CommandOption extends Options {
   /** The name of its value in the help, such as `FILE`; default: by its type. */
   value?: string;
 }
+
+export type CommandOptions = Readonly<Record<string, CommandOption>>;
 
 /** Flags of all commands. */
 export const GLOBAL_OPTIONS = {
@@ -42,7 +44,8 @@ export const GLOBAL_OPTIONS = {
     type: 'string',
     value: 'FILE',
     requiresArg: true,
-    describe: 'A JSON file of flags and their values',
+    describe: 'Configuration (YAML or JSON); LADING_CONFIG',
+    defaultDescription: '~/.config/lading/config.yaml',
     group: 'Output:',
   },
 } as const satisfies Record<string, CommandOption>;
@@ -176,12 +179,15 @@ export const LIMIT_OPTIONS = {
   },
 } as const satisfies Record<string, CommandOption>;
 
-export type GlobalArguments = Omit<InferredOptionTypes<typeof GLOBAL_OPTIONS>, 'config'>;
+export type GlobalArguments = Omit<InferredOptionTypes<typeof GLOBAL_OPTIONS>, 'config'> & {
+  /** Settings of the configuration for single registries. */
+  registries?: Record<string, RegistrySettings>;
+};
 export type ConnectionArguments = InferredOptionTypes<typeof CONNECTION_OPTIONS>;
 
 /** Converts flags to options of the library; throws `USAGE`. */
 export function connectionOptions(
-  argv: ConnectionArguments & CredentialFlags,
+  argv: ConnectionArguments & CredentialFlags & Pick<GlobalArguments, 'registries'>,
   onWarning: (message: string) => void,
   environment: NodeJS.ProcessEnv = process.env,
 ): ConnectionOptions & GivenCredentials {
@@ -198,6 +204,7 @@ export function connectionOptions(
     plainHTTP: argv['plain-http'],
     v1: argv.v1,
     mirrors: parseMirrors(argv.mirror ?? []),
+    registries: argv.registries,
     privateAddresses: argv['private-addresses'],
   };
 }

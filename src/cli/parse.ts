@@ -1,11 +1,13 @@
 import yargs, { type Argv } from 'yargs';
 import { isLadingError, LadingError } from '../index.js';
 import { type Line, readLine } from './arguments.js';
-import type { Command, CommandModule, CommandOptions } from './command.js';
+import type { Command, CommandModule } from './command.js';
 import { COMMANDS, findCommand } from './commands.js';
+import type { EffectiveSettings, Setting } from './effective-settings.js';
 import { sentenceForCommand } from './foreign-words.js';
+import { loadSettings } from './load-settings.js';
 import { describeMissing } from './missing.js';
-import { GLOBAL_OPTIONS, type GlobalArguments } from './options.js';
+import { type CommandOptions, GLOBAL_OPTIONS, type GlobalArguments } from './options.js';
 import { closest } from './suggest.js';
 import { describeUnknownFlags } from './unknown-flags.js';
 
@@ -14,6 +16,7 @@ export interface Call {
   name: string;
   module: CommandModule;
   argv: GlobalArguments;
+  settings: EffectiveSettings;
 }
 
 /** Parses a command line. Throws `USAGE`. */
@@ -72,17 +75,18 @@ function commandOf(word: string): Command {
 async function parseFor(command: Command, args: readonly string[]): Promise<Call> {
   const module = await command.load();
   const options = { ...module.options, ...GLOBAL_OPTIONS };
-  const { args: read, unknown } = readLineOf(command, args, options);
+  const { args: read, given, unknown } = readLineOf(command, args, options);
   if (unknown.length > 0) {
     const asArgument = unknown.find((flag) => Object.hasOwn(module.positionals, flag.slice(2)));
     if (asArgument !== undefined)
       throw misuse(`${command.name} takes ${asArgument.slice(2)} as an argument, not as a flag`, command);
     throw await describeUnknownFlags(unknown, command, options);
   }
+  const settings = await loadSettings(command, options, { given, config: valueIn('--config', read) });
   const complaints: string[] = [];
   let argv: GlobalArguments | undefined;
   try {
-    await createParser([command.name, ...read], command, module, {
+    await createParser([command.name, ...read, ...settings.settings.flatMap(argumentsOf)], command, module, {
       onProblem: (message) => complaints.push(message), // yargs then continues and reports further mistakes
       onParsed: (parsed) => {
         argv = parsed;
@@ -101,7 +105,7 @@ async function parseFor(command: Command, args: readonly string[]): Promise<Call
       command,
     );
   }
-  return { name: command.name, module, argv };
+  return { name: command.name, module, argv: { ...argv, registries: settings.registries }, settings };
 }
 
 /** Reads a line; errors without a hint advise to read the help. */
@@ -111,6 +115,14 @@ function readLineOf(command: Command, args: readonly string[], options: CommandO
   } catch (error) {
     throw isLadingError(error) && error.hint === undefined ? misuse(error.message, command) : error;
   }
+}
+
+function argumentsOf({ name, values }: Setting): string[] {
+  return values.map((value) => `--${name}=${value}`);
+}
+
+function valueIn(flag: string, args: readonly string[]): string | undefined {
+  return args.find((argument) => argument.startsWith(`${flag}=`))?.slice(flag.length + 1);
 }
 
 /** Messages of yargs about missing arguments. */
@@ -141,7 +153,6 @@ function createParser(
     .parserConfiguration({ 'camel-case-expansion': false }) // otherwise it reports a mistake twice
     .locale('en') // its messages are matched by their English text
     .options(GLOBAL_OPTIONS)
-    .config('config')
     .version(false)
     .help(false)
     .strict()

@@ -33,12 +33,13 @@ async function complete(words: readonly string[]): Promise<void> {
   process.stdout.write(formatCompletions(await completionsOf(words, COMMANDS), process.env.SHELL ?? ''));
 }
 
-function execute({ module, argv }: Call, streams: StandardStreams): Promise<number> {
+function execute({ module, argv, settings }: Call, streams: StandardStreams): Promise<number> {
   const output = outputOf(argv, module.options);
   return interruptible(async (interrupted) => {
     const signal = AbortSignal.any([interrupted, streams.signal]);
+    for (const warning of settings.warnings) output.warning(warning);
     try {
-      return await module.run(argv, { output, signal, streams, commands: COMMANDS });
+      return await module.run(argv, { output, signal, streams, commands: COMMANDS, settings });
     } catch (error) {
       if (streams.signal.aborted) return EXIT.failed; // reported when the process exits
       const reported = signal.aborted ? signal.reason : error;

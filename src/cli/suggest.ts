@@ -1,5 +1,6 @@
 /** Returns the name that `word` was probably meant to be: the closest one, if at most every third letter is wrong. */
 export function closest(word: string, names: readonly string[]): string | undefined {
+  if (word.length < 2) return undefined;
   let found: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const name of names) {
@@ -8,7 +9,7 @@ export function closest(word: string, names: readonly string[]): string | undefi
   }
   if (found !== undefined) return found;
   // The beginning of a name is no mistake, if it is that of one name only.
-  const longer = names.filter((name) => word.length > 1 && name.startsWith(word));
+  const longer = names.filter((name) => name.startsWith(word));
   return longer.length === 1 ? longer[0] : undefined;
 }
 

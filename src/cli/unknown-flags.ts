@@ -1,7 +1,8 @@
 import { LadingError } from '../index.js';
-import type { Command, CommandOptions } from './command.js';
+import type { Command } from './command.js';
 import { COMMANDS } from './commands.js';
 import { sentenceForFlag } from './foreign-words.js';
+import type { CommandOptions } from './options.js';
 import { closest, listWords } from './suggest.js';
 
 /** Returns the error for flags (with dashes) that a command does not have, with a hint at the flag that was meant. */

@@ -13,7 +13,7 @@ import type { Lookup } from './http/guest.js';
 import type { RateLimit } from './http/headers.js';
 import { Pace, type PaceEvent } from './http/pace.js';
 import { createRequester, type RetryEvent } from './http/request.js';
-import { createSchemes } from './http/scheme.js';
+import { createSchemes, type PlainHTTP } from './http/scheme.js';
 import { createTransport, type TransportOptions } from './http/transport.js';
 import { listRepositories, listTags } from './lists.js';
 import {
@@ -55,7 +55,7 @@ export interface RegistryClientOptions extends TransportOptions {
    * Use http for every registry. Without it, only a registry on loopback that does not speak TLS is contacted over
    * http.
    */
-  plainHTTP?: boolean | undefined;
+  plainHTTP?: boolean | PlainHTTP | undefined;
   /**
    * Registry → its mirrors, which are asked in this order before the registry itself, each with its own credentials.
    */
@@ -150,7 +150,8 @@ export interface RegistryClient {
 }
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
-  const { plainHTTP = false, retries = DEFAULT_RETRIES, onWarning, version } = options;
+  const { plainHTTP: chosen = false, retries = DEFAULT_RETRIES, onWarning, version } = options;
+  const plainHTTP = typeof chosen === 'function' ? chosen : () => chosen;
   const transport = createTransport(options);
   const userAgent = version === undefined ? 'lading' : `lading/${version}`;
   const lifetime = new AbortController();

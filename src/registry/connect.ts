@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isRegistry } from '../content/reference.js';
 import { LadingError, messageOf, systemCode } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import { readVersion } from '../version.js';
@@ -7,6 +8,8 @@ import { type RunCredentials, scopeCredentials } from './auth/run-credentials.js
 import { type CredentialProvider, createRegistryClient, type RegistryClient } from './client.js';
 import { loadRegistriesConf, type RegistriesPlaces } from './configuration/registries-files.js';
 import type { ByteRate } from './http/byte-rate.js';
+import type { OwnTLS } from './http/tls.js';
+import { canonicalRegistry } from './origin.js';
 
 /** Options for connections to registries and for logins. */
 export interface ConnectionOptions {
@@ -25,6 +28,8 @@ export interface ConnectionOptions {
   plainHTTP?: boolean | undefined;
   /** Registry → mirrors to ask before it, as `HOST[:PORT][/PATH]`, in this order. */
   mirrors?: Record<string, string[]> | undefined;
+  /** `HOST[:PORT]` → settings for this registry alone. */
+  registries?: Record<string, RegistrySettings> | undefined;
   /** Where to look for `registries.conf`; default: the usual places; false: nowhere. */
   registriesConf?: RegistriesPlaces | false | undefined;
   /** Whether registries may name token services and upload URLs at addresses of private networks; default false. */
@@ -46,6 +51,25 @@ export interface ConnectionOptions {
   onEvent?: OnCopyEvent | undefined;
 }
 
+/** Settings for one registry, which take precedence over those for all. */
+export interface RegistrySettings {
+  /** PEM file with an authority that signed this registry's certificate. */
+  caFile?: string | undefined;
+  /** PEM file of the certificate that is shown to this registry alone. `keyFile` has its key. */
+  certFile?: string | undefined;
+  keyFile?: string | undefined;
+  /** Whether to verify its certificate. */
+  tlsVerify?: boolean | undefined;
+  /** Whether to use http. */
+  plainHTTP?: boolean | undefined;
+  /** The only file in which to look for its login. */
+  authFile?: string | undefined;
+  /** The only place to ask for its login: the suffix of the program `docker-credential-SUFFIX`. */
+  credentialHelper?: string | undefined;
+  /** Mirrors to ask before it, as `HOST[:PORT][/PATH]`, in this order. */
+  mirrors?: readonly string[] | undefined;
+}
+
 /** Combines an operation's own options with those of its connections; a name that both have is a compile error. */
 export type WithConnection<Own> = keyof Own & keyof ConnectionOptions extends never
   ? ConnectionOptions & Own
@@ -63,13 +87,13 @@ export async function connect(
   provider?: CredentialProvider,
 ): Promise<RegistryClient> {
   const { onEvent } = options;
+  const own = byName(options.registries ?? {});
   const warn = (message: string): void => onEvent?.({ type: 'warning', message });
-  const [ca, cert, key] = await Promise.all([options.caFile, options.certFile, options.keyFile].map(readPEM));
-  // Node.js would ignore such a file, and the server's authority would be reported as unknown.
-  if (ca !== undefined && !ca.includes('-----BEGIN'))
-    throw new LadingError('USAGE', `${options.caFile} does not contain a certificate in PEM format`, {
-      hint: 'To convert a certificate from DER, run openssl x509 -inform der -in FILE -out FILE.pem.',
-    });
+  const [ca, cert, key] = await Promise.all([
+    readAuthority(options.caFile),
+    readPEM(options.certFile),
+    readPEM(options.keyFile),
+  ]);
   return createRegistryClient({
     version: readVersion(),
     credentials:
@@ -77,14 +101,16 @@ export async function connect(
       createCredentialProvider({
         explicit: scopeCredentials(options.credentials, registries),
         authFile: options.authFile,
+        registries: own,
         onWarning: warn,
       }),
     ca,
     cert,
     key,
     tlsVerify: options.tlsVerify,
-    plainHTTP: options.plainHTTP,
-    mirrors: options.mirrors,
+    plainHTTP: (registry) => own[registry]?.plainHTTP ?? options.plainHTTP ?? false,
+    ownOf: ownTLS(own),
+    mirrors: { ...mirrorsOf(own), ...options.mirrors },
     registriesConf:
       options.registriesConf === false ? undefined : await loadRegistriesConf(options.registriesConf),
     privateAddresses: options.privateAddresses,
@@ -97,6 +123,51 @@ export async function connect(
     onRateLimit: (limit) => onEvent?.({ type: 'limited', ...limit }),
     onPace: (pace) => onEvent?.({ type: 'paced', ...pace }),
   });
+}
+
+/** Names registries as references do. Throws `USAGE` for what is no registry. */
+function byName(registries: Record<string, RegistrySettings>): Record<string, RegistrySettings> {
+  for (const name of Object.keys(registries))
+    if (!isRegistry(name))
+      throw new LadingError('USAGE', `"${name}" is not a registry`, { hint: 'A registry is HOST[:PORT].' });
+  return Object.fromEntries(
+    Object.entries(registries).map(([name, settings]) => [canonicalRegistry(name), settings]),
+  );
+}
+
+/** Reads the files of a registry when it is first contacted: those of other registries need not be there. */
+function ownTLS(registries: Record<string, RegistrySettings>) {
+  const known = new Map<string, Promise<OwnTLS>>();
+  return async (registry: string): Promise<OwnTLS | undefined> => {
+    const { caFile, certFile, keyFile, tlsVerify } = registries[registry] ?? {};
+    if ([caFile, certFile, keyFile, tlsVerify].every((value) => value === undefined)) return undefined;
+    const read = known.get(registry) ?? readTLS({ caFile, certFile, keyFile, tlsVerify });
+    known.set(registry, read);
+    return read;
+  };
+}
+
+async function readTLS({ caFile, certFile, keyFile, tlsVerify }: RegistrySettings): Promise<OwnTLS> {
+  const [ca, cert, key] = await Promise.all([readAuthority(caFile), readPEM(certFile), readPEM(keyFile)]);
+  return { ca, cert, key, tlsVerify };
+}
+
+function mirrorsOf(registries: Record<string, RegistrySettings>): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    Object.entries(registries).flatMap(([name, { mirrors }]) =>
+      mirrors === undefined ? [] : [[name, mirrors]],
+    ),
+  );
+}
+
+async function readAuthority(path: string | undefined): Promise<string | undefined> {
+  const ca = await readPEM(path);
+  // Node.js would ignore such a file, and the server's authority would be reported as unknown.
+  if (ca !== undefined && !ca.includes('-----BEGIN'))
+    throw new LadingError('USAGE', `${path} does not contain a certificate in PEM format`, {
+      hint: 'To convert a certificate from DER, run openssl x509 -inform der -in FILE -out FILE.pem.',
+    });
+  return ca;
 }
 
 async function readPEM(path: string | undefined): Promise<string | undefined> {

@@ -1,7 +1,7 @@
-import { DOCKER_HUB, isRegistry, isRepository } from '../content/reference.js';
+import { isRegistry, isRepository } from '../content/reference.js';
 import { isLadingError, LadingError, RegistryError } from '../errors.js';
 import { type ConfiguredRegistry, locate, type RegistriesConf } from './configuration/registries-conf.js';
-import { hostOf } from './origin.js';
+import { canonicalRegistry } from './origin.js';
 
 /** A registry, or a mirror that has copies of its content. */
 export interface Endpoint {
@@ -64,7 +64,7 @@ export class Endpoints {
     conf?: RegistriesConf | undefined,
   ) {
     for (const [registry, names] of Object.entries(mirrors)) {
-      const of = canonical(registry);
+      const of = canonicalRegistry(registry);
       if (!isRegistry(of)) throw notAMirror(registry);
       this.#mirrors.set(of, [
         ...(this.#mirrors.get(of) ?? []),
@@ -80,7 +80,7 @@ export class Endpoints {
    */
   inOrder(wanted: Wanted): Endpoint[] {
     const { registry, repository, target, order = 'registry only' } = wanted;
-    const name = fullName(canonical(registry), repository);
+    const name = fullName(canonicalRegistry(registry), repository);
     const table = this.#conf?.find(name);
     if (table?.blocked) throw blocked(name, table);
     const insecure = table?.insecure ? { insecure: true } : {};
@@ -91,7 +91,7 @@ export class Endpoints {
     const taken = place && this.#tableAt(place, repository);
     if (place && taken?.blocked) throw blocked(nameAt(place, repository), taken, name);
     const own = { registry, ...place, ...insecure };
-    const first = (this.#mirrors.get(canonical(registry)) ?? [])
+    const first = (this.#mirrors.get(canonicalRegistry(registry)) ?? [])
       .filter((mirror) => this.#isAllowed(mirror, repository))
       .map((mirror) => this.#judged(mirror, repository));
     const { asked, last } = this.#configured(wanted, table, target);
@@ -128,7 +128,7 @@ export class Endpoints {
     table: ConfiguredRegistry,
     location: string | undefined,
   ): Endpoint | undefined {
-    const place = locate(fullName(canonical(registry), repository), table, location);
+    const place = locate(fullName(canonicalRegistry(registry), repository), table, location);
     if (repository === undefined)
       return place.repository === undefined ? { registry: place.registry } : undefined;
     return place.repository === undefined
@@ -275,7 +275,7 @@ function fullName(registry: string, repository: string | undefined): string {
 
 /** Returns the name by which the place's own table is found. */
 function nameAt(place: Endpoint, repository: string | undefined): string {
-  return fullName(canonical(place.registry), repositoryAt(repository, place));
+  return fullName(canonicalRegistry(place.registry), repositoryAt(repository, place));
 }
 
 /** `wanted` is the repository that was asked for, if it is located elsewhere. */
@@ -284,9 +284,4 @@ function blocked(name: string, { prefix, source }: ConfiguredRegistry, wanted: s
   return new LadingError('DENIED', `${name}${located} is blocked: ${source} blocks ${prefix}`, {
     hint: `Remove "blocked" from ${source}, or name another file with CONTAINERS_REGISTRIES_CONF.`,
   });
-}
-
-/** Maps the names of Docker Hub to one. */
-function canonical(registry: string): string {
-  return hostOf(registry) === hostOf(DOCKER_HUB) ? DOCKER_HUB : registry;
 }

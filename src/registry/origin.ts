@@ -1,6 +1,11 @@
 import { isIP } from 'node:net';
 import { DOCKER_HUB } from '../content/reference.js';
 
+/** Maps the names of Docker Hub to the one that references have. */
+export function canonicalRegistry(registry: string): string {
+  return hostOf(registry) === hostOf(DOCKER_HUB) ? DOCKER_HUB : registry;
+}
+
 /** Returns the host that serves a registry; for Docker Hub it is not the one in its name. */
 export function hostOf(registry: string): string {
   return registry === DOCKER_HUB || registry === 'index.docker.io' ? 'registry-1.docker.io' : registry;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readLine } from '../../src/cli/arguments.js';
-import type { CommandOptions } from '../../src/cli/command.js';
-import { GLOBAL_OPTIONS } from '../../src/cli/options.js';
+import { type CommandOptions, GLOBAL_OPTIONS } from '../../src/cli/options.js';
 import { saveCommand } from '../../src/cli/save.js';
 
 const OPTIONS: CommandOptions = { ...saveCommand.options, ...GLOBAL_OPTIONS };

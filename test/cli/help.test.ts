@@ -90,7 +90,8 @@ async function helpOn(topic: string): Promise<string> {
   const argv = { ...flags, progress: 'auto' as const, TOPIC: topic };
   const { signal } = new AbortController();
   const streams = { signal, ignoreStderr: () => undefined, failure: () => undefined };
-  assert.equal(await helpCommand.run(argv, { output, signal, streams, commands: COMMANDS }), 0);
+  const settings = { given: new Set<string>(), settings: [], file: undefined, registries: {}, warnings: [] };
+  assert.equal(await helpCommand.run(argv, { output, signal, streams, commands: COMMANDS, settings }), 0);
   return printed;
 }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { CommandOptions } from '../../src/cli/command.js';
 import { COMMANDS, findCommand } from '../../src/cli/commands.js';
 import {
   FOREIGN_COMMANDS,
@@ -7,7 +6,7 @@ import {
   sentenceForCommand,
   sentenceForFlag,
 } from '../../src/cli/foreign-words.js';
-import { GLOBAL_OPTIONS } from '../../src/cli/options.js';
+import { type CommandOptions, GLOBAL_OPTIONS } from '../../src/cli/options.js';
 import { closest } from '../../src/cli/suggest.js';
 import { runLading } from './program.js';
 

@@ -56,7 +56,7 @@ export async function explainCredentials(
   const explicit = findExplicit(scopeCredentials(credentials, [registry]), registry);
   if (explicit !== undefined)
     explained.push({ place: explicit.source, state: 'used', ...describe(explicit) });
-  for (const place of listPlaces(places)) {
+  for (const place of listPlaces(places, registry)) {
     const isOver = explained.some(({ state }) => state === 'used' || state === 'invalid');
     const ask = isOver
       ? undefined

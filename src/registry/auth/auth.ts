@@ -4,6 +4,7 @@ import { withAbort } from '../http/abort.js';
 import { discard } from '../http/body.js';
 import { headerLines } from '../http/headers.js';
 import type { TransportResponse } from '../http/response.js';
+import type { PlainHTTP } from '../http/scheme.js';
 import type { Transport } from '../http/transport.js';
 import { path } from '../protocol.js';
 import { type Challenge, parseChallenges } from './challenge.js';
@@ -45,7 +46,7 @@ export interface AuthOptions {
   credentials: CredentialProvider;
   userAgent: string;
   /** Whether the user chose http, which is then allowed for token services too. */
-  plainHTTP: boolean;
+  plainHTTP: PlainHTTP;
   /** Whether the token service may be at an address of a private network. */
   privateAddresses?: boolean | undefined;
   now: () => number;
@@ -128,7 +129,7 @@ export class Authenticator {
     try {
       realm = checkRealm(bearer.parameters.get('realm') ?? '', target.origin, {
         ...this.#options,
-        plainHTTP: this.#options.plainHTTP || target.insecure === true,
+        plainHTTP: this.#options.plainHTTP(target.registry) || target.insecure === true,
       });
     } catch (error) {
       if (other !== undefined) return other;

@@ -8,6 +8,8 @@ import { type CredentialConfig, parseCredentialConfig, readCredentialFile } from
 export interface CredentialPlaceOptions {
   /** A file that the user names: the only place to look; it must exist. */
   authFile?: string | undefined;
+  /** `HOST[:PORT]` → the only place to look for the login of this registry. */
+  registries?: Readonly<Record<string, OwnPlace>> | undefined;
   /** Variables that name or hold credentials; also the helpers' environment. Default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
   /** Default: the user's home folder. */
@@ -18,20 +20,43 @@ export interface CredentialPlaceOptions {
   uid?: number | undefined;
 }
 
+/** Where the login of one registry is. A helper counts before a file. */
+export interface OwnPlace {
+  authFile?: string | undefined;
+  /** The suffix of a program `docker-credential-SUFFIX`. */
+  credentialHelper?: string | undefined;
+}
+
 /** A file or variable that may hold credentials; it is read only when a registry asks for them. */
 export interface CredentialPlace {
   /** The path of the file, or the name of the variable. */
   name: string;
   /**
-   * The kind of place: a file of docker, of podman, of docker before 1.7, or one that the user named; or a variable.
+   * The kind of place: a file of docker, of podman, of docker before 1.7, or one that the user named; a variable; or
+   * only a helper.
    */
-  kind: 'docker' | 'podman' | 'legacy' | 'named' | 'variable';
+  kind: 'docker' | 'podman' | 'legacy' | 'named' | 'variable' | 'helper';
   /** Resolves with undefined if the file does not exist. */
   read(): Promise<CredentialConfig | undefined>;
 }
 
-/** Lists the places where credentials may be, in the order in which to look. */
-export function listPlaces({
+/**
+ * Lists the places where the credential of a registry may be, in the order in which to look; without a registry, those
+ * for all registries.
+ */
+export function listPlaces(options: CredentialPlaceOptions, registry?: string): CredentialPlace[] {
+  const { registries = {} } = options;
+  const own =
+    registry !== undefined && Object.hasOwn(registries, registry) ? registries[registry] : undefined;
+  const { credentialHelper, authFile } = own ?? {};
+  if (registry === undefined || credentialHelper === undefined)
+    return listUsualPlaces(authFile === undefined ? options : { ...options, authFile });
+  const name = `the settings of ${registry}`;
+  const config = JSON.stringify({ credHelpers: { [registry]: credentialHelper } });
+  return [{ name, kind: 'helper', read: async () => parseCredentialConfig(config, name) }];
+}
+
+function listUsualPlaces({
   authFile,
   environment = process.env,
   home = homedir(),

@@ -2,7 +2,7 @@ import { isLadingError } from '../../errors.js';
 import type { Credential, CredentialProvider } from './credential.js';
 import { type CredentialConfig, findHelper, findInAuths, findStore, serverURLOf } from './credential-file.js';
 import { askCredentialHelper, type HelperAnswer } from './credential-helper.js';
-import { type CredentialPlaceOptions, listPlaces } from './credential-places.js';
+import { type CredentialPlace, type CredentialPlaceOptions, listPlaces } from './credential-places.js';
 
 export interface CredentialOptions extends CredentialPlaceOptions {
   /** Logins that the user gave for this run, one per registry; they take precedence over all other places. */
@@ -26,13 +26,20 @@ export interface ExplicitCredential {
  * `~/.dockercfg`. Each place is read once, and each helper is asked once per server.
  */
 export function createCredentialProvider(options: CredentialOptions = {}): CredentialProvider {
-  const places = listPlaces(options).map(({ name, read }) => ({ name, read: once(read) }));
+  const known = new Map<string, Pick<CredentialPlace, 'name' | 'read'>>();
+  /** Registries share a place, which is read once. */
+  const placesOf = (registry: string): Pick<CredentialPlace, 'name' | 'read'>[] =>
+    listPlaces(options, registry).map(({ name, read }) => {
+      const place = known.get(name) ?? { name, read: once(read) };
+      known.set(name, place);
+      return place;
+    });
   const askHelper = createHelpers(options);
 
   return async (registry, repository, signal) => {
     const explicit = findExplicit(options.explicit, registry);
     if (explicit !== undefined) return explicit;
-    for (const { name, read } of places) {
+    for (const { name, read } of placesOf(registry)) {
       const config = await read();
       if (config === undefined) continue;
       const found = await findIn(config, name, registry, repository, (suffix) =>

@@ -1,5 +1,5 @@
-import { DOCKER_HUB } from '../../content/reference.js';
 import { LadingError } from '../../errors.js';
+import { canonicalRegistry } from '../origin.js';
 import type { ExplicitCredential } from './credentials.js';
 
 /** A login for this run. It is sent to one registry only: neither to its mirrors nor to the other side of a copy. */
@@ -22,7 +22,7 @@ export function scopeCredentials(
 ): ExplicitCredential[] {
   const logins: readonly RunCredentials[] = given === undefined ? [] : Array.isArray(given) ? given : [given];
   const scoped = logins.flatMap(({ registry, source = 'the options', ...login }) => {
-    const named = registry === undefined ? theOnly(registries, source) : canonical(registry);
+    const named = registry === undefined ? theOnly(registries, source) : canonicalRegistry(registry);
     return named === undefined ? [] : [{ ...login, source, registry: named }];
   });
   for (const [index, { registry }] of scoped.entries()) {
@@ -33,7 +33,7 @@ export function scopeCredentials(
 }
 
 function theOnly(registries: readonly string[], source: string): string | undefined {
-  const [registry, ...others] = new Set(registries.map(canonical));
+  const [registry, ...others] = new Set(registries.map(canonicalRegistry));
   if (others.length === 0) return registry;
   throw new LadingError(
     'USAGE',
@@ -44,8 +44,4 @@ function theOnly(registries: readonly string[], source: string): string | undefi
       remedyFor: registry,
     },
   );
-}
-
-function canonical(registry: string): string {
-  return registry === 'index.docker.io' ? DOCKER_HUB : registry;
 }

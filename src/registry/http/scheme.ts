@@ -11,18 +11,21 @@ export interface Schemes {
   forget(registry: string): void;
 }
 
+/** Whether the user chose http for a registry. */
+export type PlainHTTP = (registry: string) => boolean;
+
 /**
  * Decides between https and http. Uses http if the user asks for it with `plainHTTP`; and if a TLS handshake fails, on
  * loopback (as Docker does) and for registries for which `mayBeHTTP` allows it. Each registry is probed once, for all
  * requests. Any other host is contacted over https only.
  */
-export function createSchemes(plainHTTP: boolean): Schemes {
+export function createSchemes(plainHTTP: PlainHTTP): Schemes {
   const probes = new Map<string, Promise<'https' | 'http'>>();
 
   return {
     async baseURL(registry, signal, mayBeHTTP = false) {
       const host = hostOf(registry);
-      if (plainHTTP) return new URL(`http://${host}`);
+      if (plainHTTP(registry)) return new URL(`http://${host}`);
       const secure = new URL(`https://${host}`);
       if (!mayBeHTTP && !isLoopback(hostnameOf(secure))) return secure;
       const probe = probes.get(registry) ?? probeTLS(secure);

@@ -19,6 +19,8 @@ export interface TLSOptions {
   /** Client certificate (PEM) and its key; either may hold both. */
   cert?: string | undefined;
   key?: string | undefined;
+  /** Finds the settings of a registry that take precedence over those above; an authority is added to them. */
+  ownOf?: ((registry: string) => Promise<OwnTLS | undefined>) | undefined;
   /** `SSL_CERT_FILE`, `SSL_CERT_DIR` and `NODE_EXTRA_CA_CERTS`; default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;
   /** Where certificates are on this machine; default: where docker, skopeo and Go look. */
@@ -26,6 +28,9 @@ export interface TLSOptions {
   /** Called once for each certificate file that cannot be used. */
   onWarning?: ((text: string) => void) | undefined;
 }
+
+/** Settings for one registry. The certificate is shown to that registry alone. */
+export type OwnTLS = Pick<TLSOptions, 'tlsVerify' | 'ca' | 'cert' | 'key'>;
 
 /** The TLS settings of a connection. */
 export interface ConnectionTLS {
@@ -74,22 +79,31 @@ export class TLSSettings {
     const id = `${isOther ? 'named by ' : ''}${registry}${insecure ? ', unchecked' : ''}`;
     const known = this.#byRegistry.get(id);
     if (known !== undefined) return known;
-    const names = [registry, hostOf(registry)];
-    const found = readRegistryCertificates(names, this.#places, (text) => this.#warnOnce(text)).then((own) =>
-      own === undefined && !insecure
-        ? [this.#shared]
-        : this.#splitPairs(isOther && own !== undefined ? { ...own, cert: [], key: [] } : own).map(
-            (single, index) => this.#create(index === 0 ? id : `${id}, pair ${index}`, single, insecure),
-          ),
-    );
+    const found = this.#find(registry, { id, isOther, insecure });
     this.#byRegistry.set(id, found);
     return found;
   }
 
-  #splitPairs(own: RegistryCertificates | undefined): (RegistryCertificates | undefined)[] {
-    // A certificate from the options replaces those of certs.d.
-    if (own === undefined || own.cert.length < 2 || this.#options.cert !== undefined) return [own];
-    return own.cert.map((cert, index) => ({ ...own, cert: [cert], key: own.key.slice(index, index + 1) }));
+  async #find(
+    registry: string,
+    { id, isOther, insecure }: { id: string; isOther: boolean; insecure: boolean },
+  ): Promise<readonly RegistryTLS[]> {
+    const own = await this.#options.ownOf?.(registry);
+    const names = [registry, hostOf(registry)];
+    const inFolder = await readRegistryCertificates(names, this.#places, (text) => this.#warnOnce(text));
+    if (own === undefined && inFolder === undefined && !insecure) return [this.#shared];
+    const options = {
+      ...this.#options,
+      ...(own !== undefined && !isOther && clientPairOf(own)),
+      tlsVerify: !insecure && (own?.tlsVerify ?? this.#options.tlsVerify),
+    };
+    const certificates =
+      inFolder === undefined && own?.ca === undefined
+        ? undefined
+        : withAuthority(isOther && inFolder ? { ...inFolder, cert: [], key: [] } : inFolder, own?.ca);
+    return splitPairs(certificates, options).map((single, index) =>
+      this.#create(index === 0 ? id : `${id}, pair ${index}`, single, options),
+    );
   }
 
   #warnOnce(text: string): void {
@@ -98,15 +112,14 @@ export class TLSSettings {
     this.#options.onWarning?.(text);
   }
 
-  #create(id: string, own: RegistryCertificates | undefined, insecure = false): RegistryTLS {
-    const tlsVerify = !insecure && (this.#options.tlsVerify ?? true);
+  #create(id: string, own: RegistryCertificates | undefined, options = this.#options): RegistryTLS {
     let trustsMachine = false;
     let current: Promise<ConnectionTLS> | undefined;
     const make = async (): Promise<ConnectionTLS> => {
       const authorities = trustsMachine ? await this.#readMachine() : [];
       return {
-        secureContext: createContext(this.#options, own, authorities),
-        rejectUnauthorized: tlsVerify,
+        secureContext: createContext(options, own, authorities),
+        rejectUnauthorized: options.tlsVerify ?? true,
       };
     };
     return {
@@ -132,6 +145,22 @@ export class TLSSettings {
     const named = await readNamedAuthorities(this.#options.environment ?? process.env);
     return certificatesIn([...named, ...(await readSystemAuthorities(this.#places))]);
   }
+}
+
+function withAuthority(
+  { ca, cert, key }: RegistryCertificates = { ca: [], cert: [], key: [] },
+  authority: string | undefined,
+): RegistryCertificates {
+  return { ca: authority === undefined ? ca : [authority, ...ca], cert, key };
+}
+
+function splitPairs(
+  own: RegistryCertificates | undefined,
+  { cert: given }: TLSOptions,
+): (RegistryCertificates | undefined)[] {
+  // A certificate from the options replaces those of certs.d.
+  if (own === undefined || own.cert.length < 2 || given !== undefined) return [own];
+  return own.cert.map((cert, index) => ({ ...own, cert: [cert], key: own.key.slice(index, index + 1) }));
 }
 
 /**
@@ -173,6 +202,11 @@ function clientPair({ cert, key }: TLSOptions): Pick<TLSOptions, 'cert' | 'key'>
     hint: 'Name the files of both, or one file that holds the certificate and its key in PEM.',
     remedy: 'certFile',
   });
+}
+
+/** Like `clientPair`, but empty if there is neither, so that it does not replace another one. */
+function clientPairOf(own: OwnTLS): Pick<TLSOptions, 'cert' | 'key'> {
+  return own.cert === undefined && own.key === undefined ? {} : clientPair(own);
 }
 
 /** Creates a context that connections share; otherwise undici would parse the authorities for each of them. */

@@ -5,6 +5,7 @@ import { header, headerLines } from '../http/headers.js';
 import { Pace } from '../http/pace.js';
 import { createRequester, type Requester, type RequesterOptions } from '../http/request.js';
 import type { TransportResponse } from '../http/response.js';
+import type { PlainHTTP } from '../http/scheme.js';
 import { type CallOptions, type RepositoryName, repositoryText } from '../repository.js';
 import { createEndpointAuthenticator, createIndexAuthenticator, type V1Grant } from './auth.js';
 import { endpointsOf } from './endpoints.js';
@@ -36,7 +37,7 @@ export interface V1ClientOptions {
   /** Options for the requesters of this client. */
   requester: Omit<RequesterOptions, 'authenticator'>;
   credentials: CredentialProvider;
-  plainHTTP: boolean;
+  plainHTTP: PlainHTTP;
   onWarning?: ((text: string) => void) | undefined;
 }
 
@@ -78,7 +79,7 @@ export function createV1Client(options: V1ClientOptions): V1Client {
         { ...message, ...callOptions, headers, what, whenNotFound },
         async (response) => {
           await discard(response.body);
-          return grantOf(response, { index, isOwn, plainHTTP, what });
+          return grantOf(response, { index, isOwn, plainHTTP: plainHTTP(name.registry), what });
         },
       );
     } catch (error) {

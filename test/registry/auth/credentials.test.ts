@@ -258,6 +258,28 @@ describe('createCredentialProvider, credential helpers', () => {
     });
   }
 
+  it('looks for the login of a registry with settings of its own only there', async () => {
+    const environment = await installHelper('own', `printf '{"Username":"helped","Secret":"s"}'`);
+    await write('.docker/config.json', {
+      auths: { ...auths('a.test', 'usual'), ...auths('b.test', 'usual') },
+    });
+    const authFile = await write('own.json', auths('a.test', 'filed'));
+    const registries = {
+      'a.test': { authFile },
+      'b.test': { credentialHelper: 'own' },
+      'c.test': { authFile },
+    };
+    const userAt = async (registry: string): Promise<string | undefined> =>
+      (await lookup(registry, { registries, environment }))?.username;
+    assert.deepEqual(await Promise.all(['a.test', 'b.test', 'c.test'].map(userAt)), [
+      'filed',
+      'helped',
+      undefined,
+    ]);
+    await write('.docker/config.json', auths('d.test', 'usual'));
+    assert.equal(await userAt('d.test'), 'usual');
+  });
+
   it('warns and goes on when a helper is missing', async () => {
     await write('.docker/config.json', { credHelpers: { 'reg.example': 'missing' } });
     const warnings: string[] = [];
