@@ -88,7 +88,7 @@ function parseSide(
 /** Returns the flag, or its variable if that has the login. */
 function sourceOf(flag: string, text: string, environment: NodeJS.ProcessEnv): string {
   const variable = variableOf(flag);
-  return (environment[variable] ?? '').split(/\s+/).includes(text) ? variable : `--${flag}`;
+  return environment[variable]?.split(/\s+/).includes(text) ? variable : `--${flag}`;
 }
 
 function parseLogin(text: string, source: string): PartialLogin {
