@@ -54,6 +54,49 @@ const shortValidators = {
   },
 };
 
+/** Minifies packages, which are two thirds of what a command reads. Exported names stay. */
+const shortPackages = {
+  name: 'short-packages',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]node_modules[\\/].*\.[cm]?js$/ }, async ({ path }) => {
+      const source = withoutHTTP2(path, await readFile(path, 'utf8'));
+      const { code } = await transform(source, { loader: 'js', target: TARGET, minify: true });
+      return { contents: code, loader: 'js' };
+    });
+  },
+};
+
+/** Lets undici load HTTP/2, which lading does not use, only for a connection that speaks it. */
+function withoutHTTP2(path, source) {
+  if (!/undici[\\/]lib[\\/]dispatcher[\\/]client\.js$/.test(path)) return source;
+  const eager = "const connectH2 = require('./client-h2.js')";
+  if (!source.includes(eager)) throw new Error('undici loads HTTP/2 in another way: change withoutHTTP2');
+  return source.replace(eager, "const connectH2 = (...given) => require('./client-h2.js')(...given)");
+}
+
+/**
+ * What undici requires only for bodies of fetch, and on processors without SIMD. These parts get files of their own:
+ * otherwise they would be a half of what is read of undici.
+ */
+const RARE = {
+  'undici-fetch-body': 'node_modules/undici/lib/web/fetch/body.js',
+  'undici-plain-llhttp': 'node_modules/undici/lib/llhttp/llhttp-wasm.js',
+};
+const rareApart = {
+  name: 'rare-apart',
+  setup({ onResolve }) {
+    for (const [name, file] of Object.entries(RARE)) {
+      const end = file.replace(/^.*\/lib\/[^/]*/, '').replaceAll('.', '\\.');
+      onResolve({ filter: new RegExp(`${end}$`) }, ({ kind, path, resolveDir }) =>
+        kind === 'require-call' && resolve(resolveDir, path) === resolve(file)
+          ? { path: `./cli-${name}.cjs`, external: true }
+          : undefined,
+      );
+    }
+  },
+};
+
+const TARGET = 'node20.19';
 const START = 'src/cli/start.ts';
 /** Size in bytes below which a chunk is small. */
 const SMALL = 20_000;
@@ -93,6 +136,17 @@ function smallTogether({ outputs }) {
   };
 }
 
+/** Modules of Node.js that most commands do not use, and that take a millisecond or more to load. */
+const LOADED_LATE =
+  /(?<==|__toESM\()require\(("node:(?:child_process|dns\/promises|http|net|readline|stream\/consumers|stream\/web|tls|v8|vm|worker_threads|zlib)")\)/g;
+const LATE = 'const late=name=>new Proxy({},{get:(_,key)=>require(name)[key]});';
+
+/** Makes a module of the bundle load modules of Node.js when it uses them. */
+function withLateModules(code) {
+  const late = code.replace(LOADED_LATE, 'late($1)');
+  return late === code ? code : LATE + late;
+}
+
 /**
  * Turns a module of the bundle into CommonJS. esbuild makes chunks of ECMAScript modules only, but Node.js loads files of
  * CommonJS with less work: `ls` of an archive takes 8 % less processor time.
@@ -108,11 +162,11 @@ async function asCommonJS(source, { define, ...options } = {}) {
     define: { 'import.meta.url': 'bundleURL', ...define },
     ...options,
   });
-  if (!code.includes('bundleURL')) return code;
-  return `const bundleURL=require('node:url').pathToFileURL(__filename).href;${code}`;
+  const late = withLateModules(code);
+  if (!code.includes('bundleURL')) return late;
+  return `const bundleURL=require('node:url').pathToFileURL(__filename).href;${late}`;
 }
 
-const TARGET = 'node20.19';
 const options = {
   entryPoints: [START],
   outdir: 'dist',
@@ -135,7 +189,7 @@ const options = {
   logOverride: { 'ignored-bare-import': 'silent' },
   write: false,
 };
-const plugins = [pastTheEntrance, shortValidators];
+const plugins = [pastTheEntrance, shortValidators, rareApart, shortPackages];
 const tried = await build({ ...options, plugins });
 const { metafile, outputFiles } = await build({
   ...options,
@@ -149,6 +203,17 @@ for (const { path, text } of outputFiles)
   await writeFile(path, await asCommonJS(text, { define: { LADING_BUILD } }));
 // The package's own type is that of the library.
 await writeFile('dist/cli/package.json', '{"type":"commonjs"}\n');
+
+await build({
+  entryPoints: Object.fromEntries(Object.entries(RARE).map(([name, file]) => [`cli-${name}`, file])),
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: TARGET,
+  minify: true,
+});
 
 await writeNotices(metafile, 'dist/THIRD-PARTY-NOTICES.txt');
 
