@@ -130,6 +130,8 @@ export type { CopyOptions } from './transfer/copy.js';
 export type {
   CheckRules,
   Destination,
+  Standing,
+  Survey,
   WriteOptions,
   WriteResult,
   WrittenImage,

@@ -39,7 +39,11 @@ const OPTIONS = {
     requiresArg: true,
     describe: 'Write source, destination and digest to a file',
   },
-  'dry-run': { type: 'boolean', default: false, describe: 'Say what would be pushed where' },
+  'dry-run': {
+    type: 'boolean',
+    default: false,
+    describe: 'Ask the registry, and say what would be pushed where',
+  },
   clobber: {
     type: 'boolean',
     default: true,
@@ -123,13 +127,20 @@ export const loadCommand: CommandModule = {
   },
 };
 
-function describeLoaded({ images, blobs, bytes, dryRun }: LoadResult): string {
-  const rows = images.map(({ name, pushed, digest }) => [name, '->', pushed, digest]);
-  if (dryRun) return `${formatTable(rows)}${plural(images.length, 'image')} would be pushed\n`;
+function describeLoaded({ images, blobs, bytes, dryRun, standings }: LoadResult): string {
+  const rows = images.map(({ name, pushed, digest }) => {
+    const standing = standings?.[pushed];
+    return [name, '->', pushed, digest, ...(standing === undefined ? [] : [STANDING[standing]])];
+  });
   const parts = [
-    `${formatBytes(bytes.pushed)} pushed`,
-    ...(blobs.mounted > 0 ? [`${plural(blobs.mounted, 'blob')} mounted`] : []),
+    `${formatBytes(bytes.pushed)} ${dryRun ? 'to push' : 'pushed'}`,
+    ...(blobs.mounted > 0 ? [`${plural(blobs.mounted, 'blob')} ${dryRun ? 'to mount' : 'mounted'}`] : []),
     ...(blobs.present > 0 ? [`${plural(blobs.present, 'blob')} already there`] : []),
   ];
-  return `${formatTable(rows)}${plural(images.length, 'image')}: ${parts.join(', ')}\n`;
+  const table = formatTable(rows);
+  if (!dryRun) return `${table}${plural(images.length, 'image')}: ${parts.join(', ')}\n`;
+  const cost = standings === undefined ? '' : `: ${parts.join(', ')}`;
+  return `${table}${plural(images.length, 'image')} would be pushed${cost}\n`;
 }
+
+const STANDING = { new: 'new', same: 'is there', moves: 'the tag moves' };

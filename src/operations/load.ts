@@ -23,6 +23,7 @@ import { createScratch, type Scratch } from '../store/scratch.js';
 import type { Source } from '../store/store.js';
 import { convertImage } from '../transfer/convert/convert.js';
 import { createRecompressor } from '../transfer/convert/recompress.js';
+import type { Destination, Standing } from '../transfer/destination.js';
 import { damageOf, readArchiveImages } from '../transfer/files/read-files.js';
 import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
 import type { ReadImages } from '../transfer/read-images.js';
@@ -60,7 +61,10 @@ export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   mapFile?: string | undefined;
   /** A file to write with one line per image: source, destination and digest, separated by tabs; default none. */
   writeMap?: string | undefined;
-  /** Report what would be pushed where, but push nothing; default false. */
+  /**
+   * Ask the registry, and report what would be pushed where, but push nothing; default false. If the registry cannot be
+   * reached, a warning says so, and the result has the names alone.
+   */
   dryRun?: boolean | undefined;
   /** Refuse to move an existing tag that names something else; default false. */
   noClobber?: boolean | undefined;
@@ -80,6 +84,12 @@ export interface LoadResult {
   /** True if nothing was pushed because of the option `dryRun`. */
   dryRun: boolean;
   images: LoadedImage[];
+  /**
+   * After a dry run, what the tag of each image stands for at the registry, by `pushed`: nothing yet, the same image, or
+   * another one, so that it would move; undefined if the registry was not asked.
+   */
+  standings?: Record<string, Standing>;
+  /** After a dry run, what would be pushed. Layers that would be compressed first count with their plain size. */
   blobs: { total: number; pushed: number; mounted: number; present: number };
   bytes: { pushed: number };
   failures: { name: string; error: unknown }[];
@@ -114,10 +124,11 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
       remake: compressor.compress,
     });
     const requests = await requestsOfStore(input.store, input.store.location, options.images ?? []);
-    const { placed, images, blobs, bytes, failures } = await transfer(requests, destination, {
+    const result = await transfer(requests, options.dryRun ? unlessAway(destination, options) : destination, {
       ...options,
       read: (wanted, how) => readAll(input.store, wanted, { ...options, ...how }),
     });
+    const { placed, images, blobs, bytes, failures, standings } = result;
     const loaded = options.dryRun
       ? placed.map(({ image, destination: at }) => ({
           name: image.name,
@@ -126,10 +137,13 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
         }))
       : images.map(({ name, written, digest }) => ({ name, pushed: written, digest }));
     const { total, sent, mounted, present } = blobs;
+    const named =
+      standings && [...standings].map(([one, standing]) => [formatReference(one.destination), standing]);
     return {
       input: isStream(options.input) ? '-' : locationOf(options.input),
       dryRun: options.dryRun === true,
       images: loaded,
+      ...(named && { standings: Object.fromEntries(named) }),
       blobs: { total, pushed: sent, mounted, present },
       bytes: { pushed: bytes.sent },
       failures,
@@ -139,6 +153,22 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
     await input.close();
     await scratch.close();
   }
+}
+
+/** A dry run in a room without the registry still tells the names. */
+function unlessAway<P>(destination: Destination<P>, { onEvent }: LoadOptions): Destination<P> {
+  const { survey } = destination;
+  if (survey === undefined) return destination;
+  const asked: Destination<P>['survey'] = async (...about) => {
+    try {
+      return await survey(...about);
+    } catch (error) {
+      if (!isLadingError(error, 'UNREACHABLE')) throw error;
+      onEvent?.({ type: 'warning', message: `it is unknown what would be pushed: ${error.message}` });
+      return undefined;
+    }
+  };
+  return { ...destination, survey: asked };
 }
 
 /** Reads the images of the input completely, and warns about those that leave something out on purpose. */

@@ -26,8 +26,19 @@ export interface Destination<Placed = ImageTrees> {
   nameOf(image: ImageTrees, placed: readonly Placed[]): string | undefined;
   /** Writes images that were checked: only what is missing, and names last. */
   write(images: readonly Placed[], options?: WriteOptions): Promise<WriteResult>;
+  /** Asks what `write` would send, without writing; resolves with undefined if the destination cannot tell. */
+  survey?(images: readonly Placed[], options?: WriteOptions): Promise<Survey<Placed> | undefined>;
   close(): Promise<void>;
 }
+
+/** What a write would do. */
+export interface Survey<Placed = unknown> extends Pick<WriteResult, 'blobs' | 'bytes'> {
+  /** What the name of each image stands for at the destination. */
+  standings: ReadonlyMap<Placed, Standing>;
+}
+
+/** A name that is not there yet, that stands for the same image, or that would move to another one. */
+export type Standing = 'new' | 'same' | 'moves';
 
 export interface WriteOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'> {
   /** Keep images that are already there; default false. */

@@ -1,5 +1,5 @@
 import type { ConvertedImage } from './convert/convert.js';
-import type { Destination, WriteOptions, WriteResult } from './destination.js';
+import type { Destination, Survey, WriteOptions, WriteResult } from './destination.js';
 import type { CopyRequest, ImageTrees, PlanOptions } from './plan.js';
 import { type ReadImages, readImages } from './read-images.js';
 
@@ -12,7 +12,7 @@ export interface TransferOptions<Placed = ImageTrees> extends PlanOptions {
   onChecked?: ((placed: readonly Placed[]) => void) | undefined;
   /** Returns what is written in place of an image; default: images stay unchanged. */
   convert?: ((image: ImageTrees) => Promise<ConvertedImage>) | undefined;
-  /** Check everything, but write nothing; default false. */
+  /** Check everything, and ask the destination what it lacks, but write nothing; default false. */
   dryRun?: boolean | undefined;
 }
 
@@ -23,6 +23,8 @@ export interface TransferResult<Placed = ImageTrees> extends WriteResult {
   placed: Placed[];
   /** The results of `convert`, one per image. */
   converted: ConvertedImage[];
+  /** After a dry run, what the names stand for at the destination; undefined if it cannot tell. */
+  standings?: Survey<Placed>['standings'];
 }
 
 /**
@@ -47,10 +49,11 @@ export async function transfer<Placed>(
   const placed = to.check(arriving, { append, onEvent });
   options.onChecked?.(placed);
   const about = { read: images, placed, converted };
-  if (options.dryRun) return { ...NOTHING_WRITTEN, failures, ...about };
   const { concurrency, retries, keepGoing, signal } = options;
   const how: WriteOptions = { concurrency, retries, keepGoing, signal, onEvent, append, failures };
-  return { ...(await to.write(placed, how)), ...about };
+  if (!options.dryRun) return { ...(await to.write(placed, how)), ...about };
+  const survey = await to.survey?.(placed, how);
+  return { ...NOTHING_WRITTEN, ...survey, failures, ...about };
 }
 
 const NOTHING_WRITTEN: Omit<WriteResult, 'failures'> = {

@@ -90,7 +90,8 @@ describe('the names that load gives in docker-registry', () => {
       `${proxy.host}/dry/library/base:2`,
       `${proxy.host}/dry/team/app:1`,
     ]);
-    assert.deepEqual(proxy.passed, []);
+    assert.ok(proxy.passed.length > 0);
+    assert.ok(proxy.passed.every(({ method }) => method === 'HEAD' || method === 'GET'));
   });
 
   it('do not move with --no-clobber, and do without', async () => {

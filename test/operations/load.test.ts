@@ -6,6 +6,7 @@ import { copyImages } from '../../src/operations/copy.js';
 import { type LoadOptions, type LoadResult, load } from '../../src/operations/load.js';
 import { save } from '../../src/operations/save.js';
 import { openPath } from '../../src/store/open.js';
+import { warningsInto } from '../support/events.js';
 import { fixturePath } from '../support/fixtures.js';
 import {
   type MadeImage,
@@ -139,11 +140,41 @@ describe('load', () => {
     await assert.rejects(run({ images: ['none:1'] }), { code: 'NOT_FOUND' });
   });
 
-  it('says what it would do with --dry-run, and asks nothing', async () => {
-    const { images, dryRun } = await run({ dryRun: true, keepHost: true });
-    assert.equal(dryRun, true);
-    assert.equal(images[0]?.pushed, `${registry.host}/${source.name.replace(':', '-')}/other/single:2`);
-    assert.deepEqual(registry.requests, []);
+  it('asks the registry what it would send with --dry-run, and sends nothing', async () => {
+    const before = await run({ dryRun: true });
+    assert.equal(before.dryRun, true);
+    assert.ok(
+      registry.requests.every((request) => /^(HEAD|GET) /.test(request)),
+      registry.requests.join('\n'),
+    );
+    assert.deepEqual([...new Set(Object.values(before.standings ?? {}))], ['new']);
+    const pushed = await run({});
+    assert.deepEqual([before.blobs, before.bytes], [pushed.blobs, pushed.bytes]);
+    assert.deepEqual(before.images, pushed.images);
+
+    const after = await run({ dryRun: true });
+    assert.deepEqual(after.bytes, { pushed: 0 });
+    assert.deepEqual(after.blobs, { ...pushed.blobs, pushed: 0, mounted: 0, present: pushed.blobs.total });
+    assert.deepEqual([...new Set(Object.values(after.standings ?? {}))], ['same']);
+  });
+
+  it('says with --dry-run which tags would move, and refuses what --no-clobber refuses', async () => {
+    await run({ images: ['other/single:2'] });
+    await source.put('other/single:2', await makeImage({ seed: 'load-other' }));
+    await save({ images: [`${source.name}/other/single:2`], output: path('moving.tar') });
+    await source.put('other/single:2', amd64);
+    const moving = { input: path('moving.tar'), dryRun: true };
+    assert.deepEqual((await run(moving)).standings, { [`${registry.host}/other/single:2`]: 'moves' });
+    await assert.rejects(run({ ...moving, noClobber: true }), { code: 'ALREADY_EXISTS' });
+  });
+
+  it('tells the names alone with --dry-run where the registry cannot be reached', async () => {
+    const warnings: string[] = [];
+    const away = { destination: '127.0.0.1:1', dryRun: true, onEvent: warningsInto(warnings) };
+    const { images, standings } = await run({ ...away, keepHost: true });
+    assert.equal(images[0]?.pushed, `127.0.0.1:1/${source.name.replace(':', '-')}/other/single:2`);
+    assert.equal(standings, undefined);
+    assert.match(warnings.join(), /unknown what would be pushed: .*127\.0\.0\.1:1/);
   });
 
   it('refuses to move a tag with --no-clobber, before anything is sent', async () => {

@@ -1,28 +1,37 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Descriptor } from '../../content/descriptor.js';
 import { formatReference, type Reference } from '../../content/reference.js';
-import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import { ContentError } from '../../errors.js';
 import type { PlannedContent } from '../../graph/tree.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../../pool.js';
 import type { RegistryClient } from '../../registry/client.js';
 import { delayBefore } from '../../retry.js';
-import { isAttachmentTag } from '../../store/attached.js';
 import { createKnownBlobs, type KnownBlobs, mountingStore } from '../../store/remote/mounting.js';
 import { createRemoteStore, type RemoteStoreOptions } from '../../store/remote/remote.js';
 import type { Store } from '../../store/store.js';
 import { has } from '../../store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy.js';
-import type { WriteResult } from '../destination.js';
+import type { Survey, WriteResult } from '../destination.js';
 import { namingImage } from '../naming.js';
 import { assemblePlan, type Plan } from '../plan.js';
 import { type HeadStartStore, headStartStore } from './head-start.js';
 import type { ImageToPush } from './registry-names.js';
+import { surveyRepositories } from './survey.js';
+import { requireFreeTags, resolveOrUndefined, tellMovedAttachments } from './tags.js';
 
 export interface PushImagesOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'>, RemoteStoreOptions {
   /** Refuse to move an existing tag that names something else; default false. */
   noClobber?: boolean | undefined;
   /** The repository of the same registry that the images come from. */
   origin?: string | undefined;
+}
+
+/** What a repository gets. */
+export interface RepositoryPush {
+  plan: Plan;
+  store: HeadStartStore;
+  group: readonly ImageToPush[];
+  repository: string;
 }
 
 /** Pushes images into the repositories of a registry: only what is missing, and each blob once for all of them. */
@@ -55,20 +64,7 @@ export class ImagePusher {
   async push(images: readonly ImageToPush[]): Promise<WriteResult> {
     const options = this.#options;
     const pool = this.#pool;
-    const pushes = byRepository(images).map(({ destination, group }) => ({
-      plan: planOf(group),
-      store: this.#storeFor(destination),
-      group,
-      repository: destination.repository,
-    }));
-    tellTotals(
-      pushes.map(({ plan }) => plan),
-      options,
-    );
-    for (const { store, group } of pushes) {
-      if (options.noClobber) await requireFreeTags(store, group, pool);
-      else await tellMovedAttachments(store, group, pool, options);
-    }
+    const pushes = await this.#checked(images);
 
     const barrier = createBarrier(pushes.length);
     const results = await Promise.allSettled(
@@ -90,6 +86,31 @@ export class ImagePusher {
     if (summary.images.length === 0 && summary.failures[0] !== undefined) throw summary.failures[0].error;
     await Promise.all(pushes.map(({ store, group }) => prove(store, group, summary, pool)));
     return summary;
+  }
+
+  /** Asks the registry what `push` would send; rejects as `push` does if a tag may not move. */
+  async survey(images: readonly ImageToPush[]): Promise<Survey<ImageToPush>> {
+    return surveyRepositories(await this.#checked(images), this.#pool);
+  }
+
+  /** Returns what each repository gets, after its tags were checked. */
+  async #checked(images: readonly ImageToPush[]): Promise<RepositoryPush[]> {
+    const options = this.#options;
+    const pushes = byRepository(images).map(({ destination, group }) => ({
+      plan: planOf(group),
+      store: this.#storeFor(destination),
+      group,
+      repository: destination.repository,
+    }));
+    tellTotals(
+      pushes.map(({ plan }) => plan),
+      options,
+    );
+    for (const { store, group } of pushes) {
+      if (options.noClobber) await requireFreeTags(store, group, this.#pool);
+      else await tellMovedAttachments(store, group, this.#pool, options);
+    }
+    return pushes;
   }
 
   /** Aborts everything that is running, and waits until it has ended. */
@@ -151,72 +172,6 @@ function tellTotals(plans: readonly Plan[], { onEvent }: PushImagesOptions): voi
   });
 }
 
-async function requireFreeTags(store: Store, group: readonly ImageToPush[], pool: Pool): Promise<void> {
-  await Promise.all(
-    group.flatMap(tagsOf).map(async ({ reference, digest }) => {
-      const held = await resolveOrUndefined(store, reference.tag, pool);
-      if (held === undefined || held.digest === digest) return;
-      const what = isAttachmentTag(reference.tag) ? 'signature or attachment' : 'image';
-      throw new LadingError(
-        'ALREADY_EXISTS',
-        `${formatReference(reference)} already exists and is another ${what}: ${held.digest}`,
-        what === 'image'
-          ? { hint: 'Let the tag move, or load under another name.', remedy: 'omitNoClobber' }
-          : {
-              hint: 'Let the tag move, or load the images alone.',
-              remedy: 'omitNoClobberOfAttachment',
-            },
-      );
-    }),
-  );
-}
-
-/** One tag of cosign holds all signatures of an image, so moving it would silently remove those that are not pushed. */
-async function tellMovedAttachments(
-  store: Store,
-  group: readonly ImageToPush[],
-  pool: Pool,
-  { onEvent }: PushImagesOptions,
-): Promise<void> {
-  const attached = group.flatMap(tagsOf).filter(({ reference }) => isAttachmentTag(reference.tag));
-  await Promise.all(
-    attached.map(async ({ reference, digest }) => {
-      const held = await resolveOrUndefined(store, reference.tag, pool);
-      if (held === undefined || held.digest === digest) return;
-      onEvent?.({
-        type: 'warning',
-        message: `${formatReference(reference)} changes from ${held.digest} to ${digest}`,
-      });
-    }),
-  );
-}
-
-/** Returns the tags that an image gets, with those of its attachments. */
-function tagsOf({ image, destination }: ImageToPush): {
-  reference: Reference & { tag: string };
-  digest: string;
-}[] {
-  const { registry, repository, tag: own } = destination;
-  return [{ tag: own, tree: image.tree }, ...image.attached].flatMap(({ tag, tree }) =>
-    tag === undefined
-      ? []
-      : [{ reference: { registry, repository, tag }, digest: tree.content.descriptor.digest }],
-  );
-}
-
-async function resolveOrUndefined(
-  store: Store,
-  reference: string,
-  pool: Pool,
-): Promise<Descriptor | undefined> {
-  try {
-    return await pool.runSmall((signal) => store.resolve(reference, { signal }));
-  } catch (error) {
-    if (isLadingError(error, 'NOT_FOUND')) return undefined;
-    throw error;
-  }
-}
-
 /** Verifies that the registry has the root of each pushed image under its digest. */
 async function prove(
   store: Store,
@@ -263,7 +218,7 @@ export function nameAt({ registry, repository, tag }: Reference, { digest }: Des
 }
 
 function summarize(
-  pushes: readonly { plan: Plan; group: ImageToPush[]; repository: string }[],
+  pushes: readonly RepositoryPush[],
   results: readonly PromiseSettledResult<CopyResult>[],
   known: KnownBlobs,
 ): WriteResult {

@@ -65,6 +65,18 @@ export function toRegistry(
       const at = placed.find((one) => one.image === image)?.destination;
       return at && nameAt(at, image.tree.content.descriptor);
     },
+    async survey(images, { failures: _, append: __, ...copy } = {}) {
+      const { noClobber, origin } = options;
+      // A question that can be asked again: whoever waits for an answer does not wait for a registry that is away.
+      const client = await connect({ ...connection, retries: 0 }, [registry]);
+      const pusher = new ImagePusher(client, { ...copy, noClobber, origin });
+      try {
+        return await pusher.survey(images);
+      } finally {
+        await pusher.close();
+        await client.close();
+      }
+    },
     async write(images, { failures = [], append: _, ...copy } = {}) {
       const { noClobber, origin, chunkBytes, remake } = options;
       const uploadSessions = await openUploadSessions(copy.onEvent);
