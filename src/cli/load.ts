@@ -1,7 +1,7 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type LoadResult, load } from '../index.js';
 import type { CommandModule } from './command.js';
-import { EXIT, exitCodeOf } from './exit-codes.js';
+import { failuresOf, resultWithFailures } from './failures.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
@@ -116,18 +116,12 @@ export const loadCommand: CommandModule = {
     } finally {
       progress.end();
     }
-    const { failures, ...loaded } = result;
-    const failureDocuments = failures.map(({ name, error }) => ({ name, error: output.describe(error) }));
-    output.result({ ...loaded, ...(failures.length > 0 && { failures: failureDocuments }) }, () =>
-      describeLoaded(result),
-    );
-    if (!flags.json) for (const { error } of failures) output.error(error);
-    if (failures.length === 0) return EXIT.done;
-    return loaded.images.length > 0 ? EXIT.partial : exitCodeOf(failures[0]?.error);
+    return resultWithFailures(output, result, { text: () => describeLoaded(result), isJSON: flags.json });
   },
 };
 
-function describeLoaded({ images, blobs, bytes, dryRun, standings }: LoadResult): string {
+function describeLoaded(result: LoadResult): string {
+  const { images, blobs, bytes, dryRun, standings } = result;
   const rows = images.map(({ name, pushed, digest }) => {
     const standing = standings?.[pushed];
     return [name, '->', pushed, digest, ...(standing === undefined ? [] : [STANDING[standing]])];
@@ -138,9 +132,9 @@ function describeLoaded({ images, blobs, bytes, dryRun, standings }: LoadResult)
     ...(blobs.present > 0 ? [`${plural(blobs.present, 'blob')} already there`] : []),
   ];
   const table = formatTable(rows);
-  if (!dryRun) return `${table}${plural(images.length, 'image')}: ${parts.join(', ')}\n`;
+  if (!dryRun) return `${table}${failuresOf(result)}${plural(images.length, 'image')}: ${parts.join(', ')}\n`;
   const cost = standings === undefined ? '' : `: ${parts.join(', ')}`;
-  return `${table}${plural(images.length, 'image')} would be pushed${cost}\n`;
+  return `${table}${failuresOf(result)}${plural(images.length, 'image')} would be pushed${cost}\n`;
 }
 
 const STANDING = { new: 'new', same: 'is there', moves: 'the tag moves' };

@@ -22,7 +22,8 @@ export interface Output {
   event(document: object): void;
   /** Writes a warning, unless `--quiet` is given. */
   warning(text: string, advised?: Advised): void;
-  error(error: unknown): void;
+  /** Writes an error and its hint. `about` is the image that it concerns, for errors that do not name it. */
+  error(error: unknown, about?: string): void;
   /** Returns the code, message, hint and remedy of any thrown value, for documents. */
   describe(error: unknown): DescribedError;
 }
@@ -80,9 +81,10 @@ export function createOutput(options: OutputOptions): Output {
       if (jsonLines) event({ type: 'warning', message: text, hint: hintOf(advised, flags), remedy });
       else message(`warning: ${printable(warningOf(text, advised, flags))}`);
     },
-    error(error) {
+    error(error, about) {
       const described = describeError(error, flags);
-      const { message: text, hint } = described;
+      const { hint } = described;
+      const named = about === undefined || described.message.includes(about) ? '' : `${printable(about)}: `;
       if (json) {
         resultStream.write(`${formatJSON({ error: described })}\n`);
         return;
@@ -91,7 +93,7 @@ export function createOutput(options: OutputOptions): Output {
         const causes = verbose ? { causes: causesOf(error) } : {};
         return event({ type: 'error', error: { ...described, ...causes } });
       }
-      message(`lading: ${text}`);
+      message(`lading: ${named}${described.message}`);
       if (hint !== undefined) message(`hint: ${hint}`);
       if (verbose) for (const cause of causesOf(error)) message(`cause: ${cause}`);
     },

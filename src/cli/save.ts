@@ -4,7 +4,7 @@ import type { InferredOptionTypes } from 'yargs';
 import { LadingError, parseImageList, type SaveOptions, type SaveResult, save } from '../index.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
-import { EXIT, exitCodeOf } from './exit-codes.js';
+import { failuresOf, resultWithFailures } from './failures.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
   CONNECTION_OPTIONS,
@@ -153,14 +153,7 @@ export const saveCommand: CommandModule = {
     } finally {
       progress.end();
     }
-    const { failures, ...saved } = result;
-    const failureDocuments = failures.map(({ name, error }) => ({ name, error: output.describe(error) }));
-    output.result({ ...saved, ...(failures.length > 0 && { failures: failureDocuments }) }, () =>
-      describeSaved(result),
-    );
-    for (const { error } of failures) if (!flags.json) output.error(error);
-    if (failures.length === 0) return EXIT.done;
-    return saved.images.length > 0 ? EXIT.partial : exitCodeOf(failures[0]?.error);
+    return resultWithFailures(output, result, { text: () => describeSaved(result), isJSON: flags.json });
   },
 };
 
@@ -174,7 +167,8 @@ async function listedImages(file: string | undefined): Promise<string[]> {
   }
 }
 
-function describeSaved({ images, output, blobs, bytes }: SaveResult): string {
+function describeSaved(result: SaveResult): string {
+  const { images, output, blobs, bytes } = result;
   const rows = images.map((image) => [
     image.name,
     image.digest,
@@ -183,5 +177,5 @@ function describeSaved({ images, output, blobs, bytes }: SaveResult): string {
   ]);
   const reused = blobs.reused > 0 ? `, ${plural(blobs.reused, 'blob')} already there` : '';
   const where = output === '-' ? 'standard output' : output;
-  return `${formatTable(rows)}${plural(images.length, 'image')} in ${where}: ${formatBytes(bytes.total)}, ${formatBytes(bytes.fetched)} fetched${reused}\n`;
+  return `${formatTable(rows)}${failuresOf(result)}${plural(images.length, 'image')} in ${where}: ${formatBytes(bytes.total)}, ${formatBytes(bytes.fetched)} fetched${reused}\n`;
 }
