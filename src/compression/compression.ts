@@ -124,9 +124,12 @@ export interface CompressOptions {
   /** Default `gzip`. For `zstd`, Node.js 22.15 or newer is needed. */
   form?: CompressedForm | undefined;
   /**
-   * gzip: from 1 (fastest) to 9 (smallest); default 4. Measured on layers of programs, libraries and documents, in time
-   * of one core: 3 is 10 % faster and 2.5 % larger, 5 is 25 % slower and 2 % smaller, 6 is 45 % slower and 2.5 %
-   * smaller. zstd: from 1 to 19; default 3, as of the program zstd.
+   * gzip: from 1 (fastest) to 9 (smallest); default 4. Measured on layers of programs and libraries, in MB of plain bytes
+   * that one core takes in a second, and in size: level 1 86 and + 4.0 %, 2 84 and + 2.6 %, 3 74 and + 1.8 %, 4 67, 5 54
+   * and - 1.5 %, 6 42 and - 1.9 %, 9 14 and - 2.2 %. What skopeo makes is as large as that of level 3. A layer is
+   * compressed once and pulled often, so what level 1 saves is not worth 4 %; and a digest that stays lets a registry
+   * skip what an earlier version has sent. libdeflate is no choice: it has neither dictionaries nor blocks that do not
+   * end the stream, which blocks in parallel need. zstd: from 1 to 19; default 3, as of the program zstd.
    */
   level?: number | undefined;
   /** The number of threads; default one per core, at most six. The output does not depend on it. */

@@ -7,8 +7,11 @@ import { Garbage } from './garbage.js';
 
 // A thread needs 9 MiB. Six compress 400 MB/s, which is about as much as the thread that feeds them can hash.
 const MOST_THREADS = 6;
-/** Blocks per thread: the one that it works on, and the next one. */
-const DEPTH = 2;
+/**
+ * Blocks per thread: the one that it works on, and the next ones, since the thread that brings them is busy with other
+ * things now and then.
+ */
+const DEPTH = 3;
 /** Threads are not started for smaller content: starting one takes 40 ms of processor time. */
 const WORTH_THREADS_BYTES = 1024 * 1024;
 
@@ -23,28 +26,32 @@ export class DeflatePool {
   readonly #freeMemory: ArrayBuffer[] = [];
   readonly #garbage = new Garbage();
   #threads: DeflateThread[] = [];
-  #streams = 0;
+  /** Those that have not ended, the first of them first. */
+  readonly #streams: symbol[] = [];
   #closed = false;
 
   constructor({ threads = Math.min(availableParallelism(), MOST_THREADS) }: DeflatePoolOptions = {}) {
     this.#threadCount = Math.max(1, threads);
   }
 
+  /** Begins a stream, and returns it as a name for `shareOf`. */
+  addStream(): symbol {
+    const stream = Symbol('stream');
+    this.#streams.push(stream);
+    return stream;
+  }
+
+  removeStream(stream: symbol): void {
+    this.#streams.splice(this.#streams.indexOf(stream), 1);
+  }
+
   /**
-   * The number of blocks that each stream may have in the pool. The blocks that keep all threads busy are divided among
-   * the streams, so that memory does not grow with their number. Each gets at least one, so that a stream that nobody
-   * reads does not block the others.
+   * The number of blocks that a stream may have in the pool. The first gets all that keep the threads busy, so that it is
+   * finished soon, but for one of each other stream: they fill its pauses, and go on if nobody reads it.
    */
-  get share(): number {
-    return Math.max(1, Math.floor((this.#threadCount * DEPTH) / this.#streams));
-  }
-
-  addStream(): void {
-    this.#streams++;
-  }
-
-  removeStream(): void {
-    this.#streams--;
+  shareOf(stream: symbol): number {
+    const others = this.#streams.length - 1;
+    return stream === this.#streams[0] ? Math.max(1, this.#threadCount * DEPTH - others) : 1;
   }
 
   /** Returns uninitialised memory for one block. */

@@ -22,7 +22,7 @@ export async function* gzipBlocks(
   const underWay: Promise<Buffer>[] = [];
   let checksum = 0;
   let size = 0;
-  pool.addStream();
+  const stream = pool.addStream();
   try {
     yield HEADER;
     for await (const block of blocksOf(source, pool, level)) {
@@ -31,12 +31,12 @@ export async function* gzipBlocks(
       deflating.catch(() => undefined); // reported by the await in `first`; this avoids an unhandled rejection until then
       underWay.push(deflating);
       size += block.length;
-      while (underWay.length >= pool.share) yield* first(underWay);
+      while (underWay.length >= pool.shareOf(stream)) yield* first(underWay);
     }
     while (underWay.length > 0) yield* first(underWay);
     yield trailer(checksum, size);
   } finally {
-    pool.removeStream();
+    pool.removeStream(stream);
   }
 }
 

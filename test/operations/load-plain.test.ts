@@ -16,7 +16,6 @@ describe('load of plain layers', () => {
   const path = useFolder('the suite');
   const small = plainLayer('base');
   const own = plainLayer('of the other image');
-  // Takes far longer to compress than it takes to begin with the upload of the small one.
   const large = makeTar({ name: 'large', body: randomBytesFrom('load-plain', 4_000_000) });
   let registry: UploadRegistry;
   let cacheBefore: string | undefined;
@@ -24,6 +23,12 @@ describe('load of plain layers', () => {
     cacheBefore = process.env.XDG_CACHE_HOME;
     process.env.XDG_CACHE_HOME = path('cache');
     await writeFile(path('one.tar'), archive({ 'team/app:1': [small, large] }));
+    // Takes far longer to compress than it takes to begin with the upload of the small one.
+    const slow = makeTar({
+      name: 'slow',
+      body: Buffer.from(randomBytesFrom('slow', 6_000_000).toString('hex')),
+    });
+    await writeFile(path('slow.tar'), archive({ 'team/app:1': [small, slow] }));
     await writeFile(path('other.tar'), archive({ 'team/app:1': [small, own] }));
     await writeFile(path('two.tar'), archive({ 'team/app:1': [small, own], 'team/tool:1': [small] }));
     const damaged = Buffer.from(archive({ 'team/app:1': [small, large] }));
@@ -45,10 +50,10 @@ describe('load of plain layers', () => {
   const asked = (method: string) => registry.requests.filter((request) => request.startsWith(`${method} `));
   const tagged = () => registry.requests.filter((request) => /^PUT .*\/manifests\/1$/.test(request));
 
-  it('sends a layer while the next one is compressed', async () => {
+  it('sends a layer while another one is compressed', async () => {
     await start();
     let sentBefore: string[] = [];
-    await run('one.tar', {
+    await run('slow.tar', {
       onEvent: ({ type }) => {
         if (type === 'planned') sentBefore = sent();
       },

@@ -210,13 +210,22 @@ export class ImageConversion {
     const made = new Map<Digest, PlannedContent>();
     const { recompress } = this.#options;
     if (recompress === undefined) return made;
+    const blobs = new Map<Digest, PlannedContent>();
     for (const layer of layers) {
       const blob = tree.blobs.find(({ descriptor }) => descriptor.digest === layer.digest);
-      // a foreign layer that stays where its `urls` point, or a layer that occurs twice
-      if (blob === undefined || made.has(layer.digest)) continue;
-      const content = await recompress({ ...blob, descriptor: plainDescriptor(layer) });
-      if (content !== undefined) made.set(layer.digest, content);
+      // undefined for a foreign layer that stays where its `urls` point
+      if (blob !== undefined) blobs.set(layer.digest, { ...blob, descriptor: plainDescriptor(layer) });
     }
+    // The largest first: each is sent while the next one is made, and the last one should be sent soon.
+    const ordered = [...blobs.values()].sort((a, b) => b.descriptor.size - a.descriptor.size);
+    // All are awaited even if one fails, so that nothing is left running.
+    const results = await Promise.allSettled(
+      ordered.map(async (blob) => {
+        const content = await recompress(blob);
+        if (content !== undefined) made.set(blob.descriptor.digest, content);
+      }),
+    );
+    for (const { reason } of results.filter((result) => result.status === 'rejected')) throw reason;
     return made;
   }
 

@@ -11,6 +11,7 @@ import { MEDIA_TYPE } from '../../content/media-types.js';
 import { verified } from '../../content/verify.js';
 import type { PlannedContent } from '../../graph/tree.js';
 import { compressionOfType } from '../../manifest/layer-types.js';
+import { createPool } from '../../pool.js';
 import type { Scratch } from '../../store/scratch.js';
 
 /** The compression that layers should have. */
@@ -36,8 +37,15 @@ export interface RecompressTools {
 }
 
 /**
+ * So many layers are compressed to gzip at once: the second one fills the pauses of the first, at its start and its end.
+ * A compressor of zstd keeps all cores busy by itself, and needs much memory.
+ */
+const AT_ONCE = { gzip: 2, zstd: 1, none: 1 };
+
+/**
  * Returns a function that recompresses a layer into the scratch, once however many images share it. The function
- * returns undefined for a layer that needs no change.
+ * returns undefined for a layer that needs no change. It may be called for many layers; they are made in that order. If
+ * one of them fails, the others are aborted.
  */
 export function createRecompressor(
   compression: WantedCompression,
@@ -45,9 +53,19 @@ export function createRecompressor(
   options: RecompressOptions,
 ): (layer: PlannedContent) => Promise<PlannedContent | undefined> {
   const made = new Map<string, Promise<PlannedContent | undefined>>();
+  const pool = createPool(AT_ONCE[compression], options.signal);
+  const make = (layer: PlannedContent): Promise<PlannedContent | undefined> =>
+    pool.run(async (signal) => {
+      try {
+        return await recompress(layer, compression, tools, { ...options, signal });
+      } catch (error) {
+        pool.abort(error);
+        throw pool.signal.reason; // the first failure: the others are its consequence
+      }
+    });
   return (layer) => {
     const { digest } = layer.descriptor;
-    const making = made.get(digest) ?? recompress(layer, compression, tools, options);
+    const making = made.get(digest) ?? make(layer);
     made.set(digest, making);
     return making;
   };
