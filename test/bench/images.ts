@@ -116,8 +116,9 @@ export async function pushImage(host: string, repository: string, layers: readon
 function describe(layers: readonly Layer[]): string {
   const total = layers.reduce((sum, { size }) => sum + size, 0);
   const unpacked = layers.reduce((sum, { unpackedBytes }) => sum + unpackedBytes, 0);
-  const parts = layers.map(({ size, of }) => `${megabytes(size)} (${of})`);
-  return `${megabytes(total)} compressed with gzip -6, ${megabytes(unpacked)} unpacked, in layers of ${parts.join(', ')}`;
+  const sizes = layers.map(({ size }) => megabytes(size)).join(', ');
+  const files = layers.flatMap(({ of }) => of.split(' … '));
+  return `${megabytes(total)} compressed with gzip -6, ${megabytes(unpacked)} unpacked, in layers of ${sizes} (files from ${files[0]} to ${files.at(-1)})`;
 }
 
 function megabytes(bytes: number): string {

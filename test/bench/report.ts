@@ -82,10 +82,10 @@ export function formatReport(report: Report): string {
   return [
     ...(report.rows.length === 0 ? [] : [...formatRows(report), '']),
     ...(report.serving === undefined ? [] : [...formatServing(report.serving), '']),
-    `Machine: ${report.machine}.`,
-    `Versions: ${versions.join(', ')}.${report.missing.length === 0 ? '' : ` Not here: ${report.missing.join(', ')}.`}`,
-    ...report.images.map((image) => `Image ${image}.`),
-    ...notes,
+    `- Machine: ${report.machine}.`,
+    `- Versions: ${versions.join(', ')}.${report.missing.length === 0 ? '' : ` Not here: ${report.missing.join(', ')}.`}`,
+    ...report.images.map((image) => `- Image ${image}.`),
+    ...notes.map((note) => `- ${note}`),
   ].join('\n');
 }
 
