@@ -21,7 +21,7 @@ Measures lading and its peers side by side, in about 15 minutes. Where Go is ins
 regctl and oras are built first and kept. Rows: ${[...ROWS, ...SERVING_ROWS].map(({ name }) => name).join(', ')}
 (a beginning of a name stands for all that begin so; default all).
 
-  --only ROW   the same as ROW; may be repeated
+  --only ROW   only this row, by its whole name; may be repeated
   --runs N     measured runs of each tool, after a warm-up; default 5
   --quick      small images and one run, to see that it works
   --json FILE  writes every figure
@@ -49,7 +49,7 @@ const { values, positionals: named } = parseArgs({
   },
 });
 
-const wanted = [...named, ...values.only];
+const isWhole = named.length === 0 && values.only.length === 0;
 
 // Daemons and files are left behind by a signal that nobody takes.
 process.once('SIGINT', () => void leaveWorkplace(false).finally(() => process.exit(130)));
@@ -66,7 +66,7 @@ else {
 
 async function bench(): Promise<void> {
   requireKnownRows();
-  if (values.write && (wanted.length > 0 || values.quick))
+  if (values.write && (!isWhole || values.quick))
     throw new Error('--write is for a whole run: the README compares figures of one machine and one hour');
   const rows = chosen(ROWS);
   const servingRows = chosen(SERVING_ROWS);
@@ -95,7 +95,15 @@ async function bench(): Promise<void> {
   };
 
   const results: RowResult[] = [];
-  for (const row of rows) results.push(await contest(row, world, { runs, onRun: tell }));
+  for (const row of rows) {
+    try {
+      results.push(await contest(row, world, { runs, onRun: tell }));
+    } catch (error) {
+      // The others have taken minutes, and are worth to be seen.
+      process.exitCode = 1;
+      tell(`${row.name} failed: ${error instanceof Error ? error.message : error}`);
+    }
+  }
   const wrk = await wrkVersion();
   const report = createReport(results, tools, {
     missing: [...missingTools(tools), ...(wrk === undefined ? ['wrk'] : [])],
@@ -109,7 +117,8 @@ async function bench(): Promise<void> {
     report.serving = createServingReport(served, facts);
   }
   process.stdout.write(`${formatReport(report)}\n`);
-  if (values.write) {
+  if (values.write && results.length < rows.length) tell('a row failed: nothing was written');
+  else if (values.write) {
     await writeResults(report);
     await updateReadme();
   }
@@ -117,12 +126,18 @@ async function bench(): Promise<void> {
 }
 
 function chosen<Named extends { name: string }>(rows: readonly Named[]): readonly Named[] {
-  return wanted.length === 0 ? rows : rows.filter(({ name }) => wanted.some((word) => name.startsWith(word)));
+  return isWhole ? rows : rows.filter(isWanted);
+}
+
+function isWanted({ name }: { name: string }): boolean {
+  return values.only.includes(name) || named.some((word) => name.startsWith(word));
 }
 
 function requireKnownRows(): void {
   const names = [...ROWS, ...SERVING_ROWS].map(({ name }) => name);
-  const unknown = wanted.find((word) => !names.some((name) => name.startsWith(word)));
+  const unknown =
+    named.find((word) => !names.some((name) => name.startsWith(word))) ??
+    values.only.find((word) => !names.includes(word));
   if (unknown !== undefined) throw new Error(`there is no row "${unknown}"\n${USAGE}`);
 }
 
