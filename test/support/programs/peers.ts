@@ -76,12 +76,13 @@ export async function buildPeers(print: (line: string) => void): Promise<void> {
 
 /**
  * Returns the program of a peer's newest release for the benchmark, which compares with nothing older. A kept program is
- * replaced if there is a newer release; without Go or its proxy, it is used as it is.
+ * replaced if there is a newer release; if that cannot be built, it is used as it is.
  */
 export async function newestPeer(name: PeerName): Promise<{ program: string } | { missing: string }> {
   const kept = await keptProgram(name);
   if ('missing' in kept || !(await isOutdated(kept.program))) return kept;
-  return keptProgram(name, { anew: true });
+  const newest = await keptProgram(name, { anew: true });
+  return 'program' in newest ? newest : kept;
 }
 
 /** Asks Go's proxy for the newest release of the module that a program was built from. */
