@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { putBlob, putManifest, TYPE } from '../support/programs/registry-content.js';
+import { mountBlob, putBlob, putManifest, TYPE } from '../support/programs/registry-content.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 import { type Layer, packLayer } from './layer.js';
 import { type SourceFile, sourceFiles } from './source-files.js';
@@ -89,13 +89,20 @@ async function take(files: AsyncGenerator<SourceFile>, bytes: number): Promise<S
   return taken;
 }
 
-/** Puts an image of these layers into a registry, as `REPOSITORY:1`. */
+/** The repository that a layer was pushed to, by its registry and digest. */
+const homes = new Map<string, string>();
+
+/** Puts an image of these layers into a registry, as `REPOSITORY:1`; layers of other images are mounted. */
 export async function pushImage(host: string, repository: string, layers: readonly Layer[]): Promise<void> {
   const layerDescriptors = [];
-  for (const { file, digest } of layers) {
-    const descriptor = await putBlob(host, repository, LAYER_TYPE, await readFile(file));
-    if (descriptor.digest !== digest) throw new Error(`${file} changed after it was packed`);
-    layerDescriptors.push(descriptor);
+  for (const { file, digest, size } of layers) {
+    const home = homes.get(`${host} ${digest}`);
+    layerDescriptors.push({ mediaType: LAYER_TYPE, digest, size });
+    if (home === undefined) {
+      const pushed = await putBlob(host, repository, LAYER_TYPE, await readFile(file));
+      if (pushed.digest !== digest) throw new Error(`${file} changed after it was packed`);
+      homes.set(`${host} ${digest}`, repository);
+    } else if (home !== repository) await mountBlob(host, repository, digest, home);
   }
   const config = {
     architecture: 'amd64',

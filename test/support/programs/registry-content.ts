@@ -92,6 +92,18 @@ export async function putBlob(
   return { mediaType, digest, size: body.length };
 }
 
+/** Mounts a blob from another repository of a registry without login and TLS. */
+export async function mountBlob(
+  host: string,
+  repository: string,
+  digest: string,
+  from: string,
+): Promise<void> {
+  const query = new URLSearchParams({ mount: digest, from });
+  const response = await fetch(`http://${host}/v2/${repository}/blobs/uploads/?${query}`, { method: 'POST' });
+  if (response.status !== 201) throw new Error(`POST ${response.url}: ${response.status}`);
+}
+
 /** Returns a manifest's JSON; callers assert its shape. */
 export function documentOf(bytes: string | Buffer): ManifestDocument {
   return JSON.parse(bytes.toString()) as ManifestDocument;
