@@ -161,7 +161,12 @@ function formatSettings(settings: readonly Shown[], width: number | undefined): 
     [
       { header: 'SETTING', cells: settings.map(({ name }) => name) },
       { header: 'VALUE', cells: settings.map(({ value }) => textOf(value)), cut: 'middle' },
-      { header: 'FROM', cells: settings.map(({ from, place }) => place ?? from), cut: 'middle' },
+      {
+        header: 'FROM',
+        cells: settings.map(({ from, place }) => place ?? from),
+        short: settings.map(({ from, place }) => place?.replace(/^.*:(\d+)$/s, 'line $1') ?? from),
+        cut: 'middle',
+      },
     ],
     width,
   );

@@ -2,14 +2,11 @@ import yargs, { type Argv } from 'yargs';
 import { isLadingError, LadingError } from '../index.js';
 import { type Line, readLine } from './arguments.js';
 import type { Command, CommandModule } from './command.js';
-import { COMMANDS, findCommand } from './commands.js';
+import { findCommand } from './commands.js';
 import type { EffectiveSettings, Setting } from './effective-settings.js';
-import { sentenceForCommand } from './foreign-words.js';
 import { loadSettings } from './load-settings.js';
 import { describeMissing } from './missing.js';
 import { type CommandOptions, GLOBAL_OPTIONS, type GlobalArguments } from './options.js';
-import { closest } from './suggest.js';
-import { describeUnknownFlags } from './unknown-flags.js';
 
 /** A command and its arguments. */
 export interface Call {
@@ -22,17 +19,21 @@ export interface Call {
 /** Parses a command line. Throws `USAGE`. */
 export async function parse(args: readonly string[]): Promise<Call> {
   const { word, rest } = findWord(withoutSeparator(args));
-  const command = word === undefined ? undefined : commandOf(word);
-  const name = command?.name;
-  if (command?.name !== 'help' && rest.some((argument) => argument === '--help' || argument === '-h'))
-    return parseFor(commandOf('help'), [
-      ...(name === undefined ? [] : [name]),
+  const command = word === undefined ? undefined : await commandOf(word);
+  if (rest.some((argument) => argument === '--help' || argument === '-h')) {
+    const isHelp = command?.name === 'help';
+    const topics = isHelp
+      ? rest.filter((argument) => !argument.startsWith('-'))
+      : [command?.name ?? []].flat();
+    return parseFor(await commandOf('help'), [
+      ...topics,
       ...rest.filter((argument) => argument === '--json'),
     ]);
+  }
   if (command !== undefined) return parseFor(command, rest);
-  if (/^(--version|-V|-v)$/.test(rest[0] ?? '')) return parseFor(commandOf('version'), rest.slice(1));
+  if (/^(--version|-V|-v)$/.test(rest[0] ?? '')) return parseFor(await commandOf('version'), rest.slice(1));
   const { unknown } = readLine(rest, GLOBAL_OPTIONS);
-  if (unknown.length > 0) throw await describeUnknownFlags(unknown, undefined, GLOBAL_OPTIONS);
+  if (unknown.length > 0) throw await unknownFlags(unknown, undefined, GLOBAL_OPTIONS);
   throw new LadingError('USAGE', 'no command was given', { hint: advice() });
 }
 
@@ -49,27 +50,29 @@ function withoutSeparator(args: readonly string[]): readonly string[] {
   return [...args.slice(0, separator), ...following];
 }
 
-/** Finds the command: the first argument that is neither a flag nor the value of one that all commands have. */
-function findWord(args: readonly string[]): { word: string | undefined; rest: string[] } {
+/**
+ * Finds the command: the first argument that is neither a flag nor the value of one that all commands have. If that is
+ * no command, and behind a flag, it may be the value of that flag: then the next argument that is a command is taken.
+ */
+function findWord(args: readonly string[]): { word: string | undefined; rest: readonly string[] } {
+  const places: number[] = [];
   for (let place = 0; place < args.length; place++) {
     const argument = args[place] ?? '';
     const option = Object.entries(GLOBAL_OPTIONS).find(([name]) => argument === `--${name}`)?.[1];
     if (option !== undefined && !('type' in option && option.type === 'boolean')) place++;
-    else if (!argument.startsWith('-'))
-      return { word: argument, rest: args.filter((_, other) => other !== place) };
+    else if (!argument.startsWith('-')) places.push(place);
   }
-  return { word: undefined, rest: [...args] };
+  const [first = -1] = places;
+  const isBehindFlag = args[first - 1]?.startsWith('-') === true;
+  const isCommand = (place: number): boolean => findCommand(args[place] ?? '') !== undefined;
+  const chosen = isCommand(first) || !isBehindFlag ? first : (places.find(isCommand) ?? first);
+  return { word: args[chosen], rest: args.filter((_, place) => place !== chosen) };
 }
 
-function commandOf(word: string): Command {
+async function commandOf(word: string): Promise<Command> {
   const command = findCommand(word);
   if (command !== undefined) return command;
-  const meant = closest(
-    word,
-    COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
-  );
-  const hint = sentenceForCommand(word) ?? (meant === undefined ? advice() : `Did you mean lading ${meant}?`);
-  throw new LadingError('USAGE', `there is no command "${word}"`, { hint });
+  throw (await import('./unknown-words.js')).describeUnknownCommand(word);
 }
 
 async function parseFor(command: Command, args: readonly string[]): Promise<Call> {
@@ -80,7 +83,7 @@ async function parseFor(command: Command, args: readonly string[]): Promise<Call
     const asArgument = unknown.find((flag) => Object.hasOwn(module.positionals, flag.slice(2)));
     if (asArgument !== undefined)
       throw misuse(`${command.name} takes ${asArgument.slice(2)} as an argument, not as a flag`, command);
-    throw await describeUnknownFlags(unknown, command, options);
+    throw await unknownFlags(unknown, command, options);
   }
   const settings = await loadSettings(command, options, { given, config: valueIn('--config', read) });
   const complaints: string[] = [];
@@ -106,6 +109,14 @@ async function parseFor(command: Command, args: readonly string[]): Promise<Call
     );
   }
   return { name: command.name, module, argv: { ...argv, registries: settings.registries }, settings };
+}
+
+async function unknownFlags(
+  unknown: readonly string[],
+  command: Command | undefined,
+  options: CommandOptions,
+): Promise<LadingError> {
+  return (await import('./unknown-words.js')).describeUnknownFlags(unknown, command, options);
 }
 
 /** Reads a line; errors without a hint advise to read the help. */
@@ -195,6 +206,6 @@ function misuse(message: string, command: Command): LadingError {
 }
 
 /** The hint for a mistake that has no better one. */
-export function advice(command?: Command): string {
+function advice(command?: Command): string {
   return `lading ${command === undefined ? '' : `${command.name} `}--help shows what there is.`;
 }

@@ -23,6 +23,18 @@ describe('parseCredentials', () => {
     assert.throws(() => parse({ creds: ['flag'] }), { code: 'USAGE', hint: /LADING_PASSWORD/ });
   });
 
+  it('says which variable a login is from, and warns of none', () => {
+    const logins = { LADING_CREDS: 'a.test=me:p b.test=you:q', LADING_SRC_CREDS: 'source:s' };
+    const given = { creds: ['a.test=me:p', 'b.test=you:q', 'c.test=they:r'], 'src-creds': 'source:s' };
+    const { credentials, sourceCredentials, warnings } = parse(given, logins);
+    assert.deepEqual(
+      [...(credentials ?? []), sourceCredentials].map((login) => login?.source),
+      ['LADING_CREDS', 'LADING_CREDS', '--creds', 'LADING_SRC_CREDS'],
+    );
+    assert.equal(warnings.length, 1);
+    assert.deepEqual(parse({ 'src-creds': 'source:s' }, logins).warnings, []);
+  });
+
   const scoped: [text: string, registry: string | undefined, username: string, password: string][] = [
     ['reg.example=me:p', 'reg.example', 'me', 'p'],
     ['reg.example:5000=me:p=q:r', 'reg.example:5000', 'me', 'p=q:r'],

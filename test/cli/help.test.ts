@@ -16,6 +16,7 @@ describe('the help', () => {
     for (const args of [
       ['help', 'save'],
       ['help', 'pull'],
+      ['help', 'save', '--help'],
       ['pull', '-h'],
       ['save', 'a', '--unknown', '--help'],
     ])

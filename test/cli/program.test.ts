@@ -143,6 +143,7 @@ describe('the program', () => {
     assert.match(stdout, /a:2/);
     assert.doesNotMatch(stdout, /a:1/);
     assert.equal((await runLading(['--', 'verify', path('absent.tar')])).code, 5);
+    assert.equal((await runLading(['--max-ratio', '9', 'verify', path('absent.tar')])).code, 5);
     const stderr =
       'lading: "-x.tar" is taken for a flag, even after --\nhint: If it is a file, write ./-x.tar.\n';
     assert.deepEqual(await runLading(['verify', '--', '-x.tar']), { code: 2, stdout: '', stderr });

@@ -67,6 +67,36 @@ describe('explainCredentials', () => {
     assert.deepEqual(places[0], { place: 'the options', state: 'used', username: 'me', kind: 'password' });
   });
 
+  it('knows the only place of a registry with settings of its own', async () => {
+    await write('.docker/config.json', {
+      auths: { 'a.test': login('usual:secret'), 'b.test': login('usual:secret') },
+    });
+    await helper('own', `echo '{"Username":"helped","Secret":"secret"}'`);
+    const registries = {
+      'a.test': { authFile: await write('own.json', { auths: { 'a.test': login('filed:secret') } }) },
+      'b.test': { credentialHelper: 'own' },
+    };
+    const environment = { PATH: `${path('bin')}${delimiter}${process.env.PATH}` };
+    const placesOf = async (target: string) =>
+      (
+        await explainCredentials(target, {
+          places: { home: path(), platform: 'darwin', environment, registries },
+        })
+      ).places;
+    assert.deepEqual(await placesOf('a.test'), [
+      { place: path('own.json'), state: 'used', username: 'filed', kind: 'password' },
+    ]);
+    assert.deepEqual(await placesOf('b.test'), [
+      {
+        place: 'the settings of b.test',
+        state: 'used',
+        username: 'helped',
+        kind: 'password',
+        helper: 'docker-credential-own',
+      },
+    ]);
+  });
+
   it('asks helpers, but none after the place that is used', async () => {
     await helper('good', `echo '{"Username":"helped","Secret":"secret"}'`);
     await helper('late', `touch '${path('asked')}'; echo '{}'`);

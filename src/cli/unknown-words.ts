@@ -1,9 +1,21 @@
 import { LadingError } from '../index.js';
 import type { Command } from './command.js';
 import { COMMANDS } from './commands.js';
-import { sentenceForFlag } from './foreign-words.js';
+import { sentenceForCommand, sentenceForFlag } from './foreign-words.js';
 import type { CommandOptions } from './options.js';
 import { closest, listWords } from './suggest.js';
+
+/** Returns the error for a command that does not exist, with a hint at the one that was meant. */
+export function describeUnknownCommand(word: string): LadingError {
+  const meant = closest(
+    word,
+    COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+  );
+  const guess = meant === undefined ? 'lading --help shows what there is.' : `Did you mean lading ${meant}?`;
+  return new LadingError('USAGE', `there is no command "${word}"`, {
+    hint: sentenceForCommand(word) ?? guess,
+  });
+}
 
 /** Returns the error for flags (with dashes) that a command does not have, with a hint at the flag that was meant. */
 export async function describeUnknownFlags(
@@ -35,8 +47,10 @@ async function hintFor(flag: string, options: CommandOptions): Promise<string | 
       )} ${others.length === 1 ? 'has' : 'have'} ${flag}.`;
 }
 
-/** Returns the names of the commands that have a flag. */
+/** Returns the names of the commands that have a flag, given without dashes. */
 async function commandsWith(flag: string): Promise<string[]> {
   const modules = await Promise.all(COMMANDS.map(async ({ name, load }) => ({ name, ...(await load()) })));
-  return modules.filter(({ options }) => Object.hasOwn(options, flag)).map(({ name }) => name);
+  const isIn = (options: CommandOptions): boolean =>
+    Object.entries(options).some(([name, { alias }]) => name === flag || alias === flag);
+  return modules.filter(({ options }) => isIn(options)).map(({ name }) => name);
 }
