@@ -1,6 +1,20 @@
 import type { Descriptor } from './content/descriptor.js';
 import type { Remedy } from './remedy.js';
 
+/** A blob comes over more or fewer connections from now on. */
+export interface ConnectionsEvent {
+  type: 'connections';
+  descriptor: Descriptor;
+  connections: number;
+  /**
+   * `narrow`: one connection was the limit, and a second one added to the rate. `total`: a second one added nothing.
+   * `refused`: the registry sends no ranges. `failed`: a connection was refused or broke. `damaged`: what came over several
+   * connections was not the blob.
+   */
+  reason: 'narrow' | 'total' | 'refused' | 'failed' | 'damaged';
+  error?: unknown;
+}
+
 /** Events of a running copy. */
 export type CopyEvent =
   /** An image was found; it is planned next. */
@@ -27,6 +41,7 @@ export type CopyEvent =
     }
   /** A registry gets more or fewer small requests at once from now on. */
   | { type: 'paced'; registry: string; limit: number; reason: 'faster' | 'slower' | 'refused' }
+  | ConnectionsEvent
   /** Bytes were hashed; `totalBytes` is the number of all bytes to hash. */
   | { type: 'hashed'; bytes: number; totalBytes: number }
   /** Another process (`holder`) is writing to the output; this one continues when it has finished. */

@@ -93,6 +93,12 @@ function showEvent(
           `${event.registry}: ${plural(event.limit, 'small request')} at once from now on, ${PACES[event.reason]}`,
         );
       break;
+    case 'connections':
+      if (verbose)
+        say(
+          `${event.descriptor.digest}: over ${plural(event.connections, 'connection')} from now on, ${CONNECTIONS[event.reason]}`,
+        );
+      break;
     case 'limited':
       showLimit(event, verbose, say);
       break;
@@ -107,6 +113,14 @@ const PACES = {
   faster: 'since answers come as fast as before',
   slower: 'since answers take longer',
   refused: 'since it refuses requests',
+} as const;
+
+const CONNECTIONS = {
+  narrow: 'since each is slow and a second one helped',
+  total: 'since a second one did not help',
+  refused: 'since the registry does not send parts of it',
+  failed: 'since a connection failed',
+  damaged: 'since what came over several was damaged',
 } as const;
 
 /** The remaining pulls are reported without --verbose if there are at most this many. */

@@ -47,7 +47,7 @@ export function imagesOf(tree: ManifestTree): ManifestTree[] {
 }
 
 /** The part of a `Source` that is needed to read one piece of content. */
-export type ContentSource = Pick<Source, 'fetch' | 'region'>;
+export type ContentSource = Pick<Source, 'fetch' | 'region'> & Partial<Pick<Source, 'isLocal' | 'location'>>;
 
 export interface PlannedContent {
   descriptor: Descriptor;

@@ -13,6 +13,8 @@ import type { OpenContent, Store } from '../store/store.js';
 import { has } from '../store/store.js';
 import { namingImage } from './naming.js';
 import type { Plan, PlannedImage } from './plan.js';
+import { inRanges } from './ranges/in-ranges.js';
+import { Line } from './ranges/line.js';
 
 export interface CopyOptions {
   /** Maximum number of blobs that are copied at the same time; default 8. */
@@ -27,6 +29,8 @@ export interface CopyOptions {
   beforeNaming?: (() => Promise<void>) | undefined;
   /** Pool to share with other copies; default: a pool of its own, of size `concurrency`. */
   pool?: Pool | undefined;
+  /** What the run knows about its connections, to share with other copies; default: its own. */
+  line?: Line | undefined;
 }
 
 export interface CopyResult {
@@ -56,6 +60,7 @@ class GraphCopy {
   readonly #destination: Store;
   readonly #options: CopyOptions;
   readonly #pool: Pool;
+  readonly #line: Line;
   readonly #failed = new Map<Digest, unknown>();
   /** Content that is pushed in this run: the destination lacks it, or lacks a part of it. */
   readonly #missing = new Set<Digest>();
@@ -66,6 +71,7 @@ class GraphCopy {
     this.#destination = destination;
     this.#options = options;
     this.#pool = pool;
+    this.#line = options.line ?? new Line(pool);
     this.#result = {
       blobs: { total: plan.blobs.length, fetched: 0, reused: 0 },
       bytes: { total: plan.bytes, fetched: 0 },
@@ -96,7 +102,7 @@ class GraphCopy {
     const runs = contents.map(async (content) => {
       try {
         // Small content of a registry costs a round trip rather than bandwidth; local content costs neither.
-        const isFar = content.bytes === undefined && content.source.region === undefined;
+        const isFar = content.bytes === undefined && content.source.isLocal === false;
         const isSmall = this.#destination.isLocal && isFar && content.descriptor.size <= SMALL_BYTES;
         await (isSmall ? this.#pool.runSmall(() => copy(content)) : this.#pool.run(() => copy(content)));
       } catch (reason) {
@@ -157,8 +163,7 @@ class GraphCopy {
     const { descriptor, bytes } = content;
     const { onEvent, retries } = this.#options;
     const { signal } = this.#pool;
-    const open: OpenContent =
-      bytes === undefined ? (fetch) => content.source.fetch(descriptor, fetch) : fromMemory(bytes);
+    const open = bytes === undefined ? this.#opener(content) : fromMemory(bytes);
     let received = 0;
     let isTold = false;
     const onBytes = (count: number, origin: 'kept' | 'fetched'): void => {
@@ -185,6 +190,14 @@ class GraphCopy {
     const isWorthRetrying = (error: unknown): boolean => damage === undefined && isRetryable(error);
     await retrying(descriptor.digest, push, { retries, signal, onEvent, isWorthRetrying }, () => received);
     onEvent?.({ type: 'done', descriptor });
+  }
+
+  /** Opens content that may come over several connections, if it is large and from a registry. */
+  #opener({ descriptor, source }: PlannedContent): OpenContent {
+    const open: OpenContent = (options) => source.fetch(descriptor, options);
+    if (source.isLocal !== false || descriptor.size < this.#line.limits.minBytes) return open;
+    const [registry = ''] = source.location?.split('/', 1) ?? [];
+    return inRanges(open, descriptor, { line: this.#line, registry, onEvent: this.#options.onEvent });
   }
 
   async #nameImage(image: PlannedImage): Promise<void> {

@@ -14,6 +14,7 @@ import { type CopyOptions, type CopyResult, copyGraph } from '../copy.js';
 import type { Survey, WriteResult } from '../destination.js';
 import { namingImage } from '../naming.js';
 import { assemblePlan, type Plan } from '../plan.js';
+import { Line } from '../ranges/line.js';
 import { type HeadStartStore, headStartStore } from './head-start.js';
 import type { ImageToPush } from './registry-names.js';
 import { surveyRepositories } from './survey.js';
@@ -40,6 +41,7 @@ export class ImagePusher {
   readonly #options: PushImagesOptions;
   readonly #known: KnownBlobs;
   readonly #pool: Pool;
+  readonly #line: Line;
   readonly #stores = new Map<string, HeadStartStore>();
 
   constructor(client: RegistryClient, options: PushImagesOptions) {
@@ -47,6 +49,7 @@ export class ImagePusher {
     this.#options = options;
     this.#known = createKnownBlobs(options.origin);
     this.#pool = createPool(options.concurrency ?? DEFAULT_CONCURRENCY, options.signal);
+    this.#line = new Line(this.#pool);
   }
 
   /**
@@ -70,7 +73,12 @@ export class ImagePusher {
     const results = await Promise.allSettled(
       pushes.map(async ({ plan, store }) => {
         try {
-          return await copyGraph(plan, store, { ...options, pool, beforeNaming: () => barrier.arrive() });
+          return await copyGraph(plan, store, {
+            ...options,
+            pool,
+            line: this.#line,
+            beforeNaming: () => barrier.arrive(),
+          });
         } catch (error) {
           barrier.fail(error, options.keepGoing === true);
           throw error;
