@@ -71,6 +71,7 @@ export class FakeLine {
   most = { connections: 0, ahead: 0 };
   sent = 0;
   readonly #flows = new Set<Flow>();
+  readonly #sleepers: { until: number; resolve: () => void }[] = [];
   readonly #options: Required<Pick<FakeLineOptions, 'bytesPerMs' | 'totalBytesPerMs'>> & FakeLineOptions;
 
   constructor(options: FakeLineOptions = {}) {
@@ -91,9 +92,8 @@ export class FakeLine {
     });
   }
 
-  async #wait(ms: number): Promise<void> {
-    const until = this.ms + ms;
-    while (this.ms < until) await turn();
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#sleepers.push({ until: this.ms + ms, resolve }));
   }
 
   get connections(): number {
@@ -138,8 +138,7 @@ export class FakeLine {
       for await (const chunk of body as AsyncIterable<Buffer>) {
         chunks.push(Buffer.from(chunk));
         bytes += chunk.byteLength;
-        const until = this.ms + pauseMs;
-        while (this.ms < until) await turn();
+        if (pauseMs > 0) await this.#wait(pauseMs);
       }
     };
     let isOver = false;
@@ -161,6 +160,7 @@ export class FakeLine {
   /** Lets a millisecond pass. */
   async tick(): Promise<void> {
     this.ms++;
+    for (const { until, resolve } of this.#sleepers) if (until <= this.ms) resolve();
     const { bytesPerMs, totalBytesPerMs } = this.#options;
     // What has been sent and is not read yet is in the buffers of the line, which are small.
     const ready = [...this.#flows]
