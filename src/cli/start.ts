@@ -1,5 +1,6 @@
 import { readVersion } from '../version.js';
 import { keepCompiledCode } from './compile-cache.js';
+import { keepHeapSmall } from './heap-growth.js';
 import { exitAs, watchStandardStreams } from './standard-streams.js';
 import { keepWasmUnoptimized } from './wasm-tiers.js';
 
@@ -18,6 +19,7 @@ async function start(): Promise<void> {
   }
   keepCompiledCode(LADING_BUILD);
   keepWasmUnoptimized();
+  keepHeapSmall();
   const { run } = await import('./run.js');
   await run(process.argv.slice(2), streams);
 }

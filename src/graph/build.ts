@@ -164,7 +164,8 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
 
   async #platformsOf({ platform: offered }: Descriptor, manifest: Manifest): Promise<Platform[]> {
     const { source, label } = this.#root;
-    const readConfig = () => this.#documents.imageConfig(source, manifest, { label, budget: this.#budget });
+    const readConfig = () =>
+      this.#documents.configPlatform(source, manifest, { label, budget: this.#budget });
     // The config is read although the index states the platform: with `strict` to check it, and for a single image because
     // the formats that hold one need a valid config.
     const isJudged = this.#options.strict || (this.#choice.index === 'single' && offered !== undefined);

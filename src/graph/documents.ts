@@ -23,13 +23,19 @@ export interface DocumentOptions {
   onEvent?: OnCopyEvent | undefined;
 }
 
+/** What a config says of its image's platform, and whether that can be relied on. */
+export type ConfigPlatform = Pick<
+  ImageConfig,
+  'os' | 'architecture' | 'variant' | 'os.version' | 'irregular'
+>;
+
 /** The manifests and configs of all images of a run; each is read and parsed once. */
 export class Documents {
   readonly #pool: Pool;
   readonly #options: DocumentOptions;
   readonly #manifests = new Map<Digest, Promise<{ bytes: Buffer; manifest: Manifest }>>();
   readonly #configs = new Map<Digest, Promise<Buffer>>();
-  readonly #imageConfigs = new Map<Digest, Promise<ImageConfig>>();
+  readonly #platforms = new Map<Digest, Promise<ConfigPlatform>>();
   readonly #layers = new Map<Digest, Promise<Descriptor>>();
 
   constructor(pool: Pool, options: DocumentOptions) {
@@ -50,20 +56,30 @@ export class Documents {
     });
   }
 
-  /** Returns the config of an image, or undefined for an artifact, whose config is something else. */
-  async imageConfig(
+  /**
+   * Reads the config of an image, and returns what it says of its platform; undefined for an artifact, whose config is
+   * something else.
+   */
+  async configPlatform(
     source: Source,
     manifest: Manifest,
     { label, budget }: { label: string; budget: GraphBudget },
-  ): Promise<ImageConfig | undefined> {
+  ): Promise<ConfigPlatform | undefined> {
     if (!('config' in manifest) || keptAs(manifest) !== undefined) return undefined;
     const { digest, mediaType } = manifest.config;
     if (!isImageConfig(mediaType)) return undefined;
     budget.takeDocument(manifest.config);
-    return once(this.#imageConfigs, digest, async () => {
+    return once(this.#platforms, digest, async () => {
       const config = parseCarriedConfig(await this.#config(source, manifest), digest, { mediaType });
       this.#warn(irregularities(config), label, digest);
-      return config;
+      // Not the whole config: its history would be in memory for each of thousands of images.
+      const { os, architecture, variant, 'os.version': version, irregular } = config;
+      return {
+        ...{ os, architecture },
+        ...(variant && { variant }),
+        ...(version && { 'os.version': version }),
+        ...(irregular && { irregular }),
+      };
     });
   }
 

@@ -20,7 +20,8 @@ export interface Sink {
  * the first missing byte.
  */
 export class ContentWriter {
-  #verifier: Verifier;
+  /** Made when the first bytes come, and gone at the end: an archive has a writer for each of thousands of contents. */
+  #verifier: Verifier | undefined;
   /** Bytes that were written and hashed, or are assumed to be there from an earlier run. */
   #written: number;
   #hashed = 0;
@@ -32,7 +33,6 @@ export class ContentWriter {
     private readonly position: number,
     options: { kept?: number; onWritten?: (bytes: number) => Promise<void> | void } = {},
   ) {
-    this.#verifier = createVerifier(descriptor);
     this.#written = Math.min(options.kept ?? 0, descriptor.size);
     this.#onWritten = options.onWritten;
   }
@@ -44,7 +44,7 @@ export class ContentWriter {
 
   /** Discards what was written: the next `write` starts with the first byte. */
   reset(): void {
-    this.#verifier = createVerifier(this.descriptor);
+    this.#verifier = undefined;
     this.#written = 0;
     this.#hashed = 0;
   }
@@ -58,7 +58,9 @@ export class ContentWriter {
     await this.#hashKept(options);
     try {
       if (this.#written < this.descriptor.size) await this.#receive(open, options);
-      this.#verifier.finish();
+      this.#verify().finish();
+      // If this is written once more, what is there is hashed again.
+      [this.#verifier, this.#hashed] = [undefined, 0];
     } catch (error) {
       if (!isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) throw error;
       this.reset();
@@ -66,16 +68,21 @@ export class ContentWriter {
     }
   }
 
+  #verify(): Verifier {
+    this.#verifier ??= createVerifier(this.descriptor);
+    return this.#verifier;
+  }
+
   /** Hashes the bytes of an earlier run before they are used. */
   async #hashKept({ onBytes, signal }: PushOptions): Promise<void> {
     if (this.#hashed === this.#written) return;
     // A write failed after its bytes were hashed, so the hash starts over with what is there.
-    if (this.#hashed > this.#written) [this.#verifier, this.#hashed] = [createVerifier(this.descriptor), 0];
+    if (this.#hashed > this.#written) [this.#verifier, this.#hashed] = [undefined, 0];
     if (this.sink.read === undefined) return this.reset();
     const length = this.#written - this.#hashed;
     for await (const chunk of this.sink.read(this.position + this.#hashed, length)) {
       signal?.throwIfAborted();
-      this.#verifier.update(chunk);
+      this.#verify().update(chunk);
       this.#hashed += chunk.byteLength;
     }
     if (this.#hashed < this.#written) return this.reset();
@@ -91,7 +98,7 @@ export class ContentWriter {
       await this.#onWritten?.(this.#written);
     };
     const onChunk = (chunk: Buffer): void => {
-      this.#verifier.update(chunk);
+      this.#verify().update(chunk);
       this.#hashed += chunk.byteLength;
       onBytes?.(chunk.byteLength, 'fetched');
     };

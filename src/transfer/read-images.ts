@@ -4,6 +4,12 @@ import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import { namingImage } from './naming.js';
 import type { CopyRequest, ImageTrees, Plan, PlanOptions } from './plan.js';
 
+/**
+ * Images that are read at a time: more than there are small requests at once (`SMALL_CONCURRENCY`), so that none of these
+ * waits, but not all of thousands.
+ */
+const READ_AT_ONCE = 128;
+
 /** Images that were read, and those that failed. */
 export interface ReadImages {
   images: ImageTrees[];
@@ -18,10 +24,11 @@ export async function readImages(
   const { concurrency = DEFAULT_CONCURRENCY, keepGoing = false, signal, onEvent } = options;
   const pool = createPool(concurrency, signal);
   const reader = new GraphReader(pool, options);
+  const turns = createPool(READ_AT_ONCE, pool.signal);
   const failures: Plan['failures'] = [];
   const reads = requests.map(async (request) => {
     try {
-      return await readImage(request, reader, pool, options);
+      return await turns.run(() => readImage(request, reader, pool, options));
     } catch (reason) {
       const error = namingImage(options.explain?.(request.name, reason) ?? reason, [request.name]);
       failures.push({ name: request.name, error });

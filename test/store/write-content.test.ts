@@ -40,6 +40,18 @@ describe('ContentWriter', () => {
     assert.ok((await readFile(path('whole'))).equals(content));
   });
 
+  it('hashes what is there when it is written once more, as after a header that failed', async () => {
+    const file = await openFileSink(path('twice'));
+    const writer = new ContentWriter(descriptor, file, 0);
+    await writer.write(upTo(SIZE));
+    const received: [number, string][] = [];
+    await writer.write(upTo(0), { onBytes: (bytes, origin) => received.push([bytes, origin]) });
+    assert.deepEqual(received, [[SIZE, 'kept']]);
+    await file.write([Buffer.from('damage')], 100);
+    await assert.rejects(writer.write(upTo(0)), { code: 'DIGEST_MISMATCH' });
+    await file.close();
+  });
+
   it('refuses other content as often as it comes, and keeps nothing of it', async () => {
     const file = await openFileSink(path('other'));
     const wrong = { ...descriptor, digest: digestOf(Buffer.from('other')) };

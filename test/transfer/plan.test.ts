@@ -56,6 +56,28 @@ describe('planCopy', () => {
     assert.equal(new Set(fetched).size, fetched.length, 'and no document twice');
   });
 
+  it('reads many images in turn, not all of them at once', async () => {
+    const names = Array.from({ length: 500 }, (_, at) => `app:${at}`);
+    const asked: string[] = [];
+    const source = await storeOf(Object.fromEntries(names.map((name) => [name, first])));
+    const watched = overriding(source, {
+      resolve: (reference: string) => {
+        asked.push(reference);
+        return source.resolve(reference);
+      },
+      async *referrers() {
+        asked.push('referrers');
+        yield* [];
+      },
+    });
+    await planOf(watched, names);
+    assert.deepEqual(
+      asked.filter((reference) => reference !== 'referrers'),
+      names,
+    );
+    assert.ok(asked.indexOf('referrers') < 200, `${asked.indexOf('referrers')} before one was read whole`);
+  });
+
   it('is the same plan in whatever order images are asked for', async () => {
     const source = await storeOf({ a: first, b: second, c: makeIndex([first, second]) });
     const plans = await Promise.all([planOf(source, ['a', 'b', 'c']), planOf(source, ['c', 'b', 'a'])]);

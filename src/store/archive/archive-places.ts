@@ -6,6 +6,7 @@ import { blobPath } from '../layout/layout-reader.js';
 /** The position of one piece of content in a tar. */
 export interface Place {
   descriptor: Descriptor;
+  /** Empty once it was written. */
   header: Buffer;
   /** Position of the header's first byte. */
   position: number;

@@ -108,6 +108,8 @@ export class ArchiveSlots {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Content with its place, and its progress. */
 export class Slot {
   isDone = false;
@@ -123,6 +125,7 @@ export class Slot {
     if (this.#isHeaderWritten) return;
     await this.sink.write([this.place.header], this.place.position, signal);
     this.#isHeaderWritten = true;
+    this.place.header = NOTHING;
   }
 
   /** Writes the header and the padding of content that is complete. */

@@ -93,9 +93,9 @@ class ArchiveWriter implements Store {
   readonly #slots: ArchiveSlots;
   readonly #pushing = new Map<Digest, Promise<void>>();
   /** Manifests, kept in memory because the index and Docker's half are made from them at the end. */
-  readonly #manifests = new Map<Digest, { descriptor: Descriptor; manifest: Manifest; bytes: Buffer }>();
-  /** Configs of images, if they cannot be read back from the sink. */
-  readonly #configs = new Map<Digest, Buffer>();
+  readonly #manifests = new Map<Digest, { descriptor: Descriptor; manifest: Manifest }>();
+  /** Manifests and configs of images, if they cannot be read back from the sink. */
+  readonly #documentBytes = new Map<Digest, Buffer>();
   #attached: Attached[] = [];
   #entries: Descriptor[] = [];
 
@@ -140,6 +140,7 @@ class ArchiveWriter implements Store {
   abandon({ digest }: Descriptor): void {
     this.#slots.abandon(digest);
     this.#manifests.delete(digest);
+    this.#documentBytes.delete(digest);
     this.#entries = this.#entries.filter((entry) => entry.digest !== digest);
     this.#attached = this.#attached.filter(({ referrer }) => referrer.descriptor.digest !== digest);
   }
@@ -166,8 +167,8 @@ class ArchiveWriter implements Store {
   }
 
   async fetch({ digest }: Descriptor, { start = 0 }: FetchOptions = {}): Promise<Readable> {
-    const held = this.#manifests.get(digest);
-    if (held !== undefined) return Readable.from([held.bytes.subarray(start)], { objectMode: false });
+    const held = this.#documentBytes.get(digest);
+    if (held !== undefined) return Readable.from([held.subarray(start)], { objectMode: false });
     const slot = this.#slots.get(digest);
     if (slot === undefined || !slot.isDone) throw notHeld(digest);
     if (this.#sink.read === undefined)
@@ -204,7 +205,7 @@ class ArchiveWriter implements Store {
     const isKept = this.#sink.read === undefined && isImageConfig(descriptor.mediaType);
     if (!isKept || descriptor.size > MAX_CONFIG_BYTES) return slot.writer.write(open, options);
     const bytes = await readVerified(descriptor, open, options);
-    this.#configs.set(descriptor.digest, bytes);
+    this.#documentBytes.set(descriptor.digest, bytes);
     await slot.writer.write(async () => Readable.from([bytes], { objectMode: false }), options);
   }
 
@@ -219,7 +220,8 @@ class ArchiveWriter implements Store {
     await slot.writeHeader(options.signal);
     await this.#sink.write([bytes], slot.place.body, options.signal);
     options.onBytes?.(bytes.byteLength, 'fetched');
-    this.#manifests.set(descriptor.digest, { descriptor, manifest, bytes });
+    this.#manifests.set(descriptor.digest, { descriptor, manifest });
+    if (this.#sink.read === undefined) this.#documentBytes.set(descriptor.digest, bytes);
     const link = attachedTo(descriptor, manifest);
     if (link === undefined) return;
     this.#attached.push(link);
@@ -264,7 +266,7 @@ class ArchiveWriter implements Store {
 
   /** Returns the bytes of a config. Those of a stream are in memory, because it cannot be read back. */
   async #configOf(config: Descriptor): Promise<Buffer | undefined> {
-    const kept = this.#configs.get(config.digest);
+    const kept = this.#documentBytes.get(config.digest);
     if (kept !== undefined || config.size > MAX_CONFIG_BYTES) return kept;
     const chunks: Buffer[] = [];
     for await (const chunk of (await this.fetch(config)) as AsyncIterable<Buffer>) chunks.push(chunk);

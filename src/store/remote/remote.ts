@@ -72,8 +72,10 @@ class RepositoryStore implements RemoteStore {
   readonly isLocal = false;
   readonly #client: RegistryClient;
   readonly #name: RepositoryName;
-  readonly #blobs: BlobPusher;
-  readonly #manifests: ManifestPusher;
+  readonly #options: RemoteStoreOptions;
+  /** Made when something is pushed: a run may read thousands of repositories. */
+  #blobPusher: BlobPusher | undefined;
+  #manifestPusher: ManifestPusher | undefined;
   /** Manifests that `resolve` received and that were not fetched yet, so that none is requested twice. */
   readonly #received = new Map<Digest, Buffer>();
   readonly #order: CallOptions['order'];
@@ -87,8 +89,17 @@ class RepositoryStore implements RemoteStore {
     this.#client = client;
     this.#name = name;
     this.#order = options.asksMirrors ? 'mirrors first' : 'registry only';
-    this.#blobs = new BlobPusher(client, name, options);
-    this.#manifests = new ManifestPusher(client, name);
+    this.#options = options;
+  }
+
+  get #blobs(): BlobPusher {
+    this.#blobPusher ??= new BlobPusher(this.#client, this.#name, this.#options);
+    return this.#blobPusher;
+  }
+
+  get #manifests(): ManifestPusher {
+    this.#manifestPusher ??= new ManifestPusher(this.#client, this.#name);
+    return this.#manifestPusher;
   }
 
   resolve(reference: string, { signal }: SignalOption = {}): Promise<Descriptor> {

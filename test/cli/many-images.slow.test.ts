@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { startRegistry, type TestRegistry } from '../operations/registry.js';
+import { makeImage } from '../support/images.js';
+import { useFolder } from '../support/temporary.js';
+import { PROGRAM } from './program.js';
+
+const MIB = 1024 * 1024;
+const IMAGES = 1000;
+/** Tells the peak memory of a process in KiB when it ends. */
+const TELLING_PEAK = `data:text/javascript,process.on('exit', () => {
+  process.stderr.write(String(process.resourceUsage().maxRSS));
+})`;
+
+describe('a thousand images', function () {
+  this.timeout(180_000);
+  const path = useFolder('the suite');
+  let registry: TestRegistry;
+  let names: string[];
+  before(async () => {
+    registry = await startRegistry();
+    names = Array.from({ length: IMAGES }, (_, at) => `many/app-${at}:1`);
+    for (const name of names)
+      await registry.put(name, await makeImage({ seed: name, layers: [100, 100, 100, 200] }));
+  });
+  after(() => registry.close());
+
+  async function peakOf(...args: string[]): Promise<number> {
+    const env = { PATH: process.env.PATH, HOME: '/nonexistent', XDG_CACHE_HOME: path('cache') };
+    const { stderr } = await promisify(execFile)(
+      process.execPath,
+      ['--import', TELLING_PEAK, PROGRAM, ...args, '--quiet'],
+      { maxBuffer: 64 * MIB, env },
+    );
+    return Math.round((Number(stderr) * 1024) / MIB);
+  }
+
+  for (const output of ['images.tar', 'layout/'])
+    it(`are saved to ${output} with less than LIMIT MiB, and once more`, async () => {
+      const images = names.map((name) => `${registry.name}/${name}`);
+      for (const time of ['first', 'again']) {
+        const peak = await peakOf('save', '-o', path(output), ...images);
+        console.log(output, time, peak);
+        assert.ok(peak < 180, `${time}: ${peak} MiB`);
+      }
+    });
+
+  it('are listed and verified with less than LIMIT MiB', async () => {
+    for (const command of ['ls', 'verify']) {
+      const peak = await peakOf(command, path('images.tar'));
+      console.log(command, peak);
+      assert.ok(peak < 180, `${command}: ${peak} MiB`);
+    }
+  });
+});
