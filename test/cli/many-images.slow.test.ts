@@ -36,21 +36,25 @@ describe('a thousand images', function () {
     return Math.round((Number(stderr) * 1024) / MIB);
   }
 
-  for (const output of ['images.tar', 'layout/'])
-    it(`are saved to ${output} with less than LIMIT MiB, and once more`, async () => {
+  // Some 15% above what Node.js 20 takes. All that every command needs is 65 MiB, and a leak would show in the rest.
+  for (const [output, limit] of [
+    ['images.tar', 145],
+    ['layout/', 170],
+  ] as const)
+    it(`are saved to ${output} with less than ${limit} MiB, and once more`, async () => {
       const images = names.map((name) => `${registry.name}/${name}`);
       for (const time of ['first', 'again']) {
         const peak = await peakOf('save', '-o', path(output), ...images);
-        console.log(output, time, peak);
-        assert.ok(peak < 180, `${time}: ${peak} MiB`);
+        assert.ok(peak < limit, `${time}: ${peak} MiB`);
       }
     });
 
-  it('are listed and verified with less than LIMIT MiB', async () => {
-    for (const command of ['ls', 'verify']) {
+  for (const [command, limit] of [
+    ['ls', 100],
+    ['verify', 230], // which hashes in threads
+  ] as const)
+    it(`are shown by ${command} with less than ${limit} MiB`, async () => {
       const peak = await peakOf(command, path('images.tar'));
-      console.log(command, peak);
-      assert.ok(peak < 180, `${command}: ${peak} MiB`);
-    }
-  });
+      assert.ok(peak < limit, `${peak} MiB`);
+    });
 });
