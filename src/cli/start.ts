@@ -1,8 +1,7 @@
 import { readVersion } from '../version.js';
 import { keepCompiledCode } from './compile-cache.js';
-import { keepHeapSmall } from './heap-growth.js';
+import { takeLessMemory } from './memory-flags.js';
 import { exitAs, watchStandardStreams } from './standard-streams.js';
-import { keepWasmUnoptimized } from './wasm-tiers.js';
 
 /** Identifies the code of the bundle, which defines it. */
 declare const LADING_BUILD: string;
@@ -18,8 +17,7 @@ async function start(): Promise<void> {
     return;
   }
   keepCompiledCode(LADING_BUILD);
-  keepWasmUnoptimized();
-  keepHeapSmall();
+  takeLessMemory();
   const { run } = await import('./run.js');
   await run(process.argv.slice(2), streams);
 }
