@@ -13,7 +13,7 @@ type Enable = ((folder: string) => unknown) | undefined;
 
 /**
  * Lets Node.js keep the compiled code of the program in the user's cache folder, and load it from there the next time,
- * which saves a sixth of a start. Does nothing where that is not possible. `build` identifies the code.
+ * which saves an eighth of a short command. Does nothing where that is not possible. `build` identifies the code.
  * (https://nodejs.org/api/module.html#module-compile-cache)
  */
 export function keepCompiledCode(
