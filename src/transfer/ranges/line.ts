@@ -23,9 +23,9 @@ const MEBIBYTE = 1024 * 1024;
 
 export const RANGE_LIMITS: RangeLimits = {
   minBytes: 32 * MEBIBYTE,
-  pieceBytes: 4 * MEBIBYTE,
-  trialBytes: 24 * MEBIBYTE,
-  windowBytes: 40 * MEBIBYTE,
+  pieceBytes: 3 * MEBIBYTE,
+  trialBytes: 20 * MEBIBYTE,
+  windowBytes: 30 * MEBIBYTE,
   intervalMs: 250,
   narrowBytesPerSecond: 64 * MEBIBYTE,
   patienceMs: 3000,
