@@ -32,7 +32,8 @@ export class PieceQueue {
       highWaterMark: 1,
       read: () => {
         this.#isWanted = true;
-        this.deliver();
+        // After this read: a stream would concatenate two chunks into a new buffer, and these could not be used again.
+        process.nextTick(() => this.deliver());
       },
       destroy: (error, callback) => {
         this.clear();

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { isLadingError, RegistryError } from '../../../src/errors.js';
+import { inRanges } from '../../../src/transfer/ranges/in-ranges.js';
 import { FakeLine, type FakeLineOptions, LIMITS } from './fake-line.js';
 
 const broken = (): Error => new RegistryError('CUT_SHORT', 'broken');
@@ -71,6 +73,26 @@ describe('inRanges', () => {
     const slow = new FakeLine();
     assert.ok((await slow.read(slow.inRanges(), { pauseMs: 5 })).equals(slow.content));
     assert.deepEqual([slow.events, slow.opened.length], [[], 1]);
+  });
+
+  it('passes chunks on as they come, so that their buffers can be used again', async () => {
+    const line = new FakeLine();
+    const chunks = Array.from({ length: 8 }, (_, place) =>
+      line.content.subarray(place * 2 ** 18).subarray(0, 2 ** 18),
+    );
+    const open = inRanges(async () => Readable.from(chunks), line.descriptor, {
+      line: line.line,
+      registry: 'r',
+    });
+    const received: Buffer[] = [];
+    for await (const chunk of (await open()) as AsyncIterable<Buffer>) {
+      received.push(chunk);
+      await new Promise(setImmediate); // more chunks wait meanwhile
+    }
+    assert.deepEqual(
+      received.map(({ buffer, byteLength }) => [buffer === line.content.buffer, byteLength]),
+      chunks.map(({ byteLength }) => [true, byteLength]),
+    );
   });
 
   it('leaves small blobs alone, and the rest of one', async () => {
