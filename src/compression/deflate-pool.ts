@@ -7,11 +7,8 @@ import { Garbage } from './garbage.js';
 
 // A thread needs 9 MiB. Six compress 400 MB/s, which is about as much as the thread that feeds them can hash.
 const MOST_THREADS = 6;
-/**
- * Blocks per thread: the one that it works on, and the next ones, since the thread that brings them is busy with other
- * things now and then.
- */
-const DEPTH = 3;
+/** Blocks per thread: the one that it works on, and the next one. */
+const DEPTH = 2;
 /** Threads are not started for smaller content: starting one takes 40 ms of processor time. */
 const WORTH_THREADS_BYTES = 1024 * 1024;
 
