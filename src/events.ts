@@ -17,16 +17,28 @@ export interface ConnectionsEvent {
 
 /** Events of a running copy. */
 export type CopyEvent =
-  /** An image was found; it is planned next. */
+  /** So many images are read next, to find out what they consist of. */
+  | { type: 'reading'; images: number }
+  /** An image was found; its manifests are read next. */
   | { type: 'resolved'; name: string; descriptor: Descriptor }
+  /** It is known what an image consists of. */
+  | { type: 'read'; name: string }
   /** It is known what will be copied. */
   | { type: 'planned'; images: number; blobs: number; bytes: number }
-  | { type: 'started'; descriptor: Descriptor }
+  /** The copy of a blob or manifest begins; of a blob, `name` is the first image that needs it. */
+  | { type: 'started'; descriptor: Descriptor; name: string | undefined }
   /** Bytes of a blob were received (`fetched`), or found from an earlier run (`kept`). */
   | { type: 'received'; descriptor: Descriptor; bytes: number; origin: 'kept' | 'fetched' }
   /** The destination already has the content. */
   | { type: 'skipped'; descriptor: Descriptor }
   | { type: 'done'; descriptor: Descriptor }
+  /** All blobs of an image are at the destination; its manifests and its name follow. */
+  | { type: 'copied'; name: string }
+  /** So many images are converted next, with so many bytes of blobs. */
+  | { type: 'converting'; images: number; bytes: number }
+  /** Bytes of a layer were read to convert it, or all of them if it needs no change. */
+  | { type: 'recompressed'; descriptor: Descriptor; bytes: number }
+  | { type: 'converted'; name: string }
   | { type: 'retrying'; what: string; attempt: number; delayMs: number; error: unknown }
   | { type: 'tagged'; name: string; descriptor: Descriptor }
   /** An image cannot be copied; the others are. */
@@ -42,6 +54,11 @@ export type CopyEvent =
   /** A registry gets more or fewer small requests at once from now on. */
   | { type: 'paced'; registry: string; limit: number; reason: 'faster' | 'slower' | 'refused' }
   | ConnectionsEvent
+  /**
+   * Bytes of an archive were read to unpack it into a temporary file: one that is compressed as a whole, or a stream,
+   * whose total is unknown.
+   */
+  | { type: 'unpacked'; bytes: number; totalBytes: number | undefined }
   /** Bytes were hashed; `totalBytes` is the number of all bytes to hash. */
   | { type: 'hashed'; bytes: number; totalBytes: number }
   /** Another process (`holder`) is writing to the output; this one continues when it has finished. */

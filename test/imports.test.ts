@@ -86,7 +86,6 @@ const CONFINED: { target: string; within: string; to: RegExp; reason: string }[]
 /** The only place that may import each package. */
 const HOMES: Record<string, readonly string[]> = {
   yargs: ['cli/'],
-  'cli-progress': ['cli/progress.ts'],
   'get-east-asian-width': ['cli/width.ts'],
   undici: ['registry/'],
   'tar-stream': ['tar/write.ts'],

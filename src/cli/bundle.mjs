@@ -183,8 +183,8 @@ const options = {
   minifyWhitespace: true,
   minifySyntax: true,
   alias: { 'string-width': './src/cli/string-width.ts' },
-  // Loaded when they are needed: native and optional modules, and the progress bar.
-  external: ['zlib-sync', 'fzstd', 'xz-decompress', 'cli-progress'],
+  // Loaded when they are needed: native and optional modules.
+  external: ['zlib-sync', 'fzstd', 'xz-decompress'],
   // smallTogether imports files only to combine them; esbuild rightly drops those that are not used.
   logOverride: { 'ignored-bare-import': 'silent' },
   write: false,

@@ -15,7 +15,7 @@ import {
   STRICT_OPTION,
   TAG_DIGESTS_OPTION,
 } from './options.js';
-import { createProgress } from './progress.js';
+import { withProgress } from './progress.js';
 import { archiveCompressionOptions, OUTPUT_OPTIONS } from './save.js';
 
 const OPTIONS = {
@@ -78,10 +78,8 @@ export const convertCommand: CommandModule = {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const compression = parseCompression('compression', flags.compression, ['keep', 'none', 'gzip', 'zstd']);
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
-    const progress = await createProgress(flags, output);
-    let result: ConvertResult;
-    try {
-      result = await convert({
+    const result = await withProgress(flags, output, ({ onEvent }) =>
+      convert({
         strict: flags.strict,
         ...connectionOptions(flags, output.warning),
         source: flags.SRC,
@@ -103,11 +101,9 @@ export const convertCommand: CommandModule = {
         force: flags.force,
         ...limitOptions(flags),
         signal,
-        onEvent: progress.onEvent,
-      });
-    } finally {
-      progress.end();
-    }
+        onEvent,
+      }),
+    );
     output.result(result, () => describeConverted(result));
     if (!flags.json)
       for (const { name, lost } of result.images)

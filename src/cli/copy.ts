@@ -13,7 +13,7 @@ import {
   STRICT_OPTION,
   TAG_DIGESTS_OPTION,
 } from './options.js';
-import { createProgress } from './progress.js';
+import { withProgress } from './progress.js';
 
 const OPTIONS = {
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
@@ -69,10 +69,8 @@ export const copyCommand: CommandModule = {
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const progress = await createProgress(flags, output);
-    let result: CopyImagesResult;
-    try {
-      result = await copyImages({
+    const result = await withProgress(flags, output, ({ onEvent }) =>
+      copyImages({
         strict: flags.strict,
         ...connectionOptions(flags, output.warning),
         ...archiveLimitOptions(flags),
@@ -82,11 +80,9 @@ export const copyCommand: CommandModule = {
         noClobber: !flags.clobber,
         tagDigests: flags['tag-digests'],
         signal,
-        onEvent: progress.onEvent,
-      });
-    } finally {
-      progress.end();
-    }
+        onEvent,
+      }),
+    );
     output.result(result, () => describeCopied(result));
     return EXIT.done;
   },

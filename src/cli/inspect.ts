@@ -12,7 +12,7 @@ import {
   type GlobalArguments,
   platformsOf,
 } from './options.js';
-import { createProgress } from './progress.js';
+import { withProgress } from './progress.js';
 
 const OPTIONS = {
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
@@ -44,16 +44,17 @@ export const inspectCommand: CommandModule = {
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const { onEvent } = await createProgress(flags, output, { hasBar: false });
-    const result = await inspect(flags.SOURCE, {
-      ...connectionOptions(flags, output.warning),
-      ...archiveLimitOptions(flags),
-      reference: flags.REF,
-      referrers: flags.referrers,
-      platforms: platformsOf(flags.platform),
-      signal,
-      onEvent,
-    });
+    const result = await withProgress(flags, output, ({ onEvent }) =>
+      inspect(flags.SOURCE, {
+        ...connectionOptions(flags, output.warning),
+        ...archiveLimitOptions(flags),
+        reference: flags.REF,
+        referrers: flags.referrers,
+        platforms: platformsOf(flags.platform),
+        signal,
+        onEvent,
+      }),
+    );
     output.result(result, () => result.images.map(describeImage).join('\n'));
     return result.images.some(({ problem }) => problem !== undefined) ? EXIT.content : EXIT.done;
   },

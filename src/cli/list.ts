@@ -11,7 +11,7 @@ import {
   connectionOptions,
   type GlobalArguments,
 } from './options.js';
-import { createProgress } from './progress.js';
+import { withProgress } from './progress.js';
 
 const OPTIONS = {
   attachments: { type: 'boolean', default: false, describe: 'Also signatures, SBOMs and attestations' },
@@ -33,14 +33,15 @@ export const listCommand: CommandModule = {
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const { onEvent } = await createProgress(flags, output, { hasBar: false });
-    const result = await list(flags.SOURCE, {
-      ...connectionOptions(flags, output.warning),
-      ...archiveLimitOptions(flags),
-      attachments: flags.attachments,
-      signal,
-      onEvent,
-    });
+    const result = await withProgress(flags, output, ({ onEvent }) =>
+      list(flags.SOURCE, {
+        ...connectionOptions(flags, output.warning),
+        ...archiveLimitOptions(flags),
+        attachments: flags.attachments,
+        signal,
+        onEvent,
+      }),
+    );
     output.result(result, () => describeList(result));
     const problems = result.kind === 'images' ? result.images.filter(({ problem }) => problem) : [];
     if (!flags.json) for (const { name, problem } of problems) output.warning(`${name}: ${problem}`);

@@ -13,7 +13,7 @@ import {
   STRICT_OPTION,
   TAG_DIGESTS_OPTION,
 } from './options.js';
-import { createProgress } from './progress.js';
+import { withProgress } from './progress.js';
 
 const OPTIONS = {
   input: {
@@ -90,10 +90,8 @@ export const loadCommand: CommandModule = {
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const progress = await createProgress(flags, output);
-    let result: LoadResult;
-    try {
-      result = await load({
+    const result = await withProgress(flags, output, ({ onEvent }) =>
+      load({
         strict: flags.strict,
         ...connectionOptions(flags, output.warning),
         ...archiveLimitOptions(flags),
@@ -111,11 +109,9 @@ export const loadCommand: CommandModule = {
         keepGoing: flags['keep-going'],
         chunkBytes: flags['chunk-bytes'],
         signal,
-        onEvent: progress.onEvent,
-      });
-    } finally {
-      progress.end();
-    }
+        onEvent,
+      }),
+    );
     return resultWithFailures(output, result, { text: () => describeLoaded(result), isJSON: flags.json });
   },
 };

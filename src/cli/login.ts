@@ -8,7 +8,7 @@ import {
   connectionOptions,
   type GlobalArguments,
 } from './options.js';
-import { createProgress } from './progress.js';
+import { eventsTo } from './progress.js';
 import { ask, readPassword } from './prompt.js';
 
 const { retries, authfile, ca, cert, 'tls-verify': tlsVerify, 'key-file': keyFile } = CONNECTION_OPTIONS;
@@ -56,7 +56,6 @@ export const loginCommand: CommandModule = {
   async run(argv, context) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { output, signal } = context;
-    const { onEvent } = await createProgress(flags, output, { hasBar: false });
     const { registries, HOST: host = 'docker.io' } = flags;
     const authFile = flags.authfile ?? registries?.[host]?.authFile;
     const result = await login(host, {
@@ -64,7 +63,7 @@ export const loginCommand: CommandModule = {
       ...(await askLogin(flags, context)),
       places: { authFile, registries },
       signal,
-      onEvent,
+      onEvent: eventsTo(output, flags),
     });
     output.result(result, () => describeLogin(result));
     return EXIT.done;

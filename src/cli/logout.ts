@@ -3,7 +3,7 @@ import { LadingError, type LogoutResult, logout } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { CONNECTION_OPTIONS, type CommandOption, type GlobalArguments } from './options.js';
-import { createProgress } from './progress.js';
+import { eventsTo } from './progress.js';
 
 const OPTIONS = {
   all: { type: 'boolean', default: false, describe: 'The logins of all registries' },
@@ -34,7 +34,7 @@ export const logoutCommand: CommandModule = {
     const result = await logout(host, {
       places,
       signal,
-      onEvent: (await createProgress(flags, output, { hasBar: false })).onEvent,
+      onEvent: eventsTo(output, flags),
     });
     output.result(result, () => describeLogout(result));
     return EXIT.done;

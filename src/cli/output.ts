@@ -18,6 +18,11 @@ export interface Output {
   /** Returns standard output for an archive; the result then goes to standard error. Throws `USAGE` for a terminal. */
   reserveStdout(): Writable;
   message(text: string): void;
+  /**
+   * Gives messages, warnings and errors to `write` from now on, which writes each above the progress; with undefined, they
+   * are written to standard error again.
+   */
+  writeMessagesTo(write: ((text: string) => void) | undefined): void;
   /** Writes a line of JSON, for `--progress json`. */
   event(document: object): void;
   /** Writes a warning, unless `--quiet` is given. */
@@ -55,9 +60,13 @@ export function createOutput(options: OutputOptions): Output {
   const event = (document: object): void => {
     stderr.write(`${formatJSON(document)}\n`);
   };
+  const toStderr = (text: string): void => {
+    stderr.write(`${text}\n`);
+  };
+  let write = toStderr;
   const message = (text: string): void => {
     if (jsonLines) event({ type: 'message', message: text });
-    else stderr.write(`${text}\n`);
+    else write(text);
   };
   return {
     result(document, text) {
@@ -74,6 +83,9 @@ export function createOutput(options: OutputOptions): Output {
       return stdout;
     },
     message,
+    writeMessagesTo(given = toStderr) {
+      write = given;
+    },
     event,
     warning(text, advised = {}) {
       if (quiet) return;

@@ -1,140 +1,59 @@
-import { type CopyEvent, messageOf, type OnCopyEvent, printable } from '../index.js';
-import { formatBytes, plural } from './format.js';
+import { type CopyEvent, messageOf, type OnCopyEvent } from '../index.js';
+import { messageFor } from './event-messages.js';
 import type { GlobalArguments } from './options.js';
 import type { Output } from './output.js';
+import { ProgressState } from './progress-state.js';
 
 export interface Progress {
   onEvent: OnCopyEvent;
-  /** Removes the progress bar. */
-  end(): void;
+  /** Says what the command works at from now on, if it does several things one after the other. */
+  begin(subject: string): void;
 }
 
-/** A way to show progress. */
-interface Display {
-  begin(totalBytes: number): void;
-  advance(bytes: number): void;
-  /** Writes a line above the progress bar. */
-  line(text: string): void;
-  end(): void;
-}
-
-/**
- * Shows the progress of a copy: a bar on a terminal, else a line from time to time. Other events are shown as lines.
- * With `hasBar` false there is no bar, for commands that copy nothing.
- */
-export async function createProgress(
+/** Runs `work` and shows its progress meanwhile: on a terminal in its last lines, else in a line from time to time. */
+export async function withProgress<T>(
   flags: GlobalArguments,
   output: Output,
-  { hasBar = true }: { hasBar?: boolean } = {},
-): Promise<Progress> {
-  const mode = flags.quiet
-    ? 'none'
-    : flags.progress === 'auto'
-      ? hasBar && process.stderr.isTTY
-        ? 'bar'
-        : 'lines'
-      : flags.progress;
-  if (mode === 'json') return { onEvent: (event) => tellEvent(event, output), end: () => undefined };
-  const display =
-    mode === 'bar' ? await createBar() : mode === 'lines' ? createLines(output) : createNothing();
-  return {
-    onEvent: (event) => showEvent(event, display, flags, output),
-    end: () => display.end(),
-  };
-}
-
-function showEvent(
-  event: CopyEvent,
-  display: Display,
-  { quiet, verbose }: GlobalArguments,
-  output: Output,
-): void {
-  // Names come from archives and may contain terminal control characters.
-  const say = (text: string): void => (quiet ? undefined : display.line(printable(text)));
-  switch (event.type) {
-    case 'resolved':
-      if (verbose) say(`${event.name}: ${event.descriptor.digest}`);
-      break;
-    case 'planned':
-      say(`${plural(event.images, 'image')}, ${plural(event.blobs, 'blob')}, ${formatBytes(event.bytes)}`);
-      display.begin(event.bytes);
-      break;
-    case 'started':
-      break;
-    case 'received':
-      display.advance(event.bytes);
-      break;
-    case 'skipped':
-      display.advance(event.descriptor.size);
-      if (verbose) say(`${event.descriptor.digest}: already there`);
-      break;
-    case 'done':
-      if (verbose) say(`${event.descriptor.digest}: done, ${formatBytes(event.descriptor.size)}`);
-      break;
-    case 'retrying':
-      say(
-        `attempt ${event.attempt + 1} in ${(event.delayMs / 1000).toFixed(1)} s: ${messageOf(event.error)}`,
-      );
-      break;
-    case 'tagged':
-      if (verbose) say(`${event.name}: tagged`);
-      break;
-    case 'failed':
-      say(`${event.name}: failed`);
-      break;
-    case 'hashed':
-      break;
-    case 'waiting':
-      say(`waiting for ${event.holder}, which writes to the same output`);
-      break;
-    case 'paced':
-      if (verbose)
-        say(
-          `${event.registry}: ${plural(event.limit, 'small request')} at once from now on, ${PACES[event.reason]}`,
-        );
-      break;
-    case 'connections':
-      if (verbose)
-        say(
-          `${event.descriptor.digest}: over ${plural(event.connections, 'connection')} from now on, ${CONNECTIONS[event.reason]}`,
-        );
-      break;
-    case 'limited':
-      showLimit(event, verbose, say);
-      break;
-    case 'warning':
-      display.end();
-      output.warning(event.message, event);
-      break;
+  work: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  const onEvent = eventsTo(output, flags);
+  const mode = progressMode(flags);
+  if (mode !== 'bar' && mode !== 'lines') return work({ onEvent, begin: () => undefined });
+  const state = new ProgressState(Date.now);
+  const shown = mode === 'bar' ? showLive(state, output) : showLines(state, output);
+  try {
+    return await work({
+      onEvent(event) {
+        state.take(event);
+        onEvent(event);
+      },
+      begin: (subject) => state.begin(subject),
+    });
+  } finally {
+    shown.end();
   }
 }
 
-const PACES = {
-  faster: 'since answers come as fast as before',
-  slower: 'since answers take longer',
-  refused: 'since it refuses requests',
-} as const;
+/** Returns a function that shows events as messages, without any progress. */
+export function eventsTo(output: Output, flags: GlobalArguments): OnCopyEvent {
+  if (flags.progress === 'json' && !flags.quiet) return (event) => tellEvent(event, output);
+  return (event) => {
+    if (event.type === 'warning') return output.warning(event.message, event);
+    const message = flags.quiet || flags.progress === 'none' ? undefined : messageFor(event, flags.verbose);
+    if (message !== undefined) output.message(message);
+  };
+}
 
-const CONNECTIONS = {
-  narrow: 'since each is slow and a second one helped',
-  total: 'since a second one did not help',
-  refused: 'since the registry does not send parts of it',
-  failed: 'since a connection failed',
-  damaged: 'since what came over several was damaged',
-} as const;
-
-/** The remaining pulls are reported without --verbose if there are at most this many. */
-const FEW_PULLS = 10;
-
-function showLimit(
-  event: Extract<CopyEvent, { type: 'limited' }>,
-  verbose: boolean,
-  say: (text: string) => void,
-): void {
-  const { registry, limit, remaining, windowSeconds } = event;
-  if (remaining === undefined || (!verbose && remaining > FEW_PULLS)) return;
-  const window = windowSeconds === undefined ? '' : ` for ${Math.round(windowSeconds / 3600)} h`;
-  say(`${registry} allows ${remaining}${limit === undefined ? '' : ` of ${limit}`} more pulls${window}`);
+/** Decides how progress is shown: lines that change need a terminal that has a cursor to move, and a person before it. */
+export function progressMode(
+  { quiet, progress }: Pick<GlobalArguments, 'quiet' | 'progress'>,
+  { isTTY }: { isTTY?: boolean | undefined } = process.stderr,
+  { TERM, CI }: NodeJS.ProcessEnv = process.env,
+): 'bar' | 'lines' | 'json' | 'none' {
+  if (quiet) return 'none';
+  if (progress !== 'auto' && progress !== 'bar') return progress;
+  if (isTTY !== true || TERM === 'dumb') return 'lines';
+  return progress === 'auto' && CI !== undefined && CI !== '' && CI !== 'false' ? 'lines' : 'bar';
 }
 
 /** Writes an event as a line of JSON. Warnings have the same format as those of the command line itself. */
@@ -143,56 +62,67 @@ function tellEvent(event: CopyEvent, output: Output): void {
   else output.event('error' in event ? { ...event, error: messageOf(event.error) } : event);
 }
 
-async function createBar(): Promise<Display> {
-  const { default: cliProgress } = await import('cli-progress');
-  let bar: InstanceType<typeof cliProgress.SingleBar> | undefined;
-  const end = (): void => {
-    bar?.stop();
-    bar = undefined;
+/** Commands that take less time show nothing, so that nothing flashes. */
+const FIRST_DRAWN_MS = 150;
+const DRAWN_EVERY_MS = 100;
+
+/** Draws the progress below everything that is written meanwhile. */
+function showLive(state: ProgressState, output: Output): { end(): void } {
+  const terminal = process.stderr;
+  let end = (): void => clearTimeout(first);
+  const begin = async (): Promise<void> => {
+    // Loaded now, because most commands end before.
+    const [{ createLiveLines }, { progressLines }] = await Promise.all([
+      import('./live-lines.js'),
+      import('./progress-lines.js'),
+    ]);
+    if (isOver) return;
+    const live = createLiveLines(terminal);
+    const draw = (): void => {
+      const { columns = 80, rows = 24 } = terminal;
+      live.draw(progressLines(state, { columns, rows, now: Date.now() }));
+    };
+    const timer = setInterval(draw, DRAWN_EVERY_MS).unref();
+    const clear = (): void => live.clear();
+    terminal.on('resize', draw);
+    process.on('exit', clear);
+    output.writeMessagesTo(live.above);
+    draw();
+    end = () => {
+      clearInterval(timer);
+      terminal.off('resize', draw);
+      process.off('exit', clear);
+      output.writeMessagesTo(undefined);
+      live.clear();
+    };
   };
+  let isOver = false;
+  const first = setTimeout(begin, FIRST_DRAWN_MS).unref();
   return {
-    begin(totalBytes) {
-      bar = new cliProgress.SingleBar({
-        format: '{bar} {percentage}% | {value} of {total} | {duration_formatted}',
-        formatValue: (value, _options, type) =>
-          type === 'value' || type === 'total' ? formatBytes(value) : String(value),
-        hideCursor: true,
-        clearOnComplete: true,
-        stream: process.stderr,
-      });
-      bar.start(totalBytes, 0);
+    end() {
+      isOver = true;
+      end();
     },
-    advance: (bytes) => bar?.increment(bytes),
-    line(text) {
-      process.stderr.write(`${bar === undefined ? '' : '\r\x1b[2K'}${text}\n`);
-    },
-    end,
   };
 }
 
-/** Minimum time between two lines of progress. */
-const LINE_INTERVAL_MS = 10_000;
+const FIRST_LINE_MS = 2_000;
+const LINE_EVERY_MS = 5_000;
 
-function createLines(output: Output, now: () => number = Date.now): Display {
-  let total = 0;
-  let done = 0;
-  let shownAt = now();
+/** Writes a line from time to time, for logs. */
+function showLines(state: ProgressState, output: Output): { end(): void } {
+  let timer = setTimeout(tell, FIRST_LINE_MS).unref();
+  let isOver = false;
+  async function tell(): Promise<void> {
+    const { progressLine } = await import('./progress-lines.js');
+    if (isOver) return;
+    output.message(progressLine(state, Date.now()));
+    timer = setTimeout(tell, LINE_EVERY_MS).unref();
+  }
   return {
-    begin(totalBytes) {
-      total = totalBytes;
-      shownAt = now();
+    end() {
+      isOver = true;
+      clearTimeout(timer);
     },
-    advance(bytes) {
-      done += bytes;
-      if (now() - shownAt < LINE_INTERVAL_MS) return;
-      shownAt = now();
-      output.message(`${formatBytes(done)} of ${formatBytes(total)}`);
-    },
-    line: (text) => output.message(text),
-    end: () => undefined,
   };
-}
-
-function createNothing(): Display {
-  return { begin: () => undefined, advance: () => undefined, line: () => undefined, end: () => undefined };
 }

@@ -14,7 +14,7 @@ import {
   platformsOf,
   STRICT_OPTION,
 } from './options.js';
-import { createProgress } from './progress.js';
+import { withProgress } from './progress.js';
 
 /** Flags of commands that write an archive or a layout. */
 export const OUTPUT_OPTIONS = {
@@ -128,10 +128,8 @@ export const saveCommand: CommandModule = {
     if (images.length === 0)
       throw new LadingError('USAGE', 'no image was named', { hint: 'lading save --help shows how.' });
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
-    const progress = await createProgress(flags, output);
-    let result: SaveResult;
-    try {
-      result = await save({
+    const result = await withProgress(flags, output, ({ onEvent }) =>
+      save({
         strict: flags.strict,
         ...connectionOptions(flags, output.warning),
         images,
@@ -148,11 +146,9 @@ export const saveCommand: CommandModule = {
         dockerLegacy: flags['docker-legacy'],
         keepGoing: flags['keep-going'],
         signal,
-        onEvent: progress.onEvent,
-      });
-    } finally {
-      progress.end();
-    }
+        onEvent,
+      }),
+    );
     return resultWithFailures(output, result, { text: () => describeSaved(result), isJSON: flags.json });
   },
 };

@@ -3,7 +3,7 @@ import { formatAccess, LadingError, messageOf, type Serving, serve } from '../in
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import type { Output } from './output.js';
-import { createProgress } from './progress.js';
+import { eventsTo } from './progress.js';
 import { registryOf } from './serve-config.js';
 import { exposureWarnings, SERVE_OPTIONS, type ServeArguments, serveOptions } from './serve-flags.js';
 import { printConfig } from './serve-print.js';
@@ -46,7 +46,7 @@ export const serveCommand: CommandModule = {
     const serving = await serve(paths, {
       ...options,
       signal,
-      onEvent: (await createProgress(flags, output, { hasBar: false })).onEvent,
+      onEvent: eventsTo(output, flags),
       ...(log !== 'none' && { onRequest: (entry) => output.message(formatAccess(entry, log)) }),
     });
     const stopReloading = reloadOnHangup(serving, output);

@@ -11,7 +11,7 @@ import {
   wholeNumber,
 } from './options.js';
 import type { Output } from './output.js';
-import { createProgress } from './progress.js';
+import { type Progress, withProgress } from './progress.js';
 
 const OPTIONS = {
   concurrency: {
@@ -48,40 +48,55 @@ export const verifyCommand: CommandModule = {
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const { onEvent } = await createProgress(flags, output, { hasBar: false });
     const options = {
       concurrency: wholeNumber('concurrency', flags.concurrency, 1),
       diffIDs: flags['diff-ids'],
       ...limitOptions(flags),
       signal,
-      onEvent,
     };
     const [only, ...others] = flags.PATH;
     if (only !== undefined && others.length === 0) {
-      const result = await verify(only, options);
+      const result = await withProgress(flags, output, ({ onEvent }) =>
+        verify(only, { ...options, onEvent }),
+      );
       output.result(result, () => describeVerified(only, result));
       return result.ok ? EXIT.done : EXIT.content;
     }
-    return verifyAll(flags.PATH, options, { output, isJSON: flags.json });
+    const results = await withProgress(flags, output, (progress) => verifyAll(flags.PATH, options, progress));
+    return tellAll(flags.PATH, results, output, flags.json);
   },
 };
+
+interface Verified {
+  verified: { path: string; result: VerifyResult }[];
+  failures: { path: string; error: unknown }[];
+}
 
 /** Verifies one path after the other. One that cannot be read does not keep the others from being verified. */
 async function verifyAll(
   paths: readonly string[],
   options: VerifyOptions,
-  { output, isJSON }: { output: Output; isJSON: boolean },
-): Promise<number> {
-  const verified: { path: string; result: VerifyResult }[] = [];
-  const failures: { path: string; error: unknown }[] = [];
-  for (const path of paths) {
+  { onEvent, begin }: Progress,
+): Promise<Verified> {
+  const results: Verified = { verified: [], failures: [] };
+  for (const [index, path] of paths.entries()) {
+    begin(`${path} (${index + 1} of ${paths.length})`);
     try {
-      verified.push({ path, result: await verify(path, options) });
+      results.verified.push({ path, result: await verify(path, { ...options, onEvent }) });
     } catch (error) {
       options.signal?.throwIfAborted();
-      failures.push({ path, error });
+      results.failures.push({ path, error });
     }
   }
+  return results;
+}
+
+function tellAll(
+  paths: readonly string[],
+  { verified, failures }: Verified,
+  output: Output,
+  isJSON: boolean,
+): number {
   const sound = verified.filter(({ result }) => result.ok).length;
   output.result(
     {

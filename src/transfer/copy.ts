@@ -11,6 +11,7 @@ import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import { isRetryable, retrying } from '../retry.js';
 import type { OpenContent, Store } from '../store/store.js';
 import { has } from '../store/store.js';
+import { CompletedImages } from './completed-images.js';
 import { namingImage } from './naming.js';
 import type { Plan, PlannedImage } from './plan.js';
 import { inRanges } from './ranges/in-ranges.js';
@@ -65,6 +66,8 @@ class GraphCopy {
   /** Content that is pushed in this run: the destination lacks it, or lacks a part of it. */
   readonly #missing = new Set<Digest>();
   readonly #result: CopyResult;
+  /** Only if somebody listens. */
+  readonly #completed: CompletedImages | undefined;
 
   constructor(plan: Plan, destination: Store, options: CopyOptions, pool: Pool) {
     this.#plan = plan;
@@ -72,6 +75,7 @@ class GraphCopy {
     this.#options = options;
     this.#pool = pool;
     this.#line = options.line ?? new Line(pool);
+    this.#completed = options.onEvent && new CompletedImages(plan);
     this.#result = {
       blobs: { total: plan.blobs.length, fetched: 0, reused: 0 },
       bytes: { total: plan.bytes, fetched: 0 },
@@ -126,11 +130,13 @@ class GraphCopy {
     if (await has(this.#destination, descriptor, { signal })) {
       this.#result.blobs.reused++;
       this.#options.onEvent?.({ type: 'skipped', descriptor });
-      return;
+    } else {
+      this.#missing.add(descriptor.digest);
+      await this.#transfer(content);
+      this.#result.blobs[content.isReused ? 'reused' : 'fetched']++;
     }
-    this.#missing.add(descriptor.digest);
-    await this.#transfer(content);
-    this.#result.blobs[content.isReused ? 'reused' : 'fetched']++;
+    for (const name of this.#completed?.arrived(descriptor.digest) ?? [])
+      this.#options.onEvent?.({ type: 'copied', name });
   }
 
   async #copyManifest(content: PlannedContent): Promise<void> {
@@ -174,7 +180,7 @@ class GraphCopy {
       if (origin === 'fetched' && !content.isReused) this.#result.bytes.fetched += count;
       onEvent?.({ type: 'received', descriptor, bytes: count, origin });
     };
-    onEvent?.({ type: 'started', descriptor });
+    onEvent?.({ type: 'started', descriptor, name: this.#completed?.neededBy(descriptor.digest) });
     const region = mayHaveRegion(content) ? await content.source.region?.(descriptor) : undefined;
     let damage: ContentError | undefined;
     const push = async (): Promise<void> => {

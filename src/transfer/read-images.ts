@@ -26,6 +26,7 @@ export async function readImages(
   const reader = new GraphReader(pool, options);
   const turns = createPool(READ_AT_ONCE, pool.signal);
   const failures: Plan['failures'] = [];
+  onEvent?.({ type: 'reading', images: requests.length });
   const reads = requests.map(async (request) => {
     try {
       return await turns.run(() => readImage(request, reader, pool, options));
@@ -56,5 +57,6 @@ async function readImage(
     options.referrers === false
       ? []
       : await readAttached(tree, original, { source, label: name }, reader, pool, options);
+  options.onEvent?.({ type: 'read', name });
   return { name, original, tree, attached };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import type { GlobalArguments } from '../../src/cli/options.js';
 import { createOutput } from '../../src/cli/output.js';
-import { createProgress } from '../../src/cli/progress.js';
+import { progressMode, withProgress } from '../../src/cli/progress.js';
 import { LadingError } from '../../src/errors.js';
 import type { CopyEvent } from '../../src/events.js';
 import { contentOf } from '../support/images.js';
@@ -10,9 +10,11 @@ import { takeWritten } from '../support/written.js';
 
 const { descriptor } = contentOf('text/plain', Buffer.alloc(1500));
 const EVENTS: CopyEvent[] = [
+  { type: 'reading', images: 2 },
   { type: 'resolved', name: 'reg.test/a:1', descriptor },
+  { type: 'read', name: 'reg.test/a:1' },
   { type: 'planned', images: 1, blobs: 2, bytes: 3000 },
-  { type: 'started', descriptor },
+  { type: 'started', descriptor, name: 'reg.test/a:1' },
   { type: 'received', descriptor, bytes: 1500, origin: 'fetched' },
   {
     type: 'retrying',
@@ -23,6 +25,7 @@ const EVENTS: CopyEvent[] = [
   },
   { type: 'done', descriptor },
   { type: 'skipped', descriptor },
+  { type: 'copied', name: 'reg.test/a:1' },
   { type: 'waiting', holder: 'process 7 on here' },
   { type: 'limited', registry: 'docker.io', limit: 100, remaining: 99, windowSeconds: 21_600 },
   { type: 'limited', registry: 'docker.io', limit: 100, remaining: 3, windowSeconds: 21_600 },
@@ -38,9 +41,9 @@ describe('the progress of a copy', () => {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
     const jsonLines = all.progress === 'json';
     const output = createOutput({ ...all, jsonLines, flags: { 'tag-digests': {} }, stdout, stderr });
-    const progress = await createProgress(all, output);
-    for (const event of EVENTS) progress.onEvent(event);
-    progress.end();
+    await withProgress(all, output, async ({ onEvent }) => {
+      for (const event of EVENTS) onEvent(event);
+    });
     assert.equal(stdout.read(), null, 'nothing of it is on standard output');
     return takeWritten(stderr).split('\n').slice(0, -1);
   };
@@ -72,15 +75,36 @@ describe('the progress of a copy', () => {
       lines.map(({ type }) => type),
       EVENTS.map(({ type }) => type),
     );
-    assert.equal(lines[4].error, 'cut\\x0a');
+    assert.equal(lines.find(({ type }) => type === 'retrying').error, 'cut\\x0a');
     const hint = '--tag-digests gives it a tag.';
-    assert.deepEqual(lines.slice(10, 12), [
-      { type: 'warning', message: 'beware' },
-      { type: 'warning', message: 'no tag', hint, remedy: 'tagDigests' },
-    ]);
+    assert.deepEqual(
+      lines.filter(({ type }) => type === 'warning'),
+      [
+        { type: 'warning', message: 'beware' },
+        { type: 'warning', message: 'no tag', hint, remedy: 'tagDigests' },
+      ],
+    );
   });
 
-  it('is silent when it is to be quiet', async () => {
+  it('is warnings alone without progress, and silent when it is to be quiet', async () => {
+    assert.deepEqual(await shown({ progress: 'none' }), [
+      'warning: beware',
+      'warning: no tag (--tag-digests gives it a tag)',
+    ]);
     assert.deepEqual(await shown({ quiet: true }), []);
+  });
+
+  it('is drawn where there are a terminal and a person, else written in lines', () => {
+    const mode = (progress: string, isTTY: boolean, env: NodeJS.ProcessEnv = {}) =>
+      progressMode({ quiet: false, progress } as GlobalArguments, { isTTY }, { TERM: 'xterm', ...env });
+    assert.equal(mode('auto', true), 'bar');
+    assert.equal(mode('auto', false), 'lines');
+    assert.equal(mode('auto', true, { CI: 'true' }), 'lines');
+    assert.equal(mode('auto', true, { CI: 'false' }), 'bar');
+    assert.equal(mode('bar', true, { CI: 'true' }), 'bar');
+    assert.equal(mode('bar', true, { TERM: 'dumb' }), 'lines', 'it has no cursor to move');
+    assert.equal(mode('bar', false), 'lines');
+    assert.equal(mode('json', true), 'json');
+    assert.equal(progressMode({ quiet: true, progress: 'bar' }, { isTTY: true }, {}), 'none');
   });
 });
