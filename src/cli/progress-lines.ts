@@ -118,22 +118,25 @@ function formatBytesOf(bytes: number, total: number): string {
   return `${whole.endsWith(` ${unit}`) ? number : part} of ${whole}`;
 }
 
-/** Leaves out what has no room, and draws a bar in the room that remains. */
+/** Leaves out what has no room, cuts a name, and draws a bar in the room that remains. */
 function fitted(parts: readonly Part[], share: number | undefined, width: number): string {
-  let kept = [...parts];
-  const text = (): string => kept.map((part) => part.text).join(GAP);
-  while (widthOf(text()) > width && kept.length > 1) {
+  const forBar = share === undefined ? 0 : BAR.least + GAP.length;
+  let kept = parts.map((part) => {
+    const others = joined(parts.filter((one) => one !== part));
+    const room = width - forBar - widthOf(others) - GAP.length;
+    return part.isName ? { ...part, text: cutMiddle(part.text, Math.max(LEAST_NAME, room)) } : part;
+  });
+  while (widthOf(joined(kept)) > width && kept.length > 1) {
     const least = kept.reduce((last, part) => (part.leaveOut > last.leaveOut ? part : last));
-    const room = width - widthOf(text()) + widthOf(least.text);
-    if (least.isName && room >= BAR.least) {
-      kept = kept.map((part) => (part === least ? { ...part, text: cutMiddle(part.text, room) } : part));
-      break;
-    }
     kept = kept.filter((part) => part !== least);
   }
-  const room = Math.min(BAR.most, width - widthOf(text()) - GAP.length);
-  if (share === undefined || room < BAR.least) return cutMiddle(text(), width);
-  return `${bar(share, room)}${GAP}${text()}`;
+  const text = cutMiddle(joined(kept), width);
+  const room = Math.min(BAR.most, width - widthOf(text) - GAP.length);
+  return share === undefined || room < BAR.least ? text : `${bar(share, room)}${GAP}${text}`;
+}
+
+function joined(parts: readonly Part[]): string {
+  return parts.map(({ text }) => text).join(GAP);
 }
 
 function bar(share: number, width: number): string {
