@@ -48,6 +48,7 @@ export { convert } from './operations/convert/convert.js';
 export type { ConvertOptions, ConvertResult } from './operations/convert/options.js';
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';
 export { parseImageList } from './operations/image-list.js';
+export type { Attachment } from './operations/inspect/attachments.js';
 export {
   type InspectedImage,
   type InspectOptions,
@@ -55,7 +56,13 @@ export {
   inspect,
 } from './operations/inspect/inspect.js';
 export type { InspectedBlob, InspectedLayer, InspectedPlatform } from './operations/inspect/manifest.js';
-export { type ListedImage, type ListOptions, type ListResult, list } from './operations/list.js';
+export {
+  type ListedImage,
+  type ListedImages,
+  type ListOptions,
+  type ListResult,
+  list,
+} from './operations/list.js';
 export { type LoadOptions, type LoadResult, load } from './operations/load.js';
 export type { StoredLogin } from './operations/login/credential-store.js';
 export {

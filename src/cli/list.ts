@@ -1,8 +1,8 @@
 import type { InferredOptionTypes } from 'yargs';
-import { type ListedImage, type ListResult, list } from '../index.js';
+import { type ListResult, list, printable } from '../index.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { formatTable } from './format.js';
+import { formatImages } from './list-table.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
@@ -14,7 +14,12 @@ import {
 import { withProgress } from './progress.js';
 
 const OPTIONS = {
-  attachments: { type: 'boolean', default: false, describe: 'Also signatures, SBOMs and attestations' },
+  attachments: {
+    type: 'boolean',
+    default: false,
+    describe: 'Signatures, SBOMs and attestations as entries too',
+  },
+  digests: { type: 'boolean', default: false, describe: 'Whole digests, on a terminal too' },
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
@@ -42,25 +47,25 @@ export const listCommand: CommandModule = {
         onEvent,
       }),
     );
-    output.result(result, () => describeList(result));
+    output.result(result, () => describeList(result, { width: output.width, digests: flags.digests }));
     const problems = result.kind === 'images' ? result.images.filter(({ problem }) => problem) : [];
     if (!flags.json) for (const { name, problem } of problems) output.warning(`${name}: ${problem}`);
     return problems.length > 0 ? EXIT.content : EXIT.done;
   },
 };
 
-function contentOf({ platforms, mediaType, isBlob, problem }: ListedImage): string {
-  if (problem !== undefined) return 'DAMAGED';
-  return isBlob ? `blob, ${mediaType}` : platforms.join(',');
-}
-
-function describeList(result: ListResult): string {
+function describeList(result: ListResult, look: { width: number | undefined; digests: boolean }): string {
   switch (result.kind) {
     case 'images':
-      return formatTable(result.images.map((image) => [image.name, image.digest ?? '-', contentOf(image)]));
+      return formatImages(result, look);
     case 'tags':
-      return formatTable(result.tags.map((tag) => [tag]));
+      return formatLines(result.tags);
     case 'repositories':
-      return formatTable(result.repositories.map((repository) => [repository]));
+      return formatLines(result.repositories);
   }
+}
+
+/** One name a line, without a header: scripts read this. */
+function formatLines(names: readonly string[]): string {
+  return names.map((name) => `${printable(name)}\n`).join('');
 }

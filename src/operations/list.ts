@@ -1,34 +1,58 @@
 import fs from 'fs-extra';
+import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
-import { isIndex } from '../content/media-types.js';
-import { formatPlatform } from '../content/platform.js';
+import type { Digest } from '../content/digest.js';
 import { formatReference, isRegistry } from '../content/reference.js';
-import { ContentError, isLadingError } from '../errors.js';
-import { parseManifest } from '../manifest/manifest.js';
+import { ContentError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { isAttachmentTag } from '../store/attached.js';
 import type { NamedProblem } from '../store/image-files.js';
 import type { ArchiveLimits } from '../store/limits.js';
 import { looksLikePath } from '../store/locator.js';
-import { isBlob, readContent } from '../store/read-content.js';
-import type { Source } from '../store/store.js';
+import { isBlob } from '../store/read-content.js';
+import type { SignalOption, Source } from '../store/store.js';
 import { openKnownSource, type SourceLike } from '../transfer/sources.js';
+import { type Attachment, attachmentsOf } from './inspect/attachments.js';
+import { missingImage } from './inspect/missing.js';
+import { type Summary, summarize } from './inspect/summary.js';
 
 export interface ListedImage {
   name: string;
   /** Absent for a broken image of a docker-archive, which has no manifest. */
   digest?: string;
   mediaType?: string;
-  /** Platforms that an index states. */
+  /** `OS/ARCH[/VARIANT][:VERSION]` of each image, as an index, a manifest or a config states it. */
   platforms: string[];
+  /** The type of a chart, an SBOM or another artifact, which has no platform. */
+  artifactType?: string;
+  /**
+   * Bytes of everything that belongs to the image and is present, each content counted once: manifests, configs, layers,
+   * and attestations in its index. Layers are not read.
+   */
+  size?: number;
+  /** What is attached to the image, or to the image of one of its platforms. */
+  attachments: Attachment[];
   /** True if it is not an image: an index may name any content. */
   isBlob?: true;
   /** Why an image cannot be read; if set, the content of its documents is unknown. */
   problem?: string;
 }
 
+/** The images of an archive or layout. */
+export interface ListedImages {
+  kind: 'images';
+  location: string;
+  images: ListedImage[];
+  bytes: {
+    /** Bytes of all images, content that several share counted once. */
+    total: number;
+    /** The sum of their sizes: what they would take without sharing. */
+    withoutSharing: number;
+  };
+}
+
 export type ListResult =
-  | { kind: 'images'; location: string; images: ListedImage[] }
+  | ListedImages
   | { kind: 'tags'; repository: string; tags: string[] }
   | { kind: 'repositories'; registry: string; repositories: string[] };
 
@@ -53,10 +77,10 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
   const isShown = (tag: string): boolean => options.attachments === true || !isAttachmentTag(tag);
   try {
     if (source.kind !== 'registry') {
-      const images = await listImages(source.store, isShown);
+      const listed = await listImages(source.store, isShown, options);
       const broken = source.kind === 'path' ? source.store.broken.map(brokenImage) : [];
       const location = source.kind === 'path' ? source.path : source.store.location;
-      return { kind: 'images', location, images: [...images, ...broken] };
+      return { kind: 'images', location, ...listed, images: [...listed.images, ...broken] };
     }
     const { registry, repository } = source.reference;
     const tags: string[] = [];
@@ -82,37 +106,59 @@ async function listRepositories(registry: string, options: ListOptions): Promise
   }
 }
 
-async function listImages(store: Source, isShown: (tag: string) => boolean): Promise<ListedImage[]> {
+async function listImages(
+  store: Source,
+  isShown: (tag: string) => boolean,
+  { signal }: ListOptions,
+): Promise<Pick<ListedImages, 'images' | 'bytes'>> {
   const images: ListedImage[] = [];
-  for await (const { name, descriptor } of store.names()) {
+  const contents = new Map<Digest, number>();
+  const summaries = new Map<string, Promise<ImageSummary>>();
+  for await (const { name, descriptor } of store.names({ signal })) {
     if (!isShown(name.slice(name.lastIndexOf(':') + 1))) continue;
     const { digest, mediaType } = descriptor;
-    images.push({ name, digest, mediaType, ...(await listContent(store, descriptor)) });
+    // Many names may have the same image.
+    const claim = [digest, mediaType, descriptor.size, ...absentOf(descriptor)].join(' ');
+    const reading = summaries.get(claim) ?? summaryOf(store, descriptor, { signal });
+    summaries.set(claim, reading);
+    const image = { name, digest, mediaType };
+    try {
+      const { contents: own, attestations, manifests, artifactType, ...summary } = await reading;
+      for (const [content, size] of own) contents.set(content, size);
+      const attachments = await attachmentsOf(store, { manifests, attestations }, name, { signal });
+      images.push({ ...image, ...summary, ...(artifactType !== undefined && { artifactType }), attachments });
+    } catch (reason) {
+      const error = missingImage(name, descriptor, reason);
+      if (!(error instanceof ContentError)) throw error;
+      images.push({ ...image, platforms: [], attachments: [], problem: error.message });
+    }
   }
-  return images;
+  const total = sum(contents.values());
+  return { images, bytes: { total, withoutSharing: sum(images.map(({ size = 0 }) => size)) } };
+}
+
+type ImageSummary = Summary & Pick<ListedImage, 'isBlob' | 'size'>;
+
+async function summaryOf(
+  store: Source,
+  descriptor: Descriptor,
+  options: SignalOption,
+): Promise<ImageSummary> {
+  if (await isBlob(store, descriptor)) {
+    const { digest, size } = descriptor;
+    const contents = new Map([[digest, size]]);
+    return { platforms: [], contents, manifests: [], attestations: [], isBlob: true, size };
+  }
+  const summary = await summarize(store, descriptor, options);
+  return { ...summary, size: sum(summary.contents.values()) };
 }
 
 function brokenImage({ name, error }: NamedProblem): ListedImage {
-  return { name, platforms: [], problem: error.message };
+  return { name, platforms: [], attachments: [], problem: error.message };
 }
 
-/** Describes an entry. If its index is damaged, returns a `problem`, so that the other images are still listed. */
-async function listContent(
-  store: Source,
-  descriptor: Descriptor,
-): Promise<Pick<ListedImage, 'platforms' | 'isBlob' | 'problem'>> {
-  try {
-    if (await isBlob(store, descriptor)) return { platforms: [], isBlob: true };
-    const manifest = isIndex(descriptor.mediaType)
-      ? parseManifest(await readContent(store, descriptor), descriptor)
-      : undefined;
-    const children = manifest !== undefined && 'manifests' in manifest ? manifest.manifests : [descriptor];
-    const platforms = children.flatMap(({ platform }) =>
-      platform === undefined || platform.os === 'unknown' ? [] : [formatPlatform(platform)],
-    );
-    return { platforms };
-  } catch (error) {
-    if (!(error instanceof ContentError) && !isLadingError(error, 'NOT_FOUND')) throw error;
-    return { platforms: [], problem: error.message };
-  }
+function sum(numbers: Iterable<number>): number {
+  let all = 0;
+  for (const one of numbers) all += one;
+  return all;
 }

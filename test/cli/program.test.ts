@@ -259,7 +259,7 @@ describe('the program', () => {
     const { stdout } = await runLading(['ls', path('layout')]);
     assert.deepEqual(
       stdout.split('\n').map((line) => line.split(' ')[0]),
-      [image('a:1'), image('a:2'), ''],
+      ['NAME', image('a:1'), image('a:2'), '2', ''],
     );
   });
 

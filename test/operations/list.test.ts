@@ -6,9 +6,20 @@ import { list } from '../../src/operations/list.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { fixturePath } from '../support/fixtures.js';
-import { contentOf, type MadeImage, makeCosignSignature, makeImage, makeIndex } from '../support/images.js';
+import {
+  type Content,
+  contentOf,
+  type MadeImage,
+  makeCosignSignature,
+  makeImage,
+  makeIndex,
+  makeReferrer,
+  pushAll,
+} from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 import { startRegistry, type TestRegistry } from './registry.js';
+
+const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 
 describe('list', () => {
   const path = useFolder();
@@ -82,15 +93,20 @@ describe('list', () => {
           name: '127.0.0.1:5203/fx/tiny:1',
           digest: 'sha256:e7185f6622a54f85bea7603ab48cd94c51b7d83a9a59f33af015886d5724d255',
           mediaType,
-          platforms: [],
+          platforms: ['linux/amd64'],
+          size: 7013,
+          attachments: [],
         },
         {
           name: '127.0.0.1:5203/fx/tiny:2',
           digest: 'sha256:3f5cc1cbd4017bc66df04f84aa0f0db032deaba4ddd0d32f4702c2b40a710fa7',
           mediaType,
-          platforms: [],
+          platforms: ['linux/amd64'],
+          size: 10936,
+          attachments: [],
         },
       ],
+      bytes: { total: 14433, withoutSharing: 17949 }, // they share a layer of 3516 bytes
     });
   });
 
@@ -114,6 +130,79 @@ describe('list', () => {
     );
     const all = await list(`oci:${path('layout')}`, { attachments: true });
     assert.ok(all.kind === 'images' && all.images.length === 2);
+  });
+
+  it('sums up what images consist of, counts shared content once, and says what is attached', async () => {
+    const child = await makeImage({ seed: 'child', platform: { os: 'linux', architecture: 'arm64' } });
+    const attestation = await makeImage({ seed: 3, platform: { os: 'unknown', architecture: 'unknown' } });
+    const index = makeIndex([image, child]);
+    const withAttestation = makeIndex([image]);
+    const document = JSON.parse(withAttestation.manifest.bytes.toString());
+    document.manifests.push({
+      ...attestation.manifest.descriptor,
+      platform: attestation.platform,
+      annotations: {
+        'vnd.docker.reference.type': 'attestation-manifest',
+        'vnd.docker.reference.digest': image.manifest.descriptor.digest,
+      },
+    });
+    const attested = contentOf(MEDIA_TYPE.ociIndex, Buffer.from(JSON.stringify(document)));
+    const signature = makeCosignSignature(index.manifest.descriptor);
+    const [sbom, bundle, signed, note] = [
+      ['application/spdx+json', {}],
+      [BUNDLE, { 'dev.sigstore.bundle.predicateType': 'https://slsa.dev/provenance/v1' }],
+      [BUNDLE, { 'dev.sigstore.bundle.predicateType': 'https://sigstore.dev/cosign/sign/v1' }],
+      ['text/x-note', {}],
+    ].map(([artifactType, annotations], place) =>
+      makeReferrer(child.manifest.descriptor, {
+        artifactType: String(artifactType),
+        payload: String(place),
+        annotations: { ...(annotations as object) },
+      }),
+    ) as [MadeImage, MadeImage, MadeImage, MadeImage];
+    const source = await storeOf({
+      'reg.test/a:1': index,
+      [`reg.test/a:${signature.tag}`]: signature,
+      'reg.test/b:1': { manifest: attested, all: [...image.all, ...attestation.all, attested] },
+    });
+    for (const { all } of [sbom, bundle, signed, note]) await pushAll(source, all);
+    await copyInto(await openLayoutForWriting(path('layout')), source, ['reg.test/a:1', 'reg.test/b:1']);
+
+    const bytesOf = (...contents: Content[]): number =>
+      [...new Map(contents.map(({ descriptor }) => [descriptor.digest, descriptor.size])).values()].reduce(
+        (sum, size) => sum + size,
+      );
+    const shown = await list(path('layout'));
+    assert.ok(shown.kind === 'images');
+    const [a, b] = shown.images;
+    assert.equal(a?.size, bytesOf(...index.all));
+    assert.equal(b?.size, bytesOf(...image.all, ...attestation.all, attested));
+    assert.deepEqual(shown.bytes, {
+      total: bytesOf(...index.all, ...attestation.all, attested),
+      withoutSharing: a.size + b.size,
+    });
+    assert.deepEqual(a.attachments.map(({ digest, subject, kind }) => [digest, subject, kind]).sort(), [
+      ...[
+        [signature, index, 'signature'] as const,
+        [sbom, child, 'SBOM'] as const,
+        [bundle, child, 'attestation'] as const,
+        [signed, child, 'signature'] as const,
+        [note, child, undefined] as const,
+      ]
+        .map(([one, subject, kind]) => [
+          one.manifest.descriptor.digest,
+          subject.manifest.descriptor.digest,
+          kind,
+        ])
+        .sort(),
+    ]);
+    assert.deepEqual(b.attachments, [
+      {
+        digest: attestation.manifest.descriptor.digest,
+        subject: image.manifest.descriptor.digest,
+        kind: 'attestation',
+      },
+    ]);
   });
 
   it('takes what is there for a path, and what is not for an image', async () => {

@@ -3,8 +3,7 @@ import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { matchesPlatform, type Platform, parsePlatform } from '../../content/platform.js';
 import { formatReference, withDefaultTag } from '../../content/reference.js';
-import { askForNew } from '../../content/verify.js';
-import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import { ContentError, LadingError } from '../../errors.js';
 import { attachedIn } from '../../graph/attached.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
 import { isAttachmentTag } from '../../store/attached.js';
@@ -13,6 +12,7 @@ import type { Referrer, Source } from '../../store/store.js';
 import { instead } from '../../transfer/requests.js';
 import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../../transfer/sources.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
+import { missingImage } from './missing.js';
 
 export interface InspectedImage {
   name: string;
@@ -60,7 +60,7 @@ export async function inspect(target: SourceLike, options: InspectOptions = {}):
       try {
         images.push(await inspectImage(source.store, name, root, options));
       } catch (reason) {
-        const error = source.kind === 'path' ? missingContent(name, root, reason) : reason;
+        const error = source.kind === 'path' ? missingImage(name, root, reason) : reason;
         if (wanted !== undefined || !(error instanceof ContentError)) throw error;
         images.push(damagedImage(name, root, error));
         problems.push(error);
@@ -100,15 +100,6 @@ async function* rootsOf(
   for await (const { name, descriptor } of source.store.names()) {
     if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1))) yield { name, root: descriptor };
   }
-}
-
-/** A child that the index names but the archive lacks is MISSING_CONTENT, not NOT_FOUND. */
-function missingContent(name: string, { digest }: Descriptor, reason: unknown): unknown {
-  if (!isLadingError(reason, 'NOT_FOUND')) return reason;
-  return new ContentError('MISSING_CONTENT', `${digest} is missing; ${name} needs it`, {
-    cause: reason,
-    ...askForNew(name),
-  });
 }
 
 function damagedImage(name: string, { digest, mediaType, size }: Descriptor, error: Error): InspectedImage {

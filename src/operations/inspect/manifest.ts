@@ -1,7 +1,6 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isImageConfig, MEDIA_TYPE } from '../../content/media-types.js';
-import { ContentError, isLadingError } from '../../errors.js';
 import { type Beneath, type GraphVisitor, type Step, walkGraph } from '../../graph/walk.js';
 import {
   type ContainerConfig,
@@ -23,6 +22,7 @@ import { parseV1Image, type V1Image } from '../../manifest/v1/image.js';
 import { isBlob, readContent } from '../../store/read-content.js';
 import type { Source } from '../../store/store.js';
 import { type ReportedSignature, reportedSignature } from '../verify/signatures.js';
+import { missingFrom } from './missing.js';
 
 export interface InspectedLayer {
   digest: Digest;
@@ -144,14 +144,6 @@ class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
         return [];
     }
   }
-}
-
-function missingFrom(parent: Descriptor, child: Descriptor, error: unknown): unknown {
-  if (!isLadingError(error, 'NOT_FOUND')) return error;
-  return new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is missing`, {
-    cause: error,
-    hint: 'The image is incomplete: ask for it again where it came from.',
-  });
 }
 
 async function inspectImageManifest(

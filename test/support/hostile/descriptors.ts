@@ -67,7 +67,6 @@ interface Place {
   mayBeUntyped: boolean;
   name: string;
   code: ErrorCode;
-  unseenBy: readonly Reader[];
   make(members: JSONMembers): Parts;
 }
 
@@ -80,14 +79,12 @@ const PLACES: readonly Place[] = [
     name: 'index.json',
     mayBeUntyped: false,
     code: 'INVALID_LAYOUT',
-    unseenBy: [],
     make: (members) => layoutParts(goodImage(), members),
   },
   {
     name: 'config',
     mayBeUntyped: true,
     code: 'INVALID_MANIFEST',
-    unseenBy: ['ls'],
     make: (members) =>
       layoutParts(goodImage({ manifest: { config: changed(goodImage().config.descriptor, members) } })),
   },
@@ -95,7 +92,6 @@ const PLACES: readonly Place[] = [
     name: 'layer',
     mayBeUntyped: true,
     code: 'INVALID_MANIFEST',
-    unseenBy: ['ls'],
     make: (members) =>
       layoutParts(goodImage({ manifest: { layers: [changed(goodImage().layer.descriptor, members)] } })),
   },
@@ -103,7 +99,6 @@ const PLACES: readonly Place[] = [
     name: 'child',
     mayBeUntyped: false,
     code: 'INVALID_MANIFEST',
-    unseenBy: [],
     make(members) {
       const { layer, config, manifest } = goodImage();
       const index = jsonContent(MEDIA_TYPE.ociIndex, {
@@ -118,19 +113,17 @@ const PLACES: readonly Place[] = [
     name: 'subject',
     mayBeUntyped: true,
     code: 'INVALID_MANIFEST',
-    unseenBy: ['ls'],
     make: (members) =>
       layoutParts(goodImage({ manifest: { subject: changed(goodImage().manifest.descriptor, members) } })),
   },
 ];
 
-function attacksAt({ name, mayBeUntyped, code, unseenBy, make }: Place): FileAttack[] {
+function attacksAt({ name, mayBeUntyped, code, make }: Place): FileAttack[] {
   const attack = (part: string, what: string, rule: string, members: JSONMembers): FileAttack => ({
     name: `${name}-${part}`,
     what,
     rule,
     code,
-    unseenBy,
     place: asTar(() => make(members)),
   });
   return [
@@ -198,26 +191,20 @@ const LIES: readonly FileAttack[] = [
     'ls',
     'inspect',
   ]),
-  lie(
-    'lie-manifest-size',
-    'a manifest said to have 1 byte',
-    'SIZE_MISMATCH',
-    () => layoutParts(good, { size: 1 }),
-    ['ls'],
+  lie('lie-manifest-size', 'a manifest said to have 1 byte', 'SIZE_MISMATCH', () =>
+    layoutParts(good, { size: 1 }),
   ),
   {
     ...lie('lie-manifest-size-huge', 'a manifest said to have 8 PiB', 'SIZE_MISMATCH', () =>
       layoutParts(good, { size: 2 ** 53 - 1 }),
     ),
     orCode: 'TOO_LARGE',
-    unseenBy: ['ls'],
   },
   {
     ...lie('lie-config-size-huge', 'a config said to have 8 PiB', 'SIZE_MISMATCH', () =>
       layoutParts(goodImage({ manifest: { config: { ...good.config.descriptor, size: 2 ** 53 - 1 } } })),
     ),
     orCode: 'TOO_LARGE',
-    unseenBy: ['ls'],
   },
   lie(
     'lie-layer-bytes',
@@ -226,29 +213,17 @@ const LIES: readonly FileAttack[] = [
     () => set(layoutParts(), blobPathOf(good.layer), Buffer.alloc(good.layer.bytes.length, 1)),
     ['ls', 'inspect'],
   ),
-  lie(
-    'lie-manifest-bytes',
-    'a manifest with other bytes of the same length',
-    'DIGEST_MISMATCH',
-    () => set(layoutParts(), blobPathOf(good.manifest), Buffer.alloc(good.manifest.bytes.length, 0x20)),
-    ['ls'],
+  lie('lie-manifest-bytes', 'a manifest with other bytes of the same length', 'DIGEST_MISMATCH', () =>
+    set(layoutParts(), blobPathOf(good.manifest), Buffer.alloc(good.manifest.bytes.length, 0x20)),
   ),
   lie('lie-type-index', 'an image said to be an index', 'INVALID_MANIFEST', () =>
     layoutParts(good, { mediaType: MEDIA_TYPE.ociIndex }),
   ),
-  lie(
-    'ambiguous',
-    'a document that is an image and an index (CVE-2021-41190)',
-    'INVALID_MANIFEST',
-    () => layoutParts(goodImage({ manifest: { manifests: [] } })),
-    ['ls'],
+  lie('ambiguous', 'a document that is an image and an index (CVE-2021-41190)', 'INVALID_MANIFEST', () =>
+    layoutParts(goodImage({ manifest: { manifests: [] } })),
   ),
-  lie(
-    'ambiguous-case',
-    'an image with "Manifests", which Go reads as an index',
-    'INVALID_MANIFEST',
-    () => layoutParts(goodImage({ manifest: { Manifests: [] } })),
-    ['ls'],
+  lie('ambiguous-case', 'an image with "Manifests", which Go reads as an index', 'INVALID_MANIFEST', () =>
+    layoutParts(goodImage({ manifest: { Manifests: [] } })),
   ),
   lie(
     'docker-layer-bytes',

@@ -62,7 +62,6 @@ const attacks: readonly FileAttack[] = [
     what: 'nine indexes in each other',
     rule: DEEP,
     code: 'INVALID_MANIFEST',
-    unseenBy: ['ls'],
     place: asTar(nested(9, 1)),
   },
   {
@@ -70,7 +69,6 @@ const attacks: readonly FileAttack[] = [
     what: 'two thousand indexes in each other',
     rule: DEEP,
     code: 'INVALID_MANIFEST',
-    unseenBy: ['ls'],
     place: asTar(nested(2000, 1)),
   },
   {
@@ -78,7 +76,7 @@ const attacks: readonly FileAttack[] = [
     what: 'seven indexes, each of which names the next a hundred times: 10^14 images in 100 KB',
     rule: BRANCHES,
     code: 'TOO_LARGE',
-    unseenBy: ['ls', 'verify'],
+    unseenBy: ['verify'],
     place: asTar(nested(7, 100)),
   },
   {
@@ -93,7 +91,6 @@ const attacks: readonly FileAttack[] = [
     what: 'an index that names two thousand images that are not there',
     rule: BOUNDED,
     code: 'MISSING_CONTENT',
-    unseenBy: ['ls'],
     place: asTar(() => {
       const index = indexOf(...missing(2_000));
       return layoutOf([named(index.descriptor)], [index]);
@@ -112,7 +109,6 @@ const attacks: readonly FileAttack[] = [
     what: 'an index.json that names an image that is not there',
     rule: 'what is named and not there is a hole, and no image that nobody has heard of',
     code: 'MISSING_CONTENT',
-    unseenBy: ['ls'],
     place: asTar(() => layoutOf([named(goodImage().manifest.descriptor)], [])),
   },
   {

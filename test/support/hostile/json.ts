@@ -1,7 +1,7 @@
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import type { ErrorCode } from '../../../src/errors.js';
 import { contentOf } from '../images.js';
-import type { AttackGroup, FileAttack, Reader } from './attack.js';
+import type { AttackGroup, FileAttack } from './attack.js';
 import {
   asTar,
   dockerParts,
@@ -115,7 +115,6 @@ const CORRUPTIONS: readonly Corruption[] = [
 interface Place {
   name: string;
   code: ErrorCode;
-  unseenBy?: readonly Reader[];
   maxBytes: number;
   make(corrupt: (text: string) => string | Buffer): Parts;
 }
@@ -143,7 +142,6 @@ const PLACES: readonly Place[] = [
   {
     name: 'manifest',
     code: 'INVALID_MANIFEST',
-    unseenBy: ['ls'],
     maxBytes: 4 * 1024 * 1024,
     make(corrupt) {
       const { layer, config, manifest } = goodImage();
@@ -154,7 +152,6 @@ const PLACES: readonly Place[] = [
   {
     name: 'config',
     code: 'INVALID_MANIFEST',
-    unseenBy: ['ls'],
     maxBytes: 4 * 1024 * 1024,
     make(corrupt) {
       const good = goodImage();
@@ -174,24 +171,22 @@ const PLACES: readonly Place[] = [
   },
 ];
 
-function corrupted({ name, code, unseenBy = [], make }: Place): FileAttack[] {
+function corrupted({ name, code, make }: Place): FileAttack[] {
   return CORRUPTIONS.map((corruption) => ({
     name: `${name}-${corruption.name}`,
     what: `${name} with ${corruption.what}`,
     rule: corruption.rule,
     code: corruption.code ?? code,
-    unseenBy,
     place: asTar(() => make(corruption.corrupt)),
   }));
 }
 
-function oversized({ name, unseenBy = [], maxBytes, make }: Place): FileAttack {
+function oversized({ name, maxBytes, make }: Place): FileAttack {
   return {
     name: `${name}-size`,
     what: `${name} of more than ${maxBytes / 1024 / 1024} MiB`,
     rule: BOUNDED,
     code: 'TOO_LARGE',
-    unseenBy,
     place: asTar(() => make((text) => text + ' '.repeat(maxBytes))),
   };
 }
@@ -242,13 +237,12 @@ const SPELLINGS: Record<string, readonly [name: string, what: string, from: RegE
   ],
 };
 
-function misspelt({ name, code, unseenBy = [], make }: Place): FileAttack[] {
+function misspelt({ name, code, make }: Place): FileAttack[] {
   return (SPELLINGS[name] ?? []).map(([spelling, what, from, to]) => ({
     name: `${name}-case-${spelling}`,
     what: `${name} with ${what}`,
     rule: 'what two readers can understand in two ways is refused',
     code,
-    unseenBy,
     place: asTar(() =>
       make((text) => {
         const changed = text.replace(from, to);

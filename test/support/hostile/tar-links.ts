@@ -286,7 +286,7 @@ export const LAYOUT_LINKS: AttackGroup = {
         await rename(join(folder, 'blobs'), join(folder, '../elsewhere'));
         await symlink('../elsewhere', join(folder, 'blobs'));
       }),
-      unseenBy: ['ls'],
+      unseenBy: [],
     },
   ],
 };

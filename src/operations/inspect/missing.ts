@@ -1,0 +1,21 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { askForNew } from '../../content/verify.js';
+import { ContentError, isLadingError } from '../../errors.js';
+
+/** An image that the archive names but lacks is MISSING_CONTENT, not NOT_FOUND. */
+export function missingImage(name: string, { digest }: Descriptor, reason: unknown): unknown {
+  if (!isLadingError(reason, 'NOT_FOUND')) return reason;
+  return new ContentError('MISSING_CONTENT', `${digest} is missing; ${name} needs it`, {
+    cause: reason,
+    ...askForNew(name),
+  });
+}
+
+/** The same for a child that an index names. */
+export function missingFrom(parent: Descriptor, child: Descriptor, error: unknown): unknown {
+  if (!isLadingError(error, 'NOT_FOUND')) return error;
+  return new ContentError('MISSING_CONTENT', `${parent.digest} names ${child.digest}, which is missing`, {
+    cause: error,
+    hint: 'The image is incomplete: ask for it again where it came from.',
+  });
+}

@@ -1,0 +1,131 @@
+import { absentOf, attestedDigest } from '../../content/annotations.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
+import { isImageConfig, isNonDistributable } from '../../content/media-types.js';
+import { formatPlatform } from '../../content/platform.js';
+import { type Beneath, type GraphVisitor, type Step, walkGraph } from '../../graph/walk.js';
+import { parseCarriedConfig } from '../../manifest/config.js';
+import { GraphBudget } from '../../manifest/graph-budget.js';
+import { type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
+import { readContent } from '../../store/read-content.js';
+import type { SignalOption, Source } from '../../store/store.js';
+import { missingFrom } from './missing.js';
+
+/** What an image consists of, as far as its manifests say. */
+export interface Summary {
+  /** Platforms of its images, in the order of the index; attestations have none. */
+  platforms: string[];
+  /** The type of an artifact; undefined for images. */
+  artifactType?: string | undefined;
+  /** Everything that is present, each once: manifests, configs, layers. The values are bytes. */
+  contents: Map<Digest, number>;
+  /** The manifests, except attestations; attachments may refer to each of them. */
+  manifests: Descriptor[];
+  /** Attestations that an index lists beside its images, as BuildKit writes them, with the digest of their image. */
+  attestations: { descriptor: Descriptor; subject: string }[];
+}
+
+/**
+ * Reads the manifests of an image, and its config only if nothing else states the platform. Rejects with
+ * `MISSING_CONTENT` if an index names a manifest that is neither present nor left out on purpose.
+ */
+export async function summarize(
+  store: Source,
+  root: Descriptor,
+  options: SignalOption = {},
+): Promise<Summary> {
+  const summarizer = new Summarizer(store, root, options);
+  const platforms = (await walkGraph(root, summarizer)) ?? [];
+  return { ...summarizer.found, platforms };
+}
+
+interface Entered extends Beneath<string[]> {
+  manifest: Manifest;
+}
+
+class Summarizer implements GraphVisitor<Entered, string[]> {
+  readonly found: Summary = { platforms: [], contents: new Map(), manifests: [], attestations: [] };
+  readonly #budget = new GraphBudget();
+  readonly #absent: ReadonlySet<Digest>;
+  /** Each manifest is read once, however often it is named. */
+  readonly #read = new Map<string, Promise<Manifest>>();
+
+  constructor(
+    private readonly store: Source,
+    root: Descriptor,
+    private readonly options: SignalOption,
+  ) {
+    this.#absent = new Set(absentOf(root));
+  }
+
+  async enter({ descriptor, depth, parent }: Step): Promise<Entered> {
+    const manifest = await this.#readOnce(descriptor).catch((error: unknown) => {
+      throw parent === undefined ? error : missingFrom(parent.descriptor, descriptor, error);
+    });
+    const { manifests, blobs, unsized } = successors(manifest);
+    if ('manifests' in manifest) this.#budget.take(descriptor.digest, depth, manifests.length);
+    for (const digest of unsized) this.found.contents.set(digest, (await this.store.sizeOf({ digest })) ?? 0);
+    return { manifest, manifests: await this.#present(manifests), blobs };
+  }
+
+  async blob({ digest, size, mediaType, urls = [] }: Descriptor): Promise<void> {
+    const isElsewhere = isNonDistributable(mediaType) && urls.length > 0;
+    if (isElsewhere && (await this.store.sizeOf({ digest })) === undefined) return;
+    this.found.contents.set(digest, size);
+  }
+
+  async leave(
+    { descriptor, parent }: Step,
+    { manifest, manifests }: Entered,
+    children: ReadonlyMap<Descriptor, string[]>,
+  ): Promise<string[]> {
+    if ('manifests' in manifest) return manifests.flatMap((child) => children.get(child) ?? []);
+    if (parent === undefined && 'config' in manifest && !isImageConfig(manifest.config.mediaType))
+      this.found.artifactType = manifest.artifactType ?? manifest.config.mediaType;
+    if (parent === undefined && 'blobs' in manifest) this.found.artifactType = manifest.artifactType;
+    const platform = await this.#platformOf(descriptor, manifest);
+    return platform === undefined ? [] : [platform];
+  }
+
+  async #readOnce(descriptor: Descriptor): Promise<Manifest> {
+    const claim = `${descriptor.digest} ${descriptor.size} ${descriptor.mediaType}`;
+    const known = this.#read.get(claim);
+    if (known !== undefined) return known;
+    const reading = this.#readOne(descriptor);
+    this.#read.set(claim, reading);
+    return reading;
+  }
+
+  async #readOne(descriptor: Descriptor): Promise<Manifest> {
+    this.#budget.takeDocument(descriptor);
+    const bytes = await readContent(this.store, descriptor, this.options);
+    this.found.contents.set(descriptor.digest, descriptor.size);
+    const subject = attestedDigest(descriptor);
+    if (subject === undefined) this.found.manifests.push(descriptor);
+    else this.found.attestations.push({ descriptor, subject });
+    return parseManifest(bytes, descriptor);
+  }
+
+  /** Leaves out the children that were left out on purpose and are missing. */
+  async #present(children: readonly Descriptor[]): Promise<Descriptor[]> {
+    const present: Descriptor[] = [];
+    for (const child of children)
+      if (!this.#absent.has(child.digest) || (await this.store.sizeOf(child)) !== undefined)
+        present.push(child);
+    return present;
+  }
+
+  async #platformOf(descriptor: Descriptor, manifest: Manifest): Promise<string | undefined> {
+    const { platform } = descriptor;
+    if (platform !== undefined) return platform.os === 'unknown' ? undefined : formatPlatform(platform);
+    if (manifest.format === 'docker-schema1')
+      return formatPlatform({ os: 'linux', architecture: manifest.architecture || 'amd64' });
+    if (!('config' in manifest) || !isImageConfig(manifest.config.mediaType)) return undefined;
+    const { config } = manifest;
+    this.#budget.takeDocument(config);
+    const bytes = await readContent(this.store, config, this.options);
+    const stated = parseCarriedConfig(bytes, config.digest, config);
+    // Signatures of cosign have an image's config without a platform.
+    return stated.os === '' || stated.architecture === '' ? undefined : formatPlatform(stated);
+  }
+}
