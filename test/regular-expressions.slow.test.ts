@@ -9,6 +9,8 @@ const SCHEMAS = fileURLToPath(new URL('../schemas/', import.meta.url));
 
 /** Expressions whose time grows with the square of the text, and why that does no harm. */
 const QUADRATIC: Record<string, string> = {
+  'cli/arguments.ts /^[+-]?(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?$/i': "the user's own command line",
+  'cli/arguments.ts /^takes (.*), not "(.*)"$/s': "a message about the user's own command line",
   'cli/parse.ts /\\s*\\n\\s*/g': 'a message of yargs',
   'disk/process-start.ts /(\\d+)-(\\d*)-([0-9a-f]{8})/': 'a file name, which has 255 bytes',
   'operations/image-list.ts /(^|\\s)#.*$/': "a line of the user's own list",

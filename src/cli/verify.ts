@@ -142,7 +142,7 @@ function describeVerified(
 function describeWayOut(damaged: VerifyResult['damaged']): string {
   const wanted = damaged
     .filter(({ name }) => name.includes('/')) // nobody knows the registry of a digest or of a tag alone
-    .map(({ name, digest }) => (digest === undefined ? name : `${name.replace(/@.*$/, '')}@${digest}`));
+    .map(({ name, digest }) => (digest === undefined ? name : `${name.split('@')[0]}@${digest}`));
   if (wanted.length === 0) return '';
   const shown = [...wanted.slice(0, 3), ...(wanted.length > 3 ? ['…'] : [])].join(' ');
   return `to have ${wanted.length === 1 ? 'it' : 'them'} again: lading save ${shown} -o again.tar\n`;

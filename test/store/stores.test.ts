@@ -19,6 +19,7 @@ import { createMemoryStore } from '../../src/store/memory.js';
 import { createKnownBlobs, mountingStore } from '../../src/store/remote/mounting.js';
 import type { RemoteStore } from '../../src/store/remote/remote.js';
 import { createRemoteSource } from '../../src/store/remote/remote-source.js';
+import { compressedArchive, compressedStream } from '../../src/transfer/files/compressed-archive.js';
 import { preferringHeld } from '../../src/transfer/held.js';
 import { headStartStore } from '../../src/transfer/registry/head-start.js';
 import { storeOver } from '../support/pushing.js';
@@ -103,6 +104,20 @@ const STORES: readonly Kept[] = [
         streamed(path('streamed.tar'), async (stream) => createArchiveStream(stream, { format })),
     },
   ]),
+  {
+    store: 'the archive that is streamed and compressed as a whole',
+    of: ['transfer/files/compressed-archive.ts'],
+    holds: 'everything',
+    writing: ON_ITS_WAY,
+    open: async () =>
+      streamed(path('compressed.tar.gz'), (stream) =>
+        compressedArchive(
+          async (tar) => createArchiveStream(tar, { format: 'universal' }),
+          compressedStream(stream),
+          { form: 'gzip' },
+        ),
+      ),
+  },
   {
     store: 'the archive of which it is remembered what was found out',
     of: ['store/archive/archive.ts'],
@@ -328,7 +343,7 @@ describe('the contract of stores', () => {
   it('is asked of every file of src that makes a store', () => {
     const src = fileURLToPath(new URL('../../src/', import.meta.url));
     const makes =
-      /\bisLocal(?: =|:|\(\))|\bdelegate[<(]|extends (?:ImageFiles|LayoutReader)\b|assign\((?:store|images),/;
+      /\bisLocal(?: =(?!=)|:|\(\))|\bdelegate[<(]|extends (?:ImageFiles|LayoutReader)\b|assign\((?:store|images),/;
     const makers = readdirSync(src, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && makes.test(readFileSync(`${src}${file}`, 'utf8')))
       .map((file) => file.replaceAll('\\', '/'))
