@@ -1,5 +1,6 @@
 /** The library: every function of the command line, for use in programs. Named exports only. */
 
+export type { CompressedForm } from './compression/compression.js';
 export type { Descriptor, NamedDescriptor } from './content/descriptor.js';
 export { type Digest, digestOf, isDigest, parseDigest } from './content/digest.js';
 export { isManifest, MEDIA_TYPE } from './content/media-types.js';
@@ -26,7 +27,7 @@ export {
   printable,
   RegistryError,
 } from './errors.js';
-export type { CopyEvent, OnCopyEvent } from './events.js';
+export type { ConnectionsEvent, CopyEvent, OnCopyEvent } from './events.js';
 export type { AttachedTree } from './graph/attached.js';
 export type { GraphOptions } from './graph/build.js';
 export type { DocumentOptions } from './graph/documents.js';
@@ -149,6 +150,7 @@ export {
   type OpenedDestination,
   openDestination,
 } from './transfer/destinations.js';
+export type { ArchiveCompressionOptions } from './transfer/files/compressed-archive.js';
 export type { SaveOutputOptions } from './transfer/files/to-files.js';
 export type { SaveFormat } from './transfer/files/write-files.js';
 export type { CopyRequest, ImageTrees, Plan, PlannedImage, PlanOptions } from './transfer/plan.js';

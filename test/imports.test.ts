@@ -62,6 +62,7 @@ const LAW: Record<string, readonly string[]> = {
       'system-error.ts',
       'events.ts',
       'content/',
+      'compression/',
       'disk/region.ts',
       'graph/',
       'manifest/',

@@ -59,13 +59,19 @@ describe('the package', () => {
       'Document',
       'Endpoint',
       'ExchangeOptions',
+      'FreePlace',
       'HistoryDocument',
+      'Line',
+      'LineFinding',
+      'LineOptions',
       'LoginConnection',
       'Nullable',
       'Observer',
+      'OwnPlace',
       'Pool',
       'Present',
       'PutManifestOptions',
+      'RangeLimits',
       'RouteKind',
       'WithConnection',
     ]);
@@ -105,7 +111,8 @@ describe('the package', () => {
     assert.equal(await succeed(process.execPath, [program, '--version'], { env }), version);
     for (const { name } of COMMANDS) {
       const help = await succeed(process.execPath, [program, name, '--help'], { env });
-      assert.match(help, new RegExp(`^Usage: lading ${name}\\b`));
+      // The help of `help` is that of the program.
+      assert.match(help, new RegExp(`^Usage: lading ${name === 'help' ? 'COMMAND' : name}\\b`));
     }
   });
 });

@@ -35,7 +35,7 @@ export const RANGE_LIMITS: RangeLimits = {
 const MAX_VAIN_TRIALS = 2;
 
 /** What was found out about a registry: its connections are narrow, or it sends no ranges. */
-type Finding = 'narrow' | 'refuses';
+type LineFinding = 'narrow' | 'refuses';
 
 export interface LineOptions {
   limits?: Partial<RangeLimits> | undefined;
@@ -59,7 +59,7 @@ export class Line {
   /** One blob at a time tries a second connection, since two trials would disturb each other. */
   isTrying = false;
   readonly #pool: Pool;
-  readonly #findings = new Map<string, Finding>();
+  readonly #findings = new Map<string, LineFinding>();
   #vainTrials = 0;
   #windowLeft: number;
 
@@ -97,11 +97,11 @@ export class Line {
     this.#windowLeft += bytes;
   }
 
-  findingOf(registry: string): Finding | undefined {
+  findingOf(registry: string): LineFinding | undefined {
     return this.#findings.get(registry);
   }
 
-  found(registry: string, finding: Finding): void {
+  found(registry: string, finding: LineFinding): void {
     this.#findings.set(registry, finding);
   }
 
