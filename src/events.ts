@@ -34,10 +34,10 @@ export type CopyEvent =
   | { type: 'done'; descriptor: Descriptor }
   /** All blobs of an image are at the destination; its manifests and its name follow. */
   | { type: 'copied'; name: string }
-  /** So many images are converted next, with so many bytes of blobs. */
+  /** So many images are converted next, those that need it, with so many bytes of blobs. */
   | { type: 'converting'; images: number; bytes: number }
-  /** Bytes of a layer were read to convert it, or all of them if it needs no change. */
-  | { type: 'recompressed'; descriptor: Descriptor; bytes: number }
+  /** Bytes of layers were read to convert them, or need not be read. */
+  | { type: 'processed'; bytes: number }
   | { type: 'converted'; name: string }
   | { type: 'retrying'; what: string; attempt: number; delayMs: number; error: unknown }
   | { type: 'tagged'; name: string; descriptor: Descriptor }
@@ -73,6 +73,13 @@ export type CopyEvent =
     };
 
 export type OnCopyEvent = (event: CopyEvent) => void;
+
+/** Returns a function that reports what was unpacked. */
+export function unpackedTo(
+  onEvent: OnCopyEvent | undefined,
+): (bytes: number, totalBytes: number | undefined) => void {
+  return (bytes, totalBytes) => onEvent?.({ type: 'unpacked', bytes, totalBytes });
+}
 
 /** Returns a function that reports warnings without a remedy. */
 export function warningsTo(onEvent: OnCopyEvent | undefined): (message: string) => void {

@@ -1,19 +1,25 @@
-import { type CopyEvent, messageOf, printable } from '../index.js';
+import { type CopyEvent, printable } from '../index.js';
 import { formatBytes, plural } from './format.js';
+import { describeRetry, RetryNotices } from './retry-notices.js';
 
-/** Returns what a user should read about an event, if anything. Warnings are shown by the output itself. */
-export function messageFor(event: CopyEvent, verbose: boolean): string | undefined {
-  const text = verbose ? (detailOf(event) ?? newsOf(event)) : newsOf(event);
-  // Names come from archives and may contain terminal control characters.
-  return text === undefined ? undefined : printable(text);
+/**
+ * Returns a function that tells what a user should read about an event, if anything. Warnings are shown by the output
+ * itself.
+ */
+export function createMessages(verbose: boolean): (event: CopyEvent) => string | undefined {
+  const retries = new RetryNotices();
+  return (event) => {
+    const news = event.type === 'retrying' ? retries.take(event) : newsOf(event);
+    const text = verbose ? (detailOf(event) ?? news) : news;
+    // Names come from archives and may contain terminal control characters.
+    return text === undefined ? undefined : printable(text);
+  };
 }
 
 function newsOf(event: CopyEvent): string | undefined {
   switch (event.type) {
     case 'planned':
       return `${plural(event.images, 'image')}, ${plural(event.blobs, 'blob')}, ${formatBytes(event.bytes)}`;
-    case 'retrying':
-      return `attempt ${event.attempt + 1} in ${(event.delayMs / 1000).toFixed(1)} s: ${messageOf(event.error)}`;
     case 'failed':
       return `${event.name}: failed`;
     case 'waiting':
@@ -37,6 +43,8 @@ function detailOf(event: CopyEvent): string | undefined {
       return `${event.name}: tagged`;
     case 'paced':
       return `${event.registry}: ${plural(event.limit, 'small request')} at once from now on, ${PACES[event.reason]}`;
+    case 'retrying':
+      return describeRetry(event);
     case 'connections':
       return `${event.descriptor.digest}: over ${plural(event.connections, 'connection')} from now on, ${CONNECTIONS[event.reason]}`;
     case 'limited':

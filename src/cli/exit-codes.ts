@@ -13,6 +13,8 @@ export const EXIT = {
   interrupted: 130,
   /** 128 + SIGPIPE. */
   brokenPipe: 141,
+  /** 128 + SIGTERM; `interrupted` is 128 + SIGINT. */
+  terminated: 143,
 } as const;
 
 /** The exit codes and what they mean, for the help; the type requires an entry for each. */
@@ -33,6 +35,7 @@ export const EXIT_MEANINGS: Record<keyof typeof EXIT, readonly [code: number, me
     EXIT.brokenPipe,
     'the reader of standard output or standard error has gone, as in lading ls … | head',
   ],
+  terminated: [EXIT.terminated, 'ended by SIGTERM; what is done stays, as with 130'],
 };
 
 /** Exit code by error code; the type requires an entry for each. */
@@ -70,5 +73,6 @@ const EXIT_CODES: Record<ErrorCode, number> = {
 
 /** Returns the exit code for any thrown value. */
 export function exitCodeOf(error: unknown): number {
+  if (isLadingError(error, 'ABORTED') && error.cause === 'SIGTERM') return EXIT.terminated;
   return isLadingError(error) ? EXIT_CODES[error.code] : EXIT.failed;
 }

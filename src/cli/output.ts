@@ -8,6 +8,7 @@ import {
   type Remedy,
   systemFailure,
 } from '../index.js';
+import { colourFor } from './colours.js';
 import { formatJSON } from './format.js';
 import { type Advised, type CommandFlags, hintOf, warningOf } from './hints.js';
 
@@ -53,7 +54,7 @@ export interface OutputOptions {
   /** The flags of the command, which hints may name; default: none. */
   flags?: CommandFlags | undefined;
   stdout: Writable;
-  stderr: Writable;
+  stderr: Writable & { isTTY?: boolean | undefined };
 }
 
 export function createOutput(options: OutputOptions): Output {
@@ -66,6 +67,7 @@ export function createOutput(options: OutputOptions): Output {
     stderr.write(`${text}\n`);
   };
   let write = toStderr;
+  const colour = colourFor(stderr);
   const message = (text: string): void => {
     if (jsonLines) event({ type: 'message', message: text });
     else write(text);
@@ -94,7 +96,7 @@ export function createOutput(options: OutputOptions): Output {
       if (quiet) return;
       const { remedy } = advised;
       if (jsonLines) event({ type: 'warning', message: text, hint: hintOf(advised, flags), remedy });
-      else message(`warning: ${printable(warningOf(text, advised, flags))}`);
+      else message(`${colour('warning:', 'warning')} ${printable(warningOf(text, advised, flags))}`);
     },
     error(error, about) {
       const described = describeError(error, flags);
@@ -108,7 +110,7 @@ export function createOutput(options: OutputOptions): Output {
         const causes = verbose ? { causes: causesOf(error) } : {};
         return event({ type: 'error', error: { ...described, ...causes } });
       }
-      message(`lading: ${named}${described.message}`);
+      message(`${colour('lading:', 'error')} ${named}${described.message}`);
       if (hint !== undefined) message(`hint: ${hint}`);
       if (verbose) for (const cause of causesOf(error)) message(`cause: ${cause}`);
     },

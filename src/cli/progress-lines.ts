@@ -52,6 +52,9 @@ function shareOf({ stage }: ProgressState): number | undefined {
       return undefined;
     case 'reading':
       return stage.images === 0 ? undefined : (stage.found + stage.done) / (2 * stage.images);
+    case 'converting':
+      // Where no layer is read, only the images tell.
+      return Math.min(1, Math.max(stage.done / stage.images, stage.bytes / stage.total) || 0);
     default:
       return stage.total === undefined || stage.total === 0
         ? undefined

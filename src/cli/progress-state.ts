@@ -77,7 +77,7 @@ export class ProgressState {
       case 'converting':
         this.#enter({ kind: 'converting', images: event.images, done: 0, bytes: 0, total: event.bytes });
         break;
-      case 'recompressed':
+      case 'processed':
         if (stage.kind !== 'converting') break;
         stage.bytes += event.bytes;
         this.rate.add(event.bytes);

@@ -1,5 +1,5 @@
 import { type CopyEvent, messageOf, type OnCopyEvent } from '../index.js';
-import { messageFor } from './event-messages.js';
+import { createMessages } from './event-messages.js';
 import type { GlobalArguments } from './options.js';
 import type { Output } from './output.js';
 import { ProgressState } from './progress-state.js';
@@ -37,9 +37,11 @@ export async function withProgress<T>(
 /** Returns a function that shows events as messages, without any progress. */
 export function eventsTo(output: Output, flags: GlobalArguments): OnCopyEvent {
   if (flags.progress === 'json' && !flags.quiet) return (event) => tellEvent(event, output);
+  const isSilent = flags.quiet || flags.progress === 'none';
+  const messageFor = createMessages(flags.verbose);
   return (event) => {
     if (event.type === 'warning') return output.warning(event.message, event);
-    const message = flags.quiet || flags.progress === 'none' ? undefined : messageFor(event, flags.verbose);
+    const message = isSilent ? undefined : messageFor(event);
     if (message !== undefined) output.message(message);
   };
 }

@@ -4,10 +4,11 @@ import { EXIT } from './exit-codes.js';
 /** Runs `task` with a signal that SIGINT and SIGTERM abort; a second one ends the process at once. */
 export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+  const interrupt = (signal: NodeJS.Signals): void => {
+    if (controller.signal.aborted) process.exit(signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted);
     controller.abort(
       new LadingError('ABORTED', 'interrupted', {
+        cause: signal,
         hint: 'Run the same command again; it continues where it stopped.',
       }),
     );

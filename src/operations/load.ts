@@ -11,7 +11,7 @@ import {
   withDefaultTag,
 } from '../content/reference.js';
 import { type Advice, ContentError, isLadingError, LadingError } from '../errors.js';
-import type { OnCopyEvent } from '../events.js';
+import { type OnCopyEvent, unpackedTo } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { createSigningKey } from '../manifest/convert/sign-schema1.js';
 import type { ConnectionOptions } from '../registry/connect.js';
@@ -201,17 +201,18 @@ async function openInput(input: LoadOptions['input'], options: LoadOptions): Pro
   if (typeof input !== 'string' && !isStream(input)) return openKnownSource(input);
   const { signal, onEvent } = options;
   const limits = archiveLimitsOf(options);
+  const onUnpacked = unpackedTo(onEvent);
   const onSpool = (): void =>
     onEvent?.({
       type: 'warning',
       message: 'the archive is compressed, so it is unpacked to a temporary file first',
     });
   if (typeof input === 'string') {
-    const store = await orAsk(openPath(input, { signal, onSpool, limits }));
+    const store = await orAsk(openPath(input, { signal, onSpool, onUnpacked, limits }));
     return { store, close: () => store.close() };
   }
   onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
-  return orAsk(openStream(input, { signal, onSpool, limits, streamName: 'standard input' }));
+  return orAsk(openStream(input, { signal, onSpool, onUnpacked, limits, streamName: 'standard input' }));
 }
 
 function isStream(input: LoadOptions['input']): input is Readable {
@@ -316,10 +317,10 @@ function nameOf(
  */
 function createLayerCompressor(
   scratch: Scratch,
-  { signal }: LoadOptions,
+  { signal, onEvent }: LoadOptions,
 ): { compress: Remake; close(): Promise<void> } {
   const compressor = new Compressor();
-  const recompress = createRecompressor('gzip', { scratch, compressor }, { signal });
+  const recompress = createRecompressor('gzip', { scratch, compressor }, { signal, onEvent });
   const key = createSigningKey();
   return {
     async compress(image, begin) {

@@ -50,12 +50,14 @@ export function openAnnounced(
   {
     signal,
     onWarning,
+    onUnpacked,
     memory,
     keepContradictions,
     ...limits
   }: ArchiveLimits & {
     signal?: AbortSignal | undefined;
     onWarning?: ((message: string) => void) | undefined;
+    onUnpacked?: OpenArchiveOptions['onUnpacked'];
     memory?: ArchiveMemoryOptions | undefined;
     /** See `openPath`. */
     keepContradictions?: boolean | undefined;
@@ -64,6 +66,7 @@ export function openAnnounced(
   return openPath(path, {
     signal,
     memory,
+    onUnpacked,
     keepContradictions,
     limits: archiveLimitsOf(limits),
     onSpool: ({ compression, directory }) =>

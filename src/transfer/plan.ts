@@ -85,6 +85,17 @@ export function assemblePlan(images: readonly ImageTrees[], failures: Plan['fail
   return { ...assemble(trees), images: images.map(plannedImage), failures };
 }
 
+/** Returns how many images these are, and the bytes of their blobs, each counted once. */
+export function sizeOf(images: readonly ImageTrees[]): { images: number; bytes: number } {
+  const sizes = new Map<Digest, number>();
+  const visit = ({ blobs, children }: ManifestTree): void => {
+    for (const { descriptor } of blobs) sizes.set(descriptor.digest, descriptor.size);
+    children.forEach(visit);
+  };
+  for (const { tree } of images) visit(tree);
+  return { images: images.length, bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) };
+}
+
 function plannedImage({ name, original, tree, attached, annotations }: ImageTrees): PlannedImage {
   const trees = [tree, ...attached.map((referrer) => referrer.tree)];
   const contents = new Map(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseReference, type Reference } from '../content/reference.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
 import { adviceOf, isLadingError, LadingError } from '../errors.js';
+import { unpackedTo } from '../events.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { ImageFiles } from '../store/image-files.js';
@@ -99,7 +100,10 @@ async function openFiles(
   const cache = cacheDirectory();
   const memory =
     cache === undefined ? undefined : { directory: join(cache, 'archives'), version: readVersion() };
-  const store = await openAnnounced(path, { signal, onWarning, maxArchiveBytes, maxRatio, memory });
+  const store = await openAnnounced(path, {
+    ...{ signal, onWarning, maxArchiveBytes, maxRatio, memory },
+    onUnpacked: unpackedTo(onEvent),
+  });
   store.warnings.forEach(onWarning);
   return { kind: 'path', path, reference, store, ...closedBy(() => store.close()) };
 }

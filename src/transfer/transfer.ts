@@ -1,6 +1,6 @@
 import type { ConvertedImage } from './convert/convert.js';
 import type { Destination, Survey, WriteOptions, WriteResult } from './destination.js';
-import type { CopyRequest, ImageTrees, PlanOptions } from './plan.js';
+import { type CopyRequest, type ImageTrees, type PlanOptions, sizeOf } from './plan.js';
 import { type ReadImages, readImages } from './read-images.js';
 
 export interface TransferOptions<Placed = ImageTrees> extends PlanOptions {
@@ -43,7 +43,11 @@ export async function transfer<Placed>(
   if (convert !== undefined) {
     // Check before layers are read, and again below with the new digests.
     to.check(images, { append });
-    for (const image of images) converted.push(await convert(image));
+    onEvent?.({ type: 'converting', ...sizeOf(images) });
+    for (const image of images) {
+      converted.push(await convert(image));
+      onEvent?.({ type: 'converted', name: image.name });
+    }
   }
   const arriving = convert === undefined ? images : converted.flatMap((one) => one.images);
   const placed = to.check(arriving, { append, onEvent });

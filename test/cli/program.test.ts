@@ -284,44 +284,48 @@ describe('the program', () => {
     );
   });
 
-  it('ends with 130 when it is interrupted, and goes on from there', async () => {
-    const [layer] = a.layers;
-    assert.ok(layer);
-    let release = (): void => undefined;
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
+  for (const [signal, exit] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    it(`ends with ${exit} when ${signal} interrupts it, and goes on from there`, async () => {
+      const [layer] = a.layers;
+      assert.ok(layer);
+      let release = (): void => undefined;
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      async function* stopping(): AsyncIterable<Buffer> {
+        yield layer?.bytes.subarray(0, 100_000) ?? Buffer.alloc(0);
+        yield layer?.bytes.subarray(100_000, 100_001) ?? Buffer.alloc(0);
+        await released;
+      }
+      const store = registry.storeOf('a');
+      registry.replace(
+        'a',
+        overriding(store, {
+          async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
+            if (descriptor.digest !== layer.descriptor.digest) return store.fetch(descriptor, options);
+            return Readable.from(stopping());
+          },
+        }),
+      );
+      const args = ['save', image('a:1'), '-o', path(`x-${signal}.tar`)];
+      const { process: child, outcome } = startLading([...args, '--progress', 'json']);
+      assert.ok(child.stderr);
+      for await (const line of createInterface({ input: child.stderr })) {
+        if (line.includes('"received"') && line.includes(layer.descriptor.digest)) break;
+      }
+      child.kill(signal);
+      assert.equal((await outcome).code, exit);
+      release();
+      registry.replace('a', store);
+      assert.equal(existsSync(path(`x-${signal}.tar`)), false);
+      const again = await runLading([...args, '--json']);
+      assert.equal(again.code, 0, again.stderr);
+      const { bytes } = JSON.parse(again.stdout);
+      assert.ok(bytes.fetched <= bytes.total - 100_000, `${bytes.fetched} of ${bytes.total}`);
     });
-    async function* stopping(): AsyncIterable<Buffer> {
-      yield layer?.bytes.subarray(0, 100_000) ?? Buffer.alloc(0);
-      yield layer?.bytes.subarray(100_000, 100_001) ?? Buffer.alloc(0);
-      await released;
-    }
-    const store = registry.storeOf('a');
-    registry.replace(
-      'a',
-      overriding(store, {
-        async fetch(...[descriptor, options]: Parameters<Source['fetch']>) {
-          if (descriptor.digest !== layer.descriptor.digest) return store.fetch(descriptor, options);
-          return Readable.from(stopping());
-        },
-      }),
-    );
-    const args = ['save', image('a:1'), '-o', path('x.tar')];
-    const { process: child, outcome } = startLading([...args, '--progress', 'json']);
-    assert.ok(child.stderr);
-    for await (const line of createInterface({ input: child.stderr })) {
-      if (line.includes('"received"') && line.includes(layer.descriptor.digest)) break;
-    }
-    child.kill('SIGINT');
-    assert.equal((await outcome).code, 130);
-    release();
-    registry.replace('a', store);
-    assert.equal(existsSync(path('x.tar')), false);
-    const again = await runLading([...args, '--json']);
-    assert.equal(again.code, 0, again.stderr);
-    const { bytes } = JSON.parse(again.stdout);
-    assert.ok(bytes.fetched <= bytes.total - 100_000, `${bytes.fetched} of ${bytes.total}`);
-  });
 
   it('serves until it is told to stop, and says where', async () => {
     const archive = fixturePath('archives/ctr-export-multi.tar');

@@ -51,7 +51,7 @@ describe('the progress of a copy', () => {
   it('tells in lines what a user should know', async () => {
     assert.deepEqual(await shown({}), [
       '1 image, 2 blobs, 3.00 kB',
-      'attempt 2 in 0.3 s: cut\\x0a',
+      'cut\\x0a; trying again',
       'waiting for process 7 on here, which writes to the same output',
       'docker.io allows 3 of 100 more pulls for 6 h',
       'warning: beware',

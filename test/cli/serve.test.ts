@@ -120,7 +120,7 @@ describe('lading serve', () => {
         for (;;) await ask(server.port, '/v2/');
       })(),
     );
-    assert.equal((await server.stop()).code, 130);
+    assert.equal((await server.stop()).code, 143);
   });
 
   it('asks for the passwords of a file, and reads it again when it is told to', async function () {

@@ -282,9 +282,10 @@ describe('save', () => {
     const events: CopyEvent[] = [];
     await run({ output: path('out.tar'), images: ['some/docker:1'], onEvent: (event) => events.push(event) });
     const types = events.map(({ type }) => type);
-    assert.deepEqual(types.slice(0, 2), ['resolved', 'planned']);
+    assert.deepEqual(types.slice(0, 4), ['reading', 'resolved', 'read', 'planned']);
+    assert.ok(types.includes('copied'));
     assert.equal(types.at(-1), 'tagged');
-    assert.deepEqual(events[1], { type: 'planned', images: 1, blobs: 2, bytes: sizeOf(docker) });
+    assert.deepEqual(events[3], { type: 'planned', images: 1, blobs: 2, bytes: sizeOf(docker) });
   });
 
   it('fails without an output when an image is missing, and saves the others when it is told to', async () => {

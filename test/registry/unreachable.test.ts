@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { isLadingError } from '../../src/errors.js';
 import { networkError } from '../../src/registry/http/network-error.js';
+import { Pace } from '../../src/registry/http/pace.js';
+import { createRequester } from '../../src/registry/http/request.js';
+import { createSchemes } from '../../src/registry/http/scheme.js';
 import { isRetryable, retrying } from '../../src/retry.js';
 import { collect, type Handler, sendError, sendJSON, serve } from './http-server.js';
 import { blob, manifest, useRepository } from './repository.js';
@@ -30,6 +33,43 @@ describe('a registry at which nothing listens', () => {
       assert.ok(outcome.status === 'rejected' && isLadingError(outcome.reason, 'UNREACHABLE'));
     }
     assert.deepEqual(retries, []);
+  });
+
+  it('is asked twice where no connection comes about in time: packets may be lost', async () => {
+    let asked = 0;
+    const late = Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' });
+    const request = createRequester({
+      transport: {
+        async send() {
+          asked++;
+          throw networkError(late, 'reg.example');
+        },
+        close: async () => undefined,
+      },
+      authenticator: {
+        authorize: async () => undefined,
+        answer: async () => undefined,
+        credentialFor: async () => undefined,
+      },
+      schemes: createSchemes(() => true),
+      pace: new Pace(),
+      userAgent: 'test',
+      retries: 5,
+      mirrors: {},
+      wait: async () => undefined,
+    });
+    const question = {
+      registry: 'reg.example',
+      method: 'GET',
+      target: '/v2/',
+      scopes: [],
+      what: 'x',
+    } as const;
+    await assert.rejects(
+      request(question, async () => undefined),
+      { message: 'cannot reach reg.example: no connection in time' },
+    );
+    assert.equal(asked, 2);
   });
 
   it('is asked again where it has answered before: it may come back', async () => {

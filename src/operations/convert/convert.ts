@@ -135,18 +135,19 @@ function createConverter(key: KeyObject, scratch: Scratch, options: ConvertOptio
     keepOriginal,
     force,
     signal,
+    onEvent,
   } = options;
   const limits = limitsOf(options);
   const compressor = new Compressor(compression === 'zstd' ? { form: 'zstd', level } : { level });
   const recompress =
     compression === 'keep'
       ? undefined
-      : createRecompressor(compression, { scratch, compressor }, { limits, signal });
+      : createRecompressor(compression, { scratch, compressor }, { limits, signal, onEvent });
   return {
     async convert(image: ImageTrees): Promise<ConvertedImage> {
       try {
         return await convertImage(image, {
-          ...{ to, recompress, key, keepOriginal, force, limits, signal },
+          ...{ to, recompress, key, keepOriginal, force, limits, signal, onEvent },
           requireSignature: verifySignature,
         });
       } catch (error) {
@@ -184,7 +185,10 @@ async function readOriginals(
   for (const name of ['index.json', 'oci-layout']) await rm(join(directory, name), { force: true });
   const layout = await openLayoutForWriting(directory);
   try {
-    await copyGraph(assemblePlan(images), layout, pace(options));
+    const plan = assemblePlan(images);
+    const { blobs, bytes } = plan;
+    options.onEvent?.({ type: 'planned', images: images.length, blobs: blobs.length, bytes });
+    await copyGraph(plan, layout, pace(options));
   } finally {
     await layout.close();
   }

@@ -1,5 +1,5 @@
 import { LadingError } from '../../errors.js';
-import { warningsTo } from '../../events.js';
+import { unpackedTo, warningsTo } from '../../events.js';
 import { openAnnounced } from '../../store/open.js';
 import { knownSource, type SourceLike } from '../../transfer/sources.js';
 import { isDocument, verifyDocument } from './document.js';
@@ -15,7 +15,13 @@ export async function verify(target: SourceLike, options: VerifyOptions = {}): P
   if (typeof target !== 'string') return verifyOpened(target, options);
   if (await isDocument(target)) return verifyDocument(target);
   const onWarning = warningsTo(options.onEvent);
-  const store = await openAnnounced(target, { ...options, onWarning, keepContradictions: true });
+  const onUnpacked = unpackedTo(options.onEvent);
+  const store = await openAnnounced(target, {
+    ...options,
+    onWarning,
+    onUnpacked,
+    keepContradictions: true,
+  });
   try {
     return await verifyLayout(store, options);
   } finally {

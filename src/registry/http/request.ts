@@ -182,7 +182,7 @@ export function createRequester(options: RequesterOptions): Requester {
         const ask = async (): Promise<T> => consume(await exchange(endpoint, form, base, url), endpoint);
         return await (isSmall(form) ? pace.run(endpoint.registry, ask, form.signal) : ask());
       } catch (reason) {
-        const error = answered.has(endpoint.registry) ? reason : finalWhereNothingListens(reason);
+        const error = answered.has(endpoint.registry) ? reason : finalIfOutOfReach(reason, attempt);
         if (isLadingError(error, 'UNREACHABLE')) schemes.forget(endpoint.registry);
         // The failure that ended the run is more useful than the `ABORTED` of this request.
         if (request.signal?.aborted) throw error;
@@ -341,10 +341,18 @@ const NOTHING_LISTENS = new Set([
   'ENETUNREACH',
 ]);
 
-/** If a host has never answered, a refused connection is final, so that not every request of a run retries it. */
-function finalWhereNothingListens(error: unknown): unknown {
+/** Errors that mean that the address does not answer, each after `CONNECT_TIMEOUT_MS` or longer. */
+const NO_ANSWER = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']);
+
+/**
+ * If a host has never answered, a refused connection is final, so that not every request of a run retries it; where a
+ * firewall swallows everything, a second attempt is enough, since its first packets may have been lost.
+ */
+function finalIfOutOfReach(error: unknown, attempt: number): unknown {
   if (!(error instanceof RegistryError) || error.code !== 'UNREACHABLE') return error;
-  return NOTHING_LISTENS.has(systemCode(error.cause) ?? '') ? error.restated({ isFinal: true }) : error;
+  const code = systemCode(error.cause) ?? '';
+  const isFinal = NOTHING_LISTENS.has(code) || (NO_ANSWER.has(code) && attempt > 1);
+  return isFinal ? error.restated({ isFinal }) : error;
 }
 
 /** Whether the registry asks for other credentials: a 401, or a 403 that says the token grants too little. */

@@ -27,6 +27,8 @@ export interface SpoolOptions {
   spoolDirectory?: string | undefined;
   /** Called before a compressed archive is decompressed, because that takes time and disk space. */
   onSpool?: ((spool: { path: string; compression: Compression; directory: string }) => void) | undefined;
+  /** Called with bytes that were read of an archive that is decompressed or comes as a stream, and with its size. */
+  onUnpacked?: ((bytes: number, totalBytes: number | undefined) => void) | undefined;
   /** Limits of decompression. */
   limits?: DecompressLimits | undefined;
 }
@@ -49,7 +51,11 @@ export async function openTarOrSpool(
 async function spoolTar(path: string, compression: Compression, options: SpoolOptions): Promise<TarFiles> {
   const { signal, spoolDirectory, onSpool, limits, streamName } = options;
   const location = streamName ?? path;
-  const open = async (): Promise<ReturnType<typeof createReadStream>> => createReadStream(path);
+  let source: ReturnType<typeof createReadStream> | undefined;
+  const open = async (): Promise<ReturnType<typeof createReadStream>> => {
+    source = createReadStream(path);
+    return source;
+  };
   const plain = await decompressed(open, { signal, limits, name: location });
   let folder: TemporaryFolder;
   try {
@@ -60,9 +66,16 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
   }
   onSpool?.({ path, compression, directory: dirname(folder.path) });
   const spool = join(folder.path, 'archive.tar');
+  const tell = await unpackedTeller(path, options);
   try {
     try {
-      await pipeline(plain, createWriteStream(spool, { flags: 'wx', mode: 0o600 }), { signal });
+      const told = async function* (chunks: AsyncIterable<Buffer>) {
+        for await (const chunk of chunks) {
+          tell(source?.bytesRead ?? 0);
+          yield chunk;
+        }
+      };
+      await pipeline(plain, told, createWriteStream(spool, { flags: 'wx', mode: 0o600 }), { signal });
     } catch (error) {
       throw await explained(error, path, streamName);
     }
@@ -79,6 +92,21 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
     signal?.throwIfAborted();
     throw diskError(error, spool);
   }
+}
+
+/** Returns a function that reports how far the file was read, if somebody listens. */
+async function unpackedTeller(
+  path: string,
+  { onUnpacked }: SpoolOptions,
+): Promise<(position: number) => void> {
+  if (onUnpacked === undefined) return () => undefined;
+  const { size } = await stat(path);
+  let toldTo = 0;
+  return (position) => {
+    if (position <= toldTo) return; // it may have been opened again
+    onUnpacked(position - toldTo, size);
+    toldTo = position;
+  };
 }
 
 /** Adds advice to the error of an archive that does not decompress, if the cause can be recognised. */

@@ -2,6 +2,7 @@ import { type DecompressLimits, decompressed } from '../../compression/compressi
 import { createDigester, type Digest } from '../../content/digest.js';
 import { isTarStart, TAR_START_LENGTH } from '../../content/tar-start.js';
 import { ContentError } from '../../errors.js';
+import type { OnCopyEvent } from '../../events.js';
 import type { PlannedContent } from '../../graph/tree.js';
 import { hashRegions } from '../../hashing/hashing.js';
 
@@ -20,6 +21,7 @@ export interface LayerFactsOptions {
   signal?: AbortSignal | undefined;
   /** Read layers on the local disk in threads, even small ones; default: only those large enough to benefit. */
   alwaysInThreads?: boolean | undefined;
+  onEvent?: OnCopyEvent | undefined;
 }
 
 /**
@@ -39,21 +41,21 @@ export async function readLayerFacts(
     if (region !== undefined) onDisk.push({ digest, region, algorithm: 'sha256', decompress: digest });
     else facts.set(digest, { size, ...(await streamFacts(layer, options)) });
   }
-  const { limits, signal, alwaysInThreads } = options;
+  const { limits, signal, alwaysInThreads, onEvent } = options;
   await hashRegions(
     onDisk.map((request) => ({ ...request, limits })),
     ({ digest, region }, { hex, size: plainSize, isTar = true }) => {
       requireTar(isTar, digest);
       facts.set(digest, { size: region.size, diffID: `sha256:${hex}`, plainSize });
     },
-    { signal, alwaysInThreads },
+    { signal, alwaysInThreads, onHashed: (bytes) => onEvent?.({ type: 'processed', bytes }) },
   );
   return facts;
 }
 
 async function streamFacts(
   { descriptor, source }: PlannedContent,
-  { limits, signal }: LayerFactsOptions,
+  { limits, signal, onEvent }: LayerFactsOptions,
 ): Promise<{ diffID: Digest; plainSize: number }> {
   const digester = createDigester();
   const layer = await decompressed(() => source.fetch(descriptor, { signal }), {
@@ -68,6 +70,7 @@ async function streamFacts(
     digester.update(chunk);
   }
   requireTar(isTarStart(start), descriptor.digest);
+  onEvent?.({ type: 'processed', bytes: descriptor.size });
   return { diffID: digester.digest(), plainSize: digester.size };
 }
 

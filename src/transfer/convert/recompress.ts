@@ -9,6 +9,7 @@ import {
 import type { Descriptor } from '../../content/descriptor.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { verified } from '../../content/verify.js';
+import type { OnCopyEvent } from '../../events.js';
 import type { PlannedContent } from '../../graph/tree.js';
 import { compressionOfType } from '../../manifest/layer-types.js';
 import { createPool } from '../../pool.js';
@@ -28,6 +29,7 @@ const TYPE_OF: Record<WantedCompression, string> = {
 export interface RecompressOptions {
   limits?: DecompressLimits | undefined;
   signal?: AbortSignal | undefined;
+  onEvent?: OnCopyEvent | undefined;
 }
 
 /** Tools that make layers, with a compressor for the wanted compression; whoever opened them closes them. */
@@ -75,22 +77,35 @@ async function recompress(
   { descriptor, source }: PlannedContent,
   compression: WantedCompression,
   { scratch, compressor }: RecompressTools,
-  { limits, signal }: RecompressOptions,
+  { limits, signal, onEvent }: RecompressOptions,
 ): Promise<PlannedContent | undefined> {
   const mediaType = TYPE_OF[compression];
   if ((await compressionOf(descriptor, source)) === compression) {
+    onEvent?.({ type: 'processed', bytes: descriptor.size });
     // The bytes have the wanted compression already; correct the media type if it says something else.
     if (compressionOfType(descriptor.mediaType) === compression) return undefined;
     return { descriptor: { ...descriptor, mediaType }, source };
   }
   // Verify the source's bytes here: the recompressed layer has its own digest, so nothing else would notice damage.
   const openVerified = async (): Promise<Readable> =>
-    Readable.from(verified(descriptor, await source.fetch(descriptor, { signal })), { objectMode: false });
+    Readable.from(told(verified(descriptor, await source.fetch(descriptor, { signal })), onEvent), {
+      objectMode: false,
+    });
   const openPlain = (): Promise<Readable> =>
     decompressed(openVerified, { limits, signal, name: descriptor.digest });
   const openCompressed = (): Promise<Readable> => compressor.compress(openPlain, { signal });
   const made = await scratch.keep(mediaType, compression === 'none' ? openPlain : openCompressed);
   return { descriptor: made, source: scratch };
+}
+
+async function* told(
+  chunks: AsyncIterable<Buffer>,
+  onEvent: OnCopyEvent | undefined,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    onEvent?.({ type: 'processed', bytes: chunk.byteLength });
+    yield chunk;
+  }
 }
 
 /** Detects the compression from the first bytes, because media types can be wrong. */

@@ -10,7 +10,7 @@ import { type ConnectionOptions, connect } from '../../registry/connect.js';
 import { createUploadSessions, type UploadSessions } from '../../store/remote/upload-sessions.js';
 import type { Destination } from '../destination.js';
 import { aBlob, fitting, tellForeign, warn } from '../fitting.js';
-import type { ImageTrees } from '../plan.js';
+import { type ImageTrees, sizeOf } from '../plan.js';
 import { ImagePusher, nameAt } from './image-pusher.js';
 import type { ImageToPush } from './registry-names.js';
 
@@ -83,7 +83,7 @@ export function toRegistry(
       const client = await connect(connection, [registry]);
       const pusher = new ImagePusher(client, { ...copy, noClobber, origin, chunkBytes, uploadSessions });
       try {
-        const pushed = await pusher.push(await remakeAll(images, pusher, remake));
+        const pushed = await pusher.push(await remakeAll(images, pusher, remake, copy.onEvent));
         return { ...pushed, failures: [...failures, ...pushed.failures] };
       } catch (error) {
         throw holesRefused(images, error) ?? error;
@@ -115,11 +115,15 @@ async function remakeAll(
   images: readonly ImageToPush[],
   pusher: ImagePusher,
   remake: Remake | undefined,
+  onEvent: OnCopyEvent | undefined,
 ): Promise<readonly ImageToPush[]> {
   if (remake === undefined) return images;
   const made: ImageToPush[] = [];
-  for (const { image, destination } of images)
+  onEvent?.({ type: 'converting', ...sizeOf(images.map(({ image }) => image)) });
+  for (const { image, destination } of images) {
     made.push({ image: await remake(image, (blob) => pusher.begin(blob, destination)), destination });
+    onEvent?.({ type: 'converted', name: image.name });
+  }
   return made;
 }
 
