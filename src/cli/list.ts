@@ -9,9 +9,14 @@ import {
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,
+  FORMAT_OPTION,
   type GlobalArguments,
 } from './options.js';
 import { withProgress } from './progress.js';
+import type { Shape } from './shape.js';
+import { LISTED_IMAGE, LISTED_REPOSITORY, LISTED_TAG } from './shapes.js';
+import type { Template } from './template.js';
+import { templateOf } from './template-flag.js';
 
 const OPTIONS = {
   attachments: {
@@ -20,6 +25,7 @@ const OPTIONS = {
     describe: 'Signatures, SBOMs and attestations as entries too',
   },
   digests: { type: 'boolean', default: false, describe: 'Whole digests, on a terminal too' },
+  format: FORMAT_OPTION,
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
@@ -33,11 +39,13 @@ export const listCommand: CommandModule = {
   },
   examples: [
     { line: 'lading ls images.tar', summary: 'the images of an archive' },
+    { line: "lading ls images.tar --format '{{.Name}} {{.Digest}}'", summary: 'for scripts; --json has all' },
     { line: 'lading ls docker.io/library/alpine', summary: 'the tags of a repository' },
     { line: 'lading ls registry.local:5000', summary: 'the repositories of a registry' },
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const template = await templateOf(flags);
     const result = await withProgress(flags, output, ({ onEvent }) =>
       list(flags.SOURCE, {
         ...connectionOptions(flags, output.warning),
@@ -47,12 +55,43 @@ export const listCommand: CommandModule = {
         onEvent,
       }),
     );
-    output.result(result, () => describeList(result, { width: output.width, digests: flags.digests }));
+    const printed = template && printList(template, result);
+    output.result(
+      result,
+      () => printed ?? describeList(result, { width: output.width, digests: flags.digests }),
+    );
     const problems = result.kind === 'images' ? result.images.filter(({ problem }) => problem) : [];
     if (!flags.json) for (const { name, problem } of problems) output.warning(`${name}: ${problem}`);
     return problems.length > 0 ? EXIT.content : EXIT.done;
   },
 };
+
+/** Throws `USAGE` for a name that the entries do not have. */
+function printList(template: Template, result: ListResult): string {
+  const [documents, shape] = documentsOf(result);
+  template.check(shape);
+  return template.print(documents, shape);
+}
+
+function documentsOf(result: ListResult): [documents: object[], shape: Shape] {
+  switch (result.kind) {
+    case 'images':
+      return [result.images, LISTED_IMAGE];
+    case 'tags': {
+      const { repository } = result;
+      return [result.tags.map((tag) => ({ name: `${repository}:${tag}`, repository, tag })), LISTED_TAG];
+    }
+    case 'repositories': {
+      const { registry } = result;
+      const documents = result.repositories.map((repository) => ({
+        name: `${registry}/${repository}`,
+        registry,
+        repository,
+      }));
+      return [documents, LISTED_REPOSITORY];
+    }
+  }
+}
 
 function describeList(result: ListResult, look: { width: number | undefined; digests: boolean }): string {
   switch (result.kind) {

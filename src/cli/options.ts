@@ -7,6 +7,11 @@ import { parseRate } from './rate.js';
 export interface CommandOption extends Options {
   /** The name of its value in the help, such as `FILE`; default: by its type. */
   value?: string;
+  /**
+   * Set if other flags of this name mean something else: neither a variable nor a setting for all commands is for it, only
+   * the command's own section of the configuration.
+   */
+  isOwn?: true;
 }
 
 export type CommandOptions = Readonly<Record<string, CommandOption>>;
@@ -134,6 +139,16 @@ export const CONNECTION_OPTIONS = {
     group: 'Registry:',
   },
 } as const satisfies Record<string, CommandOption>;
+
+/** A flag of commands that show what there is. */
+export const FORMAT_OPTION = {
+  type: 'string',
+  value: 'TEMPLATE',
+  requiresArg: true,
+  isOwn: true,
+  describe: "json, 'table {{.Name}}\\t{{.Size}}', or a template for each image",
+  group: 'Output:',
+} as const satisfies CommandOption;
 
 /** Flags of commands that copy images. */
 export const STRICT_OPTION = {

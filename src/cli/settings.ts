@@ -34,13 +34,15 @@ export function settingsOf(
   return names.flatMap((name): Setting[] => {
     const option = options[name] ?? {};
     const variable = variableOf(name);
-    const text = LOGIN_VARIABLES.includes(variable) ? undefined : environment[variable];
+    const hasVariable = !LOGIN_VARIABLES.includes(variable) && option.isOwn !== true;
+    const text = hasVariable ? environment[variable] : undefined;
     if (text) {
       const values = option.array === true ? text.trim().split(/\s+/) : [booleanOf(option.type, text)];
       for (const value of values) refuse(`${variable}`, problemOf(option, value));
       return [{ name, values, from: 'environment', place: variable }];
     }
-    const written = file?.commands.get(command)?.get(name) ?? file?.everywhere.get(name);
+    const shared = option.isOwn === true ? undefined : file?.everywhere.get(name);
+    const written = file?.commands.get(command)?.get(name) ?? shared;
     if (file === undefined || written === undefined) return [];
     const { values } = written;
     const place = `${file.path}:${written.line}`;
@@ -87,7 +89,9 @@ export async function unknownVariables(
 ): Promise<string[]> {
   const fixed = [...LOGIN_VARIABLES, 'LADING_CONFIG'];
   const isKnown = (options: CommandOptions, variable: string): boolean =>
-    Object.keys(options).some((name) => variableOf(name) === variable && !NEVER.includes(name));
+    Object.entries(options).some(
+      ([name, { isOwn }]) => variableOf(name) === variable && !NEVER.includes(name) && isOwn !== true,
+    );
   const doubtful = Object.keys(environment)
     .filter(
       (variable) => variable.startsWith('LADING_') && !fixed.includes(variable) && !isKnown(known, variable),
@@ -118,7 +122,9 @@ export async function checkFile(file: ConfigFile, commands: readonly Command[]):
   for (const [name, written] of file.everywhere) {
     const place = `${file.path}:${written.line}`;
     refuseKey(place, name, everywhere, [...all.keys(), 'registries']);
-    const having = [...all.values()].filter((options) => Object.hasOwn(options, name));
+    const having = [...all.values()].filter(
+      (options) => Object.hasOwn(options, name) && options[name]?.isOwn !== true,
+    );
     // A flag may mean something else in another command: the value has to fit one of them.
     const problems = having.map((options) => problemOfWritten(options, name, written));
     if (!problems.includes(undefined)) refuse(`${place}: ${name}`, problems[0]);

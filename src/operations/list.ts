@@ -6,15 +6,15 @@ import { formatReference, isRegistry } from '../content/reference.js';
 import { ContentError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { isAttachmentTag } from '../store/attached.js';
-import type { NamedProblem } from '../store/image-files.js';
+import { ImageFiles, type NamedProblem } from '../store/image-files.js';
 import type { ArchiveLimits } from '../store/limits.js';
 import { looksLikePath } from '../store/locator.js';
 import { isBlob } from '../store/read-content.js';
-import type { SignalOption, Source } from '../store/store.js';
+import type { Source } from '../store/store.js';
 import { openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { type Attachment, attachmentsOf } from './inspect/attachments.js';
 import { missingImage } from './inspect/missing.js';
-import { type Summary, summarize } from './inspect/summary.js';
+import { type Summary, type SummaryOptions, summarize } from './inspect/summary.js';
 
 export interface ListedImage {
   name: string;
@@ -113,13 +113,15 @@ async function listImages(
 ): Promise<Pick<ListedImages, 'images' | 'bytes'>> {
   const images: ListedImage[] = [];
   const contents = new Map<Digest, number>();
+  // Otherwise the manifest would be read again for what it is attached to.
+  const onRoot = store instanceof ImageFiles ? store.noteAttached.bind(store) : undefined;
   const summaries = new Map<string, Promise<ImageSummary>>();
   for await (const { name, descriptor } of store.names({ signal })) {
     if (!isShown(name.slice(name.lastIndexOf(':') + 1))) continue;
     const { digest, mediaType } = descriptor;
     // Many names may have the same image.
     const claim = [digest, mediaType, descriptor.size, ...absentOf(descriptor)].join(' ');
-    const reading = summaries.get(claim) ?? summaryOf(store, descriptor, { signal });
+    const reading = summaries.get(claim) ?? summaryOf(store, descriptor, { signal, onRoot });
     summaries.set(claim, reading);
     const image = { name, digest, mediaType };
     try {
@@ -142,7 +144,7 @@ type ImageSummary = Summary & Pick<ListedImage, 'isBlob' | 'size'>;
 async function summaryOf(
   store: Source,
   descriptor: Descriptor,
-  options: SignalOption,
+  options: SummaryOptions,
 ): Promise<ImageSummary> {
   if (await isBlob(store, descriptor)) {
     const { digest, size } = descriptor;

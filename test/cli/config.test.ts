@@ -69,6 +69,22 @@ describe('the configuration', () => {
     assert.deepEqual(settings(['retries', 'mirror', 'quiet']), [['json', 'true', 'file']]);
   });
 
+  it('sets the template of ls in its section alone, because save --format is another flag', async () => {
+    const options = await optionsOf('ls');
+    const valuesOf = async (text: string): Promise<unknown> =>
+      settingsOf('ls', options, { environment: { LADING_FORMAT: 'oci' }, file: await file(text) })
+        .filter(({ name }) => name === 'format')
+        .map(({ values }) => values);
+    assert.deepEqual(await valuesOf('format: oci'), []);
+    assert.deepEqual(await valuesOf('ls: {format: "{{.Name}}"}'), [['{{.Name}}']]);
+    const text = 'format: "{{.Name}}"';
+    await assert.rejects(async () => checkFile(await file(text), COMMANDS), {
+      code: 'USAGE',
+      message: /format/,
+    });
+    await checkFile(await file('format: oci\nls: {format: json}'), COMMANDS);
+  });
+
   it('is empty if it says nothing', async () => {
     for (const text of ['', '# nothing', 'null', 'save:\nregistries:\n'])
       assert.deepEqual(

@@ -58,7 +58,7 @@ describe('what save writes', () => {
     const env = { DOCKER_HOST: endpoint };
     const outcome = await runLading(['copy', `docker-daemon:${nameOf(image)}`, output], { env });
     assert.equal(outcome.code, 0, outcome.stderr);
-    assert.equal((await lading('ls', output)).split('\n')[1]?.split(' ', 1)[0], nameOf(image));
+    assert.equal((await lading('ls', output, '--format', '{{.Name}}')).trim(), nameOf(image));
     await forgetImages();
     await docker('load', '--input', output);
     const id = await docker('image', 'inspect', '--format', '{{.Id}}', nameOf(image));

@@ -25,6 +25,11 @@ export interface Summary {
   attestations: { descriptor: Descriptor; subject: string }[];
 }
 
+export interface SummaryOptions extends SignalOption {
+  /** Called with the manifest of the root, for stores that read it for other purposes too. */
+  onRoot?: ((root: Descriptor, manifest: Manifest) => void) | undefined;
+}
+
 /**
  * Reads the manifests of an image, and its config only if nothing else states the platform. Rejects with
  * `MISSING_CONTENT` if an index names a manifest that is neither present nor left out on purpose.
@@ -32,7 +37,7 @@ export interface Summary {
 export async function summarize(
   store: Source,
   root: Descriptor,
-  options: SignalOption = {},
+  options: SummaryOptions = {},
 ): Promise<Summary> {
   const summarizer = new Summarizer(store, root, options);
   const platforms = (await walkGraph(root, summarizer)) ?? [];
@@ -53,7 +58,7 @@ class Summarizer implements GraphVisitor<Entered, string[]> {
   constructor(
     private readonly store: Source,
     root: Descriptor,
-    private readonly options: SignalOption,
+    private readonly options: SummaryOptions,
   ) {
     this.#absent = new Set(absentOf(root));
   }
@@ -63,6 +68,7 @@ class Summarizer implements GraphVisitor<Entered, string[]> {
       throw parent === undefined ? error : missingFrom(parent.descriptor, descriptor, error);
     });
     const { manifests, blobs, unsized } = successors(manifest);
+    if (parent === undefined) this.options.onRoot?.(descriptor, manifest);
     if ('manifests' in manifest) this.#budget.take(descriptor.digest, depth, manifests.length);
     for (const digest of unsized) this.found.contents.set(digest, (await this.store.sizeOf({ digest })) ?? 0);
     return { manifest, manifests: await this.#present(manifests), blobs };
