@@ -37,7 +37,7 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
     anywhere('lading save and lading convert have --compress-archive.'),
   ],
   authFile: [own('authfile', '--authfile FILE names it.')],
-  caFile: [own('ca tls-verify', '--ca FILE names an authority, and --tls-verify=false turns the check off.')],
+  caFile: [own('ca tls-verify', 'The flags are --ca FILE and --tls-verify=false.')],
   certFile: [own('cert key-file', '--cert FILE and --key-file FILE name them.')],
   certificates: [own('ca cert key-file', '--ca, --cert and --key-file name such files.')],
   compression: [
@@ -111,7 +111,7 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
   ],
   stream: [anywhere('lading save -o - and lading convert -o - write to standard output.')],
   tagDigests: [own('tag-digests', '--tag-digests gives it a tag.')],
-  tlsVerify: [own('tls-verify', '--tls-verify=false turns the check off.')],
+  tlsVerify: [own('tls-verify', 'The flag is --tls-verify=false.')],
   verify: [anywhere('lading verify lists everything that is damaged.')],
 };
 

@@ -24,8 +24,11 @@ export function makeCertificate(names: readonly string[] = ['localhost', '127.0.
 }
 
 /** Makes an unknown authority, and a server certificate that it issued. */
-export function makeIssuedCertificate(names: readonly string[]): { authority: string; server: Certificate } {
-  const issuer = { name: 'lading test CA', keys: makeKeys() };
+export function makeIssuedCertificate(
+  names: readonly string[],
+  authorityName = 'lading test CA',
+): { authority: string; server: Certificate } {
+  const issuer = { name: authorityName, keys: makeKeys() };
   const signer = { name: issuer.name, key: issuer.keys.privateKey };
   const root = { subject: issuer.name, publicKey: issuer.keys.publicKey, extensions: [authority()] };
   const { publicKey, privateKey } = makeKeys();

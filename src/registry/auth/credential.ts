@@ -44,10 +44,11 @@ export function credentialAdvice(
     };
   }
   const who = `The credentials for ${registry} from ${credential.source}`;
+  if (status === 403)
+    return { hint: `${who} do not allow this; ask the owner of the repository for access.` };
   return {
-    hint:
-      status === 403
-        ? `${who} do not allow this; ask the owner of the repository for access.`
-        : `${who} were refused; log in again, or check that they may read this repository.`,
+    hint: `${who} were refused: they may be wrong or out of date, or have no access to this repository.`,
+    remedy: 'login',
+    remedyFor: registry,
   };
 }

@@ -74,7 +74,7 @@ export function mayRefuseCertificate(error: unknown): boolean {
 }
 
 const UNTRUSTED: Advice = {
-  hint: 'Trust the authority that issued it, which SSL_CERT_FILE may name, too, or turn the check off.',
+  hint: 'Trust the authority that issued it (SSL_CERT_FILE and certs.d may name it, too), or turn the check off.',
   remedy: 'caFile',
 };
 

@@ -34,7 +34,9 @@ describe('authentication by Basic', () => {
         /^tag "1" of 127\.0\.0\.1:\d+\/a: not authorized \(UNAUTHORIZED: unauthorized\)$/.test(
           error.message,
         ) &&
-        /from a test were refused/.test(error.hint ?? ''),
+        /from a test were refused/.test(error.hint ?? '') &&
+        error.remedy === 'login' &&
+        error.remedyFor === registry.host,
     );
     assert.equal(registry.requests.length, 2);
   });

@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createServerCertificate } from './certificate-authority.js';
+import { createServerCertificate, type ServerCertificate } from './certificate-authority.js';
 import { freePort, startDaemon } from './daemon.js';
 import { run, succeed } from './run.js';
 import { temporaryFolder } from './workplace.js';
@@ -10,8 +10,10 @@ export interface DockerRegistryOptions {
   htpasswd?: { user: string; password: string };
   /** Requires a token of this service. */
   token?: { realm: string; service: string; issuer: string; certificate: string };
-  /** Serves https with a certificate of a new authority. */
-  tls?: boolean;
+  /** Where it listens and how it is named, `HOST:PORT`; default a free port of 127.0.0.1. */
+  address?: string;
+  /** Serves https, with this certificate or with one of a new authority. */
+  tls?: boolean | ServerCertificate;
   /** Accepts Docker's schema1 manifests, and converts to schema1 for clients that accept nothing newer. */
   schema1?: boolean;
   /** A program with arguments, to run the registry with, and the check whether it is ready. */
@@ -19,7 +21,7 @@ export interface DockerRegistryOptions {
 }
 
 export interface DockerRegistry {
-  /** `127.0.0.1:PORT` */
+  /** `127.0.0.1:PORT`, or the `address` of the options. */
   host: string;
   pid: number;
   /** PEM file of the authority, with `tls`. */
@@ -32,9 +34,9 @@ export interface DockerRegistry {
 /** Starts an empty docker-registry (distribution 2.8) on a free port. */
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const folder = await temporaryFolder('registry');
-  const host = `127.0.0.1:${await freePort()}`;
+  const host = options.address ?? `127.0.0.1:${await freePort()}`;
   const storage = join(folder, 'storage');
-  const certificate = options.tls ? await createServerCertificate() : undefined;
+  const certificate = options.tls === true ? await createServerCertificate() : options.tls || undefined;
 
   const config: Record<string, unknown> = {
     version: '0.1',

@@ -39,6 +39,8 @@ export interface RunPeer {
   (...args: string[]): Promise<string>;
   /** The working directory. */
   folder: string;
+  /** The path of the program. */
+  program: string;
 }
 
 const MINUTE_MS = 60_000;
@@ -63,7 +65,7 @@ export async function peer(context: Context, name: PeerName): Promise<RunPeer> {
   // No logins and settings of the user, cosign keys without a password, and no prompts.
   const env = { PATH: process.env.PATH, HOME: folder, COSIGN_PASSWORD: '', COSIGN_YES: 'true' };
   const runPeer = (...args: string[]) => succeed(program, args, { env, cwd: folder });
-  return Object.assign(runPeer, { folder });
+  return Object.assign(runPeer, { folder, program });
 }
 
 /** Builds all peers that the tests need and that are not built yet, so that no test has to wait. */
