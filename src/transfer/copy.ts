@@ -14,7 +14,7 @@ import { has } from '../store/store.js';
 import { CompletedImages } from './completed-images.js';
 import { namingImage } from './naming.js';
 import type { Plan, PlannedImage } from './plan.js';
-import { inRanges } from './ranges/in-ranges.js';
+import { inRanges, type RangedContent } from './ranges/in-ranges.js';
 import { Line } from './ranges/line.js';
 
 export interface CopyOptions {
@@ -169,7 +169,11 @@ class GraphCopy {
     const { descriptor, bytes } = content;
     const { onEvent, retries } = this.#options;
     const { signal } = this.#pool;
-    const open = bytes === undefined ? this.#opener(content) : fromMemory(bytes);
+    const ranged = this.#inRanges(content);
+    const open: OpenContent =
+      bytes === undefined
+        ? (ranged?.open ?? ((options) => content.source.fetch(descriptor, options)))
+        : fromMemory(bytes);
     let received = 0;
     let isTold = false;
     const onBytes = (count: number, origin: 'kept' | 'fetched'): void => {
@@ -187,6 +191,7 @@ class GraphCopy {
       try {
         await this.#destination.push(descriptor, open, { signal, onBytes, region });
       } catch (error) {
+        if (isLadingError(error, 'DIGEST_MISMATCH')) ranged?.distrust();
         if (region !== undefined && isMismatch(error))
           damage = await this.#damageOf(descriptor, region, error);
         throw damage ?? error;
@@ -198,10 +203,10 @@ class GraphCopy {
     onEvent?.({ type: 'done', descriptor });
   }
 
-  /** Opens content that may come over several connections, if it is large and from a registry. */
-  #opener({ descriptor, source }: PlannedContent): OpenContent {
+  /** Returns content of a registry, which may come over several connections; undefined for other content. */
+  #inRanges({ descriptor, source, bytes }: PlannedContent): RangedContent | undefined {
+    if (bytes !== undefined || source.isLocal !== false) return undefined;
     const open: OpenContent = (options) => source.fetch(descriptor, options);
-    if (source.isLocal !== false || descriptor.size < this.#line.limits.minBytes) return open;
     const [registry = ''] = source.location?.split('/', 1) ?? [];
     return inRanges(open, descriptor, { line: this.#line, registry, onEvent: this.#options.onEvent });
   }

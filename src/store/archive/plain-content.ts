@@ -7,7 +7,7 @@ import type { OpenContent, PushOptions } from '../store.js';
 
 /** The end of a smaller layer is not worth a request: it is decompressed as soon. */
 const WORTH_A_REQUEST_BYTES = 4 * 1024 * 1024;
-/** A server that ignores ranges sends the whole layer once more; that is not waited for. */
+/** What comes later than this is not waited for: the layer itself is being read meanwhile. */
 const PATIENCE_MS = 2000;
 
 /** A layer that is pushed, to be read in its plain form. */
@@ -80,7 +80,7 @@ export class PlainContent {
       readEnd: async (length) => {
         if (size < WORTH_A_REQUEST_BYTES) return undefined;
         const limited = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-        const end = await this.#open({ start: size - length, signal: limited });
+        const end = await this.#open({ start: size - length, length, signal: limited });
         const bytes: Buffer[] = [];
         for await (const part of end as AsyncIterable<Buffer>) bytes.push(part);
         return Buffer.concat(bytes);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FreePlace, Pool } from '../../pool.js';
+import { isRetryable } from '../../retry.js';
 
 /** Sizes and times of transfers in ranges; tests make them smaller. */
 export interface RangeLimits {
@@ -103,6 +104,13 @@ export class Line {
 
   found(registry: string, finding: LineFinding): void {
     this.#findings.set(registry, finding);
+  }
+
+  /** Takes note of the failure of a request for a range. Returns true if it says that the registry sends no ranges. */
+  noteRefusal(registry: string, error: unknown): boolean {
+    if (isRetryable(error)) return false;
+    this.found(registry, 'refuses');
+    return true;
   }
 
   /** Takes note of a trial in which a second connection added nothing: the line as a whole is the limit. */

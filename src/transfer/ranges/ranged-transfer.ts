@@ -7,9 +7,9 @@ import { isRetryable } from '../../retry.js';
 import type { OpenContent } from '../../store/store.js';
 import { Connection, stuckConnection } from './connection.js';
 import type { Line } from './line.js';
+import { Phases } from './phases.js';
 import type { Piece } from './piece.js';
 import { PieceQueue } from './piece-queue.js';
-import { Meter, type Reading, Trial } from './trial.js';
 
 export interface RangedTransferOptions {
   open: OpenContent;
@@ -24,27 +24,10 @@ export interface RangedTransferOptions {
   onEvent?: ((event: ConnectionsEvent) => void) | undefined;
 }
 
-interface RunningTrial {
-  judge: Trial;
-  /** What the first connection fetches. */
-  before: Piece;
-  /** The second connection. */
-  connection: Connection;
-}
-
-/**
- * `one`: over one connection, which is measured. `trying`: a second one has begun with later bytes. `several`: in pieces.
- * `last`: with the connections that there are, to the end.
- */
-type Phase = 'one' | 'trying' | 'several' | 'last';
-
 /** After so many whole pieces, another connection may take the place of one that has failed. */
 const PIECES_FOR_ANOTHER = 8;
-const MAX_TRIALS = 3;
-/** Fewer pieces are not worth the requests. */
-const MIN_PIECES = 3;
-/** A trial may last so many intervals; as much as the first connection receives meanwhile, the second one may hold. */
-const TRIAL_INTERVALS = 5;
+
+const NOTHING = Buffer.alloc(0);
 
 /** Receives a blob over one or several connections, as one stream in order. */
 export class RangedTransfer {
@@ -56,14 +39,9 @@ export class RangedTransfer {
   readonly #connections = new Set<Connection>();
   /** How many connections there may be after some have failed. */
   #most = Number.POSITIVE_INFINITY;
-  #phase: Phase = 'one';
-  #meter: Meter;
-  #trial: RunningTrial | undefined;
-  #trials = 0;
+  readonly #phases: Phases;
   #wholePieces = 0;
   #failure: unknown;
-  /** True if the server has refused a range. */
-  #isRefused = false;
   /** True if the rest was requested without ranges after a refusal. */
   #isAlone = false;
   #isWatched = false;
@@ -76,7 +54,6 @@ export class RangedTransfer {
     const { descriptor, start, first, line } = options;
     this.#options = options;
     this.#line = line;
-    this.#meter = new Meter(line.limits.intervalMs);
     this.#queue = new PieceQueue({
       line,
       start,
@@ -84,6 +61,15 @@ export class RangedTransfer {
       onRead: () => this.#wake(),
       onStuck: () => this.#onStuck(),
       onEnd: () => this.#end(),
+    });
+    this.#phases = new Phases({
+      line,
+      registry: options.registry,
+      queue: this.#queue,
+      progress: () => ({ bytes: this.#received, pausedMs: this.#pausedMs }),
+      start: (connection, piece) => void this.#run(connection, piece && { piece }),
+      onSeveral: () => this.#onSeveral(),
+      onVain: () => this.#tell(1, 'total'),
     });
     line.blobs++;
     void this.#run(new Connection(), { piece: this.#queue.add(descriptor.size, 0), body: first });
@@ -99,7 +85,7 @@ export class RangedTransfer {
     this.#line.connections++;
     try {
       if (first !== undefined) await this.#fetch(connection, first.piece, first.body);
-      while (!this.#isOver && this.#phase === 'several') {
+      while (!this.#isOver && this.#phases.current === 'several') {
         const piece = this.#nextPiece(connection);
         if (piece === 'none') break;
         if (piece === 'later') await this.#change();
@@ -134,7 +120,7 @@ export class RangedTransfer {
     if (end === size) return 'none';
     if (this.#connections.size === 1) {
       // Alone, it would only wait between pieces. It is measured again, since places may become free.
-      this.#measureAgain();
+      this.#phases.measureAgain();
       return this.#queue.add(size, 0);
     }
     const length = Math.min(limits.pieceBytes, size - end);
@@ -176,7 +162,7 @@ export class RangedTransfer {
     const { open, own } = this.#options;
     const { position: start, end } = piece;
     // After a refusal, the rest is requested as if there were no ranges, for which there are other ways.
-    if (this.#isRefused) return open({ start, signal: own.signal });
+    if (this.#phases.isRefused) return open({ start, signal: own.signal });
     connection.isRanged = true;
     this.usedRanges = true;
     return open({ start, length: end - start, signal: connection.abort.signal });
@@ -187,11 +173,12 @@ export class RangedTransfer {
     connection.hasAnswered = true;
     for (let rest = chunk; rest.byteLength > 0 && !piece.isWhole; ) {
       const part = rest.subarray(0, piece.end - piece.position);
-      rest = rest.subarray(part.byteLength);
       this.#received += part.byteLength;
       this.#line.bytes += part.byteLength;
       this.#queue.receive(piece, part);
-      this.#decide(connection); // which may change where the piece ends
+      this.#phases.arrived(connection, this.#connections.size); // which may change where the piece ends
+      // Whoever reads a part may give its buffer back, so what follows must not lie in it.
+      rest = piece.isWhole ? NOTHING : Buffer.from(rest.subarray(part.byteLength));
     }
   }
 
@@ -203,89 +190,8 @@ export class RangedTransfer {
     this.#pausedMs += this.#line.now() - from;
   }
 
-  #decide(connection: Connection): void {
-    if (this.#phase === 'one' && this.#connections.size === 1) this.#consider();
-    else if (this.#trial !== undefined) this.#judge(this.#trial, connection);
-  }
-
-  /** Begins with other connections, or with a trial of a second one, where the first is the limit. */
-  #consider(): void {
-    const { limits } = this.#line;
-    const rates = this.#meter.read(this.#reading());
-    const piece = this.#queue.last;
-    if (rates === undefined || rates.own > limits.narrowBytesPerSecond || piece === undefined) return;
-    if (this.#line.share < 2) return;
-    const left = piece.end - piece.position;
-    const finding = this.#line.findingOf(this.#options.registry);
-    if (finding === 'refuses') this.#phase = 'last';
-    else if (finding === 'narrow') {
-      if (left < limits.pieceBytes * MIN_PIECES) return;
-      const place = this.#line.takePlace();
-      if (place !== undefined) this.#begin(new Connection(place));
-    } else if (left >= limits.minBytes && this.#line.mayTry) {
-      const wished = Math.max(limits.pieceBytes, (rates.own * limits.intervalMs * TRIAL_INTERVALS) / 1000);
-      const ahead = Math.floor(Math.min(wished, limits.trialBytes, left / 2));
-      const place = this.#line.takePlace();
-      if (place === undefined) return;
-      if (this.#line.takeWindow(ahead))
-        this.#try(new Connection(place), new Trial(rates, limits.intervalMs), piece.position + ahead, ahead);
-      else place.giveBack();
-    }
-  }
-
-  /** The first connection goes on to the byte `from`, and the second one has everything after it. */
-  #try(connection: Connection, judge: Trial, from: number, reserved: number): void {
-    const { first } = this.#queue;
-    if (first === undefined) return;
-    const { end } = first;
-    first.end = from;
-    const piece = this.#queue.add(end, reserved);
-    this.#phase = 'trying';
-    this.#line.isTrying = true;
-    this.#trials++;
-    this.#trial = { judge, before: first, connection };
-    void this.#run(connection, { piece });
-  }
-
-  #judge({ judge, before, connection: second }: RunningTrial, connection: Connection): void {
-    if (connection === second) judge.arrived(this.#line.now());
-    const verdict = judge.judge(this.#reading(), { isOver: before.isWhole });
-    if (verdict === undefined) return;
-    if (before.isWhole && !judge.hasArrived) {
-      second.stop();
-      this.#takeBackTrial();
-      return;
-    }
-    this.#endTrial();
-    if (verdict === 'adds') {
-      this.#line.found(this.#options.registry, 'narrow');
-      this.#begin();
-      return;
-    }
-    if (verdict === 'same') {
-      this.#line.triedInVain();
-      this.#tell(1, 'total');
-    }
-    this.#measureAgain();
-  }
-
-  #endTrial(): void {
-    if (this.#trial !== undefined) this.#line.isTrying = false;
-    this.#trial = undefined;
-  }
-
-  #measureAgain(): void {
-    this.#phase = this.#trials < MAX_TRIALS ? 'one' : 'last';
-    this.#meter = new Meter(this.#line.limits.intervalMs);
-  }
-
-  /** From here on, the blob comes in pieces. The connection that had all of the rest keeps one of them. */
-  #begin(connection?: Connection): void {
-    const { last } = this.#queue;
-    if (last !== undefined) last.end = Math.min(last.end, last.position + this.#line.limits.pieceBytes);
-    this.#phase = 'several';
+  #onSeveral(): void {
     if (!this.#isWatched) void this.#watch();
-    if (connection !== undefined) void this.#run(connection);
     this.#addConnections();
     this.#tell(this.#connections.size, 'narrow');
   }
@@ -294,13 +200,17 @@ export class RangedTransfer {
     this.#isWatched = true;
     while (!this.#isOver) {
       await this.#line.wait(this.#line.limits.patienceMs / 4);
-      if (this.#phase === 'several') stuckConnection(this.#connections, this.#queue, this.#line)?.stop();
+      if (this.#phases.current === 'several')
+        stuckConnection(this.#connections, this.#queue, this.#line)?.stop();
     }
   }
 
   /** Adds connections as long as there are places for them, and bytes to fetch. */
   #addConnections(): void {
-    while (this.#phase === 'several' && this.#connections.size < Math.min(this.#most, this.#line.share)) {
+    while (
+      this.#phases.current === 'several' &&
+      this.#connections.size < Math.min(this.#most, this.#line.share)
+    ) {
       const isAssigned = this.#queue.end === this.#options.descriptor.size;
       if ((isAssigned && this.#queue.left === undefined) || !this.#line.hasWindow()) return;
       const place = this.#line.takePlace();
@@ -315,32 +225,21 @@ export class RangedTransfer {
     const wasStopped = connection.abort.signal.aborted;
     this.#failure = wasStopped ? cutShort(this.#options.descriptor, this.#queue.next) : error;
     if (this.#options.own.signal.aborted) this.#fail();
-    else if (connection.isRanged && !wasStopped && !isRetryable(error)) {
-      this.#isRefused = true;
-      this.#phase = this.#phase === 'trying' ? 'trying' : 'last';
-      this.#line.found(this.#options.registry, 'refuses');
+    else if (connection.isRanged && !wasStopped && this.#line.noteRefusal(this.#options.registry, error)) {
+      this.#phases.refused();
       this.#tell(1, 'refused', error);
     } else if (connection.isRanged) {
       this.#most = Math.max(1, this.#connections.size - 1);
       this.#tell(this.#most, 'failed', error);
     }
-    if (connection === this.#trial?.connection) this.#takeBackTrial();
-  }
-
-  /** The first connection gets its bytes back, unless it has ended. */
-  #takeBackTrial(): void {
-    this.#endTrial();
-    const { first, last } = this.#queue;
-    if (first !== last && first?.isBeingFetched) this.#queue.removeLast();
-    if (this.#isRefused) this.#phase = 'last';
-    else this.#measureAgain();
+    this.#phases.lost(connection);
   }
 
   /** Nothing fetches the bytes that are read next. */
   #onStuck(): void {
-    const mayCome = this.#phase === 'several' || this.#isRefused;
+    const mayCome = this.#phases.current === 'several' || this.#phases.isRefused;
     if (this.#connections.size > 0 && mayCome) return;
-    if (!this.#isRefused || this.#isAlone || isRetryable(this.#failure)) {
+    if (!this.#phases.isRefused || this.#isAlone || isRetryable(this.#failure)) {
       this.#fail();
       return;
     }
@@ -357,21 +256,11 @@ export class RangedTransfer {
 
   #end(): void {
     this.#isOver = true;
-    this.#endTrial();
+    this.#phases.end();
     this.#line.blobs--;
     this.#options.own.abort();
     for (const connection of this.#connections) connection.stop();
     this.#wake();
-  }
-
-  #reading(): Reading {
-    return {
-      at: this.#line.now(),
-      bytes: this.#received,
-      total: this.#line.bytes,
-      connections: this.#line.connections,
-      pausedMs: this.#pausedMs,
-    };
   }
 
   #tell(connections: number, reason: ConnectionsEvent['reason'], error?: unknown): void {

@@ -5,7 +5,7 @@ import { digestOf } from '../../../src/content/digest.js';
 import type { ConnectionsEvent } from '../../../src/events.js';
 import { createPool, type Pool } from '../../../src/pool.js';
 import type { FetchOptions, OpenContent } from '../../../src/store/store.js';
-import { inRanges } from '../../../src/transfer/ranges/in-ranges.js';
+import { inRanges, type RangedContent } from '../../../src/transfer/ranges/in-ranges.js';
 import { Line, type RangeLimits } from '../../../src/transfer/ranges/line.js';
 
 const KIB = 1024;
@@ -119,11 +119,15 @@ export class FakeLine {
   };
 
   /** The same opener with all connections that it likes, for each blob of the registry. */
-  inRanges(descriptor = this.descriptor): OpenContent {
+  inRanges(): OpenContent {
+    return this.ranged().open;
+  }
+
+  ranged(): RangedContent {
     const onEvent = (event: unknown): void => {
       this.events.push(event as ConnectionsEvent); // it reports no others
     };
-    return inRanges(this.open, descriptor, { line: this.line, registry: 'registry.example', onEvent });
+    return inRanges(this.open, this.descriptor, { line: this.line, registry: 'registry.example', onEvent });
   }
 
   /** Reads all that `open` opens; the clock goes on meanwhile. */
@@ -178,7 +182,7 @@ export class FakeLine {
     flow.rest = flow.rest.subarray(chunk.byteLength);
     flow.sent += chunk.byteLength;
     this.sent += chunk.byteLength;
-    if (chunk.byteLength > 0) body.push(chunk);
+    if (chunk.byteLength > 0) body.push(Buffer.from(chunk)); // in a buffer of its own
     if (fault.breakAfter !== undefined && flow.sent >= fault.breakAfter.bytes) {
       // What was sent before arrives.
       if (body.readableLength === 0) body.destroy(fault.breakAfter.error);

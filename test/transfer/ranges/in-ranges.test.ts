@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import { isLadingError, RegistryError } from '../../../src/errors.js';
 import { inRanges } from '../../../src/transfer/ranges/in-ranges.js';
@@ -80,7 +81,7 @@ describe('inRanges', () => {
     const chunks = Array.from({ length: 8 }, (_, place) =>
       line.content.subarray(place * 2 ** 18).subarray(0, 2 ** 18),
     );
-    const open = inRanges(async () => Readable.from(chunks), line.descriptor, {
+    const { open } = inRanges(async () => Readable.from(chunks), line.descriptor, {
       line: line.line,
       registry: 'r',
     });
@@ -172,7 +173,65 @@ describe('inRanges', () => {
   });
 });
 
+describe('inRanges, for a part', () => {
+  it('does not ask a registry that has refused one, and comes over one connection there', async () => {
+    const line = new FakeLine({ faultOf: ({ length }) => (length ? { refuse: refused() } : undefined) });
+    const part = { start: line.content.byteLength - 4, length: 4 };
+    for (const { open } of [line.ranged(), line.ranged()]) await assert.rejects(open(part));
+    assert.equal(line.opened.length, 1);
+    assert.ok((await line.read(line.inRanges())).equals(line.content));
+    assert.deepEqual([line.events, line.opened.length], [[], 2]);
+  });
+
+  it('asks again after a failure that says nothing of ranges, or a part that was not needed any more', async () => {
+    const refuse = broken();
+    const line = new FakeLine({ faultOf: ({ count }) => (count === 1 ? { refuse } : undefined) });
+    const { open } = line.ranged();
+    const part = { start: 8, length: 4 };
+    await assert.rejects(open(part), refuse);
+    await assert.rejects(open({ ...part, signal: AbortSignal.abort(new Error('enough')) }));
+    const bytes = await line.read(() => open(part));
+    assert.ok(bytes.equals(line.content.subarray(8, 12)));
+  });
+
+  it('takes nothing from what is known about the blob', async () => {
+    const line = new FakeLine({ faultOf: ({ count }) => (count === 6 ? { damage: true } : undefined) });
+    const { open, distrust } = line.ranged();
+    let isAsked = false;
+    const bytes = await line.read(async (options) => {
+      const body = await open(options);
+      if (!isAsked) (await open({ start: 8, length: 4 })).destroy();
+      isAsked = true;
+      return body;
+    });
+    assert.ok(!bytes.equals(line.content));
+    distrust();
+    assert.deepEqual(line.reasons, ['narrow', 'damaged']);
+  });
+});
+
 describe('inRanges, where something goes wrong', () => {
+  it('lets go of the signal where the blob cannot be opened, and opens nothing after an abort', async () => {
+    const line = new FakeLine({ faultOf: ({ count }) => (count <= 3 ? { refuse: broken() } : undefined) });
+    const open = line.inRanges();
+    const { signal } = new AbortController();
+    for (let attempt = 0; attempt < 3; attempt++) await assert.rejects(open({ signal }));
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+    await assert.rejects(open({ signal: AbortSignal.abort(new Error('enough')) }), { message: 'enough' });
+    assert.equal(line.opened.length, 3);
+  });
+
+  it('does not call a blob damaged that is only asked for again from its start', async () => {
+    const line = new FakeLine();
+    const open = line.inRanges();
+    const body = await open();
+    body.resume();
+    while (line.reasons.length === 0 && line.ms < 1000) await line.tick();
+    body.destroy();
+    assert.ok((await line.read(open)).equals(line.content));
+    assert.deepEqual(line.reasons, ['narrow', 'narrow']);
+  });
+
   it('goes on with the first connection where ranges are refused', async () => {
     for (const refuse of [refused(), denied()]) {
       const line = await carried({
@@ -303,9 +362,10 @@ describe('inRanges, where something goes wrong', () => {
 
   it('fetches damaged content once more, over one connection', async () => {
     const line = new FakeLine({ faultOf: ({ count }) => (count === 5 ? { damage: true } : undefined) });
-    const open = line.inRanges();
+    const { open, distrust } = line.ranged();
     assert.ok(!(await line.read(open)).equals(line.content));
     assert.deepEqual(line.reasons, ['narrow']);
+    distrust();
     const before = line.opened.length;
     assert.ok((await line.read(open)).equals(line.content));
     assert.deepEqual(line.reasons, ['narrow', 'damaged']);
