@@ -161,7 +161,8 @@ export class Phases {
   /** The first connection gets its bytes back, unless it has ended. */
   #takeBack({ before }: RunningTrial): void {
     this.#endTrial();
-    if (before.isBeingFetched) this.#options.queue.removeLast();
+    const { first, last } = this.#options.queue;
+    if (first !== last && before.isBeingFetched) this.#options.queue.removeLast();
     if (this.#isRefused) this.#current = 'last';
     else this.measureAgain();
   }

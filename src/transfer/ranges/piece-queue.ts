@@ -77,10 +77,9 @@ export class PieceQueue {
     return piece;
   }
 
-  /** Adds bytes to a piece. */
+  /** Adds bytes to a piece; `deliver` passes them on. */
   receive(piece: Piece, chunk: Buffer): void {
     piece.add(chunk, { direct: piece === this.first });
-    this.deliver();
   }
 
   /** Removes the last piece; the one before it gets its bytes. */

@@ -176,7 +176,9 @@ export class RangedTransfer {
       this.#received += part.byteLength;
       this.#line.bytes += part.byteLength;
       this.#queue.receive(piece, part);
-      this.#phases.arrived(connection, this.#connections.size); // which may change where the piece ends
+      // This may change where the piece ends, so it comes before the piece is over.
+      this.#phases.arrived(connection, this.#connections.size);
+      this.#queue.deliver();
       // Whoever reads a part may give its buffer back, so what follows must not lie in it.
       rest = piece.isWhole ? NOTHING : Buffer.from(rest.subarray(part.byteLength));
     }

@@ -70,6 +70,8 @@ export class FakeLine {
   /** The most connections at once, and the most bytes that the registry has sent and nobody has read. */
   most = { connections: 0, ahead: 0 };
   sent = 0;
+  /** That of the chunks that were sent: each has its own. */
+  readonly memory = new Set<ArrayBufferLike>();
   readonly #flows = new Set<Flow>();
   readonly #sleepers: { until: number; resolve: () => void }[] = [];
   readonly #options: Required<Pick<FakeLineOptions, 'bytesPerMs' | 'totalBytesPerMs'>> & FakeLineOptions;
@@ -182,7 +184,12 @@ export class FakeLine {
     flow.rest = flow.rest.subarray(chunk.byteLength);
     flow.sent += chunk.byteLength;
     this.sent += chunk.byteLength;
-    if (chunk.byteLength > 0) body.push(Buffer.from(chunk)); // in a buffer of its own
+    if (chunk.byteLength > 0) {
+      const own = Buffer.allocUnsafeSlow(chunk.byteLength);
+      this.memory.add(own.buffer);
+      chunk.copy(own);
+      body.push(own);
+    }
     if (fault.breakAfter !== undefined && flow.sent >= fault.breakAfter.bytes) {
       // What was sent before arrives.
       if (body.readableLength === 0) body.destroy(fault.breakAfter.error);
