@@ -1,8 +1,10 @@
 import { type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { embedded } from './executable.js';
 
 /**
  * Starts a thread; `path` is its file in `src`, without extension. All threads are started here because paths are
- * relative to this file: it is next to their folders in the library, and also in the bundle, as a shared chunk.
+ * relative to this file: it is next to their folders in the library, and also in the bundle, as a shared chunk. The
+ * single executable contains their sources.
  */
 export function startThread(
   path:
@@ -11,6 +13,8 @@ export function startThread(
     | 'hashing/worker'
     | 'server/access/password-worker',
 ): Worker {
+  const source = embedded(`${path}.js`);
+  if (source !== undefined) return new Worker(source, { eval: true, execArgv: [] });
   // In tests this file is TypeScript, which Node.js cannot load in a thread, so they use the built files.
   const folder = import.meta.url.endsWith('.ts') ? '../dist' : '.';
   return new Worker(new URL(`${folder}/${path}.js`, import.meta.url), { execArgv: [] });

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { ReadableStream } from 'node:stream/web';
 import { LadingError, messageOf } from '../errors.js';
 import type { ByteSource } from './byte-source.js';
@@ -16,7 +15,7 @@ const ENDS_EARLY = 8;
 
 /** Decompresses one or more xz streams with the optional package xz-decompress, because Node.js has no decoder. */
 export async function* unxz(source: ByteSource, name: string): AsyncGenerator<Buffer> {
-  const { XzReadableStream } = loadXz();
+  const { XzReadableStream } = await loadXz();
   try {
     for await (const chunk of new XzReadableStream(ReadableStream.from(chunksOf(source))))
       yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -44,10 +43,12 @@ function explained(error: unknown, name: string): unknown {
   });
 }
 
-function loadXz(): XzDecompress {
-  const require = createRequire(import.meta.url); // the package is CommonJS
+async function loadXz(): Promise<XzDecompress> {
   try {
-    return require('xz-decompress');
+    // `as string`: the compiler must not look for its types. The package is CommonJS, which the bundled program sees
+    // without a default export.
+    const xz: XzDecompress & { default?: XzDecompress } = await import('xz-decompress' as string);
+    return xz.default ?? xz;
   } catch (error) {
     throw new LadingError('UNSUPPORTED', 'xz cannot be decompressed here', {
       cause: error,

@@ -1,13 +1,14 @@
-import { fileURLToPath } from 'node:url';
+import { LADING } from '../support/programs/lading-command.js';
 import { type Outcome, type Running, type RunOptions, start } from '../support/programs/run.js';
 
-/** The built program: what users get. */
-export const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export { PROGRAM } from '../support/programs/lading-command.js';
+
+const [COMMAND, ...BEFORE] = LADING;
 
 /** Starts the program in an environment without the machine's credentials and proxies. */
 export function startLading(args: readonly string[], options: RunOptions = {}): Running {
   const env = { PATH: process.env.PATH, HOME: '/nonexistent', ...options.env };
-  return start(process.execPath, [PROGRAM, ...args], { timeout: 15_000, ...options, env });
+  return start(COMMAND, [...BEFORE, ...args], { timeout: 15_000, ...options, env });
 }
 
 /** Runs the program to its end. */

@@ -1,10 +1,9 @@
-import { fileURLToPath } from 'node:url';
 import { freePort, startDaemon } from './daemon.js';
+import { LADING } from './lading-command.js';
 import { type Outcome, type Running, type RunOptions, run, start } from './run.js';
 import { temporaryFolder } from './workplace.js';
 
-/** The built program, not its source: what users get. */
-const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+const [COMMAND, ...BEFORE] = LADING;
 
 export interface LadingOptions extends Omit<RunOptions, 'env'> {
   /** Added to an otherwise clean environment. */
@@ -16,13 +15,13 @@ export interface LadingOptions extends Omit<RunOptions, 'env'> {
 /** Runs the command line in an environment without the machine's credentials and proxies. */
 export async function runLading(args: readonly string[], options: LadingOptions = {}): Promise<Outcome> {
   const { under = [], ...rest } = options;
-  const [command = process.execPath, ...before] = [...under, process.execPath];
-  return run(command, [...before, PROGRAM, ...args], { ...rest, env: await environment(options.env) });
+  const [command = COMMAND, ...before] = [...under, ...LADING];
+  return run(command, [...before, ...args], { ...rest, env: await environment(options.env) });
 }
 
 /** Starts the command line, for a test that kills it. */
 export async function startLading(args: readonly string[], options: LadingOptions = {}): Promise<Running> {
-  return start(process.execPath, [PROGRAM, ...args], { ...options, env: await environment(options.env) });
+  return start(COMMAND, [...BEFORE, ...args], { ...options, env: await environment(options.env) });
 }
 
 /** Runs a command, which must succeed, and returns its standard output. */
@@ -48,7 +47,7 @@ export interface LadingServer {
 /** Starts `lading serve` with archives or layouts and further flags, on a free port. */
 export async function startLadingServer(...args: string[]): Promise<LadingServer> {
   const host = `127.0.0.1:${await freePort()}`;
-  const { pid, stop } = await startDaemon(process.execPath, [PROGRAM, 'serve', '--listen', host, ...args], {
+  const { pid, stop } = await startDaemon(COMMAND, [...BEFORE, 'serve', '--listen', host, ...args], {
     env: await environment(),
     ready: async () =>
       fetch(`http://${host}/v2/`).then(

@@ -1,0 +1,92 @@
+/**
+ * Writes a package for Debian and what descends from it: the executable, man pages, completions, licenses, and a
+ * systemd unit as an example. (deb(5), and the Debian policy on what a package contains)
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+
+/** Debian's names of the architectures of Node.js. */
+const ARCHITECTURE = { x64: 'amd64', arm64: 'arm64' };
+/** The C library and the compiler's libraries, as in Debian 11; what Node.js' own builds need. */
+const DEPENDS = 'libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 8)';
+
+/** Returns the file name and the bytes of the package. `files` has the content of text files by their paths. */
+export async function debianPackage(architecture, executable, files, { version, description, homepage }) {
+  const all = new Map([
+    ['usr/bin/lading', { bytes: await readFile(executable), mode: 0o755 }],
+    ...[...files].map(([path, text]) => [path, contentOf(path, text)]),
+  ]);
+  const size = [...all.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const name = ARCHITECTURE[architecture];
+  const control = [
+    'Package: lading',
+    `Version: ${version}`,
+    `Architecture: ${name}`,
+    'Section: admin',
+    'Priority: optional',
+    'Maintainer: The lading project <security@lading-project.invalid>',
+    `Installed-Size: ${Math.ceil(size / 1024)}`,
+    `Depends: ${DEPENDS}`,
+    `Homepage: ${homepage}`,
+    `Description: ${description.split(':')[0]}`,
+    ` ${description}`,
+    '',
+  ].join('\n');
+  const sums = [...all]
+    .map(([path, { bytes }]) => `${createHash('md5').update(bytes).digest('hex')}  ${path}\n`)
+    .join('');
+  const members = [
+    ['debian-binary', Buffer.from('2.0\n')],
+    ['control.tar.gz', await tarGzip(new Map([file('control', control), file('md5sums', sums)]))],
+    ['data.tar.gz', await tarGzip(all)],
+  ];
+  return {
+    name: `lading_${version}_${name}.deb`,
+    bytes: Buffer.concat([Buffer.from('!<arch>\n'), ...members.flatMap(member)]),
+  };
+}
+
+/** Man pages are compressed in packages. */
+function contentOf(path, text) {
+  const bytes = Buffer.from(text);
+  return { bytes: path.endsWith('.gz') ? gzipSync(bytes, { level: 9 }) : bytes, mode: 0o644 };
+}
+
+function file(path, text) {
+  return [path, { bytes: Buffer.from(text), mode: 0o644 }];
+}
+
+/** A member of an archive of ar(5), without time and owner. */
+function member([name, bytes]) {
+  const header = `${name.padEnd(16)}${'0'.padEnd(12)}${'0'.padEnd(6)}${'0'.padEnd(6)}${'100644'.padEnd(8)}${String(bytes.length).padEnd(10)}\`\n`;
+  return [Buffer.from(header), bytes, ...(bytes.length % 2 === 1 ? [Buffer.from('\n')] : [])];
+}
+
+/** A tar with the folders of its files, owned by root, without times. */
+async function tarGzip(files) {
+  const tar = pack();
+  const chunks = [];
+  const collected = (async () => {
+    for await (const chunk of tar) chunks.push(chunk);
+  })();
+  const owner = { uid: 0, gid: 0, uname: 'root', gname: 'root', mtime: new Date(0) };
+  const folders = new Set();
+  for (const [path, { bytes, mode }] of files) {
+    for (const folder of parentsOf(path)) {
+      if (folders.has(folder)) continue;
+      folders.add(folder);
+      tar.entry({ ...owner, name: `./${folder}/`, type: 'directory', mode: 0o755 });
+    }
+    tar.entry({ ...owner, name: `./${path}`, mode }, bytes);
+  }
+  tar.finalize();
+  await collected;
+  return gzipSync(Buffer.concat(chunks), { level: 9 });
+}
+
+function parentsOf(path) {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, place) => parts.slice(0, place + 1).join('/'));
+}

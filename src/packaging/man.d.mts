@@ -1,0 +1,3 @@
+import type { Reference } from './reference.mjs';
+
+export function manPages(reference: Reference): Map<string, string>;

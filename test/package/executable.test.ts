@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { digestOf } from '../../src/content/digest.js';
+import { fixturePath } from '../support/fixtures.js';
+import { leaveOut } from '../support/needs.js';
+import { run, succeed } from '../support/programs/run.js';
+import { useFolder } from '../support/temporary.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const EXECUTABLE = join(ROOT, 'release', `lading-linux-${process.arch}`);
+const ARCHIVE = fixturePath('archives/docker20-multi.tar');
+
+describe('the single executable', function () {
+  this.timeout(180_000);
+  const path = useFolder();
+  /** Without Node.js in the path, and without a home. */
+  const env = { PATH: '/usr/bin:/bin', HOME: '/nonexistent' };
+  const lading = (...args: string[]) => run(EXECUTABLE, args, { env, timeout: 60_000 });
+
+  const make = (): Promise<string> =>
+    succeed(process.execPath, ['src/packaging/executable.mjs', process.arch], {
+      cwd: ROOT,
+      timeout: 120_000,
+    });
+
+  before(async function () {
+    if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch))
+      leaveOut(this, 'Linux on x64 or arm64');
+    await make();
+  });
+
+  it('is the same bytes twice', async () => {
+    const first = digestOf(await readFile(EXECUTABLE));
+    await make();
+    assert.equal(digestOf(await readFile(EXECUTABLE)), first);
+  });
+
+  it('says its version, and does with archives what the package does', async () => {
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+    assert.deepEqual(await lading('--version'), { code: 0, stdout: `${version}\n`, stderr: '' });
+    for (const args of [
+      ['ls', ARCHIVE],
+      ['inspect', ARCHIVE],
+      ['verify', ARCHIVE],
+      ['save', '--help'],
+    ]) {
+      const { code, stdout, stderr } = await lading(...args);
+      const expected = await run(process.execPath, [join(ROOT, 'dist/cli/main.js'), ...args], { env });
+      assert.deepEqual({ code, stdout, stderr }, expected, args.join(' '));
+    }
+  });
+
+  it('has its threads and its decoders inside: it compresses and reads zstd and xz', async () => {
+    const zstd = path('a.tar.zst');
+    assert.equal(
+      (await lading('convert', ARCHIVE, '-o', zstd, '--to', 'oci', '--compression', 'gzip:9')).code,
+      0,
+    );
+    assert.equal((await lading('verify', zstd)).code, 0);
+    await writeFile(path('big.bin'), Buffer.alloc(3_000_000, 'lading'));
+    await succeed('tar', ['--xz', '-cf', path('a.tar.xz'), '-C', path('.'), 'big.bin']);
+    // It is no archive of images, which is known only after it was decompressed.
+    assert.match((await lading('verify', path('a.tar.xz'))).stderr, /no images|not an archive|neither/);
+  });
+});
