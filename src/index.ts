@@ -50,6 +50,7 @@ export type { ConvertOptions, ConvertResult } from './operations/convert/options
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';
 export { parseImageList } from './operations/image-list.js';
 export type { Attachment } from './operations/inspect/attachments.js';
+export type { TotalBytes } from './operations/inspect/contents.js';
 export {
   type InspectedImage,
   type InspectOptions,

@@ -9,6 +9,7 @@ const ATTACHMENT = {
   kind: 'text',
   artifactType: 'text',
   tag: 'text',
+  size: 'bytes',
 } as const satisfies Record<keyof Attachment, Shape>;
 
 export const LISTED_IMAGE: Shape = {

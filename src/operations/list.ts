@@ -1,7 +1,6 @@
 import fs from 'fs-extra';
 import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
-import type { Digest } from '../content/digest.js';
 import { formatReference, isRegistry } from '../content/reference.js';
 import { ContentError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
@@ -13,6 +12,7 @@ import { isBlob } from '../store/read-content.js';
 import type { Source } from '../store/store.js';
 import { openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { type Attachment, attachmentsOf } from './inspect/attachments.js';
+import { Contents, type TotalBytes } from './inspect/contents.js';
 import { missingImage } from './inspect/missing.js';
 import { type Summary, type SummaryOptions, summarize } from './inspect/summary.js';
 
@@ -43,12 +43,7 @@ export interface ListedImages {
   kind: 'images';
   location: string;
   images: ListedImage[];
-  bytes: {
-    /** Bytes of all images, content that several share counted once. */
-    total: number;
-    /** The sum of their sizes: what they would take without sharing. */
-    withoutSharing: number;
-  };
+  bytes: TotalBytes;
 }
 
 export type ListResult =
@@ -112,10 +107,10 @@ async function listImages(
   { signal }: ListOptions,
 ): Promise<Pick<ListedImages, 'images' | 'bytes'>> {
   const images: ListedImage[] = [];
-  const contents = new Map<Digest, number>();
+  const contents = new Contents();
   // Otherwise the manifest would be read again for what it is attached to.
   const onRoot = store instanceof ImageFiles ? store.noteAttached.bind(store) : undefined;
-  const summaries = new Map<string, Promise<ImageSummary>>();
+  const summaries = new Map<string, ReturnType<typeof summaryOf>>();
   for await (const { name, descriptor } of store.names({ signal })) {
     if (!isShown(name.slice(name.lastIndexOf(':') + 1))) continue;
     const { digest, mediaType } = descriptor;
@@ -126,41 +121,34 @@ async function listImages(
     const image = { name, digest, mediaType };
     try {
       const { contents: own, attestations, manifests, artifactType, ...summary } = await reading;
-      for (const [content, size] of own) contents.set(content, size);
+      const size = contents.add(own);
       const attachments = await attachmentsOf(store, { manifests, attestations }, name, { signal });
-      images.push({ ...image, ...summary, ...(artifactType !== undefined && { artifactType }), attachments });
+      images.push({
+        ...image,
+        ...summary,
+        size,
+        ...(artifactType !== undefined && { artifactType }),
+        attachments,
+      });
     } catch (reason) {
       const error = missingImage(name, descriptor, reason);
       if (!(error instanceof ContentError)) throw error;
       images.push({ ...image, platforms: [], attachments: [], problem: error.message });
     }
   }
-  const total = sum(contents.values());
-  return { images, bytes: { total, withoutSharing: sum(images.map(({ size = 0 }) => size)) } };
+  return { images, bytes: contents.bytes };
 }
-
-type ImageSummary = Summary & Pick<ListedImage, 'isBlob' | 'size'>;
 
 async function summaryOf(
   store: Source,
   descriptor: Descriptor,
   options: SummaryOptions,
-): Promise<ImageSummary> {
-  if (await isBlob(store, descriptor)) {
-    const { digest, size } = descriptor;
-    const contents = new Map([[digest, size]]);
-    return { platforms: [], contents, manifests: [], attestations: [], isBlob: true, size };
-  }
-  const summary = await summarize(store, descriptor, options);
-  return { ...summary, size: sum(summary.contents.values()) };
+): Promise<Summary & Pick<ListedImage, 'isBlob'>> {
+  if (!(await isBlob(store, descriptor))) return summarize(store, descriptor, options);
+  const contents = new Map([[descriptor.digest, descriptor.size]]);
+  return { platforms: [], contents, manifests: [], attestations: [], isBlob: true };
 }
 
 function brokenImage({ name, error }: NamedProblem): ListedImage {
   return { name, platforms: [], attachments: [], problem: error.message };
-}
-
-function sum(numbers: Iterable<number>): number {
-  let all = 0;
-  for (const one of numbers) all += one;
-  return all;
 }

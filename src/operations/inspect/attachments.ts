@@ -1,6 +1,11 @@
+import { attestedDigest } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, isDigest } from '../../content/digest.js';
+import { isManifest } from '../../content/media-types.js';
+import { ContentError, isLadingError } from '../../errors.js';
 import { attachedIn } from '../../graph/attached.js';
+import { parseManifest, successors } from '../../manifest/manifest.js';
+import { readContent } from '../../store/read-content.js';
 import type { Referrer, SignalOption, Source } from '../../store/store.js';
 import type { Summary } from './summary.js';
 
@@ -14,6 +19,13 @@ export interface Attachment {
   artifactType?: string;
   /** The tag that attaches it, if it is attached by cosign's naming convention. */
   tag?: string;
+  /** Bytes of its manifest and of everything that this names; absent if the manifest was not read. */
+  size?: number;
+}
+
+export interface AttachmentOptions extends SignalOption {
+  /** Read the manifests of the attachments for their sizes; default false. */
+  sizes?: boolean | undefined;
 }
 
 /**
@@ -24,18 +36,44 @@ export async function attachmentsOf(
   store: Source,
   { manifests, attestations }: Pick<Summary, 'manifests' | 'attestations'>,
   name: string,
-  options: SignalOption = {},
+  options: AttachmentOptions = {},
 ): Promise<Attachment[]> {
   const found: Attachment[] = [];
+  const add = async (descriptor: Descriptor, subject: Digest, more: Partial<Attachment>): Promise<void> => {
+    const size = options.sizes ? await sizeOf(store, descriptor, options) : undefined;
+    found.push({
+      ...attachment(descriptor, subject, more.tag),
+      ...more,
+      ...(size !== undefined && { size }),
+    });
+  };
   for (const manifest of manifests) {
     const referrers: Referrer[] = [];
     for await (const referrer of store.referrers(manifest, options)) referrers.push(referrer);
     for (const { descriptor, tag } of attachedIn(referrers, name))
-      found.push(attachment(descriptor, manifest.digest, tag));
+      await add(descriptor, manifest.digest, tag === undefined ? {} : { tag });
   }
-  for (const { descriptor, subject } of attestations)
-    if (isDigest(subject)) found.push({ ...attachment(descriptor, subject), kind: 'attestation' });
+  for (const descriptor of attestations) {
+    const subject = attestedDigest(descriptor) ?? '';
+    if (isDigest(subject)) await add(descriptor, subject, { kind: 'attestation' });
+  }
   return found;
+}
+
+/** Returns undefined for an attachment that cannot be read: the image is fine without it. */
+async function sizeOf(
+  store: Source,
+  descriptor: Descriptor,
+  { signal }: SignalOption,
+): Promise<number | undefined> {
+  if (!isManifest(descriptor.mediaType)) return descriptor.size;
+  try {
+    const { blobs } = successors(parseManifest(await readContent(store, descriptor, { signal }), descriptor));
+    return blobs.reduce((sum, { size }) => sum + size, descriptor.size);
+  } catch (error) {
+    if (error instanceof ContentError || isLadingError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
 }
 
 function attachment(descriptor: Descriptor, subject: Digest, tag?: string): Attachment {

@@ -4,13 +4,14 @@ import type { Digest } from '../../content/digest.js';
 import { matchesPlatform, type Platform, parsePlatform } from '../../content/platform.js';
 import { formatReference, withDefaultTag } from '../../content/reference.js';
 import { ContentError, LadingError } from '../../errors.js';
-import { attachedIn } from '../../graph/attached.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
 import { isAttachmentTag } from '../../store/attached.js';
 import type { ArchiveLimits } from '../../store/limits.js';
-import type { Referrer, Source } from '../../store/store.js';
+import type { Source } from '../../store/store.js';
 import { instead } from '../../transfer/requests.js';
 import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../../transfer/sources.js';
+import { type Attachment, attachmentsOf } from './attachments.js';
+import { Contents, type TotalBytes } from './contents.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
 import { missingImage } from './missing.js';
 
@@ -19,20 +20,27 @@ export interface InspectedImage {
   /** Absent for a broken image of a docker-archive, which has no manifest. */
   digest?: Digest;
   mediaType?: string;
-  /** Bytes of the root manifest and of everything under it that is present. */
+  /** Bytes of the root manifest and of everything under it that is present and known, each content counted once. */
   size: number;
   platforms: InspectedPlatform[];
   /** Entries of an index that are not manifests; BuildKit's cache lists layers. */
   blobs?: InspectedBlob[];
   /** Children of an index that were left out on purpose. */
   absent: Digest[];
+  /** What refers to the image's own manifest, a part of `attachments`. */
   referrers: { digest: Digest; artifactType?: string; tag?: string }[];
+  /**
+   * What is attached to the image, and, in an archive or layout or with the option `attachments`, to the images of its
+   * platforms.
+   */
+  attachments: Attachment[];
   /** Why the image cannot be shown; if set, only the facts from its entry are known. */
   problem?: string;
 }
 
 export interface InspectResult {
   images: InspectedImage[];
+  bytes: TotalBytes;
 }
 
 export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
@@ -40,6 +48,11 @@ export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
   reference?: string | undefined;
   /** Also show what is attached to the images; default true. */
   referrers?: boolean | undefined;
+  /**
+   * Ask a registry also for what is attached to the images of the platforms, and for the sizes of attachments; default
+   * false. Archives and layouts always have both.
+   */
+  attachments?: boolean | undefined;
   /** Show only these platforms, `OS/ARCH[/VARIANT][:VERSION]`; default all. */
   platforms?: readonly string[] | undefined;
 }
@@ -56,9 +69,10 @@ export async function inspect(target: SourceLike, options: InspectOptions = {}):
       (source.kind === 'registry' ? formatReference(source.reference) : source.reference);
     const images: InspectedImage[] = [];
     const problems: LadingError[] = [];
+    const contents = new Contents();
     for await (const { name, root } of rootsOf(source, options)) {
       try {
-        images.push(await inspectImage(source.store, name, root, options));
+        images.push(await inspectImage(source.store, name, root, contents, options));
       } catch (reason) {
         const error = source.kind === 'path' ? missingImage(name, root, reason) : reason;
         if (wanted !== undefined || !(error instanceof ContentError)) throw error;
@@ -67,14 +81,14 @@ export async function inspect(target: SourceLike, options: InspectOptions = {}):
       }
     }
     for (const { name, error } of source.kind === 'path' && wanted === undefined ? source.store.broken : []) {
-      images.push({ name, size: 0, platforms: [], absent: [], referrers: [], problem: error.message });
+      images.push({ name, size: 0, platforms: [], absent: [], ...UNATTACHED, problem: error.message });
       problems.push(error);
     }
     if (options.platforms !== undefined && images.every(({ platforms }) => platforms.length === 0))
       throw notThere(locationOf(target), options.platforms, problems[0]);
     const [problem] = problems;
     if (problem !== undefined && problems.length === images.length) throw problem;
-    return { images };
+    return { images, bytes: contents.bytes };
   } finally {
     await source.close();
   }
@@ -103,7 +117,7 @@ async function* rootsOf(
 }
 
 function damagedImage(name: string, { digest, mediaType, size }: Descriptor, error: Error): InspectedImage {
-  return { name, digest, mediaType, size, platforms: [], absent: [], referrers: [], problem: error.message };
+  return { name, digest, mediaType, size, platforms: [], absent: [], ...UNATTACHED, problem: error.message };
 }
 
 /** Returns the children that an entry declares as left out, except those that are present anyway. */
@@ -122,32 +136,40 @@ function notThere(target: string, platforms: readonly string[], cause: unknown):
   return new LadingError('NOT_FOUND', `${target} holds no image for ${platforms.join(', ')}`, { cause });
 }
 
+const UNATTACHED = { referrers: [], attachments: [] };
+
 async function inspectImage(
   store: Source,
   name: string,
   root: Descriptor,
-  { referrers: withReferrers = true, signal, platforms: names }: InspectOptions,
+  contents: Contents,
+  { referrers: withReferrers = true, attachments: isDeep, signal, platforms: names }: InspectOptions,
 ): Promise<InspectedImage> {
   const wanted = names?.map(parsePlatform);
   const absent = await leftOutOf(store, root);
-  const { platforms, blobs } = await inspectManifest(store, root, absent, signal);
-  const attached: Referrer[] = [];
-  for await (const referrer of withReferrers ? store.referrers(root, { signal }) : [])
-    attached.push(referrer);
-  const referrers = attachedIn(attached, name).map(({ tag, descriptor: { digest, artifactType } }) => ({
-    digest,
-    ...(artifactType !== undefined && { artifactType }),
-    ...(tag !== undefined && { tag }),
-  }));
-  const own = [...platforms, ...blobs].some(({ digest }) => digest === root.digest) ? 0 : root.size;
+  const found = await inspectManifest(store, root, absent, signal);
+  const { platforms, blobs, attestations } = found;
+  const sizes = store.isLocal || isDeep === true;
+  const manifests = sizes ? found.manifests : [root];
+  const attachments = withReferrers
+    ? await attachmentsOf(store, { manifests, attestations }, name, { signal, sizes })
+    : [];
+  const isReferrer = new Set(found.attestations.map(({ digest }) => digest));
   return {
     name,
     digest: root.digest,
     mediaType: root.mediaType,
-    size: [...platforms, ...blobs].reduce((sum, { size }) => sum + size, own),
+    size: contents.add(found.contents),
     platforms: wanted === undefined ? platforms : platforms.filter((offered) => isWanted(offered, wanted)),
     ...(blobs.length > 0 && { blobs }),
     absent,
-    referrers,
+    referrers: attachments
+      .filter(({ digest, subject }) => subject === root.digest && !isReferrer.has(digest))
+      .map(({ digest, artifactType, tag }) => ({
+        digest,
+        ...(artifactType !== undefined && { artifactType }),
+        ...(tag !== undefined && { tag }),
+      })),
+    attachments,
   };
 }

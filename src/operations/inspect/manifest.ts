@@ -57,6 +57,12 @@ export interface InspectedManifest {
   platforms: InspectedPlatform[];
   /** Entries of an index that are not manifests, as in BuildKit's cache. */
   blobs: InspectedBlob[];
+  /** The manifests that were read, except attestations, in the order of the index. */
+  manifests: Descriptor[];
+  /** Attestations that the index lists beside its images. */
+  attestations: Descriptor[];
+  /** Everything that was found, each once; the values are bytes. */
+  contents: Map<Digest, number>;
 }
 
 export interface InspectedBlob {
@@ -65,26 +71,40 @@ export interface InspectedBlob {
   size: number;
 }
 
-/** Describes what is under a manifest; rejects with `MISSING_CONTENT` if an image is missing. */
+/**
+ * Describes what is under a manifest; rejects with `MISSING_CONTENT` if an image is missing. Attestations are read if
+ * the store is on this machine.
+ */
 export async function inspectManifest(
   store: Source,
   descriptor: Descriptor,
   absent: readonly Digest[],
   signal: AbortSignal | undefined,
 ): Promise<InspectedManifest> {
-  if (await isBlob(store, descriptor)) return { platforms: [], blobs: [plainLayer(descriptor)] };
+  if (await isBlob(store, descriptor)) {
+    const contents = new Map([[descriptor.digest, descriptor.size]]);
+    return { platforms: [], blobs: [plainLayer(descriptor)], manifests: [], attestations: [], contents };
+  }
   const inspection = new Inspection(store, absent, signal);
-  const platforms = await walkGraph(descriptor, inspection);
-  return { platforms: platforms ?? [], blobs: [...inspection.blobs.values()] };
+  const under = await walkGraph(descriptor, inspection);
+  const { blobs, contents } = inspection;
+  return { ...NOTHING, ...under, blobs: [...blobs.values()], contents };
 }
+
+type Under = Pick<InspectedManifest, 'platforms' | 'manifests' | 'attestations'>;
+
+const NOTHING: Under = { platforms: [], manifests: [], attestations: [] };
 
 /** A manifest that was entered: an index with its children, or an image with its description. */
-interface Entered extends Beneath<InspectedPlatform[]> {
+interface Entered extends Beneath<Under> {
   platforms: InspectedPlatform[];
+  /** Attestations of an index that are not read. */
+  unread: Descriptor[];
 }
 
-class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
+class Inspection implements GraphVisitor<Entered, Under> {
   readonly blobs = new Map<Digest, InspectedBlob>();
+  readonly contents = new Map<Digest, number>();
   readonly #budget = new GraphBudget();
   /** Each manifest is read once, however often it is named. */
   readonly #read = new Map<string, Promise<InspectedPlatform[] | ImageIndex>>();
@@ -99,24 +119,36 @@ class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
     const found = await this.#readOnce(descriptor).catch((error: unknown) => {
       throw parent === undefined ? error : missingFrom(parent.descriptor, descriptor, error);
     });
-    if (Array.isArray(found)) return { platforms: found, manifests: [] };
+    if (Array.isArray(found)) return { platforms: found, manifests: [], unread: [] };
     this.#budget.take(descriptor.digest, depth, found.manifests.length);
     const { manifests, blobs } = successors(found);
-    const isImage = ({ digest, platform }: Descriptor) =>
-      !this.absent.includes(digest) && platform?.os !== 'unknown';
-    return { platforms: [], manifests: manifests.filter(isImage), blobs };
+    const present = manifests.filter(({ digest }) => !this.absent.includes(digest));
+    const isRead = (child: Descriptor): boolean => !isAttestation(child) || this.store.isLocal;
+    return {
+      platforms: [],
+      manifests: present.filter(isRead),
+      unread: present.filter((child) => !isRead(child)),
+      blobs,
+    };
   }
 
   async blob(descriptor: Descriptor): Promise<void> {
+    this.contents.set(descriptor.digest, descriptor.size);
     this.blobs.set(descriptor.digest, plainLayer(descriptor));
   }
 
   async leave(
-    _step: Step,
-    { platforms, manifests }: Entered,
-    children: ReadonlyMap<Descriptor, InspectedPlatform[]>,
-  ): Promise<InspectedPlatform[]> {
-    return [...platforms, ...manifests.flatMap((child) => children.get(child) ?? [])];
+    { descriptor }: Step,
+    { platforms, manifests, unread }: Entered,
+    children: ReadonlyMap<Descriptor, Under>,
+  ): Promise<Under> {
+    if (isAttestation(descriptor)) return { ...NOTHING, attestations: [descriptor] };
+    const under = manifests.flatMap((child) => children.get(child) ?? []);
+    return {
+      platforms: [...platforms, ...under.flatMap((each) => each.platforms)],
+      manifests: [descriptor, ...under.flatMap((each) => each.manifests)],
+      attestations: [...unread, ...under.flatMap(({ attestations }) => attestations)],
+    };
   }
 
   #readOnce(descriptor: Descriptor): Promise<InspectedPlatform[] | ImageIndex> {
@@ -130,12 +162,15 @@ class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
     this.#budget.takeDocument(descriptor);
     const bytes = await readContent(this.store, descriptor, { signal: this.signal });
     const manifest = parseManifest(bytes, descriptor);
+    this.contents.set(descriptor.digest, descriptor.size);
+    const { blobs } = successors(manifest);
+    if (!('manifests' in manifest)) for (const { digest, size } of blobs) this.contents.set(digest, size);
     switch (manifest.format) {
       case 'oci-index':
       case 'docker-manifest-list':
         return manifest;
       case 'docker-schema1':
-        return [inspectSchema1(descriptor, manifest, bytes)];
+        return [await this.#withSizes(inspectSchema1(descriptor, manifest, bytes))];
       case 'oci-manifest':
       case 'docker-schema2':
         return [await inspectImageManifest(this.store, descriptor, manifest, this.signal)];
@@ -144,6 +179,22 @@ class Inspection implements GraphVisitor<Entered, InspectedPlatform[]> {
         return [];
     }
   }
+
+  /** Adds the sizes of layers that a schema1 manifest does not state, if they are on this machine. */
+  async #withSizes(platform: InspectedPlatform): Promise<InspectedPlatform> {
+    if (!this.store.isLocal) return platform;
+    const layers: InspectedLayer[] = [];
+    for (const layer of platform.layers) {
+      const size = await this.store.sizeOf(layer);
+      if (size !== undefined) this.contents.set(layer.digest, size);
+      layers.push(size === undefined ? layer : { ...layer, size });
+    }
+    return { ...platform, layers, size: layers.reduce((sum, { size = 0 }) => sum + size, platform.size) };
+  }
+}
+
+function isAttestation({ platform }: Descriptor): boolean {
+  return platform?.os === 'unknown';
 }
 
 async function inspectImageManifest(

@@ -12,17 +12,21 @@ import type { SignalOption, Source } from '../../store/store.js';
 import { missingFrom } from './missing.js';
 
 /** What an image consists of, as far as its manifests say. */
-export interface Summary {
-  /** Platforms of its images, in the order of the index; attestations have none. */
-  platforms: string[];
+export interface Summary extends Parts {
   /** The type of an artifact; undefined for images. */
   artifactType?: string | undefined;
   /** Everything that is present, each once: manifests, configs, layers. The values are bytes. */
   contents: Map<Digest, number>;
+}
+
+/** What is under a manifest, in the order of the index. */
+interface Parts {
+  /** Platforms of the images; attestations have none. */
+  platforms: string[];
   /** The manifests, except attestations; attachments may refer to each of them. */
   manifests: Descriptor[];
-  /** Attestations that an index lists beside its images, as BuildKit writes them, with the digest of their image. */
-  attestations: { descriptor: Descriptor; subject: string }[];
+  /** Attestations that an index lists beside its images, as BuildKit writes them. */
+  attestations: Descriptor[];
 }
 
 export interface SummaryOptions extends SignalOption {
@@ -40,16 +44,18 @@ export async function summarize(
   options: SummaryOptions = {},
 ): Promise<Summary> {
   const summarizer = new Summarizer(store, root, options);
-  const platforms = (await walkGraph(root, summarizer)) ?? [];
-  return { ...summarizer.found, platforms };
+  const parts = await walkGraph(root, summarizer);
+  const { contents, artifactType } = summarizer;
+  return { platforms: [], manifests: [], attestations: [], ...parts, contents, artifactType };
 }
 
-interface Entered extends Beneath<string[]> {
+interface Entered extends Beneath<Parts> {
   manifest: Manifest;
 }
 
-class Summarizer implements GraphVisitor<Entered, string[]> {
-  readonly found: Summary = { platforms: [], contents: new Map(), manifests: [], attestations: [] };
+class Summarizer implements GraphVisitor<Entered, Parts> {
+  readonly contents = new Map<Digest, number>();
+  artifactType: string | undefined;
   readonly #budget = new GraphBudget();
   readonly #absent: ReadonlySet<Digest>;
   /** Each manifest is read once, however often it is named. */
@@ -70,27 +76,34 @@ class Summarizer implements GraphVisitor<Entered, string[]> {
     const { manifests, blobs, unsized } = successors(manifest);
     if (parent === undefined) this.options.onRoot?.(descriptor, manifest);
     if ('manifests' in manifest) this.#budget.take(descriptor.digest, depth, manifests.length);
-    for (const digest of unsized) this.found.contents.set(digest, (await this.store.sizeOf({ digest })) ?? 0);
+    for (const digest of unsized) this.contents.set(digest, (await this.store.sizeOf({ digest })) ?? 0);
     return { manifest, manifests: await this.#present(manifests), blobs };
   }
 
   async blob({ digest, size, mediaType, urls = [] }: Descriptor): Promise<void> {
     const isElsewhere = isNonDistributable(mediaType) && urls.length > 0;
     if (isElsewhere && (await this.store.sizeOf({ digest })) === undefined) return;
-    this.found.contents.set(digest, size);
+    this.contents.set(digest, size);
   }
 
   async leave(
     { descriptor, parent }: Step,
     { manifest, manifests }: Entered,
-    children: ReadonlyMap<Descriptor, string[]>,
-  ): Promise<string[]> {
-    if ('manifests' in manifest) return manifests.flatMap((child) => children.get(child) ?? []);
-    if (parent === undefined && 'config' in manifest && !isImageConfig(manifest.config.mediaType))
-      this.found.artifactType = manifest.artifactType ?? manifest.config.mediaType;
-    if (parent === undefined && 'blobs' in manifest) this.found.artifactType = manifest.artifactType;
+    children: ReadonlyMap<Descriptor, Parts>,
+  ): Promise<Parts> {
+    if (attestedDigest(descriptor) !== undefined)
+      return { platforms: [], manifests: [], attestations: [descriptor] };
+    if ('manifests' in manifest) {
+      const parts = manifests.flatMap((child) => children.get(child) ?? []);
+      return {
+        platforms: parts.flatMap(({ platforms }) => platforms),
+        manifests: [descriptor, ...parts.flatMap((each) => each.manifests)],
+        attestations: parts.flatMap(({ attestations }) => attestations),
+      };
+    }
+    if (parent === undefined) this.artifactType = artifactTypeOf(manifest);
     const platform = await this.#platformOf(descriptor, manifest);
-    return platform === undefined ? [] : [platform];
+    return { platforms: platform === undefined ? [] : [platform], manifests: [descriptor], attestations: [] };
   }
 
   async #readOnce(descriptor: Descriptor): Promise<Manifest> {
@@ -105,10 +118,7 @@ class Summarizer implements GraphVisitor<Entered, string[]> {
   async #readOne(descriptor: Descriptor): Promise<Manifest> {
     this.#budget.takeDocument(descriptor);
     const bytes = await readContent(this.store, descriptor, this.options);
-    this.found.contents.set(descriptor.digest, descriptor.size);
-    const subject = attestedDigest(descriptor);
-    if (subject === undefined) this.found.manifests.push(descriptor);
-    else this.found.attestations.push({ descriptor, subject });
+    this.contents.set(descriptor.digest, descriptor.size);
     return parseManifest(bytes, descriptor);
   }
 
@@ -134,4 +144,10 @@ class Summarizer implements GraphVisitor<Entered, string[]> {
     // Signatures of cosign have an image's config without a platform.
     return stated.os === '' || stated.architecture === '' ? undefined : formatPlatform(stated);
   }
+}
+
+function artifactTypeOf(manifest: Manifest): string | undefined {
+  if ('blobs' in manifest) return manifest.artifactType;
+  if (!('config' in manifest) || isImageConfig(manifest.config.mediaType)) return undefined;
+  return manifest.artifactType ?? manifest.config.mediaType;
 }
