@@ -52,6 +52,11 @@ export { parseImageList } from './operations/image-list.js';
 export type { Attachment } from './operations/inspect/attachments.js';
 export type { TotalBytes } from './operations/inspect/contents.js';
 export {
+  type ImageDocument,
+  type ReadDocumentOptions,
+  readDocument,
+} from './operations/inspect/document.js';
+export {
   type InspectedImage,
   type InspectOptions,
   type InspectResult,

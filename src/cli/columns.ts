@@ -10,12 +10,15 @@ export interface Column {
   short?: readonly string[] | undefined;
   /** Where to cut cells that are still too wide; default: never. */
   cut?: 'middle' | 'end' | undefined;
+  /** The width that a column which is cut keeps, as long as others can be left out; default 16. */
+  least?: number | undefined;
   /** The column with the highest number is left out first if the table is still too wide; default: never. */
   leaveOut?: number | undefined;
 }
 
-/** Columns that are cut keep at least this width, as long as others can be left out. */
 const LEAST = 16;
+/** Of most names, the registry, the last part of the repository and the tag can be read. */
+export const LEAST_OF_NAMES = 28;
 const GAP = '  ';
 
 /**
@@ -58,7 +61,7 @@ function tableWidth(columns: readonly Column[], widthOfOne = widthOfColumn): num
 
 function leastWidth(columns: readonly Column[]): number {
   return tableWidth(columns, (column) =>
-    column.cut === undefined ? widthOfColumn(column) : Math.min(widthOfColumn(column), LEAST),
+    column.cut === undefined ? widthOfColumn(column) : Math.min(widthOfColumn(column), column.least ?? LEAST),
   );
 }
 

@@ -1,5 +1,5 @@
-import type { Attachment, ListedImage, ListedImages } from '../index.js';
-import { type Column, formatColumns } from './columns.js';
+import type { Attachment, ListedImage, ListedImages, TotalBytes } from '../index.js';
+import { type Column, formatColumns, LEAST_OF_NAMES } from './columns.js';
 import { formatBytes, plural } from './format.js';
 
 /**
@@ -12,7 +12,7 @@ export function formatImages(
 ): string {
   const isShort = width !== undefined && !digests;
   const table: Column[] = [
-    { header: 'NAME', cells: images.map(({ name }) => name), cut: 'middle' },
+    { header: 'NAME', cells: images.map(({ name }) => name), cut: 'middle', least: LEAST_OF_NAMES },
     {
       header: 'PLATFORMS',
       cells: images.map(formatContent),
@@ -33,7 +33,7 @@ export function formatImages(
       leaveOut: 3,
     },
   ];
-  return `${formatColumns(table, width)}${formatSum(images.length, bytes)}\n`;
+  return `${formatColumns(table, width)}${formatSum(images.length, bytes, width)}\n`;
 }
 
 /** Says what an entry is: its platforms, unless it is not an image. */
@@ -60,7 +60,7 @@ export function shortDigest(digest: string | undefined): string {
 }
 
 /** Counts attachments by their kinds, such as `signature, 2 SBOMs`. */
-function formatAttachments(attachments: readonly Attachment[]): string {
+export function formatAttachments(attachments: readonly Attachment[]): string {
   const counts = new Map<string, number>();
   for (const { kind = 'other' } of attachments) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const words = [...counts].map(([kind, count]) =>
@@ -69,7 +69,14 @@ function formatAttachments(attachments: readonly Attachment[]): string {
   return words.length === 0 ? '-' : words.join(', ');
 }
 
-function formatSum(images: number, { total, withoutSharing }: ListedImages['bytes']): string {
-  const unshared = withoutSharing === total ? '' : ` (${formatBytes(withoutSharing)} without sharing)`;
-  return `${plural(images, 'image')}, ${formatBytes(total)}${unshared}`;
+/** Counts images and their bytes, also without sharing, if that differs and a terminal has room for it. */
+export function formatSum(
+  images: number,
+  { total, withoutSharing }: TotalBytes,
+  width = Number.POSITIVE_INFINITY,
+): string {
+  const [shared, unshared] = [formatBytes(total), formatBytes(withoutSharing)];
+  const sum = `${plural(images, 'image')}, ${shared}`;
+  const whole = `${sum} (${unshared} without sharing)`;
+  return unshared === shared || whole.length > width ? sum : whole;
 }

@@ -18,6 +18,8 @@ export interface Output {
   readonly width: number | undefined;
   /** Writes the result, with `--json` as one JSON document. */
   result(json: unknown, text: () => string): void;
+  /** Writes a document as it is; only a terminal gets it with control characters escaped, and a line end. */
+  bytes(document: Buffer): void;
   /** Returns standard output for an archive; the result then goes to standard error. Throws `USAGE` for a terminal. */
   reserveStdout(): Writable;
   message(text: string): void;
@@ -78,6 +80,10 @@ export function createOutput(options: OutputOptions): Output {
       if (jsonLines && resultStream === stderr) return event({ type: 'result', result: document });
       const shown = json ? `${formatJSON(document, 2)}\n` : text();
       if (shown !== '') resultStream.write(shown);
+    },
+    bytes(document) {
+      const isTerminal = 'isTTY' in stdout && stdout.isTTY === true;
+      stdout.write(isTerminal ? `${printableLines(document.toString())}\n` : document);
     },
     reserveStdout() {
       if ('isTTY' in stdout && stdout.isTTY === true)

@@ -66,13 +66,13 @@ describe('the table of ls', () => {
       '5 images, 100 MB (123 MB without sharing)',
     ]);
     assert.deepEqual(lines(formatImages(LIST, { width: 40 })), [
-      'NAME              PLATFORMS         SIZE',
-      'regist…er:1.12.1  linux/amd64 +2  123 MB',
-      'app:1             linux/amd64      999 B',
-      'chart:1           artifact           5 B',
-      'cache:1           blob               7 B',
-      'broken:1          DAMAGED              -',
-      '5 images, 100 MB (123 MB without sharing)',
+      'NAME                                SIZE',
+      'registry.k8s…x/controller:1.12.1  123 MB',
+      'app:1                              999 B',
+      'chart:1                              5 B',
+      'cache:1                              7 B',
+      'broken:1                               -',
+      '5 images, 100 MB',
     ]);
     for (let width = 40; width < 170; width++)
       for (const line of lines(formatImages(LIST, { width })).slice(0, -1))

@@ -1,19 +1,17 @@
-import { absentOf } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { matchesPlatform, type Platform, parsePlatform } from '../../content/platform.js';
-import { formatReference, withDefaultTag } from '../../content/reference.js';
+import { formatReference } from '../../content/reference.js';
 import { ContentError, LadingError } from '../../errors.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
-import { isAttachmentTag } from '../../store/attached.js';
 import type { ArchiveLimits } from '../../store/limits.js';
 import type { Source } from '../../store/store.js';
-import { instead } from '../../transfer/requests.js';
-import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../../transfer/sources.js';
+import { locationOf, openKnownSource, type SourceLike } from '../../transfer/sources.js';
 import { type Attachment, attachmentsOf } from './attachments.js';
 import { Contents, type TotalBytes } from './contents.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
-import { missingImage } from './missing.js';
+import { leftOutOf, missingImage } from './missing.js';
+import { rootsOf } from './roots.js';
 
 export interface InspectedImage {
   name: string;
@@ -94,38 +92,8 @@ export async function inspect(target: SourceLike, options: InspectOptions = {}):
   }
 }
 
-async function* rootsOf(
-  source: KnownSource,
-  { reference, signal }: InspectOptions,
-): AsyncIterable<{ name: string; root: Descriptor }> {
-  if (source.kind === 'registry') {
-    const named = withDefaultTag(
-      reference === undefined ? source.reference : instead(source.reference, reference),
-    );
-    const root = await source.store.resolve(named.digest ?? named.tag ?? 'latest', { signal });
-    yield { name: formatReference(named), root };
-    return;
-  }
-  const wanted = reference ?? source.reference;
-  if (wanted !== undefined) {
-    yield { name: wanted, root: await source.store.resolve(wanted) };
-    return;
-  }
-  for await (const { name, descriptor } of source.store.names()) {
-    if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1))) yield { name, root: descriptor };
-  }
-}
-
 function damagedImage(name: string, { digest, mediaType, size }: Descriptor, error: Error): InspectedImage {
   return { name, digest, mediaType, size, platforms: [], absent: [], ...UNATTACHED, problem: error.message };
-}
-
-/** Returns the children that an entry declares as left out, except those that are present anyway. */
-async function leftOutOf(store: Source, root: Descriptor): Promise<Digest[]> {
-  const missing: Digest[] = [];
-  for (const digest of absentOf(root))
-    if ((await store.sizeOf({ digest })) === undefined) missing.push(digest);
-  return missing;
 }
 
 function isWanted(offered: Platform, wanted: readonly Platform[]): boolean {

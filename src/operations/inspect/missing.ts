@@ -1,6 +1,9 @@
+import { absentOf } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
+import type { Digest } from '../../content/digest.js';
 import { askForNew } from '../../content/verify.js';
 import { ContentError, isLadingError } from '../../errors.js';
+import type { Source } from '../../store/store.js';
 
 /** An image that the archive names but lacks is MISSING_CONTENT, not NOT_FOUND. */
 export function missingImage(name: string, { digest }: Descriptor, reason: unknown): unknown {
@@ -18,4 +21,12 @@ export function missingFrom(parent: Descriptor, child: Descriptor, error: unknow
     cause: error,
     hint: 'The image is incomplete: ask for it again where it came from.',
   });
+}
+
+/** Returns the children that an entry declares as left out, except those that are present anyway. */
+export async function leftOutOf(store: Source, root: Descriptor): Promise<Digest[]> {
+  const missing: Digest[] = [];
+  for (const digest of absentOf(root))
+    if ((await store.sizeOf({ digest })) === undefined) missing.push(digest);
+  return missing;
 }
