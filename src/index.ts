@@ -16,6 +16,7 @@ export {
 } from './content/reference.js';
 export { verified } from './content/verify.js';
 export type { Region } from './disk/region.js';
+export { readFailure } from './disk/region.js';
 export {
   type Advice,
   ContentError,

@@ -61,6 +61,8 @@ function adviceFor(code: string | undefined): Advice {
 
 function hintFor(code: string | undefined): string {
   switch (code) {
+    case 'EISDIR':
+      return 'Name a file; this is a directory.';
     case 'ENAMETOOLONG':
       return 'Choose a shorter name.';
     case 'ELOOP':

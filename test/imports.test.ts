@@ -23,7 +23,7 @@ const LAW: Record<string, readonly string[]> = {
   'tar/': ['errors.ts', 'content/', 'disk/'],
   'hashing/': ['errors.ts', 'threads.ts', 'content/', 'disk/', 'compression/', 'tar/'],
   'manifest/': ['errors.ts', 'content/'],
-  'registry/': ['errors.ts', 'version.ts', 'events.ts', 'retry.ts', 'content/'],
+  'registry/': ['errors.ts', 'version.ts', 'events.ts', 'retry.ts', 'content/', 'disk/region.ts'],
   'graph/walk.ts': ['content/'],
   'store/': [
     ...[

@@ -36,7 +36,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'serve',
     positionals: '[PATH..]',
     usage: 'PATH...',
-    summary: 'Be a registry over archives or layouts, in place',
+    summary: 'Serve archives and layouts as a registry, without unpacking them',
     load: async () => (await import('./serve.js')).serveCommand,
   },
   {

@@ -1,4 +1,5 @@
 import { LadingError } from '../index.js';
+import { listWords } from './suggest.js';
 
 /** A compression as users write it: `FORM` or `FORM:LEVEL`. */
 export interface GivenCompression<Form extends string> {
@@ -15,7 +16,7 @@ export function parseCompression<Form extends string>(
   const [, name = '', digits] = /^([a-z]+)(?::(\d{1,3}))?$/.exec(text) ?? [];
   const form = forms.find((known) => known === name);
   if (form !== undefined) return { form, level: digits === undefined ? undefined : Number(digits) };
-  throw new LadingError('USAGE', `--${flag} takes ${forms.join(', ')}, not ${text}`, {
+  throw new LadingError('USAGE', `--${flag} takes ${listWords(forms, 'or')}, not "${text}"`, {
     hint: 'A level follows a colon, as in zstd:19.',
   });
 }

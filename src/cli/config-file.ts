@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { LadingError, messageOf } from '../index.js';
+import { LadingError, readFailure } from '../index.js';
 import { closest } from './suggest.js';
 
 /** The settings of a file, before it is known which flags there are. */
@@ -45,12 +45,9 @@ export async function readConfigFile(
   } catch (error) {
     const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (isAbsent && wanted === undefined) return undefined;
-    const problem = isAbsent ? 'does not exist' : `cannot be read: ${messageOf(error)}`;
-    const hint = named === undefined && wanted !== undefined ? 'LADING_CONFIG names it.' : undefined;
-    throw new LadingError(isAbsent ? 'NOT_FOUND' : 'IO', `the configuration ${path} ${problem}`, {
-      cause: error,
-      hint,
-    });
+    const failure = readFailure(`the configuration ${path}`, error);
+    if (named !== undefined || wanted === undefined) throw failure;
+    throw new LadingError(failure.code, failure.message, { cause: error, hint: 'LADING_CONFIG names it.' });
   }
   return parseConfig(text, path, commands);
 }

@@ -25,12 +25,12 @@ const OPTIONS = {
     type: 'string',
     requiresArg: true,
     default: 'keep',
-    describe: 'What layers are compressed with: keep, none, gzip[:1-9], zstd[:1-19]',
+    describe: 'Compression of layers: keep, none, gzip[:1-9] or zstd[:1-19]',
   },
   'verify-signature': {
     type: 'boolean',
     default: false,
-    describe: 'Refuse schema1 whose signature does not hold',
+    describe: 'Refuse schema1 images with an invalid signature',
   },
   key: {
     type: 'string',
@@ -42,10 +42,10 @@ const OPTIONS = {
   'keep-original': {
     type: 'boolean',
     default: false,
-    describe: 'Keep the original beside what is made of it',
+    describe: 'Keep the original image beside the converted one',
   },
   'tag-digests': TAG_DIGESTS_OPTION,
-  force: { type: 'boolean', default: false, describe: 'Convert although a subject is lost' },
+  force: { type: 'boolean', default: false, describe: 'Convert even if a subject is lost' },
   ...LIMIT_OPTIONS,
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,

@@ -9,8 +9,8 @@ export interface Topic {
 }
 
 export const TOPICS: Record<string, Topic> = {
-  formats: { summary: 'What is written and read, and by whom else', text: explainFormats },
-  credentials: { summary: 'Where logins come from', text: explainCredentials },
+  formats: { summary: 'Formats that are written and read, and what else reads them', text: explainFormats },
+  credentials: { summary: 'Where lading looks for logins', text: explainCredentials },
   'exit-codes': { summary: 'What each exit code means', text: explainExitCodes },
 };
 
@@ -53,7 +53,7 @@ function explainCredentials(): string {
       ['8. ~/.dockercfg', 'Docker before 1.7'],
     ]),
     paragraph(
-      'A login of the first two is for one registry: the one that it names, else the only one of the run. In a file, the helper of the host in credHelpers is asked, else auths is searched, for the repository before the host, else credsStore is asked.',
+      'A login of the first two is sent to one registry: the one that it names, else the only one of the run. In a file, the helper that credHelpers has for the host is asked if there is one, else auths is searched, first for the repository and then for the host, else credsStore is asked.',
     ),
     'lading login HOST stores a login, lading auth HOST says which one is used.\n',
   ].join('\n');

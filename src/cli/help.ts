@@ -65,7 +65,7 @@ function formatOverview(commands: readonly Command[], width: number): string {
           line: 'lading load -i images.tar registry.local:5000',
           summary: 'on the far side: push into a registry',
         },
-        { line: 'lading serve images.tar', summary: 'or be one' },
+        { line: 'lading serve images.tar', summary: 'or serve the file as a registry' },
       ],
       width,
     )}`,

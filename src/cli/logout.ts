@@ -6,8 +6,8 @@ import { CONNECTION_OPTIONS, type CommandOption, type GlobalArguments } from './
 import { eventsTo } from './progress.js';
 
 const OPTIONS = {
-  all: { type: 'boolean', default: false, describe: 'The logins of all registries' },
-  authfile: { ...CONNECTION_OPTIONS.authfile, describe: 'Only in this file' },
+  all: { type: 'boolean', default: false, describe: 'Remove the logins of all registries' },
+  authfile: { ...CONNECTION_OPTIONS.authfile, describe: 'Remove it only from this file' },
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { HOST?: string };

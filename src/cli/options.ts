@@ -21,35 +21,35 @@ export const GLOBAL_OPTIONS = {
   json: {
     type: 'boolean',
     default: false,
-    describe: 'One JSON document on standard output',
+    describe: 'Print one JSON document on standard output',
     group: 'Output:',
   },
   progress: {
     choices: ['auto', 'bar', 'lines', 'json', 'none'],
     requiresArg: true,
     default: 'auto',
-    describe: 'Progress on standard error',
+    describe: 'How progress is shown on standard error',
     group: 'Output:',
   },
   quiet: {
     alias: 'q',
     type: 'boolean',
     default: false,
-    describe: 'No progress and no warnings',
+    describe: 'Print no progress and no warnings',
     group: 'Output:',
   },
   verbose: {
     alias: 'v',
     type: 'boolean',
     default: false,
-    describe: 'Every blob, every retry, and the causes of an error',
+    describe: 'Print every blob, every retry, and the causes of errors',
     group: 'Output:',
   },
   config: {
     type: 'string',
     value: 'FILE',
     requiresArg: true,
-    describe: 'Configuration (YAML or JSON); LADING_CONFIG',
+    describe: 'Configuration file (YAML or JSON); also LADING_CONFIG',
     defaultDescription: '~/.config/lading/config.yaml',
     group: 'Output:',
   },
@@ -60,21 +60,21 @@ export const CONNECTION_OPTIONS = {
   concurrency: {
     type: 'number',
     requiresArg: true,
-    describe: 'Blobs under way at once',
+    describe: 'Blobs that are copied at once',
     defaultDescription: '8',
     group: 'Registry:',
   },
   'limit-rate': {
     type: 'string',
     requiresArg: true,
-    describe: 'Bytes a second of all connections together, up and down: 500K, 20M, 20MB/s',
+    describe: 'Most bytes per second, of all connections together: 500K, 20M, 20MB/s',
     defaultDescription: 'unlimited',
     group: 'Registry:',
   },
   retries: {
     type: 'number',
     requiresArg: true,
-    describe: 'Attempts after the first',
+    describe: 'Attempts after the first one',
     defaultDescription: '5',
     group: 'Registry:',
   },
@@ -90,7 +90,7 @@ export const CONNECTION_OPTIONS = {
     type: 'string',
     value: 'FILE',
     requiresArg: true,
-    describe: 'Credentials, in the form of docker or podman',
+    describe: 'File with credentials, in the format of docker and podman',
     group: 'Registry:',
   },
   'tls-verify': { type: 'boolean', default: true, describe: 'Check certificates', group: 'Registry:' },
@@ -98,7 +98,7 @@ export const CONNECTION_OPTIONS = {
     type: 'string',
     value: 'FILE',
     requiresArg: true,
-    describe: 'Authority that signed the certificates (PEM)',
+    describe: 'Certificate authority to trust (PEM)',
     group: 'Registry:',
   },
   cert: {
@@ -117,25 +117,25 @@ export const CONNECTION_OPTIONS = {
   },
   'plain-http': {
     type: 'boolean',
-    describe: 'Speak http; loopback registries need no flag',
+    describe: 'Use http; for registries on loopback it is used if https fails',
     group: 'Registry:',
   },
   v1: {
     type: 'boolean',
-    describe: 'Read by the protocol of before 2015; found out by itself where there is no other',
+    describe: 'Read with the v1 protocol, from before 2015; by default only if a registry has no other',
     group: 'Registry:',
   },
   mirror: {
     type: 'string',
     array: true,
-    value: 'HOST=HOST',
+    value: 'HOST=MIRROR',
     nargs: 1, // otherwise it consumes the arguments that follow
-    describe: 'HOST=HOST[/PATH]: ask the second before the first',
+    describe: 'A mirror, HOST=MIRROR[/PATH], to ask before HOST',
     group: 'Registry:',
   },
   'private-addresses': {
     type: 'boolean',
-    describe: 'Registries may name token services and uploads at addresses of private networks',
+    describe: 'Allow registries to name token services and upload URLs at private addresses',
     group: 'Registry:',
   },
 } as const satisfies Record<string, CommandOption>;
@@ -155,7 +155,7 @@ export const STRICT_OPTION = {
   strict: {
     type: 'boolean',
     default: false,
-    describe: 'Refuse images whose documents break their specification, instead of a warning',
+    describe: 'Refuse images that violate their specification, instead of printing a warning',
   },
 } as const satisfies Record<string, CommandOption>;
 
@@ -163,7 +163,7 @@ export const STRICT_OPTION = {
 export const TAG_DIGESTS_OPTION = {
   type: 'boolean',
   default: false,
-  describe: 'In a registry, tag images that are named by digest alone: sha256-… with 12 digits',
+  describe: 'In a registry, tag images that have only a digest: sha256- and 12 digits',
 } as const satisfies CommandOption;
 
 /** Flags of commands that read archives, which may be compressed as a whole. */
@@ -171,13 +171,13 @@ export const ARCHIVE_LIMIT_OPTIONS = {
   'max-archive-bytes': {
     type: 'number',
     requiresArg: true,
-    describe: 'Most bytes of an archive that has to be decompressed first',
+    describe: 'Largest archive, in bytes, after decompression',
     group: 'Limits:',
   },
   'max-ratio': {
     type: 'number',
     requiresArg: true,
-    describe: 'Most decompressed bytes for each compressed one',
+    describe: 'Largest ratio of decompressed to compressed bytes',
     defaultDescription: '1100',
     group: 'Limits:',
   },
@@ -189,7 +189,7 @@ export const LIMIT_OPTIONS = {
   'max-layer-bytes': {
     type: 'number',
     requiresArg: true,
-    describe: 'Most bytes of a decompressed layer',
+    describe: 'Largest layer, in bytes, after decompression',
     group: 'Limits:',
   },
 } as const satisfies Record<string, CommandOption>;
@@ -254,7 +254,7 @@ function parseMirrors(texts: readonly string[]): Record<string, string[]> {
   for (const text of texts) {
     const [registry, mirror, ...rest] = text.split('=');
     if (!registry || !mirror || rest.length > 0)
-      throw new LadingError('USAGE', `--mirror takes HOST=HOST[/PATH], not ${text}`);
+      throw new LadingError('USAGE', `--mirror takes HOST=MIRROR[/PATH], not "${text}"`);
     mirrors[registry] = [...(mirrors[registry] ?? []), mirror];
   }
   return mirrors;

@@ -21,7 +21,7 @@ export function parseRate(flag: string, text: string | undefined): number | unde
   if (rate >= LEAST) return rate;
   throw new LadingError(
     'USAGE',
-    `--${flag} takes bytes a second from 1K, such as 500K, 20M or 20MB/s, not ${text}`,
+    `--${flag} takes bytes a second from 1K, such as 500K, 20M or 20MB/s, not "${text}"`,
     /^[kmg]?b/i.test(unit)
       ? { hint: 'It counts bytes, with a large B, and not bits: 100 Mbit/s is 12.5MB/s.' }
       : {},

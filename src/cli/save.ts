@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { text as readText } from 'node:stream/consumers';
 import type { InferredOptionTypes } from 'yargs';
-import { LadingError, parseImageList, type SaveOptions, type SaveResult, save } from '../index.js';
+import {
+  LadingError,
+  parseImageList,
+  readFailure,
+  type SaveOptions,
+  type SaveResult,
+  save,
+} from '../index.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
 import { failuresOf, resultWithFailures } from './failures.js';
@@ -29,7 +36,8 @@ export const OUTPUT_OPTIONS = {
   format: {
     choices: ['universal', 'oci-archive', 'oci', 'docker-archive'],
     requiresArg: true,
-    describe: 'Default: oci for a directory, else universal',
+    describe: 'Format of the output, see lading help formats',
+    defaultDescription: 'oci for a directory, else universal',
   },
   platform: {
     type: 'string',
@@ -42,12 +50,12 @@ export const OUTPUT_OPTIONS = {
   'docker-legacy': {
     type: 'boolean',
     default: false,
-    describe: 'In a docker-archive, also what Docker before 1.10 reads',
+    describe: 'Add what Docker before 1.10 reads to a docker-archive',
   },
   'compress-archive': {
     type: 'string',
     requiresArg: true,
-    describe: 'gzip or zstd, with :LEVEL if wanted: compress the archive as a whole',
+    describe: 'Compress the whole archive: gzip[:LEVEL] or zstd[:LEVEL]',
     defaultDescription: 'by the name of the file',
   },
   append: { type: 'boolean', default: false, describe: 'Add to an existing archive or layout' },
@@ -55,7 +63,7 @@ export const OUTPUT_OPTIONS = {
     type: 'string',
     value: 'OS/ARCH',
     requiresArg: true,
-    describe: "What Docker's half of an archive names of an index",
+    describe: "Platform of an index that stands in Docker's half of an archive",
     defaultDescription: 'linux/amd64',
   },
 } as const satisfies Record<string, CommandOption>;
@@ -77,25 +85,25 @@ const OPTIONS = {
     type: 'string',
     value: 'FILE',
     requiresArg: true,
-    describe: 'List of images, one a line; - for standard input',
+    describe: 'Read image names from a file, one per line; - for standard input',
   },
   'all-tags': {
     alias: 'a',
     type: 'boolean',
     default: false,
-    describe: 'Every tag of the repositories named without one',
+    describe: 'Save every tag of repositories that are named without a tag',
   },
   index: {
     choices: ['sparse', 'rewrite'],
     requiresArg: true,
-    describe: 'With some platforms chosen: keep the index, or write a smaller one',
+    describe: 'With --platform: keep the index, or write a smaller one',
     defaultDescription: 'rewrite',
   },
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
   'include-foreign': {
     type: 'boolean',
     default: false,
-    describe: 'Fetch foreign layers, too: from the registry, else from their urls, without credentials',
+    describe: 'Fetch foreign layers too, from the registry or from their URLs, without credentials',
   },
   'keep-going': { type: 'boolean', default: false, describe: 'Save the other images when one fails' },
   ...STRICT_OPTION,
@@ -126,7 +134,9 @@ export const saveCommand: CommandModule = {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const images = [...(flags.IMAGE ?? []), ...(await listedImages(flags.file))];
     if (images.length === 0)
-      throw new LadingError('USAGE', 'no image was named', { hint: 'lading save --help shows how.' });
+      throw new LadingError('USAGE', 'no image was named', {
+        hint: 'Name images after the command, or a list of them with --file.',
+      });
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
     const result = await withProgress(flags, output, ({ onEvent }) =>
       save({
@@ -159,7 +169,7 @@ async function listedImages(file: string | undefined): Promise<string[]> {
   try {
     return parseImageList(await readFile(file, 'utf8'));
   } catch (error) {
-    throw new LadingError('NOT_FOUND', `the list ${file} cannot be read`, { cause: error });
+    throw readFailure(`the list ${file}`, error);
   }
 }
 

@@ -17,7 +17,7 @@ const OPTIONS = {
   concurrency: {
     type: 'number',
     requiresArg: true,
-    describe: 'Threads that hash',
+    describe: 'Threads that compute digests',
     defaultDescription: 'one a core',
   },
   'diff-ids': {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { readFailure } from '../disk/region.js';
 import { LadingError, messageOf } from '../errors.js';
 import type { RenameRule, RenameRules } from '../transfer/registry/registry-names.js';
 
@@ -8,9 +9,7 @@ export async function readRenameRules(path: string): Promise<RenameRules> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new LadingError('NOT_FOUND', `the rules ${path} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw readFailure(`the rules ${path}`, error);
   }
   try {
     const { parseYAML } = await import('./yaml.js'); // loading it takes 15 ms, and few users have rules

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isRegistry } from '../content/reference.js';
-import { LadingError, messageOf, systemCode } from '../errors.js';
+import { readFailure } from '../disk/region.js';
+import { LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import { readVersion } from '../version.js';
 import { createCredentialProvider } from './auth/credentials.js';
@@ -175,12 +176,6 @@ async function readPEM(path: string | undefined): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new LadingError(
-      systemCode(error) === 'ENOENT' ? 'NOT_FOUND' : 'IO',
-      `${path} cannot be read: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw readFailure(path, error);
   }
 }

@@ -77,7 +77,10 @@ describe('the program', () => {
     const mistakes: [string[], string][] = [
       [['ls', 'a.tar', '--retries'], '--retries needs a value: attempts after the first'],
       [['save', 'a', '--platform', '-o', 'a.tar'], '--platform needs a value: all, or OS/ARCH'],
-      [['ls', 'a.tar', '--mirror', '--quiet'], '--mirror needs a value: HOST=HOST[/PATH]: ask'],
+      [
+        ['ls', 'a.tar', '--mirror', '--quiet'],
+        '--mirror needs a value: a mirror, HOST=MIRROR[/PATH], to ask',
+      ],
       [['ls', 'a.tar', '--progress'], '--progress needs a value: auto, bar, lines, json or none'],
       [['ls', '--SOURCE', 'a.tar'], 'ls takes SOURCE as an argument, not as a flag'],
       [['ls', 'a.tar', '--authfile', 'b', '--authfile', 'c'], '--authfile was given more than once'],

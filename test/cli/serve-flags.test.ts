@@ -48,7 +48,7 @@ describe('serveOptions', () => {
   });
 
   const wrong: [flags: Partial<ServeArguments>, message: RegExp][] = [
-    [{ listen: 'everywhere' }, /--listen takes HOST:PORT, not everywhere/],
+    [{ listen: 'everywhere' }, /--listen takes HOST:PORT, not "everywhere"/],
     [{ listen: 'a b:1' }, /--listen/],
     [{ listen: 'a"b:1' }, /--listen/],
     [{ listen: 'a:65536' }, /--listen/],

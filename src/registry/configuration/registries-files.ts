@@ -1,7 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { LadingError, messageOf, systemCode } from '../../errors.js';
+import { readFailure } from '../../disk/region.js';
+import { systemCode } from '../../errors.js';
 import { type ConfiguredRegistry, joinConfs, type RegistriesConf } from './registries-conf.js';
 
 /** Where to look for `registries.conf`. */
@@ -51,9 +52,7 @@ async function readTables(
   } catch (error) {
     const isAbsent = systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR';
     if (isAbsent && !mustExist) return [];
-    throw new LadingError(isAbsent ? 'NOT_FOUND' : 'IO', `cannot read ${file}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw readFailure(file, error);
   }
   if (!TABLES.test(text)) return [];
   return (await import('./registries-toml.js')).parseRegistriesConf(text, file);
