@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** The default number of concurrent transfers: registries accept as many without throttling. */
 export const DEFAULT_CONCURRENCY = 8;
 
@@ -35,6 +37,7 @@ export const SMALL_CONCURRENCY = 64;
 
 export function createPool(concurrency: number, signal?: AbortSignal): Pool {
   const controller = new AbortController();
+  setMaxListeners(0, controller.signal); // one or more for each task: Node.js would report more than ten as a leak
   const large = new Lane(concurrency);
   const small = concurrency === 1 ? large : new Lane(SMALL_CONCURRENCY);
 

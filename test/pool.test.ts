@@ -118,4 +118,18 @@ describe('createPool', () => {
       );
     }
   });
+
+  it('lets as many tasks as there are listen to its signal', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const pool = createPool(20);
+    const tasks = Array.from({ length: 20 }, () =>
+      pool.run(async (signal) => signal.addEventListener('abort', () => undefined)),
+    );
+    await Promise.all(tasks);
+    await new Promise(setImmediate);
+    process.off('warning', onWarning);
+    assert.deepEqual(warnings, []);
+  });
 });

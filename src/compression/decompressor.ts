@@ -68,6 +68,14 @@ export class Decompressor {
   #start(): Worker {
     const thread = startThread('compression/decompress-worker');
     this.#all.add(thread);
+    // Also while nobody reads from it: an error without a listener would end the process.
+    thread
+      .on('error', () => undefined)
+      .once('exit', () => {
+        this.#all.delete(thread);
+        const index = this.#idle.indexOf(thread);
+        if (index >= 0) this.#idle.splice(index, 1);
+      });
     return thread;
   }
 

@@ -130,6 +130,13 @@ describe('Decompressor', () => {
     await pieces.return(undefined);
   });
 
+  it('does not use a thread again that has ended by itself', async () => {
+    await plainOf(GZIP);
+    await Promise.all(threads().map((thread) => thread.terminate()));
+    await plainOf(GZIP);
+    assert.equal(running(threads()), 1);
+  });
+
   it('ends its threads when it is closed', async () => {
     await plainOf(GZIP);
     await decompressor.close();

@@ -117,6 +117,20 @@ describe('getBlobRange', () => {
       });
     }
 
+    it('does not ask the registry for another place where the bucket is busy', async () => {
+      const { server, name } = await startRegistry();
+      const client = connect({ wait: async () => undefined });
+      await text(await client.getBlobRange(name, blob, { start: 0, length: 2, size }));
+      for (const status of [429, 503]) {
+        answer = (_, response) => response.writeHead(status).end();
+        const asking = client.getBlobRange(name, blob, { start: 2, length: 2, size, retries: 0 });
+        await assert.rejects(asking, { status });
+      }
+      answer = sendRange;
+      assert.equal(await text(await client.getBlobRange(name, blob, { start: 2, length: 2, size })), '23');
+      assert.deepEqual([server.requests.length, bucket.requests.length], [1, 4]);
+    });
+
     it('asks the registry again after a broken connection', async () => {
       const { server, name } = await startRegistry();
       const client = connect({ wait: async () => undefined });

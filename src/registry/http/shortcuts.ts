@@ -5,6 +5,8 @@ import type { Transport } from './transport.js';
 
 /** Redirects are for large blobs, of which a run fetches a few at a time. */
 const MAX_KNOWN = 64;
+/** Too many requests, and service unavailable. */
+const IS_BUSY = new Set([429, 503]);
 
 /**
  * Remembers where GET requests were redirected to, so that the next one for the same URL (another range of a blob) does not
@@ -23,15 +25,14 @@ export class Shortcuts {
       if (response !== undefined) return response;
     }
     const response = await sendFollowing(transport, request);
-    const isElsewhere = response.url.origin !== origin && response.status >= 200 && response.status < 300;
-    if (isElsewhere) {
+    if (response.url.origin !== origin && isSuccess(response)) {
       if (this.#places.size >= MAX_KNOWN) this.#places.clear();
       this.#places.set(href, response.url);
     }
     return response;
   }
 
-  /** Returns undefined if the place has no successful answer. */
+  /** Returns undefined if the place refuses. One that is busy is not asked once more by way of the registry. */
   async #ask(
     transport: Transport,
     request: FollowedRequest,
@@ -40,7 +41,7 @@ export class Shortcuts {
     const { body, headers, ...message } = request;
     try {
       const response = await transport.send({ ...message, url: place, headers: withoutBound(headers) });
-      if (response.status >= 200 && response.status < 300) return response;
+      if (isSuccess(response) || IS_BUSY.has(response.status)) return response;
       await discard(response.body);
     } catch (error) {
       this.#forget(request.url, place);
@@ -54,4 +55,8 @@ export class Shortcuts {
   #forget({ href }: URL, place: URL): void {
     if (this.#places.get(href) === place) this.#places.delete(href);
   }
+}
+
+function isSuccess({ status }: TransportResponse): boolean {
+  return status >= 200 && status < 300;
 }

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { digestOf, encodedOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import { LadingError } from '../../../src/errors.js';
-import { openDockerArchiveForWriting } from '../../../src/store/archive/docker-archive-writer.js';
+import { LadingError, RegistryError } from '../../../src/errors.js';
+import {
+  createDockerArchiveStream,
+  openDockerArchiveForWriting,
+} from '../../../src/store/archive/docker-archive-writer.js';
 import type { Source } from '../../../src/store/store.js';
 import type { CopyOptions } from '../../../src/transfer/copy.js';
 import { copyInto, filesIn, storeOf } from '../../support/archives.js';
@@ -75,6 +78,42 @@ describe('layers of a docker-archive that are large', () => {
     const store = await storeOf({ [A]: imageOf(layers) });
     const source = holdingBack(store, layers);
     await write('out.tar', source);
+  });
+
+  it('are the same bytes in a stream, though several are decompressed at once', async () => {
+    const layers = [layer(0), layer(1)];
+    const source = await storeOf({ [A]: imageOf(layers) });
+    const expected = await write('file.tar', source);
+    const chunks: Buffer[] = [];
+    const stream = new Writable({
+      write(chunk: Buffer, _, callback) {
+        chunks.push(Buffer.from(chunk));
+        callback();
+      },
+    });
+    await copyInto(await createDockerArchiveStream(stream), holdingBack(source, layers), [A]);
+    assert.ok(Buffer.concat(chunks).equals(expected));
+  });
+
+  it('are requested once each of a registry without ranges, but for the end of the first', async () => {
+    const store = await storeOf({ [A]: imageOf([layer(0), layer(1), layer(2)]) });
+    const parts: (number | undefined)[] = [];
+    const whole: number[] = [];
+    const registry = overriding(store, {
+      isLocal: false,
+      location: 'registry.example/a',
+      async fetch(...[descriptor, options = {}]: Parameters<Source['fetch']>) {
+        if (options.length !== undefined) {
+          parts.push(options.length);
+          throw new RegistryError('REGISTRY', 'it sends everything');
+        }
+        if (descriptor.size > MiB) whole.push(options.start ?? 0);
+        return store.fetch(descriptor, options);
+      },
+    });
+    const archive = await write('registry.tar', registry);
+    assert.deepEqual([parts, whole], [[4], [0, 0, 0]]);
+    assert.ok(archive.equals(await write('local.tar', store)));
   });
 
   it('are right where the last of several gzip members is taken for all of it', async () => {
