@@ -23,10 +23,11 @@ const CLEAR_BELOW = '\x1b[J';
 
 export function createLiveLines(terminal: Terminal): LiveLines {
   let shown: readonly string[] = [];
+  let shownIn: number | undefined;
   /** Goes to the start of the lines. The cursor is behind the last one; where the terminal has been narrowed, they wrap. */
   const toStart = (): string => {
     if (shown.length === 0) return '';
-    const { columns = 80 } = terminal;
+    const columns = terminal.columns || 80; // some have none, and some have 0
     const rows = shown.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / columns)), 0);
     return `\r${upBy(rows - 1)}`;
   };
@@ -34,9 +35,12 @@ export function createLiveLines(terminal: Terminal): LiveLines {
     lines.map((line) => `${line}${CLEAR_REST_OF_LINE}`).join('\n');
   return {
     draw(lines) {
+      const isSame = lines.length === shown.length && lines.every((line, row) => line === shown[row]);
+      if (isSame && terminal.columns === shownIn) return;
       // In one write, and without clearing first, so that nothing flickers.
       terminal.write(`${toStart()}${text(lines)}${CLEAR_BELOW}`);
       shown = lines;
+      shownIn = terminal.columns;
     },
     above(added) {
       const clear = shown.length > 0 ? CLEAR_BELOW : '';

@@ -25,8 +25,9 @@ export function progressLines(
   state: ProgressState,
   { columns, rows, now }: { columns: number; rows: number; now: number },
 ): string[] {
-  // The last column stays free: where a line fills it, some terminals go on to the next line and others do not.
-  const width = columns - 1;
+  // The last columns stay free, for the ^C that a terminal echoes behind the lines, and since some terminals go on to the
+  // next line where a line fills the last column.
+  const width = columns - 3;
   const { stage } = state;
   const first = fitted(partsOf(state, now), shareOf(state), width);
   if (stage.kind !== 'copying') return [first];

@@ -81,7 +81,8 @@ function showLive(state: ProgressState, output: Output): { end(): void } {
     if (isOver) return;
     const live = createLiveLines(terminal);
     const draw = (): void => {
-      const { columns = 80, rows = 24 } = terminal;
+      // Some terminals have no size, and some have 0.
+      const [columns, rows] = [terminal.columns || 80, terminal.rows || 24];
       live.draw(progressLines(state, { columns, rows, now: Date.now() }));
     };
     const timer = setInterval(draw, DRAWN_EVERY_MS).unref();

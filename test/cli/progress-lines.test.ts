@@ -56,14 +56,14 @@ describe('the lines of progress', () => {
 
   it('leave out what matters least where a terminal is narrow', () => {
     assert.deepEqual(screen(COPYING, 80), [
-      '[========         ]   47 %  40.0 of 85.0 MB  5.00 MB/s  9 s left  1 of 4 images',
-      '  quay.io/org/database:16.2               sha256:aaaaaaaaaaaa   30.0 of 60.0 MB',
-      '  registry.example/組織/データベース:1    sha256:bbbbbbbbbbbb   10.0 of 25.0 MB',
+      '[=======        ]   47 %  40.0 of 85.0 MB  5.00 MB/s  9 s left  1 of 4 images',
+      '  quay.io/org/database:16.2             sha256:aaaaaaaaaaaa   30.0 of 60.0 MB',
+      '  registry.example/組織/データベース:1  sha256:bbbbbbbbbbbb   10.0 of 25.0 MB',
     ]);
     assert.deepEqual(screen(COPYING, 40), [
       ' 47 %  40.0 of 85.0 MB  9 s left',
-      '  quay.io…tabase:16.2   30.0 of 60.0 MB',
-      '  registr…タベース:1    10.0 of 25.0 MB',
+      '  quay.i…abase:16.2   30.0 of 60.0 MB',
+      '  regist…タベース:1   10.0 of 25.0 MB',
     ]);
   });
 
@@ -88,7 +88,7 @@ describe('the lines of progress', () => {
       { type: 'read', name: 'quay.io/a/one:1' },
     ];
     assert.deepEqual(screen([...steps, 3000], 80), [
-      '[=                  ]  reading 40 images  2 found  1 read  3 s  quay.io/a/one:1',
+      '[=                ]  reading 40 images  2 found  1 read  3 s  quay.io/a/one:1',
     ]);
     assert.deepEqual(screen(steps, 40), ['reading 40 images  2 found  1 read']);
   });

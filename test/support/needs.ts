@@ -23,6 +23,8 @@ const PACKAGES = {
   debootstrap: 'debootstrap',
   ip: 'iproute2',
   curl: 'curl',
+  tmux: 'tmux',
+  script: 'bsdutils',
 } as const;
 
 export type Program = keyof typeof PACKAGES;
