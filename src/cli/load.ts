@@ -133,4 +133,9 @@ function describeLoaded(result: LoadResult): string {
   return `${table}${failuresOf(result)}${plural(images.length, 'image')} would be pushed${cost}\n`;
 }
 
-const STANDING = { new: 'new', same: 'is there', moves: 'the tag moves' };
+const STANDING = {
+  new: 'new',
+  same: 'is there',
+  moves: 'the tag moves',
+  unknown: 'a tag is there; its layers are compressed first',
+};

@@ -85,8 +85,8 @@ export interface LoadResult {
   dryRun: boolean;
   images: LoadedImage[];
   /**
-   * After a dry run, what the tag of each image stands for at the registry, by `pushed`: nothing yet, the same image, or
-   * another one, so that it would move; undefined if the registry was not asked.
+   * After a dry run, what the tag of each image stands for at the registry, by `pushed`; undefined if the registry was
+   * not asked. The digest of an image whose layers would be compressed first is the one before that.
    */
   standings?: Record<string, Standing>;
   /** After a dry run, what would be pushed. Layers that would be compressed first count with their plain size. */

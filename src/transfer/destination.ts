@@ -37,8 +37,11 @@ export interface Survey<Placed = unknown> extends Pick<WriteResult, 'blobs' | 'b
   standings: ReadonlyMap<Placed, Standing>;
 }
 
-/** A name that is not there yet, that stands for the same image, or that would move to another one. */
-export type Standing = 'new' | 'same' | 'moves';
+/**
+ * A name that is not there yet, that stands for the same image, or that would move to another one; `unknown` if the name
+ * is there and only the push, which compresses layers, shows whether it is the same image.
+ */
+export type Standing = 'new' | 'same' | 'moves' | 'unknown';
 
 export interface WriteOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'> {
   /** Keep images that are already there; default false. */

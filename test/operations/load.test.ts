@@ -158,6 +158,16 @@ describe('load', () => {
     assert.deepEqual([...new Set(Object.values(after.standings ?? {}))], ['same']);
   });
 
+  it('says with --dry-run that only compressing shows whether an image is there', async () => {
+    const docker = { input: DOCKER_ARCHIVE, destination: `${registry.host}/plain`, images: ['tiny:1'] };
+    const name = `${registry.host}/plain/library/tiny:1`;
+    assert.deepEqual((await run({ ...docker, dryRun: true })).standings, { [name]: 'new' });
+    const { images } = await run(docker);
+    const { standings, images: planned } = await run({ ...docker, dryRun: true });
+    assert.notEqual(planned[0]?.digest, images[0]?.digest);
+    assert.deepEqual(standings, { [name]: 'unknown' });
+  });
+
   it('says with --dry-run which tags would move, and refuses what --no-clobber refuses', async () => {
     await run({ images: ['other/single:2'] });
     await source.put('other/single:2', await makeImage({ seed: 'load-other' }));

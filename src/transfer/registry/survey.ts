@@ -1,9 +1,10 @@
 import type { Digest } from '../../content/digest.js';
+import { compressionOfType } from '../../manifest/layer-types.js';
 import type { Pool } from '../../pool.js';
 import type { Store } from '../../store/store.js';
 import { has } from '../../store/store.js';
 import type { Standing, Survey } from '../destination.js';
-import type { Plan } from '../plan.js';
+import type { ImageTrees, Plan } from '../plan.js';
 import type { ImageToPush } from './registry-names.js';
 import { resolveOrUndefined } from './tags.js';
 
@@ -55,7 +56,16 @@ async function standingOf(store: Store, { image, destination }: ImageToPush, poo
   const { digest } = image.tree.content.descriptor;
   const held = await resolveOrUndefined(store, destination.tag ?? digest, pool);
   if (held === undefined) return 'new';
-  return held.digest === digest ? 'same' : 'moves';
+  if (held.digest === digest) return 'same';
+  return isRemade(image) ? 'unknown' : 'moves';
+}
+
+/** True for an image whose layers are compressed when it is pushed: only then is its digest known. */
+function isRemade({ original, tree }: ImageTrees): boolean {
+  return (
+    original.origin === 'made' &&
+    tree.blobs.some(({ descriptor }) => compressionOfType(descriptor.mediaType) === 'none')
+  );
 }
 
 function sum(wanted: readonly Wanted[]): Pick<Survey, 'blobs' | 'bytes'> {
