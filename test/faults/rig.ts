@@ -127,7 +127,7 @@ export function loadThrough(
 }
 
 /** How a run ended; what is no `LadingError` is a defect, and so is a run that does not end. */
-async function endingOf(run: () => Promise<unknown>): Promise<Ending> {
+export async function endingOf(run: () => Promise<unknown>): Promise<Ending> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error('the run does not end')), 30_000);
