@@ -46,6 +46,12 @@ export {
   type Schema1Manifest,
 } from './manifest/manifest.js';
 export type { ManifestWarning } from './manifest/warnings.js';
+export {
+  type CarriedProgram,
+  type CarryProgramOptions,
+  carryProgram,
+  requireProgram,
+} from './operations/carry-program.js';
 export { convert } from './operations/convert/convert.js';
 export type { ConvertOptions, ConvertResult } from './operations/convert/options.js';
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';

@@ -1,5 +1,5 @@
 import { type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { embedded } from './executable.js';
+import { embedded } from './program.js';
 
 /**
  * Starts a thread; `path` is its file in `src`, without extension. All threads are started here because paths are

@@ -10,9 +10,8 @@ const LAW: Record<string, readonly string[]> = {
   'remedy.ts': [],
   'errors.ts': ['remedy.ts'],
   'system-error.ts': ['errors.ts'],
-  'executable.ts': [],
-  'version.ts': ['executable.ts'],
-  'threads.ts': ['executable.ts'],
+  'program.ts': [],
+  'threads.ts': ['program.ts'],
   'pool.ts': [],
   'in-turn.ts': [],
   'content/': ['errors.ts'],
@@ -23,7 +22,7 @@ const LAW: Record<string, readonly string[]> = {
   'tar/': ['errors.ts', 'content/', 'disk/'],
   'hashing/': ['errors.ts', 'threads.ts', 'content/', 'disk/', 'compression/', 'tar/'],
   'manifest/': ['errors.ts', 'content/'],
-  'registry/': ['errors.ts', 'version.ts', 'events.ts', 'retry.ts', 'content/', 'disk/region.ts'],
+  'registry/': ['errors.ts', 'program.ts', 'events.ts', 'retry.ts', 'content/', 'disk/region.ts'],
   'graph/walk.ts': ['content/'],
   'store/': [
     ...[
@@ -49,7 +48,7 @@ const LAW: Record<string, readonly string[]> = {
     ...['store/store.ts', 'store/writable-repository.ts', 'store/read-content.ts'],
   ],
   'transfer/': [
-    ...['errors.ts', 'version.ts', 'events.ts', 'retry.ts', 'pool.ts', 'content/', 'disk/', 'compression/'],
+    ...['errors.ts', 'program.ts', 'events.ts', 'retry.ts', 'pool.ts', 'content/', 'disk/', 'compression/'],
     ...['hashing/', 'manifest/', 'registry/', 'store/', 'graph/'],
   ],
   'operations/': [
@@ -71,7 +70,7 @@ const LAW: Record<string, readonly string[]> = {
     ...['registry/', 'store/', 'server/', 'transfer/', 'operations/'],
   ],
   // The program has its own use for the cache folder: compiled code.
-  'cli/': ['index.ts', 'version.ts', 'disk/cache-directory.ts'],
+  'cli/': ['index.ts', 'program.ts', 'disk/cache-directory.ts'],
 };
 
 /** Of a folder that may import another one, the files that do. */

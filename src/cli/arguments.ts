@@ -35,6 +35,10 @@ export function readLine(args: readonly string[], options: CommandOptions): Line
       set(flag, flag.isNegated ? 'false' : (next ?? 'true'));
       return;
     }
+    if (option.bareValue !== undefined) {
+      set(flag, inline || option.bareValue);
+      return;
+    }
     const value = inline ?? (isValue(rest[0]) ? rest.shift() : undefined);
     if (value === undefined || value === '')
       throw new LadingError('USAGE', `--${name} needs a value${explain(option)}`);

@@ -114,7 +114,7 @@ function formatExamples(examples: CommandDescription['examples'], width: number)
 
 function formatOption(option: OptionDescription): [string, string] {
   const { name, alias, value, describe, choices, isOnByDefault, isRequired, isRepeatable } = option;
-  const left = `${alias === undefined ? '    ' : `-${alias}, `}--${isOnByDefault ? '[no-]' : ''}${name}${value === undefined ? '' : ` ${value}`}`;
+  const left = `${alias === undefined ? '    ' : `-${alias}, `}--${isOnByDefault ? '[no-]' : ''}${name}${value === undefined ? '' : value.startsWith('[') ? value : ` ${value}`}`;
   const notes = [
     ...(isRequired ? ['required'] : []),
     ...(choices === undefined ? [] : [listWords(choices, 'or')]),

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import type { InferredOptionTypes } from 'yargs';
 import {
+  type CarriedProgram,
   LadingError,
   parseImageList,
   readFailure,
@@ -22,6 +24,7 @@ import {
   STRICT_OPTION,
 } from './options.js';
 import { withProgress } from './progress.js';
+import type { Carrier } from './with-program.js';
 
 /** Flags of commands that write an archive or a layout. */
 export const OUTPUT_OPTIONS = {
@@ -105,6 +108,12 @@ const OPTIONS = {
     default: false,
     describe: 'Fetch foreign layers too, from the registry or from their URLs, without credentials',
   },
+  'with-program': {
+    type: 'string',
+    value: '[=ARCH|FILE]',
+    bareValue: 'this',
+    describe: 'Put the executable of lading, SHA256SUMS and READ-ME-FIRST.txt beside the archive',
+  },
   'keep-going': { type: 'boolean', default: false, describe: 'Save the other images when one fails' },
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
@@ -137,6 +146,7 @@ export const saveCommand: CommandModule = {
       throw new LadingError('USAGE', 'no image was named', {
         hint: 'Name images after the command, or a list of them with --file.',
       });
+    const carrier = await carrierOf(flags);
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
     const result = await withProgress(flags, output, ({ onEvent }) =>
       save({
@@ -159,7 +169,12 @@ export const saveCommand: CommandModule = {
         onEvent,
       }),
     );
-    return resultWithFailures(output, result, { text: () => describeSaved(result), isJSON: flags.json });
+    const carried = result.images.length === 0 ? undefined : await carrier?.carry(signal);
+    const shown = { ...result, ...(carried && { carried }) };
+    return resultWithFailures(output, shown, {
+      text: () => describeSaved(result) + describeCarried(carried),
+      isJSON: flags.json,
+    });
   },
 };
 
@@ -184,4 +199,19 @@ function describeSaved(result: SaveResult): string {
   const reused = blobs.reused > 0 ? `, ${plural(blobs.reused, 'blob')} already there` : '';
   const where = output === '-' ? 'standard output' : output;
   return `${formatTable(rows)}${failuresOf(result)}${plural(images.length, 'image')} in ${where}: ${formatBytes(bytes.total)}, ${formatBytes(bytes.fetched)} fetched${reused}\n`;
+}
+
+/** It is loaded only where it is used. */
+async function carrierOf(flags: Arguments): Promise<Carrier | undefined> {
+  const wanted = flags['with-program'];
+  if (wanted === undefined) return undefined;
+  const { prepareCarrying } = await import('./with-program.js');
+  return prepareCarrying(wanted, flags.output);
+}
+
+function describeCarried(carried: CarriedProgram | undefined): string {
+  if (carried === undefined) return '';
+  return `beside it: ${Object.values(carried)
+    .map((path) => basename(path))
+    .join(', ')}\n`;
 }

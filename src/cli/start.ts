@@ -1,4 +1,4 @@
-import { readVersion } from '../version.js';
+import { readVersion } from '../program.js';
 import { keepCompiledCode } from './compile-cache.js';
 import { takeLessMemory } from './memory-flags.js';
 import { exitAs, watchStandardStreams } from './standard-streams.js';

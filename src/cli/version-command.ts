@@ -1,4 +1,4 @@
-import { readVersion } from '../version.js';
+import { readVersion } from '../program.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 

@@ -98,7 +98,7 @@ function optionLines(option) {
   ];
   return [
     '.TP',
-    `${names}${value === undefined ? '' : ` ${italic(value)}`}`,
+    `${names}${value === undefined ? '' : `${value.startsWith('[') ? '' : ' '}${italic(value)}`}`,
     text([`${describe}.`, ...notes].join(' ')),
   ];
 }

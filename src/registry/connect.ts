@@ -3,7 +3,7 @@ import { isRegistry } from '../content/reference.js';
 import { readFailure } from '../disk/region.js';
 import { LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
-import { readVersion } from '../version.js';
+import { readVersion } from '../program.js';
 import { createCredentialProvider } from './auth/credentials.js';
 import { type RunCredentials, scopeCredentials } from './auth/run-credentials.js';
 import { type CredentialProvider, createRegistryClient, type RegistryClient } from './client.js';

@@ -4,6 +4,7 @@ import { parseReference, type Reference } from '../content/reference.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
 import { adviceOf, isLadingError, LadingError } from '../errors.js';
 import { unpackedTo } from '../events.js';
+import { readVersion } from '../program.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { ImageFiles } from '../store/image-files.js';
@@ -12,7 +13,6 @@ import { looksLikePath, parseLocator } from '../store/locator.js';
 import { openAnnounced } from '../store/open.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import type { Source } from '../store/store.js';
-import { readVersion } from '../version.js';
 
 /** A place that images are read from. The caller closes it, with `close` or `await using`. */
 export interface OpenedSource extends AsyncDisposable {

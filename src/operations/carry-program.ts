@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { chmod, copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { onDisk, writeFileAtomically } from '../disk/disk.js';
+import { isLadingError, LadingError, systemCode } from '../errors.js';
+
+export interface CarryProgramOptions {
+  /** The archive or layout directory that the program goes beside. */
+  output: string;
+  /** The single executable of lading. */
+  program: string;
+  /** Returns what `READ-ME-FIRST.txt` says, given the names of the program and of the output. */
+  instructions: (program: string, output: string) => string;
+  signal?: AbortSignal | undefined;
+}
+
+export interface CarriedProgram {
+  /** The paths that were written, all in the directory of the output. */
+  program: string;
+  checksums: string;
+  readMe: string;
+}
+
+const CHECKSUMS = 'SHA256SUMS';
+const READ_ME = 'READ-ME-FIRST.txt';
+/** The first bytes of an executable of Linux. (elf(5)) */
+const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
+
+/**
+ * Rejects, before anything is saved, if a program cannot be put beside the output: with `USAGE` for a stream or a file
+ * that is no executable, with `NOT_FOUND` if it does not exist.
+ */
+export async function requireProgram({
+  output,
+  program,
+}: Pick<CarryProgramOptions, 'output' | 'program'>): Promise<void> {
+  if (output === '-')
+    throw new LadingError('USAGE', 'the program is put beside a file, and standard output is none');
+  if (basename(resolve(output)) === basename(program))
+    throw new LadingError('USAGE', `${output} would be replaced by the program, which has the same name`);
+  if (!(await startsWith(program, ELF)))
+    throw new LadingError('USAGE', `${program} is not an executable of Linux`, {
+      hint: 'The executables of a release are called lading-linux-x64 and lading-linux-arm64.',
+    });
+}
+
+/**
+ * Puts the program beside an archive or layout, with `SHA256SUMS` of both and a text that says how to check, load and
+ * serve. Lines about other files in `SHA256SUMS` stay.
+ */
+export async function carryProgram(options: CarryProgramOptions): Promise<CarriedProgram> {
+  const { output, program, signal } = options;
+  await requireProgram(options);
+  const directory = dirname(resolve(output));
+  const name = basename(program);
+  const target = join(directory, name);
+  if (resolve(program) !== target) await copyWhole(program, target);
+  const isDirectory = (await onDisk(output, () => stat(output))).isDirectory();
+  // The index of a layout has the digests of everything else in it.
+  const summed = [isDirectory ? join(resolve(output), 'index.json') : resolve(output), target];
+  const sums = new Map<string, string>();
+  for (const path of summed) sums.set(relative(directory, path), await sha256Of(path, signal));
+  const checksums = join(directory, CHECKSUMS);
+  await writeFileAtomically(checksums, Buffer.from(await withSums(checksums, sums)));
+  const readMe = join(directory, READ_ME);
+  await writeFileAtomically(readMe, Buffer.from(options.instructions(name, basename(resolve(output)))));
+  return { program: target, checksums, readMe };
+}
+
+/** Copies a file so that it appears under its name complete, even if a program of that name runs. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  const part = `${to}.part`;
+  try {
+    await onDisk(part, () => copyFile(from, part, constants.COPYFILE_FICLONE));
+    await onDisk(to, async () => {
+      await chmod(part, 0o755);
+      await rename(part, to);
+    });
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+async function startsWith(path: string, bytes: Buffer): Promise<boolean> {
+  const file = await onDisk(path, () => open(path, 'r')).catch((error: unknown) => {
+    const isAway = isLadingError(error) && systemCode(error.cause) === 'ENOENT';
+    throw isAway ? new LadingError('NOT_FOUND', `${path} does not exist`, { cause: error }) : error;
+  });
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(bytes.length), 0, bytes.length, 0);
+    return bytesRead === bytes.length && buffer.equals(bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+async function sha256Of(path: string, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256');
+  await onDisk(path, () => pipeline(createReadStream(path), hash, { signal }));
+  return hash.digest('hex');
+}
+
+/** Returns the lines of sha256sum(1) for these files, after those of other files that were there. */
+async function withSums(path: string, sums: ReadonlyMap<string, string>): Promise<string> {
+  const before = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return '';
+    throw error;
+  });
+  const kept = before
+    .split('\n')
+    .filter((line) => line !== '' && !sums.has(line.replace(/^[0-9a-f]{64} [ *]/, '')));
+  return [...kept, ...[...sums].map(([name, sum]) => `${sum}  ${name}`)].map((line) => `${line}\n`).join('');
+}
