@@ -65,7 +65,7 @@ function tellEvent(event: CopyEvent, output: Output): void {
 }
 
 /** Commands that take less time show nothing, so that nothing flashes. */
-const FIRST_DRAWN_MS = 150;
+const FIRST_DRAWN_MS = 100;
 const DRAWN_EVERY_MS = 100;
 
 /** Draws the progress below everything that is written meanwhile. */

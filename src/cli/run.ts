@@ -13,9 +13,7 @@ export async function run(args: string[], streams: StandardStreams): Promise<voi
   try {
     process.exitCode = await execute(await parse(args), streams);
   } catch (error) {
-    const progress = /(^| )--progress[ =]json( |$)/.test(args.join(' '))
-      ? ('json' as const)
-      : ('auto' as const);
+    const progress = wantsJSONLines(args) ? ('json' as const) : ('auto' as const);
     const flags = {
       json: args.includes('--json'),
       quiet: false,
@@ -25,6 +23,12 @@ export async function run(args: string[], streams: StandardStreams): Promise<voi
     outputOf(flags).error(error);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** Whether the reader of standard error parses every line, as far as that can be told of a command line that is wrong. */
+function wantsJSONLines(args: readonly string[]): boolean {
+  const [, given = process.env.LADING_PROGRESS] = /(?:^| )--progress[ =](\w+)/.exec(args.join(' ')) ?? [];
+  return given === 'json';
 }
 
 /** Answers the script of the shell. */

@@ -330,6 +330,18 @@ describe('the program', () => {
       assert.ok(bytes.fetched <= bytes.total - 100_000, `${bytes.fetched} of ${bytes.total}`);
     });
 
+  it('tells programs of errors in lines of JSON, of wrong usage too', async () => {
+    const calls: [args: string[], env: Record<string, string>, code: string][] = [
+      [['ls', path('missing.tar'), '--progress', 'json'], {}, 'NOT_FOUND'],
+      [['sav', '--progress=json'], {}, 'USAGE'],
+      [['ls', '--nosuch', 'x'], { LADING_PROGRESS: 'json' }, 'USAGE'],
+    ];
+    for (const [args, env, code] of calls) {
+      const { stderr } = await runLading(args, { env });
+      assert.equal(JSON.parse(stderr).error.code, code, 'the only line');
+    }
+  });
+
   it('serves until it is told to stop, and says where', async () => {
     const archive = fixturePath('archives/ctr-export-multi.tar');
     const { process: child, outcome } = startLading(['serve', archive, '--listen', '127.0.0.1:0', '--quiet']);
