@@ -26,6 +26,18 @@ describe('the output of a command', () => {
     assert.deepEqual(json.written(), ['{\n  "a": 1\n}\n', '']);
   });
 
+  it('has the bytes of a document, which only a terminal gets escaped', () => {
+    const document = Buffer.from('{\n  "a": "\x9b31m\u202e"}');
+    const plain = capture();
+    plain.output.bytes(document);
+    assert.deepEqual(plain.written(), [document.toString(), '']);
+    const stdout = Object.assign(new PassThrough(), { isTTY: true, columns: 40 });
+    const { output } = capture({ stdout });
+    output.bytes(document);
+    assert.deepEqual([output.width, takeWritten(stdout)], [40, '{\n  "a": "\\x9b31m\\u202e"}\n']);
+    assert.equal(plain.output.width, undefined);
+  });
+
   it('leaves standard output to an archive', () => {
     const { output, written } = capture({ json: true });
     output.reserveStdout().write('archive');

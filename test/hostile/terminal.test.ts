@@ -99,6 +99,19 @@ const ARCHIVES: Record<string, () => Parts> = {
   'the path of a config': () => dockerParts({ Config: ESCAPES }),
 };
 
+/** Other ways to show an archive. */
+const VIEWS = [
+  ['inspect', '--history'],
+  ['inspect', '--attachments'],
+  [
+    'inspect',
+    '--format',
+    '{{.}} {{.Name}} {{.Problem}} {{range .Platforms}}{{.Config}}{{.Os}}{{.History}}{{end}}',
+  ],
+  ['ls', '--format', '{{print .Name}} {{upper .Problem}} {{join .Platforms ","}} {{.MediaType}} {{json .}}'],
+  ['ls', '--format', 'table {{.Name}}\t{{.Platforms}}\t{{.Problem}}'],
+] as const;
+
 describe('what strangers write into archives, on a terminal', () => {
   const path = useFolder('the suite');
   const environment = useEnvironment(() => ({ TMPDIR: path('tmp'), XDG_CACHE_HOME: path('cache') }));
@@ -130,6 +143,7 @@ describe('what strangers write into archives, on a terminal', () => {
         assertSafe(told);
         JSON.parse(told.stdout);
       }
+      for (const view of VIEWS) assertSafe(await runCommand(view[0], archive, ...view.slice(1)));
       tally.end('refused');
     });
   }
