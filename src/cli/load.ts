@@ -65,7 +65,6 @@ const OPTIONS = {
   },
   ...ARCHIVE_LIMIT_OPTIONS,
   ...STRICT_OPTION,
-  ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 

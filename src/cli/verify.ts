@@ -97,6 +97,7 @@ function tellAll(
   output: Output,
   isJSON: boolean,
 ): number {
+  if (!isJSON) for (const { error } of failures) output.error(error);
   const sound = verified.filter(({ result }) => result.ok).length;
   output.result(
     {
@@ -109,7 +110,6 @@ function tellAll(
     () =>
       `${verified.map(({ path, result }) => describeVerified(path, result)).join('')}${describeSound(sound, paths.length)}\n`,
   );
-  if (!isJSON) for (const { error } of failures) output.error(error);
   if (verified.some(({ result }) => !result.ok)) return EXIT.content;
   return failures.length === 0 ? EXIT.done : exitCodeOf(failures[0]?.error);
 }
