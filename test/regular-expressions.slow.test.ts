@@ -12,6 +12,8 @@ const QUADRATIC: Record<string, string> = {
   'cli/arguments.ts /^[+-]?(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?$/i': "the user's own command line",
   'cli/arguments.ts /^takes (.*), not "(.*)"$/s': "a message about the user's own command line",
   'cli/parse.ts /\\s*\\n\\s*/g': 'a message of yargs',
+  'cli/template-syntax.ts /\\/\\*.*?\\*\\/|"(?:\\\\.|[^"\\\\])*"|`[^`]*`|(\\}\\})/gs':
+    "the user's own template",
   'disk/process-start.ts /(\\d+)-(\\d*)-([0-9a-f]{8})/': 'a file name, which has 255 bytes',
   'operations/image-list.ts /(^|\\s)#.*$/': "a line of the user's own list",
   'registry/mirrors.ts /\\/(manifests|blobs)\\/[^/]+:[^/]+$/': 'a path that lading made',

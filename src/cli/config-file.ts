@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { LadingError, readFailure } from '../index.js';
@@ -43,13 +43,22 @@ export async function readConfigFile(
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (isAbsent && wanted === undefined) return undefined;
+    if (wanted === undefined && (await isAbsent(path, error))) return undefined;
     const failure = readFailure(`the configuration ${path}`, error);
     if (named !== undefined || wanted === undefined) throw failure;
     throw new LadingError(failure.code, failure.message, { cause: error, hint: 'LADING_CONFIG names it.' });
   }
   return parseConfig(text, path, commands);
+}
+
+/** True also if this user may not look for the file: `sudo -u` may leave `HOME` at the home of somebody else. */
+async function isAbsent(path: string, error: unknown): Promise<boolean> {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'EACCES') return code === 'ENOENT' || code === 'ENOTDIR';
+  return access(dirname(path), constants.X_OK).then(
+    () => false,
+    () => true,
+  );
 }
 
 /** Parses YAML, of which JSON is a part. */

@@ -3,14 +3,18 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
+import { needs } from '../support/needs.js';
 import { useFolder } from '../support/temporary.js';
 import { PROGRAM } from './program.js';
 
 const MIB = 1024 * 1024;
 const IMAGES = 1000;
-/** Tells the peak memory of a process in KiB when it ends. */
-const TELLING_PEAK = `data:text/javascript,process.on('exit', () => {
-  process.stderr.write(String(process.resourceUsage().maxRSS));
+/**
+ * Tells the peak memory of a process in KiB when it ends. (`process.resourceUsage().maxRSS` would begin with the memory
+ * of the process that started it. proc(5), VmHWM)
+ */
+const TELLING_PEAK = `data:text/javascript,import { readFileSync } from 'node:fs'; process.on('exit', () => {
+  process.stderr.write(/VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
 })`;
 
 describe('a thousand images', function () {
@@ -18,13 +22,14 @@ describe('a thousand images', function () {
   const path = useFolder('the suite');
   let registry: TestRegistry;
   let names: string[];
-  before(async () => {
+  before(async function () {
+    needs(this, 'Linux');
     registry = await startRegistry();
     names = Array.from({ length: IMAGES }, (_, at) => `many/app-${at}:1`);
     for (const name of names)
       await registry.put(name, await makeImage({ seed: name, layers: [100, 100, 100, 200] }));
   });
-  after(() => registry.close());
+  after(() => registry?.close());
 
   async function peakOf(...args: string[]): Promise<number> {
     const env = { PATH: process.env.PATH, HOME: '/nonexistent', XDG_CACHE_HOME: path('cache') };
@@ -50,7 +55,7 @@ describe('a thousand images', function () {
     });
 
   for (const [command, limit] of [
-    ['ls', 100],
+    ['ls', 115], // which reads each manifest and config
     ['verify', 230], // which hashes in threads
   ] as const)
     it(`are shown by ${command} with less than ${limit} MiB`, async () => {

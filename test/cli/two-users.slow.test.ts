@@ -76,6 +76,14 @@ describe('two users who share a folder', function () {
     const { code, stdout, stderr } = await runLading(['verify', path(output)]);
     assert.equal(code, 0, stdout + stderr);
   };
+  it('reads no configuration in a home that this user may not enter, as after sudo -u', async () => {
+    await mkdir(path('home/.config/lading'), { recursive: true });
+    await writeFile(path('home/.config/lading/config.yaml'), 'no setting: 1\n');
+    await chmod(path('home'), 0o700);
+    const { code, stderr } = await runLading(['config'], { user: ALICE, env: { HOME: path('home') } });
+    assert.deepEqual([code, stderr], [0, '']);
+  });
+
   it("does not go on from another user's part, and says whose it is; its owner does", async () => {
     await begin(MALLORY, 'shared/out.tar');
     const part = path('shared/out.tar.part');

@@ -21,4 +21,15 @@ describe('where lading keeps what it can do without', () => {
       assert.equal(cacheDirectory(), join(homedir(), '.cache/lading'), place);
     }
   });
+
+  it('is nowhere for a user whose home is not there, so that nobody creates it', () => {
+    delete process.env.XDG_CACHE_HOME;
+    const home = process.env.HOME;
+    process.env.HOME = '/nonexistent/of/nobody';
+    try {
+      assert.equal(cacheDirectory(), undefined);
+    } finally {
+      process.env.HOME = home;
+    }
+  });
 });
