@@ -34,7 +34,7 @@ export function keepCompiledCode(
 }
 
 /**
- * Creates the folder and those between, from the one that the cache folder is in; not the home of a user who has none.
+ * Creates the folder and its parents, but none above the one that contains the cache folder, such as a missing home.
  * Returns false if it was there already.
  */
 function makeFolders(cache: string, folder: string): boolean {

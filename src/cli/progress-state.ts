@@ -30,7 +30,7 @@ export interface Transfer {
   size: number;
 }
 
-/** Collects the events of an operation; whoever shows the progress reads it from time to time. */
+/** Collects the events of an operation. The display reads the result from time to time. */
 export class ProgressState {
   stage: Stage = { kind: 'starting' };
   /** What the command works at, if there are several such things. */

@@ -25,7 +25,7 @@ export async function run(args: string[], streams: StandardStreams): Promise<voi
   }
 }
 
-/** Whether the reader of standard error parses every line, as far as that can be told of a command line that is wrong. */
+/** True if standard error should be JSON. The command line may be invalid, so this only looks for the flag. */
 function wantsJSONLines(args: readonly string[]): boolean {
   const [, given = process.env.LADING_PROGRESS] = /(?:^| )--progress[ =](\w+)/.exec(args.join(' ')) ?? [];
   return given === 'json';

@@ -23,12 +23,15 @@ describe('load of plain layers', () => {
     cacheBefore = process.env.XDG_CACHE_HOME;
     process.env.XDG_CACHE_HOME = path('cache');
     await writeFile(path('one.tar'), archive({ 'team/app:1': [small, large] }));
-    // Takes far longer to compress than it takes to begin with the upload of the small one.
-    const slow = makeTar({
-      name: 'slow',
-      body: Buffer.from(randomBytesFrom('slow', 6_000_000).toString('hex')),
-    });
-    await writeFile(path('slow.tar'), archive({ 'team/app:1': [small, slow] }));
+    // The larger one is compressed first; the other one takes far longer than it takes to begin with an upload.
+    const [larger, other] = ['larger', 'other'].map((name, place) =>
+      makeTar({
+        name,
+        body: Buffer.from(randomBytesFrom(name, 6_500_000 - place * 500_000).toString('hex')),
+      }),
+    );
+    assert.ok(larger && other);
+    await writeFile(path('slow.tar'), archive({ 'team/app:1': [other, larger] }));
     await writeFile(path('other.tar'), archive({ 'team/app:1': [small, own] }));
     await writeFile(path('two.tar'), archive({ 'team/app:1': [small, own], 'team/tool:1': [small] }));
     const damaged = Buffer.from(archive({ 'team/app:1': [small, large] }));

@@ -12,7 +12,7 @@ export interface ByteRateOptions {
 
 /**
  * A rate that all connections of a run share, for uploads and downloads together: a token bucket. Everything that passes
- * is counted; whoever has passed something then waits for as long as the bytes of all connections until then need.
+ * is counted. After each piece, its connection waits until the rate allows all bytes that were counted so far.
  */
 export class ByteRate {
   readonly bytesPerSecond: number;

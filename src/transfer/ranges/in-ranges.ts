@@ -25,7 +25,7 @@ const MAX_FAILURES = 3;
 
 /**
  * Returns the same blob, received over several connections where one is narrow. What it opens is one stream, in order, as
- * `open` gives it, so that whoever reads it can verify, write and resume as always. It begins with one connection. If that
+ * `open` gives it, so that its reader can verify, write and resume as always. It begins with one connection. If that
  * is the limit, and the run has a place that no other content needs, a second one is tried; if it adds to the rate, the
  * rest of the blob is requested in pieces, each over the next connection that is free. A part (with a `length`) comes over
  * one connection; it is not requested from a registry that has refused one before.

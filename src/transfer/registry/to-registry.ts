@@ -67,7 +67,7 @@ export function toRegistry(
     },
     async survey(images, { failures: _, append: __, ...copy } = {}) {
       const { noClobber, origin } = options;
-      // A question that can be asked again: whoever waits for an answer does not wait for a registry that is away.
+      // Without retries: the user can ask again, and should not wait for a registry that is not there.
       const client = await connect({ ...connection, retries: 0 }, [registry]);
       const pusher = new ImagePusher(client, { ...copy, noClobber, origin });
       try {

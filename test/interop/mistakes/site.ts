@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeIssuedCertificate } from '../../support/certificates.js';
 import { makeImage, makeIndex } from '../../support/images.js';
-import type { ServerCertificate } from '../../support/programs/certificate-authority.js';
+import { writeCertificate } from '../../support/programs/certificate-authority.js';
 import { startDockerRegistry } from '../../support/programs/docker-registry.js';
 import { startDockerd } from '../../support/programs/dockerd.js';
 import { runLading } from '../../support/programs/lading.js';
@@ -21,8 +21,10 @@ const OLD_PASSWORD = 'old-password';
  */
 export async function openSite(): Promise<NodeJS.ProcessEnv> {
   await makeHosts();
-  const known = await createCertificate('Company CA', [HOSTS.registry, HOSTS.withPassword]);
-  const unknown = await createCertificate('Site CA', [HOSTS.untrusted]);
+  const known = await writeCertificate(
+    makeIssuedCertificate([HOSTS.registry, HOSTS.withPassword], 'Company CA'),
+  );
+  const unknown = await writeCertificate(makeIssuedCertificate([HOSTS.untrusted], 'Site CA'));
   const password = { htpasswd: { user: USER, password: PASSWORD } };
   await startDockerRegistry({ address: `${HOSTS.registry}:443`, tls: known });
   await startDockerRegistry({ address: `${HOSTS.withPassword}:443`, tls: known, ...password });
@@ -51,20 +53,6 @@ async function makeHosts(): Promise<void> {
   await succeed('mount', ['--bind', file, '/etc/hosts']);
   await succeed('ip', ['link', 'set', 'lo', 'up']);
   for (const { address } of addresses) await succeed('ip', ['address', 'add', `${address}/24`, 'dev', 'lo']);
-}
-
-async function createCertificate(authorityName: string, names: string[]): Promise<ServerCertificate> {
-  const folder = await temporaryFolder('tls');
-  const { authority, server } = makeIssuedCertificate(names, authorityName);
-  const files = {
-    ca: join(folder, 'ca.pem'),
-    certificate: join(folder, 'server.pem'),
-    key: join(folder, 'server.key'),
-  };
-  await writeFile(files.ca, authority);
-  await writeFile(files.certificate, server.cert);
-  await writeFile(files.key, server.key, { mode: 0o600 });
-  return files;
 }
 
 async function pushImage(ca: string): Promise<void> {

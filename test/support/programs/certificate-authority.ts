@@ -15,8 +15,15 @@ export async function createServerCertificate(
   into?: string,
   address = '127.0.0.1',
 ): Promise<ServerCertificate> {
+  return writeCertificate(makeIssuedCertificate(['127.0.0.1', 'localhost', address]), into);
+}
+
+/** Writes a certificate, its key and its authority to files, by default in a folder of their own. */
+export async function writeCertificate(
+  { authority, server }: ReturnType<typeof makeIssuedCertificate>,
+  into?: string,
+): Promise<ServerCertificate> {
   const folder = into ?? (await temporaryFolder('tls'));
-  const { authority, server } = makeIssuedCertificate(['127.0.0.1', 'localhost', address]);
   const files = {
     ca: join(folder, 'ca.pem'),
     certificate: join(folder, 'server.pem'),
