@@ -20,7 +20,7 @@ export type Operand =
   | { kind: 'path'; isRoot: boolean; names: string[] }
   | { kind: 'group'; pipeline: Pipeline; names: string[] };
 
-/** Parses the subset of Go's text/template that the README describes. Throws `USAGE`. */
+/** Parses the subset of Go's text/template that docs/ls.md describes. Throws `USAGE`. */
 export function parseTemplate(text: string): Node[] {
   const reader = new BlockReader(splitActions(text));
   const nodes = reader.nodes();

@@ -57,8 +57,15 @@ async function packageFiles() {
     [`${shared}/doc/lading/THIRD-PARTY-NOTICES.txt`, await readFile('dist/THIRD-PARTY-NOTICES.txt', 'utf8')],
     [`${shared}/doc/lading/changelog.gz`, await readFile('CHANGELOG.md', 'utf8')],
     [`${shared}/doc/lading/README.md`, await readFile('README.md', 'utf8')],
+    ...(await docs()).map(([name, text]) => [`${shared}/doc/lading/docs/${name}`, text]),
     [`${shared}/doc/lading/examples/lading.service`, serviceExample()],
   ]);
+}
+
+/** The pages of docs/, which README.md leads to. */
+async function docs() {
+  const names = (await readdir('docs')).sort();
+  return Promise.all(names.map(async (name) => [name, await readFile(join('docs', name), 'utf8')]));
 }
 
 function serviceExample() {

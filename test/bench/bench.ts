@@ -5,7 +5,7 @@ import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { atEnd, leaveWorkplace } from '../support/programs/workplace.js';
 import { contest, type RowResult } from './contest.js';
 import { FULL, pushImages, QUICK } from './images.js';
-import { updateReadme, writeResults } from './readme.js';
+import { updatePage, writeResults } from './page.js';
 import { createReport, formatReport } from './report.js';
 import type { World } from './row.js';
 import { ROWS, SERVING_ROWS } from './rows/index.js';
@@ -15,7 +15,7 @@ import { cleanEnvironment, findTools, missingTools } from './tools.js';
 import { wrkVersion } from './wrk.js';
 
 const USAGE = `npm run bench -- [ROW...] [--only ROW] [--runs N] [--quick] [--json FILE]
-npm run bench -- --write | --readme
+npm run bench -- --write | --page
 
 Measures lading and its peers side by side, in about 15 minutes. Where Go is installed, the newest releases of crane,
 regctl and oras are built first and kept. Rows: ${[...ROWS, ...SERVING_ROWS].map(({ name }) => name).join(', ')}
@@ -25,8 +25,8 @@ regctl and oras are built first and kept. Rows: ${[...ROWS, ...SERVING_ROWS].map
   --runs N     measured runs of each tool, after a warm-up; default 5
   --quick      small images and one run, to see that it works
   --json FILE  writes every figure
-  --write      measures all rows, keeps the figures in test/bench/results.json, and puts them into the README
-  --readme     measures nothing: puts the figures that were kept into the README
+  --write      measures all rows, keeps the figures in test/bench/results.json, and puts them into docs/performance.md
+  --page       measures nothing: puts the figures that were kept into docs/performance.md
 `;
 
 const ROUND_TRIP_MS = 40;
@@ -44,7 +44,7 @@ const { values, positionals: named } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     write: { type: 'boolean', default: false },
-    readme: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -55,7 +55,7 @@ const isWhole = named.length === 0 && values.only.length === 0;
 process.once('SIGINT', () => void leaveWorkplace(false).finally(() => process.exit(130)));
 
 if (values.help) process.stdout.write(USAGE);
-else if (values.readme) await updateReadme();
+else if (values.page) await updatePage();
 else {
   try {
     await bench();
@@ -67,7 +67,7 @@ else {
 async function bench(): Promise<void> {
   requireKnownRows();
   if (values.write && (!isWhole || values.quick))
-    throw new Error('--write is for a whole run: the README compares figures of one machine and one hour');
+    throw new Error('--write is for a whole run: the page compares figures of one machine and one hour');
   const rows = chosen(ROWS);
   const servingRows = chosen(SERVING_ROWS);
   const runs = values.quick && values.runs === undefined ? 1 : countOf(values.runs ?? '5');
@@ -120,7 +120,7 @@ async function bench(): Promise<void> {
   if (values.write && results.length < rows.length) tell('a row failed: nothing was written');
   else if (values.write) {
     await writeResults(report);
-    await updateReadme();
+    await updatePage();
   }
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }

@@ -70,7 +70,7 @@ function reportRow({ row, results }: RowResult): RowReport {
   };
 }
 
-/** The report as Markdown, for the terminal and the README alike. */
+/** The report as Markdown, for the terminal and docs/performance.md alike. */
 export function formatReport(report: Report): string {
   const versions = Object.entries(report.tools).map(([name, version]) => `${name} ${version}`);
   const notes = report.rows.flatMap(({ name, results }) =>

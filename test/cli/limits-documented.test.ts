@@ -4,9 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { ARCHIVE_LIMIT_OPTIONS, LIMIT_OPTIONS } from '../../src/cli/options.js';
 
 describe('the flags of limits', () => {
-  it('stand in the README with their defaults', async () => {
-    const readme = await readFile(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
-    const [, limits = ''] = readme.split('\n## Limits\n');
+  it('stand in docs/limits.md with their defaults', async () => {
+    const limits = await readFile(fileURLToPath(new URL('../../docs/limits.md', import.meta.url)), 'utf8');
     for (const flag of Object.keys({ ...ARCHIVE_LIMIT_OPTIONS, ...LIMIT_OPTIONS }))
       assert.ok(limits.includes(`\`--${flag}\``), flag);
     assert.ok(limits.includes(`| ${LIMIT_OPTIONS['max-ratio'].defaultDescription},`));

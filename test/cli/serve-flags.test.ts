@@ -72,13 +72,12 @@ describe('serveOptions', () => {
 });
 
 describe('the limits of serve', () => {
-  it('stand in the README with their defaults', async () => {
-    const readme = await readFile(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
-    const [, section = ''] = readme.split(/\n### serve\n|\n### copy/, 2);
+  it('stand in docs/serve.md with their defaults', async () => {
+    const page = await readFile(fileURLToPath(new URL('../../docs/serve.md', import.meta.url)), 'utf8');
     const limits = Object.entries(SERVE_OPTIONS).filter(([flag]) => /^max-|^idle-|^client-/.test(flag));
     assert.equal(limits.length, 13);
     for (const [flag, option] of limits) {
-      const row = section.split('\n').find((line) => line.startsWith('| ') && line.includes(`\`--${flag}\``));
+      const row = page.split('\n').find((line) => line.startsWith('| ') && line.includes(`\`--${flag}\``));
       const [, , limit = ''] = row?.split('|') ?? [];
       const value = 'defaultDescription' in option ? option.defaultDescription : undefined;
       assert.ok(limit.includes(value === 'no limit' ? 'none' : String(value)), `${flag}: ${row}`);

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { readReadme, readResults, withFigures } from './readme.js';
+import { readPage, readResults, withFigures } from './page.js';
 
-describe('the figures in the README', () => {
+describe('the figures in docs/performance.md', () => {
   it('are those of the last whole run', async () => {
-    const readme = await readReadme();
+    const page = await readPage();
     const results = await readResults();
     assert.ok(results.rows.length > 0);
-    assert.equal(readme, withFigures(readme, results), 'npm run bench -- --readme writes them');
+    assert.equal(page, withFigures(page, results), 'npm run bench -- --page writes them');
     const [row] = results.rows;
     assert.ok(row);
-    assert.notEqual(readme, withFigures(readme, { ...results, rows: [{ ...row, work: 'other work' }] }));
+    assert.notEqual(page, withFigures(page, { ...results, rows: [{ ...row, work: 'other work' }] }));
   });
 
   it('have a place that is marked', async () => {
