@@ -1,11 +1,17 @@
 /**
  * Writes a package for Debian and what descends from it: the executable, man pages, completions, licenses, and a
  * systemd unit as an example. (deb(5), and the Debian policy on what a package contains)
+ * Usage: node src/packaging/debian-package.mjs [ARCHITECTURE…], after the executables were made. Writes
+ * release/lading_VERSION_ARCHITECTURE.deb
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
+import { debianFiles } from './debian-files.mjs';
+import { readReference } from './reference.mjs';
 
 /** Debian's names of the architectures of Node.js. */
 const ARCHITECTURE = { x64: 'amd64', arm64: 'arm64' };
@@ -89,4 +95,18 @@ async function tarGzip(files) {
 function parentsOf(path) {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, place) => parts.slice(0, place + 1).join('/'));
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const files = await debianFiles(await readReference());
+  const wanted = process.argv.slice(2);
+  for (const architecture of wanted.length > 0 ? wanted : Object.keys(ARCHITECTURE)) {
+    const executable = join(root, 'release', `lading-linux-${architecture}`);
+    const { name, bytes } = await debianPackage(architecture, executable, files, manifest);
+    const path = join(root, 'release', name);
+    await writeFile(path, bytes);
+    console.log(`${path}: ${(bytes.length / 1e6).toFixed(0)} MB`);
+  }
 }

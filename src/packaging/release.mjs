@@ -12,6 +12,7 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { completions } from './completions.mjs';
+import { debianFiles, serviceExample } from './debian-files.mjs';
 import { debianPackage } from './debian-package.mjs';
 import { makeExecutable } from './executable.mjs';
 import { manPages } from './man.mjs';
@@ -39,40 +40,18 @@ await write(`lading-${manifest.version}.cdx.json`, billOfMaterials());
 for (const architecture of wanted) {
   const executable = await makeExecutable(architecture);
   await compress(executable);
-  const { name, bytes } = await debianPackage(architecture, executable, await packageFiles(), manifest);
+  const { name, bytes } = await debianPackage(
+    architecture,
+    executable,
+    await debianFiles(reference),
+    manifest,
+  );
   await write(name, bytes);
 }
 await write('SHA256SUMS', await sums());
 
 for (const [name, path] of await released())
   console.log(`${((await stat(path)).size / 1e6).toFixed(2).padStart(8)} MB  ${name}`);
-
-/** Returns the text files of a package by their paths in it. */
-async function packageFiles() {
-  const shared = 'usr/share';
-  return new Map([
-    ...[...pages].map(([name, text]) => [`${shared}/man/man1/${name}.gz`, text]),
-    ...[...scripts].map(([path, text]) => [`${shared}/${path}`, text]),
-    [`${shared}/doc/lading/copyright`, await readFile('LICENSE', 'utf8')],
-    [`${shared}/doc/lading/THIRD-PARTY-NOTICES.txt`, await readFile('dist/THIRD-PARTY-NOTICES.txt', 'utf8')],
-    [`${shared}/doc/lading/changelog.gz`, await readFile('CHANGELOG.md', 'utf8')],
-    [`${shared}/doc/lading/README.md`, await readFile('README.md', 'utf8')],
-    ...(await docs()).map(([name, text]) => [`${shared}/doc/lading/docs/${name}`, text]),
-    [`${shared}/doc/lading/examples/lading.service`, serviceExample()],
-  ]);
-}
-
-/** The pages of docs/, which README.md leads to. */
-async function docs() {
-  const names = (await readdir('docs')).sort();
-  return Promise.all(names.map(async (name) => [name, await readFile(join('docs', name), 'utf8')]));
-}
-
-function serviceExample() {
-  const args = ['serve', '/srv/images', '--listen', '127.0.0.1:5000', '--print-config', 'systemd', '--quiet'];
-  const unit = run(process.execPath, ['dist/cli/main.js', ...args]);
-  return unit.replaceAll('/usr/local/bin/lading', '/usr/bin/lading');
-}
 
 /** CycloneDX, as npm makes it, without what differs from run to run. */
 function billOfMaterials() {
