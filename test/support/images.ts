@@ -46,6 +46,12 @@ export interface MakeImageOptions {
   platform?: Platform;
   /** Annotations of the manifest; Docker's format does not have them. */
   annotations?: Record<string, string>;
+  /** Seeds of single layers, so that images can share them; default that of the image. */
+  seeds?: readonly string[];
+  /** The commands that made the layers, as the history has them. */
+  steps?: readonly string[];
+  /** Members of the config's `config`, beside those that every image has. */
+  config?: Record<string, unknown>;
 }
 
 const CREATED = '2024-01-02T03:04:05Z';
@@ -59,7 +65,7 @@ export async function makeImage(options: MakeImageOptions): Promise<MadeImage> {
   const layers: Content[] = [];
   const diffIDs: string[] = [];
   for (const [position, size] of (options.layers ?? [1000, 2000]).entries()) {
-    const tar = await makeLayerTar(`${seed}/${position}`, size);
+    const tar = await makeLayerTar(`${options.seeds?.[position] ?? seed}/${position}`, size);
     diffIDs.push(digestOf(tar));
     layers.push(contentOf(types.layer, gzip(tar)));
   }
@@ -67,9 +73,12 @@ export async function makeImage(options: MakeImageOptions): Promise<MadeImage> {
     created: CREATED,
     author: 'lading tests',
     ...platform,
-    config: { Env: ['PATH=/bin'], Cmd: ['/bin/sh'], Labels: { seed: String(seed) } },
+    config: { Env: ['PATH=/bin'], Cmd: ['/bin/sh'], Labels: { seed: String(seed) }, ...options.config },
     rootfs: { type: 'layers', diff_ids: diffIDs },
-    history: diffIDs.map((_, position) => ({ created: CREATED, created_by: `ADD layer ${position}` })),
+    history: diffIDs.map((_, position) => ({
+      created: CREATED,
+      created_by: options.steps?.[position] ?? `ADD layer ${position}`,
+    })),
   });
   const manifest = jsonContent(types.manifest, {
     schemaVersion: 2,

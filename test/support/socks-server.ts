@@ -11,9 +11,12 @@ export interface SocksServer {
   close(): Promise<void>;
 }
 
-/** Starts a SOCKS 5 proxy that connects to the same place for every request. (RFC 1928; RFC 1929) */
+/**
+ * Starts a SOCKS 5 proxy that connects to the same place for every request, or to that of the name and port that are
+ * asked for. (RFC 1928; RFC 1929)
+ */
 export async function startSocksServer(
-  target: { port: number },
+  target: { port: number } | ((asked: string) => { port: number }),
   login?: { user: string; password: string },
 ): Promise<SocksServer> {
   const asked: string[] = [];
@@ -38,8 +41,10 @@ export async function startSocksServer(
     }
     const [, , , type] = await read(4);
     const name = await readAddress(type, read);
-    asked.push(`${name}:${(await read(2)).readUInt16BE()}`);
-    const inner = connect(target.port, '127.0.0.1');
+    const place = `${name}:${(await read(2)).readUInt16BE()}`;
+    asked.push(place);
+    const { port } = typeof target === 'function' ? target(place) : target;
+    const inner = connect(port, '127.0.0.1');
     sockets.add(inner);
     await once(inner, 'connect');
     socket.write(Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]));

@@ -1,0 +1,57 @@
+import { COMMANDS } from '../../src/cli/commands.js';
+import { describeCommand, type OptionDescription } from '../../src/cli/describe-command.js';
+
+/** Groups of flags that several commands share: each has one table, on the page of its subject. */
+const SHARED_GROUPS: readonly string[] = ['Output', 'Registry'];
+/** Their flags stand beside what they limit, in tables with more than the help says. */
+const LIMITS = 'Limits';
+
+/** Returns a table of the flags of a command, or of a group that commands share, from what `--help` is made of. */
+export async function flagsTable(of: string): Promise<string[]> {
+  const options = SHARED_GROUPS.includes(of) ? await sharedOptions(of) : await ownOptions(of);
+  return [
+    '',
+    '| flag | meaning |',
+    '| --- | --- |',
+    ...options.map((option) => `| ${cell(namesOf(option))} | ${cell(meaningOf(option))} |`),
+    '',
+  ];
+}
+
+async function ownOptions(name: string): Promise<OptionDescription[]> {
+  const command = COMMANDS.find((one) => one.name === name);
+  if (command === undefined) throw new Error(`no command is called ${name}`);
+  const { options } = await describeCommand(command);
+  return options.filter(({ group }) => group !== LIMITS && !SHARED_GROUPS.includes(group));
+}
+
+/** Returns the flags of a group, each once, as the first command that has it describes it. */
+async function sharedOptions(wanted: string): Promise<OptionDescription[]> {
+  const described = await Promise.all(COMMANDS.map(describeCommand));
+  const byName = new Map<string, OptionDescription>();
+  for (const option of described.flatMap(({ options }) => options))
+    if (option.group === wanted && !byName.has(option.name)) byName.set(option.name, option);
+  return [...byName.values()];
+}
+
+function namesOf({ name, alias, value, isOnByDefault }: OptionDescription): string {
+  const long = isOnByDefault ? `--[no-]${name}` : `--${name}`;
+  const shown = value === undefined ? long : `${long}${value.startsWith('[') ? '' : ' '}${value}`;
+  return [...(alias === undefined ? [] : [`-${alias}`]), shown].map((text) => `\`${text}\``).join(', ');
+}
+
+function meaningOf(option: OptionDescription): string {
+  const { describe, choices, default: usual, isRequired, isRepeatable, isOnByDefault } = option;
+  const notes = [
+    ...(isOnByDefault ? ['default: on'] : []),
+    ...(choices === undefined ? [] : [`one of ${choices.join(', ')}`]),
+    ...(usual === undefined ? [] : [`default: ${usual}`]),
+    ...(isRequired ? ['required'] : []),
+    ...(isRepeatable ? ['can be repeated'] : []),
+  ];
+  return `${describe}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+}
