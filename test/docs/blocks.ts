@@ -2,6 +2,7 @@
 export type Block =
   | { kind: 'run'; setup: string[]; commands: string[]; content: string[] }
   | { kind: 'flags'; of: string }
+  | { kind: 'figures'; rows: string[] }
   | { kind: 'file'; name: string };
 
 /** Returns the lines that a block has now, without what marks its place. */
@@ -16,6 +17,7 @@ const COMMAND = /^\$ /;
  * - `<!-- run -->` before a fence: the lines that begin with `$` stay, and their output is written below each. Lines of
  *   the comment after its first one are commands that are run before them and not shown.
  * - `<!-- flags of COMMAND -->` or `<!-- flags: GROUP -->`: a table of flags, to `<!-- end -->`.
+ * - `<!-- figures of ROW ROW… -->`: a table of wall times of these rows of the benchmark, to `<!-- end -->`.
  * - `<!-- file NAME -->` before a fence: the file of that name beside the page.
  */
 export async function rewrite(page: string, make: MakeBlock): Promise<string> {
@@ -50,6 +52,13 @@ function beginningAt(lines: readonly string[], place: number): Beginning | undef
   const [, flags] = /^<!-- flags(?: of|:) (\w+) -->$/.exec(line) ?? [];
   if (flags !== undefined)
     return { content: place + 1, closing: '<!-- end -->', blockOf: () => ({ kind: 'flags', of: flags }) };
+  const [, rows] = /^<!-- figures of ([\w -]+) -->$/.exec(line) ?? [];
+  if (rows !== undefined)
+    return {
+      content: place + 1,
+      closing: '<!-- end -->',
+      blockOf: () => ({ kind: 'figures', rows: rows.split(' ') }),
+    };
   const [, name] = /^<!-- file (\S+) -->$/.exec(line) ?? [];
   if (name !== undefined)
     return { content: afterFence(lines, place), closing: '```', blockOf: () => ({ kind: 'file', name }) };

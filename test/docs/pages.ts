@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Block, rewrite } from './blocks.js';
+import { figuresTable } from './figures.js';
 import { flagsTable } from './flags.js';
 import { openSession } from './session.js';
 import { openSite } from './site.js';
@@ -14,7 +15,7 @@ export async function listPages(): Promise<string[]> {
   const names = (await readdir(DOCS)).filter((name) => name.endsWith('.md')).sort();
   const pages = ['README.md', ...names.map((name) => `docs/${name}`)];
   const isMade = await Promise.all(
-    pages.map(async (page) => /^<!-- (run|flags|file)\b/m.test(await readPage(page))),
+    pages.map(async (page) => /^<!-- (run|flags|figures|file)\b/m.test(await readPage(page))),
   );
   return pages.filter((_, place) => isMade[place]);
 }
@@ -49,6 +50,8 @@ async function makeWithoutRuns(block: Block): Promise<string[]> {
   switch (block.kind) {
     case 'flags':
       return flagsTable(block.of);
+    case 'figures':
+      return figuresTable(block.rows);
     case 'file':
       return (await readFile(join(DOCS, block.name), 'utf8')).trimEnd().split('\n');
     case 'run':

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { serve } from '../../src/operations/serve/serve.js';
 import { makeIssuedCertificate } from '../support/certificates.js';
 import { writeLayout } from '../support/odd-images.js';
@@ -9,6 +10,7 @@ import { PROGRAM } from '../support/programs/lading-command.js';
 import { startSocksServer } from '../support/socks-server.js';
 import { sourceImages } from './images.js';
 
+const FIXTURES = fileURLToPath(new URL('../../fixtures', import.meta.url));
 /** The registry that the pages save from, and the one on the far side that they load into. */
 const SOURCE = 'registry.example.com';
 const FAR = 'registry.local';
@@ -76,6 +78,7 @@ export async function openSite(): Promise<Site> {
       SSL_CERT_FILE: ca,
       ALL_PROXY: `socks5h://${proxy.host}`,
       NO_PROXY: '127.0.0.1,localhost',
+      FIXTURES,
     },
     here: (command) =>
       command
