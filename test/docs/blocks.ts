@@ -1,9 +1,18 @@
 /** A block of a page whose content is made, with the fence or the comment that ends it. */
 export type Block =
-  | { kind: 'run'; setup: string[]; commands: string[]; content: string[] }
+  | RunBlock
   | { kind: 'flags'; of: string }
   | { kind: 'figures'; rows: string[] }
   | { kind: 'file'; name: string };
+
+export interface RunBlock {
+  kind: 'run';
+  /** Commands that are run first and not shown. */
+  setup: string[];
+  commands: string[];
+  /** The lines that are there now. */
+  content: string[];
+}
 
 /** Returns the lines that a block has now, without what marks its place. */
 export type MakeBlock = (block: Block) => Promise<string[]>;

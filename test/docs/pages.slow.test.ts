@@ -11,11 +11,12 @@ describe('what the pages show is what is printed', () => {
     this.timeout(180_000);
     const pages = await listPages();
     assert.ok(pages.includes('README.md'));
-    for (const page of pages)
-      assert.equal(
-        await pageNow(page, { withRuns: true }),
-        await readPage(page),
-        `npm run docs writes ${page}`,
-      );
+    const compared = pages.map(async (page) => ({
+      page,
+      now: await pageNow(page, { withRuns: true }),
+      kept: await readPage(page),
+    }));
+    for (const { page, now, kept } of await Promise.all(compared))
+      assert.equal(now, kept, `npm run docs writes ${page}`);
   });
 });

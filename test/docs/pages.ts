@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Block, rewrite } from './blocks.js';
+import { type Block, type RunBlock, rewrite } from './blocks.js';
 import { figuresTable } from './figures.js';
 import { flagsTable } from './flags.js';
-import { openSession } from './session.js';
+import { openSession, type Session } from './session.js';
 import { openSite } from './site.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,23 +27,32 @@ export function readPage(path: string): Promise<string> {
 /** Returns a page with its made blocks written anew. Commands are run only `withRuns`; without, their blocks stay. */
 export async function pageNow(path: string, { withRuns }: { withRuns: boolean }): Promise<string> {
   const page = await readPage(path);
-  if (!withRuns) return rewrite(page, makeWithoutRuns);
-  if (!/^<!-- run\b/m.test(page)) return rewrite(page, makeWithoutRuns);
+  if (!withRuns || !/^<!-- run\b/m.test(page)) return rewrite(page, makeWithoutRuns);
   const site = await openSite();
   const session = openSession(site);
   try {
-    return await rewrite(page, async (block) => {
-      if (block.kind !== 'run') return makeWithoutRuns(block);
-      for (const command of block.setup) await session.run(command);
-      const lines: string[] = [];
-      for (const command of block.commands)
-        lines.push(...`$ ${command}`.split('\n'), ...(await session.run(command)));
-      return lines;
-    });
+    return await rewrite(page, (block) =>
+      block.kind === 'run' ? runBlock(block, session) : makeWithoutRuns(block),
+    );
   } finally {
-    await session.close();
-    await site.close();
+    await session.close().finally(() => site.close());
   }
+}
+
+/** Runs the commands of a block. One that fails where the page does not show its exit code is an error. */
+async function runBlock({ setup, commands }: RunBlock, session: Session): Promise<string[]> {
+  for (const command of setup) {
+    const { lines, code } = await session.run(command);
+    if (code !== 0) throw new Error(`${command}: exit ${code}\n${lines.join('\n')}`);
+  }
+  const written: string[] = [];
+  for (const [place, command] of commands.entries()) {
+    const { lines, code } = await session.run(command);
+    if (code !== 0 && commands[place + 1] !== 'echo $?')
+      throw new Error(`${command}: exit ${code}, and no echo $? follows\n${lines.join('\n')}`);
+    written.push(...`$ ${command}`.split('\n'), ...lines);
+  }
+  return written;
 }
 
 async function makeWithoutRuns(block: Block): Promise<string[]> {

@@ -7,9 +7,15 @@ import type { Site } from './site.js';
 
 /** Runs commands at a site, one after the other, and returns what its user sees. */
 export interface Session {
-  /** Runs a command, and returns the lines that it leaves on the terminal. One that ends with ` &` stays until the end. */
-  run(command: string): Promise<string[]>;
+  /** Runs a command to its end; one that ends with ` &` stays until the session does. */
+  run(command: string): Promise<Ran>;
   close(): Promise<void>;
+}
+
+export interface Ran {
+  /** What it leaves on the terminal. */
+  lines: string[];
+  code: number;
 }
 
 const COLUMNS = 120;
@@ -18,9 +24,11 @@ const PATIENCE_MS = 60_000;
 /** A command in the background has said what it has to say when it prints nothing for this time. */
 const SILENCE_MS = 1000;
 
+let sessions = 0;
+
 /** Opens a session in the terminals of a tmux of its own: what lading prints depends on whether it is one. */
 export function openSession(site: Site): Session {
-  const socket = `lading-docs-${process.pid}`;
+  const socket = `lading-docs-${process.pid}-${sessions++}`;
   const tmux = (...args: string[]): Promise<string> =>
     succeed('tmux', ['-L', socket, '-f', '/dev/null', ...args], {
       env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
@@ -69,10 +77,10 @@ export function openSession(site: Site): Session {
           await delay(20);
         }
         code = (await readFile(file('code'), 'utf8')).trim();
-        return screen(name);
+        return { lines: await screen(name), code: Number(code) };
       }
       background.push(file('pid'));
-      return settled(() => screen(name));
+      return { lines: await settled(() => screen(name)), code: 0 };
     },
     async close() {
       for (const file of background) {

@@ -82,7 +82,7 @@ export async function openSite(): Promise<Site> {
     },
     here: (command) =>
       command
-        .replace(/^lading serve (?!.*(--listen|--print-config))/, `$&--listen 127.0.0.1:${port} `)
+        .replace(/^(exec )?lading serve (?!.*(--listen|--print-config))/, `$&--listen 127.0.0.1:${port} `)
         .replaceAll(`127.0.0.1:${SHOWN_PORT}`, `127.0.0.1:${port}`),
     shown: (output) => output.replaceAll(`:${port}`, `:${SHOWN_PORT}`).replaceAll(home, SHOWN_HOME),
     async close() {
@@ -93,9 +93,12 @@ export async function openSite(): Promise<Site> {
   };
 }
 
-/** Returns a free port of four digits, so that tables keep their columns when it is replaced. */
+let nextPort = SHOWN_PORT + 1;
+
+/** Returns a free port of four digits, so that tables keep their columns when it is replaced; another one each time. */
 async function freeShortPort(): Promise<number> {
-  for (let port = 5001; port < 10_000; port++) {
+  while (nextPort < 10_000) {
+    const port = nextPort++;
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));
