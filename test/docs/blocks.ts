@@ -2,8 +2,18 @@
 export type Block =
   | RunBlock
   | { kind: 'flags'; of: string }
+  | { kind: 'exit codes' }
   | { kind: 'figures'; rows: string[] }
-  | { kind: 'file'; name: string };
+  | { kind: 'file'; name: string }
+  | WriteBlock;
+
+/** A document that commands of the page read: it stays as it is. */
+export interface WriteBlock {
+  kind: 'write';
+  /** Where commands find it: from their folder, or from the home if it begins with `~/`. */
+  path: string;
+  content: string[];
+}
 
 export interface RunBlock {
   kind: 'run';
@@ -26,7 +36,9 @@ const COMMAND = /^\$ /;
  * - `<!-- run -->` before a fence: the lines that begin with `$` stay, and their output is written below each. Lines of
  *   the comment after its first one are commands that are run before them and not shown.
  * - `<!-- flags of COMMAND -->` or `<!-- flags: GROUP -->`: a table of flags, to `<!-- end -->`.
+ * - `<!-- exit codes -->`: a table of them, to `<!-- end -->`.
  * - `<!-- figures of ROW ROW… -->`: a table of wall times of these rows of the benchmark, to `<!-- end -->`.
+ * - `<!-- write PATH -->` before a fence: its content is written to this file, for the commands below.
  * - `<!-- file NAME -->` before a fence: the file of that name beside the page.
  */
 export async function rewrite(page: string, make: MakeBlock): Promise<string> {
@@ -61,6 +73,8 @@ function beginningAt(lines: readonly string[], place: number): Beginning | undef
   const [, flags] = /^<!-- flags(?: of|:) (\w+) -->$/.exec(line) ?? [];
   if (flags !== undefined)
     return { content: place + 1, closing: '<!-- end -->', blockOf: () => ({ kind: 'flags', of: flags }) };
+  if (line === '<!-- exit codes -->')
+    return { content: place + 1, closing: '<!-- end -->', blockOf: () => ({ kind: 'exit codes' }) };
   const [, rows] = /^<!-- figures of ([\w -]+) -->$/.exec(line) ?? [];
   if (rows !== undefined)
     return {
@@ -71,6 +85,13 @@ function beginningAt(lines: readonly string[], place: number): Beginning | undef
   const [, name] = /^<!-- file (\S+) -->$/.exec(line) ?? [];
   if (name !== undefined)
     return { content: afterFence(lines, place), closing: '```', blockOf: () => ({ kind: 'file', name }) };
+  const [, path] = /^<!-- write (\S+) -->$/.exec(line) ?? [];
+  if (path !== undefined)
+    return {
+      content: afterFence(lines, place),
+      closing: '```',
+      blockOf: (content) => ({ kind: 'write', path, content }),
+    };
   if (line !== '<!-- run -->' && line !== '<!-- run') return undefined;
   const close = line === '<!-- run' ? lines.indexOf('-->', place) : place;
   const setup = lines.slice(place + 1, close);

@@ -1,11 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Block, type RunBlock, rewrite } from './blocks.js';
+import { type Block, type RunBlock, rewrite, type WriteBlock } from './blocks.js';
 import { figuresTable } from './figures.js';
-import { flagsTable } from './flags.js';
+import { exitCodesTable, flagsTable } from './help-tables.js';
 import { openSession, type Session } from './session.js';
-import { openSite } from './site.js';
+import { openSite, type Site } from './site.js';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOCS = join(ROOT, 'docs');
@@ -15,7 +15,9 @@ export async function listPages(): Promise<string[]> {
   const names = (await readdir(DOCS)).filter((name) => name.endsWith('.md')).sort();
   const pages = ['README.md', ...names.map((name) => `docs/${name}`)];
   const isMade = await Promise.all(
-    pages.map(async (page) => /^<!-- (run|flags|figures|file)\b/m.test(await readPage(page))),
+    pages.map(async (page) =>
+      /^<!-- (run|flags|exit codes|figures|file|write)\b/m.test(await readPage(page)),
+    ),
   );
   return pages.filter((_, place) => isMade[place]);
 }
@@ -31,12 +33,20 @@ export async function pageNow(path: string, { withRuns }: { withRuns: boolean })
   const site = await openSite();
   const session = openSession(site);
   try {
-    return await rewrite(page, (block) =>
-      block.kind === 'run' ? runBlock(block, session) : makeWithoutRuns(block),
-    );
+    return await rewrite(page, async (block) => {
+      if (block.kind === 'run') return runBlock(block, session);
+      if (block.kind === 'write') await writeForCommands(block, site);
+      return makeWithoutRuns(block);
+    });
   } finally {
     await session.close().finally(() => site.close());
   }
+}
+
+async function writeForCommands({ path, content }: WriteBlock, site: Site): Promise<void> {
+  const file = path.startsWith('~/') ? join(site.home, path.slice(2)) : join(site.folder, path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${content.join('\n')}\n`);
 }
 
 /** Runs the commands of a block. One that fails where the page does not show its exit code is an error. */
@@ -57,6 +67,8 @@ async function runBlock({ setup, commands }: RunBlock, session: Session): Promis
 
 async function makeWithoutRuns(block: Block): Promise<string[]> {
   switch (block.kind) {
+    case 'exit codes':
+      return exitCodesTable();
     case 'flags':
       return flagsTable(block.of);
     case 'figures':
@@ -64,6 +76,7 @@ async function makeWithoutRuns(block: Block): Promise<string[]> {
     case 'file':
       return (await readFile(join(DOCS, block.name), 'utf8')).trimEnd().split('\n');
     case 'run':
+    case 'write':
       return block.content;
   }
 }

@@ -1,5 +1,6 @@
 import { COMMANDS } from '../../src/cli/commands.js';
 import { describeCommand, type OptionDescription } from '../../src/cli/describe-command.js';
+import { EXIT_MEANINGS } from '../../src/cli/exit-codes.js';
 
 /** Groups of flags that several commands share: each has one table, on the page of its subject. */
 const SHARED_GROUPS: readonly string[] = ['Output', 'Registry'];
@@ -16,6 +17,12 @@ export async function flagsTable(of: string): Promise<string[]> {
     ...options.map((option) => `| ${cell(namesOf(option))} | ${cell(meaningOf(option))} |`),
     '',
   ];
+}
+
+/** Returns a table of the exit codes, from what `lading help exit-codes` is made of. */
+export function exitCodesTable(): string[] {
+  const rows = Object.values(EXIT_MEANINGS).map(([code, meaning]) => `| ${code} | ${cell(meaning)} |`);
+  return ['', '| exit | when |', '| --- | --- |', ...rows, ''];
 }
 
 async function ownOptions(name: string): Promise<OptionDescription[]> {
