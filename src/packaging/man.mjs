@@ -63,8 +63,9 @@ function heading(page, version) {
   return `.TH ${page.toUpperCase()} 1 "" "lading ${text(version)}" "lading"`;
 }
 
+/** A heading begins a paragraph by itself. */
 function section(title, ...lines) {
-  return [`.SH ${title.toUpperCase()}`, ...lines];
+  return [`.SH ${title.toUpperCase()}`, ...(lines[0] === '.PP' ? lines.slice(1) : lines)];
 }
 
 function synopsis(usage) {

@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leaveOutAlways } from '../support/needs.js';
 import { succeed } from '../support/programs/run.js';
-import { type BareRoot, type BareRootOptions, makeBareRoot, passed } from './root.js';
+import { type BareRoot, type BareRootOptions, makeBareRoot, ODD_FOLDER, passed } from './root.js';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-/** A space, letters beyond ASCII, and what URLs and shells read otherwise. */
-const FOLDER = "/srv/mon dossier (été) 100%25 #1 'x'";
 
-interface Setting extends Omit<BareRootOptions, 'network'> {
+interface Setting extends Required<Omit<BareRootOptions, 'network'>> {
   what: string;
   /** Who runs all tests. */
   tester: 'root' | 'someone';
@@ -18,12 +16,12 @@ interface Setting extends Omit<BareRootOptions, 'network'> {
 }
 
 const SETTINGS: Setting[] = [
-  { what: 'Debian 12', release: 'bookworm', node: '20.19.0', npm: '10', tester: 'someone' },
-  { what: 'Debian 13', release: 'trixie', node: '24', npm: '11', tester: 'root', rarely: true },
+  { what: 'Debian 12', release: 'bookworm', node: { version: '20.19.0', npm: '10' }, tester: 'someone' },
+  { what: 'Debian 13', release: 'trixie', node: { version: '24', npm: '11' }, tester: 'root', rarely: true },
 ];
 
 for (const { what, tester, rarely, ...options } of SETTINGS)
-  describe(`a clone of HEAD on ${what} with Node.js ${options.node} and npm ${options.npm} alone`, () => {
+  describe(`a clone of HEAD on ${what} with Node.js ${options.node.version} and npm ${options.node.npm} alone`, () => {
     let root: BareRoot;
 
     before(async function () {
@@ -32,7 +30,7 @@ for (const { what, tester, rarely, ...options } of SETTINGS)
     after(() => root?.remove());
 
     for (const user of ['root', 'someone'] as const) {
-      const folder = `${FOLDER} ${user}`;
+      const folder = `${ODD_FOLDER} ${user}`;
 
       it(`runs npm ci && npm run demo for ${user}`, async () => {
         await succeed('git', ['clone', '--quiet', '--no-hardlinks', PROJECT, join(root.path, folder)]);

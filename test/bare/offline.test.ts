@@ -11,16 +11,16 @@ const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 /** What an archive of these has: two tags of one repository. */
 const IMAGES = 'fixtures/archives/docker20-multi.tar';
 
-const SETTINGS: BareRootOptions[] = [
-  { release: 'bookworm', node: '20.19.0', npm: '10', network: false },
-  { release: 'trixie', node: '24', npm: '11', network: false },
+const SETTINGS: Required<BareRootOptions>[] = [
+  { release: 'bookworm', node: { version: '20.19.0', npm: '10' }, network: false },
+  { release: 'trixie', node: { version: '24', npm: '11' }, network: false },
 ];
 
 /** What making the package printed: it is made once. */
 let packed: Promise<string> | undefined;
 
 for (const options of SETTINGS)
-  describe(`the offline package without a network, on ${options.release} with Node.js ${options.node}`, () => {
+  describe(`the offline package without a network, on ${options.release} with Node.js ${options.node.version}`, () => {
     let root: BareRoot;
     let registry: string;
 

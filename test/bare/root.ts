@@ -11,20 +11,22 @@ import { type Outcome, run, succeed } from '../support/programs/run.js';
 import { testCache } from '../support/programs/test-cache.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 
+/** A folder whose path has a space, letters beyond ASCII, and what URLs and shells read otherwise. */
+export const ODD_FOLDER = "/srv/mon dossier (été) 100%25 #1 'x'";
+
 const HOLD = fileURLToPath(new URL('hold.sh', import.meta.url));
 
 export type Release = 'bookworm' | 'trixie';
 
 export interface BareRootOptions {
   release: Release;
-  /** Of Node.js, and of npm, which is JavaScript alone. */
-  node: string;
-  npm: string;
+  /** The versions of Node.js, and of npm, which is JavaScript alone; by default there is neither. */
+  node?: { version: string; npm: string };
   /** Without, there is a loopback interface and nothing else, so that nothing outside can be reached. */
   network: boolean;
 }
 
-/** A Debian with its essential packages and Node.js, and with nothing else. */
+/** A Debian with its essential packages, perhaps Node.js, and with nothing else. */
 export interface BareRoot {
   /** Where its files lie. */
   readonly path: string;
@@ -41,7 +43,7 @@ export async function makeBareRoot(context: Context, options: BareRootOptions): 
   const base = await baseOf(context, options.release);
   const path = await temporaryFolder(`root-${options.release}`);
   await succeed('tar', ['-C', path, '-xpf', base]);
-  await addNode(context, path, options);
+  if (options.node !== undefined) await addNode(context, path, options.node);
   await succeed('chroot', [path, 'useradd', '--create-home', 'someone']);
   if (options.network) await copyNetworkSettings(path);
 
@@ -60,7 +62,9 @@ export async function makeBareRoot(context: Context, options: BareRootOptions): 
     run(user, line, cwd = '/tmp') {
       const home = user === 'root' ? '/root' : `/home/${user}`;
       const environment = [
-        ...['PATH=/usr/local/bin:/usr/bin:/bin', 'LANG=C.UTF-8', `HOME=${home}`, 'CI=true'],
+        // dpkg wants the programs of root.
+        `PATH=/usr/local/bin:/usr/bin:/bin${user === 'root' ? ':/usr/sbin:/sbin' : ''}`,
+        ...['LANG=C.UTF-8', `HOME=${home}`, 'CI=true'],
         // npm writes its cache into the home, and fails without one.
         `npm_config_cache=/tmp/npm-${user}`,
         ...(options.network ? trustOf(process.env).map(([name, file]) => `${name}=${file}`) : []),
@@ -108,15 +112,19 @@ async function baseOf(context: Context, release: Release): Promise<string> {
 }
 
 /** Where this machine has its packages from, if it is a Debian; else debootstrap knows a place. */
-async function debianMirror(): Promise<string[]> {
+export async function debianMirror(): Promise<string[]> {
   const query = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', 'Label: Debian'];
   const { stdout } = await run('apt-get', query).catch(() => ({ stdout: '' }));
   return stdout.split('\n').filter(Boolean).slice(0, 1);
 }
 
-async function addNode(context: Context, path: string, { node, npm }: BareRootOptions): Promise<void> {
+async function addNode(
+  context: Context,
+  path: string,
+  { version, npm }: { version: string; npm: string },
+): Promise<void> {
   const local = join(path, 'usr/local');
-  await copyFile(await nodeProgram(context, node), join(local, 'bin/node'));
+  await copyFile(await nodeProgram(context, version), join(local, 'bin/node'));
   await cp(await npmPackage(context, 'npm', npm), join(local, 'lib/node_modules/npm'), { recursive: true });
   for (const name of ['npm', 'npx'])
     await symlink(`../lib/node_modules/npm/bin/${name}-cli.js`, join(local, 'bin', name));

@@ -4,37 +4,29 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { digestOf } from '../../src/content/digest.js';
 import { fixturePath } from '../support/fixtures.js';
-import { leaveOut } from '../support/needs.js';
+import { architectureHere, executable, makeExecutable } from '../support/programs/executable.js';
 import { run, succeed } from '../support/programs/run.js';
 import { useFolder } from '../support/temporary.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const EXECUTABLE = join(ROOT, 'release', `lading-linux-${process.arch}`);
 const ARCHIVE = fixturePath('archives/docker20-multi.tar');
 
 describe('the single executable', function () {
   this.timeout(180_000);
   const path = useFolder();
+  let program: string;
   /** Without Node.js in the path, and without a home. */
   const env = { PATH: '/usr/bin:/bin', HOME: '/nonexistent' };
-  const lading = (...args: string[]) => run(EXECUTABLE, args, { env, timeout: 60_000 });
-
-  const make = (): Promise<string> =>
-    succeed(process.execPath, ['src/packaging/executable.mjs', process.arch], {
-      cwd: ROOT,
-      timeout: 120_000,
-    });
+  const lading = (...args: string[]) => run(program, args, { env, timeout: 60_000 });
 
   before(async function () {
-    if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch))
-      leaveOut(this, 'Linux on x64 or arm64');
-    await make();
+    program = await executable(this);
   });
 
-  it('is the same bytes twice', async () => {
-    const first = digestOf(await readFile(EXECUTABLE));
-    await make();
-    assert.equal(digestOf(await readFile(EXECUTABLE)), first);
+  it('is the same bytes twice', async function () {
+    const first = digestOf(await readFile(program));
+    await makeExecutable(this, architectureHere(this));
+    assert.equal(digestOf(await readFile(program)), first);
   });
 
   it('says its version, and does with archives what the package does', async () => {

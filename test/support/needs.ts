@@ -25,6 +25,12 @@ const PACKAGES = {
   curl: 'curl',
   tmux: 'tmux',
   script: 'bsdutils',
+  zsh: 'zsh',
+  fish: 'fish',
+  man: 'man-db',
+  mandoc: 'mandoc',
+  zstd: 'zstd',
+  'qemu-aarch64-static': 'qemu-user-static',
 } as const;
 
 export type Program = keyof typeof PACKAGES;
