@@ -9,9 +9,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
 import { debianFiles } from './debian-files.mjs';
 import { readReference } from './reference.mjs';
+import { tarOf } from './tar.mjs';
 
 /** Debian's names of the architectures of Node.js. */
 const ARCHITECTURE = { x64: 'amd64', arm64: 'arm64' };
@@ -70,31 +70,8 @@ function member([name, bytes]) {
   return [Buffer.from(header), bytes, ...(bytes.length % 2 === 1 ? [Buffer.from('\n')] : [])];
 }
 
-/** A tar with the folders of its files, owned by root, without times. */
 async function tarGzip(files) {
-  const tar = pack();
-  const chunks = [];
-  const collected = (async () => {
-    for await (const chunk of tar) chunks.push(chunk);
-  })();
-  const owner = { uid: 0, gid: 0, uname: 'root', gname: 'root', mtime: new Date(0) };
-  const folders = new Set();
-  for (const [path, { bytes, mode }] of files) {
-    for (const folder of parentsOf(path)) {
-      if (folders.has(folder)) continue;
-      folders.add(folder);
-      tar.entry({ ...owner, name: `./${folder}/`, type: 'directory', mode: 0o755 });
-    }
-    tar.entry({ ...owner, name: `./${path}`, mode }, bytes);
-  }
-  tar.finalize();
-  await collected;
-  return gzipSync(Buffer.concat(chunks), { level: 9 });
-}
-
-function parentsOf(path) {
-  const parts = path.split('/').slice(0, -1);
-  return parts.map((_, place) => parts.slice(0, place + 1).join('/'));
+  return gzipSync(await tarOf(files, './'), { level: 9 });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

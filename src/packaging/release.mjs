@@ -1,20 +1,25 @@
 /**
  * Makes what people install, into release/: the package of npm and its form without a network, the executables (also
- * compressed with zstd), packages for Debian, man pages, completions, a bill of materials, and SHA256SUMS of all. The
- * same tree gives the same bytes. Usage: npm run release [-- ARCHITECTURE…], which builds first.
+ * compressed with zstd), packages for Debian, an image, man pages, completions, a bill of materials, and SHA256SUMS of
+ * all. The same tree gives the same bytes; the image also has packages of Debian, whose versions are printed.
+ * Usage: npm run release [-- ARCHITECTURE…], which builds first.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { arch } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
 import { completions } from './completions.mjs';
 import { debianFiles, serviceExample } from './debian-files.mjs';
+import { NoDebian } from './debian-mirror.mjs';
 import { debianPackage } from './debian-package.mjs';
 import { makeExecutable } from './executable.mjs';
+import { makeImage } from './image.mjs';
 import { manPages } from './man.mjs';
 import { ARCHITECTURES, nodeFor } from './node-release.mjs';
 import { readReference } from './reference.mjs';
@@ -24,34 +29,55 @@ const RELEASE = join(ROOT, 'release');
 
 process.chdir(ROOT);
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : ARCHITECTURES;
-await rm(RELEASE, { recursive: true, force: true });
-await mkdir(RELEASE);
-const manifest = JSON.parse(await readFile('package.json', 'utf8'));
-
-run('npm', ['pack', '--ignore-scripts', '--pack-destination', RELEASE]);
-run(process.execPath, ['src/packaging/offline.mjs']);
-const reference = await readReference();
-const pages = manPages(reference);
-const scripts = completions(reference);
-for (const [name, text] of pages) await write(join('man', name), text);
-for (const [path, text] of scripts) await write(join('completions', basename(path)), text);
-await write('lading.service', serviceExample());
-await write(`lading-${manifest.version}.cdx.json`, billOfMaterials());
-for (const architecture of wanted) {
-  const executable = await makeExecutable(architecture);
-  await compress(executable);
-  const { name, bytes } = await debianPackage(
-    architecture,
-    executable,
-    await debianFiles(reference),
-    manifest,
-  );
-  await write(name, bytes);
+const node = await nodeFor(arch());
+// Other versions of Node.js compress to other bytes, or have no zstd. npm runs with this one, too.
+if (process.execPath === (await realpath(node))) await release();
+else {
+  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
+  const { status, error } = spawnSync(node, process.argv.slice(1), { stdio: 'inherit', env });
+  if (error !== undefined) throw error;
+  process.exitCode = status ?? 1;
 }
-await write('SHA256SUMS', await sums());
 
-for (const [name, path] of await released())
-  console.log(`${((await stat(path)).size / 1e6).toFixed(2).padStart(8)} MB  ${name}`);
+async function release() {
+  await rm(RELEASE, { recursive: true, force: true });
+  await mkdir(RELEASE);
+  const manifest = JSON.parse(await readFile('package.json', 'utf8'));
+  const executables = new Map();
+  for (const architecture of wanted) executables.set(architecture, await makeExecutable(architecture));
+  // Most of the time of a release: on threads, while the rest is made.
+  const compressing = Promise.all([...executables.values()].map(compress));
+
+  run('npm', ['pack', '--ignore-scripts', '--pack-destination', RELEASE]);
+  run(process.execPath, ['src/packaging/offline.mjs']);
+  const reference = await readReference();
+  for (const [name, text] of manPages(reference)) await write(join('man', name), text);
+  for (const [path, text] of completions(reference)) await write(join('completions', basename(path)), text);
+  await write('lading.service', serviceExample());
+  await write(`lading-${manifest.version}.cdx.json`, billOfMaterials());
+  const files = await debianFiles(reference);
+  for (const [architecture, executable] of executables) {
+    const { name, bytes } = await debianPackage(architecture, executable, files, manifest);
+    await write(name, bytes);
+  }
+  const image = await describeImage();
+  await compressing;
+  await write('SHA256SUMS', await sums());
+
+  for (const [name, path] of await released())
+    console.log(`${((await stat(path)).size / 1e6).toFixed(2).padStart(8)} MB  ${name}`);
+  console.log(image);
+}
+
+/** Makes the image, and returns what is said about it. */
+async function describeImage() {
+  try {
+    return ['The image contains Debian’s packages:', ...(await makeImage(wanted)).lines].join('\n  ');
+  } catch (error) {
+    if (!(error instanceof NoDebian)) throw error;
+    return `The image is left out: ${error.message}`;
+  }
+}
 
 /** CycloneDX, as npm makes it, without what differs from run to run. */
 function billOfMaterials() {
@@ -61,12 +87,12 @@ function billOfMaterials() {
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-/** Compresses with the encoder of the Node.js that is in the executables: this one may have none. */
 async function compress(path) {
-  const script = `const zlib = require('node:zlib'); const fs = require('node:fs');
-    const level = { [zlib.constants.ZSTD_c_compressionLevel]: 19, [zlib.constants.ZSTD_c_checksumFlag]: 1 };
-    fs.writeFileSync(process.argv[1] + '.zst', zlib.zstdCompressSync(fs.readFileSync(process.argv[1]), { params: level }));`;
-  run(await nodeFor(arch()), ['-e', script, path]);
+  const params = {
+    [zlib.constants.ZSTD_c_compressionLevel]: 19,
+    [zlib.constants.ZSTD_c_checksumFlag]: 1,
+  };
+  await writeFile(`${path}.zst`, await promisify(zlib.zstdCompress)(await readFile(path), { params }));
 }
 
 async function sums() {
