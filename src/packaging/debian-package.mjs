@@ -71,7 +71,7 @@ function member([name, bytes]) {
 }
 
 async function tarGzip(files) {
-  return gzipSync(await tarOf(files, './'), { level: 9 });
+  return gzipSync(await tarOf(files, './'), { level: 6 }); // 9 takes three times as long for 0.6 %
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

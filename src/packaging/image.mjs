@@ -53,7 +53,7 @@ export async function makeImage(architectures) {
 
   const path = join(ROOT, 'release', `${about.name}-${about.version}-image.tar`);
   await rm(path, { force: true });
-  const compression = { compression: 'gzip', compressionLevel: 9 }; // every engine reads gzip
+  const compression = { compression: 'gzip', compressionLevel: 6 }; // every engine reads gzip; 9 takes three times as long for 0.6 %
   await convert({ source: store, output: path, format: 'universal', to: 'oci', ...compression });
   return { path, lines };
 }
