@@ -1,0 +1,152 @@
+import { messageOf } from '../errors.js';
+import { asUTF8 } from './encoding.js';
+import { findInDockerfile, isDockerfile } from './forms/dockerfile.js';
+import { findInList, isList } from './forms/lists.js';
+import { Finder, type FinderOptions, type ReadBeside } from './finder.js';
+import { findInTree, type Kind, KINDS } from './kinds.js';
+import { type Limits, Unreadable } from './limits.js';
+import { findInLines } from './lines.js';
+import type { Node, Scalar } from './node.js';
+import { parseTree } from './parse.js';
+import type { Findings } from './report.js';
+import { documentsOf } from './split.js';
+import { isTemplate, withoutActions } from './template.js';
+
+export { KINDS, type Kind };
+
+export interface FindInFileOptions {
+  /** How the file is called in the result. */
+  file: string;
+  /** What the file is; default: told by its content and, if that is not enough, its name. */
+  as?: Kind | undefined;
+  limits: Limits;
+  findings: Findings;
+  readBeside: ReadBeside;
+  /** Of a compose file, only these services. */
+  services?: readonly string[] | undefined;
+  /** Variables of a compose file that another one includes. */
+  environment?: ReadonlyMap<string, string> | undefined;
+  /** How many files lead to this one. */
+  depth?: number;
+}
+
+/** Finds images in one file; adds them to `findings`. Returns how many documents it has. */
+export async function findInFile(bytes: Buffer, options: FindInFileOptions): Promise<number> {
+  const { file, findings, limits } = options;
+  const text = asUTF8(bytes);
+  if ('problem' in text) {
+    findings.problems.push({ file, message: text.problem });
+    return 0;
+  }
+  if (text.note !== undefined) findings.problems.push({ file, message: text.note });
+  const { utf8 } = text;
+  if (await findInPlainText(utf8, options)) return 1;
+  let documents = 0;
+  for (const document of documentsOf(utf8)) {
+    documents++;
+    const problem = (message: string): unknown => findings.problems.push({ file, line: document.firstLine, message });
+    if (documents > limits.maxDocuments) {
+      problem(`it has more than ${limits.maxDocuments} documents; the rest is not read`);
+      break;
+    }
+    if (document.bytes > limits.maxDocumentBytes) {
+      problem(`a document has ${document.bytes} bytes, which is more than ${limits.maxDocumentBytes}`);
+      continue;
+    }
+    await findInDocument(document.text, document.firstLine, options);
+  }
+  return documents;
+}
+
+/** Reads what is no tree of values: Dockerfiles and lists. Returns whether it was one. */
+async function findInPlainText(utf8: Buffer, options: FindInFileOptions): Promise<boolean> {
+  const { as, limits, findings, readBeside, file } = options;
+  if (as !== undefined && as !== 'dockerfile' && as !== 'list') return false;
+  if (utf8.length > MAX_PLAIN_BYTES) return false;
+  const start = utf8.toString('utf8', 0, 64 * 1024);
+  const isBuild = as === 'dockerfile' || (as === undefined && (isDockerfileName(file) || isDockerfile(start)));
+  if (!isBuild && as !== 'list' && !isList(start)) return false;
+  const finder = new Finder({ file, text: utf8.toString('utf8'), firstLine: 1, limits, findings, readBeside });
+  if (isBuild) findInDockerfile(finder);
+  else findInList(finder);
+  return true;
+}
+
+const MAX_PLAIN_BYTES = 16 * 1024 * 1024;
+
+function isDockerfileName(file: string): boolean {
+  return /(?:^|[/\\])(?:(?:Docker|Container)file(?:\.[\w.-]+)?|[\w.-]+\.(?:Docker|Container)file)$/i.test(file) && !/\.(?:dockerignore|md|ya?ml|json)$/i.test(file);
+}
+
+async function findInDocument(given: string, firstLine: number, options: FindInFileOptions): Promise<void> {
+  const { file, findings, limits, readBeside } = options;
+  const template = options.as === 'template' || isTemplate(given) ? withoutActions(given) : undefined;
+  const text = template?.text ?? given;
+  const finderOptions: FinderOptions = {
+    ...{ file, text, firstLine, limits, findings, readBeside },
+    ...(template && { original: template.original }),
+  };
+  const finder = new Finder(finderOptions);
+  try {
+    const roots = rootsOf(text, limits, template !== undefined);
+    if (roots === undefined) return findInLines(finder);
+    for (const root of roots) {
+      await findInTree(finder, root, {
+        ...options,
+        isTemplate: template !== undefined,
+        nested: (value, path, outer) => nestedIn(value, path, outer, finderOptions),
+        other: (bytes, path, more) => findInFile(bytes, { ...options, ...more, file: path, as: 'compose', depth: (options.depth ?? 0) + 1 }),
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    finder.problem(error.message, error.at ?? 0);
+  }
+}
+
+/** Undefined for a template that is no YAML even without its actions. */
+function rootsOf(text: string, limits: Limits, isTemplateText: boolean): Node[] | undefined {
+  try {
+    return parseTree(text, limits);
+  } catch (error) {
+    if (isTemplateText && error instanceof Unreadable) return undefined;
+    throw error;
+  }
+}
+
+/** How deep documents may stand in values of others: a ConfigMap in a Helm release in a manifest. */
+const MAX_NESTED = 4;
+
+/** The document that a value is, with the lines of the file that it stands in. */
+export interface NestedDocument {
+  roots: Node[];
+  finder: Finder;
+}
+
+function nestedIn(value: Scalar, path: string, outer: Finder, options: FinderOptions): NestedDocument[] | undefined {
+  if (outer.depth >= MAX_NESTED || value.text.length > outer.limits.maxDocumentBytes) return undefined;
+  if (!/[:{[]/.test(value.text)) return undefined;
+  const line = outer.lineOf(value.at);
+  const found: NestedDocument[] = [];
+  for (const { text: given, firstLine } of documentsOf(Buffer.from(value.text))) {
+    const template = isTemplate(given) ? withoutActions(given) : undefined;
+    const text = template?.text ?? given;
+    const finder = new Finder({
+      ...options,
+      text,
+      firstLine: value.isBlock ? line + firstLine : line,
+      isOneLine: !value.isBlock || outer.isOneLine,
+      prefix: outer.place(value.at, path).path,
+      depth: outer.depth + 1,
+      original: (marked) => outer.original(template?.original(marked) ?? marked),
+    });
+    try {
+      const roots = parseTree(text, options.limits).filter(({ type }) => type !== 'scalar');
+      if (roots.length > 0) found.push({ roots, finder });
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw new Error(messageOf(error), { cause: error });
+      return undefined;
+    }
+  }
+  return found.length === 0 ? undefined : found;
+}

@@ -1,0 +1,163 @@
+import { bareName, isImageName, isPlausible, isUnmistakable, isUnresolved } from './image-text.js';
+import { type Limits, Unreadable } from './limits.js';
+import type { Node, Scalar } from './node.js';
+import type { Findings, Grade, Place } from './report.js';
+
+/** Other files beside the one that is read: compose files name some. Undefined if there is none, or it may not be read. */
+export type ReadBeside = (path: string) => Promise<Buffer | undefined>;
+
+export interface FinderOptions {
+  file: string;
+  /** The text of the document. */
+  text: string;
+  /** The line of the file that the document begins on, from 1. */
+  firstLine: number;
+  limits: Limits;
+  findings: Findings;
+  readBeside: ReadBeside;
+  /** The lines of the text do not count: it was one value of another document. */
+  isOneLine?: boolean;
+  /** The path in the file of the value that the document was. */
+  prefix?: string;
+  /** Texts that templates stood in for, by the marks in their place. */
+  original?: (text: string) => string;
+  depth?: number;
+}
+
+/** What is found in one document, with the lines of its file. */
+export class Finder {
+  readonly file: string;
+  readonly text: string;
+  readonly limits: Limits;
+  readonly findings: Findings;
+  readonly readBeside: ReadBeside;
+  /** How many values this document stands within, as a text. */
+  readonly depth: number;
+  /** The text has one line in the file, however many it has itself. */
+  readonly isOneLine: boolean;
+  readonly #options: FinderOptions;
+  /** Values that have been reported, or are known to be no images. */
+  readonly #done = new Set<Node>();
+  readonly #reported = new Set<string>();
+  #visited = 0;
+
+  constructor(options: FinderOptions) {
+    this.#options = options;
+    this.file = options.file;
+    this.text = options.text;
+    this.limits = options.limits;
+    this.findings = options.findings;
+    this.readBeside = options.readBeside;
+    this.depth = options.depth ?? 0;
+    this.isOneLine = options.isOneLine ?? false;
+  }
+
+  /** Counts a value against the limit: aliases let a small document have many. */
+  visit(node: Node): void {
+    if (++this.#visited > this.limits.maxNodes)
+      throw new Unreadable(`it has more than ${this.limits.maxNodes} values, those of its aliases counted`, node.at);
+  }
+
+  isDone(node: Node): boolean {
+    return this.#done.has(node);
+  }
+
+  done(node: Node): void {
+    this.#done.add(node);
+  }
+
+  /**
+   * Reports what stands where an image has to stand. A text that is to be filled in is unresolved, and so is one that is
+   * no name.
+   */
+  certain(value: Scalar, path: string, grade: Grade = 'certain', more: { platform?: string | undefined } = {}): void {
+    this.done(value);
+    this.named(value.text, value, path, grade, more);
+  }
+
+  /** The same for a name that was put together. */
+  named(
+    text: string,
+    { at }: { at: number },
+    path: string,
+    grade: Grade,
+    { platform }: { platform?: string | undefined } = {},
+  ): void {
+    const name = bareName(text);
+    if (name === '') return;
+    if (isUnresolved(this.original(name))) return this.unresolved(name, at, path, 'it is filled in by something else');
+    if (!isImageName(name)) {
+      if (grade === 'certain') this.unresolved(name, at, path, 'it is not the name of an image');
+      return;
+    }
+    this.#report(name, at, path, grade, platform);
+  }
+
+  /** Reports what something is called an image by: only if it can be one. */
+  likely(value: Scalar, path: string): void {
+    this.done(value);
+    const name = bareName(value.text);
+    if (isUnresolved(this.original(name))) {
+      if (!/\s/.test(this.original(name).replace(/\{\{.*?\}\}/g, ''))) this.unresolved(name, value.at, path, 'it is filled in by something else');
+      return;
+    }
+    if (isPlausible(name)) this.#report(name, value.at, path, 'likely');
+  }
+
+  /** Reports a text that has the form of a name of an image. */
+  possible(text: string, at: number, path: string): void {
+    const name = bareName(text);
+    if (isUnmistakable(name)) this.#report(name, at, path, 'possible');
+  }
+
+  unresolved(text: string, at: number, path: string, reason: string): void {
+    const place = this.place(at, path);
+    const shown = this.original(text);
+    if (!this.#isNew(`? ${shown} ${place.line}`)) return;
+    this.findings.unresolved.push({ text: shown, reason, ...place });
+  }
+
+  pattern(pattern: string, at: number, path: string): void {
+    this.findings.patterns.push({ pattern, ...this.place(at, path) });
+  }
+
+  problem(message: string, at?: number): void {
+    this.findings.problems.push({
+      file: this.file,
+      ...(at !== undefined && { line: this.lineOf(at) }),
+      message,
+    });
+  }
+
+  place(at: number, path: string): Place {
+    const { prefix = '' } = this.#options;
+    return { file: this.file, line: this.lineOf(at), path: prefix === '' ? path : `${prefix} ${path}`.trim() };
+  }
+
+  lineOf(at: number): number {
+    const { firstLine } = this.#options;
+    return this.isOneLine ? firstLine : firstLine + linesBefore(this.text, at);
+  }
+
+  original(text: string): string {
+    return this.#options.original?.(text) ?? text;
+  }
+
+  #report(image: string, at: number, path: string, grade: Grade, platform?: string): void {
+    const place = this.place(at, path);
+    if (!this.#isNew(`${image} ${at} ${platform ?? ''}`)) return;
+    this.findings.places.push({ image, grade, ...place, ...(platform !== undefined && { platform }) });
+  }
+
+  #isNew(key: string): boolean {
+    if (this.#reported.has(key)) return false;
+    this.#reported.add(key);
+    return true;
+  }
+}
+
+function linesBefore(text: string, at: number): number {
+  let lines = 0;
+  for (let end = text.indexOf('\n'); end >= 0 && end < at; end = text.indexOf('\n', end + 1)) lines++;
+  return lines;
+}

@@ -1,0 +1,175 @@
+import type { Finder } from '../finder.js';
+import { isUnresolved } from '../image-text.js';
+import { entriesOf, itemsOf, type Mapping, memberOf, type Node, pathTo, type Scalar, scalarOf, textOf } from '../node.js';
+
+export interface ComposeContext {
+  /** Variables of the `.env` beside the file. */
+  environment: ReadonlyMap<string, string>;
+  /** Looks into another file, as a compose file with the same variables. Only for some services, if they are named. */
+  include: (path: string, services?: readonly string[]) => Promise<boolean>;
+  /** Looks into a Dockerfile that is written within this one. */
+  dockerfile: (value: Scalar, path: string) => void;
+}
+
+/** Only these services, and no included files. */
+export interface ComposeSelection {
+  services?: readonly string[] | undefined;
+}
+
+/** Finds the images of a compose file, of all profiles. (compose-spec, "Services", "Interpolation", "Include") */
+export async function findInCompose(
+  finder: Finder,
+  root: Mapping,
+  context: ComposeContext,
+  { services }: ComposeSelection = {},
+): Promise<void> {
+  for (const { key, value } of entriesOf(memberOf(root, 'services'))) {
+    if (services !== undefined && !services.includes(key)) continue;
+    await findInService(finder, value, { path: pathTo('services', key), root, context });
+  }
+  if (services !== undefined) return;
+  const include = memberOf(root, 'include');
+  for (const each of include?.type === 'sequence' ? include.items : []) {
+    const paths = each.type === 'scalar' ? [each] : pathsOf(memberOf(each, 'path'));
+    for (const path of paths) await follow(finder, path, 'include', context);
+  }
+}
+
+/** True for a document that has services as compose files have them. */
+export function isCompose(root: Mapping): boolean {
+  const services = memberOf(root, 'services');
+  if (services?.type === 'mapping')
+    return services.entries.some(({ value }) =>
+      ['image', 'build', 'extends', 'provider', '<<'].some((key) => memberOf(value, key) !== undefined || entriesOf(value).some((entry) => entry.key === key)),
+    );
+  return memberOf(root, 'include')?.type === 'sequence' && textOf(root, 'apiVersion') === undefined;
+}
+
+interface ServicePlace {
+  path: string;
+  root: Mapping;
+  context: ComposeContext;
+}
+
+async function findInService(finder: Finder, service: Node, { path, root, context }: ServicePlace): Promise<void> {
+  finder.visit(service);
+  const image = scalarOf(service, 'image');
+  const platform = textOf(service, 'platform');
+  if (image !== undefined) {
+    const name = interpolated(image.text, context.environment);
+    finder.done(image);
+    if (isUnresolved(name)) finder.unresolved(image.text, image.at, pathTo(path, 'image'), 'a variable has no value');
+    else finder.named(name, image, pathTo(path, 'image'), 'certain', { platform });
+  } else await findExtended(finder, service, { path, root, context });
+  const build = memberOf(service, 'build');
+  for (const from of itemsOf(memberOf(build, 'cache_from')))
+    if (from.type === 'scalar' && !from.text.includes('type=')) nameIn(finder, from, pathTo(path, 'build.cache_from'), context);
+  for (const { value } of entriesOf(memberOf(build, 'additional_contexts')))
+    if (value.type === 'scalar' && value.text.startsWith('docker-image://'))
+      finder.named(interpolated(value.text.slice('docker-image://'.length), context.environment), value, pathTo(path, 'build.additional_contexts'), 'certain');
+  const inline = scalarOf(build, 'dockerfile_inline');
+  if (inline !== undefined) context.dockerfile(inline, pathTo(path, 'build.dockerfile_inline'));
+  for (const volume of itemsOf(memberOf(service, 'volumes'))) {
+    const source = textOf(volume, 'type') === 'image' ? scalarOf(volume, 'source') : undefined;
+    if (source !== undefined) nameIn(finder, source, pathTo(path, 'volumes'), context);
+  }
+}
+
+function nameIn(finder: Finder, value: Scalar, path: string, { environment }: ComposeContext): void {
+  finder.named(interpolated(value.text, environment), value, path, 'certain');
+}
+
+/** A service without an image of its own may have that of another one. */
+async function findExtended(finder: Finder, service: Node, { path, context }: ServicePlace): Promise<void> {
+  const extended = memberOf(service, 'extends');
+  const file = scalarOf(extended, 'file');
+  const name = textOf(extended, 'service');
+  // Without a file it is a service of this one, which is found by itself.
+  if (file !== undefined && name !== undefined) await follow(finder, file, pathTo(path, 'extends'), context, [name]);
+}
+
+async function follow(
+  finder: Finder,
+  { text, at }: Scalar,
+  path: string,
+  { environment, include }: ComposeContext,
+  services?: readonly string[],
+): Promise<void> {
+  const file = interpolated(text, environment);
+  if (isUnresolved(file) || /^[a-z]+:\/\//i.test(file) || !(await include(file, services)))
+    finder.unresolved(text, at, path, 'the file is not there');
+}
+
+function pathsOf(node: Node | undefined): Scalar[] {
+  if (node?.type === 'scalar') return [node];
+  return itemsOf(node).filter((item) => item.type === 'scalar');
+}
+
+/** Parses an `.env` file. (compose-spec, "Env_file format") */
+export function parseEnvironment(text: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const line of text.split(/\r?\n/)) {
+    const [, name, raw = ''] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:]\s*(.*)$/.exec(line) ?? [];
+    if (name === undefined) continue;
+    const [, doubled, single] = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)')/.exec(raw) ?? [];
+    const value = doubled ?? single ?? raw.replace(/(?:^|\s)#.*$/, '').trim();
+    found.set(name, single === undefined ? interpolated(value, found) : value);
+  }
+  return found;
+}
+
+/**
+ * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:?error}` and `${NAME:+other}`. A variable without a value
+ * stays as it is written. (compose-spec, "Interpolation")
+ */
+export function interpolated(text: string, environment: ReadonlyMap<string, string>, depth = 0): string {
+  if (!text.includes('$') || depth > MAX_NESTED) return text;
+  let result = '';
+  let at = 0;
+  while (at < text.length) {
+    const dollar = text.indexOf('$', at);
+    if (dollar < 0) break;
+    result += text.slice(at, dollar);
+    if (text[dollar + 1] === '$') {
+      result += '$';
+      at = dollar + 2;
+      continue;
+    }
+    NAME.lastIndex = dollar + (text[dollar + 1] === '{' ? 2 : 1);
+    const [name] = NAME.exec(text) ?? [];
+    if (name === undefined) {
+      result += '$';
+      at = dollar + 1;
+    } else if (text[dollar + 1] === '{') {
+      const end = closingBrace(text, dollar + 1);
+      if (end < 0) break;
+      result += valueOf(text.slice(dollar, end + 1), name, text.slice(NAME.lastIndex, end), environment, depth);
+      at = end + 1;
+    } else {
+      result += environment.get(name) ?? `$${name}`;
+      at = dollar + 1 + name.length;
+    }
+  }
+  return result + text.slice(at);
+}
+
+const MAX_NESTED = 8;
+const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
+
+function valueOf(whole: string, name: string, rest: string, environment: ReadonlyMap<string, string>, depth: number): string {
+  const value = environment.get(name);
+  const [, colon = '', sign = '', other = ''] = /^(:?)([-?+])([\s\S]*)$/.exec(rest) ?? [];
+  const isSet = value !== undefined && (colon === '' || value !== '');
+  if (sign === '+') return isSet ? interpolated(other, environment, depth + 1) : '';
+  if (isSet) return value;
+  return sign === '-' ? interpolated(other, environment, depth + 1) : whole;
+}
+
+function closingBrace(text: string, open: number): number {
+  let depth = 0;
+  for (let at = open; at < text.length; at++) {
+    if (text[at] === '{') depth++;
+    if (text[at] === '}' && --depth === 0) return at;
+  }
+  return -1;
+}

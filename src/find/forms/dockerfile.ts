@@ -1,0 +1,163 @@
+import type { Finder } from '../finder.js';
+
+/** An instruction with its continued lines joined. */
+interface Instruction {
+  name: string;
+  rest: string;
+  at: number;
+}
+
+/** Stages that are no images. */
+const SCRATCH = 'scratch';
+
+/**
+ * Finds the images that a Dockerfile builds upon: `FROM`, `COPY --from`, `RUN --mount=…,from=` and `# syntax=`.
+ * Arguments are replaced by their defaults. (Dockerfile reference, "FROM", "ARG", "Parser directives")
+ */
+export function findInDockerfile(finder: Finder): void {
+  const { text } = finder;
+  const { syntax, escape } = directivesOf(text);
+  if (syntax !== undefined) finder.named(syntax.value, syntax, '# syntax', 'certain');
+  const globals = new Map<string, string>();
+  let locals = new Map<string, string>();
+  const stages = new Set<string>([SCRATCH]);
+  let number = -1;
+  for (const given of instructionsOf(text, escape)) {
+    const { name, rest, at } = given.name === 'ONBUILD' ? inner(given) : given;
+    const filled = (value: string): string => substitute(value, number < 0 ? globals : locals);
+    if (name === 'ARG' || name === 'ENV') {
+      for (const [key, value] of assignmentsOf(rest, name === 'ENV')) {
+        const known = value === undefined ? globals.get(key) : filled(value);
+        if (known !== undefined) (number < 0 ? globals : locals).set(key, known);
+      }
+    } else if (name === 'FROM') {
+      const { flags, words } = flagsOf(rest);
+      const [image = '', as = '', stage] = words;
+      const base = substitute(image, globals);
+      if (!stages.has(base.toLowerCase())) {
+        const platform = substitute(flags.get('platform') ?? '', globals);
+        finder.named(base, { at }, 'FROM', 'certain', { platform: isPlatform(platform) ? platform : undefined });
+      }
+      number++;
+      locals = new Map();
+      if (as.toLowerCase() === 'as' && stage !== undefined) stages.add(stage.toLowerCase());
+    } else {
+      for (const from of sourcesOf(name, rest)) {
+        const base = filled(from);
+        if (/^\d+$/.test(base) || stages.has(base.toLowerCase())) continue;
+        finder.named(base, { at: at + Math.max(0, text.slice(at).indexOf(from)) }, name, 'certain');
+      }
+    }
+  }
+}
+
+/** True if a text without a name can only be a Dockerfile. */
+export function isDockerfile(text: string): boolean {
+  for (const line of text.split('\n', 400)) {
+    const word = line.trim();
+    if (word === '' || word.startsWith('#')) continue;
+    if (/^ARG\s+[A-Za-z_]\w*(?:=.*)?$/i.test(word)) continue;
+    return /^FROM\s+(?:--platform=\S+\s+)?[\w./:@${}-]+(?:\s+AS\s+\S+)?$/i.test(word);
+  }
+  return false;
+}
+
+/** Directives are comments before everything else. */
+function directivesOf(text: string): { syntax?: { value: string; at: number }; escape: string } {
+  let at = 0;
+  let syntax: { value: string; at: number } | undefined;
+  let escape = '\\';
+  for (const line of text.split('\n')) {
+    const [, name, value] = /^\s*#\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) break;
+    if (name.toLowerCase() === 'syntax') syntax ??= { value, at };
+    if (name.toLowerCase() === 'escape') escape = value;
+    at += line.length + 1;
+  }
+  return { ...(syntax && { syntax }), escape };
+}
+
+function* instructionsOf(text: string, escape: string): Generator<Instruction> {
+  let at = 0;
+  let current: Instruction | undefined;
+  let heredocs: string[] = [];
+  for (const raw of text.split('\n')) {
+    const start = at;
+    at += raw.length + 1;
+    const line = raw.replace(/\r$/, '');
+    if (heredocs.length > 0) {
+      if (line.replace(/^\t+/, '') === heredocs[0]) heredocs.shift();
+      continue;
+    }
+    if (/^\s*#/.test(line) || (current === undefined && line.trim() === '')) continue;
+    const trimmed = line.trimEnd();
+    const goesOn = trimmed.endsWith(escape);
+    const part = goesOn ? trimmed.slice(0, -1) : trimmed;
+    if (current === undefined) {
+      const [, name = '', rest = ''] = /^\s*([A-Za-z]+)(?:\s+(.*))?$/.exec(part) ?? [];
+      current = { name: name.toUpperCase(), rest, at: start + (part.length - part.trimStart().length) };
+    } else current.rest += ` ${part.trim()}`;
+    if (goesOn) continue;
+    if (['RUN', 'COPY', 'ADD'].includes(current.name))
+      heredocs = [...current.rest.matchAll(/<<-?(["']?)([A-Za-z_]\w*)\1/g)].map(([, , word = '']) => word);
+    yield current;
+    current = undefined;
+  }
+  if (current !== undefined) yield current;
+}
+
+function inner({ rest, at }: Instruction): Instruction {
+  const [, name = '', behind = ''] = /^\s*([A-Za-z]+)(?:\s+(.*))?$/.exec(rest) ?? [];
+  return { name: name.toUpperCase(), rest: behind, at };
+}
+
+function flagsOf(rest: string): { flags: Map<string, string>; words: string[] } {
+  const flags = new Map<string, string>();
+  const words: string[] = [];
+  for (const word of rest.split(/\s+/)) {
+    const [, name, value] = /^--([a-z-]+)=(.*)$/.exec(word) ?? [];
+    if (name !== undefined && words.length === 0) flags.set(name, value ?? '');
+    else if (word !== '') words.push(word);
+  }
+  return { flags, words };
+}
+
+function sourcesOf(name: string, rest: string): string[] {
+  if (name === 'COPY' || name === 'ADD') {
+    const from = flagsOf(rest).flags.get('from');
+    return from === undefined || from === '' ? [] : [from];
+  }
+  if (name !== 'RUN') return [];
+  return rest
+    .split(/\s+/)
+    .filter((word) => word.startsWith('--mount='))
+    .flatMap((word) => word.slice('--mount='.length).split(','))
+    .filter((part) => part.startsWith('from='))
+    .map((part) => part.slice('from='.length));
+}
+
+function assignmentsOf(rest: string, isEnvironment: boolean): [key: string, value: string | undefined][] {
+  const found: [string, string | undefined][] = [];
+  for (const [, key = '', , doubled, single, plain] of rest.matchAll(
+    /([A-Za-z_]\w*)(=(?:"([^"]*)"|'([^']*)'|(\S*)))?/g,
+  ))
+    found.push([key, doubled ?? single ?? plain]);
+  const [, key, value] = /^([A-Za-z_]\w*)\s+([^=]*)$/.exec(rest) ?? [];
+  return isEnvironment && key !== undefined && value !== undefined ? [[key, value]] : found;
+}
+
+/** Replaces `$NAME`, `${NAME}` and `${NAME:-default}`; what is not known stays as it is. */
+function substitute(text: string, known: ReadonlyMap<string, string>): string {
+  return text
+    .replace(/\$\{([A-Za-z_]\w*)(?::?([-+])([^{}]*))?\}|\$([A-Za-z_]\w*)/g, (whole, braced, sign, other, bare) => {
+      const value = known.get(braced ?? bare);
+      if (sign === '+') return value === undefined || value === '' ? '' : other;
+      if (value !== undefined && value !== '') return value;
+      return sign === '-' ? substitute(other, known) : whole;
+    })
+    .replace(/^(["'])(.*)\1$/, '$2');
+}
+
+function isPlatform(text: string): boolean {
+  return /^[a-z0-9]+\/[a-z0-9]+(?:\/[a-z0-9]+)?$/.test(text);
+}

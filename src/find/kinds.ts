@@ -1,0 +1,191 @@
+import type { Finder } from './finder.js';
+import { findInChart, isChart } from './forms/chart.js';
+import { findInGitLab, findInWorkflow, isGitLab, isWorkflow } from './forms/ci.js';
+import { findInCompose, isCompose, parseEnvironment } from './forms/compose.js';
+import { findInDockerfile } from './forms/dockerfile.js';
+import { findInKubernetes } from './forms/kubernetes.js';
+import { findInRegsync, findInSkopeoSync, isRegsync, isSkopeoSync } from './forms/sync.js';
+import { findInHauler, findInImageSet, findInImagesLock, findInKbld, findInKustomization, findInLock, findInZarf } from './forms/tools.js';
+import { Finder as NestedFinder } from './finder.js';
+import { isPlausible, bareName } from './image-text.js';
+import { type Mapping, type Node, pathTo, type Scalar, textOf } from './node.js';
+import { isObject, Walker } from './walker.js';
+
+/** What a document can be. */
+export const KINDS = [
+  ...['kubernetes', 'chart', 'values', 'template', 'kustomization', 'compose', 'dockerfile', 'list'],
+  ...['skopeo', 'regsync', 'hauler', 'zarf', 'oc-mirror', 'images-lock', 'kbld', 'lock', 'ci', 'gitlab', 'other'],
+] as const;
+export type Kind = 'kubernetes' | 'chart' | 'values' | 'template' | 'kustomization' | 'compose' | 'dockerfile' | 'list' | 'skopeo' | 'regsync' | 'hauler' | 'zarf' | 'oc-mirror' | 'images-lock' | 'kbld' | 'lock' | 'ci' | 'gitlab' | 'other';
+
+const LOCK_TYPE = 'application/vnd.lading.lock.v1+json';
+
+export interface FindInTreeOptions {
+  file: string;
+  as?: Kind | undefined;
+  isTemplate: boolean;
+  services?: readonly string[] | undefined;
+  environment?: ReadonlyMap<string, string> | undefined;
+  depth?: number;
+  /** Parses a value that is a document by itself. */
+  nested: (value: Scalar, path: string, outer: Finder) => { roots: Node[]; finder: Finder }[] | undefined;
+  /** Looks into another compose file. */
+  other: (bytes: Buffer, path: string, more: { services?: readonly string[] | undefined; environment: ReadonlyMap<string, string> }) => Promise<unknown>;
+}
+
+/** Finds images in a document, by what it is. */
+export async function findInTree(finder: Finder, root: Node, options: FindInTreeOptions): Promise<void> {
+  const kind = options.as ?? kindOf(root, options.file);
+  const nested = nestedFor(finder, options);
+  if (root.type !== 'mapping') return walkOther(finder, root, nested, kind === 'values');
+  switch (kind) {
+    case 'kubernetes':
+      return findInKubernetes(finder, root, nested);
+    case 'compose':
+      return findInComposeFile(finder, root, options);
+    case 'skopeo':
+      return findInSkopeoSync(finder, root);
+    case 'regsync':
+      return findInRegsync(finder, root);
+    case 'hauler':
+      return findInHauler(finder, root);
+    case 'zarf':
+      return findInZarf(finder, root);
+    case 'oc-mirror':
+      return findInImageSet(finder, root);
+    case 'images-lock':
+      return findInImagesLock(finder, root);
+    case 'lock':
+      return findInLock(finder, root);
+    case 'kbld':
+      findInKbld(finder, root);
+      return;
+    case 'chart':
+      findInChart(finder, root, (value) => {
+        const [document] = options.nested(value, '', finder) ?? [];
+        const [first] = document?.roots ?? [];
+        return document === undefined || first === undefined ? undefined : { root: first, finder: document.finder };
+      });
+      return;
+    case 'kustomization':
+      findInKustomization(finder, root);
+      return walkOther(finder, root, nested, true);
+    case 'ci':
+      findInWorkflow(finder, root);
+      return walkOther(finder, root, nested, true);
+    case 'gitlab':
+      findInGitLab(finder, root);
+      return walkOther(finder, root, nested, true);
+    case 'values':
+      return walkOther(finder, root, nested, true);
+    default:
+      return walkOther(finder, root, nested, false);
+  }
+}
+
+/** Tells what a document is by its content, and where that says too little, by the name of its file. */
+export function kindOf(root: Node, file: string): Kind {
+  const name = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
+  if (root.type !== 'mapping') return /^values.*\.ya?ml$/.test(name) ? 'values' : 'other';
+  const apiVersion = textOf(root, 'apiVersion') ?? '';
+  const kind = textOf(root, 'kind') ?? '';
+  const group = apiVersion.split('/', 1)[0] ?? '';
+  if (textOf(root, 'mediaType') === LOCK_TYPE) return 'lock';
+  if (group === 'content.hauler.cattle.io') return 'hauler';
+  if (group === 'zarf.dev' || /^Zarf(?:Package|Init)Config$/.test(kind)) return 'zarf';
+  if (kind === 'ImageSetConfiguration') return 'oc-mirror';
+  if (kind === 'ImagesLock') return 'images-lock';
+  if (group === 'kbld.k14s.io' || group === 'kbld.carvel.dev') return 'kbld';
+  if (group === 'kustomize.config.k8s.io' || /^kustomization(?:\.ya?ml)?$/i.test(name)) return 'kustomization';
+  if (apiVersion !== '' && kind !== '') return 'kubernetes';
+  if (isChart(root)) return 'chart';
+  if (isRegsync(root)) return 'regsync';
+  if (isSkopeoSync(root)) return 'skopeo';
+  if (isCompose(root)) return 'compose';
+  if (isWorkflow(root)) return 'ci';
+  if (/^\.gitlab-ci.*\.ya?ml$/.test(name) || isGitLab(root)) return 'gitlab';
+  if (/values[^/]*\.ya?ml$/i.test(name)) return 'values';
+  return 'other';
+}
+
+type Nested = (value: Scalar, path: string) => boolean;
+
+/** Looks for images in values that are documents by themselves. */
+function nestedFor(outer: Finder, options: FindInTreeOptions): Nested {
+  return (value, path) => {
+    const documents = options.nested(value, path, outer);
+    if (documents === undefined) return false;
+    outer.done(value);
+    for (const { roots, finder } of documents) {
+      const below = nestedFor(finder, options);
+      for (const root of roots) {
+        if (isObject(root)) findInKubernetes(finder, root, below);
+        else walkOther(finder, root, below, true);
+      }
+    }
+    return true;
+  };
+}
+
+/** Looks for images in a document of no known kind. */
+function walkOther(finder: Finder, root: Node, nested: Nested, isValues: boolean): void {
+  if (root.type === 'sequence' && root.items.every((item) => item.type === 'scalar' && isPlausible(bareName(item.text)))) {
+    for (const [place, item] of root.items.entries())
+      if (item.type === 'scalar') finder.certain(item, pathTo('', place), 'likely');
+    return;
+  }
+  const walker = new Walker(finder, {
+    containers: isValues ? 'likely' : 'certain',
+    nested,
+    object: (node) => {
+      findInKubernetes(finder, node, nested);
+      return 'skip';
+    },
+  });
+  walker.walk(root, { key: '', path: '', depth: 1 });
+}
+
+/** How many compose files may lead from one to the next. */
+const MAX_INCLUDED = 16;
+
+async function findInComposeFile(finder: Finder, root: Mapping, options: FindInTreeOptions): Promise<void> {
+  const { services, depth = 0 } = options;
+  const environment = options.environment ?? parseEnvironment((await finder.readBeside('.env'))?.toString('utf8') ?? '');
+  await findInCompose(
+    finder,
+    root,
+    {
+      environment,
+      include: async (path, only) => {
+        if (depth >= MAX_INCLUDED) return false;
+        const bytes = await finder.readBeside(path);
+        if (bytes === undefined) return false;
+        await options.other(bytes, beside(options.file, path), { services: only, environment });
+        return true;
+      },
+      dockerfile: (value, path) => {
+        findInDockerfile(
+          new NestedFinder({
+            ...{ file: finder.file, text: value.text, limits: finder.limits, findings: finder.findings, readBeside: finder.readBeside },
+            firstLine: finder.lineOf(value.at) + (value.isBlock ? 1 : 0),
+            isOneLine: !value.isBlock,
+            prefix: path,
+          }),
+        );
+      },
+    },
+    { services },
+  );
+}
+
+function beside(file: string, path: string): string {
+  const folder = file.slice(0, file.lastIndexOf('/') + 1);
+  const parts: string[] = [];
+  for (const part of `${folder}${path}`.split('/')) {
+    if (part === '.' ) continue;
+    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
+    else parts.push(part);
+  }
+  return parts.join('/');
+}
+

@@ -1,0 +1,52 @@
+/**
+ * How sure it is that a text is the name of an image: `certain` stands where only an image can stand, `likely` where
+ * something is called an image, and `possible` is any text that has the form of a name.
+ */
+export type Grade = 'certain' | 'likely' | 'possible';
+
+export const GRADES: readonly Grade[] = ['certain', 'likely', 'possible'];
+
+/** Where something stands. */
+export interface Place {
+  /** The file as it was named, or `-`; a file of an archive is `chart.tgz/app/values.yaml`. */
+  file: string;
+  /** From 1. */
+  line: number;
+  /** The path in the document, such as `spec.containers[0].image`; the empty text if it has none. */
+  path: string;
+}
+
+/** One place where an image stands. */
+export interface FoundPlace extends Place {
+  /** The name as it is written there, with what the document itself fills in. */
+  image: string;
+  grade: Grade;
+  /** `OS/ARCH[/VARIANT]`, if the document asks for one. */
+  platform?: string;
+}
+
+/** A selection of tags, which only a registry can resolve. */
+export interface FoundPattern extends Place {
+  /** `REPOSITORY:{RANGE[, match /re/]}`. */
+  pattern: string;
+}
+
+/** An image that is meant at this place, but not named. */
+export interface UnresolvedPlace extends Place {
+  text: string;
+  reason: string;
+}
+
+/** A file or a document that was not read, or not all of it. */
+export interface FindProblem {
+  file: string;
+  line?: number;
+  message: string;
+}
+
+export interface Findings {
+  places: FoundPlace[];
+  patterns: FoundPattern[];
+  unresolved: UnresolvedPlace[];
+  problems: FindProblem[];
+}

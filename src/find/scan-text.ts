@@ -1,0 +1,76 @@
+import type { Finder } from './finder.js';
+import { bareName, isImageName, isPlausible, isUnmistakable } from './image-text.js';
+import type { Scalar } from './node.js';
+import { isImageKey } from './words.js';
+
+/** Texts that are longer are looked at up to here. */
+const MAX_SCANNED = 1024 * 1024;
+
+/** Looks for images in one argument of a program: `--sidecar-image=NAME`, `--set image=NAME`. */
+export function scanArgument(finder: Finder, value: Scalar, path: string): void {
+  finder.done(value);
+  scanWord(finder, value.text, value.at, path, false);
+}
+
+/**
+ * Looks for images in a text of several words or lines, such as a script or a file of properties. Those that follow a
+ * name such as `--sidecar-image` or `SIDECAR_IMAGE=` are likely.
+ */
+export function scanText(
+  finder: Finder,
+  value: Scalar,
+  path: string,
+  { isOfImages = false }: { isOfImages?: boolean } = {},
+): void {
+  let at = value.at;
+  // A line of a block is a line of the file, below the one that the block begins on.
+  const advance = (from: number): number => {
+    const end = finder.text.indexOf('\n', from);
+    return end < 0 ? from : end + 1;
+  };
+  if (value.isBlock) at = advance(at);
+  for (const line of value.text.slice(0, MAX_SCANNED).split('\n')) {
+    scanLine(finder, line, at, path, isOfImages);
+    if (value.isBlock) at = advance(at);
+  }
+}
+
+const PROPERTY = /^\s*(?:-\s+)?(?:export\s+)?["']?([A-Za-z_][\w.-]*)["']?\s*(?:[:=]|\?=|:=)\s*(\S.*)$/;
+
+function scanLine(finder: Finder, line: string, at: number, path: string, isOfImages: boolean): void {
+  const code = line.replace(/^\s*(?:#|\/\/).*$/, '');
+  if (code.length < 5) return;
+  const [, name, rest = ''] = PROPERTY.exec(code) ?? [];
+  if (name !== undefined && isImageKey(name)) {
+    const text = rest.replace(/\s+#.*$/, '').trim().replace(/[;,]$/, '').replace(/^(["'])(.*)\1$/, '$2');
+    if (!/\s/.test(text)) return scanNamed(finder, text, at, path);
+  }
+  let flag: string | undefined;
+  for (const word of code.split(/[\s"'`,;|()[\]]+/)) {
+    if (word === '') continue;
+    if (flag !== undefined && isImageKey(flag)) scanNamed(finder, word, at, path);
+    else scanWord(finder, word, at, path, isOfImages);
+    flag = /^--?[A-Za-z][\w.-]*$/.test(word) ? word : undefined;
+  }
+}
+
+function scanNamed(finder: Finder, text: string, at: number, path: string): void {
+  const name = bareName(text);
+  if (isPlausible(name)) finder.named(name, { at }, path, 'likely');
+  else scanWord(finder, text, at, path, true);
+}
+
+function scanWord(finder: Finder, word: string, at: number, path: string, isOfImages: boolean): void {
+  const equals = word.lastIndexOf('=');
+  if (equals > 0 && word.includes(',')) {
+    const isNamed = isOfImages || isImageKey(word.slice(0, word.indexOf('=')));
+    for (const part of word.split(',')) if (part !== word) scanWord(finder, part, at, path, isNamed);
+    return;
+  }
+  const value = word.slice(equals + 1);
+  const isNamed = isOfImages || (equals > 0 && isImageKey(word.slice(0, equals)));
+  const name = bareName(value);
+  if (isNamed && (isUnmistakable(name) || (equals > 0 && isPlausible(name)) || (isOfImages && isImageName(name) && /[/:]/.test(name))))
+    return finder.named(name, { at }, path, 'likely');
+  finder.possible(value, at, path);
+}

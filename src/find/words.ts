@@ -1,0 +1,47 @@
+/** Returns the words of a key in lower case: `RELATED_IMAGE_API`, `sidecarImage` and `sidecar.istio.io/proxyImage`. */
+export function wordsOf(key: string): string[] {
+  return key
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '');
+}
+
+/** What follows `image` in keys whose value is no name. */
+const AFTER: ReadonlySet<string> = new Set([
+  ...['pull', 'policy', 'policies', 'secret', 'secrets', 'registry', 'registries', 'tag', 'tags', 'digest', 'version'],
+  ...['size', 'format', 'type', 'prefix', 'suffix', 'gc', 'path', 'dir', 'file', 'id', 'ids', 'sha', 'sha256'],
+  ...['stream', 'streams', 'streamtag', 'credential', 'credentials', 'scan', 'scanner', 'scanning', 'family', 'project'],
+  ...['offer', 'sku', 'publisher', 'lookup', 'alt', 'width', 'height', 'title', 'caption', 'description', 'label'],
+  ...['labels', 'annotations', 'selector', 'signature', 'key', 'pattern', 'patterns', 'automation', 'update', 'updates'],
+  ...['count', 'minimum', 'maximum', 'threshold', 'high', 'low', 'max', 'min', 'ttl', 'repo', 'repository', 'repositories'],
+  ...['os', 'arch', 'architecture', 'platform', 'mirror', 'mirrors', 'cleanup', 'filter', 'filters', 'review', 'based'],
+  ...['pullpolicy', 'pullsecrets', 'pullsecret', 'spec', 'owner', 'namespace', 'webhook', 'inspector'],
+]);
+
+/** What makes a key with `image` in it one of a policy, a picture or a machine. */
+const ANYWHERE: ReadonlySet<string> = new Set([
+  ...['allowed', 'denied', 'trusted', 'excluded', 'exclude', 'ignored', 'ignore', 'skip', 'blocked', 'forbidden'],
+  ...['allowlist', 'denylist', 'whitelist', 'blacklist', 'pattern', 'patterns', 'regex', 'glob', 'globs'],
+  ...['logo', 'icon', 'avatar', 'hero', 'background', 'thumbnail', 'banner', 'favicon', 'og', 'picture'],
+  ...['ami', 'vm', 'vhd', 'iso', 'boot', 'disk', 'machine', 'instance', 'output'],
+]);
+
+/** True if a key or the name of a variable says that its value is the name of an image. */
+export function isImageKey(key: string): boolean {
+  if (key === 'image') return true;
+  if (!/image/i.test(key)) return false;
+  if (/^RELATED_IMAGE_/.test(key)) return true;
+  const words = wordsOf(key);
+  const place = words.findIndex((word) => word === 'image' || word === 'images' || /[a-z]image$/.test(word));
+  if (place < 0) return false;
+  if (words.some((word) => ANYWHERE.has(word))) return false;
+  const last = words.at(-1) ?? '';
+  return !AFTER.has(words[place + 1] ?? '') && (words.length - 1 === place || !AFTER.has(last));
+}
+
+/** True if a key holds several images: `images`, `relatedImages`. */
+export function isImagesKey(key: string): boolean {
+  return /images$/i.test(key) && isImageKey(key);
+}
