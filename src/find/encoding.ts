@@ -2,13 +2,17 @@
 export function asUTF8(bytes: Buffer): { utf8: Buffer; note?: string } | { problem: string } {
   const [first, second, third, fourth] = bytes;
   if (first === 0xef && second === 0xbb && third === 0xbf) return checked(bytes.subarray(3));
-  if (first === 0xff && second === 0xfe && third === 0 && fourth === 0) return { problem: 'it is UTF-32, which is not read' };
-  if (first === 0 && second === 0 && third === 0xfe && fourth === 0xff) return { problem: 'it is UTF-32, which is not read' };
+  if (first === 0xff && second === 0xfe && third === 0 && fourth === 0)
+    return { problem: 'it is UTF-32, which is not read' };
+  if (first === 0 && second === 0 && third === 0xfe && fourth === 0xff)
+    return { problem: 'it is UTF-32, which is not read' };
   if (first === 0xff && second === 0xfe) return { utf8: decoded(bytes, 'utf-16le') };
   if (first === 0xfe && second === 0xff) return { utf8: decoded(bytes, 'utf-16be') };
   // ASCII in UTF-16 has a zero in every second byte.
-  if (bytes.length > 3 && second === 0 && fourth === 0 && first !== 0) return { utf8: decoded(bytes, 'utf-16le') };
-  if (bytes.length > 3 && first === 0 && third === 0 && second !== 0) return { utf8: decoded(bytes, 'utf-16be') };
+  if (bytes.length > 3 && second === 0 && fourth === 0 && first !== 0)
+    return { utf8: decoded(bytes, 'utf-16le') };
+  if (bytes.length > 3 && first === 0 && third === 0 && second !== 0)
+    return { utf8: decoded(bytes, 'utf-16be') };
   return checked(bytes);
 }
 

@@ -1,9 +1,8 @@
-import { messageOf } from '../errors.js';
 import { asUTF8 } from './encoding.js';
+import { Finder, type FinderOptions, type ReadBeside } from './finder.js';
 import { findInDockerfile, isDockerfile } from './forms/dockerfile.js';
 import { findInList, isList } from './forms/lists.js';
-import { Finder, type FinderOptions, type ReadBeside } from './finder.js';
-import { findInTree, type Kind, KINDS } from './kinds.js';
+import { findInTree, KINDS, type Kind } from './kinds.js';
 import { type Limits, Unreadable } from './limits.js';
 import { findInLines } from './lines.js';
 import type { Node, Scalar } from './node.js';
@@ -44,7 +43,8 @@ export async function findInFile(bytes: Buffer, options: FindInFileOptions): Pro
   let documents = 0;
   for (const document of documentsOf(utf8)) {
     documents++;
-    const problem = (message: string): unknown => findings.problems.push({ file, line: document.firstLine, message });
+    const problem = (message: string): unknown =>
+      findings.problems.push({ file, line: document.firstLine, message });
     if (documents > limits.maxDocuments) {
       problem(`it has more than ${limits.maxDocuments} documents; the rest is not read`);
       break;
@@ -64,9 +64,17 @@ async function findInPlainText(utf8: Buffer, options: FindInFileOptions): Promis
   if (as !== undefined && as !== 'dockerfile' && as !== 'list') return false;
   if (utf8.length > MAX_PLAIN_BYTES) return false;
   const start = utf8.toString('utf8', 0, 64 * 1024);
-  const isBuild = as === 'dockerfile' || (as === undefined && (isDockerfileName(file) || isDockerfile(start)));
+  const isBuild =
+    as === 'dockerfile' || (as === undefined && (isDockerfileName(file) || isDockerfile(start)));
   if (!isBuild && as !== 'list' && !isList(start)) return false;
-  const finder = new Finder({ file, text: utf8.toString('utf8'), firstLine: 1, limits, findings, readBeside });
+  const finder = new Finder({
+    file,
+    text: utf8.toString('utf8'),
+    firstLine: 1,
+    limits,
+    findings,
+    readBeside,
+  });
   if (isBuild) findInDockerfile(finder);
   else findInList(finder);
   return true;
@@ -75,42 +83,65 @@ async function findInPlainText(utf8: Buffer, options: FindInFileOptions): Promis
 const MAX_PLAIN_BYTES = 16 * 1024 * 1024;
 
 function isDockerfileName(file: string): boolean {
-  return /(?:^|[/\\])(?:(?:Docker|Container)file(?:\.[\w.-]+)?|[\w.-]+\.(?:Docker|Container)file)$/i.test(file) && !/\.(?:dockerignore|md|ya?ml|json)$/i.test(file);
+  return (
+    /(?:^|[/\\])(?:(?:Docker|Container)file(?:\.[\w.-]+)?|[\w.-]+\.(?:Docker|Container)file)$/i.test(file) &&
+    !/\.(?:dockerignore|md|ya?ml|json)$/i.test(file)
+  );
 }
 
 async function findInDocument(given: string, firstLine: number, options: FindInFileOptions): Promise<void> {
   const { file, findings, limits, readBeside } = options;
-  const template = options.as === 'template' || isTemplate(given) ? withoutActions(given) : undefined;
-  const text = template?.text ?? given;
-  const finderOptions: FinderOptions = {
-    ...{ file, text, firstLine, limits, findings, readBeside },
-    ...(template && { original: template.original }),
-  };
-  const finder = new Finder(finderOptions);
+  const place = { file, firstLine, limits, findings, readBeside };
   try {
-    const roots = rootsOf(text, limits, template !== undefined);
+    const { text, roots, original } = readText(given, limits, options.as === 'template');
+    const finderOptions: FinderOptions = { ...place, text, ...(original && { original }) };
+    const finder = new Finder(finderOptions);
     if (roots === undefined) return findInLines(finder);
     for (const root of roots) {
       await findInTree(finder, root, {
         ...options,
-        isTemplate: template !== undefined,
+        isTemplate: original !== undefined,
         nested: (value, path, outer) => nestedIn(value, path, outer, finderOptions),
-        other: (bytes, path, more) => findInFile(bytes, { ...options, ...more, file: path, as: 'compose', depth: (options.depth ?? 0) + 1 }),
+        other: (bytes, path, more) =>
+          findInFile(bytes, {
+            ...options,
+            ...more,
+            file: path,
+            as: 'compose',
+            depth: (options.depth ?? 0) + 1,
+          }),
       });
     }
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    finder.problem(error.message, error.at ?? 0);
+    new Finder({ ...place, text: given }).problem(error.message, error.at ?? 0);
   }
 }
 
-/** Undefined for a template that is no YAML even without its actions. */
-function rootsOf(text: string, limits: Limits, isTemplateText: boolean): Node[] | undefined {
+interface ReadText {
+  /** The text that the roots have their places in. */
+  text: string;
+  /** Undefined if there is no document even without the actions of the template. */
+  roots: Node[] | undefined;
+  /** Of a template. */
+  original?: (text: string) => string;
+}
+
+/** Parses a text, as a template if it is one. Throws `Unreadable`. */
+function readText(given: string, limits: Limits, isGivenTemplate: boolean): ReadText {
+  if (!isGivenTemplate && !isTemplate(given)) {
+    try {
+      return { text: given, roots: parseTree(given, limits) };
+    } catch (error) {
+      if (!(error instanceof Unreadable) || !/\{[{%]/.test(given)) throw error;
+    }
+  }
+  const { text, original } = withoutActions(given);
   try {
-    return parseTree(text, limits);
+    return { text, roots: parseTree(text, limits), original };
   } catch (error) {
-    if (isTemplateText && error instanceof Unreadable) return undefined;
-    throw error;
+    if (!(error instanceof Unreadable)) throw error;
+    return { text, roots: undefined, original };
   }
 }
 
@@ -123,28 +154,32 @@ export interface NestedDocument {
   finder: Finder;
 }
 
-function nestedIn(value: Scalar, path: string, outer: Finder, options: FinderOptions): NestedDocument[] | undefined {
+function nestedIn(
+  value: Scalar,
+  path: string,
+  outer: Finder,
+  options: FinderOptions,
+): NestedDocument[] | undefined {
   if (outer.depth >= MAX_NESTED || value.text.length > outer.limits.maxDocumentBytes) return undefined;
   if (!/[:{[]/.test(value.text)) return undefined;
   const line = outer.lineOf(value.at);
   const found: NestedDocument[] = [];
   for (const { text: given, firstLine } of documentsOf(Buffer.from(value.text))) {
-    const template = isTemplate(given) ? withoutActions(given) : undefined;
-    const text = template?.text ?? given;
-    const finder = new Finder({
-      ...options,
-      text,
-      firstLine: value.isBlock ? line + firstLine : line,
-      isOneLine: !value.isBlock || outer.isOneLine,
-      prefix: outer.place(value.at, path).path,
-      depth: outer.depth + 1,
-      original: (marked) => outer.original(template?.original(marked) ?? marked),
-    });
     try {
-      const roots = parseTree(text, options.limits).filter(({ type }) => type !== 'scalar');
-      if (roots.length > 0) found.push({ roots, finder });
+      const { text, roots = [], original } = readText(given, options.limits, false);
+      const finder = new Finder({
+        ...options,
+        text,
+        firstLine: value.isBlock ? line + firstLine : line,
+        isOneLine: !value.isBlock || outer.isOneLine,
+        prefix: outer.place(value.at, path).path,
+        depth: outer.depth + 1,
+        original: (marked) => outer.original(original?.(marked) ?? marked),
+      });
+      const values = roots.filter(({ type }) => type !== 'scalar');
+      if (values.length > 0) found.push({ roots: values, finder });
     } catch (error) {
-      if (!(error instanceof Unreadable)) throw new Error(messageOf(error), { cause: error });
+      if (!(error instanceof Unreadable)) throw error;
       return undefined;
     }
   }

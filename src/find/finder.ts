@@ -40,6 +40,7 @@ export class Finder {
   readonly #done = new Set<Node>();
   readonly #reported = new Set<string>();
   #visited = 0;
+  #counted = { at: 0, lines: 0 };
 
   constructor(options: FinderOptions) {
     this.#options = options;
@@ -55,7 +56,10 @@ export class Finder {
   /** Counts a value against the limit: aliases let a small document have many. */
   visit(node: Node): void {
     if (++this.#visited > this.limits.maxNodes)
-      throw new Unreadable(`it has more than ${this.limits.maxNodes} values, those of its aliases counted`, node.at);
+      throw new Unreadable(
+        `it has more than ${this.limits.maxNodes} values, those of its aliases counted`,
+        node.at,
+      );
   }
 
   isDone(node: Node): boolean {
@@ -70,7 +74,12 @@ export class Finder {
    * Reports what stands where an image has to stand. A text that is to be filled in is unresolved, and so is one that is
    * no name.
    */
-  certain(value: Scalar, path: string, grade: Grade = 'certain', more: { platform?: string | undefined } = {}): void {
+  certain(
+    value: Scalar,
+    path: string,
+    grade: Grade = 'certain',
+    more: { platform?: string | undefined } = {},
+  ): void {
     this.done(value);
     this.named(value.text, value, path, grade, more);
   }
@@ -78,14 +87,16 @@ export class Finder {
   /** The same for a name that was put together. */
   named(
     text: string,
-    { at }: { at: number },
+    where: { at: number; isBlock?: boolean },
     path: string,
     grade: Grade,
     { platform }: { platform?: string | undefined } = {},
   ): void {
     const name = bareName(text);
     if (name === '') return;
-    if (isUnresolved(this.original(name))) return this.unresolved(name, at, path, 'it is filled in by something else');
+    const at = this.#startOf(where);
+    if (isUnresolved(this.original(name)))
+      return this.unresolved(name, at, path, 'it is filled in by something else');
     if (!isImageName(name)) {
       if (grade === 'certain') this.unresolved(name, at, path, 'it is not the name of an image');
       return;
@@ -98,10 +109,11 @@ export class Finder {
     this.done(value);
     const name = bareName(value.text);
     if (isUnresolved(this.original(name))) {
-      if (!/\s/.test(this.original(name).replace(/\{\{.*?\}\}/g, ''))) this.unresolved(name, value.at, path, 'it is filled in by something else');
+      if (!/\s/.test(this.original(name).replace(/\{\{.*?\}\}/g, '')))
+        this.unresolved(name, this.#startOf(value), path, 'it is filled in by something else');
       return;
     }
-    if (isPlausible(name)) this.#report(name, value.at, path, 'likely');
+    if (isPlausible(name)) this.#report(name, this.#startOf(value), path, 'likely');
   }
 
   /** Reports a text that has the form of a name of an image. */
@@ -121,6 +133,11 @@ export class Finder {
     this.findings.patterns.push({ pattern, ...this.place(at, path) });
   }
 
+  /** Notes what a kustomization does to images of others. */
+  kustomization(resources: readonly string[], replaced: readonly string[]): void {
+    this.findings.kustomizations.push({ file: this.file, resources, replaced });
+  }
+
   problem(message: string, at?: number): void {
     this.findings.problems.push({
       file: this.file,
@@ -131,16 +148,40 @@ export class Finder {
 
   place(at: number, path: string): Place {
     const { prefix = '' } = this.#options;
-    return { file: this.file, line: this.lineOf(at), path: prefix === '' ? path : `${prefix} ${path}`.trim() };
+    return {
+      file: this.file,
+      line: this.lineOf(at),
+      path: prefix === '' ? path : `${prefix} ${path}`.trim(),
+    };
   }
 
   lineOf(at: number): number {
     const { firstLine } = this.#options;
-    return this.isOneLine ? firstLine : firstLine + linesBefore(this.text, at);
+    return this.isOneLine ? firstLine : firstLine + this.#linesBefore(at);
   }
 
   original(text: string): string {
     return this.#options.original?.(text) ?? text;
+  }
+
+  /** Counts on from the last place: what is found mostly comes in order. */
+  #linesBefore(at: number): number {
+    if (at < this.#counted.at) this.#counted = { at: 0, lines: 0 };
+    let { at: from, lines } = this.#counted;
+    for (let end = this.text.indexOf('\n', from); end >= 0 && end < at; end = this.text.indexOf('\n', from)) {
+      lines++;
+      from = end + 1;
+    }
+    this.#counted = { at: from, lines };
+    return lines;
+  }
+
+  /** The text of a block begins below the mark of the block. */
+  #startOf({ at, isBlock = false }: { at: number; isBlock?: boolean }): number {
+    if (!isBlock) return at;
+    const end = this.text.indexOf('\n', at);
+    const rest = end < 0 ? -1 : this.text.slice(end).search(/\S/);
+    return rest < 0 ? at : end + rest;
   }
 
   #report(image: string, at: number, path: string, grade: Grade, platform?: string): void {
@@ -154,10 +195,4 @@ export class Finder {
     this.#reported.add(key);
     return true;
   }
-}
-
-function linesBefore(text: string, at: number): number {
-  let lines = 0;
-  for (let end = text.indexOf('\n'); end >= 0 && end < at; end = text.indexOf('\n', end + 1)) lines++;
-  return lines;
 }

@@ -29,12 +29,21 @@ export function isUnmistakable(text: string): boolean {
   return digest !== undefined || (tag !== undefined && !isPort(text));
 }
 
+/** True if a name begins with a host. */
+export function hasRegistry(name: string): boolean {
+  const slash = name.indexOf('/');
+  const host = name.slice(0, Math.max(slash, 0));
+  return host === 'localhost' || /[.:]/.test(host);
+}
+
 function hasHost(host: string): boolean {
   if (host === 'localhost' || host.startsWith('localhost:')) return true;
   if (!isRegistry(host)) return false;
   const [name = '', port] = host.split(':');
   // The last part of a host is no number, as in `10.0.0.0/8`, unless there is a port.
-  return port !== undefined ? /[a-z]|^\d+\.\d+\.\d+\.\d+$/i.test(name) : /^[a-z0-9.-]+\.[a-z][a-z0-9-]+$/i.test(name);
+  return port !== undefined
+    ? /[a-z]|^\d+\.\d+\.\d+\.\d+$/i.test(name)
+    : /^[a-z0-9.-]+\.[a-z][a-z0-9-]+$/i.test(name);
 }
 
 /** `host.example/metrics:8080` is an address rather than an image: such tags are numbers of ports. */
@@ -46,11 +55,24 @@ function isPort(text: string): boolean {
 /** Words that stand where images stand, and are none. */
 const NO_IMAGES: ReadonlySet<string> = new Set([
   ...['true', 'false', 'yes', 'no', 'on', 'off', 'null', 'nil', 'none', 'auto', 'default', 'custom', 'image'],
-  ...['always', 'never', 'ifnotpresent', 'latest', 'string', 'object', 'array', 'integer', 'boolean', 'disabled'],
+  ...[
+    'always',
+    'never',
+    'ifnotpresent',
+    'latest',
+    'string',
+    'object',
+    'array',
+    'integer',
+    'boolean',
+    'disabled',
+  ],
   ...['enabled', 'name', 'tag', 'repository', 'registry', 'digest', 'scratch'],
 ]);
 const OTHER_FILES =
   /\.(?:png|jpe?g|gif|svg|ico|webp|avif|bmp|iso|img|qcow2?|raw|vmdk|vhdx?|ova|tar|tgz|gz|zip|xz|ya?ml|json|toml|txt|md|html?|css|js|ts|go|py|sh)$/i;
+
+const MEDIA_TYPE = /^(?:image|application|text|audio|video)\/[\w.+-]+$/;
 
 /**
  * True if a text that is called an image can be one of a container: neither a picture, nor a disk of a machine, nor a
@@ -59,7 +81,7 @@ const OTHER_FILES =
 export function isPlausible(text: string): boolean {
   if (!isImageName(text)) return false;
   if (NO_IMAGES.has(text.toLowerCase())) return false;
-  if (/^[\d.]+$/.test(text)) return false;
+  if (/^[\d.]+$/.test(text) || MEDIA_TYPE.test(text)) return false;
   if (!text.includes(':') && !text.includes('@') && OTHER_FILES.test(text)) return false;
   return true;
 }
@@ -69,7 +91,8 @@ export function isUnresolved(text: string): boolean {
   return PLACEHOLDER.test(text);
 }
 
-const PLACEHOLDER = /\{\{|\$\{|\$\(|\$[A-Za-z_]|^<[^<>]*>$|<[\w.-]+>|\{[A-Za-z_][\w.]*\}|%[A-Z_]+%|@@?[A-Z_]+@@?|__[A-Z_]+__/;
+const PLACEHOLDER =
+  /\{\{|\$\{|\$\(|\$[A-Za-z_]|^<[^<>]*>$|<[\w.-]+>|\{[A-Za-z_][\w.]*\}|%[A-Z_]+%|@@?[A-Z_]+@@?|__[A-Z_]+__/;
 
 /** True for a tag or digest behind a repository: `1.2`, `sha256:…`. */
 export function withVersion(repository: string, version: string | undefined): string {

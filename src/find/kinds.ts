@@ -1,22 +1,61 @@
 import type { Finder } from './finder.js';
+import { Finder as NestedFinder } from './finder.js';
 import { findInChart, isChart } from './forms/chart.js';
 import { findInGitLab, findInWorkflow, isGitLab, isWorkflow } from './forms/ci.js';
 import { findInCompose, isCompose, parseEnvironment } from './forms/compose.js';
 import { findInDockerfile } from './forms/dockerfile.js';
 import { findInKubernetes } from './forms/kubernetes.js';
+import { findInKustomization } from './forms/kustomization.js';
 import { findInRegsync, findInSkopeoSync, isRegsync, isSkopeoSync } from './forms/sync.js';
-import { findInHauler, findInImageSet, findInImagesLock, findInKbld, findInKustomization, findInLock, findInZarf } from './forms/tools.js';
-import { Finder as NestedFinder } from './finder.js';
-import { isPlausible, bareName } from './image-text.js';
+import {
+  findInHauler,
+  findInImageSet,
+  findInImagesLock,
+  findInKbld,
+  findInLock,
+  findInZarf,
+} from './forms/tools.js';
+import { bareName, isPlausible } from './image-text.js';
 import { type Mapping, type Node, pathTo, type Scalar, textOf } from './node.js';
 import { isObject, Walker } from './walker.js';
 
 /** What a document can be. */
 export const KINDS = [
   ...['kubernetes', 'chart', 'values', 'template', 'kustomization', 'compose', 'dockerfile', 'list'],
-  ...['skopeo', 'regsync', 'hauler', 'zarf', 'oc-mirror', 'images-lock', 'kbld', 'lock', 'ci', 'gitlab', 'other'],
+  ...[
+    'skopeo',
+    'regsync',
+    'hauler',
+    'zarf',
+    'oc-mirror',
+    'images-lock',
+    'kbld',
+    'lock',
+    'ci',
+    'gitlab',
+    'other',
+  ],
 ] as const;
-export type Kind = 'kubernetes' | 'chart' | 'values' | 'template' | 'kustomization' | 'compose' | 'dockerfile' | 'list' | 'skopeo' | 'regsync' | 'hauler' | 'zarf' | 'oc-mirror' | 'images-lock' | 'kbld' | 'lock' | 'ci' | 'gitlab' | 'other';
+export type Kind =
+  | 'kubernetes'
+  | 'chart'
+  | 'values'
+  | 'template'
+  | 'kustomization'
+  | 'compose'
+  | 'dockerfile'
+  | 'list'
+  | 'skopeo'
+  | 'regsync'
+  | 'hauler'
+  | 'zarf'
+  | 'oc-mirror'
+  | 'images-lock'
+  | 'kbld'
+  | 'lock'
+  | 'ci'
+  | 'gitlab'
+  | 'other';
 
 const LOCK_TYPE = 'application/vnd.lading.lock.v1+json';
 
@@ -30,17 +69,22 @@ export interface FindInTreeOptions {
   /** Parses a value that is a document by itself. */
   nested: (value: Scalar, path: string, outer: Finder) => { roots: Node[]; finder: Finder }[] | undefined;
   /** Looks into another compose file. */
-  other: (bytes: Buffer, path: string, more: { services?: readonly string[] | undefined; environment: ReadonlyMap<string, string> }) => Promise<unknown>;
+  other: (
+    bytes: Buffer,
+    path: string,
+    more: { services?: readonly string[] | undefined; environment: ReadonlyMap<string, string> },
+  ) => Promise<unknown>;
 }
 
 /** Finds images in a document, by what it is. */
 export async function findInTree(finder: Finder, root: Node, options: FindInTreeOptions): Promise<void> {
   const kind = options.as ?? kindOf(root, options.file);
   const nested = nestedFor(finder, options);
-  if (root.type !== 'mapping') return walkOther(finder, root, nested, kind === 'values');
+  if (root.type !== 'mapping')
+    return walkOther(finder, root, nested, kind === 'values' || options.isTemplate);
   switch (kind) {
     case 'kubernetes':
-      return findInKubernetes(finder, root, nested);
+      return findInKubernetes(finder, root, nested, options.isTemplate ? 'likely' : 'certain');
     case 'compose':
       return findInComposeFile(finder, root, options);
     case 'skopeo':
@@ -64,7 +108,9 @@ export async function findInTree(finder: Finder, root: Node, options: FindInTree
       findInChart(finder, root, (value) => {
         const [document] = options.nested(value, '', finder) ?? [];
         const [first] = document?.roots ?? [];
-        return document === undefined || first === undefined ? undefined : { root: first, finder: document.finder };
+        return document === undefined || first === undefined
+          ? undefined
+          : { root: first, finder: document.finder };
       });
       return;
     case 'kustomization':
@@ -79,7 +125,7 @@ export async function findInTree(finder: Finder, root: Node, options: FindInTree
     case 'values':
       return walkOther(finder, root, nested, true);
     default:
-      return walkOther(finder, root, nested, false);
+      return walkOther(finder, root, nested, options.isTemplate);
   }
 }
 
@@ -96,7 +142,8 @@ export function kindOf(root: Node, file: string): Kind {
   if (kind === 'ImageSetConfiguration') return 'oc-mirror';
   if (kind === 'ImagesLock') return 'images-lock';
   if (group === 'kbld.k14s.io' || group === 'kbld.carvel.dev') return 'kbld';
-  if (group === 'kustomize.config.k8s.io' || /^kustomization(?:\.ya?ml)?$/i.test(name)) return 'kustomization';
+  if (group === 'kustomize.config.k8s.io' || /^kustomization(?:\.ya?ml)?$/i.test(name))
+    return 'kustomization';
   if (apiVersion !== '' && kind !== '') return 'kubernetes';
   if (isChart(root)) return 'chart';
   if (isRegsync(root)) return 'regsync';
@@ -129,7 +176,10 @@ function nestedFor(outer: Finder, options: FindInTreeOptions): Nested {
 
 /** Looks for images in a document of no known kind. */
 function walkOther(finder: Finder, root: Node, nested: Nested, isValues: boolean): void {
-  if (root.type === 'sequence' && root.items.every((item) => item.type === 'scalar' && isPlausible(bareName(item.text)))) {
+  if (
+    root.type === 'sequence' &&
+    root.items.every((item) => item.type === 'scalar' && isPlausible(bareName(item.text)))
+  ) {
     for (const [place, item] of root.items.entries())
       if (item.type === 'scalar') finder.certain(item, pathTo('', place), 'likely');
     return;
@@ -150,7 +200,8 @@ const MAX_INCLUDED = 16;
 
 async function findInComposeFile(finder: Finder, root: Mapping, options: FindInTreeOptions): Promise<void> {
   const { services, depth = 0 } = options;
-  const environment = options.environment ?? parseEnvironment((await finder.readBeside('.env'))?.toString('utf8') ?? '');
+  const environment =
+    options.environment ?? parseEnvironment((await finder.readBeside('.env'))?.toString('utf8') ?? '');
   await findInCompose(
     finder,
     root,
@@ -166,7 +217,13 @@ async function findInComposeFile(finder: Finder, root: Mapping, options: FindInT
       dockerfile: (value, path) => {
         findInDockerfile(
           new NestedFinder({
-            ...{ file: finder.file, text: value.text, limits: finder.limits, findings: finder.findings, readBeside: finder.readBeside },
+            ...{
+              file: finder.file,
+              text: value.text,
+              limits: finder.limits,
+              findings: finder.findings,
+              readBeside: finder.readBeside,
+            },
             firstLine: finder.lineOf(value.at) + (value.isBlock ? 1 : 0),
             isOneLine: !value.isBlock,
             prefix: path,
@@ -182,10 +239,9 @@ function beside(file: string, path: string): string {
   const folder = file.slice(0, file.lastIndexOf('/') + 1);
   const parts: string[] = [];
   for (const part of `${folder}${path}`.split('/')) {
-    if (part === '.' ) continue;
+    if (part === '.') continue;
     if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
     else parts.push(part);
   }
   return parts.join('/');
 }
-

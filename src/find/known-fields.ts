@@ -14,7 +14,13 @@ export interface KnownKind {
    */
   images?: readonly string[];
   /** Mappings whose members make a name together; each path is relative to `of`. */
-  composed?: readonly { of: string; registry?: string; repository: string; name?: string; version?: readonly string[] }[];
+  composed?: readonly {
+    of: string;
+    registry?: string;
+    repository: string;
+    name?: string;
+    version?: readonly string[];
+  }[];
   /** Paths of what looks like an image and is none, such as the name that a build gives to its result. */
   not?: readonly string[];
   /** The kind never has images: roles, policies with patterns of names. */
@@ -51,8 +57,15 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'operator.openshift.io', kinds: ['ImageContentSourcePolicy'], isWithout: true },
   { group: 'hypershift.openshift.io', images: ['spec.release.image', 'spec.**.image'] },
   { group: 'hive.openshift.io', images: ['spec.releaseImage'] },
-  { group: 'machineconfiguration.openshift.io', images: ['spec.osImageURL', 'spec.baseOSExtensionsContainerImage'] },
-  { group: 'operators.coreos.com', kinds: ['ClusterServiceVersion'], images: ['spec.relatedImages[].image', 'metadata.annotations.containerImage'] },
+  {
+    group: 'machineconfiguration.openshift.io',
+    images: ['spec.osImageURL', 'spec.baseOSExtensionsContainerImage'],
+  },
+  {
+    group: 'operators.coreos.com',
+    kinds: ['ClusterServiceVersion'],
+    images: ['spec.relatedImages[].image', 'metadata.annotations.containerImage'],
+  },
   { group: 'operators.coreos.com', kinds: ['CatalogSource'], images: ['spec.image'] },
   { group: 'olm.operatorframework.io', images: ['spec.source.image.ref'] },
   // Policies
@@ -67,7 +80,11 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'security.istio.io', isWithout: true },
   { group: 'networking.istio.io', isWithout: true },
   // Machines, whose images are disks
-  { group: 'infrastructure.cluster.x-k8s.io', kinds: ['DockerMachineTemplate', 'DockerMachine'], images: ['**.customImage'] },
+  {
+    group: 'infrastructure.cluster.x-k8s.io',
+    kinds: ['DockerMachineTemplate', 'DockerMachine'],
+    images: ['**.customImage'],
+  },
   { group: 'infrastructure.cluster.x-k8s.io', isWithout: true },
   { group: 'karpenter.k8s.aws', isWithout: true },
   { group: 'karpenter.sh', isWithout: true },
@@ -84,19 +101,63 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'operator.tekton.dev', images: ['spec.**.image'] },
   { group: 'image.toolkit.fluxcd.io', isWithout: true },
   { group: 'source.toolkit.fluxcd.io', isWithout: true },
-  { group: 'kpack.io', images: ['spec.buildImage.image', 'spec.runImage.image', 'spec.sources[].image', 'spec.source.registry.image'], not: ['spec.tag', 'spec.additionalTags'] },
-  { group: 'shipwright.io', images: ['spec.buildSteps[].image', 'spec.steps[].image', 'spec.builder.image', 'spec.runtime.base.image'], not: ['spec.output'] },
-  { group: 'upgrade.cattle.io', composed: [{ of: 'spec.upgrade', repository: 'image' }, { of: 'spec', repository: 'upgrade.image', version: ['version'] }, { of: 'spec', repository: 'prepare.image', version: ['version'] }] },
+  {
+    group: 'kpack.io',
+    images: [
+      'spec.buildImage.image',
+      'spec.runImage.image',
+      'spec.sources[].image',
+      'spec.source.registry.image',
+    ],
+    not: ['spec.tag', 'spec.additionalTags'],
+  },
+  {
+    group: 'shipwright.io',
+    images: [
+      'spec.buildSteps[].image',
+      'spec.steps[].image',
+      'spec.builder.image',
+      'spec.runtime.base.image',
+    ],
+    not: ['spec.output'],
+  },
+  {
+    group: 'upgrade.cattle.io',
+    composed: [
+      { of: 'spec.upgrade', repository: 'image' },
+      { of: 'spec', repository: 'upgrade.image', version: ['version'] },
+      { of: 'spec', repository: 'prepare.image', version: ['version'] },
+    ],
+  },
   { group: 'helm.cattle.io', images: ['spec.jobImage'] },
   { group: 'pkg.crossplane.io', images: ['spec.package'] },
-  { group: 'actions.summerwind.dev', images: ['spec.template.spec.image', 'spec.template.spec.dockerImage', 'spec.image', 'spec.dockerImage'] },
-  { group: 'actions.summerwind.net', images: ['spec.template.spec.image', 'spec.template.spec.dockerImage', 'spec.image', 'spec.dockerImage'] },
+  {
+    group: 'actions.summerwind.dev',
+    images: ['spec.template.spec.image', 'spec.template.spec.dockerImage', 'spec.image', 'spec.dockerImage'],
+  },
+  {
+    group: 'actions.summerwind.net',
+    images: ['spec.template.spec.image', 'spec.template.spec.dockerImage', 'spec.image', 'spec.dockerImage'],
+  },
   // Databases and queues
   {
     group: 'postgresql.cnpg.io',
-    images: ['spec.imageName', 'spec.images[].image', 'spec.postgresql.extensions[].image.reference', 'spec.monitoring.image'],
+    images: [
+      'spec.imageName',
+      'spec.images[].image',
+      'spec.postgresql.extensions[].image.reference',
+      'spec.monitoring.image',
+    ],
   },
-  { group: 'acid.zalan.do', images: ['spec.dockerImage', 'configuration.docker_image', 'configuration.**.*_image', 'spec.**.dockerImage'] },
+  {
+    group: 'acid.zalan.do',
+    images: [
+      'spec.dockerImage',
+      'configuration.docker_image',
+      'configuration.**.*_image',
+      'spec.**.dockerImage',
+    ],
+  },
   { group: 'postgres-operator.crunchydata.com', images: ['spec.image', 'spec.**.image'] },
   { group: 'pgv2.percona.com', images: ['spec.**.image'] },
   { group: 'pxc.percona.com', images: ['spec.**.image'] },
@@ -104,17 +165,33 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'ps.percona.com', images: ['spec.**.image'] },
   { group: 'k8s.mariadb.com', images: ['spec.**.image'] },
   { group: 'mariadb.mmontes.io', images: ['spec.**.image'] },
-  { group: 'mysql.oracle.com', composed: [{ of: 'spec', repository: 'imageRepository', version: ['version'] }] },
+  {
+    group: 'mysql.oracle.com',
+    composed: [{ of: 'spec', repository: 'imageRepository', version: ['version'] }],
+  },
   { group: 'kafka.strimzi.io', images: ['spec.**.image'], not: ['spec.build.output'] },
   { group: 'redis.redis.opstreelabs.in', images: ['spec.**.image'] },
   { group: 'databases.spotahome.com', images: ['spec.**.image'] },
   { group: 'rabbitmq.com', images: ['spec.image'] },
   { group: 'minio.min.io', images: ['spec.**.image'] },
   { group: 'cassandra.datastax.com', images: ['spec.serverImage', 'spec.**.*Image'] },
-  { group: 'scylla.scylladb.com', composed: [{ of: 'spec', repository: 'repository', version: ['version'] }, { of: 'spec', repository: 'agentRepository', version: ['agentVersion'] }] },
-  { group: 'pingcap.com', composed: [{ of: 'spec.*', repository: 'baseImage', version: ['version', '^version'] }], images: ['spec.**.image'] },
+  {
+    group: 'scylla.scylladb.com',
+    composed: [
+      { of: 'spec', repository: 'repository', version: ['version'] },
+      { of: 'spec', repository: 'agentRepository', version: ['agentVersion'] },
+    ],
+  },
+  {
+    group: 'pingcap.com',
+    composed: [{ of: 'spec.*', repository: 'baseImage', version: ['version', '^version'] }],
+    images: ['spec.**.image'],
+  },
   { group: 'crdb.cockroachlabs.com', images: ['spec.image.name'] },
-  { group: 'zookeeper.pravega.io', composed: [{ of: 'spec.image', repository: 'repository', version: ['tag'] }] },
+  {
+    group: 'zookeeper.pravega.io',
+    composed: [{ of: 'spec.image', repository: 'repository', version: ['tag'] }],
+  },
   { group: 'solr.apache.org', composed: [{ of: 'spec.**', repository: 'repository', version: ['tag'] }] },
   { group: 'couchbase.com', images: ['spec.**.image'] },
   { group: 'apps.emqx.io', images: ['spec.image'] },
@@ -146,16 +223,34 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'opentelemetry.io', images: ['spec.**.image'] },
   { group: 'grafana.integreatly.org', images: ['spec.**.image'] },
   { group: 'tempo.grafana.com', images: ['spec.images.*'] },
-  { group: 'kiali.io', composed: [{ of: 'spec.deployment', repository: 'image_name', version: ['image_digest', 'image_version'] }] },
-  { group: 'logging.banzaicloud.io', composed: [{ of: 'spec.**', repository: 'repository', version: ['tag'] }] },
+  {
+    group: 'kiali.io',
+    composed: [
+      { of: 'spec.deployment', repository: 'image_name', version: ['image_digest', 'image_version'] },
+    ],
+  },
+  {
+    group: 'logging.banzaicloud.io',
+    composed: [{ of: 'spec.**', repository: 'repository', version: ['tag'] }],
+  },
   { group: 'datadoghq.com', images: ['spec.**.image.name'] },
   // Networks, security, identity
-  { group: 'operator.tigera.io', kinds: ['ImageSet'], composed: [{ of: 'spec.images[]', repository: 'image', version: ['digest'] }] },
+  {
+    group: 'operator.tigera.io',
+    kinds: ['ImageSet'],
+    composed: [{ of: 'spec.images[]', repository: 'image', version: ['digest'] }],
+  },
   { group: 'gateway.envoyproxy.io', images: ['spec.**.container.image', 'spec.**.image'] },
   { group: 'extensions.istio.io', images: ['spec.url'] },
   { group: 'k8s.keycloak.org', images: ['spec.image'] },
-  { group: 'mellanox.com', composed: [{ of: 'spec.**', repository: 'repository', name: 'image', version: ['version'] }] },
-  { group: 'nvidia.com', composed: [{ of: 'spec.**', repository: 'repository', name: 'image', version: ['version'] }] },
+  {
+    group: 'mellanox.com',
+    composed: [{ of: 'spec.**', repository: 'repository', name: 'image', version: ['version'] }],
+  },
+  {
+    group: 'nvidia.com',
+    composed: [{ of: 'spec.**', repository: 'repository', name: 'image', version: ['version'] }],
+  },
   { group: 'nfd.openshift.io', images: ['spec.operand.image'] },
   { group: 'nfd.kubernetes.io', images: ['spec.operand.image'] },
   { group: 'vault.banzaicloud.com', images: ['spec.**.*Image', 'spec.image'] },
@@ -163,7 +258,11 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'flink.apache.org', images: ['spec.image'] },
   { group: 'sparkoperator.k8s.io', images: ['spec.**.image'] },
   { group: 'ray.io', images: ['spec.**.image'] },
-  { group: 'awx.ansible.com', composed: [], images: ['spec.ee_images[].image', 'spec.control_plane_ee_image'] },
+  {
+    group: 'awx.ansible.com',
+    composed: [],
+    images: ['spec.ee_images[].image', 'spec.control_plane_ee_image'],
+  },
   {
     group: 'kubevirt.io',
     images: ['**.containerDisk.image', '**.kernelBoot.container.image'],

@@ -15,7 +15,10 @@ export function valuesAt(root: Located, path: string, visit: (node: Node) => voi
   let current: Located[] = [root];
   for (const step of steps) {
     if (current.length === 0) return [];
-    current = step === '**' ? current.flatMap((each) => [...below(each, visit)]) : current.flatMap((each) => stepInto(each, step));
+    current =
+      step === '**'
+        ? current.flatMap((each) => [...below(each, visit)])
+        : current.flatMap((each) => stepInto(each, step));
   }
   return current;
 }
@@ -32,7 +35,8 @@ function* below(located: Located, visit: (node: Node) => void): Generator<Locate
   visit(located.node);
   yield located;
   const { node, path } = located;
-  for (const [place, item] of itemsOf(node).entries()) yield* below({ node: item, path: pathTo(path, place) }, visit);
+  for (const [place, item] of itemsOf(node).entries())
+    yield* below({ node: item, path: pathTo(path, place) }, visit);
   for (const { key, value } of entriesOf(node)) yield* below({ node: value, path: pathTo(path, key) }, visit);
 }
 

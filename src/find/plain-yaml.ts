@@ -63,7 +63,8 @@ class PlainReader {
       let start = lineStart;
       while (text.charCodeAt(start) === SPACE) start++;
       const first = text.charCodeAt(start);
-      if (start >= lineEnd || first === HASH || (first === CARRIAGE_RETURN && start + 1 === lineEnd)) continue;
+      if (start >= lineEnd || first === HASH || (first === CARRIAGE_RETURN && start + 1 === lineEnd))
+        continue;
       if (first === TAB) throw NOT_PLAIN;
       this.#indent = start - lineStart;
       this.#start = start;
@@ -162,7 +163,8 @@ class PlainReader {
     const text = this.#text;
     const mark = quote === DOUBLE_QUOTE ? '"' : "'";
     let close = text.indexOf(mark, at + 1);
-    while (quote === SINGLE_QUOTE && close >= 0 && text[close + 1] === "'") close = text.indexOf("'", close + 2);
+    while (quote === SINGLE_QUOTE && close >= 0 && text[close + 1] === "'")
+      close = text.indexOf("'", close + 2);
     if (close < 0 || close >= this.#end) throw NOT_PLAIN;
     const value = text.slice(at + 1, close);
     if (quote === DOUBLE_QUOTE && value.includes('\\')) throw NOT_PLAIN;

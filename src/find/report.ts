@@ -44,7 +44,17 @@ export interface FindProblem {
   message: string;
 }
 
+/** A kustomization may give its resources other images than those that they have. */
+export interface Kustomization {
+  file: string;
+  /** Paths of its files and folders, relative to its own folder. */
+  resources: readonly string[];
+  /** The names of images that it replaces, without a version, as the resources have them. */
+  replaced: readonly string[];
+}
+
 export interface Findings {
+  kustomizations: Kustomization[];
   places: FoundPlace[];
   patterns: FoundPattern[];
   unresolved: UnresolvedPlace[];

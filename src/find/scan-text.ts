@@ -42,7 +42,11 @@ function scanLine(finder: Finder, line: string, at: number, path: string, isOfIm
   if (code.length < 5) return;
   const [, name, rest = ''] = PROPERTY.exec(code) ?? [];
   if (name !== undefined && isImageKey(name)) {
-    const text = rest.replace(/\s+#.*$/, '').trim().replace(/[;,]$/, '').replace(/^(["'])(.*)\1$/, '$2');
+    const text = rest
+      .replace(/\s+#.*$/, '')
+      .trim()
+      .replace(/[;,]$/, '')
+      .replace(/^(["'])(.*)\1$/, '$2');
     if (!/\s/.test(text)) return scanNamed(finder, text, at, path);
   }
   let flag: string | undefined;
@@ -70,7 +74,12 @@ function scanWord(finder: Finder, word: string, at: number, path: string, isOfIm
   const value = word.slice(equals + 1);
   const isNamed = isOfImages || (equals > 0 && isImageKey(word.slice(0, equals)));
   const name = bareName(value);
-  if (isNamed && (isUnmistakable(name) || (equals > 0 && isPlausible(name)) || (isOfImages && isImageName(name) && /[/:]/.test(name))))
+  if (
+    isNamed &&
+    (isUnmistakable(name) ||
+      (equals > 0 && isPlausible(name)) ||
+      (isOfImages && isImageName(name) && /[/:]/.test(name)))
+  )
     return finder.named(name, { at }, path, 'likely');
   finder.possible(value, at, path);
 }

@@ -30,7 +30,8 @@ export function* documentsOf(utf8: Buffer): Generator<TextDocument> {
 function markAfter(utf8: Buffer, start: number): number {
   for (let at = utf8.indexOf('\n---', start); at >= 0; at = utf8.indexOf('\n---', at + 1)) {
     const next = utf8[at + 4];
-    if (next === undefined || next === 0x20 || next === 0x09 || next === 0x0d || next === LINE_FEED) return at + 1;
+    if (next === undefined || next === 0x20 || next === 0x09 || next === 0x0d || next === LINE_FEED)
+      return at + 1;
   }
   return utf8.length;
 }
@@ -46,6 +47,7 @@ function hasOnlyComments(utf8: Buffer, start: number, end: number): boolean {
 
 function linesIn(utf8: Buffer, start: number, end: number): number {
   let lines = 0;
-  for (let at = utf8.indexOf(LINE_FEED, start); at >= 0 && at < end; at = utf8.indexOf(LINE_FEED, at + 1)) lines++;
+  for (let at = utf8.indexOf(LINE_FEED, start); at >= 0 && at < end; at = utf8.indexOf(LINE_FEED, at + 1))
+    lines++;
   return lines;
 }

@@ -40,7 +40,10 @@ export function withoutActions(text: string): Template {
   return {
     text: parts.join(''),
     original: (marked) =>
-      marked.replace(/\ue000([\ue100-\uf8ff])\ue001*/g, (_, number: string) => actions[number.charCodeAt(0) - FIRST_NUMBER] ?? '{{…}}'),
+      marked.replace(
+        /\ue000([\ue100-\uf8ff])\ue001*/g,
+        (_, number: string) => actions[number.charCodeAt(0) - FIRST_NUMBER] ?? '{{…}}',
+      ),
   };
 }
 

@@ -1,8 +1,17 @@
 import type { Finder } from './finder.js';
-import { bareName, isImageName, isPlausible, isUnmistakable, isUnresolved, withVersion } from './image-text.js';
-import { entriesOf, itemsOf, type Mapping, memberOf, type Node, pathTo, type Scalar, type Sequence, scalarOf, textOf } from './node.js';
-import { isImageKey, isImagesKey } from './words.js';
+import { bareName, isImageName, isPlausible, isUnresolved, withVersion } from './image-text.js';
+import {
+  type Mapping,
+  memberOf,
+  type Node,
+  pathTo,
+  type Scalar,
+  type Sequence,
+  scalarOf,
+  textOf,
+} from './node.js';
 import { scanArgument, scanText } from './scan-text.js';
+import { isImageKey, isImagesKey } from './words.js';
 
 /** Where a walk is. */
 export interface Context {
@@ -24,9 +33,30 @@ export interface WalkOptions {
 }
 
 const CONTAINER_LISTS: ReadonlySet<string> = new Set(['containers', 'initContainers', 'ephemeralContainers']);
-const ARGUMENT_LISTS: ReadonlySet<string> = new Set(['args', 'command', 'extraArgs', 'cmd', 'entrypoint', 'additionalArgs', 'arguments', 'commands', 'script']);
+const ARGUMENT_LISTS: ReadonlySet<string> = new Set([
+  'args',
+  'command',
+  'extraArgs',
+  'cmd',
+  'entrypoint',
+  'additionalArgs',
+  'arguments',
+  'commands',
+  'script',
+]);
 /** Values of these are prose, or names that others define. */
-const PROSE: ReadonlySet<string> = new Set(['description', 'message', 'labels', 'matchLabels', 'managedFields', 'summary', 'title', 'icon', 'base64data']);
+const PROSE: ReadonlySet<string> = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  'description',
+  'message',
+  'labels',
+  'matchLabels',
+  'managedFields',
+  'summary',
+  'title',
+  'icon',
+  'base64data',
+]);
 
 /** Looks for images in any tree of values, by where they stand and by what their keys are called. */
 export class Walker {
@@ -52,6 +82,8 @@ export class Walker {
       if (this.#options.object(node, context.path) === 'skip') return;
     }
     if (context.key === 'image') this.#volume(node, context);
+    if (isImageKey(context.key)) this.#declared(node, context);
+    this.#patch(node, context);
     this.#composed(node, context);
     this.#named(node, context);
     for (const { key, value } of node.entries) {
@@ -86,10 +118,38 @@ export class Walker {
     this.#finder.certain(reference, pathTo(path, 'reference'), this.#options.containers);
   }
 
+  /** A parameter that is called an image: its default or value is one. */
+  #declared(node: Mapping, { path }: Context): void {
+    for (const member of ['default', 'value', 'defaultValue']) {
+      const value = scalarOf(node, member);
+      if (value !== undefined && !this.#finder.isDone(value)) this.#imageValue(value, pathTo(path, member));
+    }
+  }
+
+  /** An operation of a JSON patch has its key in its path. (RFC 6902) */
+  #patch(node: Mapping, { path }: Context): void {
+    const target = textOf(node, 'path');
+    const value = memberOf(node, 'value');
+    if (value === undefined || target === undefined || textOf(node, 'op') === undefined) return;
+    const key = target.split('/').findLast((part) => !/^(?:\d+|-|)$/.test(part)) ?? '';
+    this.walk(value, { key, path: pathTo(path, 'value'), depth: 1 });
+    this.#finder.done(value);
+  }
+
   /** A name whose parts are members of one mapping: `registry`, `repository`, and `tag` or `digest`. */
   #composed(node: Mapping, context: Context): void {
     const parts = partsOf(node, context);
     if (parts === undefined) return;
+    if (parts.isWithoutTag) {
+      for (const each of parts.used) this.#finder.done(each);
+      this.#finder.unresolved(
+        parts.repository,
+        parts.first.at,
+        context.path,
+        'its tag is empty, for a chart to fill in',
+      );
+      return;
+    }
     const { first, repository, version, registry, used } = parts;
     if (used.some((each) => this.#finder.isDone(each))) return;
     const name = [registry, withVersion(repository, version)].filter(Boolean).join('/');
@@ -129,7 +189,8 @@ export class Walker {
       }
       this.#finder.visit(item);
       if (this.#finder.isDone(item)) continue;
-      if (flag !== undefined && isImageKey(flag) && !item.text.startsWith('-')) this.#finder.likely(item, path);
+      if (flag !== undefined && isImageKey(flag) && !item.text.startsWith('-'))
+        this.#finder.likely(item, path);
       else if (item.isBlock || /\s/.test(item.text)) this.#longText(item, path);
       else scanArgument(this.#finder, item, path);
       flag = /^--?[A-Za-z][\w.-]*$/.test(item.text) ? item.text : undefined;
@@ -138,17 +199,21 @@ export class Walker {
 
   #scalar(node: Scalar, { key, path, isOfImages }: Context): void {
     if (node.text === '') return;
-    if (isImageKey(key) || (isOfImages && (/[/:]/.test(node.text) || isUnresolved(node.text)))) return this.#imageValue(node, path);
+    if (isImageKey(key) || (isOfImages && (/[/:]/.test(node.text) || isUnresolved(node.text))))
+      return this.#imageValue(node, path);
     if (node.isBlock || node.text.includes('\n') || /\s/.test(node.text)) return this.#longText(node, path);
-    if (ARGUMENT_LISTS.has(key)) return scanArgument(this.#finder, node, path);
+    if (ARGUMENT_LISTS.has(key) || /^[A-Za-z][\w.-]*=/.test(node.text))
+      return scanArgument(this.#finder, node, path);
     if (this.#nestedJSON(node, path)) return;
     if (node.text.length > 6) this.#finder.possible(node.text, node.at, path);
   }
 
   /** The value of what is called an image: a name, several, or a document that has them. */
   #imageValue(node: Scalar, path: string): void {
-    if (isImageName(bareName(node.text)) || !/[\s,{[=]/.test(node.text)) return this.#finder.likely(node, path);
-    if (isUnresolved(this.#finder.original(node.text)) && !node.text.includes('\n')) return this.#finder.likely(node, path);
+    if (isImageName(bareName(node.text)) || !/[\s,{[=]/.test(node.text))
+      return this.#finder.likely(node, path);
+    if (isUnresolved(this.#finder.original(node.text)) && !node.text.includes('\n'))
+      return this.#finder.likely(node, path);
     if (this.#nestedJSON(node, path)) return;
     this.#finder.done(node);
     scanText(this.#finder, node, path, { isOfImages: true });
@@ -166,7 +231,9 @@ export class Walker {
 
 /** True for an object of Kubernetes. */
 export function isObject(node: Node): node is Mapping {
-  return node.type === 'mapping' && textOf(node, 'apiVersion') !== undefined && textOf(node, 'kind') !== undefined;
+  return (
+    node.type === 'mapping' && textOf(node, 'apiVersion') !== undefined && textOf(node, 'kind') !== undefined
+  );
 }
 
 function isFlags({ items }: Sequence): boolean {
@@ -180,6 +247,8 @@ interface Parts {
   repository: string;
   version: string | undefined;
   used: Scalar[];
+  /** The member for the tag is there, and empty. */
+  isWithoutTag?: boolean;
 }
 
 const REGISTRIES = ['registry', 'imageRegistry', 'hub', 'image_registry', 'registryHost'];
@@ -187,7 +256,18 @@ const REPOSITORIES = ['repository', 'repo', 'imageRepository', 'image_repository
 const DIGESTS = ['digest', 'sha', 'sha256', 'imageDigest', 'imageSHA', 'imageSha', 'image_digest'];
 const TAGS = ['tag', 'imageTag', 'image_tag', 'version', 'imageVersion', 'image_version'];
 /** Members with which a `repository` is one of charts, of code or of packages. */
-const OTHER_REPOSITORIES = ['chart', 'url', 'repoURL', 'branch', 'revision', 'ref', 'git', 'type', 'condition', 'alias'];
+const OTHER_REPOSITORIES = [
+  'chart',
+  'url',
+  'repoURL',
+  'branch',
+  'revision',
+  'ref',
+  'git',
+  'type',
+  'condition',
+  'alias',
+];
 
 function partsOf(node: Mapping, { key }: Context): Parts | undefined {
   const member = (names: readonly string[]): Scalar | undefined => {
@@ -208,9 +288,26 @@ function partsOf(node: Mapping, { key }: Context): Parts | undefined {
   if (repository === undefined) {
     // `image` beside `tag`, and `name` below `image`.
     const name = isImage ? scalarOf(node, 'name') : undefined;
-    repository = (tag !== undefined || digest !== undefined || registry !== undefined) && image !== undefined ? image : name;
+    repository =
+      (tag !== undefined || digest !== undefined || registry !== undefined) && image !== undefined
+        ? image
+        : name;
     if (repository === undefined) return flatParts(node);
-    if (repository === image && !isImage && registry === undefined && (hasVersion(image.text) || !(scalarOf(node, 'tag') || scalarOf(node, 'imageTag') || scalarOf(node, 'image_tag') || scalarOf(node, 'imageVersion')  || scalarOf(node, 'image_version') || digest))) return undefined;
+    if (
+      repository === image &&
+      !isImage &&
+      registry === undefined &&
+      (hasVersion(image.text) ||
+        !(
+          scalarOf(node, 'tag') ||
+          scalarOf(node, 'imageTag') ||
+          scalarOf(node, 'image_tag') ||
+          scalarOf(node, 'imageVersion') ||
+          scalarOf(node, 'image_version') ||
+          digest
+        ))
+    )
+      return undefined;
   } else if (image !== undefined && !image.text.includes('/') && !hasVersion(image.text)) {
     path = `${repository.text.replace(/\/+$/, '')}/${image.text}`;
     used.push(image);
@@ -218,27 +315,49 @@ function partsOf(node: Mapping, { key }: Context): Parts | undefined {
   if (!isImage && tag === undefined && digest === undefined && path === undefined) {
     if (registry === undefined) return undefined;
   }
-  if (!isImage && path === undefined && repository !== image && OTHER_REPOSITORIES.some((name) => memberOf(node, name) !== undefined)) return undefined;
+  if (
+    !isImage &&
+    path === undefined &&
+    repository !== image &&
+    OTHER_REPOSITORIES.some((name) => memberOf(node, name) !== undefined)
+  )
+    return undefined;
   const version = versionOf(repository.text, tag, digest);
   for (const each of [registry, repository, digest, tag]) if (each !== undefined) used.push(each);
   const first = used.reduce((least, each) => (each.at < least.at ? each : least));
   return {
-    first: registry !== undefined && registry.at < repository.at ? registry : path === undefined ? repository : first,
+    first:
+      registry !== undefined && registry.at < repository.at
+        ? registry
+        : path === undefined
+          ? repository
+          : first,
     registry: registry === undefined ? undefined : registry.text.replace(/\/+$/, ''),
     repository: path ?? repository.text,
     version,
     used,
+    isWithoutTag:
+      version === undefined &&
+      !hasVersion(repository.text) &&
+      TAGS.slice(0, 3).some((name) => memberOf(node, name) !== undefined),
   };
 }
 
 /** `image` and `imageTag`, `api_image` and `api_image_version`, side by side. */
 function flatParts(node: Mapping): Parts | undefined {
   for (const { key, value } of node.entries) {
-    if (value.type !== 'scalar' || value.text === '' || !/image$/i.test(key) || hasVersion(value.text)) continue;
+    if (value.type !== 'scalar' || value.text === '' || !/image$/i.test(key) || hasVersion(value.text))
+      continue;
     for (const suffix of ['_version', '_tag', 'Version', 'Tag', '-version', '-tag', '_digest', 'Digest']) {
       const version = scalarOf(node, `${key}${suffix}`);
       if (version !== undefined)
-        return { first: value, registry: undefined, repository: value.text, version: version.text, used: [value, version] };
+        return {
+          first: value,
+          registry: undefined,
+          repository: value.text,
+          version: version.text,
+          used: [value, version],
+        };
     }
   }
   return undefined;
@@ -248,10 +367,13 @@ function hasVersion(name: string): boolean {
   return name.includes('@') || name.lastIndexOf(':') > name.lastIndexOf('/');
 }
 
-function versionOf(repository: string, tag: Scalar | undefined, digest: Scalar | undefined): string | undefined {
+function versionOf(
+  repository: string,
+  tag: Scalar | undefined,
+  digest: Scalar | undefined,
+): string | undefined {
   if (hasVersion(repository)) return undefined;
   if (digest === undefined) return tag?.text;
   const hash = digest.text.includes(':') ? digest.text.replace(/^@/, '') : `sha256:${digest.text}`;
   return tag === undefined || tag.text.includes(':') ? hash : `${tag.text}@${hash}`;
 }
-

@@ -1,10 +1,18 @@
-import { isAlias, isMap, isScalar, isSeq, type Node as YAMLNode, parseDocument, Scalar as YAMLScalar } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseDocument,
+  type Node as YAMLNode,
+  Scalar as YAMLScalar,
+} from 'yaml';
 import { type Limits, Unreadable } from './limits.js';
 import { type Entry, type Node, scalarAt } from './node.js';
 
 /**
  * Reads any one YAML document as a tree with positions. An alias gives the very node that it stands for, so that a
- * "billion laughs" needs no memory; a scalar alone gets the place of the alias. Throws `Unreadable`.
+ * "billion laughs" needs no memory. Throws `Unreadable`.
  */
 export function readYAMLTree(text: string, limits: Limits): Node {
   const document = parsed(text);
@@ -54,7 +62,7 @@ class TreeBuilder {
     if (isAlias(node)) {
       const named = this.#anchors.get(node.source);
       if (named === undefined) throw new Unreadable(`it has no anchor for the alias *${node.source}`, at);
-      return named.type === 'scalar' ? { ...named, at, isBlock: false } : named;
+      return named;
     }
     if (isMap(node)) {
       const entries: Entry[] = [];

@@ -1,5 +1,15 @@
 import type { Finder } from '../finder.js';
-import { entriesOf, itemsOf, type Mapping, memberOf, type Node, pathTo, type Scalar, scalarOf, textOf } from '../node.js';
+import {
+  entriesOf,
+  itemsOf,
+  type Mapping,
+  memberOf,
+  type Node,
+  pathTo,
+  type Scalar,
+  scalarOf,
+  textOf,
+} from '../node.js';
 
 /** Annotations that list the images of a chart: HIP-15, Bitnami and dt, Artifact Hub. */
 const LISTS: ReadonlySet<string> = new Set(['helm.sh/images', 'images', 'artifacthub.io/images']);

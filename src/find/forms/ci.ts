@@ -6,7 +6,9 @@ import { entriesOf, itemsOf, type Mapping, memberOf, type Node, pathTo, scalarOf
 export function isWorkflow(root: Mapping): boolean {
   const jobs = memberOf(root, 'jobs');
   if (jobs?.type === 'mapping')
-    return jobs.entries.some(({ value }) => ['runs-on', 'steps', 'uses'].some((key) => memberOf(value, key) !== undefined));
+    return jobs.entries.some(({ value }) =>
+      ['runs-on', 'steps', 'uses'].some((key) => memberOf(value, key) !== undefined),
+    );
   return ['docker', 'composite'].includes(textOf(memberOf(root, 'runs'), 'using') ?? '');
 }
 
@@ -28,13 +30,15 @@ export function findInWorkflow(finder: Finder, root: Mapping): void {
 
 function container(finder: Finder, node: Node | undefined, path: string): void {
   const image = node?.type === 'scalar' ? node : scalarOf(node, 'image');
-  if (image !== undefined && image.text !== '') finder.certain(image, node === image ? path : pathTo(path, 'image'));
+  if (image !== undefined && image.text !== '')
+    finder.certain(image, node === image ? path : pathTo(path, 'image'));
 }
 
 function steps(finder: Finder, job: Node, path: string): void {
   for (const [place, step] of itemsOf(memberOf(job, 'steps')).entries()) {
     const uses = scalarOf(step, 'uses');
-    if (uses?.text.startsWith('docker://')) finder.certain(uses, pathTo(pathTo(pathTo(path, 'steps'), place), 'uses'));
+    if (uses?.text.startsWith('docker://'))
+      finder.certain(uses, pathTo(pathTo(pathTo(path, 'steps'), place), 'uses'));
   }
 }
 
@@ -42,8 +46,20 @@ function steps(finder: Finder, job: Node, path: string): void {
 export function isGitLab(root: Mapping): boolean {
   if (textOf(root, 'apiVersion') !== undefined) return false;
   const isJob = ({ key, value }: { key: string; value: Node }): boolean =>
-    !key.startsWith('x-') && value.type === 'mapping' && (memberOf(value, 'script') !== undefined || memberOf(value, 'trigger') !== undefined);
-  return root.entries.some(isJob) && (root.entries.some(({ key }) => ['stages', 'image', 'default', 'variables', 'include', 'workflow', 'before_script'].includes(key)) || root.entries.filter(isJob).some(({ value }) => memberOf(value, 'stage') !== undefined || memberOf(value, 'image') !== undefined));
+    !key.startsWith('x-') &&
+    value.type === 'mapping' &&
+    (memberOf(value, 'script') !== undefined || memberOf(value, 'trigger') !== undefined);
+  return (
+    root.entries.some(isJob) &&
+    (root.entries.some(({ key }) =>
+      ['stages', 'image', 'default', 'variables', 'include', 'workflow', 'before_script'].includes(key),
+    ) ||
+      root.entries
+        .filter(isJob)
+        .some(
+          ({ value }) => memberOf(value, 'stage') !== undefined || memberOf(value, 'image') !== undefined,
+        ))
+  );
 }
 
 /** Finds `image` and `services` of the jobs of GitLab; variables of the pipeline are filled in. (GitLab, "CI/CD YAML syntax") */
@@ -55,7 +71,10 @@ export function findInGitLab(finder: Finder, root: Mapping): void {
       const image = node?.type === 'scalar' ? node : scalarOf(node, 'name');
       if (image === undefined || image.text === '' || finder.isDone(image)) continue;
       finder.done(image);
-      const filled = image.text.replace(/\$\{?([A-Za-z_]\w*)\}?/g, (whole, name) => variables.get(name) ?? whole);
+      const filled = image.text.replace(
+        /\$\{?([A-Za-z_]\w*)\}?/g,
+        (whole, name) => variables.get(name) ?? whole,
+      );
       if (/\$/.test(filled)) finder.unresolved(image.text, image.at, path, 'a variable has no value');
       else finder.named(bareName(filled), image, path, 'certain');
     }

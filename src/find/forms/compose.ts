@@ -1,6 +1,16 @@
 import type { Finder } from '../finder.js';
 import { isUnresolved } from '../image-text.js';
-import { entriesOf, itemsOf, type Mapping, memberOf, type Node, pathTo, type Scalar, scalarOf, textOf } from '../node.js';
+import {
+  entriesOf,
+  itemsOf,
+  type Mapping,
+  memberOf,
+  type Node,
+  pathTo,
+  type Scalar,
+  scalarOf,
+  textOf,
+} from '../node.js';
 
 export interface ComposeContext {
   /** Variables of the `.env` beside the file. */
@@ -40,7 +50,9 @@ export function isCompose(root: Mapping): boolean {
   const services = memberOf(root, 'services');
   if (services?.type === 'mapping')
     return services.entries.some(({ value }) =>
-      ['image', 'build', 'extends', 'provider', '<<'].some((key) => memberOf(value, key) !== undefined || entriesOf(value).some((entry) => entry.key === key)),
+      ['image', 'build', 'extends', 'provider', '<<'].some(
+        (key) => memberOf(value, key) !== undefined || entriesOf(value).some((entry) => entry.key === key),
+      ),
     );
   return memberOf(root, 'include')?.type === 'sequence' && textOf(root, 'apiVersion') === undefined;
 }
@@ -51,22 +63,33 @@ interface ServicePlace {
   context: ComposeContext;
 }
 
-async function findInService(finder: Finder, service: Node, { path, root, context }: ServicePlace): Promise<void> {
+async function findInService(
+  finder: Finder,
+  service: Node,
+  { path, root, context }: ServicePlace,
+): Promise<void> {
   finder.visit(service);
   const image = scalarOf(service, 'image');
   const platform = textOf(service, 'platform');
   if (image !== undefined) {
     const name = interpolated(image.text, context.environment);
     finder.done(image);
-    if (isUnresolved(name)) finder.unresolved(image.text, image.at, pathTo(path, 'image'), 'a variable has no value');
+    if (isUnresolved(name))
+      finder.unresolved(image.text, image.at, pathTo(path, 'image'), 'a variable has no value');
     else finder.named(name, image, pathTo(path, 'image'), 'certain', { platform });
   } else await findExtended(finder, service, { path, root, context });
   const build = memberOf(service, 'build');
-  for (const from of itemsOf(memberOf(build, 'cache_from')))
-    if (from.type === 'scalar' && !from.text.includes('type=')) nameIn(finder, from, pathTo(path, 'build.cache_from'), context);
-  for (const { value } of entriesOf(memberOf(build, 'additional_contexts')))
-    if (value.type === 'scalar' && value.text.startsWith('docker-image://'))
-      finder.named(interpolated(value.text.slice('docker-image://'.length), context.environment), value, pathTo(path, 'build.additional_contexts'), 'certain');
+  const contexts = memberOf(build, 'additional_contexts');
+  for (const value of [...entriesOf(contexts).map((entry) => entry.value), ...itemsOf(contexts)]) {
+    const [, name] = (value.type === 'scalar' && /^(?:[^=]*=)?docker-image:\/\/(.+)$/.exec(value.text)) || [];
+    if (name === undefined) continue;
+    finder.named(
+      interpolated(name, context.environment),
+      value,
+      pathTo(path, 'build.additional_contexts'),
+      'certain',
+    );
+  }
   const inline = scalarOf(build, 'dockerfile_inline');
   if (inline !== undefined) context.dockerfile(inline, pathTo(path, 'build.dockerfile_inline'));
   for (const volume of itemsOf(memberOf(service, 'volumes'))) {
@@ -85,7 +108,8 @@ async function findExtended(finder: Finder, service: Node, { path, context }: Se
   const file = scalarOf(extended, 'file');
   const name = textOf(extended, 'service');
   // Without a file it is a service of this one, which is found by itself.
-  if (file !== undefined && name !== undefined) await follow(finder, file, pathTo(path, 'extends'), context, [name]);
+  if (file !== undefined && name !== undefined)
+    await follow(finder, file, pathTo(path, 'extends'), context, [name]);
 }
 
 async function follow(
@@ -143,7 +167,13 @@ export function interpolated(text: string, environment: ReadonlyMap<string, stri
     } else if (text[dollar + 1] === '{') {
       const end = closingBrace(text, dollar + 1);
       if (end < 0) break;
-      result += valueOf(text.slice(dollar, end + 1), name, text.slice(NAME.lastIndex, end), environment, depth);
+      result += valueOf(
+        text.slice(dollar, end + 1),
+        name,
+        text.slice(NAME.lastIndex, end),
+        environment,
+        depth,
+      );
       at = end + 1;
     } else {
       result += environment.get(name) ?? `$${name}`;
@@ -156,7 +186,13 @@ export function interpolated(text: string, environment: ReadonlyMap<string, stri
 const MAX_NESTED = 8;
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 
-function valueOf(whole: string, name: string, rest: string, environment: ReadonlyMap<string, string>, depth: number): string {
+function valueOf(
+  whole: string,
+  name: string,
+  rest: string,
+  environment: ReadonlyMap<string, string>,
+  depth: number,
+): string {
   const value = environment.get(name);
   const [, colon = '', sign = '', other = ''] = /^(:?)([-?+])([\s\S]*)$/.exec(rest) ?? [];
   const isSet = value !== undefined && (colon === '' || value !== '');

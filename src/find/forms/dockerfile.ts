@@ -1,4 +1,6 @@
 import type { Finder } from '../finder.js';
+import { isPlausible } from '../image-text.js';
+import { isImageKey } from '../words.js';
 
 /** An instruction with its continued lines joined. */
 interface Instruction {
@@ -22,13 +24,20 @@ export function findInDockerfile(finder: Finder): void {
   let locals = new Map<string, string>();
   const stages = new Set<string>([SCRATCH]);
   let number = -1;
+  /** The line of a word may be one that the instruction goes on in. */
+  const placeOf = (word: string, at: number): { at: number } => ({
+    at: Math.max(at, text.indexOf(word, at)),
+  });
   for (const given of instructionsOf(text, escape)) {
     const { name, rest, at } = given.name === 'ONBUILD' ? inner(given) : given;
     const filled = (value: string): string => substitute(value, number < 0 ? globals : locals);
     if (name === 'ARG' || name === 'ENV') {
       for (const [key, value] of assignmentsOf(rest, name === 'ENV')) {
         const known = value === undefined ? globals.get(key) : filled(value);
-        if (known !== undefined) (number < 0 ? globals : locals).set(key, known);
+        if (known === undefined) continue;
+        (number < 0 ? globals : locals).set(key, known);
+        if (name === 'ENV' && isImageKey(key) && isPlausible(known))
+          finder.named(known, placeOf(value ?? '', at), name, 'likely');
       }
     } else if (name === 'FROM') {
       const { flags, words } = flagsOf(rest);
@@ -36,7 +45,9 @@ export function findInDockerfile(finder: Finder): void {
       const base = substitute(image, globals);
       if (!stages.has(base.toLowerCase())) {
         const platform = substitute(flags.get('platform') ?? '', globals);
-        finder.named(base, { at }, 'FROM', 'certain', { platform: isPlatform(platform) ? platform : undefined });
+        finder.named(base, placeOf(image, at), 'FROM', 'certain', {
+          platform: isPlatform(platform) ? platform : undefined,
+        });
       }
       number++;
       locals = new Map();
@@ -45,7 +56,7 @@ export function findInDockerfile(finder: Finder): void {
       for (const from of sourcesOf(name, rest)) {
         const base = filled(from);
         if (/^\d+$/.test(base) || stages.has(base.toLowerCase())) continue;
-        finder.named(base, { at: at + Math.max(0, text.slice(at).indexOf(from)) }, name, 'certain');
+        finder.named(base, placeOf(from, at), name, 'certain');
       }
     }
   }
@@ -149,12 +160,15 @@ function assignmentsOf(rest: string, isEnvironment: boolean): [key: string, valu
 /** Replaces `$NAME`, `${NAME}` and `${NAME:-default}`; what is not known stays as it is. */
 function substitute(text: string, known: ReadonlyMap<string, string>): string {
   return text
-    .replace(/\$\{([A-Za-z_]\w*)(?::?([-+])([^{}]*))?\}|\$([A-Za-z_]\w*)/g, (whole, braced, sign, other, bare) => {
-      const value = known.get(braced ?? bare);
-      if (sign === '+') return value === undefined || value === '' ? '' : other;
-      if (value !== undefined && value !== '') return value;
-      return sign === '-' ? substitute(other, known) : whole;
-    })
+    .replace(
+      /\$\{([A-Za-z_]\w*)(?::?([-+])([^{}]*))?\}|\$([A-Za-z_]\w*)/g,
+      (whole, braced, sign, other, bare) => {
+        const value = known.get(braced ?? bare);
+        if (sign === '+') return value === undefined || value === '' ? '' : other;
+        if (value !== undefined && value !== '') return value;
+        return sign === '-' ? substitute(other, known) : whole;
+      },
+    )
     .replace(/^(["'])(.*)\1$/, '$2');
 }
 

@@ -1,7 +1,17 @@
 import type { Finder } from '../finder.js';
 import { bareName, isPlausible, withVersion } from '../image-text.js';
 import { KNOWN_KINDS, type KnownKind } from '../known-fields.js';
-import { entriesOf, itemsOf, type Mapping, memberOf, type Node, pathTo, type Scalar, scalarOf, textOf } from '../node.js';
+import {
+  entriesOf,
+  itemsOf,
+  type Mapping,
+  memberOf,
+  type Node,
+  pathTo,
+  type Scalar,
+  scalarOf,
+  textOf,
+} from '../node.js';
 import { type Located, valuesAt } from '../paths.js';
 import { Walker } from '../walker.js';
 import { isImageKey } from '../words.js';
@@ -9,9 +19,14 @@ import { isImageKey } from '../words.js';
 export type Nested = (value: Scalar, path: string) => boolean;
 
 /** Finds the images of an object of Kubernetes, or of a list of them. */
-export function findInKubernetes(finder: Finder, root: Mapping, nested: Nested): void {
+export function findInKubernetes(
+  finder: Finder,
+  root: Mapping,
+  nested: Nested,
+  containers: 'certain' | 'likely' = 'certain',
+): void {
   const walker = new Walker(finder, {
-    containers: 'certain',
+    containers,
     nested,
     object: (node, path) => findKnown(finder, node, path),
   });
@@ -32,9 +47,11 @@ function findKnown(finder: Finder, node: Mapping, path: string): 'walk' | 'skip'
   if (known === undefined) return 'walk';
   if (known.isWithout) return 'skip';
   const visit = (each: Node): void => finder.visit(each);
-  for (const other of known.not ?? []) for (const { node: value } of valuesAt(root, other, visit)) finder.done(value);
+  for (const other of known.not ?? [])
+    for (const { node: value } of valuesAt(root, other, visit)) finder.done(value);
   for (const composed of known.composed ?? []) {
-    for (const place of valuesAt(root, composed.of, visit)) findComposed(finder, root, place, composed, visit);
+    for (const place of valuesAt(root, composed.of, visit))
+      findComposed(finder, root, place, composed, visit);
   }
   for (const images of known.images ?? []) {
     for (const { node: value, path: place } of valuesAt(root, images, visit)) {
@@ -51,22 +68,40 @@ function findKnown(finder: Finder, node: Mapping, path: string): 'walk' | 'skip'
 
 type Composed = NonNullable<KnownKind['composed']>[number];
 
-function findComposed(finder: Finder, root: Located, place: Located, composed: Composed, visit: (node: Node) => void): void {
+function findComposed(
+  finder: Finder,
+  root: Located,
+  place: Located,
+  composed: Composed,
+  visit: (node: Node) => void,
+): void {
   const at = (path: string): Scalar | undefined => {
     // A version may be one of the whole object: `^version` is `spec.version`.
-    const from = path.startsWith('^') ? { node: memberOf(root.node, 'spec') ?? root.node, path: 'spec' } : place;
+    const from = path.startsWith('^')
+      ? { node: memberOf(root.node, 'spec') ?? root.node, path: 'spec' }
+      : place;
     const [found] = valuesAt(from, path.replace('^', ''), visit);
     return found?.node.type === 'scalar' && found.node.text !== '' ? found.node : undefined;
   };
   const repository = at(composed.repository);
   const name = composed.name === undefined ? undefined : at(composed.name);
-  if (repository === undefined || finder.isDone(repository) || (composed.name !== undefined && name === undefined)) return;
+  if (
+    repository === undefined ||
+    finder.isDone(repository) ||
+    (composed.name !== undefined && name === undefined)
+  )
+    return;
   const version = (composed.version ?? []).map(at).find((each) => each !== undefined);
   const base = name === undefined ? repository.text : `${repository.text}/${name.text}`;
   if (name === undefined && /[@:][^/]*$/.test(base)) return; // it has a version, and is found by its key
   const first = name !== undefined && name.at < repository.at ? name : repository;
   for (const each of [repository, name, version]) if (each !== undefined) finder.done(each);
-  finder.named(withVersion(base, versionText(version?.text)), first, pathTo(place.path, composed.repository), 'certain');
+  finder.named(
+    withVersion(base, versionText(version?.text)),
+    first,
+    pathTo(place.path, composed.repository),
+    'certain',
+  );
 }
 
 /** A hash alone is one of SHA-256. */
@@ -80,7 +115,8 @@ function findTyped(finder: Finder, node: Mapping, path: string, group: string, k
     const visit = (each: Node): void => finder.visit(each);
     for (const { node: from, path: place } of valuesAt({ node, path }, '**.from', visit)) {
       const name = scalarOf(from, 'name');
-      if (name !== undefined && textOf(from, 'kind') === 'DockerImage') finder.certain(name, pathTo(place, 'name'));
+      if (name !== undefined && textOf(from, 'kind') === 'DockerImage')
+        finder.certain(name, pathTo(place, 'name'));
     }
   }
   if (group === '' && kind === 'Node') {
@@ -100,7 +136,11 @@ function findDefaults(finder: Finder, definition: Mapping, path: string): void {
       const place = pathTo(at, 'default');
       if (value.type === 'scalar' && isImageKey(key)) finder.likely(value, place);
       if (value.type === 'mapping')
-        new Walker(finder, { containers: 'likely', nested: () => false }).walk(value, { key, path: place, depth: 1 });
+        new Walker(finder, { containers: 'likely', nested: () => false }).walk(value, {
+          key,
+          path: place,
+          depth: 1,
+        });
     }
     for (const [place, item] of itemsOf(node).entries()) look(item, key, pathTo(at, place), depth + 1);
     for (const entry of entriesOf(node))

@@ -40,7 +40,10 @@ export function findInList(finder: Finder, isGiven = false): void {
 function* linesOf(text: string): Generator<Line> {
   let at = 0;
   for (const raw of text.split('\n')) {
-    const line = raw.replace(/^\ufeff/, '').replace(/(?:^|\s)#.*$/, '').trim();
+    const line = raw
+      .replace(/^\ufeff|\r$/g, '')
+      .replace(/(?:^|\s)#.*$/, '')
+      .trim();
     if (line !== '') yield { text: line, at };
     at += raw.length + 1;
   }

@@ -2,7 +2,17 @@ import { isDigest } from '../../content/digest.js';
 import { isRegistry } from '../../content/reference.js';
 import type { Finder } from '../finder.js';
 import { bareName, isUnresolved, withVersion } from '../image-text.js';
-import { entriesOf, itemsOf, type Mapping, memberOf, type Node, pathTo, type Scalar, scalarOf, textOf } from '../node.js';
+import {
+  entriesOf,
+  itemsOf,
+  type Mapping,
+  memberOf,
+  type Node,
+  pathTo,
+  type Scalar,
+  scalarOf,
+  textOf,
+} from '../node.js';
 import { each } from './tools.js';
 
 const SKOPEO_KEYS = ['images', 'images-by-tag-regex', 'images-by-semver'];
@@ -12,7 +22,11 @@ export function isSkopeoSync(root: Mapping): boolean {
   return (
     root.entries.length > 0 &&
     root.entries.every(({ key, value }) => isRegistry(key) && value.type === 'mapping') &&
-    root.entries.some(({ key, value }) => SKOPEO_KEYS.some((name) => memberOf(value, name)?.type === 'mapping') && (/[.:]/.test(key) || key === 'localhost'))
+    root.entries.some(
+      ({ key, value }) =>
+        SKOPEO_KEYS.some((name) => memberOf(value, name)?.type === 'mapping') &&
+        (/[.:]/.test(key) || key === 'localhost'),
+    )
   );
 }
 
@@ -29,9 +43,19 @@ export function findInSkopeoSync(finder: Finder, root: Mapping): void {
         if (tag.type === 'scalar') finder.named(withTag(name, tag.text), tag, place, 'certain');
     }
     for (const { key: repository, value } of entriesOf(memberOf(registry, 'images-by-tag-regex')))
-      if (value.type === 'scalar') finder.pattern(`${host}/${repository}:{match ${regularExpression(value.text)}}`, value.at, pathTo(pathTo(path, 'images-by-tag-regex'), repository));
+      if (value.type === 'scalar')
+        finder.pattern(
+          `${host}/${repository}:{match ${regularExpression(value.text)}}`,
+          value.at,
+          pathTo(pathTo(path, 'images-by-tag-regex'), repository),
+        );
     for (const { key: repository, value } of entriesOf(memberOf(registry, 'images-by-semver')))
-      if (value.type === 'scalar') finder.pattern(`${host}/${repository}:{${value.text.trim()}}`, value.at, pathTo(pathTo(path, 'images-by-semver'), repository));
+      if (value.type === 'scalar')
+        finder.pattern(
+          `${host}/${repository}:{${value.text.trim()}}`,
+          value.at,
+          pathTo(pathTo(path, 'images-by-semver'), repository),
+        );
   }
 }
 
@@ -42,7 +66,11 @@ function withTag(name: string, tag: string): string {
 /** True for a configuration of regsync. */
 export function isRegsync(root: Mapping): boolean {
   const sync = memberOf(root, 'sync');
-  return sync?.type === 'sequence' && textOf(root, 'apiVersion') === undefined && sync.items.some((item) => scalarOf(item, 'source') !== undefined);
+  return (
+    sync?.type === 'sequence' &&
+    textOf(root, 'apiVersion') === undefined &&
+    sync.items.some((item) => scalarOf(item, 'source') !== undefined)
+  );
 }
 
 /** Finds the images of such a configuration; credentials in it are not looked at. (regsync, "Configuration File") */
@@ -52,15 +80,22 @@ export function findInRegsync(finder: Finder, root: Mapping): void {
     if (source === undefined) return;
     const place = pathTo(path, 'source');
     const name = bareName(source.text);
-    if (isUnresolved(name)) return finder.unresolved(source.text, source.at, place, 'it is filled in by something else');
-    if (/^ocidir:|^ocifile:/.test(name)) return finder.unresolved(source.text, source.at, place, 'it is a folder, not a registry');
+    if (isUnresolved(name))
+      return finder.unresolved(source.text, source.at, place, 'it is filled in by something else');
+    if (/^ocidir:|^ocifile:/.test(name))
+      return finder.unresolved(source.text, source.at, place, 'it is a folder, not a registry');
     switch (textOf(entry, 'type')) {
       case 'image':
         return finder.named(name, source, place, 'certain', platformsOf(entry));
       case 'repository':
         return repositoryOf(finder, name, source, entry, path);
       case 'registry':
-        return finder.unresolved(source.text, source.at, place, 'the repositories of a registry are known to it only');
+        return finder.unresolved(
+          source.text,
+          source.at,
+          place,
+          'the repositories of a registry are known to it only',
+        );
       default:
         return finder.named(name, source, place, 'certain');
     }
@@ -72,29 +107,26 @@ function platformsOf(entry: Node): { platform?: string | undefined } {
   return platform === undefined ? {} : { platform };
 }
 
-/** The tags of a repository: each of `allow` is a regular expression for the whole tag, or, mostly, just a tag. */
+/** The tags of a repository: each of `allow` and `deny` is a regular expression for a whole tag. */
 function repositoryOf(finder: Finder, name: string, source: Scalar, entry: Node, path: string): void {
-  const tags = memberOf(entry, 'tags');
-  const sets = [tags, ...itemsOf(memberOf(entry, 'tagSets'))].filter((set) => set !== undefined);
-  const place = pathTo(path, 'tags');
+  const sets = [memberOf(entry, 'tags'), ...itemsOf(memberOf(entry, 'tagSets'))].filter(
+    (set) => set !== undefined,
+  );
+  const place = pathTo(path, 'source');
   for (const set of sets.length === 0 ? [undefined] : sets) {
-    const allowed = scalarsOf(memberOf(set, 'allow'));
-    const denied = scalarsOf(memberOf(set, 'deny'));
-    const ranges = scalarsOf(memberOf(set, 'semverRange'));
-    const not = denied.map(({ text }) => `, not ${wholeTag([text])}`).join('');
-    const plain = denied.length === 0 ? allowed.filter(({ text }) => /^[\w.-]+$/.test(text)) : [];
-    for (const tag of plain) finder.named(`${name}:${tag.text}`, tag, pathTo(place, 'allow'), 'certain');
-    const others = allowed.filter((each) => !plain.includes(each));
-    const [first] = others;
-    if (first !== undefined) finder.pattern(`${name}:{match ${wholeTag(others.map(({ text }) => text))}${not}}`, first.at, pathTo(place, 'allow'));
-    for (const range of ranges) finder.pattern(`${name}:{${range.text}${not}}`, range.at, pathTo(place, 'semverRange'));
-    if (allowed.length === 0 && ranges.length === 0) finder.pattern(`${name}:{*${not}}`, source.at, pathTo(path, 'source'));
+    const allowed = textsOf(memberOf(set, 'allow'));
+    const denied = textsOf(memberOf(set, 'deny'));
+    const ranges = textsOf(memberOf(set, 'semverRange'));
+    const not = denied.length === 0 ? '' : `, not ${wholeTag(denied)}`;
+    if (allowed.length > 0) finder.pattern(`${name}:{match ${wholeTag(allowed)}${not}}`, source.at, place);
+    for (const range of ranges) finder.pattern(`${name}:{${range}${not}}`, source.at, place);
+    if (allowed.length === 0 && ranges.length === 0) finder.pattern(`${name}:{*${not}}`, source.at, place);
   }
 }
 
-function scalarsOf(node: Node | undefined): Scalar[] {
-  if (node?.type === 'scalar') return node.text === '' ? [] : [node];
-  return itemsOf(node).filter((item) => item.type === 'scalar');
+function textsOf(node: Node | undefined): string[] {
+  const scalars = node?.type === 'scalar' ? [node] : itemsOf(node).filter((item) => item.type === 'scalar');
+  return scalars.map(({ text }) => text).filter((text) => text !== '');
 }
 
 function wholeTag(expressions: readonly string[]): string {

@@ -1,17 +1,23 @@
 import type { Finder } from '../finder.js';
-import { withVersion } from '../image-text.js';
-import { entriesOf, itemsOf, type Mapping, memberOf, type Node, pathTo, type Scalar, scalarOf, textOf } from '../node.js';
+import { hasRegistry } from '../image-text.js';
+import { itemsOf, type Mapping, memberOf, type Node, pathTo, scalarOf, textOf } from '../node.js';
 
 /** Finds the images of a hauler manifest. (hauler, `content.hauler.cattle.io`) */
 export function findInHauler(finder: Finder, root: Mapping): void {
   const spec = memberOf(root, 'spec');
+  // The registry of names that have none.
+  const registry = textOf(memberOf(memberOf(root, 'metadata'), 'annotations'), 'hauler.dev/registry');
   each(memberOf(spec, 'images'), 'spec.images', (item, path) => {
     const name = item.type === 'scalar' ? item : scalarOf(item, 'name');
-    if (name !== undefined) finder.certain(name, pathTo(path, 'name'), 'certain', { platform: textOf(item, 'platform') });
+    if (name === undefined) return;
+    const platform = textOf(item, 'platform');
+    const whole = registry === undefined || hasRegistry(name.text) ? name.text : `${registry}/${name.text}`;
+    finder.named(whole, name, pathTo(path, 'name'), 'certain', { platform });
   });
   each(memberOf(spec, 'charts'), 'spec.charts', (item, path) => {
     const name = scalarOf(item, 'name');
-    if (name !== undefined) finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
+    if (name !== undefined && textOf(item, 'add-images') === 'true')
+      finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
   });
 }
 
@@ -21,7 +27,8 @@ export function findInZarf(finder: Finder, root: Mapping): void {
     each(memberOf(component, 'images'), pathTo(path, 'images'), (item, place) => {
       const name = item.type === 'scalar' ? item : scalarOf(item, 'name');
       if (name === undefined) return;
-      if (name.text.includes('###')) finder.unresolved(name.text, name.at, place, 'it is filled in by something else');
+      if (name.text.includes('###'))
+        finder.unresolved(name.text, name.at, place, 'it is filled in by something else');
       else finder.certain(name, place);
     });
     each(memberOf(component, 'imageArchives'), pathTo(path, 'imageArchives'), (archive, place) =>
@@ -42,25 +49,39 @@ export function findInImageSet(finder: Finder, root: Mapping): void {
   each(memberOf(mirror, 'operators'), 'mirror.operators', (item, path) => {
     const catalog = scalarOf(item, 'catalog');
     if (catalog === undefined) return;
-    finder.unresolved(catalog.text, catalog.at, pathTo(path, 'catalog'), 'the images of operators are in their catalog');
+    finder.unresolved(
+      catalog.text,
+      catalog.at,
+      pathTo(path, 'catalog'),
+      'the images of operators are in their catalog',
+    );
   });
   const platform = memberOf(mirror, 'platform');
   each(memberOf(platform, 'channels'), 'mirror.platform.channels', (item, path) => {
     const name = scalarOf(item, 'name');
-    if (name !== undefined) finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a release are known to its update service');
+    if (name !== undefined)
+      finder.unresolved(
+        name.text,
+        name.at,
+        pathTo(path, 'name'),
+        'the images of a release are known to its update service',
+      );
   });
   const release = scalarOf(platform, 'release');
   if (release !== undefined) finder.certain(release, 'mirror.platform.release');
   const helm = memberOf(mirror, 'helm');
   each(memberOf(helm, 'repositories'), 'mirror.helm.repositories', (repository, path) =>
-    each(memberOf(repository, 'charts'), pathTo(path, 'charts'), (chart, place) => chartOf(finder, chart, place)),
+    each(memberOf(repository, 'charts'), pathTo(path, 'charts'), (chart, place) =>
+      chartOf(finder, chart, place),
+    ),
   );
   each(memberOf(helm, 'local'), 'mirror.helm.local', (chart, place) => chartOf(finder, chart, place));
 }
 
 function chartOf(finder: Finder, chart: Node, path: string): void {
   const name = scalarOf(chart, 'name');
-  if (name !== undefined) finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
+  if (name !== undefined)
+    finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
 }
 
 /** Finds the images of an ImagesLock: of imgpkg and kbld, and of dt. */
@@ -79,29 +100,6 @@ export function findInKbld(finder: Finder, root: Mapping): void {
   });
 }
 
-/** Finds the images of a kustomization: what its resources get instead. (kustomize, "images") */
-export function findInKustomization(finder: Finder, root: Mapping): void {
-  each(memberOf(root, 'images'), 'images', (item, path) => {
-    const name = scalarOf(item, 'newName') ?? scalarOf(item, 'name');
-    const tag = scalarOf(item, 'newTag');
-    const digest = scalarOf(item, 'digest');
-    for (const key of ['name', 'newName', 'newTag', 'digest']) {
-      const member = scalarOf(item, key);
-      if (member !== undefined) finder.done(member);
-    }
-    if (name === undefined) return;
-    if (tag === undefined && digest === undefined) {
-      // The tag is that of the resource.
-      if (scalarOf(item, 'newName') !== undefined)
-        finder.unresolved(name.text, name.at, pathTo(path, 'newName'), 'its tag is the one of the resources');
-      return;
-    }
-    const tagged = tag === undefined ? name.text : withVersion(name.text, tag.text);
-    const whole = digest === undefined ? tagged : `${tagged}@${digest.text.replace(/^@/, '')}`;
-    finder.named(whole, name, path, 'certain');
-  });
-}
-
 /** Finds the images of a lock that lading wrote. */
 export function findInLock(finder: Finder, root: Mapping): void {
   each(memberOf(root, 'images'), 'images', (item, path) => {
@@ -117,4 +115,3 @@ export function findInLock(finder: Finder, root: Mapping): void {
 export function each(node: Node | undefined, path: string, take: (item: Node, path: string) => void): void {
   for (const [place, item] of itemsOf(node).entries()) take(item, pathTo(path, place));
 }
-

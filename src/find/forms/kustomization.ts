@@ -1,0 +1,51 @@
+import type { Finder } from '../finder.js';
+import { withVersion } from '../image-text.js';
+import { itemsOf, type Mapping, memberOf, pathTo, scalarOf } from '../node.js';
+import { each } from './tools.js';
+
+/** Lists of a kustomization whose elements are files, folders or URLs. */
+const RESOURCES = ['resources', 'bases', 'components', 'crds'];
+
+/**
+ * Finds the images of a kustomization: those that its resources get instead of their own, which are none then. (kustomize,
+ * "images")
+ */
+export function findInKustomization(finder: Finder, root: Mapping): void {
+  const resources = RESOURCES.flatMap((list) => itemsOf(memberOf(root, list))).filter(
+    (item) => item.type === 'scalar',
+  );
+  for (const { text, at } of resources)
+    if (/:\/\/|^git@|\?ref=|^github\.com\//.test(text))
+      finder.unresolved(text, at, 'resources', 'it is on another machine');
+  each(memberOf(root, 'helmCharts'), 'helmCharts', (chart, path) => {
+    const name = scalarOf(chart, 'name');
+    if (name !== undefined)
+      finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
+  });
+  const replaced: string[] = [];
+  each(memberOf(root, 'images'), 'images', (item, path) => {
+    const members = ['name', 'newName', 'newTag', 'digest'].map((key) => scalarOf(item, key));
+    const [old, renamed, tag, digest] = members;
+    for (const member of members) if (member !== undefined) finder.done(member);
+    const name = renamed ?? old;
+    if (name === undefined || old === undefined) return;
+    if (tag === undefined && digest === undefined) {
+      if (renamed === undefined) return;
+      finder.unresolved(
+        renamed.text,
+        renamed.at,
+        pathTo(path, 'newName'),
+        'its tag is the one of the resources',
+      );
+    } else {
+      const tagged = withVersion(name.text, tag?.text);
+      const whole = digest === undefined ? tagged : `${tagged}@${digest.text.replace(/^@/, '')}`;
+      finder.named(whole, name, path, 'certain');
+    }
+    replaced.push(old.text);
+  });
+  finder.kustomization(
+    resources.map(({ text }) => text),
+    replaced,
+  );
+}

@@ -1,0 +1,251 @@
+import type { Dirent, Stats } from 'node:fs';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { detectCompression } from '../../content/compression.js';
+import { readFailure } from '../../disk/region.js';
+import { LadingError, systemCode } from '../../errors.js';
+import type { ReadBeside } from '../../find/finder.js';
+import type { Limits } from '../../find/limits.js';
+import type { FindProblem } from '../../find/report.js';
+import { openFilesOfArchive } from './archive-files.js';
+
+/** A file to look into. */
+export interface GivenFile {
+  /** As the user named it, with what is below; within an archive `chart.tgz/app/values.yaml`. */
+  file: string;
+  bytes: Buffer;
+  readBeside: ReadBeside;
+  /** The user named this very file. */
+  isNamed: boolean;
+}
+
+export interface WalkPathsOptions {
+  limits: Limits;
+  signal?: AbortSignal | undefined;
+  onProblem: (problem: FindProblem) => void;
+}
+
+/** Folders that hold no documents of their own. */
+const SKIPPED: ReadonlySet<string> = new Set([
+  '.git',
+  '.hg',
+  '.svn',
+  'node_modules',
+  '.terraform',
+  '__pycache__',
+]);
+
+/** Yields the files at a path: a file itself, those of a folder with all below, those of an archive of charts. */
+export async function* filesAt(path: string, options: WalkPathsOptions): AsyncGenerator<GivenFile> {
+  let found: Stats;
+  try {
+    found = await stat(path);
+  } catch (error) {
+    throw readFailure(path, error);
+  }
+  const counted = { files: 0 };
+  if (found.isDirectory()) {
+    const root = await realpath(path);
+    yield* filesIn(path, { root, depth: 0, counted, ...options });
+  } else
+    yield* filesOf(path, {
+      root: await realpath(dirname(path)),
+      depth: 0,
+      counted,
+      isNamed: true,
+      ...options,
+    });
+}
+
+interface Walk extends WalkPathsOptions {
+  /** The folder that nothing is read outside of. */
+  root: string;
+  depth: number;
+  counted: { files: number };
+  isNamed?: boolean;
+}
+
+async function* filesIn(folder: string, walk: Walk): AsyncGenerator<GivenFile> {
+  const { limits, onProblem, root } = walk;
+  if (walk.depth > limits.maxFolders) {
+    onProblem({ file: folder, message: `it lies deeper than ${limits.maxFolders} folders, and is not read` });
+    return;
+  }
+  for (const entry of await entriesIn(folder, onProblem)) {
+    walk.signal?.throwIfAborted();
+    const path = join(folder, entry.name);
+    if (entry.isSymbolicLink()) {
+      if (await leadsOut(path, root))
+        onProblem({ file: path, message: 'it is a link that leads out of the folder, and is not followed' });
+      continue;
+    }
+    if (entry.isDirectory()) {
+      if (!SKIPPED.has(entry.name)) yield* filesIn(path, { ...walk, depth: walk.depth + 1 });
+    } else if (entry.isFile() && isDocumentName(entry.name)) yield* filesOf(path, walk);
+  }
+}
+
+async function entriesIn(folder: string, onProblem: (problem: FindProblem) => void): Promise<Dirent[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch (error) {
+    onProblem({ file: folder, message: readFailure(folder, error).message });
+    return [];
+  }
+}
+
+async function leadsOut(path: string, root: string): Promise<boolean> {
+  try {
+    return !isWithin(await realpath(path), root);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return true;
+  }
+}
+
+async function* filesOf(path: string, walk: Walk): AsyncGenerator<GivenFile> {
+  const { limits, onProblem, counted, root, isNamed = false, signal } = walk;
+  if (++counted.files > limits.maxFiles) {
+    if (counted.files === limits.maxFiles + 1)
+      onProblem({
+        file: path,
+        message: `there are more than ${limits.maxFiles} files; the rest is not read`,
+      });
+    return;
+  }
+  let bytes: Buffer;
+  try {
+    const { size } = await lstatOrStat(path, isNamed);
+    if (size > limits.maxFileBytes) {
+      onProblem({ file: path, message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}` });
+      return;
+    }
+    bytes = await readFile(path, { signal });
+  } catch (error) {
+    const failure = readFailure(path, error);
+    if (isNamed) throw failure;
+    onProblem({ file: path, message: failure.message });
+    return;
+  }
+  if (isArchive(bytes)) {
+    yield* filesOfArchive(path, bytes, { limits, signal, onProblem, counted, depth: walk.depth });
+    return;
+  }
+  yield { file: path, bytes, isNamed, readBeside: besideOnDisk(path, root, limits) };
+}
+
+async function lstatOrStat(path: string, isNamed: boolean): Promise<{ size: number }> {
+  const found = isNamed ? await stat(path) : await lstat(path);
+  if (found.isFile()) return found;
+  throw new LadingError('IO', `${path} is not a regular file`);
+}
+
+export interface ArchiveWalk extends WalkPathsOptions {
+  counted: { files: number };
+  depth: number;
+}
+
+/** Yields the documents of an archive, such as a chart, and of the archives in it: its subcharts. */
+export async function* filesOfArchive(
+  file: string,
+  bytes: Buffer,
+  walk: ArchiveWalk,
+): AsyncGenerator<GivenFile> {
+  const { limits, onProblem, counted, depth } = walk;
+  if (depth > limits.maxFolders) {
+    onProblem({
+      file,
+      message: `it lies deeper than ${limits.maxFolders} folders and archives, and is not read`,
+    });
+    return;
+  }
+  const archive = await openFilesOfArchive(file, bytes, walk);
+  if (archive === undefined) return;
+  try {
+    for (const { path, size } of await archive.list()) {
+      walk.signal?.throwIfAborted();
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      if (!isDocumentName(name)) continue;
+      const inner = `${file}/${path}`;
+      if (++counted.files > limits.maxFiles) {
+        onProblem({
+          file: inner,
+          message: `there are more than ${limits.maxFiles} files; the rest is not read`,
+        });
+        return;
+      }
+      if (size > limits.maxFileBytes) {
+        onProblem({
+          file: inner,
+          message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}`,
+        });
+        continue;
+      }
+      const content = await archive.read(path, limits.maxFileBytes);
+      if (isArchive(content)) yield* filesOfArchive(inner, content, { ...walk, depth: depth + 1 });
+      else
+        yield {
+          ...{ file: inner, bytes: content, isNamed: false },
+          readBeside: async (other) => {
+            const target = cleanJoin(dirname(path), other);
+            const there = target !== undefined && (await archive.size(target)) !== undefined;
+            return there ? archive.read(target, limits.maxFileBytes) : undefined;
+          },
+        };
+    }
+  } finally {
+    await archive.close();
+  }
+}
+
+/** Joins paths of an archive; undefined if they lead out of it. */
+function cleanJoin(folder: string, path: string): string | undefined {
+  const parts: string[] = [];
+  for (const part of `${folder}/${path}`.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') parts.push(part);
+    else if (parts.pop() === undefined) return undefined;
+  }
+  return parts.join('/');
+}
+
+function besideOnDisk(file: string, root: string, limits: Limits): ReadBeside {
+  return async (other) => {
+    const path = resolve(dirname(file), other);
+    try {
+      const real = await realpath(path);
+      const { size } = await lstatOrStat(real, false);
+      return isWithin(real, root) && size <= limits.maxFileBytes ? await readFile(real) : undefined;
+    } catch {
+      return undefined; // the place that names it is reported
+    }
+  };
+}
+
+function isWithin(path: string, root: string): boolean {
+  const way = relative(root, path);
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && resolve(way) !== way);
+}
+
+/** The first bytes of archives: of a compressed one, and the magic of a tar. */
+export function isArchive(bytes: Buffer): boolean {
+  return detectCompression(bytes) !== 'none' || bytes.toString('latin1', 257, 262) === 'ustar';
+}
+
+/** True for names that documents with images have. Other files of a folder are its program, its pictures, its prose. */
+function isDocumentName(name: string): boolean {
+  if (
+    /\.(?:ya?ml|json|tpl|tmpl|gotmpl|j2|tgz|tar\.gz|tar\.zst|tar\.xz|txt|list|lst|lock|ndjson|jsonl|digests?)$/i.test(
+      name,
+    )
+  )
+    return !OTHERS.test(name);
+  if (/\.ya?ml\.[\w.-]+$/i.test(name)) return true;
+  if (/^(?:docker|container)file/i.test(name) || /\.(?:docker|container)file$/i.test(name))
+    return !name.endsWith('.dockerignore');
+  return /^kustomization$/i.test(name) || !name.includes('.');
+}
+
+const OTHERS =
+  /^(?:NOTES\.txt|LICENSE.*|package(?:-lock)?\.json|tsconfig.*\.json|.*\.schema\.json|yarn\.lock|Cargo\.lock|poetry\.lock|Gemfile\.lock|go\.sum|Chart\.lock|composer\.lock|requirements.*\.txt|CMakeLists\.txt|README.*|CHANGELOG.*)$/i;
