@@ -1,7 +1,15 @@
-import { bareName, isImageName, isPlausible, isUnmistakable, isUnresolved } from './image-text.js';
+import {
+  bareName,
+  isImageName,
+  isPlaceholder,
+  isPlausible,
+  isUnmistakable,
+  isUnresolved,
+} from './image-text.js';
 import { type Limits, Unreadable } from './limits.js';
 import type { Node, Scalar } from './node.js';
 import type { Findings, Grade, Place } from './report.js';
+import { filledIn, type Variables } from './variables.js';
 
 /** Other files beside the one that is read: compose files name some. Undefined if there is none, or it may not be read. */
 export type ReadBeside = (path: string) => Promise<Buffer | undefined>;
@@ -39,6 +47,7 @@ export class Finder {
   /** Values that have been reported, or are known to be no images. */
   readonly #done = new Set<Node>();
   readonly #reported = new Set<string>();
+  readonly #scopes: Variables[] = [];
   #visited = 0;
   #counted = { at: 0, lines: 0 };
 
@@ -92,25 +101,27 @@ export class Finder {
     grade: Grade,
     { platform }: { platform?: string | undefined } = {},
   ): void {
-    const name = bareName(text);
+    const name = this.filled(bareName(text));
     if (name === '') return;
     const at = this.#startOf(where);
     if (isUnresolved(this.original(name)))
-      return this.unresolved(name, at, path, 'it is filled in by something else');
+      return this.unresolved(text, at, path, 'it is filled in by something else');
     if (!isImageName(name)) {
       if (grade === 'certain') this.unresolved(name, at, path, 'it is not the name of an image');
       return;
     }
+    if (grade === 'certain' && isPlaceholder(name))
+      return this.unresolved(name, at, path, 'it stands for an image that something else sets');
     this.#report(name, at, path, grade, platform);
   }
 
   /** Reports what something is called an image by: only if it can be one. */
   likely(value: Scalar, path: string): void {
     this.done(value);
-    const name = bareName(value.text);
+    const name = this.filled(bareName(value.text));
     if (isUnresolved(this.original(name))) {
       if (!/\s/.test(this.original(name).replace(/\{\{.*?\}\}/g, '')))
-        this.unresolved(name, this.#startOf(value), path, 'it is filled in by something else');
+        this.unresolved(value.text, this.#startOf(value), path, 'it is filled in by something else');
       return;
     }
     if (isPlausible(name)) this.#report(name, this.#startOf(value), path, 'likely');
@@ -158,6 +169,19 @@ export class Finder {
   lineOf(at: number): number {
     const { firstLine } = this.#options;
     return this.isOneLine ? firstLine : firstLine + this.#linesBefore(at);
+  }
+
+  /** Fills in variables and parameters that the document gives values to. */
+  filled(text: string): string {
+    return filledIn(this.original(text), this.#scopes);
+  }
+
+  /** Calls `take` while these variables are known. */
+  withVariables(variables: Variables | undefined, take: () => void): void {
+    if (variables === undefined) return take();
+    this.#scopes.push(variables);
+    take();
+    this.#scopes.pop();
   }
 
   original(text: string): string {

@@ -1,4 +1,4 @@
-import { isReference, isRegistry, parseReference, pushableName } from '../content/reference.js';
+import { isReference, isRegistry, parseReference } from '../content/reference.js';
 
 /** Longer texts are no names: a host, 255 characters of a repository, a tag and a digest. */
 const MAX_LENGTH = 800;
@@ -13,8 +13,7 @@ export function bareName(text: string): string {
 /** True if a registry or an engine would take the text as the name of an image. */
 export function isImageName(text: string): boolean {
   if (text.length > MAX_LENGTH || !SHAPE.test(text) || text.includes('://')) return false;
-  // A chart's version in a tag may have a `+`; it is a `_` in registries.
-  return isReference(text) || (text.includes('+') && isReference(pushableName(text)));
+  return isReference(text);
 }
 
 /**
@@ -25,7 +24,7 @@ export function isUnmistakable(text: string): boolean {
   if (!text.includes('/') || !isImageName(text)) return false;
   const host = text.slice(0, text.indexOf('/'));
   if (!hasHost(host)) return false;
-  const { tag, digest } = parseReference(pushableName(text));
+  const { tag, digest } = parseReference(text);
   return digest !== undefined || (tag !== undefined && !isPort(text));
 }
 
@@ -67,7 +66,24 @@ const NO_IMAGES: ReadonlySet<string> = new Set([
     'boolean',
     'disabled',
   ],
-  ...['enabled', 'name', 'tag', 'repository', 'registry', 'digest', 'scratch'],
+  ...[
+    'enabled',
+    'name',
+    'tag',
+    'repository',
+    'registry',
+    'digest',
+    'scratch',
+    'png',
+    'jpg',
+    'jpeg',
+    'svg',
+    'gif',
+    'webp',
+    'todo',
+    'changeme',
+    'placeholder',
+  ],
 ]);
 const OTHER_FILES =
   /\.(?:png|jpe?g|gif|svg|ico|webp|avif|bmp|iso|img|qcow2?|raw|vmdk|vhdx?|ova|tar|tgz|gz|zip|xz|ya?ml|json|toml|txt|md|html?|css|js|ts|go|py|sh)$/i;
@@ -84,6 +100,11 @@ export function isPlausible(text: string): boolean {
   if (/^[\d.]+$/.test(text) || MEDIA_TYPE.test(text)) return false;
   if (!text.includes(':') && !text.includes('@') && OTHER_FILES.test(text)) return false;
   return true;
+}
+
+/** True for a word that stands where something else puts an image, such as `auto`. */
+export function isPlaceholder(text: string): boolean {
+  return NO_IMAGES.has(text.toLowerCase());
 }
 
 /** True if a part of the text is filled in by something else: a template, a shell, or a person. */

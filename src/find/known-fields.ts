@@ -23,6 +23,8 @@ export interface KnownKind {
   }[];
   /** Paths of what looks like an image and is none, such as the name that a build gives to its result. */
   not?: readonly string[];
+  /** Only below these paths there may be images; the rest is patterns. */
+  only?: readonly string[];
   /** The kind never has images: roles, policies with patterns of names. */
   isWithout?: true;
 }
@@ -69,7 +71,7 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'operators.coreos.com', kinds: ['CatalogSource'], images: ['spec.image'] },
   { group: 'olm.operatorframework.io', images: ['spec.source.image.ref'] },
   // Policies
-  { group: 'kyverno.io', isWithout: true },
+  { group: 'kyverno.io', only: ['spec.rules[].mutate', 'spec.rules[].generate'] },
   { group: 'policies.kyverno.io', isWithout: true },
   { group: 'constraints.gatekeeper.sh', isWithout: true },
   { group: 'templates.gatekeeper.sh', isWithout: true },
@@ -93,9 +95,8 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   // Delivery
   {
     group: 'argoproj.io',
-    images: ['**.container.image', '**.script.image', '**.sidecars[].image'],
+    images: ['**.container.image', '**.script.image', '**.sidecars[].image', '**.kustomize.images[]'],
     composed: [{ of: 'spec', repository: 'image', version: ['version'] }],
-    not: ['spec.source.kustomize.images', 'spec.sources[].kustomize.images'],
   },
   { group: 'tekton.dev', images: ['**.steps[].image', '**.sidecars[].image', '**.stepTemplate.image'] },
   { group: 'operator.tekton.dev', images: ['spec.**.image'] },
@@ -130,6 +131,15 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
     ],
   },
   { group: 'helm.cattle.io', images: ['spec.jobImage'] },
+  {
+    group: 'meta.pkg.crossplane.io',
+    composed: [
+      { of: 'spec.dependsOn[]', repository: 'provider', version: ['version'] },
+      { of: 'spec.dependsOn[]', repository: 'configuration', version: ['version'] },
+      { of: 'spec.dependsOn[]', repository: 'function', version: ['version'] },
+      { of: 'spec.dependsOn[]', repository: 'package', version: ['version'] },
+    ],
+  },
   { group: 'pkg.crossplane.io', images: ['spec.package'] },
   {
     group: 'actions.summerwind.dev',
@@ -265,7 +275,7 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   },
   {
     group: 'kubevirt.io',
-    images: ['**.containerDisk.image', '**.kernelBoot.container.image'],
+    images: ['**.containerDisk.image', '**.kernelBoot.container.image', '**.source.registry.url'],
   },
   { group: 'cdi.kubevirt.io', images: ['**.source.registry.url'] },
   { group: 'wildfly.org', images: ['spec.applicationImage'] },

@@ -8,9 +8,10 @@ export interface Located {
 
 /**
  * Returns the values at a path: `[]` stands for each element of a list, `*` for each member, `name*` and `*Name` for
- * members with such a name, and `**` for any number of levels (none, too). `visit` is called for every value on the way.
+ * members with such a name, and `**` for any number of levels (none, too). `visit` is called for
+ * every value that `**` passes; it returns false to stay out of one.
  */
-export function valuesAt(root: Located, path: string, visit: (node: Node) => void): Located[] {
+export function valuesAt(root: Located, path: string, visit: (node: Node) => boolean): Located[] {
   const steps = path.replaceAll('[]', '.[]').split('.');
   let current: Located[] = [root];
   for (const step of steps) {
@@ -31,8 +32,8 @@ function stepInto({ node, path }: Located, step: string): Located[] {
     .map(({ key, value }) => ({ node: value, path: pathTo(path, key) }));
 }
 
-function* below(located: Located, visit: (node: Node) => void): Generator<Located> {
-  visit(located.node);
+function* below(located: Located, visit: (node: Node) => boolean): Generator<Located> {
+  if (!visit(located.node)) return;
   yield located;
   const { node, path } = located;
   for (const [place, item] of itemsOf(node).entries())

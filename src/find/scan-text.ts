@@ -1,5 +1,6 @@
 import type { Finder } from './finder.js';
-import { bareName, isImageName, isPlausible, isUnmistakable } from './image-text.js';
+import { bareName, isImageName, isPlausible, isUnmistakable, isUnresolved } from './image-text.js';
+import { interpolated } from './interpolate.js';
 import type { Scalar } from './node.js';
 import { isImageKey } from './words.js';
 
@@ -29,12 +30,18 @@ export function scanText(
     return end < 0 ? from : end + 1;
   };
   if (value.isBlock) at = advance(at);
+  // A text such as a script or an .env file may set variables, and use them below.
+  const variables = new Map<string, string>();
   for (const line of value.text.slice(0, MAX_SCANNED).split('\n')) {
-    scanLine(finder, line, at, path, isOfImages);
+    scanLine(finder, interpolated(line, variables), at, path, isOfImages);
+    const [, name, set] = SETTING.exec(line) ?? [];
+    if (name !== undefined && set !== undefined)
+      variables.set(name, interpolated(set.replace(/^(["'])(.*)\1$/, '$2'), variables));
     if (value.isBlock) at = advance(at);
   }
 }
 
+const SETTING = /^\s*(?:export\s+)?([A-Za-z_]\w*)=(\S+)\s*$/;
 const PROPERTY = /^\s*(?:-\s+)?(?:export\s+)?["']?([A-Za-z_][\w.-]*)["']?\s*(?:[:=]|\?=|:=)\s*(\S.*)$/;
 
 function scanLine(finder: Finder, line: string, at: number, path: string, isOfImages: boolean): void {
@@ -60,7 +67,7 @@ function scanLine(finder: Finder, line: string, at: number, path: string, isOfIm
 
 function scanNamed(finder: Finder, text: string, at: number, path: string): void {
   const name = bareName(text);
-  if (isPlausible(name)) finder.named(name, { at }, path, 'likely');
+  if (isPlausible(name) || isUnresolved(finder.original(name))) finder.named(name, { at }, path, 'likely');
   else scanWord(finder, text, at, path, true);
 }
 
@@ -74,6 +81,8 @@ function scanWord(finder: Finder, word: string, at: number, path: string, isOfIm
   const value = word.slice(equals + 1);
   const isNamed = isOfImages || (equals > 0 && isImageKey(word.slice(0, equals)));
   const name = bareName(value);
+  if (isNamed && equals > 0 && isUnresolved(finder.original(name)))
+    return finder.named(name, { at }, path, 'likely');
   if (
     isNamed &&
     (isUnmistakable(name) ||

@@ -1,6 +1,7 @@
 import type { Finder } from './finder.js';
 import { bareName, isImageName, isPlausible, isUnresolved, withVersion } from './image-text.js';
 import {
+  entriesOf,
   type Mapping,
   memberOf,
   type Node,
@@ -11,6 +12,7 @@ import {
   textOf,
 } from './node.js';
 import { scanArgument, scanText } from './scan-text.js';
+import { environmentOf } from './variables.js';
 import { isImageKey, isImagesKey } from './words.js';
 
 /** Where a walk is. */
@@ -21,6 +23,8 @@ export interface Context {
   depth: number;
   /** The value is one of those below a key such as `images`. */
   isOfImages?: boolean;
+  /** The value is an element of a list. */
+  isItem?: boolean;
 }
 
 export interface WalkOptions {
@@ -32,7 +36,10 @@ export interface WalkOptions {
   object?: (node: Mapping, path: string) => 'walk' | 'skip';
 }
 
-const CONTAINER_LISTS: ReadonlySet<string> = new Set(['containers', 'initContainers', 'ephemeralContainers']);
+const CONTAINER_LISTS: ReadonlySet<string> = new Set([
+  ...['containers', 'initContainers', 'ephemeralContainers'],
+  ...['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'],
+]);
 const ARGUMENT_LISTS: ReadonlySet<string> = new Set([
   'args',
   'command',
@@ -78,6 +85,10 @@ export class Walker {
   }
 
   #mapping(node: Mapping, context: Context): void {
+    this.#finder.withVariables(environmentOf(node), () => this.#members(node, context));
+  }
+
+  #members(node: Mapping, context: Context): void {
     if (context.depth > 0 && this.#options.object !== undefined && isObject(node)) {
       if (this.#options.object(node, context.path) === 'skip') return;
     }
@@ -88,17 +99,33 @@ export class Walker {
     this.#named(node, context);
     for (const { key, value } of node.entries) {
       if (PROSE.has(key) && value.type !== 'sequence') continue;
-      if (key === 'status' && context.depth === 0) continue;
-      const isOfImages = isImagesKey(key) || (context.isOfImages === true && value.type === 'scalar');
+      if (key === 'status' && isObject(node)) {
+        this.#status(value, pathTo(context.path, key));
+        continue;
+      }
+      const isOfImages =
+        isImagesKey(key) ||
+        (context.isOfImages === true && context.isItem !== true && value.type === 'scalar');
       this.walk(value, { key, path: pathTo(context.path, key), depth: context.depth + 1, isOfImages });
     }
+  }
+
+  /** What runs: the images of the containers of a pod. The rest of a status repeats what was asked for. */
+  #status(node: Node, path: string): void {
+    for (const { key, value } of entriesOf(node))
+      if (CONTAINER_LISTS.has(key)) this.walk(value, { key, path: pathTo(path, key), depth: 1 });
   }
 
   #sequence(node: Sequence, context: Context): void {
     if (CONTAINER_LISTS.has(context.key)) this.#containers(node, context);
     if (ARGUMENT_LISTS.has(context.key) || isFlags(node)) return this.#arguments(node, context);
     for (const [place, item] of node.items.entries())
-      this.walk(item, { ...context, path: pathTo(context.path, place), depth: context.depth + 1 });
+      this.walk(item, {
+        ...context,
+        path: pathTo(context.path, place),
+        depth: context.depth + 1,
+        isItem: true,
+      });
   }
 
   #containers(node: Sequence, { path }: Context): void {
@@ -191,7 +218,8 @@ export class Walker {
       if (this.#finder.isDone(item)) continue;
       if (flag !== undefined && isImageKey(flag) && !item.text.startsWith('-'))
         this.#finder.likely(item, path);
-      else if (item.isBlock || /\s/.test(item.text)) this.#longText(item, path);
+      else if (item.isBlock || (/\s/.test(item.text) && !FILLED_FLAG.test(item.text)))
+        this.#longText(item, path);
       else scanArgument(this.#finder, item, path);
       flag = /^--?[A-Za-z][\w.-]*$/.test(item.text) ? item.text : undefined;
     }
@@ -228,6 +256,9 @@ export class Walker {
     return /^\s*[{[]/.test(node.text) && this.#options.nested(node, path);
   }
 }
+
+/** A flag whose value is filled in. */
+const FILLED_FLAG = /^--?[\w.-]+=\S*\{\{[^{}]*\}\}\S*$/;
 
 /** True for an object of Kubernetes. */
 export function isObject(node: Node): node is Mapping {
@@ -269,7 +300,7 @@ const OTHER_REPOSITORIES = [
   'alias',
 ];
 
-function partsOf(node: Mapping, { key }: Context): Parts | undefined {
+function partsOf(node: Mapping, { key, isItem = false }: Context): Parts | undefined {
   const member = (names: readonly string[]): Scalar | undefined => {
     for (const name of names) {
       const found = scalarOf(node, name);
@@ -287,7 +318,8 @@ function partsOf(node: Mapping, { key }: Context): Parts | undefined {
   const used: Scalar[] = [];
   if (repository === undefined) {
     // `image` beside `tag`, and `name` below `image`.
-    const name = isImage ? scalarOf(node, 'name') : undefined;
+    const isVersioned = tag !== undefined || digest !== undefined;
+    const name = isImage && (isVersioned || !isItem) ? scalarOf(node, 'name') : undefined;
     repository =
       (tag !== undefined || digest !== undefined || registry !== undefined) && image !== undefined
         ? image

@@ -127,7 +127,7 @@ const ANYWHERE: ReadonlySet<string> = new Set([
 /** True if a key or the name of a variable says that its value is the name of an image. */
 export function isImageKey(key: string): boolean {
   if (key === 'image') return true;
-  if (!/image/i.test(key)) return false;
+  if (!/image/i.test(key) || !/^[\w./ -]+$/.test(key)) return false;
   if (/^RELATED_IMAGE_/.test(key)) return true;
   const words = wordsOf(key);
   const place = words.findIndex((word) => word === 'image' || word === 'images' || /[a-z]image$/.test(word));

@@ -1,5 +1,5 @@
 import type { Finder } from '../finder.js';
-import { bareName, isPlausible, withVersion } from '../image-text.js';
+import { withVersion } from '../image-text.js';
 import { KNOWN_KINDS, type KnownKind } from '../known-fields.js';
 import {
   entriesOf,
@@ -13,6 +13,7 @@ import {
   textOf,
 } from '../node.js';
 import { type Located, valuesAt } from '../paths.js';
+import { parametersOf } from '../variables.js';
 import { Walker } from '../walker.js';
 import { isImageKey } from '../words.js';
 
@@ -25,28 +26,46 @@ export function findInKubernetes(
   nested: Nested,
   containers: 'certain' | 'likely' = 'certain',
 ): void {
-  const walker = new Walker(finder, {
+  const visit = (node: Node): boolean => {
+    finder.visit(node);
+    return !finder.isDone(node);
+  };
+  const walker: Walker = new Walker(finder, {
     containers,
     nested,
-    object: (node, path) => findKnown(finder, node, path),
+    object: (node, path) => findKnown(finder, { node, path }, { walker, nested, visit }),
   });
-  if (findKnown(finder, root, '') === 'walk') walker.walk(root, { key: '', path: '', depth: 0 });
+  const parameters = /\$[({]|\{\{/.test(finder.original(finder.text)) ? parametersOf(root, visit) : undefined;
+  finder.withVariables(parameters, () => {
+    if (findKnown(finder, { node: root, path: '' }, { walker, nested, visit }) === 'walk')
+      walker.walk(root, { key: '', path: '', depth: 0 });
+  });
+}
+
+/** An object of Kubernetes with its path. */
+interface LocatedObject extends Located {
+  node: Mapping;
+}
+
+interface Means {
+  walker: Walker;
+  nested: Nested;
+  visit: (node: Node) => boolean;
 }
 
 /** Finds what is known of a kind, by the table; the rest is for the walk. */
-function findKnown(finder: Finder, node: Mapping, path: string): 'walk' | 'skip' {
+function findKnown(finder: Finder, root: LocatedObject, means: Means): 'walk' | 'skip' {
+  const { node, path } = root;
+  const { visit } = means;
   const [group, kind] = [groupOf(textOf(node, 'apiVersion') ?? ''), textOf(node, 'kind') ?? ''];
   if (kind === 'CustomResourceDefinition') {
     findDefaults(finder, node, path);
     return 'skip';
   }
-  if (kind === 'Secret') return 'walk';
-  const root: Located = { node, path };
-  findTyped(finder, node, path, group, kind);
+  findTyped(finder, root, group, kind, means);
   const known = KNOWN_KINDS.find((each) => isOf(each, group, kind));
   if (known === undefined) return 'walk';
   if (known.isWithout) return 'skip';
-  const visit = (each: Node): void => finder.visit(each);
   for (const other of known.not ?? [])
     for (const { node: value } of valuesAt(root, other, visit)) finder.done(value);
   for (const composed of known.composed ?? []) {
@@ -54,16 +73,22 @@ function findKnown(finder: Finder, node: Mapping, path: string): 'walk' | 'skip'
       findComposed(finder, root, place, composed, visit);
   }
   for (const images of known.images ?? []) {
-    for (const { node: value, path: place } of valuesAt(root, images, visit)) {
-      if (value.type !== 'scalar' || finder.isDone(value) || value.text === '') continue;
-      const name = bareName(value.text.replace(/^oci:\/\//, ''));
-      if (isPlausible(name) && name !== value.text) {
-        finder.done(value);
-        finder.named(name, value, place, 'certain');
-      } else finder.certain(value, place);
-    }
+    for (const { node: value, path: place } of valuesAt(root, images, visit))
+      if (value.type === 'scalar' && !finder.isDone(value)) findKnownImage(finder, value, place);
   }
-  return 'walk';
+  if (known.only === undefined) return 'walk';
+  for (const only of known.only)
+    for (const { node: value, path: place } of valuesAt(root, only, visit))
+      means.walker.walk(value, { key: '', path: place, depth: 1 });
+  return 'skip';
+}
+
+/** An image with what its tool puts before it: `oci://`, or the name of what it replaces (`app=`). */
+function findKnownImage(finder: Finder, value: Scalar, path: string): void {
+  finder.done(value);
+  const name = value.text.replace(/^oci:\/\//, '');
+  const [, renamed] = /^[\w./-]+=(.+)$/.exec(name) ?? [];
+  finder.named(renamed ?? name, value, path, 'certain');
 }
 
 type Composed = NonNullable<KnownKind['composed']>[number];
@@ -73,7 +98,7 @@ function findComposed(
   root: Located,
   place: Located,
   composed: Composed,
-  visit: (node: Node) => void,
+  visit: (node: Node) => boolean,
 ): void {
   const at = (path: string): Scalar | undefined => {
     // A version may be one of the whole object: `^version` is `spec.version`.
@@ -92,6 +117,15 @@ function findComposed(
   )
     return;
   const version = (composed.version ?? []).map(at).find((each) => each !== undefined);
+  if (version !== undefined && isRange(version.text)) {
+    for (const each of [repository, version]) finder.done(each);
+    return finder.unresolved(
+      repository.text,
+      repository.at,
+      pathTo(place.path, composed.repository),
+      'only its registry knows which versions are in a range',
+    );
+  }
   const base = name === undefined ? repository.text : `${repository.text}/${name.text}`;
   if (name === undefined && /[@:][^/]*$/.test(base)) return; // it has a version, and is found by its key
   const first = name !== undefined && name.at < repository.at ? name : repository;
@@ -104,16 +138,27 @@ function findComposed(
   );
 }
 
+/** A range of versions, which no tag can be. */
+function isRange(text: string): boolean {
+  return /[<>=^~*|\s]|(?:^|\.)[xX](?:\.|$)/.test(text);
+}
+
 /** A hash alone is one of SHA-256. */
 function versionText(text: string | undefined): string | undefined {
   return text !== undefined && /^[0-9a-f]{64}$/.test(text) ? `sha256:${text}` : text;
 }
 
 /** Fields of Kubernetes and OpenShift whose meaning depends on a value beside them. */
-function findTyped(finder: Finder, node: Mapping, path: string, group: string, kind: string): void {
+function findTyped(
+  finder: Finder,
+  root: Located,
+  group: string,
+  kind: string,
+  { visit, nested }: Means,
+): void {
+  const { node, path } = root;
   if (group === 'image.openshift.io' || group === 'build.openshift.io') {
-    const visit = (each: Node): void => finder.visit(each);
-    for (const { node: from, path: place } of valuesAt({ node, path }, '**.from', visit)) {
+    for (const { node: from, path: place } of valuesAt(root, '**.from', visit)) {
       const name = scalarOf(from, 'name');
       if (name !== undefined && textOf(from, 'kind') === 'DockerImage')
         finder.certain(name, pathTo(place, 'name'));
@@ -123,6 +168,15 @@ function findTyped(finder: Finder, node: Mapping, path: string, group: string, k
     for (const image of itemsOf(memberOf(memberOf(node, 'status'), 'images')))
       for (const name of itemsOf(memberOf(image, 'names')))
         if (name.type === 'scalar') finder.possible(name.text, name.at, pathTo(path, 'status.images'));
+  }
+  if (group === '' && kind === 'Secret') {
+    for (const { key, value } of entriesOf(memberOf(node, 'data'))) {
+      if (value.type !== 'scalar') continue;
+      finder.done(value);
+      const text = Buffer.from(value.text, 'base64').toString('utf8');
+      // Only documents are looked at: what else is in a secret is nobody's business.
+      if (/image/i.test(text)) nested({ ...value, text, isBlock: false }, pathTo(pathTo(path, 'data'), key));
+    }
   }
 }
 

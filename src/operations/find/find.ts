@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path/posix';
 import type { Readable } from 'node:stream';
-import { formatReference, parseReference, pushableName, withDefaultTag } from '../../content/reference.js';
+import { formatReference, parseReference, withDefaultTag } from '../../content/reference.js';
 import { LadingError } from '../../errors.js';
 import { findInFile, type Kind } from '../../find/find-in-file.js';
 import { isDockerfile } from '../../find/forms/dockerfile.js';
@@ -164,7 +164,7 @@ function replacedBy(kustomizations: readonly Kustomization[]): (place: FoundPlac
     );
 }
 
-/** The name as `save` takes it. A `+` of a chart's version is a `_` in registries. */
+/** The name as `save` takes it. */
 export function fullName(image: string): string {
-  return formatReference(withDefaultTag(parseReference(pushableName(image))));
+  return formatReference(withDefaultTag(parseReference(image)));
 }
