@@ -98,8 +98,9 @@ export function isPlausible(text: string): boolean {
   if (!isImageName(text)) return false;
   if (NO_IMAGES.has(text.toLowerCase())) return false;
   if (/^[\d.]+$/.test(text) || MEDIA_TYPE.test(text)) return false;
-  if (!text.includes(':') && !text.includes('@') && OTHER_FILES.test(text)) return false;
-  return true;
+  if (text.includes(':') || text.includes('@')) return true;
+  // `container.image` is a member of something.
+  return !OTHER_FILES.test(text) && !(text.includes('.') && !text.includes('/'));
 }
 
 /** True for a word that stands where something else puts an image, such as `auto`. */

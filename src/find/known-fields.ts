@@ -13,12 +13,13 @@ export interface KnownKind {
    * levels.
    */
   images?: readonly string[];
-  /** Mappings whose members make a name together; each path is relative to `of`. */
+  /** Mappings whose members make a name together; each path is relative to `of`, and `^` stands for `spec`. `last` is the end of the repository. */
   composed?: readonly {
     of: string;
     registry?: string;
     repository: string;
     name?: string;
+    last?: string;
     version?: readonly string[];
   }[];
   /** Paths of what looks like an image and is none, such as the name that a build gives to its result. */
@@ -81,6 +82,14 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'policies.kubewarden.io', images: ['spec.module'], not: ['spec.settings', 'spec.rules'] },
   { group: 'security.istio.io', isWithout: true },
   { group: 'networking.istio.io', isWithout: true },
+  // Clusters
+  ...['kubeadm.k8s.io', 'controlplane.cluster.x-k8s.io', 'bootstrap.cluster.x-k8s.io'].map((group) => ({
+    group,
+    composed: [
+      { of: '**.dns', repository: 'imageRepository', last: 'coredns', version: ['imageTag'] },
+      { of: '**.etcd.local', repository: 'imageRepository', last: 'etcd', version: ['imageTag'] },
+    ],
+  })),
   // Machines, whose images are disks
   {
     group: 'infrastructure.cluster.x-k8s.io',
@@ -101,6 +110,11 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'tekton.dev', images: ['**.steps[].image', '**.sidecars[].image', '**.stepTemplate.image'] },
   { group: 'operator.tekton.dev', images: ['spec.**.image'] },
   { group: 'image.toolkit.fluxcd.io', isWithout: true },
+  {
+    group: 'source.toolkit.fluxcd.io',
+    kinds: ['OCIRepository'],
+    composed: [{ of: 'spec', repository: 'url', version: ['ref.digest', 'ref.semver', 'ref.tag'] }],
+  },
   { group: 'source.toolkit.fluxcd.io', isWithout: true },
   {
     group: 'kpack.io',
@@ -175,15 +189,18 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'ps.percona.com', images: ['spec.**.image'] },
   { group: 'k8s.mariadb.com', images: ['spec.**.image'] },
   { group: 'mariadb.mmontes.io', images: ['spec.**.image'] },
-  {
-    group: 'mysql.oracle.com',
-    composed: [{ of: 'spec', repository: 'imageRepository', version: ['version'] }],
-  },
+  { group: 'mysql.oracle.com', images: ['spec.**.image'] },
   { group: 'kafka.strimzi.io', images: ['spec.**.image'], not: ['spec.build.output'] },
   { group: 'redis.redis.opstreelabs.in', images: ['spec.**.image'] },
   { group: 'databases.spotahome.com', images: ['spec.**.image'] },
   { group: 'rabbitmq.com', images: ['spec.image'] },
   { group: 'minio.min.io', images: ['spec.**.image'] },
+  {
+    group: 'k8ssandra.io',
+    composed: [
+      { of: 'spec.**', registry: 'registry', repository: 'repository', name: 'name', version: ['tag'] },
+    ],
+  },
   { group: 'cassandra.datastax.com', images: ['spec.serverImage', 'spec.**.*Image'] },
   {
     group: 'scylla.scylladb.com',
@@ -218,6 +235,11 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'csi.ceph.io', images: ['spec.**.image'] },
   { group: 'longhorn.io', images: ['spec.image', 'spec.engineImage'] },
   { group: 'velero.io', isWithout: true },
+  // Reports on images that run
+  { group: 'aquasecurity.github.io', isWithout: true },
+  { group: 'wgpolicyk8s.io', isWithout: true },
+  { group: 'spdx.softwarecomposition.kubescape.io', isWithout: true },
+  { group: 'portieris.cloud.ibm.com', isWithout: true },
   // Observation
   {
     group: 'monitoring.coreos.com',

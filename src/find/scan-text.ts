@@ -54,7 +54,7 @@ function scanLine(finder: Finder, line: string, at: number, path: string, isOfIm
       .trim()
       .replace(/[;,]$/, '')
       .replace(/^(["'])(.*)\1$/, '$2');
-    if (!/\s/.test(text)) return scanNamed(finder, text, at, path);
+    if (!/\s/.test(text) && /[:/@$]/.test(text)) return scanNamed(finder, text, at, path);
   }
   let flag: string | undefined;
   for (const word of code.split(/[\s"'`,;|()[\]]+/)) {

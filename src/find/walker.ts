@@ -95,6 +95,7 @@ export class Walker {
     if (context.key === 'image') this.#volume(node, context);
     if (isImageKey(context.key)) this.#declared(node, context);
     this.#patch(node, context);
+    this.#renamed(node, context);
     this.#composed(node, context);
     this.#named(node, context);
     for (const { key, value } of node.entries) {
@@ -163,6 +164,20 @@ export class Walker {
     this.#finder.done(value);
   }
 
+  /** An image of kustomize's form, which Flux and others have too: `{name, newName, newTag, digest}`. */
+  #renamed(node: Mapping, { path }: Context): void {
+    const members = ['name', 'newName', 'newTag', 'digest'].map((key) => scalarOf(node, key));
+    const [old, renamed, tag, digest] = members;
+    const name = renamed ?? old;
+    if (name === undefined || (renamed === undefined && tag === undefined) || this.#finder.isDone(name))
+      return;
+    for (const member of members) if (member !== undefined) this.#finder.done(member);
+    if (tag === undefined && digest === undefined)
+      return this.#finder.unresolved(name.text, name.at, path, 'its tag is the one of the resources');
+    const hash = digest === undefined ? '' : `@${digest.text.replace(/^@/, '')}`;
+    this.#finder.named(`${withVersion(name.text, tag?.text)}${hash}`, name, path, 'certain');
+  }
+
   /** A name whose parts are members of one mapping: `registry`, `repository`, and `tag` or `digest`. */
   #composed(node: Mapping, context: Context): void {
     const parts = partsOf(node, context);
@@ -227,6 +242,7 @@ export class Walker {
 
   #scalar(node: Scalar, { key, path, isOfImages }: Context): void {
     if (node.text === '') return;
+    if (key === 'container' && /[:/]/.test(node.text)) return this.#finder.likely(node, path);
     if (isImageKey(key) || (isOfImages && (/[/:]/.test(node.text) || isUnresolved(node.text))))
       return this.#imageValue(node, path);
     if (node.isBlock || node.text.includes('\n') || /\s/.test(node.text)) return this.#longText(node, path);
@@ -285,7 +301,7 @@ interface Parts {
 const REGISTRIES = ['registry', 'imageRegistry', 'hub', 'image_registry', 'registryHost'];
 const REPOSITORIES = ['repository', 'repo', 'imageRepository', 'image_repository', 'imageRepo'];
 const DIGESTS = ['digest', 'sha', 'sha256', 'imageDigest', 'imageSHA', 'imageSha', 'image_digest'];
-const TAGS = ['tag', 'imageTag', 'image_tag', 'version', 'imageVersion', 'image_version'];
+const TAGS = ['tag', 'imageTag', 'image_tag', 'version', 'imageVersion', 'image_version', 'versionTag'];
 /** Members with which a `repository` is one of charts, of code or of packages. */
 const OTHER_REPOSITORIES = [
   'chart',
@@ -375,24 +391,40 @@ function partsOf(node: Mapping, { key, isItem = false }: Context): Parts | undef
   };
 }
 
-/** `image` and `imageTag`, `api_image` and `api_image_version`, side by side. */
+const SUFFIXES = ['_version', '_tag', 'Version', 'Tag', '-version', '-tag', '_digest', 'Digest'];
+
+/**
+ * Two members side by side: `image` and `imageTag`, `api_image` and `api_image_version`, `proxy-image` and
+ * `proxy-version`, `apiRepository` and `apiTag`.
+ */
 function flatParts(node: Mapping): Parts | undefined {
   for (const { key, value } of node.entries) {
-    if (value.type !== 'scalar' || value.text === '' || !/image$/i.test(key) || hasVersion(value.text))
-      continue;
-    for (const suffix of ['_version', '_tag', 'Version', 'Tag', '-version', '-tag', '_digest', 'Digest']) {
-      const version = scalarOf(node, `${key}${suffix}`);
-      if (version !== undefined)
-        return {
-          first: value,
-          registry: undefined,
-          repository: value.text,
-          version: version.text,
-          used: [value, version],
-        };
+    if (value.type !== 'scalar' || value.text === '' || hasVersion(value.text)) continue;
+    for (const other of versionKeys(key)) {
+      const version = scalarOf(node, other);
+      if (version === undefined) continue;
+      return {
+        first: value,
+        registry: undefined,
+        repository: value.text,
+        version: version.text,
+        used: [value, version],
+      };
     }
   }
   return undefined;
+}
+
+function versionKeys(key: string): string[] {
+  if (/^image_?name$/i.test(key)) return ['imageTag', 'image_tag', 'imageVersion', 'image_version'];
+  const [, prefix] = /^(.+)(?:Repository|_repository|-repository)$/.exec(key) ?? [];
+  if (prefix !== undefined) return SUFFIXES.map((suffix) => `${prefix}${suffix}`);
+  if (!/image$/i.test(key)) return [];
+  const [, start] = /^(.+[-_./])image$/.exec(key) ?? [];
+  return [
+    ...SUFFIXES.map((suffix) => `${key}${suffix}`),
+    ...(start === undefined ? [] : [`${start}version`, `${start}tag`]),
+  ];
 }
 
 function hasVersion(name: string): boolean {

@@ -109,33 +109,26 @@ function findComposed(
     return found?.node.type === 'scalar' && found.node.text !== '' ? found.node : undefined;
   };
   const repository = at(composed.repository);
-  const name = composed.name === undefined ? undefined : at(composed.name);
-  if (
-    repository === undefined ||
-    finder.isDone(repository) ||
-    (composed.name !== undefined && name === undefined)
-  )
-    return;
+  const [registry, name] = [composed.registry, composed.name].map((part) => part && at(part));
+  if (repository === undefined || finder.isDone(repository)) return;
+  if (composed.name !== undefined && (name === undefined || name === '')) return;
   const version = (composed.version ?? []).map(at).find((each) => each !== undefined);
-  if (version !== undefined && isRange(version.text)) {
-    for (const each of [repository, version]) finder.done(each);
+  if (composed.last !== undefined && version === undefined) return;
+  const parts = [registry, repository, name].filter((part) => typeof part === 'object');
+  const base = [...parts.map(({ text }) => text.replace(/^oci:\/\//, '').replace(/\/+$/, '')), composed.last]
+    .filter(Boolean)
+    .join('/');
+  if (/[@:][^/]*$/.test(base)) return; // it has a version, and is found by its key
+  for (const each of [...parts, version]) if (each !== undefined) finder.done(each);
+  const path = pathTo(place.path, composed.repository);
+  if (version !== undefined && isRange(version.text))
     return finder.unresolved(
-      repository.text,
+      base,
       repository.at,
-      pathTo(place.path, composed.repository),
+      path,
       'only its registry knows which versions are in a range',
     );
-  }
-  const base = name === undefined ? repository.text : `${repository.text}/${name.text}`;
-  if (name === undefined && /[@:][^/]*$/.test(base)) return; // it has a version, and is found by its key
-  const first = name !== undefined && name.at < repository.at ? name : repository;
-  for (const each of [repository, name, version]) if (each !== undefined) finder.done(each);
-  finder.named(
-    withVersion(base, versionText(version?.text)),
-    first,
-    pathTo(place.path, composed.repository),
-    'certain',
-  );
+  finder.named(withVersion(base, versionText(version?.text)), parts[0] ?? repository, path, 'certain');
 }
 
 /** A range of versions, which no tag can be. */

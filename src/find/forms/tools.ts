@@ -23,13 +23,22 @@ export function findInHauler(finder: Finder, root: Mapping): void {
 
 /** Finds the images of a Zarf package: of both versions. (zarf.dev/v1alpha1 and v1beta1) */
 export function findInZarf(finder: Finder, root: Mapping): void {
+  const values = new Map<string, string>();
+  for (const item of [...itemsOf(memberOf(root, 'constants')), ...itemsOf(memberOf(root, 'variables'))]) {
+    const [name, value] = [textOf(item, 'name'), textOf(item, 'value') ?? textOf(item, 'default')];
+    if (name !== undefined && value !== undefined) values.set(name, value);
+  }
   each(memberOf(root, 'components'), 'components', (component, path) => {
     each(memberOf(component, 'images'), pathTo(path, 'images'), (item, place) => {
       const name = item.type === 'scalar' ? item : scalarOf(item, 'name');
       if (name === undefined) return;
-      if (name.text.includes('###'))
+      const filled = name.text.replace(
+        /###ZARF_(?:CONST|VAR)_([A-Z0-9_]+)###/g,
+        (whole, key) => values.get(key) ?? whole,
+      );
+      if (filled.includes('###'))
         finder.unresolved(name.text, name.at, place, 'it is filled in by something else');
-      else finder.certain(name, place);
+      else finder.named(filled, name, place, 'certain');
     });
     each(memberOf(component, 'imageArchives'), pathTo(path, 'imageArchives'), (archive, place) =>
       each(memberOf(archive, 'images'), pathTo(place, 'images'), (item, at) => {
