@@ -1,6 +1,7 @@
 import { asUTF8 } from './encoding.js';
 import { Finder, type FinderOptions, type ReadBeside } from './finder.js';
 import { findInDockerfile, isDockerfile } from './forms/dockerfile.js';
+import { findInEnvironment, isEnvironmentName } from './forms/environment.js';
 import { findInList, isList } from './forms/lists.js';
 import { findInTree, KINDS, type Kind } from './kinds.js';
 import { type Limits, Unreadable } from './limits.js';
@@ -25,6 +26,8 @@ export interface FindInFileOptions {
   services?: readonly string[] | undefined;
   /** Variables of a compose file that another one includes. */
   environment?: ReadonlyMap<string, string> | undefined;
+  /** Another file includes this one, with variables of its own. */
+  isFollowed?: boolean;
   /** How many files lead to this one. */
   depth?: number;
 }
@@ -61,12 +64,13 @@ export async function findInFile(bytes: Buffer, options: FindInFileOptions): Pro
 /** Reads what is no tree of values: Dockerfiles and lists. Returns whether it was one. */
 async function findInPlainText(utf8: Buffer, options: FindInFileOptions): Promise<boolean> {
   const { as, limits, findings, readBeside, file } = options;
-  if (as !== undefined && as !== 'dockerfile' && as !== 'list') return false;
+  if (as !== undefined && !PLAIN.has(as)) return false;
   if (utf8.length > MAX_PLAIN_BYTES) return false;
   const start = utf8.toString('utf8', 0, 64 * 1024);
   const isBuild =
     as === 'dockerfile' || (as === undefined && (isDockerfileName(file) || isDockerfile(start)));
-  if (!isBuild && as !== 'list' && !isList(start)) return false;
+  const isEnvironment = as === 'environment' || (as === undefined && isEnvironmentName(file));
+  if (!isBuild && !isEnvironment && as !== 'list' && !isList(start)) return false;
   const finder = new Finder({
     file,
     text: utf8.toString('utf8'),
@@ -76,10 +80,12 @@ async function findInPlainText(utf8: Buffer, options: FindInFileOptions): Promis
     readBeside,
   });
   if (isBuild) findInDockerfile(finder);
+  else if (isEnvironment) findInEnvironment(finder);
   else findInList(finder);
   return true;
 }
 
+const PLAIN: ReadonlySet<Kind> = new Set<Kind>(['dockerfile', 'environment', 'list']);
 const MAX_PLAIN_BYTES = 16 * 1024 * 1024;
 
 function isDockerfileName(file: string): boolean {
@@ -91,7 +97,8 @@ function isDockerfileName(file: string): boolean {
 
 async function findInDocument(given: string, firstLine: number, options: FindInFileOptions): Promise<void> {
   const { file, findings, limits, readBeside } = options;
-  const place = { file, firstLine, limits, findings, readBeside };
+  const { isFollowed = false } = options;
+  const place = { file, firstLine, limits, findings, readBeside, isFollowed };
   try {
     const { text, roots, original } = readText(given, limits, options.as === 'template');
     const finderOptions: FinderOptions = { ...place, text, ...(original && { original }) };
@@ -108,6 +115,7 @@ async function findInDocument(given: string, firstLine: number, options: FindInF
             ...more,
             file: path,
             as: 'compose',
+            isFollowed: more.services === undefined,
             depth: (options.depth ?? 0) + 1,
           }),
       });

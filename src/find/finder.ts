@@ -1,3 +1,4 @@
+import { isDigest } from '../content/digest.js';
 import {
   bareName,
   isImageName,
@@ -30,6 +31,8 @@ export interface FinderOptions {
   /** Texts that templates stood in for, by the marks in their place. */
   original?: (text: string) => string;
   depth?: number;
+  /** Another file includes this one. */
+  isFollowed?: boolean;
 }
 
 /** What is found in one document, with the lines of its file. */
@@ -102,7 +105,8 @@ export class Finder {
     { platform }: { platform?: string | undefined } = {},
   ): void {
     const name = this.filled(bareName(text));
-    if (name === '') return;
+    // The ID of an image that has no name any more is nothing to fetch.
+    if (name === '' || isDigest(name)) return;
     const at = this.#startOf(where);
     if (isUnresolved(this.original(name)))
       return this.unresolved(text, at, path, 'it is filled in by something else');
@@ -137,7 +141,9 @@ export class Finder {
     const place = this.place(at, path);
     const shown = this.original(text);
     if (!this.#isNew(`? ${shown} ${place.line}`)) return;
-    this.findings.unresolved.push({ text: shown, reason, ...place });
+    const found = { text: shown, reason, ...place };
+    this.findings.unresolved.push(found);
+    if (this.#options.isFollowed) this.findings.followed.add(found);
   }
 
   pattern(pattern: string, at: number, path: string): void {
@@ -184,6 +190,18 @@ export class Finder {
     this.#scopes.pop();
   }
 
+  /** Returns a finder for a value that is a text of another form. */
+  inner(value: Scalar, path: string): Finder {
+    return new Finder({
+      ...this.#options,
+      text: value.text,
+      firstLine: this.lineOf(value.at) + (value.isBlock ? 1 : 0),
+      isOneLine: this.isOneLine || !value.isBlock,
+      prefix: this.place(value.at, path).path,
+      depth: this.depth + 1,
+    });
+  }
+
   original(text: string): string {
     return this.#options.original?.(text) ?? text;
   }
@@ -211,7 +229,9 @@ export class Finder {
   #report(image: string, at: number, path: string, grade: Grade, platform?: string): void {
     const place = this.place(at, path);
     if (!this.#isNew(`${image} ${at} ${platform ?? ''}`)) return;
-    this.findings.places.push({ image, grade, ...place, ...(platform !== undefined && { platform }) });
+    const found = { image, grade, ...place, ...(platform !== undefined && { platform }) };
+    this.findings.places.push(found);
+    if (this.#options.isFollowed) this.findings.followed.add(found);
   }
 
   #isNew(key: string): boolean {

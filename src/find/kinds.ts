@@ -1,9 +1,9 @@
 import type { Finder } from './finder.js';
-import { Finder as NestedFinder } from './finder.js';
 import { findInChart, isChart } from './forms/chart.js';
 import { findInGitLab, findInWorkflow, isGitLab, isWorkflow } from './forms/ci.js';
-import { findInCompose, isCompose, parseEnvironment } from './forms/compose.js';
-import { findInDockerfile } from './forms/dockerfile.js';
+import { findInCompose, isCompose } from './forms/compose.js';
+import { findInInlineDockerfile } from './forms/dockerfile.js';
+import { parseEnvironment } from './forms/environment.js';
 import { findInKubernetes } from './forms/kubernetes.js';
 import { findInKustomization } from './forms/kustomization.js';
 import { findInRegsync, findInSkopeoSync, isRegsync, isSkopeoSync } from './forms/sync.js';
@@ -17,45 +17,32 @@ import {
 } from './forms/tools.js';
 import { bareName, isPlausible } from './image-text.js';
 import { type Mapping, type Node, pathTo, type Scalar, textOf } from './node.js';
-import { isObject, Walker } from './walker.js';
+import { isObject, Walker, type WalkOptions } from './walker.js';
 
 /** What a document can be. */
 export const KINDS = [
-  ...['kubernetes', 'chart', 'values', 'template', 'kustomization', 'compose', 'dockerfile', 'list'],
-  ...[
-    'skopeo',
-    'regsync',
-    'hauler',
-    'zarf',
-    'oc-mirror',
-    'images-lock',
-    'kbld',
-    'lock',
-    'ci',
-    'gitlab',
-    'other',
-  ],
+  'kubernetes',
+  'chart',
+  'values',
+  'template',
+  'kustomization',
+  'compose',
+  'dockerfile',
+  'environment',
+  'list',
+  'skopeo',
+  'regsync',
+  'hauler',
+  'zarf',
+  'oc-mirror',
+  'images-lock',
+  'kbld',
+  'lock',
+  'ci',
+  'gitlab',
+  'other',
 ] as const;
-export type Kind =
-  | 'kubernetes'
-  | 'chart'
-  | 'values'
-  | 'template'
-  | 'kustomization'
-  | 'compose'
-  | 'dockerfile'
-  | 'list'
-  | 'skopeo'
-  | 'regsync'
-  | 'hauler'
-  | 'zarf'
-  | 'oc-mirror'
-  | 'images-lock'
-  | 'kbld'
-  | 'lock'
-  | 'ci'
-  | 'gitlab'
-  | 'other';
+export type Kind = (typeof KINDS)[number];
 
 const LOCK_TYPE = 'application/vnd.lading.lock.v1+json';
 
@@ -80,13 +67,15 @@ export interface FindInTreeOptions {
 export async function findInTree(finder: Finder, root: Node, options: FindInTreeOptions): Promise<void> {
   const kind = options.as ?? kindOf(root, options.file);
   const nested = nestedFor(finder, options);
+  // An action of a template may leave out what stands in it.
+  const grades: Pick<WalkOptions, 'containers'> = { containers: options.isTemplate ? 'likely' : 'certain' };
   if (root.type !== 'mapping')
-    return walkOther(finder, root, nested, kind === 'values' || options.isTemplate);
+    return walkOther(finder, root, nested, kind === 'values' ? { containers: 'likely' } : grades);
   switch (kind) {
     case 'kubernetes':
-      return findInKubernetes(finder, root, nested, options.isTemplate ? 'likely' : 'certain');
+      return findInKubernetes(finder, root, nested, grades.containers);
     case 'compose':
-      return findInComposeFile(finder, root, options);
+      return findInComposeFile(finder, root, nested, options);
     case 'skopeo':
       return findInSkopeoSync(finder, root);
     case 'regsync':
@@ -115,17 +104,17 @@ export async function findInTree(finder: Finder, root: Node, options: FindInTree
       return;
     case 'kustomization':
       findInKustomization(finder, root);
-      return walkOther(finder, root, nested, true);
+      return walkOther(finder, root, nested, { containers: 'likely' });
     case 'ci':
       findInWorkflow(finder, root);
-      return walkOther(finder, root, nested, true);
+      return walkOther(finder, root, nested, { containers: 'likely' });
     case 'gitlab':
       findInGitLab(finder, root);
-      return walkOther(finder, root, nested, true);
+      return walkOther(finder, root, nested, { containers: 'likely' });
     case 'values':
-      return walkOther(finder, root, nested, true);
+      return walkOther(finder, root, nested, { containers: 'likely' });
     default:
-      return walkOther(finder, root, nested, options.isTemplate);
+      return walkOther(finder, root, nested, grades);
   }
 }
 
@@ -148,8 +137,8 @@ export function kindOf(root: Node, file: string): Kind {
   if (isChart(root)) return 'chart';
   if (isRegsync(root)) return 'regsync';
   if (isSkopeoSync(root)) return 'skopeo';
-  if (isCompose(root)) return 'compose';
   if (isWorkflow(root)) return 'ci';
+  if (isCompose(root)) return 'compose';
   if (/^\.gitlab-ci.*\.ya?ml$/.test(name) || isGitLab(root)) return 'gitlab';
   if (/values[^/]*\.ya?ml$/i.test(name)) return 'values';
   return 'other';
@@ -167,7 +156,7 @@ function nestedFor(outer: Finder, options: FindInTreeOptions): Nested {
       const below = nestedFor(finder, options);
       for (const root of roots) {
         if (isObject(root)) findInKubernetes(finder, root, below);
-        else walkOther(finder, root, below, true);
+        else walkOther(finder, root, below, { containers: 'likely' });
       }
     }
     return true;
@@ -175,7 +164,12 @@ function nestedFor(outer: Finder, options: FindInTreeOptions): Nested {
 }
 
 /** Looks for images in a document of no known kind. */
-function walkOther(finder: Finder, root: Node, nested: Nested, isValues: boolean): void {
+function walkOther(
+  finder: Finder,
+  root: Node,
+  nested: Nested,
+  { containers }: Pick<WalkOptions, 'containers'>,
+): void {
   if (
     root.type === 'sequence' &&
     root.items.every((item) => item.type === 'scalar' && isPlausible(bareName(item.text)))
@@ -185,7 +179,7 @@ function walkOther(finder: Finder, root: Node, nested: Nested, isValues: boolean
     return;
   }
   const walker = new Walker(finder, {
-    containers: isValues ? 'likely' : 'certain',
+    containers,
     nested,
     object: (node) => {
       findInKubernetes(finder, node, nested);
@@ -198,41 +192,40 @@ function walkOther(finder: Finder, root: Node, nested: Nested, isValues: boolean
 /** How many compose files may lead from one to the next. */
 const MAX_INCLUDED = 16;
 
-async function findInComposeFile(finder: Finder, root: Mapping, options: FindInTreeOptions): Promise<void> {
+async function findInComposeFile(
+  finder: Finder,
+  root: Mapping,
+  nested: Nested,
+  options: FindInTreeOptions,
+): Promise<void> {
   const { services, depth = 0 } = options;
-  const environment =
-    options.environment ?? parseEnvironment((await finder.readBeside('.env'))?.toString('utf8') ?? '');
+  const variablesIn = async (path: string): Promise<[string, string][]> => [
+    ...parseEnvironment((await finder.readBeside(path))?.toString('utf8') ?? ''),
+  ];
+  const environment = options.environment ?? new Map(await variablesIn('.env'));
   await findInCompose(
     finder,
     root,
     {
       environment,
-      include: async (path, only) => {
+      include: async (path, { services: only, environments = [] }) => {
         if (depth >= MAX_INCLUDED) return false;
         const bytes = await finder.readBeside(path);
         if (bytes === undefined) return false;
-        await options.other(bytes, beside(options.file, path), { services: only, environment });
+        const added: [string, string][] = [];
+        for (const file of environments) added.push(...(await variablesIn(file)));
+        // What the including file has takes precedence.
+        const all = new Map([...added, ...environment]);
+        await options.other(bytes, beside(options.file, path), { services: only, environment: all });
         return true;
       },
-      dockerfile: (value, path) => {
-        findInDockerfile(
-          new NestedFinder({
-            ...{
-              file: finder.file,
-              text: value.text,
-              limits: finder.limits,
-              findings: finder.findings,
-              readBeside: finder.readBeside,
-            },
-            firstLine: finder.lineOf(value.at) + (value.isBlock ? 1 : 0),
-            isOneLine: !value.isBlock,
-            prefix: path,
-          }),
-        );
-      },
+      dockerfile: (value, path) => findInInlineDockerfile(finder, value, path),
     },
     { services },
   );
+  // Variables, labels and extensions may name images, too.
+  if (services === undefined)
+    finder.withVariables(environment, () => walkOther(finder, root, nested, { containers: 'likely' }));
 }
 
 function beside(file: string, path: string): string {

@@ -55,6 +55,8 @@ export interface Kustomization {
 
 export interface Findings {
   kustomizations: Kustomization[];
+  /** What was found in a file because another one includes it, which replaces what the file says by itself. */
+  followed: Set<FoundPlace | UnresolvedPlace>;
   places: FoundPlace[];
   patterns: FoundPattern[];
   unresolved: UnresolvedPlace[];

@@ -48,7 +48,7 @@ function scanLine(finder: Finder, line: string, at: number, path: string, isOfIm
   const code = line.replace(/^\s*(?:#|\/\/).*$/, '');
   if (code.length < 5) return;
   const [, name, rest = ''] = PROPERTY.exec(code) ?? [];
-  if (name !== undefined && isImageKey(name)) {
+  if (name !== undefined && isImageKey(name, rest)) {
     const text = rest
       .replace(/\s+#.*$/, '')
       .trim()
@@ -59,7 +59,7 @@ function scanLine(finder: Finder, line: string, at: number, path: string, isOfIm
   let flag: string | undefined;
   for (const word of code.split(/[\s"'`,;|()[\]]+/)) {
     if (word === '') continue;
-    if (flag !== undefined && isImageKey(flag)) scanNamed(finder, word, at, path);
+    if (flag !== undefined && isImageKey(flag, word)) scanNamed(finder, word, at, path);
     else scanWord(finder, word, at, path, isOfImages);
     flag = /^--?[A-Za-z][\w.-]*$/.test(word) ? word : undefined;
   }
@@ -79,15 +79,15 @@ function scanWord(finder: Finder, word: string, at: number, path: string, isOfIm
     return;
   }
   const value = word.slice(equals + 1);
-  const isNamed = isOfImages || (equals > 0 && isImageKey(word.slice(0, equals)));
+  const isNamed = isOfImages || (equals > 0 && isImageKey(word.slice(0, equals), value));
   const name = bareName(value);
   if (isNamed && equals > 0 && isUnresolved(finder.original(name)))
     return finder.named(name, { at }, path, 'likely');
   if (
     isNamed &&
     (isUnmistakable(name) ||
-      (equals > 0 && isPlausible(name)) ||
-      (isOfImages && isImageName(name) && /[/:]/.test(name)))
+      (equals > 0 && isPlausible(name) && /[:/@]/.test(name)) ||
+      (isOfImages && isImageName(name) && /[:@]/.test(name)))
   )
     return finder.named(name, { at }, path, 'likely');
   finder.possible(value, at, path);

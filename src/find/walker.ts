@@ -1,5 +1,13 @@
+import { composedName } from './composed.js';
 import type { Finder } from './finder.js';
-import { bareName, isImageName, isPlausible, isUnresolved, withVersion } from './image-text.js';
+import {
+  bareName,
+  isImageName,
+  isPlausible,
+  isUnmistakable,
+  isUnresolved,
+  withVersion,
+} from './image-text.js';
 import {
   entriesOf,
   type Mapping,
@@ -23,6 +31,10 @@ export interface Context {
   depth: number;
   /** The value is one of those below a key such as `images`. */
   isOfImages?: boolean;
+  /** The value is one of the labels of an object. */
+  isLabel?: boolean;
+  /** The value is one of the annotations of an object: many are help for people. */
+  isAnnotation?: boolean;
   /** The value is an element of a list. */
   isItem?: boolean;
 }
@@ -56,7 +68,6 @@ const PROSE: ReadonlySet<string> = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
   'description',
   'message',
-  'labels',
   'matchLabels',
   'managedFields',
   'summary',
@@ -106,8 +117,20 @@ export class Walker {
       }
       const isOfImages =
         isImagesKey(key) ||
-        (context.isOfImages === true && context.isItem !== true && value.type === 'scalar');
-      this.walk(value, { key, path: pathTo(context.path, key), depth: context.depth + 1, isOfImages });
+        (context.isOfImages === true &&
+          context.isItem !== true &&
+          isImagesKey(context.key) &&
+          value.type !== 'sequence');
+      const isAnnotation =
+        context.isAnnotation === true || (key === 'annotations' && value.type === 'mapping');
+      this.walk(value, {
+        key,
+        path: pathTo(context.path, key),
+        depth: context.depth + 1,
+        isOfImages,
+        isAnnotation,
+        isLabel: key === 'labels' || context.isLabel === true,
+      });
     }
   }
 
@@ -179,30 +202,18 @@ export class Walker {
   }
 
   /** A name whose parts are members of one mapping: `registry`, `repository`, and `tag` or `digest`. */
-  #composed(node: Mapping, context: Context): void {
-    const parts = partsOf(node, context);
-    if (parts === undefined) return;
-    if (parts.isWithoutTag) {
-      for (const each of parts.used) this.#finder.done(each);
-      this.#finder.unresolved(
-        parts.repository,
-        parts.first.at,
-        context.path,
-        'its tag is empty, for a chart to fill in',
-      );
-      return;
-    }
-    const { first, repository, version, registry, used } = parts;
-    if (used.some((each) => this.#finder.isDone(each))) return;
-    const name = [registry, withVersion(repository, version)].filter(Boolean).join('/');
-    if (isUnresolved(this.#finder.original(name))) {
-      for (const each of used) this.#finder.done(each);
-      this.#finder.unresolved(name, first.at, context.path, 'it is filled in by something else');
-      return;
-    }
-    if (!isPlausible(bareName(name))) return;
+  #composed(node: Mapping, { key, path, isItem = false, isOfImages = false }: Context): void {
+    const isImage = isImageKey(key) || (isOfImages && !isItem);
+    const parts = composedName(node, { isImage, isItem });
+    if (parts === undefined || parts.used.some((each) => this.#finder.isDone(each))) return;
+    const { at, repository, version, used, isWithoutTag } = parts;
+    const name = withVersion(repository, version);
+    const isOpen = isUnresolved(this.#finder.filled(name));
+    if (!isOpen && !isPlausible(bareName(name))) return;
     for (const each of used) this.#finder.done(each);
-    this.#finder.named(name, first, context.path, 'likely');
+    if (isWithoutTag)
+      this.#finder.unresolved(repository, at, path, 'its tag is empty, for a chart to fill in');
+    else this.#finder.named(name, { at }, path, 'likely');
   }
 
   /** `{name: X_IMAGE, value: …}`: variables of containers, and parameters of workflows and templates. */
@@ -214,7 +225,7 @@ export class Walker {
       if (value === undefined || this.#finder.isDone(value)) continue;
       const place = pathTo(path, member);
       if (value.type === 'scalar') {
-        if (isImageKey(name)) this.#imageValue(value, place);
+        if (isImageKey(name, value.text)) this.#imageValue(value, place);
         else this.walk(value, { key: member, path: place, depth: 1 });
       }
     }
@@ -231,7 +242,7 @@ export class Walker {
       }
       this.#finder.visit(item);
       if (this.#finder.isDone(item)) continue;
-      if (flag !== undefined && isImageKey(flag) && !item.text.startsWith('-'))
+      if (flag !== undefined && isImageKey(flag, item.text) && !item.text.startsWith('-'))
         this.#finder.likely(item, path);
       else if (item.isBlock || (/\s/.test(item.text) && !FILLED_FLAG.test(item.text)))
         this.#longText(item, path);
@@ -240,10 +251,11 @@ export class Walker {
     }
   }
 
-  #scalar(node: Scalar, { key, path, isOfImages }: Context): void {
-    if (node.text === '') return;
+  #scalar(node: Scalar, { key, path, isOfImages, isAnnotation = false, isLabel = false }: Context): void {
+    if (node.text === '' || (isLabel && !isUnmistakable(node.text))) return;
+    if (isAnnotation && /\s/.test(node.text.trim()) && !/^\s*[[{]|^apiVersion:/.test(node.text)) return;
     if (key === 'container' && /[:/]/.test(node.text)) return this.#finder.likely(node, path);
-    if (isImageKey(key) || (isOfImages && (/[/:]/.test(node.text) || isUnresolved(node.text))))
+    if (isImageKey(key, node.text) || (isOfImages && (/[/:]/.test(node.text) || isUnresolved(node.text))))
       return this.#imageValue(node, path);
     if (node.isBlock || node.text.includes('\n') || /\s/.test(node.text)) return this.#longText(node, path);
     if (ARGUMENT_LISTS.has(key) || /^[A-Za-z][\w.-]*=/.test(node.text))
@@ -285,159 +297,4 @@ export function isObject(node: Node): node is Mapping {
 
 function isFlags({ items }: Sequence): boolean {
   return items.some((item) => item.type === 'scalar' && /^--[a-z]/.test(item.text));
-}
-
-interface Parts {
-  /** What is written first of the name. */
-  first: Scalar;
-  registry: string | undefined;
-  repository: string;
-  version: string | undefined;
-  used: Scalar[];
-  /** The member for the tag is there, and empty. */
-  isWithoutTag?: boolean;
-}
-
-const REGISTRIES = ['registry', 'imageRegistry', 'hub', 'image_registry', 'registryHost'];
-const REPOSITORIES = ['repository', 'repo', 'imageRepository', 'image_repository', 'imageRepo'];
-const DIGESTS = ['digest', 'sha', 'sha256', 'imageDigest', 'imageSHA', 'imageSha', 'image_digest'];
-const TAGS = ['tag', 'imageTag', 'image_tag', 'version', 'imageVersion', 'image_version', 'versionTag'];
-/** Members with which a `repository` is one of charts, of code or of packages. */
-const OTHER_REPOSITORIES = [
-  'chart',
-  'url',
-  'repoURL',
-  'branch',
-  'revision',
-  'ref',
-  'git',
-  'type',
-  'condition',
-  'alias',
-];
-
-function partsOf(node: Mapping, { key, isItem = false }: Context): Parts | undefined {
-  const member = (names: readonly string[]): Scalar | undefined => {
-    for (const name of names) {
-      const found = scalarOf(node, name);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  const isImage = isImageKey(key);
-  const registry = member(REGISTRIES);
-  const digest = member(DIGESTS);
-  const tag = member(TAGS);
-  let repository = member(REPOSITORIES);
-  let path: string | undefined;
-  const image = scalarOf(node, 'image');
-  const used: Scalar[] = [];
-  if (repository === undefined) {
-    // `image` beside `tag`, and `name` below `image`.
-    const isVersioned = tag !== undefined || digest !== undefined;
-    const name = isImage && (isVersioned || !isItem) ? scalarOf(node, 'name') : undefined;
-    repository =
-      (tag !== undefined || digest !== undefined || registry !== undefined) && image !== undefined
-        ? image
-        : name;
-    if (repository === undefined) return flatParts(node);
-    if (
-      repository === image &&
-      !isImage &&
-      registry === undefined &&
-      (hasVersion(image.text) ||
-        !(
-          scalarOf(node, 'tag') ||
-          scalarOf(node, 'imageTag') ||
-          scalarOf(node, 'image_tag') ||
-          scalarOf(node, 'imageVersion') ||
-          scalarOf(node, 'image_version') ||
-          digest
-        ))
-    )
-      return undefined;
-  } else if (image !== undefined && !image.text.includes('/') && !hasVersion(image.text)) {
-    path = `${repository.text.replace(/\/+$/, '')}/${image.text}`;
-    used.push(image);
-  }
-  if (!isImage && tag === undefined && digest === undefined && path === undefined) {
-    if (registry === undefined) return undefined;
-  }
-  if (
-    !isImage &&
-    path === undefined &&
-    repository !== image &&
-    OTHER_REPOSITORIES.some((name) => memberOf(node, name) !== undefined)
-  )
-    return undefined;
-  const version = versionOf(repository.text, tag, digest);
-  for (const each of [registry, repository, digest, tag]) if (each !== undefined) used.push(each);
-  const first = used.reduce((least, each) => (each.at < least.at ? each : least));
-  return {
-    first:
-      registry !== undefined && registry.at < repository.at
-        ? registry
-        : path === undefined
-          ? repository
-          : first,
-    registry: registry === undefined ? undefined : registry.text.replace(/\/+$/, ''),
-    repository: path ?? repository.text,
-    version,
-    used,
-    isWithoutTag:
-      version === undefined &&
-      !hasVersion(repository.text) &&
-      TAGS.slice(0, 3).some((name) => memberOf(node, name) !== undefined),
-  };
-}
-
-const SUFFIXES = ['_version', '_tag', 'Version', 'Tag', '-version', '-tag', '_digest', 'Digest'];
-
-/**
- * Two members side by side: `image` and `imageTag`, `api_image` and `api_image_version`, `proxy-image` and
- * `proxy-version`, `apiRepository` and `apiTag`.
- */
-function flatParts(node: Mapping): Parts | undefined {
-  for (const { key, value } of node.entries) {
-    if (value.type !== 'scalar' || value.text === '' || hasVersion(value.text)) continue;
-    for (const other of versionKeys(key)) {
-      const version = scalarOf(node, other);
-      if (version === undefined) continue;
-      return {
-        first: value,
-        registry: undefined,
-        repository: value.text,
-        version: version.text,
-        used: [value, version],
-      };
-    }
-  }
-  return undefined;
-}
-
-function versionKeys(key: string): string[] {
-  if (/^image_?name$/i.test(key)) return ['imageTag', 'image_tag', 'imageVersion', 'image_version'];
-  const [, prefix] = /^(.+)(?:Repository|_repository|-repository)$/.exec(key) ?? [];
-  if (prefix !== undefined) return SUFFIXES.map((suffix) => `${prefix}${suffix}`);
-  if (!/image$/i.test(key)) return [];
-  const [, start] = /^(.+[-_./])image$/.exec(key) ?? [];
-  return [
-    ...SUFFIXES.map((suffix) => `${key}${suffix}`),
-    ...(start === undefined ? [] : [`${start}version`, `${start}tag`]),
-  ];
-}
-
-function hasVersion(name: string): boolean {
-  return name.includes('@') || name.lastIndexOf(':') > name.lastIndexOf('/');
-}
-
-function versionOf(
-  repository: string,
-  tag: Scalar | undefined,
-  digest: Scalar | undefined,
-): string | undefined {
-  if (hasVersion(repository)) return undefined;
-  if (digest === undefined) return tag?.text;
-  const hash = digest.text.includes(':') ? digest.text.replace(/^@/, '') : `sha256:${digest.text}`;
-  return tag === undefined || tag.text.includes(':') ? hash : `${tag.text}@${hash}`;
 }

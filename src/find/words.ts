@@ -102,11 +102,23 @@ const AFTER: ReadonlySet<string> = new Set([
     'review',
     'based',
   ],
-  ...['pullpolicy', 'pullsecrets', 'pullsecret', 'spec', 'owner', 'namespace', 'webhook', 'inspector'],
+  ...[
+    'quality',
+    'driver',
+    'ns',
+    'pullpolicy',
+    'pullsecrets',
+    'pullsecret',
+    'spec',
+    'owner',
+    'namespace',
+    'webhook',
+    'inspector',
+  ],
 ]);
 
-/** What makes a key with `image` in it one of a policy, a picture or a machine. */
-const ANYWHERE: ReadonlySet<string> = new Set([
+/** What makes a key with `image` in it one of a policy. */
+const POLICIES: ReadonlySet<string> = new Set([
   ...[
     'allowed',
     'denied',
@@ -119,22 +131,44 @@ const ANYWHERE: ReadonlySet<string> = new Set([
     'blocked',
     'forbidden',
   ],
-  ...['allowlist', 'denylist', 'whitelist', 'blacklist', 'pattern', 'patterns', 'regex', 'glob', 'globs'],
-  ...['logo', 'icon', 'avatar', 'hero', 'background', 'thumbnail', 'banner', 'favicon', 'og', 'picture'],
-  ...['ami', 'vm', 'vhd', 'iso', 'boot', 'disk', 'machine', 'instance', 'output'],
+  ...[
+    'allowlist',
+    'denylist',
+    'whitelist',
+    'blacklist',
+    'pattern',
+    'patterns',
+    'regex',
+    'glob',
+    'globs',
+    'output',
+  ],
 ]);
 
-/** True if a key or the name of a variable says that its value is the name of an image. */
-export function isImageKey(key: string): boolean {
+/** What such a key mostly says of pictures and machines; a host, a path or a tag says otherwise. */
+const DOUBTFUL: ReadonlySet<string> = new Set([
+  ...['logo', 'icon', 'avatar', 'hero', 'background', 'thumbnail', 'banner', 'favicon', 'og', 'picture'],
+  ...['ami', 'vm', 'vhd', 'iso', 'boot', 'disk', 'machine', 'instance'],
+]);
+
+/**
+ * True if a key or the name of a variable says that its value is the name of an image. Some keys need a value that has
+ * a path, a tag or a digest: `bootImage`, `IMAGE_NAMESPACE`.
+ */
+export function isImageKey(key: string, value?: string): boolean {
   if (key === 'image') return true;
   if (!/image/i.test(key) || !/^[\w./ -]+$/.test(key)) return false;
-  if (/^RELATED_IMAGE_/.test(key)) return true;
   const words = wordsOf(key);
   const place = words.findIndex((word) => word === 'image' || word === 'images' || /[a-z]image$/.test(word));
-  if (place < 0) return false;
-  if (words.some((word) => ANYWHERE.has(word))) return false;
-  const last = words.at(-1) ?? '';
-  return !AFTER.has(words[place + 1] ?? '') && (words.length - 1 === place || !AFTER.has(last));
+  if (place < 0 || words.some((word) => POLICIES.has(word))) return false;
+  const isLast = place === words.length - 1;
+  if (isLast && !words.some((word) => DOUBTFUL.has(word))) return true;
+  if (key.startsWith('RELATED_IMAGE_')) return true;
+  const [next = '', last = ''] = [words[place + 1], words.at(-1)];
+  if (value === undefined) return isLast || !AFTER.has(next);
+  if (!isLast && (AFTER.has(next) || AFTER.has(last)))
+    return /tag|version/.test(next) && /\/.*:[^/]+$/.test(value);
+  return /[:/@$]|\{\{/.test(value);
 }
 
 /** True if a key holds several images: `images`, `relatedImages`. */

@@ -37,6 +37,11 @@ function container(finder: Finder, node: Node | undefined, path: string): void {
 function steps(finder: Finder, job: Node, path: string): void {
   for (const [place, step] of itemsOf(memberOf(job, 'steps')).entries()) {
     const uses = scalarOf(step, 'uses');
+    // The names that an action gives to what it builds.
+    for (const output of ['images', 'tags']) {
+      const given = memberOf(memberOf(step, 'with'), output);
+      if (given !== undefined) finder.done(given);
+    }
     if (uses?.text.startsWith('docker://'))
       finder.certain(uses, pathTo(pathTo(pathTo(path, 'steps'), place), 'uses'));
   }

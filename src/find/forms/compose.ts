@@ -17,9 +17,16 @@ export interface ComposeContext {
   /** Variables of the `.env` beside the file. */
   environment: ReadonlyMap<string, string>;
   /** Looks into another file, as a compose file with the same variables. Only for some services, if they are named. */
-  include: (path: string, services?: readonly string[]) => Promise<boolean>;
+  include: (path: string, more: IncludeOptions) => Promise<boolean>;
   /** Looks into a Dockerfile that is written within this one. */
   dockerfile: (value: Scalar, path: string) => void;
+}
+
+export interface IncludeOptions {
+  /** Files of variables that it is read with. */
+  environments?: readonly string[];
+  /** Only these services. */
+  services?: readonly string[];
 }
 
 /** Only these services, and no included files. */
@@ -42,20 +49,22 @@ export async function findInCompose(
   const include = memberOf(root, 'include');
   for (const each of include?.type === 'sequence' ? include.items : []) {
     const paths = each.type === 'scalar' ? [each] : pathsOf(memberOf(each, 'path'));
-    for (const path of paths) await follow(finder, path, 'include', context);
+    const environments = pathsOf(memberOf(each, 'env_file')).map(({ text }) => text);
+    for (const path of paths) await follow(finder, path, 'include', context, { environments });
   }
 }
 
+const TOP_LEVEL: ReadonlySet<string> = new Set([
+  ...['version', 'name', 'include', 'services', 'networks', 'volumes', 'configs', 'secrets', 'models'],
+]);
+
 /** True for a document that has services as compose files have them. */
 export function isCompose(root: Mapping): boolean {
+  const isOurs = root.entries.every(({ key }) => TOP_LEVEL.has(key) || key.startsWith('x-'));
+  if (!isOurs) return false;
   const services = memberOf(root, 'services');
-  if (services?.type === 'mapping')
-    return services.entries.some(({ value }) =>
-      ['image', 'build', 'extends', 'provider', '<<'].some(
-        (key) => memberOf(value, key) !== undefined || entriesOf(value).some((entry) => entry.key === key),
-      ),
-    );
-  return memberOf(root, 'include')?.type === 'sequence' && textOf(root, 'apiVersion') === undefined;
+  if (services?.type === 'mapping') return services.entries.some(({ value }) => value.type === 'mapping');
+  return memberOf(root, 'include')?.type === 'sequence';
 }
 
 interface ServicePlace {
@@ -110,7 +119,7 @@ async function findExtended(finder: Finder, service: Node, { path, context }: Se
   const name = textOf(extended, 'service');
   // Without a file it is a service of this one, which is found by itself.
   if (file !== undefined && name !== undefined)
-    await follow(finder, file, pathTo(path, 'extends'), context, [name]);
+    await follow(finder, file, pathTo(path, 'extends'), context, { services: [name] });
 }
 
 async function follow(
@@ -118,27 +127,14 @@ async function follow(
   { text, at }: Scalar,
   path: string,
   { environment, include }: ComposeContext,
-  services?: readonly string[],
+  more: IncludeOptions,
 ): Promise<void> {
   const file = interpolated(text, environment);
-  if (isUnresolved(file) || /^[a-z]+:\/\//i.test(file) || !(await include(file, services)))
+  if (isUnresolved(file) || /^[a-z]+:\/\//i.test(file) || !(await include(file, more)))
     finder.unresolved(text, at, path, 'the file is not there');
 }
 
 function pathsOf(node: Node | undefined): Scalar[] {
   if (node?.type === 'scalar') return [node];
   return itemsOf(node).filter((item) => item.type === 'scalar');
-}
-
-/** Parses an `.env` file. (compose-spec, "Env_file format") */
-export function parseEnvironment(text: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const line of text.split(/\r?\n/)) {
-    const [, name, raw = ''] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:]\s*(.*)$/.exec(line) ?? [];
-    if (name === undefined) continue;
-    const [, doubled, single] = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)')/.exec(raw) ?? [];
-    const value = doubled ?? single ?? raw.replace(/(?:^|\s)#.*$/, '').trim();
-    found.set(name, single === undefined ? interpolated(value, found) : value);
-  }
-  return found;
 }

@@ -1,5 +1,6 @@
 import type { Finder } from '../finder.js';
 import { isPlausible } from '../image-text.js';
+import type { Scalar } from '../node.js';
 import { isImageKey } from '../words.js';
 
 /** An instruction with its continued lines joined. */
@@ -62,6 +63,12 @@ export function findInDockerfile(finder: Finder): void {
   }
 }
 
+/** Finds the images of a Dockerfile that is a value of another document. */
+export function findInInlineDockerfile(outer: Finder, value: Scalar, path: string): void {
+  outer.done(value);
+  findInDockerfile(outer.inner(value, path));
+}
+
 /** True if a text without a name can only be a Dockerfile. */
 export function isDockerfile(text: string): boolean {
   for (const line of text.split('\n', 400)) {
@@ -110,7 +117,7 @@ function* instructionsOf(text: string, escape: string): Generator<Instruction> {
     } else current.rest += ` ${part.trim()}`;
     if (goesOn) continue;
     if (['RUN', 'COPY', 'ADD'].includes(current.name))
-      heredocs = [...current.rest.matchAll(/<<-?(["']?)([A-Za-z_]\w*)\1/g)].map(([, , word = '']) => word);
+      heredocs = [...current.rest.matchAll(/<<-?(["']?)([^\s"'<>|&;]+)\1/g)].map(([, , word = '']) => word);
     yield current;
     current = undefined;
   }

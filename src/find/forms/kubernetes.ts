@@ -16,6 +16,7 @@ import { type Located, valuesAt } from '../paths.js';
 import { parametersOf } from '../variables.js';
 import { Walker } from '../walker.js';
 import { isImageKey } from '../words.js';
+import { findInInlineDockerfile } from './dockerfile.js';
 
 export type Nested = (value: Scalar, path: string) => boolean;
 
@@ -156,6 +157,10 @@ function findTyped(
       if (name !== undefined && textOf(from, 'kind') === 'DockerImage')
         finder.certain(name, pathTo(place, 'name'));
     }
+    const build = memberOf(memberOf(node, 'spec'), 'source');
+    const dockerfile = scalarOf(build, 'dockerfile');
+    if (dockerfile !== undefined)
+      findInInlineDockerfile(finder, dockerfile, pathTo(path, 'spec.source.dockerfile'));
   }
   if (group === '' && kind === 'Node') {
     for (const image of itemsOf(memberOf(memberOf(node, 'status'), 'images')))

@@ -14,6 +14,11 @@ export function findInHauler(finder: Finder, root: Mapping): void {
     const whole = registry === undefined || hasRegistry(name.text) ? name.text : `${registry}/${name.text}`;
     finder.named(whole, name, pathTo(path, 'name'), 'certain', { platform });
   });
+  each(memberOf(spec, 'imageTxts'), 'spec.imageTxts', (item, path) => {
+    const list = scalarOf(item, 'ref');
+    if (list !== undefined)
+      finder.unresolved(list.text, list.at, pathTo(path, 'ref'), 'the list is on another machine');
+  });
   each(memberOf(spec, 'charts'), 'spec.charts', (item, path) => {
     const name = scalarOf(item, 'name');
     if (name !== undefined && textOf(item, 'add-images') === 'true')
@@ -84,7 +89,11 @@ export function findInImageSet(finder: Finder, root: Mapping): void {
       chartOf(finder, chart, place),
     ),
   );
-  each(memberOf(helm, 'local'), 'mirror.helm.local', (chart, place) => chartOf(finder, chart, place));
+  each(memberOf(helm, 'local'), 'mirror.helm.local', (chart, place) => {
+    const path = scalarOf(chart, 'path');
+    if (path !== undefined)
+      finder.unresolved(path.text, path.at, pathTo(place, 'path'), 'the images of a chart are in the chart');
+  });
 }
 
 function chartOf(finder: Finder, chart: Node, path: string): void {

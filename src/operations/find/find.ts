@@ -4,6 +4,7 @@ import { formatReference, parseReference, withDefaultTag } from '../../content/r
 import { LadingError } from '../../errors.js';
 import { findInFile, type Kind } from '../../find/find-in-file.js';
 import { isDockerfile } from '../../find/forms/dockerfile.js';
+import { isEnvironmentName } from '../../find/forms/environment.js';
 import { isList } from '../../find/forms/lists.js';
 import { type FindLimits, type Limits, limitsOf } from '../../find/limits.js';
 import {
@@ -64,7 +65,14 @@ export async function findImages(options: FindImagesOptions): Promise<FindResult
   if (paths.length === 0 && input === undefined)
     throw new LadingError('USAGE', 'no file or folder was given');
   const limits = limitsOf(options.limits);
-  const findings: Findings = { places: [], patterns: [], unresolved: [], problems: [], kustomizations: [] };
+  const findings: Findings = {
+    places: [],
+    patterns: [],
+    unresolved: [],
+    problems: [],
+    kustomizations: [],
+    followed: new Set(),
+  };
   const onProblem = (problem: FindProblem): unknown => findings.problems.push(problem);
   let [files, documents] = [0, 0];
   const look = async (given: AsyncIterable<GivenFile>): Promise<void> => {
@@ -110,6 +118,7 @@ function mayHaveImages(file: string, bytes: Buffer): boolean {
   const name = file.slice(file.lastIndexOf('/') + 1);
   if (/\.(?:ya?ml|json|tpl|tmpl|gotmpl|j2|ndjson|jsonl)(?:\.|$)/i.test(name)) return true;
   if (/^(?:docker|container)file|(?:docker|container)file$|^kustomization$/i.test(name)) return true;
+  if (isEnvironmentName(name)) return true;
   const [first, second] = bytes;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;
   const start = bytes.toString('utf8', 0, 16_384);
@@ -121,7 +130,11 @@ function grouped(findings: Findings): Omit<FindResult, 'files' | 'documents'> {
   const seen = new Set<string>();
   const replaced: FoundPlace[] = [];
   const isReplaced = replacedBy(findings.kustomizations);
-  for (const place of findings.places) {
+  // A file that another one includes is read with the variables of that one.
+  const included = new Set([...findings.followed].map(({ file }) => file));
+  const isRead = (place: FoundPlace | UnresolvedPlace): boolean =>
+    !included.has(place.file) || findings.followed.has(place);
+  for (const place of findings.places.filter(isRead)) {
     const name = fullName(place.image);
     const key = `${name} ${place.file} ${place.line} ${place.path}`;
     if (seen.has(key)) continue;
@@ -135,7 +148,8 @@ function grouped(findings: Findings): Omit<FindResult, 'files' | 'documents'> {
     if (GRADES.indexOf(place.grade) < GRADES.indexOf(image.grade)) image.grade = place.grade;
     images.set(name, image);
   }
-  const { patterns, unresolved, problems } = findings;
+  const { patterns, problems } = findings;
+  const unresolved = findings.unresolved.filter(isRead);
   return { images: [...images.values()], patterns, unresolved, problems, replaced };
 }
 

@@ -5,6 +5,7 @@ import { detectCompression } from '../../content/compression.js';
 import { readFailure } from '../../disk/region.js';
 import { LadingError, systemCode } from '../../errors.js';
 import type { ReadBeside } from '../../find/finder.js';
+import { isEnvironmentName } from '../../find/forms/environment.js';
 import type { Limits } from '../../find/limits.js';
 import type { FindProblem } from '../../find/report.js';
 import { openFilesOfArchive } from './archive-files.js';
@@ -244,7 +245,7 @@ function isDocumentName(name: string): boolean {
   if (/\.ya?ml\.[\w.-]+$/i.test(name)) return true;
   if (/^(?:docker|container)file/i.test(name) || /\.(?:docker|container)file$/i.test(name))
     return !name.endsWith('.dockerignore');
-  return /^kustomization$/i.test(name) || !name.includes('.');
+  return /^kustomization$/i.test(name) || isEnvironmentName(name) || !name.includes('.');
 }
 
 const OTHERS =
