@@ -29,6 +29,17 @@ export {
   RegistryError,
 } from './errors.js';
 export type { ConnectionsEvent, CopyEvent, OnCopyEvent } from './events.js';
+export { KINDS, type Kind } from './find/kinds.js';
+export type { FindLimits } from './find/limits.js';
+export {
+  type FindProblem,
+  type FoundPattern,
+  type FoundPlace,
+  GRADES,
+  type Grade,
+  type Place,
+  type UnresolvedPlace,
+} from './find/report.js';
 export type { AttachedTree } from './graph/attached.js';
 export type { GraphOptions } from './graph/build.js';
 export type { DocumentOptions } from './graph/documents.js';
@@ -55,6 +66,12 @@ export {
 export { convert } from './operations/convert/convert.js';
 export type { ConvertOptions, ConvertResult } from './operations/convert/options.js';
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';
+export {
+  type FindImagesOptions,
+  type FindResult,
+  type FoundImage,
+  findImages,
+} from './operations/find/find.js';
 export { parseImageList } from './operations/image-list.js';
 export type { Attachment } from './operations/inspect/attachments.js';
 export type { TotalBytes } from './operations/inspect/contents.js';

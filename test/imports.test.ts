@@ -22,6 +22,8 @@ const LAW: Record<string, readonly string[]> = {
   'tar/': ['errors.ts', 'content/', 'disk/'],
   'hashing/': ['errors.ts', 'threads.ts', 'content/', 'disk/', 'compression/', 'tar/'],
   'manifest/': ['errors.ts', 'content/'],
+  // Documents of any kind, with the places of names in them. It reads no files.
+  'find/': ['content/'],
   'registry/': ['errors.ts', 'program.ts', 'events.ts', 'retry.ts', 'content/', 'disk/region.ts'],
   'graph/walk.ts': ['content/'],
   'store/': [
@@ -53,7 +55,7 @@ const LAW: Record<string, readonly string[]> = {
   ],
   'operations/': [
     ...['errors.ts', 'events.ts', 'content/', 'disk/', 'compression/', 'hashing/', 'tar/'],
-    ...['manifest/', 'registry/', 'store/', 'graph/', 'server/', 'transfer/'],
+    ...['manifest/', 'find/', 'registry/', 'store/', 'graph/', 'server/', 'transfer/'],
   ],
   'index.ts': [
     ...[
@@ -64,6 +66,7 @@ const LAW: Record<string, readonly string[]> = {
       'content/',
       'compression/',
       'disk/region.ts',
+      'find/',
       'graph/',
       'manifest/',
     ],
@@ -97,7 +100,7 @@ const HOMES: Record<string, readonly string[]> = {
   'xz-decompress': ['compression/xz.ts'],
   'proper-lockfile': ['disk/lock.ts'],
   'fs-extra': ['disk/', 'store/', 'transfer/', 'operations/'],
-  yaml: ['operations/', 'cli/yaml.ts'],
+  yaml: ['operations/', 'find/yaml-tree.ts', 'cli/yaml.ts'],
   bcryptjs: ['server/access/password-worker.ts'],
   'prom-client': ['server/operational/metrics.ts'],
 };

@@ -108,14 +108,18 @@ export class Finder {
     // The ID of an image that has no name any more is nothing to fetch.
     if (name === '' || isDigest(name)) return;
     const at = this.#startOf(where);
-    if (isUnresolved(this.original(name)))
-      return this.unresolved(text, at, path, 'it is filled in by something else');
+    if (isUnresolved(this.original(name))) {
+      this.unresolved(text, at, path, 'it is filled in by something else');
+      return;
+    }
     if (!isImageName(name)) {
       if (grade === 'certain') this.unresolved(name, at, path, 'it is not the name of an image');
       return;
     }
-    if (grade === 'certain' && isPlaceholder(name))
-      return this.unresolved(name, at, path, 'it stands for an image that something else sets');
+    if (grade === 'certain' && isPlaceholder(name)) {
+      this.unresolved(name, at, path, 'it stands for an image that something else sets');
+      return;
+    }
     this.#report(name, at, path, grade, platform);
   }
 
@@ -184,7 +188,10 @@ export class Finder {
 
   /** Calls `take` while these variables are known. */
   withVariables(variables: Variables | undefined, take: () => void): void {
-    if (variables === undefined) return take();
+    if (variables === undefined) {
+      take();
+      return;
+    }
     this.#scopes.push(variables);
     take();
     this.#scopes.pop();

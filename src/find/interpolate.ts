@@ -23,7 +23,7 @@ export function interpolated(text: string, environment: ReadonlyMap<string, stri
     } else if (text[dollar + 1] === '{') {
       const end = closingBrace(text, dollar + 1);
       if (end < 0) break;
-      result += valueOf(
+      result += valueIn(
         text.slice(dollar, end + 1),
         name,
         text.slice(NAME.lastIndex, end),
@@ -42,7 +42,7 @@ export function interpolated(text: string, environment: ReadonlyMap<string, stri
 const MAX_NESTED = 8;
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 
-function valueOf(
+function valueIn(
   whole: string,
   name: string,
   rest: string,
@@ -61,7 +61,10 @@ function closingBrace(text: string, open: number): number {
   let depth = 0;
   for (let at = open; at < text.length; at++) {
     if (text[at] === '{') depth++;
-    if (text[at] === '}' && --depth === 0) return at;
+    if (text[at] === '}') {
+      depth -= 1;
+      if (depth === 0) return at;
+    }
   }
   return -1;
 }

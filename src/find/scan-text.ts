@@ -7,7 +7,7 @@ import { isImageKey } from './words.js';
 /** Texts that are longer are looked at up to here. */
 const MAX_SCANNED = 1024 * 1024;
 
-/** Looks for images in one argument of a program: `--sidecar-image=NAME`, `--set image=NAME`. */
+/** Looks for images in one argument of a program, such as a flag that is called an image with its value. */
 export function scanArgument(finder: Finder, value: Scalar, path: string): void {
   finder.done(value);
   scanWord(finder, value.text, value.at, path, false);
@@ -15,7 +15,7 @@ export function scanArgument(finder: Finder, value: Scalar, path: string): void 
 
 /**
  * Looks for images in a text of several words or lines, such as a script or a file of properties. Those that follow a
- * name such as `--sidecar-image` or `SIDECAR_IMAGE=` are likely.
+ * flag or a variable that is called an image are likely.
  */
 export function scanText(
   finder: Finder,
@@ -54,7 +54,10 @@ function scanLine(finder: Finder, line: string, at: number, path: string, isOfIm
       .trim()
       .replace(/[;,]$/, '')
       .replace(/^(["'])(.*)\1$/, '$2');
-    if (!/\s/.test(text) && /[:/@$]/.test(text)) return scanNamed(finder, text, at, path);
+    if (!/\s/.test(text) && /[:/@$]/.test(text)) {
+      scanNamed(finder, text, at, path);
+      return;
+    }
   }
   let flag: string | undefined;
   for (const word of code.split(/[\s"'`,;|()[\]]+/)) {
@@ -81,14 +84,18 @@ function scanWord(finder: Finder, word: string, at: number, path: string, isOfIm
   const value = word.slice(equals + 1);
   const isNamed = isOfImages || (equals > 0 && isImageKey(word.slice(0, equals), value));
   const name = bareName(value);
-  if (isNamed && equals > 0 && isUnresolved(finder.original(name)))
-    return finder.named(name, { at }, path, 'likely');
+  if (isNamed && equals > 0 && isUnresolved(finder.original(name))) {
+    finder.named(name, { at }, path, 'likely');
+    return;
+  }
   if (
     isNamed &&
     (isUnmistakable(name) ||
       (equals > 0 && isPlausible(name) && /[:/@]/.test(name)) ||
       (isOfImages && isImageName(name) && /[:@]/.test(name)))
-  )
-    return finder.named(name, { at }, path, 'likely');
+  ) {
+    finder.named(name, { at }, path, 'likely');
+    return;
+  }
   finder.possible(value, at, path);
 }

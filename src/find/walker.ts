@@ -142,7 +142,10 @@ export class Walker {
 
   #sequence(node: Sequence, context: Context): void {
     if (CONTAINER_LISTS.has(context.key)) this.#containers(node, context);
-    if (ARGUMENT_LISTS.has(context.key) || isFlags(node)) return this.#arguments(node, context);
+    if (ARGUMENT_LISTS.has(context.key) || isFlags(node)) {
+      this.#arguments(node, context);
+      return;
+    }
     for (const [place, item] of node.items.entries())
       this.walk(item, {
         ...context,
@@ -195,8 +198,10 @@ export class Walker {
     if (name === undefined || (renamed === undefined && tag === undefined) || this.#finder.isDone(name))
       return;
     for (const member of members) if (member !== undefined) this.#finder.done(member);
-    if (tag === undefined && digest === undefined)
-      return this.#finder.unresolved(name.text, name.at, path, 'its tag is the one of the resources');
+    if (tag === undefined && digest === undefined) {
+      this.#finder.unresolved(name.text, name.at, path, 'its tag is the one of the resources');
+      return;
+    }
     const hash = digest === undefined ? '' : `@${digest.text.replace(/^@/, '')}`;
     this.#finder.named(`${withVersion(name.text, tag?.text)}${hash}`, name, path, 'certain');
   }
@@ -254,22 +259,36 @@ export class Walker {
   #scalar(node: Scalar, { key, path, isOfImages, isAnnotation = false, isLabel = false }: Context): void {
     if (node.text === '' || (isLabel && !isUnmistakable(node.text))) return;
     if (isAnnotation && /\s/.test(node.text.trim()) && !/^\s*[[{]|^apiVersion:/.test(node.text)) return;
-    if (key === 'container' && /[:/]/.test(node.text)) return this.#finder.likely(node, path);
-    if (isImageKey(key, node.text) || (isOfImages && (/[/:]/.test(node.text) || isUnresolved(node.text))))
-      return this.#imageValue(node, path);
-    if (node.isBlock || node.text.includes('\n') || /\s/.test(node.text)) return this.#longText(node, path);
-    if (ARGUMENT_LISTS.has(key) || /^[A-Za-z][\w.-]*=/.test(node.text))
-      return scanArgument(this.#finder, node, path);
+    if (key === 'container' && /[:/]/.test(node.text)) {
+      this.#finder.likely(node, path);
+      return;
+    }
+    if (isImageKey(key, node.text) || (isOfImages && (/[/:]/.test(node.text) || isUnresolved(node.text)))) {
+      this.#imageValue(node, path);
+      return;
+    }
+    if (node.isBlock || node.text.includes('\n') || /\s/.test(node.text)) {
+      this.#longText(node, path);
+      return;
+    }
+    if (ARGUMENT_LISTS.has(key) || /^[A-Za-z][\w.-]*=/.test(node.text)) {
+      scanArgument(this.#finder, node, path);
+      return;
+    }
     if (this.#nestedJSON(node, path)) return;
     if (node.text.length > 6) this.#finder.possible(node.text, node.at, path);
   }
 
   /** The value of what is called an image: a name, several, or a document that has them. */
   #imageValue(node: Scalar, path: string): void {
-    if (isImageName(bareName(node.text)) || !/[\s,{[=]/.test(node.text))
-      return this.#finder.likely(node, path);
-    if (isUnresolved(this.#finder.original(node.text)) && !node.text.includes('\n'))
-      return this.#finder.likely(node, path);
+    if (isImageName(bareName(node.text)) || !/[\s,{[=]/.test(node.text)) {
+      this.#finder.likely(node, path);
+      return;
+    }
+    if (isUnresolved(this.#finder.original(node.text)) && !node.text.includes('\n')) {
+      this.#finder.likely(node, path);
+      return;
+    }
     if (this.#nestedJSON(node, path)) return;
     this.#finder.done(node);
     scanText(this.#finder, node, path, { isOfImages: true });

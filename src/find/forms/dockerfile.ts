@@ -19,7 +19,7 @@ const SCRATCH = 'scratch';
  */
 export function findInDockerfile(finder: Finder): void {
   const { text } = finder;
-  const { syntax, escape } = directivesOf(text);
+  const { syntax, escapeMark } = directivesOf(text);
   if (syntax !== undefined) finder.named(syntax.value, syntax, '# syntax', 'certain');
   const globals = new Map<string, string>();
   let locals = new Map<string, string>();
@@ -29,7 +29,7 @@ export function findInDockerfile(finder: Finder): void {
   const placeOf = (word: string, at: number): { at: number } => ({
     at: Math.max(at, text.indexOf(word, at)),
   });
-  for (const given of instructionsOf(text, escape)) {
+  for (const given of instructionsOf(text, escapeMark)) {
     const { name, rest, at } = given.name === 'ONBUILD' ? inner(given) : given;
     const filled = (value: string): string => substitute(value, number < 0 ? globals : locals);
     if (name === 'ARG' || name === 'ENV') {
@@ -81,21 +81,21 @@ export function isDockerfile(text: string): boolean {
 }
 
 /** Directives are comments before everything else. */
-function directivesOf(text: string): { syntax?: { value: string; at: number }; escape: string } {
+function directivesOf(text: string): { syntax?: { value: string; at: number }; escapeMark: string } {
   let at = 0;
   let syntax: { value: string; at: number } | undefined;
-  let escape = '\\';
+  let escapeMark = '\\';
   for (const line of text.split('\n')) {
     const [, name, value] = /^\s*#\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(line) ?? [];
     if (name === undefined || value === undefined) break;
     if (name.toLowerCase() === 'syntax') syntax ??= { value, at };
-    if (name.toLowerCase() === 'escape') escape = value;
+    if (name.toLowerCase() === 'escape') escapeMark = value;
     at += line.length + 1;
   }
-  return { ...(syntax && { syntax }), escape };
+  return { ...(syntax && { syntax }), escapeMark };
 }
 
-function* instructionsOf(text: string, escape: string): Generator<Instruction> {
+function* instructionsOf(text: string, escapeMark: string): Generator<Instruction> {
   let at = 0;
   let current: Instruction | undefined;
   let heredocs: string[] = [];
@@ -109,7 +109,7 @@ function* instructionsOf(text: string, escape: string): Generator<Instruction> {
     }
     if (/^\s*#/.test(line) || (current === undefined && line.trim() === '')) continue;
     const trimmed = line.trimEnd();
-    const goesOn = trimmed.endsWith(escape);
+    const goesOn = trimmed.endsWith(escapeMark);
     const part = goesOn ? trimmed.slice(0, -1) : trimmed;
     if (current === undefined) {
       const [, name = '', rest = ''] = /^\s*([A-Za-z]+)(?:\s+(.*))?$/.exec(part) ?? [];

@@ -122,13 +122,10 @@ function findComposed(
   if (/[@:][^/]*$/.test(base)) return; // it has a version, and is found by its key
   for (const each of [...parts, version]) if (each !== undefined) finder.done(each);
   const path = pathTo(place.path, composed.repository);
-  if (version !== undefined && isRange(version.text))
-    return finder.unresolved(
-      base,
-      repository.at,
-      path,
-      'only its registry knows which versions are in a range',
-    );
+  if (version !== undefined && isRange(version.text)) {
+    finder.unresolved(base, repository.at, path, 'only its registry knows which versions are in a range');
+    return;
+  }
   finder.named(withVersion(base, versionText(version?.text)), parts[0] ?? repository, path, 'certain');
 }
 

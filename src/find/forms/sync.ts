@@ -17,7 +17,7 @@ import { each } from './tools.js';
 
 const SKOPEO_KEYS = ['images', 'images-by-tag-regex', 'images-by-semver'];
 
-/** True for a file of `skopeo sync --src yaml`: hosts, with images or selections of tags. */
+/** True for a source file of `skopeo sync`: hosts, with images or selections of tags. */
 export function isSkopeoSync(root: Mapping): boolean {
   return (
     root.entries.length > 0 &&
