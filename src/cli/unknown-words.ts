@@ -51,6 +51,8 @@ async function hintFor(flag: string, options: CommandOptions): Promise<string | 
 async function commandsWith(flag: string): Promise<string[]> {
   const modules = await Promise.all(COMMANDS.map(async ({ name, load }) => ({ name, ...(await load()) })));
   const isIn = (options: CommandOptions): boolean =>
-    Object.entries(options).some(([name, { alias }]) => name === flag || alias === flag);
+    Object.entries(options).some(
+      ([name, { alias, hidden }]) => hidden !== true && (name === flag || alias === flag),
+    );
   return modules.filter(({ options }) => isIn(options)).map(({ name }) => name);
 }

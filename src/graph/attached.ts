@@ -42,8 +42,8 @@ export async function readAttached(
     const { digest: made, mediaType } = image.content.descriptor;
     if (isIndex(mediaType)) subjects = subjects.filter(({ digest }) => digest !== made);
     const lost = await referrersOf(source, original, pool);
-    const message = `${lost.length} signatures or other attachments of ${original.digest} are left out, because they refer to the whole index`;
-    if (lost.length > 0) options.onEvent?.({ type: 'warning', message });
+    if (lost.length > 0)
+      options.onEvent?.({ type: 'warning', message: lossMessage(lost.length, original.digest) });
   }
   for (let depth = 0; depth < MAX_DEPTH && subjects.length > 0; depth++) {
     const referrers = (
@@ -97,4 +97,10 @@ async function referrersOf(source: Source, subject: Descriptor, pool: Pool): Pro
     for await (const referrer of source.referrers(subject, { signal })) referrers.push(referrer);
     return referrers;
   });
+}
+
+function lossMessage(count: number, digest: Digest): string {
+  return count === 1
+    ? `a signature or another attachment of ${digest} is left out, because it refers to the whole index`
+    : `${count} signatures or other attachments of ${digest} are left out, because they refer to the whole index`;
 }

@@ -84,6 +84,11 @@ describe('what is said of words that lading does not know', () => {
       [['frobnicate'], 'there is no command "frobnicate"', 'lading --help shows what there is.'],
       [['ls', 'a', '--append'], 'unknown flag --append', 'lading save and lading convert have --append.'],
       [['ls', 'a', '--frobnicate'], 'unknown flag --frobnicate', 'lading ls --help shows what there is.'],
+      [
+        ['save', 'a', '--all-platforms'],
+        'unknown flag --all-platforms',
+        'lading save --help shows what there is.',
+      ],
       [['copy', 'a', 'b', '-o', 'x'], 'unknown flag -o', 'lading save and lading convert have -o.'],
       [['-o', 'x.tar', 'sav'], 'there is no command "x.tar"', 'lading --help shows what there is.'],
       [['--jsn'], 'unknown flag --jsn', 'Did you mean --json?'],
