@@ -66,6 +66,7 @@ export {
 export { convert } from './operations/convert/convert.js';
 export type { ConvertOptions, ConvertResult } from './operations/convert/options.js';
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';
+export type { ResolvedPattern } from './operations/expand-images.js';
 export {
   type FindImagesOptions,
   type FindResult,

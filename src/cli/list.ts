@@ -11,6 +11,7 @@ import {
   connectionOptions,
   FORMAT_OPTION,
   type GlobalArguments,
+  SELECT_OPTION,
 } from './options.js';
 import { withProgress } from './progress.js';
 import type { Shape } from './shape.js';
@@ -24,6 +25,7 @@ const OPTIONS = {
     default: false,
     describe: 'Signatures, SBOMs and attestations as entries too',
   },
+  select: SELECT_OPTION,
   digests: { type: 'boolean', default: false, describe: 'Whole digests, on a terminal too' },
   format: FORMAT_OPTION,
   ...ARCHIVE_LIMIT_OPTIONS,
@@ -41,6 +43,10 @@ export const listCommand: CommandModule = {
     { line: 'lading ls images.tar', summary: 'the images of an archive' },
     { line: "lading ls images.tar --format '{{.Name}} {{.Digest}}'", summary: 'for scripts; --json has all' },
     { line: 'lading ls docker.io/library/alpine', summary: 'the tags of a repository' },
+    {
+      line: "lading ls alpine --select '{>=3.19, newest 2}'",
+      summary: 'what a pattern of tags takes, see docs/lists.md',
+    },
     { line: 'lading ls registry.local:5000', summary: 'the repositories of a registry' },
   ],
   async run(argv, { output, signal }) {
@@ -51,6 +57,7 @@ export const listCommand: CommandModule = {
         ...connectionOptions(flags, output.warning),
         ...archiveLimitOptions(flags),
         attachments: flags.attachments,
+        select: flags.select,
         signal,
         onEvent,
       }),
@@ -100,7 +107,8 @@ function describeList(result: ListResult, look: { width: number | undefined; dig
     case 'tags':
       return formatLines(result.tags);
     case 'repositories':
-      return formatLines(result.repositories);
+      // In full, so that save takes what is printed.
+      return formatLines(result.repositories.map((repository) => `${result.registry}/${repository}`));
   }
 }
 

@@ -152,6 +152,15 @@ export const FORMAT_OPTION = {
   group: 'Output:',
 } as const satisfies CommandOption;
 
+/** A flag of commands that read images and have no argument for their names. */
+export const SELECT_OPTION = {
+  type: 'string',
+  array: true,
+  value: 'PATTERN',
+  nargs: 1, // otherwise it consumes the arguments that follow
+  describe: "Only these images: 'ghcr.io/product/*', api:4.2.0, 'api:{>=4}'",
+} as const satisfies CommandOption;
+
 /** Flags of commands that copy images. */
 export const STRICT_OPTION = {
   strict: {

@@ -9,6 +9,8 @@ import { ImageFiles, type NamedProblem } from '../store/image-files.js';
 import type { ArchiveLimits } from '../store/limits.js';
 import { looksLikePath } from '../store/locator.js';
 import { isBlob } from '../store/read-content.js';
+import { selectImages } from '../store/select-images.js';
+import { tagsMeantBy } from '../store/select-tags.js';
 import type { Source } from '../store/store.js';
 import { openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { type Attachment, attachmentsOf } from './inspect/attachments.js';
@@ -54,6 +56,11 @@ export type ListResult =
 export interface ListOptions extends ConnectionOptions, ArchiveLimits {
   /** Also list what is attached to images (signatures, SBOMs, attestations); default false. */
   attachments?: boolean | undefined;
+  /**
+   * List only these: of a repository the tags that a text means (`{>=1.2, newest 2}`, `3.*`), of an archive or layout
+   * the images (`ghcr.io/product/*`, `api:4.2.0`); default all.
+   */
+  select?: readonly string[] | undefined;
 }
 
 /** Lists the images of an archive or layout, the tags of a repository, or the repositories of a registry. */
@@ -72,8 +79,12 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
   const isShown = (tag: string): boolean => options.attachments === true || !isAttachmentTag(tag);
   try {
     if (source.kind !== 'registry') {
-      const listed = await listImages(source.store, isShown, options);
-      const broken = source.kind === 'path' ? source.store.broken.map(brokenImage) : [];
+      const isSelected = await selectedBy(source.store, options);
+      const isListed = (name: string, digest: string): boolean =>
+        isShown(name.slice(name.lastIndexOf(':') + 1)) && (isSelected(name) || isSelected(digest));
+      const listed = await listImages(source.store, isListed, options);
+      const problems = source.kind === 'path' ? source.store.broken : [];
+      const broken = problems.filter(({ name }) => isSelected(name)).map(brokenImage);
       const location = source.kind === 'path' ? source.path : source.store.location;
       return { kind: 'images', location, ...listed, images: [...listed.images, ...broken] };
     }
@@ -82,10 +93,22 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
     for await (const tag of source.store.tags({ signal: options.signal })) {
       if (isShown(tag)) tags.push(tag);
     }
-    return { kind: 'tags', repository: formatReference({ registry, repository }), tags };
+    const listed = { kind: 'tags' as const, repository: formatReference({ registry, repository }), tags };
+    if (options.select === undefined) return listed;
+    return { ...listed, tags: tagsMeantBy(options.select, tags, source.reference) };
   } finally {
     await source.close();
   }
+}
+
+/** Returns whether an image is selected by its name. */
+async function selectedBy(
+  store: Source,
+  { select, signal }: ListOptions,
+): Promise<(name: string) => boolean> {
+  if (select === undefined) return () => true;
+  const names = new Set((await selectImages(store, select, { signal })).map(({ name }) => name));
+  return (name) => names.has(name);
 }
 
 async function listRepositories(registry: string, options: ListOptions): Promise<ListResult> {
@@ -103,7 +126,7 @@ async function listRepositories(registry: string, options: ListOptions): Promise
 
 async function listImages(
   store: Source,
-  isShown: (tag: string) => boolean,
+  isListed: (name: string, digest: string) => boolean,
   { signal }: ListOptions,
 ): Promise<Pick<ListedImages, 'images' | 'bytes'>> {
   const images: ListedImage[] = [];
@@ -112,7 +135,7 @@ async function listImages(
   const onRoot = store instanceof ImageFiles ? store.noteAttached.bind(store) : undefined;
   const summaries = new Map<string, ReturnType<typeof summaryOf>>();
   for await (const { name, descriptor } of store.names({ signal })) {
-    if (!isShown(name.slice(name.lastIndexOf(':') + 1))) continue;
+    if (!isListed(name, descriptor.digest)) continue;
     const { digest, mediaType } = descriptor;
     // Many names may have the same image.
     const claim = [digest, mediaType, descriptor.size, ...absentOf(descriptor)].join(' ');

@@ -1,12 +1,11 @@
 import { dirname, resolve } from 'node:path';
 import type { Digest } from '../content/digest.js';
 import { type Platform, parsePlatform } from '../content/platform.js';
-import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
+import { formatReference, parseReference, type Reference } from '../content/reference.js';
 import { LadingError } from '../errors.js';
 import type { RepositoryName } from '../registry/client.js';
 import { type ConnectionOptions, connect } from '../registry/connect.js';
 import { sharingRate } from '../registry/http/byte-rate.js';
-import { isAttachmentTag } from '../store/attached.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import { createV1Spool, openRepository } from '../store/remote/remote-source.js';
 import type { Destination } from '../transfer/destination.js';
@@ -17,12 +16,19 @@ import { preferringHeld } from '../transfer/held.js';
 import type { CopyRequest, PlannedImage, PlanOptions } from '../transfer/plan.js';
 import { toStore } from '../transfer/to-store.js';
 import { transfer } from '../transfer/transfer.js';
+import {
+  type ExpandedImages,
+  expandImages,
+  type ImageText,
+  parseImageTexts,
+  type ResolvedPattern,
+} from './expand-images.js';
 import { foreignLayers } from './foreign-layers.js';
 
 export interface SaveOptions
   extends ConnectionOptions,
     Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name'> {
-  /** Names of images, as users type them. */
+  /** Names of images and patterns of tags (`REPOSITORY:{>=3.19 <3.22, newest 2}`), as users type them. */
   images: readonly string[];
   /** A file, a directory (`…/`), a stream for an archive, or any store. */
   output: DestinationLike;
@@ -66,6 +72,8 @@ export interface SaveResult {
   images: SavedImage[];
   blobs: { total: number; fetched: number; reused: number };
   bytes: { total: number; fetched: number };
+  /** What each pattern of tags stood for, if there are patterns. */
+  patterns?: ResolvedPattern[];
   /** Images that could not be saved; only with `keepGoing`. */
   failures: { name: string; error: unknown }[];
 }
@@ -76,28 +84,30 @@ export interface SaveResult {
  */
 export async function save(given: SaveOptions): Promise<SaveResult> {
   const options = sharingRate(given);
-  const references = options.images.map(parseReference);
-  if (references.length === 0) throw new LadingError('USAGE', 'no image was given');
+  const texts = await parseImageTexts(options.images);
+  if (texts.length === 0) throw new LadingError('USAGE', 'no image was given');
   const choice = chooseIndex(options);
   const output = isStore(options.output)
     ? toStore(options.output)
     : await toFiles(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
-  const client = await connect(options, [...new Set(references.map(({ registry }) => registry))]);
+  const client = await connect(options, [...new Set(texts.map(({ reference }) => reference.registry))]);
   // Beside the output, where there is space for images.
   const spool = createV1Spool(
     options,
     typeof options.output === 'string' ? dirname(resolve(options.output)) : undefined,
   );
   try {
-    const requests = await requestsFor(references, options, (name) => {
+    const { requests, ...expanded } = await requestsFor(texts, options, (name) => {
       const source = openRepository(client, name, spool, options);
       return output.previous === undefined ? source : preferringHeld(source, output.previous);
     });
-    if (!options.includeForeign) return await saveTo(output, requests, options, choice);
+    if (!options.includeForeign)
+      return withExpanded(await saveTo(output, requests, options, choice), expanded);
     const registries = new Map(requests.map(({ source, name }) => [source, parseReference(name).registry]));
     const layers = await foreignLayers(options, (source) => registries.get(source) ?? '');
     try {
-      return await saveTo(output, requests, options, { ...choice, foreign: layers.foreign });
+      const saved = await saveTo(output, requests, options, { ...choice, foreign: layers.foreign });
+      return withExpanded(saved, expanded);
     } finally {
       await layers.close();
     }
@@ -113,7 +123,7 @@ async function saveTo(
   requests: CopyRequest[],
   options: SaveOptions,
   choice: IndexChoice,
-): Promise<SaveResult> {
+): Promise<Omit<SaveResult, 'patterns'>> {
   const { onEvent } = options;
   const saved = await transfer(requests, output, {
     ...options,
@@ -165,49 +175,49 @@ function chooseIndex(options: SaveOptions): IndexChoice {
   return { platforms: chosen, index: 'single', dockerPlatform };
 }
 
+type Expanded = Pick<ExpandedImages, 'patterns' | 'failures'>;
+
+function withExpanded(saved: Omit<SaveResult, 'patterns'>, { patterns, failures }: Expanded): SaveResult {
+  return {
+    ...saved,
+    ...(patterns.length > 0 && { patterns }),
+    failures: [...failures, ...saved.failures],
+  };
+}
+
 /** Returns one request per named image; duplicates are saved once. */
 async function requestsFor(
-  references: Reference[],
+  texts: readonly ImageText[],
   options: SaveOptions,
   open: (name: RepositoryName) => RemoteSource,
-): Promise<CopyRequest[]> {
+): Promise<Expanded & { requests: CopyRequest[] }> {
   const stores = new Map<string, RemoteSource>();
-  const requests = new Map<string, CopyRequest>();
-  for (const reference of references) {
-    const { registry, repository } = reference;
+  const sourceOf = ({ registry, repository }: Reference): RemoteSource => {
     const key = `${registry}/${repository}`;
     const source = stores.get(key) ?? open({ registry, repository });
     stores.set(key, source);
-    for (const named of await expandTags(reference, source, options)) {
-      const { tag, digest } = named;
-      // If a name has both, the digest selects what is pulled, and the tag is its name.
-      const name = formatReference(tag === undefined ? named : { registry, repository, tag });
-      const pulled = digest ?? tag ?? 'latest';
-      requests.set(`${name} ${pulled}`, { source, reference: pulled, name, index: indexOf(named, options) });
-    }
+    return source;
+  };
+  const { references, patterns, failures } = await expandImages(texts, {
+    ...options,
+    tagsOf: (repository) => sourceOf(repository).tags({ signal: options.signal }),
+  });
+  const requests = new Map<string, CopyRequest>();
+  for (const named of references) {
+    const { registry, repository, tag, digest } = named;
+    // If a name has both, the digest selects what is pulled, and the tag is its name.
+    const name = formatReference(tag === undefined ? named : { registry, repository, tag });
+    const pulled = digest ?? tag ?? 'latest';
+    const source = sourceOf(named);
+    requests.set(`${name} ${pulled}`, { source, reference: pulled, name, index: indexOf(named, options) });
   }
-  return [...requests.values()];
+  return { requests: [...requests.values()], patterns, failures };
 }
 
 /** Keeps the index of an image that is named by its digest, and leaves out the platforms that were not chosen. */
 function indexOf({ digest }: Reference, { index, platforms, format }: SaveOptions): CopyRequest['index'] {
   const isPinned = digest !== undefined && platforms !== undefined && format !== 'docker-archive';
   return isPinned && index === undefined ? 'sparse' : undefined;
-}
-
-async function expandTags(
-  reference: Reference,
-  source: RemoteSource,
-  options: SaveOptions,
-): Promise<Reference[]> {
-  if (!options.allTags || reference.tag !== undefined || reference.digest !== undefined)
-    return [withDefaultTag(reference)];
-  const tags: string[] = [];
-  for await (const tag of source.tags({ signal: options.signal })) {
-    if (!isAttachmentTag(tag)) tags.push(tag);
-  }
-  if (tags.length > 0) return tags.map((tag) => ({ ...reference, tag }));
-  throw new LadingError('NOT_FOUND', `${formatReference(reference)} has no tags`);
 }
 
 function savedImage(image: PlannedImage): SavedImage {

@@ -3,26 +3,56 @@ import { formatReference, type Reference, withDefaultTag } from '../content/refe
 import { LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import { ImageFiles } from '../store/image-files.js';
+import { selectImages } from '../store/select-images.js';
+import { tagsMeantBy } from '../store/select-tags.js';
 import type { Source } from '../store/store.js';
+import { imageTags } from '../store/taken-tags.js';
 import type { CopyRequest } from './plan.js';
-import { knownSource, type OpenedSource } from './sources.js';
+import { type KnownSource, knownSource, type OpenedSource } from './sources.js';
 
 /**
  * Returns requests for the images that a source was opened for: one image of a registry; from files and other stores,
- * `wanted` or all images. Rejects with `NOT_FOUND` if there is none.
+ * all images, or those that `wanted` means, by names and patterns. Of a registry, `wanted` is a tag or a digest of the
+ * same repository, or a pattern of its tags. Rejects with `NOT_FOUND` if there is none.
  */
-export async function requestsOf(opened: OpenedSource, wanted?: string | undefined): Promise<CopyRequest[]> {
+export async function requestsOf(
+  opened: OpenedSource,
+  wanted: string | readonly string[] = [],
+): Promise<CopyRequest[]> {
   const source = knownSource(opened);
+  const texts = typeof wanted === 'string' ? [wanted] : wanted;
   if (source.kind !== 'registry') {
-    const reference = wanted ?? source.reference;
-    const names = reference === undefined ? [] : [reference];
-    return requestsOfStore(source.store, source.kind === 'path' ? source.path : source.store.location, names);
+    const named = source.reference === undefined ? [] : [source.reference];
+    const location = source.kind === 'path' ? source.path : source.store.location;
+    return requestsOfStore(source.store, location, texts.length === 0 ? named : texts);
   }
-  const reference = withDefaultTag(
-    wanted === undefined ? source.reference : instead(source.reference, wanted),
+  const references = await referencesOf(source, texts);
+  return references.map((reference) => ({
+    source: source.store,
+    reference: reference.digest ?? reference.tag ?? 'latest',
+    name: formatReference(reference),
+  }));
+}
+
+/** Returns the images of a repository that texts mean; without a text, the one that the source was opened for. */
+async function referencesOf(
+  { store, reference }: KnownSource & { kind: 'registry' },
+  texts: readonly string[],
+): Promise<Reference[]> {
+  if (texts.length === 0) return [withDefaultTag(reference)];
+  const { registry, repository } = reference;
+  if (!texts.some(isSelection)) return texts.map((text) => instead(reference, text));
+  const tags = await imageTags(store.tags());
+  return texts.flatMap((text) =>
+    isSelection(text)
+      ? tagsMeantBy([text], tags, reference).map((tag) => ({ registry, repository, tag }))
+      : [instead(reference, text)],
   );
-  const name = formatReference(reference);
-  return [{ source: source.store, reference: reference.digest ?? reference.tag ?? 'latest', name }];
+}
+
+/** True for a text that may mean several images: a pattern of names or of tags. */
+export function isSelection(text: string): boolean {
+  return /[*{]/.test(text);
 }
 
 /** Returns the reference of another image in the same repository: `wanted` is its tag or digest. */
@@ -31,37 +61,25 @@ export function instead({ registry, repository }: Reference, wanted: string): Re
 }
 
 /**
- * Returns requests for images of an archive, a layout or another store: `wanted`, or all images, even broken ones.
- * Attachments are left out, because they are carried with their images.
+ * Returns requests for images of an archive, a layout or another store: `those that `wanted` means,
+ * or all images, even broken ones. Attachments are left out, because they are carried with their images.
  */
 export async function requestsOfStore(
   store: Source,
   location: string,
   wanted: readonly string[],
 ): Promise<CopyRequest[]> {
-  const requests: CopyRequest[] = [];
-  for (const reference of wanted)
-    requests.push({ source: store, reference, name: await fullName(store, reference) });
-  if (wanted.length > 0) return requests;
-  for await (const { name } of store.names()) {
-    if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1)))
-      requests.push({ source: store, reference: name, name });
-  }
-  const broken = store instanceof ImageFiles ? store.broken : [];
-  for (const { name, reference } of broken) requests.push({ source: store, reference, name });
-  if (requests.length > 0) return requests;
+  const images =
+    wanted.length === 0 ? await allImages(store) : await selectImages(store, wanted, { location });
+  if (images.length > 0) return images.map((image) => ({ source: store, ...image }));
   throw new LadingError('NOT_FOUND', `${location} holds no image`);
 }
 
-/** Returns the full name in the archive of an image that was requested by a short name. */
-async function fullName(store: Source, wanted: string): Promise<string> {
-  const { digest } = await store.resolve(wanted);
-  for await (const { name, descriptor } of store.names()) {
-    if (
-      descriptor.digest === digest &&
-      (name === wanted || name.endsWith(`/${wanted}`) || name.endsWith(`:${wanted}`))
-    )
-      return name;
-  }
-  return wanted;
+async function allImages(store: Source): Promise<Pick<CopyRequest, 'name' | 'reference'>[]> {
+  const images: Pick<CopyRequest, 'name' | 'reference'>[] = [];
+  for await (const { name } of store.names())
+    if (!isAttachmentTag(name.slice(name.lastIndexOf(':') + 1))) images.push({ name, reference: name });
+  const broken = store instanceof ImageFiles ? store.broken : [];
+  for (const { name, reference } of broken) images.push({ name, reference });
+  return images;
 }

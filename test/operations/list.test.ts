@@ -51,6 +51,55 @@ describe('list', () => {
     await assert.rejects(list(`${registry.name}/missing`), { code: 'NOT_FOUND' });
   });
 
+  it('lists the tags that a pattern takes', async () => {
+    const repository = `${registry.name}/a`;
+    const tagsFor = async (...select: string[]): Promise<string[]> => {
+      const result = await list(repository, { select });
+      return result.kind === 'tags' ? result.tags : [];
+    };
+    assert.deepEqual(await tagsFor('{>=1.5}'), ['2']);
+    assert.deepEqual(await tagsFor('{newest 1}', '1', '*'), ['2', '1']);
+    assert.deepEqual(await tagsFor(`${repository}:1`), ['1']);
+    assert.deepEqual(await tagsFor('a:*'), ['1', '2']);
+    await assert.rejects(tagsFor('{>=3}'), { code: 'NOT_FOUND', hint: 'The nearest: 1, 2.' });
+    await assert.rejects(tagsFor('3.*'), { code: 'NOT_FOUND' });
+    await assert.rejects(tagsFor('{>=}'), { code: 'USAGE' });
+  });
+
+  it('lists the images of an archive that a pattern means', async () => {
+    const folder = path('selected');
+    const layout = await openLayoutForWriting(folder);
+    await pushAll(layout, image.all);
+    for (const name of [
+      'ghcr.io/product/api:4.2.0',
+      'ghcr.io/product/api:4.3.0',
+      'docker.io/library/alpine:3.20',
+    ])
+      await layout.tag(image.manifest.descriptor, name);
+    await layout.commit();
+    await layout.close();
+    const namesFor = async (...select: string[]): Promise<string[]> => {
+      const result = await list(folder, { select });
+      return result.kind === 'images' ? result.images.map(({ name }) => name).sort() : [];
+    };
+    assert.deepEqual(await namesFor('alpine'), ['docker.io/library/alpine:3.20']);
+    assert.deepEqual(await namesFor('product/*', 'alpine:3.20'), [
+      'docker.io/library/alpine:3.20',
+      'ghcr.io/product/api:4.2.0',
+      'ghcr.io/product/api:4.3.0',
+    ]);
+    assert.deepEqual(await namesFor('api:{newest 1}'), ['ghcr.io/product/api:4.3.0']);
+    assert.equal((await namesFor(image.manifest.descriptor.digest)).length, 3);
+    await assert.rejects(namesFor('api'), {
+      code: 'USAGE',
+      message: `"api" means several images of ${folder}: ghcr.io/product/api:4.2.0, ghcr.io/product/api:4.3.0`,
+    });
+    await assert.rejects(namesFor('product/apj'), {
+      code: 'NOT_FOUND',
+      hint: 'Check the name; near it: ghcr.io/product/api:4.2.0, ghcr.io/product/api:4.3.0.',
+    });
+  });
+
   it('takes what is called like an archive for one, and says that it is not there', async () => {
     for (const name of ['missing.tar', './missing', 'missing.tar.gz'])
       await assert.rejects(list(name), { code: 'NOT_FOUND', message: `${name} does not exist` });

@@ -193,6 +193,32 @@ describe('save', () => {
     assert.equal(result.blobs.total, 5);
   });
 
+  it('saves the tags that a pattern takes, and says which they are', async () => {
+    const text = `${registry.name}/some/docker:{>=1, newest 1}`;
+    const both = { output: path('out.tar'), images: ['some/docker:{>=1, newest 1}', 'some/docker:1'] };
+    const { images, patterns } = await run(both);
+    assert.deepEqual(await namesIn(path('out.tar')), ['some/docker:1', 'some/docker:2']);
+    assert.equal(images.length, 2);
+    const resolved = [`${registry.name}/some/docker:2`];
+    assert.deepEqual(patterns, [{ text, repository: `${registry.name}/some/docker`, resolved }]);
+  });
+
+  it('saves nothing and writes nothing if a pattern takes nothing, or with keepGoing the others', async () => {
+    const images = ['some/docker:{>=3}', 'multi:1'];
+    await assert.rejects(run({ output: path('out.tar'), images }), {
+      code: 'NOT_FOUND',
+      message: `${registry.name}/some/docker:{>=3} takes none of the 3 tags of ${registry.name}/some/docker`,
+      hint: 'The nearest: 1, 2.',
+    });
+    assert(!existsSync(path('out.tar')));
+    const { failures } = await run({ output: path('out.tar'), images, keepGoing: true });
+    assert.deepEqual(await namesIn(path('out.tar')), ['multi:1']);
+    assert.deepEqual(
+      failures.map(({ name }) => name),
+      [`${registry.name}/some/docker:{>=3}`],
+    );
+  });
+
   it('makes a smaller index of chosen platforms, or keeps the index and says what is absent', async () => {
     const images = ['multi:1'];
     const rewritten = await run({ output: path('rewritten.tar'), images, platforms: ['linux/arm64'] });
