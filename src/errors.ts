@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'LOCKED'
   | 'IN_USE'
   | 'REFUSED'
+  | 'CONFLICT'
   | 'NO_SPACE'
   | 'NOT_WRITABLE'
   | 'IO'

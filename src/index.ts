@@ -134,6 +134,7 @@ export type { RegistriesPlaces } from './registry/configuration/registries-files
 export type { ConnectionOptions, RegistrySettings } from './registry/connect.js';
 export { ByteRate, type ByteRateOptions } from './registry/http/byte-rate.js';
 export type { Remedy } from './remedy.js';
+export type { S3Options } from './s3/options.js';
 export type { Authorization } from './server/access/authorization.js';
 export type { TLSIdentity } from './server/access/certificate.js';
 export type { Repositories } from './server/endpoints.js';

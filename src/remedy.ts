@@ -27,6 +27,12 @@ export type Remedy =
   | 'plainHTTP'
   /** Allow addresses of private networks. */
   | 'privateAddresses'
+  /** Correct the endpoint of buckets (`s3.endpoint`). */
+  | 's3Endpoint'
+  /** Name the region of a bucket (`s3.region`); `remedyFor` is the right one. */
+  | 's3Region'
+  /** Be the only writer of a bucket (`s3.singleWriter`). */
+  | 'singleWriter'
   /** Give each side of a copy its own login: `sourceCredentials` and `destinationCredentials`. */
   | 'sideCredentials'
   /** Do not check certificates. */

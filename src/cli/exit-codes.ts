@@ -44,6 +44,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   LOCKED: EXIT.failed,
   IN_USE: EXIT.failed,
   REFUSED: EXIT.failed,
+  CONFLICT: EXIT.failed,
   NO_SPACE: EXIT.failed,
   NOT_WRITABLE: EXIT.failed,
   IO: EXIT.failed,

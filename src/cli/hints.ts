@@ -105,10 +105,13 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
     own('referrers', '--no-referrers leaves out what is attached.'),
     anywhere('lading copy --no-referrers leaves out what is attached.'),
   ],
+  s3Endpoint: [own('s3-endpoint', '--s3-endpoint URL names it.')],
+  s3Region: [own('s3-region', (region = 'REGION') => `--s3-region ${region} does that.`)],
   save: [anywhere('lading save IMAGE -o images.tar does that.')],
   sideCredentials: [
     own('src-creds dest-creds', '--src-creds USER[:PASSWORD] and --dest-creds USER[:PASSWORD] do that.'),
   ],
+  singleWriter: [own('single-writer', '--single-writer says that nobody else writes there.')],
   stream: [anywhere('lading save -o - and lading convert -o - write to standard output.')],
   tagDigests: [own('tag-digests', '--tag-digests gives it a tag.')],
   tlsVerify: [own('tls-verify', 'The flag is --tls-verify=false.')],

@@ -4,6 +4,7 @@ import { readFailure } from '../disk/region.js';
 import { LadingError } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import { readVersion } from '../program.js';
+import type { S3Options } from '../s3/options.js';
 import { createCredentialProvider } from './auth/credentials.js';
 import { type RunCredentials, scopeCredentials } from './auth/run-credentials.js';
 import { type CredentialProvider, createRegistryClient, type RegistryClient } from './client.js';
@@ -48,6 +49,8 @@ export interface ConnectionOptions {
   retries?: number | undefined;
   /** How long a server may be silent before the request fails; default 60 s. */
   stallTimeoutMs?: number | undefined;
+  /** How buckets (`s3://…`) are reached and written. */
+  s3?: S3Options | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
@@ -90,11 +93,7 @@ export async function connect(
   const { onEvent } = options;
   const own = byName(options.registries ?? {});
   const warn = (message: string): void => onEvent?.({ type: 'warning', message });
-  const [ca, cert, key] = await Promise.all([
-    readAuthority(options.caFile),
-    readPEM(options.certFile),
-    readPEM(options.keyFile),
-  ]);
+  const { ca, cert, key } = await readCertificates(options);
   return createRegistryClient({
     version: readVersion(),
     credentials:
@@ -126,6 +125,16 @@ export async function connect(
   });
 }
 
+/** Reads the files of an authority and of a client's certificate. */
+export async function readCertificates({
+  caFile,
+  certFile,
+  keyFile,
+}: Pick<ConnectionOptions, 'caFile' | 'certFile' | 'keyFile'>): Promise<Pick<OwnTLS, 'ca' | 'cert' | 'key'>> {
+  const [ca, cert, key] = await Promise.all([readAuthority(caFile), readPEM(certFile), readPEM(keyFile)]);
+  return { ca, cert, key };
+}
+
 /** Names registries as references do. Throws `USAGE` for what is no registry. */
 function byName(registries: Record<string, RegistrySettings>): Record<string, RegistrySettings> {
   for (const name of Object.keys(registries))
@@ -149,8 +158,7 @@ function ownTLS(registries: Record<string, RegistrySettings>) {
 }
 
 async function readTLS({ caFile, certFile, keyFile, tlsVerify }: RegistrySettings): Promise<OwnTLS> {
-  const [ca, cert, key] = await Promise.all([readAuthority(caFile), readPEM(certFile), readPEM(keyFile)]);
-  return { ca, cert, key, tlsVerify };
+  return { ...(await readCertificates({ caFile, certFile, keyFile })), tlsVerify };
 }
 
 function mirrorsOf(registries: Record<string, RegistrySettings>): Record<string, readonly string[]> {

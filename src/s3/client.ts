@@ -1,0 +1,131 @@
+import type { Readable } from 'node:stream';
+import type { S3Place } from './address.js';
+import type { CredentialSupply } from './credentials/credentials.js';
+import { deleteObjects, type ListedObject, listObjects } from './listing.js';
+import {
+  abortUpload,
+  completeUpload,
+  createUpload,
+  listParts,
+  listUploads,
+  type Part,
+  type Upload,
+  uploadPart,
+  uploadPartCopy,
+} from './multipart.js';
+import {
+  type CallOptions,
+  type Condition,
+  copyObject,
+  deleteObject,
+  type GetOptions,
+  getObject,
+  headObject,
+  type ObjectHead,
+  putObject,
+  readObject,
+} from './objects.js';
+import type { S3Options } from './options.js';
+import { createS3Requests, type Payload, type S3RequesterOptions } from './request.js';
+
+export type { ListedObject } from './listing.js';
+export type { Part, Upload } from './multipart.js';
+export type { CallOptions, Condition, GetOptions, ObjectHead } from './objects.js';
+export { isConflict, type Payload, payloadOf } from './request.js';
+
+/** The requests to one bucket. Keys are whole; nothing is known of stores here. */
+export interface S3Client {
+  readonly bucket: string;
+  /** `HOST[:PORT]` that is asked. */
+  readonly host: string;
+  /** Undefined if there is no such object. */
+  head(key: string, options?: CallOptions): Promise<ObjectHead | undefined>;
+  /** Opens an object, or a part of it; after a failure in the middle, the caller asks for the rest. */
+  get(key: string, options?: GetOptions): Promise<{ body: Readable; size: number } | undefined>;
+  /** Reads a small object; `unchanged` if it still has the ETag `etag`. */
+  read(
+    key: string,
+    options: CallOptions & { maxBytes: number; etag?: string | undefined },
+  ): Promise<{ bytes: Buffer; etag: string | undefined } | 'unchanged' | undefined>;
+  /** Writes an object whose digest is signed; undefined if the condition is not met, and nothing was written. */
+  put(
+    key: string,
+    payload: Payload,
+    options?: CallOptions & { condition?: Condition | undefined; contentType?: string | undefined },
+  ): Promise<{ etag: string | undefined } | undefined>;
+  /** False if the object has another ETag than `etag`; true if it is gone. */
+  delete(key: string, options?: CallOptions & { etag?: string | undefined }): Promise<boolean>;
+  /** Returns those that could not be removed. */
+  deleteAll(keys: readonly string[], options?: CallOptions): Promise<{ key: string; problem: string }[]>;
+  list(prefix: string, options?: CallOptions & { most?: number | undefined }): AsyncIterable<ListedObject>;
+  /**
+   * Copies an object in the bucket, at most 5 GiB; onto itself, it is as if it were written now. False if it is not
+   * there, or has another ETag.
+   */
+  copy(from: string, to: string, options?: CallOptions & { etag?: string | undefined }): Promise<boolean>;
+  createUpload(key: string, options?: CallOptions): Promise<Upload>;
+  uploadPart(upload: Upload, number: number, payload: Payload, options?: CallOptions): Promise<Part>;
+  uploadPartCopy(
+    upload: Upload,
+    number: number,
+    source: { from: string; start: number; length: number },
+    options?: CallOptions,
+  ): Promise<Part>;
+  /** Undefined if the service does not know the upload. */
+  listParts(upload: Upload, options?: CallOptions): Promise<Part[] | undefined>;
+  listUploads(key: string, options?: CallOptions): Promise<Upload[]>;
+  /** False if the condition is not met. */
+  completeUpload(
+    upload: Upload,
+    parts: readonly Part[],
+    options?: CallOptions & { condition?: Condition | undefined },
+  ): Promise<boolean>;
+  abortUpload(upload: Upload, options?: CallOptions): Promise<void>;
+  /** Returns a URL with which anybody can GET the object for so many seconds. */
+  presign(key: string, seconds: number, options?: CallOptions): Promise<URL>;
+  /** Closes every connection. */
+  close(): Promise<void>;
+}
+
+export interface S3ClientOptions extends Omit<S3RequesterOptions, 'place' | 'credentials'> {
+  place: S3Place;
+  credentials: CredentialSupply;
+  encryption?: Pick<S3Options, 'sse' | 'sseKMSKey'> | undefined;
+  close?: (() => Promise<void>) | undefined;
+}
+
+export function createS3Client(options: S3ClientOptions): S3Client {
+  const { bucket, encryption = {} } = options;
+  const requests = createS3Requests(options);
+  const { request } = requests;
+  const headers = {
+    ...(encryption.sse !== undefined && { 'x-amz-server-side-encryption': encryption.sse }),
+    ...(encryption.sseKMSKey !== undefined && {
+      'x-amz-server-side-encryption-aws-kms-key-id': encryption.sseKMSKey,
+    }),
+  };
+  return {
+    bucket,
+    get host() {
+      return requests.host;
+    },
+    head: (key, call) => headObject(request, key, call),
+    get: (key, call) => getObject(request, key, call),
+    read: (key, call) => readObject(request, key, call),
+    put: (key, payload, call) => putObject(request, key, payload, { ...call, headers }),
+    delete: (key, call) => deleteObject(request, key, call),
+    deleteAll: (keys, call) => deleteObjects(request, keys, call),
+    list: (prefix, call) => listObjects(request, prefix, call),
+    copy: (from, to, call) => copyObject(request, { bucket, from, to }, { ...call, headers }),
+    createUpload: (key, call) => createUpload(request, key, { ...call, headers }),
+    uploadPart: (upload, number, payload, call) => uploadPart(request, upload, number, payload, call),
+    uploadPartCopy: (upload, number, source, call) =>
+      uploadPartCopy(request, upload, number, { ...source, bucket }, call),
+    listParts: (upload, call) => listParts(request, upload, call),
+    listUploads: (key, call) => listUploads(request, key, call),
+    completeUpload: (upload, parts, call) => completeUpload(request, upload, parts, call),
+    abortUpload: (upload, call) => abortUpload(request, upload, call),
+    presign: (key, seconds, call) => requests.presign(key, seconds, call?.signal),
+    close: async () => options.close?.(),
+  };
+}

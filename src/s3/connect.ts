@@ -1,0 +1,94 @@
+import { LadingError } from '../errors.js';
+import { readVersion } from '../program.js';
+import { type ConnectionOptions, readCertificates } from '../registry/connect.js';
+import { Pace } from '../registry/http/pace.js';
+import { createTransport } from '../registry/http/transport.js';
+import { DEFAULT_RETRIES } from '../retry.js';
+import { type BucketAddress, placeOf } from './address.js';
+import { createS3Client, type S3Client } from './client.js';
+import { createSupply } from './credentials/credentials.js';
+import { credentialPlaces } from './credentials/places.js';
+import { readProfile } from './credentials/shared-files.js';
+import type { S3Options } from './options.js';
+import type { S3RequesterOptions } from './request.js';
+
+/** Options of a connection that buckets use: those of registries' logins and names are not among them. */
+export type BucketConnection = Pick<
+  ConnectionOptions,
+  | 'tlsVerify'
+  | 'caFile'
+  | 'certFile'
+  | 'keyFile'
+  | 'concurrency'
+  | 'limitRate'
+  | 'retries'
+  | 'stallTimeoutMs'
+  | 's3'
+  | 'onEvent'
+>;
+
+/** What a client takes from the process, if it is not told otherwise. */
+export interface Surroundings extends Pick<S3RequesterOptions, 'wait' | 'now'> {
+  /** Default `process.env`. */
+  environment?: NodeJS.ProcessEnv | undefined;
+}
+
+/**
+ * Creates a client for a bucket, with the credentials, the region and the endpoint where Amazon's tools find them.
+ * Nothing is sent yet. Rejects with `USAGE` for settings that cannot be.
+ */
+export async function connectToBucket(
+  { bucket }: BucketAddress,
+  options: BucketConnection = {},
+  { environment = process.env, wait, now }: Surroundings = {},
+): Promise<S3Client> {
+  const { s3 = {}, onEvent, concurrency, retries = DEFAULT_RETRIES } = options;
+  checkEncryption(s3);
+  const profile = await readProfile(environment);
+  const place = placeOf({
+    endpoint:
+      s3.endpoint ??
+      (environment.AWS_ENDPOINT_URL_S3 ||
+        environment.AWS_ENDPOINT_URL ||
+        profile.members.get('endpoint_url')),
+    region:
+      s3.region ??
+      (environment.AWS_REGION || environment.AWS_DEFAULT_REGION || profile.members.get('region')),
+  });
+  const caFile = options.caFile ?? (environment.AWS_CA_BUNDLE || undefined);
+  const transport = createTransport({
+    ...(await readCertificates({ ...options, caFile })),
+    tlsVerify: options.tlsVerify,
+    concurrency,
+    limitRate: options.limitRate,
+    stallTimeoutMs: options.stallTimeoutMs,
+    environment,
+    onWarning: (message) => onEvent?.({ type: 'warning', message }),
+  });
+  const direct = createTransport({ environment: {} });
+  const { region } = place;
+  return createS3Client({
+    bucket,
+    place,
+    credentials: createSupply(credentialPlaces({ environment, profile, region, transport, direct }), now),
+    transport,
+    pace: new Pace({
+      most: concurrency === 1 ? 1 : undefined,
+      onChange: (pace) => onEvent?.({ type: 'paced', ...pace }),
+    }),
+    userAgent: `lading/${readVersion()}`,
+    retries,
+    encryption: s3,
+    onEvent,
+    wait,
+    now,
+    async close() {
+      await Promise.all([transport.close(), direct.close()]);
+    },
+  });
+}
+
+function checkEncryption({ sse, sseKMSKey }: S3Options): void {
+  if (sseKMSKey === undefined || sse === 'aws:kms') return;
+  throw new LadingError('USAGE', 'a key for encryption needs the encryption aws:kms');
+}

@@ -1,0 +1,199 @@
+import {
+  type Advice,
+  ContentError,
+  type ErrorCode,
+  isLadingError,
+  LadingError,
+  printable,
+  RegistryError,
+} from '../errors.js';
+import { header, parseRetryAfter } from '../registry/http/headers.js';
+import type { RefusedResponse } from '../registry/http/response-error.js';
+import { readXML, textOf } from './xml.js';
+
+/** What was asked, for errors. */
+export interface Asked {
+  /** `blobs/sha256/… of s3://BUCKET/PREFIX`. */
+  what: string;
+  /** The permission that it needs, such as `s3:PutObject`. */
+  action: string;
+  bucket: string;
+  host: string;
+  /** Where the key comes from that signed it. */
+  origin: string;
+  now: number;
+}
+
+/** The error document of the service. (Amazon S3 API Reference, "Error Responses") */
+export interface Complaint {
+  code: string;
+  message: string;
+  region: string | undefined;
+  serverTime: string | undefined;
+}
+
+/** Errors of a key that is not accepted any more; another one may be. */
+const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired', 'RequestExpired']);
+const WRONG_KEY = new Set([
+  ...EXPIRED,
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'InvalidToken',
+  // versitygw
+  'XAdminUserNotFound',
+]);
+const WRONG_REGION = new Set([
+  'PermanentRedirect',
+  'TemporaryRedirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraintException',
+]);
+/** The bytes that came are not those that were signed. */
+const DAMAGED = new Set(['XAmzContentSHA256Mismatch', 'BadDigest', 'ContentSHA256Mismatch', 'InvalidDigest']);
+
+export function readComplaint(body: Uint8Array): Complaint {
+  const text = Buffer.from(body).toString('utf8');
+  const refuse = (reason: string): LadingError => new LadingError('REGISTRY', reason);
+  try {
+    const document = readXML(text, refuse);
+    const of = (name: string): string | undefined => textOf(document, name) || undefined;
+    if (document.name === 'Error')
+      return {
+        code: oneLine(of('Code') ?? ''),
+        message: oneLine(of('Message') ?? ''),
+        region: of('Region'),
+        serverTime: of('ServerTime'),
+      };
+  } catch (error) {
+    // A proxy may have answered, with a page.
+    if (!isLadingError(error)) throw error;
+  }
+  return { code: '', message: '', region: undefined, serverTime: undefined };
+}
+
+/** Returns the region that a refusal says is right. */
+export function rightRegion(
+  { headers }: RefusedResponse,
+  { code, region }: Complaint,
+  status: number,
+): string | undefined {
+  const named = region ?? header(headers, 'x-amz-bucket-region');
+  const isWrong = WRONG_REGION.has(code) || status === 301;
+  return isWrong && named !== undefined && /^[a-z0-9-]{1,40}$/.test(named) ? named : undefined;
+}
+
+export function isExpired({ code }: Complaint): boolean {
+  return EXPIRED.has(code);
+}
+
+/** Returns the error of an answer that is no success; one line, with what is missing and where to mend it. */
+export function s3Error(response: RefusedResponse, complaint: Complaint, asked: Asked): LadingError {
+  const { status, headers } = response;
+  const { code, message } = complaint;
+  if (DAMAGED.has(code))
+    return new ContentError('DIGEST_MISMATCH', `${asked.what}: other bytes arrived than were sent (${code})`);
+  const { problem, advice, errorCode, isFinal } = explain(response, complaint, asked);
+  const said = [code, message].filter((part) => part !== '').join(': ');
+  return new RegistryError(errorCode, `${asked.what}: ${problem}${said === '' ? '' : ` (${said})`}`, {
+    status: code === 'RequestTimeout' ? 408 : status,
+    registryCodes: code === '' ? [] : [code],
+    retryAfterMs: parseRetryAfter(header(headers, 'retry-after'), asked.now),
+    isFinal,
+    ...advice,
+  });
+}
+
+interface Explained {
+  errorCode: ErrorCode;
+  problem: string;
+  advice?: Advice;
+  isFinal?: boolean;
+}
+
+function explain(response: RefusedResponse, complaint: Complaint, asked: Asked): Explained {
+  const { status } = response;
+  const { code } = complaint;
+  const { action, bucket, host, origin } = asked;
+  const region = rightRegion(response, complaint, status);
+  if (region !== undefined)
+    return {
+      errorCode: 'REFUSED',
+      problem: `the bucket is in the region ${region}`,
+      advice: { hint: 'Name that region (AWS_REGION does, too).', remedy: 's3Region', remedyFor: region },
+    };
+  if (code === 'RequestTimeTooSkewed')
+    return {
+      errorCode: 'UNAUTHORIZED',
+      problem: skewOf(response, complaint, asked),
+      advice: { hint: 'Set the clock of this machine.' },
+    };
+  if (EXPIRED.has(code))
+    return {
+      errorCode: 'UNAUTHORIZED',
+      problem: `the key from ${origin} has expired`,
+      advice: { hint: 'Get a new one, and run the command again: it continues where it stopped.' },
+    };
+  if (WRONG_KEY.has(code) || status === 401)
+    return {
+      errorCode: 'UNAUTHORIZED',
+      problem: `${host} does not accept the key from ${origin}`,
+      advice: { hint: 'Check the key and its secret, and that they are of this service.' },
+    };
+  if (code === 'NoSuchBucket')
+    return {
+      errorCode: 'NOT_FOUND',
+      problem: `there is no bucket "${bucket}" at ${host}`,
+      advice: { hint: 'Create it first, or check the name and the endpoint.', remedy: 's3Endpoint' },
+    };
+  switch (status) {
+    case 403:
+      return {
+        errorCode: 'DENIED',
+        problem: 'access denied',
+        advice: { hint: `The key from ${origin} needs the permission ${action} on this bucket.` },
+      };
+    case 404:
+      return { errorCode: 'NOT_FOUND', problem: 'not found' };
+    case 409:
+    case 412:
+      return { errorCode: 'CONFLICT', problem: 'another writer was faster' };
+    case 405:
+    case 501:
+      return { errorCode: 'UNSUPPORTED', problem: `${host} does not do this` };
+    case 429:
+    case 503:
+      return { errorCode: 'TOO_MANY_REQUESTS', problem: 'too many requests', advice: SLOWER };
+    case 507:
+      return { errorCode: 'NO_SPACE', problem: 'the bucket is full', isFinal: true };
+    default:
+  }
+  if (code === 'RequestTimeout') return { errorCode: 'TIMEOUT', problem: 'the bytes came too slowly' };
+  if (status >= 500)
+    return {
+      errorCode: 'REGISTRY',
+      problem: `${host} failed with status ${status}`,
+      advice: { hint: 'Run the command again in a while: it continues where it stopped.' },
+    };
+  return { errorCode: 'REFUSED', problem: `refused with status ${status}` };
+}
+
+const SLOWER: Advice = {
+  hint: 'Run the command again in a while: it continues where it stopped.',
+  remedy: 'concurrency',
+};
+
+/** Says by how much the clocks differ: signatures are good for 15 minutes. */
+function skewOf({ headers }: RefusedResponse, { serverTime }: Complaint, { host, now }: Asked): string {
+  const there = Date.parse(serverTime ?? header(headers, 'date') ?? '');
+  if (Number.isNaN(there)) return `the clock of this machine differs too much from that of ${host}`;
+  const minutes = Math.round(Math.abs(now - there) / 60_000);
+  const amount = minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
+  return `the clock of this machine is ${amount} ${now < there ? 'behind' : 'ahead of'} that of ${host}`;
+}
+
+const MAX_MESSAGE_LENGTH = 300;
+
+function oneLine(text: string): string {
+  const line = printable(text.replace(/\s+/g, ' ').trim());
+  return line.length > MAX_MESSAGE_LENGTH ? `${line.slice(0, MAX_MESSAGE_LENGTH)}…` : line;
+}

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { text as textOf } from 'node:stream/consumers';
+import { isLadingError, type LadingError } from '../../src/errors.js';
+import { parseBucketAddress } from '../../src/s3/address.js';
+import { payloadOf, type S3Client } from '../../src/s3/client.js';
+import { type BucketConnection, connectToBucket } from '../../src/s3/connect.js';
+import { BUCKET, type FakeS3, type Fault, startFakeS3 } from '../support/fake-s3.js';
+
+const BYTES = Buffer.from('the bytes of an object');
+
+describe('the client of buckets', () => {
+  let fake: FakeS3;
+  let client: S3Client;
+  const open: S3Client[] = [];
+
+  const connect = async (
+    options: BucketConnection = {},
+    environment: NodeJS.ProcessEnv = {},
+  ): Promise<S3Client> => {
+    const address = parseBucketAddress(`s3://${environment.BUCKET ?? BUCKET}`);
+    const made = await connectToBucket(address, options, {
+      environment: { ...fake.environment, ...environment },
+      wait: async () => undefined,
+    });
+    open.push(made);
+    return made;
+  };
+
+  beforeEach(async () => {
+    fake = await startFakeS3({ pageSize: 2 });
+    client = await connect();
+  });
+  afterEach(async () => {
+    for (const each of open.splice(0)) await each.close();
+    await fake.close();
+  });
+
+  /** Lets the first requests that fit fail. */
+  const failOnce = (fault: Fault, times = 1, fits = (_: string, __: string) => true): void => {
+    let left = times;
+    fake.fail(({ method, key = '' }) => (fits(method, key) && left-- > 0 ? fault : undefined));
+  };
+  const put = (key: string, condition = {}) => client.put(key, payloadOf(BYTES), { condition });
+
+  it('writes an object, and reads all or a part of it', async () => {
+    const written = await client.put('a/b+c d', payloadOf(BYTES));
+    assert.equal(fake.objects.get('a/b+c d')?.etag, written?.etag);
+    const head = await client.head('a/b+c d');
+    assert.deepEqual([head?.size, head?.etag], [BYTES.length, written?.etag]);
+    const part = await client.get('a/b+c d', { start: 4, length: 5 });
+    assert.equal(part && (await textOf(part.body)), 'bytes');
+    assert.equal(part?.size, BYTES.length);
+    const whole = await client.get('a/b+c d');
+    assert.equal(whole && (await textOf(whole.body)), BYTES.toString());
+    assert.deepEqual(await client.read('a/b+c d', { maxBytes: 100 }), { bytes: BYTES, etag: written?.etag });
+    assert.equal(await client.read('a/b+c d', { maxBytes: 100, etag: written?.etag }), 'unchanged');
+  });
+
+  it('tells an object that is missing from a bucket that is', async () => {
+    assert.equal(await client.head('missing'), undefined);
+    assert.equal(await client.get('missing'), undefined);
+    assert.equal(await client.read('missing', { maxBytes: 9 }), undefined);
+    const other = await connect({}, { BUCKET: 'other' });
+    for (const work of [other.get('x'), other.read('x', { maxBytes: 9 }), other.put('x', payloadOf(BYTES))])
+      await assert.rejects(work, { code: 'NOT_FOUND', remedy: 's3Endpoint' });
+  });
+
+  it('writes what is new, and what is as it was, and nothing else', async () => {
+    const first = await put('name', { isNew: true });
+    assert.equal(await put('name', { isNew: true }), undefined);
+    assert.equal(await put('name', { etag: '"another"' }), undefined);
+    assert.ok(await put('name', { etag: first?.etag }));
+    assert.equal(await client.delete('name', { etag: '"another"' }), false);
+    assert.equal(await client.delete('name', { etag: first?.etag }), true);
+    assert.equal(await client.delete('name'), true);
+  });
+
+  it('is refused bytes that are not those it signed, and calls them damaged', async () => {
+    const once = await connect({ retries: 0 });
+    const payload = { ...payloadOf(BYTES), open: () => Buffer.from('other bytes of an object') };
+    await assert.rejects(once.put('x', { ...payload, size: 24 }), { code: 'DIGEST_MISMATCH' });
+    assert.equal(fake.objects.size, 0);
+  });
+
+  it('lists every page, and only as many as are asked for', async () => {
+    for (const key of ['p/1', 'p/2', 'p/3', 'p/ä & <4>', 'q/1']) await client.put(key, payloadOf(BYTES));
+    const keys: string[] = [];
+    for await (const { key, size } of client.list('p/')) keys.push(`${key} ${size}`);
+    assert.deepEqual(keys, ['p/1 22', 'p/2 22', 'p/3 22', 'p/ä & <4> 22']);
+    const some: string[] = [];
+    for await (const { key } of client.list('p/', { most: 1 })) some.push(key);
+    assert.deepEqual(some, ['p/1']);
+    assert.deepEqual(await client.deleteAll(['p/1', 'p/2']), []);
+    assert.deepEqual([...fake.objects.keys()].sort(), ['p/3', 'p/ä & <4>', 'q/1']);
+  });
+
+  it('joins parts to an object, unless there is one', async () => {
+    const join = async (): Promise<boolean> => {
+      const upload = await client.createUpload('big');
+      const parts = [
+        await client.uploadPart(upload, 1, payloadOf(BYTES)),
+        await client.uploadPart(upload, 2, payloadOf(BYTES)),
+      ];
+      assert.deepEqual(await client.listParts(upload), parts);
+      assert.deepEqual(await client.listUploads('big'), [upload]);
+      const isJoined = await client.completeUpload(upload, parts, { condition: { isNew: true } });
+      if (!isJoined) await client.abortUpload(upload);
+      assert.equal(await client.listParts(upload), undefined);
+      return isJoined;
+    };
+    assert.equal(await join(), true);
+    assert.equal(await join(), false);
+    assert.ok(fake.objects.get('big')?.bytes.equals(Buffer.concat([BYTES, BYTES])));
+  });
+
+  it('makes an object new by copying it onto itself, whole or in parts', async () => {
+    await client.put('old', payloadOf(BYTES));
+    const before = (await client.head('old'))?.modified ?? 0;
+    assert.equal(await client.copy('old', 'old'), true);
+    assert.ok(((await client.head('old'))?.modified ?? 0) > before);
+    assert.equal(await client.copy('missing', 'missing'), false);
+    const upload = await client.createUpload('old');
+    const parts = [await client.uploadPartCopy(upload, 1, { from: 'old', start: 0, length: BYTES.length })];
+    assert.equal(await client.completeUpload(upload, parts), true);
+    assert.ok(fake.objects.get('old')?.bytes.equals(BYTES));
+  });
+
+  it('gives out a URL that anybody can read for a while, without the secret in it', async () => {
+    await client.put('shown', payloadOf(BYTES));
+    const url = await client.presign('shown', 60);
+    assert.equal(url.searchParams.get('X-Amz-Expires'), '60');
+    assert.ok(!url.href.includes('secret'));
+    const response = await fetch(url);
+    assert.equal(await response.text(), BYTES.toString());
+  });
+
+  it('asks for encryption where objects begin, and nowhere else', async () => {
+    const sealed = await connect({ s3: { sse: 'aws:kms', sseKMSKey: 'key-1' } });
+    await sealed.put('x', payloadOf(BYTES));
+    const upload = await sealed.createUpload('y');
+    await sealed.uploadPart(upload, 1, payloadOf(BYTES));
+    const asked = fake.requests.map(({ headers }) => headers['x-amz-server-side-encryption-aws-kms-key-id']);
+    assert.deepEqual(asked, ['key-1', 'key-1', undefined]);
+    await assert.rejects(connect({ s3: { sseKMSKey: 'key-1' } }), { code: 'USAGE' });
+  });
+
+  for (const [what, fault] of Object.entries<Fault>({
+    'a service that asks to slow down': { status: 503, code: 'SlowDown', headers: { 'retry-after': '0.01' } },
+    'a race that the service did not decide': { status: 409, code: 'ConditionalRequestConflict' },
+    'an internal error': { status: 500, code: 'InternalError' },
+    'a connection that broke': { status: 500, isCut: true },
+    'bytes that came too slowly': { status: 400, code: 'RequestTimeout' },
+    'bytes that were damaged on their way': { status: 400, code: 'BadDigest' },
+  })) {
+    it(`tries again after ${what}`, async () => {
+      failOnce(fault);
+      assert.ok(await put('x', { isNew: true }));
+      assert.equal(fake.requests.length, 2);
+      assert.ok(fake.objects.get('x')?.bytes.equals(BYTES));
+    });
+  }
+
+  it('gives up after as many tries as it may, with one line', async () => {
+    const hasty = await connect({ retries: 2 });
+    fake.fail(() => ({ status: 503, code: 'SlowDown', headers: { 'retry-after': '0.01' } }));
+    const error = await failureOf(hasty.put('x', payloadOf(BYTES)));
+    assert.equal(error.code, 'TOO_MANY_REQUESTS');
+    assert.match(error.message, /^x of bucket images: too many requests \(SlowDown: fake SlowDown\)$/);
+    assert.equal(fake.requests.length, 3);
+  });
+
+  it('names the permission that is missing', async () => {
+    fake.fail(({ method }) => (method === 'PUT' ? { status: 403, code: 'AccessDenied' } : undefined));
+    const error = await failureOf(put('x'));
+    assert.equal(error.code, 'DENIED');
+    assert.match(error.hint ?? '', /the key from the environment needs the permission s3:PutObject/i);
+    fake.fail(() => ({ status: 403, code: 'AccessDenied' }));
+    assert.match((await failureOf(client.head('x'))).hint ?? '', /s3:GetObject or s3:ListBucket/);
+    assert.match((await failureOf(client.deleteAll(['x']))).hint ?? '', /s3:DeleteObject/);
+  });
+
+  it('says by how much the clock is wrong', async () => {
+    const there = new Date(Date.now() + 95 * 60_000).toISOString();
+    fake.fail(() => ({ status: 403, code: 'RequestTimeTooSkewed', members: { ServerTime: there } }));
+    const error = await failureOf(put('x'));
+    assert.equal(error.code, 'UNAUTHORIZED');
+    assert.match(error.message, /clock of this machine is 95 minutes behind that of 127\.0\.0\.1/);
+  });
+
+  it('says that the key has expired, whose it was, and no secret', async () => {
+    fake.fail(() => ({ status: 400, code: 'ExpiredToken' }));
+    const error = await failureOf(put('x'));
+    assert.equal(error.code, 'UNAUTHORIZED');
+    assert.match(error.message, /the key from the environment has expired/);
+    assert.ok(!JSON.stringify({ ...error, message: error.message }).includes('nobody may see'));
+  });
+
+  it('goes to the right region if the user named none, and says it else', async () => {
+    const elsewhere = {
+      status: 400,
+      code: 'AuthorizationHeaderMalformed',
+      members: { Region: 'eu-north-1' },
+    };
+    fake.fail(({ headers }) => (headers.authorization?.includes('/eu-north-1/s3/') ? undefined : elsewhere));
+    assert.ok(await put('x'));
+    const told = await connect({ s3: { region: 'us-west-2' } });
+    const error = await failureOf(told.put('y', payloadOf(BYTES)));
+    assert.deepEqual([error.code, error.remedy, error.remedyFor], ['REFUSED', 's3Region', 'eu-north-1']);
+  });
+
+  it('takes an error in an answer that began well for what it is', async () => {
+    const upload = await client.createUpload('big');
+    const parts = [await client.uploadPart(upload, 1, payloadOf(BYTES))];
+    failOnce({ status: 200, code: 'InternalError' });
+    assert.equal(await client.completeUpload(upload, parts), true);
+    assert.ok(fake.objects.has('big'));
+  });
+
+  it('stops when it is told to', async () => {
+    const stopped = AbortSignal.abort(new Error('stop'));
+    await assert.rejects(client.head('x', { signal: stopped }), { code: 'ABORTED' });
+    assert.equal(fake.requests.length, 0);
+  });
+
+  it('refuses an answer of something else', async () => {
+    const hasty = await connect({ retries: 0 }, { AWS_ENDPOINT_URL_S3: `${fake.endpoint}/v2` });
+    await assert.rejects(hasty.put('x', payloadOf(BYTES)), isLadingError);
+  });
+});
+
+async function failureOf(work: Promise<unknown>): Promise<LadingError> {
+  try {
+    await work;
+  } catch (error) {
+    if (isLadingError(error)) return error;
+    throw error;
+  }
+  assert.fail('it did not fail');
+}
