@@ -47,7 +47,7 @@ const LAW: Record<string, readonly string[]> = {
       'hashing/',
       'tar/',
     ],
-    ...['manifest/', 'registry/'],
+    ...['manifest/', 'registry/', 's3/'],
   ],
   // The graph and the server use only the interface of stores.
   'graph/': [
@@ -90,9 +90,10 @@ const CONFINED: { target: string; within: string; to: RegExp; reason: string }[]
   {
     within: 'store/',
     target: 'registry/',
-    to: /^store\/remote\//,
-    reason: 'only a remote store speaks HTTP',
+    to: /^store\/(?:remote|bucket)\//,
+    reason: 'only a remote store and a bucket speak HTTP',
   },
+  { within: 'store/', target: 's3/', to: /^store\/bucket\//, reason: 'only a bucket speaks S3' },
   { within: 'store/', target: 'tar/', to: /^store\/archive\//, reason: 'only archives are tars' },
 ];
 

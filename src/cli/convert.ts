@@ -5,6 +5,7 @@ import { parseCompression } from './compression.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
+  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,
@@ -49,6 +50,7 @@ const OPTIONS = {
   ...LIMIT_OPTIONS,
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
+  ...BUCKET_WRITE_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SRC: string; REF?: string };

@@ -33,7 +33,7 @@ export interface OptionDescription {
 }
 
 /** Groups that several commands share; the help shows them last, in this order. */
-const SHARED_GROUPS = ['Limits', 'Output', 'Registry'];
+const SHARED_GROUPS = ['Limits', 'Output', 'Registry', 'Bucket'];
 const OWN_GROUP = 'Options';
 
 /** Loads a command and describes it. */

@@ -7,6 +7,7 @@ import { formatHistory, formatWhole } from './inspect-whole.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
+  BUCKET_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,
@@ -49,6 +50,7 @@ const OPTIONS = {
   format: FORMAT_OPTION,
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
+  ...BUCKET_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURCE: string; REF?: string };

@@ -6,6 +6,7 @@ import { formatImages } from './list-table.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
+  BUCKET_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,
@@ -30,6 +31,7 @@ const OPTIONS = {
   format: FORMAT_OPTION,
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
+  ...BUCKET_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURCE: string };

@@ -6,6 +6,7 @@ import { formatBytes, formatTable, plural } from './format.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
+  BUCKET_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,
@@ -66,6 +67,7 @@ const OPTIONS = {
   ...ARCHIVE_LIMIT_OPTIONS,
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
+  ...BUCKET_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { DEST: string; IMAGE?: string[] };

@@ -9,20 +9,34 @@ const FACTORS: Readonly<Record<string, number>> = {
 };
 const LEAST = 2 ** 10;
 
+/** Parses a number of bytes, with or without a unit of `FACTORS`. Throws `USAGE`. */
+export function parseSize(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const bytes = bytesIn(text);
+  if (bytes >= 1) return bytes;
+  throw new LadingError('USAGE', `--${flag} takes a number of bytes, such as 64M or 5MiB, not "${text}"`);
+}
+
+/** Returns NaN for text that is no number of bytes. */
+function bytesIn(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([a-zA-Z]*)$/.exec(text) ?? [];
+  const factor = FACTORS[unit.replace(/^[kmg]/, (letter) => letter.toUpperCase())] ?? Number.NaN;
+  return Math.floor(Number(number) * factor);
+}
+
 /**
  * Parses bytes a second: a number with a unit of `FACTORS`, with or without `/s`. The first letter may be small, the `B`
  * may not: that would be bits. Throws `USAGE`.
  */
 export function parseRate(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([a-zA-Z]*?)(?:\/s)?$/.exec(text) ?? [];
-  const factor = FACTORS[unit.replace(/^[kmg]/, (letter) => letter.toUpperCase())] ?? Number.NaN;
-  const rate = Math.floor(Number(number) * factor);
+  const bytes = text.replace(/\/s$/, '');
+  const rate = bytesIn(bytes);
   if (rate >= LEAST) return rate;
   throw new LadingError(
     'USAGE',
     `--${flag} takes bytes a second from 1K, such as 500K, 20M or 20MB/s, not "${text}"`,
-    /^[kmg]?b/i.test(unit)
+    /\d ?[kmg]?b/i.test(bytes)
       ? { hint: 'It counts bytes, with a large B, and not bits: 100 Mbit/s is 12.5MB/s.' }
       : {},
   );

@@ -16,6 +16,7 @@ import { parseCompression } from './compression.js';
 import { failuresOf, resultWithFailures } from './failures.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
+  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,
@@ -117,6 +118,7 @@ const OPTIONS = {
   'keep-going': { type: 'boolean', default: false, describe: 'Save the other images when one fails' },
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
+  ...BUCKET_WRITE_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { IMAGE?: string[] };

@@ -1,6 +1,12 @@
 import type { InferredOptionTypes } from 'yargs';
 import { LadingError, type ServeOptions } from '../index.js';
-import { type CommandOption, type GlobalArguments, wholeNumber } from './options.js';
+import {
+  BUCKET_OPTIONS,
+  bucketOptions,
+  type CommandOption,
+  type GlobalArguments,
+  wholeNumber,
+} from './options.js';
 import { CONFIG_KINDS } from './serve-config.js';
 
 export const SERVE_OPTIONS = {
@@ -79,6 +85,7 @@ export const SERVE_OPTIONS = {
     describe: 'Accept an index although some of its images are missing',
     group: 'Pushes:',
   },
+  ...BUCKET_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 function number(describe: string, defaultDescription: string, group = 'Limits:') {
@@ -103,6 +110,7 @@ export function serveOptions(flags: ServeArguments): ServeOptions {
     schema1Default: flags['schema1-default'],
     tls: tlsOptions(flags),
     htpasswdFile: flags.htpasswd,
+    s3: bucketOptions(flags),
     limits: {
       maxConnections: wholeNumber('max-connections', flags['max-connections'], 1),
       maxRequests: wholeNumber('max-requests', flags['max-requests'], 1),

@@ -17,6 +17,7 @@ import { createSigningKey } from '../manifest/convert/sign-schema1.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { ImageFiles } from '../store/image-files.js';
 import { type ArchiveLimits, archiveLimitsOf } from '../store/limits.js';
+import { isBucket } from '../store/locator.js';
 import { openPath } from '../store/open.js';
 import { openStream } from '../store/open-stream.js';
 import { createScratch, type Scratch } from '../store/scratch.js';
@@ -207,6 +208,7 @@ async function openInput(input: LoadOptions['input'], options: LoadOptions): Pro
       type: 'warning',
       message: 'the archive is compressed, so it is unpacked to a temporary file first',
     });
+  if (typeof input === 'string' && isBucket(input)) return openKnownSource(input, options);
   if (typeof input === 'string') {
     const store = await orAsk(openPath(input, { signal, onSpool, onUnpacked, limits }));
     return { store, close: () => store.close() };

@@ -6,14 +6,21 @@ import { LadingError } from '../errors.js';
 import type { RepositoryName } from '../registry/client.js';
 import { type ConnectionOptions, connect } from '../registry/connect.js';
 import { sharingRate } from '../registry/http/byte-rate.js';
+import { isBucket } from '../store/locator.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import { createV1Spool, openRepository } from '../store/remote/remote-source.js';
 import type { Destination } from '../transfer/destination.js';
-import { type DestinationLike, destinationName, isStore } from '../transfer/destinations.js';
+import {
+  type DestinationLike,
+  destinationName,
+  isStore,
+  refuseFileOptions,
+} from '../transfer/destinations.js';
 import { type SaveOutputOptions, toFiles } from '../transfer/files/to-files.js';
 import type { SaveFormat } from '../transfer/files/write-files.js';
 import { preferringHeld } from '../transfer/held.js';
 import type { CopyRequest, PlannedImage, PlanOptions } from '../transfer/plan.js';
+import { toBucket } from '../transfer/to-bucket.js';
 import { toStore } from '../transfer/to-store.js';
 import { transfer } from '../transfer/transfer.js';
 import {
@@ -30,7 +37,7 @@ export interface SaveOptions
     Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name'> {
   /** Names of images and patterns of tags (`REPOSITORY:{>=3.19 <3.22, newest 2}`), as users type them. */
   images: readonly string[];
-  /** A file, a directory (`…/`), a stream for an archive, or any store. */
+  /** A file, a directory (`…/`), a bucket (`s3://…`), a stream for an archive, or any store. */
   output: DestinationLike;
   /** Save every tag of the repositories that are named without a tag; default false. */
   allTags?: boolean | undefined;
@@ -87,14 +94,14 @@ export async function save(given: SaveOptions): Promise<SaveResult> {
   const texts = await parseImageTexts(options.images);
   if (texts.length === 0) throw new LadingError('USAGE', 'no image was given');
   const choice = chooseIndex(options);
-  const output = isStore(options.output)
-    ? toStore(options.output)
-    : await toFiles(options.output, { ...options, dockerPlatform: choice.dockerPlatform });
+  const output = await openOutput(options, choice);
   const client = await connect(options, [...new Set(texts.map(({ reference }) => reference.registry))]);
   // Beside the output, where there is space for images.
   const spool = createV1Spool(
     options,
-    typeof options.output === 'string' ? dirname(resolve(options.output)) : undefined,
+    typeof options.output === 'string' && !isBucket(options.output)
+      ? dirname(resolve(options.output))
+      : undefined,
   );
   try {
     const { requests, ...expanded } = await requestsFor(texts, options, (name) => {
@@ -116,6 +123,17 @@ export async function save(given: SaveOptions): Promise<SaveResult> {
     await client.close();
     await output.close();
   }
+}
+
+async function openOutput(
+  options: SaveOptions,
+  { dockerPlatform }: IndexChoice,
+): Promise<Destination & Pick<SaveResult, 'format'>> {
+  const { output } = options;
+  if (isStore(output)) return toStore(output);
+  if (typeof output !== 'string' || !isBucket(output)) return toFiles(output, { ...options, dockerPlatform });
+  refuseFileOptions(`${output} is a bucket`, { ...options, append: false });
+  return toBucket(output, options);
 }
 
 async function saveTo(

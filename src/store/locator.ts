@@ -18,17 +18,20 @@ export type Locator =
   | { kind: 'oci' | 'oci-archive' | 'docker-archive'; path: string; reference: string | undefined }
   /** An image of the Docker engine on this machine; read only. */
   | { kind: 'docker-daemon'; name: string }
+  /** A bucket, and perhaps a part of its keys; read and written in place. */
+  | { kind: 's3'; location: string }
   /** A bare path; what is there decides its kind. */
   | { kind: 'path'; path: string };
 
 /**
  * Parses `docker://HOST/REPOSITORY[:TAG|@DIGEST]`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`,
- * `docker-archive:FILE[:REF]`, `docker-daemon:NAME`, or a path.
+ * `docker-archive:FILE[:REF]`, `docker-daemon:NAME`, `s3://BUCKET[/PREFIX]`, or a path.
  */
 export function parseLocator(text: string): Locator {
   if (text.startsWith(DOCKER))
     return { kind: 'docker', reference: parseReference(text.slice(DOCKER.length)) };
   if (text.startsWith(DOCKER_DAEMON)) return { kind: 'docker-daemon', name: nameIn(text) };
+  if (isBucket(text)) return { kind: 's3', location: text };
   const [, kind, rest = ''] = /^(oci|oci-archive|docker-archive):(.*)$/s.exec(text) ?? [];
   if (kind === undefined) return { kind: 'path', path: text };
   if (kind !== 'oci' && kind !== 'oci-archive' && kind !== 'docker-archive')
@@ -48,6 +51,11 @@ function nameIn(text: string): string {
   const name = text.slice(DOCKER_DAEMON.length);
   if (name !== '') return name;
   throw new LadingError('USAGE', `"${text}" names no image`, { hint: `Write ${DOCKER_DAEMON}NAME[:TAG].` });
+}
+
+/** True for `s3://…`, which is a bucket wherever a place for images is meant. */
+export function isBucket(text: string): boolean {
+  return text.startsWith('s3://');
 }
 
 /** True for text that looks like a path, and so is not the name of a registry, even if nothing exists there. */

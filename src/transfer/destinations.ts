@@ -9,6 +9,7 @@ import { type SaveOutputOptions, toFiles } from './files/to-files.js';
 import type { SaveFormat } from './files/write-files.js';
 import { isRegistryTarget, nameInRegistry, registryOf } from './registry/registry-names.js';
 import { closedBy, type KnownSource, knownSource, type OpenedSource } from './sources.js';
+import { toBucket } from './to-bucket.js';
 import { toStore } from './to-store.js';
 
 export interface OpenDestinationOptions
@@ -23,7 +24,7 @@ export interface OpenDestinationOptions
     | 'signal'
     | 'onEvent'
   > {
-  /** Options of the connection to a registry. */
+  /** Options of the connection to a registry or a bucket. */
   connection?: ConnectionOptions | undefined;
   /** In a registry, also give a tag to an image that is named by its digest alone; default false. */
   tagDigests?: boolean | undefined;
@@ -46,7 +47,7 @@ export interface OpenedDestination extends Destination<unknown>, AsyncDisposable
 
 /**
  * Opens a destination: a locator (`docker://HOST[:PORT]/…`, `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`,
- * `docker-archive:FILE[:NAME]`), a path, a stream for an archive, or the caller's own store, which stays open. Nothing
+ * `docker-archive:FILE[:NAME]`, `s3://BUCKET[/PREFIX]`), a path, a stream for an archive, or the caller's own store, which stays open. Nothing
  * is written yet. The caller closes it, with `close` or `await using`. Rejects with `USAGE` if the locator or an option
  * does not fit, and with `ALREADY_EXISTS` if something else is already there.
  */
@@ -67,16 +68,12 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
   }
   const source = options.source && knownSource(options.source);
   const locator = await parseDestinationLocator(output);
+  if (locator.kind === 's3') {
+    refuseFileOptions(`${output} is a bucket`, { ...options, append: false });
+    return { ...(await toBucket(locator.location, options.connection)), directory: undefined };
+  }
   if (isRegistryTarget(locator)) {
-    const { format, append, archiveCompression = 'none' } = options;
-    if (format !== undefined || append || archiveCompression !== 'none')
-      throw new LadingError(
-        'USAGE',
-        `${output} is a registry: a format, a compression, or adding to what is there, is only for files`,
-        {
-          remedy: 'omitFileOptions',
-        },
-      );
+    refuseFileOptions(`${output} is a registry`, options);
     const registry = registryOf(locator);
     // Most destinations are files, so the registry client is loaded only when it is needed.
     const { toRegistry } = await import('./registry/to-registry.js');
@@ -101,6 +98,23 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
     inputs: source?.kind === 'path' && !mayBeInput ? [source.path] : [],
   });
   return { ...files, directory: dirname(resolve(locator.path)) };
+}
+
+/** Rejects with `USAGE` options that say how files are written. */
+export function refuseFileOptions(
+  what: string,
+  {
+    format,
+    append,
+    archiveCompression = 'none',
+  }: Pick<OpenDestinationOptions, 'format' | 'append' | 'archiveCompression'>,
+): void {
+  if (format === undefined && !append && archiveCompression === 'none') return;
+  throw new LadingError(
+    'USAGE',
+    `${what}: a format, a compression, or adding to what is there, is only for files`,
+    { remedy: 'omitFileOptions' },
+  );
 }
 
 /** Returns the name of a destination for messages: the locator, a store's location, or `-` for a stream. */

@@ -51,7 +51,7 @@ export type KnownSource = OpenedFiles | OpenedRepository | OpenedStore;
 
 /**
  * Opens `source`: a locator (`oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]`, `docker-archive:FILE[:NAME]`,
- * `docker-daemon:NAME`, `docker://NAME`), a path if it exists, or else an image or repository of a registry. A source
+ * `docker-daemon:NAME`, `docker://NAME`, `s3://BUCKET[/PREFIX]`), a path if it exists, or else an image or repository of a registry. A source
  * that is already open is used as it is, and stays open when the result is closed. Rejects with `NOT_FOUND`, and with
  * `INVALID_ARCHIVE` or `INVALID_LAYOUT` for files that are not an archive or a layout.
  */
@@ -71,6 +71,7 @@ export async function openKnownSource(
   const locator = parseLocator(source);
   if (locator.kind === 'docker') return openRegistry(locator.reference, options);
   if (locator.kind === 'docker-daemon') return openDaemon(locator.name, options);
+  if (locator.kind === 's3') return openStoreInBucket(locator.location, options);
   if (locator.kind !== 'path') return openFiles(locator.path, locator.reference, options);
   if (existsSync(source)) return openFiles(source, undefined, options);
   return openRegistry(referenceOrPath(source), options);
@@ -117,6 +118,12 @@ async function openDaemon(
   const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
   const { store, close } = await openDockerDaemon(name, { signal, onWarning, maxArchiveBytes, maxRatio });
   return { kind: 'path', path: store.location, reference: undefined, store, ...closedBy(close) };
+}
+
+async function openStoreInBucket(location: string, options: ConnectionOptions): Promise<KnownSource> {
+  const { openBucket } = await import('../store/bucket/bucket.js');
+  const store = await openBucket(location, options);
+  return { kind: 'store', reference: undefined, store, ...closedBy(() => store.close()) };
 }
 
 /** Most sources are files, so the registry client is loaded only when it is needed. */

@@ -23,7 +23,7 @@ describe('the help', () => {
       assert.deepEqual(await runLading(args), { code: 0, stdout, stderr: '' }, args.join(' '));
     const headings = stdout.split('\n').filter((line) => /^[A-Z]\w*:/.test(line));
     assert.deepEqual(headings.slice(0, 3), ['Usage: lading save IMAGE... -o OUT', 'Examples:', 'Arguments:']);
-    assert.deepEqual(headings.slice(-3), ['Options:', 'Output:', 'Registry:']);
+    assert.deepEqual(headings.slice(-4), ['Options:', 'Output:', 'Registry:', 'Bucket:']);
     assert.match(stdout, /^ {2}-o, --output OUT .*\n.*\(required\)$/m);
     assert.match(stdout, /--\[no-\]referrers .*\(default: on\)/);
   });

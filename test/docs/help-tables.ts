@@ -3,7 +3,7 @@ import { describeCommand, type OptionDescription } from '../../src/cli/describe-
 import { EXIT_MEANINGS } from '../../src/cli/exit-codes.js';
 
 /** Groups of flags that several commands share: each has one table, on the page of its subject. */
-const SHARED_GROUPS: readonly string[] = ['Output', 'Registry'];
+const SHARED_GROUPS: readonly string[] = ['Output', 'Registry', 'Bucket'];
 /** Their flags stand beside what they limit, in tables with more than the help says. */
 const LIMITS = 'Limits';
 

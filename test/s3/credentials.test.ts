@@ -11,7 +11,7 @@ import { useFolder } from '../support/temporary.js';
 const KEY = { AccessKeyId: 'AK', SecretAccessKey: 'SK', Token: 'T', Expiration: '2030-01-01T00:00:00Z' };
 
 describe('the credentials of buckets', () => {
-  const folder = useFolder('credentials');
+  const folder = useFolder('the suite');
   let server: Server;
   let origin: string;
   /** What the server answers by method and path, and what it was asked. */

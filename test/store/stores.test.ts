@@ -22,6 +22,7 @@ import { createRemoteSource } from '../../src/store/remote/remote-source.js';
 import { compressedArchive, compressedStream } from '../../src/transfer/files/compressed-archive.js';
 import { preferringHeld } from '../../src/transfer/held.js';
 import { headStartStore } from '../../src/transfer/registry/head-start.js';
+import type { FakeS3Options } from '../support/fake-s3.js';
 import { storeOver } from '../support/pushing.js';
 import { useFolder } from '../support/temporary.js';
 import { startUploadRegistry } from '../support/upload-registry.js';
@@ -44,6 +45,7 @@ import {
   repositoryOf,
   streamed,
 } from './opened.js';
+import { bucketOf, openedBucket } from './opened-bucket.js';
 
 let folder: (name: string) => string;
 let count = 0;
@@ -248,6 +250,33 @@ const STORES: readonly Kept[] = [
       open: () => openedV1(file === 'remote-v1.ts'),
     }),
   ),
+  ...Object.entries<FakeS3Options>({
+    'the bucket': {},
+    'the bucket of a service that knows no conditions': { ignoresConditions: true, ignoresDigests: true },
+    'the bucket whose lists have pages of two': { pageSize: 2 },
+  }).map(
+    ([store, options]): Kept => ({
+      store,
+      of: ['store/bucket/bucket-source.ts'],
+      holds: 'everything',
+      writing: AS_A_PLACE,
+      open: () => openedBucket(options),
+    }),
+  ),
+  {
+    store: 'the bucket with a layout of another tool',
+    of: ['store/bucket/bucket-source.ts'],
+    holds: 'everything',
+    async open() {
+      const directory = path('layout');
+      const { store, reopen } = await openedLayout(directory, openLayout);
+      const inBucket = async () => {
+        await (await reopen()).close();
+        return bucketOf(directory);
+      };
+      return { store, reopen: inBucket };
+    },
+  },
   {
     store: 'a repository of a layout',
     of: ['store/repository-view.ts'],

@@ -1,11 +1,13 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { LadingError } from '../../errors.js';
+import type { ConnectionOptions } from '../../registry/connect.js';
 import { delegate } from '../../store/delegate.js';
 import { mayBeManifest } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { LayoutReader } from '../../store/layout/layout-reader.js';
 import { LiveLayout } from '../../store/layout/live-layout.js';
 import { openServedLayout } from '../../store/layout/served.js';
+import { isBucket } from '../../store/locator.js';
 import { openAnnounced } from '../../store/open.js';
 import { type TagConflict, type Tags, tagsOf } from '../../store/repository-view.js';
 import type { Source } from '../../store/store.js';
@@ -13,7 +15,7 @@ import { mergeRepositories, type Served } from '../../store/union.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
 import { knownSource, locationOf, type OpenedSource, type SourceLike } from '../../transfer/sources.js';
 
-export interface ServeStoresOptions {
+export interface ServeStoresOptions extends Pick<ConnectionOptions, 's3' | 'tlsVerify' | 'caFile'> {
   /** Accept pushes into a layout directory, which is created if it does not exist; default false. */
   writable?: boolean | undefined;
   /** How long an upload may receive no data before it is removed, in milliseconds; default 24 hours. */
@@ -40,7 +42,8 @@ export async function openServedStores(
   options: ServeStoresOptions = {},
 ): Promise<ServedStores> {
   const check = async (): Promise<void> => {
-    for (const source of sources) if (typeof source === 'string') await access(source, constants.R_OK);
+    for (const source of sources)
+      if (typeof source === 'string' && !isBucket(source)) await access(source, constants.R_OK);
   };
   return { ...(await (options.writable ? openWritable : openToRead)(sources, options)), check };
 }
@@ -66,6 +69,11 @@ async function openWritable(
       `${locationOf(path)} is already open, but to accept pushes a layout directory must be given by its path`,
     );
   }
+  if (isBucket(path))
+    throw new LadingError('UNSUPPORTED', `${path} is a bucket, which takes no pushes through this server`, {
+      hint: 'Write into the bucket directly, from any number of machines.',
+      remedy: 'copy',
+    });
   if (await isFile(path))
     throw new LadingError('USAGE', `${path} is a file, but only a layout directory can accept pushes`, {
       hint: 'Make a layout of the archive first.',
@@ -112,8 +120,22 @@ function served(source: OpenedSource | Source): Served {
   return { location: store.location, store: delegate(store, { close }), tags: () => tags };
 }
 
+/** Opens a bucket to be served: others may write to it meanwhile, which its list of names shows. */
+async function openServedBucket(location: string, options: ServeStoresOptions): Promise<Served> {
+  const { openBucket } = await import('../../store/bucket/bucket.js');
+  const store = await openBucket(location, options);
+  let known: { tags: Tags; version: string } | undefined;
+  const tags = async (): Promise<Tags> => {
+    const version = await store.bucketNames.version();
+    if (known?.version !== version) known = { tags: await tagsOf(store), version };
+    return known.tags;
+  };
+  return { location, store, tags };
+}
+
 /** Opens a path to be served. A layout directory is read again as it changes; an archive is read once. */
 async function open(path: string, options: ServeStoresOptions): Promise<Served> {
+  if (isBucket(path)) return openServedBucket(path, options);
   const store = await openAnnounced(path, options);
   for (const warning of store.warnings) options.onWarning?.(warning);
   for (const { name, error } of store.broken)

@@ -1,0 +1,115 @@
+import type { Readable } from 'node:stream';
+import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
+import { isDigest } from '../../content/digest.js';
+import { LadingError } from '../../errors.js';
+import { readLayoutIndex } from '../../manifest/layout-documents.js';
+import type { S3Client } from '../../s3/client.js';
+import { ImageFiles } from '../image-files.js';
+import { MAX_INDEX_BYTES } from '../layout/layout-index.js';
+import type { FetchOptions, Referrer, Resolved, SignalOption, Source, Wanted } from '../store.js';
+import { BucketAttachments } from './attachments.js';
+import { BucketFiles } from './bucket-files.js';
+import { hasLayout } from './first-write.js';
+import type { BucketKeys } from './keys.js';
+import { BucketNames } from './names.js';
+
+/**
+ * The images in a bucket, read in place. Names are objects of their own; a layout that other tools have put there has
+ * none, so its `index.json` is read.
+ */
+export class BucketSource implements Source {
+  readonly location: string;
+  readonly isLocal = false;
+  /** For those that do more with the bucket than a store: URLs, collection. */
+  readonly client: S3Client;
+  readonly keys: BucketKeys;
+  readonly bucketNames: BucketNames;
+  readonly attachments: BucketAttachments;
+  readonly #files: BucketFiles;
+  /** Finds manifests by their digest. */
+  readonly #byDigest: ImageFiles;
+  /** The layout of another tool; `index` is undefined if names are objects. */
+  #foreign: Promise<ImageFiles | undefined> | undefined;
+
+  constructor(client: S3Client, keys: BucketKeys, location: string) {
+    this.client = client;
+    this.keys = keys;
+    this.location = location;
+    this.bucketNames = new BucketNames(client, keys, location);
+    this.attachments = new BucketAttachments(client, keys, this.bucketNames, location);
+    this.#files = new BucketFiles(client, keys, location);
+    this.#byDigest = new ImageFiles(this.#files, []);
+  }
+
+  /** Rejects with `NOT_FOUND` if there is no layout, or no bucket. */
+  async requireLayout(): Promise<void> {
+    if (await hasLayout(this.client, this.keys, this.location)) return;
+    if ((await this.client.head(this.keys.index)) !== undefined) return;
+    throw new LadingError(
+      'NOT_FOUND',
+      `${this.location} holds no images: it has neither oci-layout nor index.json`,
+    );
+  }
+
+  async resolve(reference: string, { signal }: SignalOption = {}): Promise<Resolved> {
+    const foreign = await this.foreign(signal);
+    if (foreign !== undefined) return foreign.resolve(reference);
+    const named = await this.bucketNames.find(reference, signal);
+    if (named !== undefined) return named.entry;
+    // The short form of a name, or a digest with a name that says what was left out.
+    if (!isDigest(reference)) return (await this.#images(signal)).resolve(reference);
+    return this.#byDigest.resolve(reference);
+  }
+
+  async sizeOf({ digest }: Wanted, { signal }: SignalOption = {}): Promise<number | undefined> {
+    return this.#files.size(digest, signal);
+  }
+
+  async fetch({ digest, size }: Descriptor, options: FetchOptions = {}): Promise<Readable> {
+    return this.#files.open(digest, options, size);
+  }
+
+  async *names({ signal }: SignalOption = {}): AsyncIterable<NamedDescriptor> {
+    yield* ((await this.foreign(signal)) ?? (await this.#images(signal))).names();
+  }
+
+  async *referrers(subject: Descriptor, { signal }: SignalOption = {}): AsyncIterable<Referrer> {
+    const foreign = await this.foreign(signal);
+    if (foreign !== undefined) yield* foreign.referrers(subject);
+    else yield* this.attachments.of(subject.digest, signal);
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+
+  /** Returns the layout of another tool that is here; undefined if lading has given names. */
+  async foreign(signal?: AbortSignal): Promise<ImageFiles | undefined> {
+    this.#foreign ??= this.#readForeign(signal);
+    const reading = this.#foreign;
+    try {
+      return await reading;
+    } catch (error) {
+      if (this.#foreign === reading) this.#foreign = undefined;
+      throw error;
+    }
+  }
+
+  /** Must be called when names were given. */
+  protected forgetForeign(): void {
+    this.#foreign = Promise.resolve(undefined);
+  }
+
+  async #readForeign(signal?: AbortSignal): Promise<ImageFiles | undefined> {
+    if ((await this.bucketNames.listed(signal)).length > 0) return undefined;
+    const index = await this.client.read(this.keys.index, { maxBytes: MAX_INDEX_BYTES, signal });
+    if (index === undefined || index === 'unchanged') return undefined;
+    const { entries } = readLayoutIndex(index.bytes, `${this.location}: index.json`);
+    return entries.length === 0 ? undefined : new ImageFiles(this.#files, entries);
+  }
+
+  async #images(signal?: AbortSignal): Promise<ImageFiles> {
+    const entries = (await this.bucketNames.all(signal)).map(({ entry }) => entry);
+    return new ImageFiles(this.#files, entries);
+  }
+}

@@ -1,0 +1,261 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
+import { isManifest } from '../../content/media-types.js';
+import { createVerifier } from '../../content/verify.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import { parseManifest } from '../../manifest/manifest.js';
+import { UploadSource } from '../../registry/upload/source.js';
+import { type Condition, isConflict, payloadOf, type S3Client } from '../../s3/client.js';
+import { DEFAULT_PART_BYTES, MIN_PART_BYTES, type S3Options } from '../../s3/options.js';
+import { attachedTo } from '../attached.js';
+import { isPart } from '../image-files.js';
+import { entryName } from '../layout/layout-index.js';
+import { readVerified } from '../read-content.js';
+import {
+  has,
+  type OpenContent,
+  type PushOptions,
+  type SignalOption,
+  type Store,
+  type Wanted,
+} from '../store.js';
+import { BucketSource } from './bucket-source.js';
+import { beginWriting } from './first-write.js';
+import type { BucketKeys } from './keys.js';
+import { PartMemory } from './part-memory.js';
+import { PartedUpload } from './parted-upload.js';
+
+/** Content up to this size is read into memory, so that the request for it can be sent again by itself. */
+const SMALL_BYTES = 1024 * 1024;
+/** How often a write is repeated whose race the service did not decide. */
+const RACES = 10;
+
+export interface BucketStoreOptions {
+  s3?: Pick<S3Options, 'partBytes' | 'singleWriter'> | undefined;
+  onWarning?: ((message: string) => void) | undefined;
+}
+
+/**
+ * The images in a bucket, for reading and writing. Each blob is one object that is there as a whole or not at all, and
+ * each name another one, so that any number of programs can write at a time.
+ */
+export class BucketStore extends BucketSource implements Store {
+  readonly #options: BucketStoreOptions;
+  readonly #partBytes: number;
+  readonly #memory: PartMemory;
+  readonly #pushing = new Map<Digest, Promise<void>>();
+  /** Uploads that a failure interrupted, for the next attempt. */
+  readonly #uploads = new Map<Digest, PartedUpload>();
+  /** Content that was just found missing, so that it need not be asked for before it is written. */
+  readonly #missing = new Set<Digest>();
+  /** Manifests that are there, as this run knows. */
+  readonly #present = new Set<Digest>();
+  #begun: Promise<{ hasConditions: boolean }> | undefined;
+
+  constructor(client: S3Client, keys: BucketKeys, location: string, options: BucketStoreOptions = {}) {
+    super(client, keys, location);
+    this.#options = options;
+    this.#partBytes = options.s3?.partBytes ?? DEFAULT_PART_BYTES;
+    if (this.#partBytes < MIN_PART_BYTES)
+      throw new LadingError('USAGE', `a part of an object has at least ${MIN_PART_BYTES} bytes (5 MiB)`);
+    this.#memory = new PartMemory(this.#partBytes);
+  }
+
+  /** Makes the layout, and finds out what the service can, before anything is sent. */
+  async prepare(): Promise<void> {
+    await this.#begin();
+  }
+
+  override async sizeOf(content: Wanted, options?: SignalOption): Promise<number | undefined> {
+    const size = await super.sizeOf(content, options);
+    if (size === undefined) this.#missing.add(content.digest);
+    return size;
+  }
+
+  async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
+    const { digest } = descriptor;
+    const running = this.#pushing.get(digest);
+    if (running !== undefined) return running;
+    const push = this.#push(descriptor, open, options).finally(() => this.#pushing.delete(digest));
+    this.#pushing.set(digest, push);
+    return push;
+  }
+
+  async link(descriptor: Descriptor, bytes: Buffer, { signal }: SignalOption = {}): Promise<void> {
+    const attached = attachedTo(descriptor, parseManifest(bytes, descriptor));
+    if (attached !== undefined) await this.attachments.add(attached, signal);
+  }
+
+  async tag(descriptor: Descriptor, reference: string): Promise<void> {
+    if (!this.#present.has(descriptor.digest) && !(await has(this, descriptor)))
+      throw new LadingError(
+        'NOT_FOUND',
+        `${this.location} does not hold ${descriptor.digest}, which should be named ${reference}`,
+      );
+    const isAlone = !(await this.#begin()).hasConditions;
+    await this.#adoptForeign(isAlone);
+    await this.bucketNames.set(descriptor, reference, { isAlone });
+    this.forgetForeign();
+  }
+
+  async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const { hasConditions } = await this.#begin();
+    for (let attempt = 1; ; attempt += 1) {
+      const there = this.#missing.delete(descriptor.digest)
+        ? undefined
+        : await this.#head(descriptor, signal);
+      if (there?.size === descriptor.size) break;
+      // An object of another size is no such content, so it is replaced if it is still the same.
+      const condition = !hasConditions
+        ? undefined
+        : there === undefined
+          ? { isNew: true }
+          : { etag: there.etag };
+      try {
+        if (await this.#write(descriptor, open, condition, options)) break;
+      } catch (error) {
+        if (!isConflict(error) || attempt >= RACES) throw error;
+      }
+      if (attempt >= RACES)
+        throw new LadingError('CONFLICT', `${descriptor.digest} is written by others with another size`);
+    }
+    this.#uploads.delete(descriptor.digest);
+    if (isManifest(descriptor.mediaType)) this.#present.add(descriptor.digest);
+  }
+
+  #head({ digest }: Descriptor, signal: AbortSignal | undefined): ReturnType<S3Client['head']> {
+    return this.client.head(this.keys.blob(digest), { signal });
+  }
+
+  /** Resolves with false if the condition is not met. */
+  async #write(
+    descriptor: Descriptor,
+    open: OpenContent,
+    condition: Condition | undefined,
+    options: PushOptions,
+  ): Promise<boolean> {
+    if (isManifest(descriptor.mediaType)) return this.#writeManifest(descriptor, open, condition, options);
+    if (descriptor.size <= SMALL_BYTES) return this.#writeSmall(descriptor, open, condition, options);
+    const isSigned = algorithmOf(descriptor.digest) === 'sha256';
+    if (descriptor.size <= this.#partBytes && isSigned)
+      return this.#writeStream(descriptor, open, condition, options);
+    const upload = this.#uploads.get(descriptor.digest) ?? this.#newUpload(descriptor);
+    this.#uploads.set(descriptor.digest, upload);
+    return upload.write(open, condition, options);
+  }
+
+  #newUpload(descriptor: Descriptor): PartedUpload {
+    const place = { key: this.keys.blob(descriptor.digest), descriptor, partBytes: this.#partBytes };
+    return new PartedUpload(this.client, place, this.#memory);
+  }
+
+  async #writeManifest(
+    descriptor: Descriptor,
+    open: OpenContent,
+    condition: Condition | undefined,
+    { signal, onBytes }: PushOptions,
+  ): Promise<boolean> {
+    const bytes = await readVerified(descriptor, open, { signal });
+    const attached = attachedTo(descriptor, parseManifest(bytes, descriptor));
+    const written = await this.client.put(this.keys.blob(descriptor.digest), payloadOf(bytes), {
+      condition,
+      signal,
+    });
+    if (written !== undefined) onBytes?.(bytes.byteLength, 'fetched');
+    if (attached !== undefined) await this.attachments.add(attached, signal);
+    return written !== undefined;
+  }
+
+  async #writeSmall(
+    descriptor: Descriptor,
+    open: OpenContent,
+    condition: Condition | undefined,
+    { signal, onBytes }: PushOptions,
+  ): Promise<boolean> {
+    const bytes = await readVerified(descriptor, open, { signal });
+    onBytes?.(bytes.byteLength, 'fetched');
+    const key = this.keys.blob(descriptor.digest);
+    return (await this.client.put(key, payloadOf(bytes), { condition, signal })) !== undefined;
+  }
+
+  /**
+   * Sends content while it arrives, signed with its digest: the service compares. It is compared here, too, before the
+   * last bytes are sent, so that an error names the source.
+   */
+  async #writeStream(
+    descriptor: Descriptor,
+    open: OpenContent,
+    condition: Condition | undefined,
+    { signal, onBytes }: PushOptions,
+  ): Promise<boolean> {
+    const source = new UploadSource(descriptor, open, signal);
+    let damage: unknown;
+    async function* verified(): AsyncGenerator<Buffer> {
+      const verifier = createVerifier(descriptor);
+      for await (const chunk of source.read(0, descriptor.size)) {
+        verifier.update(chunk);
+        try {
+          if (verifier.size === descriptor.size) verifier.finish();
+        } catch (error) {
+          damage = error;
+          throw error;
+        }
+        onBytes?.(chunk.byteLength, 'fetched');
+        yield chunk;
+      }
+    }
+    const payload = {
+      sha256: encodedOf(descriptor.digest),
+      size: descriptor.size,
+      open: verified,
+      isRepeatable: false,
+    };
+    try {
+      const key = this.keys.blob(descriptor.digest);
+      return (await this.client.put(key, payload, { condition, signal })) !== undefined;
+    } catch (error) {
+      throw damage ?? source.failure ?? error;
+    } finally {
+      source.close();
+    }
+  }
+
+  #begin(): Promise<{ hasConditions: boolean }> {
+    const { s3 = {}, onWarning = () => undefined } = this.#options;
+    const begun =
+      this.#begun ??
+      beginWriting(this.client, this.keys, {
+        location: this.location,
+        singleWriter: s3.singleWriter === true,
+        onWarning,
+      });
+    this.#begun = begun;
+    begun.catch(() => {
+      this.#begun = undefined;
+    });
+    return begun;
+  }
+
+  /** Gives the images of another tool's layout their names as objects, before the first other name hides them. */
+  async #adoptForeign(isAlone: boolean): Promise<void> {
+    const foreign = await this.foreign();
+    if (foreign === undefined) return;
+    for (const entry of foreign.indexEntries) {
+      const name = entryName(entry) ?? (isPart(entry) ? undefined : entry.digest);
+      if (isManifest(entry.mediaType) && (await has(this, entry))) await this.#adoptAttached(entry);
+      if (name !== undefined) await this.bucketNames.add(entry, name, { isAlone });
+    }
+  }
+
+  async #adoptAttached(entry: Descriptor): Promise<void> {
+    try {
+      const bytes = await readVerified(entry, (options) => this.fetch(entry, options));
+      await this.link(entry, bytes);
+    } catch (error) {
+      // A damaged manifest stays damaged, whoever finds it.
+      if (!(error instanceof ContentError) && !isLadingError(error, 'NOT_FOUND')) throw error;
+    }
+  }
+}

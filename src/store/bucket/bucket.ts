@@ -1,0 +1,45 @@
+import { type BucketAddress, formatBucketAddress, parseBucketAddress } from '../../s3/address.js';
+import { type BucketConnection, connectToBucket, type Surroundings } from '../../s3/connect.js';
+import { BucketSource } from './bucket-source.js';
+import { BucketStore } from './bucket-store.js';
+import { BucketKeys } from './keys.js';
+
+/** Opens the images in a bucket for reading, `s3://BUCKET[/PREFIX]`; rejects with `NOT_FOUND` if there are none. */
+export async function openBucket(
+  text: string,
+  options: BucketConnection = {},
+  surroundings?: Surroundings,
+): Promise<BucketSource> {
+  const { client, keys, location } = await connect(parseBucketAddress(text), options, surroundings);
+  const source = new BucketSource(client, keys, location);
+  try {
+    await source.requireLayout();
+    return source;
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** Opens a bucket for writing. Nothing is sent before the first push, and no layout need be there. */
+export async function openBucketForWriting(
+  text: string,
+  options: BucketConnection = {},
+  surroundings?: Surroundings,
+): Promise<BucketStore> {
+  const { client, keys, location } = await connect(parseBucketAddress(text), options, surroundings);
+  const { s3, onEvent } = options;
+  return new BucketStore(client, keys, location, {
+    s3,
+    onWarning: (message) => onEvent?.({ type: 'warning', message }),
+  });
+}
+
+async function connect(
+  address: BucketAddress,
+  options: BucketConnection,
+  surroundings: Surroundings | undefined,
+) {
+  const client = await connectToBucket(address, options, surroundings);
+  return { client, keys: new BucketKeys(address.prefix), location: formatBucketAddress(address) };
+}

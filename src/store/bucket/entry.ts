@@ -1,0 +1,27 @@
+import { fittingAnnotations, MAX_LISTED_ANNOTATION_BYTES } from '../../content/annotations.js';
+import type { Descriptor } from '../../content/descriptor.js';
+import { MEDIA_TYPE } from '../../content/media-types.js';
+import { ContentError } from '../../errors.js';
+import { readLayoutIndex } from '../../manifest/layout-documents.js';
+
+/** Most bytes of an object with one entry: the annotations of a descriptor are the most of it. */
+export const MAX_ENTRY_BYTES = 256 * 1024;
+
+/**
+ * Formats an object for a name or an attachment: an index with one entry, as a layout has it, so that it is read by the
+ * same rules.
+ */
+export function formatEntry(entry: Descriptor): Buffer {
+  const annotations = fittingAnnotations(entry.annotations, MAX_LISTED_ANNOTATION_BYTES);
+  const { annotations: _, data: __, urls: ___, ...plain } = entry;
+  const kept = { ...plain, ...(annotations !== undefined && { annotations }) };
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [kept] }));
+}
+
+/** Parses such an object; rejects with `INVALID_LAYOUT`. */
+export function parseEntry(bytes: Uint8Array, where: string): Descriptor {
+  const { entries } = readLayoutIndex(bytes, where);
+  const [entry, ...others] = entries;
+  if (entry !== undefined && others.length === 0) return entry;
+  throw new ContentError('INVALID_LAYOUT', `${where} has ${entries.length} entries instead of one`);
+}
