@@ -2,6 +2,7 @@
 export type Block =
   | RunBlock
   | { kind: 'flags'; of: string }
+  | { kind: 'commands' }
   | { kind: 'exit codes' }
   | { kind: 'figures'; rows: string[] }
   | { kind: 'file'; name: string }
@@ -36,6 +37,7 @@ const COMMAND = /^\$ /;
  * - `<!-- run -->` before a fence: the lines that begin with `$` stay, and their output is written below each. Lines of
  *   the comment after its first one are commands that are run before them and not shown.
  * - `<!-- flags of COMMAND -->` or `<!-- flags: GROUP -->`: a table of flags, to `<!-- end -->`.
+ * - `<!-- commands -->`: a table of the commands and their pages, to `<!-- end -->`.
  * - `<!-- exit codes -->`: a table of them, to `<!-- end -->`.
  * - `<!-- figures of ROW ROW… -->`: a table of wall times of these rows of the benchmark, to `<!-- end -->`.
  * - `<!-- write PATH -->` before a fence: its content is written to this file, for the commands below.
@@ -73,6 +75,8 @@ function beginningAt(lines: readonly string[], place: number): Beginning | undef
   const [, flags] = /^<!-- flags(?: of|:) (\w+) -->$/.exec(line) ?? [];
   if (flags !== undefined)
     return { content: place + 1, closing: '<!-- end -->', blockOf: () => ({ kind: 'flags', of: flags }) };
+  if (line === '<!-- commands -->')
+    return { content: place + 1, closing: '<!-- end -->', blockOf: () => ({ kind: 'commands' }) };
   if (line === '<!-- exit codes -->')
     return { content: place + 1, closing: '<!-- end -->', blockOf: () => ({ kind: 'exit codes' }) };
   const [, rows] = /^<!-- figures of ([\w -]+) -->$/.exec(line) ?? [];

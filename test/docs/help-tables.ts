@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { COMMANDS } from '../../src/cli/commands.js';
 import { describeCommand, type OptionDescription } from '../../src/cli/describe-command.js';
 import { EXIT_MEANINGS } from '../../src/cli/exit-codes.js';
@@ -6,6 +7,24 @@ import { EXIT_MEANINGS } from '../../src/cli/exit-codes.js';
 const SHARED_GROUPS: readonly string[] = ['Output', 'Registry', 'Bucket'];
 /** Their flags stand beside what they limit, in tables with more than the help says. */
 const LIMITS = 'Limits';
+
+/** The pages of commands that have none of their own; default commands.md. */
+const PAGES: Partial<Record<string, string>> = {
+  login: 'registries.md#logins',
+  logout: 'registries.md#logins',
+  auth: 'registries.md#logins',
+  config: 'configuration.md',
+};
+
+/** Returns a table of the commands, for README.md, with the summaries of the help and their pages. */
+export async function commandsTable(): Promise<string[]> {
+  const described = await Promise.all(COMMANDS.map(describeCommand));
+  const rows = described.map(({ name, usage, summary }) => {
+    const own = existsSync(new URL(`../../docs/${name}.md`, import.meta.url)) ? `${name}.md` : undefined;
+    return `| [\`${cell(usage)}\`](docs/${own ?? PAGES[name] ?? 'commands.md'}) | ${cell(summary)} |`;
+  });
+  return ['', '| command | what it does |', '| --- | --- |', ...rows, ''];
+}
 
 /** Returns a table of the flags of a command, or of a group that commands share, from what `--help` is made of. */
 export async function flagsTable(of: string): Promise<string[]> {

@@ -7,7 +7,7 @@ import { type Block, rewrite } from './blocks.js';
 import { listPages, pageNow, ROOT, readPage } from './pages.js';
 
 describe('the pages', () => {
-  it('have the flags and exit codes of the help, figures of the benchmark, and examples as they are in their files', async () => {
+  it('have the commands, flags and exit codes of the help, figures of the benchmark, and examples as they are in their files', async () => {
     for (const page of await listPages())
       assert.equal(
         await pageNow(page, { withRuns: false }),

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Block, type RunBlock, rewrite, type WriteBlock } from './blocks.js';
 import { figuresTable } from './figures.js';
-import { exitCodesTable, flagsTable } from './help-tables.js';
+import { commandsTable, exitCodesTable, flagsTable } from './help-tables.js';
 import { openSession, type Session } from './session.js';
 import { openSite, type Site } from './site.js';
 
@@ -16,7 +16,7 @@ export async function listPages(): Promise<string[]> {
   const pages = ['README.md', ...names.map((name) => `docs/${name}`)];
   const isMade = await Promise.all(
     pages.map(async (page) =>
-      /^<!-- (run|flags|exit codes|figures|file|write)\b/m.test(await readPage(page)),
+      /^<!-- (run|flags|commands|exit codes|figures|file|write)\b/m.test(await readPage(page)),
     ),
   );
   return pages.filter((_, place) => isMade[place]);
@@ -67,6 +67,8 @@ async function runBlock({ setup, commands }: RunBlock, session: Session): Promis
 
 async function makeWithoutRuns(block: Block): Promise<string[]> {
   switch (block.kind) {
+    case 'commands':
+      return commandsTable();
     case 'exit codes':
       return exitCodesTable();
     case 'flags':
