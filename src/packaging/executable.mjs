@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { arch } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import postject from 'postject';
 import { embeddedAssets } from './embedded-program.mjs';
@@ -38,9 +38,11 @@ export async function makeExecutable(architecture) {
 async function makeBlob(folder, architecture) {
   const here = await nodeFor(arch());
   const assets = await embeddedAssets(join(folder, 'assets'), architecture === arch() ? here : undefined);
+  const main = basename(MAIN);
+  await copyFile(MAIN, join(folder, main));
   const output = join(folder, 'blob');
   const config = {
-    main: MAIN,
+    main, // it stands in the blob: a whole path would differ from one checkout to another
     output,
     assets,
     disableExperimentalSEAWarning: true,
@@ -48,7 +50,7 @@ async function makeBlob(folder, architecture) {
   };
   const file = join(folder, 'sea.json');
   await writeFile(file, JSON.stringify(config));
-  execFileSync(here, ['--experimental-sea-config', file], { stdio: 'pipe' }); // an error has what it printed
+  execFileSync(here, ['--experimental-sea-config', file], { cwd: folder, stdio: 'pipe' }); // an error has what it printed
   return readFile(output);
 }
 

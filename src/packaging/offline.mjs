@@ -3,7 +3,6 @@
  * the files of `npm pack`, and those files of each dependency that can run. The same tree gives the same bytes.
  * Usage: node src/packaging/offline.mjs, after a build.
  */
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path/posix';
@@ -11,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { pack } from 'tar-stream';
+import { packedFiles } from './packed-files.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** npm gives this time to all entries of a package. */
@@ -32,19 +32,6 @@ const output = `release/${manifest.name}-${manifest.version}-offline.tgz`;
 const bytes = gzipSync(await tar(files), { level: 9 });
 await writeFile(output, bytes);
 console.log(`${output}: ${files.size} files, ${(bytes.length / 1e6).toFixed(2)} MB`);
-
-/** Returns the paths that `npm pack` would put into the package. */
-function packedFiles() {
-  // On Windows npm is a script, which needs a shell. The command contains no input.
-  const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-    shell: process.platform === 'win32',
-  });
-  // npm 11 prints a list of packages, npm 12 an object with a member for each package.
-  const [{ files }] = Object.values(JSON.parse(listing));
-  return files.map((file) => file.path);
-}
 
 /** Returns the files in node_modules that the program's own files import, directly or indirectly. */
 async function filesThatRun(entryPoints) {

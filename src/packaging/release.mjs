@@ -7,8 +7,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
-import { arch } from 'node:os';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { arch, tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,7 @@ import { makeExecutable } from './executable.mjs';
 import { makeImage } from './image.mjs';
 import { manPages } from './man.mjs';
 import { ARCHITECTURES, nodeFor } from './node-release.mjs';
+import { packedFiles } from './packed-files.mjs';
 import { readReference } from './reference.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,13 +49,13 @@ async function release() {
   // Most of the time of a release: on threads, while the rest is made.
   const compressing = Promise.all([...executables.values()].map(compress));
 
-  run('npm', ['pack', '--ignore-scripts', '--pack-destination', RELEASE]);
+  await packForNpm();
   run(process.execPath, ['src/packaging/offline.mjs']);
   const reference = await readReference();
   for (const [name, text] of manPages(reference)) await write(join('man', name), text);
   for (const [path, text] of completions(reference)) await write(join('completions', basename(path)), text);
   await write('lading.service', serviceExample());
-  await write(`lading-${manifest.version}.cdx.json`, billOfMaterials());
+  await write(`lading-${manifest.version}.cdx.json`, billOfMaterials(manifest));
   const files = await debianFiles(reference);
   for (const [architecture, executable] of executables) {
     const { name, bytes } = await debianPackage(architecture, executable, files, manifest);
@@ -69,6 +70,21 @@ async function release() {
   console.log(image);
 }
 
+/** npm keeps the modes of files, which depend on who made the checkout: it packs copies. */
+async function packForNpm() {
+  const folder = await mkdtemp(join(tmpdir(), 'lading-release-'));
+  try {
+    process.umask(0o022);
+    for (const path of packedFiles()) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), await readFile(path));
+    }
+    run('npm', ['pack', folder, '--ignore-scripts', '--pack-destination', RELEASE]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 /** Makes the image, and returns what is said about it. */
 async function describeImage() {
   try {
@@ -80,10 +96,11 @@ async function describeImage() {
 }
 
 /** CycloneDX, as npm makes it, without what differs from run to run. */
-function billOfMaterials() {
+function billOfMaterials(manifest) {
   const document = JSON.parse(run('npm', ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev']));
   delete document.serialNumber;
   delete document.metadata.timestamp;
+  document.metadata.component.name = manifest.name; // npm takes the name of the folder
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
