@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
+import { calledFunctions } from './called-functions.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PACKAGING = fileURLToPath(new URL('.', import.meta.url));
@@ -53,8 +54,11 @@ export async function embeddedAssets(folder, node) {
   if (node !== undefined) {
     const compiled = join(folder, 'compiled');
     await mkdir(compiled);
+    const called = join(folder, 'called-functions.json');
+    await writeFile(called, JSON.stringify(await calledFunctions(folder, assets, node)));
     const script = join(PACKAGING, 'compile-files.cjs');
-    execFileSync(node, ['--predictable', script, folder, compiled, ...files.keys()], { stdio: 'pipe' });
+    const args = ['--predictable', script, folder, compiled, called, ...files.keys()];
+    execFileSync(node, args, { stdio: 'pipe' });
     for (const name of await readdir(compiled)) assets[name] = join(compiled, name);
   }
   return assets;
