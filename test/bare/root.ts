@@ -112,7 +112,7 @@ async function baseOf(context: Context, release: Release): Promise<string> {
 }
 
 /** Where this machine has its packages from, if it is a Debian; else debootstrap knows a place. */
-export async function debianMirror(): Promise<string[]> {
+async function debianMirror(): Promise<string[]> {
   const query = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', 'Label: Debian'];
   const { stdout } = await run('apt-get', query).catch(() => ({ stdout: '' }));
   return stdout.split('\n').filter(Boolean).slice(0, 1);
