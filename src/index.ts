@@ -4,6 +4,7 @@ export type { CompressedForm } from './compression/compression.js';
 export type { Descriptor, NamedDescriptor } from './content/descriptor.js';
 export { type Digest, digestOf, isDigest, parseDigest } from './content/digest.js';
 export { isManifest, MEDIA_TYPE } from './content/media-types.js';
+export type { ImageOrigin } from './content/origin.js';
 export { formatPlatform, type Platform, parsePlatform } from './content/platform.js';
 export {
   formatFamiliar,
@@ -44,6 +45,16 @@ export type { AttachedTree } from './graph/attached.js';
 export type { GraphOptions } from './graph/build.js';
 export type { DocumentOptions } from './graph/documents.js';
 export type { ContentSource, ManifestTree, PlannedContent } from './graph/tree.js';
+export type { LockDifference, LockEntry, MovedImage } from './lock/compare-locks.js';
+export type {
+  Lock,
+  LockedAttachment,
+  LockedImage,
+  LockedPattern,
+  LockFormat,
+  LockSelection,
+} from './lock/lock.js';
+export { parseLock } from './lock/parse-lock.js';
 export type { ContainerConfig, HistoryEntry } from './manifest/config.js';
 export type { GraphLimits } from './manifest/graph-budget.js';
 export type { IdentifiedKind } from './manifest/identify.js';
@@ -96,6 +107,7 @@ export {
   list,
 } from './operations/list.js';
 export { type LoadOptions, type LoadResult, load } from './operations/load.js';
+export { type LockOptions, type LockResult, lockImages } from './operations/lock.js';
 export type { StoredLogin } from './operations/login/credential-store.js';
 export {
   type CredentialExplanation,
@@ -111,7 +123,9 @@ export {
   login,
   logout,
 } from './operations/login/login.js';
-export { type SavedImage, type SaveOptions, type SaveResult, save } from './operations/save.js';
+export { readLock } from './operations/read-lock.js';
+export { type SavedImage, type SaveResult, save } from './operations/save.js';
+export type { SaveOptions } from './operations/save-options.js';
 export type { ServeAccessOptions } from './operations/serve/access.js';
 export type { ServeConversionOptions } from './operations/serve/conversion.js';
 export { type ServeOptions, type Serving, serve } from './operations/serve/serve.js';
@@ -127,6 +141,7 @@ export type {
 } from './operations/verify/result.js';
 export type { ReportedSignature } from './operations/verify/signatures.js';
 export { verify } from './operations/verify/verify.js';
+export { formatLockAs, writeLockFile } from './operations/write-lock.js';
 export type { LoadedImage } from './operations/write-map.js';
 export type { CredentialPlaceOptions } from './registry/auth/credential-places.js';
 export type { RunCredentials } from './registry/auth/run-credentials.js';

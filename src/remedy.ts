@@ -70,6 +70,8 @@ export type Remedy =
   | 'format'
   /** Keep the hosts of names (`keepHost`), or distinguish images by rules (`mapFile`). */
   | 'keepHost'
+  /** Ask for the names of the lock anew: `updateLock`. */
+  | 'updateLock'
   /** Set names by rules. */
   | 'mapFile'
   /** Specify the name of an image. */

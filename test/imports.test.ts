@@ -24,6 +24,7 @@ const LAW: Record<string, readonly string[]> = {
   'manifest/': ['errors.ts', 'content/'],
   // Documents of any kind, with the places of names in them. It reads no files.
   'find/': ['content/'],
+  'lock/': ['errors.ts', 'content/', 'manifest/'],
   // Connections have options of buckets, too.
   'registry/': [
     ...['errors.ts', 'program.ts', 'events.ts', 'retry.ts', 'content/', 'disk/region.ts'],
@@ -64,7 +65,7 @@ const LAW: Record<string, readonly string[]> = {
   ],
   'operations/': [
     ...['errors.ts', 'events.ts', 'content/', 'disk/', 'compression/', 'hashing/', 'tar/'],
-    ...['manifest/', 'find/', 'registry/', 'store/', 'graph/', 'server/', 'transfer/'],
+    ...['lock/', 'manifest/', 'find/', 'registry/', 'store/', 'graph/', 'server/', 'transfer/'],
   ],
   'index.ts': [
     ...[
@@ -77,6 +78,7 @@ const LAW: Record<string, readonly string[]> = {
       'disk/region.ts',
       'find/',
       'graph/',
+      'lock/',
       'manifest/',
     ],
     ...['registry/', 's3/options.ts', 'store/', 'server/', 'transfer/', 'operations/'],
@@ -111,7 +113,7 @@ const HOMES: Record<string, readonly string[]> = {
   'xz-decompress': ['compression/xz.ts'],
   'proper-lockfile': ['disk/lock.ts'],
   'fs-extra': ['disk/', 'store/', 'transfer/', 'operations/'],
-  yaml: ['operations/', 'find/yaml-tree.ts', 'cli/yaml.ts'],
+  yaml: ['operations/', 'find/yaml-tree.ts', 'lock/yaml.ts', 'cli/yaml.ts'],
   bcryptjs: ['server/access/password-worker.ts'],
   'prom-client': ['server/operational/metrics.ts'],
 };

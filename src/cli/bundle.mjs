@@ -47,7 +47,7 @@ const pastTheEntrance = {
 const shortValidators = {
   name: 'short-validators',
   setup({ onLoad }) {
-    onLoad({ filter: /\/src\/manifest\/validators\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /\/src\/(?:manifest|lock)\/validators\.ts$/ }, async ({ path }) => {
       const { code } = await transform(await readFile(path, 'utf8'), { loader: 'ts', minify: true });
       return { contents: code, loader: 'js' };
     });

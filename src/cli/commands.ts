@@ -11,6 +11,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./save.js')).saveCommand,
   },
   {
+    name: 'lock',
+    positionals: '[IMAGE..]',
+    usage: 'IMAGE... -o FILE',
+    summary: 'Write the digests of images into a lock, for saves of the same bytes later',
+    load: async () => (await import('./lock.js')).lockCommand,
+  },
+  {
     name: 'load',
     aliases: ['push'],
     positionals: 'DEST [IMAGE..]',

@@ -57,6 +57,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   INVALID_MANIFEST: EXIT.content,
   INVALID_LAYOUT: EXIT.content,
   INVALID_ARCHIVE: EXIT.content,
+  INVALID_LOCK: EXIT.content,
   INVALID_SIGNATURE: EXIT.content,
   MISSING_CONTENT: EXIT.content,
   TOO_LARGE: EXIT.content,

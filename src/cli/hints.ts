@@ -115,6 +115,7 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
   stream: [anywhere('lading save -o - and lading convert -o - write to standard output.')],
   tagDigests: [own('tag-digests', '--tag-digests gives it a tag.')],
   tlsVerify: [own('tls-verify', 'The flag is --tls-verify=false.')],
+  updateLock: [own('lock update', '--update asks for the names of the lock anew.')],
   verify: [anywhere('lading verify lists everything that is damaged.')],
 };
 

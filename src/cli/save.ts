@@ -1,16 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { text as readText } from 'node:stream/consumers';
 import type { InferredOptionTypes } from 'yargs';
-import {
-  type CarriedProgram,
-  LadingError,
-  parseImageList,
-  readFailure,
-  type SaveOptions,
-  type SaveResult,
-  save,
-} from '../index.js';
+import { type CarriedProgram, type SaveOptions, type SaveResult, save } from '../index.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
 import { failuresOf, resultWithFailures } from './failures.js';
@@ -21,10 +11,17 @@ import {
   type CommandOption,
   connectionOptions,
   type GlobalArguments,
-  platformsOf,
-  STRICT_OPTION,
 } from './options.js';
 import { withProgress } from './progress.js';
+import {
+  IMAGE_POSITIONAL,
+  LOCK_FORMAT_OPTION,
+  LOCK_OPTION,
+  PLATFORM_OPTION,
+  UPDATE_OPTION,
+  WANTED_OPTIONS,
+  wantedOptions,
+} from './wanted.js';
 import type { Carrier } from './with-program.js';
 
 /** Flags of commands that write an archive or a layout. */
@@ -43,14 +40,7 @@ export const OUTPUT_OPTIONS = {
     describe: 'Format of the output, see lading help formats',
     defaultDescription: 'oci for a directory, else universal',
   },
-  platform: {
-    type: 'string',
-    array: true,
-    value: 'OS/ARCH',
-    nargs: 1, // otherwise it consumes the arguments that follow
-    defaultDescription: 'all', // with a real default, yargs would accept the flag without a value
-    describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
-  },
+  platform: PLATFORM_OPTION,
   'docker-legacy': {
     type: 'boolean',
     default: false,
@@ -84,39 +74,22 @@ export function archiveCompressionOptions(argv: {
 
 const OPTIONS = {
   ...OUTPUT_OPTIONS,
-  file: {
-    alias: 'f',
+  ...WANTED_OPTIONS,
+  ...LOCK_OPTION,
+  update: UPDATE_OPTION,
+  'write-lock': {
     type: 'string',
     value: 'FILE',
     requiresArg: true,
-    describe: 'Read image names from a file, one per line; - for standard input',
+    describe: 'Write a lock of what was saved: every digest, for the same bytes later',
   },
-  'all-tags': {
-    alias: 'a',
-    type: 'boolean',
-    default: false,
-    describe: 'Save every tag of repositories that are named without a tag',
-  },
-  index: {
-    choices: ['sparse', 'rewrite'],
-    requiresArg: true,
-    describe: 'With --platform: keep the index, or write a smaller one',
-    defaultDescription: 'rewrite',
-  },
-  referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
-  'include-foreign': {
-    type: 'boolean',
-    default: false,
-    describe: 'Fetch foreign layers too, from the registry or from their URLs, without credentials',
-  },
+  'lock-format': LOCK_FORMAT_OPTION,
   'with-program': {
     type: 'string',
     value: '[=ARCH|FILE]',
     bareValue: 'this',
     describe: 'Put the executable of lading, SHA256SUMS and READ-ME-FIRST.txt beside the archive',
   },
-  'keep-going': { type: 'boolean', default: false, describe: 'Save the other images when one fails' },
-  ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
   ...BUCKET_WRITE_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
@@ -125,13 +98,7 @@ type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { IMAGE
 
 export const saveCommand: CommandModule = {
   options: OPTIONS,
-  positionals: {
-    IMAGE: {
-      type: 'string',
-      array: true,
-      describe: '[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]',
-    },
-  },
+  positionals: { IMAGE: IMAGE_POSITIONAL },
   examples: [
     { line: 'lading save alpine:3.20 -o alpine.tar', summary: 'one image, all platforms' },
     {
@@ -140,55 +107,46 @@ export const saveCommand: CommandModule = {
     },
     { line: 'lading save ghcr.io/org/app:1 -o layout/ --append', summary: 'into a layout directory' },
     { line: 'lading save busybox -o - | docker load', summary: 'without a file' },
+    {
+      line: 'lading save -f images.txt -o images.tar --write-lock images.lock.json',
+      summary: 'and a lock, for --lock',
+    },
+    {
+      line: 'lading save --lock images.lock.json -o images.tar',
+      summary: 'the same bytes at any later time',
+    },
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const images = [...(flags.IMAGE ?? []), ...(await listedImages(flags.file))];
-    if (images.length === 0)
-      throw new LadingError('USAGE', 'no image was named', {
-        hint: 'Name images after the command, or a list of them with --file.',
-      });
+    const wanted = await wantedOptions(flags);
     const carrier = await carrierOf(flags);
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
     const result = await withProgress(flags, output, ({ onEvent }) =>
       save({
-        strict: flags.strict,
         ...connectionOptions(flags, output.warning),
-        images,
+        ...wanted,
         output: target,
         format: flags.format,
-        allTags: flags['all-tags'],
-        platforms: platformsOf(flags.platform),
-        index: flags.index,
+        updateLock: flags.update,
+        writeLock: flags['write-lock'],
+        lockFormat: flags['lock-format'],
         append: flags.append,
         ...archiveCompressionOptions(flags),
-        referrers: flags.referrers,
-        includeForeign: flags['include-foreign'],
         dockerPlatform: flags['docker-platform'],
         dockerLegacy: flags['docker-legacy'],
-        keepGoing: flags['keep-going'],
         signal,
         onEvent,
       }),
     );
     const carried = result.images.length === 0 ? undefined : await carrier?.carry(signal);
+    const changes = await describeChanges(result);
     const shown = { ...result, ...(carried && { carried }) };
     return resultWithFailures(output, shown, {
-      text: () => describeSaved(result) + describeCarried(carried),
+      text: () => changes + describeSaved(result) + describeCarried(carried),
       isJSON: flags.json,
     });
   },
 };
-
-async function listedImages(file: string | undefined): Promise<string[]> {
-  if (file === undefined) return [];
-  if (file === '-') return parseImageList(await readText(process.stdin));
-  try {
-    return parseImageList(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw readFailure(`the list ${file}`, error);
-  }
-}
 
 function describeSaved(result: SaveResult): string {
   const { images, output, blobs, bytes } = result;
@@ -201,6 +159,13 @@ function describeSaved(result: SaveResult): string {
   const reused = blobs.reused > 0 ? `, ${plural(blobs.reused, 'blob')} already there` : '';
   const where = output === '-' ? 'standard output' : output;
   return `${formatTable(rows)}${failuresOf(result)}${plural(images.length, 'image')} in ${where}: ${formatBytes(bytes.total)}, ${formatBytes(bytes.fetched)} fetched${reused}\n`;
+}
+
+/** It is loaded only where it is used. */
+async function describeChanges({ difference }: SaveResult): Promise<string> {
+  if (difference === undefined) return '';
+  const { describeDifference } = await import('./lock-difference.js');
+  return describeDifference(difference);
 }
 
 /** It is loaded only where it is used. */

@@ -1,7 +1,7 @@
 import { ContentError, type ErrorCode } from '../errors.js';
 import type { Documents } from './documents.js';
 import { shorten } from './json/json.js';
-import { type DocumentKind, type Refusal, validators } from './validators.js';
+import { type DocumentKind, type Refusal, type Validator, validators } from './validators.js';
 
 /** Error codes by kind of document; `INVALID_MANIFEST` if not listed. */
 const CODES: Partial<Record<DocumentKind, ErrorCode>> = {
@@ -33,7 +33,14 @@ export function refusalOf(
   kind: DocumentKind,
   value: unknown,
 ): { place: string; problem: string } | undefined {
-  const validator = validators[kind];
+  return refusalBy(validators[kind], value);
+}
+
+/** Returns the first violation that a validator finds. */
+export function refusalBy(
+  validator: Validator,
+  value: unknown,
+): { place: string; problem: string } | undefined {
   if (validator(value)) return undefined;
   const refusal = validator.errors?.[0];
   if (refusal === undefined) return { place: '', problem: 'it does not fit its schema' };
@@ -55,6 +62,8 @@ function describe({ instancePath, keyword, params, parentSchema, data }: Refusal
       return `${place}, expected a member "${params.missingProperty}", found none`;
     case 'const':
       return `${place}, expected ${JSON.stringify(params.allowedValue)}, found ${show(data)}`;
+    case 'additionalProperties':
+      return `${place}, the member "${shorten(String(params.additionalProperty), 200)}" is not defined`;
     case 'enum':
       return `${place}, expected one of ${JSON.stringify(params.allowedValues)}, found ${show(data)}`;
     default:

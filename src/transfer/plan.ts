@@ -96,7 +96,8 @@ export function sizeOf(images: readonly ImageTrees[]): { images: number; bytes: 
   return { images: images.length, bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0) };
 }
 
-function plannedImage({ name, original, tree, attached, annotations }: ImageTrees): PlannedImage {
+/** Returns what is known of an image that was read. */
+export function plannedImage({ name, original, tree, attached, annotations }: ImageTrees): PlannedImage {
   const trees = [tree, ...attached.map((referrer) => referrer.tree)];
   const contents = new Map(
     trees.flatMap(contentsOf).map(({ descriptor }) => [descriptor.digest, descriptor.size]),

@@ -101,7 +101,7 @@ describe('completion', () => {
     (await completionsOf(words, COMMANDS)).map(([word]) => word);
 
   it('offers commands, flags and the values of flags', async () => {
-    assert.deepEqual(await complete('lo'), ['load', 'login', 'logout']);
+    assert.deepEqual(await complete('lo'), ['lock', 'load', 'login', 'logout']);
     assert.deepEqual(await complete('save', '--form'), ['--format']);
     assert.deepEqual(await complete('pull', '--no-ref'), ['--no-referrers']);
     assert.deepEqual(await complete('save', '--format', 'oci'), ['oci-archive', 'oci']);

@@ -94,6 +94,7 @@ describe('the sentence of a remedy', () => {
     ['copy', 'stream', /lading save -o - and lading convert -o -/],
     ['load', 'tagDigests', /--tag-digests/],
     ['save', 'tlsVerify', /--tls-verify=false/],
+    ['save', 'updateLock', /^--update asks/],
     ['inspect', 'verify', /lading verify/],
   ];
 

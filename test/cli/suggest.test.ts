@@ -89,7 +89,11 @@ describe('what is said of words that lading does not know', () => {
         'unknown flag --all-platforms',
         'lading save --help shows what there is.',
       ],
-      [['copy', 'a', 'b', '-o', 'x'], 'unknown flag -o', 'lading save and lading convert have -o.'],
+      [
+        ['copy', 'a', 'b', '-o', 'x'],
+        'unknown flag -o',
+        'lading save, lading lock and lading convert have -o.',
+      ],
       [['-o', 'x.tar', 'sav'], 'there is no command "x.tar"', 'lading --help shows what there is.'],
       [['--jsn'], 'unknown flag --jsn', 'Did you mean --json?'],
       [['help', 'exit'], 'there is no help for "exit"', 'Did you mean lading help exit-codes?'],

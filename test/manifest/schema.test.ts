@@ -112,8 +112,10 @@ describe('the verdicts of image-spec’s schemas', () => {
 
 describe('the generated validators', () => {
   it('load nothing else, ajv least of all', () => {
-    const source = readFileSync(new URL('../../src/manifest/validators.ts', import.meta.url), 'utf8');
-    assert.doesNotMatch(source, /\brequire\(|^import /m);
+    for (const room of ['manifest', 'lock']) {
+      const source = readFileSync(new URL(`../../src/${room}/validators.ts`, import.meta.url), 'utf8');
+      assert.doesNotMatch(source, /\brequire\(|^import /m);
+    }
   });
 });
 

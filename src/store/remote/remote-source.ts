@@ -21,6 +21,8 @@ export interface RemoteSourceOptions {
 
 /** A repository for reading. */
 export interface RemoteSource extends Source {
+  /** True once the v1 protocol is used, which has no digests: those of its images are computed here. */
+  readonly isV1: boolean;
   tags(options?: SignalOption): AsyncIterable<string>;
   /**
    * Returns what a tag stands for, according to a HEAD request; undefined if that does not say, and then `resolve`
@@ -41,7 +43,7 @@ export function createRemoteSource(
   return new FallingBackSource(client, name, options);
 }
 
-type Tagged = Omit<RemoteSource, 'head'>;
+type Tagged = Omit<RemoteSource, 'head' | 'isV1'>;
 
 class FallingBackSource implements RemoteSource {
   readonly #client: RegistryClient;
@@ -88,6 +90,10 @@ class FallingBackSource implements RemoteSource {
   async *names(options: SignalOption = {}): AsyncIterable<NamedDescriptor> {
     for await (const tag of this.tags(options))
       yield { name: tag, descriptor: await this.resolve(tag, options) };
+  }
+
+  get isV1(): boolean {
+    return this.#v1 !== undefined;
   }
 
   get location(): string {

@@ -1,0 +1,43 @@
+import type { ImageOrigin } from '../content/origin.js';
+import type { Lock, LockFormat } from '../lock/lock.js';
+import type { ConnectionOptions } from '../registry/connect.js';
+import type { DestinationLike } from '../transfer/destinations.js';
+import type { SaveOutputOptions } from '../transfer/files/to-files.js';
+
+export interface SaveOptions
+  extends ConnectionOptions,
+    Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name'> {
+  /**
+   * Names of images and patterns of tags (`REPOSITORY:{>=3.19 <3.22, newest 2}`), as users type them; none if there is a
+   * lock.
+   */
+  images?: readonly string[] | undefined;
+  /** A file, a directory (`…/`), a bucket (`s3://…`), a stream for an archive, or any store. */
+  output: DestinationLike;
+  /** Save every tag of the repositories that are named without a tag; default false. */
+  allTags?: boolean | undefined;
+  /** Platforms of an index to save, `OS/ARCH[/VARIANT]`; default all, with unchanged digests. */
+  platforms?: readonly string[] | undefined;
+  /** What happens to an index if only some of its platforms are chosen; default `rewrite`. */
+  index?: 'sparse' | 'rewrite' | undefined;
+  /** Also save signatures, SBOMs and attestations; default true. */
+  referrers?: boolean | undefined;
+  /** Also fetch foreign layers, from their registry or from the `urls` in their manifests; default false. */
+  includeForeign?: boolean | undefined;
+  /** The platform in the Docker half of an archive; default linux/amd64, or else the first. */
+  dockerPlatform?: string | undefined;
+  /** Refuse images whose documents violate their specification; default: they cause a warning. */
+  strict?: boolean | undefined;
+  /** Save the other images if one fails; default false. */
+  keepGoing?: boolean | undefined;
+  /** Save the images of this lock, by digest: no tag is asked for, and only what was attached to them then is taken. */
+  lock?: Lock | undefined;
+  /** Ask for the names of the lock anew, with its platforms; default false. The lock itself is not changed. */
+  updateLock?: boolean | undefined;
+  /** A file that a lock of what was saved is written to. */
+  writeLock?: string | undefined;
+  /** The form of that lock; default `lading`. The one of `imgpkg` has neither platforms nor attachments. */
+  lockFormat?: LockFormat | undefined;
+  /** Where the names of `images` were found, for locks. */
+  origins?: ReadonlyMap<string, readonly ImageOrigin[]> | undefined;
+}
