@@ -36,8 +36,7 @@ const HEAD = `# Six mistakes, and what each program prints
 
 Each section has one mistake, and what docker, skopeo, crane, oras and lading print for it on standard output and standard error.
 The programs ran on one machine with two cores, which had other work to do, without a terminal, against docker-registry 2.8. The time is
-the shortest of three runs and includes
-the start of the program, which takes lading longer than the others: Node.js starts before it. Digests and times in the outputs are
-replaced by words.
+the shortest of three runs and includes the start of the program, which takes lading longer than the others: Node.js starts before it.
+Digests and times in the outputs are replaced by words.
 
 \`npm run docs:mistakes\` makes the mistakes again and writes this file, and \`npm run test:interop\` compares it with what is printed.`;
