@@ -14,6 +14,9 @@ const PAGES: Partial<Record<string, string>> = {
   logout: 'registries.md#logins',
   auth: 'registries.md#logins',
   config: 'configuration.md',
+  find: 'lists.md',
+  lock: 'lists.md',
+  plan: 'lists.md',
 };
 
 /** Returns a table of the commands, for README.md, with the summaries of the help and their pages. */
