@@ -84,6 +84,7 @@ export {
   type FoundImage,
   findImages,
 } from './operations/find/find.js';
+export { type ProbedImage, probeImages } from './operations/find/probe.js';
 export { parseImageList } from './operations/image-list.js';
 export type { Attachment } from './operations/inspect/attachments.js';
 export type { TotalBytes } from './operations/inspect/contents.js';

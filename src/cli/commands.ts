@@ -68,6 +68,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./list.js')).listCommand,
   },
   {
+    name: 'find',
+    positionals: '<PATH..>',
+    usage: 'PATH...',
+    summary: 'Find the names of images in manifests, charts, compose files, lists',
+    load: async () => (await import('./find.js')).findCommand,
+  },
+  {
     name: 'login',
     positionals: '[HOST]',
     usage: '[HOST]',

@@ -23,7 +23,7 @@ export const EXIT_MEANINGS: Record<keyof typeof EXIT, readonly [code: number, me
   failed: [EXIT.failed, 'failed, or refused by the other side'],
   usage: [EXIT.usage, 'wrong usage'],
   content: [EXIT.content, 'content is wrong: digest, size, schema, signature, hole'],
-  partial: [EXIT.partial, 'some images failed, the others are done (--keep-going)'],
+  partial: [EXIT.partial, 'some images failed or are not resolved, the others are done'],
   notFound: [EXIT.notFound, 'not found: image, tag, file'],
   notAllowed: [EXIT.notAllowed, 'not allowed: credentials missing or refused'],
   unreachable: [EXIT.unreachable, 'the other side cannot be reached or kept failing'],

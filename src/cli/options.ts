@@ -1,5 +1,11 @@
 import type { InferredOptionTypes, Options } from 'yargs';
-import { type ConnectionOptions, LadingError, type RegistrySettings, type S3Options } from '../index.js';
+import {
+  type ConnectionOptions,
+  GRADES,
+  LadingError,
+  type RegistrySettings,
+  type S3Options,
+} from '../index.js';
 import { type CredentialFlags, type GivenCredentials, parseCredentials } from './credentials.js';
 import { parseRate, parseSize } from './rate.js';
 
@@ -219,6 +225,14 @@ export const STRICT_OPTION = {
     describe: 'Refuse images that violate their specification, instead of printing a warning',
   },
 } as const satisfies Record<string, CommandOption>;
+
+/** The least grade that is taken. */
+export const GRADE_OPTION = {
+  choices: GRADES,
+  requiresArg: true,
+  describe: 'Take images that are at least as sure as this',
+  defaultDescription: 'likely',
+} as const satisfies CommandOption;
 
 /** A flag of commands that write to registries. */
 export const TAG_DIGESTS_OPTION = {
