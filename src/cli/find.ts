@@ -91,7 +91,7 @@ export const findCommand: CommandModule = {
       summary: 'folders and files of any kind',
     },
     { line: 'lading find . --why nginx:1.27', summary: 'where an image is named' },
-    { line: 'lading save --from deploy/ -o images.tar', summary: 'find and save' },
+    { line: 'lading find deploy/ --json', summary: 'with the places, as data' },
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS

@@ -89,7 +89,8 @@ async function parseFor(command: Command, args: readonly string[]): Promise<Call
   const complaints: string[] = [];
   let argv: GlobalArguments | undefined;
   try {
-    await createParser([command.name, ...read, ...settings.settings.flatMap(argumentsOf)], command, module, {
+    const words = read.map((argument) => (argument === '-' ? DASH : argument));
+    await createParser([command.name, ...words, ...settings.settings.flatMap(argumentsOf)], command, module, {
       onProblem: (message) => complaints.push(message), // yargs then continues and reports further mistakes
       onParsed: (parsed) => {
         argv = parsed;
@@ -108,7 +109,8 @@ async function parseFor(command: Command, args: readonly string[]): Promise<Call
       command,
     );
   }
-  return { name: command.name, module, argv: { ...argv, registries: settings.registries }, settings };
+  const restored = { ...argv, ...dashesOf(argv, module) };
+  return { name: command.name, module, argv: { ...restored, registries: settings.registries }, settings };
 }
 
 async function unknownFlags(
@@ -134,6 +136,19 @@ function argumentsOf({ name, values }: Setting): string[] {
 
 function valueIn(flag: string, args: readonly string[]): string | undefined {
   return args.find((argument) => argument.startsWith(`${flag}=`))?.slice(flag.length + 1);
+}
+
+/** Stands for an argument `-` (standard input), which yargs drops. No argument can have a NUL. */
+const DASH = '\0-';
+
+/** Returns the arguments as they were given. */
+function dashesOf(argv: GlobalArguments, { positionals }: CommandModule): Record<string, unknown> {
+  const restored = (value: unknown): unknown => (value === DASH ? '-' : value);
+  return Object.fromEntries(
+    Object.entries(argv)
+      .filter(([name]) => Object.hasOwn(positionals, name))
+      .map(([name, value]) => [name, Array.isArray(value) ? value.map(restored) : restored(value)]),
+  );
 }
 
 /** Messages of yargs about missing arguments. */

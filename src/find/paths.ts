@@ -32,13 +32,17 @@ function stepInto({ node, path }: Located, step: string): Located[] {
     .map(({ key, value }) => ({ node: value, path: pathTo(path, key) }));
 }
 
-function* below(located: Located, visit: (node: Node) => boolean): Generator<Located> {
-  if (!visit(located.node)) return;
+/** Deeper values are left to the walk, which has a limit. */
+const MAX_DEPTH = 100;
+
+function* below(located: Located, visit: (node: Node) => boolean, depth = 0): Generator<Located> {
+  if (depth > MAX_DEPTH || !visit(located.node)) return;
   yield located;
   const { node, path } = located;
   for (const [place, item] of itemsOf(node).entries())
-    yield* below({ node: item, path: pathTo(path, place) }, visit);
-  for (const { key, value } of entriesOf(node)) yield* below({ node: value, path: pathTo(path, key) }, visit);
+    yield* below({ node: item, path: pathTo(path, place) }, visit, depth + 1);
+  for (const { key, value } of entriesOf(node))
+    yield* below({ node: value, path: pathTo(path, key) }, visit, depth + 1);
 }
 
 function matcherOf(step: string): (key: string) => boolean {

@@ -8,6 +8,7 @@ import {
   isUnresolved,
   withVersion,
 } from './image-text.js';
+import { Unreadable } from './limits.js';
 import {
   entriesOf,
   type Mapping,
@@ -80,6 +81,8 @@ const PROSE: ReadonlySet<string> = new Set([
 export class Walker {
   readonly #finder: Finder;
   readonly #options: WalkOptions;
+  /** How many values the current one stands in. */
+  #level = 0;
 
   constructor(finder: Finder, options: WalkOptions) {
     this.#finder = finder;
@@ -90,9 +93,14 @@ export class Walker {
     const finder = this.#finder;
     finder.visit(node);
     if (finder.isDone(node)) return;
+    const { maxDepth } = finder.limits;
+    // Anchors can make circles.
+    if (this.#level >= maxDepth) throw new Unreadable(`it is nested deeper than ${maxDepth} levels`, node.at);
+    this.#level++;
     if (node.type === 'scalar') this.#scalar(node, context);
     else if (node.type === 'sequence') this.#sequence(node, context);
     else this.#mapping(node, context);
+    this.#level--;
   }
 
   #mapping(node: Mapping, context: Context): void {

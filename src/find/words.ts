@@ -166,9 +166,14 @@ export function isImageKey(key: string, value?: string): boolean {
   if (key.startsWith('RELATED_IMAGE_')) return true;
   const [next = '', last = ''] = [words[place + 1], words.at(-1)];
   if (value === undefined) return isLast || !AFTER.has(next);
-  if (!isLast && (AFTER.has(next) || AFTER.has(last)))
-    return /tag|version/.test(next) && /\/.*:[^/]+$/.test(value);
+  if (!isLast && (AFTER.has(next) || AFTER.has(last))) return /tag|version/.test(next) && hasTag(value);
   return /[:/@$]|\{\{/.test(value);
+}
+
+/** True for a path with a tag. */
+function hasTag(value: string): boolean {
+  const slash = value.lastIndexOf('/');
+  return slash > 0 && value.indexOf(':', slash) > 0;
 }
 
 /** True if a key holds several images: `images`, `relatedImages`. */

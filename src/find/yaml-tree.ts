@@ -17,7 +17,10 @@ import { type Entry, type Node, scalarAt } from './node.js';
 export function readYAMLTree(text: string, limits: Limits): Node {
   const document = parsed(text);
   const [problem] = document.errors;
-  if (problem !== undefined) throw new Unreadable(firstLine(problem.message), problem.pos[0]);
+  if (problem !== undefined)
+    throw isStackOverflow(problem.message)
+      ? new Unreadable('it is nested too deep')
+      : new Unreadable(firstLine(problem.message), problem.pos[0]);
   return new TreeBuilder(limits).build(document.contents);
 }
 
@@ -38,6 +41,11 @@ function parsed(text: string): ReturnType<typeof parseDocument> {
     if (error instanceof RangeError) throw new Unreadable('it is nested too deep');
     throw error;
   }
+}
+
+/** The parser reports some of its own overflows as errors of the document. */
+function isStackOverflow(message: string): boolean {
+  return message.includes('call stack');
 }
 
 class TreeBuilder {
@@ -71,7 +79,8 @@ class TreeBuilder {
       for (const { key, value } of node.items) {
         const keyAt = placeOf(key) ?? at;
         const named = this.#node(key, depth + 1, keyAt);
-        const name = named.type === 'scalar' ? named.text : '';
+        const own = isScalar(key) && typeof key.value === 'string' ? key.value : undefined;
+        const name = own ?? (named.type === 'scalar' ? named.text : '');
         entries.push({ key: name, at: keyAt, value: this.#node(value, depth + 1, keyAt) });
       }
       return mapping;

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { startRegistry, type TestRegistry } from '../operations/registry.js';
+import { makeImage } from '../support/images.js';
+import { useFolder } from '../support/temporary.js';
+import { runLading } from './program.js';
+
+const POD = (...images: string[]): string =>
+  `apiVersion: v1\nkind: Pod\nspec:\n  containers:\n${images.map((image) => `    - image: ${image}\n`).join('')}`;
+
+describe('lading find', () => {
+  const path = useFolder('the suite');
+  let registry: TestRegistry;
+  before(async () => {
+    registry = await startRegistry();
+    await registry.put('app:1', await makeImage({ seed: 'app' }));
+    await registry.put('side:2', await makeImage({ seed: 'side' }));
+  });
+  after(() => registry.close());
+
+  it('prints the names of standard input, one a line, each once, and what is unsure on standard error', async () => {
+    const stdin = `${POD('nginx:1.27', 'ghcr.io/org/app:1')}---\n${POD('docker.io/library/nginx:1.27')}---\nseen: quay.io/org/seen:3\n`;
+    const { code, stdout, stderr } = await runLading(['find', '-'], { stdin });
+    assert.deepEqual([code, stdout], [0, 'docker.io/library/nginx:1.27\nghcr.io/org/app:1\n']);
+    assert.equal(stderr, 'warning: -:13: quay.io/org/seen:3 is only possible\n');
+    const all = await runLading(['find', '-', '--grade', 'possible'], { stdin });
+    assert.deepEqual([all.code, all.stderr], [0, '']);
+    assert.match(all.stdout, /^quay\.io\/org\/seen:3$/m);
+    const certain = await runLading(['find', '-', '--grade', 'certain'], { stdin: 'image: a/b:1\n' });
+    assert.deepEqual([certain.code, certain.stdout], [0, '']);
+  });
+
+  it('ends with 4 when something is not resolved or cannot be read, and with 1 if that must not be', async () => {
+    await writeFile(path('pod.yaml'), POD('nginx:1', '"$(TAG)"'));
+    const { code, stdout, stderr } = await runLading(['find', path('pod.yaml')]);
+    assert.deepEqual([code, stdout], [4, 'docker.io/library/nginx:1\n']);
+    assert.match(stderr, /pod\.yaml:6: not resolved: \$\(TAG\) \(/);
+    const strict = await runLading(['find', path('pod.yaml'), '--strict']);
+    assert.equal(strict.code, 1);
+    assert.match(strict.stderr, /1 place could not be read or resolved/);
+    await writeFile(path('bad.yaml'), 'a: "b\n');
+    const bad = await runLading(['find', path('bad.yaml')]);
+    assert.equal(bad.code, 4);
+    assert.match(bad.stderr, /bad\.yaml:\d: /);
+    assert.equal((await runLading(['find', path('none.yaml')])).code, 5);
+    assert.equal((await runLading(['find', '-', '-'])).code, 2);
+  });
+
+  it('has places, grades and paths with --json, and shows why an image is there', async () => {
+    await writeFile(path('why.yaml'), POD('nginx:1.27', 'nginx:1.26'));
+    const { images } = JSON.parse((await runLading(['find', path('why.yaml'), '--json'])).stdout);
+    assert.deepEqual(images[0], {
+      name: 'docker.io/library/nginx:1.27',
+      grade: 'certain',
+      origins: [
+        {
+          image: 'nginx:1.27',
+          grade: 'certain',
+          file: path('why.yaml'),
+          line: 5,
+          path: 'spec.containers[0].image',
+        },
+      ],
+    });
+    const why = await runLading(['find', path('why.yaml'), '--why', 'nginx:1.27']);
+    assert.equal(why.stdout, `${path('why.yaml')}:5  certain  spec.containers[0].image  nginx:1.27\n`);
+    assert.equal(
+      (await runLading(['find', path('why.yaml'), '--why', 'nginx'])).stdout.split('\n').length,
+      3,
+    );
+    const other = await runLading(['find', path('why.yaml'), '--why', 'ghcr.io/a/nginx:2']);
+    assert.equal(other.code, 5);
+    assert.match(other.stderr, /There is docker\.io\/library\/nginx:1\.27, /);
+  });
+
+  it('asks registries for what is only possible', async () => {
+    const [there, gone] = [`${registry.name}/app:1`, `${registry.name}/app:9`];
+    const args = ['find', '-', '--probe', '--plain-http'];
+    const { code, stdout, stderr } = await runLading(args, { stdin: `a: ${there}\nb: ${gone}\n` });
+    assert.deepEqual([code, stdout], [0, `${there}\n`]);
+    assert.match(stderr, new RegExp(`${gone} is only possible`));
+    const { probed } = JSON.parse(
+      (await runLading([...args, '--json'], { stdin: `a: ${there}\nb: ${gone}\n` })).stdout,
+    );
+    assert.deepEqual(probed, [
+      { name: there, isThere: true },
+      { name: gone, isThere: false },
+    ]);
+  });
+
+  it('gives its images to save: --from, and a document given as a list', async () => {
+    await writeFile(path('deploy.yaml'), POD(`${registry.name}/app:1`, `${registry.name}/side:2`));
+    const saved = await runLading([
+      'save',
+      '--from',
+      path('deploy.yaml'),
+      '-o',
+      path('a.tar'),
+      '--plain-http',
+      '--json',
+    ]);
+    assert.equal(saved.code, 0, saved.stderr);
+    assert.deepEqual(
+      JSON.parse(saved.stdout).images.map(({ name }: { name: string }) => name),
+      [`${registry.name}/app:1`, `${registry.name}/side:2`],
+    );
+    const listed = await runLading(['save', '-f', path('deploy.yaml'), '-o', path('b.tar'), '--plain-http']);
+    assert.equal(listed.code, 0, listed.stderr);
+    assert.match(listed.stderr, /deploy\.yaml is a document rather than a list of names/);
+  });
+
+  it('lets save go on with the others when an image is not resolved, or refuse', async () => {
+    await writeFile(path('open.yaml'), POD(`${registry.name}/app:1`, '"{{ .Values.image }}"'));
+    const args = ['save', '--from', path('open.yaml'), '-o', path('c.tar'), '--plain-http'];
+    const refused = await runLading([...args, '--strict']);
+    assert.equal(refused.code, 1, refused.stderr);
+    const { code, stderr } = await runLading(args);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /not resolved: \{\{ \.Values\.image \}\}/);
+    assert.match((await runLading(['ls', path('c.tar')])).stdout, /app:1/);
+  });
+
+  it('keeps a list with a mistake a list', async () => {
+    await writeFile(path('list.txt'), 'docker.io/library/nginx:1\nA/b:c d\n');
+    const { code, stderr } = await runLading(['save', '-f', path('list.txt'), '-o', path('d.tar')]);
+    assert.equal(code, 2);
+    assert.match(stderr, /invalid image name/);
+  });
+});
