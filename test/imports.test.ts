@@ -23,7 +23,7 @@ const LAW: Record<string, readonly string[]> = {
   'hashing/': ['errors.ts', 'threads.ts', 'content/', 'disk/', 'compression/', 'tar/'],
   'manifest/': ['errors.ts', 'content/'],
   // Documents of any kind, with the places of names in them. It reads no files.
-  'find/': ['content/'],
+  'find/': ['errors.ts', 'content/'],
   'lock/': ['errors.ts', 'content/', 'manifest/'],
   // Connections have options of buckets, too.
   'registry/': [

@@ -40,13 +40,11 @@ export async function imagesFrom(
   const taken = takenOf(result, { grade });
   const left = result.images.filter((image) => !taken.includes(image));
   tellOfFound(output, result, left);
-  for (const { file, line, pattern } of result.patterns)
-    output.warning(`${file}:${line}: not resolved: ${pattern} (only its registry knows the tags)`);
   const code = judge(result, strict ? left : [], { strict });
   return {
-    images: taken.map(({ name }) => name),
+    images: [...taken.map(({ name }) => name), ...new Set(result.patterns.map(({ pattern }) => pattern))],
     origins: new Map(taken.map(({ name, origins }) => [name, origins])),
-    code: result.patterns.length > 0 ? EXIT.partial : code,
+    code,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { InferredOptionTypes, Options } from 'yargs';
 import {
   type ConnectionOptions,
-  GRADES,
+  type Grade,
   LadingError,
   type RegistrySettings,
   type S3Options,
@@ -228,7 +228,7 @@ export const STRICT_OPTION = {
 
 /** The least grade that is taken. */
 export const GRADE_OPTION = {
-  choices: GRADES,
+  choices: ['certain', 'likely', 'possible'] as const satisfies readonly Grade[],
   requiresArg: true,
   describe: 'Take images that are at least as sure as this',
   defaultDescription: 'likely',

@@ -1,4 +1,6 @@
 import { isDigest } from '../content/digest.js';
+import { parseTagPattern } from '../content/tag-pattern.js';
+import { isLadingError } from '../errors.js';
 import {
   bareName,
   isImageName,
@@ -150,7 +152,15 @@ export class Finder {
     if (this.#options.isFollowed) this.findings.followed.add(found);
   }
 
+  /** Reports a selection of the tags of a repository; one that lading has no words for is not resolved. */
   pattern(pattern: string, at: number, path: string): void {
+    try {
+      parseTagPattern(pattern);
+    } catch (error) {
+      if (!isLadingError(error)) throw error;
+      this.unresolved(pattern, at, path, error.message);
+      return;
+    }
     this.findings.patterns.push({ pattern, ...this.place(at, path) });
   }
 

@@ -22,7 +22,7 @@ describe('lading find', () => {
     const stdin = `${POD('nginx:1.27', 'ghcr.io/org/app:1')}---\n${POD('docker.io/library/nginx:1.27')}---\nseen: quay.io/org/seen:3\n`;
     const { code, stdout, stderr } = await runLading(['find', '-'], { stdin });
     assert.deepEqual([code, stdout], [0, 'docker.io/library/nginx:1.27\nghcr.io/org/app:1\n']);
-    assert.equal(stderr, 'warning: -:13: quay.io/org/seen:3 is only possible\n');
+    assert.equal(stderr, 'warning: -:14: quay.io/org/seen:3 is only possible\n');
     const all = await runLading(['find', '-', '--grade', 'possible'], { stdin });
     assert.deepEqual([all.code, all.stderr], [0, '']);
     assert.match(all.stdout, /^quay\.io\/org\/seen:3$/m);

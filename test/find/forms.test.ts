@@ -125,9 +125,9 @@ sync:
       patterns.map(({ pattern }) => pattern),
       [
         'r.example/x:{match /^(?:1|2.*)$/, not /^(?:.*-rc)$/}',
-        'r.example/all:{*}',
+        'r.example/all:{match /./}',
         'r.example/some:{match /^1\\.[0-9]+$/}',
-        'r.example/range:{>= 2.0, < 3}',
+        'r.example/range:{>=2.0 <3}',
       ],
     );
   });

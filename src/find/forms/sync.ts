@@ -38,7 +38,7 @@ export function findInSkopeoSync(finder: Finder, root: Mapping): void {
       const place = pathTo(pathTo(path, 'images'), repository);
       const name = `${host}/${repository}`;
       const tags = value.type === 'scalar' && value.text !== '' ? [value] : itemsOf(value);
-      if (tags.length === 0) finder.pattern(`${name}:{*}`, at, place);
+      if (tags.length === 0) finder.pattern(`${name}:{${EVERY_TAG}}`, at, place);
       for (const tag of tags)
         if (tag.type === 'scalar') finder.named(withTag(name, tag.text), tag, place, 'certain');
     }
@@ -52,7 +52,7 @@ export function findInSkopeoSync(finder: Finder, root: Mapping): void {
     for (const { key: repository, value } of entriesOf(memberOf(registry, 'images-by-semver')))
       if (value.type === 'scalar')
         finder.pattern(
-          `${host}/${repository}:{${value.text.trim()}}`,
+          `${host}/${repository}:{${rangeOf(value.text)}}`,
           value.at,
           pathTo(pathTo(path, 'images-by-semver'), repository),
         );
@@ -119,8 +119,9 @@ function repositoryOf(finder: Finder, name: string, source: Scalar, entry: Node,
     const ranges = textsOf(memberOf(set, 'semverRange'));
     const not = denied.length === 0 ? '' : `, not ${wholeTag(denied)}`;
     if (allowed.length > 0) finder.pattern(`${name}:{match ${wholeTag(allowed)}${not}}`, source.at, place);
-    for (const range of ranges) finder.pattern(`${name}:{${range}${not}}`, source.at, place);
-    if (allowed.length === 0 && ranges.length === 0) finder.pattern(`${name}:{*${not}}`, source.at, place);
+    for (const range of ranges) finder.pattern(`${name}:{${rangeOf(range)}${not}}`, source.at, place);
+    if (allowed.length === 0 && ranges.length === 0)
+      finder.pattern(`${name}:{${EVERY_TAG}${not}}`, source.at, place);
   }
 }
 
@@ -135,4 +136,15 @@ function wholeTag(expressions: readonly string[]): string {
 
 function regularExpression(text: string): string {
   return `/${text.replaceAll('/', '\\/')}/`;
+}
+
+/** Every tag, also those that are no versions. */
+const EVERY_TAG = 'match /./';
+
+/** A range of Masterminds' semver, where a comma means "and", and an operator may have a space behind it. */
+function rangeOf(text: string): string {
+  return text
+    .replace(/[\s,]+/g, ' ')
+    .replace(/(?<=[<>=^~])\s+/g, '')
+    .trim();
 }

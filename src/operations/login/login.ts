@@ -31,7 +31,7 @@ export interface LoginResult {
 }
 
 /**
- * Checks a login with a registry and, if it is accepted, stores it where docker, podman and lading find it. Rejects
+ * Checks a login with a registry and, if it is accepted, stores it where docker, podman and lading look for it. Rejects
  * with `UNAUTHORIZED`, and stores nothing, if the registry refuses it.
  */
 export async function login(host: string, options: LoginOptions): Promise<LoginResult> {
