@@ -12,13 +12,22 @@ export type Failures = readonly { name: string; error: unknown }[];
 export function resultWithFailures(
   output: Output,
   result: { failures: Failures; images: readonly unknown[] },
-  { text, isJSON }: { text: () => string; isJSON: boolean },
+  {
+    text,
+    isJSON,
+    code = EXIT.done,
+  }: {
+    text: () => string;
+    isJSON: boolean;
+    /** The exit code if nothing failed; default 0. */
+    code?: number | undefined;
+  },
 ): number {
   const { failures, ...done } = result;
   const documents = failures.map(({ name, error }) => ({ name, error: output.describe(error) }));
   if (!isJSON) for (const { name, error } of failures) output.error(error, name);
   output.result({ ...done, ...(failures.length > 0 && { failures: documents }) }, () => text());
-  if (failures.length === 0) return EXIT.done;
+  if (failures.length === 0) return code;
   return done.images.length > 0 ? EXIT.partial : exitCodeOf(failures[0]?.error);
 }
 

@@ -5,6 +5,7 @@ import {
   type FoundPlace,
   findImages,
   type Grade,
+  type ImageOrigin,
   isReference,
   LadingError,
   parseImageList,
@@ -18,7 +19,7 @@ import type { Output } from './output.js';
 export interface ImagesOfDocuments {
   images: string[];
   /** Where each image stands, by its name. */
-  origins: Map<string, readonly FoundPlace[]>;
+  origins: Map<string, readonly ImageOrigin[]>;
   /** The exit code of a command that succeeds otherwise. */
   code: number;
 }
@@ -32,7 +33,7 @@ export interface FromOptions {
 }
 
 /** Finds the images of files and folders (`--from`), and says what was not taken. Throws `REFUSED` with `strict`. */
-export async function imagesFrom(
+async function imagesFrom(
   inputs: { paths: readonly string[]; input?: Readable },
   { grade, strict = false, output, signal }: FromOptions,
 ): Promise<ImagesOfDocuments> {
@@ -43,19 +44,20 @@ export async function imagesFrom(
   const code = judge(result, strict ? left : [], { strict });
   return {
     images: [...taken.map(({ name }) => name), ...new Set(result.patterns.map(({ pattern }) => pattern))],
-    origins: new Map(taken.map(({ name, origins }) => [name, origins])),
+    origins: new Map(taken.map(({ name, origins }) => [name, origins.map(originOf)])),
     code,
   };
+}
+
+function originOf({ file, line, path, grade }: FoundPlace): ImageOrigin {
+  return { file, line, path, grade };
 }
 
 /**
  * Reads the names of a list (`--file`). A file that is no list, such as a manifest, is searched for images, and a warning
  * says so.
  */
-export async function imagesOfList(
-  file: string | undefined,
-  options: FromOptions,
-): Promise<ImagesOfDocuments> {
+async function imagesOfList(file: string | undefined, options: FromOptions): Promise<ImagesOfDocuments> {
   if (file === undefined) return { images: [], origins: new Map(), code: EXIT.done };
   const text = file === '-' ? await readText(process.stdin) : await readList(file);
   const images = parseImageList(text);
@@ -84,9 +86,20 @@ function isDocument(lines: readonly string[]): boolean {
   return others.some((line) => /^(?:---|[{[]|- |["']?[\w./-]+["']?:(?:\s|$)|FROM\s)/.test(line));
 }
 
-/** Separates standard input from the paths of `--from`; throws `USAGE` if `--file` reads it, too. */
-export function fromInputs(paths: readonly string[], file: string | undefined): ReturnType<typeof inputsOf> {
-  if (file === '-' && paths.includes('-'))
+/** Finds the images of a list and of documents, for the flags `--file` and `--from`; throws `USAGE`. */
+export async function imagesOf(
+  { file, from }: { file: string | undefined; from: readonly string[] },
+  options: FromOptions,
+): Promise<ImagesOfDocuments> {
+  if (file === '-' && from.includes('-'))
     throw new LadingError('USAGE', 'standard input can be read once only');
-  return inputsOf(paths);
+  const inputs = inputsOf(from);
+  const listed = await imagesOfList(file, options);
+  if (from.length === 0) return listed;
+  const found = await imagesFrom(inputs, options);
+  return {
+    images: [...listed.images, ...found.images],
+    origins: new Map([...listed.origins, ...found.origins]),
+    code: Math.max(listed.code, found.code),
+  };
 }

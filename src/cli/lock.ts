@@ -54,7 +54,7 @@ export const lockCommand: CommandModule = {
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { output: file = '-', 'lock-format': format } = flags;
-    const wanted = await wantedOptions(flags);
+    const { code, ...wanted } = await wantedOptions(flags, { output, signal });
     const result = await withProgress(flags, output, ({ onEvent }) =>
       lockImages({ ...connectionOptions(flags, output.warning), ...wanted, signal, onEvent }),
     );
@@ -69,6 +69,7 @@ export const lockCommand: CommandModule = {
     return resultWithFailures(output, shown, {
       text: () => (document === undefined ? describe(result, file) : ''),
       isJSON: flags.json,
+      code,
     });
   },
 };

@@ -118,7 +118,7 @@ export const saveCommand: CommandModule = {
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
-    const wanted = await wantedOptions(flags);
+    const { code, ...wanted } = await wantedOptions(flags, { output, signal });
     const carrier = await carrierOf(flags);
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
     const result = await withProgress(flags, output, ({ onEvent }) =>
@@ -144,6 +144,7 @@ export const saveCommand: CommandModule = {
     return resultWithFailures(output, shown, {
       text: () => changes + describeSaved(result) + describeCarried(carried),
       isJSON: flags.json,
+      code,
     });
   },
 };

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { text as readText } from 'node:stream/consumers';
 import type { InferredOptionTypes } from 'yargs';
-import { LadingError, parseImageList, readFailure, readLock, type SaveOptions } from '../index.js';
-import { type CommandOption, platformsOf, STRICT_OPTION } from './options.js';
+import { LadingError, readLock, type SaveOptions } from '../index.js';
+import type { CommandContext } from './command.js';
+import { EXIT } from './exit-codes.js';
+import type { ImagesOfDocuments } from './from.js';
+import { type CommandOption, GRADE_OPTION, platformsOf, STRICT_OPTION } from './options.js';
 
 /** The images that a command takes from registries. */
 export const IMAGE_POSITIONAL = {
@@ -29,6 +30,14 @@ export const WANTED_OPTIONS = {
     requiresArg: true,
     describe: 'Read image names from a file, one per line; - for standard input',
   },
+  from: {
+    type: 'string',
+    array: true,
+    value: 'PATH',
+    nargs: 1, // otherwise it consumes the arguments that follow
+    describe: 'Take the images that lading find finds in a file, folder or chart',
+  },
+  grade: { ...GRADE_OPTION, describe: 'With --from: take images that are at least as sure as this' },
   'all-tags': {
     alias: 'a',
     type: 'boolean',
@@ -77,17 +86,26 @@ export const LOCK_FORMAT_OPTION = {
 export type WantedArguments = InferredOptionTypes<typeof WANTED_OPTIONS> &
   InferredOptionTypes<typeof LOCK_OPTION> & { IMAGE?: string[] };
 
-/** Reads the lists and locks that the flags name, and converts the flags to options of the library. */
-export async function wantedOptions(flags: WantedArguments) {
-  const images = [...(flags.IMAGE ?? []), ...(await listedImages(flags.file))];
+/**
+ * Reads the lists, documents and locks that the flags name, and converts the flags to options of the library. `code` is
+ * the exit code of a command that succeeds otherwise: a name in a document may not be resolved.
+ */
+export async function wantedOptions(
+  flags: WantedArguments,
+  context: Pick<CommandContext, 'output' | 'signal'>,
+) {
+  const found = await foundImages(flags, context);
+  const images = [...(flags.IMAGE ?? []), ...found.images];
   const lock =
     flags.lock === undefined ? undefined : await readLock(flags.lock === '-' ? process.stdin : flags.lock);
   if (images.length === 0 && lock === undefined)
     throw new LadingError('USAGE', 'no image was named', {
-      hint: 'Name images after the command, or a list of them with --file, or a lock with --lock.',
+      hint: 'Name images after the command, a list of them with --file, documents with --from, or a lock with --lock.',
     });
   return {
+    code: found.code,
     images,
+    origins: found.origins,
     lock,
     allTags: flags['all-tags'],
     platforms: platformsOf(flags.platform),
@@ -96,15 +114,15 @@ export async function wantedOptions(flags: WantedArguments) {
     includeForeign: flags['include-foreign'],
     keepGoing: flags['keep-going'],
     strict: flags.strict,
-  } satisfies Partial<SaveOptions>;
+  } satisfies Partial<SaveOptions> & { code: number };
 }
 
-async function listedImages(file: string | undefined): Promise<string[]> {
-  if (file === undefined) return [];
-  if (file === '-') return parseImageList(await readText(process.stdin));
-  try {
-    return parseImageList(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw readFailure(`the list ${file}`, error);
-  }
+/** The reader of lists and documents is loaded only where there are some. */
+async function foundImages(
+  { file, from = [], grade, strict }: WantedArguments,
+  { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
+): Promise<ImagesOfDocuments> {
+  if (file === undefined && from.length === 0) return { images: [], origins: new Map(), code: EXIT.done };
+  const { imagesOf } = await import('./from.js');
+  return imagesOf({ file, from }, { grade, strict, output, signal });
 }

@@ -1,26 +1,20 @@
+import type { ImageOrigin } from '../content/origin.js';
+
 /**
  * How sure it is that a text is the name of an image: `certain` stands where only an image can stand, `likely` where
  * something is called an image, and `possible` is any text that has the form of a name.
  */
-export type Grade = 'certain' | 'likely' | 'possible';
+export type Grade = ImageOrigin['grade'];
 
 export const GRADES: readonly Grade[] = ['certain', 'likely', 'possible'];
 
 /** Where something stands. */
-export interface Place {
-  /** The file as it was named, or `-`; a file of an archive is `chart.tgz/app/values.yaml`. */
-  file: string;
-  /** From 1. */
-  line: number;
-  /** The path in the document, such as `spec.containers[0].image`; the empty text if it has none. */
-  path: string;
-}
+export type Place = Omit<ImageOrigin, 'grade'>;
 
 /** One place where an image stands. */
-export interface FoundPlace extends Place {
+export interface FoundPlace extends ImageOrigin {
   /** The name as it is written there, with what the document itself fills in. */
   image: string;
-  grade: Grade;
   /** `OS/ARCH[/VARIANT]`, if the document asks for one. */
   platform?: string;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
@@ -107,6 +107,42 @@ describe('lading find', () => {
     const listed = await runLading(['save', '-f', path('deploy.yaml'), '-o', path('b.tar'), '--plain-http']);
     assert.equal(listed.code, 0, listed.stderr);
     assert.match(listed.stderr, /deploy\.yaml is a document rather than a list of names/);
+  });
+
+  it('gives the places of names to a lock', async () => {
+    await writeFile(path('locked.yaml'), POD(`${registry.name}/app:1`));
+    const args = ['lock', '--from', path('locked.yaml'), '-o', path('lock.json'), '--plain-http'];
+    const { code, stderr } = await runLading(args);
+    assert.equal(code, 0, stderr);
+    const [image] = JSON.parse(await readFile(path('lock.json'), 'utf8')).images;
+    assert.deepEqual(image.origins, [
+      { file: path('locked.yaml'), grade: 'certain', line: 5, path: 'spec.containers[0].image' },
+    ]);
+    const found = await runLading(['find', path('lock.json')]);
+    assert.equal(found.stdout, `${registry.name}/app:1@${image.digest}\n`);
+  });
+
+  it('saves what files of skopeo and regsync select by tags', async () => {
+    await registry.put('many:1.1', await makeImage({ seed: '1.1' }));
+    await registry.put('many:1.2', await makeImage({ seed: '1.2' }));
+    await registry.put('many:2.0', await makeImage({ seed: '2.0' }));
+    await writeFile(path('sync.yaml'), `${registry.name}:\n  images-by-semver:\n    many: ">= 1.0, < 2"\n`);
+    const found = await runLading(['find', path('sync.yaml')]);
+    assert.equal(found.stdout, `${registry.name}/many:{>=1.0 <2}\n`);
+    const saved = await runLading([
+      'save',
+      '--from',
+      path('sync.yaml'),
+      '-o',
+      path('e.tar'),
+      '--plain-http',
+      '--json',
+    ]);
+    assert.equal(saved.code, 0, saved.stderr);
+    assert.deepEqual(
+      JSON.parse(saved.stdout).images.map(({ name }: { name: string }) => name),
+      [`${registry.name}/many:1.1`, `${registry.name}/many:1.2`],
+    );
   });
 
   it('lets save go on with the others when an image is not resolved, or refuse', async () => {
