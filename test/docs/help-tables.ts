@@ -10,8 +10,6 @@ const LIMITS = 'Limits';
 
 /** The pages of commands that have none of their own; default commands.md. */
 const PAGES: Partial<Record<string, string>> = {
-  find: 'lists.md#find',
-  lock: 'lists.md#locks',
   login: 'registries.md#logins',
   logout: 'registries.md#logins',
   auth: 'registries.md#logins',
