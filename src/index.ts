@@ -86,6 +86,7 @@ export {
 } from './operations/find/find.js';
 export { type ProbedImage, probeImages } from './operations/find/probe.js';
 export { parseImageList } from './operations/image-list.js';
+export { type IndexResult, indexBucket } from './operations/index-bucket.js';
 export type { Attachment } from './operations/inspect/attachments.js';
 export type { TotalBytes } from './operations/inspect/contents.js';
 export {

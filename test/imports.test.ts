@@ -64,7 +64,8 @@ const LAW: Record<string, readonly string[]> = {
     ...['hashing/', 'manifest/', 'registry/', 'store/', 'graph/'],
   ],
   'operations/': [
-    ...['errors.ts', 'events.ts', 'pool.ts', 'content/', 'disk/', 'compression/', 'hashing/', 'tar/'],
+    ...['errors.ts', 'events.ts', 'retry.ts', 'pool.ts', 'content/', 'disk/', 'compression/'],
+    ...['hashing/', 'tar/'],
     ...['lock/', 'manifest/', 'find/', 'registry/', 'store/', 'graph/', 'server/', 'transfer/'],
   ],
   'index.ts': [

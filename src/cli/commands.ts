@@ -75,6 +75,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./find.js')).findCommand,
   },
   {
+    name: 'index',
+    positionals: 'BUCKET',
+    usage: 's3://BUCKET[/PREFIX]',
+    summary: 'Write the index.json of a bucket, for tools that read layouts',
+    load: async () => (await import('./index-command.js')).indexCommand,
+  },
+  {
     name: 'login',
     positionals: '[HOST]',
     usage: '[HOST]',

@@ -4,6 +4,8 @@ import type { CommandModule } from './command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
+  BUCKET_OPTIONS,
+  bucketOptions,
   type CommandOption,
   type GlobalArguments,
   LIMIT_OPTIONS,
@@ -26,6 +28,7 @@ const OPTIONS = {
     describe: 'Decompress layers and compare them with their configs',
   },
   ...LIMIT_OPTIONS,
+  ...BUCKET_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { PATH: string[] };
@@ -37,7 +40,7 @@ export const verifyCommand: CommandModule = {
       type: 'string',
       array: true,
       demandOption: true,
-      describe: 'Archives, layouts, or JSON documents',
+      describe: 'Archives, layouts, buckets (s3://…), or JSON documents',
     },
   },
   examples: [
@@ -52,6 +55,7 @@ export const verifyCommand: CommandModule = {
       concurrency: wholeNumber('concurrency', flags.concurrency, 1),
       diffIDs: flags['diff-ids'],
       ...limitOptions(flags),
+      s3: bucketOptions(flags),
       signal,
     };
     const [only, ...others] = flags.PATH;

@@ -31,14 +31,25 @@ export async function verifyBlobs(
   walk: GraphCheck,
   options: VerifyOptions,
 ): Promise<VerifiedContent> {
-  const { concurrency, signal, onEvent } = options;
-  const requests: Request[] = [];
-  const notes: Note[] = [];
-  for await (const file of store.blobs()) {
-    if (walk.verified.has(file.digest)) continue;
-    requests.push(requestFor(file, walk, options));
-    if (!walk.hasGaps && !walk.needed.has(file.digest)) notes.push(unreferenced(file));
-  }
+  const files: ContentFile[] = [];
+  for await (const file of store.blobs()) if (!walk.verified.has(file.digest)) files.push(file);
+  const totalBytes = files.reduce((sum, { region }) => sum + region.size, 0);
+  const { onEvent } = options;
+  return verifyFiles(files, walk, options, (bytes) => onEvent?.({ type: 'hashed', bytes, totalBytes }));
+}
+
+/** Hashes files that should have the content of digests. */
+export async function verifyFiles(
+  files: readonly ContentFile[],
+  walk: GraphCheck,
+  options: VerifyOptions,
+  onHashed: (bytes: number) => void,
+): Promise<VerifiedContent> {
+  const { concurrency, signal } = options;
+  const requests = files.map((file) => requestFor(file, walk, options));
+  const notes: Note[] = walk.hasGaps
+    ? []
+    : files.filter(({ digest }) => !walk.needed.has(digest)).map(unreferenced);
   const bytes = requests.reduce((sum, { region }) => sum + region.size, 0);
   const findings: Finding[] = [];
   let diffIDs = 0;
@@ -53,7 +64,7 @@ export async function verifyBlobs(
     {
       threads: concurrency,
       signal,
-      onHashed: (hashed) => onEvent?.({ type: 'hashed', bytes: hashed, totalBytes: bytes }),
+      onHashed,
     },
   );
   return {

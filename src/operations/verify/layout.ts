@@ -11,7 +11,11 @@ import type { VerifyOptions, VerifyResult } from './result.js';
  * Follows every entry of the index to everything it names. Then hashes every blob that is present, whether it is named
  * or not, and compares the layers with their configs.
  */
-export async function verifyLayout(store: ImageFiles, options: VerifyOptions): Promise<VerifyResult> {
+export async function verifyLayout(
+  store: ImageFiles,
+  options: VerifyOptions,
+  verifyContents = (walk: GraphCheck) => verifyBlobs(store, walk, options),
+): Promise<VerifyResult> {
   const walk = new GraphCheck(store);
   for (const entry of store.indexEntries) {
     await walk.requireTrueType(entry);
@@ -22,7 +26,7 @@ export async function verifyLayout(store: ImageFiles, options: VerifyOptions): P
   for (const { name, descriptor } of store.twins) await walk.visit(descriptor, { image: name, absent: [] });
   // It is unknown what a broken image needs.
   if (store.broken.length > 0) walk.hasGaps = true;
-  const blobs = await verifyBlobs(store, walk, options);
+  const blobs = await verifyContents(walk);
   const path = store.location;
   const broken = [...new Set(store.broken.map(({ error }) => error))];
   const problems = [

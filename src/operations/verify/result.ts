@@ -3,10 +3,11 @@ import type { ErrorCode } from '../../errors.js';
 import type { OnCopyEvent } from '../../events.js';
 import type { IdentifiedKind } from '../../manifest/identify.js';
 import type { ManifestWarning } from '../../manifest/warnings.js';
+import type { ConnectionOptions } from '../../registry/connect.js';
 import type { LayerLimits } from '../../store/limits.js';
 import type { ReportedSignature } from './signatures.js';
 
-export interface VerifyOptions extends LayerLimits {
+export interface VerifyOptions extends LayerLimits, Pick<ConnectionOptions, 's3' | 'tlsVerify' | 'caFile'> {
   /** Number of threads that hash; default: one per core. */
   concurrency?: number | undefined;
   /** Decompress every layer to compare it with its config; default true. This takes most of the time. */

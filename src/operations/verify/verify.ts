@@ -1,5 +1,6 @@
 import { LadingError } from '../../errors.js';
 import { unpackedTo, warningsTo } from '../../events.js';
+import { isBucket } from '../../store/locator.js';
 import { openAnnounced } from '../../store/open.js';
 import { knownSource, type SourceLike } from '../../transfer/sources.js';
 import { isDocument, verifyDocument } from './document.js';
@@ -7,12 +8,13 @@ import { verifyLayout } from './layout.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
 
 /**
- * Verifies everything in an archive or layout, or a single document, with all cores and without a network. `target` is
- * a path, or an archive or layout that `openSource` has opened. The result contains all problems; this rejects only if
+ * Verifies everything in an archive, a layout or a bucket, or a single document, with all cores. `target` is
+ * a path, a bucket (`s3://…`), or an archive or layout that `openSource` has opened. The result contains all problems; this rejects only if
  * `target` cannot be opened, and with `USAGE` if it is not in files on this machine.
  */
 export async function verify(target: SourceLike, options: VerifyOptions = {}): Promise<VerifyResult> {
   if (typeof target !== 'string') return verifyOpened(target, options);
+  if (isBucket(target)) return verifyInBucket(target, options);
   if (await isDocument(target)) return verifyDocument(target);
   const onWarning = warningsTo(options.onEvent);
   const onUnpacked = unpackedTo(options.onEvent);
@@ -26,6 +28,17 @@ export async function verify(target: SourceLike, options: VerifyOptions = {}): P
     return await verifyLayout(store, options);
   } finally {
     await store.close();
+  }
+}
+
+async function verifyInBucket(location: string, options: VerifyOptions): Promise<VerifyResult> {
+  const { openBucket } = await import('../../store/bucket/bucket.js');
+  const { verifyBucket } = await import('./bucket.js');
+  const source = await openBucket(location, options);
+  try {
+    return await verifyBucket(source, options);
+  } finally {
+    await source.close();
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { Descriptor, NamedDescriptor } from '../../content/descriptor.js';
-import { isDigest } from '../../content/digest.js';
+import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../../content/descriptor.js';
+import { type Digest, isDigest } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
 import { readLayoutIndex } from '../../manifest/layout-documents.js';
 import type { S3Client } from '../../s3/client.js';
 import { ImageFiles } from '../image-files.js';
-import { MAX_INDEX_BYTES } from '../layout/layout-index.js';
+import { MAX_INDEX_BYTES, withAttachedEntry } from '../layout/layout-index.js';
+import { blobDigest } from '../layout/layout-reader.js';
 import type { FetchOptions, Referrer, Resolved, SignalOption, Source, Wanted } from '../store.js';
 import { BucketAttachments } from './attachments.js';
 import { BucketFiles } from './bucket-files.js';
@@ -77,6 +78,28 @@ export class BucketSource implements Source {
     const foreign = await this.foreign(signal);
     if (foreign !== undefined) yield* foreign.referrers(subject);
     else yield* this.attachments.of(subject.digest, signal);
+  }
+
+  /** Returns the images with everything that is attached to them, as a layout's `index.json` would have them. */
+  async imageFiles(signal?: AbortSignal): Promise<ImageFiles> {
+    return (await this.foreign(signal)) ?? new ImageFiles(this.#files, await this.layoutEntries(signal));
+  }
+
+  /** Returns the entries of an `index.json` for what is here: names first, then attachments that have none. */
+  async layoutEntries(signal?: AbortSignal): Promise<readonly Descriptor[]> {
+    const named = (await this.bucketNames.all(signal)).map(({ entry }) => entry);
+    let entries: readonly Descriptor[] = named;
+    for (const { subject, descriptor } of await this.attachments.all(signal))
+      entries = withAttachedEntry(entries, plainDescriptor(descriptor), subject);
+    return entries;
+  }
+
+  /** Lists every object that should have the content of a digest. */
+  async *blobs(signal?: AbortSignal): AsyncGenerator<{ digest: Digest; path: string; size: number }> {
+    for await (const { key, size } of this.client.list(this.keys.blobs, { signal })) {
+      const digest = blobDigest(key.slice(this.keys.prefix.length));
+      if (digest !== undefined) yield { digest, path: key, size };
+    }
   }
 
   async close(): Promise<void> {

@@ -9,7 +9,7 @@ import { type Condition, isConflict, payloadOf, type S3Client } from '../../s3/c
 import { DEFAULT_PART_BYTES, MIN_PART_BYTES, type S3Options } from '../../s3/options.js';
 import { attachedTo } from '../attached.js';
 import { isPart } from '../image-files.js';
-import { entryName } from '../layout/layout-index.js';
+import { entryName, formatLayoutIndex } from '../layout/layout-index.js';
 import { readVerified } from '../read-content.js';
 import {
   has,
@@ -96,6 +96,37 @@ export class BucketStore extends BucketSource implements Store {
     await this.#adoptForeign(isAlone);
     await this.bucketNames.set(descriptor, reference, { isAlone });
     this.forgetForeign();
+  }
+
+  /**
+   * Writes `index.json`, for tools that read layouts: every name and attachment that is here now. Rejects with `CONFLICT`
+   * if others keep writing it. Resolves with the number of its entries.
+   */
+  async writeIndex(): Promise<number> {
+    const { hasConditions } = await this.#begin();
+    for (let attempt = 1; attempt <= RACES; attempt += 1) {
+      const before = await this.client.head(this.keys.index);
+      const foreign = await this.foreign();
+      if (foreign !== undefined) return foreign.indexEntries.length;
+      const entries = await this.layoutEntries();
+      const condition = !hasConditions
+        ? undefined
+        : before === undefined
+          ? { isNew: true }
+          : { etag: before.etag };
+      const payload = payloadOf(formatLayoutIndex(entries));
+      const written = await this.client
+        .put(this.keys.index, payload, { condition, contentType: 'application/json' })
+        .catch((error: unknown) => {
+          if (isConflict(error)) return undefined;
+          throw error;
+        });
+      if (written !== undefined) return entries.length;
+    }
+    throw new LadingError(
+      'CONFLICT',
+      `index.json of ${this.location} was written by others ${RACES} times meanwhile`,
+    );
   }
 
   async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {

@@ -1,0 +1,59 @@
+import type { InferredOptionTypes } from 'yargs';
+import { indexBucket } from '../index.js';
+import type { CommandModule } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { plural } from './format.js';
+import {
+  BUCKET_WRITE_OPTIONS,
+  CONNECTION_OPTIONS,
+  type CommandOption,
+  connectionOptions,
+  type GlobalArguments,
+} from './options.js';
+import { eventsTo } from './progress.js';
+
+const OPTIONS = {
+  retries: CONNECTION_OPTIONS.retries,
+  'tls-verify': CONNECTION_OPTIONS['tls-verify'],
+  ca: CONNECTION_OPTIONS.ca,
+  ...BUCKET_WRITE_OPTIONS,
+} as const satisfies Record<string, CommandOption>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { BUCKET: string };
+
+export const indexCommand: CommandModule = {
+  options: OPTIONS,
+  positionals: {
+    BUCKET: { type: 'string', demandOption: true, describe: 's3://BUCKET[/PREFIX]' },
+  },
+  examples: [
+    { line: 'lading index s3://images/shop', summary: 'after the last writer, for tools that read layouts' },
+  ],
+  async run(argv, { output, signal }) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const result = await indexBucket(flags.BUCKET, {
+      ...connectionOptions({ ...NO_REGISTRY, ...flags }, output.warning),
+      signal,
+      onEvent: eventsTo(output, flags),
+    });
+    output.result(
+      result,
+      () => `${result.location}: index.json has ${plural(result.entries, 'entry', 'entries')}\n`,
+    );
+    return EXIT.done;
+  },
+};
+
+/** Flags of connections to registries that a bucket has no use for. */
+const NO_REGISTRY = {
+  concurrency: undefined,
+  'limit-rate': undefined,
+  creds: undefined,
+  authfile: undefined,
+  cert: undefined,
+  'key-file': undefined,
+  'plain-http': undefined,
+  v1: undefined,
+  mirror: undefined,
+  'private-addresses': undefined,
+};
