@@ -19,13 +19,14 @@ interface Peer {
 }
 
 /**
- * Go programs that users have next to lading. They are built from source, because Debian does not have them. notation
+ * Go programs that users have next to lading, and a service of buckets. They are built from source, because Debian does not have them. notation
  * is missing, because Go's public proxy does not have its module.
  */
 const PEERS = {
   crane: { path: 'github.com/google/go-containerregistry/cmd/crane' },
   regctl: { path: 'github.com/regclient/regclient/cmd/regctl' },
   oras: { path: 'oras.land/oras/cmd/oras' },
+  versitygw: { path: 'github.com/versity/versitygw/cmd/versitygw', slow: true },
   helm: { path: 'helm.sh/helm/v3/cmd/helm', slow: true },
   'cosign 3': { path: 'github.com/sigstore/cosign/v3/cmd/cosign', slow: true },
   'cosign 2': { path: 'github.com/sigstore/cosign/v2/cmd/cosign', slow: true, rare: true },

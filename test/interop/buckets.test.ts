@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { payloadOf } from '../../src/s3/client.js';
+import { connectToBucket } from '../../src/s3/connect.js';
+import { openLayoutForWriting } from '../../src/store/layout/layout.js';
+import { makeImage, pushAll } from '../support/images.js';
+import { needs } from '../support/needs.js';
+import { runLading, startLading } from '../support/programs/lading.js';
+import { skopeo } from '../support/programs/skopeo.js';
+import { startVersitygw, type Versitygw } from '../support/programs/versitygw.js';
+import { temporaryFolder } from '../support/programs/workplace.js';
+
+const ARCHIVES = fileURLToPath(new URL('../../fixtures/archives/', import.meta.url));
+
+describe('a bucket of versitygw', () => {
+  let service: Versitygw;
+  let count = 0;
+  /** A prefix that no other test has. */
+  let place: string;
+
+  before(async function () {
+    needs(this, 'skopeo');
+    service = await startVersitygw(this);
+  });
+  after(() => service?.stop());
+  beforeEach(() => {
+    count += 1;
+    place = `s3://images/test-${count}`;
+  });
+
+  /** Runs a command through one of the processes; it must succeed. */
+  const lading = async (args: readonly string[], through = 0): Promise<string> => {
+    const outcome = await runLading(args, { env: service.environment(through) });
+    assert.equal(outcome.code, 0, `${args.join(' ')}: ${outcome.stderr}`);
+    return outcome.stdout;
+  };
+  const folderOf = (location: string): string => join(service.bucket, location.slice('s3://images/'.length));
+  const blobsIn = (location: string): string[] =>
+    readdirSync(join(folderOf(location), 'blobs', 'sha256')).sort();
+
+  it('gives back what was copied into it, through another process', async () => {
+    for (const archive of ['docker20-multi.tar', 'regctl-export.tar', 'podman-multi.tar'])
+      await lading(['copy', join(ARCHIVES, archive), place]);
+    const folder = await temporaryFolder('bucket');
+    await lading(['copy', place, `oci:${folder}/out`], 1);
+    const [there, back] = await Promise.all([lading(['ls', place], 1), lading(['ls', `${folder}/out`])]);
+    assert.equal(there, back);
+    assert.match(await lading(['verify', place], 1), /all right/);
+    assert.match(await lading(['inspect', place, '--json'], 1), /"images"/);
+  });
+
+  it('is a layout for skopeo, with its index, and one that skopeo wrote is read', async () => {
+    await lading(['copy', join(ARCHIVES, 'skopeo-oci-archive.tar'), place]);
+    await lading(['index', place]);
+    const folder = await temporaryFolder('layout');
+    await cp(folderOf(place), join(folder, 'copied'), { recursive: true });
+    await skopeo('copy', `oci:${folder}/copied`, `oci:${folder}/written:again`);
+    await cp(join(folder, 'written'), join(service.bucket, 'foreign'), { recursive: true });
+    assert.match(await lading(['ls', 's3://images/foreign']), /^again /m);
+    assert.match(await lading(['verify', 's3://images/foreign']), /all right/);
+  });
+
+  it('says what is damaged', async () => {
+    await lading(['copy', join(ARCHIVES, 'docker20-multi.tar'), place]);
+    const [largest = ''] = blobsIn(place);
+    const path = join(folderOf(place), 'blobs', 'sha256', largest);
+    const bytes = await readFile(path);
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    const { code, stdout } = await runLading(['verify', place], { env: service.environment() });
+    assert.equal(code, 3);
+    assert.match(stdout, new RegExp(largest));
+  });
+
+  it('lets one of many writers be the first, whichever process they ask', async () => {
+    const clients = await Promise.all(
+      Array.from({ length: 16 }, (_, writer) =>
+        connectToBucket({ bucket: 'images', prefix: '' }, {}, { environment: service.environment(writer) }),
+      ),
+    );
+    try {
+      for (const round of [1, 2, 3]) {
+        const key = `race-${round}`;
+        const made = await Promise.all(
+          clients.map((client, writer) =>
+            client.put(key, payloadOf(Buffer.from(`${writer}`)), { condition: { isNew: true } }),
+          ),
+        );
+        const [first] = made.filter((written) => written !== undefined);
+        assert.equal(made.filter((written) => written !== undefined).length, 1);
+        const moved = await Promise.all(
+          clients.map((client, writer) =>
+            client.put(key, payloadOf(Buffer.from(`moved ${writer}`)), { condition: { etag: first?.etag } }),
+          ),
+        );
+        assert.equal(moved.filter((written) => written !== undefined).length, 1);
+      }
+    } finally {
+      for (const client of clients) await client.close();
+    }
+  });
+
+  it('has every name and each blob once after many writers, of which some were killed', async function () {
+    this.timeout(180_000);
+    const folder = await temporaryFolder('writers');
+    const layouts = [0, 1, 2, 3].map((writer) => join(folder, `${writer}`));
+    for (const [writer, layout] of layouts.entries()) {
+      const store = await openLayoutForWriting(layout);
+      for (let image = 0; image < 5; image += 1) {
+        const seed = `${writer} ${image}`;
+        const made = await makeImage({ seed, layers: [6_000_000, 2000], seeds: ['shared', seed] });
+        await pushAll(store, made.all);
+        await store.tag(made.manifest.descriptor, `registry.test/app-${writer}:${image}`);
+      }
+      await store.commit();
+      await store.close();
+    }
+    const copy = (writer: number) => ['copy', `oci:${layouts[writer]}`, place, '--part-size', '5M'];
+    await Promise.all(
+      layouts.map(async (_, writer) => {
+        const running = await startLading(copy(writer), { env: service.environment(writer) });
+        if (writer % 2 === 0) setTimeout(() => running.process.kill('SIGKILL'), 300 + 150 * writer);
+        await running.outcome;
+      }),
+    );
+    await Promise.all(layouts.map((_, writer) => lading(copy(writer), writer + 1)));
+    const names = (await lading(['ls', place])).match(/registry\.test\/app-\d:\d/g) ?? [];
+    assert.equal(names.length, 20);
+    assert.match(await lading(['verify', place], 1), /all right/);
+    const single = join(folder, 'single');
+    for (const layout of layouts) await lading(['copy', `oci:${layout}`, `oci:${single}`]);
+    assert.deepEqual(blobsIn(place), readdirSync(join(single, 'blobs', 'sha256')).sort());
+  });
+
+  it('takes a large blob in parts, and what an interrupted run has sent is not sent again', async function () {
+    this.timeout(180_000);
+    const folder = await temporaryFolder('large');
+    const image = await makeImage({ seed: 'parts', layers: [60_000_000] });
+    const store = await openLayoutForWriting(join(folder, 'layout'));
+    await pushAll(store, image.all);
+    await store.tag(image.manifest.descriptor, 'registry.test/large:1');
+    await store.commit();
+    await store.close();
+    const copy = ['copy', `oci:${folder}/layout`, place, '--part-size', '5M'];
+    const slow = await startLading([...copy, '--limit-rate', '10M'], { env: service.environment() });
+    setTimeout(() => slow.process.kill('SIGKILL'), 4000);
+    await slow.outcome;
+    await lading(copy, 1);
+    assert.match(await lading(['verify', place]), /all right/);
+    assert.match(await lading(['copy', place, `oci:${folder}/back`], 1), /1 image/);
+    await rm(join(folder, 'back'), { recursive: true });
+  });
+});
