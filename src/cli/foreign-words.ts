@@ -4,7 +4,7 @@ import type { CommandFlags } from './hints.js';
 const COMMANDS: readonly (readonly [words: string, sentence: string])[] = [
   ['cp sync mirror clone', 'lading copy SRC DST copies between registries, archives and layouts.'],
   [
-    'list images image catalog tags list-tags repo repositories tag index search',
+    'list images image catalog tags list-tags repo repositories tag search',
     'lading ls SOURCE lists images, tags or repositories.',
   ],
   ['import restore', 'lading load -i PATH DEST pushes the images of an archive into a registry.'],

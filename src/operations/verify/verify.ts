@@ -3,6 +3,7 @@ import { unpackedTo, warningsTo } from '../../events.js';
 import { isBucket } from '../../store/locator.js';
 import { openAnnounced } from '../../store/open.js';
 import { knownSource, type SourceLike } from '../../transfer/sources.js';
+import { verifyBucket } from './bucket.js';
 import { isDocument, verifyDocument } from './document.js';
 import { verifyLayout } from './layout.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
@@ -33,7 +34,6 @@ export async function verify(target: SourceLike, options: VerifyOptions = {}): P
 
 async function verifyInBucket(location: string, options: VerifyOptions): Promise<VerifyResult> {
   const { openBucket } = await import('../../store/bucket/bucket.js');
-  const { verifyBucket } = await import('./bucket.js');
   const source = await openBucket(location, options);
   try {
     return await verifyBucket(source, options);
