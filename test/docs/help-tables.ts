@@ -10,6 +10,7 @@ const LIMITS = 'Limits';
 
 /** The pages of commands that have none of their own; default commands.md. */
 const PAGES: Partial<Record<string, string>> = {
+  index: 'buckets.md#what-is-in-the-bucket',
   login: 'registries.md#logins',
   logout: 'registries.md#logins',
   auth: 'registries.md#logins',
