@@ -15,6 +15,7 @@ export {
   type Reference,
   withDefaultTag,
 } from './content/reference.js';
+export { parseShard, type Shard, shardOf } from './content/shard.js';
 export { verified } from './content/verify.js';
 export type { Region } from './disk/region.js';
 export { readFailure } from './disk/region.js';

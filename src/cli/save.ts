@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { InferredOptionTypes } from 'yargs';
-import { type CarriedProgram, type SaveOptions, type SaveResult, save } from '../index.js';
+import { type CarriedProgram, type SaveOptions, type SaveResult, type Shard, save } from '../index.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
 import { failuresOf, resultWithFailures } from './failures.js';
@@ -77,6 +77,18 @@ const OPTIONS = {
   ...WANTED_OPTIONS,
   ...LOCK_OPTION,
   update: UPDATE_OPTION,
+  shard: {
+    type: 'string',
+    value: 'I/N',
+    requiresArg: true,
+    describe: 'Only share I of N, by repository; I is counted from 0',
+  },
+  shards: {
+    type: 'number',
+    value: 'N',
+    requiresArg: true,
+    describe: 'Only the share of this job among N: JOB_COMPLETION_INDEX, SLURM_ARRAY_TASK_ID',
+  },
   'write-lock': {
     type: 'string',
     value: 'FILE',
@@ -112,12 +124,17 @@ export const saveCommand: CommandModule = {
       summary: 'and a lock, for --lock',
     },
     {
+      line: 'lading save --lock images.lock.json -o s3://images/all --shard 0/8',
+      summary: 'the first of eight shares',
+    },
+    {
       line: 'lading save --lock images.lock.json -o images.tar',
       summary: 'the same bytes at any later time',
     },
   ],
   async run(argv, { output, signal }) {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const shard = await shardOf(flags);
     const { code, ...wanted } = await wantedOptions(flags, { output, signal });
     const carrier = await carrierOf(flags);
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
@@ -126,6 +143,7 @@ export const saveCommand: CommandModule = {
         ...connectionOptions(flags, output.warning),
         ...wanted,
         output: target,
+        shard,
         format: flags.format,
         updateLock: flags.update,
         writeLock: flags['write-lock'],
@@ -150,7 +168,9 @@ export const saveCommand: CommandModule = {
 };
 
 function describeSaved(result: SaveResult): string {
-  const { images, output, blobs, bytes } = result;
+  const { images, output, blobs, bytes, shard } = result;
+  if (shard !== undefined && images.length === 0 && result.failures.length === 0)
+    return `no image of the list belongs to shard ${shard.index}/${shard.count}: nothing was written\n`;
   const rows = images.map((image) => [
     image.name,
     image.digest,
@@ -175,6 +195,13 @@ async function carrierOf(flags: Arguments): Promise<Carrier | undefined> {
   if (wanted === undefined) return undefined;
   const { prepareCarrying } = await import('./with-program.js');
   return prepareCarrying(wanted, flags.output);
+}
+
+/** It is loaded only where it is used. */
+async function shardOf(flags: Arguments): Promise<Shard | undefined> {
+  if (flags.shard === undefined && flags.shards === undefined) return undefined;
+  const { parseShardFlags } = await import('./shard-flags.js');
+  return parseShardFlags(flags);
 }
 
 function describeCarried(carried: CarriedProgram | undefined): string {

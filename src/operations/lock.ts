@@ -7,7 +7,7 @@ import type { SaveOptions } from './save-options.js';
 /** Options of a save that decide what is taken, and how registries are asked. */
 export type LockOptions = Omit<
   SaveOptions,
-  'output' | 'format' | 'append' | 'writeLock' | 'lockFormat' | 'updateLock'
+  'output' | 'format' | 'append' | 'writeLock' | 'lockFormat' | 'updateLock' | 'shard'
 >;
 
 export interface LockResult {

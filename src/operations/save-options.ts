@@ -1,4 +1,5 @@
 import type { ImageOrigin } from '../content/origin.js';
+import type { Shard } from '../content/shard.js';
 import type { Lock, LockFormat } from '../lock/lock.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import type { DestinationLike } from '../transfer/destinations.js';
@@ -38,6 +39,11 @@ export interface SaveOptions
   writeLock?: string | undefined;
   /** The form of that lock; default `lading`. The one of `imgpkg` has neither platforms nor attachments. */
   lockFormat?: LockFormat | undefined;
+  /**
+   * Save only the images whose repositories belong to this shard, of the list or the lock; the others are not asked for.
+   * Default: all.
+   */
+  shard?: Shard | undefined;
   /** Where the names of `images` were found, for locks. */
   origins?: ReadonlyMap<string, readonly ImageOrigin[]> | undefined;
 }

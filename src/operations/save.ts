@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Digest } from '../content/digest.js';
 import type { Platform } from '../content/platform.js';
+import type { Shard } from '../content/shard.js';
 import { requireWritable } from '../disk/disk.js';
 import type { LockDifference } from '../lock/compare-locks.js';
 import type { Lock } from '../lock/lock.js';
@@ -39,6 +40,8 @@ export interface SaveResult {
   output: string;
   format: SaveFormat | 'store';
   images: SavedImage[];
+  /** Which share of the list this is, if it was shared; one without images writes nothing, and no lock. */
+  shard?: Shard;
   blobs: { total: number; fetched: number; reused: number };
   bytes: { total: number; fetched: number };
   /** What each pattern of tags stood for, if there are patterns. */
@@ -67,6 +70,7 @@ export async function save(given: SaveOptions): Promise<SaveResult> {
     output: destinationName(options.output),
     format,
     images: [...saved.images.map(({ planned }) => planned), ...saved.kept].map(savedImage),
+    ...(options.shard && { shard: options.shard }),
     blobs: { total: saved.blobs.total, fetched: saved.blobs.sent, reused: saved.blobs.present },
     bytes: { total: saved.bytes.total, fetched: saved.bytes.sent },
     ...(run.patterns.length > 0 && { patterns: run.patterns }),
@@ -105,8 +109,10 @@ export async function runSave(
   given: SaveOptions,
   { dryRun = false, locks = given.writeLock !== undefined || given.updateLock }: SaveRunOptions = {},
 ): Promise<SaveRun> {
-  const options = sharingRate(withSelection(given));
-  const listed = await listImages(options);
+  // Few saves are shared.
+  const share = given.shard && (await (await import('./shares.js')).listShare(given, given.shard));
+  const options = sharingRate(share?.options ?? withSelection(given));
+  const listed = share?.listed ?? (await listImages(options));
   const output = await openOutput(options, chooseIndex(options));
   // Beside the output, where there is space for images.
   const directory =
@@ -114,6 +120,8 @@ export async function runSave(
       ? dirname(resolve(options.output))
       : undefined;
   try {
+    if (share?.nothing)
+      return { options, format: output.format, transferred: share.nothing, patterns: [], lock: undefined };
     return await withWanted(listed, options, { previous: output.previous, directory }, async (wanted) => {
       let lock: Lock | undefined;
       const done = await transfer(wanted.requests, output, {

@@ -60,7 +60,8 @@ export async function transfer<Placed>(
   return { ...NOTHING_WRITTEN, ...survey, failures, ...about };
 }
 
-const NOTHING_WRITTEN: Omit<WriteResult, 'failures'> = {
+/** The result of a transfer that writes nothing. */
+export const NOTHING_WRITTEN: Omit<WriteResult, 'failures'> = {
   images: [],
   kept: [],
   blobs: { total: 0, sent: 0, mounted: 0, present: 0 },
