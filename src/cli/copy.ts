@@ -11,12 +11,14 @@ import {
   type CommandOption,
   connectionOptions,
   type GlobalArguments,
+  SELECT_OPTION,
   STRICT_OPTION,
   TAG_DIGESTS_OPTION,
 } from './options.js';
 import { withProgress } from './progress.js';
 
 const OPTIONS = {
+  select: SELECT_OPTION,
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
   clobber: {
     type: 'boolean',
@@ -77,6 +79,7 @@ export const copyCommand: CommandModule = {
         ...archiveLimitOptions(flags),
         source: flags.SRC,
         destination: flags.DST,
+        select: flags.select,
         referrers: flags.referrers,
         noClobber: !flags.clobber,
         tagDigests: flags['tag-digests'],

@@ -117,6 +117,10 @@ export const saveCommand: CommandModule = {
       line: 'lading save -f images.txt -o images.tar --platform linux/amd64',
       summary: 'a list, one platform',
     },
+    {
+      line: "lading save 'alpine:{>=3.19 <3.22, newest 2}' -o alpine.tar",
+      summary: 'tags by a pattern, see docs/lists.md',
+    },
     { line: 'lading save ghcr.io/org/app:1 -o layout/ --append', summary: 'into a layout directory' },
     { line: 'lading save busybox -o - | docker load', summary: 'without a file' },
     {

@@ -5,6 +5,7 @@ import {
   bucketOptions,
   type CommandOption,
   type GlobalArguments,
+  SELECT_OPTION,
   wholeNumber,
 } from './options.js';
 import { CONFIG_KINDS } from './serve-config.js';
@@ -17,6 +18,7 @@ export const SERVE_OPTIONS = {
     default: '127.0.0.1:5000',
     describe: 'Address to listen on; port 0 is any free port',
   },
+  select: SELECT_OPTION,
   writable: { type: 'boolean', default: false, describe: 'Accept pushes and deletes (layout directories)' },
   'read-only': { type: 'boolean', default: false, describe: 'Accept no pushes and deletes (the default)' },
   platform: {
@@ -106,6 +108,7 @@ export function serveOptions(flags: ServeArguments): ServeOptions {
   return {
     ...parseListen(flags.listen),
     writable: flags.writable,
+    select: flags.select,
     platform: flags.platform,
     schema1Default: flags['schema1-default'],
     tls: tlsOptions(flags),

@@ -10,12 +10,14 @@ import {
   type GlobalArguments,
   LIMIT_OPTIONS,
   limitOptions,
+  SELECT_OPTION,
   wholeNumber,
 } from './options.js';
 import type { Output } from './output.js';
 import { type Progress, withProgress } from './progress.js';
 
 const OPTIONS = {
+  select: SELECT_OPTION,
   concurrency: {
     type: 'number',
     requiresArg: true,
@@ -47,6 +49,7 @@ export const verifyCommand: CommandModule = {
     { line: 'lading verify images.tar', summary: 'every blob, manifest and index of an archive' },
     { line: 'lading verify one.tar two.tar layout/', summary: 'several, one after the other' },
     { line: 'lading verify images.tar --no-diff-ids', summary: 'digests alone, as fast as the disk allows' },
+    { line: "lading verify images.tar --select 'ghcr.io/product/*'", summary: 'some of the images' },
     { line: 'lading verify manifest.json', summary: 'what a single document is, and whether it is right' },
   ],
   async run(argv, { output, signal }) {
@@ -54,6 +57,7 @@ export const verifyCommand: CommandModule = {
     const options = {
       concurrency: wholeNumber('concurrency', flags.concurrency, 1),
       diffIDs: flags['diff-ids'],
+      select: flags.select,
       ...limitOptions(flags),
       s3: bucketOptions(flags),
       signal,

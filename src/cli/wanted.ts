@@ -9,7 +9,7 @@ import { type CommandOption, GRADE_OPTION, platformsOf, STRICT_OPTION } from './
 export const IMAGE_POSITIONAL = {
   type: 'string',
   array: true,
-  describe: '[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]',
+  describe: '[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], or REPOSITORY:{RANGE}',
 } as const;
 
 export const PLATFORM_OPTION = {
@@ -38,6 +38,13 @@ export const WANTED_OPTIONS = {
     describe: 'Take the images that lading find finds in a file, folder or chart',
   },
   grade: { ...GRADE_OPTION, describe: 'With --from: take images that are at least as sure as this' },
+  exclude: {
+    type: 'string',
+    array: true,
+    value: 'PATTERN',
+    nargs: 1, // otherwise it consumes the arguments that follow
+    describe: "Leave these images out: 'ghcr.io/product/*', api:4.2.0, 'api:{<4}'",
+  },
   'all-tags': {
     alias: 'a',
     type: 'boolean',
@@ -107,6 +114,7 @@ export async function wantedOptions(
     images,
     origins: found.origins,
     lock,
+    exclude: flags.exclude,
     allTags: flags['all-tags'],
     platforms: platformsOf(flags.platform),
     index: flags.index,

@@ -191,7 +191,9 @@ function boundsOf(operator: string, version: Partial): Bound[] {
     case '<':
       return [isOpen ? lowest(numbers) : exactly('<', version)];
     case '>':
-      return [isOpen ? { ...lowest(raised(numbers, last)), operator: '>=' } : exactly('>', version)];
+      return [
+        isOpen ? { ...lowest(raised(numbers, last)), operator: '>=', prerelease: [] } : exactly('>', version),
+      ];
     case '<=':
       return [isOpen ? lowest(raised(numbers, last)) : exactly('<=', version)];
     case '~':

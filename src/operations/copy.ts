@@ -16,6 +16,12 @@ export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
   source: SourceLike;
   /** A locator, a path (an archive, or with a trailing `/` a layout), or any store. */
   destination: DestinationLike;
+  /**
+   * Copy only these images of an archive or layout, by their names, the ends of their names, or patterns
+   * (`ghcr.io/product/*`), or these tags of the repository (`{>=1.2, newest 2}`); default all, or the image that the
+   * source names.
+   */
+  select?: readonly string[] | undefined;
   /** Also copy signatures, SBOMs and attestations; default true. */
   referrers?: boolean | undefined;
   /** Refuse images whose documents violate their specification; default: they cause a warning. */
@@ -53,7 +59,7 @@ export async function copyImages(given: CopyImagesOptions): Promise<CopyImagesRe
   });
   try {
     checkCredentials(source, locator, options);
-    const requests = await requestsOf(source);
+    const requests = await requestsOf(source, options.select);
     const destination = await openDestination(options.destination, {
       connection: { ...options, credentials: options.destinationCredentials ?? options.credentials },
       append,

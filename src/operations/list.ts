@@ -9,8 +9,7 @@ import { ImageFiles, type NamedProblem } from '../store/image-files.js';
 import type { ArchiveLimits } from '../store/limits.js';
 import { looksLikePath } from '../store/locator.js';
 import { isBlob } from '../store/read-content.js';
-import { selectImages } from '../store/select-images.js';
-import { tagsMeantBy } from '../store/select-tags.js';
+import { selecting } from '../store/select-images.js';
 import type { Source } from '../store/store.js';
 import { openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { type Attachment, attachmentsOf } from './inspect/attachments.js';
@@ -79,12 +78,12 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
   const isShown = (tag: string): boolean => options.attachments === true || !isAttachmentTag(tag);
   try {
     if (source.kind !== 'registry') {
-      const isSelected = await selectedBy(source.store, options);
+      const isSelected = await selecting(source.store, options.select, options);
       const isListed = (name: string, digest: string): boolean =>
-        isShown(name.slice(name.lastIndexOf(':') + 1)) && (isSelected(name) || isSelected(digest));
+        isShown(name.slice(name.lastIndexOf(':') + 1)) && isSelected(name, digest);
       const listed = await listImages(source.store, isListed, options);
       const problems = source.kind === 'path' ? source.store.broken : [];
-      const broken = problems.filter(({ name }) => isSelected(name)).map(brokenImage);
+      const broken = problems.filter(({ name }) => isSelected(name, undefined)).map(brokenImage);
       const location = source.kind === 'path' ? source.path : source.store.location;
       return { kind: 'images', location, ...listed, images: [...listed.images, ...broken] };
     }
@@ -95,20 +94,11 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
     }
     const listed = { kind: 'tags' as const, repository: formatReference({ registry, repository }), tags };
     if (options.select === undefined) return listed;
+    const { tagsMeantBy } = await import('../store/match-names.js');
     return { ...listed, tags: tagsMeantBy(options.select, tags, source.reference) };
   } finally {
     await source.close();
   }
-}
-
-/** Returns whether an image is selected by its name. */
-async function selectedBy(
-  store: Source,
-  { select, signal }: ListOptions,
-): Promise<(name: string) => boolean> {
-  if (select === undefined) return () => true;
-  const names = new Set((await selectImages(store, select, { signal })).map(({ name }) => name));
-  return (name) => names.has(name);
 }
 
 async function listRepositories(registry: string, options: ListOptions): Promise<ListResult> {

@@ -36,7 +36,7 @@ import {
   renamed,
 } from '../transfer/registry/registry-names.js';
 import { type Remake, toRegistry } from '../transfer/registry/to-registry.js';
-import { requestsOfStore } from '../transfer/requests.js';
+import { isSelection, requestsOfStore } from '../transfer/requests.js';
 import { locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { transfer } from '../transfer/transfer.js';
 import { readRenameRules } from './rename.js';
@@ -50,7 +50,7 @@ export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
   input: Readable | SourceLike;
   /** The registry to push to, `HOST[:PORT][/PREFIX]`. */
   destination: string;
-  /** Load only these images; default all. */
+  /** Load only these images, by their names, the ends of their names, or patterns (`ghcr.io/product/*`); default all. */
   images?: readonly string[] | undefined;
   /** Name for an image that has none. */
   name?: string | undefined;
@@ -256,7 +256,7 @@ function nameAll(
   destination: RegistryNaming,
   options: LoadOptions,
 ): ImageToPush[] {
-  const isChosen = (options.images ?? []).length > 0 || options.name !== undefined;
+  const isChosen = (options.images ?? []).some((text) => !isSelection(text)) || options.name !== undefined;
   const named: ImageToPush[] = [];
   const nameless: LadingError[] = [];
   for (const image of images) {

@@ -15,6 +15,11 @@ export interface SaveOptions
   images?: readonly string[] | undefined;
   /** A file, a directory (`…/`), a bucket (`s3://…`), a stream for an archive, or any store. */
   output: DestinationLike;
+  /**
+   * Leave these of the images out, by their names, the ends of their names, or patterns (`ghcr.io/product/*`,
+   * `alpine:{<3.19}`); default none. One that leaves nothing out causes a warning.
+   */
+  exclude?: readonly string[] | undefined;
   /** Save every tag of the repositories that are named without a tag; default false. */
   allTags?: boolean | undefined;
   /** Platforms of an index to save, `OS/ARCH[/VARIANT]`; default all, with unchanged digests. */

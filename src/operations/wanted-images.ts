@@ -10,7 +10,13 @@ import type { Source } from '../store/store.js';
 import { preferringHeld } from '../transfer/held.js';
 import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
 import { type ReadImages, readImages } from '../transfer/read-images.js';
-import { expandImages, type ImageText, type ResolvedPattern } from './expand-images.js';
+import {
+  type ExpandedImages,
+  excluding,
+  expandImages,
+  type ImageText,
+  type ResolvedPattern,
+} from './expand-images.js';
 import { foreignLayers } from './foreign-layers.js';
 import type { SaveOptions } from './save-options.js';
 
@@ -179,15 +185,26 @@ async function requestsFor(
     const index = indexOf(by === undefined ? digest !== undefined : by === 'digest', options);
     requests.set(`${name} ${reference}`, { source: sourceOf(named), reference, name, index, by, named });
   };
-  for (const { reference, by } of digested ?? []) add(reference, by);
+  if (digested !== undefined) {
+    const nameOf = ({ reference }: DigestedImage): string => formatReference(reference);
+    const { isLeft, excluded } = await excluding(options.exclude ?? [], digested.map(nameOf));
+    tellExcluded(excluded, options);
+    for (const image of digested) if (isLeft(nameOf(image))) add(image.reference, image.by);
+  }
   if (digested !== undefined) return { requests: [...requests.values()], resolved: [], failures: [] };
-  const { references, patterns, failures } = await expandImages(texts, {
+  const { references, patterns, excluded, failures } = await expandImages(texts, {
     ...options,
     allTags,
     tagsOf: (repository) => sourceOf(repository).tags({ signal: options.signal }),
   });
+  tellExcluded(excluded, options);
   for (const reference of references) add(reference);
   return { requests: [...requests.values()], resolved: patterns, failures };
+}
+
+function tellExcluded(excluded: ExpandedImages['excluded'], { onEvent }: WantedOptions): void {
+  for (const { text, names } of excluded)
+    if (names.length === 0) onEvent?.({ type: 'warning', message: `"${text}" excludes none of the images` });
 }
 
 /** Keeps the index of an image that is named by its digest, and leaves out the platforms that were not chosen. */

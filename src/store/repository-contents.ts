@@ -245,7 +245,7 @@ export async function* referrersWithoutEntry(
 }
 
 interface Indexed {
-  indexEntries?: readonly Descriptor[];
+  indexEntries?: readonly Descriptor[] | undefined;
 }
 
 function addTo<K>(lists: Map<K, Descriptor[]>, key: K, entry: Descriptor): void;

@@ -26,7 +26,7 @@ export interface TagConflict {
  * digests, if entries say so.
  */
 export async function tagsOf(
-  store: Pick<Source, 'names'> & { indexEntries?: readonly Descriptor[] },
+  store: Pick<Source, 'names'> & { indexEntries?: readonly Descriptor[] | undefined },
   { location, onConflict }: { location?: string; onConflict?: (conflict: TagConflict) => void } = {},
 ): Promise<Tags> {
   const tags = new Map<string, Map<string, Descriptor>>();

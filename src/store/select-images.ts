@@ -1,10 +1,7 @@
 import type { NamedDescriptor } from '../content/descriptor.js';
 import { isDigest } from '../content/digest.js';
-import { type NamePattern, parseNamePattern } from '../content/name-pattern.js';
-import { nameKey, readName, taggedName } from '../content/names.js';
+import { nameKey, taggedName } from '../content/names.js';
 import { nearNames } from '../content/near-names.js';
-import { formatReference } from '../content/reference.js';
-import { isTagPattern, parseTagSelector, type TagSelector } from '../content/tag-pattern.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { isAttachmentTag } from './attached.js';
 import { ImageFiles, isPart } from './image-files.js';
@@ -47,6 +44,21 @@ export async function selectImages(
   return [...selected.values()];
 }
 
+/**
+ * Returns whether an image is selected, by its name or its digest; without texts each is. Rejects as `selectImages` does.
+ */
+export async function selecting(
+  store: Source,
+  texts: readonly string[] | undefined,
+  options?: SelectOptions,
+): Promise<(name: string, digest: string | undefined) => boolean> {
+  if (texts === undefined) return () => true;
+  const meant = new Set<string>();
+  for (const { name, reference } of await selectImages(store, texts, options))
+    meant.add(isPlace(name) ? (await store.resolve(reference)).digest : name);
+  return (name, digest = '') => meant.has(name) || meant.has(digest);
+}
+
 async function requireTrueTypes(store: ImageFiles, images: Iterable<SelectedImage>): Promise<void> {
   const broken = new Set(store.broken.map(({ reference }) => reference));
   for (const { reference } of images)
@@ -87,11 +99,8 @@ interface Place {
 }
 
 async function meantBy(text: string, all: NamedImages, place: Place): Promise<SelectedImage[]> {
-  const meant = isTagPattern(text)
-    ? withTags(text, all.images)
-    : text.includes('*')
-      ? matching(parseNamePattern(text), all.images)
-      : await oneImage(text, all, place);
+  const isOne = !/[*{]/.test(text);
+  const meant = isOne ? await oneImage(text, all, place) : await matching(text, all.images);
   if (meant.length > 0) return meant;
   throw nothingFound(text, all, place.location);
 }
@@ -106,8 +115,14 @@ function nothingFound(text: string, { images }: NamedImages, location: string, c
   return new LadingError('NOT_FOUND', `${location} holds no image "${text}"`, details);
 }
 
-function matching({ matches }: NamePattern, images: readonly SelectedImage[]): SelectedImage[] {
-  return images.filter(({ name }) => matches(name));
+async function matching(text: string, images: readonly SelectedImage[]): Promise<SelectedImage[]> {
+  const { namesMeantBy } = await import('./match-names.js'); // most commands take all images
+  const names = namesMeantBy(
+    text,
+    images.map(({ name }) => name),
+  );
+  const meant = new Set(names);
+  return images.filter(({ name }) => meant.has(name));
 }
 
 /** Returns the one image that a text without `*` means; none if there is none. */
@@ -118,14 +133,14 @@ async function oneImage(
 ): Promise<SelectedImage[]> {
   const named = all.images.filter(({ name }) => name === text);
   const [exact] = named.length > 0 ? named : all.images.filter(({ name }) => nameKey(name) === nameKey(text));
-  const short = exact !== undefined || isPlace(text) ? [] : matching(shortName(text), all.images);
+  const short = exact !== undefined || isPlace(text) ? [] : await withShortName(text, all.images);
   const found = exact === undefined ? await resolved(text, all, store) : { ...exact, reference: text };
   const meant = [...(found === undefined ? [] : [found]), ...short];
   const names = new Set(meant.map(({ name }) => nameKey(name)));
   if (names.size < 2) return meant.slice(0, 1);
   if (found !== undefined && text.includes(':') && (await areSame(store, meant))) return [found];
   throw new LadingError('USAGE', `"${text}" means several images of ${location}: ${listed([...names])}`, {
-    hint: 'Give the full name, or a pattern with * for all of them.',
+    hint: `Give the full name, or ${text.includes(':') ? `**/${text}` : `${text}:*`} for all of them.`,
   });
 }
 
@@ -134,14 +149,9 @@ function isPlace(text: string): boolean {
   return isDigest(text) || text.startsWith('@');
 }
 
-/** A short name may have characters that no name has; then it is the name of nothing. */
-function shortName(text: string): NamePattern {
-  try {
-    return parseNamePattern(text);
-  } catch (error) {
-    if (!isLadingError(error, 'USAGE')) throw error;
-    return { text, isGlob: false, matches: (name) => name === text };
-  }
+/** A text with characters that no name has is the end of none. */
+async function withShortName(text: string, images: readonly SelectedImage[]): Promise<SelectedImage[]> {
+  return /^[\w.\-/:@+]{1,1000}$/.test(text) ? matching(text, images) : [];
 }
 
 /** Returns the image that the store itself finds: by a digest, a position, another of its names, or its tag alone. */
@@ -174,37 +184,4 @@ const MOST_LISTED = 5;
 function listed(names: readonly string[]): string {
   const more = names.length > MOST_LISTED ? ` and ${names.length - MOST_LISTED} more` : '';
   return names.slice(0, MOST_LISTED).join(', ') + more;
-}
-
-/** Returns the images of `NAME:{…}`, of each repository those with the tags that the selection takes there. */
-function withTags(text: string, images: readonly SelectedImage[]): SelectedImage[] {
-  const brace = text.indexOf('{');
-  if (brace > 0 && text[brace - 1] !== ':')
-    throw new LadingError(
-      'USAGE',
-      `"${text}", column ${brace + 1}: a selection of tags stands after a colon`,
-    );
-  const pattern = parseNamePattern(brace === 0 ? '**' : text.slice(0, brace - 1));
-  return withSelectedTags(parseTagSelector(text.slice(brace)), matching(pattern, images));
-}
-
-function withSelectedTags(selector: TagSelector, images: readonly SelectedImage[]): SelectedImage[] {
-  const repositories = new Map<string, Map<string, SelectedImage>>();
-  for (const image of images) {
-    const { repository, tag } = placeOf(image.name);
-    if (tag === undefined) continue;
-    const tags = repositories.get(repository) ?? new Map<string, SelectedImage>();
-    repositories.set(repository, tags.set(tag, image));
-  }
-  return [...repositories.values()].flatMap((tags) =>
-    selector.select(tags.keys()).flatMap((tag) => tags.get(tag) ?? []),
-  );
-}
-
-function placeOf(name: string): { repository: string; tag: string | undefined } {
-  const read = readName(name);
-  if (read.kind === 'tag') return { repository: '', tag: read.tag };
-  if (read.kind !== 'image') return { repository: '', tag: undefined };
-  const { registry, repository, tag } = read.reference;
-  return { repository: formatReference({ registry, repository }), tag };
 }

@@ -4,7 +4,6 @@ import { LadingError } from '../errors.js';
 import { isAttachmentTag } from '../store/attached.js';
 import { ImageFiles } from '../store/image-files.js';
 import { selectImages } from '../store/select-images.js';
-import { tagsMeantBy } from '../store/select-tags.js';
 import type { Source } from '../store/store.js';
 import { imageTags } from '../store/taken-tags.js';
 import type { CopyRequest } from './plan.js';
@@ -42,6 +41,7 @@ async function referencesOf(
   if (texts.length === 0) return [withDefaultTag(reference)];
   const { registry, repository } = reference;
   if (!texts.some(isSelection)) return texts.map((text) => instead(reference, text));
+  const { tagsMeantBy } = await import('../store/match-names.js');
   const tags = await imageTags(store.tags());
   return texts.flatMap((text) =>
     isSelection(text)

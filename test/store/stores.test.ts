@@ -313,6 +313,19 @@ const STORES: readonly Kept[] = [
     },
   },
   {
+    store: 'a repository of a store of which all images are selected to be served',
+    of: ['operations/serve/selected.ts'],
+    holds: 'everything',
+    async open() {
+      const store = createMemoryStore();
+      const reopen = async () => {
+        const served = await openServedStores([store], { select: ['**'] });
+        return (await served.openRepository('unnamed')) ?? assert.fail('nothing is served');
+      };
+      return { store, reopen };
+    },
+  },
+  {
     store: 'what was made for a client that wants another form',
     of: ['server/read/converted.ts'],
     holds: 'one manifest',

@@ -18,7 +18,10 @@ interface ConversionOptions
   /** A locator, a file, a directory (`…/`), a stream for an archive, or any store. */
   output: DestinationLike;
   to: ConversionFormat;
-  /** Convert only this image of an archive or layout. */
+  /**
+   * Convert only this image of an archive or layout, or those that a pattern means (`ghcr.io/product/*`); of a registry,
+   * this tag or digest of the repository, or the tags that a pattern takes.
+   */
   reference?: string | undefined;
   /**
    * The compression of layers afterwards; default `keep`, which leaves them unchanged. `zstd` needs OCI's format and

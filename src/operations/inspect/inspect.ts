@@ -6,12 +6,13 @@ import { ContentError, LadingError } from '../../errors.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
 import type { ArchiveLimits } from '../../store/limits.js';
 import type { Source } from '../../store/store.js';
+import { isSelection } from '../../transfer/requests.js';
 import { locationOf, openKnownSource, type SourceLike } from '../../transfer/sources.js';
 import { type Attachment, attachmentsOf } from './attachments.js';
 import { Contents, type TotalBytes } from './contents.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
 import { leftOutOf, missingImage } from './missing.js';
-import { rootsOf } from './roots.js';
+import { brokenOf, rootsOf } from './roots.js';
 
 export interface InspectedImage {
   name: string;
@@ -42,7 +43,7 @@ export interface InspectResult {
 }
 
 export interface InspectOptions extends ConnectionOptions, ArchiveLimits {
-  /** Show only this image of an archive or layout. */
+  /** Show only this image of an archive or layout, or those that a pattern means; of a registry, another tag or digest. */
   reference?: string | undefined;
   /** Also show what is attached to the images; default true. */
   referrers?: boolean | undefined;
@@ -65,6 +66,7 @@ export async function inspect(target: SourceLike, options: InspectOptions = {}):
     const wanted =
       options.reference ??
       (source.kind === 'registry' ? formatReference(source.reference) : source.reference);
+    const isOne = wanted !== undefined && !isSelection(wanted);
     const images: InspectedImage[] = [];
     const problems: LadingError[] = [];
     const contents = new Contents();
@@ -73,12 +75,12 @@ export async function inspect(target: SourceLike, options: InspectOptions = {}):
         images.push(await inspectImage(source.store, name, root, contents, options));
       } catch (reason) {
         const error = source.kind === 'path' ? missingImage(name, root, reason) : reason;
-        if (wanted !== undefined || !(error instanceof ContentError)) throw error;
+        if (isOne || !(error instanceof ContentError)) throw error;
         images.push(damagedImage(name, root, error));
         problems.push(error);
       }
     }
-    for (const { name, error } of source.kind === 'path' && wanted === undefined ? source.store.broken : []) {
+    for (const { name, error } of await brokenOf(source, options.reference)) {
       images.push({ name, size: 0, platforms: [], absent: [], ...UNATTACHED, problem: error.message });
       problems.push(error);
     }

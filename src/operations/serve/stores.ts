@@ -14,10 +14,16 @@ import type { Source } from '../../store/store.js';
 import { mergeRepositories, type Served } from '../../store/union.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
 import { knownSource, locationOf, type OpenedSource, type SourceLike } from '../../transfer/sources.js';
+import { onlySelected } from './selected.js';
 
 export interface ServeStoresOptions extends Pick<ConnectionOptions, 's3' | 'tlsVerify' | 'caFile'> {
   /** Accept pushes into a layout directory, which is created if it does not exist; default false. */
   writable?: boolean | undefined;
+  /**
+   * Serve only these images, by their names, the ends of their names, or patterns (`ghcr.io/product/*`); default all. Not
+   * for a layout that accepts pushes.
+   */
+  select?: readonly string[] | undefined;
   /** How long an upload may receive no data before it is removed, in milliseconds; default 24 hours. */
   maxUploadAgeMs?: number | undefined;
   /** Called with messages that the user should see, but that do not stop the server. */
@@ -54,6 +60,11 @@ async function openWritable(
   [path, ...others]: readonly SourceLike[],
   options: ServeStoresOptions,
 ): Promise<Opened> {
+  if (options.select !== undefined)
+    throw new LadingError('USAGE', 'a selection of images is served for reading only', {
+      hint: 'Copy the images into a layout of their own to accept pushes beside them.',
+      remedy: 'copy',
+    });
   if (path === undefined || others.length > 0) {
     throw new LadingError(
       'USAGE',
@@ -103,8 +114,11 @@ async function openToRead(sources: readonly SourceLike[], options: ServeStoresOp
   try {
     for (const source of new Set(sources))
       stores.push(await (typeof source === 'string' ? open(source, options) : served(source)));
-    for (const { store, location } of stores) await tagsOf(store, { location, onConflict });
-    const merged = mergeRepositories(stores, onConflict);
+    const { select } = options;
+    const shown = select === undefined ? stores : await onlySelected(stores, select);
+    for (const { tags } of shown) await tags();
+    for (const { store, location } of shown) await tagsOf(store, { location, onConflict });
+    const merged = mergeRepositories(shown, onConflict);
     await merged.listRepositories(); // report conflicts before the first request
     return { ...merged, writable: undefined, close };
   } catch (error) {

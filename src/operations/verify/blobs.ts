@@ -32,7 +32,9 @@ export async function verifyBlobs(
   options: VerifyOptions,
 ): Promise<VerifiedContent> {
   const files: ContentFile[] = [];
-  for await (const file of store.blobs()) if (!walk.verified.has(file.digest)) files.push(file);
+  const isWanted = ({ digest }: ContentFile): boolean =>
+    !walk.verified.has(digest) && (options.select === undefined || walk.needed.has(digest));
+  for await (const file of store.blobs()) if (isWanted(file)) files.push(file);
   const totalBytes = files.reduce((sum, { region }) => sum + region.size, 0);
   const { onEvent } = options;
   return verifyFiles(files, walk, options, (bytes) => onEvent?.({ type: 'hashed', bytes, totalBytes }));

@@ -3,19 +3,20 @@ import { isManifest } from '../../content/media-types.js';
 import { isLadingError } from '../../errors.js';
 import { type GraphVisitor, walkGraph } from '../../graph/walk.js';
 import { parseManifest, type Successors, successors } from '../../manifest/manifest.js';
-import type { ImageFiles } from '../../store/image-files.js';
+import type { ImageFiles, NamedProblem } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { readContent } from '../../store/read-content.js';
 import type { DamagedImage, Finding } from './result.js';
 
 /**
- * Returns the images that need content with a finding, in the order of the index, and those that cannot be read at all.
+ * Returns the images that need content with a finding, in the order of the index, and the broken ones.
  * Every image is walked again, which is done only if there are findings: while content is checked, each piece is
  * visited for the first image that needs it.
  */
 export async function damagedImages(
   store: ImageFiles,
   findings: readonly Finding[],
+  broken: readonly NamedProblem[],
 ): Promise<DamagedImage[]> {
   const bad = new Set(findings.flatMap(({ digest }) => digest ?? []));
   const named = [
@@ -31,7 +32,7 @@ export async function damagedImages(
       damaged.set(`${name} ${digest}`, { name: name ?? digest, ...(!store.isMade(digest) && { digest }) });
     }
   }
-  for (const { name } of store.broken) damaged.set(name, { name });
+  for (const { name } of broken) damaged.set(name, { name });
   return [...damaged.values()];
 }
 

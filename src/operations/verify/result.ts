@@ -12,6 +12,11 @@ export interface VerifyOptions extends LayerLimits, Pick<ConnectionOptions, 's3'
   concurrency?: number | undefined;
   /** Decompress every layer to compare it with its config; default true. This takes most of the time. */
   diffIDs?: boolean | undefined;
+  /**
+   * Verify only these images of an archive or layout with what is attached to them, by their names, the ends of their
+   * names, or patterns (`ghcr.io/product/*`), and only the content that they need; default everything.
+   */
+  select?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
 }

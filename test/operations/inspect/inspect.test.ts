@@ -95,8 +95,9 @@ describe('inspect', () => {
     }
     assert.deepEqual(
       (await inspect(archive, { reference: '2' })).images.map(({ name }) => name),
-      ['2'],
+      ['127.0.0.1:5203/fx/tiny:2'],
     );
+    assert.equal((await inspect(archive, { reference: 'fx/*' })).images.length, 2);
     await assert.rejects(inspect(archive, { reference: '3' }), { code: 'NOT_FOUND' });
   });
 
