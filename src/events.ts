@@ -50,6 +50,15 @@ export type CopyEvent =
       limit: number | undefined;
       remaining: number | undefined;
       windowSeconds: number | undefined;
+      source?: string | undefined;
+    }
+  /** A registry has no pulls left; the next one is asked for after this time. */
+  | {
+      type: 'pausing';
+      registry: string;
+      delayMs: number;
+      limit: number | undefined;
+      windowSeconds: number | undefined;
     }
   /** A registry gets more or fewer small requests at once from now on. */
   | { type: 'paced'; registry: string; limit: number; reason: 'faster' | 'slower' | 'refused' }

@@ -126,6 +126,13 @@ export {
   login,
   logout,
 } from './operations/login/login.js';
+export {
+  type PlannedRequests,
+  type PlanSaveOptions,
+  type PullAllowance,
+  planSave,
+  type SavePlan,
+} from './operations/plan.js';
 export { readLock } from './operations/read-lock.js';
 export { type SavedImage, type SaveResult, save } from './operations/save.js';
 export type { SaveOptions } from './operations/save-options.js';
@@ -150,7 +157,9 @@ export type { CredentialPlaceOptions } from './registry/auth/credential-places.j
 export type { RunCredentials } from './registry/auth/run-credentials.js';
 export type { RegistriesPlaces } from './registry/configuration/registries-files.js';
 export type { ConnectionOptions, RegistrySettings } from './registry/connect.js';
+export type { AnsweredRequest } from './registry/http/answered-request.js';
 export { ByteRate, type ByteRateOptions } from './registry/http/byte-rate.js';
+export type { PullClock } from './registry/http/pull-limits.js';
 export type { Remedy } from './remedy.js';
 export type { S3Options } from './s3/options.js';
 export type { Authorization } from './server/access/authorization.js';
@@ -188,6 +197,7 @@ export type { CopyOptions } from './transfer/copy.js';
 export type {
   CheckRules,
   Destination,
+  OutputSize,
   Standing,
   Survey,
   WriteOptions,

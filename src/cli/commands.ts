@@ -11,6 +11,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./save.js')).saveCommand,
   },
   {
+    name: 'plan',
+    positionals: '[IMAGE..]',
+    usage: 'IMAGE... [-o OUT]',
+    summary: 'Show the bytes, space and pulls that a save will take, before its first byte',
+    load: async () => (await import('./plan.js')).planCommand,
+  },
+  {
     name: 'lock',
     positionals: '[IMAGE..]',
     usage: 'IMAGE... -o FILE',

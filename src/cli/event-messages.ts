@@ -1,5 +1,5 @@
 import { type CopyEvent, printable } from '../index.js';
-import { formatBytes, plural } from './format.js';
+import { formatBytes, formatDuration, plural } from './format.js';
 import { describeRetry, RetryNotices } from './retry-notices.js';
 
 /**
@@ -24,6 +24,8 @@ function newsOf(event: CopyEvent): string | undefined {
       return `${event.name}: failed`;
     case 'waiting':
       return `waiting for ${event.holder}, which writes to the same output`;
+    case 'pausing':
+      return `${event.registry} has no pulls left: waiting ${formatDuration(event.delayMs)}`;
     case 'limited':
       return (event.remaining ?? Number.POSITIVE_INFINITY) > FEW_PULLS ? undefined : describeLimit(event);
     default:

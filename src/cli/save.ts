@@ -19,6 +19,7 @@ import {
   LOCK_OPTION,
   PLATFORM_OPTION,
   UPDATE_OPTION,
+  WAIT_OPTION,
   WANTED_OPTIONS,
   wantedOptions,
 } from './wanted.js';
@@ -72,6 +73,17 @@ export function archiveCompressionOptions(argv: {
   return { archiveCompression: form, archiveCompressionLevel: level };
 }
 
+/** Converts the flags of output to options of the library. */
+export function fileOptions(flags: InferredOptionTypes<typeof OUTPUT_OPTIONS>) {
+  return {
+    format: flags.format,
+    append: flags.append,
+    ...archiveCompressionOptions(flags),
+    dockerPlatform: flags['docker-platform'],
+    dockerLegacy: flags['docker-legacy'],
+  } satisfies Partial<SaveOptions>;
+}
+
 const OPTIONS = {
   ...OUTPUT_OPTIONS,
   ...WANTED_OPTIONS,
@@ -96,6 +108,12 @@ const OPTIONS = {
     describe: 'Write a lock of what was saved: every digest, for the same bytes later',
   },
   'lock-format': LOCK_FORMAT_OPTION,
+  'dry-run': {
+    type: 'boolean',
+    default: false,
+    describe: 'Show what would be fetched and written, as lading plan does, and write nothing',
+  },
+  wait: WAIT_OPTION,
   'with-program': {
     type: 'string',
     value: '[=ARCH|FILE]',
@@ -140,25 +158,26 @@ export const saveCommand: CommandModule = {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const shard = await shardOf(flags);
     const { code, ...wanted } = await wantedOptions(flags, { output, signal });
+    const options = {
+      ...connectionOptions(flags, output.warning),
+      ...wanted,
+      ...fileOptions(flags),
+      shard,
+      updateLock: flags.update,
+      writeLock: flags['write-lock'],
+      lockFormat: flags['lock-format'],
+      waitForPulls: flags.wait,
+      signal,
+    };
+    if (flags['dry-run']) {
+      const { showPlan } = await import('./show-plan.js');
+      const target = flags.output === '-' ? undefined : flags.output;
+      return showPlan({ ...options, output: target }, { flags, output, code });
+    }
     const carrier = await carrierOf(flags);
     const target = flags.output === '-' ? output.reserveStdout() : flags.output;
     const result = await withProgress(flags, output, ({ onEvent }) =>
-      save({
-        ...connectionOptions(flags, output.warning),
-        ...wanted,
-        output: target,
-        shard,
-        format: flags.format,
-        updateLock: flags.update,
-        writeLock: flags['write-lock'],
-        lockFormat: flags['lock-format'],
-        append: flags.append,
-        ...archiveCompressionOptions(flags),
-        dockerPlatform: flags['docker-platform'],
-        dockerLegacy: flags['docker-legacy'],
-        signal,
-        onEvent,
-      }),
+      save({ ...options, output: target, onEvent }),
     );
     const carried = result.images.length === 0 ? undefined : await carrier?.carry(signal);
     const changes = await describeChanges(result);

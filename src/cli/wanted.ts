@@ -83,6 +83,12 @@ export const UPDATE_OPTION = {
   describe: 'With --lock: ask for its names anew, and show what has changed',
 } as const satisfies CommandOption;
 
+export const WAIT_OPTION = {
+  type: 'boolean',
+  default: false,
+  describe: 'Wait where a registry has no pulls left, instead of giving up; up to a day',
+} as const satisfies CommandOption;
+
 export const LOCK_FORMAT_OPTION = {
   choices: ['lading', 'imgpkg'],
   requiresArg: true,

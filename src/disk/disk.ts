@@ -91,8 +91,8 @@ export interface SpaceOptions {
 const FAT = { type: 0x4d44, largestFile: 2 ** 32 - 1 };
 
 /**
- * Rejects with `NO_SPACE` if the file system of `directory` lacks the space, or cannot hold a file as large as
- * `largestFile`.
+ * Rejects with `NO_SPACE` if the file system of `directory` lacks the space, and with `USAGE` if it cannot hold a file as
+ * large as `largestFile`.
  */
 export async function requireSpace(
   directory: string,
@@ -102,7 +102,7 @@ export async function requireSpace(
   const { type, bavail, bsize } = await onDisk(directory, () => statfs(directory));
   if (type === FAT.type && largestFile > FAT.largestFile) {
     throw new LadingError(
-      'NO_SPACE',
+      'USAGE',
       `${directory} is on a FAT file system, where a file can have at most 4 GiB, but one needs ${megabytes(largestFile)}`,
       { hint: `${SMALLER_FILES} Nothing was fetched yet.` },
     );
@@ -114,6 +114,12 @@ export async function requireSpace(
     `${directory} has ${megabytes(free)} free, but ${megabytes(bytes)} are needed`,
     { hint: 'Make room, or write to another disk. Nothing was fetched yet.' },
   );
+}
+
+/** Returns the bytes that are free in the file system of a directory. */
+export async function freeSpaceIn(directory: string, statfs: StatFS = statFileSystem): Promise<number> {
+  const { bavail, bsize } = await onDisk(directory, () => statfs(directory));
+  return bavail * bsize;
 }
 
 /**

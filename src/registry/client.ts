@@ -8,10 +8,12 @@ import type { CredentialProvider } from './auth/credential.js';
 import { type BlobRange, type GetBlobOptions, getBlob, getBlobRange, headBlob } from './blobs.js';
 import type { RegistriesConf } from './configuration/registries-conf.js';
 import { type ForeignOptions, getForeign } from './foreign.js';
+import type { AnsweredRequest } from './http/answered-request.js';
 import { discard } from './http/body.js';
 import type { Lookup } from './http/guest.js';
 import type { RateLimit } from './http/headers.js';
 import { Pace, type PaceEvent } from './http/pace.js';
+import type { PullLimits } from './http/pull-limits.js';
 import { createRequester, type RetryEvent } from './http/request.js';
 import { createSchemes, type PlainHTTP } from './http/scheme.js';
 import { createTransport, type TransportOptions } from './http/transport.js';
@@ -70,6 +72,10 @@ export interface RegistryClientOptions extends TransportOptions {
   /** Called once for each different warning of a registry. */
   onWarning?: ((text: string) => void) | undefined;
   onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
+  /** Called for each request that was answered. */
+  onRequest?: ((request: AnsweredRequest) => void) | undefined;
+  /** Waits where a registry has no pulls left; default: its refusals are errors. */
+  pulls?: PullLimits | undefined;
   /** Resolves the hosts of URLs in images; default: the system's resolver. */
   lookup?: Lookup | undefined;
   /** Waits before a retry; default: a timer. */
@@ -180,6 +186,8 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
     onRetry: options.onRetry,
     onWarning,
     onRateLimit: options.onRateLimit,
+    onRequest: options.onRequest,
+    pulls: options.pulls,
   };
   const request = createRequester({ ...requester, authenticator });
   const askReferrers = rememberingSupport();

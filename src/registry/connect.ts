@@ -9,7 +9,10 @@ import { createCredentialProvider } from './auth/credentials.js';
 import { type RunCredentials, scopeCredentials } from './auth/run-credentials.js';
 import { type CredentialProvider, createRegistryClient, type RegistryClient } from './client.js';
 import { loadRegistriesConf, type RegistriesPlaces } from './configuration/registries-files.js';
+import { wait } from './http/abort.js';
+import type { AnsweredRequest } from './http/answered-request.js';
 import type { ByteRate } from './http/byte-rate.js';
+import type { PullClock, PullLimits } from './http/pull-limits.js';
 import type { OwnTLS } from './http/tls.js';
 import { canonicalRegistry } from './origin.js';
 
@@ -51,6 +54,10 @@ export interface ConnectionOptions {
   stallTimeoutMs?: number | undefined;
   /** How buckets (`s3://…`) are reached and written. */
   s3?: S3Options | undefined;
+  /** Wait where a registry has no pulls left, up to a day; default false: its refusal is an error. */
+  waitForPulls?: boolean | PullClock | undefined;
+  /** Called for each request that a registry or a mirror has answered. */
+  onRequest?: ((request: AnsweredRequest) => void) | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
@@ -120,6 +127,8 @@ export async function connect(
     stallTimeoutMs: options.stallTimeoutMs,
     onWarning: warn,
     onRetry: ({ url, ...retry }) => onEvent?.({ type: 'retrying', what: url, ...retry }),
+    onRequest: options.onRequest,
+    pulls: options.waitForPulls ? await pacedPulls(options.waitForPulls, onEvent) : undefined,
     onRateLimit: (limit) => onEvent?.({ type: 'limited', ...limit }),
     onPace: (pace) => onEvent?.({ type: 'paced', ...pace }),
   });
@@ -133,6 +142,16 @@ export async function readCertificates({
 }: Pick<ConnectionOptions, 'caFile' | 'certFile' | 'keyFile'>): Promise<Pick<OwnTLS, 'ca' | 'cert' | 'key'>> {
   const [ca, cert, key] = await Promise.all([readAuthority(caFile), readPEM(certFile), readPEM(keyFile)]);
   return { ca, cert, key };
+}
+
+/** Few runs wait. */
+async function pacedPulls(clock: true | PullClock, onEvent: OnCopyEvent | undefined): Promise<PullLimits> {
+  const { PullLimits } = await import('./http/pull-limits.js');
+  return new PullLimits({
+    wait,
+    ...(clock !== true && clock),
+    onPause: (pause) => onEvent?.({ type: 'pausing', ...pause }),
+  });
 }
 
 /** Names registries as references do. Throws `USAGE` for what is no registry. */

@@ -35,6 +35,19 @@ export interface Destination<Placed = ImageTrees> {
 export interface Survey<Placed = unknown> extends Pick<WriteResult, 'blobs' | 'bytes'> {
   /** What the name of each image stands for at the destination. */
   standings: ReadonlyMap<Placed, Standing>;
+  /** What would be written to files: the images, first those that were given and then those that are kept. */
+  plan?: Plan;
+  /** The size of the file or layout afterwards. */
+  size?: OutputSize;
+}
+
+/**
+ * Bytes of an output, as far as they are known before it is written: `exact`; `about`, for a layout and for an archive that
+ * is compressed as a whole; `atLeast`, if layers are unpacked.
+ */
+export interface OutputSize {
+  bytes: number;
+  kind: 'exact' | 'about' | 'atLeast';
 }
 
 /**

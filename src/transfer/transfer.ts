@@ -25,6 +25,10 @@ export interface TransferResult<Placed = ImageTrees> extends WriteResult {
   converted: ConvertedImage[];
   /** After a dry run, what the names stand for at the destination; undefined if it cannot tell. */
   standings?: Survey<Placed>['standings'];
+  /** After a dry run to files, what would be written. */
+  plan?: Survey<Placed>['plan'];
+  /** After a dry run to files, how large they would be. */
+  size?: Survey<Placed>['size'];
 }
 
 /**

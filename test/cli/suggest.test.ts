@@ -82,7 +82,11 @@ describe('what is said of words that lading does not know', () => {
       ],
       [['sav'], 'there is no command "sav"', 'Did you mean lading save?'],
       [['frobnicate'], 'there is no command "frobnicate"', 'lading --help shows what there is.'],
-      [['ls', 'a', '--append'], 'unknown flag --append', 'lading save and lading convert have --append.'],
+      [
+        ['ls', 'a', '--append'],
+        'unknown flag --append',
+        'lading save, lading plan and lading convert have --append.',
+      ],
       [['ls', 'a', '--frobnicate'], 'unknown flag --frobnicate', 'lading ls --help shows what there is.'],
       [
         ['save', 'a', '--all-platforms'],
@@ -92,7 +96,7 @@ describe('what is said of words that lading does not know', () => {
       [
         ['copy', 'a', 'b', '-o', 'x'],
         'unknown flag -o',
-        'lading save, lading lock and lading convert have -o.',
+        'lading save, lading plan, lading lock and lading convert have -o.',
       ],
       [['-o', 'x.tar', 'sav'], 'there is no command "x.tar"', 'lading --help shows what there is.'],
       [['--jsn'], 'unknown flag --jsn', 'Did you mean --json?'],

@@ -87,7 +87,7 @@ describe('failures of the file system', () => {
     await requireSpace('/disk', { bytes: more }, other);
     for (const needs of [{ bytes: more }, { bytes: 1, largestFile: more }])
       await assert.rejects(requireSpace('/stick', needs, fat), {
-        code: 'NO_SPACE',
+        code: 'USAGE',
         message: /^\/stick is on a FAT file system/,
         hint: /exFAT.*Nothing was fetched/,
       });

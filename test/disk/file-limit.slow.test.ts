@@ -71,7 +71,7 @@ describe('a file that is larger than its file system allows', () => {
     ];
     for (const open of writers) {
       const store = await open();
-      await assert.rejects(async () => store.prepare?.([huge]), { code: 'NO_SPACE', message: /FAT/ });
+      await assert.rejects(async () => store.prepare?.([huge]), { code: 'USAGE', message: /FAT/ });
       await store.close();
       assert.deepEqual(await readdir(path()), before);
     }

@@ -55,6 +55,8 @@ export interface RateLimit {
   limit: number | undefined;
   remaining: number | undefined;
   windowSeconds: number | undefined;
+  /** What the registry counts by: an address, or the ID of a login. (Docker Hub, `docker-ratelimit-source`) */
+  source?: string | undefined;
 }
 
 /** Parses Docker Hub's `ratelimit-limit: 100;w=21600`, or the IETF draft's headers of the same names. */
@@ -62,11 +64,13 @@ export function parseRateLimit(headers: Headers): RateLimit | undefined {
   const limit = header(headers, 'ratelimit-limit');
   const remaining = header(headers, 'ratelimit-remaining');
   if (limit === undefined && remaining === undefined) return undefined;
+  const source = header(headers, 'docker-ratelimit-source');
   const number = (text: string | undefined) => parseSize(/^\s*(\d+)/.exec(text ?? '')?.[1]);
   return {
     limit: number(limit),
     remaining: number(remaining),
     windowSeconds: parseSize(/[;,]\s*w=(\d+)/.exec(limit ?? remaining ?? '')?.[1]),
+    ...(source !== undefined && { source: source.slice(0, MAX_SOURCE_LENGTH) }),
   };
 }
 
@@ -96,6 +100,8 @@ export function parseWarnings(headers: Headers): string[] {
 }
 
 const MAX_WARNING_LENGTH = 4096;
+/** An IPv6 address, or a UUID. */
+const MAX_SOURCE_LENGTH = 64;
 
 function parseSize(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined;

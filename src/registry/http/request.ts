@@ -25,10 +25,12 @@ import {
   weightiest,
 } from '../mirrors.js';
 import { wait as waitByTimer } from './abort.js';
+import { type AnsweredRequest, contentOf, isPull } from './answered-request.js';
 import { readRefusal } from './encoded-body.js';
 import { type Headers, headerLines, parseRateLimit, parseWarnings, type RateLimit } from './headers.js';
 import { abortedError } from './network-error.js';
 import type { Pace } from './pace.js';
+import type { PullLimits } from './pull-limits.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
 import type { TransportResponse } from './response.js';
 import { parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
@@ -101,6 +103,9 @@ export interface RequesterOptions {
   onRetry?: ((event: RetryEvent) => void) | undefined;
   onWarning?: ((text: string) => void) | undefined;
   onRateLimit?: ((limit: RateLimit & { registry: string }) => void) | undefined;
+  onRequest?: ((request: AnsweredRequest) => void) | undefined;
+  /** Waits where a registry has no pulls left; default: refusals are errors. */
+  pulls?: PullLimits | undefined;
 }
 
 /** Answers of so many bytes at most come at once; larger ones are as many as the caller asks for. */
@@ -179,6 +184,10 @@ export function createRequester(options: RequesterOptions): Requester {
       const base = await schemes.baseURL(endpoint.registry, request.signal, endpoint.insecure);
       const url = urlFor(form, endpoint, base, options.privateAddresses);
       try {
+        await options.pulls?.turn(endpoint.registry, {
+          isPull: isPull(form.method, form.target),
+          signal: request.signal,
+        });
         const ask = async (): Promise<T> => consume(await exchange(endpoint, form, base, url), endpoint);
         return await (isSmall(form) ? pace.run(endpoint.registry, ask, form.signal) : ask());
       } catch (reason) {
@@ -191,6 +200,7 @@ export function createRequester(options: RequesterOptions): Requester {
           form = { ...request, ...other };
           continue;
         }
+        if (isRefusedPull(error) && options.pulls?.refused(endpoint.registry, error.retryAfterMs)) continue;
         if (attempt > retries || !isRetryable(error)) throw error;
         if (!isLast && isOutOfReach(error)) throw error;
         const delayMs = delayBefore(attempt, error);
@@ -233,6 +243,10 @@ export function createRequester(options: RequesterOptions): Requester {
       response = await send(request, endpoint, url, authorization);
     }
     observe(endpoint, response.headers);
+    const { method, target: asked } = request;
+    const { registry, mirrorOf: of = request.registry } = endpoint;
+    options.onRequest?.({ registry, of, method, content: contentOf(asked), status: response.status });
+    if (response.status < 400 && isPull(method, asked)) options.pulls?.answered(registry);
     if (response.status >= 200 && response.status < 300) return response;
     const refused = { ...response, body: await readRefusal(response) };
     if (response.url.origin === base.origin) throw await refusal(request, target, refused, authorization);
@@ -311,8 +325,14 @@ export function createRequester(options: RequesterOptions): Requester {
       options.onWarning?.(warning);
     }
     const limit = parseRateLimit(headers);
-    if (limit !== undefined) options.onRateLimit?.({ registry, ...limit });
+    if (limit === undefined) return;
+    options.pulls?.observe(registry, limit);
+    options.onRateLimit?.({ registry, ...limit });
   }
+}
+
+function isRefusedPull(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && error.status === 429;
 }
 
 function retriesFor({ retries, body }: RegistryRequest, fallback: number): number {

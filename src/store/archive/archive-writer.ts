@@ -46,6 +46,8 @@ export interface ArchiveOptions {
   dockerConfigs?: ReadonlySet<string> | undefined;
   /** Called with a message for images that Docker does not load. */
   onWarning?: ((message: string) => void) | undefined;
+  /** Reads a config that was not written; for archives that are only measured. */
+  readConfig?: ((config: Descriptor) => Promise<Buffer>) | undefined;
 }
 
 /**
@@ -76,6 +78,41 @@ export function createArchiveStream(stream: Writable, options: ArchiveOptions): 
     finish: async () => undefined,
     close: async () => undefined,
   });
+}
+
+/** What an archive is measured by. */
+export interface ArchiveContents {
+  blobs: readonly Descriptor[];
+  /** Each with its bytes, children before parents. */
+  manifests: readonly { descriptor: Descriptor; bytes: Buffer }[];
+  names: readonly NamedDescriptor[];
+}
+
+/**
+ * Returns the size in bytes of the archive that would be written. It is the writer that says it; only bytes go nowhere, and
+ * blobs are taken for written.
+ */
+export async function measureArchive(
+  { blobs, manifests, names }: ArchiveContents,
+  options: ArchiveOptions,
+): Promise<number> {
+  let size = 0;
+  const writer = new ArchiveWriter('-', { write: async () => undefined }, options, {
+    kept: () => 0,
+    record: async () => undefined,
+    reserve: async () => undefined,
+    finish: async (end) => {
+      size = end;
+    },
+    close: async () => undefined,
+  });
+  await writer.prepare([...blobs, ...manifests.map(({ descriptor }) => descriptor)]);
+  for (const blob of blobs) writer.takeForWritten(blob);
+  for (const { descriptor, bytes } of manifests)
+    await writer.push(descriptor, async () => Readable.from([bytes], { objectMode: false }));
+  for (const { name, descriptor } of names) await writer.tag(descriptor, name);
+  await writer.commit();
+  return size;
 }
 
 /** The differences between a file and a stream. */
@@ -135,6 +172,12 @@ class ArchiveWriter implements Store {
     }
     await slot.finish();
     return descriptor.size;
+  }
+
+  /** Takes a blob for written, in an archive that is only measured. */
+  takeForWritten({ digest }: Descriptor): void {
+    const slot = this.#slots.get(digest);
+    if (slot !== undefined) slot.isDone = true;
   }
 
   abandon({ digest }: Descriptor): void {
@@ -268,6 +311,7 @@ class ArchiveWriter implements Store {
   async #configOf(config: Descriptor): Promise<Buffer | undefined> {
     const kept = this.#documentBytes.get(config.digest);
     if (kept !== undefined || config.size > MAX_CONFIG_BYTES) return kept;
+    if (this.#options.readConfig !== undefined) return this.#options.readConfig(config);
     const chunks: Buffer[] = [];
     for await (const chunk of (await this.fetch(config)) as AsyncIterable<Buffer>) chunks.push(chunk);
     return Buffer.concat(chunks);

@@ -22,7 +22,7 @@ import type { LayoutReader } from '../../store/layout/layout-reader.js';
 import { requirePathMeant } from '../../store/locator.js';
 import type { Store } from '../../store/store.js';
 import { has } from '../../store/store.js';
-import type { Destination } from '../destination.js';
+import type { Destination, OutputSize } from '../destination.js';
 import { isLeftOut, nameAfter } from '../distinct-names.js';
 import type { Plan } from '../plan.js';
 import { checkFor } from './check.js';
@@ -34,6 +34,7 @@ import {
   compressedStream,
   openCompressedFile,
 } from './compressed-archive.js';
+import { type MeasureOptions, measureFile, surveyFiles } from './survey-files.js';
 import { type OutputFiles, type SaveFormat, writeFiles } from './write-files.js';
 
 export interface SaveOutputOptions extends ArchiveCompressionOptions {
@@ -72,6 +73,7 @@ export async function toFiles(
     check: checkFor(files, options.name),
     nameOf: (image, placed) => (isLeftOut(image, placed) ? undefined : nameAfter(image, placed)),
     write: (images, write) => writeFiles(files, images, write),
+    survey: (images, write) => surveyFiles(files, images, write),
     close: async () => previous?.close(),
   };
 }
@@ -127,6 +129,15 @@ function requireNoArchiveName(
   });
 }
 
+function measured(
+  plan: Plan,
+  format: Exclude<SaveFormat, 'oci'>,
+  options: SaveOutputOptions,
+  how: MeasureOptions,
+): Promise<OutputSize> {
+  return measureFile(plan, format, { ...options, onWarning: warningOf(options) }, how);
+}
+
 function streamOutput(stream: Writable, options: SaveOutputOptions): OutputFiles {
   const { format = 'universal', append } = options;
   if (append) throw new LadingError('USAGE', 'nothing can be appended to standard output');
@@ -140,6 +151,7 @@ function streamOutput(stream: Writable, options: SaveOutputOptions): OutputFiles
     previous: undefined,
     isMadeOf: async () => false,
     canLeaveOut: format === 'docker-archive',
+    measure: (plan) => measured(plan, format, options, { isCompressed: compression !== undefined }),
     openStore: () =>
       compression === undefined
         ? openTo(stream)
@@ -163,6 +175,7 @@ function compressedOutput(
     previous: undefined,
     isMadeOf: async () => false,
     canLeaveOut: format === 'docker-archive',
+    measure: (plan) => measured(plan, format, options, { isCompressed: true }),
     openStore: async () => {
       const target = await openCompressedFile(path, lockOptions(options) ?? {});
       const store = await compressedArchive(
@@ -205,6 +218,7 @@ async function layoutOutput(
     previous,
     isMadeOf: async () => false,
     canLeaveOut: true,
+    measure: async ({ bytes }) => ({ bytes, kind: 'about' }),
     openStore: () => openLayoutForWriting(directory, lockOptions(options)),
   };
 }
@@ -224,6 +238,7 @@ async function archiveOutput(
       previous: undefined,
       isMadeOf: async () => false,
       canLeaveOut: true,
+      measure: (plan) => measured(plan, format, options, {}),
       openStore: async () =>
         unchangedSince(found, path, await openDockerArchiveForWriting(path, dockerOptions(options))),
     };
@@ -243,6 +258,8 @@ async function archiveOutput(
       return true;
     },
     canLeaveOut: true,
+    measure: async (plan) =>
+      measured(plan, format, options, { dockerConfigs: await previous?.dockerConfigs() }),
     openStore: async () => {
       const store = await openArchiveForWriting(path, {
         format,

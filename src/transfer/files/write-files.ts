@@ -6,7 +6,7 @@ import type { LayoutReader } from '../../store/layout/layout-reader.js';
 import type { Source, Store } from '../../store/store.js';
 import { has } from '../../store/store.js';
 import { type CopyOptions, type CopyResult, copyGraph } from '../copy.js';
-import type { WriteOptions, WriteResult } from '../destination.js';
+import type { OutputSize, WriteOptions, WriteResult } from '../destination.js';
 import { assemblePlan, type CopyRequest, type ImageTrees, type Plan, type PlannedImage } from '../plan.js';
 import { readImages } from '../read-images.js';
 
@@ -23,6 +23,8 @@ export interface OutputFiles<Format = SaveFormat> {
   /** True if an image that fails halfway can be left out. A stream cannot take back what was written. */
   canLeaveOut: boolean;
   openStore(): Promise<Store>;
+  /** Returns how large the output will be; the content of the plan is read where it stands now. */
+  measure?(plan: Plan): Promise<OutputSize>;
 }
 
 type AnyOutput = OutputFiles<SaveFormat | 'store'>;
@@ -33,11 +35,7 @@ export async function writeFiles(
   images: readonly ImageTrees[],
   { append = false, failures: unread = [], ...options }: WriteOptions = {},
 ): Promise<WriteResult> {
-  const names = images.map(({ name }) => name);
-  const kept = append ? await keptImages(output, names, options) : [];
-  const plan = assemblePlan([...images, ...kept], unread);
-  const { blobs, bytes } = plan;
-  options.onEvent?.({ type: 'planned', images: plan.images.length, blobs: blobs.length, bytes });
+  const plan = await planFiles(output, images, { ...options, append, failures: unread });
   const copied = await writePlan(output, plan, options);
   const failed = new Set(copied.failures.map(({ image }) => image));
   const isWritten = (image: PlannedImage): boolean => !failed.has(image);
@@ -63,9 +61,23 @@ export async function writeFiles(
   };
 }
 
+/** Plans what is written: the images, and those of the output that stay. */
+export async function planFiles(
+  output: AnyOutput,
+  images: readonly ImageTrees[],
+  { append = false, failures = [], ...options }: WriteOptions,
+): Promise<Plan> {
+  const names = images.map(({ name }) => name);
+  const kept = append ? await keptImages(output, names, options) : [];
+  const plan = assemblePlan([...images, ...kept], failures);
+  const { blobs, bytes } = plan;
+  options.onEvent?.({ type: 'planned', images: plan.images.length, blobs: blobs.length, bytes });
+  warnOfZstd(output, plan, options);
+  return plan;
+}
+
 /** Copies what was planned to an output, unless it is there already. */
 async function writePlan(output: AnyOutput, plan: Plan, options: CopyOptions): Promise<CopyResult> {
-  warnOfZstd(output, plan, options);
   if (await output.isMadeOf(plan)) return allReused(plan);
   const keepGoing = options.keepGoing === true && output.canLeaveOut;
   const store = await output.openStore();
@@ -115,7 +127,7 @@ async function keptImages(
  * Returns the plan with the content of `previous` preferred to its source. That content was not verified: if it is
  * damaged, the next attempt fetches it from the source.
  */
-async function preferring(previous: Source | undefined, plan: Plan): Promise<Plan> {
+export async function preferring(previous: Source | undefined, plan: Plan): Promise<Plan> {
   if (previous === undefined) return plan;
   const preferred = async (content: PlannedContent): Promise<PlannedContent> => {
     if (!(await has(previous, content.descriptor))) return content;
