@@ -15,6 +15,10 @@ const QUADRATIC: Record<string, string> = {
   'cli/template-syntax.ts /\\/\\*.*?\\*\\/|"(?:\\\\.|[^"\\\\])*"|`[^`]*`|(\\}\\})/gs':
     "the user's own template",
   'disk/process-start.ts /(\\d+)-(\\d*)-([0-9a-f]{8})/': 'a file name, which has 255 bytes',
+  'find/finder.ts /\\{\\{.*?\\}\\}/g': 'at most 2000 characters of a value',
+  'find/template.ts /\\{\\{.*?\\}\\}|\\{%.*?%\\}/g': 'a line of at most 2000 characters',
+  'find/yaml-tree.ts / at line \\d+.*$/': 'a message of the yaml package',
+  'operations/find/walk-paths.ts /\\.ya?ml\\.[\\w.-]+$/i': 'a file name, which has 255 bytes',
   'operations/image-list.ts /(^|\\s)#.*$/': "a line of the user's own list",
   'registry/mirrors.ts /\\/(manifests|blobs)\\/[^/]+:[^/]+$/': 'a path that lading made',
   'registry/mirrors.ts /\\/+$/': 'an option of the user',

@@ -1,5 +1,6 @@
 import { isDigest } from '../content/digest.js';
 import { entriesOf, type Mapping, memberOf, type Scalar } from './node.js';
+import { withoutTrailing } from './plain-text.js';
 
 /** A name that members of one mapping make together. */
 export interface ComposedName {
@@ -123,7 +124,7 @@ function joined(
   const parts = names.filter((part) => part !== undefined);
   const [first] = parts;
   if (first === undefined) return undefined;
-  const repository = parts.map(({ text }) => text.replace(/\/+$/, '')).join('/');
+  const repository = parts.map(({ text }) => withoutTrailing(text, '/')).join('/');
   const version = hasVersion(repository) ? undefined : versionOf(tag?.text, digest?.text);
   return {
     at: first.at,

@@ -37,6 +37,9 @@ export interface FinderOptions {
   isFollowed?: boolean;
 }
 
+/** More of a text is of no use to anybody. */
+const MAX_SHOWN = 2000;
+
 /** What is found in one document, with the lines of its file. */
 export class Finder {
   readonly file: string;
@@ -130,7 +133,13 @@ export class Finder {
     this.done(value);
     const name = this.filled(bareName(value.text));
     if (isUnresolved(this.original(name))) {
-      if (!/\s/.test(this.original(name).replace(/\{\{.*?\}\}/g, '')))
+      if (
+        !/\s/.test(
+          this.original(name)
+            .slice(0, MAX_SHOWN)
+            .replace(/\{\{.*?\}\}/g, ''),
+        )
+      )
         this.unresolved(value.text, this.#startOf(value), path, 'it is filled in by something else');
       return;
     }

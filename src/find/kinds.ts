@@ -140,7 +140,7 @@ export function kindOf(root: Node, file: string): Kind {
   if (isWorkflow(root)) return 'ci';
   if (isCompose(root)) return 'compose';
   if (/^\.gitlab-ci.*\.ya?ml$/.test(name) || isGitLab(root)) return 'gitlab';
-  if (/values[^/]*\.ya?ml$/i.test(name)) return 'values';
+  if (name.includes('values') && /\.ya?ml$/i.test(name)) return 'values';
   return 'other';
 }
 

@@ -1,5 +1,6 @@
 import type { Finder } from './finder.js';
 import { scalarAt } from './node.js';
+import { unquoted, withoutComment } from './plain-text.js';
 import { scanText } from './scan-text.js';
 import { isImageKey } from './words.js';
 
@@ -9,11 +10,11 @@ const MEMBER = /^(\s*(?:-\s+)*)(?:"([^"]+)"|'([^']+)'|([\w.\-/]+)):[ \t]+(\S.*)$
 export function findInLines(finder: Finder): void {
   let at = 0;
   for (const raw of finder.text.split('\n')) {
-    const line = raw.replace(/\s+#.*$/, '').trimEnd();
+    const line = raw.slice(0, raw.length - raw.trimStart().length) + withoutComment(raw);
     const [, lead = '', doubled, single, plain, value = ''] = MEMBER.exec(line) ?? [];
     const key = doubled ?? single ?? plain;
     if (key !== undefined && isImageKey(key)) {
-      const text = value.replace(/^(["'])(.*)\1$/, '$2');
+      const text = unquoted(value);
       const scalar = scalarAt(text, at + lead.length);
       if (key === 'image') finder.certain(scalar, key);
       else finder.likely(scalar, key);

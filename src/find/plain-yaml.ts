@@ -1,5 +1,6 @@
 import { type Entry, type Node, scalarAt } from './node.js';
 import { NOT_PLAIN, plainScalar, readFlow, readQuoted, requirePlain } from './plain-flow.js';
+import { withoutTrailing } from './plain-text.js';
 
 /**
  * Reads the YAML that programs print: blocks of mappings and sequences, scalars and flow collections on one line, and
@@ -199,7 +200,7 @@ class PlainReader {
       this.#next = lineEnd + 1;
     }
     this.#advance();
-    const body = lines.join('\n').replace(/\n+$/, '');
+    const body = withoutTrailing(lines.join('\n'), '\n');
     return scalarAt(chomp === '-' || body === '' ? body : `${body}\n`, at, { isQuoted: true, isBlock: true });
   }
 

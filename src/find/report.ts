@@ -56,3 +56,7 @@ export interface Findings {
   unresolved: UnresolvedPlace[];
   problems: FindProblem[];
 }
+
+export function createFindings(): Findings {
+  return { places: [], patterns: [], unresolved: [], problems: [], kustomizations: [], followed: new Set() };
+}

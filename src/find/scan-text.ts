@@ -2,6 +2,7 @@ import type { Finder } from './finder.js';
 import { bareName, isImageName, isPlausible, isUnmistakable, isUnresolved } from './image-text.js';
 import { interpolated } from './interpolate.js';
 import type { Scalar } from './node.js';
+import { unquoted, withoutComment } from './plain-text.js';
 import { isImageKey } from './words.js';
 
 /** Texts that are longer are looked at up to here. */
@@ -35,8 +36,7 @@ export function scanText(
   for (const line of value.text.slice(0, MAX_SCANNED).split('\n')) {
     scanLine(finder, interpolated(line, variables), at, path, isOfImages);
     const [, name, set] = SETTING.exec(line) ?? [];
-    if (name !== undefined && set !== undefined)
-      variables.set(name, interpolated(set.replace(/^(["'])(.*)\1$/, '$2'), variables));
+    if (name !== undefined && set !== undefined) variables.set(name, interpolated(unquoted(set), variables));
     if (value.isBlock) at = advance(at);
   }
 }
@@ -49,11 +49,7 @@ function scanLine(finder: Finder, line: string, at: number, path: string, isOfIm
   if (code.length < 5) return;
   const [, name, rest = ''] = PROPERTY.exec(code) ?? [];
   if (name !== undefined && isImageKey(name, rest)) {
-    const text = rest
-      .replace(/\s+#.*$/, '')
-      .trim()
-      .replace(/[;,]$/, '')
-      .replace(/^(["'])(.*)\1$/, '$2');
+    const text = unquoted(withoutComment(rest).replace(/[;,]$/, ''));
     if (!/\s/.test(text) && /[:/@$]/.test(text)) {
       scanNamed(finder, text, at, path);
       return;

@@ -257,8 +257,7 @@ export class Walker {
       if (this.#finder.isDone(item)) continue;
       if (flag !== undefined && isImageKey(flag, item.text) && !item.text.startsWith('-'))
         this.#finder.likely(item, path);
-      else if (item.isBlock || (/\s/.test(item.text) && !FILLED_FLAG.test(item.text)))
-        this.#longText(item, path);
+      else if (item.isBlock || (/\s/.test(item.text) && !isFilledFlag(item.text))) this.#longText(item, path);
       else scanArgument(this.#finder, item, path);
       flag = /^--?[A-Za-z][\w.-]*$/.test(item.text) ? item.text : undefined;
     }
@@ -312,8 +311,17 @@ export class Walker {
   }
 }
 
-/** A flag whose value is filled in. */
-const FILLED_FLAG = /^--?[\w.-]+=\S*\{\{[^{}]*\}\}\S*$/;
+/** True for a flag whose value is filled in by a template, with spaces in it. */
+function isFilledFlag(text: string): boolean {
+  const [flag] = /^--?[\w.-]+=/.exec(text) ?? [];
+  const [start, end] = [text.indexOf('{{'), text.indexOf('}}')];
+  return (
+    flag !== undefined &&
+    start >= flag.length &&
+    end > start &&
+    !/\s/.test(text.slice(0, start) + text.slice(end))
+  );
+}
 
 /** True for an object of Kubernetes. */
 export function isObject(node: Node): node is Mapping {

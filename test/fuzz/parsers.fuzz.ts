@@ -10,7 +10,12 @@ import { parseDigest } from '../../src/content/digest.js';
 import { MANIFEST_MEDIA_TYPES } from '../../src/content/media-types.js';
 import { parsePlatform } from '../../src/content/platform.js';
 import { formatReference, parseReference } from '../../src/content/reference.js';
+import { parseTagPattern } from '../../src/content/tag-pattern.js';
 import { LadingError, messageOf } from '../../src/errors.js';
+import { findInFile } from '../../src/find/find-in-file.js';
+import { KINDS } from '../../src/find/kinds.js';
+import { limitsOf } from '../../src/find/limits.js';
+import { createFindings } from '../../src/find/report.js';
 import { parseConfig } from '../../src/manifest/config.js';
 import { fromSchema1, layersOfSchema1 } from '../../src/manifest/convert/from-schema1.js';
 import { convertIndex } from '../../src/manifest/convert/index-of.js';
@@ -227,6 +232,29 @@ const BYTE_TARGETS: Record<string, Target> = {
       } finally {
         await view.close();
       }
+    },
+  },
+  'documents with names of images': {
+    corpus: filesIn('find/open', /(?<!expected)\.(?:ya?ml|json|txt|list|env)$|Dockerfile$/).filter(
+      ({ length }) => length < 20_000,
+    ),
+    parse: async (bytes, random) => {
+      const file = random.pick([
+        'a.yaml',
+        'b.json',
+        'values.yaml',
+        'Dockerfile',
+        '.env',
+        'list.txt',
+        'kustomization.yaml',
+      ]);
+      const findings = createFindings();
+      const as = random.below(4) === 0 ? random.pick(KINDS) : undefined;
+      const limits = limitsOf({ maxNodes: 100_000 });
+      await findInFile(bytes, { file, as, limits, findings, readBeside: async () => bytes });
+      for (const { image } of findings.places) parseReference(image);
+      for (const { pattern } of findings.patterns) parseTagPattern(pattern);
+      return findings;
     },
   },
   'archives of every tool': {

@@ -1,6 +1,7 @@
 import type { Finder } from '../finder.js';
 import { isPlausible } from '../image-text.js';
 import type { Scalar } from '../node.js';
+import { unquoted } from '../plain-text.js';
 import { isImageKey } from '../words.js';
 
 /** An instruction with its continued lines joined. */
@@ -112,8 +113,7 @@ function* instructionsOf(text: string, escapeMark: string): Generator<Instructio
     const goesOn = trimmed.endsWith(escapeMark);
     const part = goesOn ? trimmed.slice(0, -1) : trimmed;
     if (current === undefined) {
-      const [, name = '', rest = ''] = /^\s*([A-Za-z]+)(?:\s+(.*))?$/.exec(part) ?? [];
-      current = { name: name.toUpperCase(), rest, at: start + (part.length - part.trimStart().length) };
+      current = { ...instructionIn(part), at: start + (part.length - part.trimStart().length) };
     } else current.rest += ` ${part.trim()}`;
     if (goesOn) continue;
     if (['RUN', 'COPY', 'ADD'].includes(current.name))
@@ -125,8 +125,13 @@ function* instructionsOf(text: string, escapeMark: string): Generator<Instructio
 }
 
 function inner({ rest, at }: Instruction): Instruction {
-  const [, name = '', behind = ''] = /^\s*([A-Za-z]+)(?:\s+(.*))?$/.exec(rest) ?? [];
-  return { name: name.toUpperCase(), rest: behind, at };
+  return { ...instructionIn(rest), at };
+}
+
+/** The first word, and what follows it. */
+function instructionIn(text: string): { name: string; rest: string } {
+  const [start = '', name = ''] = /^\s*([A-Za-z]+)(?:\s|$)/.exec(text) ?? [];
+  return { name: name.toUpperCase(), rest: name === '' ? '' : text.slice(start.length).trim() };
 }
 
 function flagsOf(rest: string): { flags: Map<string, string>; words: string[] } {
@@ -160,23 +165,25 @@ function assignmentsOf(rest: string, isEnvironment: boolean): [key: string, valu
     /([A-Za-z_]\w*)(=(?:"([^"]*)"|'([^']*)'|(\S*)))?/g,
   ))
     found.push([key, doubled ?? single ?? plain]);
-  const [, key, value] = /^([A-Za-z_]\w*)\s+([^=]*)$/.exec(rest) ?? [];
-  return isEnvironment && key !== undefined && value !== undefined ? [[key, value]] : found;
+  // The old form, `ENV NAME VALUE`.
+  const [, key] = /^([A-Za-z_]\w*)\s/.exec(rest) ?? [];
+  return isEnvironment && key !== undefined && !rest.includes('=')
+    ? [[key, rest.slice(key.length).trim()]]
+    : found;
 }
 
 /** Replaces `$NAME`, `${NAME}` and `${NAME:-default}`; what is not known stays as it is. */
 function substitute(text: string, known: ReadonlyMap<string, string>): string {
-  return text
-    .replace(
-      /\$\{([A-Za-z_]\w*)(?::?([-+])([^{}]*))?\}|\$([A-Za-z_]\w*)/g,
-      (whole, braced, sign, other, bare) => {
-        const value = known.get(braced ?? bare);
-        if (sign === '+') return value === undefined || value === '' ? '' : other;
-        if (value !== undefined && value !== '') return value;
-        return sign === '-' ? substitute(other, known) : whole;
-      },
-    )
-    .replace(/^(["'])(.*)\1$/, '$2');
+  const filled = text.replace(
+    /\$\{([A-Za-z_]\w*)(?::?([-+])([^{}]*))?\}|\$([A-Za-z_]\w*)/g,
+    (whole, braced, sign, other, bare) => {
+      const value = known.get(braced ?? bare);
+      if (sign === '+') return value === undefined || value === '' ? '' : other;
+      if (value !== undefined && value !== '') return value;
+      return sign === '-' ? substitute(other, known) : whole;
+    },
+  );
+  return unquoted(filled);
 }
 
 function isPlatform(text: string): boolean {

@@ -1,6 +1,7 @@
 import type { Finder } from '../finder.js';
 import { isPlausible } from '../image-text.js';
 import { interpolated } from '../interpolate.js';
+import { withoutComment } from '../plain-text.js';
 import { isImageKey } from '../words.js';
 
 /** True for the name of a file of variables. */
@@ -29,10 +30,11 @@ const ASSIGNMENT = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:]/;
 export function parseEnvironment(text: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
-    const [, name, raw = ''] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:]\s*(.*)$/.exec(line) ?? [];
+    const [start = '', name] = ASSIGNMENT.exec(line) ?? [];
     if (name === undefined) continue;
+    const raw = line.slice(start.length).trim();
     const [, doubled, single] = /^(?:"((?:[^"\\]|\\.)*)"|'([^']*)')/.exec(raw) ?? [];
-    const value = doubled ?? single ?? raw.replace(/(?:^|\s)#.*$/, '').trim();
+    const value = doubled ?? single ?? withoutComment(raw);
     found.set(name, single === undefined ? interpolated(value, found) : value);
   }
   return found;

@@ -1,3 +1,4 @@
+import { hasVersion } from '../composed.js';
 import type { Finder } from '../finder.js';
 import { withVersion } from '../image-text.js';
 import { KNOWN_KINDS, type KnownKind } from '../known-fields.js';
@@ -13,6 +14,7 @@ import {
   textOf,
 } from '../node.js';
 import { type Located, valuesAt } from '../paths.js';
+import { withoutTrailing } from '../plain-text.js';
 import { parametersOf } from '../variables.js';
 import { Walker } from '../walker.js';
 import { isImageKey } from '../words.js';
@@ -116,10 +118,13 @@ function findComposed(
   const version = (composed.version ?? []).map(at).find((each) => each !== undefined);
   if (composed.last !== undefined && version === undefined) return;
   const parts = [registry, repository, name].filter((part) => typeof part === 'object');
-  const base = [...parts.map(({ text }) => text.replace(/^oci:\/\//, '').replace(/\/+$/, '')), composed.last]
+  const base = [
+    ...parts.map(({ text }) => withoutTrailing(text.replace(/^oci:\/\//, ''), '/')),
+    composed.last,
+  ]
     .filter(Boolean)
     .join('/');
-  if (/[@:][^/]*$/.test(base)) return; // it has a version, and is found by its key
+  if (hasVersion(base)) return; // it has a version, and is found by its key
   for (const each of [...parts, version]) if (each !== undefined) finder.done(each);
   const path = pathTo(place.path, composed.repository);
   if (version !== undefined && isRange(version.text)) {

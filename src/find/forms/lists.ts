@@ -1,6 +1,7 @@
 import { isDigest } from '../../content/digest.js';
 import type { Finder } from '../finder.js';
 import { bareName, isImageName, isPlausible } from '../image-text.js';
+import { withoutComment } from '../plain-text.js';
 
 /** The share of lines of a list that may be something else, such as a warning of the program that printed it. */
 const MAX_OTHERS = 0.4;
@@ -40,10 +41,7 @@ export function findInList(finder: Finder, isGiven = false): void {
 function* linesOf(text: string): Generator<Line> {
   let at = 0;
   for (const raw of text.split('\n')) {
-    const line = raw
-      .replace(/^\ufeff|\r$/g, '')
-      .replace(/(?:^|\s)#.*$/, '')
-      .trim();
+    const line = withoutComment(raw.replace(/^\ufeff|\r$/g, ''));
     if (line !== '') yield { text: line, at };
     at += raw.length + 1;
   }

@@ -8,6 +8,7 @@ import { isEnvironmentName } from '../../find/forms/environment.js';
 import { isList } from '../../find/forms/lists.js';
 import { type FindLimits, type Limits, limitsOf } from '../../find/limits.js';
 import {
+  createFindings,
   type Findings,
   type FindProblem,
   type FoundPattern,
@@ -65,14 +66,7 @@ export async function findImages(options: FindImagesOptions): Promise<FindResult
   if (paths.length === 0 && input === undefined)
     throw new LadingError('USAGE', 'no file or folder was given');
   const limits = limitsOf(options.limits);
-  const findings: Findings = {
-    places: [],
-    patterns: [],
-    unresolved: [],
-    problems: [],
-    kustomizations: [],
-    followed: new Set(),
-  };
+  const findings = createFindings();
   const onProblem = (problem: FindProblem): unknown => findings.problems.push(problem);
   let [files, documents] = [0, 0];
   const look = async (given: AsyncIterable<GivenFile>): Promise<void> => {
@@ -173,12 +167,17 @@ function replacedBy(kustomizations: readonly Kustomization[]): (place: FoundPlac
     rules.push({ names: new Set(each.replaced), paths });
   }
   return ({ image, file }) =>
-    rules.some(
-      ({ names, paths }) => names.has(image.replace(/@.*$/, '').replace(/:[^/:]*$/, '')) && paths.has(file),
-    );
+    rules.some(({ names, paths }) => names.has(repositoryOf(image)) && paths.has(file));
 }
 
 /** The name as `save` takes it. */
 export function fullName(image: string): string {
   return formatReference(withDefaultTag(parseReference(image)));
+}
+
+/** The name as it is written, without its tag and digest. */
+function repositoryOf(image: string): string {
+  const [name = ''] = image.split('@', 1);
+  const colon = name.lastIndexOf(':');
+  return colon > name.lastIndexOf('/') ? name.slice(0, colon) : name;
 }

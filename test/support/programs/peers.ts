@@ -12,6 +12,8 @@ import { temporaryFolder } from './workplace.js';
 interface Peer {
   /** The argument of `go install`; the program has the name of the last part of the path. */
   path: string;
+  /** Default: the newest release. */
+  version?: string;
   /** Set if building takes minutes, so that a run builds it only within its time budget. */
   slow?: boolean;
   /** Set for an older release, which only `npm run test:peers` builds in addition to the newest one. */
@@ -25,6 +27,9 @@ interface Peer {
 const PEERS = {
   crane: { path: 'github.com/google/go-containerregistry/cmd/crane' },
   regctl: { path: 'github.com/regclient/regclient/cmd/regctl' },
+  regsync: { path: 'github.com/regclient/regclient/cmd/regsync' },
+  // The newest release that Go 1.26 builds.
+  kustomize: { path: 'sigs.k8s.io/kustomize/kustomize/v5', version: 'v5.7.1' },
   oras: { path: 'oras.land/oras/cmd/oras' },
   versitygw: { path: 'github.com/versity/versitygw/cmd/versitygw', slow: true },
   helm: { path: 'helm.sh/helm/v3/cmd/helm', slow: true },
@@ -103,9 +108,10 @@ async function keptProgram(
   name: PeerName,
   { anew = false }: { anew?: boolean } = {},
 ): Promise<{ program: string } | { missing: string }> {
-  const { path, slow = false, rare = false }: Peer = PEERS[name];
+  const { path, version = 'latest', slow = false, rare = false }: Peer = PEERS[name];
   const kept = testCache('go', name.replace(' ', '-'));
-  const program = join(kept, basename(path));
+  // A version of the module is no part of the program's name.
+  const program = join(kept, basename(path.replace(/\/v\d+$/, '')));
   if (existsSync(program) && !anew) return { program };
   if (rare && process.env.LADING_PEERS_MINUTES === undefined)
     return { missing: `${name}, which npm run test:peers builds` };
@@ -117,7 +123,7 @@ async function keptProgram(
   const partial = await mkdtemp(testCache('go', 'partial-'));
   const began = Date.now();
   try {
-    const { outcome, late } = await install(path, partial, allowedMs);
+    const { outcome, late } = await install(`${path}@${version}`, partial, allowedMs);
     if (late) return { missing: outOfTime(name) };
     if (outcome.code !== 0) return { missing: `${name}, which Go cannot build: ${reasonIn(outcome)}` };
     await rm(kept, { recursive: true, force: true });
@@ -129,8 +135,8 @@ async function keptProgram(
   return { program };
 }
 
-async function install(path: string, folder: string, allowedMs: number) {
-  const building = start('go', ['install', `${path}@latest`], {
+async function install(module: string, folder: string, allowedMs: number) {
+  const building = start('go', ['install', module], {
     env: goEnvironment({ GOBIN: folder }),
     timeout: allowedMs + MINUTE_MS,
   });
