@@ -5,6 +5,8 @@ import { resultWithFailures } from './failures.js';
 import { plural } from './format.js';
 import { describeDifference } from './lock-difference.js';
 import {
+  BUCKET_OPTIONS,
+  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,
@@ -26,13 +28,16 @@ const OPTIONS = {
     type: 'string',
     value: 'FILE',
     requiresArg: true,
-    describe: 'File for the lock; - for standard output',
+    describe: 'File or s3://BUCKET/KEY for the lock; - for standard output',
     defaultDescription: '-',
   },
   'lock-format': LOCK_FORMAT_OPTION,
   lock: { ...LOCK_OPTION.lock, describe: 'Ask for the names of this lock anew, and show what has changed' },
   ...WANTED_OPTIONS,
   ...CONNECTION_OPTIONS,
+  ...BUCKET_OPTIONS,
+  sse: BUCKET_WRITE_OPTIONS.sse,
+  'sse-kms-key': BUCKET_WRITE_OPTIONS['sse-kms-key'],
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & WantedArguments & InferredOptionTypes<typeof OPTIONS>;
@@ -47,6 +52,10 @@ export const lockCommand: CommandModule = {
       summary: 'update it, and show what has changed',
     },
     {
+      line: 'lading lock -f images.txt -o s3://images/all.lock.json',
+      summary: 'into a bucket, for jobs',
+    },
+    {
       line: 'lading lock -f images.txt --lock-format imgpkg -o images.yml',
       summary: 'an ImagesLock for imgpkg and kbld',
     },
@@ -55,11 +64,12 @@ export const lockCommand: CommandModule = {
     const flags = argv as Arguments; // yargs has parsed by OPTIONS
     const { output: file = '-', 'lock-format': format } = flags;
     const { code, ...wanted } = await wantedOptions(flags, { output, signal });
+    const connection = connectionOptions(flags, output.warning);
     const result = await withProgress(flags, output, ({ onEvent }) =>
-      lockImages({ ...connectionOptions(flags, output.warning), ...wanted, signal, onEvent }),
+      lockImages({ ...connection, ...wanted, signal, onEvent }),
     );
     const { lock, difference } = result;
-    if (file !== '-') await writeLockFile(file, lock, format);
+    if (file !== '-') await writeLockFile(file, lock, format, connection);
     const document = file === '-' && !flags.json ? await formatLockAs(lock, format) : undefined;
     if (document !== undefined) output.bytes(document);
     if (document !== undefined && difference !== undefined)

@@ -1,9 +1,17 @@
 import type { InferredOptionTypes } from 'yargs';
-import { LadingError, readLock, type SaveOptions } from '../index.js';
+import { LadingError, type Lock, readLock, type SaveOptions } from '../index.js';
 import type { CommandContext } from './command.js';
 import { EXIT } from './exit-codes.js';
 import type { ImagesOfDocuments } from './from.js';
-import { type CommandOption, GRADE_OPTION, platformsOf, STRICT_OPTION } from './options.js';
+import {
+  type BucketArguments,
+  type CommandOption,
+  type ConnectionArguments,
+  connectionOptions,
+  GRADE_OPTION,
+  platformsOf,
+  STRICT_OPTION,
+} from './options.js';
 
 /** The images that a command takes from registries. */
 export const IMAGE_POSITIONAL = {
@@ -73,7 +81,8 @@ export const LOCK_OPTION = {
     type: 'string',
     value: 'FILE',
     requiresArg: true,
-    describe: 'Take the images of a lock, by digest; an ImagesLock of imgpkg or dt is one too',
+    describe:
+      'Take the images of a lock (also s3://BUCKET/KEY), by digest; also an ImagesLock of imgpkg or dt',
   },
 } as const satisfies Record<string, CommandOption>;
 
@@ -97,7 +106,9 @@ export const LOCK_FORMAT_OPTION = {
 } as const satisfies CommandOption;
 
 export type WantedArguments = InferredOptionTypes<typeof WANTED_OPTIONS> &
-  InferredOptionTypes<typeof LOCK_OPTION> & { IMAGE?: string[] };
+  InferredOptionTypes<typeof LOCK_OPTION> &
+  ConnectionArguments &
+  BucketArguments & { IMAGE?: string[] };
 
 /**
  * Reads the lists, documents and locks that the flags name, and converts the flags to options of the library. `code` is
@@ -109,8 +120,7 @@ export async function wantedOptions(
 ) {
   const found = await foundImages(flags, context);
   const images = [...(flags.IMAGE ?? []), ...found.images];
-  const lock =
-    flags.lock === undefined ? undefined : await readLock(flags.lock === '-' ? process.stdin : flags.lock);
+  const lock = await lockOf(flags);
   if (images.length === 0 && lock === undefined)
     throw new LadingError('USAGE', 'no image was named', {
       hint: 'Name images after the command, a list of them with --file, documents with --from, or a lock with --lock.',
@@ -129,6 +139,13 @@ export async function wantedOptions(
     keepGoing: flags['keep-going'],
     strict: flags.strict,
   } satisfies Partial<SaveOptions> & { code: number };
+}
+
+function lockOf(flags: WantedArguments): Promise<Lock> | undefined {
+  if (flags.lock === undefined) return undefined;
+  // What there is to warn of is said for the command itself.
+  const connection = connectionOptions(flags, () => undefined);
+  return readLock(flags.lock === '-' ? process.stdin : flags.lock, connection);
 }
 
 /** The reader of lists and documents is loaded only where there are some. */

@@ -7,7 +7,7 @@ import { parseDtLock, parseImgpkgLock, referenceIn } from './images-lock.js';
 import { LOCK_MEDIA_TYPE, type Lock, type LockedImage } from './lock.js';
 
 /** The largest lock that is read; 100,000 images need less. */
-const MAX_LOCK_BYTES = 128 * 1024 * 1024;
+export const MAX_LOCK_BYTES = 128 * 1024 * 1024;
 /** A parsed YAML document takes many times its size. */
 const MAX_YAML_BYTES = 4 * 1024 * 1024;
 /** Locks nest six levels deep; the parser takes seconds for a hundred thousand. */

@@ -40,7 +40,7 @@ export interface SaveOptions
   lock?: Lock | undefined;
   /** Ask for the names of the lock anew, with its platforms; default false. The lock itself is not changed. */
   updateLock?: boolean | undefined;
-  /** A file that a lock of what was saved is written to. */
+  /** A file, or an object in a bucket (`s3://BUCKET/KEY`), that a lock of what was saved is written to. */
   writeLock?: string | undefined;
   /** The form of that lock; default `lading`. The one of `imgpkg` has neither platforms nor attachments. */
   lockFormat?: LockFormat | undefined;

@@ -58,12 +58,12 @@ export interface SaveResult {
  */
 export async function save(given: SaveOptions): Promise<SaveResult> {
   const { writeLock, lockFormat } = given;
-  if (writeLock !== undefined) await requireWritable(writeLock);
+  if (writeLock !== undefined && !isBucket(writeLock)) await requireWritable(writeLock);
   const run = await runSave(given);
   const { options, format, transferred: saved, lock } = run;
   if (writeLock !== undefined && lock !== undefined) {
     const { writeLockFile } = await import('./locks.js');
-    await writeLockFile(writeLock, lock, lockFormat);
+    await writeLockFile(writeLock, lock, lockFormat, options);
   }
   const difference = options.updateLock && lock ? await sinceLock(options.lock, lock) : undefined;
   return {

@@ -44,8 +44,8 @@ describe('save of a shard', () => {
   it('together with the others has the images of the whole list, each once', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.uniqueArray(text, { minLength: 1, maxLength: 8 }),
-        fc.integer({ min: 1, max: 5 }),
+        fc.uniqueArray(text, { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 1, max: 4 }),
         async (texts, count) => {
           const images = texts.map((each) => `${registry.name}/${each}`);
           const options = { images, allTags: true };
@@ -61,7 +61,7 @@ describe('save of a shard', () => {
           assert.equal(all.length, new Set(all).size, 'a repository is in two shards');
         },
       ),
-      { numRuns: 10 },
+      { numRuns: 4 },
     );
   });
 
