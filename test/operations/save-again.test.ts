@@ -121,7 +121,11 @@ describe('save to an output that is there', () => {
       });
       assert.ok((await bytesOf(output)).equals(before));
 
-      await run(output, ['b:1'], { append: true });
+      const added = await run(output, ['b:1'], { append: true });
+      assert.equal(
+        added.bytes.fetched,
+        b.all.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
+      );
       assert.deepEqual(
         registry.sentBlobs().filter((digest) => digestsOf(a).includes(digest)),
         [],

@@ -125,17 +125,21 @@ async function keptImages(
 
 /**
  * Returns the plan with the content of `previous` preferred to its source. That content was not verified: if it is
- * damaged, the next attempt fetches it from the source.
+ * damaged, the next attempt fetches it from the source. Manifests were read for the plan; those of `previous` count as
+ * content that was there.
  */
 export async function preferring(previous: Source | undefined, plan: Plan): Promise<Plan> {
   if (previous === undefined) return plan;
   const preferred = async (content: PlannedContent): Promise<PlannedContent> => {
     if (!(await has(previous, content.descriptor))) return content;
+    if (content.bytes !== undefined) return { ...content, isReused: true };
     const sources = [previous];
     const fetch: Source['fetch'] = (...wanted) => (sources.shift() ?? content.source).fetch(...wanted);
     return { ...content, source: { fetch }, isReused: true };
   };
-  return { ...plan, blobs: await Promise.all(plan.blobs.map(preferred)) };
+  const all = (contents: readonly PlannedContent[]) => Promise.all(contents.map(preferred));
+  const levels = await Promise.all(plan.levels.map(all));
+  return { ...plan, blobs: await all(plan.blobs), levels, manifests: levels.flat() };
 }
 
 function allReused(plan: Plan): CopyResult {
