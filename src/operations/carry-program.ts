@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { chmod, copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { onDisk, writeFileAtomically } from '../disk/disk.js';
+import { createTemporaryFile } from '../disk/own-file.js';
 import { isLadingError, LadingError, systemCode } from '../errors.js';
 
 export interface CarryProgramOptions {
@@ -56,7 +57,7 @@ export async function carryProgram(options: CarryProgramOptions): Promise<Carrie
   const directory = dirname(resolve(output));
   const name = basename(program);
   const target = join(directory, name);
-  if (resolve(program) !== target) await copyWhole(program, target);
+  if (resolve(program) !== target) await copyWhole(program, target, signal);
   const isDirectory = (await onDisk(output, () => stat(output))).isDirectory();
   // The index of a layout has the digests of everything else in it.
   const summed = [isDirectory ? join(resolve(output), 'index.json') : resolve(output), target];
@@ -70,15 +71,16 @@ export async function carryProgram(options: CarryProgramOptions): Promise<Carrie
 }
 
 /** Copies a file so that it appears under its name complete, even if a program of that name runs. */
-async function copyWhole(from: string, to: string): Promise<void> {
-  const part = `${to}.part`;
+async function copyWhole(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
+  const { file, path: part } = await onDisk(to, () => createTemporaryFile(to, { alone: true }));
   try {
-    await onDisk(part, () => copyFile(from, part, constants.COPYFILE_FICLONE));
     await onDisk(to, async () => {
-      await chmod(part, 0o755);
+      await file.chmod(0o755);
+      await pipeline(createReadStream(from), file.createWriteStream({ flush: true }), { signal });
       await rename(part, to);
     });
   } finally {
+    await file.close();
     await rm(part, { force: true });
   }
 }

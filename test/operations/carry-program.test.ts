@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { carryProgram, requireProgram } from '../../src/operations/carry-program.js';
 import { needs } from '../support/needs.js';
 import { succeed } from '../support/programs/run.js';
@@ -47,6 +47,14 @@ describe('the program that is carried beside an archive', () => {
     await writeFile(path('to/layout/index.json'), '{}');
     await carryProgram({ output: path('to/layout/'), program: program(), instructions });
     assert.match(await readFile(path('to/SHA256SUMS'), 'utf8'), / {2}layout\/index\.json\n/);
+  });
+
+  it('is not written through a link that lies at its temporary name', async () => {
+    await writeFile(path('precious'), 'precious');
+    for (const name of ['part', 'tmp']) await symlink(path('precious'), path(`to/lading-linux-x64.${name}`));
+    await carryProgram({ output: path('to/images.tar'), program: program(), instructions });
+    assert.equal(await readFile(path('precious'), 'utf8'), 'precious');
+    assert.ok((await lstat(path('to/lading-linux-x64'))).isFile());
   });
 
   it('is refused before anything is saved', async () => {
