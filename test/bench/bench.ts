@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { writePage } from '../docs/pages.js';
 import { startNarrowLine } from '../support/narrow-line.js';
 import { startDockerRegistry } from '../support/programs/docker-registry.js';
 import { atEnd, leaveWorkplace } from '../support/programs/workplace.js';
@@ -26,7 +27,8 @@ regctl and oras are built first and kept. Rows: ${[...ROWS, ...SERVING_ROWS].map
   --quick      small images and one run, to see that it works
   --json FILE  writes every figure
   --write      measures all rows, keeps the figures in test/bench/results.json, and puts them into docs/performance.md
-  --page       measures nothing: puts the figures that were kept into docs/performance.md
+               and README.md
+  --page       measures nothing: puts the figures that were kept into these pages
 `;
 
 const ROUND_TRIP_MS = 40;
@@ -55,13 +57,19 @@ const isWhole = named.length === 0 && values.only.length === 0;
 process.once('SIGINT', () => void leaveWorkplace(false).finally(() => process.exit(130)));
 
 if (values.help) process.stdout.write(USAGE);
-else if (values.page) await updatePage();
+else if (values.page) await updatePages();
 else {
   try {
     await bench();
   } finally {
     await leaveWorkplace(false);
   }
+}
+
+/** Puts the figures that were kept into docs/performance.md, and the few that README.md shows into it. */
+async function updatePages(): Promise<void> {
+  await updatePage();
+  await writePage('README.md', { withRuns: false });
 }
 
 async function bench(): Promise<void> {
@@ -120,7 +128,7 @@ async function bench(): Promise<void> {
   if (values.write && results.length < rows.length) tell('a row failed: nothing was written');
   else if (values.write) {
     await writeResults(report);
-    await updatePage();
+    await updatePages();
   }
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
 }

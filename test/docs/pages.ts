@@ -43,6 +43,11 @@ export async function pageNow(path: string, { withRuns }: { withRuns: boolean })
   }
 }
 
+/** Writes a page with its made blocks anew. */
+export async function writePage(path: string, options: { withRuns: boolean }): Promise<void> {
+  await writeFile(join(ROOT, path), await pageNow(path, options));
+}
+
 async function writeForCommands({ path, content }: WriteBlock, site: Site): Promise<void> {
   const file = path.startsWith('~/') ? join(site.home, path.slice(2)) : join(site.folder, path);
   await mkdir(dirname(file), { recursive: true });
