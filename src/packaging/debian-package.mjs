@@ -15,7 +15,7 @@ import { tarOf } from './tar.mjs';
 
 /** Debian's names of the architectures of Node.js. */
 const ARCHITECTURE = { x64: 'amd64', arm64: 'arm64' };
-/** The C library and the compiler's libraries, as in Debian 11; what Node.js' own builds need. */
+/** What Node.js' own builds are linked with. libgcc-s1 has this name since Debian 11; the versions are those of Debian 10. */
 const DEPENDS = 'libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 8)';
 
 /** Returns the file name and the bytes of the package. `files` has the content of text files by their paths. */

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
-import { fetchPackages } from './debian-mirror.mjs';
+import { fetchPackages, NoDebian } from './debian-mirror.mjs';
 
 /** gcc-12-base has the license of the compiler's libraries; base-files the name of the system and the texts of licenses. */
 const PACKAGES = ['base-files', 'libc6', 'gcc-12-base', 'libgcc-s1', 'libstdc++6'];
@@ -82,7 +82,12 @@ async function* filesOf(tar) {
 }
 
 function dpkgDeb(...args) {
-  return execFileSync('dpkg-deb', args, { maxBuffer: 2 ** 28 });
+  try {
+    return execFileSync('dpkg-deb', args, { maxBuffer: 2 ** 28 });
+  } catch (error) {
+    if (error.code === 'ENOENT') throw new NoDebian('this machine has no dpkg-deb');
+    throw error;
+  }
 }
 
 function text(content) {
