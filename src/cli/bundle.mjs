@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { build, transform } from 'esbuild';
-import { writeNotices } from '../packaging/notices.mjs';
+import { noticesOf } from '../packaging/notices.mjs';
 
 for (const name of await readdir('dist'))
   if (/^cli(-\w+\.c?js)?$/.test(name)) await rm(`dist/${name}`, { recursive: true });
@@ -215,7 +215,9 @@ await build({
   minify: true,
 });
 
-await writeNotices(metafile, 'dist/THIRD-PARTY-NOTICES.txt');
+// The executable also contains what the threads import, and an optional package; it requires that these are named.
+const inExecutable = ['node_modules/bcryptjs', 'node_modules/xz-decompress'];
+await writeFile('dist/THIRD-PARTY-NOTICES.txt', await noticesOf(metafile, inExecutable));
 
 // The entry point loads the bundle; it is compiled separately, so that old versions of Node.js can parse it. (See main.ts.)
 const main = await readFile('src/cli/main.ts', 'utf8');

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { completions } from './completions.mjs';
+import { licenses } from './licenses.mjs';
 import { manPages } from './man.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -14,10 +15,10 @@ export async function debianFiles(reference) {
   return new Map([
     ...[...manPages(reference)].map(([name, text]) => [`${SHARED}/man/man1/${name}.gz`, text]),
     ...[...completions(reference)].map(([path, text]) => [`${SHARED}/${path}`, text]),
-    [`${DOCUMENTS}/copyright`, await textOf('LICENSE')],
-    [`${DOCUMENTS}/THIRD-PARTY-NOTICES.txt`, await textOf('dist/THIRD-PARTY-NOTICES.txt')],
+    ...[...(await licenses())].map(([name, text]) => [`${DOCUMENTS}/${name}`, text]),
     [`${DOCUMENTS}/changelog.gz`, await textOf('CHANGELOG.md')],
     [`${DOCUMENTS}/README.md`, await textOf('README.md')],
+    [`${DOCUMENTS}/SECURITY.md`, await textOf('SECURITY.md')],
     ...(await pages()).map(([name, text]) => [`${DOCUMENTS}/docs/${name}`, text]),
     [`${DOCUMENTS}/examples/lading.service`, serviceExample()],
   ]);

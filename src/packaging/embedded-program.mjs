@@ -1,6 +1,6 @@
 /**
  * Collects what the single executable contains: the files of the program as they are in the package, their compiled
- * code, the threads, and package.json.
+ * code, the threads, package.json, and licenses.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
 import { calledFunctions } from './called-functions.mjs';
+import { licensesText } from './licenses.mjs';
+import { requireNotices } from './notices.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PACKAGING = fileURLToPath(new URL('.', import.meta.url));
@@ -27,6 +29,7 @@ const bundling = {
   absWorkingDir: ROOT,
   bundle: true,
   write: false,
+  metafile: true,
   format: 'cjs',
   platform: 'node',
   target: 'node24',
@@ -41,13 +44,14 @@ const bundling = {
 export async function embeddedAssets(folder, node) {
   const assets = {
     'package.json': join(ROOT, 'package.json'),
-    'THIRD-PARTY-NOTICES.txt': join(ROOT, 'dist', 'THIRD-PARTY-NOTICES.txt'),
   };
   await mkdir(folder, { recursive: true });
   const add = async (name, content) => {
     assets[name] = join(folder, name.replaceAll('/', '-'));
     await writeFile(assets[name], content);
   };
+  // No command prints it: who copies the executable alone has the licenses in the copy, too.
+  await add('LICENSES.txt', await licensesText());
   const files = await programFiles();
   for (const [name, source] of files) await add(name, source);
   for (const [name, source] of await threads()) await add(name, source);
@@ -79,11 +83,10 @@ async function programFiles() {
       return [name, wrapped(beside)];
     }),
   );
-  const { outputFiles } = await build({
-    ...bundling,
+  const text = await bundled({
     stdin: { contents: `module.exports = require('${XZ}');`, resolveDir: ROOT },
   });
-  return new Map([...sources, [XZ, wrapped(outputFiles[0].text)]]);
+  return new Map([...sources, [XZ, wrapped(text)]]);
 }
 
 function wrapped(source) {
@@ -109,19 +112,25 @@ const absent = {
   },
 };
 
+/** Returns a bundle as text. The licenses of all packages in it have to be among the notices. */
+async function bundled(options) {
+  const { outputFiles, metafile } = await build({ ...bundling, ...options });
+  await requireNotices(await readFile(join(ROOT, 'dist/THIRD-PARTY-NOTICES.txt'), 'utf8'), metafile);
+  return outputFiles[0].text;
+}
+
 /** Returns the source of each thread by its name. */
 async function threads() {
   const define = { 'import.meta.url': 'bundleURL' };
   const banner = { js: "const bundleURL=require('node:url').pathToFileURL(process.execPath).href;" };
   const made = THREADS.map(async (name) => {
-    const { outputFiles } = await build({
-      ...bundling,
+    const text = await bundled({
       plugins: [absent],
       define,
       banner,
       entryPoints: [`src/${name}.ts`],
     });
-    return [`${name}.js`, outputFiles[0].text];
+    return [`${name}.js`, text];
   });
   return new Map(await Promise.all(made));
 }

@@ -5,12 +5,13 @@
  * release/lading-VERSION-image.tar
  */
 import { readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { NoDebian } from './debian-mirror.mjs';
 import { baseFiles, HOME, USER, WORK } from './image-base.mjs';
-import { ARCHITECTURES, nodeFor } from './node-release.mjs';
+import { licenses } from './licenses.mjs';
+import { ARCHITECTURES } from './node-release.mjs';
 import { tarOf } from './tar.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -91,14 +92,13 @@ async function pushImage(store, types, architecture, about) {
 
 /** The executable, and the licenses of what is in it. */
 async function programFiles(architecture) {
-  const documents = 'usr/share/doc/lading';
-  const file = async (path, mode) => ({ bytes: await readFile(path), mode });
-  const node = join(dirname(dirname(await nodeFor(architecture))), 'LICENSE');
+  const executable = await readFile(join(ROOT, 'release', `lading-linux-${architecture}`));
   return new Map([
-    ['usr/bin/lading', await file(join(ROOT, 'release', `lading-linux-${architecture}`), 0o755)],
-    [`${documents}/copyright`, await file(join(ROOT, 'LICENSE'), 0o644)],
-    [`${documents}/NODE-LICENSE.txt`, await file(node, 0o644)],
-    [`${documents}/THIRD-PARTY-NOTICES.txt`, await file(join(ROOT, 'dist/THIRD-PARTY-NOTICES.txt'), 0o644)],
+    ['usr/bin/lading', { bytes: executable, mode: 0o755 }],
+    ...[...(await licenses())].map(([name, text]) => [
+      `usr/share/doc/lading/${name}`,
+      { bytes: Buffer.from(text), mode: 0o644 },
+    ]),
   ]);
 }
 

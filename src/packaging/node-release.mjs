@@ -5,8 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { arch, homedir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 export const NODE_VERSION = '24.22.3';
 const INTEGRITY = {
@@ -26,6 +26,11 @@ export async function nodeFor(architecture) {
   );
   if (!isKept) await fetchInto(folder, cache, architecture);
   return program;
+}
+
+/** Returns the text of the licenses of Node.js and its parts, which is the same for all architectures. */
+export async function nodeLicense() {
+  return readFile(join(dirname(dirname(await nodeFor(arch()))), 'LICENSE'), 'utf8');
 }
 
 async function fetchInto(folder, cache, architecture) {

@@ -1,27 +1,52 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path/posix';
 
 const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
 
-/** Writes the licenses of the packages in a bundle: most of them require that copies include the license. */
-export async function writeNotices(metafile, output) {
-  const folders = new Set();
-  for (const { inputs } of Object.values(metafile.outputs)) {
-    for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
-      if (path.startsWith('node_modules/') && bytesInOutput > 0) folders.add(packageOf(path));
-    }
-  }
-  const notices = ['The program contains code of these packages.\n'];
+/**
+ * Returns the licenses of the packages in a bundle, and of those in the folders `more`: most of them require that copies
+ * include the license.
+ */
+export async function noticesOf(metafile, more = []) {
+  const folders = new Set([...packagesIn(metafile), ...more]);
+  const notices = ['The program, or the executable of it, contains code of these packages.\n'];
   for (const folder of [...folders].sort()) notices.push(await noticeOf(folder));
-  await writeFile(output, notices.join(`\n${'-'.repeat(80)}\n\n`));
+  return notices.join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+/** Throws if a package that is in a bundle is missing in such a text. */
+export async function requireNotices(notices, metafile) {
+  for (const folder of packagesIn(metafile)) {
+    const title = await titleOf(folder);
+    if (!notices.split('\n').includes(title)) throw new Error(`the notices lack ${title}`);
+  }
+}
+
+function packagesIn(metafile) {
+  const folders = new Set();
+  for (const { inputs } of Object.values(metafile.outputs))
+    for (const [path, { bytesInOutput }] of Object.entries(inputs))
+      if (path.startsWith('node_modules/') && bytesInOutput > 0) folders.add(packageOf(path));
+  return folders;
+}
+
+async function titleOf(folder) {
+  const { name, version, license } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
+  return `${name} ${version} (${license})`;
 }
 
 async function noticeOf(folder) {
-  const { name, version, license } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
+  const { author, main } = JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
   const files = (await readdir(folder)).filter((file) => LICENSE_FILE.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(`${folder}/${file}`, 'utf8')));
-  return [`${name} ${version} (${license})\n`, ...texts].join('\n');
+  // xz-decompress has no text of its license: all that it says is in a comment at the start of its program.
+  if (texts.length === 0) {
+    const [, comment] = /^[^/]*\/\*([\s\S]*?)\*\//.exec(await readFile(`${folder}/${main}`, 'utf8')) ?? [];
+    if (comment === undefined) throw new Error(`${folder} has no license`);
+    texts.push(`by ${author}\n${comment.replace(/^!?[ *]*/gm, '')}\n`);
+  }
+  return [`${await titleOf(folder)}\n`, ...texts].join('\n');
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Makes what people install, into release/: the package of npm and its form without a network, the executables (also
- * compressed with zstd), packages for Debian, an image, man pages, completions, a bill of materials, and SHA256SUMS of
- * all. The same tree gives the same bytes; the image also has packages of Debian, whose versions are printed.
+ * compressed with zstd) and their licenses, packages for Debian, an image, man pages, completions, a bill of materials,
+ * and SHA256SUMS of all. The same tree gives the same bytes; the image also has packages of Debian, whose versions are printed.
  * Usage: npm run release [-- ARCHITECTURE…], which builds first.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -20,6 +20,7 @@ import { NoDebian } from './debian-mirror.mjs';
 import { debianPackage } from './debian-package.mjs';
 import { makeExecutable } from './executable.mjs';
 import { makeImage } from './image.mjs';
+import { licensesText } from './licenses.mjs';
 import { manPages } from './man.mjs';
 import { ARCHITECTURES, nodeFor } from './node-release.mjs';
 import { packedFiles } from './packed-files.mjs';
@@ -55,6 +56,7 @@ async function release() {
   for (const [name, text] of manPages(reference)) await write(join('man', name), text);
   for (const [path, text] of completions(reference)) await write(join('completions', basename(path)), text);
   await write('lading.service', serviceExample());
+  await write('LICENSES.txt', await licensesText());
   await write(`lading-${manifest.version}.cdx.json`, billOfMaterials(manifest));
   const files = await debianFiles(reference);
   for (const [architecture, executable] of executables) {

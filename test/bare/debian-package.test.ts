@@ -9,6 +9,8 @@ import { type BareRoot, makeBareRoot, passed } from './root.js';
 
 /** The packages that a Debian always has, and that the executable may need libraries of. */
 const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6'];
+/** lading, Node.js, a library that is a part of it, and a package of npm. */
+const LICENSED = [/Apache License/, /Node\.js is licensed/, /V8, located at deps/, /^yargs \d/m];
 const BASH = '/usr/share/bash-completion/completions/lading';
 const ZSH = '/usr/share/zsh/vendor-completions';
 const FISH = '/usr/share/fish/vendor_completions.d/lading.fish';
@@ -54,6 +56,13 @@ describe('the package for Debian 12, without Node.js and without a network', () 
       depends.split(', ').map((dependency) => dependency.split(' ')[0]),
       LIBRARIES,
     );
+  });
+
+  it('has the licenses of all that is in the executable', async () => {
+    const texts = await shell(
+      'cd /usr/share/doc/lading; cat copyright NODE-LICENSE.txt THIRD-PARTY-NOTICES.txt',
+    );
+    for (const part of LICENSED) assert.match(texts, part);
   });
 
   it('has a man page for each command, which man finds and shows', async function () {

@@ -81,7 +81,7 @@ describe('the package', () => {
 
   it('names the licenses of all code that the program carries', async () => {
     const notices = await readFile(folder('node_modules/lading/dist/THIRD-PARTY-NOTICES.txt'), 'utf8');
-    for (const name of ['undici', 'yargs', 'yaml', 'fs-extra', 'prom-client']) {
+    for (const name of ['undici', 'yargs', 'yaml', 'fs-extra', 'prom-client', 'bcryptjs']) {
       assert.match(notices, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, 'm'));
     }
   });
