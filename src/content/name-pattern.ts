@@ -48,7 +48,8 @@ function parsePattern(text: string): Expression {
   const strange = /[^\w.\-/:@*+]/.exec(text);
   if (strange !== null) throw new SyntaxProblem(strange.index, `no name of an image has a "${strange[0]}"`);
   if (text === '') throw new SyntaxProblem(0, 'the pattern is empty');
-  const isFull = /^(?:[^/]*[.:][^/]*|localhost)\//.test(text);
+  const slash = text.indexOf('/');
+  const isFull = slash > 0 && /[.:]|^localhost$/.test(text.slice(0, slash));
   const start: Expression = { type: 'start' };
   return {
     type: 'sequence',

@@ -104,23 +104,23 @@ function mayBePrerelease({ prerelease, numbers }: Version, bounds: readonly Boun
   );
 }
 
-/** An operator with its version, or a dash between two. The spaces in between are no part of them. */
-const WORD = /(>=|<=|>|<|=|~|\^)?(\s*)([^\s<>=~^|]*)(\s*)/y;
+/** An operator with its version, or a dash between two. */
+const WORD = /(>=|<=|>|<|=|~|\^)?\s*([^\s<>=~^|]*)/y;
 
 function parseAlternative(text: string, at: number): Alternative {
   const words: { operator: string; version: string; at: number }[] = [];
   const lead = text.length - text.trimStart().length;
-  WORD.lastIndex = lead;
-  while (WORD.lastIndex < text.length) {
-    const start = WORD.lastIndex;
-    const [whole = '', operator = '', space = '', version = ''] = WORD.exec(text) ?? [];
+  for (let start = lead; start < text.length; ) {
+    WORD.lastIndex = start;
+    const [whole = '', operator = '', version = ''] = WORD.exec(text) ?? [];
+    const end = start + whole.length;
     if (version === '')
       throw new SyntaxProblem(
-        at + start + operator.length + space.length,
-        operator === '' ? `a version is expected, not ${text[start]}` : `a version must follow ${operator}`,
+        at + end,
+        operator === '' ? `a version is expected, not ${text[end]}` : `a version must follow ${operator}`,
       );
-    words.push({ operator, version, at: at + start + operator.length + space.length });
-    WORD.lastIndex = start + whole.length;
+    words.push({ operator, version, at: at + end - version.length });
+    start = text.length - text.slice(end).trimStart().length;
   }
   const [first, dash, last, ...rest] = words;
   if (first === undefined) throw new SyntaxProblem(at + lead, 'a range of versions is expected');

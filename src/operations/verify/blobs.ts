@@ -32,12 +32,19 @@ export async function verifyBlobs(
   options: VerifyOptions,
 ): Promise<VerifiedContent> {
   const files: ContentFile[] = [];
-  const isWanted = ({ digest }: ContentFile): boolean =>
-    !walk.verified.has(digest) && (options.select === undefined || walk.needed.has(digest));
-  for await (const file of store.blobs()) if (isWanted(file)) files.push(file);
+  for await (const file of store.blobs()) if (isToHash(file, walk, options)) files.push(file);
   const totalBytes = files.reduce((sum, { region }) => sum + region.size, 0);
   const { onEvent } = options;
   return verifyFiles(files, walk, options, (bytes) => onEvent?.({ type: 'hashed', bytes, totalBytes }));
+}
+
+/** False for documents that the walk has verified, and for what no selected image needs. */
+export function isToHash(
+  { digest }: { digest: Digest },
+  walk: GraphCheck,
+  { select }: VerifyOptions,
+): boolean {
+  return !walk.verified.has(digest) && (select === undefined || walk.needed.has(digest));
 }
 
 /** Hashes files that should have the content of digests. */

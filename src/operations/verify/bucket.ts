@@ -8,7 +8,7 @@ import { makeTemporaryFolder } from '../../disk/temporary-folder.js';
 import { retrying } from '../../retry.js';
 import type { BucketSource } from '../../store/bucket/bucket-source.js';
 import type { ContentFile } from '../../store/content-files.js';
-import { type VerifiedContent, verifyFiles } from './blobs.js';
+import { isToHash, type VerifiedContent, verifyFiles } from './blobs.js';
 import type { GraphCheck } from './graph.js';
 import { verifyLayout } from './layout.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
@@ -42,7 +42,7 @@ async function verifyStoredBlobs(
 ): Promise<VerifiedContent> {
   const { signal, onEvent } = options;
   const blobs: StoredBlob[] = [];
-  for await (const blob of source.blobs(signal)) if (!walk.verified.has(blob.digest)) blobs.push(blob);
+  for await (const blob of source.blobs(signal)) if (isToHash(blob, walk, options)) blobs.push(blob);
   const totalBytes = blobs.reduce((sum, { size }) => sum + size, 0);
   const whole: VerifiedContent = { findings: [], notes: [], count: 0, bytes: 0, diffIDs: 0 };
   const folder = await makeTemporaryFolder();
