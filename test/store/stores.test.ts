@@ -374,6 +374,8 @@ const STORES: readonly Kept[] = [
 const OTHERS: Record<string, string> = {
   'transfer/to-store.ts':
     'it is not given out: a transfer alone has it, and nothing but its close is another',
+  'operations/locked-images.ts':
+    'what is attached is what the lock says, whatever the repository has; test/operations/lock.test.ts holds it to that',
   'operations/serve/served-image.ts': 'every name stands for one manifest, which is what it is for',
 };
 
