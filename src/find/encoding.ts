@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** Returns the text of a file as UTF-8 without a byte order mark; a reason if it is no text. */
 export function asUTF8(bytes: Buffer): { utf8: Buffer; note?: string } | { problem: string } {
   const [first, second, third, fourth] = bytes;
@@ -25,16 +27,7 @@ const LOOKED_AT = 64 * 1024;
 
 function checked(bytes: Buffer): ReturnType<typeof asUTF8> {
   if (bytes.subarray(0, LOOKED_AT).includes(0)) return { problem: 'it is binary' };
-  if (isValid(bytes)) return { utf8: bytes };
+  if (isUtf8(bytes)) return { utf8: bytes };
   // Names of images are ASCII, which all of them share.
   return { utf8: Buffer.from(bytes.toString('latin1')), note: 'it is not UTF-8; read as Latin-1' };
-}
-
-function isValid(bytes: Buffer): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }

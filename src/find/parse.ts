@@ -1,8 +1,11 @@
 import { readJSONTree } from './json-tree.js';
-import type { Limits } from './limits.js';
+import { type Limits, Unreadable } from './limits.js';
 import type { Node } from './node.js';
 import { readPlainYAML } from './plain-yaml.js';
 import { readYAMLTree } from './yaml-tree.js';
+
+/** The `yaml` package needs 25 times the memory of the text. */
+const MAX_OF_PACKAGE = 16 * 1024 * 1024;
 
 /** Parses one document, by the fastest reader that can; several for JSON with one value a line. Throws `Unreadable`. */
 export function parseTree(text: string, limits: Limits): Node[] {
@@ -13,7 +16,11 @@ export function parseTree(text: string, limits: Limits): Node[] {
     const lines = valuesByLine(text, limits);
     if (lines !== undefined) return lines;
   }
-  return [readPlainYAML(text) ?? readYAMLTree(text, limits)];
+  const plain = readPlainYAML(text, limits);
+  if (plain !== undefined) return [plain];
+  if (text.length > MAX_OF_PACKAGE)
+    throw new Unreadable(`it has ${text.length} characters of YAML in a form that takes too much memory`, 0);
+  return [readYAMLTree(text, limits)];
 }
 
 function valuesByLine(text: string, limits: Limits): Node[] | undefined {

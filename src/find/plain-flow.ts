@@ -1,3 +1,4 @@
+import { Unreadable } from './limits.js';
 import { type Entry, type Node, type Scalar, scalarAt } from './node.js';
 
 /** Thrown for what is left to the `yaml` package. It is thrown often, so it is no error with a stack. */
@@ -18,33 +19,63 @@ export function requirePlain(text: string): void {
   if (INDICATORS.includes(text[0] ?? '#') || /^[-?:](?: |$)/.test(text)) throw NOT_PLAIN;
 }
 
-/** Returns the text in quotes at `at`, and where it ends; both quotes are on one line, without escapes. */
+/** Returns the text in quotes at `at`, and where it ends; both quotes are on one line. */
 export function readQuoted(text: string, at: number, end: number): { scalar: Scalar; next: number } {
-  const mark = text[at] === '"' ? '"' : "'";
-  let close = text.indexOf(mark, at + 1);
-  while (mark === "'" && close >= 0 && text[close + 1] === "'") close = text.indexOf("'", close + 2);
+  const isDouble = text[at] === '"';
+  const close = isDouble ? closingDouble(text, at) : closingSingle(text, at);
   if (close < 0 || close >= end) throw NOT_PLAIN;
-  const value = text.slice(at + 1, close);
-  if (mark === '"' && value.includes('\\')) throw NOT_PLAIN;
-  const scalar = scalarAt(mark === '"' ? value : value.replaceAll("''", "'"), at, { isQuoted: true });
-  return { scalar, next: close + 1 };
+  const raw = text.slice(at + 1, close);
+  const value = isDouble ? unescaped(raw) : raw.replaceAll("''", "'");
+  return { scalar: scalarAt(value, at, { isQuoted: true }), next: close + 1 };
+}
+
+function closingSingle(text: string, at: number): number {
+  let close = text.indexOf("'", at + 1);
+  while (close >= 0 && text[close + 1] === "'") close = text.indexOf("'", close + 2);
+  return close;
+}
+
+function closingDouble(text: string, at: number): number {
+  for (let close = text.indexOf('"', at + 1); close >= 0; close = text.indexOf('"', close + 1)) {
+    let slashes = 0;
+    while (text[close - 1 - slashes] === '\\') slashes++;
+    if (slashes % 2 === 0) return close;
+  }
+  return -1;
+}
+
+/** The escapes of JSON mean the same in YAML, which has more. */
+function unescaped(raw: string): string {
+  if (!raw.includes('\\')) return raw;
+  try {
+    return JSON.parse(`"${raw}"`);
+  } catch {
+    throw NOT_PLAIN;
+  }
 }
 
 /** Reads a flow collection that is on one line: `[a, "b"]`, `{a: b}`. Throws `NOT_PLAIN` for what is more. */
-export function readFlow(text: string, at: number, end: number): { node: Node; next: number } {
-  const reader = new FlowReader(text, at, end);
-  return { node: reader.collection(0), next: reader.at };
+export function readFlow(
+  text: string,
+  at: number,
+  { end, maxNodes }: { end: number; maxNodes: number },
+): { node: Node; next: number; nodes: number } {
+  const reader = new FlowReader(text, at, { end, maxNodes });
+  return { node: reader.collection(0), next: reader.at, nodes: reader.nodes };
 }
 
 class FlowReader {
   readonly #text: string;
   readonly #end: number;
+  readonly #maxNodes: number;
   at: number;
+  nodes = 0;
 
-  constructor(text: string, at: number, end: number) {
+  constructor(text: string, at: number, { end, maxNodes }: { end: number; maxNodes: number }) {
     this.#text = text;
     this.at = at;
     this.#end = end;
+    this.#maxNodes = maxNodes;
   }
 
   collection(depth: number): Node {
@@ -85,6 +116,8 @@ class FlowReader {
   }
 
   #value(depth: number): Node {
+    if (++this.nodes > this.#maxNodes)
+      throw new Unreadable(`it has more than ${this.#maxNodes} values`, this.at);
     const first = this.#text[this.at];
     if (this.at >= this.#end) throw NOT_PLAIN;
     if (first === '{' || first === '[') return this.collection(depth + 1);

@@ -210,6 +210,19 @@ spec:
     assert.equal(names(await found(upwards, { name: 'd.tgz' })).length, 0);
   });
 
+  it('counts values before it keeps them, in every reader', async () => {
+    const lines = 'a: b\n'.repeat(5000);
+    for (const [name, text] of [
+      ['block.yaml', lines],
+      ['flow.yaml', `a: [${'b, '.repeat(5000)}c]\n`],
+      ['a.json', `[${'1,'.repeat(5000)}2]`],
+      ['package.yaml', `x: &a b\n${lines}`],
+    ] as const)
+      assert.match(problem(await found(text, { name, maxNodes: 1000 })), /more than 1000 values/, name);
+    const long = `a: &a "${'x'.repeat(17 * 1024 * 1024)}"\n`;
+    assert.match(problem(await found(long)), /in a form that takes too much memory/);
+  });
+
   it('reads a stream up to its limit', async () => {
     const endless = Readable.from(
       (function* () {

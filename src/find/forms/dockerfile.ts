@@ -116,12 +116,26 @@ function* instructionsOf(text: string, escapeMark: string): Generator<Instructio
       current = { ...instructionIn(part), at: start + (part.length - part.trimStart().length) };
     } else current.rest += ` ${part.trim()}`;
     if (goesOn) continue;
-    if (['RUN', 'COPY', 'ADD'].includes(current.name))
-      heredocs = [...current.rest.matchAll(/<<-?(["']?)([^\s"'<>|&;]+)\1/g)].map(([, , word = '']) => word);
+    if (['RUN', 'COPY', 'ADD'].includes(current.name)) heredocs = heredocsIn(current.rest);
     yield current;
     current = undefined;
   }
   if (current !== undefined) yield current;
+}
+
+/** Returns the words that end the texts below an instruction: `<<EOF`, `<<-"EOF"`; `<<<` begins none. */
+function heredocsIn(text: string): string[] {
+  const found: string[] = [];
+  for (let at = text.indexOf('<<'); at >= 0; at = text.indexOf('<<', at + 2)) {
+    if (text[at + 2] === '<') {
+      while (text[at + 2] === '<') at++;
+      continue;
+    }
+    const start = text[at + 2] === '-' ? at + 3 : at + 2;
+    const [, word] = /^["']?([^\s"'<>|&;]{1,100})/.exec(text.slice(start, start + 102)) ?? [];
+    if (word !== undefined) found.push(word);
+  }
+  return found;
 }
 
 function inner({ rest, at }: Instruction): Instruction {
