@@ -54,13 +54,21 @@ function unescaped(raw: string): string {
   }
 }
 
-/** Reads a flow collection that is on one line: `[a, "b"]`, `{a: b}`. Throws `NOT_PLAIN` for what is more. */
+export interface FlowOptions {
+  /** Where the line ends. */
+  end: number;
+  maxNodes: number;
+  /** The values before it. */
+  nodes: number;
+}
+
+/** Reads a flow collection that is on one line: `[a, "b"]`, `{a: b}`. Throws `NOT_PLAIN` for what is more. The `nodes` that it returns count those before. */
 export function readFlow(
   text: string,
   at: number,
-  { end, maxNodes }: { end: number; maxNodes: number },
+  { end, maxNodes, nodes }: FlowOptions,
 ): { node: Node; next: number; nodes: number } {
-  const reader = new FlowReader(text, at, { end, maxNodes });
+  const reader = new FlowReader(text, at, { end, maxNodes, nodes });
   return { node: reader.collection(0), next: reader.at, nodes: reader.nodes };
 }
 
@@ -69,9 +77,10 @@ class FlowReader {
   readonly #end: number;
   readonly #maxNodes: number;
   at: number;
-  nodes = 0;
+  nodes: number;
 
-  constructor(text: string, at: number, { end, maxNodes }: { end: number; maxNodes: number }) {
+  constructor(text: string, at: number, { end, maxNodes, nodes }: FlowOptions) {
+    this.nodes = nodes;
     this.#text = text;
     this.at = at;
     this.#end = end;

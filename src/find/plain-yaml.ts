@@ -168,9 +168,10 @@ class PlainReader {
     if (first === OPEN_BRACKET || first === OPEN_BRACE) {
       const { node, next, nodes } = readFlow(text, at, {
         end: this.#end,
-        maxNodes: this.#maxNodes - this.#nodes,
+        maxNodes: this.#maxNodes,
+        nodes: this.#nodes,
       });
-      this.#nodes += nodes;
+      this.#nodes = nodes;
       this.#requireEnd(next);
       return node;
     }
