@@ -10,11 +10,10 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { debianFiles } from './debian-files.mjs';
+import { ARCHITECTURES, OTHER_NAME } from './node-release.mjs';
 import { readReference } from './reference.mjs';
 import { tarOf } from './tar.mjs';
 
-/** Debian's names of the architectures of Node.js. */
-const ARCHITECTURE = { x64: 'amd64', arm64: 'arm64' };
 /** What Node.js' own builds are linked with. libgcc-s1 has this name since Debian 11; the versions are those of Debian 10. */
 const DEPENDS = 'libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 8)';
 
@@ -25,7 +24,7 @@ export async function debianPackage(architecture, executable, files, { version, 
     ...[...files].map(([path, text]) => [path, contentOf(path, text)]),
   ]);
   const size = [...all.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
-  const name = ARCHITECTURE[architecture];
+  const name = OTHER_NAME[architecture];
   const control = [
     'Package: lading',
     `Version: ${version}`,
@@ -79,7 +78,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   const files = await debianFiles(await readReference());
   const wanted = process.argv.slice(2);
-  for (const architecture of wanted.length > 0 ? wanted : Object.keys(ARCHITECTURE)) {
+  for (const architecture of wanted.length > 0 ? wanted : ARCHITECTURES) {
     const executable = join(root, 'release', `lading-linux-${architecture}`);
     const { name, bytes } = await debianPackage(architecture, executable, files, manifest);
     const path = join(root, 'release', name);

@@ -11,13 +11,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { NoDebian } from './debian-mirror.mjs';
 import { baseFiles, HOME, USER, WORK } from './image-base.mjs';
 import { licenses } from './licenses.mjs';
-import { ARCHITECTURES } from './node-release.mjs';
+import { ARCHITECTURES, OTHER_NAME } from './node-release.mjs';
 import { tarOf } from './tar.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LIBRARY = new URL('../../dist/index.js', import.meta.url);
-/** The names of architectures in images and in Debian. */
-const ARCHITECTURE = { x64: 'amd64', arm64: 'arm64' };
 /** Nothing of the clock: engines show this time for the image. */
 const CREATED = '1970-01-01T00:00:00Z';
 /** Of lading, Node.js and its parts, the C library, the compiler's libraries, and Debian's base files. */
@@ -43,7 +41,7 @@ export async function makeImage(architectures) {
   for (const architecture of architectures) {
     const { manifest, packages } = await pushImage(store, types, architecture, about);
     images.push({ ...manifest, platform: platformOf(architecture) });
-    lines.push(`linux/${ARCHITECTURE[architecture]}: ${packages}`);
+    lines.push(`linux/${OTHER_NAME[architecture]}: ${packages}`);
   }
   const mediaType = MEDIA_TYPE.ociIndex;
   const index = await pushJSON(store, mediaType, {
@@ -61,7 +59,7 @@ export async function makeImage(architectures) {
 
 /** Puts the image for an architecture into the store; returns its descriptor, and the packages of Debian in it. */
 async function pushImage(store, types, architecture, about) {
-  const base = await baseFiles(ARCHITECTURE[architecture]);
+  const base = await baseFiles(OTHER_NAME[architecture]);
   const packages = base.packages.map(({ name, version }) => `${name} ${version}`).join(', ');
   const layers = [];
   for (const files of [base.files, await programFiles(architecture)])
@@ -119,7 +117,7 @@ function annotationsOf({ name, version, description, homepage, repository }) {
 }
 
 function platformOf(architecture) {
-  return { architecture: ARCHITECTURE[architecture], os: 'linux' };
+  return { architecture: OTHER_NAME[architecture], os: 'linux' };
 }
 
 function pushJSON(store, mediaType, document) {

@@ -14,6 +14,8 @@ const INTEGRITY = {
   arm64: 'sha512-IZx0J52/1NDwAsY2iyWR9nlPIYuYviTWetjj8+ElvYQh2+XRhLfCfkbFEF/2O5vGI2hcUbyPNHV+nz342FbJXw==',
 };
 export const ARCHITECTURES = Object.keys(INTEGRITY);
+/** What images and Debian call these architectures. */
+export const OTHER_NAME = { x64: 'amd64', arm64: 'arm64' };
 
 /** Returns the path of the program for an architecture; it is fetched once and kept in the user's cache folder. */
 export async function nodeFor(architecture) {
@@ -26,6 +28,22 @@ export async function nodeFor(architecture) {
   );
   if (!isKept) await fetchInto(folder, cache, architecture);
   return program;
+}
+
+/** Returns the component that Node.js is in a bill of materials. (CycloneDX 1.5) */
+export function nodeComponent(architecture) {
+  const name = `node-linux-${architecture}`;
+  const content = Buffer.from(INTEGRITY[architecture].replace(/^sha512-/, ''), 'base64').toString('hex');
+  return {
+    'bom-ref': `${name}@${NODE_VERSION}`,
+    type: 'platform',
+    name,
+    version: NODE_VERSION,
+    scope: 'optional', // of the executable alone
+    purl: `pkg:npm/${name}@${NODE_VERSION}`,
+    hashes: [{ alg: 'SHA-512', content }],
+    licenses: [{ license: { id: 'MIT' } }],
+  };
 }
 
 /** Returns the text of the licenses of Node.js and its parts, which is the same for all architectures. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path/posix';
 
-const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
+export const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
 
 /**
  * Returns the licenses of the packages in a bundle, and of those in the folders `more`: most of them require that copies

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { pack } from 'tar-stream';
+import { LICENSE_FILE } from './notices.mjs';
 import { packedFiles } from './packed-files.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -17,8 +18,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MTIME = new Date('1985-10-26T08:15:00.000Z');
 /** Not included: they are compiled for one kind of machine, and lading works without them. */
 const NATIVE = ['zlib-sync'];
-/** License files are included for each dependency. */
-const LICENSE_FILE = /^(licen[cs]e|copying|notice)/i;
 
 process.chdir(ROOT);
 const manifest = JSON.parse(await readFile('package.json', 'utf8'));

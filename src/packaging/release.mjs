@@ -22,7 +22,7 @@ import { makeExecutable } from './executable.mjs';
 import { makeImage } from './image.mjs';
 import { licensesText } from './licenses.mjs';
 import { manPages } from './man.mjs';
-import { ARCHITECTURES, nodeFor } from './node-release.mjs';
+import { ARCHITECTURES, nodeComponent, nodeFor } from './node-release.mjs';
 import { packedFiles } from './packed-files.mjs';
 import { readReference } from './reference.mjs';
 
@@ -31,6 +31,11 @@ const RELEASE = join(ROOT, 'release');
 
 process.chdir(ROOT);
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : ARCHITECTURES;
+const unknown = wanted.find((architecture) => !ARCHITECTURES.includes(architecture));
+if (unknown !== undefined)
+  throw new Error(`there is no executable for ${unknown}: ${ARCHITECTURES.join(', ')}`);
+if (process.platform !== 'linux')
+  throw new Error('a release is made on Linux: the Node.js in the executables makes it');
 const node = await nodeFor(arch());
 // Other versions of Node.js compress to other bytes, or have no zstd. npm runs with this one, too.
 if (process.execPath === (await realpath(node))) await release();
@@ -97,12 +102,13 @@ async function describeImage() {
   }
 }
 
-/** CycloneDX, as npm makes it, without what differs from run to run. */
+/** CycloneDX, as npm makes it, without what differs from run to run, and with the Node.js in the executables. */
 function billOfMaterials(manifest) {
   const document = JSON.parse(run('npm', ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev']));
   delete document.serialNumber;
   delete document.metadata.timestamp;
   document.metadata.component.name = manifest.name; // npm takes the name of the folder
+  document.components.push(...wanted.map(nodeComponent));
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 

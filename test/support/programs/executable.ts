@@ -2,14 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'mocha';
+import { type Architecture, nodeFor, OTHER_NAME } from '../../../src/packaging/node-release.mjs';
 import { leaveOut } from '../needs.js';
 import { run, succeed } from './run.js';
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
-/** Debian's names of the architectures of Node.js. */
-const DEBIAN = { x64: 'amd64', arm64: 'arm64' } as const;
-
-export type Architecture = keyof typeof DEBIAN;
 
 const made = new Map<string, Promise<string>>();
 
@@ -42,13 +39,12 @@ export async function debianPackage(
   const { version } = JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')) as {
     version: string; // our own file
   };
-  return join(PROJECT, 'release', `lading_${version}_${DEBIAN[architecture]}.deb`);
+  return join(PROJECT, 'release', `lading_${version}_${OTHER_NAME[architecture]}.deb`);
 }
 
 /** Returns the Node.js that is in the executables. */
 export async function nodeInside(context: Context): Promise<string> {
   await executable(context);
-  const { nodeFor } = await import('../../../src/packaging/node-release.mjs');
   return nodeFor(process.arch);
 }
 
