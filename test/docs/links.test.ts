@@ -42,7 +42,7 @@ function withoutCode(text: string): string {
   return text.replace(/^```[\s\S]*?^```$/gm, '');
 }
 
-describe('the links of the papers', () => {
+describe('the papers', () => {
   const texts = new Map<string, string>();
   before(async () => {
     const docs = (await readdir(join(ROOT, 'docs'))).filter((name) => name.endsWith('.md'));
@@ -50,7 +50,7 @@ describe('the links of the papers', () => {
       texts.set(path, await readFile(join(ROOT, path), 'utf8'));
   });
 
-  it('lead to files and headings that are there', () => {
+  it('have links to files and headings that are there', () => {
     const links = [...texts].flatMap(([path, text]) => linksIn(path, text));
     assert.ok(links.length > 50, `${links.length}`);
     const broken = links.filter(({ path, anchor }) => {
@@ -71,6 +71,15 @@ describe('the links of the papers', () => {
       docs.filter((path) => !reached.has(path)),
       [],
     );
+  });
+
+  it('name every room of src/ in CONTRIBUTING.md', async () => {
+    const entries = await readdir(join(ROOT, 'src'), { withFileTypes: true });
+    const rooms = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const named = [...(texts.get('CONTRIBUTING.md') ?? '').matchAll(/^ {2}([a-z0-9]+)\/ /gm)].map(
+      ([, name]) => name,
+    );
+    assert.deepEqual(named.sort(), rooms.sort());
   });
 
   it('know a heading by the name that it has on a site', () => {
