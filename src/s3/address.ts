@@ -34,7 +34,7 @@ export function parseBucketAddress(text: string): BucketAddress {
   const [, bucket = '', path = ''] = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(text) ?? [];
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{2,62}$/.test(bucket) || bucket.includes('..'))
     throw wrongAddress(text, 'names no bucket');
-  const parts = path.replace(/\/+$/, '').split('/');
+  const parts = path.replace(/\/$/, '').split('/');
   const isOdd = parts.some((part) => part === '' || part === '.' || part === '..' || /\p{Cc}/u.test(part));
   if (path !== '' && isOdd) throw wrongAddress(text, 'has a part of its prefix that is empty or a dot');
   const prefix = path === '' ? '' : `${parts.join('/')}/`;
@@ -69,7 +69,7 @@ export function placeOf({ endpoint, region }: GivenPlace): S3Place {
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
     throw wrongEndpoint(endpoint);
   if (url.username !== '' || url.password !== '') throw wrongEndpoint('with a user and a password');
-  return { ...place, endpoint: endpoint.replace(/\/+$/, '') };
+  return { ...place, endpoint: endpoint.replace(/\/$/, '') };
 }
 
 /** Returns the same place in another region; an endpoint of the user's own stays. */

@@ -98,8 +98,12 @@ export function parseSections(text: string): Map<string, Map<string, string>> {
     }
     const equals = line.indexOf('=');
     if (equals < 1) continue;
-    const value = line.slice(equals + 1).replace(/\s[#;].*$/, '');
-    members.set(line.slice(0, equals).trim().toLowerCase(), value.trim());
+    const value = line.slice(equals + 1);
+    const comment = value.search(/\s[#;]/);
+    members.set(
+      line.slice(0, equals).trim().toLowerCase(),
+      (comment < 0 ? value : value.slice(0, comment)).trim(),
+    );
   }
   return sections;
 }
