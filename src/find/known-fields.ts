@@ -30,6 +30,9 @@ export interface KnownKind {
   isWithout?: true;
 }
 
+/** Flags of programs whose value is an image, though they are not called one: without dashes. */
+export const KNOWN_FLAGS: ReadonlySet<string> = new Set(['prometheus-config-reloader']);
+
 export const KNOWN_KINDS: readonly KnownKind[] = [
   // Kubernetes and OpenShift
   { group: 'rbac.authorization.k8s.io', isWithout: true },

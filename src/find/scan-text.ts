@@ -1,6 +1,7 @@
 import type { Finder } from './finder.js';
 import { bareName, isImageName, isPlausible, isUnmistakable, isUnresolved } from './image-text.js';
 import { interpolated } from './interpolate.js';
+import { KNOWN_FLAGS } from './known-fields.js';
 import type { Scalar } from './node.js';
 import { unquoted, withoutComment } from './plain-text.js';
 import { isImageKey } from './words.js';
@@ -78,7 +79,7 @@ function scanWord(finder: Finder, word: string, at: number, path: string, isOfIm
     return;
   }
   const value = word.slice(equals + 1);
-  const isNamed = isOfImages || (equals > 0 && isImageKey(word.slice(0, equals), value));
+  const isNamed = isOfImages || (equals > 0 && namesImage(word.slice(0, equals), value));
   const name = bareName(value);
   if (isNamed && equals > 0 && isUnresolved(finder.original(name))) {
     finder.named(name, { at }, path, 'likely');
@@ -94,4 +95,9 @@ function scanWord(finder: Finder, word: string, at: number, path: string, isOfIm
     return;
   }
   finder.possible(value, at, path);
+}
+
+/** True if what stands before `=` says that an image follows. */
+function namesImage(key: string, value: string): boolean {
+  return isImageKey(key, value) || KNOWN_FLAGS.has(key.replace(/^--?/, ''));
 }

@@ -53,6 +53,25 @@ metadata: {annotations: {config.linkerd.io/proxy-image: cr.l5d.io/linkerd/proxy,
     );
   });
 
+  it('knows flags of operators that have images and are not called so', async () => {
+    assert.deepEqual(
+      await namesIn(`apiVersion: apps/v1
+kind: Deployment
+spec:
+  template:
+    spec:
+      containers:
+        - name: operator
+          args:
+            - --prometheus-config-reloader=quay.io/prometheus-operator/prometheus-config-reloader:v0.76.0
+            - -nop-image
+            - ghcr.io/org/nop:1
+            - --other=ghcr.io/org/other:1
+`),
+      ['quay.io/prometheus-operator/prometheus-config-reloader:v0.76.0', 'ghcr.io/org/nop:1'],
+    );
+  });
+
   it('says of a range of versions, of an empty tag and of a new name without a tag that they are not resolved', async () => {
     const { images, unresolved } = await foundIn({
       'a.yaml': `apiVersion: source.toolkit.fluxcd.io/v1
