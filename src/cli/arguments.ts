@@ -143,7 +143,8 @@ const LIKE_ANOTHER: Record<string, RegExp> = {
 };
 
 function refuseAnother(flag: string, value: string, next: string | undefined): void {
-  if (next === undefined || LIKE_ANOTHER[flag]?.test(next) !== true) return;
+  // A flag is no value, also if it looks like one: --tls-verify=false.
+  if (next === undefined || next.startsWith('-') || LIKE_ANOTHER[flag]?.test(next) !== true) return;
   const together =
     flag === 'platform' ? `--platform ${value},${next}` : `--${flag} ${value} --${flag} ${next}`;
   throw new LadingError(

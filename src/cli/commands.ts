@@ -54,6 +54,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./serve.js')).serveCommand,
   },
   {
+    name: 'job',
+    positionals: '[IMAGE..]',
+    usage: '--lock LOCK -o BUCKET --shards N',
+    summary: 'Print jobs that share a list: for Kubernetes, Slurm or GNU parallel',
+    load: async () => (await import('./job.js')).jobCommand,
+  },
+  {
     name: 'verify',
     positionals: '<PATH..>',
     usage: 'PATH...',

@@ -1,4 +1,4 @@
-export const CONFIG_KINDS = ['docker', 'containerd', 'podman', 'k3s', 'systemd'] as const;
+export const CONFIG_KINDS = ['docker', 'containerd', 'podman', 'k3s', 'systemd', 'kubernetes'] as const;
 export type ConfigKind = (typeof CONFIG_KINDS)[number];
 
 /** The address at which clients reach the registry. */
@@ -23,7 +23,7 @@ export interface ConfigFile {
 
 /** Returns a client's configuration, for the registry by its own name and as a mirror of those named by `origins`. */
 export function clientConfig(
-  kind: Exclude<ConfigKind, 'systemd'>,
+  kind: Exclude<ConfigKind, 'systemd' | 'kubernetes'>,
   address: ServedAddress,
   origins: readonly string[] = ['docker.io'],
 ): ConfigFile[] {

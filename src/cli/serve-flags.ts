@@ -1,5 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { LadingError, type ServeOptions } from '../index.js';
+import { KUBERNETES_OPTIONS } from './kubernetes.js';
 import {
   BUCKET_OPTIONS,
   bucketOptions,
@@ -43,7 +44,7 @@ export const SERVE_OPTIONS = {
     choices: CONFIG_KINDS,
     value: 'FOR',
     requiresArg: true,
-    describe: 'Print the configuration of clients (or systemd) for these flags, and serve nothing',
+    describe: 'Print the configuration of clients, or of this server, for these flags, and serve nothing',
   },
   'tls-cert': {
     type: 'string',
@@ -88,6 +89,15 @@ export const SERVE_OPTIONS = {
     group: 'Pushes:',
   },
   ...BUCKET_OPTIONS,
+  ...KUBERNETES_OPTIONS,
+  replicas: {
+    type: 'number',
+    value: 'N',
+    requiresArg: true,
+    describe: 'Pods of the Deployment',
+    defaultDescription: '2',
+    group: 'Kubernetes:',
+  },
 } as const satisfies Record<string, CommandOption>;
 
 function number(describe: string, defaultDescription: string, group = 'Limits:') {

@@ -23,6 +23,7 @@ export async function printConfig(kind: ConfigKind, flags: ServeArguments, outpu
     authorization: htpasswdFile !== undefined,
     writable,
   };
+  if (kind === 'kubernetes') return printRegistry(flags, options, output);
   const registry = registryOf(address);
   // Its own images need no mirror.
   const origins = (kind === 'systemd' ? [] : await originsOf(flags.PATH ?? [])).filter(
@@ -56,6 +57,25 @@ export async function printConfig(kind: ConfigKind, flags: ServeArguments, outpu
     output.message(`${host} is reached from this machine only: give --listen the name that others know`);
 }
 
+/** Prints the manifests of a registry in Kubernetes. */
+async function printRegistry(
+  flags: ServeArguments,
+  { host = '', port = 0, tls }: ServeOptions,
+  output: Output,
+): Promise<void> {
+  const { kubernetesRegistry } = await import('./serve-kubernetes.js');
+  const { file, next } = kubernetesRegistry(flags, {
+    host,
+    port,
+    tls: tls !== undefined,
+    drainSeconds: flags['drain-timeout'] ?? 10,
+  });
+  output.result({ kind: 'kubernetes', files: [file], next }, () => textOf([file]));
+  if (flags.quiet) return;
+  for (const line of next) output.message(`before: ${line}`);
+  output.message(`then: kubectl apply -f ${file.path}`);
+}
+
 /** Returns the registries that the images of the archives are of; without archives, that is Docker Hub. */
 async function originsOf(paths: readonly string[]): Promise<string[]> {
   if (paths.length === 0) return [DOCKER_HUB];
@@ -77,10 +97,15 @@ function textOf(files: readonly ConfigFile[]): string {
 }
 
 function unitOf(flags: ServeArguments, options: ServeOptions): ConfigFile {
-  const paths = (flags.PATH ?? []).map((path) => resolve(path));
-  if (paths.length === 0) throw new LadingError('USAGE', '--print-config systemd needs the PATH to serve');
+  const places = flags.PATH ?? [];
+  const paths = places.filter((path) => !path.startsWith('s3://')).map((path) => resolve(path));
+  if (places.length === 0) throw new LadingError('USAGE', '--print-config systemd needs the PATH to serve');
   return systemdUnit({
-    args: ['serve', ...paths, ...flagsOf(flags)],
+    args: [
+      'serve',
+      ...places.map((place) => (place.startsWith('s3://') ? place : resolve(place))),
+      ...flagsOf(flags),
+    ],
     paths,
     writable: options.writable === true,
     reloadable: options.tls !== undefined || options.htpasswdFile !== undefined,
@@ -98,6 +123,8 @@ function flagsOf(flags: ServeArguments): string[] {
   const values = (
     [
       'platform',
+      's3-endpoint',
+      's3-region',
       'access-log',
       'max-connections',
       'max-requests',

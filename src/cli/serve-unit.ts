@@ -3,7 +3,7 @@ import type { ConfigFile } from './serve-config.js';
 export interface ServiceFacts {
   /** The arguments of `lading`. */
   args: readonly string[];
-  /** Absolute paths of the archives and layouts. */
+  /** Absolute paths of the archives and layouts, without buckets. */
   paths: readonly string[];
   /** Whether the registry writes to them. */
   writable: boolean;
@@ -26,8 +26,7 @@ export function systemdUnit(facts: ServiceFacts): ConfigFile {
 Description=Container registry (lading)
 After=network-online.target
 Wants=network-online.target
-RequiresMountsFor=${places}
-
+${places === '' ? '' : `RequiresMountsFor=${places}\n`}
 [Service]
 # useradd --system --no-create-home --shell /usr/sbin/nologin lading
 User=lading

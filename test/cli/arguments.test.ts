@@ -55,5 +55,6 @@ describe('readLine', () => {
     for (const [line, hint] of hints) assert.throws(() => read(line), { code: 'USAGE', hint }, line);
     assert.deepEqual(read('--platform linux/amd64 linux/app'), ['--platform=linux/amd64', 'linux/app']);
     assert.deepEqual(read('--mirror a=b c@sha256:0'), ['--mirror=a=b', 'c@sha256:0']);
+    assert.deepEqual(read('--mirror a=b --tls-verify=false'), ['--mirror=a=b', '--tls-verify=false']);
   });
 });

@@ -96,7 +96,7 @@ describe('what is said of words that lading does not know', () => {
       [
         ['copy', 'a', 'b', '-o', 'x'],
         'unknown flag -o',
-        'lading save, lading plan, lading lock and lading convert have -o.',
+        'lading save, lading plan, lading lock, lading convert and lading job have -o.',
       ],
       [['-o', 'x.tar', 'sav'], 'there is no command "x.tar"', 'lading --help shows what there is.'],
       [['--jsn'], 'unknown flag --jsn', 'Did you mean --json?'],

@@ -18,6 +18,7 @@ const PAGES: Partial<Record<string, string>> = {
   find: 'lists.md',
   lock: 'lists.md',
   plan: 'lists.md',
+  job: 'scale.md#jobs',
 };
 
 /** Returns a table of the commands, for README.md, with the summaries of the help and their pages. */

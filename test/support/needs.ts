@@ -30,6 +30,7 @@ const PACKAGES = {
   man: 'man-db',
   mandoc: 'mandoc',
   zstd: 'zstd',
+  parallel: 'parallel',
   'qemu-aarch64-static': 'qemu-user-static',
 } as const;
 

@@ -1,0 +1,207 @@
+import { LadingError } from '../index.js';
+import { readVersion } from '../program.js';
+import { requirePrintable } from './command-words.js';
+import type { CommandOption } from './options.js';
+
+/** Flags of commands that print manifests of Kubernetes. */
+export const KUBERNETES_OPTIONS = {
+  name: {
+    type: 'string',
+    value: 'NAME',
+    requiresArg: true,
+    isOwn: true,
+    describe: 'Name of what is printed',
+    defaultDescription: 'lading',
+    group: 'Kubernetes:',
+  },
+  namespace: {
+    type: 'string',
+    value: 'NAME',
+    requiresArg: true,
+    describe: 'Namespace; default that of kubectl',
+    group: 'Kubernetes:',
+  },
+  image: {
+    type: 'string',
+    value: 'IMAGE',
+    requiresArg: true,
+    describe: 'Image of lading, where the cluster has it',
+    defaultDescription: 'lading:VERSION',
+    group: 'Kubernetes:',
+  },
+  's3-secret': {
+    type: 'string',
+    value: 'NAME',
+    requiresArg: true,
+    describe: 'Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    group: 'Kubernetes:',
+  },
+  'service-account': {
+    type: 'string',
+    value: 'NAME',
+    requiresArg: true,
+    describe: 'Service account of the pods, for a role of AWS too',
+    group: 'Kubernetes:',
+  },
+  'role-arn': {
+    type: 'string',
+    value: 'ARN',
+    requiresArg: true,
+    describe: 'Role of AWS that a token of the service account stands for (web identity)',
+    group: 'Kubernetes:',
+  },
+} as const satisfies Record<string, CommandOption>;
+
+export interface KubernetesFlags {
+  name?: string | undefined;
+  namespace?: string | undefined;
+  image?: string | undefined;
+  's3-secret'?: string | undefined;
+  'service-account'?: string | undefined;
+  'role-arn'?: string | undefined;
+}
+
+/** A file from a Secret or a ConfigMap, or a folder, and where the container sees it. */
+export interface Mount {
+  /** Of the volume, within the pod. */
+  name: string;
+  path: string;
+  volume: Record<string, unknown>;
+}
+
+/** The user of lading's own image. */
+const USER = 65532;
+const TOKEN_FOLDER = '/var/run/secrets/lading';
+/** Leaves room for the number of a pod behind it: such names have 63 characters at most. */
+const MAX_NAME = 50;
+
+/** Returns the metadata of an object; throws `USAGE` for a name that Kubernetes refuses. */
+export function metadataOf(flags: KubernetesFlags, component: string, suffix = '') {
+  const name = nameOf(flags);
+  return {
+    name: `${name}${suffix}`,
+    ...(flags.namespace !== undefined && { namespace: label('namespace', flags.namespace, 63) }),
+    labels: labelsOf(flags, component),
+  };
+}
+
+export function nameOf({ name = 'lading' }: KubernetesFlags): string {
+  return label('name', name, MAX_NAME);
+}
+
+export function labelsOf(flags: KubernetesFlags, component: string): Record<string, string> {
+  return {
+    'app.kubernetes.io/name': 'lading',
+    'app.kubernetes.io/instance': nameOf(flags),
+    'app.kubernetes.io/component': component,
+  };
+}
+
+/** (RFC 1123; Kubernetes, "Object Names and IDs") */
+function label(flag: string, text: string, most: number): string {
+  if (/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text) && text.length <= most) return text;
+  throw new LadingError('USAGE', `--${flag} takes a name of Kubernetes, not "${text}"`, {
+    hint: `Such a name has small letters, digits and hyphens, and ${most} characters at most.`,
+  });
+}
+
+/** Names of Secrets and service accounts may have dots. (Kubernetes, "Object Names and IDs") */
+function subdomain(flag: string, text: string | undefined): string | undefined {
+  const isName = text === undefined || (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(text) && text.length <= 253);
+  if (isName) return text;
+  throw new LadingError('USAGE', `--${flag} takes the name of an object, not "${text}"`);
+}
+
+/** A reference to a secret that the user has made: its name alone, never what is in it. */
+export function secretName(flag: string, name: string): string {
+  return subdomain(flag, name) ?? '';
+}
+
+/**
+ * Returns the specification of a pod that runs lading: not as root, with a file system that only `/tmp` can be written
+ * in, and without a token for the cluster.
+ */
+export function podOf(
+  flags: KubernetesFlags,
+  args: readonly string[],
+  {
+    container = {},
+    mounts = [],
+    environment = [],
+    ...pod
+  }: {
+    container?: Record<string, unknown>;
+    mounts?: readonly Mount[];
+    environment?: readonly Record<string, unknown>[];
+    [member: string]: unknown;
+  },
+) {
+  const { image = `lading:${readVersion()}` } = flags;
+  requirePrintable('--image', image);
+  const all = [TEMPORARY, ...identityMounts(flags), ...mounts];
+  const serviceAccountName = subdomain('service-account', flags['service-account']);
+  return {
+    ...pod,
+    ...(serviceAccountName !== undefined && { serviceAccountName }),
+    automountServiceAccountToken: false,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: USER,
+      runAsGroup: USER,
+      fsGroup: USER,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [
+      {
+        name: 'lading',
+        image,
+        // $(NAME) would be a variable. (Kubernetes, "Use environment variables to define arguments")
+        args: args.map((word) => word.replaceAll('$', '$$$$')),
+        env: [...credentialsOf(flags), ...environment, { name: 'XDG_CACHE_HOME', value: '/tmp' }],
+        ...container,
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+        volumeMounts: all.map(({ name, path }) => ({
+          name,
+          mountPath: path,
+          ...(name !== TEMPORARY.name && { readOnly: true }),
+        })),
+      },
+    ],
+    volumes: all.map(({ name, volume }) => ({ name, ...volume })),
+  };
+}
+
+const TEMPORARY: Mount = { name: 'tmp', path: '/tmp', volume: { emptyDir: {} } };
+
+/** The variables by which lading finds the key of a bucket. */
+function credentialsOf(flags: KubernetesFlags): Record<string, unknown>[] {
+  const secret = subdomain('s3-secret', flags['s3-secret']);
+  const role = flags['role-arn'];
+  if (secret !== undefined && role !== undefined)
+    throw new LadingError('USAGE', '--s3-secret and --role-arn exclude each other');
+  if (role !== undefined)
+    return [
+      { name: 'AWS_ROLE_ARN', value: role.replaceAll('$', '$$$$') },
+      { name: 'AWS_WEB_IDENTITY_TOKEN_FILE', value: `${TOKEN_FOLDER}/token` },
+    ];
+  if (secret === undefined) return [];
+  const from = (key: string, optional?: true) => ({
+    name: key,
+    valueFrom: { secretKeyRef: { name: secret, key, ...(optional && { optional }) } },
+  });
+  return [from('AWS_ACCESS_KEY_ID'), from('AWS_SECRET_ACCESS_KEY'), from('AWS_SESSION_TOKEN', true)];
+}
+
+/** A token for AWS alone, which the kubelet renews. */
+function identityMounts({ 'role-arn': role }: KubernetesFlags): Mount[] {
+  if (role === undefined) return [];
+  requirePrintable('--role-arn', role);
+  const serviceAccountToken = { audience: 'sts.amazonaws.com', expirationSeconds: 3600, path: 'token' };
+  return [
+    { name: 'identity', path: TOKEN_FOLDER, volume: { projected: { sources: [{ serviceAccountToken }] } } },
+  ];
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { parseAllDocuments } from 'yaml';
+import { runLading } from './program.js';
+
+const PRINT = ['--print-config', 'kubernetes'];
+
+describe('serve --print-config kubernetes', () => {
+  const printed = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runLading(['serve', 's3://images/all', ...PRINT, ...args]);
+    assert.equal(code, 0, stderr);
+    return { stderr, objects: parseAllDocuments(stdout).map((document) => document.toJS()) };
+  };
+
+  it('is a Deployment of replicas, a Service and a budget that fit together', async () => {
+    const { objects, stderr } = await printed(
+      '--listen',
+      '127.0.0.1:5000',
+      '--max-requests',
+      '100',
+      '--name',
+      'hub',
+    );
+    const [deployment, service, budget, ...others] = objects;
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      [deployment.kind, service.kind, budget.kind],
+      ['Deployment', 'Service', 'PodDisruptionBudget'],
+    );
+    const { replicas, selector, template } = deployment.spec;
+    assert.equal(replicas, 2);
+    for (const [label, value] of Object.entries(selector.matchLabels))
+      assert.equal(template.metadata.labels[label], value);
+    assert.deepEqual(service.spec.selector, selector.matchLabels);
+    assert.deepEqual(budget.spec.selector, selector);
+    const [container] = template.spec.containers;
+    // A pod that listened on loopback would be reached by nobody.
+    assert.deepEqual(container.args, [
+      ...['serve', 's3://images/all', '--listen', '0.0.0.0:5000', '--max-requests', '100'],
+    ]);
+    const [port] = container.ports;
+    assert.equal(service.spec.ports[0].targetPort, port.name);
+    assert.equal(container.readinessProbe.httpGet.port, port.name);
+    assert.deepEqual(
+      [container.readinessProbe.httpGet.path, container.readinessProbe.httpGet.scheme],
+      ['/healthz', 'HTTP'],
+    );
+    // It would be started again and again while the bucket cannot be reached.
+    assert.equal(container.livenessProbe.httpGet, undefined);
+    assert.equal(stderr, 'then: kubectl apply -f hub.yaml\n');
+  });
+
+  it('has certificates and users from Secrets, and says how they are made', async () => {
+    const { objects, stderr } = await printed(
+      ...['--tls-cert', 'my cert.pem', '--tls-key', 'key.pem', '--htpasswd', 'users', '--namespace', 'hub'],
+      ...['--drain-timeout', '60'],
+    );
+    const [deployment] = objects;
+    const pod = deployment.spec.template.spec;
+    const [container] = pod.containers;
+    assert.deepEqual(container.args.slice(4), [
+      ...[
+        '--drain-timeout',
+        '60',
+        '--tls-cert',
+        '/etc/lading/tls/tls.crt',
+        '--tls-key',
+        '/etc/lading/tls/tls.key',
+      ],
+      ...['--htpasswd', '/etc/lading/users/htpasswd'],
+    ]);
+    assert.equal(container.readinessProbe.httpGet.scheme, 'HTTPS');
+    assert.ok(pod.terminationGracePeriodSeconds > 60 + container.lifecycle.preStop.sleep.seconds);
+    assert.deepEqual(
+      pod.volumes.map(({ secret }: { secret?: { secretName: string } }) => secret?.secretName),
+      [undefined, 'lading-tls', 'lading-htpasswd'],
+    );
+    assert.equal(
+      stderr,
+      "before: kubectl create secret tls lading-tls '--cert=my cert.pem' --key=key.pem --namespace hub\n" +
+        'before: kubectl create secret generic lading-htpasswd --from-file=htpasswd=users --namespace hub\n' +
+        'then: kubectl apply -f lading.yaml\n',
+    );
+  });
+
+  it('is for buckets, which are only read', async () => {
+    for (const [args, said] of [
+      [['images.tar'], /needs s3:\/\/BUCKET\[\/PREFIX\], not images\.tar\nhint: .*lading copy/],
+      [[], /needs s3:\/\/BUCKET\[\/PREFIX\]\n/],
+      [['s3://images/all', '--writable'], /replicas only read: leave --writable out/],
+      [['s3://images/all', '--replicas', '0'], /--replicas takes a whole number from 1, not 0/],
+      [['s3://images/all', '--listen', 'x:0'], /needs the port in --listen/],
+    ] as const) {
+      const { code, stderr } = await runLading(['serve', ...args, ...PRINT]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, said);
+    }
+  });
+});
+
+describe('serve --print-config systemd', () => {
+  it('takes a bucket for no file', async () => {
+    const { stdout } = await runLading([
+      ...['serve', 's3://images/all', '--s3-endpoint', 'https://s3.local', '--print-config', 'systemd'],
+    ]);
+    assert.match(
+      stdout,
+      /^ExecStart=\/usr\/local\/bin\/lading serve s3:\/\/images\/all --listen 127\.0\.0\.1:5000 --s3-endpoint https:\/\/s3\.local$/m,
+    );
+    assert.doesNotMatch(stdout, /RequiresMountsFor/);
+  });
+});
