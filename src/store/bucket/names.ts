@@ -32,6 +32,8 @@ export class BucketNames {
   readonly #known = new Map<string, BucketName>();
   #listing: Promise<ListedObject[]> | undefined;
   #listedAt = 0;
+  /** Versions of the objects in the last list. */
+  #etags = new Map<string, string | undefined>();
   #versioned: { listed: readonly ListedObject[]; version: string } | undefined;
 
   constructor(client: S3Client, keys: BucketKeys, location: string) {
@@ -40,17 +42,18 @@ export class BucketNames {
     this.#location = location;
   }
 
-  /** Returns what a name stands for now; undefined if nobody gave it. */
+  /** Returns what a name stands for, at most as old as `FRESH_MS`; undefined if nobody gave it. */
   async find(name: string, signal?: AbortSignal): Promise<BucketName | undefined> {
     const key = this.#keys.name(name);
-    return this.#read(key, this.#known.get(key), signal);
+    const known = this.#known.get(key);
+    const isCurrent = this.#isFresh && known?.etag !== undefined && known.etag === this.#etags.get(key);
+    return isCurrent ? known : this.#read(key, known, signal);
   }
 
   /** Lists the objects of names, at most as old as `FRESH_MS`. */
   async listed(signal?: AbortSignal): Promise<ListedObject[]> {
-    const now = Date.now();
-    if (this.#listing === undefined || now - this.#listedAt > FRESH_MS) {
-      this.#listedAt = now;
+    if (this.#listing === undefined || !this.#isFresh) {
+      this.#listedAt = Date.now();
       const listing = this.#list(signal);
       this.#listing = listing;
       listing.catch(() => {
@@ -58,6 +61,10 @@ export class BucketNames {
       });
     }
     return this.#listing;
+  }
+
+  get #isFresh(): boolean {
+    return this.#listing !== undefined && Date.now() - this.#listedAt <= FRESH_MS;
   }
 
   /** Returns a text that is another one after any name has changed. */
@@ -142,8 +149,8 @@ export class BucketNames {
     const listed: ListedObject[] = [];
     for await (const object of this.#client.list(this.#keys.names, { signal }))
       if (this.#keys.nameIn(object.key) !== undefined) listed.push(object);
-    const there = new Set(listed.map(({ key }) => key));
-    for (const key of this.#known.keys()) if (!there.has(key)) this.#known.delete(key);
+    this.#etags = new Map(listed.map(({ key, etag }) => [key, etag]));
+    for (const key of this.#known.keys()) if (!this.#etags.has(key)) this.#known.delete(key);
     return listed;
   }
 
