@@ -161,7 +161,6 @@ export type { AnsweredRequest } from './registry/http/answered-request.js';
 export { ByteRate, type ByteRateOptions } from './registry/http/byte-rate.js';
 export type { PullClock } from './registry/http/pull-limits.js';
 export type { Remedy } from './remedy.js';
-export { type BucketAddress, parseBucketAddress } from './s3/address.js';
 export type { S3Options } from './s3/options.js';
 export type { Authorization } from './server/access/authorization.js';
 export type { TLSIdentity } from './server/access/certificate.js';

@@ -82,7 +82,7 @@ const LAW: Record<string, readonly string[]> = {
       'lock/',
       'manifest/',
     ],
-    ...['registry/', 's3/address.ts', 's3/options.ts', 'store/', 'server/', 'transfer/', 'operations/'],
+    ...['registry/', 's3/options.ts', 'store/', 'server/', 'transfer/', 'operations/'],
   ],
   // The program has its own use for the cache folder: compiled code.
   'cli/': ['index.ts', 'program.ts', 'disk/cache-directory.ts'],

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { LadingError, readLock } from '../index.js';
+import { LadingError } from '../index.js';
 import { shellWords } from './command-words.js';
 import { EXIT } from './exit-codes.js';
 import type { JobFlags } from './job-flags.js';
 import type { JobPlan, PrintedJob } from './job-plan.js';
 import { labelsOf, type Mount, metadataOf, podOf, secretName } from './kubernetes.js';
 import { formatManifests, type Manifest } from './manifests.js';
+import { readLockAt } from './wanted.js';
 
 /** A ConfigMap has 1 MiB at most, with its names and all that the service adds. */
 const MAX_CONFIG_BYTES = 900 * 1024;
@@ -15,7 +16,7 @@ const LOGIN_FOLDER = '/etc/lading/docker';
 
 /** Memory that was measured: docs/scale.md. */
 const RESOURCES = {
-  requests: { cpu: '500m', memory: '256Mi' },
+  requests: { cpu: '500m', memory: '512Mi' },
   limits: { memory: '1Gi' },
 };
 const INDEX_RESOURCES = {
@@ -140,7 +141,7 @@ function indexJob(plan: JobPlan, flags: JobFlags) {
 /** Returns a ConfigMap with the lock, undefined for one in a bucket. Its name changes with the lock, as it cannot be changed. */
 async function lockOf({ lock }: JobPlan, flags: JobFlags): Promise<LockFile | undefined> {
   if (lock === undefined || lock.startsWith('s3://')) return undefined;
-  await readLock(lock); // says what is wrong with it
+  await readLockAt(lock); // says what is wrong with it
   const bytes = await readFile(lock);
   if (bytes.byteLength > MAX_CONFIG_BYTES)
     throw new LadingError(

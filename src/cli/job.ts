@@ -1,4 +1,4 @@
-import { LadingError, parseBucketAddress } from '../index.js';
+import { LadingError, openDestination } from '../index.js';
 import type { CommandModule } from './command.js';
 import { requirePrintable, wordsOfFlags } from './command-words.js';
 import { EXIT } from './exit-codes.js';
@@ -30,7 +30,7 @@ export const jobCommand: CommandModule = {
   epilogue: 'Nothing is run. Each job is a lading save of its share; docs/scale.md has more.',
   async run(argv, { output }) {
     const flags = argv as JobFlags; // yargs has parsed by JOB_OPTIONS
-    const plan = planOf(flags);
+    const plan = await planOf(flags);
     const { textOf } =
       flags.print === 'kubernetes' ? await import('./job-kubernetes.js') : await import('./job-script.js');
     const { text, next } = await textOf(plan, flags);
@@ -40,8 +40,8 @@ export const jobCommand: CommandModule = {
   },
 };
 
-/** Converts flags to what is to be run; throws `USAGE`. */
-function planOf(flags: JobFlags): JobPlan {
+/** Converts flags to what is to be run; rejects with `USAGE`. */
+async function planOf(flags: JobFlags): Promise<JobPlan> {
   const shards = wholeNumber('shards', flags.shards, 1) ?? 1;
   if (shards > MAX_SHARDS)
     throw new LadingError('USAGE', `--shards takes at most ${MAX_SHARDS}, not ${shards}`);
@@ -57,7 +57,8 @@ function planOf(flags: JobFlags): JobPlan {
     throw new LadingError('USAGE', `--output takes s3://BUCKET[/PREFIX], not "${flags.output}"`, {
       hint: 'Many writers at a time need a bucket.',
     });
-  parseBucketAddress(flags.output);
+  // Refuses what is no bucket; nothing is sent.
+  await (await openDestination(flags.output)).close();
   if (flags.lock === '-') throw new LadingError('USAGE', 'jobs cannot read a lock from standard input');
   for (const [what, values] of [
     ['an image', images],

@@ -1,5 +1,5 @@
 import type { InferredOptionTypes } from 'yargs';
-import { LadingError, type Lock, readLock, type SaveOptions } from '../index.js';
+import { type ConnectionOptions, LadingError, type Lock, readLock, type SaveOptions } from '../index.js';
 import type { CommandContext } from './command.js';
 import { EXIT } from './exit-codes.js';
 import type { ImagesOfDocuments } from './from.js';
@@ -142,10 +142,18 @@ export async function wantedOptions(
 }
 
 function lockOf(flags: WantedArguments): Promise<Lock> | undefined {
-  if (flags.lock === undefined) return undefined;
   // What there is to warn of is said for the command itself.
-  const connection = connectionOptions(flags, () => undefined);
-  return readLock(flags.lock === '-' ? process.stdin : flags.lock, connection);
+  return flags.lock === undefined
+    ? undefined
+    : readLockAt(
+        flags.lock,
+        connectionOptions(flags, () => undefined),
+      );
+}
+
+/** Reads a lock from the place that a flag names, which may be standard input. */
+export function readLockAt(place: string, connection: ConnectionOptions = {}): Promise<Lock> {
+  return readLock(place === '-' ? process.stdin : place, connection);
 }
 
 /** The reader of lists and documents is loaded only where there are some. */
