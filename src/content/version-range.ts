@@ -168,7 +168,9 @@ function parsePartial(text: string, at: number): Partial {
     place += part.length + 1;
   }
   const rest = text.slice(whole.length);
-  if (/[^\w.+-]/.test(rest)) throw new SyntaxProblem(at + whole.length, `"${text}" is no version`);
+  // A dot may begin a suffix (`3.1.4.Final`), but not stand for a number.
+  if (/[^\w.+-]|^\.(?![A-Za-z])/.test(rest))
+    throw new SyntaxProblem(at + whole.length, `"${text}" is no version`);
   const suffix = parseSuffix(rest);
   const isOpen = wildcard >= 0 || (given.length < 3 && suffix.prerelease.length === 0);
   if (wildcard >= 0 && suffix.prerelease.length > 0)

@@ -1,12 +1,12 @@
 import { formatReference, parseReference } from '../content/reference.js';
-import { ContentError, isLadingError, LadingError } from '../errors.js';
+import { ContentError, isLadingError, LadingError, RegistryError } from '../errors.js';
 import type { Lock } from '../lock/lock.js';
 import { parseImageTexts } from './expand-images.js';
 import type { ListedImages, WantedOptions } from './wanted-images.js';
 
 /**
  * Returns the images that the options ask for: by their names, or by the digests of a lock, or by the names of a lock
- * that is updated. Rejects with `USAGE` if there are none, or both a list and a lock.
+ * that is updated. Rejects with `USAGE` if there are none, both a list and a lock, or an update without a lock.
  */
 export async function listImages(options: WantedOptions): Promise<ListedImages> {
   const { images = [], allTags, lock, updateLock } = options;
@@ -17,6 +17,10 @@ export async function listImages(options: WantedOptions): Promise<ListedImages> 
     const { lockedImages } = await import('./locks.js'); // few saves have a lock
     return { texts: [], ...lockedImages(lock, options), explain: (_, error) => explained(error, lock) };
   }
+  if (updateLock)
+    throw new LadingError('USAGE', 'there is no lock to update', {
+      hint: 'An update asks anew for the names of a lock, which has to be given.',
+    });
   if (images.length === 0) throw new LadingError('USAGE', 'no image was given');
   return { texts: await parseImageTexts(images), allTags };
 }
@@ -73,7 +77,8 @@ function namesIn({ images, patterns }: Lock): string[] {
 function explained(error: unknown, { location = 'the lock' }: Lock): unknown {
   if (!isLadingError(error) || error.message.startsWith(`${location}: `)) return error;
   const told = error.withMessage(`${location}: ${error.message}`);
-  if (error.code !== 'NOT_FOUND') return told;
+  // What is not there for a platform says itself for which it is.
+  if (error.code !== 'NOT_FOUND' || !(error instanceof RegistryError)) return told;
   return new ContentError('NOT_FOUND', told.message, {
     cause: error,
     hint: 'The registry no longer has what was locked, or not where it is asked.',

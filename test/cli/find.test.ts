@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
@@ -44,6 +45,18 @@ describe('lading find', () => {
     assert.match(bad.stderr, /bad\.yaml:\d: /);
     assert.equal((await runLading(['find', path('none.yaml')])).code, 5);
     assert.equal((await runLading(['find', '-', '-'])).code, 2);
+  });
+
+  it('reads a pipe that has a name, as a shell makes of <(helm template app)', async () => {
+    execFileSync('mkfifo', [path('pipe')]);
+    const [found] = await Promise.all([
+      runLading(['find', path('pipe')]),
+      writeFile(path('pipe'), POD('nginx:1.27')),
+    ]);
+    assert.deepEqual([found.code, found.stdout], [0, 'docker.io/library/nginx:1.27\n'], found.stderr);
+    const endless = await runLading(['find', '/dev/zero', '--max-file-bytes', '1000000']);
+    assert.equal(endless.code, 4);
+    assert.match(endless.stderr, /^warning: \/dev\/zero: it has more than 1000000 bytes, and is not read/);
   });
 
   it('has places, grades and paths with --json, and shows why an image is there', async () => {

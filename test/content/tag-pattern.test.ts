@@ -132,6 +132,8 @@ describe('parseTagPattern', () => {
     ['alpine:{match /a(/}', 17, /not closed/],
     ['alpine:{not /a/ match /b/}', 17, /comma/],
     ['alpine:{latest}', 9, /no version/],
+    ['alpine:{3..19}', 10, /no version/],
+    ['alpine:{>=3.19.}', 15, /no version/],
     ['repo:{{ .Values.tag }}', 7, /no version/],
     [`alpine:{match /${'a'.repeat(10_000)}/}`, 1001, /at most/],
     ['alpine:{match /((((a{9}){9}){9}){9}){9}/}', 16, /too large/],

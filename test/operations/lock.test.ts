@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Digest } from '../../src/content/digest.js';
 import type { Platform } from '../../src/content/platform.js';
+import type { LadingError } from '../../src/errors.js';
 import { formatLock, type Lock } from '../../src/lock/lock.js';
 import { parseLock } from '../../src/lock/parse-lock.js';
 import { lockImages } from '../../src/operations/lock.js';
@@ -272,6 +273,25 @@ describe('a save by a lock', () => {
       code: 'NOT_FOUND',
       message: new RegExp(`^images\\.lock\\.json: manifest ${gone} of .*app.*not found`),
       remedy: 'updateLock',
+    });
+  });
+
+  it('says for which platforms an image is locked, rather than that it is gone', async () => {
+    const { lock } = await lockImages({ images: named('app:1') });
+    await assert.rejects(
+      save({ lock, platforms: ['linux/s390x'], output: path('a.tar') }),
+      (error: LadingError) => {
+        assert.deepEqual([error.code, error.remedy], ['NOT_FOUND', undefined]);
+        assert.match(`${error.hint}`, /^It is available for linux\/amd64, linux\/arm64/);
+        return true;
+      },
+    );
+  });
+
+  it('refuses an update without a lock', async () => {
+    await assert.rejects(save({ images: named('app:1'), updateLock: true, output: path('a.tar') }), {
+      code: 'USAGE',
+      message: 'there is no lock to update',
     });
   });
 

@@ -6,7 +6,7 @@ import { findInFile, type Kind } from '../../find/find-in-file.js';
 import { isDockerfile } from '../../find/forms/dockerfile.js';
 import { isEnvironmentName } from '../../find/forms/environment.js';
 import { isList } from '../../find/forms/lists.js';
-import { type FindLimits, type Limits, limitsOf } from '../../find/limits.js';
+import { type FindLimits, limitsOf } from '../../find/limits.js';
 import {
   createFindings,
   type Findings,
@@ -18,10 +18,10 @@ import {
   type Kustomization,
   type UnresolvedPlace,
 } from '../../find/report.js';
-import { filesAt, filesOfArchive, type GivenFile, isArchive } from './walk-paths.js';
+import { filesAt, filesOfStream, type GivenFile } from './walk-paths.js';
 
 export interface FindImagesOptions {
-  /** Files, folders with all below, and archives of charts. */
+  /** Files (also pipes), folders with all below, and archives of charts. */
   paths?: readonly string[] | undefined;
   /** A document, or an archive of charts, as a stream; it is called `-`. */
   input?: Readable | undefined;
@@ -77,34 +77,9 @@ export async function findImages(options: FindImagesOptions): Promise<FindResult
       signal?.throwIfAborted();
     }
   };
-  if (input !== undefined) await look(filesOfStream(input, limits, { signal, onProblem }));
+  if (input !== undefined) await look(filesOfStream('-', input, { limits, signal, onProblem }));
   for (const path of paths) await look(filesAt(path, { limits, signal, onProblem }));
   return { ...grouped(findings), files, documents };
-}
-
-async function* filesOfStream(
-  input: Readable,
-  limits: Limits,
-  { signal, onProblem }: { signal: AbortSignal | undefined; onProblem: (problem: FindProblem) => void },
-): AsyncGenerator<GivenFile> {
-  const file = '-';
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of input) {
-    signal?.throwIfAborted();
-    const bytes = Buffer.from(chunk);
-    size += bytes.length;
-    if (size > limits.maxFileBytes) {
-      input.destroy();
-      onProblem({ file, message: `it has more than ${limits.maxFileBytes} bytes, and is not read` });
-      return;
-    }
-    chunks.push(bytes);
-  }
-  const bytes = Buffer.concat(chunks);
-  if (isArchive(bytes))
-    yield* filesOfArchive(file, bytes, { limits, signal, onProblem, counted: { files: 0 }, depth: 0 });
-  else yield { file, bytes, isNamed: true, readBeside: async () => undefined };
 }
 
 /** A file without an extension that says what it is has to begin like a document or a list. */

@@ -1,9 +1,10 @@
-import type { Dirent, Stats } from 'node:fs';
+import { createReadStream, type Dirent, type Stats } from 'node:fs';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import type { Readable } from 'node:stream';
 import { detectCompression } from '../../content/compression.js';
 import { readFailure } from '../../disk/region.js';
-import { LadingError, systemCode } from '../../errors.js';
+import { isLadingError, LadingError, systemCode } from '../../errors.js';
 import type { ReadBeside } from '../../find/finder.js';
 import { isEnvironmentName } from '../../find/forms/environment.js';
 import type { Limits } from '../../find/limits.js';
@@ -48,6 +49,9 @@ export async function* filesAt(path: string, options: WalkPathsOptions): AsyncGe
   if (found.isDirectory()) {
     const root = await realpath(path);
     yield* filesIn(path, { root, depth: 0, counted, ...options });
+  } else if (found.isFIFO() || found.isCharacterDevice()) {
+    // A pipe, as in `<(helm template app)`, has no size, and is read once.
+    yield* filesOfStream(path, createReadStream(path), options);
   } else
     yield* filesOf(path, {
       root: await realpath(dirname(path)),
@@ -56,6 +60,35 @@ export async function* filesAt(path: string, options: WalkPathsOptions): AsyncGe
       isNamed: true,
       ...options,
     });
+}
+
+/** Yields the document that a stream is, or the documents of the archive that it is. `file` is its name in places. */
+export async function* filesOfStream(
+  file: string,
+  input: Readable,
+  { limits, signal, onProblem }: WalkPathsOptions,
+): AsyncGenerator<GivenFile> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of input) {
+      signal?.throwIfAborted();
+      const bytes = Buffer.from(chunk);
+      size += bytes.length;
+      if (size > limits.maxFileBytes) {
+        onProblem({ file, message: `it has more than ${limits.maxFileBytes} bytes, and is not read` });
+        return;
+      }
+      chunks.push(bytes);
+    }
+  } catch (error) {
+    if (signal?.aborted || systemCode(error) === undefined) throw error;
+    throw readFailure(file, error);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (isArchive(bytes))
+    yield* filesOfArchive(file, bytes, { limits, signal, onProblem, counted: { files: 0 }, depth: 0 });
+  else yield { file, bytes, isNamed: true, readBeside: async () => undefined };
 }
 
 interface Walk extends WalkPathsOptions {
@@ -124,7 +157,7 @@ async function* filesOf(path: string, walk: Walk): AsyncGenerator<GivenFile> {
     }
     bytes = await readFile(path, { signal });
   } catch (error) {
-    const failure = readFailure(path, error);
+    const failure = isLadingError(error) ? error : readFailure(path, error);
     if (isNamed) throw failure;
     onProblem({ file: path, message: failure.message });
     return;
