@@ -133,6 +133,8 @@ export {
   planSave,
   type SavePlan,
 } from './operations/plan.js';
+export type { PruneOptions } from './operations/prune/options.js';
+export { type PruneResult, prune } from './operations/prune/prune.js';
 export { readLock } from './operations/read-lock.js';
 export { type SavedImage, type SaveResult, save } from './operations/save.js';
 export type { SaveOptions } from './operations/save-options.js';
@@ -175,6 +177,7 @@ export { type Attached, attachedTag, attachedTo } from './store/attached.js';
 export { delegate } from './store/delegate.js';
 export type { ArchiveLimits, LayerLimits } from './store/limits.js';
 export { createMemoryStore } from './store/memory.js';
+export type { Amount, PruneReport } from './store/prune-report.js';
 export { readVerified } from './store/read-content.js';
 export {
   type FetchOptions,

@@ -96,6 +96,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./index-command.js')).indexCommand,
   },
   {
+    name: 'prune',
+    positionals: 'STORE',
+    usage: 's3://BUCKET[/PREFIX]|DIRECTORY',
+    summary: 'Remove from a bucket or a layout what no name leads to',
+    load: async () => (await import('./prune.js')).pruneCommand,
+  },
+  {
     name: 'login',
     positionals: '[HOST]',
     usage: '[HOST]',

@@ -45,7 +45,7 @@ export const indexCommand: CommandModule = {
 };
 
 /** Flags of connections to registries that a bucket has no use for. */
-const NO_REGISTRY = {
+export const NO_REGISTRY = {
   concurrency: undefined,
   'limit-rate': undefined,
   creds: undefined,

@@ -23,6 +23,7 @@ import {
   headObject,
   type ObjectHead,
   putObject,
+  type ReadObject,
   readObject,
 } from './objects.js';
 import type { S3Options } from './options.js';
@@ -30,7 +31,7 @@ import { createS3Requests, type Payload, type S3RequesterOptions } from './reque
 
 export type { ListedObject } from './listing.js';
 export type { Part, Upload } from './multipart.js';
-export type { CallOptions, Condition, GetOptions, ObjectHead } from './objects.js';
+export type { CallOptions, Condition, GetOptions, ObjectHead, ReadObject } from './objects.js';
 export { isConflict, type Payload, payloadOf } from './request.js';
 
 /** The requests to one bucket. Keys are whole; nothing is known of stores here. */
@@ -46,7 +47,7 @@ export interface S3Client {
   read(
     key: string,
     options: CallOptions & { maxBytes: number; etag?: string | undefined },
-  ): Promise<{ bytes: Buffer; etag: string | undefined } | 'unchanged' | undefined>;
+  ): Promise<ReadObject | 'unchanged' | undefined>;
   /** Writes an object whose digest is signed; undefined if the condition is not met, and nothing was written. */
   put(
     key: string,

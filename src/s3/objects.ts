@@ -77,12 +77,12 @@ async function headByGet(
 function headOf({ headers, url }: TransportResponse, size: number | undefined): ObjectHead {
   if (size === undefined)
     throw new RegistryError('REGISTRY', `${url.host} does not say how large ${url.pathname} is`);
-  const modified = Date.parse(header(headers, 'last-modified') ?? '');
-  return {
-    size,
-    etag: header(headers, 'etag'),
-    modified: Number.isNaN(modified) ? undefined : modified,
-  };
+  return { size, etag: header(headers, 'etag'), modified: timeIn(headers, 'last-modified') };
+}
+
+function timeIn(headers: TransportResponse['headers'], name: string): number | undefined {
+  const time = Date.parse(header(headers, name) ?? '');
+  return Number.isNaN(time) ? undefined : time;
 }
 
 export interface GetOptions extends CallOptions {
@@ -145,12 +145,19 @@ async function refuseMissingBucket(response: TransportResponse, { key }: S3Reque
     });
 }
 
+/** A small object that was read. */
+export interface ReadObject extends Omit<ObjectHead, 'size'> {
+  bytes: Buffer;
+  /** The service's clock when it answered, in milliseconds since 1970; undefined if it does not say. */
+  serverTime: number | undefined;
+}
+
 /** Reads a small object whole; `unchanged` if it has the ETag that the caller knows, undefined if there is none. */
 export async function readObject(
   request: S3Requester,
   key: string,
   { maxBytes, etag, signal }: CallOptions & { maxBytes: number; etag?: string | undefined },
-): Promise<{ bytes: Buffer; etag: string | undefined } | 'unchanged' | undefined> {
+): Promise<ReadObject | 'unchanged' | undefined> {
   const message: S3Request = {
     method: 'GET',
     key,
@@ -170,7 +177,14 @@ export async function readObject(
     }
     const tooLarge = (): RegistryError =>
       new RegistryError('TOO_LARGE', `${key} has more than ${maxBytes} bytes`, { isFinal: true });
-    return { bytes: await readBody(response, maxBytes, tooLarge), etag: header(response.headers, 'etag') };
+    const bytes = await readBody(response, maxBytes, tooLarge);
+    const { headers } = response;
+    return {
+      bytes,
+      etag: header(headers, 'etag'),
+      modified: timeIn(headers, 'last-modified'),
+      serverTime: timeIn(headers, 'date'),
+    };
   });
 }
 

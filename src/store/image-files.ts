@@ -101,6 +101,11 @@ export class ImageFiles implements Source {
   }
 
   /** Returns the path in the archive or directory where content is, or would be. */
+  /** Lists every file with content, whether an entry leads to it or not. */
+  contentFiles(): AsyncIterable<ContentFile> {
+    return this.files.list();
+  }
+
   pathOf(digest: Digest): string {
     return this.files.pathOf(digest);
   }

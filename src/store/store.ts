@@ -86,6 +86,16 @@ export interface Store extends Source {
   /** Names a manifest in the store; another manifest with that name loses it. */
   tag(descriptor: Descriptor, reference: string): Promise<void>;
   /**
+   * Called when all `contents` were pushed or found, before the first name is set and again after the last one, by those who
+   * will name `roots`. From then on, and until `commit`, a collection of garbage keeps what is under them. Resolves with what
+   * one has removed before; that is to be pushed, and this to be called again.
+   */
+  hold?(
+    roots: readonly Descriptor[],
+    contents: readonly Descriptor[],
+    options?: SignalOption,
+  ): Promise<readonly Descriptor[]>;
+  /**
    * Makes everything that was pushed final. If a store has `commit` and it is not called, `close` keeps only what a later
    * run can resume from.
    */

@@ -91,7 +91,9 @@ class GraphCopy {
     for (const level of this.#plan.levels)
       await this.#forEach(level, (manifest) => this.#copyManifest(manifest));
     await this.#options.beforeNaming?.();
+    await this.#restoreRemoved();
     for (const image of images) await this.#nameImage(image);
+    await this.#restoreRemoved();
     this.#abandonRest();
     await this.#destination.commit?.();
     return this.#result;
@@ -209,6 +211,31 @@ class GraphCopy {
     const open: OpenContent = (options) => source.fetch(descriptor, options);
     const [registry = ''] = source.location?.split('/', 1) ?? [];
     return inRanges(open, descriptor, { line: this.#line, registry, onEvent: this.#options.onEvent });
+  }
+
+  /** Copies again what a collection of garbage has removed from the destination while this run relied on it. */
+  async #restoreRemoved(): Promise<void> {
+    const destination = this.#destination;
+    if (destination.hold === undefined) return;
+    const { blobs, levels, manifests, images } = this.#plan;
+    const complete = images.filter(
+      ({ contents }) => ![...contents].some((digest) => this.#failed.has(digest)),
+    );
+    const needed = new Set(complete.flatMap(({ contents }) => [...contents]));
+    const below = new Set(manifests.flatMap(({ descriptor }) => this.#plan.successorsOf(descriptor.digest)));
+    const contents = [...blobs, ...manifests].filter(({ descriptor }) => needed.has(descriptor.digest));
+    const descriptors = contents.map(({ descriptor }) => descriptor);
+    const roots = descriptors.filter(({ digest }) => !below.has(digest));
+    const { signal } = this.#pool;
+    for (;;) {
+      const removed = await destination.hold(roots, descriptors, { signal });
+      if (removed.length === 0) return;
+      const digests = new Set(removed.map(({ digest }) => digest));
+      for (const level of [blobs, ...levels]) {
+        const again = level.filter(({ descriptor }) => digests.has(descriptor.digest));
+        await Promise.all(again.map((content) => this.#pool.run(() => this.#transfer(content))));
+      }
+    }
   }
 
   async #nameImage(image: PlannedImage): Promise<void> {

@@ -18,6 +18,7 @@ const PAGES: Partial<Record<string, string>> = {
   find: 'lists.md',
   lock: 'lists.md',
   plan: 'lists.md',
+  prune: 'scale.md#garbage',
   job: 'scale.md#jobs',
 };
 

@@ -45,6 +45,8 @@ export interface FakeS3 {
   readonly requests: FakeRequest[];
   /** The environment of a client of it. */
   readonly environment: NodeJS.ProcessEnv;
+  /** Sets the clock of the service forward. */
+  pass(milliseconds: number): void;
   /** Replaces the chooser of faults. */
   fail(fault: FakeS3Options['fault']): void;
   close(): Promise<void>;
@@ -115,6 +117,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
       : given;
     const bytes = typeof final.body === 'string' ? Buffer.from(final.body) : (final.body ?? Buffer.alloc(0));
     response.writeHead(final.status, {
+      date: new Date(clock).toUTCString(),
       ...(final.status !== 304 && { 'content-length': String(final.size ?? bytes.length) }),
       ...final.headers,
     });
@@ -292,6 +295,9 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
       AWS_SECRET_ACCESS_KEY: 'a secret that nobody may see',
       AWS_ENDPOINT_URL_S3: endpoint,
       HOME: '/nonexistent',
+    },
+    pass(milliseconds) {
+      clock += milliseconds;
     },
     fail(next) {
       fault = next;

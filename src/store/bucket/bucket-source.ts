@@ -52,6 +52,11 @@ export class BucketSource implements Source {
     );
   }
 
+  /** True if there is an `index.json`, for tools that read layouts. */
+  async hasIndex(): Promise<boolean> {
+    return (await this.client.head(this.keys.index)) !== undefined;
+  }
+
   async resolve(reference: string, { signal }: SignalOption = {}): Promise<Resolved> {
     const foreign = await this.foreign(signal);
     if (foreign !== undefined) return foreign.resolve(reference);

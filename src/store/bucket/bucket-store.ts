@@ -4,10 +4,11 @@ import { isManifest } from '../../content/media-types.js';
 import { createVerifier } from '../../content/verify.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { parseManifest } from '../../manifest/manifest.js';
+import { wait as waitByTimer } from '../../registry/http/abort.js';
 import { UploadSource } from '../../registry/upload/source.js';
 import { type Condition, isConflict, payloadOf, type S3Client } from '../../s3/client.js';
 import { DEFAULT_PART_BYTES, MIN_PART_BYTES, type S3Options } from '../../s3/options.js';
-import { attachedTo } from '../attached.js';
+import { type Attached, attachedTo } from '../attached.js';
 import { isPart } from '../image-files.js';
 import { entryName, formatLayoutIndex } from '../layout/layout-index.js';
 import { readVerified } from '../read-content.js';
@@ -19,18 +20,25 @@ import {
   type Store,
   type Wanted,
 } from '../store.js';
+import { BucketHold, type HoldOptions } from './bucket-hold.js';
 import { BucketSource } from './bucket-source.js';
 import { beginWriting } from './first-write.js';
 import type { BucketKeys } from './keys.js';
 import { PartMemory } from './part-memory.js';
 import { PartedUpload } from './parted-upload.js';
+import { touch } from './touch.js';
 
 /** Content up to this size is read into memory, so that the request for it can be sent again by itself. */
 const SMALL_BYTES = 1024 * 1024;
+/** How many objects are looked for at a time. */
+const LOOKED_AT_ONCE = 64;
 /** How often a write is repeated whose race the service did not decide. */
 const RACES = 10;
 
 export interface BucketStoreOptions {
+  /** Milliseconds since 1970. */
+  now?: HoldOptions['now'] | undefined;
+  wait?: HoldOptions['wait'] | undefined;
   s3?: Pick<S3Options, 'partBytes' | 'singleWriter'> | undefined;
   onWarning?: ((message: string) => void) | undefined;
 }
@@ -50,6 +58,9 @@ export class BucketStore extends BucketSource implements Store {
   readonly #missing = new Set<Digest>();
   /** Manifests that are there, as this run knows. */
   readonly #present = new Set<Digest>();
+  /** Attachments of this run. */
+  readonly #attached: Attached[] = [];
+  readonly #hold: BucketHold;
   #begun: Promise<{ hasConditions: boolean }> | undefined;
 
   constructor(client: S3Client, keys: BucketKeys, location: string, options: BucketStoreOptions = {}) {
@@ -59,6 +70,8 @@ export class BucketStore extends BucketSource implements Store {
     if (this.#partBytes < MIN_PART_BYTES)
       throw new LadingError('USAGE', `a part of an object has at least ${MIN_PART_BYTES} bytes (5 MiB)`);
     this.#memory = new PartMemory(this.#partBytes);
+    const { now = Date.now, wait = waitByTimer, onWarning = () => undefined } = options;
+    this.#hold = new BucketHold(client, keys, { now, wait, onWarning });
   }
 
   /** Makes the layout, and finds out what the service can, before anything is sent. */
@@ -66,10 +79,13 @@ export class BucketStore extends BucketSource implements Store {
     await this.#begin();
   }
 
-  override async sizeOf(content: Wanted, options?: SignalOption): Promise<number | undefined> {
-    const size = await super.sizeOf(content, options);
-    if (size === undefined) this.#missing.add(content.digest);
-    return size;
+  override async sizeOf(
+    { digest, size }: Wanted,
+    { signal }: SignalOption = {},
+  ): Promise<number | undefined> {
+    const found = await this.#look(digest, size, signal);
+    if (found === undefined) this.#missing.add(digest);
+    return found?.size;
   }
 
   async push(descriptor: Descriptor, open: OpenContent, options: PushOptions = {}): Promise<void> {
@@ -83,7 +99,28 @@ export class BucketStore extends BucketSource implements Store {
 
   async link(descriptor: Descriptor, bytes: Buffer, { signal }: SignalOption = {}): Promise<void> {
     const attached = attachedTo(descriptor, parseManifest(bytes, descriptor));
-    if (attached !== undefined) await this.attachments.add(attached, signal);
+    if (attached !== undefined) await this.#attach(attached, signal);
+  }
+
+  async hold(
+    roots: readonly Descriptor[],
+    contents: readonly Descriptor[],
+    { signal }: SignalOption = {},
+  ): Promise<readonly Descriptor[]> {
+    await this.#begin();
+    if (await this.#hold.hold(roots, signal)) return [];
+    for (const attached of this.#attached) await this.attachments.add(attached, signal);
+    const removed: Descriptor[] = [];
+    for (let start = 0; start < contents.length; start += LOOKED_AT_ONCE) {
+      const some = contents.slice(start, start + LOOKED_AT_ONCE);
+      const are = await Promise.all(some.map((content) => has(this, content, { signal })));
+      removed.push(...some.filter((_, place) => !are[place]));
+    }
+    return removed;
+  }
+
+  async commit(): Promise<void> {
+    await this.#hold.end();
   }
 
   async tag(descriptor: Descriptor, reference: string): Promise<void> {
@@ -94,7 +131,11 @@ export class BucketStore extends BucketSource implements Store {
       );
     const isAlone = !(await this.#begin()).hasConditions;
     await this.#adoptForeign(isAlone);
-    await this.bucketNames.set(descriptor, reference, { isAlone });
+    const { wait = waitByTimer } = this.#options;
+    await this.bucketNames.set(descriptor, reference, {
+      isAlone,
+      wait: (delayMs) => wait(delayMs, undefined),
+    });
     this.forgetForeign();
   }
 
@@ -136,7 +177,7 @@ export class BucketStore extends BucketSource implements Store {
     for (let attempt = 1; ; attempt += 1) {
       const there = this.#missing.delete(descriptor.digest)
         ? undefined
-        : await this.#head(descriptor, signal);
+        : await this.#look(descriptor.digest, descriptor.size, signal);
       if (there?.size === descriptor.size) break;
       // An object of another size is no such content, so it is replaced if it is still the same.
       const condition = !hasConditions
@@ -156,8 +197,18 @@ export class BucketStore extends BucketSource implements Store {
     if (isManifest(descriptor.mediaType)) this.#present.add(descriptor.digest);
   }
 
-  #head({ digest }: Descriptor, signal: AbortSignal | undefined): ReturnType<S3Client['head']> {
-    return this.client.head(this.keys.blob(digest), { signal });
+  /** Looks for content. What a collection of garbage might take soon becomes new by that. */
+  async #look(digest: Digest, size: number | undefined, signal: AbortSignal | undefined) {
+    const key = this.keys.blob(digest);
+    const found = await this.client.head(key, { signal });
+    const isWanted = found !== undefined && (size === undefined || found.size === size);
+    if (!isWanted || this.#begun === undefined || !this.#hold.isOld(found.modified)) return found;
+    return (await touch(this.client, key, found.size, { signal })) ? found : undefined;
+  }
+
+  async #attach(attached: Attached, signal: AbortSignal | undefined): Promise<void> {
+    await this.attachments.add(attached, signal);
+    this.#attached.push(attached);
   }
 
   /** Resolves with false if the condition is not met. */
@@ -195,7 +246,7 @@ export class BucketStore extends BucketSource implements Store {
       signal,
     });
     if (written !== undefined) onBytes?.(bytes.byteLength, 'fetched');
-    if (attached !== undefined) await this.attachments.add(attached, signal);
+    if (attached !== undefined) await this.#attach(attached, signal);
     return written !== undefined;
   }
 
@@ -254,18 +305,24 @@ export class BucketStore extends BucketSource implements Store {
   }
 
   #begin(): Promise<{ hasConditions: boolean }> {
-    const { s3 = {}, onWarning = () => undefined } = this.#options;
-    const begun =
-      this.#begun ??
-      beginWriting(this.client, this.keys, {
-        location: this.location,
-        singleWriter: s3.singleWriter === true,
-        onWarning,
-      });
+    const begun = this.#begun ?? this.#beginWriting();
     this.#begun = begun;
     begun.catch(() => {
       this.#begun = undefined;
     });
+    return begun;
+  }
+
+  async #beginWriting(): Promise<{ hasConditions: boolean }> {
+    const { s3 = {}, onWarning = () => undefined } = this.#options;
+    const [begun] = await Promise.all([
+      beginWriting(this.client, this.keys, {
+        location: this.location,
+        singleWriter: s3.singleWriter === true,
+        onWarning,
+      }),
+      this.#hold.begin(),
+    ]);
     return begun;
   }
 

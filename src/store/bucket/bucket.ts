@@ -31,6 +31,8 @@ export async function openBucketForWriting(
   const { s3, onEvent } = options;
   return new BucketStore(client, keys, location, {
     s3,
+    now: surroundings?.now,
+    wait: surroundings?.wait,
     onWarning: (message) => onEvent?.({ type: 'warning', message }),
   });
 }

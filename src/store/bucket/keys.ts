@@ -37,6 +37,25 @@ export class BucketKeys {
     return `${this.prefix}probe`;
   }
 
+  /** Who collects garbage, and how often that was done. */
+  get collection(): string {
+    return `${this.prefix}gc.lock`;
+  }
+
+  /** What a collection will remove, unless it is needed again by then. */
+  get condemned(): string {
+    return `${this.prefix}gc.condemned.json`;
+  }
+
+  /** What writers need that have not named it yet. */
+  get holds(): string {
+    return `${this.prefix}holds/`;
+  }
+
+  hold(id: string): string {
+    return `${this.holds}${id}.json`;
+  }
+
   get names(): string {
     return `${this.prefix}names/`;
   }
@@ -62,6 +81,14 @@ export class BucketKeys {
 
   attachment(subject: Digest, digest: Digest): string {
     return `${this.attachments(subject)}${algorithmOf(digest)}-${encodedOf(digest)}.json`;
+  }
+
+  /** Returns the manifest that an attachment's key names. */
+  attachedIn(key: string): Digest | undefined {
+    const digest = key.slice(key.lastIndexOf('/') + 1, -'.json'.length).replace('-', ':');
+    return this.subjectIn(key) !== undefined && key.endsWith('.json') && isDigest(digest)
+      ? digest
+      : undefined;
   }
 
   /** Returns the manifest that an attachment's key says it belongs to. */

@@ -93,7 +93,11 @@ export class BucketNames {
    * Gives a name to a manifest. Rejects with `CONFLICT` if others keep moving it; with `isAlone`, nothing is asked of the
    * service that it might not know.
    */
-  async set(descriptor: Descriptor, name: string, { isAlone }: { isAlone: boolean }): Promise<void> {
+  async set(
+    descriptor: Descriptor,
+    name: string,
+    { isAlone, wait = delay }: { isAlone: boolean; wait?: (delayMs: number) => Promise<unknown> },
+  ): Promise<void> {
     const key = this.#keys.name(name);
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
     const bytes = formatEntry(entry);
@@ -112,7 +116,7 @@ export class BucketNames {
         return;
       }
       // The first attempt is for a new name, which most are; that it is not new costs no waiting.
-      if (attempt > 1) await delay(Math.random() * Math.min(MAX_DELAY_MS, 20 * 2 ** attempt));
+      if (attempt > 1) await wait(Math.random() * Math.min(MAX_DELAY_MS, 20 * 2 ** attempt));
       last = current;
     }
     throw new LadingError(

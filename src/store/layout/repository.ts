@@ -1,10 +1,10 @@
-import { readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fs from 'fs-extra';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../content/digest.js';
 import { isRepository } from '../../content/reference.js';
 import { diskError, listDirectory, onDisk, removeIfEmpty, syncDirectoryOf } from '../../disk/disk.js';
-import { createFile } from '../../disk/own-file.js';
+import { createFile, ifThere } from '../../disk/own-file.js';
 import { hasFolderIn, makeFolderIn } from '../../disk/own-folder.js';
 import { systemCode } from '../../errors.js';
 
@@ -52,6 +52,12 @@ export class RepositoryBlobs {
 
   async has(repository: string, digest: Digest): Promise<boolean> {
     return fs.pathExists(this.#pathOf(repository, digest));
+  }
+
+  /** Returns when a blob was added to a repository, in milliseconds since 1970; undefined if it does not have it here. */
+  async addedAt(repository: string, digest: Digest): Promise<number | undefined> {
+    const path = this.#pathOf(repository, digest);
+    return (await onDisk(path, () => ifThere(() => lstat(path))))?.mtimeMs;
   }
 
   async remove(repository: string, digest: Digest): Promise<void> {

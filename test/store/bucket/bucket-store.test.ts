@@ -20,7 +20,7 @@ describe('a bucket that is written to', () => {
       assert.deepEqual(bucket.warnings, []);
       const before = bucket.fake.requests.length;
       await (await write()).prepare();
-      assert.equal(bucket.fake.requests.length - before, 3);
+      assert.equal(bucket.fake.requests.length - before, 4);
     });
 
     it('refuses a service that ignores conditions, unless nobody else writes', async () => {

@@ -1,0 +1,93 @@
+import type { InferredOptionTypes } from 'yargs';
+import { type PruneResult, prune } from '../index.js';
+import type { CommandModule } from './command.js';
+import { parseDuration } from './duration.js';
+import { EXIT } from './exit-codes.js';
+import { formatBytes, formatTable, plural } from './format.js';
+import { NO_REGISTRY } from './index-command.js';
+import {
+  BUCKET_OPTIONS,
+  BUCKET_WRITE_OPTIONS,
+  CONNECTION_OPTIONS,
+  type CommandOption,
+  connectionOptions,
+  type GlobalArguments,
+} from './options.js';
+import { eventsTo } from './progress.js';
+
+const OPTIONS = {
+  'dry-run': {
+    alias: 'n',
+    type: 'boolean',
+    describe: 'Say what would be removed, and change nothing',
+  },
+  'older-than': {
+    type: 'string',
+    value: 'AGE',
+    requiresArg: true,
+    describe: 'Keep what is younger: runs that write may need it soon',
+    defaultDescription: '24h',
+  },
+  wait: {
+    type: 'string',
+    value: 'TIME',
+    requiresArg: true,
+    describe: 'Of s3://…: time between the two looks at what is needed',
+    defaultDescription: '1m',
+  },
+  retries: CONNECTION_OPTIONS.retries,
+  'tls-verify': CONNECTION_OPTIONS['tls-verify'],
+  ca: CONNECTION_OPTIONS.ca,
+  ...BUCKET_OPTIONS,
+  sse: BUCKET_WRITE_OPTIONS.sse,
+  'sse-kms-key': BUCKET_WRITE_OPTIONS['sse-kms-key'],
+  'single-writer': BUCKET_WRITE_OPTIONS['single-writer'],
+} as const satisfies Record<string, CommandOption>;
+
+type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { STORE: string };
+
+export const pruneCommand: CommandModule = {
+  options: OPTIONS,
+  positionals: {
+    STORE: { type: 'string', demandOption: true, describe: 's3://BUCKET[/PREFIX] or a layout directory' },
+  },
+  examples: [
+    { line: 'lading prune s3://images/shop --dry-run', summary: 'what no name leads to' },
+    { line: 'lading prune s3://images/shop', summary: 'each night, while others write' },
+    { line: 'lading prune layout/ --older-than 7d', summary: 'of a layout directory' },
+  ],
+  async run(argv, { output, signal }) {
+    const flags = argv as Arguments; // yargs has parsed by OPTIONS
+    const result = await prune(flags.STORE, {
+      ...connectionOptions({ ...NO_REGISTRY, ...flags }, output.warning),
+      olderThanMs: parseDuration('older-than', flags['older-than']),
+      waitMs: parseDuration('wait', flags.wait),
+      dryRun: flags['dry-run'],
+      signal,
+      onEvent: eventsTo(output, flags),
+      onCondemned({ blobs, bytes }) {
+        if (!flags.quiet) output.message(`${plural(blobs, 'blob')} condemned, ${formatBytes(bytes)}`);
+      },
+    });
+    output.result(result, () => describe(result));
+    return result.failures.length === 0 ? EXIT.done : EXIT.partial;
+  },
+};
+
+function describe({ location, dryRun, names, removed, kept, young, spared, failures }: PruneResult): string {
+  const bytes = removed.reduce((sum, { size }) => sum + size, 0);
+  const rows = removed.map(({ digest, size }) => [
+    dryRun ? 'would go' : 'removed',
+    digest,
+    formatBytes(size),
+  ]);
+  const refused = failures.map(({ key, problem }) => ['refused', key, problem]);
+  const parts = [
+    `${plural(names, 'name')}`,
+    `${plural(kept.blobs, 'blob')} kept (${formatBytes(kept.bytes)})`,
+    ...(young.blobs > 0 ? [`${young.blobs} too young (${formatBytes(young.bytes)})`] : []),
+    ...(spared.blobs > 0 ? [`${spared.blobs} needed again`] : []),
+    `${removed.length} ${dryRun ? 'would go' : 'removed'} (${formatBytes(bytes)})`,
+  ];
+  return `${formatTable([...rows, ...refused])}${location}: ${parts.join(', ')}\n`;
+}
