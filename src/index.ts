@@ -75,6 +75,7 @@ export {
   carryProgram,
   requireProgram,
 } from './operations/carry-program.js';
+export type { PlatformOptions } from './operations/choose-index.js';
 export { convert } from './operations/convert/convert.js';
 export type { ConvertOptions, ConvertResult } from './operations/convert/options.js';
 export { type CopyImagesOptions, type CopyImagesResult, copyImages } from './operations/copy.js';

@@ -42,7 +42,7 @@ export type Remedy =
   | 'compression'
   /** Fetch foreign layers, too. */
   | 'includeForeign'
-  /** Save the images with an index that lists only these. */
+  /** Take the images with an index that lists only these: `index` `rewrite`, with the `platforms` of `remedyFor`. */
   | 'index'
   /** Leave damaged images out, and continue with the others. */
   | 'keepGoing'

@@ -11,6 +11,9 @@ import {
   type CommandOption,
   connectionOptions,
   type GlobalArguments,
+  INDEX_OPTION,
+  PLATFORM_OPTION,
+  platformsOf,
   SELECT_OPTION,
   STRICT_OPTION,
   TAG_DIGESTS_OPTION,
@@ -19,6 +22,8 @@ import { withProgress } from './progress.js';
 
 const OPTIONS = {
   select: SELECT_OPTION,
+  platform: PLATFORM_OPTION,
+  index: INDEX_OPTION,
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
   clobber: {
     type: 'boolean',
@@ -80,6 +85,8 @@ export const copyCommand: CommandModule = {
         source: flags.SRC,
         destination: flags.DST,
         select: flags.select,
+        platforms: platformsOf(flags.platform),
+        index: flags.index,
         referrers: flags.referrers,
         noClobber: !flags.clobber,
         tagDigests: flags['tag-digests'],

@@ -84,7 +84,7 @@ const FLAGS: readonly ForeignFlags[] = [
   },
   {
     words: 'override-arch override-os override-variant arch os variant platform platforms p',
-    text: 'lading save --platform OS/ARCH[/VARIANT] and lading convert --platform choose platforms.',
+    text: 'lading save, load, copy and convert choose platforms with --platform OS/ARCH[/VARIANT].',
   },
   {
     words:

@@ -61,7 +61,13 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
     own('include-foreign', '--include-foreign fetches them.'),
     anywhere('lading save --include-foreign fetches them.'),
   ],
-  index: [anywhere('lading save --index rewrite writes such an index.')],
+  index: [
+    own(
+      'platform index',
+      (platforms = 'OS/ARCH') => `--platform ${platforms} --index rewrite writes such an index.`,
+    ),
+    anywhere('lading save --index rewrite writes such an index.'),
+  ],
   keepGoing: [
     own('keep-going', 'lading verify lists all damage, and --keep-going goes on with the other images.'),
     anywhere('lading verify lists all damage.'),

@@ -13,6 +13,7 @@ import {
   connectionOptions,
   FORMAT_OPTION,
   type GlobalArguments,
+  PLATFORM_OPTION,
   platformsOf,
 } from './options.js';
 import type { Output } from './output.js';
@@ -22,14 +23,7 @@ import { templateOf } from './template-flag.js';
 
 const OPTIONS = {
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
-  platform: {
-    type: 'string',
-    array: true,
-    value: 'OS/ARCH',
-    nargs: 1, // otherwise it consumes the arguments that follow
-    defaultDescription: 'all',
-    describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
-  },
+  platform: PLATFORM_OPTION,
   raw: {
     type: 'boolean',
     default: false,

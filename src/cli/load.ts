@@ -11,6 +11,9 @@ import {
   type CommandOption,
   connectionOptions,
   type GlobalArguments,
+  INDEX_OPTION,
+  PLATFORM_OPTION,
+  platformsOf,
   STRICT_OPTION,
   TAG_DIGESTS_OPTION,
 } from './options.js';
@@ -56,6 +59,8 @@ const OPTIONS = {
     describe: 'Push every platform that is there',
     hidden: true,
   },
+  platform: PLATFORM_OPTION,
+  index: INDEX_OPTION,
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
   'keep-going': { type: 'boolean', default: false, describe: 'Push the other images when one fails' },
   'chunk-bytes': {
@@ -99,6 +104,8 @@ export const loadCommand: CommandModule = {
         input: flags.input === '-' ? process.stdin : flags.input,
         destination: flags.DEST,
         images: flags.IMAGE,
+        platforms: platformsOf(flags.platform),
+        index: flags.index,
         name: flags.name,
         keepHost: flags['keep-host'],
         mapFile: flags.map,

@@ -217,6 +217,22 @@ export const SELECT_OPTION = {
   describe: "Only these images: 'ghcr.io/product/*', api:4.2.0, 'api:{>=4}'",
 } as const satisfies CommandOption;
 
+export const PLATFORM_OPTION = {
+  type: 'string',
+  array: true,
+  value: 'OS/ARCH',
+  nargs: 1, // otherwise it consumes the arguments that follow
+  defaultDescription: 'all', // with a real default, yargs would accept the flag without a value
+  describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
+} as const satisfies CommandOption;
+
+export const INDEX_OPTION = {
+  choices: ['sparse', 'rewrite'],
+  requiresArg: true,
+  describe: 'With --platform: keep the index, or write a smaller one',
+  defaultDescription: 'rewrite',
+} as const satisfies CommandOption;
+
 /** Flags of commands that copy images. */
 export const STRICT_OPTION = {
   strict: {

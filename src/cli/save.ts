@@ -11,13 +11,13 @@ import {
   type CommandOption,
   connectionOptions,
   type GlobalArguments,
+  PLATFORM_OPTION,
 } from './options.js';
 import { withProgress } from './progress.js';
 import {
   IMAGE_POSITIONAL,
   LOCK_FORMAT_OPTION,
   LOCK_OPTION,
-  PLATFORM_OPTION,
   UPDATE_OPTION,
   WAIT_OPTION,
   WANTED_OPTIONS,

@@ -9,6 +9,8 @@ import {
   type ConnectionArguments,
   connectionOptions,
   GRADE_OPTION,
+  INDEX_OPTION,
+  PLATFORM_OPTION,
   platformsOf,
   STRICT_OPTION,
 } from './options.js';
@@ -19,15 +21,6 @@ export const IMAGE_POSITIONAL = {
   array: true,
   describe: '[HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], or REPOSITORY:{RANGE}',
 } as const;
-
-export const PLATFORM_OPTION = {
-  type: 'string',
-  array: true,
-  value: 'OS/ARCH',
-  nargs: 1, // otherwise it consumes the arguments that follow
-  defaultDescription: 'all', // with a real default, yargs would accept the flag without a value
-  describe: 'all, or OS/ARCH[/VARIANT][:VERSION], several with commas',
-} as const satisfies CommandOption;
 
 /** Flags that say which images, and which parts of them, are taken from registries. */
 export const WANTED_OPTIONS = {
@@ -60,12 +53,7 @@ export const WANTED_OPTIONS = {
     describe: 'Save every tag of repositories that are named without a tag',
   },
   platform: PLATFORM_OPTION,
-  index: {
-    choices: ['sparse', 'rewrite'],
-    requiresArg: true,
-    describe: 'With --platform: keep the index, or write a smaller one',
-    defaultDescription: 'rewrite',
-  },
+  index: INDEX_OPTION,
   referrers: { type: 'boolean', default: true, describe: 'Signatures, SBOMs and attestations too' },
   'include-foreign': {
     type: 'boolean',

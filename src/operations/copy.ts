@@ -10,8 +10,9 @@ import { isRegistryTarget, registryOf } from '../transfer/registry/registry-name
 import { requestsOf } from '../transfer/requests.js';
 import { type KnownSource, locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { transfer } from '../transfer/transfer.js';
+import type { PlatformOptions } from './choose-index.js';
 
-export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits {
+export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits, PlatformOptions {
   /** A locator, a path, an image of a registry, or an opened source. */
   source: SourceLike;
   /** A locator, a path (an archive, or with a trailing `/` a layout), or any store. */
@@ -71,11 +72,20 @@ export async function copyImages(given: CopyImagesOptions): Promise<CopyImagesRe
       onEvent,
     });
     try {
-      const { read, placed, blobs, bytes } = await transfer(requests, destination, {
-        ...options,
+      const wanted = { ...options, format: destination.format };
+      const whole = destination.format === 'docker-archive' ? ('single' as const) : undefined;
+      // Most copies take all platforms.
+      const choosing = options.platforms && (await import('./choose-index.js'));
+      const { platforms, index } = choosing?.chooseIndex(wanted) ?? { index: whole };
+      const chosen = choosing?.withIndexChoice(requests, wanted) ?? requests;
+      const { read, placed, blobs, bytes } = await transfer(chosen, destination, {
+        ...{ ...options, platforms, index },
         append,
-        index: destination.format === 'docker-archive' ? 'single' : undefined,
-        read: (wanted, how) => readSourceImages(source, wanted, how),
+        read: async (asked, how) => {
+          const images = await readSourceImages(source, asked, how);
+          choosing?.tellLeftOut(images.images, wanted);
+          return images;
+        },
       });
       return {
         source: locationOf(options.source),

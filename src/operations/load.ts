@@ -1,6 +1,6 @@
 import { type Readable, Stream } from 'node:stream';
 import { Compressor } from '../compression/compression.js';
-import { absentOf, withAbsent } from '../content/annotations.js';
+import { absentOf } from '../content/annotations.js';
 import { isDigest } from '../content/digest.js';
 import {
   formatReference,
@@ -39,10 +39,11 @@ import { type Remake, toRegistry } from '../transfer/registry/to-registry.js';
 import { isSelection, requestsOfStore } from '../transfer/requests.js';
 import { locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { transfer } from '../transfer/transfer.js';
+import type { PlatformOptions } from './choose-index.js';
 import { readRenameRules } from './rename.js';
 import { type LoadedImage, writeMap } from './write-map.js';
 
-export interface LoadOptions extends ConnectionOptions, ArchiveLimits {
+export interface LoadOptions extends ConnectionOptions, ArchiveLimits, PlatformOptions {
   /**
    * An archive or layout of any form, a stream of an archive, which is written to a temporary file first, or an opened
    * source.
@@ -107,6 +108,9 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
 }
 
 async function loadImages(options: LoadOptions): Promise<LoadResult> {
+  // Most loads take all platforms.
+  const choosing = options.platforms && (await import('./choose-index.js'));
+  const { platforms, index } = choosing?.chooseIndex(options) ?? {};
   const naming = await destinationOf(options);
   const input = await openInput(options.input, options);
   const scratch = createScratch();
@@ -125,9 +129,14 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
       remake: compressor.compress,
     });
     const requests = await requestsOfStore(input.store, input.store.location, options.images ?? []);
-    const result = await transfer(requests, options.dryRun ? unlessAway(destination, options) : destination, {
-      ...options,
-      read: (wanted, how) => readAll(input.store, wanted, { ...options, ...how }),
+    const chosen = choosing?.withIndexChoice(requests, options) ?? requests;
+    const result = await transfer(chosen, options.dryRun ? unlessAway(destination, options) : destination, {
+      ...{ ...options, platforms, index },
+      read: async (wanted, how) => {
+        const read = await readAll(input.store, wanted, { ...options, ...how, platforms, index });
+        choosing?.tellLeftOut(read.images, options);
+        return read;
+      },
     });
     const { placed, images, blobs, bytes, failures, standings } = result;
     const loaded = options.dryRun
@@ -176,7 +185,7 @@ function unlessAway<P>(destination: Destination<P>, { onEvent }: LoadOptions): D
 async function readAll(
   store: Source,
   requests: readonly CopyRequest[],
-  options: LoadOptions & PlanOptions,
+  options: Omit<LoadOptions, keyof PlatformOptions> & PlanOptions,
 ): Promise<ReadImages> {
   if (!(store instanceof ImageFiles)) return readImages(requests, options);
   const read = await readArchiveImages(store, requests, {
@@ -239,11 +248,11 @@ async function orAsk<T>(opening: Promise<T>): Promise<T> {
   }
 }
 
-/** Warns about children that a sparse archive leaves out on purpose. */
-function warnOfAbsent({ name, tree }: ImageTrees, onEvent: OnCopyEvent | undefined): void {
-  if (tree.absent.length === 0) return;
-  const absent = absentOf(withAbsent(tree.content.descriptor, tree.absent)).join(', ');
-  const message = `${name} was saved without some of its children, on purpose: ${absent}`;
+/** Warns about children that a sparse archive leaves out on purpose, unless a smaller index does not name them. */
+function warnOfAbsent({ name, original, tree }: ImageTrees, onEvent: OnCopyEvent | undefined): void {
+  const absent = absentOf(original).filter((digest) => tree.absent.includes(digest));
+  if (absent.length === 0) return;
+  const message = `${name} was saved without some of its children, on purpose: ${absent.join(', ')}`;
   onEvent?.({ type: 'warning', message });
 }
 

@@ -4,9 +4,11 @@ import type { Lock, LockFormat } from '../lock/lock.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import type { DestinationLike } from '../transfer/destinations.js';
 import type { SaveOutputOptions } from '../transfer/files/to-files.js';
+import type { PlatformOptions } from './choose-index.js';
 
 export interface SaveOptions
   extends ConnectionOptions,
+    PlatformOptions,
     Omit<SaveOutputOptions, 'dockerPlatform' | 'inputs' | 'name'> {
   /**
    * Names of images and patterns of tags (`REPOSITORY:{>=3.19 <3.22, newest 2}`), as users type them; none if there is a
@@ -22,10 +24,6 @@ export interface SaveOptions
   exclude?: readonly string[] | undefined;
   /** Save every tag of the repositories that are named without a tag; default false. */
   allTags?: boolean | undefined;
-  /** Platforms of an index to save, `OS/ARCH[/VARIANT]`; default all, with unchanged digests. */
-  platforms?: readonly string[] | undefined;
-  /** What happens to an index if only some of its platforms are chosen; default `rewrite`. */
-  index?: 'sparse' | 'rewrite' | undefined;
   /** Also save signatures, SBOMs and attestations; default true. */
   referrers?: boolean | undefined;
   /** Also fetch foreign layers, from their registry or from the `urls` in their manifests; default false. */

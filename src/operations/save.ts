@@ -11,14 +11,15 @@ import type { Destination } from '../transfer/destination.js';
 import { destinationName, isStore, refuseFileOptions } from '../transfer/destinations.js';
 import { toFiles } from '../transfer/files/to-files.js';
 import type { SaveFormat } from '../transfer/files/write-files.js';
-import type { ImageTrees, PlannedImage } from '../transfer/plan.js';
+import type { PlannedImage } from '../transfer/plan.js';
 import { toBucket } from '../transfer/to-bucket.js';
 import { toStore } from '../transfer/to-store.js';
 import { type TransferResult, transfer } from '../transfer/transfer.js';
+import { chooseIndex, type IndexChoice, tellLeftOut } from './choose-index.js';
 import type { ResolvedPattern } from './expand-images.js';
 import { listImages, withSelection } from './listed-images.js';
 import type { SaveOptions } from './save-options.js';
-import { chooseIndex, type IndexChoice, withWanted } from './wanted-images.js';
+import { withWanted } from './wanted-images.js';
 
 export interface SavedImage {
   name: string;
@@ -162,15 +163,6 @@ async function openOutput(
   if (typeof output !== 'string' || !isBucket(output)) return toFiles(output, { ...options, dockerPlatform });
   refuseFileOptions(`${output} is a bucket`, { ...options, append: false });
   return toBucket(output, options);
-}
-
-function tellLeftOut(placed: readonly ImageTrees[], { index, onEvent }: SaveOptions): void {
-  for (const { name, tree } of placed)
-    if (tree.absent.length > 0 && index === undefined)
-      onEvent?.({
-        type: 'warning',
-        message: `${name} is named by its digest, so its index is not changed; left out on purpose: ${tree.absent.join(', ')}`,
-      });
 }
 
 /** Describes an image of a result. */

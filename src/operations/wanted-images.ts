@@ -1,7 +1,4 @@
-import type { Platform } from '../content/platform.js';
-import { parsePlatform } from '../content/platform.js';
 import { formatReference, parseReference, type Reference } from '../content/reference.js';
-import { LadingError } from '../errors.js';
 import type { LockedImage, LockedPattern } from '../lock/lock.js';
 import type { RepositoryName } from '../registry/client.js';
 import { connect } from '../registry/connect.js';
@@ -10,6 +7,7 @@ import type { Source } from '../store/store.js';
 import { preferringHeld } from '../transfer/held.js';
 import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
 import { type ReadImages, readImages } from '../transfer/read-images.js';
+import { chooseIndex, type IndexChoice, indexOf } from './choose-index.js';
 import {
   type ExpandedImages,
   excluding,
@@ -48,14 +46,6 @@ export interface Wanted {
   explain: PlanOptions['explain'];
   /** Reads images as `readImages` does, and compares them with what the list says of them. */
   read: typeof readImages;
-}
-
-/** What happens to indexes, and where foreign layers come from. */
-export interface IndexChoice {
-  platforms: Platform[] | undefined;
-  index: 'sparse' | 'rewrite' | 'single';
-  dockerPlatform: Platform | undefined;
-  foreign?: PlanOptions['foreign'];
 }
 
 /** An image of a lock, which is asked for by its digest. */
@@ -140,27 +130,6 @@ function readerFor({ requireSame }: ListedImages): typeof readImages {
   };
 }
 
-/**
- * Decides what happens to indexes: a docker-archive holds one platform of an image, other formats keep what was
- * requested.
- */
-export function chooseIndex(options: WantedOptions): IndexChoice {
-  const platforms = options.platforms?.map(parsePlatform);
-  const dockerPlatform =
-    options.dockerPlatform === undefined ? undefined : parsePlatform(options.dockerPlatform);
-  if (options.format !== 'docker-archive') {
-    return { platforms, index: options.index ?? 'rewrite', dockerPlatform };
-  }
-  const chosen = platforms ?? (dockerPlatform && [dockerPlatform]);
-  if (chosen !== undefined && chosen.length > 1) {
-    throw new LadingError('USAGE', 'a docker-archive holds one platform of an image', {
-      hint: 'Choose one, or another format (universal).',
-      remedy: 'onePlatform',
-    });
-  }
-  return { platforms: chosen, index: 'single', dockerPlatform };
-}
-
 type Requests = Pick<Wanted, 'requests' | 'resolved' | 'failures'>;
 
 /** Returns one request per named image; duplicates are asked for once. */
@@ -205,10 +174,4 @@ async function requestsFor(
 function tellExcluded(excluded: ExpandedImages['excluded'], { onEvent }: WantedOptions): void {
   for (const { text, names } of excluded)
     if (names.length === 0) onEvent?.({ type: 'warning', message: `"${text}" excludes none of the images` });
-}
-
-/** Keeps the index of an image that is named by its digest, and leaves out the platforms that were not chosen. */
-function indexOf(isPinned: boolean, { index, platforms, format }: WantedOptions): CopyRequest['index'] {
-  const isChosen = platforms !== undefined && format !== 'docker-archive';
-  return isPinned && isChosen && index === undefined ? 'sparse' : undefined;
 }

@@ -129,7 +129,7 @@ describe('a sparse archive', () => {
     // docker-registry answers 400 MANIFEST_BLOB_UNKNOWN.
     const args = ['load', '--input', sparse, `${host}/sparse`, '--quiet'];
     const { message, hint } = await refuses(1, /MANIFEST_BLOB_UNKNOWN: blob unknown to registry/, args);
-    assert.match(message, /whole\/team\/app:1 was saved without some of its children/);
+    assert.match(message, /whole\/team\/app:1 comes without some of its children/);
     assert.match(hint, /--index rewrite/);
     assert.deepEqual(await tagsAt(host, 'sparse/whole/team/app'), []);
   });

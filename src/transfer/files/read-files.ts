@@ -13,7 +13,10 @@ import { readImages } from '../read-images.js';
 import type { KnownSource } from '../sources.js';
 
 export interface ArchiveImagesOptions
-  extends Pick<PlanOptions, 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'> {
+  extends Pick<
+    PlanOptions,
+    'platforms' | 'index' | 'referrers' | 'strict' | 'keepGoing' | 'signal' | 'onEvent'
+  > {
   /** The images to read; default all. */
   images?: readonly string[] | undefined;
   /** Advice about the other images, if one of several is damaged. */
@@ -68,16 +71,22 @@ async function readWholeImages(
 ): Promise<{ images: ImageTrees[]; failures: Plan['failures'] }> {
   const named = requests.filter(({ name }) => !isDigest(name));
   if (named.length === 0 || named.length === requests.length) return readImages(requests, options);
-  const whole = await readImages(named, options);
+  const chosen = await readImages(named, options);
+  const whole = options.platforms === undefined ? chosen : await readImages(named, everythingOf(options));
   const parts = new Set<string>(
     whole.images.flatMap(({ tree, attached }) =>
       [tree, ...attached.map((referrer) => referrer.tree)].flatMap(manifestsOf).map(({ digest }) => digest),
     ),
   );
   const others = requests.filter(({ name }) => isDigest(name) && !parts.has(name));
-  if (others.length === 0) return whole;
+  if (others.length === 0) return chosen;
   const rest = await readImages(others, options);
-  return { images: [...whole.images, ...rest.images], failures: [...whole.failures, ...rest.failures] };
+  return { images: [...chosen.images, ...rest.images], failures: [...chosen.failures, ...rest.failures] };
+}
+
+/** The parts of an image are its parts although their platforms were not chosen. What is odd has been said already. */
+function everythingOf(options: PlanOptions): PlanOptions {
+  return { ...options, platforms: undefined, index: undefined, keepGoing: true, onEvent: undefined };
 }
 
 /**

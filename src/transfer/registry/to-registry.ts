@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { formatPlatform } from '../../content/platform.js';
 import { formatReference } from '../../content/reference.js';
 import { cacheDirectory } from '../../disk/cache-directory.js';
 import { unlessRefused } from '../../disk/disk.js';
@@ -208,13 +209,14 @@ function holesRefused(images: readonly ImageToPush[], error: unknown): RegistryE
   if (!isHole || sparse === undefined) return undefined;
   return new RegistryError(
     error.code,
-    `${error.message}; ${sparse.image.name} was saved without some of its children, but this registry requires all of them`,
+    `${error.message}; ${sparse.image.name} comes without some of its children, but this registry requires all of them`,
     {
       cause: error,
       status: error.status,
       registryCodes: error.registryCodes,
-      hint: 'Ask for a save of all platforms, or for one with an index that names only what is saved; that index has a different digest.',
+      hint: 'Bring all platforms, or an index that names only those that are there; that index has a different digest.',
       remedy: 'index',
+      remedyFor: sparse.image.tree.platforms.map(formatPlatform).join(','),
     },
   );
 }
