@@ -24,7 +24,7 @@ export interface Tool {
 }
 
 /** The built program: what users get. */
-const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 const CANDIDATES: Readonly<Record<ToolName, { command: readonly string[]; version: readonly string[] }>> = {
   lading: { command: [process.execPath, PROGRAM], version: ['--version'] },

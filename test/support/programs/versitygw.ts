@@ -21,6 +21,11 @@ export interface Versitygw {
 /** Starts processes that serve the same bucket, as a service of several machines does. */
 export async function startVersitygw(context: Context, processes = 2): Promise<Versitygw> {
   const { program } = await peer(context, 'versitygw');
+  return startProcesses(program, processes);
+}
+
+/** The same with a program that is there. */
+export async function startProcesses(program: string, processes: number): Promise<Versitygw> {
   const root = await temporaryFolder('buckets');
   const bucket = join(root, 'images');
   await mkdir(bucket);
