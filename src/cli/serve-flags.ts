@@ -88,6 +88,12 @@ export const SERVE_OPTIONS = {
     describe: 'Accept an index although some of its images are missing',
     group: 'Pushes:',
   },
+  redirect: {
+    type: 'boolean',
+    default: false,
+    describe: 'Send clients to s3://… for blobs, by URLs that are signed for 15 minutes',
+    group: 'Bucket:',
+  },
   ...BUCKET_OPTIONS,
   ...KUBERNETES_OPTIONS,
   replicas: {
@@ -124,6 +130,7 @@ export function serveOptions(flags: ServeArguments): ServeOptions {
     tls: tlsOptions(flags),
     htpasswdFile: flags.htpasswd,
     s3: bucketOptions(flags),
+    redirect: flags.redirect,
     limits: {
       maxConnections: wholeNumber('max-connections', flags['max-connections'], 1),
       maxRequests: wholeNumber('max-requests', flags['max-requests'], 1),

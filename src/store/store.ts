@@ -61,6 +61,8 @@ export interface Source {
   referrers(subject: Descriptor, options?: SignalOption): AsyncIterable<Referrer>;
   /** Returns where the bytes are on the local disk, for faster access to the same bytes. */
   region?(descriptor: Descriptor): Promise<Region | undefined>;
+  /** Returns a URL from which whoever has it can get the bytes for a while; a server sends its clients there. */
+  urlOf?(descriptor: Descriptor, options?: SignalOption): Promise<URL | undefined>;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import { access, constants, stat } from 'node:fs/promises';
+import type { Descriptor } from '../../content/descriptor.js';
 import { LadingError } from '../../errors.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
 import { delegate } from '../../store/delegate.js';
@@ -10,7 +11,7 @@ import { openServedLayout } from '../../store/layout/served.js';
 import { isBucket } from '../../store/locator.js';
 import { openAnnounced } from '../../store/open.js';
 import { type TagConflict, type Tags, tagsOf } from '../../store/repository-view.js';
-import type { Source } from '../../store/store.js';
+import type { SignalOption, Source } from '../../store/store.js';
 import { mergeRepositories, type Served } from '../../store/union.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
 import { knownSource, locationOf, type OpenedSource, type SourceLike } from '../../transfer/sources.js';
@@ -24,12 +25,22 @@ export interface ServeStoresOptions extends Pick<ConnectionOptions, 's3' | 'tlsV
    * for a layout that accepts pushes.
    */
   select?: readonly string[] | undefined;
+  /**
+   * Send clients to the bucket for blobs, by URLs that are signed for 15 minutes; default false: blobs go through the
+   * server. The clients must reach the bucket.
+   */
+  redirect?: boolean | undefined;
   /** How long an upload may receive no data before it is removed, in milliseconds; default 24 hours. */
   maxUploadAgeMs?: number | undefined;
   /** Called with messages that the user should see, but that do not stop the server. */
   onWarning?: ((message: string) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
+
+/** For so long, clients may begin to fetch a blob from the URL that they are sent to. */
+const REDIRECT_SECONDS = 15 * 60;
+/** How long an answer to whether a bucket can be read is good. */
+const CHECKED_MS = 2000;
 
 /** What a registry serves. */
 export interface ServedStores {
@@ -47,14 +58,23 @@ export async function openServedStores(
   sources: readonly SourceLike[],
   options: ServeStoresOptions = {},
 ): Promise<ServedStores> {
+  if (options.redirect && !sources.some((source) => typeof source === 'string' && isBucket(source)))
+    throw new LadingError('USAGE', 'only the blobs of a bucket can be fetched from somewhere else');
+  const opened = await (options.writable ? openWritable : openToRead)(sources, options);
   const check = async (): Promise<void> => {
     for (const source of sources)
       if (typeof source === 'string' && !isBucket(source)) await access(source, constants.R_OK);
+    for (const { check: ask } of opened.asked ?? []) await ask?.();
   };
-  return { ...(await (options.writable ? openWritable : openToRead)(sources, options)), check };
+  return { ...opened, check };
 }
 
-type Opened = Omit<ServedStores, 'check'>;
+type Opened = Omit<ServedStores, 'check'> & { asked?: readonly ServedPlace[] };
+
+/** A place that is served; `check` asks it whether it can be read, if no file says so. */
+interface ServedPlace extends Served {
+  check?: () => Promise<void>;
+}
 
 async function openWritable(
   [path, ...others]: readonly SourceLike[],
@@ -103,7 +123,7 @@ async function isFile(path: string): Promise<boolean> {
 
 async function openToRead(sources: readonly SourceLike[], options: ServeStoresOptions): Promise<Opened> {
   if (sources.length === 0) throw new LadingError('USAGE', 'no archive or layout to serve was given');
-  const stores: Served[] = [];
+  const stores: ServedPlace[] = [];
   const close = async (): Promise<void> => {
     for (const { store } of stores) await store.close();
   };
@@ -120,7 +140,7 @@ async function openToRead(sources: readonly SourceLike[], options: ServeStoresOp
     for (const { store, location } of shown) await tagsOf(store, { location, onConflict });
     const merged = mergeRepositories(shown, onConflict);
     await merged.listRepositories(); // report conflicts before the first request
-    return { ...merged, writable: undefined, close };
+    return { ...merged, writable: undefined, close, asked: stores };
   } catch (error) {
     await close();
     throw error;
@@ -135,7 +155,7 @@ function served(source: OpenedSource | Source): Served {
 }
 
 /** Opens a bucket to be served: others may write to it meanwhile, which its list of names shows. */
-async function openServedBucket(location: string, options: ServeStoresOptions): Promise<Served> {
+async function openServedBucket(location: string, options: ServeStoresOptions): Promise<ServedPlace> {
   const { openBucket } = await import('../../store/bucket/bucket.js');
   const store = await openBucket(location, options);
   let known: { tags: Tags; version: string } | undefined;
@@ -144,11 +164,20 @@ async function openServedBucket(location: string, options: ServeStoresOptions): 
     if (known?.version !== version) known = { tags: await tagsOf(store), version };
     return known.tags;
   };
-  return { location, store, tags };
+  let asked: { at: number; answer: Promise<void> } | undefined;
+  // Probes come every few seconds, from everybody.
+  const check = (): Promise<void> => {
+    if (asked === undefined || Date.now() - asked.at > CHECKED_MS)
+      asked = { at: Date.now(), answer: store.requireLayout() };
+    return asked.answer;
+  };
+  const urlOf = async ({ digest }: Descriptor, call?: SignalOption): Promise<URL> =>
+    store.client.presign(store.keys.blob(digest), REDIRECT_SECONDS, call);
+  return { location, store: options.redirect ? delegate(store, { urlOf }) : store, tags, check };
 }
 
 /** Opens a path to be served. A layout directory is read again as it changes; an archive is read once. */
-async function open(path: string, options: ServeStoresOptions): Promise<Served> {
+async function open(path: string, options: ServeStoresOptions): Promise<ServedPlace> {
   if (isBucket(path)) return openServedBucket(path, options);
   const store = await openAnnounced(path, options);
   for (const warning of store.warnings) options.onWarning?.(warning);

@@ -12,7 +12,8 @@ import { wholeBody } from './whole-body.js';
 
 /**
  * Answers GET and HEAD of a blob or of ranges of it. A whole blob is verified while it is sent; with ranges, the client
- * has to verify what it puts together. (distribution-spec, "Pulling blobs")
+ * has to verify what it puts together. A store that has URLs for its blobs is where clients get them from: they send their
+ * ranges there. (distribution-spec, "Pulling blobs")
  */
 export async function getBlob(
   store: Source,
@@ -30,6 +31,17 @@ export async function getBlob(
     ETag: etagOf(digest),
   };
   if (matchesEtag(asked.headers['if-none-match'], digest)) return { status: 304, headers };
+
+  // HEAD is answered here: the signature of a URL is for GET alone.
+  const elsewhere = asked.method === 'GET' ? await store.urlOf?.(blob, { signal: asked.signal }) : undefined;
+  if (elsewhere !== undefined) {
+    const location = {
+      'Docker-Content-Digest': digest,
+      Location: elsewhere.href,
+      'Cache-Control': 'no-store',
+    };
+    return { status: 307, headers: location, body: Buffer.alloc(0) };
+  }
 
   const open = (range?: ByteRange) => openStored(store, blob, unknown, { ...range, signal: asked.signal });
   const [range, ...others] = rangesOf(asked, blob);
