@@ -161,8 +161,8 @@ export function tellOfFound(output: Output, result: FindResult, left: readonly F
   }
   for (const place of result.unresolved)
     output.warning(`${placeOf(place)}: not resolved: ${place.text} (${place.reason})`);
-  for (const { file, line, message } of result.problems)
-    output.warning(`${line === undefined ? file : `${file}:${line}`}: ${message}`);
+  for (const { file, line, message, remedy } of result.problems)
+    output.warning(`${line === undefined ? file : `${file}:${line}`}: ${message}`, { remedy });
   for (const place of result.replaced)
     output.warning(`${placeOf(place)}: ${place.image} is replaced by a kustomization`);
   if (result.images.length === 0 && result.patterns.length === 0)

@@ -1,4 +1,10 @@
-import { type PlannedRequests, type PlanSaveOptions, planSave, type SavePlan } from '../index.js';
+import {
+  formatPlatform,
+  type PlannedRequests,
+  type PlanSaveOptions,
+  planSave,
+  type SavePlan,
+} from '../index.js';
 import { exitCodeOf } from './exit-codes.js';
 import { failuresOf, resultWithFailures } from './failures.js';
 import { formatBytes, formatTable, plural } from './format.js';
@@ -24,7 +30,12 @@ export async function showPlan(
 
 function describePlan(plan: SavePlan): string {
   const { images, registries } = plan;
-  const rows = images.map(({ name, digest, size }) => [name, digest, formatBytes(size)]);
+  const rows = images.map(({ name, platforms, digest, size }) => [
+    name,
+    platforms.map(formatPlatform).join(', ') || '-',
+    digest,
+    formatBytes(size),
+  ]);
   const lines = registries.map((asked) => `${describeRequests(asked)}\n`);
   return `${formatTable(rows)}${lines.join('')}${failuresOf(plan)}${plural(images.length, 'image')}: ${describeBytes(plan).join(', ')}\n`;
 }

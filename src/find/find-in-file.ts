@@ -4,7 +4,7 @@ import { findInDockerfile, isDockerfile } from './forms/dockerfile.js';
 import { findInEnvironment, isEnvironmentName } from './forms/environment.js';
 import { findInList, isList } from './forms/lists.js';
 import { findInTree, KINDS, type Kind } from './kinds.js';
-import { type Limits, Unreadable } from './limits.js';
+import { type FindLimits, type Limits, Unreadable } from './limits.js';
 import { findInLines } from './lines.js';
 import type { Node, Scalar } from './node.js';
 import { parseTree } from './parse.js';
@@ -46,14 +46,17 @@ export async function findInFile(bytes: Buffer, options: FindInFileOptions): Pro
   let documents = 0;
   for (const document of documentsOf(utf8)) {
     documents++;
-    const problem = (message: string): unknown =>
-      findings.problems.push({ file, line: document.firstLine, message });
+    const problem = (message: string, remedy: keyof FindLimits): unknown =>
+      findings.problems.push({ file, line: document.firstLine, message, remedy });
     if (documents > limits.maxDocuments) {
-      problem(`it has more than ${limits.maxDocuments} documents; the rest is not read`);
+      problem(`it has more than ${limits.maxDocuments} documents; the rest is not read`, 'maxDocuments');
       break;
     }
     if (document.bytes > limits.maxDocumentBytes) {
-      problem(`a document has ${document.bytes} bytes, which is more than ${limits.maxDocumentBytes}`);
+      problem(
+        `a document has ${document.bytes} bytes, which is more than ${limits.maxDocumentBytes}`,
+        'maxDocumentBytes',
+      );
       continue;
     }
     await findInDocument(document.text, document.firstLine, options);
@@ -122,7 +125,7 @@ async function findInDocument(given: string, firstLine: number, options: FindInF
     }
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    new Finder({ ...place, text: given }).problem(error.message, error.at ?? 0);
+    new Finder({ ...place, text: given }).problem(error.message, error.at ?? 0, error.limit);
   }
 }
 

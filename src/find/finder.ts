@@ -9,9 +9,9 @@ import {
   isUnmistakable,
   isUnresolved,
 } from './image-text.js';
-import { type Limits, Unreadable } from './limits.js';
+import { type Limits, tooManyValues } from './limits.js';
 import type { Node, Scalar } from './node.js';
-import type { Findings, Grade, Place } from './report.js';
+import type { Findings, FindProblem, Grade, Place } from './report.js';
 import { filledIn, type Variables } from './variables.js';
 
 /** Other files beside the one that is read: compose files name some. Undefined if there is none, or it may not be read. */
@@ -57,7 +57,7 @@ export class Finder {
   readonly #reported = new Set<string>();
   readonly #scopes: Variables[] = [];
   #visited = 0;
-  #counted = { at: 0, lines: 0 };
+  #lineEnds: readonly number[] | undefined;
 
   constructor(options: FinderOptions) {
     this.#options = options;
@@ -72,11 +72,7 @@ export class Finder {
 
   /** Counts a value against the limit: aliases let a small document have many. */
   visit(node: Node): void {
-    if (++this.#visited > this.limits.maxNodes)
-      throw new Unreadable(
-        `it has more than ${this.limits.maxNodes} values, those of its aliases counted`,
-        node.at,
-      );
+    if (++this.#visited > this.limits.maxNodes) throw tooManyValues(this.limits.maxNodes, node.at);
   }
 
   isDone(node: Node): boolean {
@@ -178,11 +174,12 @@ export class Finder {
     this.findings.kustomizations.push({ file: this.file, resources, replaced });
   }
 
-  problem(message: string, at?: number): void {
+  problem(message: string, at?: number, remedy?: FindProblem['remedy']): void {
     this.findings.problems.push({
       file: this.file,
       ...(at !== undefined && { line: this.lineOf(at) }),
       message,
+      ...(remedy !== undefined && { remedy }),
     });
   }
 
@@ -232,16 +229,17 @@ export class Finder {
     return this.#options.original?.(text) ?? text;
   }
 
-  /** Counts on from the last place: what is found mostly comes in order. */
+  /** Looks up where lines end: a text of one line, or one that is read to and fro, is not searched for each place. */
   #linesBefore(at: number): number {
-    if (at < this.#counted.at) this.#counted = { at: 0, lines: 0 };
-    let { at: from, lines } = this.#counted;
-    for (let end = this.text.indexOf('\n', from); end >= 0 && end < at; end = this.text.indexOf('\n', from)) {
-      lines++;
-      from = end + 1;
+    this.#lineEnds ??= placesOf('\n', this.text);
+    const ends = this.#lineEnds;
+    let [low, high] = [0, ends.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((ends[middle] ?? 0) < at) low = middle + 1;
+      else high = middle;
     }
-    this.#counted = { at: from, lines };
-    return lines;
+    return low;
   }
 
   /** The text of a block begins below the mark of the block. */
@@ -265,4 +263,10 @@ export class Finder {
     this.#reported.add(key);
     return true;
   }
+}
+
+function placesOf(part: string, text: string): number[] {
+  const places: number[] = [];
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) places.push(at);
+  return places;
 }

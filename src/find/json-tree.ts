@@ -1,4 +1,4 @@
-import { type Limits, Unreadable } from './limits.js';
+import { type Limits, tooDeep, tooManyValues } from './limits.js';
 import { type Entry, type Node, scalarAt } from './node.js';
 
 /** Reads JSON as a tree with positions; undefined if it is not JSON. Throws `Unreadable` beyond the limits. */
@@ -31,10 +31,8 @@ class JSONReader {
   value(depth: number): Node {
     this.#space();
     const at = this.#at;
-    if (++this.#nodes > this.#limits.maxNodes)
-      throw new Unreadable(`it has more than ${this.#limits.maxNodes} values`, at);
-    if (depth > this.#limits.maxDepth)
-      throw new Unreadable(`it is nested deeper than ${this.#limits.maxDepth} levels`, at);
+    if (++this.#nodes > this.#limits.maxNodes) throw tooManyValues(this.#limits.maxNodes, at);
+    if (depth > this.#limits.maxDepth) throw tooDeep(this.#limits.maxDepth, at);
     const first = this.#text[at];
     if (first === '{') return this.#object(at, depth);
     if (first === '[') return this.#array(at, depth);

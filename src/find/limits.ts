@@ -35,12 +35,22 @@ export function limitsOf(given: FindLimits = {}): Limits {
   return { ...DEFAULT_LIMITS, ...Object.fromEntries(set) };
 }
 
-/** A document cannot be read, or is beyond a limit; `at` is the offset in its text, if that is known. */
+/** A document cannot be read, or is beyond `limit`; `at` is the offset in its text, if that is known. */
 export class Unreadable extends Error {
   readonly at: number | undefined;
+  readonly limit: keyof FindLimits | undefined;
 
-  constructor(problem: string, at?: number) {
+  constructor(problem: string, at?: number, limit?: keyof FindLimits) {
     super(problem);
     this.at = at;
+    this.limit = limit;
   }
+}
+
+export function tooManyValues(maxNodes: number, at: number): Unreadable {
+  return new Unreadable(`it has more than ${maxNodes} values, those of its aliases counted`, at, 'maxNodes');
+}
+
+export function tooDeep(maxDepth: number, at: number): Unreadable {
+  return new Unreadable(`it is nested deeper than ${maxDepth} levels`, at, 'maxDepth');
 }

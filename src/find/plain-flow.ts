@@ -1,4 +1,4 @@
-import { Unreadable } from './limits.js';
+import { tooManyValues } from './limits.js';
 import { type Entry, type Node, type Scalar, scalarAt } from './node.js';
 
 /** Thrown for what is left to the `yaml` package. It is thrown often, so it is no error with a stack. */
@@ -125,8 +125,7 @@ class FlowReader {
   }
 
   #value(depth: number): Node {
-    if (++this.nodes > this.#maxNodes)
-      throw new Unreadable(`it has more than ${this.#maxNodes} values`, this.at);
+    if (++this.nodes > this.#maxNodes) throw tooManyValues(this.#maxNodes, this.at);
     const first = this.#text[this.at];
     if (this.at >= this.#end) throw NOT_PLAIN;
     if (first === '{' || first === '[') return this.collection(depth + 1);

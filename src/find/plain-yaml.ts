@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, type Limits, Unreadable } from './limits.js';
+import { DEFAULT_LIMITS, type Limits, tooManyValues } from './limits.js';
 import { type Entry, type Node, scalarAt } from './node.js';
 import { NOT_PLAIN, plainScalar, readFlow, readQuoted, requirePlain } from './plain-flow.js';
 import { withoutTrailing } from './plain-text.js';
@@ -140,8 +140,7 @@ class PlainReader {
 
   /** Reads the value that begins at `#start`, or on the lines below, and goes to the line after it. */
   #value(indent: number, depth: number, isOfMapping: boolean): Node {
-    if (++this.#nodes > this.#maxNodes)
-      throw new Unreadable(`it has more than ${this.#maxNodes} values`, this.#start);
+    if (++this.#nodes > this.#maxNodes) throw tooManyValues(this.#maxNodes, this.#start);
     const at = this.#start;
     const first = at < this.#end ? this.#text.charCodeAt(at) : HASH;
     if (first === HASH) {

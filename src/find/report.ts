@@ -1,4 +1,5 @@
 import type { ImageOrigin } from '../content/origin.js';
+import type { FindLimits } from './limits.js';
 
 /**
  * How sure it is that a text is the name of an image: `certain` stands where only an image can stand, `likely` where
@@ -36,6 +37,8 @@ export interface FindProblem {
   file: string;
   line?: number;
   message: string;
+  /** The limit that it is beyond, which the options may raise. */
+  remedy?: keyof FindLimits;
 }
 
 /** A kustomization may give its resources other images than those that they have. */

@@ -8,7 +8,7 @@ import {
   isUnresolved,
   withVersion,
 } from './image-text.js';
-import { Unreadable } from './limits.js';
+import { tooDeep } from './limits.js';
 import {
   entriesOf,
   type Mapping,
@@ -95,7 +95,7 @@ export class Walker {
     if (finder.isDone(node)) return;
     const { maxDepth } = finder.limits;
     // Anchors can make circles.
-    if (this.#level >= maxDepth) throw new Unreadable(`it is nested deeper than ${maxDepth} levels`, node.at);
+    if (this.#level >= maxDepth) throw tooDeep(maxDepth, node.at);
     this.#level++;
     if (node.type === 'scalar') this.#scalar(node, context);
     else if (node.type === 'sequence') this.#sequence(node, context);

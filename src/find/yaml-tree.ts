@@ -7,7 +7,7 @@ import {
   type Node as YAMLNode,
   Scalar as YAMLScalar,
 } from 'yaml';
-import { type Limits, Unreadable } from './limits.js';
+import { type Limits, tooDeep, tooManyValues, Unreadable } from './limits.js';
 import { type Entry, type Node, scalarAt } from './node.js';
 
 /**
@@ -65,8 +65,8 @@ class TreeBuilder {
   #node(node: unknown, depth: number, otherwiseAt: number): Node {
     const { maxNodes, maxDepth } = this.#limits;
     const at = placeOf(node) ?? otherwiseAt;
-    if (++this.#count > maxNodes) throw new Unreadable(`it has more than ${maxNodes} values`, at);
-    if (depth > maxDepth) throw new Unreadable(`it is nested deeper than ${maxDepth} levels`, at);
+    if (++this.#count > maxNodes) throw tooManyValues(maxNodes, at);
+    if (depth > maxDepth) throw tooDeep(maxDepth, at);
     if (isAlias(node)) {
       const named = this.#anchors.get(node.source);
       if (named === undefined) throw new Unreadable(`it has no anchor for the alias *${node.source}`, at);

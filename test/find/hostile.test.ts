@@ -44,6 +44,19 @@ describe('findImages, given what strangers wrote,', () => {
     assert.ok(performance.now() - start < 5000);
   });
 
+  it('finds the places in one long line as fast as in many', async () => {
+    const items = Array.from({ length: 40_000 }, (_, place) => ({ image: `quay.io/a/b:${place}` }));
+    const seconds = async (text: string): Promise<number> => {
+      const start = process.cpuUsage();
+      assert.equal((await found(text, { name: 'a.json' })).images.length, items.length);
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / 1e6;
+    };
+    const many = await seconds(JSON.stringify({ items }, undefined, 1));
+    const one = await seconds(JSON.stringify({ items }));
+    assert.ok(one < 2 * many + 0.5, `${one} s in one line, ${many} s in many`);
+  });
+
   it('stops at anchors that go in a circle', async () => {
     const result = await found('a: &a\n  image: nginx:1.27\n  b: *a\n  c: [*a, *a]\n', { maxNodes: 10_000 });
     assert.match(problem(result), /more than 10000 values|nested deeper/);

@@ -62,7 +62,10 @@ export async function openFilesOfArchive(
       await folder.remove();
       throw error;
     }
-    onProblem({ file, message: error.message });
+    const message = error.message.startsWith(`${file} `)
+      ? `it${error.message.slice(file.length)}`
+      : error.message;
+    onProblem({ file, message, ...(error.code === 'TOO_LARGE' && { remedy: 'maxFileBytes' }) });
   }
   await folder.remove();
   return undefined;

@@ -76,7 +76,11 @@ export async function* filesOfStream(
       const bytes = Buffer.from(chunk);
       size += bytes.length;
       if (size > limits.maxFileBytes) {
-        onProblem({ file, message: `it has more than ${limits.maxFileBytes} bytes, and is not read` });
+        onProblem({
+          file,
+          message: `it has more than ${limits.maxFileBytes} bytes, and is not read`,
+          remedy: 'maxFileBytes',
+        });
         return;
       }
       chunks.push(bytes);
@@ -102,7 +106,11 @@ interface Walk extends WalkPathsOptions {
 async function* filesIn(folder: string, walk: Walk): AsyncGenerator<GivenFile> {
   const { limits, onProblem, root } = walk;
   if (walk.depth > limits.maxFolders) {
-    onProblem({ file: folder, message: `it lies deeper than ${limits.maxFolders} folders, and is not read` });
+    onProblem({
+      file: folder,
+      message: `it lies deeper than ${limits.maxFolders} folders, and is not read`,
+      remedy: 'maxFolders',
+    });
     return;
   }
   for (const entry of await entriesIn(folder, onProblem)) {
@@ -145,6 +153,7 @@ async function* filesOf(path: string, walk: Walk): AsyncGenerator<GivenFile> {
       onProblem({
         file: path,
         message: `there are more than ${limits.maxFiles} files; the rest is not read`,
+        remedy: 'maxFiles',
       });
     return;
   }
@@ -152,7 +161,11 @@ async function* filesOf(path: string, walk: Walk): AsyncGenerator<GivenFile> {
   try {
     const { size } = await lstatOrStat(path, isNamed);
     if (size > limits.maxFileBytes) {
-      onProblem({ file: path, message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}` });
+      onProblem({
+        file: path,
+        message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}`,
+        remedy: 'maxFileBytes',
+      });
       return;
     }
     bytes = await readFile(path, { signal });
@@ -191,6 +204,7 @@ export async function* filesOfArchive(
     onProblem({
       file,
       message: `it lies deeper than ${limits.maxFolders} folders and archives, and is not read`,
+      remedy: 'maxFolders',
     });
     return;
   }
@@ -206,6 +220,7 @@ export async function* filesOfArchive(
         onProblem({
           file: inner,
           message: `there are more than ${limits.maxFiles} files; the rest is not read`,
+          remedy: 'maxFiles',
         });
         return;
       }
@@ -213,6 +228,7 @@ export async function* filesOfArchive(
         onProblem({
           file: inner,
           message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}`,
+          remedy: 'maxFileBytes',
         });
         continue;
       }

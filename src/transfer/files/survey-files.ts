@@ -1,9 +1,8 @@
 import type { Descriptor } from '../../content/descriptor.js';
-import type { Digest } from '../../content/digest.js';
 import type { Platform } from '../../content/platform.js';
+import type { PlannedContent } from '../../graph/tree.js';
 import { measureArchive } from '../../store/archive/archive-writer.js';
 import { readVerified } from '../../store/read-content.js';
-import { has } from '../../store/store.js';
 import type { OutputSize, Survey, WriteOptions } from '../destination.js';
 import type { ImageTrees, Plan } from '../plan.js';
 import { type OutputFiles, planFiles, preferring } from './write-files.js';
@@ -15,16 +14,11 @@ export async function surveyFiles(
   options: WriteOptions = {},
 ): Promise<Survey<ImageTrees>> {
   const planned = await planFiles(output, images, options);
-  const { previous } = output;
   const isThere = await output.isMadeOf(planned);
-  const plan = await preferring(previous, planned);
-  const missing = isThere ? [] : plan.blobs.filter(({ isReused }) => isReused !== true);
-  // An archive is written anew, with all manifests; a layout keeps those that it has.
-  const held = new Set<Digest>();
-  if (output.format === 'oci' && previous !== undefined)
-    for (const { descriptor } of plan.manifests)
-      if (await has(previous, descriptor)) held.add(descriptor.digest);
-  const manifests = isThere ? [] : plan.manifests.filter(({ descriptor }) => !held.has(descriptor.digest));
+  const plan = await preferring(output.previous, planned);
+  const isMissing = ({ isReused }: PlannedContent): boolean => !isThere && isReused !== true;
+  const missing = plan.blobs.filter(isMissing);
+  const manifests = plan.manifests.filter(isMissing);
   const size = await output.measure?.(plan);
   return {
     standings: new Map(),
