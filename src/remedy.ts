@@ -61,21 +61,6 @@ export type Remedy =
   | 'maxLayerBytes'
   /** Raise the limit for the ratio of decompressed to compressed bytes. */
   | 'maxRatio'
-  // Limits of finding images in documents (`FindLimits`)
-  /** Raise the limit for the bytes of a file. */
-  | 'maxFileBytes'
-  /** Raise the limit for the bytes of a document. */
-  | 'maxDocumentBytes'
-  /** Raise the limit for the documents of a file. */
-  | 'maxDocuments'
-  /** Raise the limit for the values of a document. */
-  | 'maxNodes'
-  /** Raise the limit for the depth of a document. */
-  | 'maxDepth'
-  /** Raise the limit for the number of files. */
-  | 'maxFiles'
-  /** Raise the limit for the depth of folders and archives. */
-  | 'maxFolders'
   // Outputs and names
   /** Keep the existing content of the output. */
   | 'append'

@@ -39,6 +39,16 @@ export const FIND_LIMIT_OPTIONS = {
   'max-folders': limit('How deep folders and archives may stand in each other', '32'),
 } as const satisfies Record<string, CommandOption>;
 
+const LIMIT_FLAGS: Record<keyof FindLimits, keyof typeof FIND_LIMIT_OPTIONS> = {
+  maxFileBytes: 'max-file-bytes',
+  maxDocumentBytes: 'max-document-bytes',
+  maxDocuments: 'max-documents',
+  maxNodes: 'max-values',
+  maxDepth: 'max-depth',
+  maxFiles: 'max-files',
+  maxFolders: 'max-folders',
+};
+
 function limit(describe: string, defaultDescription: string) {
   return { type: 'number', requiresArg: true, describe, defaultDescription, group: 'Limits:' } as const;
 }
@@ -161,8 +171,10 @@ export function tellOfFound(output: Output, result: FindResult, left: readonly F
   }
   for (const place of result.unresolved)
     output.warning(`${placeOf(place)}: not resolved: ${place.text} (${place.reason})`);
-  for (const { file, line, message, remedy } of result.problems)
-    output.warning(`${line === undefined ? file : `${file}:${line}`}: ${message}`, { remedy });
+  for (const { file, line, message, limit } of result.problems) {
+    const flag = limit === undefined ? '' : ` (lading find --${LIMIT_FLAGS[limit]} allows more)`;
+    output.warning(`${line === undefined ? file : `${file}:${line}`}: ${message}${flag}`);
+  }
   for (const place of result.replaced)
     output.warning(`${placeOf(place)}: ${place.image} is replaced by a kustomization`);
   if (result.images.length === 0 && result.patterns.length === 0)

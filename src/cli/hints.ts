@@ -26,14 +26,6 @@ function anywhere(text: Sentence['text']): Sentence {
   return { needs: [], text };
 }
 
-/** A limit of documents, whose flags only `lading find` has; its output is a list for the other commands. */
-function findLimit(flag: string): readonly [Sentence, ...Sentence[]] {
-  return [
-    own(flag, `--${flag} allows more.`),
-    anywhere(`lading find --${flag} allows more, and prints a list of names.`),
-  ];
-}
-
 /**
  * The sentences for each remedy; the first one whose flags the command has is used. The type requires an entry for each
  * remedy.
@@ -91,14 +83,7 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
   ],
   mapFile: [own('map', '--map FILE has rules for names.')],
   maxArchiveBytes: [own('max-archive-bytes', '--max-archive-bytes sets it.')],
-  maxDepth: findLimit('max-depth'),
-  maxDocumentBytes: findLimit('max-document-bytes'),
-  maxDocuments: findLimit('max-documents'),
-  maxFileBytes: findLimit('max-file-bytes'),
-  maxFiles: findLimit('max-files'),
-  maxFolders: findLimit('max-folders'),
   maxLayerBytes: [own('max-layer-bytes', '--max-layer-bytes sets it.')],
-  maxNodes: findLimit('max-values'),
   maxRatio: [own('max-ratio', '--max-ratio sets it.')],
   mirrors: [own('mirror', 'A mirror is named as in --mirror docker.io=mirror.local:5000/dockerhub.')],
   name: [own('name', '--name IMAGE says it.')],

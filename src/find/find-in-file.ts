@@ -46,8 +46,8 @@ export async function findInFile(bytes: Buffer, options: FindInFileOptions): Pro
   let documents = 0;
   for (const document of documentsOf(utf8)) {
     documents++;
-    const problem = (message: string, remedy: keyof FindLimits): unknown =>
-      findings.problems.push({ file, line: document.firstLine, message, remedy });
+    const problem = (message: string, limit: keyof FindLimits): unknown =>
+      findings.problems.push({ file, line: document.firstLine, message, limit });
     if (documents > limits.maxDocuments) {
       problem(`it has more than ${limits.maxDocuments} documents; the rest is not read`, 'maxDocuments');
       break;

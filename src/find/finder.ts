@@ -174,12 +174,12 @@ export class Finder {
     this.findings.kustomizations.push({ file: this.file, resources, replaced });
   }
 
-  problem(message: string, at?: number, remedy?: FindProblem['remedy']): void {
+  problem(message: string, at?: number, limit?: FindProblem['limit']): void {
     this.findings.problems.push({
       file: this.file,
       ...(at !== undefined && { line: this.lineOf(at) }),
       message,
-      ...(remedy !== undefined && { remedy }),
+      ...(limit !== undefined && { limit }),
     });
   }
 

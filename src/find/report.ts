@@ -37,8 +37,8 @@ export interface FindProblem {
   file: string;
   line?: number;
   message: string;
-  /** The limit that it is beyond, which the options may raise. */
-  remedy?: keyof FindLimits;
+  /** The limit that it is beyond. */
+  limit?: keyof FindLimits;
 }
 
 /** A kustomization may give its resources other images than those that they have. */

@@ -65,7 +65,7 @@ export async function openFilesOfArchive(
     const message = error.message.startsWith(`${file} `)
       ? `it${error.message.slice(file.length)}`
       : error.message;
-    onProblem({ file, message, ...(error.code === 'TOO_LARGE' && { remedy: 'maxFileBytes' }) });
+    onProblem({ file, message, ...(error.code === 'TOO_LARGE' && { limit: 'maxFileBytes' }) });
   }
   await folder.remove();
   return undefined;

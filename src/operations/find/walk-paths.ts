@@ -79,7 +79,7 @@ export async function* filesOfStream(
         onProblem({
           file,
           message: `it has more than ${limits.maxFileBytes} bytes, and is not read`,
-          remedy: 'maxFileBytes',
+          limit: 'maxFileBytes',
         });
         return;
       }
@@ -109,7 +109,7 @@ async function* filesIn(folder: string, walk: Walk): AsyncGenerator<GivenFile> {
     onProblem({
       file: folder,
       message: `it lies deeper than ${limits.maxFolders} folders, and is not read`,
-      remedy: 'maxFolders',
+      limit: 'maxFolders',
     });
     return;
   }
@@ -153,7 +153,7 @@ async function* filesOf(path: string, walk: Walk): AsyncGenerator<GivenFile> {
       onProblem({
         file: path,
         message: `there are more than ${limits.maxFiles} files; the rest is not read`,
-        remedy: 'maxFiles',
+        limit: 'maxFiles',
       });
     return;
   }
@@ -164,7 +164,7 @@ async function* filesOf(path: string, walk: Walk): AsyncGenerator<GivenFile> {
       onProblem({
         file: path,
         message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}`,
-        remedy: 'maxFileBytes',
+        limit: 'maxFileBytes',
       });
       return;
     }
@@ -204,7 +204,7 @@ export async function* filesOfArchive(
     onProblem({
       file,
       message: `it lies deeper than ${limits.maxFolders} folders and archives, and is not read`,
-      remedy: 'maxFolders',
+      limit: 'maxFolders',
     });
     return;
   }
@@ -220,7 +220,7 @@ export async function* filesOfArchive(
         onProblem({
           file: inner,
           message: `there are more than ${limits.maxFiles} files; the rest is not read`,
-          remedy: 'maxFiles',
+          limit: 'maxFiles',
         });
         return;
       }
@@ -228,7 +228,7 @@ export async function* filesOfArchive(
         onProblem({
           file: inner,
           message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}`,
-          remedy: 'maxFileBytes',
+          limit: 'maxFileBytes',
         });
         continue;
       }
