@@ -100,7 +100,7 @@ function held({ collection }: BucketKeys, { state, ageMs }: KnownState): LadingE
     'LOCKED',
     `another run (${state.holder ?? 'one that has just ended'}) collects here`,
     {
-      hint: `It has said so ${seconds} s ago, in ${collection}. If it was killed, it counts as gone half an hour after that.`,
+      hint: `It has said so ${seconds} s ago, in ${collection}. If it was killed, it counts as gone 40 minutes after that.`,
     },
   );
 }
