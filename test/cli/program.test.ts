@@ -110,7 +110,7 @@ describe('the program', () => {
       ],
       [['copy'], 'copy needs SRC and DST'],
       [['convert'], 'convert needs SRC, --to and --output'],
-      [['verify'], 'verify needs PATH: archives, layouts, or JSON documents'],
+      [['verify'], 'verify needs PATH: archives, layouts, buckets (s3://…), or JSON documents'],
       [['inspect'], 'inspect needs SOURCE: PATH or IMAGE'],
       [['ls'], 'ls needs SOURCE: PATH, HOST/REPOSITORY or HOST'],
     ];
