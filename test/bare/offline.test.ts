@@ -74,7 +74,7 @@ for (const options of SETTINGS)
         lading serve layout/ --listen ${host} & server=$!
         trap 'kill $server' EXIT
         until lading ls ${host}; do kill -0 $server; sleep 0.1; done
-        lading ls ${host} | while read repository; do lading save ${host}/$repository --all-tags -o again.tar; done`);
+        lading ls ${host} | while read repository; do lading save $repository --all-tags -o again.tar; done`);
       assert.deepEqual(await digestsIn('again.tar'), await digestsIn('saved.tar'));
     });
 

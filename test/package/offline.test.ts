@@ -65,9 +65,9 @@ describe('the package for machines without a network', () => {
     const source = await serve(ARCHIVE);
     const destination = await serve('--writable', folder('registry'));
     try {
-      const [repository] = (await lading('ls', source.host)).split('\n');
-      const { tags } = JSON.parse(await lading('ls', '--json', `${source.host}/${repository}`));
-      await lading('save', `${source.host}/${repository}:${tags[0]}`, '-o', folder('saved.tar'));
+      const [repository = ''] = (await lading('ls', source.host)).split('\n');
+      const { tags } = JSON.parse(await lading('ls', '--json', repository));
+      await lading('save', `${repository}:${tags[0]}`, '-o', folder('saved.tar'));
       await lading('verify', folder('saved.tar'));
       await lading('convert', folder('saved.tar'), '-o', folder('converted.tar'), '--to', 'oci');
       await lading('copy', folder('saved.tar'), folder('layout/'));

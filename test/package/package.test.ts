@@ -67,6 +67,7 @@ describe('the package', () => {
       'LineFinding',
       'LineOptions',
       'LoginConnection',
+      'Method',
       'Nullable',
       'Observer',
       'OwnPlace',
@@ -75,6 +76,7 @@ describe('the package', () => {
       'PutManifestOptions',
       'RangeLimits',
       'RouteKind',
+      'StatFS',
       'WithConnection',
     ]);
   });
