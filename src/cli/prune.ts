@@ -28,7 +28,7 @@ const OPTIONS = {
     describe: 'Keep what is younger: runs that write may need it soon',
     defaultDescription: '24h',
   },
-  wait: {
+  pause: {
     type: 'string',
     value: 'TIME',
     requiresArg: true,
@@ -61,7 +61,7 @@ export const pruneCommand: CommandModule = {
     const result = await prune(flags.STORE, {
       ...connectionOptions({ ...NO_REGISTRY, ...flags }, output.warning),
       olderThanMs: parseDuration('older-than', flags['older-than']),
-      waitMs: parseDuration('wait', flags.wait),
+      waitMs: parseDuration('pause', flags.pause),
       dryRun: flags['dry-run'],
       signal,
       onEvent: eventsTo(output, flags),

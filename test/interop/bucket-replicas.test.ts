@@ -73,7 +73,7 @@ describe('replicas of a registry over a bucket of versitygw', () => {
       ] as const)
         assert.equal((await fetch(`http://${host}/v2/library/tiny/manifests/${tag}`)).status, status);
     const pruned = JSON.parse(
-      await lading('prune', PLACE, '--older-than', '0s', '--wait', '0s', '--json', '--quiet'),
+      await lading('prune', PLACE, '--older-than', '0s', '--pause', '0s', '--json', '--quiet'),
     );
     assert.ok(pruned.removed.length > 0);
     assert.equal(readdirSync(blobs).length, before - pruned.removed.length);
