@@ -20,7 +20,7 @@ const COMMANDS: readonly (readonly [words: string, sentence: string])[] = [
   ['rebase mutate flatten transform', 'lading convert SRC --to FORMAT -o OUT writes another format.'],
   ['signin sign-in', 'lading login HOST stores a login.'],
   ['whoami credentials creds', 'lading auth HOST says which login would be used there.'],
-  ['rm rmi delete remove prune', 'lading deletes no images.'],
+  ['rm rmi delete remove', 'lading deletes no images.'],
   ['build create commit', 'lading builds no images; it carries them.'],
 ];
 
