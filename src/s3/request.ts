@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { isLadingError, RegistryError, redactURL } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import { wait as waitByTimer } from '../registry/http/abort.js';
@@ -133,6 +134,8 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
     consume: (response: TransportResponse) => Promise<T>,
   ): Promise<T> {
     const { signal, payload } = message;
+    // As for registries: all requests of a command listen to its signal.
+    if (signal !== undefined) setMaxListeners(0, signal);
     const isSmall = (payload?.size ?? message.expectedBytes ?? 0) <= SMALL_BYTES && message.isSlow !== true;
     const most = payload?.isRepeatable === false ? 0 : retries;
     let isFirst = true;
