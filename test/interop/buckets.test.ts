@@ -1,28 +1,144 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { payloadOf } from '../../src/s3/client.js';
+import { payloadOf, type S3Client } from '../../src/s3/client.js';
 import { connectToBucket } from '../../src/s3/connect.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { makeImage, pushAll } from '../support/images.js';
 import { needs } from '../support/needs.js';
+import type { BucketService } from '../support/programs/bucket-service.js';
 import { runLading, startLading } from '../support/programs/lading.js';
+import { startMoto } from '../support/programs/moto.js';
 import { skopeo } from '../support/programs/skopeo.js';
 import { startVersitygw, type Versitygw } from '../support/programs/versitygw.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
 
 const ARCHIVES = fileURLToPath(new URL('../../fixtures/archives/', import.meta.url));
 
-describe('a bucket of versitygw', () => {
+/** Services that differ in what they do with the digest that a request is signed with. */
+const SERVICES = [
+  { what: 'versitygw', begin: startVersitygw, comparesDigests: true },
+  { what: 'moto', begin: startMoto, comparesDigests: false },
+];
+
+for (const { what, begin, comparesDigests } of SERVICES)
+  describe(`a bucket of ${what}`, () => {
+    let service: BucketService;
+    let client: S3Client;
+    let count = 0;
+    /** A prefix that no other test has. */
+    let prefix: string;
+    let place: string;
+
+    before(async function () {
+      service = await begin(this);
+      client = await connectToBucket(
+        { bucket: 'images', prefix: '' },
+        {},
+        { environment: service.environment() },
+      );
+    });
+    after(async () => {
+      await client?.close();
+      await service?.stop();
+    });
+    beforeEach(() => {
+      count += 1;
+      prefix = `test-${count}`;
+      place = `s3://images/${prefix}`;
+    });
+
+    const lading = (args: readonly string[], through?: number) => succeed(service, args, through);
+
+    it('gives back what was copied into it, through another process', async () => {
+      for (const archive of ['docker20-multi.tar', 'regctl-export.tar', 'podman-multi.tar'])
+        await lading(['copy', join(ARCHIVES, archive), place]);
+      const folder = await temporaryFolder('bucket');
+      await lading(['copy', place, `oci:${folder}/out`], 1);
+      const [there, back] = await Promise.all([lading(['ls', place], 1), lading(['ls', `${folder}/out`])]);
+      assert.equal(there, back);
+      assert.match(await lading(['verify', place], 1), /all right/);
+      assert.match(await lading(['inspect', place, '--json'], 1), /"images"/);
+    });
+
+    it('gets an index of the names that are in it', async () => {
+      await lading(['copy', join(ARCHIVES, 'docker20-multi.tar'), place]);
+      await lading(['index', place], 1);
+      const file = await client.read(`${prefix}/index.json`, { maxBytes: 100_000 });
+      assert.ok(file !== undefined && file !== 'unchanged');
+      const { manifests } = JSON.parse(file.bytes.toString());
+      const names = (manifests as { annotations: Record<string, string> }[]).map(
+        ({ annotations }) => annotations['io.containerd.image.name'],
+      );
+      assert.deepEqual(names.sort(), ['docker.io/library/tiny:1', 'docker.io/library/tiny:2']);
+    });
+
+    it(`is written ${comparesDigests ? 'without' : 'with'} a warning that it compares no digests`, async () => {
+      const copy = ['copy', join(ARCHIVES, 'docker20-multi.tar'), place];
+      const { code, stderr } = await runLading(copy, { env: service.environment() });
+      assert.equal(code, 0, stderr);
+      const warnings = stderr.match(/^warning: .*$/gm) ?? [];
+      assert.equal(warnings.length, comparesDigests ? 0 : 1, stderr);
+      for (const warning of warnings)
+        assert.match(warning, /127\.0\.0\.1:\d+ does not compare what it gets with the signed digest/);
+    });
+
+    it('says what is damaged', async () => {
+      await lading(['copy', join(ARCHIVES, 'docker20-multi.tar'), place]);
+      let largest = { key: '', size: 0 };
+      for await (const listed of client.list(`${prefix}/blobs/`))
+        if (listed.size > largest.size) largest = listed;
+      await client.put(largest.key, payloadOf(Buffer.alloc(largest.size, 'x')));
+      const { code, stdout } = await runLading(['verify', place], { env: service.environment(1) });
+      assert.equal(code, 3);
+      assert.match(stdout, new RegExp(largest.key.slice(-64)));
+    });
+
+    it('takes a large blob in parts, and what a killed run has sent is not sent again', async function () {
+      this.timeout(180_000);
+      const folder = await temporaryFolder('large');
+      const image = await makeImage({ seed: 'parts', layers: [60_000_000] });
+      const store = await openLayoutForWriting(join(folder, 'layout'));
+      await pushAll(store, image.all);
+      await store.tag(image.manifest.descriptor, 'registry.test/large:1');
+      await store.commit();
+      await store.close();
+      const copy = ['copy', `oci:${folder}/layout`, place, '--part-size', '5M'];
+      const hex = image.layers[0]?.descriptor.digest.slice('sha256:'.length);
+      const key = `${prefix}/blobs/sha256/${hex}`;
+      const sent = async () => {
+        const uploads = await client.listUploads(key);
+        const parts = await Promise.all(uploads.map((upload) => client.listParts(upload)));
+        return parts.map((list) => list?.length ?? 0);
+      };
+      const slow = await startLading([...copy, '--limit-rate', '10M'], { env: service.environment() });
+      while (((await sent())[0] ?? 0) < 3) {
+        assert.equal(slow.process.exitCode, null, 'it is killed before it has ended');
+        await delay(100);
+      }
+      slow.process.kill('SIGKILL');
+      await slow.outcome;
+      const [parts = 0, ...others] = await sent();
+      assert.ok(parts >= 3 && parts < 12 && others.length === 0, `${parts} parts of 12 were sent`);
+      assert.equal(await client.head(key), undefined);
+      await lading(copy, 1);
+      // An upload of its own would have left the other one behind.
+      assert.deepEqual(await sent(), []);
+      assert.match(await lading(['verify', place]), /all right/);
+      assert.match(await lading(['copy', place, `oci:${folder}/back`], 1), /1 image/);
+    });
+  });
+
+describe('a bucket of two processes of versitygw', () => {
   let service: Versitygw;
   let count = 0;
   /** A prefix that no other test has. */
   let place: string;
 
   before(async function () {
-    needs(this, 'skopeo');
     service = await startVersitygw(this);
   });
   after(() => service?.stop());
@@ -31,29 +147,13 @@ describe('a bucket of versitygw', () => {
     place = `s3://images/test-${count}`;
   });
 
-  /** Runs a command through one of the processes; it must succeed. */
-  const lading = async (args: readonly string[], through = 0): Promise<string> => {
-    const outcome = await runLading(args, { env: service.environment(through) });
-    assert.equal(outcome.code, 0, `${args.join(' ')}: ${outcome.stderr}`);
-    assert.doesNotMatch(outcome.stderr, /MaxListenersExceeded/);
-    return outcome.stdout;
-  };
+  const lading = (args: readonly string[], through?: number) => succeed(service, args, through);
   const folderOf = (location: string): string => join(service.bucket, location.slice('s3://images/'.length));
   const blobsIn = (location: string): string[] =>
     readdirSync(join(folderOf(location), 'blobs', 'sha256')).sort();
 
-  it('gives back what was copied into it, through another process', async () => {
-    for (const archive of ['docker20-multi.tar', 'regctl-export.tar', 'podman-multi.tar'])
-      await lading(['copy', join(ARCHIVES, archive), place]);
-    const folder = await temporaryFolder('bucket');
-    await lading(['copy', place, `oci:${folder}/out`], 1);
-    const [there, back] = await Promise.all([lading(['ls', place], 1), lading(['ls', `${folder}/out`])]);
-    assert.equal(there, back);
-    assert.match(await lading(['verify', place], 1), /all right/);
-    assert.match(await lading(['inspect', place, '--json'], 1), /"images"/);
-  });
-
-  it('is a layout for skopeo, with its index, and one that skopeo wrote is read', async () => {
+  it('is a layout for skopeo, with its index, and one that skopeo wrote is read', async function () {
+    needs(this, 'skopeo');
     await lading(['copy', join(ARCHIVES, 'skopeo-oci-archive.tar'), place]);
     await lading(['index', place]);
     const folder = await temporaryFolder('layout');
@@ -62,18 +162,6 @@ describe('a bucket of versitygw', () => {
     await cp(join(folder, 'written'), join(service.bucket, 'foreign'), { recursive: true });
     assert.match(await lading(['ls', 's3://images/foreign']), /^again /m);
     assert.match(await lading(['verify', 's3://images/foreign']), /all right/);
-  });
-
-  it('says what is damaged', async () => {
-    await lading(['copy', join(ARCHIVES, 'docker20-multi.tar'), place]);
-    const [largest = ''] = blobsIn(place);
-    const path = join(folderOf(place), 'blobs', 'sha256', largest);
-    const bytes = await readFile(path);
-    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-    await writeFile(path, bytes);
-    const { code, stdout } = await runLading(['verify', place], { env: service.environment() });
-    assert.equal(code, 3);
-    assert.match(stdout, new RegExp(largest));
   });
 
   it('lets one of many writers be the first, whichever process they ask', async () => {
@@ -135,23 +223,12 @@ describe('a bucket of versitygw', () => {
     for (const layout of layouts) await lading(['copy', `oci:${layout}`, `oci:${single}`]);
     assert.deepEqual(blobsIn(place), readdirSync(join(single, 'blobs', 'sha256')).sort());
   });
-
-  it('takes a large blob in parts, and what an interrupted run has sent is not sent again', async function () {
-    this.timeout(180_000);
-    const folder = await temporaryFolder('large');
-    const image = await makeImage({ seed: 'parts', layers: [60_000_000] });
-    const store = await openLayoutForWriting(join(folder, 'layout'));
-    await pushAll(store, image.all);
-    await store.tag(image.manifest.descriptor, 'registry.test/large:1');
-    await store.commit();
-    await store.close();
-    const copy = ['copy', `oci:${folder}/layout`, place, '--part-size', '5M'];
-    const slow = await startLading([...copy, '--limit-rate', '10M'], { env: service.environment() });
-    setTimeout(() => slow.process.kill('SIGKILL'), 4000);
-    await slow.outcome;
-    await lading(copy, 1);
-    assert.match(await lading(['verify', place]), /all right/);
-    assert.match(await lading(['copy', place, `oci:${folder}/back`], 1), /1 image/);
-    await rm(join(folder, 'back'), { recursive: true });
-  });
 });
+
+/** Runs a command through one of the processes; it must succeed. */
+async function succeed(service: BucketService, args: readonly string[], through = 0): Promise<string> {
+  const { code, stdout, stderr } = await runLading(args, { env: service.environment(through) });
+  assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
+  assert.doesNotMatch(stderr, /MaxListenersExceeded/);
+  return stdout;
+}

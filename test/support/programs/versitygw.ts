@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from 'mocha';
+import type { BucketService } from './bucket-service.js';
 import { freePort, startDaemon } from './daemon.js';
 import { peer } from './peers.js';
 import { temporaryFolder } from './workplace.js';
@@ -8,14 +9,11 @@ import { temporaryFolder } from './workplace.js';
 export const KEY = { AWS_ACCESS_KEY_ID: 'interop', AWS_SECRET_ACCESS_KEY: 'interop-secret' };
 
 /** A service of buckets in a folder: an object is a file whose path is its key. */
-export interface Versitygw {
+export interface Versitygw extends BucketService {
   /** `http://127.0.0.1:PORT` of each process. */
   endpoints: readonly string[];
   /** The folder of the bucket `images`. */
   bucket: string;
-  /** The environment of a client of one of the processes. */
-  environment(place?: number): Record<string, string>;
-  stop(): Promise<void>;
 }
 
 /** Starts processes that serve the same bucket, as a service of several machines does. */
