@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { needs } from '../support/needs.js';
-import { freePort, startDaemon } from '../support/programs/daemon.js';
+import { type Daemon, freePort, startDaemon } from '../support/programs/daemon.js';
+import { ANSWERED_BY, startHaproxy } from '../support/programs/haproxy.js';
 import { runLading } from '../support/programs/lading.js';
 import { LADING } from '../support/programs/lading-command.js';
 import { skopeo } from '../support/programs/skopeo.js';
@@ -24,39 +26,15 @@ describe('replicas of a registry over a bucket of versitygw', () => {
   });
   after(() => service?.stop());
 
-  const lading = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await runLading(args, { env: service.environment() });
-    assert.equal(code, 0, stderr);
-    return stdout;
-  };
-  /** Starts a replica that asks one of the processes; resolves with its address. */
-  const replica = async (through: number, ...flags: string[]): Promise<string> => {
-    const host = `127.0.0.1:${await freePort()}`;
-    const [command, ...before] = LADING;
-    await startDaemon(command, [...before, 'serve', PLACE, '--listen', host, ...flags], {
-      env: { PATH: process.env.PATH, HOME: '/nonexistent', ...service.environment(through) },
-      ready: () =>
-        fetch(`http://${host}/healthz`).then(
-          ({ status }) => status === 200,
-          () => false,
-        ),
-    });
-    return host;
-  };
+  const lading = (...args: string[]) => succeed(service, ...args);
+  const replica = async (through: number, ...flags: string[]): Promise<string> =>
+    (await startReplica(service, through, ...flags)).host;
 
   it('give skopeo the same images, through the server and by signed URLs', async () => {
     const replicas = [await replica(0), await replica(1, '--redirect')];
-    const folder = await temporaryFolder('pulled');
-    for (const [place, host] of replicas.entries())
-      await skopeo(
-        'copy',
-        '--src-tls-verify=false',
-        `docker://${host}/library/tiny:2`,
-        `dir:${folder}/${place}`,
-      );
-    const files = replicas.map((_, place) => readdirSync(join(folder, String(place))).sort());
-    assert.ok((files[0]?.length ?? 0) > 3);
-    assert.deepEqual(files[0], files[1]);
+    const [files = [], ...others] = await Promise.all(replicas.map(pull));
+    assert.ok(files.length > 3);
+    assert.deepEqual(others, [files]);
   });
 
   it('have lost a name some seconds after it went, and prune takes its image and no more', async () => {
@@ -65,7 +43,7 @@ describe('replicas of a registry over a bucket of versitygw', () => {
     const blobs = join(service.bucket, 'served', 'blobs', 'sha256');
     const before = readdirSync(blobs).length;
     await rm(join(service.bucket, 'served', 'names', key));
-    await new Promise((resolve) => setTimeout(resolve, 6000));
+    await delay(6000);
     for (const host of hosts)
       for (const [tag, status] of [
         ['1', 404],
@@ -79,4 +57,98 @@ describe('replicas of a registry over a bucket of versitygw', () => {
     assert.equal(readdirSync(blobs).length, before - pruned.removed.length);
     assert.match(await lading('verify', PLACE), /all right/);
   });
+
+  it('take no pushes: uploads would need a state that replicas share', async () => {
+    const { code, stderr } = await runLading(['serve', PLACE, '--writable'], { env: service.environment() });
+    assert.equal(code, 1);
+    assert.match(stderr, /s3:\/\/images\/served is a bucket, which takes no pushes.*\nhint: .*lading copy/);
+  });
 });
+
+describe('replicas of a registry over a bucket, behind haproxy', () => {
+  let service: Versitygw;
+  let replicas: Replica[];
+  let balancer: string;
+  let expected: string[];
+
+  before(async function () {
+    needs(this, 'skopeo', 'haproxy');
+    service = await startVersitygw(this);
+    await succeed(service, 'copy', ARCHIVE, PLACE);
+    // Two ask the first process of the service, and one the second.
+    replicas = await Promise.all([0, 0, 1].map((through) => startReplica(service, through)));
+    balancer = await startHaproxy(replicas.map(({ host }) => host));
+    expected = await pull(replicas[2]?.host ?? '');
+    assert.ok(expected.length > 3);
+  });
+  after(async () => {
+    for (const { stop } of replicas ?? []) await stop();
+    await service?.stop();
+  });
+
+  /** Resolves with the status of requests in turn, and the place of the replica that has answered. */
+  const answers = async (): Promise<string[]> => {
+    const seen = new Set<string>();
+    for (let request = 0; request < 9; request += 1) {
+      const answer = await fetch(`http://${balancer}/v2/library/tiny/manifests/2`);
+      await answer.arrayBuffer();
+      seen.add(`${answer.status} by ${answer.headers.get(ANSWERED_BY)}`);
+    }
+    return [...seen].sort();
+  };
+
+  it('share the requests of one pull, and give the same image', async () => {
+    assert.deepEqual(await answers(), ['200 by 0', '200 by 1', '200 by 2']);
+    assert.deepEqual(await pull(balancer), expected);
+  });
+
+  it('are missed by nobody when one of them is stopped, before and after it is noticed', async () => {
+    await replicas[0]?.stop();
+    assert.deepEqual(await pull(balancer), expected);
+    assert.deepEqual(await answers(), ['200 by 1', '200 by 2']);
+    await delay(1000);
+    assert.deepEqual(await pull(balancer), expected);
+  });
+
+  it('get no requests when their process of the service is gone', async () => {
+    await service.stopOne(0);
+    const until = Date.now() + 30_000;
+    while ((await answers()).join() !== '200 by 2') {
+      assert.ok(Date.now() < until, 'a replica that cannot read the bucket says so');
+      await delay(200);
+    }
+    assert.deepEqual(await pull(balancer), expected);
+  });
+});
+
+interface Replica extends Daemon {
+  host: string;
+}
+
+/** Starts a replica that asks one of the processes. */
+async function startReplica(service: Versitygw, through: number, ...flags: string[]): Promise<Replica> {
+  const host = `127.0.0.1:${await freePort()}`;
+  const [command, ...before] = LADING;
+  const daemon = await startDaemon(command, [...before, 'serve', PLACE, '--listen', host, ...flags], {
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...service.environment(through) },
+    ready: () =>
+      fetch(`http://${host}/healthz`).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+  });
+  return { ...daemon, host };
+}
+
+async function succeed(service: Versitygw, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runLading(args, { env: service.environment() });
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+/** Pulls an image; resolves with the names of its files, which have the digests of what is in them. */
+async function pull(host: string): Promise<string[]> {
+  const folder = await temporaryFolder('pulled');
+  await skopeo('copy', '--src-tls-verify=false', `docker://${host}/library/tiny:2`, `dir:${folder}`);
+  return readdirSync(folder).sort();
+}

@@ -31,6 +31,7 @@ const PACKAGES = {
   mandoc: 'mandoc',
   zstd: 'zstd',
   parallel: 'parallel',
+  haproxy: 'haproxy',
   'qemu-aarch64-static': 'qemu-user-static',
 } as const;
 

@@ -14,6 +14,8 @@ export interface Versitygw extends BucketService {
   endpoints: readonly string[];
   /** The folder of the bucket `images`. */
   bucket: string;
+  /** Stops one of the processes. */
+  stopOne(place: number): Promise<void>;
 }
 
 /** Starts processes that serve the same bucket, as a service of several machines does. */
@@ -50,6 +52,9 @@ export async function startProcesses(program: string, processes: number): Promis
       AWS_ENDPOINT_URL_S3: endpoints[place % endpoints.length] ?? '',
       AWS_EC2_METADATA_DISABLED: 'true',
     }),
+    async stopOne(place) {
+      await daemons[place]?.stop();
+    },
     async stop() {
       await Promise.all(daemons.map(({ stop }) => stop()));
     },
