@@ -4,21 +4,10 @@ import { readdir, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { writeSparseArchive } from '../support/sparse-archive.js';
 import { useFolder } from '../support/temporary.js';
+import { TELLING_USAGE, type Usage, usageIn } from '../support/usage.js';
 import { PROGRAM } from './program.js';
 
 const MIB = 1024 * 1024;
-/** At the end of a process, tells its processor time in microseconds and its peak memory in KiB. */
-const TELLING_USAGE = `data:text/javascript,process.on('exit', () => {
-  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-  process.stderr.write(JSON.stringify({ processorTime: userCPUTime + systemCPUTime, maxRSS }));
-})`;
-
-interface Usage {
-  /** Processor time: that of the clock depends on what else the machine does. */
-  seconds: number;
-  peakBytes: number;
-}
-
 /** The goals are a second and 150 MiB, on a quiet machine. */
 function assertModest({ seconds, peakBytes }: Usage): void {
   assert.ok(seconds < 3, `${seconds} s of processor time`);
@@ -46,11 +35,7 @@ describe('an archive of 100 GB with 20,000 blobs', function () {
       ['--import', TELLING_USAGE, ...args],
       { maxBuffer: 64 * MIB, env: { ...process.env, XDG_CACHE_HOME: path('cache') } },
     );
-    const { processorTime, maxRSS } = JSON.parse(stderr);
-    return {
-      result: JSON.parse(stdout),
-      usage: { seconds: processorTime / 1e6, peakBytes: maxRSS * 1024 },
-    };
+    return { result: JSON.parse(stdout), usage: usageIn(stderr) };
   }
 
   it('is listed in little time and memory', async () => {

@@ -5,17 +5,11 @@ import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { needs } from '../support/needs.js';
 import { useFolder } from '../support/temporary.js';
+import { TELLING_USAGE, usageIn } from '../support/usage.js';
 import { PROGRAM } from './program.js';
 
 const MIB = 1024 * 1024;
 const IMAGES = 1000;
-/**
- * Tells the peak memory of a process in KiB when it ends. (`process.resourceUsage().maxRSS` would begin with the memory
- * of the process that started it. proc(5), VmHWM)
- */
-const TELLING_PEAK = `data:text/javascript,import { readFileSync } from 'node:fs'; process.on('exit', () => {
-  process.stderr.write(/VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
-})`;
 
 describe('a thousand images', function () {
   this.timeout(180_000);
@@ -35,10 +29,10 @@ describe('a thousand images', function () {
     const env = { PATH: process.env.PATH, HOME: '/nonexistent', XDG_CACHE_HOME: path('cache') };
     const { stderr } = await promisify(execFile)(
       process.execPath,
-      ['--import', TELLING_PEAK, PROGRAM, ...args, '--quiet'],
+      ['--import', TELLING_USAGE, PROGRAM, ...args, '--quiet'],
       { maxBuffer: 64 * MIB, env },
     );
-    return Math.round((Number(stderr) * 1024) / MIB);
+    return Math.round(usageIn(stderr).peakBytes / MIB);
   }
 
   // Some 15% above what Node.js 20 takes. All that every command needs is 65 MiB, and a leak would show in the rest.
