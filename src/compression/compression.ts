@@ -147,13 +147,11 @@ export class Compressor {
   readonly #pool: DeflatePool;
   readonly #form: CompressedForm;
   readonly #level: number;
-  readonly #threads: number | undefined;
 
   /** Throws `USAGE` for a level that the format does not have, and `UNSUPPORTED` if Node.js cannot compress with zstd. */
   constructor({ form = 'gzip', level, threads }: CompressOptions = {}) {
     this.#form = form;
     this.#level = levelOf(form, level);
-    this.#threads = threads;
     this.#pool = new DeflatePool({ threads });
     if (form === 'zstd') requireZstdEncoder();
   }
@@ -169,7 +167,7 @@ export class Compressor {
   #compressed(source: ByteSource): AsyncGenerator<Buffer> {
     return this.#form === 'gzip'
       ? gzipBlocks(source, this.#pool, this.#level)
-      : zstdFrame(source, { level: this.#level, threads: this.#threads });
+      : zstdFrame(source, this.#level);
   }
 
   /** Stops the threads; streams that have not ended fail. */

@@ -1,36 +1,29 @@
-import { availableParallelism } from 'node:os';
 import zlib from 'node:zlib';
 import { LadingError } from '../errors.js';
 import type { ByteSource } from './byte-source.js';
 import { type Engine, runEngine } from './node-engine.js';
 
-// More threads need more memory (each holds 8 MiB and more), and one of them is faster than most disks.
-const MOST_THREADS = 4;
-
-export interface ZstdOptions {
-  /** From 1 (fastest) to 19 (smallest). */
-  level: number;
-  /** The number of threads; default one per core, at most four. The output does not depend on it. */
-  threads?: number | undefined;
-}
-
 /**
- * Compresses all of `source` to one zstd frame with a checksum (RFC 8878). The bytes depend on content, level and the
- * version of libzstd, which Node.js contains. Throws `UNSUPPORTED` as `requireZstdEncoder` does.
+ * Compresses all of `source` to one zstd frame with a checksum (RFC 8878), at a level from 1 (fastest) to 19 (smallest).
+ * The bytes depend on content, level and the version of libzstd, which Node.js contains. Throws `UNSUPPORTED` as
+ * `requireZstdEncoder` does.
  */
-export async function* zstdFrame(
-  source: ByteSource,
-  { level, threads = Math.min(availableParallelism(), MOST_THREADS) }: ZstdOptions,
-): AsyncGenerator<Buffer> {
+export async function* zstdFrame(source: ByteSource, level: number): AsyncGenerator<Buffer> {
   const create = requireZstdEncoder();
+  // Without libzstd's workers: with them it may take a part of a chunk and leave space in the output, which node:zlib
+  // takes for the end of the frame.
   const params = {
     [constant('ZSTD_c_compressionLevel')]: level,
     [constant('ZSTD_c_checksumFlag')]: 1,
-    // With one or more workers libzstd divides the content into the same jobs, whatever their number; with none it does
-    // not divide it, and gives other bytes.
-    [constant('ZSTD_c_nbWorkers')]: Math.max(1, threads),
   };
-  yield* runEngine(create({ params, chunkSize: 256 * 1024 }), () => source.next());
+  yield* wholeOutput(create({ params, chunkSize: 256 * 1024 }), source);
+}
+
+/** Yields the output of an encoder, and throws if it ended before it had consumed all of `source`. */
+export async function* wholeOutput(encoder: Engine, source: ByteSource): AsyncGenerator<Buffer> {
+  const left = yield* runEngine(encoder, () => source.next());
+  if (left.length > 0 || (await source.next()) !== undefined)
+    throw new Error('the encoder ended before the content did');
 }
 
 /** Returns the encoder of Node.js; throws `UNSUPPORTED` if it has none, which is so before 22.15. */

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { digestOf } from '../../src/content/digest.js';
+import { nodeFor } from '../../src/packaging/node-release.mjs';
 import { fixturePath } from '../support/fixtures.js';
 import { needs } from '../support/needs.js';
 import { architectureHere, executable, makeExecutable } from '../support/programs/executable.js';
@@ -55,6 +56,14 @@ describe('the single executable', function () {
       '\nxz-decompress ',
     ])
       assert.ok(bytes.includes(text), text);
+  });
+
+  it('has a Node.js whose encoder for zstd takes all of what is given to it', async function () {
+    const node = await nodeFor(architectureHere(this));
+    const mocha = ['node_modules/mocha/bin/mocha.js', '--no-config', '--import=tsx', '--timeout=60000'];
+    const options = { cwd: ROOT, env: { PATH: process.env.PATH } };
+    const tests = await succeed(node, [...mocha, 'test/compression/zstd-encoder.test.ts'], options);
+    assert.match(tests, /4 passing/);
   });
 
   it('has its threads and its decoders inside: it compresses and reads zstd and xz', async function () {
