@@ -1,11 +1,11 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type ConvertResult, convert } from '../index.js';
+import { BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
-  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

@@ -1,12 +1,12 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type CopyImagesResult, copyImages } from '../index.js';
+import { BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
-  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

@@ -1,10 +1,10 @@
 import type { InferredOptionTypes } from 'yargs';
 import { indexBucket } from '../index.js';
+import { BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { plural } from './format.js';
 import {
-  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

@@ -1,5 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type InspectResult, inspect, LadingError, readDocument } from '../index.js';
+import { BUCKET_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatAttached, formatInspected, type Look } from './inspect-table.js';
@@ -7,7 +8,6 @@ import { formatHistory, formatWhole } from './inspect-whole.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
-  BUCKET_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

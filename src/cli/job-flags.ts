@@ -1,11 +1,7 @@
 import type { InferredOptionTypes } from 'yargs';
+import { BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
 import { KUBERNETES_OPTIONS } from './kubernetes.js';
-import {
-  BUCKET_WRITE_OPTIONS,
-  CONNECTION_OPTIONS,
-  type CommandOption,
-  type GlobalArguments,
-} from './options.js';
+import { CONNECTION_OPTIONS, type CommandOption, type GlobalArguments } from './options.js';
 import { LOCK_OPTION, WANTED_OPTIONS } from './wanted.js';
 
 /**

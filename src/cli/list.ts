@@ -1,12 +1,12 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type ListResult, list, printable } from '../index.js';
+import { BUCKET_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatImages } from './list-table.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
-  BUCKET_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

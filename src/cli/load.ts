@@ -1,12 +1,12 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type LoadResult, load } from '../index.js';
+import { BUCKET_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { failuresOf, resultWithFailures } from './failures.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
   ARCHIVE_LIMIT_OPTIONS,
   archiveLimitOptions,
-  BUCKET_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

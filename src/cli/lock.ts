@@ -1,12 +1,11 @@
 import type { InferredOptionTypes } from 'yargs';
 import { formatLockAs, type LockResult, lockImages, writeLockFile } from '../index.js';
+import { BUCKET_OPTIONS, BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { resultWithFailures } from './failures.js';
 import { plural } from './format.js';
 import { describeDifference } from './lock-difference.js';
 import {
-  BUCKET_OPTIONS,
-  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

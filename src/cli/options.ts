@@ -1,28 +1,11 @@
-import type { InferredOptionTypes, Options } from 'yargs';
-import {
-  type ConnectionOptions,
-  type Grade,
-  LadingError,
-  type RegistrySettings,
-  type S3Options,
-} from '../index.js';
+import type { InferredOptionTypes } from 'yargs';
+import { type ConnectionOptions, type Grade, LadingError, type RegistrySettings } from '../index.js';
+import { type BucketArguments, bucketOptions } from './bucket-flags.js';
+import type { CommandOption } from './command-option.js';
 import { type CredentialFlags, type GivenCredentials, parseCredentials } from './credentials.js';
-import { parseRate, parseSize } from './rate.js';
+import { parseRate } from './rate.js';
 
-/** A flag, as yargs defines it. */
-export interface CommandOption extends Options {
-  /** The name of its value in the help, such as `FILE`; default: by its type. */
-  value?: string;
-  /** The value of the flag if it is given without one: then a value follows only behind `=`. */
-  bareValue?: string;
-  /**
-   * Set if other flags of this name mean something else: neither a variable nor a setting for all commands is for it, only
-   * the command's own section of the configuration.
-   */
-  isOwn?: true;
-}
-
-export type CommandOptions = Readonly<Record<string, CommandOption>>;
+export type { CommandOption, CommandOptions } from './command-option.js';
 
 /** Flags of all commands. */
 export const GLOBAL_OPTIONS = {
@@ -148,56 +131,6 @@ export const CONNECTION_OPTIONS = {
   },
 } as const satisfies Record<string, CommandOption>;
 
-/** Flags of commands that read buckets (`s3://…`). */
-export const BUCKET_OPTIONS = {
-  's3-endpoint': {
-    type: 'string',
-    value: 'URL',
-    requiresArg: true,
-    describe: 'Service of s3://…, if it is not Amazon’s; also AWS_ENDPOINT_URL',
-    group: 'Bucket:',
-  },
-  's3-region': {
-    type: 'string',
-    value: 'REGION',
-    requiresArg: true,
-    describe: 'Region of s3://…; also AWS_REGION',
-    group: 'Bucket:',
-  },
-} as const satisfies Record<string, CommandOption>;
-
-/** Flags of commands that write to buckets, too. */
-export const BUCKET_WRITE_OPTIONS = {
-  ...BUCKET_OPTIONS,
-  'part-size': {
-    type: 'string',
-    value: 'BYTES',
-    requiresArg: true,
-    describe: 'Blobs above this size are written to s3://… in parts, from 5M',
-    defaultDescription: '64M',
-    group: 'Bucket:',
-  },
-  sse: {
-    choices: ['AES256', 'aws:kms'],
-    requiresArg: true,
-    describe: 'Encryption that the service of s3://… is asked for',
-    defaultDescription: 'that of the bucket',
-    group: 'Bucket:',
-  },
-  'sse-kms-key': {
-    type: 'string',
-    value: 'KEY',
-    requiresArg: true,
-    describe: 'Key of --sse aws:kms',
-    group: 'Bucket:',
-  },
-  'single-writer': {
-    type: 'boolean',
-    describe: 'Nobody else writes to s3://…, so the service need not know conditional writes',
-    group: 'Bucket:',
-  },
-} as const satisfies Record<string, CommandOption>;
-
 /** A flag of commands that show what there is. */
 export const FORMAT_OPTION = {
   type: 'string',
@@ -290,19 +223,6 @@ export type GlobalArguments = Omit<InferredOptionTypes<typeof GLOBAL_OPTIONS>, '
   registries?: Record<string, RegistrySettings>;
 };
 export type ConnectionArguments = InferredOptionTypes<typeof CONNECTION_OPTIONS>;
-export type BucketArguments = Partial<InferredOptionTypes<typeof BUCKET_WRITE_OPTIONS>>;
-
-/** Converts flags to options of the library; throws `USAGE`. */
-export function bucketOptions(argv: BucketArguments): S3Options {
-  return {
-    endpoint: argv['s3-endpoint'],
-    region: argv['s3-region'],
-    partBytes: parseSize('part-size', argv['part-size']),
-    sse: argv.sse,
-    sseKMSKey: argv['sse-kms-key'],
-    singleWriter: argv['single-writer'],
-  };
-}
 
 /** Converts flags to options of the library; throws `USAGE`. */
 export function connectionOptions(

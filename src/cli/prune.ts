@@ -1,13 +1,12 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type PruneResult, prune } from '../index.js';
+import { BUCKET_OPTIONS, BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { parseDuration } from './duration.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import { NO_REGISTRY } from './index-command.js';
 import {
-  BUCKET_OPTIONS,
-  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

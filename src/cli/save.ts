@@ -1,12 +1,12 @@
 import { basename } from 'node:path';
 import type { InferredOptionTypes } from 'yargs';
 import { type CarriedProgram, type SaveOptions, type SaveResult, type Shard, save } from '../index.js';
+import { BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
 import { failuresOf, resultWithFailures } from './failures.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
-  BUCKET_WRITE_OPTIONS,
   CONNECTION_OPTIONS,
   type CommandOption,
   connectionOptions,

@@ -1,14 +1,8 @@
 import type { InferredOptionTypes } from 'yargs';
 import { LadingError, type ServeOptions } from '../index.js';
+import { BUCKET_OPTIONS, bucketOptions } from './bucket-flags.js';
 import { KUBERNETES_OPTIONS } from './kubernetes.js';
-import {
-  BUCKET_OPTIONS,
-  bucketOptions,
-  type CommandOption,
-  type GlobalArguments,
-  SELECT_OPTION,
-  wholeNumber,
-} from './options.js';
+import { type CommandOption, type GlobalArguments, SELECT_OPTION, wholeNumber } from './options.js';
 import { CONFIG_KINDS } from './serve-config.js';
 
 export const SERVE_OPTIONS = {

@@ -1,11 +1,10 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type VerifyOptions, type VerifyResult, verify } from '../index.js';
+import { BUCKET_OPTIONS, bucketOptions } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
 import {
-  BUCKET_OPTIONS,
-  bucketOptions,
   type CommandOption,
   type GlobalArguments,
   LIMIT_OPTIONS,

@@ -1,10 +1,10 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type ConnectionOptions, LadingError, type Lock, readLock, type SaveOptions } from '../index.js';
+import type { BucketArguments } from './bucket-flags.js';
 import type { CommandContext } from './command.js';
 import { EXIT } from './exit-codes.js';
 import type { ImagesOfDocuments } from './from.js';
 import {
-  type BucketArguments,
   type CommandOption,
   type ConnectionArguments,
   connectionOptions,
