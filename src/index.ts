@@ -149,6 +149,7 @@ export type {
   Finding,
   Note,
   VerifiedDocument,
+  VerifiedPlatforms,
   VerifyOptions,
   VerifyResult,
 } from './operations/verify/result.js';

@@ -12,6 +12,8 @@ import {
   connectionOptions,
   FORMAT_OPTION,
   type GlobalArguments,
+  PLATFORM_OPTION,
+  platformsOf,
   SELECT_OPTION,
 } from './options.js';
 import { withProgress } from './progress.js';
@@ -27,6 +29,7 @@ const OPTIONS = {
     describe: 'Signatures, SBOMs and attestations as entries too',
   },
   select: SELECT_OPTION,
+  platform: { ...PLATFORM_OPTION, isOwn: true }, // a setting for saves lists no less
   digests: { type: 'boolean', default: false, describe: 'Whole digests, on a terminal too' },
   format: FORMAT_OPTION,
   ...ARCHIVE_LIMIT_OPTIONS,
@@ -44,6 +47,7 @@ export const listCommand: CommandModule = {
   examples: [
     { line: 'lading ls images.tar', summary: 'the images of an archive' },
     { line: "lading ls images.tar --format '{{.Name}} {{.Digest}}'", summary: 'for scripts; --json has all' },
+    { line: 'lading ls images.tar --platform linux/arm64', summary: 'the images that there are for arm64' },
     { line: 'lading ls docker.io/library/alpine', summary: 'the tags of a repository' },
     {
       line: "lading ls alpine --select '{>=3.19, newest 2}'",
@@ -60,6 +64,7 @@ export const listCommand: CommandModule = {
         ...archiveLimitOptions(flags),
         attachments: flags.attachments,
         select: flags.select,
+        platforms: platformsOf(flags.platform),
         signal,
         onEvent,
       }),

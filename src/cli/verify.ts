@@ -9,6 +9,8 @@ import {
   type GlobalArguments,
   LIMIT_OPTIONS,
   limitOptions,
+  PLATFORM_OPTION,
+  platformsOf,
   SELECT_OPTION,
   wholeNumber,
 } from './options.js';
@@ -17,6 +19,7 @@ import { type Progress, withProgress } from './progress.js';
 
 const OPTIONS = {
   select: SELECT_OPTION,
+  platform: { ...PLATFORM_OPTION, isOwn: true }, // a setting for saves checks no less
   concurrency: {
     type: 'number',
     requiresArg: true,
@@ -49,6 +52,7 @@ export const verifyCommand: CommandModule = {
     { line: 'lading verify one.tar two.tar layout/', summary: 'several, one after the other' },
     { line: 'lading verify images.tar --no-diff-ids', summary: 'digests alone, as fast as the disk allows' },
     { line: "lading verify images.tar --select 'ghcr.io/product/*'", summary: 'some of the images' },
+    { line: 'lading verify images.tar --platform linux/arm64', summary: 'what these platforms need' },
     { line: 'lading verify manifest.json', summary: 'what a single document is, and whether it is right' },
   ],
   async run(argv, { output, signal }) {
@@ -57,6 +61,7 @@ export const verifyCommand: CommandModule = {
       concurrency: wholeNumber('concurrency', flags.concurrency, 1),
       diffIDs: flags['diff-ids'],
       select: flags.select,
+      platforms: platformsOf(flags.platform),
       ...limitOptions(flags),
       s3: bucketOptions(flags),
       signal,
@@ -129,9 +134,9 @@ function describeSound(sound: number, all: number): string {
 
 function describeVerified(
   path: string,
-  { ok, checked, documents, findings, damaged, notes }: VerifyResult,
+  { ok, checked, platforms, documents, findings, damaged, notes }: VerifyResult,
 ): string {
-  const isSingle = checked.blobs === 0 && documents.length === 1;
+  const isSingle = checked.blobs === 0 && documents.length === 1 && platforms === undefined;
   const single = isSingle
     ? formatTable(documents.map(({ kind, digest, mediaType }) => [kind, digest, mediaType]))
     : '';
@@ -139,7 +144,9 @@ function describeVerified(
   const found = formatTable(
     findings.map(({ code, digest, path: place, message }) => [code, digest ?? place ?? '', message]),
   );
-  const what = `${plural(checked.manifests, 'manifest')}, ${plural(checked.blobs, 'blob')}, ${formatBytes(checked.bytes)}`;
+  const part =
+    platforms === undefined ? '' : `, ${platforms.checked} of ${plural(platforms.all, 'platform')}`;
+  const what = `${plural(checked.manifests, 'manifest')}, ${plural(checked.blobs, 'blob')}, ${formatBytes(checked.bytes)}${part}`;
   const verdict = ok ? 'all right' : plural(findings.length, 'finding');
   const images = formatTable(damaged.map(({ name, digest }) => ['damaged image', name, digest ?? '']));
   return `${single}${signatures}${found}${describeNotes(notes)}${images}${path}: ${isSingle ? documents[0]?.kind : what}: ${verdict}\n${describeWayOut(damaged)}`;

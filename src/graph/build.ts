@@ -1,13 +1,14 @@
-import { absentOf, attestedDigest } from '../content/annotations.js';
+import { absentOf } from '../content/annotations.js';
 import { type Descriptor, plainDescriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isNonDistributable } from '../content/media-types.js';
-import { matchesPlatform, type Platform } from '../content/platform.js';
+import type { Platform } from '../content/platform.js';
 import { ContentError } from '../errors.js';
 import { GraphBudget, type GraphLimits } from '../manifest/graph-budget.js';
 import { type Manifest, type Successors, successors } from '../manifest/manifest.js';
 import type { Source } from '../store/store.js';
 import { rewritten, singleOfIndex } from './choose.js';
+import { attestationsOf, childrenFor, isWanted, wantedAt } from './choose-platforms.js';
 import type { DocumentOptions, Documents } from './documents.js';
 import type { ContentSource, ManifestTree, PlannedContent } from './tree.js';
 import type { Beneath, GraphVisitor, Step } from './walk.js';
@@ -85,7 +86,12 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
     const content = { descriptor: plainDescriptor(descriptor), source, bytes, manifest };
     const named = successors(manifest);
     if ('manifests' in manifest) this.#budget.take(descriptor.digest, step.depth, named.manifests.length);
-    return { content, manifest, named, ...this.#chosen(named.manifests, this.#wantedAt(step)) };
+    return {
+      content,
+      manifest,
+      named,
+      ...this.#chosen(named.manifests, wantedAt(step, this.#choice.wanted)),
+    };
   }
 
   leave(step: Step, entered: Entered, children: ReadonlyMap<Descriptor, ManifestTree>) {
@@ -102,23 +108,14 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
     const present = children.filter(({ digest }) => !this.#absent.has(digest));
     if (wanted === undefined) return { manifests: present };
     return {
-      manifests: present.filter((child) => attestedDigest(child) === undefined && mayBeWanted(child, wanted)),
-      afterwards(trees) {
-        const kept = new Set<string>([...trees.keys()].map(({ digest }) => digest));
-        return present.filter((child) => !trees.has(child) && kept.has(attestedDigest(child) ?? ''));
-      },
+      manifests: childrenFor(present, wanted),
+      afterwards: (trees) => attestationsOf(present, trees.keys()),
     };
-  }
-
-  /** Everything under an attestation is wanted, whatever platform it states. */
-  #wantedAt(step: Step): Choice['wanted'] {
-    if (step.parent === undefined) return this.#choice.wanted;
-    return attestedDigest(step.descriptor) === undefined ? this.#wantedAt(step.parent) : undefined;
   }
 
   async #imageTree(step: Step, { content, manifest, named }: Entered): Promise<ManifestTree | undefined> {
     const platforms = await this.#platformsOf(step.descriptor, manifest);
-    if (!isWanted(platforms, this.#wantedAt(step))) return undefined;
+    if (!isWanted(platforms, wantedAt(step, this.#choice.wanted))) return undefined;
     const { blobs, unsized } = named;
     const layers = await Promise.all(
       unsized.map((digest) => this.#documents.layer(this.#root.source, digest)),
@@ -134,7 +131,7 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
     { content, named: { manifests, blobs } }: Entered,
     trees: ReadonlyMap<Descriptor, ManifestTree>,
   ): Promise<ManifestTree | undefined> {
-    const wanted = this.#wantedAt(step);
+    const wanted = wantedAt(step, this.#choice.wanted);
     const children = manifests.map((child) => trees.get(child));
     const kept = children.filter((tree) => tree !== undefined);
     if (wanted !== undefined && kept.length === 0) return undefined;
@@ -198,18 +195,6 @@ export class TreeBuilder implements GraphVisitor<Entered, ManifestTree> {
     const elsewhere = this.#options.foreign?.(source, blob);
     return elsewhere && { descriptor, source: elsewhere };
   }
-}
-
-/** Content without a platform (a chart, an SBOM) is wanted for every platform. */
-function isWanted(platforms: readonly Platform[], wanted: readonly Platform[] | undefined): boolean {
-  if (wanted === undefined || platforms.length === 0) return true;
-  return platforms.some((offered) => wanted.some((platform) => matchesPlatform(platform, offered)));
-}
-
-/** A child without a platform must be read: it is an index, or its config states the platform. */
-function mayBeWanted({ platform }: Descriptor, wanted: readonly Platform[]): boolean {
-  if (platform === undefined) return true;
-  return wanted.some((candidate) => matchesPlatform(candidate, platform));
 }
 
 /** A foreign layer can be fetched from its `urls`; its registry need not have it. */

@@ -1,11 +1,11 @@
 import type { Descriptor } from '../content/descriptor.js';
-import { DEFAULT_PLATFORM, formatPlatform, matchesPlatform, type Platform } from '../content/platform.js';
-import { LadingError } from '../errors.js';
+import { DEFAULT_PLATFORM } from '../content/platform.js';
 import type { Pool } from '../pool.js';
 import { isBlob } from '../store/read-content.js';
 import type { Source } from '../store/store.js';
 import { type Choice, type GraphOptions, type Root, TreeBuilder } from './build.js';
 import { firstImage } from './choose.js';
+import { lackOf, notAvailable } from './choose-platforms.js';
 import { Documents } from './documents.js';
 import type { ManifestTree } from './tree.js';
 import { walkGraph } from './walk.js';
@@ -35,20 +35,15 @@ export class GraphReader {
       ? await this.#builder({ source, root, label }, {}).blobTree()
       : await this.#build({ source, root, label }, { wanted, index });
     if (tree !== undefined) {
-      if (platforms !== undefined) this.#warnOfMissing(platforms, tree, label);
+      const message = platforms && lackOf(label, platforms, tree.platforms);
+      if (message !== undefined) this.#options.onEvent?.({ type: 'warning', message });
       return tree;
     }
     const whole = await this.readWhole(source, root, label);
     const first = platforms === undefined ? firstImage(whole) : undefined;
     if (first !== undefined)
       return { ...first, leftOut: whole.platforms.filter((platform) => !first.platforms.includes(platform)) };
-    throw new LadingError(
-      'NOT_FOUND',
-      `${label} is not available for ${platforms?.map(formatPlatform).join(', ')}`,
-      {
-        hint: `It is available for ${whole.platforms.map(formatPlatform).join(', ') || 'no platform that it names'}.`,
-      },
-    );
+    throw notAvailable(label, platforms ?? [DEFAULT_PLATFORM], whole.platforms);
   }
 
   /** Returns everything under `root`, whatever platforms were chosen: attachments have no platforms. */
@@ -64,14 +59,5 @@ export class GraphReader {
 
   #builder(root: Root, choice: Choice): TreeBuilder {
     return new TreeBuilder(root, choice, this.#documents, this.#options);
-  }
-
-  #warnOfMissing(wanted: readonly Platform[], { platforms }: ManifestTree, label: string): void {
-    const missing = wanted.filter(
-      (platform) => !platforms.some((offered) => matchesPlatform(platform, offered)),
-    );
-    if (missing.length === 0 || platforms.length === 0) return;
-    const message = `${label} is not available for ${missing.map(formatPlatform).join(', ')}`;
-    this.#options.onEvent?.({ type: 'warning', message });
   }
 }

@@ -1,8 +1,9 @@
 import fs from 'fs-extra';
 import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
+import { parsePlatform } from '../content/platform.js';
 import { formatReference, isRegistry } from '../content/reference.js';
-import { ContentError } from '../errors.js';
+import { ContentError, LadingError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { isAttachmentTag } from '../store/attached.js';
 import { ImageFiles, type NamedProblem } from '../store/image-files.js';
@@ -14,7 +15,7 @@ import type { Source } from '../store/store.js';
 import { openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { type Attachment, attachmentsOf } from './inspect/attachments.js';
 import { Contents, type TotalBytes } from './inspect/contents.js';
-import { missingImage } from './inspect/missing.js';
+import { missingImage, noImageFor } from './inspect/missing.js';
 import { type Summary, type SummaryOptions, summarize } from './inspect/summary.js';
 
 export interface ListedImage {
@@ -60,9 +61,17 @@ export interface ListOptions extends ConnectionOptions, ArchiveLimits {
    * the images (`ghcr.io/product/*`, `api:4.2.0`); default all.
    */
   select?: readonly string[] | undefined;
+  /**
+   * List only images for these platforms, `OS/ARCH[/VARIANT][:VERSION]`, with the size of these platforms alone; content
+   * without a platform (a chart) is for each. Default all; not for registries, whose lists are only names.
+   */
+  platforms?: readonly string[] | undefined;
 }
 
-/** Lists the images of an archive or layout, the tags of a repository, or the repositories of a registry. */
+/**
+ * Lists the images of an archive or layout, the tags of a repository, or the repositories of a registry. Rejects with
+ * `NOT_FOUND` if `select` means nothing, or if no image is for the chosen platforms.
+ */
 export async function list(target: SourceLike, options: ListOptions = {}): Promise<ListResult> {
   if (
     typeof target === 'string' &&
@@ -72,6 +81,7 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
     !looksLikePath(target) &&
     !(await fs.pathExists(target))
   ) {
+    refusePlatforms(target, options);
     return listRepositories(target, options);
   }
   const source = await openKnownSource(target, options);
@@ -85,9 +95,13 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
       const problems = source.kind === 'path' ? source.store.broken : [];
       const broken = problems.filter(({ name }) => isSelected(name, undefined)).map(brokenImage);
       const location = source.kind === 'path' ? source.path : source.store.location;
-      return { kind: 'images', location, ...listed, images: [...listed.images, ...broken] };
+      const images = [...listed.images, ...broken];
+      if (options.platforms !== undefined && images.length === 0)
+        throw noImageFor(options.platforms, location);
+      return { kind: 'images', location, ...listed, images };
     }
     const { registry, repository } = source.reference;
+    refusePlatforms(formatReference({ registry, repository }), options);
     const tags: string[] = [];
     for await (const tag of source.store.tags({ signal: options.signal })) {
       if (isShown(tag)) tags.push(tag);
@@ -99,6 +113,14 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
   } finally {
     await source.close();
   }
+}
+
+/** The names that a registry lists do not say what they stand for. */
+function refusePlatforms(registry: string, { platforms }: ListOptions): void {
+  if (platforms === undefined) return;
+  throw new LadingError('USAGE', `${registry} lists only names, and platforms cannot be chosen of them`, {
+    hint: 'Platforms can be chosen of the images of archives, layouts and buckets.',
+  });
 }
 
 async function listRepositories(registry: string, options: ListOptions): Promise<ListResult> {
@@ -117,23 +139,26 @@ async function listRepositories(registry: string, options: ListOptions): Promise
 async function listImages(
   store: Source,
   isListed: (name: string, digest: string) => boolean,
-  { signal }: ListOptions,
+  { signal, platforms: names }: ListOptions,
 ): Promise<Pick<ListedImages, 'images' | 'bytes'>> {
   const images: ListedImage[] = [];
   const contents = new Contents();
   // Otherwise the manifest would be read again for what it is attached to.
   const onRoot = store instanceof ImageFiles ? store.noteAttached.bind(store) : undefined;
+  const platforms = names?.map(parsePlatform);
   const summaries = new Map<string, ReturnType<typeof summaryOf>>();
   for await (const { name, descriptor } of store.names({ signal })) {
     if (!isListed(name, descriptor.digest)) continue;
     const { digest, mediaType } = descriptor;
     // Many names may have the same image.
     const claim = [digest, mediaType, descriptor.size, ...absentOf(descriptor)].join(' ');
-    const reading = summaries.get(claim) ?? summaryOf(store, descriptor, { signal, onRoot });
+    const reading = summaries.get(claim) ?? summaryOf(store, descriptor, { signal, onRoot, platforms });
     summaries.set(claim, reading);
     const image = { name, digest, mediaType };
     try {
-      const { contents: own, attestations, manifests, artifactType, ...summary } = await reading;
+      const found = await reading;
+      if (found === undefined) continue; // it is for other platforms
+      const { contents: own, attestations, manifests, artifactType, ...summary } = found;
       const size = contents.add(own);
       const attachments = await attachmentsOf(store, { manifests, attestations }, name, { signal });
       images.push({
@@ -156,7 +181,7 @@ async function summaryOf(
   store: Source,
   descriptor: Descriptor,
   options: SummaryOptions,
-): Promise<Summary & Pick<ListedImage, 'isBlob'>> {
+): Promise<(Summary & Pick<ListedImage, 'isBlob'>) | undefined> {
   if (!(await isBlob(store, descriptor))) return summarize(store, descriptor, options);
   const contents = new Map([[descriptor.digest, descriptor.size]]);
   return { platforms: [], contents, manifests: [], attestations: [], isBlob: true };

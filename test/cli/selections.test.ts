@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import type { Digest } from '../../src/content/digest.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { type FakeS3, startFakeS3 } from '../support/fake-s3.js';
@@ -15,6 +16,8 @@ const BUCKET = 's3://images/all';
 describe('flags that choose images and platforms', () => {
   const path = useFolder('the suite');
   let images: MadeImage[];
+  /** The layer of another platform of `MULTI` than arm64. */
+  let hidden: Digest;
   let registry: TestRegistry;
   let bucket: FakeS3;
   before(async () => {
@@ -29,8 +32,10 @@ describe('flags that choose images and platforms', () => {
       await registry.put(name.slice(name.indexOf('/') + 1), image);
     }
     const arm64 = { os: 'linux', architecture: 'arm64' };
+    const amd64 = await makeImage({ seed: 'multi', layers: [500] });
+    hidden = amd64.layers[0]?.descriptor.digest ?? assert.fail();
     const multi = makeIndex([
-      await makeImage({ seed: 'multi', layers: [500] }),
+      amd64,
       await makeImage({ seed: 'multi-arm64', layers: [500], platform: arm64 }),
     ]);
     await pushAll(layout, multi.all);
@@ -121,6 +126,53 @@ describe('flags that choose images and platforms', () => {
     const locked = await lading('lock', ...all, '--exclude', '**/api');
     assert.deepEqual(namesOf(JSON.parse(locked.stdout)), named('library/alpine:3.20'));
     assert.equal((await lading('lock', ...all, '--exclude', '**')).code, 5);
+  });
+
+  it('are --platform of ls, which lists what there is for it, and not of a registry', async () => {
+    const arm64 = await jsonOf('ls', path('layout'), '--platform', 'linux/arm64');
+    assert.deepEqual(namesOf(arm64), [MULTI]);
+    assert.deepEqual(arm64.images[0].platforms, ['linux/arm64']);
+    const [whole] = (await jsonOf('ls', path('layout'), '--select', 'multi')).images;
+    assert.ok(arm64.images[0].size < whole.size);
+    assert.equal(arm64.bytes.total, arm64.images[0].size);
+    const both = await jsonOf('ls', path('layout'), '--platform', 'linux/arm64,linux/amd64');
+    assert.deepEqual(namesOf(both), namesOf(await jsonOf('ls', path('layout'))));
+    const none = await lading('ls', path('layout'), '--platform', 'linux/s390x');
+    assert.deepEqual([none.code, none.stdout], [5, '']);
+    assert.match(none.stderr, /holds no image for linux\/s390x$/m);
+    const tags = await lading('ls', `${registry.name}/product/api`, '--platform', 'linux/arm64');
+    assert.equal(tags.code, 2);
+    assert.match(tags.stderr, /lists only names, and platforms cannot be chosen of them\nhint: /);
+  });
+
+  it('are --platform of verify, of a layout and of a bucket, which says that others were not checked', async () => {
+    await jsonOf('copy', path('layout'), BUCKET);
+    const only = ['--select', 'multi', '--platform', 'linux/arm64'];
+    for (const place of [path('layout'), BUCKET]) {
+      bucket.requests.length = 0;
+      const verified = await jsonOf('verify', place, ...only);
+      assert.deepEqual(verified.platforms, { checked: 1, all: 2, unchecked: ['linux/amd64'] });
+      const keys = bucket.requests.map(({ key = '' }) => key);
+      const layer = hidden.slice('sha256:'.length);
+      assert.deepEqual(
+        keys.filter((key) => key.endsWith(layer)),
+        [],
+      );
+      const { code, stdout } = await lading('verify', place, ...only);
+      assert.deepEqual([code, stdout.split(', ').slice(3)], [0, ['1 of 2 platforms: all right\n']]);
+    }
+    const missing = await lading('verify', path('layout'), '--platform', 'linux/arm64');
+    assert.equal(missing.code, 5);
+    assert.match(
+      missing.stderr,
+      /is not available for linux\/arm64\nhint: It is available for linux\/amd64\./,
+    );
+    // A variable for saves does not make a verification smaller.
+    const env = { ...bucket.environment, LADING_PLATFORM: 'linux/arm64' };
+    const whole = await runLading(['verify', path('layout'), '--json'], { timeout: 30_000, env });
+    assert.equal(JSON.parse(whole.stdout).platforms, undefined);
+    const two = await lading('verify', path('layout'), BUCKET, ...only);
+    assert.match(two.stdout, /1 of 2 platforms: all right\nall 2 are all right\n$/);
   });
 
   it('are --platform and --index of load and copy', async () => {

@@ -8,6 +8,7 @@ import { parseManifest } from '../../src/manifest/manifest.js';
 import type { Source } from '../../src/store/store.js';
 import type { Plan, PlanOptions } from '../../src/transfer/plan.js';
 import { storeOf } from '../support/archives.js';
+import { attestationEntry, attestationOf } from '../support/attestations.js';
 import {
   type Content,
   jsonContent,
@@ -207,19 +208,3 @@ describe('planCopy with some platforms chosen', () => {
     assert.deepEqual(chart.images[0]?.platforms, []);
   });
 });
-
-async function attestationOf(image: MadeImage): Promise<MadeImage> {
-  const seed = `attestation of ${image.manifest.descriptor.digest}`;
-  return makeImage({ seed, layers: [50], platform: { os: 'unknown', architecture: 'unknown' } });
-}
-
-function attestationEntry(attestation: MadeImage, image: MadeImage): object {
-  return {
-    ...attestation.manifest.descriptor,
-    platform: attestation.platform,
-    annotations: {
-      'vnd.docker.reference.type': 'attestation-manifest',
-      'vnd.docker.reference.digest': image.manifest.descriptor.digest,
-    },
-  };
-}

@@ -1,8 +1,9 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
-import { matchesPlatform, type Platform, parsePlatform } from '../../content/platform.js';
+import { parsePlatform } from '../../content/platform.js';
 import { formatReference } from '../../content/reference.js';
-import { ContentError, LadingError } from '../../errors.js';
+import { ContentError, type LadingError } from '../../errors.js';
+import { isWanted } from '../../graph/choose-platforms.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
 import type { ArchiveLimits } from '../../store/limits.js';
 import type { Source } from '../../store/store.js';
@@ -11,7 +12,7 @@ import { locationOf, openKnownSource, type SourceLike } from '../../transfer/sou
 import { type Attachment, attachmentsOf } from './attachments.js';
 import { Contents, type TotalBytes } from './contents.js';
 import { type InspectedBlob, type InspectedPlatform, inspectManifest } from './manifest.js';
-import { leftOutOf, missingImage } from './missing.js';
+import { leftOutOf, missingImage, noImageFor } from './missing.js';
 import { brokenOf, rootsOf } from './roots.js';
 
 export interface InspectedImage {
@@ -85,7 +86,7 @@ export async function inspect(target: SourceLike, options: InspectOptions = {}):
       problems.push(error);
     }
     if (options.platforms !== undefined && images.every(({ platforms }) => platforms.length === 0))
-      throw notThere(locationOf(target), options.platforms, problems[0]);
+      throw noImageFor(options.platforms, locationOf(target), problems[0]);
     const [problem] = problems;
     if (problem !== undefined && problems.length === images.length) throw problem;
     return { images, bytes: contents.bytes };
@@ -96,14 +97,6 @@ export async function inspect(target: SourceLike, options: InspectOptions = {}):
 
 function damagedImage(name: string, { digest, mediaType, size }: Descriptor, error: Error): InspectedImage {
   return { name, digest, mediaType, size, platforms: [], absent: [], ...UNATTACHED, problem: error.message };
-}
-
-function isWanted(offered: Platform, wanted: readonly Platform[]): boolean {
-  return wanted.some((platform) => matchesPlatform(platform, offered));
-}
-
-function notThere(target: string, platforms: readonly string[], cause: unknown): LadingError {
-  return new LadingError('NOT_FOUND', `${target} holds no image for ${platforms.join(', ')}`, { cause });
 }
 
 const UNATTACHED = { referrers: [], attachments: [] };
@@ -130,7 +123,7 @@ async function inspectImage(
     digest: root.digest,
     mediaType: root.mediaType,
     size: contents.add(found.contents),
-    platforms: wanted === undefined ? platforms : platforms.filter((offered) => isWanted(offered, wanted)),
+    platforms: platforms.filter((offered) => isWanted([offered], wanted)),
     ...(blobs.length > 0 && { blobs }),
     absent,
     referrers: attachments

@@ -2,7 +2,7 @@ import { absentOf } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { askForNew } from '../../content/verify.js';
-import { ContentError, isLadingError } from '../../errors.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import type { Source } from '../../store/store.js';
 
 /** An image that the archive names but lacks is MISSING_CONTENT, not NOT_FOUND. */
@@ -21,6 +21,11 @@ export function missingFrom(parent: Descriptor, child: Descriptor, error: unknow
     cause: error,
     hint: 'The image is incomplete: ask for it again where it came from.',
   });
+}
+
+/** Returns the error for a place where no image is for the chosen platforms. */
+export function noImageFor(platforms: readonly string[], location: string, cause?: unknown): LadingError {
+  return new LadingError('NOT_FOUND', `${location} holds no image for ${platforms.join(', ')}`, { cause });
 }
 
 /** Returns the children that an entry declares as left out, except those that are present anyway. */

@@ -2,8 +2,10 @@ import { absentOf, attestedDigest } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { isImageConfig, isNonDistributable } from '../../content/media-types.js';
-import { formatPlatform } from '../../content/platform.js';
+import { formatPlatform, type Platform } from '../../content/platform.js';
+import { attestationsOf, childrenFor, isWanted, wantedAt } from '../../graph/choose-platforms.js';
 import { type Beneath, type GraphVisitor, type Step, walkGraph } from '../../graph/walk.js';
+import { keptAs } from '../../manifest/artifact.js';
 import { parseCarriedConfig } from '../../manifest/config.js';
 import { GraphBudget } from '../../manifest/graph-budget.js';
 import { type Manifest, parseManifest, successors } from '../../manifest/manifest.js';
@@ -30,27 +32,32 @@ interface Parts {
 }
 
 export interface SummaryOptions extends SignalOption {
+  /** Read only these platforms; default all. */
+  platforms?: readonly Platform[] | undefined;
   /** Called with the manifest of the root, for stores that read it for other purposes too. */
   onRoot?: ((root: Descriptor, manifest: Manifest) => void) | undefined;
 }
 
 /**
  * Reads the manifests of an image, and its config only if nothing else states the platform. Rejects with
- * `MISSING_CONTENT` if an index names a manifest that is neither present nor left out on purpose.
+ * `MISSING_CONTENT` if an index names a manifest that is neither present nor left out on purpose. Returns undefined if
+ * the image has none of the chosen platforms.
  */
 export async function summarize(
   store: Source,
   root: Descriptor,
   options: SummaryOptions = {},
-): Promise<Summary> {
+): Promise<Summary | undefined> {
   const summarizer = new Summarizer(store, root, options);
   const parts = await walkGraph(root, summarizer);
   const { contents, artifactType } = summarizer;
-  return { platforms: [], manifests: [], attestations: [], ...parts, contents, artifactType };
+  return parts && { ...parts, contents, artifactType };
 }
 
 interface Entered extends Beneath<Parts> {
   manifest: Manifest;
+  /** Layers whose sizes the manifest does not state. */
+  unsized: readonly Digest[];
 }
 
 class Summarizer implements GraphVisitor<Entered, Parts> {
@@ -69,32 +76,56 @@ class Summarizer implements GraphVisitor<Entered, Parts> {
     this.#absent = new Set(absentOf(root));
   }
 
-  async enter({ descriptor, depth, parent }: Step): Promise<Entered> {
+  async enter(step: Step): Promise<Entered> {
+    const { descriptor, depth, parent } = step;
     const manifest = await this.#readOnce(descriptor).catch((error: unknown) => {
       throw parent === undefined ? error : missingFrom(parent.descriptor, descriptor, error);
     });
     const { manifests, blobs, unsized } = successors(manifest);
     if (parent === undefined) this.options.onRoot?.(descriptor, manifest);
     if ('manifests' in manifest) this.#budget.take(descriptor.digest, depth, manifests.length);
-    for (const digest of unsized) this.contents.set(digest, (await this.store.sizeOf({ digest })) ?? 0);
-    return { manifest, manifests: await this.#present(manifests), blobs };
+    const present = await this.#present(manifests);
+    const wanted = wantedAt(step, this.options.platforms);
+    if (wanted === undefined) return { manifest, manifests: present, blobs, unsized };
+    const afterwards = (results: ReadonlyMap<Descriptor, Parts>): Descriptor[] =>
+      attestationsOf(present, results.keys());
+    return { manifest, manifests: childrenFor(present, wanted), afterwards, blobs, unsized };
   }
 
-  async blob({ digest, size, mediaType, urls = [] }: Descriptor): Promise<void> {
+  /** Adds the contents of what is kept: whether an image is wanted may be known only from its config. */
+  async leave(
+    step: Step,
+    entered: Entered,
+    children: ReadonlyMap<Descriptor, Parts>,
+  ): Promise<Parts | undefined> {
+    const parts = await this.#partsOf(step, entered, children);
+    if (parts === undefined) return undefined;
+    const { digest, size } = step.descriptor;
+    this.contents.set(digest, size);
+    for (const blob of entered.blobs ?? []) await this.#addBlob(blob);
+    for (const layer of entered.unsized)
+      this.contents.set(layer, (await this.store.sizeOf({ digest: layer })) ?? 0);
+    return parts;
+  }
+
+  async #addBlob({ digest, size, mediaType, urls = [] }: Descriptor): Promise<void> {
     const isElsewhere = isNonDistributable(mediaType) && urls.length > 0;
     if (isElsewhere && (await this.store.sizeOf({ digest })) === undefined) return;
     this.contents.set(digest, size);
   }
 
-  async leave(
-    { descriptor, parent }: Step,
-    { manifest, manifests }: Entered,
+  async #partsOf(
+    step: Step,
+    { manifest }: Entered,
     children: ReadonlyMap<Descriptor, Parts>,
-  ): Promise<Parts> {
+  ): Promise<Parts | undefined> {
+    const { descriptor, parent } = step;
+    const wanted = wantedAt(step, this.options.platforms);
     if (attestedDigest(descriptor) !== undefined)
       return { platforms: [], manifests: [], attestations: [descriptor] };
     if ('manifests' in manifest) {
-      const parts = manifests.flatMap((child) => children.get(child) ?? []);
+      if (wanted !== undefined && children.size === 0) return undefined;
+      const parts = successors(manifest).manifests.flatMap((child) => children.get(child) ?? []);
       return {
         platforms: parts.flatMap(({ platforms }) => platforms),
         manifests: [descriptor, ...parts.flatMap((each) => each.manifests)],
@@ -103,7 +134,11 @@ class Summarizer implements GraphVisitor<Entered, Parts> {
     }
     if (parent === undefined) this.artifactType = artifactTypeOf(manifest);
     const platform = await this.#platformOf(descriptor, manifest);
-    return { platforms: platform === undefined ? [] : [platform], manifests: [descriptor], attestations: [] };
+    const platforms = platform === undefined ? [] : [platform];
+    // An artifact is for every platform, even if its config is that of an image; so it is in a copy.
+    const isForAll = descriptor.platform === undefined && keptAs(manifest) !== undefined;
+    if (!isForAll && !isWanted(platforms, wanted)) return undefined;
+    return { platforms: platforms.map(formatPlatform), manifests: [descriptor], attestations: [] };
   }
 
   async #readOnce(descriptor: Descriptor): Promise<Manifest> {
@@ -117,9 +152,7 @@ class Summarizer implements GraphVisitor<Entered, Parts> {
 
   async #readOne(descriptor: Descriptor): Promise<Manifest> {
     this.#budget.takeDocument(descriptor);
-    const bytes = await readContent(this.store, descriptor, this.options);
-    this.contents.set(descriptor.digest, descriptor.size);
-    return parseManifest(bytes, descriptor);
+    return parseManifest(await readContent(this.store, descriptor, this.options), descriptor);
   }
 
   /** Leaves out the children that were left out on purpose and are missing. */
@@ -131,18 +164,18 @@ class Summarizer implements GraphVisitor<Entered, Parts> {
     return present;
   }
 
-  async #platformOf(descriptor: Descriptor, manifest: Manifest): Promise<string | undefined> {
+  async #platformOf(descriptor: Descriptor, manifest: Manifest): Promise<Platform | undefined> {
     const { platform } = descriptor;
-    if (platform !== undefined) return platform.os === 'unknown' ? undefined : formatPlatform(platform);
+    if (platform !== undefined) return platform.os === 'unknown' ? undefined : platform;
     if (manifest.format === 'docker-schema1')
-      return formatPlatform({ os: 'linux', architecture: manifest.architecture || 'amd64' });
+      return { os: 'linux', architecture: manifest.architecture || 'amd64' };
     if (!('config' in manifest) || !isImageConfig(manifest.config.mediaType)) return undefined;
     const { config } = manifest;
     this.#budget.takeDocument(config);
     const bytes = await readContent(this.store, config, this.options);
     const stated = parseCarriedConfig(bytes, config.digest, config);
     // Signatures of cosign have an image's config without a platform.
-    return stated.os === '' || stated.architecture === '' ? undefined : formatPlatform(stated);
+    return stated.os === '' || stated.architecture === '' ? undefined : stated;
   }
 }
 

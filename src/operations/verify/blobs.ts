@@ -38,13 +38,14 @@ export async function verifyBlobs(
   return verifyFiles(files, walk, options, (bytes) => onEvent?.({ type: 'hashed', bytes, totalBytes }));
 }
 
-/** False for documents that the walk has verified, and for what no selected image needs. */
+/** False for documents that the walk has verified, and for what no selected image or platform needs. */
 export function isToHash(
   { digest }: { digest: Digest },
   walk: GraphCheck,
-  { select }: VerifyOptions,
+  { select, platforms }: VerifyOptions,
 ): boolean {
-  return !walk.verified.has(digest) && (select === undefined || walk.needed.has(digest));
+  const isWhole = select === undefined && platforms === undefined;
+  return !walk.verified.has(digest) && (isWhole || walk.needed.has(digest));
 }
 
 /** Hashes files that should have the content of digests. */

@@ -4,14 +4,11 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Digest, encodedOf } from '../../content/digest.js';
 import { diskError } from '../../disk/disk.js';
-import { makeTemporaryFolder } from '../../disk/temporary-folder.js';
 import { retrying } from '../../retry.js';
 import type { BucketSource } from '../../store/bucket/bucket-source.js';
 import type { ContentFile } from '../../store/content-files.js';
-import { isToHash, type VerifiedContent, verifyFiles } from './blobs.js';
-import type { GraphCheck } from './graph.js';
-import { verifyLayout } from './layout.js';
-import type { VerifyOptions, VerifyResult } from './result.js';
+import type { VerifiedContent } from './blobs.js';
+import type { VerifyOptions } from './result.js';
 
 /** A blob in a bucket. */
 interface StoredBlob {
@@ -26,43 +23,38 @@ const BATCH_BLOBS = 256;
 /** How many of a batch are fetched at a time. */
 const FETCHED_AT_ONCE = 8;
 
-/**
- * Verifies everything in a bucket as in a layout. Each blob is fetched to a temporary file, a batch at a time, and removed
- * when it was hashed.
- */
-export async function verifyBucket(source: BucketSource, options: VerifyOptions): Promise<VerifyResult> {
-  const images = await source.imageFiles(options.signal);
-  return verifyLayout(images, options, (walk) => verifyStoredBlobs(source, walk, options));
+/** What is done with the blobs of a bucket. */
+interface BlobCheck {
+  isToHash(blob: StoredBlob): boolean;
+  verifyFiles(files: readonly ContentFile[], onHashed: (bytes: number) => void): Promise<VerifiedContent>;
 }
 
-async function verifyStoredBlobs(
+/**
+ * Verifies the blobs of a bucket: each is fetched to a file in `folder`, a batch at a time, and removed when it was
+ * hashed.
+ */
+export async function verifyStoredBlobs(
   source: BucketSource,
-  walk: GraphCheck,
+  folder: string,
+  { isToHash, verifyFiles }: BlobCheck,
   options: VerifyOptions,
 ): Promise<VerifiedContent> {
   const { signal, onEvent } = options;
   const blobs: StoredBlob[] = [];
-  for await (const blob of source.blobs(signal)) if (isToHash(blob, walk, options)) blobs.push(blob);
+  for await (const blob of source.blobs(signal)) if (isToHash(blob)) blobs.push(blob);
   const totalBytes = blobs.reduce((sum, { size }) => sum + size, 0);
   const whole: VerifiedContent = { findings: [], notes: [], count: 0, bytes: 0, diffIDs: 0 };
-  const folder = await makeTemporaryFolder();
-  try {
-    for (const batch of batchesOf(blobs)) {
-      const files = await fetchAll(source, batch, folder.path, options);
-      const found = await verifyFiles(files, walk, options, (bytes) =>
-        onEvent?.({ type: 'hashed', bytes, totalBytes }),
-      );
-      for (const { region } of files) await rm(region.path, { force: true });
-      whole.findings.push(...found.findings);
-      whole.notes.push(...found.notes);
-      whole.count += found.count;
-      whole.bytes += found.bytes;
-      whole.diffIDs += found.diffIDs;
-    }
-    return whole;
-  } finally {
-    await folder.remove();
+  for (const batch of batchesOf(blobs)) {
+    const files = await fetchAll(source, batch, folder, options);
+    const found = await verifyFiles(files, (bytes) => onEvent?.({ type: 'hashed', bytes, totalBytes }));
+    for (const { region } of files) await rm(region.path, { force: true });
+    whole.findings.push(...found.findings);
+    whole.notes.push(...found.notes);
+    whole.count += found.count;
+    whole.bytes += found.bytes;
+    whole.diffIDs += found.diffIDs;
   }
+  return whole;
 }
 
 function* batchesOf(blobs: readonly StoredBlob[]): Generator<StoredBlob[]> {

@@ -1,11 +1,6 @@
 import type { Descriptor } from '../../content/descriptor.js';
-import { isManifest } from '../../content/media-types.js';
-import { isLadingError } from '../../errors.js';
-import { type GraphVisitor, walkGraph } from '../../graph/walk.js';
-import { parseManifest, type Successors, successors } from '../../manifest/manifest.js';
 import type { ImageFiles, NamedProblem } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
-import { readContent } from '../../store/read-content.js';
 import type { DamagedImage, Finding } from './result.js';
 
 /**
@@ -36,32 +31,14 @@ export async function damagedImages(
   return [...damaged.values()];
 }
 
-/** True if something under `root` is in `bad`; what cannot be read is in it, because there is a finding about it. */
-async function needsAny(store: ImageFiles, root: Descriptor, bad: ReadonlySet<string>): Promise<boolean> {
-  const seen = new Set<string>();
-  let isNeeded = false;
-  const look = ({ digest }: Pick<Descriptor, 'digest'>): boolean => {
-    const isNew = !seen.has(digest);
-    seen.add(digest);
-    isNeeded ||= bad.has(digest);
-    return isNew && !isNeeded;
-  };
-  const visitor: GraphVisitor<Successors, never> = {
-    async enter({ descriptor }) {
-      if (!look(descriptor) || !isManifest(descriptor.mediaType)) return undefined;
-      try {
-        const below = successors(parseManifest(await readContent(store, descriptor), descriptor));
-        for (const digest of below.unsized) look({ digest });
-        return below;
-      } catch (error) {
-        if (isLadingError(error)) return undefined; // missing on purpose, or it is in `bad`
-        throw error;
-      }
-    },
-    async blob(descriptor) {
-      look(descriptor);
-    },
-  };
-  await walkGraph(root, visitor, { inTurn: true });
-  return isNeeded;
+/**
+ * True if `root` or something under it is in `bad`. What cannot be read is in it, or is missing on purpose, or is not a part
+ * of what was verified.
+ */
+async function needsAny({ graph }: ImageFiles, root: Descriptor, bad: ReadonlySet<string>): Promise<boolean> {
+  for (const manifest of (await graph.manifestsUnderSome([root])).values()) {
+    if (bad.has(manifest.digest)) return true;
+    if ((await graph.linksOf(manifest)).blobs.some((digest) => bad.has(digest))) return true;
+  }
+  return false;
 }

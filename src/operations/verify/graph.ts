@@ -1,8 +1,8 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, digestOf } from '../../content/digest.js';
-import { isManifest, isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
+import { isIndex, isManifest, isNonDistributable, MEDIA_TYPE } from '../../content/media-types.js';
 import { type ErrorCode, isLadingError, redactURL } from '../../errors.js';
-import { type GraphVisitor, walkGraph } from '../../graph/walk.js';
+import { type Beneath, type GraphVisitor, walkGraph } from '../../graph/walk.js';
 import { keptAs } from '../../manifest/artifact.js';
 import { type ImageConfig, parseConfig } from '../../manifest/config.js';
 import { requireDepth } from '../../manifest/graph-budget.js';
@@ -24,6 +24,7 @@ import type { ImageFiles } from '../../store/image-files.js';
 import { entryName } from '../../store/layout/layout-index.js';
 import { readContent } from '../../store/read-content.js';
 import { has } from '../../store/store.js';
+import type { PlatformCheck } from './platforms.js';
 import type { Finding, Note, VerifiedDocument } from './result.js';
 import { reportedSignature } from './signatures.js';
 
@@ -32,6 +33,8 @@ export interface Place {
   image: string;
   /** Children that the image leaves out on purpose. */
   absent: readonly Digest[];
+  /** Chooses the platforms that are checked; default all. */
+  platforms?: PlatformCheck | undefined;
 }
 
 const CONFIG_KINDS = new Map<string, 'oci-config' | 'docker-config'>([
@@ -40,7 +43,7 @@ const CONFIG_KINDS = new Map<string, 'oci-config' | 'docker-config'>([
 ]);
 
 /** A manifest that was read. */
-interface Entered extends Successors {
+interface Entered extends Successors, Pick<Beneath<never>, 'afterwards'> {
   manifest: Manifest;
 }
 
@@ -98,19 +101,37 @@ export class GraphCheck {
   }
 
   #visitor(place: Place): GraphVisitor<Entered, never> {
+    const readConfig = (config: Descriptor) => this.#configOf(config, place.image);
+    const isLeftOut = (digest: Digest) => this.#isLeftOut(digest, place);
     return {
-      enter: async ({ descriptor, depth }) => {
-        if (!(await this.#look(descriptor, place)) || !isManifest(descriptor.mediaType)) return undefined;
+      enter: async (step) => {
+        const { descriptor, depth } = step;
+        const chosen = place.platforms?.at(step);
+        if (!isManifest(descriptor.mediaType)) chosen?.keepUnread(descriptor);
+        if (!(await this.#look(descriptor, place, chosen)) || !isManifest(descriptor.mediaType))
+          return undefined;
         const manifest = await this.#read(descriptor, place, depth);
-        if (manifest === undefined) return undefined;
+        if (manifest === undefined) {
+          chosen?.keepUnread(descriptor);
+          return undefined;
+        }
         const named = successors(manifest);
         if (named.subject !== undefined) this.#requireTrueData(named.subject, place);
-        return { ...named, manifest };
+        if (chosen === undefined) return { ...named, manifest };
+        const read = { manifest, children: named.manifests, readConfig, isLeftOut };
+        const below = await chosen.below(descriptor, read);
+        // Another index may say that it is for a wanted platform.
+        if (below === undefined) this.#seen.delete(seenAs(descriptor, chosen));
+        return below && { ...named, ...below, manifest };
       },
       blob: async (descriptor) => {
         await this.#look(descriptor, place);
       },
-      leave: async ({ descriptor }, { manifest, unsized }) => {
+      leave: async (step, { manifest, manifests, unsized }) => {
+        const { descriptor } = step;
+        const chosen = 'manifests' in manifest ? place.platforms?.at(step) : undefined;
+        // Another image is told the platforms of this index, too.
+        if (chosen?.keepIndex(descriptor, manifests) === false) this.#seen.delete(seenAs(descriptor, chosen));
         for (const layer of unsized) await this.#requireBlob(layer, place);
         if ('layers' in manifest) await this.#compare(descriptor.digest, manifest, place);
         return undefined;
@@ -119,23 +140,31 @@ export class GraphCheck {
   }
 
   /** Checks the claims of a descriptor, once. Returns true if its content is present and was not checked before. */
-  async #look(descriptor: Descriptor, place: Place): Promise<boolean> {
-    const { digest, size, mediaType } = descriptor;
+  async #look(descriptor: Descriptor, place: Place, chosen?: PlatformCheck): Promise<boolean> {
+    const { digest, mediaType } = descriptor;
     this.needed.add(digest);
     // The same content with another size or type is a different claim, which must be checked separately.
-    const claim = `${digest} ${size} ${mediaType}`;
+    const claim = seenAs(descriptor, chosen);
     if (this.#seen.has(claim)) return false;
+    // There is no more to an image than what was seen.
+    if (!isIndex(mediaType) && this.#seen.has(SOME_OF + claim)) return false;
     // Content that is present is run by engines, even if an annotation of lading says that it was left out.
-    const isLeftOut = isManifest(mediaType) && place.absent.includes(digest);
-    if (isLeftOut && (await this.#store.sizeOf({ digest })) === undefined) {
+    if (isManifest(mediaType) && (await this.#isLeftOut(digest, place))) {
       this.#noteLeftOut(digest, place);
       return false;
     }
     this.#seen.add(claim);
     this.#requireTrueData(descriptor, place);
     const isThere = await this.#isThere(descriptor, place);
-    if (!isThere && isManifest(mediaType)) this.hasGaps = true;
+    if (!isThere && isManifest(mediaType)) {
+      this.hasGaps = true;
+      chosen?.keepUnread(descriptor);
+    }
     return isThere;
+  }
+
+  async #isLeftOut(digest: Digest, { absent }: Place): Promise<boolean> {
+    return absent.includes(digest) && (await this.#store.sizeOf({ digest })) === undefined;
   }
 
   /** Does not mark the content as seen, because another entry may need it. */
@@ -296,4 +325,11 @@ export class GraphCheck {
   #noted(code: Note['code'], digest: Digest, message: string): void {
     this.notes.push({ code, digest, path: this.#store.pathOf(digest), message });
   }
+}
+
+const SOME_OF = 'some of ';
+
+/** What is seen with all platforms is seen as a whole, and what is seen with some need not be. */
+function seenAs({ digest, size, mediaType }: Descriptor, chosen: PlatformCheck | undefined): string {
+  return `${chosen === undefined ? '' : SOME_OF}${digest} ${size} ${mediaType}`;
 }

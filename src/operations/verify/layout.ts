@@ -1,6 +1,4 @@
 import { absentOf } from '../../content/annotations.js';
-import { isDigest } from '../../content/digest.js';
-import { isManifest } from '../../content/media-types.js';
 import { taggedName } from '../../content/names.js';
 import { ContentError } from '../../errors.js';
 import type { ImageFiles } from '../../store/image-files.js';
@@ -8,12 +6,12 @@ import { entryName } from '../../store/layout/layout-index.js';
 import { selecting } from '../../store/select-images.js';
 import { verifyBlobs } from './blobs.js';
 import { damagedImages } from './damaged.js';
-import { GraphCheck, type Place } from './graph.js';
+import { GraphCheck } from './graph.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
 
 /**
  * Follows every entry of the index to everything it names. Then hashes every blob that is present, whether it is named
- * or not, and compares the layers with their configs. Of selected images, only what they need is hashed.
+ * or not, and compares the layers with their configs. Of selected images or platforms, only what they need is hashed.
  */
 export async function verifyLayout(
   store: ImageFiles,
@@ -22,19 +20,24 @@ export async function verifyLayout(
 ): Promise<VerifyResult> {
   const walk = new GraphCheck(store);
   const isSelected = await selecting(store, options.select, options);
-  const asked = { documents: 0 };
-  for (const entry of store.indexEntries) {
-    const name = entryName(entry);
+  const isPartial = options.select !== undefined || options.platforms !== undefined;
+  const partial = isPartial
+    ? new (await import('./partial.js')).PartialCheck(store, walk, options)
+    : undefined;
+  const platforms = partial?.platforms;
+  const entries = store.indexEntries.map((entry) => ({ entry, name: entryName(entry) }));
+  for (const { entry, name } of (await partial?.imagesAmong(entries)) ?? entries) {
     if (!isSelected(name === undefined ? entry.digest : taggedName(name), entry.digest)) continue;
     await walk.requireTrueType(entry);
     walk.requireTrueName(entry);
-    const place = { image: name ?? entry.digest, absent: absentOf(entry) };
+    const place = { image: name ?? entry.digest, absent: absentOf(entry), platforms };
     await walk.visit(entry, place);
-    if (options.select !== undefined) await visitAttached(store, walk, { place, asked });
+    await partial?.follow(entry, place);
     options.signal?.throwIfAborted();
   }
   for (const { name, descriptor } of store.twins)
-    if (isSelected(name, descriptor.digest)) await walk.visit(descriptor, { image: name, absent: [] });
+    if (isSelected(name, descriptor.digest))
+      await walk.visit(descriptor, { image: name, absent: [], platforms });
   const brokenImages = store.broken.filter(({ name }) => isSelected(name, undefined));
   // It is unknown what a broken image needs.
   if (brokenImages.length > 0) walk.hasGaps = true;
@@ -66,25 +69,12 @@ export async function verifyLayout(
       bytes: blobs.bytes + documentBytes,
       diffIDs: blobs.diffIDs,
     },
+    ...(platforms && { platforms: platforms.counts }),
     documents: walk.documents,
     findings,
     damaged: findings.length === 0 ? [] : await damagedImages(store, findings, brokenImages),
     notes: [...remarks, ...walk.notes, ...blobs.notes],
   };
-}
-
-/** Checks what is attached to the manifests that were read, and to that; all entries of an index are visited anyway. */
-async function visitAttached(
-  store: ImageFiles,
-  walk: GraphCheck,
-  { place, asked }: { place: Place; asked: { documents: number } },
-): Promise<void> {
-  for (; asked.documents < walk.documents.length; asked.documents++) {
-    const { digest = '', mediaType = '' } = walk.documents[asked.documents] ?? {};
-    if (!isDigest(digest) || !isManifest(mediaType)) continue;
-    const subject = { digest, mediaType, size: walk.verified.get(digest) ?? 0 };
-    for await (const { descriptor } of store.referrers(subject)) await walk.visit(descriptor, place);
-  }
 }
 
 async function problemsOfArchive(store: ImageFiles): Promise<ContentError[]> {

@@ -17,6 +17,11 @@ export interface VerifyOptions extends LayerLimits, Pick<ConnectionOptions, 's3'
    * names, or patterns (`ghcr.io/product/*`), and only the content that they need; default everything.
    */
   select?: readonly string[] | undefined;
+  /**
+   * Verify only what these platforms of the images need, `OS/ARCH[/VARIANT][:VERSION]`, with what is attached to them and
+   * to the images as a whole; default all.
+   */
+  platforms?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
 }
@@ -26,11 +31,22 @@ export interface VerifyResult {
   ok: boolean;
   /** `diffIDs` is the number of layers that were decompressed and compared with a config. */
   checked: { manifests: number; blobs: number; bytes: number; diffIDs: number };
+  /** Set if only some platforms were to be verified. */
+  platforms?: VerifiedPlatforms;
   documents: VerifiedDocument[];
   findings: Finding[];
   /** The images that findings concern: what has to be asked for again. */
   damaged: DamagedImage[];
   notes: Note[];
+}
+
+/** How many of the images for single platforms were verified. */
+export interface VerifiedPlatforms {
+  checked: number;
+  /** Those that were verified, and those that were not. */
+  all: number;
+  /** The platforms that were not verified of each image, each once, in the order in which they were found. */
+  unchecked: string[];
 }
 
 /** An image that needs content with a finding, or that cannot be read. */

@@ -1,9 +1,12 @@
+import type { Digest } from '../../content/digest.js';
+import { makeTemporaryFolder } from '../../disk/temporary-folder.js';
 import { LadingError } from '../../errors.js';
 import { unpackedTo, warningsTo } from '../../events.js';
+import type { ContentFile } from '../../store/content-files.js';
 import { isBucket } from '../../store/locator.js';
 import { openAnnounced } from '../../store/open.js';
 import { knownSource, type SourceLike } from '../../transfer/sources.js';
-import { verifyBucket } from './bucket.js';
+import { isToHash, verifyFiles } from './blobs.js';
 import { isDocument, verifyDocument } from './document.js';
 import { verifyLayout } from './layout.js';
 import type { VerifyOptions, VerifyResult } from './result.js';
@@ -16,7 +19,11 @@ import type { VerifyOptions, VerifyResult } from './result.js';
 export async function verify(target: SourceLike, options: VerifyOptions = {}): Promise<VerifyResult> {
   if (typeof target !== 'string') return verifyOpened(target, options);
   if (isBucket(target)) return verifyInBucket(target, options);
-  if (await isDocument(target)) return verifyDocument(target);
+  if (await isDocument(target)) {
+    if (options.platforms !== undefined)
+      throw new LadingError('USAGE', `${target} is a single document, which has no platforms to choose`);
+    return verifyDocument(target);
+  }
   const onWarning = warningsTo(options.onEvent);
   const onUnpacked = unpackedTo(options.onEvent);
   const store = await openAnnounced(target, {
@@ -34,9 +41,23 @@ export async function verify(target: SourceLike, options: VerifyOptions = {}): P
 
 async function verifyInBucket(location: string, options: VerifyOptions): Promise<VerifyResult> {
   const { openBucket } = await import('../../store/bucket/bucket.js');
+  const { verifyStoredBlobs } = await import('./bucket.js');
   const source = await openBucket(location, options);
   try {
-    return await verifyBucket(source, options);
+    const images = await source.imageFiles(options.signal);
+    const folder = await makeTemporaryFolder();
+    try {
+      return await verifyLayout(images, options, (walk) => {
+        const check = {
+          isToHash: (blob: { digest: Digest }) => isToHash(blob, walk, options),
+          verifyFiles: (files: readonly ContentFile[], onHashed: (bytes: number) => void) =>
+            verifyFiles(files, walk, options, onHashed),
+        };
+        return verifyStoredBlobs(source, folder.path, check, options);
+      });
+    } finally {
+      await folder.remove();
+    }
   } finally {
     await source.close();
   }
