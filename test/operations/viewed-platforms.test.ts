@@ -131,20 +131,28 @@ describe('some platforms of an archive, listed and verified', () => {
   it('are listed of images that have one of them, and what has none is for each', async () => {
     const chart = makeReferrer(arm64.manifest.descriptor, { artifactType: 'application/c', payload: 'c' });
     const signature = makeCosignSignature(amd64.manifest.descriptor);
+    // An artifact may have the config of an image, with a platform.
+    const plugin = jsonContent(MEDIA_TYPE.ociManifest, {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociManifest,
+      config: amd64.config.descriptor,
+      layers: chart.layers.map(({ descriptor }) => descriptor),
+    });
     const nested = makeIndex([makeIndex([amd64]), makeIndex([s390x])]);
     const names = { [NAME]: index, [OTHER]: amd64.manifest, 'ghcr.io/product/nested:1': nested.manifest };
-    await writeLayout('more', [...contents, ...nested.all, ...chart.all, ...signature.all], {
+    await writeLayout('more', [...contents, ...nested.all, ...chart.all, ...signature.all, plugin], {
       ...names,
       'ghcr.io/product/chart:1': chart.manifest,
       'ghcr.io/product/signature:1': signature.manifest,
+      'ghcr.io/product/plugin:1': plugin,
     });
     const namesFor = async (...platforms: string[]): Promise<string[]> =>
       (await listed('more', platforms)).map(({ name }) => name.slice('ghcr.io/product/'.length)).sort();
-    assert.deepEqual(await namesFor('linux/arm64'), ['app:1', 'chart:1', 'signature:1']);
-    const withAmd64 = ['app:1', 'chart:1', 'nested:1', 'other:1', 'signature:1'];
+    assert.deepEqual(await namesFor('linux/arm64'), ['app:1', 'chart:1', 'plugin:1', 'signature:1']);
+    const withAmd64 = ['app:1', 'chart:1', 'nested:1', 'other:1', 'plugin:1', 'signature:1'];
     assert.deepEqual(await namesFor('linux/amd64'), withAmd64);
     assert.deepEqual(await namesFor('linux/mips64le', 'linux/s390x'), [
-      ...['app:1', 'chart:1', 'nested:1', 'signature:1'],
+      ...['app:1', 'chart:1', 'nested:1', 'plugin:1', 'signature:1'],
     ]);
     const [inner] = (await listed('more', ['linux/s390x'])).filter(({ name }) => name.includes('nested'));
     const others = makeIndex([amd64]).manifest.descriptor.size;
@@ -295,6 +303,10 @@ describe('some platforms of an archive, listed and verified', () => {
     await copyImages({ source: path('all'), destination: path('sparse.tar'), ...sparse });
     const { ok, platforms } = await verify(path('sparse.tar'), { platforms: ARM64 });
     assert.deepEqual([ok, platforms], [true, { checked: 1, all: 2, unchecked: ['linux/amd64'] }]);
+    const without = { platforms: ['linux/arm64', 'linux/s390x'], index: 'sparse' as const };
+    await copyImages({ source: path('all'), destination: path('two.tar'), ...without });
+    const two = await verify(path('two.tar'), { platforms: ARM64 });
+    assert.deepEqual(two.platforms, { checked: 1, all: 2, unchecked: ['linux/s390x'] });
     const chosen = { platforms: ['linux/s390x'] };
     await assert.rejects(verify(path('sparse.tar'), chosen), { code: 'NOT_FOUND' });
     await assert.rejects(list(path('sparse.tar'), chosen), { code: 'NOT_FOUND' });
