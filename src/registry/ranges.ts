@@ -2,7 +2,7 @@ import { RegistryError } from '../errors.js';
 import { isRetryable } from '../retry.js';
 import { skipBytes } from './http/body.js';
 import { contentLength, header, parseContentRange } from './http/headers.js';
-import type { RegistryRequest } from './http/request.js';
+import type { RegistryRequest } from './http/registry-request.js';
 import type { TransportResponse } from './http/response.js';
 
 /** For each key of the caller: the first byte of the last range request, and how often it brought no progress. */

@@ -1,13 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { isRegistry } from '../../content/reference.js';
-import {
-  type Advice,
-  isLadingError,
-  LadingError,
-  RegistryError,
-  redactURL,
-  systemCode,
-} from '../../errors.js';
+import { isLadingError, LadingError, RegistryError, redactURL, systemCode } from '../../errors.js';
 import { delayBefore, isRetryable } from '../../retry.js';
 import type { Authenticator, Authorization, AuthTarget } from '../auth/auth.js';
 import { parseChallenges } from '../auth/challenge.js';
@@ -32,48 +25,13 @@ import { abortedError } from './network-error.js';
 import type { Pace } from './pace.js';
 import type { PullLimits } from './pull-limits.js';
 import { type FollowedRequest, sendFollowing } from './redirect.js';
+import { isSmall, type RegistryRequest } from './registry-request.js';
 import type { TransportResponse } from './response.js';
 import { parseErrorBody, type RefusedResponse, responseError } from './response-error.js';
 import type { Schemes } from './scheme.js';
 import { Shortcuts } from './shortcuts.js';
 import { targetURL } from './target.js';
-import type { Method, RequestBody, Transport } from './transport.js';
-
-/** A request to a registry. */
-export interface RegistryRequest {
-  registry: string;
-  repository?: string | undefined;
-  method: Method;
-  /** A path on the registry, or the URL that it returned for an upload. */
-  target: string;
-  headers?: Record<string, string> | undefined;
-  /** Opens the body; called each time that it is sent. */
-  body?: (() => RequestBody) | undefined;
-  /** How long the registry may take to answer after the whole request was sent; default: the stall timeout. */
-  answerTimeoutMs?: number | undefined;
-  /** Expected size of the response in bytes, if known; large ones are received by `bulkGet`. */
-  expectedBytes?: number | undefined;
-  /** Scopes that the token must grant. */
-  scopes: readonly string[];
-  /** What is requested and where, for errors: `tag "1.2" of reg.example/app`. */
-  what: string;
-  /** Advice for a 404. */
-  whenNotFound?: Advice | undefined;
-  /** Hints for the error, by the registry's error code or the status. */
-  hints?: Readonly<Record<string, Advice>> | undefined;
-  /** Which of the registry and its mirrors to ask, and in which order; default: only the registry. */
-  order?: AskingOrder | undefined;
-  /**
-   * Returns changes to the request after a failure, for a form that more registries accept. The same endpoint is then
-   * asked once more. This does not count as a retry and happens at most once for each endpoint.
-   */
-  otherwise?: ((error: unknown) => Partial<RegistryRequest> | undefined) | undefined;
-  /** Whether to ask where the last such request for the same URL was redirected to; default: ask the registry. */
-  reusesRedirect?: boolean | undefined;
-  /** Number of retries; default: the client's for a request without a body, 0 for one with a body. */
-  retries?: number | undefined;
-  signal?: AbortSignal | undefined;
-}
+import type { Transport } from './transport.js';
 
 /** Reported before a request is retried. */
 export interface RetryEvent {
@@ -106,14 +64,6 @@ export interface RequesterOptions {
   onRequest?: ((request: AnsweredRequest) => void) | undefined;
   /** Waits where a registry has no pulls left; default: refusals are errors. */
   pulls?: PullLimits | undefined;
-}
-
-/** Answers of so many bytes at most come at once; larger ones are as many as the caller asks for. */
-const SMALL_BYTES = 1024 * 1024;
-
-/** Whether a request only asks, and the answer is small: most answers say nothing of their size. */
-function isSmall({ method, expectedBytes = 0 }: RegistryRequest): boolean {
-  return (method === 'GET' || method === 'HEAD') && expectedBytes <= SMALL_BYTES;
 }
 
 /** Maximum number of registries' warnings that are reported in a run. */
