@@ -33,7 +33,7 @@ export function isBucketText(text: string): boolean {
 export function parseBucketAddress(text: string): BucketAddress {
   const [, bucket = '', path = ''] = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(text) ?? [];
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{2,62}$/.test(bucket) || bucket.includes('..'))
-    throw wrongAddress(text, 'names no bucket');
+    throw wrongAddress(text, 'names no bucket: a name has 3 to 63 letters, digits, dots and hyphens');
   const parts = path.replace(/\/$/, '').split('/');
   const isOdd = parts.some((part) => part === '' || part === '.' || part === '..' || /\p{Cc}/u.test(part));
   if (path !== '' && isOdd) throw wrongAddress(text, 'has a part of its prefix that is empty or a dot');

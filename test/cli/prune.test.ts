@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { utimes } from 'node:fs/promises';
+import { utimes, writeFile } from 'node:fs/promises';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { blobPath } from '../../src/store/layout/layout-reader.js';
 import { makeImage, pushAll } from '../support/images.js';
@@ -25,6 +25,19 @@ describe('lading prune', () => {
     assert.equal(pruned.code, 0, pruned.stderr);
     const { removed, dryRun, kept: left } = JSON.parse(pruned.stdout);
     assert.deepEqual([removed.length, dryRun, left.blobs], [4, false, 4]);
+  });
+
+  it('refuses an archive, and says that a path does not exist', async () => {
+    await writeFile(path('a.tar'), '');
+    const archive = await lading('prune', path('a.tar'));
+    assert.equal(archive.code, 2);
+    assert.match(
+      archive.stderr,
+      /a\.tar is a file, and content is removed only from directories and buckets/,
+    );
+    const nothing = await lading('prune', path('nothing'));
+    assert.equal(nothing.code, 5);
+    assert.match(nothing.stderr, /nothing does not exist\n/);
   });
 
   it('refuses an age that is none', async () => {

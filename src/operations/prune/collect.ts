@@ -1,3 +1,6 @@
+import { stat } from 'node:fs/promises';
+import { readFailure } from '../../disk/region.js';
+import { LadingError } from '../../errors.js';
 import { warningsTo } from '../../events.js';
 import { openBucketForWriting } from '../../store/bucket/bucket.js';
 import { BucketCollector } from '../../store/bucket/collect.js';
@@ -35,6 +38,7 @@ export async function pruneBucket(location: string, options: PruneOptions): Prom
 export async function pruneLayout(directory: string, options: PruneOptions): Promise<PruneReport> {
   const { olderThanMs = DEFAULT_AGE_MS, dryRun, signal, onEvent, onCondemned } = options;
   const warn = warningsTo(onEvent);
+  await requireDirectory(directory);
   return collectLayout(directory, {
     graceMs: olderThanMs,
     dryRun,
@@ -42,4 +46,19 @@ export async function pruneLayout(directory: string, options: PruneOptions): Pro
     onCondemned,
     onWait: (holder) => warn(`waiting for ${holder}, which writes to ${directory}`),
   });
+}
+
+/** Throws `NOT_FOUND` for a path that does not exist, and `USAGE` for an archive: nothing is removed from a file. */
+async function requireDirectory(path: string): Promise<void> {
+  const stats = await stat(path).catch((error: unknown) => {
+    throw readFailure(path, error);
+  });
+  if (!stats.isDirectory())
+    throw new LadingError(
+      'USAGE',
+      `${path} is a file, and content is removed only from directories and buckets`,
+      {
+        hint: 'Copy the images that you want to keep into a new archive.',
+      },
+    );
 }
