@@ -1,4 +1,4 @@
-/** What the jobs of a list have to run, whoever schedules them. */
+/** What the jobs of a list run, under any scheduler. */
 export interface JobPlan {
   /** Number of shares. */
   shards: number;

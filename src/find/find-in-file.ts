@@ -17,7 +17,7 @@ export { KINDS, type Kind };
 export interface FindInFileOptions {
   /** How the file is called in the result. */
   file: string;
-  /** What the file is; default: told by its content and, if that is not enough, its name. */
+  /** What the file is; by default, its content decides, and its name if the content is not enough. */
   as?: Kind | undefined;
   limits: Limits;
   findings: Findings;

@@ -28,7 +28,7 @@ export async function signedHeaders(message: Signable, signing: Signing): Promis
   return Object.fromEntries(new Headers(headers));
 }
 
-/** Returns a URL that gives whoever has it the object for some seconds, at most a week. */
+/** Returns a URL that serves the object without credentials for some seconds, at most a week. */
 export async function signedURL(
   { method, url }: Pick<Signable, 'method' | 'url'>,
   seconds: number,

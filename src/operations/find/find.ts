@@ -25,7 +25,7 @@ export interface FindImagesOptions {
   paths?: readonly string[] | undefined;
   /** A document, or an archive of charts, as a stream; it is called `-`. */
   input?: Readable | undefined;
-  /** What the documents are; default: told by their content. */
+  /** What the documents are; by default, their content decides. */
   as?: Kind | undefined;
   limits?: FindLimits | undefined;
   signal?: AbortSignal | undefined;

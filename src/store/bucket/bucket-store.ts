@@ -342,7 +342,7 @@ export class BucketStore extends BucketSource implements Store {
       const bytes = await readVerified(entry, (options) => this.fetch(entry, options));
       await this.link(entry, bytes);
     } catch (error) {
-      // A damaged manifest stays damaged, whoever finds it.
+      // The reader of a damaged manifest gets the error; here it is only left as it is.
       if (!(error instanceof ContentError) && !isLadingError(error, 'NOT_FOUND')) throw error;
     }
   }
