@@ -56,6 +56,16 @@ const FLAGS: readonly ForeignFlags[] = [
     text: '--ca FILE names an authority, --cert FILE and --key-file FILE a client certificate.',
   },
   {
+    words: 'ca cacert ca-file ca-cert cafile ca-certificate ca-bundle ca-configmap',
+    needs: 'ca-config-map',
+    text: '--ca-config-map NAME[:KEY] names a ConfigMap with the authority, which the pods see.',
+  },
+  {
+    words: 'image-pull-secrets pull-secret imagepullsecrets',
+    needs: 'image-pull-secret',
+    text: '--image-pull-secret NAME names the Secret with the login for the image of lading.',
+  },
+  {
     words:
       'cacert ca-file tlscacert ca-cert cafile ca-certificate src-ca-file dest-ca-file from-ca-file to-ca-file',
     needs: 'ca',

@@ -50,6 +50,22 @@ export const KUBERNETES_OPTIONS = {
     describe: 'Role of AWS that a token of the service account stands for (web identity)',
     group: 'Kubernetes:',
   },
+  'ca-config-map': {
+    type: 'string',
+    value: 'NAME[:KEY]',
+    requiresArg: true,
+    describe:
+      'ConfigMap with authorities (PEM) that registries and the bucket have; KEY is ca.crt if not said',
+    group: 'Kubernetes:',
+  },
+  'image-pull-secret': {
+    type: 'string',
+    array: true,
+    value: 'NAME',
+    nargs: 1, // otherwise it consumes the arguments that follow
+    describe: 'Secret with the login by which the cluster gets the image of lading',
+    group: 'Kubernetes:',
+  },
 } as const satisfies Record<string, CommandOption>;
 
 export interface KubernetesFlags {
@@ -59,6 +75,8 @@ export interface KubernetesFlags {
   's3-secret'?: string | undefined;
   'service-account'?: string | undefined;
   'role-arn'?: string | undefined;
+  'ca-config-map'?: string | undefined;
+  'image-pull-secret'?: readonly string[] | undefined;
 }
 
 /** A file from a Secret or a ConfigMap, or a folder, and where the container sees it. */
@@ -72,6 +90,9 @@ export interface Mount {
 /** The user of lading's own image. */
 const USER = 65532;
 const TOKEN_FOLDER = '/var/run/secrets/lading';
+const AUTHORITIES_FOLDER = '/etc/lading/ca';
+/** The key that cert-manager and Kubernetes itself (kube-root-ca.crt) give an authority. */
+const AUTHORITIES_KEY = 'ca.crt';
 /** Leaves room for the number of a pod behind it: such names have 63 characters at most. */
 const MAX_NAME = 50;
 
@@ -138,11 +159,16 @@ export function podOf(
 ) {
   const { image = `lading:${readVersion()}` } = flags;
   requirePrintable('--image', image);
-  const all = [TEMPORARY, ...identityMounts(flags), ...mounts];
+  const authorities = authoritiesOf(flags);
+  const all = [TEMPORARY, ...identityMounts(flags), ...authorities.mounts, ...mounts];
+  const pullSecrets = flags['image-pull-secret']?.map((name) => ({
+    name: secretName('image-pull-secret', name),
+  }));
   const serviceAccountName = subdomain('service-account', flags['service-account']);
   return {
     ...pod,
     ...(serviceAccountName !== undefined && { serviceAccountName }),
+    ...(pullSecrets !== undefined && { imagePullSecrets: pullSecrets }),
     automountServiceAccountToken: false,
     securityContext: {
       runAsNonRoot: true,
@@ -157,7 +183,12 @@ export function podOf(
         image,
         // $(NAME) would be a variable. (Kubernetes, "Use environment variables to define arguments")
         args: args.map((word) => word.replaceAll('$', '$$$$')),
-        env: [...credentialsOf(flags), ...environment, { name: 'XDG_CACHE_HOME', value: '/tmp' }],
+        env: [
+          ...credentialsOf(flags),
+          ...authorities.environment,
+          ...environment,
+          { name: 'XDG_CACHE_HOME', value: '/tmp' },
+        ],
         ...container,
         securityContext: {
           allowPrivilegeEscalation: false,
@@ -204,4 +235,25 @@ function identityMounts({ 'role-arn': role }: KubernetesFlags): Mount[] {
   return [
     { name: 'identity', path: TOKEN_FOLDER, volume: { projected: { sources: [{ serviceAccountToken }] } } },
   ];
+}
+
+/**
+ * Authorities in a ConfigMap, as they are no secret. The variable is read by every command, and counts for registries, the
+ * bucket and the service of tokens; the usual authorities stay.
+ */
+function authoritiesOf({ 'ca-config-map': text }: KubernetesFlags): {
+  environment: Record<string, unknown>[];
+  mounts: Mount[];
+} {
+  if (text === undefined) return { environment: [], mounts: [] };
+  const [name = '', key = AUTHORITIES_KEY, ...rest] = text.split(':');
+  subdomain('ca-config-map', name);
+  // (Kubernetes, core/v1, ConfigMap, "data")
+  if (rest.length > 0 || !/^[\w.-]{1,253}$/.test(key))
+    throw new LadingError('USAGE', `--ca-config-map takes NAME[:KEY], not "${text}"`);
+  const items = [{ key, path: AUTHORITIES_KEY }];
+  return {
+    environment: [{ name: 'SSL_CERT_FILE', value: `${AUTHORITIES_FOLDER}/${AUTHORITIES_KEY}` }],
+    mounts: [{ name: 'authorities', path: AUTHORITIES_FOLDER, volume: { configMap: { name, items } } }],
+  };
 }

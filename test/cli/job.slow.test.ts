@@ -113,7 +113,10 @@ describe('what lading job prints', () => {
   });
 
   const TO = ['--lock', 's3://images/all.lock.json', '-o', 's3://images/all', '--shards', '8'];
-  const ALL = ['--namespace', 'mirror', '--service-account', 'lading', '--image', 'registry.local/lading:1'];
+  const ALL = [
+    ...['--namespace', 'mirror', '--service-account', 'lading', '--image', 'registry.local/lading:1'],
+    ...['--ca-config-map', 'company:ca-bundle.crt', '--image-pull-secret', 'pull'],
+  ];
   const PRINTED: [what: string, args: string[], objects: string[]][] = [
     ['a job', ['job', ...TO], ['job/lading', 'job/lading-index']],
     [

@@ -134,6 +134,30 @@ describe('lading job', () => {
     assert.equal(pod.serviceAccountName, 'lading');
   });
 
+  it('has authorities from a ConfigMap, and a login for its own image, in all pods', async () => {
+    const { objects } = await manifests(
+      ...[...TO, '--quiet', '--ca-config-map', 'company', '--registry-secret', 'logins'],
+      ...['--image-pull-secret', 'pull', '--image-pull-secret', 'pull.2'],
+    );
+    for (const { spec } of objects) {
+      const pod = spec.template.spec;
+      const [container] = pod.containers;
+      const file = container.env.find(({ name }: { name: string }) => name === 'SSL_CERT_FILE');
+      const mounted = container.volumeMounts.find(({ name }: { name: string }) => name === 'authorities');
+      assert.equal(file.value, `${mounted.mountPath}/ca.crt`);
+      assert.equal(mounted.readOnly, true);
+      assert.deepEqual(pod.volumes.find(({ name }: { name: string }) => name === 'authorities').configMap, {
+        name: 'company',
+        items: [{ key: 'ca.crt', path: 'ca.crt' }],
+      });
+      assert.deepEqual(pod.imagePullSecrets, [{ name: 'pull' }, { name: 'pull.2' }]);
+    }
+    const own = await manifests(...TO, '--quiet', '--ca-config-map', 'company:ca-bundle.crt');
+    const { volumes, imagePullSecrets } = own.objects[0].spec.template.spec;
+    assert.deepEqual(volumes[1].configMap.items, [{ key: 'ca-bundle.crt', path: 'ca.crt' }]);
+    assert.equal(imagePullSecrets, undefined);
+  });
+
   it('has no variables of Kubernetes in arguments', async () => {
     const { objects } = await manifests(
       'alpine',
@@ -202,6 +226,14 @@ describe('lading job', () => {
         [...lock, ...to, '--s3-secret', 'a', '--role-arn', 'b'],
         /--s3-secret and --role-arn exclude each other/,
       ],
+      [[...lock, ...to, '--ca-config-map', 'a:b:c'], /--ca-config-map takes NAME\[:KEY\], not "a:b:c"/],
+      [[...lock, ...to, '--ca-config-map', 'a:../b'], /--ca-config-map takes NAME\[:KEY\], not "a:\.\.\/b"/],
+      [[...lock, ...to, '--ca-config-map', '/etc/ca.crt'], /--ca-config-map takes the name of an object/],
+      [
+        [...lock, ...to, '--image-pull-secret', 'A'],
+        /--image-pull-secret takes the name of an object, not "A"/,
+      ],
+      [[...lock, ...to, '--ca', '/etc/ca.crt'], /unknown flag --ca\nhint: --ca-config-map NAME\[:KEY\]/],
       [['--lock', 'a\nb', ...to], /--lock has a control character: a\\x0ab/],
       [['--lock', '/nonexistent', ...to], /the lock \/nonexistent does not exist/],
     ] as const) {

@@ -82,6 +82,17 @@ describe('serve --print-config kubernetes', () => {
     );
   });
 
+  it('has authorities from a ConfigMap, and a login for its own image', async () => {
+    const { objects } = await printed('--ca-config-map', 'company', '--image-pull-secret', 'pull');
+    const pod = objects[0].spec.template.spec;
+    const [container] = pod.containers;
+    assert.deepEqual(pod.imagePullSecrets, [{ name: 'pull' }]);
+    assert.deepEqual(container.env[0], { name: 'SSL_CERT_FILE', value: '/etc/lading/ca/ca.crt' });
+    assert.equal(pod.volumes[1].configMap.name, 'company');
+    // Kubernetes' own flags are none of the pods'.
+    assert.deepEqual(container.args, ['serve', 's3://images/all', '--listen', '0.0.0.0:5000']);
+  });
+
   it('is for buckets, which are only read', async () => {
     for (const [args, said] of [
       [['images.tar'], /needs s3:\/\/BUCKET\[\/PREFIX\], not images\.tar\nhint: .*lading copy/],
