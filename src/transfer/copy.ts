@@ -41,7 +41,7 @@ export interface CopyResult {
 }
 
 /**
- * Copies what was planned: first blobs, largest first; then manifests, children before parents; then names. An image is
+ * Copies what was planned: first blobs, in general the largest first; then manifests, children before parents; then names. An image is
  * named only after all of its content is copied.
  */
 export async function copyGraph(
@@ -87,7 +87,7 @@ class GraphCopy {
     const { blobs, manifests, images } = this.#plan;
     const contents = [...blobs, ...manifests].map(({ descriptor }) => descriptor);
     await this.#destination.prepare?.(contents, { signal: this.#pool.signal });
-    await this.#forEach(blobs, (blob) => this.#copyBlob(blob));
+    await this.#forEach(this.#inOrder(blobs), (blob) => this.#copyBlob(blob));
     for (const level of this.#plan.levels)
       await this.#forEach(level, (manifest) => this.#copyManifest(manifest));
     await this.#options.beforeNaming?.();
@@ -97,6 +97,16 @@ class GraphCopy {
     this.#abandonRest();
     await this.#destination.commit?.();
     return this.#result;
+  }
+
+  /**
+   * What planning has read goes to a distant destination first: it takes little time, and after a crash the next run finds
+   * it there. Files keep the order by size, which archives show.
+   */
+  #inOrder(blobs: readonly PlannedContent[]): readonly PlannedContent[] {
+    if (this.#destination.isLocal) return blobs;
+    const isRead = ({ bytes }: PlannedContent): boolean => bytes !== undefined;
+    return [...blobs.filter(isRead), ...blobs.filter((blob) => !isRead(blob))];
   }
 
   /** Runs `copy` for all contents and waits for all of them, even after a failure, so that nothing is left running. */

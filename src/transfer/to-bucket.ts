@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from '../registry/connect.js';
+import { delegate } from '../store/delegate.js';
 import type { Destination } from './destination.js';
 import { toStore } from './to-store.js';
 
@@ -13,5 +14,6 @@ export async function toBucket(
   // Most destinations are files, so the client is loaded only when it is needed.
   const { openBucketForWriting } = await import('../store/bucket/bucket.js');
   const store = await openBucketForWriting(location, connection);
-  return { ...toStore(store), close: () => store.close() };
+  const previous = delegate(store, { resolve: (...wanted) => store.resolveWhole(...wanted) });
+  return { ...toStore(store), previous, close: () => store.close() };
 }

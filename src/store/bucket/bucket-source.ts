@@ -67,6 +67,18 @@ export class BucketSource implements Source {
     return this.#byDigest.resolve(reference);
   }
 
+  /**
+   * Does what `resolve` does for whole names and digests, with one request, however many names there are. A short name is
+   * `NOT_FOUND`: finding it means reading all names.
+   */
+  async resolveWhole(reference: string, { signal }: SignalOption = {}): Promise<Resolved> {
+    const foreign = await this.foreign(signal);
+    if (foreign !== undefined || isDigest(reference)) return this.resolve(reference, { signal });
+    const named = await this.bucketNames.find(reference, signal);
+    if (named !== undefined) return named.entry;
+    throw new LadingError('NOT_FOUND', `${this.location} has no image with the name ${reference}`);
+  }
+
   async sizeOf({ digest }: Wanted, { signal }: SignalOption = {}): Promise<number | undefined> {
     return this.#files.size(digest, signal);
   }

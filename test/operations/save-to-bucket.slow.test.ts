@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { useBucket } from '../store/bucket/use-bucket.js';
+import { BUCKET } from '../support/fake-s3.js';
+import { type MadeImage, makeImage, pushAll } from '../support/images.js';
+import { runLading } from '../support/programs/lading.js';
+import { startRegistry, type TestRegistry } from './registry.js';
+
+describe('a save into a bucket', () => {
+  const bucket = useBucket();
+  let registry: TestRegistry;
+  let images: MadeImage[];
+  let names: string[];
+
+  beforeEach(async () => {
+    registry = await startRegistry();
+    images = await Promise.all([1, 2, 3].map((seed) => makeImage({ seed, layers: [3000, 200] })));
+    names = images.map((_, place) => `${registry.name}/team/app:${place}`);
+    for (const [place, image] of images.entries()) await registry.put(`team/app:${place}`, image);
+  });
+  afterEach(() => registry.close());
+
+  /** Saves the images, and returns what the registry was asked for. */
+  async function run(code = 0): Promise<string[]> {
+    const from = registry.requests.length;
+    const args = ['save', ...names, '-o', `s3://${BUCKET}/p`, '--s3-endpoint', bucket.fake.endpoint];
+    const env = { ...bucket.fake.environment, LADING_PLAIN_HTTP: 'true' };
+    const outcome = await runLading(args, { env });
+    assert.equal(outcome.code, code, outcome.stderr);
+    return registry.requests.slice(from).map(({ method, url }) => `${method} ${url}`);
+  }
+
+  it('asks the registry only for the digests of tags when all is there', async () => {
+    await run();
+    const again = await run();
+    assert.deepEqual(
+      again.filter((request) => /^GET .*\/(manifests|blobs)\//.test(request)),
+      [],
+    );
+    assert.equal(again.filter((request) => /^HEAD .*\/manifests\//.test(request)).length, names.length);
+  });
+
+  it('does not read the names of other images', async () => {
+    const store = await bucket.write();
+    const other = images[0] ?? assert.fail();
+    await pushAll(store, other.all);
+    for (let place = 0; place < 20; place += 1) await store.tag(other.manifest.descriptor, `other:${place}`);
+    await run();
+    const read = bucket.count('GET', ({ key }) => key?.includes('other') === true);
+    assert.equal(read, 0);
+  });
+
+  it('has what it read of the images in the bucket before their layers, for the next attempt', async () => {
+    const layers = new Set(
+      images.flatMap((image) => image.layers.map(({ descriptor }) => descriptor.digest)),
+    );
+    bucket.fake.fail(({ method, key = '' }) =>
+      method === 'PUT' && [...layers].some((digest) => key.endsWith(digest.slice('sha256:'.length)))
+        ? { status: 403, code: 'AccessDenied' }
+        : undefined,
+    );
+    await run(6);
+    bucket.fake.fail(undefined);
+    const blobs = (await run()).flatMap((request) => /^GET .*\/blobs\/(.*)$/.exec(request)?.[1] ?? []);
+    assert.deepEqual(blobs.sort(), [...layers].sort());
+  });
+});
