@@ -5,6 +5,8 @@
  */
 export type Remedy =
   // Connections and logins
+  /** Read a bucket that everybody may read without a key: `s3.anonymous`. */
+  | 'anonymous'
   /** Specify a credential file, or another one. */
   | 'authFile'
   /** Trust the authority of a registry's certificate, or do not check certificates (`tlsVerify`). */
@@ -31,6 +33,8 @@ export type Remedy =
   | 's3Endpoint'
   /** Name the region of a bucket (`s3.region`); `remedyFor` is the right one. */
   | 's3Region'
+  /** Sign requests to buckets: leave `s3.anonymous` out. */
+  | 'signedRequests'
   /** Be the only writer of a bucket (`s3.singleWriter`). */
   | 'singleWriter'
   /** Give each side of a copy its own login: `sourceCredentials` and `destinationCredentials`. */

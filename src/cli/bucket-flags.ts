@@ -53,13 +53,26 @@ export const BUCKET_WRITE_OPTIONS = {
   },
 } as const satisfies Record<string, CommandOption>;
 
-export type BucketArguments = Partial<InferredOptionTypes<typeof BUCKET_WRITE_OPTIONS>>;
+/** A flag of commands that read images from buckets. */
+export const SIGN_REQUEST_OPTION = {
+  'sign-request': {
+    type: 'boolean',
+    default: true,
+    describe: 'Read s3://… with a key; --no-sign-request needs none, for public buckets',
+    group: 'Bucket:',
+  },
+} as const satisfies Record<string, CommandOption>;
+
+export type BucketArguments = Partial<
+  InferredOptionTypes<typeof BUCKET_WRITE_OPTIONS & typeof SIGN_REQUEST_OPTION>
+>;
 
 /** Converts flags to options of the library; throws `USAGE`. */
 export function bucketOptions(argv: BucketArguments): S3Options {
   return {
     endpoint: argv['s3-endpoint'],
     region: argv['s3-region'],
+    anonymous: argv['sign-request'] === false,
     partBytes: parseSize('part-size', argv['part-size']),
     sse: argv.sse,
     sseKMSKey: argv['sse-kms-key'],

@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type ConvertResult, convert } from '../index.js';
-import { BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
+import { BUCKET_WRITE_OPTIONS, SIGN_REQUEST_OPTION } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { parseCompression } from './compression.js';
 import { EXIT } from './exit-codes.js';
@@ -51,6 +51,7 @@ const OPTIONS = {
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
   ...BUCKET_WRITE_OPTIONS,
+  ...SIGN_REQUEST_OPTION,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SRC: string; REF?: string };

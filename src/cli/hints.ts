@@ -32,6 +32,7 @@ function anywhere(text: Sentence['text']): Sentence {
  */
 const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
   append: [own('append', '--append keeps what is there.')],
+  anonymous: [own('sign-request', '--no-sign-request reads a bucket that everybody may read.')],
   archiveCompression: [
     own('compress-archive', '--compress-archive says what the archive is compressed with.'),
     anywhere('lading save and lading convert have --compress-archive.'),
@@ -117,6 +118,7 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
   sideCredentials: [
     own('src-creds dest-creds', '--src-creds USER[:PASSWORD] and --dest-creds USER[:PASSWORD] do that.'),
   ],
+  signedRequests: [own('sign-request', 'Without --no-sign-request, a key is used.')],
   singleWriter: [own('single-writer', '--single-writer says that nobody else writes there.')],
   stream: [anywhere('lading save -o - and lading convert -o - write to standard output.')],
   tagDigests: [own('tag-digests', '--tag-digests gives it a tag.')],

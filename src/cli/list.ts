@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type ListResult, list, printable } from '../index.js';
-import { BUCKET_OPTIONS } from './bucket-flags.js';
+import { BUCKET_OPTIONS, SIGN_REQUEST_OPTION } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { formatImages } from './list-table.js';
@@ -35,6 +35,7 @@ const OPTIONS = {
   ...ARCHIVE_LIMIT_OPTIONS,
   ...CONNECTION_OPTIONS,
   ...BUCKET_OPTIONS,
+  ...SIGN_REQUEST_OPTION,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { SOURCE: string };

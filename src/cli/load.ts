@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type LoadResult, load } from '../index.js';
-import { BUCKET_OPTIONS } from './bucket-flags.js';
+import { BUCKET_OPTIONS, SIGN_REQUEST_OPTION } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { failuresOf, resultWithFailures } from './failures.js';
 import { formatBytes, formatTable, plural } from './format.js';
@@ -73,6 +73,7 @@ const OPTIONS = {
   ...STRICT_OPTION,
   ...CONNECTION_OPTIONS,
   ...BUCKET_OPTIONS,
+  ...SIGN_REQUEST_OPTION,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { DEST: string; IMAGE?: string[] };

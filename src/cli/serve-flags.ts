@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { LadingError, type ServeOptions } from '../index.js';
-import { BUCKET_OPTIONS, bucketOptions } from './bucket-flags.js';
+import { BUCKET_OPTIONS, bucketOptions, SIGN_REQUEST_OPTION } from './bucket-flags.js';
 import { KUBERNETES_OPTIONS } from './kubernetes.js';
 import { type CommandOption, type GlobalArguments, SELECT_OPTION, wholeNumber } from './options.js';
 import { CONFIG_KINDS } from './serve-config.js';
@@ -89,6 +89,7 @@ export const SERVE_OPTIONS = {
     group: 'Bucket:',
   },
   ...BUCKET_OPTIONS,
+  ...SIGN_REQUEST_OPTION,
   ...KUBERNETES_OPTIONS,
   replicas: {
     type: 'number',

@@ -143,12 +143,13 @@ function flagsOf(flags: ServeArguments): string[] {
       'chunk-min-bytes',
     ] as const
   ).map((name) => [name, flags[name]] as const);
-  const switches = (['writable', 'schema1-default', 'allow-sparse-index'] as const).filter(
+  const switches = (['writable', 'schema1-default', 'allow-sparse-index', 'redirect'] as const).filter(
     (name) => flags[name],
   );
   return [
     ...['--listen', flags.listen],
     ...switches.map((name) => `--${name}`),
+    ...(flags['sign-request'] === false ? ['--no-sign-request'] : []),
     ...[...files, ...values].flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}`, String(value)],
     ),

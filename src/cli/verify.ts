@@ -1,6 +1,6 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type VerifyOptions, type VerifyResult, verify } from '../index.js';
-import { BUCKET_OPTIONS, bucketOptions } from './bucket-flags.js';
+import { BUCKET_OPTIONS, bucketOptions, SIGN_REQUEST_OPTION } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
@@ -33,6 +33,7 @@ const OPTIONS = {
   },
   ...LIMIT_OPTIONS,
   ...BUCKET_OPTIONS,
+  ...SIGN_REQUEST_OPTION,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { PATH: string[] };

@@ -29,7 +29,7 @@ export interface CopyImagesOptions extends ConnectionOptions, ArchiveLimits, Pla
   strict?: boolean | undefined;
   /** In a registry, also give a tag to an image that is named by its digest alone; default false. */
   tagDigests?: boolean | undefined;
-  /** Refuse to move an existing tag that names something else; default false. */
+  /** Refuse to move an existing tag or name that stands for something else; default false. */
   noClobber?: boolean | undefined;
   /** Logins for one side only, instead of `credentials`. */
   sourceCredentials?: RunCredentials | undefined;

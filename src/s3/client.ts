@@ -90,7 +90,7 @@ export interface S3Client {
 
 export interface S3ClientOptions extends Omit<S3RequesterOptions, 'place' | 'credentials'> {
   place: S3Place;
-  credentials: CredentialSupply;
+  credentials: CredentialSupply | undefined;
   encryption?: Pick<S3Options, 'sse' | 'sseKMSKey'> | undefined;
   close?: (() => Promise<void>) | undefined;
 }

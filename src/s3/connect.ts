@@ -67,10 +67,11 @@ export async function connectToBucket(
   });
   const direct = createTransport({ environment: {} });
   const { region } = place;
+  const places = credentialPlaces({ environment, profile, region, transport, direct });
   return createS3Client({
     bucket,
     place,
-    credentials: createSupply(credentialPlaces({ environment, profile, region, transport, direct }), now),
+    credentials: s3.anonymous ? undefined : createSupply(places, now),
     transport,
     pace: new Pace({
       most: concurrency === 1 ? 1 : undefined,

@@ -23,7 +23,7 @@ export async function* listObjects(
   { most, signal }: CallOptions & { most?: number | undefined } = {},
 ): AsyncGenerator<ListedObject> {
   let token: string | undefined;
-  const what = `the list of ${prefix === '' ? 'the bucket' : prefix}`;
+  const what = `the list of ${prefix === '' ? 'objects' : prefix}`;
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const query = {
       'list-type': '2',
@@ -34,7 +34,7 @@ export async function* listObjects(
       ...(token !== undefined && { 'continuation-token': token }),
     };
     const document = await request(
-      { method: 'GET', query, action: 's3:ListBucket', what, signal },
+      { method: 'GET', query, action: 's3:ListBucket', what, isDocument: true, signal },
       (response) => readDocument(response, what),
     );
     const isEncoded = textOf(document, 'EncodingType') === 'url';
@@ -85,7 +85,15 @@ export async function deleteObjects(
       'x-amz-sdk-checksum-algorithm': 'SHA256',
     };
     const what = `the removal of ${some.length} objects`;
-    const message = { method: 'POST', query: { delete: '' }, headers, payload, what, signal } as const;
+    const message = {
+      method: 'POST',
+      query: { delete: '' },
+      headers,
+      payload,
+      what,
+      isDocument: true,
+      signal,
+    } as const;
     const document = await request({ ...message, action: 's3:DeleteObject' }, (response) =>
       readDocument(response, what),
     );

@@ -36,6 +36,7 @@ export async function createUpload(
     query: { uploads: '' },
     headers: { 'content-type': 'application/octet-stream', ...headers },
     action: 's3:PutObject',
+    isDocument: true,
     signal,
   } as const;
   return request(message, async (response) => {

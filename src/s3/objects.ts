@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { isLadingError, RegistryError } from '../errors.js';
+import { RegistryError } from '../errors.js';
 import { readBody } from '../registry/http/body.js';
 import { contentLength, header, parseContentRange } from '../registry/http/headers.js';
 import type { TransportResponse } from '../registry/http/response.js';
@@ -117,7 +117,7 @@ export async function getObject(
   return request(message, async (response) => {
     const { status, headers, body } = response;
     if (status === 404) {
-      await refuseMissingBucket(response, message);
+      await ended(response);
       return undefined;
     }
     const range = parseContentRange(header(headers, 'content-range'));
@@ -128,21 +128,6 @@ export async function getObject(
     const got = `status ${status}${range === undefined ? '' : `, "${header(headers, 'content-range')}"`}`;
     throw new RegistryError('REGISTRY', `${key}: the bytes from ${start} were asked for, and ${got} came`);
   });
-}
-
-/** Tells a missing bucket, which is an error, from a missing object. */
-async function refuseMissingBucket(response: TransportResponse, { key }: S3Request): Promise<void> {
-  const document = await readDocument(response, key ?? '').catch((error: unknown) => {
-    if (isLadingError(error, 'REGISTRY')) return undefined; // some servers give no reason
-    throw error;
-  });
-  if (document?.children.some(({ name, text }) => name === 'Code' && text === 'NoSuchBucket'))
-    throw new RegistryError('NOT_FOUND', `there is no such bucket at ${response.url.host}`, {
-      status: 404,
-      registryCodes: ['NoSuchBucket'],
-      hint: 'Create it first, or check the name and the endpoint.',
-      remedy: 's3Endpoint',
-    });
 }
 
 /** A small object that was read. */
@@ -163,17 +148,14 @@ export async function readObject(
     key,
     ...(etag !== undefined && { headers: { 'if-none-match': etag } }),
     action: 's3:GetObject',
+    isDocument: true,
     answers: [304, 404],
     signal,
   };
   return request(message, async (response) => {
-    if (response.status === 404) {
-      await refuseMissingBucket(response, message);
-      return undefined;
-    }
-    if (response.status === 304) {
+    if (response.status === 304 || response.status === 404) {
       await ended(response);
-      return 'unchanged';
+      return response.status === 304 ? 'unchanged' : undefined;
     }
     const tooLarge = (): RegistryError =>
       new RegistryError('TOO_LARGE', `${key} has more than ${maxBytes} bytes`, { isFinal: true });
@@ -226,8 +208,7 @@ export async function putObject(
     signal,
   };
   return request(message, async (response) => {
-    if (response.status === 404) await refuseMissingBucket(response, message);
-    else await ended(response);
+    await ended(response);
     if (response.status >= 300) return undefined;
     return { etag: header(response.headers, 'etag') };
   });
@@ -282,8 +263,10 @@ export async function copyObject(
     signal,
   };
   return request(message, async (response) => {
-    if (response.status === 404) await refuseMissingBucket(response, message);
-    if (response.status >= 300) return false;
+    if (response.status >= 300) {
+      await ended(response);
+      return false;
+    }
     requireDone(await readDocument(response, to), to);
     return true;
   });

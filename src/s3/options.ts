@@ -7,6 +7,11 @@ export interface S3Options {
   endpoint?: string | undefined;
   /** Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, or else the region that the service names. */
   region?: string | undefined;
+  /**
+   * Sign no request that reads, and look for no credentials, for a bucket that everybody may read; what writes to a bucket
+   * is signed nevertheless. Default false.
+   */
+  anonymous?: boolean | undefined;
   /** Encryption that the service is asked for when objects are written; default: the bucket's own. */
   sse?: 'AES256' | 'aws:kms' | undefined;
   /** Key of `aws:kms`; default: the account's. */

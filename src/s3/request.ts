@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { Readable } from 'node:stream';
 import { isLadingError, RegistryError, redactURL } from '../errors.js';
 import type { OnCopyEvent } from '../events.js';
 import { wait as waitByTimer } from '../registry/http/abort.js';
 import { discard, readBody } from '../registry/http/body.js';
-import { readRefusal } from '../registry/http/encoded-body.js';
+import { firstChunk, readRefusal } from '../registry/http/encoded-body.js';
 import { abortedError } from '../registry/http/network-error.js';
 import type { Pace } from '../registry/http/pace.js';
 import type { TransportResponse } from '../registry/http/response.js';
@@ -12,7 +13,7 @@ import type { Method, RequestBody, Transport } from '../registry/http/transport.
 import { delayBefore, isRetryable } from '../retry.js';
 import { inRegion, type S3Place, urlOf } from './address.js';
 import type { AWSCredentials, CredentialSupply } from './credentials/credentials.js';
-import { isExpired, readComplaint, rightRegion, s3Error } from './s3-error.js';
+import { isExpired, isPage, OTHER_SERVICE, readComplaint, rightRegion, s3Error } from './s3-error.js';
 import { signedHeaders, signedURL } from './sign.js';
 import { type Element, readXML } from './xml.js';
 
@@ -41,6 +42,8 @@ export interface S3Request {
   /** Statuses beside 2xx that are an answer. */
   answers?: readonly number[] | undefined;
   expectedBytes?: number | undefined;
+  /** True if the answer is a document, so that a page is none. */
+  isDocument?: boolean | undefined;
   /** True for what the service does before it answers: joining parts, copying. */
   isSlow?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -55,7 +58,8 @@ export type S3Requester = <T>(
 export interface S3RequesterOptions {
   bucket: string;
   place: S3Place;
-  credentials: CredentialSupply;
+  /** Undefined to sign nothing, for buckets that everybody may read. */
+  credentials: CredentialSupply | undefined;
   transport: Transport;
   pace: Pace;
   userAgent: string;
@@ -67,7 +71,7 @@ export interface S3RequesterOptions {
 
 export interface S3Requests {
   request: S3Requester;
-  /** Returns a URL for a GET of an object without a key. */
+  /** Returns a URL for a GET of an object without a key; as it is if nothing is signed. */
   presign(key: string, seconds: number, signal?: AbortSignal): Promise<URL>;
   /** `HOST[:PORT]` that is asked. */
   readonly host: string;
@@ -95,7 +99,7 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
 
   async function exchange(message: S3Request, isFirst: boolean): Promise<TransportResponse> {
     const { method, key, query, payload, signal, expectedBytes, isSlow, action } = message;
-    const key_ = await credentials.get(signal);
+    const signer = await credentials?.get(signal);
     const url = urlOf(place, bucket, key, query);
     const headers = {
       'accept-encoding': 'identity',
@@ -103,29 +107,38 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
       ...(payload && { 'content-length': String(payload.size) }),
       ...message.headers,
     };
-    const signing = { credentials: key_, region: place.region, service: 's3' as const, now: now() };
-    const content = { 'x-amz-content-sha256': payload?.sha256 ?? EMPTY_SHA256 };
+    const signed = async (own: AWSCredentials): Promise<Record<string, string>> => {
+      const signing = { credentials: own, region: place.region, service: 's3' as const, now: now() };
+      const content = { 'x-amz-content-sha256': payload?.sha256 ?? EMPTY_SHA256 };
+      return signedHeaders({ method, url, headers: { ...headers, ...content } }, signing);
+    };
     const response = await transport.send({
       method,
       url,
-      headers: await signedHeaders({ method, url, headers: { ...headers, ...content } }, signing),
+      headers: signer === undefined ? headers : await signed(signer),
       body: payload === undefined || payload.size === 0 ? undefined : payload.open(),
       expectedBytes,
       ...(isSlow && { answerTimeoutMs: SLOW_ANSWER_MS }),
       signal,
     });
     const { status } = response;
-    if ((status >= 200 && status < 300) || message.answers?.includes(status)) return response;
+    const isAnswer = (status >= 200 && status < 300) || message.answers?.includes(status) === true;
+    const isOdd = status === 404 || (message.isDocument === true && (await beginsPage(response)));
+    if (isAnswer && (method === 'HEAD' || !isOdd)) return response;
     const refused = { ...response, body: await readRefusal(response) };
     const complaint = readComplaint(refused.body);
-    if (isFirst && isExpired(complaint) && credentials.expired(key_)) throw new Again();
+    // What is not there is an answer, unless the bucket is not there, or this is no service of buckets.
+    if (isAnswer && complaint.code !== 'NoSuchBucket' && !complaint.isForeign)
+      return { ...response, body: Readable.from([refused.body]) };
+    if (isFirst && isExpired(complaint) && signer && credentials?.expired(signer)) throw new Again();
     const region = rightRegion(refused, complaint, status);
     if (isFirst && region !== undefined && !place.isRegionChosen && region !== place.region) {
       place = inRegion(place, region);
       throw new Again();
     }
-    const what = message.what ?? (key === undefined ? `bucket ${bucket}` : `${key} of bucket ${bucket}`);
-    const asked = { what, action, bucket, host: url.host, origin: key_.origin, now: now() };
+    const part = message.what ?? key;
+    const what = part === undefined ? `bucket ${bucket}` : `${part} of bucket ${bucket}`;
+    const asked = { what, action, bucket, host: url.host, origin: signer?.origin, now: now() };
     throw s3Error(refused, complaint, asked);
   }
 
@@ -163,14 +176,22 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
   return {
     request,
     async presign(key, seconds, signal) {
-      const signing = { credentials: await credentials.get(signal), region: place.region, now: now() };
       const url = urlOf(place, bucket, key);
+      if (credentials === undefined) return url;
+      const signing = { credentials: await credentials.get(signal), region: place.region, now: now() };
       return signedURL({ method: 'GET', url }, seconds, { ...signing, service: 's3' });
     },
     get host() {
       return hostOf();
     },
   };
+}
+
+async function beginsPage({ status, body }: TransportResponse): Promise<boolean> {
+  if (status !== 200) return false;
+  const first = await firstChunk(body);
+  if (first !== undefined) body.unshift(first);
+  return first !== undefined && isPage(first);
 }
 
 /** A 409 is a race that the service did not decide: the request is to be sent again. (Amazon S3, "Conditional writes") */
@@ -187,8 +208,7 @@ export function isConflict(error: unknown): boolean {
 export async function readDocument(response: TransportResponse, what: string): Promise<Element> {
   const refuse = (reason: string): RegistryError =>
     new RegistryError('REGISTRY', `${what}: the answer of ${response.url.host} cannot be read: ${reason}`, {
-      hint: 'Something else than the service of buckets may have answered; check the endpoint.',
-      remedy: 's3Endpoint',
+      ...OTHER_SERVICE,
     });
   const bytes = await readBody(response, MAX_XML_BYTES, () => refuse('it is too long'));
   return readXML(bytes.toString('utf8'), refuse);

@@ -13,20 +13,23 @@ import { readXML, textOf } from './xml.js';
 
 /** What was asked, for errors. */
 export interface Asked {
-  /** `blobs/sha256/… of s3://BUCKET/PREFIX`. */
+  /** `PREFIX/blobs/sha256/… of bucket BUCKET`. */
   what: string;
   /** The permission that it needs, such as `s3:PutObject`. */
   action: string;
   bucket: string;
   host: string;
-  /** Where the key comes from that signed it. */
-  origin: string;
+  /** Where the key comes from that signed it; undefined if nothing was signed. */
+  origin: string | undefined;
   now: number;
 }
 
 /** The error document of the service. (Amazon S3 API Reference, "Error Responses") */
 export interface Complaint {
+  /** True if something else came than a document or nothing: a page, or a text. */
+  isForeign: boolean;
   code: string;
+  /** Without a document, the beginning of the text that came instead. */
   message: string;
   region: string | undefined;
   serverTime: string | undefined;
@@ -59,6 +62,7 @@ export function readComplaint(body: Uint8Array): Complaint {
     const of = (name: string): string | undefined => textOf(document, name) || undefined;
     if (document.name === 'Error')
       return {
+        isForeign: false,
         code: oneLine(of('Code') ?? ''),
         message: oneLine(of('Message') ?? ''),
         region: of('Region'),
@@ -68,7 +72,9 @@ export function readComplaint(body: Uint8Array): Complaint {
     // A proxy may have answered, with a page.
     if (!isLadingError(error)) throw error;
   }
-  return { code: '', message: '', region: undefined, serverTime: undefined };
+  const isForeign = text.trim() !== '' && !/^\s*<(?:\?xml|Error)\b/.test(text);
+  const message = /^\s*</.test(text) ? '' : oneLine(text);
+  return { isForeign, code: '', message, region: undefined, serverTime: undefined };
 }
 
 /** Returns the region that a refusal says is right. */
@@ -82,6 +88,17 @@ export function rightRegion(
   return isWrong && named !== undefined && /^[a-z0-9-]{1,40}$/.test(named) ? named : undefined;
 }
 
+/** True if bytes are the beginning of a page for people: something else than the service has answered. */
+export function isPage(start: Buffer): boolean {
+  return /^\s*<(?:!doctype )?html\b/i.test(start.toString('latin1', 0, 100));
+}
+
+/** The advice where the answer is none of a service of buckets. */
+export const OTHER_SERVICE: Advice = {
+  hint: 'Something else than the service of buckets may have answered; check the endpoint.',
+  remedy: 's3Endpoint',
+};
+
 export function isExpired({ code }: Complaint): boolean {
   return EXPIRED.has(code);
 }
@@ -94,7 +111,8 @@ export function s3Error(response: RefusedResponse, complaint: Complaint, asked: 
     return new ContentError('DIGEST_MISMATCH', `${asked.what}: other bytes arrived than were sent (${code})`);
   const { problem, advice, errorCode, isFinal } = explain(response, complaint, asked);
   const said = [code, message].filter((part) => part !== '').join(': ');
-  return new RegistryError(errorCode, `${asked.what}: ${problem}${said === '' ? '' : ` (${said})`}`, {
+  const what = code === 'NoSuchBucket' ? '' : `${asked.what}: `;
+  return new RegistryError(errorCode, `${what}${problem}${said === '' ? '' : ` (${said})`}`, {
     status: code === 'RequestTimeout' ? 408 : status,
     registryCodes: code === '' ? [] : [code],
     retryAfterMs: parseRetryAfter(header(headers, 'retry-after'), asked.now),
@@ -113,12 +131,13 @@ interface Explained {
 function explain(response: RefusedResponse, complaint: Complaint, asked: Asked): Explained {
   const { status } = response;
   const { code } = complaint;
-  const { action, bucket, host, origin } = asked;
+  const { bucket, host } = asked;
+  const key = asked.origin === undefined ? 'a request without a key' : `the key from ${asked.origin}`;
   const region = rightRegion(response, complaint, status);
   if (region !== undefined)
     return {
       errorCode: 'REFUSED',
-      problem: `the bucket is in the region ${region}`,
+      problem: `${host} says that the bucket is in the region ${region}`,
       advice: { hint: 'Name that region (AWS_REGION does, too).', remedy: 's3Region', remedyFor: region },
     };
   if (code === 'RequestTimeTooSkewed')
@@ -130,13 +149,13 @@ function explain(response: RefusedResponse, complaint: Complaint, asked: Asked):
   if (EXPIRED.has(code))
     return {
       errorCode: 'UNAUTHORIZED',
-      problem: `the key from ${origin} has expired`,
+      problem: `${host} says that ${key} has expired`,
       advice: { hint: 'Get a new one, and run the command again: it continues where it stopped.' },
     };
   if (WRONG_KEY.has(code) || status === 401)
     return {
       errorCode: 'UNAUTHORIZED',
-      problem: `${host} does not accept the key from ${origin}`,
+      problem: `${host} does not accept ${key}`,
       advice: { hint: 'Check the key and its secret, and that they are of this service.' },
     };
   if (code === 'NoSuchBucket')
@@ -145,15 +164,21 @@ function explain(response: RefusedResponse, complaint: Complaint, asked: Asked):
       problem: `there is no bucket "${bucket}" at ${host}`,
       advice: { hint: 'Create it first, or check the name and the endpoint.', remedy: 's3Endpoint' },
     };
+  if (complaint.isForeign && status < 500 && status !== 429)
+    return {
+      errorCode: 'REGISTRY',
+      problem: `${host} answered with status ${status}, and not as a service of buckets does`,
+      advice: OTHER_SERVICE,
+    };
   switch (status) {
     case 403:
       return {
         errorCode: 'DENIED',
-        problem: 'access denied',
-        advice: { hint: `The key from ${origin} needs the permission ${action} on this bucket.` },
+        problem: `${host} denied access`,
+        advice: adviceOfDenied(asked),
       };
     case 404:
-      return { errorCode: 'NOT_FOUND', problem: 'not found' };
+      return { errorCode: 'NOT_FOUND', problem: `not found at ${host}` };
     case 409:
     case 412:
       return { errorCode: 'CONFLICT', problem: 'another writer was faster' };
@@ -162,7 +187,7 @@ function explain(response: RefusedResponse, complaint: Complaint, asked: Asked):
       return { errorCode: 'UNSUPPORTED', problem: `${host} does not do this` };
     case 429:
     case 503:
-      return { errorCode: 'TOO_MANY_REQUESTS', problem: 'too many requests', advice: SLOWER };
+      return { errorCode: 'TOO_MANY_REQUESTS', problem: `too many requests to ${host}`, advice: SLOWER };
     case 507:
       return { errorCode: 'NO_SPACE', problem: 'the bucket is full', isFinal: true };
     default:
@@ -174,7 +199,16 @@ function explain(response: RefusedResponse, complaint: Complaint, asked: Asked):
       problem: `${host} failed with status ${status}`,
       advice: { hint: 'Run the command again in a while: it continues where it stopped.' },
     };
-  return { errorCode: 'REFUSED', problem: `refused with status ${status}` };
+  return { errorCode: 'REFUSED', problem: `${host} refused it with status ${status}` };
+}
+
+function adviceOfDenied({ action, origin, bucket }: Asked): Advice {
+  if (origin !== undefined)
+    return { hint: `The key from ${origin} needs the permission ${action} on bucket ${bucket}.` };
+  return {
+    hint: `Bucket ${bucket} does not give everybody the permission ${action}.`,
+    remedy: 'signedRequests',
+  };
 }
 
 const SLOWER: Advice = {

@@ -12,12 +12,15 @@ export interface Element {
 const MAX_ELEMENTS = 50_000;
 const MAX_DEPTH = 16;
 
+const CDATA = '<![CDATA[';
+const CDATA_END = ']]>';
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 /**
  * Reads an answer of the service. Only what such answers consist of is accepted: elements, text, the five entities and
- * references to characters. Everything else that XML has (declarations of types and entities, which were how such readers
- * were attacked, instructions, CDATA) is refused, with the error that `refuse` makes of the reason.
+ * references to characters, and CDATA, which old moto has. Everything else that XML has (declarations of types and
+ * entities, which were how such readers were attacked, instructions) is refused, with the error that `refuse` makes of the
+ * reason.
  */
 export function readXML(text: string, refuse: (reason: string) => LadingError): Element {
   const root: Element = { name: '', text: '', children: [] };
@@ -31,6 +34,13 @@ export function readXML(text: string, refuse: (reason: string) => LadingError): 
     if (parent !== root) parent.text += resolved(words, refuse);
     else if (words.trim() !== '') throw refuse('it has text outside of its root');
     if (next < 0) break;
+    if (parent !== root && text.startsWith(CDATA, next)) {
+      const last = text.indexOf(CDATA_END, next);
+      if (last < 0) throw refuse('its CDATA has no end');
+      parent.text += text.slice(next + CDATA.length, last);
+      at = last + CDATA_END.length;
+      continue;
+    }
     const end = text.indexOf('>', next);
     if (end < 0) throw refuse('a tag has no end');
     const tag = text.slice(next + 1, end);

@@ -21,6 +21,7 @@ export interface OpenDestinationOptions
     | 'archiveCompressionLevel'
     | 'dockerLegacy'
     | 'dockerPlatform'
+    | 'noClobber'
     | 'signal'
     | 'onEvent'
   > {
@@ -28,8 +29,6 @@ export interface OpenDestinationOptions
   connection?: ConnectionOptions | undefined;
   /** In a registry, also give a tag to an image that is named by its digest alone; default false. */
   tagDigests?: boolean | undefined;
-  /** In a registry, refuse to move an existing tag that names something else; default false. */
-  noClobber?: boolean | undefined;
   /** The source of the images; its own files are refused as a destination. */
   source?: OpenedSource | undefined;
   /** Allow the source's own layout as the destination, to give one of its images another name; default false. */
@@ -70,7 +69,7 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
   const locator = await parseDestinationLocator(output);
   if (locator.kind === 's3') {
     refuseFileOptions(`${output} is a bucket`, { ...options, append: false });
-    return { ...(await toBucket(locator.location, options.connection)), directory: undefined };
+    return { ...(await toBucket(locator.location, options)), directory: undefined };
   }
   if (isRegistryTarget(locator)) {
     refuseFileOptions(`${output} is a registry`, options);

@@ -92,6 +92,8 @@ describe('the sentence of a remedy', () => {
     ['load', 's3Region', /--s3-region eu-north-1/, 'eu-north-1'],
     ['verify', 'save', /lading save IMAGE -o images\.tar/],
     ['copy', 'sideCredentials', /--src-creds.*--dest-creds/],
+    ['ls', 'anonymous', /^--no-sign-request/],
+    ['copy', 'signedRequests', /--no-sign-request/],
     ['save', 'singleWriter', /--single-writer/],
     ['copy', 'stream', /lading save -o - and lading convert -o -/],
     ['load', 'tagDigests', /--tag-digests/],

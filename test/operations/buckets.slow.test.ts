@@ -126,7 +126,15 @@ describe('the commands with a bucket', () => {
     const [nothing, told] = await hint('ls', PLACE);
     assert.equal(nothing, 5);
     assert.match(told, /^lading: s3:\/\/images\/shop holds no images/);
-    assert.equal((await hint('ls', 's3://other/shop'))[0], 5);
+    const [bucket, where] = await hint('ls', 's3://other/shop');
+    assert.equal(bucket, 5);
+    assert.match(
+      where,
+      /^lading: there is no bucket "other" at 127\.0\.0\.1:\d+ \(NoSuchBucket.*\)\nhint: .*endpoint/,
+    );
+    const [page, whose] = await hint('ls', PLACE, '--s3-endpoint', `http://${registry.registry}`);
+    assert.equal(page, 7);
+    assert.match(whose, /of bucket images: 127\.0\.0\.1:\d+ /);
     assert.equal((await hint('copy', ARCHIVE, 's3://ab'))[0], 2);
     const [format, files] = await hint('save', 'a.test/b', '-o', PLACE, '--format', 'oci');
     assert.deepEqual([format, /s3:\/\/images\/shop is a bucket/.test(files)], [2, true]);
@@ -136,9 +144,48 @@ describe('the commands with a bucket', () => {
     fake.fail(({ method }) => (method === 'PUT' ? { status: 403, code: 'AccessDenied' } : undefined));
     const [denied, why] = await hint('copy', ARCHIVE, PLACE, '--retries', '0');
     assert.equal(denied, 6);
-    assert.match(why, /needs the permission s3:PutObject on this bucket/);
+    assert.match(why, /needs the permission s3:PutObject on bucket images/);
     assert.ok(!why.includes(String(env.AWS_SECRET_ACCESS_KEY)));
   }).timeout(60_000);
+
+  it('with --no-clobber moves no name that is there, and sends nothing', async () => {
+    await succeed('copy', ARCHIVE, PLACE);
+    const other = join(ARCHIVES, 'podman-multi.tar');
+    await succeed('copy', other, PLACE, '--no-clobber');
+    await succeed('copy', other, PLACE, '--no-clobber');
+    const before = fake.requests.filter(({ method }) => method === 'PUT').length;
+    await succeed('convert', ARCHIVE, '--to', 'oci', '-o', `oci:${folder('')}/converted`);
+    const { code, stderr } = await run('copy', `oci:${folder('')}/converted`, PLACE, '--no-clobber');
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /tiny:1 in s3:\/\/images\/shop already exists and is another image: sha256:.*\nhint: .*--no-clobber/,
+    );
+    assert.equal(fake.requests.filter(({ method }) => method === 'PUT').length, before);
+    await succeed('copy', `oci:${folder('')}/converted`, PLACE);
+  });
+
+  it('reads a bucket that everybody may read without a key, into one that needs it', async () => {
+    await fake.close();
+    fake = await startFakeS3({ isPublic: true });
+    env.AWS_ENDPOINT_URL_S3 = fake.endpoint;
+    await succeed('copy', ARCHIVE, PLACE);
+    await succeed('copy', PLACE, `s3://${BUCKET}/own`, '--no-sign-request');
+    const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...nobody } = env;
+    env = nobody;
+    const { code, stderr } = await run('ls', PLACE);
+    assert.equal(code, 6);
+    assert.match(stderr, /^lading: no credentials .*\nhint: .*--no-sign-request reads a bucket/);
+    const listed = await succeed('ls', `s3://${BUCKET}/own`, '--format', '{{.Name}}', '--no-sign-request');
+    assert.deepEqual(listed.trim().split('\n'), NAMES);
+    await succeed('verify', PLACE, '--no-sign-request');
+    await succeed('load', '-i', PLACE, registry.registry, '--no-sign-request');
+    await succeed('copy', PLACE, join(folder(''), 'public.tar'), '--no-sign-request');
+    env.LADING_SIGN_REQUEST = 'false';
+    await succeed('inspect', PLACE);
+    const written = await run('copy', ARCHIVE, PLACE);
+    assert.equal(written.code, 6);
+  });
 
   it('refuses a service that ignores conditions, and says the flag', async () => {
     await fake.close();

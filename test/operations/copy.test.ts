@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { copyImages } from '../../src/operations/copy.js';
+import { inspect } from '../../src/operations/inspect/inspect.js';
 import { openArchiveForWriting } from '../../src/store/archive/archive-writer.js';
 import { copyInto, storeOf } from '../support/archives.js';
 import { type MadeImage, makeImage } from '../support/images.js';
@@ -48,6 +49,27 @@ describe('copy of many images', () => {
       assert.equal(digest, images['quay.io/team/db:1']?.manifest.descriptor.digest);
     }
   });
+
+  for (const output of ['layout/', 'out.tar'])
+    it(`moves no name of ${output} that is there with noClobber`, async () => {
+      const name = 'docker.io/library/app:1';
+      await copyImages({ source: await archive(), destination: path(output) });
+      const other = await makeImage({ seed: 'another' });
+      const source = await storeOf({ [name]: other, 'quay.io/team/new:1': other });
+      const options = { source, destination: path(output), select: [name] };
+      await assert.rejects(copyImages({ ...options, noClobber: true }), {
+        code: 'ALREADY_EXISTS',
+        message: /^docker\.io\/library\/app:1 in .* already exists and is another image: sha256:/,
+        remedy: 'omitNoClobber',
+      });
+      // Names that are not there, and those that stand for the same, are no reason to refuse.
+      await copyImages({ ...options, select: ['quay.io/team/new:1'], noClobber: true });
+      await copyImages({ source: path('in.tar'), destination: path(output), noClobber: true });
+      await copyImages(options);
+      const { images: held } = await inspect(path(output));
+      const digest = other.manifest.descriptor.digest;
+      assert.deepEqual(held.filter((image) => image.digest === digest).length, 2);
+    });
 
   it('makes no file of a registry', async () => {
     const source = await archive();

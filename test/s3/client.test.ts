@@ -170,7 +170,10 @@ describe('the client of buckets', () => {
     fake.fail(() => ({ status: 503, code: 'SlowDown', headers: { 'retry-after': '0.01' } }));
     const error = await failureOf(hasty.put('x', payloadOf(BYTES)));
     assert.equal(error.code, 'TOO_MANY_REQUESTS');
-    assert.match(error.message, /^x of bucket images: too many requests \(SlowDown: fake SlowDown\)$/);
+    assert.match(
+      error.message,
+      /^x of bucket images: too many requests to 127\.0\.0\.1:\d+ \(SlowDown: fake SlowDown\)$/,
+    );
     assert.equal(fake.requests.length, 3);
   });
 
@@ -225,6 +228,97 @@ describe('the client of buckets', () => {
     const stopped = AbortSignal.abort(new Error('stop'));
     await assert.rejects(client.head('x', { signal: stopped }), { code: 'ABORTED' });
     assert.equal(fake.requests.length, 0);
+  });
+
+  describe('names the bucket and the service', () => {
+    const HOST = /127\.0\.0\.1:\d+/;
+    const faults: [what: string, code: string, fault: Fault][] = [
+      ['if access is denied', 'DENIED', { status: 403, code: 'AccessDenied' }],
+      ['if the key is unknown', 'UNAUTHORIZED', { status: 403, code: 'InvalidAccessKeyId' }],
+      ['if the key has expired', 'UNAUTHORIZED', { status: 400, code: 'ExpiredToken' }],
+      ['if the clock is wrong', 'UNAUTHORIZED', { status: 403, code: 'RequestTimeTooSkewed' }],
+      [
+        'if the bucket is in another region',
+        'REFUSED',
+        { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-north-1' } },
+      ],
+      ['if there is no such bucket', 'NOT_FOUND', { status: 404, code: 'NoSuchBucket' }],
+      ['if it asks to slow down', 'TOO_MANY_REQUESTS', { status: 503, code: 'SlowDown' }],
+      ['if it does not say why', 'REFUSED', { status: 400, code: '' }],
+    ];
+    for (const [what, code, fault] of faults)
+      it(what, async () => {
+        const hasty = await connect({ retries: 0, s3: { region: 'us-west-2' } });
+        fake.fail(() => fault);
+        const works = [
+          () => hasty.get('p/x'),
+          () => hasty.read('p/x', { maxBytes: 9 }),
+          () => hasty.put('p/x', payloadOf(BYTES)),
+          () => hasty.list('p/')[Symbol.asyncIterator]().next(),
+          () => hasty.listUploads('p/x'),
+          () => hasty.deleteAll(['p/x']),
+        ];
+        for (const work of works) {
+          const error = await failureOf(work());
+          assert.equal(error.code, code);
+          assert.match(error.message, /bucket "?images/);
+          assert.match(error.message, HOST);
+          assert.doesNotMatch(error.message, /\n/);
+        }
+      });
+
+    it('if something else answers with a page', async () => {
+      const hasty = await connect({ retries: 0 });
+      for (const status of [200, 301, 400, 403, 404, 405, 500]) {
+        fake.fail(() => ({ status, isPage: true }));
+        const works = [
+          () => hasty.read('p/x', { maxBytes: 9 }),
+          () => hasty.list('p/')[Symbol.asyncIterator]().next(),
+        ];
+        for (const work of works) {
+          const error = await failureOf(work());
+          assert.equal(error.code, 'REGISTRY', `${status}: ${error.message}`);
+          assert.match(error.message, /of bucket images/);
+          assert.match(error.message, HOST);
+          if (status < 500) assert.equal(error.remedy, 's3Endpoint');
+        }
+      }
+    });
+  });
+
+  describe('without a key', () => {
+    const anonymous = { s3: { anonymous: true }, retries: 0 };
+    const nobody = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+
+    it('reads a bucket that everybody may read, and signs nothing', async () => {
+      await fake.close();
+      fake = await startFakeS3({ isPublic: true });
+      await (await connect()).put('x', payloadOf(BYTES));
+      const before = fake.requests.length;
+      const reader = await connect(anonymous, nobody);
+      assert.equal((await reader.head('x'))?.size, BYTES.length);
+      const got = await reader.get('x', { start: 4, length: 5 });
+      assert.equal(got && (await textOf(got.body)), 'bytes');
+      const listed: string[] = [];
+      for await (const { key } of reader.list('')) listed.push(key);
+      assert.deepEqual(listed, ['x']);
+      const url = await reader.presign('x', 60);
+      assert.equal(await (await fetch(url)).text(), BYTES.toString());
+      for (const { headers, query } of fake.requests.slice(before))
+        assert.ok(headers.authorization === undefined && !query.has('X-Amz-Signature'));
+    });
+
+    it('is told that the bucket is not for everybody', async () => {
+      const error = await failureOf((await connect(anonymous, nobody)).read('x', { maxBytes: 9 }));
+      assert.deepEqual([error.code, error.remedy], ['DENIED', 'signedRequests']);
+      assert.match(error.hint ?? '', /bucket images does not give everybody the permission s3:GetObject/i);
+    });
+
+    it('and without saying so, is told how a bucket for everybody is read', async () => {
+      const silent = { ...nobody, AWS_EC2_METADATA_DISABLED: 'true' };
+      const error = await failureOf((await connect({}, silent)).read('x', { maxBytes: 9 }));
+      assert.deepEqual([error.code, error.remedy], ['UNAUTHORIZED', 'anonymous']);
+    });
   });
 
   it('refuses an answer of something else', async () => {

@@ -23,12 +23,18 @@ describe('the reader of the answers of buckets', () => {
     );
   });
 
+  it('reads CDATA as it is, as old services write it', () => {
+    const document = readXML('<Error><Message>a <![CDATA[<b> & ]> &lt;]]> c</Message></Error>', refuse);
+    assert.equal(textOf(document, 'Message'), 'a <b> & ]> &lt; c');
+  });
+
   for (const [what, text] of Object.entries({
     'a declaration of entities': '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
     'an entity that nobody declared': '<a>&b;</a>',
     'an entity without its end': '<a>&amp</a>',
     'a character that there is not': '<a>&#x110000;</a>',
-    CDATA: '<a><![CDATA[x]]></a>',
+    'CDATA without an end': '<a><![CDATA[x]></a>',
+    'CDATA outside of the root': '<![CDATA[x]]><a></a>',
     'a comment': '<a><!-- x --></a>',
     'an instruction in the middle': '<a><?x y?></a>',
     'a wrong end': '<a><b></a></b>',

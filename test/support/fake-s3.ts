@@ -19,6 +19,8 @@ export interface Fault {
   headers?: Record<string, string>;
   /** Members of the error document besides its code and message. */
   members?: Record<string, string>;
+  /** Answer with a page, as a proxy or another server does. */
+  isPage?: boolean;
   /** Break the connection off instead; after the request was carried out if `isDone`. */
   isCut?: boolean;
   /** Carry the request out first, and then answer with this. */
@@ -30,6 +32,8 @@ export interface FakeS3Options {
   ignoresConditions?: boolean;
   /** Take any bytes, whatever digest was signed. */
   ignoresDigests?: boolean;
+  /** Let everybody read, without a signature. */
+  isPublic?: boolean;
   /** Most keys of a page; default 1000. */
   pageSize?: number;
   /** Chooses requests that get a fault. */
@@ -61,6 +65,9 @@ export interface FakeObject {
 
 export const BUCKET = 'images';
 const KEY = 'AKIDEXAMPLE';
+/** Node.js as it is, also where a test takes MD5 away. */
+const anyHash = createHash;
+const PAGE = '<!DOCTYPE html><html><body><h1>It works!</h1></body></html>';
 
 /**
  * Starts a small service of buckets in memory, with one bucket, for what a real one does not do when it is asked: faults,
@@ -92,11 +99,11 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     });
     const chosen = fault?.(asked);
     const own = (): Answer => {
-      if (
-        !request.headers.authorization?.includes(`Credential=${KEY}/`) &&
-        !url.searchParams.has('X-Amz-Signature')
-      )
-        return fail(403, 'InvalidAccessKeyId');
+      const { authorization } = request.headers;
+      const isSigned = authorization !== undefined || url.searchParams.has('X-Amz-Signature');
+      const isReading = request.method === 'GET' || request.method === 'HEAD';
+      if (!isSigned && !(options.isPublic && isReading)) return fail(403, 'AccessDenied');
+      if (authorization?.includes(`Credential=${KEY}/`) === false) return fail(403, 'InvalidAccessKeyId');
       if (bucket !== BUCKET) return fail(404, 'NoSuchBucket');
       const digest = createHash('sha256').update(body).digest('hex');
       const signed = request.headers['x-amz-content-sha256'];
@@ -107,7 +114,9 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     const given: Answer =
       chosen === undefined || chosen.isDone
         ? own()
-        : { ...fail(chosen.status, chosen.code ?? 'Fault', chosen.members), headers: chosen.headers ?? {} };
+        : chosen.isPage
+          ? { status: chosen.status, body: PAGE, headers: { 'content-type': 'text/html; charset=utf-8' } }
+          : { ...fail(chosen.status, chosen.code ?? 'Fault', chosen.members), headers: chosen.headers ?? {} };
     if (chosen?.isCut) {
       response.destroy();
       return;
@@ -185,7 +194,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
   function objectOf(bytes: Buffer, headers: IncomingMessage['headers'], parts = ''): FakeObject {
     clock += 1000;
     const kept = Object.entries(headers).filter(([name]) => name.startsWith('x-amz-server-side'));
-    const etag = `"${createHash('md5').update(bytes).digest('hex')}${parts}"`;
+    const etag = `"${anyHash('md5').update(bytes).digest('hex')}${parts}"`;
     return { bytes, etag, modified: clock, headers: Object.fromEntries(kept) as Record<string, string> };
   }
 

@@ -139,7 +139,8 @@ async function* decoded(body: Readable, decoder: Transform): AsyncGenerator<Buff
   }
 }
 
-async function firstChunk(body: Readable): Promise<Buffer | undefined> {
+/** Reads the first chunk of a body, which the caller may put back. */
+export async function firstChunk(body: Readable): Promise<Buffer | undefined> {
   for await (const chunk of body.iterator({ destroyOnReturn: false })) return chunk as Buffer; // a stream without an encoding yields Buffers
   return undefined;
 }

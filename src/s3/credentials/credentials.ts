@@ -42,6 +42,7 @@ export function createSupply(
     }
     throw new LadingError('UNAUTHORIZED', 'no credentials for buckets were found', {
       hint: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a profile of ~/.aws/credentials; in the cloud, give the machine, the container or the service account a role.',
+      remedy: 'anonymous',
     });
   }
 

@@ -5,7 +5,7 @@ import { LadingError } from '../../errors.js';
 import { readLayoutIndex } from '../../manifest/layout-documents.js';
 import type { S3Client } from '../../s3/client.js';
 import { ImageFiles } from '../image-files.js';
-import { MAX_INDEX_BYTES, withAttachedEntry } from '../layout/layout-index.js';
+import { entryName, MAX_INDEX_BYTES, withAttachedEntry } from '../layout/layout-index.js';
 import { blobDigest } from '../layout/layout-reader.js';
 import type { FetchOptions, Referrer, Resolved, SignalOption, Source, Wanted } from '../store.js';
 import { BucketAttachments } from './attachments.js';
@@ -95,6 +95,13 @@ export class BucketSource implements Source {
     const foreign = await this.foreign(signal);
     if (foreign !== undefined) yield* foreign.referrers(subject);
     else yield* this.attachments.of(subject.digest, signal);
+  }
+
+  /** Returns the entries of the names that fit; other names are not read. */
+  async named(fits: (name: string) => boolean, signal?: AbortSignal): Promise<readonly Descriptor[]> {
+    const foreign = await this.foreign(signal);
+    if (foreign !== undefined) return foreign.indexEntries.filter((entry) => fits(entryName(entry) ?? ''));
+    return (await this.bucketNames.those(fits, signal)).map(({ entry }) => entry);
   }
 
   /** Returns the images with everything that is attached to them, as a layout's `index.json` would have them. */

@@ -10,7 +10,7 @@ import { type Condition, isConflict, payloadOf, type S3Client } from '../../s3/c
 import { DEFAULT_PART_BYTES, MIN_PART_BYTES, type S3Options } from '../../s3/options.js';
 import { type Attached, attachedTo } from '../attached.js';
 import { isPart } from '../image-files.js';
-import { entryName, formatLayoutIndex } from '../layout/layout-index.js';
+import { entryName } from '../layout/layout-index.js';
 import { readVerified } from '../read-content.js';
 import {
   has,
@@ -21,6 +21,7 @@ import {
   type Wanted,
 } from '../store.js';
 import { BucketHold, type HoldOptions } from './bucket-hold.js';
+import { writeBucketIndex } from './bucket-index.js';
 import { BucketSource } from './bucket-source.js';
 import { beginWriting } from './first-write.js';
 import type { BucketKeys } from './keys.js';
@@ -40,6 +41,8 @@ export interface BucketStoreOptions {
   now?: HoldOptions['now'] | undefined;
   wait?: HoldOptions['wait'] | undefined;
   s3?: Pick<S3Options, 'partBytes' | 'singleWriter'> | undefined;
+  /** Refuse to let a name that is there stand for something else; default false. */
+  noClobber?: boolean | undefined;
   onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -131,9 +134,10 @@ export class BucketStore extends BucketSource implements Store {
       );
     const isAlone = !(await this.#begin()).hasConditions;
     await this.#adoptForeign(isAlone);
-    const { wait = waitByTimer } = this.#options;
+    const { wait = waitByTimer, noClobber } = this.#options;
     await this.bucketNames.set(descriptor, reference, {
       isAlone,
+      noClobber,
       wait: (delayMs) => wait(delayMs, undefined),
     });
     this.forgetForeign();
@@ -144,30 +148,7 @@ export class BucketStore extends BucketSource implements Store {
    * if others keep writing it. Resolves with the number of its entries.
    */
   async writeIndex(): Promise<number> {
-    const { hasConditions } = await this.#begin();
-    for (let attempt = 1; attempt <= RACES; attempt += 1) {
-      const before = await this.client.head(this.keys.index);
-      const foreign = await this.foreign();
-      if (foreign !== undefined) return foreign.indexEntries.length;
-      const entries = await this.layoutEntries();
-      const condition = !hasConditions
-        ? undefined
-        : before === undefined
-          ? { isNew: true }
-          : { etag: before.etag };
-      const payload = payloadOf(formatLayoutIndex(entries));
-      const written = await this.client
-        .put(this.keys.index, payload, { condition, contentType: 'application/json' })
-        .catch((error: unknown) => {
-          if (isConflict(error)) return undefined;
-          throw error;
-        });
-      if (written !== undefined) return entries.length;
-    }
-    throw new LadingError(
-      'CONFLICT',
-      `index.json of ${this.location} was written by others ${RACES} times meanwhile`,
-    );
+    return writeBucketIndex(this, await this.#begin());
   }
 
   async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {

@@ -1,7 +1,7 @@
 import { type BucketAddress, formatBucketAddress, parseBucketAddress } from '../../s3/address.js';
 import { type BucketConnection, connectToBucket, type Surroundings } from '../../s3/connect.js';
 import { BucketSource } from './bucket-source.js';
-import { BucketStore } from './bucket-store.js';
+import { BucketStore, type BucketStoreOptions } from './bucket-store.js';
 import { BucketKeys } from './keys.js';
 
 /** Opens the images in a bucket for reading, `s3://BUCKET[/PREFIX]`; rejects with `NOT_FOUND` if there are none. */
@@ -24,13 +24,16 @@ export async function openBucket(
 /** Opens a bucket for writing. Nothing is sent before the first push, and no layout need be there. */
 export async function openBucketForWriting(
   text: string,
-  options: BucketConnection = {},
+  options: BucketConnection & Pick<BucketStoreOptions, 'noClobber'> = {},
   surroundings?: Surroundings,
 ): Promise<BucketStore> {
-  const { client, keys, location } = await connect(parseBucketAddress(text), options, surroundings);
-  const { s3, onEvent } = options;
+  const { onEvent } = options;
+  const s3 = { ...options.s3, anonymous: false };
+  const signing = { ...options, s3 };
+  const { client, keys, location } = await connect(parseBucketAddress(text), signing, surroundings);
   return new BucketStore(client, keys, location, {
     s3,
+    noClobber: options.noClobber,
     now: surroundings?.now,
     wait: surroundings?.wait,
     onWarning: (message) => onEvent?.({ type: 'warning', message }),

@@ -27,7 +27,8 @@ export async function writeDocument(
   options: BucketConnection = {},
   surroundings?: Surroundings,
 ): Promise<void> {
-  await withObject(text, options, surroundings, (client, key) =>
+  const signing = { ...options, s3: { ...options.s3, anonymous: false } };
+  await withObject(text, signing, surroundings, (client, key) =>
     client.put(key, payloadOf(bytes), { contentType: 'application/json' }),
   );
 }

@@ -4,6 +4,7 @@ import { digestOf } from '../../content/digest.js';
 import { isLadingError, LadingError } from '../../errors.js';
 import { type ListedObject, payloadOf, type S3Client } from '../../s3/client.js';
 import { entryName, nameAnnotations } from '../layout/layout-index.js';
+import { nameTakenIn } from '../name-taken.js';
 import { formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
 import type { BucketKeys } from './keys.js';
 
@@ -90,17 +91,31 @@ export class BucketNames {
   }
 
   /**
-   * Gives a name to a manifest. Rejects with `CONFLICT` if others keep moving it; with `isAlone`, nothing is asked of the
-   * service that it might not know.
+   * Gives a name to a manifest. Rejects with `CONFLICT` if others keep moving it, and with `noClobber` with
+   * `ALREADY_EXISTS` if it stands for something else; with `isAlone`, nothing is asked of the service that it might not
+   * know.
    */
   async set(
     descriptor: Descriptor,
     name: string,
-    { isAlone, wait = delay }: { isAlone: boolean; wait?: (delayMs: number) => Promise<unknown> },
+    {
+      isAlone,
+      noClobber = false,
+      wait = delay,
+    }: {
+      isAlone: boolean;
+      noClobber?: boolean | undefined;
+      wait?: (delayMs: number) => Promise<unknown>;
+    },
   ): Promise<void> {
     const key = this.#keys.name(name);
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
     const bytes = formatEntry(entry);
+    const requireFree = (held: BucketName | undefined): void => {
+      if (noClobber && held !== undefined && held.entry.digest !== descriptor.digest)
+        throw nameTakenIn(this.#location, name, held.entry.digest);
+    };
+    if (isAlone) requireFree(await this.find(name));
     let last: BucketName | undefined;
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
       const condition = isAlone ? undefined : last === undefined ? { isNew: true } : { etag: last.etag };
@@ -115,6 +130,7 @@ export class BucketNames {
         this.#listing = undefined;
         return;
       }
+      requireFree(current);
       // The first attempt is for a new name, which most are; that it is not new costs no waiting.
       if (attempt > 1) await wait(Math.random() * Math.min(MAX_DELAY_MS, 20 * 2 ** attempt));
       last = current;

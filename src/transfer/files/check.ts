@@ -1,10 +1,12 @@
 import { absentOf } from '../../content/annotations.js';
+import type { Descriptor } from '../../content/descriptor.js';
 import { nameByTag, nameKey } from '../../content/names.js';
 import { LadingError } from '../../errors.js';
 import type { OnCopyEvent } from '../../events.js';
 import type { ManifestTree } from '../../graph/tree.js';
 import { entryKey, entryName } from '../../store/layout/layout-index.js';
 import type { LayoutReader } from '../../store/layout/layout-reader.js';
+import { nameTakenIn } from '../../store/name-taken.js';
 import type { Destination } from '../destination.js';
 import { nameApart } from '../distinct-names.js';
 import { tellForeign } from '../fitting.js';
@@ -19,6 +21,7 @@ import type { OutputFiles } from './write-files.js';
 export function checkFor(
   { location, format, previous }: OutputFiles,
   name: string | undefined,
+  noClobber: boolean,
 ): Destination['check'] {
   return (images, { append = false, onEvent } = {}) => {
     const isDocker = format === 'docker-archive';
@@ -26,6 +29,7 @@ export function checkFor(
     const named = nameApart(asked, onEvent, isDocker ? nameByTag : undefined);
     const coming = comingTo(named);
     if (!append) requireNothingLost(location, previous, coming);
+    if (noClobber) requireFreeNames(location, previous?.indexEntries ?? [], coming);
     tellReplaced(location, previous, coming, onEvent);
     tellForeign(named, onEvent);
     return isDocker ? fitDockerArchive(named, onEvent) : named;
@@ -43,13 +47,26 @@ function nameOnly(images: readonly ImageTrees[], name: string): ImageTrees[] {
 }
 
 /** Returns the trees to write by name: the images, and their attachments that have a tag. */
-function comingTo(images: readonly ImageTrees[]): Map<string, ManifestTree> {
+export function comingTo(images: readonly ImageTrees[]): Map<string, ManifestTree> {
   const attached = images.flatMap(({ name, attached: all }) =>
     all.flatMap((one) =>
       one.tag === undefined ? [] : [[nameKey(siblingName(name, one.tag, one.name)), one.tree] as const],
     ),
   );
   return new Map([...images.map(({ name, tree }) => [nameKey(name), tree] as const), ...attached]);
+}
+
+/** Rejects with `ALREADY_EXISTS` if one of the entries has a name that will stand for something else. */
+export function requireFreeNames(
+  location: string,
+  entries: readonly Descriptor[],
+  coming: ReadonlyMap<string, ManifestTree>,
+): void {
+  for (const entry of entries) {
+    const tree = coming.get(entryKey(entry) ?? '');
+    if (tree === undefined || tree.content.descriptor.digest === entry.digest) continue;
+    throw nameTakenIn(location, entryName(entry) ?? '', entry.digest);
+  }
 }
 
 /**

@@ -48,6 +48,8 @@ export interface SaveOutputOptions extends ArchiveCompressionOptions {
   dockerPlatform?: Platform | undefined;
   signal?: AbortSignal | undefined;
   onEvent?: OnCopyEvent | undefined;
+  /** Refuse to let a name that is there stand for something else; default false. */
+  noClobber?: boolean | undefined;
   /** The new name of the only image. */
   name?: string | undefined;
   /** Paths that are read at the same time; the output must not be one of them. */
@@ -70,7 +72,7 @@ export async function toFiles(
     location,
     format,
     previous,
-    check: checkFor(files, options.name),
+    check: checkFor(files, options.name, options.noClobber === true),
     nameOf: (image, placed) => (isLeftOut(image, placed) ? undefined : nameAfter(image, placed)),
     write: (images, write) => writeFiles(files, images, write),
     survey: (images, write) => surveyFiles(files, images, write),

@@ -1,8 +1,9 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { formatReference, type Reference } from '../../content/reference.js';
-import { isLadingError, LadingError } from '../../errors.js';
+import { isLadingError } from '../../errors.js';
 import type { Pool } from '../../pool.js';
 import { isAttachmentTag } from '../../store/attached.js';
+import { nameTaken } from '../../store/name-taken.js';
 import type { Store } from '../../store/store.js';
 import type { CopyOptions } from '../copy.js';
 import type { ImageToPush } from './registry-names.js';
@@ -17,17 +18,7 @@ export async function requireFreeTags(
     group.flatMap(tagsOf).map(async ({ reference, digest }) => {
       const held = await resolveOrUndefined(store, reference.tag, pool);
       if (held === undefined || held.digest === digest) return;
-      const what = isAttachmentTag(reference.tag) ? 'signature or attachment' : 'image';
-      throw new LadingError(
-        'ALREADY_EXISTS',
-        `${formatReference(reference)} already exists and is another ${what}: ${held.digest}`,
-        what === 'image'
-          ? { hint: 'Let the tag move, or load under another name.', remedy: 'omitNoClobber' }
-          : {
-              hint: 'Let the tag move, or load the images alone.',
-              remedy: 'omitNoClobberOfAttachment',
-            },
-      );
+      throw nameTaken(formatReference(reference), reference.tag, held.digest);
     }),
   );
 }

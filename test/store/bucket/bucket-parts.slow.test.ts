@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
 import { Readable } from 'node:stream';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import type { BucketStore } from '../../../src/store/bucket/bucket-store.js';
@@ -82,6 +84,29 @@ describe('a bucket that is written to, slowly', () => {
       await (await write(SMALL_PARTS)).push(large.descriptor, openerOf(large.bytes));
       // The first part was another one, the second is there.
       assert.equal(partsSent(), 2 + 4);
+      assert.equal(bucket.fake.uploads.size, 0);
+      assert.ok(objectOf(large)?.bytes.equals(large.bytes));
+    });
+
+    it('is sent as a whole again where Node.js has no MD5 to compare with, as with FIPS', async () => {
+      const first = await write(SMALL_PARTS);
+      await assert.rejects(first.push(large.descriptor, breakingAfter(large.bytes, 2.5 * PART)));
+      await first.close();
+      const { createHash } = crypto;
+      crypto.createHash = (algorithm, options) => {
+        if (algorithm === 'md5') throw new Error('digital envelope routines::unsupported');
+        return createHash(algorithm, options);
+      };
+      syncBuiltinESMExports();
+      const before = partsSent();
+      const store = await write(SMALL_PARTS);
+      try {
+        await store.push(large.descriptor, openerOf(large.bytes));
+      } finally {
+        crypto.createHash = createHash;
+        syncBuiltinESMExports();
+      }
+      assert.equal(partsSent() - before, 5);
       assert.equal(bucket.fake.uploads.size, 0);
       assert.ok(objectOf(large)?.bytes.equals(large.bytes));
     });

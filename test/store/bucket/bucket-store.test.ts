@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
-import { ContentError } from '../../../src/errors.js';
+import { ContentError, isLadingError } from '../../../src/errors.js';
 import { contentOf, makeImage, pushAll, randomBytesFrom } from '../../support/images.js';
 import { openerOf, readAll } from '../../support/openers.js';
 import { fillWithEverything } from '../contract-reading.js';
@@ -193,6 +193,33 @@ describe('a bucket that is written to', () => {
       for (const { headers } of moves) assert.ok(headers['if-none-match'] === '*' || headers['if-match']);
       const { digest } = await (await read()).resolve('app:1');
       assert.ok(images.some(({ manifest }) => manifest.descriptor.digest === digest));
+    });
+
+    it('stay what they are with noClobber, of two writers too', async () => {
+      const [one, other] = [await makeImage({ seed: 'one' }), await makeImage({ seed: 'other' })];
+      const [first, second] = [
+        await write({ noClobber: true, retries: 0 }),
+        await write({ noClobber: true, retries: 0 }),
+      ];
+      await pushAll(first, one.all);
+      await pushAll(second, other.all);
+      const tagged = await Promise.allSettled([
+        first.tag(one.manifest.descriptor, 'app:1'),
+        second.tag(other.manifest.descriptor, 'app:1'),
+      ]);
+      const [lost, ...others] = tagged.filter((result) => result.status === 'rejected');
+      assert.equal(others.length, 0);
+      assert.ok(isLadingError(lost?.reason, 'ALREADY_EXISTS'));
+      assert.match(
+        lost.reason.message,
+        /^app:1 in s3:\/\/images\/p already exists and is another image: sha256:/,
+      );
+      const winner = tagged[0]?.status === 'fulfilled' ? one : other;
+      const before = bucket.count('PUT');
+      await first.tag(winner.manifest.descriptor, 'app:1');
+      assert.equal((await first.resolve('app:1')).digest, winner.manifest.descriptor.digest);
+      // The only request that wrote had the condition that the name is new.
+      assert.equal(bucket.count('PUT') - before, 1);
     });
 
     it('in two spellings are one', async () => {

@@ -22,7 +22,7 @@ export interface UsedBucket {
   /** Warnings of the stores. */
   readonly warnings: readonly string[];
   /** Opens the bucket for writing, as one program of several. */
-  write(options?: BucketConnection): Promise<BucketStore>;
+  write(options?: Parameters<typeof openBucketForWriting>[1]): Promise<BucketStore>;
   read(): Promise<Source>;
   /** Replaces the service by one with other options. */
   restart(options: FakeS3Options): Promise<void>;

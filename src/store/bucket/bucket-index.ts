@@ -1,0 +1,41 @@
+import { LadingError } from '../../errors.js';
+import { isConflict, payloadOf } from '../../s3/client.js';
+import { formatLayoutIndex } from '../layout/layout-index.js';
+import type { BucketSource } from './bucket-source.js';
+
+/** How often the index is written anew because others have written it meanwhile. */
+const RACES = 10;
+
+/**
+ * Writes `index.json` for tools that read layouts, with every name and attachment that is there now. Rejects with
+ * `CONFLICT` if others keep writing it. Resolves with the number of its entries.
+ */
+export async function writeBucketIndex(
+  source: BucketSource,
+  { hasConditions }: { hasConditions: boolean },
+): Promise<number> {
+  const { client, keys, location } = source;
+  for (let attempt = 1; attempt <= RACES; attempt += 1) {
+    const before = await client.head(keys.index);
+    const foreign = await source.foreign();
+    if (foreign !== undefined) return foreign.indexEntries.length;
+    const entries = await source.layoutEntries();
+    const condition = !hasConditions
+      ? undefined
+      : before === undefined
+        ? { isNew: true }
+        : { etag: before.etag };
+    const payload = payloadOf(formatLayoutIndex(entries));
+    const written = await client
+      .put(keys.index, payload, { condition, contentType: 'application/json' })
+      .catch((error: unknown) => {
+        if (isConflict(error)) return undefined;
+        throw error;
+      });
+    if (written !== undefined) return entries.length;
+  }
+  throw new LadingError(
+    'CONFLICT',
+    `index.json of ${location} was written by others ${RACES} times meanwhile`,
+  );
+}
