@@ -84,6 +84,11 @@ export interface S3Client {
   abortUpload(upload: Upload, options?: CallOptions): Promise<void>;
   /** Returns a URL with which anybody can GET the object for so many seconds. */
   presign(key: string, seconds: number, options?: CallOptions): Promise<URL>;
+  /**
+   * From now on, a request fails, with `TIMEOUT` or what it failed with before, if its answer has not begun within so many
+   * milliseconds, repetitions included. Until then, it may take as long as the attempts take.
+   */
+  answerWithin(milliseconds: number): void;
   /** Closes every connection. */
   close(): Promise<void>;
 }
@@ -127,6 +132,7 @@ export function createS3Client(options: S3ClientOptions): S3Client {
     completeUpload: (upload, parts, call) => completeUpload(request, upload, parts, call),
     abortUpload: (upload, call) => abortUpload(request, upload, call),
     presign: (key, seconds, call) => requests.presign(key, seconds, call?.signal),
+    answerWithin: (milliseconds) => requests.answerWithin(milliseconds),
     close: async () => options.close?.(),
   };
 }

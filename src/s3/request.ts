@@ -6,12 +6,13 @@ import type { OnCopyEvent } from '../events.js';
 import { wait as waitByTimer } from '../registry/http/abort.js';
 import { discard, readBody } from '../registry/http/body.js';
 import { firstChunk, readRefusal } from '../registry/http/encoded-body.js';
-import { abortedError } from '../registry/http/network-error.js';
+import { abortedError, unanswered } from '../registry/http/network-error.js';
 import type { Pace } from '../registry/http/pace.js';
 import type { TransportResponse } from '../registry/http/response.js';
 import type { Method, RequestBody, Transport } from '../registry/http/transport.js';
 import { delayBefore, isRetryable } from '../retry.js';
 import { inRegion, type S3Place, urlOf } from './address.js';
+import { limitAnswer } from './answer-limit.js';
 import type { AWSCredentials, CredentialSupply } from './credentials/credentials.js';
 import { isExpired, isPage, OTHER_SERVICE, readComplaint, rightRegion, s3Error } from './s3-error.js';
 import { signedHeaders, signedURL } from './sign.js';
@@ -73,6 +74,11 @@ export interface S3Requests {
   request: S3Requester;
   /** Returns a URL for a GET of an object without a key; as it is if nothing is signed. */
   presign(key: string, seconds: number, signal?: AbortSignal): Promise<URL>;
+  /**
+   * From now on, a request fails, with `TIMEOUT` or what it failed with before, if its answer has not begun within so many
+   * milliseconds, repetitions included.
+   */
+  answerWithin(milliseconds: number): void;
   /** `HOST[:PORT]` that is asked. */
   readonly host: string;
 }
@@ -95,6 +101,7 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
   const { bucket, credentials, transport, pace, userAgent, retries, onEvent } = options;
   const { wait = waitByTimer, now = Date.now } = options;
   let { place } = options;
+  let answerMs = Number.POSITIVE_INFINITY;
   const hostOf = (): string => urlOf(place, bucket, undefined).host;
 
   async function exchange(message: S3Request, isFirst: boolean): Promise<TransportResponse> {
@@ -151,22 +158,31 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
     if (signal !== undefined) setMaxListeners(0, signal);
     const isSmall = (payload?.size ?? message.expectedBytes ?? 0) <= SMALL_BYTES && message.isSlow !== true;
     const most = payload?.isRepeatable === false ? 0 : retries;
+    const giveUpAt = performance.now() + answerMs;
     let isFirst = true;
     for (let attempt = 1; ; ) {
       if (signal?.aborted) throw abortedError(signal);
+      const limit = limitAnswer(giveUpAt - performance.now(), signal);
       try {
-        const ask = async (): Promise<T> => consume(await exchange(message, isFirst));
-        return await (isSmall ? pace.run(hostOf(), ask, signal) : ask());
+        const ask = async (): Promise<T> => {
+          const response = await exchange({ ...message, signal: limit.signal }, isFirst);
+          limit.answered();
+          return consume(response);
+        };
+        return await (isSmall ? pace.run(hostOf(), ask, limit.signal) : ask());
       } catch (error) {
+        limit.answered();
         if (error instanceof Again) {
           isFirst = false;
           continue;
         }
-        if (signal?.aborted || attempt > most || !isWorthRepeating(error)) throw error;
-        const delayMs = delayBefore(attempt, error);
-        pace.failed(hostOf(), error, delayMs);
+        const failure = limit.isOver && !signal?.aborted ? unanswered(hostOf(), error) : error;
+        if (signal?.aborted || attempt > most || !isWorthRepeating(failure)) throw failure;
+        const delayMs = delayBefore(attempt, failure);
+        if (performance.now() + delayMs >= giveUpAt) throw failure;
+        pace.failed(hostOf(), failure, delayMs);
         const what = redactURL(urlOf(place, bucket, message.key));
-        onEvent?.({ type: 'retrying', what, attempt, delayMs, error });
+        onEvent?.({ type: 'retrying', what, attempt, delayMs, error: failure });
         await wait(delayMs, signal);
         attempt += 1;
       }
@@ -180,6 +196,9 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
       if (credentials === undefined) return url;
       const signing = { credentials: await credentials.get(signal), region: place.region, now: now() };
       return signedURL({ method: 'GET', url }, seconds, { ...signing, service: 's3' });
+    },
+    answerWithin(milliseconds) {
+      answerMs = milliseconds;
     },
     get host() {
       return hostOf();

@@ -1,4 +1,4 @@
-import { isLadingError } from '../errors.js';
+import { type ErrorCode, isLadingError, RegistryError } from '../errors.js';
 
 /** Error codes of the distribution-spec, then those that distribution adds. */
 export type SpecificationCode =
@@ -83,7 +83,8 @@ export function unknownRepository(name: string): Refusal {
 }
 
 /**
- * Maps an error to a refusal: a `Refusal` unchanged, LOCKED and NO_SPACE as 503 and 507, anything else as a bare 500.
+ * Maps an error to a refusal: a `Refusal` unchanged, LOCKED and NO_SPACE as 503 and 507, a failure of the service that has
+ * the content as 503, anything else as a bare 500. A balancer sends a request with 503 to another replica.
  */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
@@ -93,7 +94,19 @@ export function refusalOf(error: unknown): Refusal {
     });
   if (isLadingError(error, 'NO_SPACE'))
     return new Refusal('UNAVAILABLE', 'the registry has no space left', { status: 507 });
+  if (isOfService(error))
+    return new Refusal('UNAVAILABLE', 'the content cannot be read at the moment; try again', {
+      headers: { 'Retry-After': '1' },
+    });
   return new Refusal('UNKNOWN', 'the server could not answer; its log says why');
+}
+
+/** Errors of a service that is not there, too busy, or slow. */
+const UNAVAILABLE = new Set<ErrorCode>(['UNREACHABLE', 'TIMEOUT', 'TOO_MANY_REQUESTS', 'CUT_SHORT']);
+
+/** True if a service on the network that has the content, such as one of buckets, cannot be asked now. */
+function isOfService(error: unknown): boolean {
+  return error instanceof RegistryError && (UNAVAILABLE.has(error.code) || (error.status ?? 0) >= 500);
 }
 
 /** Returns the specification's error body. (distribution-spec, "Error Codes") */

@@ -2,7 +2,8 @@ import { ANNOTATION, absentOf, deletedOf, repositoriesOf } from '../content/anno
 import type { Descriptor } from '../content/descriptor.js';
 import { type Digest, isDigest } from '../content/digest.js';
 import { RecentlyUsed } from '../content/recently-used.js';
-import { isLadingError, type LadingError } from '../errors.js';
+import { isLadingError, type LadingError, RegistryError } from '../errors.js';
+import { isRetryable } from '../retry.js';
 import { isPart } from './image-files.js';
 import { entryName } from './layout/layout-index.js';
 import type { ManifestGraph } from './manifest-graph.js';
@@ -136,8 +137,7 @@ export class RepositoryContents {
       for (const subject of subjects)
         for await (const referrer of this.#referrersOf?.(subject) ?? []) found.push(referrer);
     } catch (error) {
-      if (!isLadingError(error)) throw error;
-      reached.failure ??= error;
+      note(error, reached);
     }
     return found.filter(({ digest }) => !reached.manifests.has(digest));
   }
@@ -163,8 +163,7 @@ export class RepositoryContents {
         for (const digest of blobs) if (!absent.has(digest)) reached.blobs.add(digest);
         for (const child of manifests) if (!absent.has(child.digest)) queue.push(child);
       } catch (error) {
-        if (!isLadingError(error)) throw error;
-        reached.failure ??= error;
+        note(error, reached);
       }
     }
     return added;
@@ -198,6 +197,15 @@ export class RepositoryContents {
       return undefined;
     }
   }
+}
+
+/**
+ * Notes why content could not be read, so that the search goes on without it. Throws the error of a service that cannot be
+ * reached, whose next answers would fail as well, each after its time.
+ */
+function note(error: unknown, reached: Reached): void {
+  if (!isLadingError(error) || (error instanceof RegistryError && isRetryable(error))) throw error;
+  reached.failure ??= error;
 }
 
 /** Returns the repositories that an entry belongs to: that of its name, and those of its note. */

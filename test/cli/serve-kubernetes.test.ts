@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { parseAllDocuments } from 'yaml';
+import { MAX_WAIT_MS } from '../../src/server/operational/health.js';
 import { runLading } from './program.js';
 
 const PRINT = ['--print-config', 'kubernetes'];
@@ -44,6 +45,8 @@ describe('serve --print-config kubernetes', () => {
       [container.readinessProbe.httpGet.path, container.readinessProbe.httpGet.scheme],
       ['/healthz', 'HTTP'],
     );
+    // Otherwise a probe of a bucket that hangs would end without the answer.
+    assert.ok(container.readinessProbe.timeoutSeconds * 1000 > 2 * MAX_WAIT_MS);
     // It would be started again and again while the bucket cannot be reached.
     assert.equal(container.livenessProbe.httpGet, undefined);
     assert.equal(stderr, 'then: kubectl apply -f hub.yaml\n');

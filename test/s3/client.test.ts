@@ -325,6 +325,43 @@ describe('the client of buckets', () => {
     const hasty = await connect({ retries: 0 }, { AWS_ENDPOINT_URL_S3: `${fake.endpoint}/v2` });
     await assert.rejects(hasty.put('x', payloadOf(BYTES)), isLadingError);
   });
+
+  describe('where an answer has to begin in time', () => {
+    const HEAD_MS = 300;
+
+    it('fails when nothing comes, and when the repetitions would take longer', async () => {
+      await put('a');
+      client.answerWithin(HEAD_MS);
+      const began = performance.now();
+      fake.fail(() => ({ status: 0, isSilent: true }));
+      await assert.rejects(client.head('a'), { code: 'TIMEOUT' });
+      assert.ok(performance.now() - began >= HEAD_MS - 10);
+      fake.fail(() => ({ status: 503, code: 'SlowDown', headers: { 'retry-after': '30' } }));
+      const before = fake.requests.length;
+      await assert.rejects(client.head('a'), { code: 'TOO_MANY_REQUESTS' });
+      assert.equal(fake.requests.length, before + 1);
+    });
+
+    it('repeats what has the time for it', async () => {
+      await put('a');
+      client.answerWithin(60_000);
+      failOnce({ status: 500, code: 'InternalError' }, 2);
+      assert.equal((await client.head('a'))?.size, BYTES.length);
+    });
+
+    it('lets the body take as long as it takes, and the caller end it', async () => {
+      const bytes = Buffer.alloc(4 * 1024 * 1024);
+      fake.objects.set('large', { bytes, etag: '"e"', modified: 0, headers: {} });
+      client.answerWithin(HEAD_MS);
+      const slow = await client.get('large');
+      await new Promise((resolve) => setTimeout(resolve, HEAD_MS + 50));
+      assert.equal(slow && (await textOf(slow.body)).length, bytes.length);
+      const ending = new AbortController();
+      const ended = await client.get('large', { signal: ending.signal });
+      ending.abort();
+      await assert.rejects(textOf(ended?.body ?? assert.fail()), { code: 'ABORTED' });
+    });
+  });
 });
 
 async function failureOf(work: Promise<unknown>): Promise<LadingError> {

@@ -25,6 +25,8 @@ export interface Fault {
   isCut?: boolean;
   /** Carry the request out first, and then answer with this. */
   isDone?: boolean;
+  /** Never answer. */
+  isSilent?: boolean;
 }
 
 export interface FakeS3Options {
@@ -98,6 +100,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
       body: document('Error', { Code: code, Message: `fake ${code}`, ...more }),
     });
     const chosen = fault?.(asked);
+    if (chosen?.isSilent) return;
     const own = (): Answer => {
       const { authorization } = request.headers;
       const isSigned = authorization !== undefined || url.searchParams.has('X-Amz-Signature');

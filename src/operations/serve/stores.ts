@@ -15,6 +15,7 @@ import type { SignalOption, Source } from '../../store/store.js';
 import { mergeRepositories, type Served } from '../../store/union.js';
 import type { WritableRepositories } from '../../store/writable-repository.js';
 import { knownSource, locationOf, type OpenedSource, type SourceLike } from '../../transfer/sources.js';
+import { checking } from './checking.js';
 import { onlySelected } from './selected.js';
 
 export interface ServeStoresOptions extends Pick<ConnectionOptions, 's3' | 'tlsVerify' | 'caFile'> {
@@ -39,8 +40,8 @@ export interface ServeStoresOptions extends Pick<ConnectionOptions, 's3' | 'tlsV
 
 /** For so long, clients may begin to fetch a blob from the URL that they are sent to. */
 const REDIRECT_SECONDS = 15 * 60;
-/** How long an answer to whether a bucket can be read is good. */
-const CHECKED_MS = 2000;
+/** Clients wait, and a balancer may have another replica for them, which reads the bucket in another way. */
+const BUCKET_ANSWER_MS = 2000;
 
 /** What a registry serves. */
 export interface ServedStores {
@@ -74,6 +75,8 @@ type Opened = Omit<ServedStores, 'check'> & { asked?: readonly ServedPlace[] };
 /** A place that is served; `check` asks it whether it can be read, if no file says so. */
 interface ServedPlace extends Served {
   check?: () => Promise<void>;
+  /** Called when requests are going to be answered, for whom nothing may take long. */
+  begin?: () => void;
 }
 
 async function openWritable(
@@ -140,6 +143,7 @@ async function openToRead(sources: readonly SourceLike[], options: ServeStoresOp
     for (const { store, location } of shown) await tagsOf(store, { location, onConflict });
     const merged = mergeRepositories(shown, onConflict);
     await merged.listRepositories(); // report conflicts before the first request
+    for (const { begin } of stores) begin?.();
     return { ...merged, writable: undefined, close, asked: stores };
   } catch (error) {
     await close();
@@ -164,16 +168,12 @@ async function openServedBucket(location: string, options: ServeStoresOptions): 
     if (known?.version !== version) known = { tags: await tagsOf(store), version };
     return known.tags;
   };
-  let asked: { at: number; answer: Promise<void> } | undefined;
-  // Probes come every few seconds, from everybody.
-  const check = (): Promise<void> => {
-    if (asked === undefined || Date.now() - asked.at > CHECKED_MS)
-      asked = { at: Date.now(), answer: store.requireLayout() };
-    return asked.answer;
-  };
+  const check = checking(() => store.requireLayout());
   const urlOf = async ({ digest }: Descriptor, call?: SignalOption): Promise<URL> =>
     store.client.presign(store.keys.blob(digest), REDIRECT_SECONDS, call);
-  return { location, store: options.redirect ? delegate(store, { urlOf }) : store, tags, check };
+  // A start may take longer: the network of a container often comes up after it.
+  const begin = (): void => store.client.answerWithin(BUCKET_ANSWER_MS);
+  return { location, store: options.redirect ? delegate(store, { urlOf }) : store, tags, check, begin };
 }
 
 /** Opens a path to be served. A layout directory is read again as it changes; an archive is read once. */

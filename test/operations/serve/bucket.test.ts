@@ -66,7 +66,7 @@ describe('a registry over a bucket', () => {
     await start();
     assert.equal((await get('/healthz')).status, 200);
     bucket.fake.fail(() => ({ status: 403, code: 'AccessDenied' }));
-    await new Promise((resolve) => setTimeout(resolve, 2100));
+    await new Promise((resolve) => setTimeout(resolve, 1100));
     assert.equal((await get('/healthz')).status, 503);
   });
 

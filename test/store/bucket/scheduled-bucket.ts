@@ -192,6 +192,7 @@ export class ScheduledBucket {
         }),
       abortUpload: async ({ uploadID }) => void this.#uploads.delete(uploadID),
       presign: async (key) => new URL(`http://scheduled/${key}`),
+      answerWithin: () => undefined,
       close: async () => undefined,
     };
 

@@ -24,8 +24,8 @@ export async function startHaproxy(servers: readonly string[]): Promise<string> 
   timeout server 60s
   timeout check 3s
   retries 3
-  option redispatch
-  retry-on conn-failure empty-response
+  option redispatch 1
+  retry-on conn-failure empty-response 503
 listen replicas
   bind ${host}
   balance roundrobin

@@ -16,6 +16,9 @@ export interface Versitygw extends BucketService {
   bucket: string;
   /** Stops one of the processes. */
   stopOne(place: number): Promise<void>;
+  /** Lets one of the processes hang: it takes connections, and answers nothing. */
+  pauseOne(place: number): void;
+  resumeOne(place: number): void;
 }
 
 /** Starts processes that serve the same bucket, as a service of several machines does. */
@@ -40,9 +43,13 @@ export async function startProcesses(program: string, processes: number): Promis
           () => false,
         );
       const daemon = await startDaemon(program, [...flags, 'posix', root], { ready });
-      return { endpoint: `http://${host}`, stop: daemon.stop };
+      return { endpoint: `http://${host}`, pid: daemon.pid, stop: daemon.stop };
     }),
   );
+  const signal = (place: number, name: NodeJS.Signals): void => {
+    const daemon = daemons[place];
+    if (daemon !== undefined) process.kill(daemon.pid, name);
+  };
   const endpoints = daemons.map(({ endpoint }) => endpoint);
   return {
     endpoints,
@@ -55,6 +62,8 @@ export async function startProcesses(program: string, processes: number): Promis
     async stopOne(place) {
       await daemons[place]?.stop();
     },
+    pauseOne: (place) => signal(place, 'SIGSTOP'),
+    resumeOne: (place) => signal(place, 'SIGCONT'),
     async stop() {
       await Promise.all(daemons.map(({ stop }) => stop()));
     },
