@@ -28,6 +28,8 @@ export interface CopyOptions {
   onEvent?: OnCopyEvent | undefined;
   /** Awaited when all content is copied, before the first name is set; it lets several copies finish together. */
   beforeNaming?: (() => Promise<void>) | undefined;
+  /** Blobs that this run stored while it read the images; they count as fetched. */
+  stored?: ReadonlySet<Digest> | undefined;
   /** Pool to share with other copies; default: a pool of its own, of size `concurrency`. */
   pool?: Pool | undefined;
   /** What the run knows about its connections, to share with other copies; default: its own. */
@@ -41,7 +43,7 @@ export interface CopyResult {
 }
 
 /**
- * Copies what was planned: first blobs, in general the largest first; then manifests, children before parents; then names. An image is
+ * Copies what was planned: first blobs, largest first; then manifests, children before parents; then names. An image is
  * named only after all of its content is copied.
  */
 export async function copyGraph(
@@ -87,7 +89,7 @@ class GraphCopy {
     const { blobs, manifests, images } = this.#plan;
     const contents = [...blobs, ...manifests].map(({ descriptor }) => descriptor);
     await this.#destination.prepare?.(contents, { signal: this.#pool.signal });
-    await this.#forEach(this.#inOrder(blobs), (blob) => this.#copyBlob(blob));
+    await this.#forEach(blobs, (blob) => this.#copyBlob(blob));
     for (const level of this.#plan.levels)
       await this.#forEach(level, (manifest) => this.#copyManifest(manifest));
     await this.#options.beforeNaming?.();
@@ -97,16 +99,6 @@ class GraphCopy {
     this.#abandonRest();
     await this.#destination.commit?.();
     return this.#result;
-  }
-
-  /**
-   * What planning has read goes to a distant destination first: it takes little time, and after a crash the next run finds
-   * it there. Files keep the order by size, which archives show.
-   */
-  #inOrder(blobs: readonly PlannedContent[]): readonly PlannedContent[] {
-    if (this.#destination.isLocal) return blobs;
-    const isRead = ({ bytes }: PlannedContent): boolean => bytes !== undefined;
-    return [...blobs.filter(isRead), ...blobs.filter((blob) => !isRead(blob))];
   }
 
   /** Runs `copy` for all contents and waits for all of them, even after a failure, so that nothing is left running. */
@@ -139,7 +131,9 @@ class GraphCopy {
   async #copyBlob(content: PlannedContent): Promise<void> {
     const { descriptor } = content;
     const { signal } = this.#pool;
-    if (await has(this.#destination, descriptor, { signal })) {
+    if (this.#options.stored?.has(descriptor.digest)) {
+      this.#countStored(content);
+    } else if (await has(this.#destination, descriptor, { signal })) {
       this.#result.blobs.reused++;
       this.#options.onEvent?.({ type: 'skipped', descriptor });
     } else {
@@ -149,6 +143,17 @@ class GraphCopy {
     }
     for (const name of this.#completed?.arrived(descriptor.digest) ?? [])
       this.#options.onEvent?.({ type: 'copied', name });
+  }
+
+  /** Counts what was stored before the copy began as if the copy had done it. */
+  #countStored({ descriptor }: PlannedContent): void {
+    const { onEvent } = this.#options;
+    this.#missing.add(descriptor.digest);
+    this.#result.blobs.fetched++;
+    this.#result.bytes.fetched += descriptor.size;
+    onEvent?.({ type: 'started', descriptor, name: this.#completed?.neededBy(descriptor.digest) });
+    onEvent?.({ type: 'received', descriptor, bytes: descriptor.size, origin: 'fetched' });
+    onEvent?.({ type: 'done', descriptor });
   }
 
   async #copyManifest(content: PlannedContent): Promise<void> {
@@ -310,6 +315,7 @@ function isMismatch(error: unknown): boolean {
   return isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH', 'CUT_SHORT');
 }
 
-function fromMemory(bytes: Buffer): OpenContent {
+/** Opens content that was read before. */
+export function fromMemory(bytes: Buffer): OpenContent {
   return async ({ start = 0 } = {}) => Readable.from([bytes.subarray(start)], { objectMode: false });
 }

@@ -24,6 +24,12 @@ export interface Destination<Placed = ImageTrees> {
    * Returns the name that an image gets at the destination, given the result of `check`; undefined if it is left out.
    */
   nameOf(image: ImageTrees, placed: readonly Placed[]): string | undefined;
+  /**
+   * Stores blobs of an image that were read with it, so that they need not be read again if the run is killed before it
+   * writes. Only a destination has this where content without a name does no harm. Never rejects: `write` stores what is
+   * missing.
+   */
+  keep?(image: ImageTrees): Promise<void>;
   /** Writes images that were checked: only what is missing, and names last. */
   write(images: readonly Placed[], options?: WriteOptions): Promise<WriteResult>;
   /** Asks what `write` would send, without writing; resolves with undefined if the destination cannot tell. */

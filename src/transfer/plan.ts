@@ -28,6 +28,8 @@ export interface PlanOptions extends GraphOptions {
   /** Leave out images that cannot be planned; default: the first failure aborts the plan. */
   keepGoing?: boolean | undefined;
   signal?: AbortSignal | undefined;
+  /** Awaited for each image once it is read, while others are still being read. */
+  onRead?: ((image: ImageTrees) => Promise<void>) | undefined;
 }
 
 export interface PlannedImage {

@@ -57,6 +57,9 @@ async function readImage(
     options.referrers === false
       ? []
       : await readAttached(tree, original, { source, label: name }, reader, pool, options);
+  const image: ImageTrees = { name, original, tree, attached };
+  const { onRead } = options;
+  if (onRead !== undefined) await pool.runSmall(() => onRead(image));
   options.onEvent?.({ type: 'read', name });
-  return { name, original, tree, attached };
+  return image;
 }

@@ -42,7 +42,9 @@ export async function transfer<Placed>(
   options: TransferOptions<Placed> = {},
 ): Promise<TransferResult<Placed>> {
   const { append = false, read: readAll = readImages, convert, onEvent } = options;
-  const { images, failures } = await readAll(from, options);
+  const isWritten = convert === undefined && !options.dryRun;
+  const onRead = isWritten ? to.keep?.bind(to) : undefined;
+  const { images, failures } = await readAll(from, { ...options, onRead });
   const converted: ConvertedImage[] = [];
   if (convert !== undefined) {
     // Check before layers are read, and again below with the new digests.

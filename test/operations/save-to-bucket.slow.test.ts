@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { useBucket } from '../store/bucket/use-bucket.js';
 import { BUCKET } from '../support/fake-s3.js';
-import { type MadeImage, makeImage, pushAll } from '../support/images.js';
+import { type MadeImage, makeImage, makeIndex, pushAll } from '../support/images.js';
 import { runLading } from '../support/programs/lading.js';
 import { startRegistry, type TestRegistry } from './registry.js';
 
@@ -20,9 +20,10 @@ describe('a save into a bucket', () => {
   afterEach(() => registry.close());
 
   /** Saves the images, and returns what the registry was asked for. */
-  async function run(code = 0): Promise<string[]> {
+  async function run(code = 0, ...more: string[]): Promise<string[]> {
     const from = registry.requests.length;
-    const args = ['save', ...names, '-o', `s3://${BUCKET}/p`, '--s3-endpoint', bucket.fake.endpoint];
+    const output = ['-o', `s3://${BUCKET}/p`, '--s3-endpoint', bucket.fake.endpoint];
+    const args = ['save', ...names, ...more, ...output];
     const env = { ...bucket.fake.environment, LADING_PLAIN_HTTP: 'true' };
     const outcome = await runLading(args, { env });
     assert.equal(outcome.code, code, outcome.stderr);
@@ -60,7 +61,24 @@ describe('a save into a bucket', () => {
     );
     await run(6);
     bucket.fake.fail(undefined);
-    const blobs = (await run()).flatMap((request) => /^GET .*\/blobs\/(.*)$/.exec(request)?.[1] ?? []);
-    assert.deepEqual(blobs.sort(), [...layers].sort());
+    assert.deepEqual(blobsIn(await run()), [...layers].sort());
+  });
+
+  it('stores what it read of images even if it ends before all are read', async () => {
+    // What is deepest is read last, one request after the other, and is not there.
+    const lacking = await makeImage({ seed: 'lacking' });
+    const index = makeIndex([makeIndex([lacking])]);
+    await registry.put('team/app:9', { ...index, all: index.all.filter((one) => one !== lacking.manifest) });
+    await run(3, `${registry.name}/team/app:9`, '--concurrency', '1', '--no-referrers');
+    assert.equal(
+      bucket.count('PUT', ({ key }) => key?.includes('/names/') === true),
+      0,
+    );
+    const layers = images.flatMap((image) => image.layers.map(({ descriptor }) => descriptor.digest));
+    assert.deepEqual(blobsIn(await run()), layers.sort());
   });
 });
+
+function blobsIn(requests: readonly string[]): string[] {
+  return requests.flatMap((request) => /^GET .*\/blobs\/(.*)$/.exec(request)?.[1] ?? []).sort();
+}

@@ -82,6 +82,11 @@ export class BucketStore extends BucketSource implements Store {
     await this.#begin();
   }
 
+  /** True if this run found the content missing, and has not stored it since. */
+  lacks(digest: Digest): boolean {
+    return this.#missing.has(digest);
+  }
+
   override async sizeOf(
     { digest, size }: Wanted,
     { signal }: SignalOption = {},
