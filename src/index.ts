@@ -137,6 +137,11 @@ export {
 export type { PruneOptions } from './operations/prune/options.js';
 export { type PruneResult, prune } from './operations/prune/prune.js';
 export { readLock } from './operations/read-lock.js';
+export {
+  type RemoveNamesOptions,
+  type RemoveNamesResult,
+  removeNames,
+} from './operations/remove-names/remove-names.js';
 export { type SavedImage, type SaveResult, save } from './operations/save.js';
 export type { SaveOptions } from './operations/save-options.js';
 export type { ServeAccessOptions } from './operations/serve/access.js';
@@ -181,6 +186,7 @@ export type { ArchiveLimits, LayerLimits } from './store/limits.js';
 export { createMemoryStore } from './store/memory.js';
 export type { Amount, PruneReport } from './store/prune-report.js';
 export { readVerified } from './store/read-content.js';
+export type { RemovalReport, RemovedName } from './store/removal.js';
 export {
   type FetchOptions,
   has,

@@ -96,6 +96,13 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./index-command.js')).indexCommand,
   },
   {
+    name: 'rm',
+    positionals: 'STORE [IMAGE..]',
+    usage: 'STORE IMAGE...',
+    summary: 'Remove names of images from a bucket or a layout',
+    load: async () => (await import('./rm.js')).rmCommand,
+  },
+  {
     name: 'prune',
     positionals: 'STORE',
     usage: 's3://BUCKET[/PREFIX]|DIRECTORY',

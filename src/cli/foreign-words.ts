@@ -20,7 +20,7 @@ const COMMANDS: readonly (readonly [words: string, sentence: string])[] = [
   ['rebase mutate flatten transform', 'lading convert SRC --to FORMAT -o OUT writes another format.'],
   ['signin sign-in', 'lading login HOST stores a login.'],
   ['whoami credentials creds', 'lading auth HOST says which login would be used there.'],
-  ['rm rmi delete remove', 'lading deletes no images.'],
+  ['rmi delete remove untag', 'lading rm STORE IMAGE removes names from a bucket or a layout.'],
   ['build create commit', 'lading builds no images; it carries them.'],
 ];
 

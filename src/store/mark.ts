@@ -1,3 +1,4 @@
+import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import type { Digest } from '../content/digest.js';
 import { isManifest } from '../content/media-types.js';
@@ -5,8 +6,12 @@ import { ownText } from '../content/own-text.js';
 import { ContentError, isLadingError } from '../errors.js';
 import { type Step, walkGraph } from '../graph/walk.js';
 import { detectMediaType, MAX_MANIFEST_BYTES, parseManifest, successors } from '../manifest/manifest.js';
+import { entryName } from './layout/layout-index.js';
 import { readContent } from './read-content.js';
 import type { Source } from './store.js';
+
+/** Roots are followed so many at a time. */
+const MARKED_AT_ONCE = 16;
 
 /** What a manifest needs, kept for the next mark: content under a digest never changes. */
 interface Needs {
@@ -35,6 +40,11 @@ export interface Root {
   mayBeMissing?: boolean | undefined;
 }
 
+/** Returns the root that an entry of `index.json` is, or a name in a bucket. */
+export function rootOf(entry: Descriptor): Root {
+  return { descriptor: entry, name: entryName(entry) ?? entry.digest, absent: absentOf(entry) };
+}
+
 /** A manifest that belongs to another one, whether that is there or not. */
 export interface Attachment {
   subject: Digest;
@@ -61,6 +71,17 @@ export class Marker {
     const roots = [root];
     for (let next = roots.pop(); next !== undefined; next = roots.pop())
       roots.push(...(await this.#markOne(next, signal)));
+  }
+
+  /** Marks several, some at a time; `before` is awaited before each of these groups. */
+  async markAll(
+    roots: readonly Root[],
+    { signal, before }: { signal?: AbortSignal | undefined; before?: () => Promise<void> } = {},
+  ): Promise<void> {
+    for (let start = 0; start < roots.length; start += MARKED_AT_ONCE) {
+      await before?.();
+      await Promise.all(roots.slice(start, start + MARKED_AT_ONCE).map((root) => this.mark(root, signal)));
+    }
   }
 
   /** Marks the attachments of what is marked by now, and theirs. */

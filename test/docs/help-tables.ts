@@ -19,6 +19,7 @@ const PAGES: Partial<Record<string, string>> = {
   lock: 'lists.md',
   plan: 'lists.md',
   prune: 'scale.md#garbage',
+  rm: 'scale.md#names-that-go',
   job: 'scale.md#jobs',
 };
 

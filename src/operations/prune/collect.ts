@@ -1,6 +1,3 @@
-import { stat } from 'node:fs/promises';
-import { readFailure } from '../../disk/region.js';
-import { LadingError } from '../../errors.js';
 import { warningsTo } from '../../events.js';
 import { openBucketForWriting } from '../../store/bucket/bucket.js';
 import { BucketCollector } from '../../store/bucket/collect.js';
@@ -24,12 +21,15 @@ export async function pruneBucket(location: string, options: PruneOptions): Prom
       dryRun,
       signal,
       onCondemned,
-      // Names that are gone must not stay there, since what they need is going.
-      beforeRemoving: async () => {
-        if (await store.hasIndex()) await store.writeIndex();
+      // Neither names that are gone nor attachments that go must stay there, since what they need is going.
+      beforeRemoving: async (condemned) => {
+        if (await store.hasIndex()) await store.writeIndex(({ digest }) => condemned.has(digest));
       },
     });
-    return await collector.collect();
+    const report = await collector.collect();
+    // What was needed again belongs there.
+    if (report.spared.blobs > 0 && (await store.hasIndex())) await store.writeIndex();
+    return report;
   } finally {
     await store.close();
   }
@@ -38,7 +38,6 @@ export async function pruneBucket(location: string, options: PruneOptions): Prom
 export async function pruneLayout(directory: string, options: PruneOptions): Promise<PruneReport> {
   const { olderThanMs = DEFAULT_AGE_MS, dryRun, signal, onEvent, onCondemned } = options;
   const warn = warningsTo(onEvent);
-  await requireDirectory(directory);
   return collectLayout(directory, {
     graceMs: olderThanMs,
     dryRun,
@@ -46,19 +45,4 @@ export async function pruneLayout(directory: string, options: PruneOptions): Pro
     onCondemned,
     onWait: (holder) => warn(`waiting for ${holder}, which writes to ${directory}`),
   });
-}
-
-/** Throws `NOT_FOUND` for a path that does not exist, and `USAGE` for an archive: nothing is removed from a file. */
-async function requireDirectory(path: string): Promise<void> {
-  const stats = await stat(path).catch((error: unknown) => {
-    throw readFailure(path, error);
-  });
-  if (!stats.isDirectory())
-    throw new LadingError(
-      'USAGE',
-      `${path} is a file, and content is removed only from directories and buckets`,
-      {
-        hint: 'Copy the images that you want to keep into a new archive.',
-      },
-    );
 }

@@ -1,5 +1,5 @@
-import { isBucket } from '../../store/locator.js';
 import type { PruneReport } from '../../store/prune-report.js';
+import { removablePlace } from '../removable-place.js';
 import type { PruneOptions } from './options.js';
 
 export interface PruneResult extends PruneReport {
@@ -17,6 +17,9 @@ export async function prune(location: string, options: PruneOptions = {}): Promi
   const { dryRun = false } = options;
   // Few commands need it.
   const { pruneBucket, pruneLayout } = await import('./collect.js');
-  const report = await (isBucket(location) ? pruneBucket : pruneLayout)(location, options);
+  const place = await removablePlace(location, 'content');
+  const report = await (place.kind === 'bucket'
+    ? pruneBucket(place.location, options)
+    : pruneLayout(place.directory, options));
   return { location, dryRun, ...report };
 }

@@ -1,3 +1,4 @@
+import type { Descriptor } from '../../content/descriptor.js';
 import { LadingError } from '../../errors.js';
 import { isConflict, payloadOf } from '../../s3/client.js';
 import { formatLayoutIndex } from '../layout/layout-index.js';
@@ -12,14 +13,21 @@ const RACES = 10;
  */
 export async function writeBucketIndex(
   source: BucketSource,
-  { hasConditions }: { hasConditions: boolean },
+  {
+    hasConditions,
+    isGoing,
+  }: {
+    hasConditions: boolean;
+    /** Of names and attachments, those that are left out as they are about to go. */
+    isGoing?: ((entry: Descriptor) => boolean) | undefined;
+  },
 ): Promise<number> {
   const { client, keys, location } = source;
   for (let attempt = 1; attempt <= RACES; attempt += 1) {
     const before = await client.head(keys.index);
     const foreign = await source.foreign();
     if (foreign !== undefined) return foreign.indexEntries.length;
-    const entries = await source.layoutEntries();
+    const entries = await source.layoutEntries({ isGoing });
     const condition = !hasConditions
       ? undefined
       : before === undefined

@@ -1,11 +1,10 @@
-import { absentOf } from '../../content/annotations.js';
 import type { Digest } from '../../content/digest.js';
 import { ContentError } from '../../errors.js';
 import { readLayoutIndex } from '../../manifest/layout-documents.js';
 import type { S3Client } from '../../s3/client.js';
-import { entryName, MAX_INDEX_BYTES } from '../layout/layout-index.js';
+import { MAX_INDEX_BYTES } from '../layout/layout-index.js';
 import { blobDigest } from '../layout/layout-reader.js';
-import { type KnownNeeds, Marker, type Root, refuseGaps } from '../mark.js';
+import { type KnownNeeds, Marker, type Root, refuseGaps, rootOf } from '../mark.js';
 import type { Amount } from '../prune-report.js';
 import { BucketSource } from './bucket-source.js';
 import { DEFAULT_GRACE_MS } from './collection-state.js';
@@ -41,9 +40,6 @@ export interface LookOptions {
   keep: () => Promise<void>;
 }
 
-/** Names are followed so many at a time. */
-const MARKED_AT_ONCE = 16;
-
 /**
  * Follows every name, hold and attachment in a bucket, and lists what they do not lead to. Whatever was written before the
  * call is seen. Rejects with `MISSING_CONTENT` if a manifest that is needed cannot be read.
@@ -62,10 +58,7 @@ export async function lookAround(
   const holds = await holdsIn(source, { ...options, lifetimeMs: Math.max(graceMs, DEFAULT_GRACE_MS) });
   const names = await namedRoots(source, signal);
   const roots = [...names, ...holds.roots];
-  for (let start = 0; start < roots.length; start += MARKED_AT_ONCE) {
-    await keep();
-    await Promise.all(roots.slice(start, start + MARKED_AT_ONCE).map((root) => marker.mark(root, signal)));
-  }
+  await marker.markAll(roots, { signal, before: keep });
   await marker.markAttached(await source.attachments.all(signal), signal);
   refuseGaps(marker.gaps, location);
 
@@ -106,11 +99,7 @@ export async function lookAround(
 async function namedRoots(source: BucketSource, signal: AbortSignal | undefined): Promise<Root[]> {
   const names = (await source.bucketNames.all(signal)).map(({ entry }) => entry);
   const entries = names.length > 0 ? names : await foreignEntries(source, signal);
-  return entries.map((descriptor) => ({
-    descriptor,
-    name: entryName(descriptor) ?? descriptor.digest,
-    absent: absentOf(descriptor),
-  }));
+  return entries.map(rootOf);
 }
 
 async function foreignEntries({ client, keys, location }: BucketSource, signal: AbortSignal | undefined) {

@@ -106,15 +106,25 @@ export class BucketSource implements Source {
 
   /** Returns the images with everything that is attached to them, as a layout's `index.json` would have them. */
   async imageFiles(signal?: AbortSignal): Promise<ImageFiles> {
-    return (await this.foreign(signal)) ?? new ImageFiles(this.#files, await this.layoutEntries(signal));
+    return (await this.foreign(signal)) ?? new ImageFiles(this.#files, await this.layoutEntries({ signal }));
   }
 
-  /** Returns the entries of an `index.json` for what is here: names first, then attachments that have none. */
-  async layoutEntries(signal?: AbortSignal): Promise<readonly Descriptor[]> {
-    const named = (await this.bucketNames.all(signal)).map(({ entry }) => entry);
-    let entries: readonly Descriptor[] = named;
+  /**
+   * Returns the entries of an `index.json` for what is here, without those that are about to go: names first, then
+   * attachments that have none. Where nothing has a name, attachments are left over from what had one.
+   */
+  async layoutEntries({
+    isGoing = () => false,
+    signal,
+  }: SignalOption & { isGoing?: ((entry: Descriptor) => boolean) | undefined } = {}): Promise<
+    readonly Descriptor[]
+  > {
+    let entries: readonly Descriptor[] = (await this.bucketNames.all(signal))
+      .map(({ entry }) => entry)
+      .filter((entry) => !isGoing(entry));
+    if (entries.length === 0) return [];
     for (const { subject, descriptor } of await this.attachments.all(signal))
-      entries = withAttachedEntry(entries, plainDescriptor(descriptor), subject);
+      if (!isGoing(descriptor)) entries = withAttachedEntry(entries, plainDescriptor(descriptor), subject);
     return entries;
   }
 

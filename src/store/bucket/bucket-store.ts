@@ -2,15 +2,13 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { algorithmOf, type Digest, encodedOf } from '../../content/digest.js';
 import { isManifest } from '../../content/media-types.js';
 import { createVerifier } from '../../content/verify.js';
-import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import { LadingError } from '../../errors.js';
 import { parseManifest } from '../../manifest/manifest.js';
 import { wait as waitByTimer } from '../../registry/http/abort.js';
 import { UploadSource } from '../../registry/upload/source.js';
 import { type Condition, isConflict, payloadOf, type S3Client } from '../../s3/client.js';
 import { DEFAULT_PART_BYTES, MIN_PART_BYTES, type S3Options } from '../../s3/options.js';
 import { type Attached, attachedTo } from '../attached.js';
-import { isPart } from '../image-files.js';
-import { entryName } from '../layout/layout-index.js';
 import { readVerified } from '../read-content.js';
 import {
   has,
@@ -20,6 +18,7 @@ import {
   type Store,
   type Wanted,
 } from '../store.js';
+import { adoptForeign } from './adopt-foreign.js';
 import { BucketHold, type HoldOptions } from './bucket-hold.js';
 import { writeBucketIndex } from './bucket-index.js';
 import { BucketSource } from './bucket-source.js';
@@ -137,8 +136,7 @@ export class BucketStore extends BucketSource implements Store {
         'NOT_FOUND',
         `${this.location} does not hold ${descriptor.digest}, which should be named ${reference}`,
       );
-    const isAlone = !(await this.#begin()).hasConditions;
-    await this.#adoptForeign(isAlone);
+    const { isAlone } = await this.adopt();
     const { wait = waitByTimer, noClobber } = this.#options;
     await this.bucketNames.set(descriptor, reference, {
       isAlone,
@@ -149,11 +147,21 @@ export class BucketStore extends BucketSource implements Store {
   }
 
   /**
-   * Writes `index.json`, for tools that read layouts: every name and attachment that is here now. Rejects with `CONFLICT`
-   * if others keep writing it. Resolves with the number of its entries.
+   * Makes the names of another tool's layout objects, which each change of names needs. Resolves with whether nothing may be
+   * asked of the service that it might not know.
    */
-  async writeIndex(): Promise<number> {
-    return writeBucketIndex(this, await this.#begin());
+  async adopt(): Promise<{ isAlone: boolean }> {
+    const isAlone = !(await this.#begin()).hasConditions;
+    if (await adoptForeign(this, isAlone)) this.forgetForeign();
+    return { isAlone };
+  }
+
+  /**
+   * Writes `index.json`, for tools that read layouts: every name and attachment that is here now, without those that are
+   * about to go. Rejects with `CONFLICT` if others keep writing it. Resolves with the number of its entries.
+   */
+  async writeIndex(isGoing?: (entry: Descriptor) => boolean): Promise<number> {
+    return writeBucketIndex(this, { ...(await this.#begin()), isGoing });
   }
 
   async #push(descriptor: Descriptor, open: OpenContent, options: PushOptions): Promise<void> {
@@ -310,26 +318,5 @@ export class BucketStore extends BucketSource implements Store {
       this.#hold.begin(),
     ]);
     return begun;
-  }
-
-  /** Gives the images of another tool's layout their names as objects, before the first other name hides them. */
-  async #adoptForeign(isAlone: boolean): Promise<void> {
-    const foreign = await this.foreign();
-    if (foreign === undefined) return;
-    for (const entry of foreign.indexEntries) {
-      const name = entryName(entry) ?? (isPart(entry) ? undefined : entry.digest);
-      if (isManifest(entry.mediaType) && (await has(this, entry))) await this.#adoptAttached(entry);
-      if (name !== undefined) await this.bucketNames.add(entry, name, { isAlone });
-    }
-  }
-
-  async #adoptAttached(entry: Descriptor): Promise<void> {
-    try {
-      const bytes = await readVerified(entry, (options) => this.fetch(entry, options));
-      await this.link(entry, bytes);
-    } catch (error) {
-      // The reader of a damaged manifest gets the error; here it is only left as it is.
-      if (!(error instanceof ContentError) && !isLadingError(error, 'NOT_FOUND')) throw error;
-    }
   }
 }

@@ -1,3 +1,4 @@
+import type { Digest } from '../../content/digest.js';
 import { isLadingError, RegistryError } from '../../errors.js';
 import { wait as waitByTimer } from '../../registry/http/abort.js';
 import { payloadOf, type S3Client } from '../../s3/client.js';
@@ -20,8 +21,8 @@ export interface CollectOptions {
   signal?: AbortSignal | undefined;
   /** Called when it is known what will be removed after the wait. */
   onCondemned?: ((amount: Amount) => void) | undefined;
-  /** Awaited before the first object is removed. */
-  beforeRemoving?: (() => Promise<void>) | undefined;
+  /** Awaited before the first object is removed, with what was condemned and may still be spared. */
+  beforeRemoving?: ((condemned: ReadonlySet<Digest>) => Promise<void>) | undefined;
   /** Milliseconds since 1970. */
   now?: (() => number) | undefined;
   /** Milliseconds of a clock that only goes forward. */
@@ -97,7 +98,7 @@ export class BucketCollector {
     const since = await this.#condemn([...old, ...leftovers], serverTime);
     onCondemned?.(amountOf(old));
     await this.#pause(lease, since + waitMs - serverTime);
-    await beforeRemoving?.();
+    await beforeRemoving?.(new Set([...old, ...leftovers].flatMap(({ digest }) => digest ?? [])));
     await lease.beginRemoving();
     const last = await this.#look(await this.#serverTime());
     const condemned = new Map([...old, ...leftovers].map(({ key, modified }) => [key, modified]));

@@ -152,6 +152,18 @@ export class BucketNames {
     this.#listing = undefined;
   }
 
+  /** Removes a name, if it still is what it was; resolves with false if others have moved it. */
+  async remove(
+    { key, etag }: BucketName,
+    { isAlone, signal }: { isAlone: boolean; signal?: AbortSignal | undefined },
+  ): Promise<boolean> {
+    const isDone = await this.#client.delete(key, { etag: isAlone ? undefined : etag, signal });
+    this.#known.delete(key);
+    this.#listing = undefined;
+    // Some services say of an object that is not there any more that it is another one.
+    return isDone || (await this.#read(key, undefined, signal)) === undefined;
+  }
+
   async #write(
     key: string,
     bytes: Buffer,

@@ -1,16 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentOf } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import type { Digest } from '../../content/digest.js';
 import { onDisk } from '../../disk/disk.js';
 import { openDirectory } from '../../disk/files.js';
 import { acquireLock, type LockOptions } from '../../disk/lock.js';
 import { ifThere } from '../../disk/own-file.js';
-import { type KnownNeeds, Marker, refuseGaps } from '../mark.js';
+import { type KnownNeeds, Marker, refuseGaps, rootOf } from '../mark.js';
 import { type Amount, amountOf, type PruneReport } from '../prune-report.js';
 import { IndexFile } from './index-file.js';
-import { entryName } from './layout-index.js';
 import { LayoutReader } from './layout-reader.js';
 import { INGEST } from './make-layout.js';
 import { RemovedBlobs } from './removed-blobs.js';
@@ -99,10 +97,7 @@ class LayoutCollection {
     const { signal, now = Date.now } = this.#options;
     const reader = new LayoutReader(openDirectory(this.#directory), entries);
     const marker = new Marker(reader, this.#known);
-    for (const entry of entries) {
-      const name = entryName(entry) ?? entry.digest;
-      await marker.mark({ descriptor: entry, name, absent: absentOf(entry) }, signal);
-    }
+    await marker.markAll(entries.map(rootOf), { signal });
     refuseGaps(marker.gaps, this.#directory);
     const found: Found = { names: entries.length, kept: [], young: [], old: [] };
     const latest = now() - this.#options.graceMs;

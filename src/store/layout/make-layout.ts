@@ -145,7 +145,7 @@ const LONGEST_START = 512;
  * Refuses a directory that also has Docker's list of images, because that list would contradict what is written into
  * the layout.
  */
-async function requireNoOtherHalf(directory: string): Promise<void> {
+export async function requireNoOtherHalf(directory: string): Promise<void> {
   const view = openDirectory(directory);
   if ((await view.size('manifest.json')) === undefined) return;
   const start = await text(await view.open('manifest.json', { length: LONGEST_START }));

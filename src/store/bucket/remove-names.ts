@@ -1,0 +1,55 @@
+import {
+  type GoingEntry,
+  goingEntries,
+  nameOf,
+  type RemovalChoice,
+  type RemovalReport,
+  removalReport,
+} from '../removal.js';
+import type { BucketStore } from './bucket-store.js';
+import type { BucketName } from './names.js';
+
+/** Names that are removed at a time. */
+const REMOVED_AT_ONCE = 16;
+
+/**
+ * Removes names from a bucket, beside any number of writers: each if it still stands for what it did when it was chosen.
+ * `index.json`, if there is one, is written first: without objects of names it would be taken for another tool's layout.
+ */
+export async function removeBucketNames(
+  store: BucketStore,
+  { dryRun = false, ...choice }: RemovalChoice & { dryRun?: boolean | undefined },
+): Promise<RemovalReport> {
+  const { signal } = choice;
+  await store.requireLayout();
+  if (dryRun) {
+    const foreign = await store.foreign(signal);
+    const entries = foreign?.indexEntries ?? (await store.bucketNames.all(signal)).map(({ entry }) => entry);
+    return removalReport(entries, await goingEntries(store, entries, choice));
+  }
+  const { isAlone } = await store.adopt();
+  const names = await store.bucketNames.all(signal);
+  const entries = names.map(({ entry }) => entry);
+  const going = await goingEntries(store, entries, choice);
+  if (going.length === 0) return removalReport(entries, []);
+  const isGoing = new Set(going.map(({ entry }) => nameOf(entry)));
+  const hasIndex = await store.hasIndex();
+  if (hasIndex) await store.writeIndex((entry) => isGoing.has(nameOf(entry)));
+  const moved = new Set<BucketName>();
+  const doomed = names.filter(({ entry }) => isGoing.has(nameOf(entry)));
+  for (let start = 0; start < doomed.length; start += REMOVED_AT_ONCE) {
+    signal?.throwIfAborted();
+    await Promise.all(
+      doomed.slice(start, start + REMOVED_AT_ONCE).map(async (name) => {
+        if (!(await store.bucketNames.remove(name, { isAlone, signal }))) moved.add(name);
+      }),
+    );
+  }
+  if (hasIndex && moved.size > 0) await store.writeIndex();
+  const isMoved = new Set([...moved].map(({ entry }) => entry));
+  return removalReport(
+    entries,
+    going.filter(({ entry }: GoingEntry) => !isMoved.has(entry)),
+    [...isMoved].map((entry) => ({ name: nameOf(entry), problem: 'another program has moved it meanwhile' })),
+  );
+}
