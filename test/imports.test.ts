@@ -102,7 +102,7 @@ const CONFINED: { target: string; within: string; to: RegExp; reason: string }[]
 
 /** The only place that may import each package. */
 const HOMES: Record<string, readonly string[]> = {
-  aws4fetch: ['s3/sign.ts'],
+  aws4: ['s3/sign.ts'],
   yargs: ['cli/'],
   'get-east-asian-width': ['cli/width.ts'],
   undici: ['registry/'],

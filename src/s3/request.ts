@@ -114,7 +114,7 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
       ...(payload && { 'content-length': String(payload.size) }),
       ...message.headers,
     };
-    const signed = async (own: AWSCredentials): Promise<Record<string, string>> => {
+    const signed = (own: AWSCredentials): Record<string, string> => {
       const signing = { credentials: own, region: place.region, service: 's3' as const, now: now() };
       const content = { 'x-amz-content-sha256': payload?.sha256 ?? EMPTY_SHA256 };
       return signedHeaders({ method, url, headers: { ...headers, ...content } }, signing);
@@ -122,7 +122,7 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
     const response = await transport.send({
       method,
       url,
-      headers: signer === undefined ? headers : await signed(signer),
+      headers: signer === undefined ? headers : signed(signer),
       body: payload === undefined || payload.size === 0 ? undefined : payload.open(),
       expectedBytes,
       ...(isSlow && { answerTimeoutMs: SLOW_ANSWER_MS }),

@@ -1,4 +1,4 @@
-import { AwsV4Signer } from 'aws4fetch';
+import aws4 from 'aws4';
 import type { AWSCredentials } from './credentials/credentials.js';
 
 export interface Signable {
@@ -15,49 +15,49 @@ export interface Signing {
   now: number;
 }
 
-/** Keys for a day, by secret, day, region and service; made of four HMACs each. */
-const keys = new Map<string, ArrayBuffer>();
-const MOST_KEYS = 32;
+/** Headers that are not signed, since proxies on the way may write them in another way. */
+const UNSIGNED = new Set(['accept-encoding', 'content-length', 'content-type', 'range', 'user-agent']);
 
 /**
  * Returns the headers of a request with those that sign it. `x-amz-content-sha256` must be among them, so that the
  * signature covers the content. (Amazon S3, "Authenticating Requests: Using the Authorization Header")
  */
-export async function signedHeaders(message: Signable, signing: Signing): Promise<Record<string, string>> {
-  const { headers } = await signerOf(message, signing).sign();
-  return Object.fromEntries(new Headers(headers));
+export function signedHeaders(
+  { method, url, headers }: Signable,
+  { credentials, region, service, now }: Signing,
+): Record<string, string> {
+  const all: Record<string, string> = { ...headers, host: url.host, 'x-amz-date': dateOf(now) };
+  if (credentials.sessionToken !== undefined) all['x-amz-security-token'] = credentials.sessionToken;
+  const toSign = Object.entries(all).filter(([name]) => !UNSIGNED.has(name));
+  const path = url.pathname + url.search;
+  const request = { method, host: url.host, path, headers: Object.fromEntries(toSign), region, service };
+  const signed = aws4.sign(request, keyOf(credentials));
+  return { ...all, authorization: String(signed.headers?.Authorization) };
 }
 
 /** Returns a URL that serves the object without credentials for some seconds, at most a week. */
-export async function signedURL(
+export function signedURL(
   { method, url }: Pick<Signable, 'method' | 'url'>,
   seconds: number,
-  signing: Signing,
-): Promise<URL> {
+  { credentials, region, service, now }: Signing,
+): URL {
   const expiring = new URL(url);
   expiring.searchParams.set('X-Amz-Expires', String(seconds));
-  const signed = await signerOf({ method, url: expiring, headers: {} }, signing, true).sign();
-  return signed.url;
+  expiring.searchParams.set('X-Amz-Date', dateOf(now));
+  const path = expiring.pathname + expiring.search;
+  const request = { method, host: url.host, path, signQuery: true, region, service };
+  return new URL(aws4.sign(request, keyOf(credentials)).path ?? '', url);
 }
 
-function signerOf(
-  { method, url, headers }: Signable,
-  { credentials, region, service, now }: Signing,
-  signQuery = false,
-): AwsV4Signer {
-  if (keys.size > MOST_KEYS) keys.clear();
-  const { accessKeyID, secretAccessKey, sessionToken } = credentials;
-  return new AwsV4Signer({
-    method,
-    url: url.href,
-    headers: { ...headers },
+function keyOf({ accessKeyID, secretAccessKey, sessionToken }: AWSCredentials) {
+  return {
     accessKeyId: accessKeyID,
     secretAccessKey,
     ...(sessionToken !== undefined && { sessionToken }),
-    region,
-    service,
-    signQuery,
-    cache: keys,
-    datetime: `${new Date(now).toISOString().replace(/[:-]|\.\d{3}/g, '')}`,
-  });
+  };
+}
+
+/** `20261201T020000Z`. */
+function dateOf(now: number): string {
+  return new Date(now).toISOString().replace(/[:-]|\.\d{3}/g, '');
 }

@@ -161,7 +161,7 @@ function served(source: OpenedSource | Source): Served {
 /** Opens a bucket to be served: others may write to it meanwhile, which its list of names shows. */
 async function openServedBucket(location: string, options: ServeStoresOptions): Promise<ServedPlace> {
   const { openBucket } = await import('../../store/bucket/bucket.js');
-  const store = await openBucket(location, options);
+  const store = await openBucket(location, { ...options, listsNames: true });
   let known: { tags: Tags; version: string } | undefined;
   const tags = async (): Promise<Tags> => {
     const version = await store.bucketNames.version();
