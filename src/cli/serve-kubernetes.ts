@@ -1,10 +1,11 @@
 import { LadingError } from '../index.js';
 import { shellWords, wordsOfFlags } from './command-words.js';
-import { KUBERNETES_OPTIONS, labelsOf, type Mount, metadataOf, podOf } from './kubernetes.js';
+import { labelsOf, type Mount, metadataOf, podOf } from './kubernetes.js';
 import { formatManifests } from './manifests.js';
 import { wholeNumber } from './options.js';
 import type { ConfigFile } from './serve-config.js';
-import { isEveryAddress, SERVE_OPTIONS, type ServeArguments } from './serve-flags.js';
+import { isEveryAddress, type ServeArguments } from './serve-flags.js';
+import { fileFlags, ownOptions } from './serve-own-options.js';
 
 const TLS_FOLDER = '/etc/lading/tls';
 const USERS_FOLDER = '/etc/lading/users';
@@ -57,7 +58,7 @@ export function kubernetesRegistry(
     ...paths,
     '--listen',
     `${host.includes(':') && isEveryAddress(host) ? '[::]' : '0.0.0.0'}:${port}`,
-    ...wordsOfFlags(ownOptions(), flags),
+    ...wordsOfFlags(replicaOptions(), flags),
     ...secrets.words,
   ];
   const container = {
@@ -116,21 +117,9 @@ export function kubernetesRegistry(
 }
 
 /** The flags that are given to each replica as they are. */
-function ownOptions() {
-  const {
-    listen: _listen,
-    writable: _writable,
-    'read-only': _readOnly,
-    'print-config': _printConfig,
-    'tls-cert': _certificate,
-    'tls-key': _key,
-    htpasswd: _users,
-    replicas: _replicas,
-    ...others
-  } = SERVE_OPTIONS;
-  return Object.fromEntries(
-    Object.entries(others).filter(([name]) => !Object.hasOwn(KUBERNETES_OPTIONS, name)),
-  );
+function replicaOptions() {
+  const files = fileFlags();
+  return Object.fromEntries(Object.entries(ownOptions()).filter(([name]) => !files.includes(name)));
 }
 
 /** Files of this machine become Secrets, which the user makes of them. */

@@ -1,9 +1,11 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { isReference, LadingError, list, parseReference, printable, type ServeOptions } from '../index.js';
+import { wordsOfFlags } from './command-words.js';
 import type { Output } from './output.js';
 import { type ConfigFile, type ConfigKind, clientConfig, registryOf } from './serve-config.js';
 import { isEveryAddress, isLoopback, parseListen, type ServeArguments, serveOptions } from './serve-flags.js';
+import { fileFlags, ownOptions } from './serve-own-options.js';
 import { systemdUnit } from './serve-unit.js';
 
 const DOCKER_HUB = 'docker.io';
@@ -116,42 +118,10 @@ function unitOf(flags: ServeArguments, options: ServeOptions): ConfigFile {
 
 /** Returns the given flags, with absolute paths for files. */
 function flagsOf(flags: ServeArguments): string[] {
-  const files = (['tls-cert', 'tls-key', 'htpasswd'] as const).map((name) => {
-    const file = flags[name];
-    return [name, file === undefined ? undefined : resolve(file)] as const;
-  });
-  const values = (
-    [
-      'platform',
-      's3-endpoint',
-      's3-region',
-      'access-log',
-      'max-connections',
-      'max-requests',
-      'max-uploads',
-      'max-upload-sessions',
-      'max-layer-bytes',
-      'max-ratio',
-      'max-page-bytes',
-      'max-held-bytes',
-      'client-share',
-      'max-password-checks',
-      'idle-timeout',
-      'drain-timeout',
-      'max-manifest-bytes',
-      'max-blob-bytes',
-      'chunk-min-bytes',
-    ] as const
-  ).map((name) => [name, flags[name]] as const);
-  const switches = (['writable', 'schema1-default', 'allow-sparse-index', 'redirect'] as const).filter(
-    (name) => flags[name],
-  );
-  return [
-    ...['--listen', flags.listen],
-    ...switches.map((name) => `--${name}`),
-    ...(flags['sign-request'] === false ? ['--no-sign-request'] : []),
-    ...[...files, ...values].flatMap(([name, value]) =>
-      value === undefined ? [] : [`--${name}`, String(value)],
-    ),
-  ];
+  const values: Record<string, unknown> = { ...flags };
+  for (const name of fileFlags()) {
+    const file = values[name];
+    if (typeof file === 'string') values[name] = resolve(file);
+  }
+  return ['--listen', flags.listen, ...wordsOfFlags(ownOptions(), values)];
 }

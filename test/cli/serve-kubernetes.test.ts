@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import type { CommandOption } from '../../src/cli/command-option.js';
+import { KUBERNETES_OPTIONS } from '../../src/cli/kubernetes.js';
+import { SERVE_OPTIONS } from '../../src/cli/serve-flags.js';
 import { MAX_WAIT_MS } from '../../src/server/operational/health.js';
 import { runLading } from './program.js';
 
@@ -121,5 +125,48 @@ describe('serve --print-config systemd', () => {
       /^ExecStart=\/usr\/local\/bin\/lading serve s3:\/\/images\/all --listen 127\.0\.0\.1:5000 --s3-endpoint https:\/\/s3\.local$/m,
     );
     assert.doesNotMatch(stdout, /RequiresMountsFor/);
+  });
+
+  it('has every flag of serve that was given, in words that serve takes', async () => {
+    const NOT_THE_SERVERS = [...Object.keys(KUBERNETES_OPTIONS), 'replicas', 'print-config', 'read-only'];
+    const VALUES: Record<string, string> = {
+      listen: '127.0.0.1:7000',
+      platform: 'linux/arm64',
+      select: 'ghcr.io/shop/**',
+      's3-endpoint': 'https://s3.local',
+    };
+    const options = Object.entries<CommandOption>(SERVE_OPTIONS).filter(
+      ([name]) => !NOT_THE_SERVERS.includes(name),
+    );
+    // None of them has its default.
+    const wordsFor = ([name, option]: [string, CommandOption]): string[] => {
+      const { type, choices, value } = option;
+      if (type === 'boolean') return [option.default === true ? `--${name}=false` : `--${name}`];
+      const some = choices ? String(choices[0]) : value === 'FILE' ? `/etc/${name}` : '9';
+      return [`--${name}`, VALUES[name] ?? some];
+    };
+    const given = options.flatMap(wordsFor);
+    const unit = async (words: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await runLading([...words, '--print-config', 'systemd']);
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    const printed = await unit(['serve', '/srv/layout', ...given]);
+    const [, line = ''] = /^ExecStart=\/usr\/local\/bin\/lading (.*)$/m.exec(printed) ?? [];
+    const words = line.split(' ').map((word) => word.replace(/^"(.*)"$/, '$1'));
+    assert.deepEqual(words.slice(2).sort(), [...given].sort());
+    assert.equal(await unit(words), printed);
+  });
+
+  it('has files by their whole path', async () => {
+    const files = Object.entries<CommandOption>(SERVE_OPTIONS).flatMap(([name, { value }]) =>
+      value === 'FILE' ? [name] : [],
+    );
+    // Each of them needs a place in a pod, too.
+    assert.deepEqual(files, ['tls-cert', 'tls-key', 'htpasswd']);
+    const { stdout } = await runLading([
+      ...['serve', 'layout', ...files.flatMap((name) => [`--${name}`, 'a']), '--print-config', 'systemd'],
+    ]);
+    for (const name of files) assert.ok(stdout.includes(` --${name} ${resolve('a')}`), stdout);
   });
 });

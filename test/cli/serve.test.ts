@@ -312,7 +312,7 @@ describe('lading serve', () => {
       { cwd: path() },
     );
     assert.equal(code, 0);
-    const started = `serve ${path('layout')} --listen 127.0.0.1:5000 --writable --htpasswd ${path('users')} --max-upload-sessions 7 --idle-timeout 30`;
+    const started = `serve ${path('layout')} --listen 127.0.0.1:5000 --writable --htpasswd ${path('users')} --idle-timeout 30 --max-upload-sessions 7`;
     assert.ok(stdout.includes(`\nExecStart=/usr/local/bin/lading ${started}\n`), stdout);
     assert.ok(stdout.includes(`\nReadWritePaths=${path('layout')}\n`), stdout);
   });
