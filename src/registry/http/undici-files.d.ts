@@ -22,6 +22,11 @@ declare module 'undici/lib/core/connect.js' {
   ): (options: buildConnector.Options, callback: buildConnector.Callback) => Socket;
 }
 
+declare module 'undici/lib/core/symbols.js' {
+  const symbols: { readonly kParser: symbol };
+  export default symbols;
+}
+
 declare module 'undici/lib/dispatcher/pool.js' {
   export { Pool as default } from 'undici';
 }

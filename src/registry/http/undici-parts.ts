@@ -4,4 +4,5 @@ import request from 'undici/lib/api/api-request.js';
 import buildConnector from 'undici/lib/core/connect.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 
+export { mendEndsWhilePaused } from './ended-while-paused.js';
 export { buildConnector, Pool, request };

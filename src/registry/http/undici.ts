@@ -11,11 +11,18 @@ let loaded: Promise<Undici> | undefined;
  * version. Update it here, and run the tests.
  */
 export function loadUndici(): Promise<Undici> {
-  loaded ??= import('./undici-parts.js');
+  loaded ??= load();
   return loaded;
+}
+
+async function load(): Promise<Undici> {
+  const parts = await import('./undici-parts.js');
+  parts.mendEndsWhilePaused();
+  return parts;
 }
 
 /** Loads undici's ProxyAgent, which only requests through a proxy need. */
 export async function loadProxyAgent(): Promise<typeof ProxyAgent> {
+  await loadUndici();
   return (await import('./undici-proxy.js')).ProxyAgent;
 }
