@@ -73,7 +73,17 @@ export const pruneCommand: CommandModule = {
   },
 };
 
-function describe({ location, dryRun, names, removed, kept, young, spared, failures }: PruneResult): string {
+function describe({
+  location,
+  dryRun,
+  names,
+  removed,
+  kept,
+  young,
+  spared,
+  unfinished,
+  failures,
+}: PruneResult): string {
   const bytes = removed.reduce((sum, { size }) => sum + size, 0);
   const rows = removed.map(({ digest, size }) => [
     dryRun ? 'would go' : 'removed',
@@ -86,6 +96,9 @@ function describe({ location, dryRun, names, removed, kept, young, spared, failu
     `${plural(kept.blobs, 'blob')} kept (${formatBytes(kept.bytes)})`,
     ...(young.blobs > 0 ? [`${young.blobs} too young (${formatBytes(young.bytes)})`] : []),
     ...(spared.blobs > 0 ? [`${spared.blobs} needed again`] : []),
+    ...(unfinished.blobs > 0
+      ? [`${plural(unfinished.blobs, 'unfinished blob')} (${formatBytes(unfinished.bytes)})`]
+      : []),
     `${removed.length} ${dryRun ? 'would go' : 'removed'} (${formatBytes(bytes)})`,
   ];
   return `${formatTable([...rows, ...refused])}${location}: ${parts.join(', ')}\n`;

@@ -4,14 +4,17 @@ import type { CredentialSupply } from './credentials/credentials.js';
 import { deleteObjects, type ListedObject, listObjects } from './listing.js';
 import {
   abortUpload,
+  type BegunUpload,
   completeUpload,
   createUpload,
-  listParts,
   listUploads,
   type Part,
+  stateOfUpload,
   type Upload,
+  type UploadState,
   uploadPart,
   uploadPartCopy,
+  uploadsOf,
 } from './multipart.js';
 import {
   type CallOptions,
@@ -30,7 +33,7 @@ import type { S3Options } from './options.js';
 import { createS3Requests, type Payload, type S3RequesterOptions } from './request.js';
 
 export type { ListedObject } from './listing.js';
-export type { Part, Upload } from './multipart.js';
+export type { BegunUpload, Part, Upload, UploadState } from './multipart.js';
 export type { CallOptions, Condition, GetOptions, ObjectHead, ReadObject } from './objects.js';
 export { isConflict, type Payload, payloadOf } from './request.js';
 
@@ -73,8 +76,11 @@ export interface S3Client {
     options?: CallOptions,
   ): Promise<Part>;
   /** Undefined if the service does not know the upload. */
-  listParts(upload: Upload, options?: CallOptions): Promise<Part[] | undefined>;
-  listUploads(key: string, options?: CallOptions): Promise<Upload[]>;
+  stateOfUpload(upload: Upload, options?: CallOptions): Promise<UploadState | undefined>;
+  /** Lists what is not completed of a key, the oldest first. */
+  uploadsOf(key: string, options?: CallOptions): Promise<Upload[]>;
+  /** Lists what is not completed of all keys that begin with `prefix`. */
+  listUploads(prefix: string, options?: CallOptions): AsyncIterable<BegunUpload>;
   /** False if the condition is not met. */
   completeUpload(
     upload: Upload,
@@ -127,8 +133,9 @@ export function createS3Client(options: S3ClientOptions): S3Client {
     uploadPart: (upload, number, payload, call) => uploadPart(request, upload, number, payload, call),
     uploadPartCopy: (upload, number, source, call) =>
       uploadPartCopy(request, upload, number, { ...source, bucket }, call),
-    listParts: (upload, call) => listParts(request, upload, call),
-    listUploads: (key, call) => listUploads(request, key, call),
+    stateOfUpload: (upload, call) => stateOfUpload(request, upload, call),
+    uploadsOf: (key, call) => uploadsOf(request, key, call),
+    listUploads: (prefix, call) => listUploads(request, prefix, call),
     completeUpload: (upload, parts, call) => completeUpload(request, upload, parts, call),
     abortUpload: (upload, call) => abortUpload(request, upload, call),
     presign: (key, seconds, call) => requests.presign(key, seconds, call?.signal),

@@ -56,7 +56,8 @@ export async function* listObjects(
   }
 }
 
-function decoded(key: string): string {
+/** Decodes a key of a listing with the encoding `url`. */
+export function decoded(key: string): string {
   try {
     return decodeURIComponent(key.replaceAll('+', ' '));
   } catch {

@@ -1,5 +1,6 @@
 import { RegistryError } from '../errors.js';
 import { header } from '../registry/http/headers.js';
+import { decoded } from './listing.js';
 import {
   type CallOptions,
   type Condition,
@@ -9,7 +10,7 @@ import {
   type WriteHeaders,
 } from './objects.js';
 import { ended, type Payload, payloadOf, readDocument, type S3Requester } from './request.js';
-import { childrenOf, escaped, textOf } from './xml.js';
+import { childrenOf, type Element, escaped, textOf } from './xml.js';
 
 /** A part that the service has. */
 export interface Part {
@@ -100,13 +101,21 @@ export async function uploadPartCopy(
   });
 }
 
-/** Lists the parts that the service has; undefined if it does not know the upload. */
-export async function listParts(
+/** What the service has of an upload. */
+export interface UploadState {
+  parts: Part[];
+  /** When the last of them was written, in milliseconds since 1970; undefined if the service does not say. */
+  modified: number | undefined;
+}
+
+/** Lists the parts that the service has; undefined if it does not know the upload. (Amazon S3, ListParts) */
+export async function stateOfUpload(
   request: S3Requester,
   { key, uploadID }: Upload,
   { signal }: CallOptions = {},
-): Promise<Part[] | undefined> {
+): Promise<UploadState | undefined> {
   const parts: Part[] = [];
+  let modified: number | undefined;
   let marker: string | undefined;
   for (;;) {
     const query = { uploadId: uploadID, ...(marker !== undefined && { 'part-number-marker': marker }) };
@@ -115,39 +124,79 @@ export async function listParts(
       (response) => readDocument(response, key),
     );
     if (document.name === 'Error') return undefined;
-    for (const part of childrenOf(document, 'Part'))
+    for (const part of childrenOf(document, 'Part')) {
+      const written = timeOf(part, 'LastModified');
+      if (written !== undefined) modified = Math.max(modified ?? written, written);
       parts.push({
         number: Number(textOf(part, 'PartNumber')),
         size: Number(textOf(part, 'Size')),
         etag: textOf(part, 'ETag') ?? '',
       });
+    }
     const next = textOf(document, 'NextPartNumberMarker');
-    if (textOf(document, 'IsTruncated') !== 'true' || !next || next === marker) return parts;
+    if (textOf(document, 'IsTruncated') !== 'true' || !next || next === marker) return { parts, modified };
     marker = next;
   }
 }
 
+/** An upload that is not completed. */
+export interface BegunUpload extends Upload {
+  /** Milliseconds since 1970; undefined if the service does not say. */
+  initiated: number | undefined;
+}
+
+/** Lists the uploads that are not completed of keys that begin with `prefix`. (Amazon S3, ListMultipartUploads) */
+export async function* listUploads(
+  request: S3Requester,
+  prefix: string,
+  { signal }: CallOptions = {},
+): AsyncGenerator<BegunUpload> {
+  const what = `the uploads of ${prefix}`;
+  const action = 's3:ListBucketMultipartUploads';
+  let markers: { 'key-marker': string; 'upload-id-marker': string } | undefined;
+  for (;;) {
+    const query = { uploads: '', 'encoding-type': 'url', prefix, ...markers };
+    const document = await request(
+      { method: 'GET', query, action, what, isDocument: true, signal },
+      (response) => readDocument(response, what),
+    );
+    const keyIn = (element: Element, name: string): string => {
+      const text = textOf(element, name) ?? '';
+      return textOf(document, 'EncodingType') === 'url' ? decoded(text) : text;
+    };
+    for (const upload of childrenOf(document, 'Upload'))
+      yield {
+        key: keyIn(upload, 'Key'),
+        uploadID: textOf(upload, 'UploadId') ?? '',
+        initiated: timeOf(upload, 'Initiated'),
+      };
+    const next = {
+      'key-marker': keyIn(document, 'NextKeyMarker'),
+      'upload-id-marker': textOf(document, 'NextUploadIdMarker') ?? '',
+    };
+    if (textOf(document, 'IsTruncated') !== 'true') return;
+    const isSame = next['key-marker'] === markers?.['key-marker'];
+    if (next['key-marker'] === '' || (isSame && next['upload-id-marker'] === markers?.['upload-id-marker']))
+      throw new RegistryError('REGISTRY', `${what} go on, but the service does not say where`);
+    markers = next;
+  }
+}
+
 /** Lists the uploads of a key that are not completed, the oldest first. */
-export async function listUploads(
+export async function uploadsOf(
   request: S3Requester,
   key: string,
-  { signal }: CallOptions = {},
+  options: CallOptions = {},
 ): Promise<Upload[]> {
-  const query = { uploads: '', prefix: key };
-  const what = `the uploads of ${key}`;
-  const action = 's3:ListBucketMultipartUploads';
-  const document = await request({ method: 'GET', query, action, what, signal }, (response) =>
-    readDocument(response, what),
-  );
-  return childrenOf(document, 'Upload')
-    .filter((upload) => textOf(upload, 'Key') === key)
-    .map((upload) => ({
-      key,
-      uploadID: textOf(upload, 'UploadId') ?? '',
-      initiated: textOf(upload, 'Initiated') ?? '',
-    }))
-    .sort((a, b) => (a.initiated < b.initiated ? -1 : 1))
-    .map(({ uploadID }) => ({ key, uploadID }));
+  const found: BegunUpload[] = [];
+  for await (const upload of listUploads(request, key, options)) if (upload.key === key) found.push(upload);
+  found.sort((a, b) => (a.initiated ?? 0) - (b.initiated ?? 0));
+  return found.map(({ uploadID }) => ({ key, uploadID }));
+}
+
+function timeOf(element: Element, name: string): number | undefined {
+  const time = Date.parse(textOf(element, name) ?? '');
+  return Number.isNaN(time) ? undefined : time;
 }
 
 /**

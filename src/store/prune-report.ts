@@ -17,6 +17,8 @@ export interface PruneReport {
   young: Amount;
   /** What was condemned, and is needed or was written anew since. */
   spared: Amount;
+  /** Interrupted transfers of blobs that nobody has continued: what was there of them was removed, or would be. */
+  unfinished: Amount;
   /** What the service refused to remove. */
   failures: { key: string; problem: string }[];
 }

@@ -110,9 +110,9 @@ for (const { what, begin, comparesDigests } of SERVICES)
       const hex = image.layers[0]?.descriptor.digest.slice('sha256:'.length);
       const key = `${prefix}/blobs/sha256/${hex}`;
       const sent = async () => {
-        const uploads = await client.listUploads(key);
-        const parts = await Promise.all(uploads.map((upload) => client.listParts(upload)));
-        return parts.map((list) => list?.length ?? 0);
+        const uploads = await client.uploadsOf(key);
+        const states = await Promise.all(uploads.map((upload) => client.stateOfUpload(upload)));
+        return states.map((state) => state?.parts.length ?? 0);
       };
       const slow = await startLading([...copy, '--limit-rate', '10M'], { env: service.environment() });
       while (((await sent())[0] ?? 0) < 3) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { prune } from '../../src/operations/prune/prune.js';
 import { verify } from '../../src/operations/verify/verify.js';
+import { payloadOf, type Upload } from '../../src/s3/client.js';
 import type { BucketSource } from '../../src/store/bucket/bucket-source.js';
 import { BucketCollector, type CollectOptions } from '../../src/store/bucket/collect.js';
 import { touch } from '../../src/store/bucket/touch.js';
@@ -9,6 +10,7 @@ import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { blobPath } from '../../src/store/layout/layout-reader.js';
 import { RepositoryBlobs } from '../../src/store/layout/repository.js';
 import { blobKey, useBucket } from '../store/bucket/use-bucket.js';
+import type { FakeRequest } from '../support/fake-s3.js';
 import type { Content, MadeImage } from '../support/images.js';
 import { contentOf, makeImage, makeReferrer, pushAll } from '../support/images.js';
 import { openerOf } from '../support/openers.js';
@@ -75,6 +77,24 @@ describe('prune of a layout directory', () => {
     const blob = onlyOld()[0];
     assert.ok(blob);
     await stat(path(`layout/${blobPath(blob.descriptor.digest)}`));
+  });
+
+  it('removes parts of blobs that interrupted saves left, unless they are young', async () => {
+    const digest = (digit: string): string => `sha256-${digit.repeat(64)}`;
+    const left = path(`layout/ingest/${digest('a')}.part`);
+    const young = path(`layout/ingest/${digest('b')}.part`);
+    const upload = path('layout/ingest/app.1.upload');
+    await mkdir(path('layout/ingest'), { recursive: true });
+    for (const file of [left, young, upload]) await writeFile(file, 'half a layer');
+    for (const file of [left, upload]) await utimes(file, 0, 0);
+    const told = await prune(path('layout'), { dryRun: true });
+    assert.deepEqual(told.unfinished, { blobs: 1, bytes: 12 });
+    await stat(left);
+    assert.deepEqual((await prune(path('layout'))).unfinished, { blobs: 1, bytes: 12 });
+    await assert.rejects(stat(left), { code: 'ENOENT' });
+    // What a server has left is removed by servers.
+    for (const file of [young, upload]) await stat(file);
+    assert.deepEqual((await prune(path('layout'))).unfinished, { blobs: 0, bytes: 0 });
   });
 
   it('keeps blobs that were pushed to a repository just now, and waits for a save', async () => {
@@ -180,6 +200,71 @@ describe('prune of a bucket', () => {
     const before = copies();
     assert.equal(await writer.sizeOf(layer.descriptor), layer.bytes.length);
     assert.equal(copies() - before, 1);
+  });
+
+  describe('with uploads that are not completed', () => {
+    const key = (digit: string): string => `p/blobs/sha256/${digit.repeat(64)}`;
+    const twelve = payloadOf(Buffer.from('twelve bytes'));
+    /** Begins an upload of two parts, and lets time pass between them. */
+    const begin = async (digit: string, { between = 0 } = {}): Promise<Upload> => {
+      const { client } = await bucket.write();
+      const upload = await client.createUpload(key(digit));
+      await client.uploadPart(upload, 1, twelve);
+      bucket.fake.pass(between);
+      await client.uploadPart(upload, 2, twelve);
+      return upload;
+    };
+    const left = (): string[] => [...bucket.fake.uploads.values()].map((upload) => upload.key).sort();
+    const warnings: string[] = [];
+    const onWarning = (message: string): void => void warnings.push(message);
+    beforeEach(() => void warnings.splice(0));
+
+    it('ends those that got no part for the grace, and no others', async () => {
+      await bucket.restart({ pageSize: 2 });
+      await fill();
+      // From now on there is gc.lock, by which the clock of the service is known.
+      await collect();
+      for (const digit of ['a', 'b', 'c']) await begin(digit);
+      const { client } = await bucket.write();
+      await client.createUpload('p/else');
+      await client.createUpload('q/blobs/sha256/other');
+      // It began before the grace, and its writer is still sending.
+      await begin('d', { between: 2 * DAY_MS });
+      await begin('e');
+      const told = await collect({ dryRun: true, onWarning });
+      assert.deepEqual(told.unfinished, { blobs: 3, bytes: 72 });
+      assert.equal(left().length, 7);
+      const report = await collect({ onWarning });
+      assert.deepEqual([report.unfinished, report.removed, warnings], [told.unfinished, [], []]);
+      assert.deepEqual(left(), [key('d'), key('e'), 'p/else', 'q/blobs/sha256/other']);
+      assert.deepEqual((await collect()).unfinished, { blobs: 0, bytes: 0 });
+    });
+
+    for (const [what, fault, said] of [
+      [
+        'may not be listed',
+        ({ query }) => query.has('uploads'),
+        /s3:ListBucketMultipartUploads on bucket images$/,
+      ],
+      [
+        'may not be ended',
+        ({ method, query }) => method === 'DELETE' && query.has('uploadId'),
+        /s3:AbortMultipartUpload on bucket images$/,
+      ],
+    ] as [string, (request: FakeRequest) => boolean, RegExp][])
+      it(`says in one line that they ${what}, and goes on`, async () => {
+        await begin('a');
+        await fill();
+        bucket.fake.fail((request) => (fault(request) ? { status: 403, code: 'AccessDenied' } : undefined));
+        const report = await collect({ onWarning });
+        assert.ok(report.removed.length > 0);
+        assert.deepEqual([report.unfinished.blobs, warnings.length, left().length], [0, 1, 1]);
+        assert.match(
+          warnings[0] ?? '',
+          /^unfinished uploads stay: .*bucket images: 127\.0\.0\.1:\d+ denied access/,
+        );
+        assert.match(warnings[0] ?? '', said);
+      });
   });
 
   it('touches objects above the limit of a copy in parts', async () => {

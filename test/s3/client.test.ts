@@ -106,11 +106,11 @@ describe('the client of buckets', () => {
         await client.uploadPart(upload, 1, payloadOf(BYTES)),
         await client.uploadPart(upload, 2, payloadOf(BYTES)),
       ];
-      assert.deepEqual(await client.listParts(upload), parts);
-      assert.deepEqual(await client.listUploads('big'), [upload]);
+      assert.deepEqual((await client.stateOfUpload(upload))?.parts, parts);
+      assert.deepEqual(await client.uploadsOf('big'), [upload]);
       const isJoined = await client.completeUpload(upload, parts, { condition: { isNew: true } });
       if (!isJoined) await client.abortUpload(upload);
-      assert.equal(await client.listParts(upload), undefined);
+      assert.equal(await client.stateOfUpload(upload), undefined);
       return isJoined;
     };
     assert.equal(await join(), true);
@@ -255,7 +255,7 @@ describe('the client of buckets', () => {
           () => hasty.read('p/x', { maxBytes: 9 }),
           () => hasty.put('p/x', payloadOf(BYTES)),
           () => hasty.list('p/')[Symbol.asyncIterator]().next(),
-          () => hasty.listUploads('p/x'),
+          () => hasty.uploadsOf('p/x'),
           () => hasty.deleteAll(['p/x']),
         ];
         for (const work of works) {

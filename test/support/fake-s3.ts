@@ -268,16 +268,34 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
 
   function listOfUploads(query: URLSearchParams): Answer {
     const prefix = query.get('prefix') ?? '';
-    const found = [...uploads].filter(([, { key }]) => key.startsWith(prefix));
-    const members = found.map(([UploadId, { key, initiated }]) =>
-      document('Upload', { Key: key, UploadId, Initiated: new Date(initiated).toISOString() }),
+    const after = `${query.get('key-marker') ?? ''} ${query.get('upload-id-marker') ?? ''}`;
+    const found = [...uploads]
+      .map(([id, upload]) => ({ id, ...upload, place: `${upload.key} ${id}` }))
+      .filter(({ key, place }) => key.startsWith(prefix) && (after === ' ' || place > after))
+      .sort((a, b) => (a.place < b.place ? -1 : 1));
+    const page = found.slice(0, options.pageSize ?? 1000);
+    const last = page.at(-1);
+    const members = page.map(({ id, key, initiated }) =>
+      document('Upload', {
+        Key: encodeURIComponent(key),
+        UploadId: id,
+        Initiated: new Date(initiated).toISOString(),
+      }),
     );
-    return { status: 200, body: document('ListMultipartUploadsResult', {}, members.join('')) };
+    const isTruncated = found.length > page.length;
+    const next = { NextKeyMarker: encodeURIComponent(last?.key ?? ''), NextUploadIdMarker: last?.id ?? '' };
+    const about = { EncodingType: 'url', IsTruncated: String(isTruncated), ...(isTruncated && next) };
+    return { status: 200, body: document('ListMultipartUploadsResult', about, members.join('')) };
   }
 
   function listOfParts({ parts }: Upload): Answer {
-    const members = [...parts].map(([number, { bytes, etag }]) =>
-      document('Part', { PartNumber: String(number), Size: String(bytes.length), ETag: etag }),
+    const members = [...parts].map(([number, { bytes, etag, modified }]) =>
+      document('Part', {
+        PartNumber: String(number),
+        Size: String(bytes.length),
+        ETag: etag,
+        LastModified: new Date(modified).toISOString(),
+      }),
     );
     return { status: 200, body: document('ListPartsResult', { IsTruncated: 'false' }, members.join('')) };
   }

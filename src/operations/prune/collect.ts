@@ -21,6 +21,7 @@ export async function pruneBucket(location: string, options: PruneOptions): Prom
       dryRun,
       signal,
       onCondemned,
+      onWarning: warningsTo(options.onEvent),
       // Neither names that are gone nor attachments that go must stay there, since what they need is going.
       beforeRemoving: async (condemned) => {
         if (await store.hasIndex()) await store.writeIndex(({ digest }) => condemned.has(digest));

@@ -10,6 +10,7 @@ import { CollectionLease } from './collection-lease.js';
 import { LEASE_MS, readState } from './collection-state.js';
 import { formatCondemned, parseCondemned } from './condemned.js';
 import type { BucketKeys } from './keys.js';
+import { endStaleUploads } from './stale-uploads.js';
 
 export interface CollectOptions {
   /** Content younger than this stays, in milliseconds. */
@@ -21,6 +22,8 @@ export interface CollectOptions {
   signal?: AbortSignal | undefined;
   /** Called when it is known what will be removed after the wait. */
   onCondemned?: ((amount: Amount) => void) | undefined;
+  /** Called if something could not be looked at, and stays. */
+  onWarning?: ((message: string) => void) | undefined;
   /** Awaited before the first object is removed, with what was condemned and may still be spared. */
   beforeRemoving?: ((condemned: ReadonlySet<Digest>) => Promise<void>) | undefined;
   /** Milliseconds since 1970. */
@@ -72,8 +75,9 @@ export class BucketCollector {
       ticks = () => performance.now(),
     } = this.#options;
     if (dryRun) {
-      const found = await this.#look(await this.#serverTime());
-      return reportOf(found, found.old);
+      const serverTime = await this.#serverTime();
+      const found = await this.#look(serverTime);
+      return { ...reportOf(found, found.old), unfinished: await this.#endUploads(serverTime) };
     }
     const lease = await CollectionLease.take(this.#client, this.#keys, { graceMs, now, ticks, signal });
     this.#lease = lease;
@@ -94,7 +98,8 @@ export class BucketCollector {
     const serverTime = await this.#serverTime();
     const first = await this.#look(serverTime);
     const { old, leftovers } = first;
-    if (old.length === 0 && leftovers.length === 0) return reportOf(first, []);
+    const unfinished = await this.#endUploads(serverTime);
+    if (old.length === 0 && leftovers.length === 0) return { ...reportOf(first, []), unfinished };
     const since = await this.#condemn([...old, ...leftovers], serverTime);
     onCondemned?.(amountOf(old));
     await this.#pause(lease, since + waitMs - serverTime);
@@ -123,6 +128,7 @@ export class BucketCollector {
     return {
       ...reportOf(last, removed),
       spared: amountOf(old.filter(({ key }) => !keys.has(key))),
+      unfinished,
       failures,
     };
   }
@@ -136,6 +142,11 @@ export class BucketCollector {
       signal,
       keep: async () => this.#lease?.keep(),
     });
+  }
+
+  #endUploads(serverTime: number): Promise<Amount> {
+    const { graceMs, dryRun = false, signal, onWarning = () => undefined } = this.#options;
+    return endStaleUploads(this.#client, this.#keys, { graceMs, serverTime, dryRun, signal, onWarning });
   }
 
   async #serverTime(): Promise<number> {
@@ -212,6 +223,7 @@ function reportOf({ names, kept, young }: Found, removed: readonly Doomed[]): Pr
     young,
     removed: removed.map(({ digest, size }) => ({ digest, size })),
     spared: { blobs: 0, bytes: 0 },
+    unfinished: { blobs: 0, bytes: 0 },
     failures: [],
   };
 }

@@ -81,7 +81,7 @@ export class PartedUpload {
   /** Takes up what an earlier run left behind, if its parts are as large. */
   async #begin(signal: AbortSignal | undefined): Promise<Upload> {
     for (const upload of (await this.#earlierUploads(signal)).reverse()) {
-      const parts = (await this.#client.listParts(upload, { signal })) ?? [];
+      const { parts } = (await this.#client.stateOfUpload(upload, { signal })) ?? { parts: [] };
       if (parts.length === 0 || !parts.every(({ number, size }) => size === this.#sizeOf(number))) continue;
       this.#earlier = new Map(parts.map((part) => [part.number, part]));
       return upload;
@@ -92,7 +92,7 @@ export class PartedUpload {
   /** Without the permission to list them, or where the service cannot, there is nothing to take up. */
   async #earlierUploads(signal: AbortSignal | undefined): Promise<Upload[]> {
     try {
-      return await this.#client.listUploads(this.#key, { signal });
+      return await this.#client.uploadsOf(this.#key, { signal });
     } catch (error) {
       if (isLadingError(error, 'DENIED', 'UNSUPPORTED', 'NOT_FOUND')) return [];
       throw error;

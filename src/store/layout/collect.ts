@@ -10,6 +10,7 @@ import { type KnownNeeds, Marker, refuseGaps, rootOf } from '../mark.js';
 import { type Amount, amountOf, type PruneReport } from '../prune-report.js';
 import { IndexFile } from './index-file.js';
 import { LayoutReader } from './layout-reader.js';
+import { leftParts } from './left-parts.js';
 import { INGEST } from './make-layout.js';
 import { RemovedBlobs } from './removed-blobs.js';
 import { RepositoryBlobs } from './repository.js';
@@ -46,10 +47,15 @@ export async function collectLayout(directory: string, options: CollectLayoutOpt
   const collection = new LayoutCollection(directory, options);
   // Manifests that were read now need not be read while others wait.
   const first = await collection.look(await new IndexFile(directory).read());
-  if (options.dryRun) return reportOf(first, first.old);
+  const { graceMs, now = Date.now } = options;
+  if (options.dryRun)
+    return reportOf(first, { removed: first.old, unfinished: await leftParts(directory, now() - graceMs) });
   const lock = await acquireLock(join(directory, INGEST), options);
   try {
-    return await collection.remove();
+    const unfinished = await leftParts(directory, now() - graceMs);
+    const report = await collection.remove(unfinished);
+    await unfinished.remove();
+    return report;
   } finally {
     await lock.release();
   }
@@ -67,7 +73,7 @@ class LayoutCollection {
     this.#blobs = new RepositoryBlobs(directory);
   }
 
-  async remove(): Promise<PruneReport> {
+  async remove(unfinished: Amount): Promise<PruneReport> {
     const index = new IndexFile(this.#directory);
     const removed = new RemovedBlobs(this.#directory);
     let found: Found | undefined;
@@ -89,7 +95,7 @@ class LayoutCollection {
       },
     );
     if (found === undefined) throw new Error('a change of the index has called its edit');
-    return reportOf(found, found.old);
+    return reportOf(found, { removed: found.old, unfinished });
   }
 
   /** Follows every entry, and lists what they do not lead to. */
@@ -120,13 +126,17 @@ class LayoutCollection {
   }
 }
 
-function reportOf({ names, kept, young }: Found, removed: readonly Unneeded[]): PruneReport {
+function reportOf(
+  { names, kept, young }: Found,
+  { removed, unfinished: { blobs, bytes } }: { removed: readonly Unneeded[]; unfinished: Amount },
+): PruneReport {
   return {
     names,
     removed: [...removed],
     kept: amountOf(kept),
     young: amountOf(young),
     spared: { blobs: 0, bytes: 0 },
+    unfinished: { blobs, bytes },
     failures: [],
   };
 }

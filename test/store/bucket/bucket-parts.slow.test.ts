@@ -3,6 +3,7 @@ import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import { Readable } from 'node:stream';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
+import { isRetryable } from '../../../src/retry.js';
 import type { BucketStore } from '../../../src/store/bucket/bucket-store.js';
 import { contentOf, makeImage, pushAll, randomBytesFrom } from '../../support/images.js';
 import { openerOf, readAll } from '../../support/openers.js';
@@ -125,6 +126,22 @@ describe('a bucket that is written to, slowly', () => {
       );
       await (await write(SMALL_PARTS)).push(large.descriptor, openerOf(large.bytes));
       assert.ok(objectOf(large)?.bytes.equals(large.bytes));
+    });
+
+    it('is written although its upload is ended by a collection meanwhile', async () => {
+      const store = await write(SMALL_PARTS);
+      let parts = 0;
+      bucket.fake.fail(({ query }) => {
+        parts += query.has('partNumber') ? 1 : 0;
+        if (parts === 3) bucket.fake.uploads.clear();
+        return undefined;
+      });
+      await assert.rejects(store.push(large.descriptor, openerOf(large.bytes)), (error) =>
+        isRetryable(error),
+      );
+      await store.push(large.descriptor, openerOf(large.bytes));
+      assert.ok(objectOf(large)?.bytes.equals(large.bytes));
+      assert.equal(bucket.fake.uploads.size, 0);
     });
 
     it('of two writers is one, whoever is first', async () => {

@@ -180,8 +180,10 @@ export class ScheduledBucket {
           this.#uploads.get(upload.uploadID)?.parts.set(number, part);
           return { number, size: bytes.length, etag: part.etag };
         }),
-      listParts: async () => [],
-      listUploads: async () => [],
+      stateOfUpload: async () => undefined,
+      uploadsOf: async () => [],
+      // Objects of the model are small: what is copied in parts is completed by the same actor, or never.
+      async *listUploads() {},
       completeUpload: (upload: Upload, parts: readonly Part[], { condition } = {}) =>
         send(`POST parts of ${upload.key}`, () => {
           const known = this.#uploads.get(upload.uploadID)?.parts;
