@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { S3Place } from './address.js';
 import type { CredentialSupply } from './credentials/credentials.js';
 import { deleteObjects, type ListedObject, listObjects } from './listing.js';
@@ -25,6 +24,7 @@ import {
   getObject,
   headObject,
   type ObjectHead,
+  type OpenedObject,
   putObject,
   type ReadObject,
   readObject,
@@ -45,7 +45,7 @@ export interface S3Client {
   /** Undefined if there is no such object. */
   head(key: string, options?: CallOptions): Promise<ObjectHead | undefined>;
   /** Opens an object, or a part of it; after a failure in the middle, the caller asks for the rest. */
-  get(key: string, options?: GetOptions): Promise<{ body: Readable; size: number } | undefined>;
+  get(key: string, options?: GetOptions): Promise<OpenedObject | undefined>;
   /** Reads a small object; `unchanged` if it still has the ETag `etag`. */
   read(
     key: string,

@@ -13,19 +13,23 @@ import type { S3Options } from './options.js';
 import type { S3RequesterOptions } from './request.js';
 
 /** Options of a connection that buckets use: those of registries' logins and names are not among them. */
-export type BucketConnection = Pick<
-  ConnectionOptions,
-  | 'tlsVerify'
-  | 'caFile'
-  | 'certFile'
-  | 'keyFile'
-  | 'concurrency'
-  | 'limitRate'
-  | 'retries'
-  | 'stallTimeoutMs'
-  | 's3'
-  | 'onEvent'
->;
+export interface BucketConnection
+  extends Pick<
+    ConnectionOptions,
+    | 'tlsVerify'
+    | 'caFile'
+    | 'certFile'
+    | 'keyFile'
+    | 'concurrency'
+    | 'limitRate'
+    | 'retries'
+    | 'stallTimeoutMs'
+    | 's3'
+    | 'onEvent'
+  > {
+  /** Connections at once for large blobs alone, which take a few MiB each; default unlimited. */
+  mostBulk?: number | undefined;
+}
 
 /** What a client takes from the process, if it is not told otherwise. */
 export interface Surroundings extends Pick<S3RequesterOptions, 'wait' | 'now'> {
@@ -61,6 +65,7 @@ export async function connectToBucket(
     tlsVerify: options.tlsVerify,
     concurrency,
     limitRate: options.limitRate,
+    mostBulk: options.mostBulk,
     stallTimeoutMs: options.stallTimeoutMs,
     environment,
     onWarning: (message) => onEvent?.({ type: 'warning', message }),

@@ -94,6 +94,11 @@ export interface GetOptions extends CallOptions {
   expectedBytes?: number | undefined;
 }
 
+/** An object whose bytes are coming. */
+export interface OpenedObject extends ObjectHead {
+  body: Readable;
+}
+
 /**
  * Returns the bytes of an object and its whole size, undefined if there is none; exactly the part that was asked for.
  * (RFC 9110, section 14)
@@ -102,7 +107,7 @@ export async function getObject(
   request: S3Requester,
   key: string,
   { start = 0, length, expectedBytes, signal }: GetOptions = {},
-): Promise<{ body: Readable; size: number } | undefined> {
+): Promise<OpenedObject | undefined> {
   const isPart = start > 0 || length !== undefined;
   const last = length === undefined ? '' : String(start + length - 1);
   const message: S3Request = {
@@ -123,7 +128,7 @@ export async function getObject(
     const range = parseContentRange(header(headers, 'content-range'));
     const size = isPart ? range?.total : contentLength(headers);
     if (size !== undefined && (isPart ? status === 206 && range?.first === start : status === 200))
-      return { body, size };
+      return { ...headOf(response, size), body };
     body.destroy();
     const got = `status ${status}${range === undefined ? '' : `, "${header(headers, 'content-range')}"`}`;
     throw new RegistryError('REGISTRY', `${key}: the bytes from ${start} were asked for, and ${got} came`);

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { giveBackChunk } from '../content/chunks.js';
 import type { ContentBody } from './answer.js';
 import { exactlyThrough } from './exactly.js';
 import type { HeldMemory } from './held-memory.js';
@@ -33,6 +34,7 @@ export async function send(
       if (!response.headersSent) writeHead();
       onBytes(chunk.length);
       await written(response, chunk, signal);
+      giveBackChunk(chunk);
     }
     if (!response.headersSent) writeHead();
   } catch (error) {

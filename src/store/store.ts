@@ -35,6 +35,18 @@ export interface PushOptions extends SignalOption {
   region?: Region | undefined;
 }
 
+/**
+ * Bytes of a store on the network. As long as `version` of the same content is the same text, so are the bytes.
+ */
+export interface VersionedReadable extends Readable {
+  version: string;
+}
+
+/** Returns the version of opened content, if its store knows one. */
+export function versionOf(source: Readable | VersionedReadable): string | undefined {
+  return 'version' in source ? source.version : undefined;
+}
+
 /** Content to look for: a descriptor, or only the digest of a blob of unknown size (a layer of schema1). */
 export type Wanted = Pick<Descriptor, 'digest'> & Partial<Pick<Descriptor, 'mediaType' | 'size'>>;
 

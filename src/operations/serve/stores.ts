@@ -40,6 +40,11 @@ export interface ServeStoresOptions extends Pick<ConnectionOptions, 's3' | 'tlsV
 
 /** For so long, clients may begin to fetch a blob from the URL that they are sent to. */
 const REDIRECT_SECONDS = 15 * 60;
+/**
+ * Every client may hold a connection for as long as it fetches a blob, so there may be as many as connections of clients. Those
+ * that are fast and need much memory are few, whatever clients do.
+ */
+const BUCKET_CONNECTIONS = { concurrency: 2048, mostBulk: 16 };
 /** Clients wait, and a balancer may have another replica for them, which reads the bucket in another way. */
 const BUCKET_ANSWER_MS = 2000;
 
@@ -161,7 +166,7 @@ function served(source: OpenedSource | Source): Served {
 /** Opens a bucket to be served: others may write to it meanwhile, which its list of names shows. */
 async function openServedBucket(location: string, options: ServeStoresOptions): Promise<ServedPlace> {
   const { openBucket } = await import('../../store/bucket/bucket.js');
-  const store = await openBucket(location, { ...options, listsNames: true });
+  const store = await openBucket(location, { ...options, ...BUCKET_CONNECTIONS, listsNames: true });
   let known: { tags: Tags; version: string } | undefined;
   const tags = async (): Promise<Tags> => {
     const version = await store.bucketNames.version();

@@ -35,6 +35,8 @@ export interface TransportOptions extends TLSOptions {
   stallTimeoutMs?: number | undefined;
   /** Responses of at least this size are received over a connection of their own, by `bulkGet`; default 32 MiB. */
   bulkBytes?: number | undefined;
+  /** Such connections at once, each of which takes up to 4 MiB; what is beyond shares the others. Default unlimited. */
+  mostBulk?: number | undefined;
   /** Bytes a second of all connections together, up and down; a `ByteRate` is shared with others. Default unlimited. */
   limitRate?: number | ByteRate | undefined;
   /** Environment variables that name proxies and authorities; default `process.env`. */
@@ -116,6 +118,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
   };
 
   const bulkBytes = options.bulkBytes ?? DEFAULT_BULK_BYTES;
+  const mostBulk = options.mostBulk ?? Number.POSITIVE_INFINITY;
   /** Origins whose responses `bulkGet` cannot parse. */
   const notPlain = new Set<string>();
   const bulkSockets = new Set<Socket>();
@@ -127,6 +130,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
   ): Promise<TransportResponse | undefined> {
     const { method, url, headers, expectedBytes = 0, signal } = request;
     if (method !== 'GET' || expectedBytes < bulkBytes || notPlain.has(url.origin)) return undefined;
+    if (bulkSockets.size >= mostBulk) return undefined;
     // What `bulkGet` saves is nothing where the rate is limited, and its chunks of 1 MiB would be long pauses.
     if (rate !== undefined || proxyFor(url, environment) !== undefined) return undefined;
     const connect = await createDirectConnect({ tls, lookup: request.guest?.lookup }, bulkSockets);

@@ -8,7 +8,7 @@ import { createVerifier, type Verifier } from '../../content/verify.js';
 import type { Region } from '../../disk/region.js';
 import { type FileStamp, sameStamp } from '../../disk/region.js';
 import { systemCode } from '../../errors.js';
-import type { Source } from '../../store/store.js';
+import { type Source, versionOf } from '../../store/store.js';
 import { exactlyThrough } from '../exactly.js';
 import type { HeldMemory } from '../held-memory.js';
 import { SharedWork } from '../shared-work.js';
@@ -20,9 +20,17 @@ const MOST_REMEMBERED = 100_000;
 const DOCUMENT_BYTES = 32 * 1024 * 1024;
 
 /** The file region of a blob, and the file's stamp; as long as the stamp is the same, so are the bytes. */
-interface Place extends Region {
+interface FilePlace extends Region {
   stamp: FileStamp;
 }
+
+/** A blob of a store on the network, whose bytes are the same as long as its version is. */
+interface RemotePlace {
+  version: string;
+  size: number;
+}
+
+type Place = FilePlace | RemotePlace;
 
 /** An opened blob. `verifier` has to get its bytes while they are sent; undefined if they were verified before. */
 export interface OpenedBlob {
@@ -38,7 +46,7 @@ interface UnderWay {
 
 /**
  * Remembers which content was verified against its digest. A blob is hashed the first time that all of it is sent, once
- * for all concurrent readers, and again after its file has changed, so that damaged bytes never arrive as a complete
+ * for all concurrent readers, and again after its file or object has changed, so that damaged bytes never arrive as a complete
  * blob. Documents are kept in memory once they are verified.
  */
 export class VerifiedContent {
@@ -100,7 +108,10 @@ export class VerifiedContent {
     }
   }
 
-  /** Opens a whole blob of the store with `open`. Content that is not in a file is hashed each time. */
+  /**
+   * Opens a whole blob of the store with `open`. Content that is neither in a file nor of a version that its store tells is
+   * hashed each time.
+   */
   async openBlob(store: Source, blob: Descriptor, open: () => Promise<Readable>): Promise<OpenedBlob> {
     const before = await placeOf(store, blob);
     const source = await open();
@@ -109,7 +120,7 @@ export class VerifiedContent {
     try {
       // The file may have been replaced between `placeOf` and `open`, but not if the path still has the same stamp.
       const after = before && (await stampAt(before.path));
-      const place = before && after && sameStamp(before.stamp, after) ? before : undefined;
+      const place = before && after && sameStamp(before.stamp, after) ? before : remotePlaceOf(source, blob);
       return { source, verifier: this.#verifierFor(blob, source, place) };
     } catch (error) {
       source.destroy();
@@ -151,8 +162,13 @@ export class VerifiedContent {
   }
 }
 
+function remotePlaceOf(source: Readable, { size }: Descriptor): RemotePlace | undefined {
+  const version = versionOf(source);
+  return version === undefined ? undefined : { version, size };
+}
+
 /** Returns undefined for content that is not in a file. */
-async function placeOf(store: Source, blob: Descriptor): Promise<Place | undefined> {
+async function placeOf(store: Source, blob: Descriptor): Promise<FilePlace | undefined> {
   const region = await store.region?.(blob);
   const stamp = region && (await stampAt(region.path));
   return region && stamp && { ...region, stamp };
@@ -169,5 +185,7 @@ async function stampAt(path: string): Promise<FileStamp | undefined> {
 }
 
 function samePlace(a: Place, b: Place): boolean {
+  if ('version' in a || 'version' in b)
+    return 'version' in a && 'version' in b && a.version === b.version && a.size === b.size;
   return a.path === b.path && a.offset === b.offset && a.size === b.size && sameStamp(a.stamp, b.stamp);
 }

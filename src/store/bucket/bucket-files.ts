@@ -45,7 +45,10 @@ export class BucketFiles implements ContentFiles {
         `${digest} has ${got.size} bytes in ${this.location}, its descriptor says ${size}`,
       );
     }
-    return got.body;
+    const { body, etag, modified } = got;
+    // A weak tag may be that of other bytes. (RFC 9110, 8.8.1)
+    const isKnown = etag !== undefined && /^"[^"]+"$/.test(etag) && modified !== undefined;
+    return isKnown ? Object.assign(body, { version: `${etag} ${modified}` }) : body;
   }
 
   /** Nothing lies on this machine. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ServeOptions, type Serving, serve } from '../../../src/operations/serve/serve.js';
-import { useBucket } from '../../store/bucket/use-bucket.js';
+import { blobKey, useBucket } from '../../store/bucket/use-bucket.js';
 import { BUCKET } from '../../support/fake-s3.js';
 import { type MadeImage, makeImage, pushAll } from '../../support/images.js';
 
@@ -60,6 +60,23 @@ describe('a registry over a bucket', () => {
     assert.equal(answer.status, 200);
     assert.ok(Buffer.from(await answer.arrayBuffer()).equals(layer().bytes));
     assert.equal((await blob({ headers: { range: 'bytes=3-9' } })).status, 206);
+  });
+
+  it('finds out that a blob was changed in the bucket, also after it was sent whole', async () => {
+    await start();
+    for (let round = 0; round < 2; round += 1)
+      assert.ok(Buffer.from(await (await blob()).arrayBuffer()).equals(layer().bytes));
+    const object = bucket.objectOf(layer()) ?? assert.fail();
+    const bytes = Buffer.from(layer().bytes);
+    bytes[0] = (bytes[0] ?? 0) ^ 1;
+    bucket.fake.objects.set(blobKey(layer().descriptor), { ...object, bytes, etag: '"another"' });
+    for (let round = 0; round < 2; round += 1)
+      await assert.rejects(
+        blob().then(async (answer) => {
+          assert.equal(answer.status, 200, 'a small blob is refused before its first byte');
+          return answer.arrayBuffer();
+        }),
+      );
   });
 
   it('is ready as long as the bucket can be read', async () => {

@@ -182,6 +182,22 @@ describe('a large blob', () => {
     await assert.rejects(asked, { code: 'TIMEOUT' });
   });
 
+  it('shares the connections of others where as many as allowed have their own', async () => {
+    const connections: (string | undefined)[] = [];
+    const { server } = await start((request, response) => {
+      connections.push(request.headers.connection);
+      sendContent(request, response);
+    });
+    const transport = createTransport({ bulkBytes: 1, mostBulk: 1, environment: {} });
+    const url = new URL(`http://${server.host}/v2/a/blobs/${blob}`);
+    const get = () => transport.send({ method: 'GET', url, headers: {}, expectedBytes: size });
+    const own = await get();
+    const sharing = await get();
+    for (const { body } of [own, sharing]) assert.equal((await buffer(body)).length, size);
+    assert.deepEqual(connections, ['close', 'keep-alive']);
+    await transport.close();
+  });
+
   it('may fail before anybody reads it, and says so to who reads it then', async () => {
     const { server } = await start((_, response) => {
       response.writeHead(200, { 'content-length': size }).flushHeaders();

@@ -207,22 +207,47 @@ describe('a blob whose file is replaced', () => {
 });
 
 describe('a blob that does not lie in a file', () => {
-  it('is hashed for each who reads it', async () => {
-    const store = createMemoryStore();
-    await pushAll(store, [blob]);
-    let hashed = 0;
-    const verified = new VerifiedContent({
+  let hashed: number;
+  let verified: VerifiedContent;
+  let store: Source;
+  beforeEach(async () => {
+    const memoryStore = createMemoryStore();
+    await pushAll(memoryStore, [blob]);
+    store = memoryStore;
+    hashed = 0;
+    verified = new VerifiedContent({
       memory,
       createVerifier: (of) =>
         watchedVerifier(of, ({ byteLength }) => {
           hashed += byteLength;
         }),
     });
+  });
+
+  async function read(version?: string): Promise<void> {
+    const fetch = async (): Promise<Readable> => {
+      const source = await store.fetch(descriptor);
+      return version === undefined ? source : Object.assign(source, { version });
+    };
+    const { source, verifier } = await verified.openBlob(store, descriptor, fetch);
+    for await (const _ of exactly(source, { size: descriptor.size, endsEarly: false, verifier }));
+  }
+
+  it('is hashed for each who reads it', async () => {
     for (let round = 1; round <= 2; round += 1) {
-      const { source, verifier } = await verified.openBlob(store, descriptor, () => store.fetch(descriptor));
-      for await (const _ of exactly(source, { size: descriptor.size, endsEarly: false, verifier }));
+      await read();
       assert.equal(hashed, round * 1_000_000);
     }
+  });
+
+  it('is hashed once for each version that its store tells', async () => {
+    await Promise.all([read('first'), read('first')]);
+    await read('first');
+    assert.equal(hashed, 1_000_000);
+    await read('second');
+    assert.equal(hashed, 2_000_000);
+    await read();
+    assert.equal(hashed, 3_000_000);
   });
 });
 

@@ -126,7 +126,9 @@ export class ScheduledBucket {
           const found = objects.get(key);
           if (found === undefined) return undefined;
           const part = found.bytes.subarray(start, length === undefined ? undefined : start + length);
-          return { body: Readable.from([part], { objectMode: false }), size: found.bytes.length };
+          const { bytes, etag, modified } = found;
+          const body = Readable.from([part], { objectMode: false });
+          return { body, size: bytes.length, etag, modified };
         }),
       read: (key, { etag }) =>
         send(`GET ${key}`, () => {
