@@ -1,9 +1,12 @@
 import { LadingError } from '../../errors.js';
 import type { ConnectionOptions } from '../../registry/connect.js';
-import type { RemovalChoice, RemovalReport } from '../../store/removal.js';
+import type { RemovalReport } from '../../store/removal.js';
 import { removablePlace } from '../removable-place.js';
 
-export interface RemoveNamesOptions extends ConnectionOptions, Pick<RemovalChoice, 'keep' | 'signal'> {
+export interface RemoveNamesOptions extends ConnectionOptions {
+  /** Names that stay, in any spelling; default none. */
+  keep?: readonly string[] | undefined;
+  signal?: AbortSignal | undefined;
   /** Say what would be removed, and change nothing; default false. */
   dryRun?: boolean | undefined;
 }
