@@ -7,6 +7,7 @@ import { formatLockAs } from '../../src/operations/write-lock.js';
 import { startRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
+import { runInProcess } from './in-process.js';
 import { runLading } from './program.js';
 
 const TO = ['--lock', 's3://images/all.lock.json', '-o', 's3://images/all', '--shards', '8'];
@@ -237,7 +238,7 @@ describe('lading job', () => {
       [['--lock', 'a\nb', ...to], /--lock has a control character: a\\x0ab/],
       [['--lock', '/nonexistent', ...to], /the lock \/nonexistent does not exist/],
     ] as const) {
-      const { code, stderr } = await runLading(['job', ...args]);
+      const { code, stderr } = await runInProcess(['job', ...args]);
       assert.match(stderr, said);
       assert.ok(code === 2 || code === 5, stderr);
     }

@@ -14,6 +14,7 @@ import { overriding } from '../support/openers.js';
 import { ask } from '../support/registry-server.js';
 import { startSocksServer } from '../support/socks-server.js';
 import { useFolder } from '../support/temporary.js';
+import { runInProcess } from './in-process.js';
 import { runLading, startLading } from './program.js';
 
 describe('the program', () => {
@@ -52,7 +53,14 @@ describe('the program', () => {
     assert.match(help.stdout, /lading save alpine:3\.20 -o alpine\.tar/);
   });
 
-  it('ends with 2 and a hint after wrong usage, and prints no result', async () => {
+  it('ends with 2 and a hint after wrong usage', async () => {
+    const { code, stdout, stderr } = await runLading(['fly']);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /^lading: .+\nhint: .+\n$/);
+    assert.deepEqual(await runInProcess(['fly']), { code, stdout, stderr });
+  });
+
+  it('ends with 2 and a hint after wrong usage of any kind, and prints no result', async () => {
     const wrong = [
       [],
       ['fly'],
@@ -64,7 +72,7 @@ describe('the program', () => {
       ['save', image('a:1'), '-o', path('x.tar'), '--unknown'],
       ['serve', path('x.tar'), '--listen', 'everywhere'],
     ];
-    const outcomes = await Promise.all(wrong.map((args) => runLading(args)));
+    const outcomes = await Promise.all(wrong.map((args) => runInProcess(args)));
     for (const [place, { code, stdout, stderr }] of outcomes.entries()) {
       const what = wrong[place]?.join(' ');
       assert.deepEqual([code, stdout], [2, ''], what);
@@ -92,7 +100,7 @@ describe('the program', () => {
       [['version', '1'], 'version takes no arguments, and there is "1"'],
     ];
     for (const [args, message] of mistakes) {
-      const { code, stderr } = await runLading(args);
+      const { code, stderr } = await runInProcess(args);
       const [line = '', ...rest] = stderr.trimEnd().split('\n');
       assert.deepEqual([code, rest], [2, [`hint: lading ${args[0]} --help shows what there is.`]]);
       assert.ok(line.startsWith(`lading: ${message}`), line);
@@ -114,7 +122,7 @@ describe('the program', () => {
       [['inspect'], 'inspect needs SOURCE: PATH or IMAGE'],
       [['ls'], 'ls needs SOURCE: PATH, HOST/REPOSITORY or HOST'],
     ];
-    const outcomes = await Promise.all(missing.map(([args]) => runLading(args)));
+    const outcomes = await Promise.all(missing.map(([args]) => runInProcess(args)));
     for (const [place, [[command], message]] of missing.entries()) {
       const stderr = `lading: ${message}\nhint: lading ${command} --help shows what there is.\n`;
       assert.deepEqual(outcomes[place], { code: 2, stdout: '', stderr });
@@ -132,7 +140,7 @@ describe('the program', () => {
       [['convert', 'a', '--to', 'oic'], '--to takes oci, docker or schema1, not "oic"', 'Did you mean oci?'],
     ];
     for (const [args, message, hint] of mistakes)
-      assert.deepEqual(await runLading(args), {
+      assert.deepEqual(await runInProcess(args), {
         code: 2,
         stdout: '',
         stderr: `lading: ${message}\nhint: ${hint}\n`,

@@ -7,6 +7,7 @@ import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { type FakeS3, startFakeS3 } from '../support/fake-s3.js';
 import { type MadeImage, makeImage, makeIndex, pushAll } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
+import { runInProcess } from './in-process.js';
 import { runLading, startLading } from './program.js';
 
 const NAMES = ['ghcr.io/product/api:4.2.0', 'ghcr.io/product/api:4.3.0', 'docker.io/library/alpine:3.20'];
@@ -48,8 +49,7 @@ describe('flags that choose images and platforms', () => {
     await bucket.close();
   });
 
-  const lading = (...args: string[]) =>
-    runLading([...args, '--quiet'], { timeout: 30_000, env: bucket.environment });
+  const lading = (...args: string[]) => runInProcess([...args, '--quiet'], { env: bucket.environment });
   const jsonOf = async (...args: string[]) => {
     const { code, stdout, stderr } = await lading(...args, '--json');
     assert.equal(code, 0, stderr);
@@ -169,7 +169,7 @@ describe('flags that choose images and platforms', () => {
     );
     // A variable for saves does not make a verification smaller.
     const env = { ...bucket.environment, LADING_PLATFORM: 'linux/arm64' };
-    const whole = await runLading(['verify', path('layout'), '--json'], { timeout: 30_000, env });
+    const whole = await runInProcess(['verify', path('layout'), '--json'], { env });
     assert.equal(JSON.parse(whole.stdout).platforms, undefined);
     const two = await lading('verify', path('layout'), BUCKET, ...only);
     assert.match(two.stdout, /1 of 2 platforms: all right\nall 2 are all right\n$/);

@@ -8,7 +8,7 @@ import {
 } from '../../src/cli/foreign-words.js';
 import { type CommandOptions, GLOBAL_OPTIONS } from '../../src/cli/options.js';
 import { closest } from '../../src/cli/suggest.js';
-import { runLading } from './program.js';
+import { runInProcess } from './in-process.js';
 
 describe('what is said of words that lading does not know', () => {
   const commands = new Map<string, CommandOptions>();
@@ -105,7 +105,7 @@ describe('what is said of words that lading does not know', () => {
       [['help', 'exit'], 'there is no help for "exit"', 'Did you mean lading help exit-codes?'],
     ];
     for (const [args, message, hint] of mistakes)
-      assert.deepEqual(await runLading(args), {
+      assert.deepEqual(await runInProcess(args), {
         code: 2,
         stdout: '',
         stderr: `lading: ${message}\nhint: ${hint}\n`,
