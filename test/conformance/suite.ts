@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'mocha';
@@ -80,3 +81,16 @@ function readResults(stdout: string, stderr: string): Case[] {
 }
 
 const STATES: Record<string, Case['state']> = { Pass: 'passed', Skip: 'skipped', Disabled: 'skipped' };
+
+/** At least so many passed, so that a run in which nothing happened is none. */
+export function assertPassed(cases: Case[], expected: number): void {
+  const [passed, skipped, failed] = (['passed', 'skipped', 'failed'] as const).map((state) =>
+    cases.filter((one) => one.state === state),
+  );
+  console.log(`        ${passed?.length} passed, ${skipped?.length} skipped, ${failed?.length} failed`);
+  assert.deepEqual(
+    failed?.map(({ name, message }) => `${name}: ${message}`),
+    [],
+  );
+  assert.ok((passed?.length ?? 0) >= expected, `only ${passed?.length} cases passed, not ${expected}`);
+}

@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { needs } from '../support/needs.js';
-import { type Daemon, freePort, startDaemon } from '../support/programs/daemon.js';
 import { ANSWERED_BY, startHaproxy } from '../support/programs/haproxy.js';
 import { runLading } from '../support/programs/lading.js';
-import { LADING } from '../support/programs/lading-command.js';
+import { type Replica, startReplica } from '../support/programs/replica.js';
 import { skopeo } from '../support/programs/skopeo.js';
 import { startVersitygw, type Versitygw } from '../support/programs/versitygw.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
@@ -28,7 +27,7 @@ describe('replicas of a registry over a bucket of versitygw', () => {
 
   const lading = (...args: string[]) => succeed(service, ...args);
   const replica = async (through: number, ...flags: string[]): Promise<string> =>
-    (await startReplica(service, through, ...flags)).host;
+    (await startReplica(PLACE, service.environment(through), ...flags)).host;
 
   it('give skopeo the same images, through the server and by signed URLs', async () => {
     const replicas = [await replica(0), await replica(1, '--redirect')];
@@ -76,7 +75,9 @@ describe('replicas of a registry over a bucket, behind haproxy', () => {
     service = await startVersitygw(this);
     await succeed(service, 'copy', ARCHIVE, PLACE);
     // Two ask the first process of the service, and one the second.
-    replicas = await Promise.all([0, 0, 1].map((through) => startReplica(service, through)));
+    replicas = await Promise.all(
+      [0, 0, 1].map((through) => startReplica(PLACE, service.environment(through))),
+    );
     balancer = await startHaproxy(replicas.map(({ host }) => host));
     expected = await pull(replicas[2]?.host ?? '');
     assert.ok(expected.length > 3);
@@ -137,25 +138,6 @@ describe('replicas of a registry over a bucket, behind haproxy', () => {
     assert.deepEqual(await pull(balancer), expected);
   });
 });
-
-interface Replica extends Daemon {
-  host: string;
-}
-
-/** Starts a replica that asks one of the processes. */
-async function startReplica(service: Versitygw, through: number, ...flags: string[]): Promise<Replica> {
-  const host = `127.0.0.1:${await freePort()}`;
-  const [command, ...before] = LADING;
-  const daemon = await startDaemon(command, [...before, 'serve', PLACE, '--listen', host, ...flags], {
-    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...service.environment(through) },
-    ready: () =>
-      fetch(`http://${host}/healthz`).then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
-  });
-  return { ...daemon, host };
-}
 
 async function succeed(service: Versitygw, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runLading(args, { env: service.environment() });

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort, startDaemon } from './daemon.js';
+import { isReady } from './replica.js';
 import { temporaryFolder } from './workplace.js';
 
 /** The header of an answer with the place of the server that gave it. */
@@ -36,11 +37,7 @@ listen replicas
 ${servers.map((server, place) => `  server ${place} ${server}\n`).join('')}`,
   );
   await startDaemon('haproxy', ['-db', '-f', file], {
-    ready: () =>
-      fetch(`http://${host}/healthz`).then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
+    ready: () => isReady(host),
   });
   return host;
 }
