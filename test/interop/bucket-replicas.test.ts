@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { needs } from '../support/needs.js';
 import { ANSWERED_BY, startHaproxy } from '../support/programs/haproxy.js';
 import { runLading } from '../support/programs/lading.js';
+import { startNginx } from '../support/programs/nginx.js';
 import { type Replica, startReplica } from '../support/programs/replica.js';
 import { skopeo } from '../support/programs/skopeo.js';
 import { startVersitygw, type Versitygw } from '../support/programs/versitygw.js';
@@ -64,80 +65,85 @@ describe('replicas of a registry over a bucket of versitygw', () => {
   });
 });
 
-describe('replicas of a registry over a bucket, behind haproxy', () => {
-  let service: Versitygw;
-  let replicas: Replica[];
-  let balancer: string;
-  let expected: string[];
+for (const [balancing, startBalancer] of [
+  ['haproxy', startHaproxy],
+  ['nginx', startNginx],
+] as const)
+  describe(`replicas of a registry over a bucket, behind ${balancing}`, () => {
+    let service: Versitygw;
+    let replicas: Replica[];
+    let balancer: string;
+    let expected: string[];
 
-  before(async function () {
-    needs(this, 'skopeo', 'haproxy');
-    service = await startVersitygw(this);
-    await succeed(service, 'copy', ARCHIVE, PLACE);
-    // Two ask the first process of the service, and one the second.
-    replicas = await Promise.all(
-      [0, 0, 1].map((through) => startReplica(PLACE, service.environment(through))),
-    );
-    balancer = await startHaproxy(replicas.map(({ host }) => host));
-    expected = await pull(replicas[2]?.host ?? '');
-    assert.ok(expected.length > 3);
-  });
-  after(async () => {
-    for (const { stop } of replicas ?? []) await stop();
-    await service?.stop();
-  });
-
-  /** Resolves with the status of requests in turn, and the place of the replica that has answered. */
-  const answers = async (): Promise<string[]> => {
-    const seen = new Set<string>();
-    for (let request = 0; request < 9; request += 1) {
-      const answer = await fetch(`http://${balancer}/v2/library/tiny/manifests/2`);
-      await answer.arrayBuffer();
-      seen.add(`${answer.status} by ${answer.headers.get(ANSWERED_BY)}`);
-    }
-    return [...seen].sort();
-  };
-
-  it('share the requests of one pull, and give the same image', async () => {
-    assert.deepEqual(await answers(), ['200 by 0', '200 by 1', '200 by 2']);
-    assert.deepEqual(await pull(balancer), expected);
-  });
-
-  it('are missed by nobody when one of them is stopped, before and after it is noticed', async () => {
-    await replicas[0]?.stop();
-    assert.deepEqual(await pull(balancer), expected);
-    assert.deepEqual(await answers(), ['200 by 1', '200 by 2']);
-    await delay(1000);
-    assert.deepEqual(await pull(balancer), expected);
-  });
-
-  /** Asks again and again until only one replica answers; each request must be answered well, and soon. */
-  const onlyOne = async (): Promise<void> => {
-    const until = Date.now() + 10_000;
-    for (let seen: string[] = []; seen.join() !== '200 by 2'; seen = await answers()) {
-      assert.ok(Date.now() < until, 'a replica that cannot read the bucket says so');
-      assert.deepEqual(
-        seen.filter((answer) => !answer.startsWith('200')),
-        [],
+    before(async function () {
+      needs(this, 'skopeo', balancing);
+      service = await startVersitygw(this);
+      await succeed(service, 'copy', ARCHIVE, PLACE);
+      // Two ask the first process of the service, and one the second.
+      replicas = await Promise.all(
+        [0, 0, 1].map((through) => startReplica(PLACE, service.environment(through))),
       );
-    }
-  };
+      balancer = await startBalancer(replicas.map(({ host }) => host));
+      expected = await pull(replicas[2]?.host ?? '');
+      assert.ok(expected.length > 3);
+    });
+    after(async () => {
+      for (const { stop } of replicas ?? []) await stop();
+      await service?.stop();
+    });
 
-  it('get no requests while their process of the service hangs, and no client notices', async () => {
-    service.pauseOne(0);
-    await onlyOne();
-    assert.deepEqual(await pull(balancer), expected);
-    service.resumeOne(0);
-    const until = Date.now() + 10_000;
-    while ((await answers()).join() !== '200 by 1,200 by 2') assert.ok(Date.now() < until);
-  });
+    /** Resolves with the status of requests in turn, and the place of the replica that has answered. */
+    const answers = async (): Promise<string[]> => {
+      const seen = new Set<string>();
+      for (let request = 0; request < 9; request += 1) {
+        const answer = await fetch(`http://${balancer}/v2/library/tiny/manifests/2`);
+        await answer.arrayBuffer();
+        const by = replicas.findIndex(({ host }) => host === answer.headers.get(ANSWERED_BY));
+        seen.add(`${answer.status} by ${by}`);
+      }
+      return [...seen].sort();
+    };
 
-  it('get no requests when their process of the service is gone, and no client notices', async () => {
-    await service.stopOne(0);
-    await onlyOne();
-    assert.deepEqual(await pull(balancer), expected);
+    it('share the requests of one pull, and give the same image', async () => {
+      assert.deepEqual(await answers(), ['200 by 0', '200 by 1', '200 by 2']);
+      assert.deepEqual(await pull(balancer), expected);
+    });
+
+    it('are missed by nobody when one of them is stopped, before and after it is noticed', async () => {
+      await replicas[0]?.stop();
+      assert.deepEqual(await pull(balancer), expected);
+      assert.deepEqual(await answers(), ['200 by 1', '200 by 2']);
+      await delay(1000);
+      assert.deepEqual(await pull(balancer), expected);
+    });
+
+    /** Asks again and again until only one replica answers; each request must be answered well, and soon. */
+    const onlyOne = async (): Promise<void> => {
+      const until = Date.now() + 10_000;
+      for (let seen: string[] = []; seen.join() !== '200 by 2'; seen = await answers()) {
+        assert.ok(Date.now() < until, 'a replica that cannot read the bucket says so');
+        assert.deepEqual(
+          seen.filter((answer) => !answer.startsWith('200')),
+          [],
+        );
+      }
+    };
+
+    it('get no requests while their process of the service hangs, and no client notices', async () => {
+      service.pauseOne(0);
+      await onlyOne();
+      assert.deepEqual(await pull(balancer), expected);
+      service.resumeOne(0);
+      const until = Date.now() + 10_000;
+      while ((await answers()).join() !== '200 by 1,200 by 2') assert.ok(Date.now() < until);
+    });
+
+    it('get no requests when their process of the service is gone, and no client notices', async () => {
+      await service.stopOne(0);
+      await onlyOne();
+      assert.deepEqual(await pull(balancer), expected);
+    });
   });
-});
 
 async function succeed(service: Versitygw, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runLading(args, { env: service.environment() });

@@ -32,6 +32,7 @@ const PACKAGES = {
   zstd: 'zstd',
   parallel: 'parallel',
   haproxy: 'haproxy',
+  nginx: 'nginx-light',
   'qemu-aarch64-static': 'qemu-user-static',
 } as const;
 

@@ -21,6 +21,12 @@ export interface DaemonOptions {
   timeout?: number;
 }
 
+/** What is still running; it ends with this process, however that ends. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts a daemon, waits until it is ready, and stops it when the run ends, if not before. */
 export async function startDaemon(
   command: string,
@@ -36,12 +42,11 @@ export async function startDaemon(
     child.once('error', () => resolve());
     child.once('exit', () => resolve());
   });
-  const killWithUs = () => child.kill('SIGKILL');
-  process.once('exit', killWithUs);
+  running.add(child);
 
   let stopping: Promise<void> | undefined;
   const stop = () => {
-    stopping ??= end(child, ended).finally(() => process.off('exit', killWithUs));
+    stopping ??= end(child, ended).finally(() => running.delete(child));
     return stopping;
   };
   atEnd(stop);

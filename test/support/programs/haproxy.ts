@@ -4,7 +4,7 @@ import { freePort, startDaemon } from './daemon.js';
 import { isReady } from './replica.js';
 import { temporaryFolder } from './workplace.js';
 
-/** The header of an answer with the place of the server that gave it. */
+/** The header of an answer with the `HOST:PORT` of the server that gave it. */
 export const ANSWERED_BY = 'x-answered-by';
 
 /**
@@ -32,7 +32,7 @@ listen replicas
   balance roundrobin
   option httpchk GET /healthz
   http-check expect status 200
-  http-response set-header ${ANSWERED_BY} %s
+  http-response set-header ${ANSWERED_BY} %si:%sp
   default-server check inter 300ms fall 2 rise 1
 ${servers.map((server, place) => `  server ${place} ${server}\n`).join('')}`,
   );
