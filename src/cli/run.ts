@@ -2,22 +2,16 @@ import { COMMANDS } from './commands.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import type { CommandFlags } from './hints.js';
 import type { GlobalArguments } from './options.js';
-import { createOutput, type Output, type OutputOptions } from './output.js';
+import { createOutput } from './output.js';
 import { type Call, parse } from './parse.js';
 import { interruptible } from './signals.js';
 import type { StandardStreams } from './standard-streams.js';
 
-/** Where a command writes. */
-type Written = Pick<OutputOptions, 'stdout' | 'stderr'>;
-
-/** Runs a command line and returns its exit code. */
-export async function run(args: string[], streams: StandardStreams, to: Written = process): Promise<number> {
-  if (args[0] === '--get-yargs-completions') {
-    await complete(args.slice(2));
-    return EXIT.done;
-  }
+/** Runs a command line and sets the exit code of the process. */
+export async function run(args: string[], streams: StandardStreams): Promise<void> {
+  if (args[0] === '--get-yargs-completions') return complete(args.slice(2));
   try {
-    return await execute(await parse(args), streams, to);
+    process.exitCode = await execute(await parse(args), streams);
   } catch (error) {
     const progress = wantsJSONLines(args) ? ('json' as const) : ('auto' as const);
     const flags = {
@@ -26,8 +20,8 @@ export async function run(args: string[], streams: StandardStreams, to: Written 
       verbose: args.includes('--verbose'),
       progress,
     };
-    outputOf(flags, to).error(error);
-    return exitCodeOf(error);
+    outputOf(flags).error(error);
+    process.exitCode = exitCodeOf(error);
   }
 }
 
@@ -43,8 +37,8 @@ async function complete(words: readonly string[]): Promise<void> {
   process.stdout.write(formatCompletions(await completionsOf(words, COMMANDS), process.env.SHELL ?? ''));
 }
 
-function execute({ module, argv, settings }: Call, streams: StandardStreams, to: Written): Promise<number> {
-  const output = outputOf(argv, to, module.options);
+function execute({ module, argv, settings }: Call, streams: StandardStreams): Promise<number> {
+  const output = outputOf(argv, module.options);
   return interruptible(async (interrupted) => {
     const signal = AbortSignal.any([interrupted, streams.signal]);
     for (const warning of settings.warnings) output.warning(warning);
@@ -61,9 +55,9 @@ function execute({ module, argv, settings }: Call, streams: StandardStreams, to:
 
 function outputOf(
   { json, quiet, verbose, progress }: Pick<GlobalArguments, 'json' | 'quiet' | 'verbose' | 'progress'>,
-  { stdout, stderr }: Written,
   flags?: CommandFlags,
-): Output {
+): ReturnType<typeof createOutput> {
   const jsonLines = progress === 'json';
+  const { stdout, stderr } = process;
   return createOutput({ json, quiet, verbose, jsonLines, flags, stdout, stderr });
 }

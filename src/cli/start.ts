@@ -19,5 +19,5 @@ async function start(): Promise<void> {
   keepCompiledCode(LADING_BUILD);
   takeLessMemory();
   const { run } = await import('./run.js');
-  process.exitCode = await run(process.argv.slice(2), streams);
+  await run(process.argv.slice(2), streams);
 }
