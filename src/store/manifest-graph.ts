@@ -8,7 +8,6 @@ import { type Manifest, parseManifest, successors } from '../manifest/manifest.j
 import { attachedTo } from './attached.js';
 import { readContent } from './read-content.js';
 import type { Source } from './store.js';
-import { has } from './store.js';
 
 /** What a manifest refers to. */
 export interface Links {
@@ -88,7 +87,7 @@ export class ManifestGraph {
   async linksOf(descriptor: Descriptor): Promise<Links> {
     const known = this.#links.get(descriptor.digest);
     if (known !== undefined) return known;
-    if (!isManifest(descriptor.mediaType) || !(await has(this.#store, descriptor))) return NO_LINKS;
+    if (!isManifest(descriptor.mediaType)) return NO_LINKS;
     let bytes: Buffer;
     try {
       bytes = await readContent(this.#store, descriptor);

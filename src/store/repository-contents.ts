@@ -13,6 +13,9 @@ import type { Source } from './store.js';
 /** Entries take some 50 bytes each. */
 const MOST_REMEMBERED = 2_000_000;
 
+/** Manifests of a store that is far that are read at a time; each may have 4 MiB. */
+const READ_AT_ONCE = 32;
+
 export interface RepositoryContentsOptions {
   /**
    * Maximum number of manifests and blobs that are cached for all repositories together; others are determined again.
@@ -21,6 +24,8 @@ export interface RepositoryContentsOptions {
   mostRemembered?: number | undefined;
   /** Lists attachments of a manifest that are not among the entries; default: none. */
   referrersOf?: ((subject: Descriptor) => AsyncIterable<Descriptor>) | undefined;
+  /** Reads many manifests at a time before the search, which goes one by one: for stores that are far. Default false. */
+  readsAhead?: boolean | undefined;
 }
 
 /** What the images of one repository lead to. */
@@ -47,13 +52,15 @@ export class RepositoryContents {
   #attached: Promise<Map<string, Descriptor[]>> | undefined;
 
   readonly #referrersOf: NonNullable<RepositoryContentsOptions['referrersOf']> | undefined;
+  readonly #readsAhead: boolean;
 
   constructor(
     readonly entries: readonly Descriptor[],
     private readonly graph: ManifestGraph,
-    { mostRemembered = MOST_REMEMBERED, referrersOf }: RepositoryContentsOptions = {},
+    { mostRemembered = MOST_REMEMBERED, referrersOf, readsAhead = false }: RepositoryContentsOptions = {},
   ) {
     this.#referrersOf = referrersOf;
+    this.#readsAhead = readsAhead;
     this.#reached = new RecentlyUsed(mostRemembered, ({ manifests, blobs }) => manifests.size + blobs.size);
     for (const entry of entries) {
       const repositories = repositoriesWith(entry);
@@ -120,6 +127,7 @@ export class RepositoryContents {
 
   async #reach(roots: readonly Descriptor[]): Promise<Reached> {
     const reached: Reached = { manifests: new Map(), blobs: new Set(), failure: undefined };
+    if (this.#readsAhead) await this.#readAhead(roots);
     const attached = await this.#attachedBySubject();
     const all = [...roots];
     for (let root = all.pop(); root !== undefined; root = all.pop()) {
@@ -128,6 +136,27 @@ export class RepositoryContents {
       if (this.#referrersOf !== undefined) all.push(...(await this.#unlisted(added, reached)));
     }
     return reached;
+  }
+
+  /** Reads everything that the search from these will read, a level after the other; what cannot be read is left to it. */
+  async #readAhead(roots: readonly Descriptor[]): Promise<void> {
+    const seen = new Set<Digest>();
+    let level = roots;
+    while (level.length > 0) {
+      const next: Descriptor[] = [];
+      const look = async (descriptor: Descriptor): Promise<void> => {
+        const unread: Reached = { manifests: new Map(), blobs: new Set(), failure: undefined };
+        try {
+          next.push(...(await this.graph.linksOf(descriptor)).manifests);
+          next.push(...(await this.#unlisted([descriptor], unread)));
+        } catch (error) {
+          note(error, unread);
+        }
+      };
+      for (let start = 0; start < level.length; start += READ_AT_ONCE)
+        await Promise.all(level.slice(start, start + READ_AT_ONCE).map(look));
+      level = next.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+    }
   }
 
   /** Returns the attachments of manifests that have no entry. */

@@ -46,7 +46,10 @@ export function mergeRepositories(
     const now = await Promise.all(served.map(({ tags }) => tags()));
     if (merged !== undefined && !now.some((tags, place) => tags !== merged?.of[place])) return merged;
     const entries = await Promise.all(stores.map((store) => entriesOf(store)));
-    const contents = new RepositoryContents(entries.flat(), graph, { referrersOf });
+    const contents = new RepositoryContents(entries.flat(), graph, {
+      referrersOf,
+      readsAhead: !union.isLocal,
+    });
     merged = { of: now, tags: mergeTags(served, now, tell), contents };
     return merged;
   };

@@ -166,10 +166,14 @@ function served(source: OpenedSource | Source): Served {
 /** Opens a bucket to be served: others may write to it meanwhile, which its list of names shows. */
 async function openServedBucket(location: string, options: ServeStoresOptions): Promise<ServedPlace> {
   const { openBucket } = await import('../../store/bucket/bucket.js');
-  const store = await openBucket(location, { ...options, ...BUCKET_CONNECTIONS, listsNames: true });
+  const store = await openBucket(location, { ...options, ...BUCKET_CONNECTIONS, lists: true });
   let known: { tags: Tags; version: string } | undefined;
   const tags = async (): Promise<Tags> => {
-    const version = await store.bucketNames.version();
+    const [names, attachments] = await Promise.all([
+      store.bucketNames.version(),
+      store.attachments.version(),
+    ]);
+    const version = `${names} ${attachments}`;
     if (known?.version !== version) known = { tags: await tagsOf(store), version };
     return known.tags;
   };

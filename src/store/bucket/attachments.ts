@@ -1,6 +1,6 @@
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
-import type { Digest } from '../../content/digest.js';
-import { payloadOf, type S3Client } from '../../s3/client.js';
+import { type Digest, digestOf } from '../../content/digest.js';
+import { type ListedObject, payloadOf, type S3Client } from '../../s3/client.js';
 import { type Attached, attachedTag, subjectOfTag } from '../attached.js';
 import { entryName } from '../layout/layout-index.js';
 import type { Referrer } from '../store.js';
@@ -8,12 +8,30 @@ import { formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
 import type { BucketKeys } from './keys.js';
 import type { BucketNames } from './names.js';
 
+/** How long a list of attachments is used before the service is asked for another. */
+const FRESH_MS = 5000;
+
+interface Attachment {
+  subject: Digest;
+  descriptor: Descriptor;
+}
+
+/** A list of all attachments, by their subjects. */
+interface Listing {
+  version: string;
+  bySubject: ReadonlyMap<Digest, readonly ListedObject[]>;
+}
+
 /** What is attached to manifests: an object for each that says so by its `subject`, and names of cosign's form. */
 export class BucketAttachments {
   readonly #client: S3Client;
   readonly #keys: BucketKeys;
   readonly #names: BucketNames;
   readonly #location: string;
+  /** What objects of the list contain, by key; an object with the same ETag need not be read again. */
+  readonly #known = new Map<string, { etag: string | undefined; read: Attachment }>();
+  #listing: Promise<Listing> | undefined;
+  #listedAt = 0;
 
   constructor(client: S3Client, keys: BucketKeys, names: BucketNames, location: string) {
     this.#client = client;
@@ -29,6 +47,15 @@ export class BucketAttachments {
       contentType: 'application/json',
       signal,
     });
+    this.#listing = undefined;
+  }
+
+  /**
+   * Returns a text that is another one after anything was attached. All attachments are listed for it, at most every 5 s, and
+   * `of` uses the list as long: for those who ask for many subjects again and again, as a registry does.
+   */
+  async version(signal?: AbortSignal): Promise<string> {
+    return (await this.#listed(signal)).version;
   }
 
   async *of(subject: Digest, signal?: AbortSignal): AsyncGenerator<Referrer> {
@@ -48,30 +75,69 @@ export class BucketAttachments {
   }
 
   /** Lists every attachment with its subject. */
-  async all(signal?: AbortSignal): Promise<{ subject: Digest; descriptor: Descriptor }[]> {
-    return this.#read(this.#keys.attachments(), signal);
+  async all(signal?: AbortSignal): Promise<Attachment[]> {
+    return this.#readAll(await this.#list(this.#keys.attachments(), signal), signal);
   }
 
-  #bySubject(subject: Digest, signal?: AbortSignal): Promise<{ subject: Digest; descriptor: Descriptor }[]> {
-    return this.#read(this.#keys.attachments(subject), signal);
+  async #bySubject(subject: Digest, signal?: AbortSignal): Promise<Attachment[]> {
+    const objects = this.#isFresh
+      ? ((await this.#listed(signal)).bySubject.get(subject) ?? [])
+      : await this.#list(this.#keys.attachments(subject), signal);
+    return this.#readAll(objects, signal);
   }
 
-  async #read(prefix: string, signal?: AbortSignal): Promise<{ subject: Digest; descriptor: Descriptor }[]> {
-    const reads: Promise<{ subject: Digest; descriptor: Descriptor } | undefined>[] = [];
-    for await (const { key } of this.#client.list(prefix, { signal })) {
-      const subject = this.#keys.subjectIn(key);
-      if (subject !== undefined) reads.push(this.#readOne(key, subject, signal));
+  get #isFresh(): boolean {
+    return this.#listing !== undefined && Date.now() - this.#listedAt <= FRESH_MS;
+  }
+
+  async #listed(signal?: AbortSignal): Promise<Listing> {
+    if (this.#listing === undefined || !this.#isFresh) {
+      this.#listedAt = Date.now();
+      const listing = this.#listAll(signal);
+      this.#listing = listing;
+      listing.catch(() => {
+        if (this.#listing === listing) this.#listing = undefined;
+      });
     }
-    return (await Promise.all(reads)).filter((one) => one !== undefined);
+    return this.#listing;
   }
 
-  async #readOne(
-    key: string,
-    subject: Digest,
-    signal?: AbortSignal,
-  ): Promise<{ subject: Digest; descriptor: Descriptor } | undefined> {
-    const read = await this.#client.read(key, { maxBytes: MAX_ENTRY_BYTES, signal });
-    if (read === undefined || read === 'unchanged') return undefined;
-    return { subject, descriptor: parseEntry(read.bytes, `${this.#location}: ${key}`) };
+  async #listAll(signal?: AbortSignal): Promise<Listing> {
+    const objects = await this.#list(this.#keys.attachments(), signal);
+    const bySubject = new Map<Digest, ListedObject[]>();
+    for (const object of objects) {
+      const subject = this.#keys.subjectIn(object.key);
+      if (subject === undefined) continue;
+      const those = bySubject.get(subject);
+      if (those === undefined) bySubject.set(subject, [object]);
+      else those.push(object);
+    }
+    const keys = new Set(objects.map(({ key }) => key));
+    for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
+    const text = objects.map(({ key, etag, modified }) => `${key} ${etag} ${modified}`).join('\n');
+    return { version: digestOf(Buffer.from(text)), bySubject };
+  }
+
+  async #list(prefix: string, signal?: AbortSignal): Promise<ListedObject[]> {
+    const objects: ListedObject[] = [];
+    for await (const object of this.#client.list(prefix, { signal })) objects.push(object);
+    return objects;
+  }
+
+  async #readAll(objects: readonly ListedObject[], signal?: AbortSignal): Promise<Attachment[]> {
+    const read = await Promise.all(objects.map((object) => this.#readOne(object, signal)));
+    return read.filter((one) => one !== undefined);
+  }
+
+  async #readOne({ key, etag }: ListedObject, signal?: AbortSignal): Promise<Attachment | undefined> {
+    const subject = this.#keys.subjectIn(key);
+    if (subject === undefined) return undefined;
+    const known = this.#known.get(key);
+    if (known?.etag !== undefined && known.etag === etag) return known.read;
+    const object = await this.#client.read(key, { maxBytes: MAX_ENTRY_BYTES, signal });
+    if (object === undefined || object === 'unchanged') return undefined;
+    const read = { subject, descriptor: parseEntry(object.bytes, `${this.#location}: ${key}`) };
+    this.#known.set(key, { etag: object.etag, read });
+    return read;
   }
 }

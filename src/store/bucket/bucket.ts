@@ -6,17 +6,21 @@ import { BucketKeys } from './keys.js';
 
 /**
  * Opens the images in a bucket for reading, `s3://BUCKET[/PREFIX]`; rejects with `NOT_FOUND` if there are none. With
- * `listsNames`, their names are listed at the same time, which saves a round trip if they are wanted next.
+ * `lists`, names and attachments are listed at the same time, which saves a round trip if they are wanted next.
  */
 export async function openBucket(
   text: string,
-  { listsNames = false, ...options }: BucketConnection & { listsNames?: boolean | undefined } = {},
+  { lists = false, ...options }: BucketConnection & { lists?: boolean | undefined } = {},
   surroundings?: Surroundings,
 ): Promise<BucketSource> {
   const { client, keys, location } = await connect(parseBucketAddress(text), options, surroundings);
   const source = new BucketSource(client, keys, location);
   try {
-    await Promise.all([source.requireLayout(), listsNames && source.bucketNames.listed()]);
+    await Promise.all([
+      source.requireLayout(),
+      lists && source.bucketNames.listed(),
+      lists && source.attachments.version(),
+    ]);
     return source;
   } catch (error) {
     await source.close();
