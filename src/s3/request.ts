@@ -14,7 +14,15 @@ import { delayBefore, isRetryable } from '../retry.js';
 import { inRegion, type S3Place, urlOf } from './address.js';
 import { limitAnswer } from './answer-limit.js';
 import type { AWSCredentials, CredentialSupply } from './credentials/credentials.js';
-import { isExpired, isPage, OTHER_SERVICE, readComplaint, rightRegion, s3Error } from './s3-error.js';
+import {
+  isExpired,
+  isMissingObject,
+  isPage,
+  OTHER_SERVICE,
+  readComplaint,
+  rightRegion,
+  s3Error,
+} from './s3-error.js';
 import { signedHeaders, signedURL } from './sign.js';
 import { type Element, readXML } from './xml.js';
 
@@ -134,9 +142,7 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
     if (isAnswer && (method === 'HEAD' || !isOdd)) return response;
     const refused = { ...response, body: await readRefusal(response) };
     const complaint = readComplaint(refused.body);
-    // What is not there is an answer, unless the bucket is not there, or this is no service of buckets.
-    if (isAnswer && complaint.code !== 'NoSuchBucket' && !complaint.isForeign)
-      return { ...response, body: Readable.from([refused.body]) };
+    if (isAnswer && isMissingObject(complaint)) return { ...response, body: Readable.from([refused.body]) };
     if (isFirst && isExpired(complaint) && signer && credentials?.expired(signer)) throw new Again();
     const region = rightRegion(refused, complaint, status);
     if (isFirst && region !== undefined && !place.isRegionChosen && region !== place.region) {

@@ -99,6 +99,11 @@ export const OTHER_SERVICE: Advice = {
   remedy: 's3Endpoint',
 };
 
+/** True if a 404 says that the object is not there: not the bucket or, at versitygw, the key that signed the request. */
+export function isMissingObject({ code, isForeign }: Complaint): boolean {
+  return !isForeign && code !== 'NoSuchBucket' && !WRONG_KEY.has(code);
+}
+
 export function isExpired({ code }: Complaint): boolean {
   return EXPIRED.has(code);
 }

@@ -235,6 +235,7 @@ describe('the client of buckets', () => {
     const faults: [what: string, code: string, fault: Fault][] = [
       ['if access is denied', 'DENIED', { status: 403, code: 'AccessDenied' }],
       ['if the key is unknown', 'UNAUTHORIZED', { status: 403, code: 'InvalidAccessKeyId' }],
+      ['if versitygw does not know the key', 'UNAUTHORIZED', { status: 404, code: 'XAdminUserNotFound' }],
       ['if the key has expired', 'UNAUTHORIZED', { status: 400, code: 'ExpiredToken' }],
       ['if the clock is wrong', 'UNAUTHORIZED', { status: 403, code: 'RequestTimeTooSkewed' }],
       [
