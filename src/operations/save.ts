@@ -162,7 +162,7 @@ async function openOutput(
   if (isStore(output)) return toStore(output);
   if (typeof output !== 'string' || !isBucket(output)) return toFiles(output, { ...options, dockerPlatform });
   refuseFileOptions(`${output} is a bucket`, { ...options, append: false });
-  return toBucket(output, options);
+  return toBucket(output, { connection: options, noClobber: options.noClobber });
 }
 
 /** Describes an image of a result. */

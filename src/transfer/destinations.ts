@@ -69,7 +69,8 @@ async function open(output: DestinationLike, options: OpenDestinationOptions): P
   const locator = await parseDestinationLocator(output);
   if (locator.kind === 's3') {
     refuseFileOptions(`${output} is a bucket`, { ...options, append: false });
-    return { ...(await toBucket(locator.location, options)), directory: undefined };
+    const { connection, noClobber } = options;
+    return { ...(await toBucket(locator.location, { connection, noClobber })), directory: undefined };
   }
   if (isRegistryTarget(locator)) {
     refuseFileOptions(`${output} is a registry`, options);

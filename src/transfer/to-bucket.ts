@@ -16,7 +16,7 @@ export async function toBucket(
   {
     connection = {},
     noClobber = false,
-  }: { connection?: ConnectionOptions | undefined; noClobber?: boolean | undefined } = {},
+  }: { connection: ConnectionOptions | undefined; noClobber?: boolean | undefined },
 ): Promise<Destination & { format: 'store' }> {
   // Most destinations are files, so the client is loaded only when it is needed.
   const [{ openBucketForWriting }, { keepIn }] = await Promise.all([

@@ -24,7 +24,7 @@ describe('a save into a bucket', () => {
     const from = registry.requests.length;
     const output = ['-o', `s3://${BUCKET}/p`, '--s3-endpoint', bucket.fake.endpoint];
     const args = ['save', ...names, ...more, ...output];
-    const env = { ...bucket.fake.environment, LADING_PLAIN_HTTP: 'true' };
+    const env = { ...bucket.fake.environment, AWS_ENDPOINT_URL_S3: '', LADING_PLAIN_HTTP: 'true' };
     const outcome = await runLading(args, { env });
     assert.equal(outcome.code, code, outcome.stderr);
     return registry.requests.slice(from).map(({ method, url }) => `${method} ${url}`);
@@ -38,6 +38,15 @@ describe('a save into a bucket', () => {
       [],
     );
     assert.equal(again.filter((request) => /^HEAD .*\/manifests\//.test(request)).length, names.length);
+  });
+
+  it('writes in the way that its flags say', async () => {
+    await run(0, '--sse', 'AES256');
+    assert.ok(
+      bucket.count('PUT', ({ headers }) => headers['x-amz-server-side-encryption'] === 'AES256') >=
+        names.length,
+    );
+    await run(2, '--part-size', '1M');
   });
 
   it('does not read the names of other images', async () => {
