@@ -157,9 +157,11 @@ export async function* listUploads(
   for (;;) {
     const query = { uploads: '', 'encoding-type': 'url', prefix, ...markers };
     const document = await request(
-      { method: 'GET', query, action, what, isDocument: true, signal },
+      { method: 'GET', query, action, what, isDocument: true, answers: [404], signal },
       (response) => readDocument(response, what),
     );
+    // So rclone says that there are none; that the bucket is not there is an error before.
+    if (document.name === 'Error') return;
     const keyIn = (element: Element, name: string): string => {
       const text = textOf(element, name) ?? '';
       return textOf(document, 'EncodingType') === 'url' ? decoded(text) : text;

@@ -4,6 +4,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Context } from 'mocha';
 import { payloadOf, type S3Client } from '../../src/s3/client.js';
 import { connectToBucket } from '../../src/s3/connect.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
@@ -12,6 +13,7 @@ import { needs } from '../support/needs.js';
 import type { BucketService } from '../support/programs/bucket-service.js';
 import { runLading, startLading } from '../support/programs/lading.js';
 import { startMoto } from '../support/programs/moto.js';
+import { startRclone } from '../support/programs/rclone.js';
 import { skopeo } from '../support/programs/skopeo.js';
 import { startVersitygw, type Versitygw } from '../support/programs/versitygw.js';
 import { temporaryFolder } from '../support/programs/workplace.js';
@@ -21,7 +23,8 @@ const ARCHIVES = fileURLToPath(new URL('../../fixtures/archives/', import.meta.u
 /** Services that differ in what they do with the digest that a request is signed with. */
 const SERVICES = [
   { what: 'versitygw', begin: startVersitygw, comparesDigests: true },
-  { what: 'moto', begin: startMoto, comparesDigests: false },
+  { what: 'moto', begin: (context: Context) => startMoto(context), comparesDigests: false },
+  { what: 'rclone', begin: startRclone, comparesDigests: false },
 ];
 
 for (const { what, begin, comparesDigests } of SERVICES)
@@ -167,6 +170,27 @@ for (const { what, begin, comparesDigests } of SERVICES)
       assert.match(await lading(['copy', place, `oci:${folder}/back`], 1), /1 image/);
     });
   });
+
+describe('a bucket of moto 4, which ignores conditions', () => {
+  let service: BucketService;
+  before(async function () {
+    service = await startMoto(this, '4.2.14');
+  });
+  after(() => service?.stop());
+
+  it('is refused, unless nobody else writes there', async () => {
+    const copy = ['copy', join(ARCHIVES, 'docker20-multi.tar'), 's3://images/shop'];
+    const { code, stderr } = await runLading(copy, { env: service.environment() });
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /^lading: 127\.0\.0\.1:\d+ ignores If-None-Match, so of two writers into s3:\/\/images\/shop one would lose its names\nhint: .*--single-writer/m,
+    );
+    await succeed(service, [...copy, '--single-writer']);
+    assert.match(await succeed(service, ['ls', 's3://images/shop']), /tiny:1.*\n.*tiny:2/);
+    assert.match(await succeed(service, ['verify', 's3://images/shop']), /all right/);
+  });
+});
 
 describe('a bucket of two processes of versitygw', () => {
   let service: Versitygw;

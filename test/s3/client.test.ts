@@ -118,6 +118,11 @@ describe('the client of buckets', () => {
     assert.ok(fake.objects.get('big')?.bytes.equals(Buffer.concat([BYTES, BYTES])));
   });
 
+  it('lists no uploads where the service says that there are none by an error', async () => {
+    fake.fail(({ query }) => (query.has('uploads') ? { status: 404, code: 'NoSuchUpload' } : undefined));
+    assert.deepEqual(await client.uploadsOf('big'), []);
+  });
+
   it('makes an object new by copying it onto itself, whole or in parts', async () => {
     await client.put('old', payloadOf(BYTES));
     const before = (await client.head('old'))?.modified ?? 0;

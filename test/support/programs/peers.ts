@@ -21,7 +21,7 @@ interface Peer {
 }
 
 /**
- * Go programs that users have next to lading, and a service of buckets. They are built from source, because Debian does not have them. notation
+ * Go programs that users have next to lading, and services of buckets. They are built from source, because Debian does not have them. notation
  * is missing, because Go's public proxy does not have its module.
  */
 const PEERS = {
@@ -33,6 +33,7 @@ const PEERS = {
   oras: { path: 'oras.land/oras/cmd/oras' },
   versitygw: { path: 'github.com/versity/versitygw/cmd/versitygw', slow: true },
   helm: { path: 'helm.sh/helm/v3/cmd/helm', slow: true },
+  rclone: { path: 'github.com/rclone/rclone', slow: true },
   'cosign 3': { path: 'github.com/sigstore/cosign/v3/cmd/cosign', slow: true },
   'cosign 2': { path: 'github.com/sigstore/cosign/v2/cmd/cosign', slow: true, rare: true },
 } satisfies Record<string, Peer>;

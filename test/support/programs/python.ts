@@ -10,16 +10,15 @@ import { testCache } from './test-cache.js';
 const MOST_MS = 300_000;
 
 /**
- * Returns the Python of a virtual environment that has the newest release of a package of PyPI; it is kept in the cache of
- * the tests. Programs of the package are run as modules (`-m`): the first line of their scripts has the path where the
+ * Returns the Python of a virtual environment that has a package of PyPI, the newest release unless `requirement` says
+ * which; it is kept in the cache of the tests. Programs of the package are run as modules (`-m`): the first line of their scripts has the path where the
  * environment was made. Skips the test where PyPI is not at hand.
  *
- * @param requirement the package as pip takes it: `moto[server]`
+ * @param requirement the package as pip takes it: `moto[server]`, `moto[server]==4.2.14`
  */
 export async function pythonWith(context: Context, requirement: string): Promise<string> {
   context.timeout(MOST_MS);
-  const [name = requirement] = requirement.split('[');
-  const kept = testCache(name);
+  const kept = testCache(requirement.replace(/\[[^\]]*\]/, '').replace('==', '-'));
   const python = join(kept, 'bin', 'python');
   if (!existsSync(python)) await install(context, requirement, kept);
   return python;
