@@ -22,6 +22,7 @@ import {
   readComplaint,
   rightRegion,
   s3Error,
+  unansweredBy,
 } from './s3-error.js';
 import { signedHeaders, signedURL } from './sign.js';
 import { type Element, readXML } from './xml.js';
@@ -127,7 +128,7 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
       const content = { 'x-amz-content-sha256': payload?.sha256 ?? EMPTY_SHA256 };
       return signedHeaders({ method, url, headers: { ...headers, ...content } }, signing);
     };
-    const response = await transport.send({
+    const sent = transport.send({
       method,
       url,
       headers: signer === undefined ? headers : signed(signer),
@@ -135,6 +136,9 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
       expectedBytes,
       ...(isSlow && { answerTimeoutMs: SLOW_ANSWER_MS }),
       signal,
+    });
+    const response = await sent.catch((error: unknown) => {
+      throw unansweredBy(bucket, error);
     });
     const { status } = response;
     const isAnswer = (status >= 200 && status < 300) || message.answers?.includes(status) === true;

@@ -1,11 +1,13 @@
 import {
   type Advice,
+  adviceOf,
   ContentError,
   type ErrorCode,
   isLadingError,
   LadingError,
   printable,
   RegistryError,
+  systemCode,
 } from '../errors.js';
 import { header, parseRetryAfter } from '../registry/http/headers.js';
 import type { RefusedResponse } from '../registry/http/response-error.js';
@@ -98,6 +100,28 @@ export const OTHER_SERVICE: Advice = {
   hint: 'Something else than the service of buckets may have answered; check the endpoint.',
   remedy: 's3Endpoint',
 };
+
+/** Returns the error of a request that got no answer with the bucket and advice on endpoints; others as they are. */
+export function unansweredBy(bucket: string, error: unknown): unknown {
+  if (!(error instanceof RegistryError) || error.code !== 'UNREACHABLE') return error;
+  return error.restated({
+    message: `bucket ${bucket}: ${error.message}`,
+    advice: adviceOfUnreachable(error),
+  });
+}
+
+function adviceOfUnreachable(error: RegistryError): Advice {
+  if (error.remedy === 'plainHTTP')
+    return { hint: 'The endpoint of a service without TLS begins with http://.', remedy: 's3Endpoint' };
+  switch (systemCode(error.cause)) {
+    case 'ENOTFOUND':
+      return { hint: 'Check the endpoint; behind a proxy, set HTTPS_PROXY.', remedy: 's3Endpoint' };
+    case 'ECONNREFUSED':
+      return { hint: 'Check that the service runs, and the endpoint.', remedy: 's3Endpoint' };
+    default:
+      return adviceOf(error);
+  }
+}
 
 /** True if a 404 says that the object is not there: not the bucket or, at versitygw, the key that signed the request. */
 export function isMissingObject({ code, isForeign }: Complaint): boolean {

@@ -5,6 +5,7 @@ import { parseBucketAddress } from '../../src/s3/address.js';
 import { payloadOf, type S3Client } from '../../src/s3/client.js';
 import { type BucketConnection, connectToBucket } from '../../src/s3/connect.js';
 import { BUCKET, type FakeS3, type Fault, startFakeS3 } from '../support/fake-s3.js';
+import { freePort } from '../support/programs/daemon.js';
 
 const BYTES = Buffer.from('the bytes of an object');
 
@@ -272,6 +273,22 @@ describe('the client of buckets', () => {
           assert.doesNotMatch(error.message, /\n/);
         }
       });
+
+    it('if nothing answers, with advice on endpoints', async () => {
+      const closed = await freePort();
+      const endpoints: [endpoint: string, problem: RegExp, hint: RegExp][] = [
+        [`http://127.0.0.1:${closed}`, /connection refused/, /Check that the service runs/],
+        [fake.endpoint.replace('http:', 'https:'), /does not speak TLS/, /begins with http:/],
+      ];
+      for (const [endpoint, problem, hint] of endpoints) {
+        const hasty = await connect({ retries: 0, s3: { endpoint } });
+        const error = await failureOf(hasty.head('p/x'));
+        assert.deepEqual([error.code, error.remedy], ['UNREACHABLE', 's3Endpoint']);
+        assert.match(error.message, /^bucket images: cannot reach 127\.0\.0\.1:\d+: /);
+        assert.match(error.message, problem);
+        assert.match(error.hint ?? '', hint);
+      }
+    });
 
     it('if something else answers with a page', async () => {
       const hasty = await connect({ retries: 0 });

@@ -61,6 +61,16 @@ describe('the credentials of buckets', () => {
     assert.equal(found.origin, 'the environment');
   });
 
+  it('are not taken from elsewhere if the environment has a key without its secret', async () => {
+    file('keys', '[default]\naws_access_key_id = F\naws_secret_access_key = S\n');
+    const environment = { AWS_ACCESS_KEY_ID: 'E', AWS_SHARED_CREDENTIALS_FILE: folder('keys') };
+    await assert.rejects(find(environment), {
+      code: 'UNAUTHORIZED',
+      message: /without AWS_SECRET_ACCESS_KEY/,
+    });
+    assert.equal((await find({ ...environment, AWS_ACCESS_KEY_ID: '' })).accessKeyID, 'F');
+  });
+
   it('are those of a profile, of which the file of keys wins', async () => {
     const environment = {
       AWS_PROFILE: 'ci',

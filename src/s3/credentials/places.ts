@@ -1,3 +1,4 @@
+import { LadingError } from '../../errors.js';
 import type { Transport } from '../../registry/http/transport.js';
 import type { CredentialPlace } from './credentials.js';
 import { keyOfContainer, keyOfInstance } from './machines.js';
@@ -49,9 +50,14 @@ export function credentialPlaces({
   ];
 }
 
+/** Throws `UNAUTHORIZED` for a key without its secret, as botocore does: a key of another place was not meant. */
 function keyInEnvironment(environment: NodeJS.ProcessEnv): Awaited<ReturnType<CredentialPlace>> {
   const { AWS_ACCESS_KEY_ID: accessKeyID, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
-  if (!accessKeyID || !secretAccessKey) return undefined;
+  if (!accessKeyID) return undefined;
+  if (!secretAccessKey)
+    throw new LadingError('UNAUTHORIZED', 'AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY', {
+      hint: 'Set both, or neither to have the key looked for elsewhere.',
+    });
   const sessionToken = environment.AWS_SESSION_TOKEN || undefined;
   return { accessKeyID, secretAccessKey, sessionToken, expiresAt: undefined, origin: 'the environment' };
 }
