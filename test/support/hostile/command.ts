@@ -1,3 +1,5 @@
+import { PassThrough } from 'node:stream';
+
 /** The output of a command, and its exit code. */
 export interface Told {
   exit: number;
@@ -14,7 +16,8 @@ export async function runCommand(...args: string[]): Promise<Told> {
   const restore = [keep('stdout'), keep('stderr')];
   const exitCode = process.exitCode;
   try {
-    await run(args, watchStandardStreams(process.stdout, process.stderr));
+    // Not those of the process: each run would leave a listener on them, and Node.js would warn of that in its output.
+    await run(args, watchStandardStreams(new PassThrough(), new PassThrough()));
     return { exit: Number(process.exitCode ?? 0), ...told };
   } finally {
     process.exitCode = exitCode;
