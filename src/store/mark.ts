@@ -10,8 +10,8 @@ import { entryName } from './layout/layout-index.js';
 import { readContent } from './read-content.js';
 import type { Source } from './store.js';
 
-/** Roots are followed so many at a time. */
-const MARKED_AT_ONCE = 16;
+/** Roots are followed so many at a time where each read is a request. */
+const REQUESTED_AT_ONCE = 16;
 
 /** What a manifest needs, kept for the next mark: content under a digest never changes. */
 interface Needs {
@@ -58,11 +58,11 @@ export interface Attachment {
 export class Marker {
   readonly needed = new Set<Digest>();
   readonly gaps: Gap[] = [];
-  readonly #store: Pick<Source, 'fetch'>;
+  readonly #store: Pick<Source, 'fetch' | 'isLocal'>;
   readonly #known: KnownNeeds;
   readonly #entered = new Set<Digest>();
 
-  constructor(store: Pick<Source, 'fetch'>, known: KnownNeeds = new Map()) {
+  constructor(store: Pick<Source, 'fetch' | 'isLocal'>, known: KnownNeeds = new Map()) {
     this.#store = store;
     this.#known = known;
   }
@@ -78,9 +78,10 @@ export class Marker {
     roots: readonly Root[],
     { signal, before }: { signal?: AbortSignal | undefined; before?: () => Promise<void> } = {},
   ): Promise<void> {
-    for (let start = 0; start < roots.length; start += MARKED_AT_ONCE) {
+    const atOnce = this.#store.isLocal ? 1 : REQUESTED_AT_ONCE;
+    for (let start = 0; start < roots.length; start += atOnce) {
       await before?.();
-      await Promise.all(roots.slice(start, start + MARKED_AT_ONCE).map((root) => this.mark(root, signal)));
+      await Promise.all(roots.slice(start, start + atOnce).map((root) => this.mark(root, signal)));
     }
   }
 

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { formatLockAs } from '../../src/operations/write-lock.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { useBucket } from '../store/bucket/use-bucket.js';
-import { makeImage, pushAll } from '../support/images.js';
+import { makeCosignSignature, makeImage, pushAll } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 import { runLading } from './program.js';
 
@@ -93,6 +93,29 @@ describe('lading rm', () => {
     const wrong = await lading('rm', path('layout'), '--not-in', path('lock.json'));
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /has none of the names that are to stay, so all would go/);
+  });
+
+  it('follows many images for what is attached, without a warning of Node.js', async () => {
+    const images = await Promise.all(Array.from({ length: 20 }, (_, seed) => makeImage({ seed })));
+    const signed = images[0]?.manifest.descriptor;
+    assert.ok(signed);
+    const signature = makeCosignSignature(signed);
+    for (const store of [await openLayoutForWriting(path('many')), await bucket.write()]) {
+      await pushAll(
+        store,
+        [...images, signature].flatMap(({ all }) => [...all]),
+      );
+      for (const [tag, { manifest }] of images.entries())
+        await store.tag(manifest.descriptor, `registry.test/many:${tag}`);
+      await store.tag(signature.manifest.descriptor, `registry.test/many:${signature.tag}`);
+      await store.commit?.();
+      await store.close();
+    }
+    for (const place of [path('many'), 's3://images/p']) {
+      const { code, stdout, stderr } = await lading('rm', place, 'many:0');
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, /attached to sha256:/);
+    }
   });
 
   it('wants to know what is meant', async () => {
