@@ -13,9 +13,6 @@ import type { Source } from './store.js';
 /** Entries take some 50 bytes each. */
 const MOST_REMEMBERED = 2_000_000;
 
-/** Manifests of a store that is far that are read at a time; each may have 4 MiB. */
-const READ_AT_ONCE = 32;
-
 export interface RepositoryContentsOptions {
   /**
    * Maximum number of manifests and blobs that are cached for all repositories together; others are determined again.
@@ -24,8 +21,8 @@ export interface RepositoryContentsOptions {
   mostRemembered?: number | undefined;
   /** Lists attachments of a manifest that are not among the entries; default: none. */
   referrersOf?: ((subject: Descriptor) => AsyncIterable<Descriptor>) | undefined;
-  /** Reads many manifests at a time before the search, which goes one by one: for stores that are far. Default false. */
-  readsAhead?: boolean | undefined;
+  /** Called with the roots of a search, which reads one manifest after the other: `readAhead`, for stores that are far. */
+  prepare?: ((roots: readonly Descriptor[]) => Promise<void>) | undefined;
 }
 
 /** What the images of one repository lead to. */
@@ -52,15 +49,15 @@ export class RepositoryContents {
   #attached: Promise<Map<string, Descriptor[]>> | undefined;
 
   readonly #referrersOf: NonNullable<RepositoryContentsOptions['referrersOf']> | undefined;
-  readonly #readsAhead: boolean;
+  readonly #prepare: RepositoryContentsOptions['prepare'];
 
   constructor(
     readonly entries: readonly Descriptor[],
     private readonly graph: ManifestGraph,
-    { mostRemembered = MOST_REMEMBERED, referrersOf, readsAhead = false }: RepositoryContentsOptions = {},
+    { mostRemembered = MOST_REMEMBERED, referrersOf, prepare }: RepositoryContentsOptions = {},
   ) {
     this.#referrersOf = referrersOf;
-    this.#readsAhead = readsAhead;
+    this.#prepare = prepare;
     this.#reached = new RecentlyUsed(mostRemembered, ({ manifests, blobs }) => manifests.size + blobs.size);
     for (const entry of entries) {
       const repositories = repositoriesWith(entry);
@@ -127,7 +124,7 @@ export class RepositoryContents {
 
   async #reach(roots: readonly Descriptor[]): Promise<Reached> {
     const reached: Reached = { manifests: new Map(), blobs: new Set(), failure: undefined };
-    if (this.#readsAhead) await this.#readAhead(roots);
+    await this.#prepare?.(roots);
     const attached = await this.#attachedBySubject();
     const all = [...roots];
     for (let root = all.pop(); root !== undefined; root = all.pop()) {
@@ -136,27 +133,6 @@ export class RepositoryContents {
       if (this.#referrersOf !== undefined) all.push(...(await this.#unlisted(added, reached)));
     }
     return reached;
-  }
-
-  /** Reads everything that the search from these will read, a level after the other; what cannot be read is left to it. */
-  async #readAhead(roots: readonly Descriptor[]): Promise<void> {
-    const seen = new Set<Digest>();
-    let level = roots;
-    while (level.length > 0) {
-      const next: Descriptor[] = [];
-      const look = async (descriptor: Descriptor): Promise<void> => {
-        const unread: Reached = { manifests: new Map(), blobs: new Set(), failure: undefined };
-        try {
-          next.push(...(await this.graph.linksOf(descriptor)).manifests);
-          next.push(...(await this.#unlisted([descriptor], unread)));
-        } catch (error) {
-          note(error, unread);
-        }
-      };
-      for (let start = 0; start < level.length; start += READ_AT_ONCE)
-        await Promise.all(level.slice(start, start + READ_AT_ONCE).map(look));
-      level = next.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
-    }
   }
 
   /** Returns the attachments of manifests that have no entry. */
@@ -228,13 +204,15 @@ export class RepositoryContents {
   }
 }
 
-/**
- * Notes why content could not be read, so that the search goes on without it. Throws the error of a service that cannot be
- * reached, whose next answers would fail as well, each after its time.
- */
+/** Notes why content could not be read, so that the search goes on without it. */
 function note(error: unknown, reached: Reached): void {
-  if (!isLadingError(error) || (error instanceof RegistryError && isRetryable(error))) throw error;
+  if (!isLadingError(error) || endsSearch(error)) throw error;
   reached.failure ??= error;
+}
+
+/** True for the error of a service that cannot be reached: its next answers would fail as well, each after its time. */
+export function endsSearch(error: unknown): boolean {
+  return error instanceof RegistryError && isRetryable(error);
 }
 
 /** Returns the repositories that an entry belongs to: that of its name, and those of its note. */

@@ -3,6 +3,7 @@ import type { Digest } from '../content/digest.js';
 import { isLadingError, LadingError } from '../errors.js';
 import { ImageFiles } from './image-files.js';
 import { ManifestGraph } from './manifest-graph.js';
+import { readAhead } from './read-ahead.js';
 import { entriesOf, RepositoryContents, referrersWithoutEntry } from './repository-contents.js';
 import { addTag, repositoryView, type TagConflict, type Tags } from './repository-view.js';
 import type { Referrer, Source } from './store.js';
@@ -33,6 +34,9 @@ export function mergeRepositories(
   const union = unionOf(stores);
   const referrersOf = (subject: Descriptor) => referrersWithoutEntry(stores, subject);
   const graph = union instanceof ImageFiles ? union.graph : new ManifestGraph(union);
+  const prepare = union.isLocal
+    ? undefined
+    : (roots: readonly Descriptor[]) => readAhead(roots, graph, referrersOf);
   const told = new Set<string>();
   let merged: { of: Tags[]; tags: Tags; contents: RepositoryContents } | undefined;
 
@@ -48,7 +52,7 @@ export function mergeRepositories(
     const entries = await Promise.all(stores.map((store) => entriesOf(store)));
     const contents = new RepositoryContents(entries.flat(), graph, {
       referrersOf,
-      readsAhead: !union.isLocal,
+      prepare,
     });
     merged = { of: now, tags: mergeTags(served, now, tell), contents };
     return merged;
