@@ -1,4 +1,5 @@
 import type { InferredOptionTypes } from 'yargs';
+import { BUCKET_OPTIONS } from './bucket-flags.js';
 import type { CommandModule } from './command.js';
 import {
   CONNECTION_OPTIONS,
@@ -32,6 +33,7 @@ const OPTIONS = {
   update: UPDATE_OPTION,
   wait: WAIT_OPTION,
   ...CONNECTION_OPTIONS,
+  ...BUCKET_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & WantedArguments & InferredOptionTypes<typeof OPTIONS>;

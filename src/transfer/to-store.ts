@@ -2,6 +2,7 @@ import { delegate } from '../store/delegate.js';
 import type { Store } from '../store/store.js';
 import type { Destination } from './destination.js';
 import { isLeftOut, nameAfter, nameApart } from './distinct-names.js';
+import { surveyFiles } from './files/survey-files.js';
 import { writeFiles } from './files/write-files.js';
 
 /** Writes to the caller's own store, which stays open. An existing name is moved to the new image. */
@@ -22,6 +23,7 @@ export function toStore(store: Store): Destination & { format: 'store' } {
     check: (images, { onEvent } = {}) => nameApart(images, onEvent),
     nameOf: (image, placed) => (isLeftOut(image, placed) ? undefined : nameAfter(image, placed)),
     write: (images, options) => writeFiles(output, images, options),
+    survey: (images, options) => surveyFiles({ ...output, previous: store }, images, options),
     close: async () => undefined,
   };
 }

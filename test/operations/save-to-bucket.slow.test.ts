@@ -19,14 +19,18 @@ describe('a save into a bucket', () => {
   });
   afterEach(() => registry.close());
 
+  async function lading(args: readonly string[], code = 0) {
+    const output = ['-o', `s3://${BUCKET}/p`, '--s3-endpoint', bucket.fake.endpoint];
+    const env = { ...bucket.fake.environment, AWS_ENDPOINT_URL_S3: '', LADING_PLAIN_HTTP: 'true' };
+    const outcome = await runLading(['save', ...args, ...output], { env });
+    assert.equal(outcome.code, code, outcome.stderr);
+    return outcome;
+  }
+
   /** Saves the images, and returns what the registry was asked for. */
   async function run(code = 0, ...more: string[]): Promise<string[]> {
     const from = registry.requests.length;
-    const output = ['-o', `s3://${BUCKET}/p`, '--s3-endpoint', bucket.fake.endpoint];
-    const args = ['save', ...names, ...more, ...output];
-    const env = { ...bucket.fake.environment, AWS_ENDPOINT_URL_S3: '', LADING_PLAIN_HTTP: 'true' };
-    const outcome = await runLading(args, { env });
-    assert.equal(outcome.code, code, outcome.stderr);
+    await lading([...names, ...more], code);
     return registry.requests.slice(from).map(({ method, url }) => `${method} ${url}`);
   }
 
@@ -47,6 +51,27 @@ describe('a save into a bucket', () => {
         names.length,
     );
     await run(2, '--part-size', '1M');
+  });
+
+  it('is planned by a dry run, which writes nothing', async () => {
+    const [first = assert.fail()] = names;
+    for (const there of [[], [first], names]) {
+      if (there.length > 0) await lading(there);
+      const from = bucket.fake.requests.length;
+      const plan = JSON.parse((await lading([...names, '--dry-run', '--json'])).stdout);
+      assert.deepEqual(
+        bucket.fake.requests.slice(from).filter(({ method }) => method !== 'GET' && method !== 'HEAD'),
+        [],
+      );
+      const saved = JSON.parse((await lading([...names, '--json'])).stdout);
+      assert.deepEqual(plan.images, saved.images);
+      assert.equal(plan.bytes.missing, saved.bytes.fetched);
+      assert.deepEqual(
+        { total: plan.blobs.total, fetched: plan.blobs.missing, reused: plan.blobs.present },
+        saved.blobs,
+      );
+      await bucket.restart({});
+    }
   });
 
   it('does not read the names of other images', async () => {

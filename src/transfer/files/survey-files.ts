@@ -5,11 +5,11 @@ import { measureArchive } from '../../store/archive/archive-writer.js';
 import { readVerified } from '../../store/read-content.js';
 import type { OutputSize, Survey, WriteOptions } from '../destination.js';
 import type { ImageTrees, Plan } from '../plan.js';
-import { type OutputFiles, planFiles, preferring } from './write-files.js';
+import { type AnyOutput, planFiles, preferring } from './write-files.js';
 
 /** Returns what `writeFiles` would do, by the same plan, without writing. */
 export async function surveyFiles(
-  output: OutputFiles,
+  output: AnyOutput,
   images: readonly ImageTrees[],
   options: WriteOptions = {},
 ): Promise<Survey<ImageTrees>> {

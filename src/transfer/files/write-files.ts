@@ -27,7 +27,10 @@ export interface OutputFiles<Format = SaveFormat> {
   measure?(plan: Plan): Promise<OutputSize>;
 }
 
-type AnyOutput = OutputFiles<SaveFormat | 'store'>;
+/** Also a store of which nothing is known but what it has. */
+export interface AnyOutput extends Omit<OutputFiles<SaveFormat | 'store'>, 'previous'> {
+  previous: Source | undefined;
+}
 
 /** Writes images that were checked, and keeps those that stay. */
 export async function writeFiles(
