@@ -30,13 +30,13 @@ export function parseShardFlags(
     throw new LadingError('USAGE', `--shards ${count} needs the number of this job`, {
       hint: `Schedulers set ${NUMBERS.join(' or ')}; elsewhere, --shard I/${count} says it, from 0/${count} to ${count - 1}/${count}.`,
     });
+  const isOne = (number: string): boolean => /^\d{1,9}$/.test(number) && Number(number) < count;
   const number = environment[variable] ?? '';
-  if (/^\d{1,9}$/.test(number) && Number(number) < count) return { index: Number(number), count };
-  throw new LadingError(
-    'USAGE',
-    `${variable} is ${number}, and the jobs of --shards ${count} are 0 to ${count - 1}`,
-    {
-      hint: `Number them from 0, as Indexed Jobs of Kubernetes and sbatch --array=0-${count - 1} do.`,
-    },
-  );
+  // If one job of the array is beyond the shares, a share has no job: all of them say so, rather than the last one alone.
+  const last = (variable === 'SLURM_ARRAY_TASK_ID' && environment.SLURM_ARRAY_TASK_MAX) || number;
+  if (isOne(number) && isOne(last)) return { index: Number(number), count };
+  const wrong = isOne(number) ? `SLURM_ARRAY_TASK_MAX is ${last}` : `${variable} is ${number}`;
+  throw new LadingError('USAGE', `${wrong}, and the jobs of --shards ${count} are 0 to ${count - 1}`, {
+    hint: `Number them from 0, as Indexed Jobs of Kubernetes and sbatch --array=0-${count - 1} do.`,
+  });
 }

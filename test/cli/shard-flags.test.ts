@@ -25,7 +25,7 @@ describe('--shard and --shards', () => {
 
   // sbatch --array=3,5 runs two jobs again, and sets the minimum to 3.
   it('take the number of a job in a Slurm array as it is, also when some of them run again', () => {
-    const again = { SLURM_ARRAY_TASK_ID: '3', SLURM_ARRAY_TASK_MIN: '3', SLURM_ARRAY_TASK_COUNT: '2' };
+    const again = { SLURM_ARRAY_TASK_ID: '3', SLURM_ARRAY_TASK_MIN: '3', SLURM_ARRAY_TASK_MAX: '5' };
     assert.deepEqual(parseShardFlags({ shards: 8 }, again), { index: 3, count: 8 });
   });
 
@@ -38,6 +38,11 @@ describe('--shard and --shards', () => {
     assert.match(
       refused({ shards: 4 }, { SLURM_ARRAY_TASK_ID: '4' }),
       /^USAGE: SLURM_ARRAY_TASK_ID is 4, and the jobs of --shards 4 are 0 to 3\. .*sbatch --array=0-3 do\.$/,
+    );
+    const fromOne = { SLURM_ARRAY_TASK_ID: '1', SLURM_ARRAY_TASK_MIN: '1', SLURM_ARRAY_TASK_MAX: '4' };
+    assert.match(
+      refused({ shards: 4 }, fromOne),
+      /^USAGE: SLURM_ARRAY_TASK_MAX is 4, and the jobs of --shards 4 are 0 to 3\. .*sbatch --array=0-3 do\.$/,
     );
     assert.match(
       refused({ shards: 4 }, { JOB_COMPLETION_INDEX: '-1' }),
