@@ -3,18 +3,26 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { ContentError } from '../../errors.js';
 import { readLayoutIndex } from '../../manifest/layout-documents.js';
+import { sortedMembers } from '../layout/layout-index.js';
 
 /** Most bytes of an object with one entry: the annotations of a descriptor are the most of it. */
 export const MAX_ENTRY_BYTES = 256 * 1024;
 
+/** A name with what it stands for, and the version of its object. */
+export interface BucketName {
+  key: string;
+  entry: Descriptor;
+  etag: string | undefined;
+}
+
 /**
  * Formats an object for a name or an attachment: an index with one entry, as a layout has it, so that it is read by the
- * same rules.
+ * same rules. The bytes are the same whatever order the members of its annotations have.
  */
 export function formatEntry(entry: Descriptor): Buffer {
   const annotations = fittingAnnotations(entry.annotations, MAX_LISTED_ANNOTATION_BYTES);
   const { annotations: _, data: __, urls: ___, ...plain } = entry;
-  const kept = { ...plain, ...(annotations !== undefined && { annotations }) };
+  const kept = { ...plain, ...(annotations !== undefined && { annotations: sortedMembers(annotations) }) };
   return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [kept] }));
 }
 

@@ -5,18 +5,14 @@ import { isLadingError, LadingError } from '../../errors.js';
 import { type ListedObject, payloadOf, type S3Client } from '../../s3/client.js';
 import { entryName, nameAnnotations } from '../layout/layout-index.js';
 import { nameTakenIn } from '../name-taken.js';
-import { formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
+import { type BucketName, formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
+import { indexedNames } from './indexed-names.js';
 import type { BucketKeys } from './keys.js';
-
-/** A name with what it stands for, and the version of its object. */
-export interface BucketName {
-  key: string;
-  entry: Descriptor;
-  etag: string | undefined;
-}
 
 /** How long a list of names is used before the service is asked for another. */
 const FRESH_MS = 5000;
+/** Unknown names from which on it is worth a request to look into `index.json` for them. */
+const MANY = 20;
 /** Others may move a name between two requests; more often than this, something is wrong. */
 const TRIES = 10;
 const MAX_DELAY_MS = 1000;
@@ -187,13 +183,16 @@ export class BucketNames {
   }
 
   async #readAll(listed: readonly ListedObject[], signal?: AbortSignal): Promise<BucketName[]> {
+    const knownOf = ({ key, etag }: ListedObject): BucketName | undefined => {
+      const known = this.#known.get(key);
+      return known?.etag === etag && etag !== undefined ? known : undefined;
+    };
+    const unknown = listed.filter((object) => knownOf(object) === undefined);
+    if (unknown.length >= MANY)
+      for (const name of await indexedNames(this.#client, this.#keys, unknown, signal))
+        this.#known.set(name.key, name);
     const found = await Promise.all(
-      listed.map(({ key, etag }) => {
-        const known = this.#known.get(key);
-        return known !== undefined && known.etag === etag && etag !== undefined
-          ? known
-          : this.#read(key, known, signal);
-      }),
+      listed.map((object) => knownOf(object) ?? this.#read(object.key, this.#known.get(object.key), signal)),
     );
     return found.filter((name) => name !== undefined);
   }

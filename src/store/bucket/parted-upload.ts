@@ -8,6 +8,7 @@ import { UploadSource } from '../../registry/upload/source.js';
 import type { Condition, Part, Payload, S3Client, Upload } from '../../s3/client.js';
 import { MAX_PARTS } from '../../s3/options.js';
 import type { OpenContent, PushOptions } from '../store.js';
+import { createMd5 } from './content-etag.js';
 import type { PartMemory } from './part-memory.js';
 
 const MEBIBYTE = 1024 * 1024;
@@ -212,14 +213,10 @@ async function* piecesOf(bytes: Buffer): AsyncGenerator<Buffer> {
     yield bytes.subarray(start, start + CHUNK_BYTES);
 }
 
-/** Returns undefined where Node.js has no MD5, as with FIPS 140: then no part of an earlier run is known to be the same. */
+/** Returns undefined where Node.js has no MD5: then no part of an earlier run is known to be the same. */
 async function md5Of({ open }: Payload): Promise<string | undefined> {
-  let hash: Hash;
-  try {
-    hash = createHash('md5');
-  } catch {
-    return undefined;
-  }
+  const hash = createMd5();
+  if (hash === undefined) return undefined;
   for await (const piece of open() as AsyncIterable<Uint8Array>) hash.update(piece);
   return hash.digest('hex');
 }

@@ -7,7 +7,7 @@ import {
   removalReport,
 } from '../removal.js';
 import type { BucketStore } from './bucket-store.js';
-import type { BucketName } from './names.js';
+import type { BucketName } from './entry.js';
 
 /** Names that are removed at a time. */
 const REMOVED_AT_ONCE = 16;

@@ -227,6 +227,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function sortedMembers(members: Record<string, string>): Record<string, string> {
+/** Sorts the members of an object by their names, so that the same members are the same bytes. */
+export function sortedMembers(members: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(members).sort(([a], [b]) => compare(a, b)));
 }

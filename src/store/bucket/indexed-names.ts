@@ -1,0 +1,45 @@
+import { isLadingError } from '../../errors.js';
+import { readLayoutIndex } from '../../manifest/layout-documents.js';
+import type { ListedObject, S3Client } from '../../s3/client.js';
+import { entryName, MAX_INDEX_BYTES } from '../layout/layout-index.js';
+import { createMd5 } from './content-etag.js';
+import { type BucketName, formatEntry } from './entry.js';
+import type { BucketKeys } from './keys.js';
+
+/**
+ * Reads names from `index.json`, with one request instead of one for each. An entry counts only if the object of its name
+ * has just these bytes: most services give their MD5 as its ETag. (Amazon S3, Common Response Headers: unless it was
+ * encrypted with keys of KMS or of the customer.) So an index that is older than the names misleads nobody.
+ */
+export async function indexedNames(
+  client: S3Client,
+  keys: BucketKeys,
+  listed: readonly ListedObject[],
+  signal: AbortSignal | undefined,
+): Promise<BucketName[]> {
+  const etags = new Map(listed.map(({ key, etag }) => [key, etag]));
+  const names: BucketName[] = [];
+  for (const entry of await entriesOf(client, keys, signal)) {
+    const name = entryName(entry);
+    if (name === undefined) continue;
+    const key = keys.name(name);
+    const etag = etags.get(key);
+    const md5 = createMd5();
+    if (md5 === undefined) return [];
+    if (etag === `"${md5.update(formatEntry(entry)).digest('hex')}"`) names.push({ key, entry, etag });
+  }
+  return names;
+}
+
+async function entriesOf(client: S3Client, keys: BucketKeys, signal: AbortSignal | undefined) {
+  try {
+    const index = await client.read(keys.index, { maxBytes: MAX_INDEX_BYTES, signal });
+    return index === undefined || index === 'unchanged'
+      ? []
+      : readLayoutIndex(index.bytes, keys.index).entries;
+  } catch (error) {
+    // The names themselves are read instead. Those who read the index as a layout get its error.
+    if (isLadingError(error, 'INVALID_LAYOUT', 'TOO_LARGE')) return [];
+    throw error;
+  }
+}
