@@ -6,7 +6,7 @@ import { type ListedObject, payloadOf, type S3Client } from '../../s3/client.js'
 import { entryName, nameAnnotations } from '../layout/layout-index.js';
 import { nameTakenIn } from '../name-taken.js';
 import { type BucketName, formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
-import { indexedNames } from './indexed-names.js';
+import { IndexedNames } from './indexed-names.js';
 import type { BucketKeys } from './keys.js';
 
 /** How long a list of names is used before the service is asked for another. */
@@ -27,6 +27,7 @@ export class BucketNames {
   readonly #location: string;
   /** What objects contain, by key; an object with the same ETag need not be read again. */
   readonly #known = new Map<string, BucketName>();
+  readonly #indexed: IndexedNames;
   #listing: Promise<ListedObject[]> | undefined;
   #listedAt = 0;
   /** Versions of the objects in the last list. */
@@ -37,6 +38,7 @@ export class BucketNames {
     this.#client = client;
     this.#keys = keys;
     this.#location = location;
+    this.#indexed = new IndexedNames(client, keys);
   }
 
   /** Returns what a name stands for, at most as old as `FRESH_MS`; undefined if nobody gave it. */
@@ -189,8 +191,7 @@ export class BucketNames {
     };
     const unknown = listed.filter((object) => knownOf(object) === undefined);
     if (unknown.length >= MANY)
-      for (const name of await indexedNames(this.#client, this.#keys, unknown, signal))
-        this.#known.set(name.key, name);
+      for (const name of await this.#indexed.among(unknown, signal)) this.#known.set(name.key, name);
     const found = await Promise.all(
       listed.map((object) => knownOf(object) ?? this.#read(object.key, this.#known.get(object.key), signal)),
     );

@@ -65,4 +65,29 @@ describe('many names in a bucket with an index.json', () => {
     assert.deepEqual(sorted(found), sorted(expected()));
     assert.equal(read, NAMES.length);
   });
+
+  it('are not looked for in an index that was read before', async () => {
+    const reader = await bucket.read();
+    await readNames(reader);
+    const store = await bucket.write();
+    for (const name of NAMES) await store.tag(other.manifest.descriptor, name);
+    const gets = () =>
+      bucket.fake.requests.filter(({ method, key }) => method === 'GET' && key === 'p/index.json');
+    const before = gets().length;
+    const { now } = Date;
+    let result: Awaited<ReturnType<typeof readNames>>;
+    try {
+      // Lists are used for five seconds.
+      Date.now = () => now() + 6000;
+      result = await readNames(reader);
+    } finally {
+      Date.now = now;
+    }
+    const { found, read } = result;
+    assert.equal(new Set(found.values()).size, 1);
+    assert.equal(found.get(NAMES[0] ?? ''), other.manifest.descriptor.digest);
+    assert.equal(read, NAMES.length);
+    const [request, ...others] = gets().slice(before);
+    assert.ok(request?.headers['if-none-match'] !== undefined && others.length === 0);
+  });
 });
