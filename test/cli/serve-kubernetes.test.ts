@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { CommandOption } from '../../src/cli/command-option.js';
 import { KUBERNETES_OPTIONS } from '../../src/cli/kubernetes.js';
 import { SERVE_OPTIONS } from '../../src/cli/serve-flags.js';
 import { MAX_WAIT_MS } from '../../src/server/operational/health.js';
+import { useFolder } from '../support/temporary.js';
 import { runLading } from './program.js';
 
 const PRINT = ['--print-config', 'kubernetes'];
@@ -116,6 +116,8 @@ describe('serve --print-config kubernetes', () => {
 });
 
 describe('serve --print-config systemd', () => {
+  const path = useFolder();
+
   it('takes a bucket for no file', async () => {
     const { stdout } = await runLading([
       ...['serve', 's3://images/all', '--s3-endpoint', 'https://s3.local', '--print-config', 'systemd'],
@@ -164,9 +166,9 @@ describe('serve --print-config systemd', () => {
     );
     // Each of them needs a place in a pod, too.
     assert.deepEqual(files, ['tls-cert', 'tls-key', 'htpasswd']);
-    const { stdout } = await runLading([
-      ...['serve', 'layout', ...files.flatMap((name) => [`--${name}`, 'a']), '--print-config', 'systemd'],
-    ]);
-    for (const name of files) assert.ok(stdout.includes(` --${name} ${resolve('a')}`), stdout);
+    const words = ['serve', 'layout', ...files.flatMap((name) => [`--${name}`, 'a'])];
+    // In a folder whose name needs no quotes, wherever the project is.
+    const { stdout } = await runLading([...words, '--print-config', 'systemd'], { cwd: path() });
+    for (const name of files) assert.ok(stdout.includes(` --${name} ${path('a')}`), stdout);
   });
 });
