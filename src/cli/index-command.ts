@@ -1,21 +1,15 @@
 import type { InferredOptionTypes } from 'yargs';
 import { indexBucket } from '../index.js';
 import { BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
+import { BUCKET_CONNECTION_OPTIONS, NO_REGISTRY } from './bucket-only.js';
 import type { CommandModule } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { plural } from './format.js';
-import {
-  CONNECTION_OPTIONS,
-  type CommandOption,
-  connectionOptions,
-  type GlobalArguments,
-} from './options.js';
+import { type CommandOption, connectionOptions, type GlobalArguments } from './options.js';
 import { eventsTo } from './progress.js';
 
 const OPTIONS = {
-  retries: CONNECTION_OPTIONS.retries,
-  'tls-verify': CONNECTION_OPTIONS['tls-verify'],
-  ca: CONNECTION_OPTIONS.ca,
+  ...BUCKET_CONNECTION_OPTIONS,
   ...BUCKET_WRITE_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
@@ -42,18 +36,4 @@ export const indexCommand: CommandModule = {
     );
     return EXIT.done;
   },
-};
-
-/** Flags of connections to registries that a bucket has no use for. */
-export const NO_REGISTRY = {
-  concurrency: undefined,
-  'limit-rate': undefined,
-  creds: undefined,
-  authfile: undefined,
-  cert: undefined,
-  'key-file': undefined,
-  'plain-http': undefined,
-  v1: undefined,
-  mirror: undefined,
-  'private-addresses': undefined,
 };

@@ -1,17 +1,11 @@
 import type { InferredOptionTypes } from 'yargs';
 import { type PruneResult, prune } from '../index.js';
-import { BUCKET_OPTIONS, BUCKET_WRITE_OPTIONS } from './bucket-flags.js';
+import { BUCKET_REMOVAL_OPTIONS, NO_REGISTRY } from './bucket-only.js';
 import type { CommandModule } from './command.js';
 import { parseDuration } from './duration.js';
 import { EXIT } from './exit-codes.js';
 import { formatBytes, formatTable, plural } from './format.js';
-import { NO_REGISTRY } from './index-command.js';
-import {
-  CONNECTION_OPTIONS,
-  type CommandOption,
-  connectionOptions,
-  type GlobalArguments,
-} from './options.js';
+import { type CommandOption, connectionOptions, type GlobalArguments } from './options.js';
 import { eventsTo } from './progress.js';
 
 const OPTIONS = {
@@ -34,13 +28,7 @@ const OPTIONS = {
     describe: 'Of s3://…: time between the two looks at what is needed',
     defaultDescription: '1m',
   },
-  retries: CONNECTION_OPTIONS.retries,
-  'tls-verify': CONNECTION_OPTIONS['tls-verify'],
-  ca: CONNECTION_OPTIONS.ca,
-  ...BUCKET_OPTIONS,
-  sse: BUCKET_WRITE_OPTIONS.sse,
-  'sse-kms-key': BUCKET_WRITE_OPTIONS['sse-kms-key'],
-  'single-writer': BUCKET_WRITE_OPTIONS['single-writer'],
+  ...BUCKET_REMOVAL_OPTIONS,
 } as const satisfies Record<string, CommandOption>;
 
 type Arguments = GlobalArguments & InferredOptionTypes<typeof OPTIONS> & { STORE: string };

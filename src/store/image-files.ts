@@ -100,12 +100,12 @@ export class ImageFiles implements Source {
     return this.entries;
   }
 
-  /** Returns the path in the archive or directory where content is, or would be. */
   /** Lists every file with content, whether an entry leads to it or not. */
   contentFiles(): AsyncIterable<ContentFile> {
     return this.files.list();
   }
 
+  /** Returns the path in the archive or directory where content is, or would be. */
   pathOf(digest: Digest): string {
     return this.files.pathOf(digest);
   }

@@ -73,7 +73,7 @@ export interface Source {
   referrers(subject: Descriptor, options?: SignalOption): AsyncIterable<Referrer>;
   /** Returns where the bytes are on the local disk, for faster access to the same bytes. */
   region?(descriptor: Descriptor): Promise<Region | undefined>;
-  /** Returns a URL that serves the bytes for a while, to anybody who has it. A server redirects its clients there. */
+  /** Returns a URL to which a server can redirect its clients: whoever has it can read the bytes until it expires. */
   urlOf?(descriptor: Descriptor, options?: SignalOption): Promise<URL | undefined>;
   close(): Promise<void>;
 }

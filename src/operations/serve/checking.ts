@@ -3,8 +3,8 @@ const CHECKED_MS = 1000;
 
 /**
  * Returns a check that asks with `ask`, at most once a second, since probes come every few seconds from everybody. After a
- * failure it rejects at once, and asks anew meanwhile: a probe need not wait for a service that hangs, and the first one
- * after its return is still told of the failure.
+ * failure it rejects at once, and asks anew meanwhile, so that no probe waits for a service that hangs. When the service
+ * works again, one more probe is therefore told of the failure.
  */
 export function checking(
   ask: () => Promise<void>,

@@ -22,19 +22,7 @@ describe('convert, of images with attachments', () => {
   const { path, originals, writeLayout, run } = useConversions();
 
   it('keeps attestations, told what became of the image they are about', async () => {
-    const statement = { _type: 'https://in-toto.io/Statement/v0.1' };
-    const layer = jsonContent('application/vnd.in-toto+json', statement);
-    const config = jsonContent(MEDIA_TYPE.ociConfig, {
-      os: 'unknown',
-      architecture: 'unknown',
-      rootfs: { type: 'layers', diff_ids: [layer.descriptor.digest] },
-    });
-    const attestation = jsonContent(MEDIA_TYPE.ociManifest, {
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPE.ociManifest,
-      config: config.descriptor,
-      layers: [layer.descriptor],
-    });
+    const { layer, config, attestation } = makeAttestation();
     const annotations = (digest: string): Record<string, string> => ({
       [ANNOTATION.dockerReferenceType]: 'attestation-manifest',
       [ANNOTATION.dockerReferenceDigest]: digest,
@@ -71,18 +59,7 @@ describe('convert, of images with attachments', () => {
   });
 
   it('tells no loss where nothing is lost: of what has the format already, all keeps its digest', async () => {
-    const layer = jsonContent('application/vnd.in-toto+json', { _type: 'https://in-toto.io/Statement/v0.1' });
-    const config = jsonContent(MEDIA_TYPE.ociConfig, {
-      os: 'unknown',
-      architecture: 'unknown',
-      rootfs: { type: 'layers', diff_ids: [layer.descriptor.digest] },
-    });
-    const attestation = jsonContent(MEDIA_TYPE.ociManifest, {
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPE.ociManifest,
-      config: config.descriptor,
-      layers: [layer.descriptor],
-    });
+    const { layer, config, attestation } = makeAttestation();
     const { descriptor } = originals.amd64.manifest;
     for (const [place, platform] of [originals.amd64.platform, undefined].entries()) {
       const index = jsonContent(MEDIA_TYPE.ociIndex, {
@@ -188,3 +165,20 @@ describe('convert, of images with attachments', () => {
     );
   });
 });
+
+/** Makes an attestation as BuildKit does. */
+function makeAttestation() {
+  const layer = jsonContent('application/vnd.in-toto+json', { _type: 'https://in-toto.io/Statement/v0.1' });
+  const config = jsonContent(MEDIA_TYPE.ociConfig, {
+    os: 'unknown',
+    architecture: 'unknown',
+    rootfs: { type: 'layers', diff_ids: [layer.descriptor.digest] },
+  });
+  const attestation = jsonContent(MEDIA_TYPE.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPE.ociManifest,
+    config: config.descriptor,
+    layers: [layer.descriptor],
+  });
+  return { layer, config, attestation };
+}
