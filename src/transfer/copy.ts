@@ -94,8 +94,12 @@ class GraphCopy {
       await this.#forEach(level, (manifest) => this.#copyManifest(manifest));
     await this.#options.beforeNaming?.();
     await this.#restoreRemoved();
-    for (const image of images) await this.#nameImage(image);
-    await this.#restoreRemoved();
+    try {
+      for (const image of images) await this.#nameImage(image);
+    } finally {
+      // The names that were given lead to all of their content, even if another one could not be given.
+      await this.#restoreRemoved();
+    }
     this.#abandonRest();
     await this.#destination.commit?.();
     return this.#result;
@@ -262,8 +266,20 @@ class GraphCopy {
       return;
     }
     for (const { name, descriptor } of image.names) {
-      await this.#destination.tag(descriptor, name);
+      await this.#tag(descriptor, name);
       this.#options.onEvent?.({ type: 'tagged', name, descriptor });
+    }
+  }
+
+  /** Gives a name; a manifest that a collection of garbage has just removed is copied again first. */
+  async #tag(descriptor: Descriptor, name: string): Promise<void> {
+    const destination = this.#destination;
+    try {
+      await destination.tag(descriptor, name);
+    } catch (error) {
+      if (destination.hold === undefined || !isLadingError(error, 'NOT_FOUND')) throw error;
+      await this.#restoreRemoved();
+      await destination.tag(descriptor, name);
     }
   }
 

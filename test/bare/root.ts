@@ -60,6 +60,7 @@ export async function makeBareRoot(context: Context, options: BareRootOptions): 
     path,
     beside: ['nsenter', '--target', children.trim(), '--net'],
     run(user, line, cwd = '/tmp') {
+      const seed = process.env.LADING_PROPERTY_SEED;
       const home = user === 'root' ? '/root' : `/home/${user}`;
       const environment = [
         // dpkg wants the programs of root.
@@ -67,6 +68,7 @@ export async function makeBareRoot(context: Context, options: BareRootOptions): 
         ...['LANG=C.UTF-8', `HOME=${home}`, 'CI=true'],
         // npm writes its cache into the home, and fails without one.
         `npm_config_cache=/tmp/npm-${user}`,
+        ...(seed === undefined ? [] : [`LADING_PROPERTY_SEED=${seed}`]),
         ...(options.network ? trustOf(process.env).map(([name, file]) => `${name}=${file}`) : []),
       ];
       const [command = '', ...args] = [
