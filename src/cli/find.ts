@@ -139,7 +139,7 @@ export function inputsOf(paths: readonly string[]): { paths: string[]; input?: N
 type LimitArguments = Partial<Record<keyof typeof FIND_LIMIT_OPTIONS, number | undefined>>;
 
 /** Converts the flags to limits; throws `USAGE`. */
-export function findLimits(argv: LimitArguments): FindLimits {
+function findLimits(argv: LimitArguments): FindLimits {
   const of = (flag: keyof typeof FIND_LIMIT_OPTIONS): number | undefined => wholeNumber(flag, argv[flag], 1);
   return {
     maxFileBytes: of('max-file-bytes'),

@@ -5,7 +5,7 @@ import { CONNECTION_OPTIONS, type CommandOptions } from './options.js';
 import { closest, listWords } from './suggest.js';
 
 /** The settings below `registries: HOST:` in the configuration. All but two are called like flags. */
-export const REGISTRY_OPTIONS: CommandOptions = {
+const REGISTRY_OPTIONS: CommandOptions = {
   ca: CONNECTION_OPTIONS.ca,
   cert: CONNECTION_OPTIONS.cert,
   'key-file': CONNECTION_OPTIONS['key-file'],

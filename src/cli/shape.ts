@@ -8,7 +8,7 @@ export type Shape = 'text' | 'number' | 'bytes' | 'flag' | 'any' | { each: Shape
 type Members = Readonly<Record<string, Shape>>;
 
 /** Returns the name of a member in templates, where names begin with capital letters: `os.version` is `OsVersion`. */
-export function templateName(member: string): string {
+function templateName(member: string): string {
   return member
     .split(/[._-]/)
     .map((word) => `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`)

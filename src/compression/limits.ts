@@ -10,7 +10,7 @@ export interface DecompressLimits {
   limit?: 'maxArchiveBytes' | 'maxLayerBytes' | undefined;
 }
 
-export const DEFAULT_MAX_RATIO = 1100;
+const DEFAULT_MAX_RATIO = 1100;
 // Less output does no harm, and small inputs of zeros can have a high ratio.
 const RATIO_FLOOR = 16 * 1024 * 1024;
 // Decompressing this much takes about 25 ms.

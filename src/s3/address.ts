@@ -21,11 +21,6 @@ const DEFAULT_REGION = 'us-east-1';
 /** Keys have at most 1024 bytes. (Amazon S3 User Guide, "Naming Amazon S3 objects") */
 const MAX_PREFIX_BYTES = 256;
 
-/** True if a text is meant as a bucket. */
-export function isBucketText(text: string): boolean {
-  return text.startsWith(SCHEME);
-}
-
 /**
  * Parses `s3://BUCKET[/PREFIX]`; rejects with `USAGE`. (Amazon S3 User Guide, "General purpose bucket naming rules";
  * capital letters and underscores are of old buckets and of other servers.)

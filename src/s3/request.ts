@@ -247,5 +247,3 @@ export async function readDocument(response: TransportResponse, what: string): P
 export async function ended({ body }: TransportResponse): Promise<void> {
   await discard(body);
 }
-
-export type { AWSCredentials };

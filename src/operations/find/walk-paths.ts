@@ -188,17 +188,13 @@ async function lstatOrStat(path: string, isNamed: boolean): Promise<{ size: numb
   throw new LadingError('IO', `${path} is not a regular file`);
 }
 
-export interface ArchiveWalk extends WalkPathsOptions {
+interface ArchiveWalk extends WalkPathsOptions {
   counted: { files: number };
   depth: number;
 }
 
 /** Yields the documents of an archive, such as a chart, and of the archives in it: its subcharts. */
-export async function* filesOfArchive(
-  file: string,
-  bytes: Buffer,
-  walk: ArchiveWalk,
-): AsyncGenerator<GivenFile> {
+async function* filesOfArchive(file: string, bytes: Buffer, walk: ArchiveWalk): AsyncGenerator<GivenFile> {
   const { limits, onProblem, counted, depth } = walk;
   if (depth > limits.maxFolders) {
     onProblem({

@@ -62,9 +62,9 @@ interface Made {
 
 const DEFAULT_KEPT_BYTES = 64 * 1024 * 1024;
 /** Far more than the layers of images that must be read, which are from the time of schema1. */
-export const DEFAULT_MAX_LAYER_BYTES = 4 * 1024 ** 3;
+const DEFAULT_MAX_LAYER_BYTES = 4 * 1024 ** 3;
 /** Applies beyond 16 MiB. Layers reach a ratio of 3 to 10; higher ones are files without content, or bombs. */
-export const DEFAULT_SERVED_RATIO = 200;
+const DEFAULT_SERVED_RATIO = 200;
 /**
  * Ten times what an index of twenty platforms with attestations needs. Parsed documents take ten times their size in
  * memory.

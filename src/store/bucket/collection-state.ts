@@ -32,7 +32,7 @@ export const LEASE_MS = 10 * 60_000;
  * A request to remove may arrive late, but no later than its signature is good for: 15 minutes, and as many for a clock that
  * is ahead. (Amazon S3, "Authenticating Requests", "RequestTimeTooSkewed")
  */
-export const LATEST_MS = 30 * 60_000;
+const LATEST_MS = 30 * 60_000;
 /** Times of HTTP are whole seconds. */
 const ROUNDING_MS = 2000;
 

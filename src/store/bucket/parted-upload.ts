@@ -14,7 +14,7 @@ import type { PartMemory } from './part-memory.js';
 const MEBIBYTE = 1024 * 1024;
 
 /** Returns the size of the parts of a blob: larger than `least` if there would be too many. */
-export function partBytesOf(size: number, least: number): number {
+function partBytesOf(size: number, least: number): number {
   if (size <= least * MAX_PARTS) return least;
   return Math.ceil(size / MAX_PARTS / MEBIBYTE) * MEBIBYTE;
 }

@@ -22,7 +22,7 @@ export interface RangeLimits {
 
 const MEBIBYTE = 1024 * 1024;
 
-export const RANGE_LIMITS: RangeLimits = {
+const RANGE_LIMITS: RangeLimits = {
   minBytes: 32 * MEBIBYTE,
   pieceBytes: 3 * MEBIBYTE,
   trialBytes: 20 * MEBIBYTE,

@@ -132,17 +132,14 @@ async function remakeAll(
  * Returns the images that a registry can name, which are those with a manifest. Rejects with `UNSUPPORTED` if there is
  * none.
  */
-export function imagesForRegistry(
-  images: readonly ImageTrees[],
-  onEvent: OnCopyEvent | undefined,
-): ImageTrees[] {
+function imagesForRegistry(images: readonly ImageTrees[], onEvent: OnCopyEvent | undefined): ImageTrees[] {
   const lacks = ({ tree }: ImageTrees): string | undefined =>
     tree.isBlob ? `is ${aBlob(tree)}: a registry can tag only manifests` : undefined;
   return fitting(images, lacks, onEvent);
 }
 
 /** Rejects with `USAGE` if two different images, or their attachments, would get the same name. */
-export function requireDistinct(images: readonly ImageToPush[], wayOut: Advice): void {
+function requireDistinct(images: readonly ImageToPush[], wayOut: Advice): void {
   const taken = new Map<string, ImageTrees>();
   const attachments = new Map<string, { digest: string; of: string }>();
   for (const { image, destination } of images) {
