@@ -29,6 +29,8 @@ export interface BucketConnection
   > {
   /** Connections at once for large blobs alone, which take a few MiB each; default unlimited. */
   mostBulk?: number | undefined;
+  /** Sign everything, whatever `s3.anonymous` says, since the bucket is written to; default false. */
+  needsKey?: boolean | undefined;
 }
 
 /** What a client takes from the process, if it is not told otherwise. */
@@ -46,7 +48,7 @@ export async function connectToBucket(
   options: BucketConnection = {},
   { environment = process.env, wait, now }: Surroundings = {},
 ): Promise<S3Client> {
-  const { s3 = {}, onEvent, concurrency, retries = DEFAULT_RETRIES } = options;
+  const { s3 = {}, onEvent, concurrency, retries = DEFAULT_RETRIES, needsKey = false } = options;
   checkEncryption(s3);
   const profile = await readProfile(environment);
   const place = placeOf({
@@ -76,7 +78,7 @@ export async function connectToBucket(
   return createS3Client({
     bucket,
     place,
-    credentials: s3.anonymous ? undefined : createSupply(places, now),
+    credentials: s3.anonymous && !needsKey ? undefined : createSupply(places, { now, isNeeded: needsKey }),
     transport,
     pace: new Pace({
       most: concurrency === 1 ? 1 : undefined,

@@ -138,7 +138,7 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
       signal,
     });
     const response = await sent.catch((error: unknown) => {
-      throw unansweredBy(bucket, error);
+      throw unansweredBy(bucket, url, error);
     });
     const { status } = response;
     const isAnswer = (status >= 200 && status < 300) || message.answers?.includes(status) === true;
@@ -155,7 +155,16 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
     }
     const part = message.what ?? key;
     const what = part === undefined ? `bucket ${bucket}` : `${part} of bucket ${bucket}`;
-    const asked = { what, action, bucket, host: url.host, origin: signer?.origin, now: now() };
+    const { region: signedFor } = place;
+    const asked = {
+      what,
+      action,
+      bucket,
+      host: url.host,
+      region: signedFor,
+      origin: signer?.origin,
+      now: now(),
+    };
     throw s3Error(refused, complaint, asked);
   }
 

@@ -21,6 +21,8 @@ export interface Asked {
   action: string;
   bucket: string;
   host: string;
+  /** The region that the request was signed for. */
+  region: string;
   /** Where the key comes from that signed it; undefined if nothing was signed. */
   origin: string | undefined;
   now: number;
@@ -102,15 +104,15 @@ export const OTHER_SERVICE: Advice = {
 };
 
 /** Returns the error of a request that got no answer with the bucket and advice on endpoints; others as they are. */
-export function unansweredBy(bucket: string, error: unknown): unknown {
+export function unansweredBy(bucket: string, { protocol }: URL, error: unknown): unknown {
   if (!(error instanceof RegistryError) || error.code !== 'UNREACHABLE') return error;
   return error.restated({
     message: `bucket ${bucket}: ${error.message}`,
-    advice: adviceOfUnreachable(error),
+    advice: adviceOfUnreachable(error, protocol === 'http:'),
   });
 }
 
-function adviceOfUnreachable(error: RegistryError): Advice {
+function adviceOfUnreachable(error: RegistryError, isPlain: boolean): Advice {
   if (error.remedy === 'plainHTTP')
     return { hint: 'The endpoint of a service without TLS begins with http://.', remedy: 's3Endpoint' };
   switch (systemCode(error.cause)) {
@@ -118,6 +120,16 @@ function adviceOfUnreachable(error: RegistryError): Advice {
       return { hint: 'Check the endpoint; behind a proxy, set HTTPS_PROXY.', remedy: 's3Endpoint' };
     case 'ECONNREFUSED':
       return { hint: 'Check that the service runs, and the endpoint.', remedy: 's3Endpoint' };
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UND_ERR_SOCKET':
+      // What a server with TLS does with a request without.
+      if (isPlain)
+        return {
+          hint: 'Run the command again; the endpoint of a service with TLS begins with https://.',
+          remedy: 's3Endpoint',
+        };
+      return adviceOf(error);
     default:
       return adviceOf(error);
   }
@@ -138,9 +150,9 @@ export function s3Error(response: RefusedResponse, complaint: Complaint, asked: 
   const { code, message } = complaint;
   if (DAMAGED.has(code))
     return new ContentError('DIGEST_MISMATCH', `${asked.what}: other bytes arrived than were sent (${code})`);
-  const { problem, advice, errorCode, isFinal } = explain(response, complaint, asked);
+  const { problem, advice, errorCode, isFinal, isOfAll } = explain(response, complaint, asked);
   const said = [code, message].filter((part) => part !== '').join(': ');
-  const what = code === 'NoSuchBucket' ? '' : `${asked.what}: `;
+  const what = code === 'NoSuchBucket' ? '' : `${isOfAll ? `bucket ${asked.bucket}` : asked.what}: `;
   return new RegistryError(errorCode, `${what}${problem}${said === '' ? '' : ` (${said})`}`, {
     status: code === 'RequestTimeout' ? 408 : status,
     registryCodes: code === '' ? [] : [code],
@@ -155,6 +167,8 @@ interface Explained {
   problem: string;
   advice?: Advice;
   isFinal?: boolean;
+  /** True if it would be the same for every object. */
+  isOfAll?: boolean;
 }
 
 function explain(response: RefusedResponse, complaint: Complaint, asked: Asked): Explained {
@@ -168,24 +182,44 @@ function explain(response: RefusedResponse, complaint: Complaint, asked: Asked):
       errorCode: 'REFUSED',
       problem: `${host} says that the bucket is in the region ${region}`,
       advice: { hint: 'Name that region (AWS_REGION does, too).', remedy: 's3Region', remedyFor: region },
+      isOfAll: true,
+    };
+  const elsewhere =
+    status >= 300 && status < 400 ? originOf(header(response.headers, 'location')) : undefined;
+  if (elsewhere !== undefined)
+    return {
+      errorCode: 'REGISTRY',
+      problem: `${host} sends requests on to ${elsewhere}`,
+      advice: { hint: 'Name the endpoint of the service itself.', remedy: 's3Endpoint' },
+      isOfAll: true,
+    };
+  if (WRONG_REGION.has(code))
+    return {
+      errorCode: 'REFUSED',
+      problem: `${host} says that the bucket is not in the region ${asked.region}`,
+      advice: { hint: 'Name the region of the bucket (AWS_REGION does, too).', remedy: 's3Region' },
+      isOfAll: true,
     };
   if (code === 'RequestTimeTooSkewed')
     return {
       errorCode: 'UNAUTHORIZED',
       problem: skewOf(response, complaint, asked),
       advice: { hint: 'Set the clock of this machine.' },
+      isOfAll: true,
     };
   if (EXPIRED.has(code))
     return {
       errorCode: 'UNAUTHORIZED',
       problem: `${host} says that ${key} has expired`,
       advice: { hint: 'Get a new one, and run the command again: it continues where it stopped.' },
+      isOfAll: true,
     };
   if (WRONG_KEY.has(code) || status === 401)
     return {
       errorCode: 'UNAUTHORIZED',
       problem: `${host} does not accept ${key}`,
       advice: { hint: 'Check the key and its secret, and that they are of this service.' },
+      isOfAll: true,
     };
   if (code === 'NoSuchBucket')
     return {
@@ -229,6 +263,10 @@ function explain(response: RefusedResponse, complaint: Complaint, asked: Asked):
       advice: { hint: 'Run the command again in a while: it continues where it stopped.' },
     };
   return { errorCode: 'REFUSED', problem: `${host} refused it with status ${status}` };
+}
+
+function originOf(location: string | undefined): string | undefined {
+  return location !== undefined && URL.canParse(location) ? new URL(location).origin : undefined;
 }
 
 function adviceOfDenied({ action, origin, bucket }: Asked): Advice {

@@ -10,7 +10,7 @@ import { hashRegions } from '../hashing/hashing.js';
 import { createPool, DEFAULT_CONCURRENCY, type Pool } from '../pool.js';
 import { isRetryable, retrying } from '../retry.js';
 import type { OpenContent, Store } from '../store/store.js';
-import { has } from '../store/store.js';
+import { hasAlready, pushTo } from './at-destination.js';
 import { CompletedImages } from './completed-images.js';
 import { namingImage } from './naming.js';
 import type { Plan, PlannedImage } from './plan.js';
@@ -137,7 +137,7 @@ class GraphCopy {
     const { signal } = this.#pool;
     if (this.#options.stored?.has(descriptor.digest)) {
       this.#countStored(content);
-    } else if (await has(this.#destination, descriptor, { signal })) {
+    } else if (await hasAlready(this.#destination, descriptor, { signal })) {
       this.#result.blobs.reused++;
       this.#options.onEvent?.({ type: 'skipped', descriptor });
     } else {
@@ -168,7 +168,8 @@ class GraphCopy {
     // If a part was missing, the manifest is missing too, so there is no need to ask.
     const isNew = successors.some((successor) => this.#missing.has(successor));
     const { signal } = this.#pool;
-    if (!isNew && (await has(this.#destination, content.descriptor, { signal }))) return this.#link(content);
+    if (!isNew && (await hasAlready(this.#destination, content.descriptor, { signal })))
+      return this.#link(content);
     this.#missing.add(digest);
     await this.#transfer(content);
   }
@@ -210,7 +211,7 @@ class GraphCopy {
     let damage: ContentError | undefined;
     const push = async (): Promise<void> => {
       try {
-        await this.#destination.push(descriptor, open, { signal, onBytes, region });
+        await pushTo(this.#destination, descriptor, open, { signal, onBytes, region });
       } catch (error) {
         if (isLadingError(error, 'DIGEST_MISMATCH')) ranged?.distrust();
         if (region !== undefined && isMismatch(error))

@@ -1,12 +1,13 @@
 import { ContentError, isLadingError, type LadingError, RegistryError } from '../errors.js';
+import { isOfDestination } from './at-destination.js';
 
 /**
  * Returns the error with the names of the images that need the content, because a digest alone does not show which of
- * sixty images failed. An error that mentions the image already is returned unchanged.
+ * sixty images failed. An error that mentions the image already is returned unchanged, and one of the whole destination.
  */
 export function namingImage(error: unknown, names: readonly string[]): unknown {
   const [name] = names;
-  if (name === undefined || !isOfContent(error)) return error;
+  if (name === undefined || !isOfContent(error) || isOfDestination(error)) return error;
   if (speaksOf(error.message, name)) return error;
   const others = names.length > 1 ? ` and ${names.length - 1} more` : '';
   return error.withMessage(`${error.message}; it is needed by ${name}${others}`);

@@ -222,6 +222,42 @@ describe('the client of buckets', () => {
     assert.deepEqual([error.code, error.remedy, error.remedyFor], ['REFUSED', 's3Region', 'eu-north-1']);
   });
 
+  it('says that the region is wrong where the service does not name the right one', async () => {
+    const told = await connect({ s3: { region: 'us-west-2' } });
+    for (const fault of [
+      { status: 400, code: 'AuthorizationHeaderMalformed' },
+      { status: 301, code: 'PermanentRedirect' },
+    ]) {
+      fake.fail(() => fault);
+      const error = await failureOf(told.put('y', payloadOf(BYTES)));
+      assert.deepEqual([error.code, error.remedy, error.remedyFor], ['REFUSED', 's3Region', undefined]);
+      assert.match(error.message, /^bucket images: \S+ says that the bucket is not in the region us-west-2 /);
+    }
+  });
+
+  it('says where a redirect leads, and follows none', async () => {
+    const location = 'https://elsewhere.example/images/x?secret=1';
+    for (const fault of [
+      { status: 301, code: '' },
+      { status: 308, isPage: true },
+    ]) {
+      fake.fail(() => ({ ...fault, headers: { location } }));
+      const error = await failureOf(client.head('x'));
+      assert.deepEqual([error.code, error.remedy], ['REGISTRY', 's3Endpoint']);
+      assert.match(
+        error.message,
+        /^bucket images: \S+ sends requests on to https:\/\/elsewhere\.example(?: |$)/,
+      );
+    }
+  });
+
+  it('speaks of the bucket, and of no object, where every object would fail', async () => {
+    for (const code of ['InvalidAccessKeyId', 'ExpiredToken', 'RequestTimeTooSkewed', 'PermanentRedirect']) {
+      fake.fail(() => ({ status: 403, code }));
+      assert.match((await failureOf(put('x'))).message, /^bucket images: /, code);
+    }
+  });
+
   it('takes an error in an answer that began well for what it is', async () => {
     const upload = await client.createUpload('big');
     const parts = [await client.uploadPart(upload, 1, payloadOf(BYTES))];
@@ -290,6 +326,14 @@ describe('the client of buckets', () => {
       }
     });
 
+    it('if a service with TLS hangs up, with advice on endpoints', async () => {
+      const hasty = await connect({ retries: 0 });
+      fake.fail(() => ({ status: 500, isCut: true }));
+      const error = await failureOf(hasty.head('p/x'));
+      assert.deepEqual([error.code, error.remedy], ['UNREACHABLE', 's3Endpoint']);
+      assert.match(error.hint ?? '', /with TLS begins with https:/);
+    });
+
     it('if something else answers with a page', async () => {
       const hasty = await connect({ retries: 0 });
       for (const status of [200, 301, 400, 403, 404, 405, 500]) {
@@ -311,7 +355,14 @@ describe('the client of buckets', () => {
 
   describe('without a key', () => {
     const anonymous = { s3: { anonymous: true }, retries: 0 };
-    const nobody = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+    const nobody = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_EC2_METADATA_DISABLED: 'true' };
+
+    it('advises to read as everybody may, but not who writes', async () => {
+      const reader = await failureOf((await connect({}, nobody)).head('x'));
+      assert.deepEqual([reader.code, reader.remedy], ['UNAUTHORIZED', 'anonymous']);
+      const writer = await failureOf((await connect({ ...anonymous, needsKey: true }, nobody)).head('x'));
+      assert.deepEqual([writer.code, writer.remedy], ['UNAUTHORIZED', undefined]);
+    });
 
     it('reads a bucket that everybody may read, and signs nothing', async () => {
       await fake.close();

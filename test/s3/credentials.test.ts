@@ -163,7 +163,7 @@ describe('the credentials of buckets', () => {
           };
         },
       ],
-      () => now,
+      { now: () => now },
     );
     assert.deepEqual(
       new Set((await Promise.all([1, 2, 3].map(() => supply.get()))).map(idOf)),

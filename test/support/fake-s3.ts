@@ -118,7 +118,11 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
       chosen === undefined || chosen.isDone
         ? own()
         : chosen.isPage
-          ? { status: chosen.status, body: PAGE, headers: { 'content-type': 'text/html; charset=utf-8' } }
+          ? {
+              status: chosen.status,
+              body: PAGE,
+              headers: { 'content-type': 'text/html; charset=utf-8', ...chosen.headers },
+            }
           : { ...fail(chosen.status, chosen.code ?? 'Fault', chosen.members), headers: chosen.headers ?? {} };
     if (chosen?.isCut) {
       response.destroy();

@@ -26,10 +26,17 @@ const RENEW_BEFORE_MS = 5 * 60_000;
 /** A place that cannot renew a key that is still good is not asked again before. */
 const ASK_AGAIN_MS = 30_000;
 
+export interface SupplyOptions {
+  /** Milliseconds since 1970. */
+  now?: (() => number) | undefined;
+  /** True if nothing can be done without a key; default false: a bucket may be one that everybody may read. */
+  isNeeded?: boolean | undefined;
+}
+
 /** Asks places in their order, and from then on the one that had a key. */
 export function createSupply(
   places: readonly CredentialPlace[],
-  now: () => number = Date.now,
+  { now = Date.now, isNeeded = false }: SupplyOptions = {},
 ): CredentialSupply {
   let current: AWSCredentials | undefined;
   let asking: Promise<AWSCredentials> | undefined;
@@ -42,7 +49,7 @@ export function createSupply(
     }
     throw new LadingError('UNAUTHORIZED', 'no credentials for buckets were found', {
       hint: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE for a profile of ~/.aws/credentials; in the cloud, give the machine, the container or the service account a role.',
-      remedy: 'anonymous',
+      ...(!isNeeded && { remedy: 'anonymous' }),
     });
   }
 

@@ -34,9 +34,8 @@ export async function openBucketForWriting(
   options: BucketConnection & Pick<BucketStoreOptions, 'noClobber'> = {},
   surroundings?: Surroundings,
 ): Promise<BucketStore> {
-  const { onEvent } = options;
-  const s3 = { ...options.s3, anonymous: false };
-  const signing = { ...options, s3 };
+  const { onEvent, s3 } = options;
+  const signing = { ...options, needsKey: true };
   const { client, keys, location } = await connect(parseBucketAddress(text), signing, surroundings);
   return new BucketStore(client, keys, location, {
     s3,

@@ -27,8 +27,7 @@ export async function writeDocument(
   options: BucketConnection = {},
   surroundings?: Surroundings,
 ): Promise<void> {
-  const signing = { ...options, s3: { ...options.s3, anonymous: false } };
-  await withObject(text, signing, surroundings, (client, key) =>
+  await withObject(text, { ...options, needsKey: true }, surroundings, (client, key) =>
     client.put(key, payloadOf(bytes), { contentType: 'application/json' }),
   );
 }

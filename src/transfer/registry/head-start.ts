@@ -4,7 +4,7 @@ import type { PlannedContent } from '../../graph/tree.js';
 import type { Pool } from '../../pool.js';
 import { delegate } from '../../store/delegate.js';
 import type { OpenContent, PushOptions, SignalOption, Store, Wanted } from '../../store/store.js';
-import { has } from '../../store/store.js';
+import { hasAlready, pushTo } from '../at-destination.js';
 
 /** A store that accepts blobs before the plan of the copy is known. */
 export interface HeadStartStore extends Store {
@@ -64,11 +64,11 @@ class HeadStart {
     // Look up and push in a single turn of the pool: if the push needed a second one, the copies that wait for it could
     // occupy all places.
     this.pushed = pool.run(async (signal) => {
-      const isThere = await has(store, descriptor, { signal });
+      const isThere = await hasAlready(store, descriptor, { signal });
       answer(isThere);
       if (isThere) return;
       const region = await source.region?.(descriptor);
-      await store.push(descriptor, (options) => source.fetch(descriptor, options), {
+      await pushTo(store, descriptor, (options) => source.fetch(descriptor, options), {
         signal,
         region,
         onBytes: (bytes, origin) => this.#onBytes(bytes, origin),

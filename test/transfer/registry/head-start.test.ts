@@ -162,7 +162,7 @@ describe('headStartStore', () => {
     await early.settled();
     await assert.rejects(copyGraph(plan, early, { pool }), {
       code: 'DENIED',
-      message: 'not for you; it is needed by a',
+      message: 'not for you',
     });
   });
 
