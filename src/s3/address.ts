@@ -82,8 +82,12 @@ function wrongEndpoint(what: string): LadingError {
 
 /** Virtual hosts, as Amazon wants them; the certificate has no names for buckets with a dot. */
 function amazonEndpoint(region: string): string {
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  return `https://{bucket}.s3.${region}.${domain}`;
+  return `https://{bucket}.s3.${region}.${amazonDomain(region)}`;
+}
+
+/** Returns the domain of Amazon's services in a region: those in China have one of their own. */
+export function amazonDomain(region: string): string {
+  return region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
 }
 
 function regionIn(endpoint: string | undefined): string | undefined {

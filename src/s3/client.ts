@@ -35,6 +35,7 @@ import { createS3Requests, type Payload, type S3RequesterOptions } from './reque
 export type { ListedObject } from './listing.js';
 export type { BegunUpload, Part, Upload, UploadState } from './multipart.js';
 export type { CallOptions, Condition, GetOptions, ObjectHead, ReadObject } from './objects.js';
+export { unchanged } from './objects.js';
 export { isConflict, type Payload, payloadOf } from './request.js';
 
 /** The requests to one bucket. Keys are whole; nothing is known of stores here. */

@@ -1,6 +1,7 @@
 import { RegistryError } from '../errors.js';
 import type { CallOptions } from './objects.js';
 import { payloadOf, readDocument, type S3Requester } from './request.js';
+import { timeOf } from './time.js';
 import { childrenOf, escaped, textOf } from './xml.js';
 
 export interface ListedObject {
@@ -40,12 +41,11 @@ export async function* listObjects(
     const isEncoded = textOf(document, 'EncodingType') === 'url';
     for (const object of childrenOf(document, 'Contents')) {
       const key = textOf(object, 'Key') ?? '';
-      const modified = Date.parse(textOf(object, 'LastModified') ?? '');
       yield {
         key: isEncoded ? decoded(key) : key,
         size: Number(textOf(object, 'Size') ?? 0),
         etag: textOf(object, 'ETag'),
-        modified: Number.isNaN(modified) ? undefined : modified,
+        modified: timeOf(textOf(object, 'LastModified')),
       };
     }
     const next = textOf(document, 'NextContinuationToken');

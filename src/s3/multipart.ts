@@ -10,6 +10,7 @@ import {
   type WriteHeaders,
 } from './objects.js';
 import { ended, type Payload, payloadOf, readDocument, type S3Requester } from './request.js';
+import { timeOf } from './time.js';
 import { childrenOf, type Element, escaped, textOf } from './xml.js';
 
 /** A part that the service has. */
@@ -125,7 +126,7 @@ export async function stateOfUpload(
     );
     if (document.name === 'Error') return undefined;
     for (const part of childrenOf(document, 'Part')) {
-      const written = timeOf(part, 'LastModified');
+      const written = timeOf(textOf(part, 'LastModified'));
       if (written !== undefined) modified = Math.max(modified ?? written, written);
       parts.push({
         number: Number(textOf(part, 'PartNumber')),
@@ -170,7 +171,7 @@ export async function* listUploads(
       yield {
         key: keyIn(upload, 'Key'),
         uploadID: textOf(upload, 'UploadId') ?? '',
-        initiated: timeOf(upload, 'Initiated'),
+        initiated: timeOf(textOf(upload, 'Initiated')),
       };
     const next = {
       'key-marker': keyIn(document, 'NextKeyMarker'),
@@ -194,11 +195,6 @@ export async function uploadsOf(
   for await (const upload of listUploads(request, key, options)) if (upload.key === key) found.push(upload);
   found.sort((a, b) => (a.initiated ?? 0) - (b.initiated ?? 0));
   return found.map(({ uploadID }) => ({ key, uploadID }));
-}
-
-function timeOf(element: Element, name: string): number | undefined {
-  const time = Date.parse(textOf(element, name) ?? '');
-  return Number.isNaN(time) ? undefined : time;
 }
 
 /**

@@ -5,6 +5,7 @@ import { contentLength, header, parseContentRange } from '../registry/http/heade
 import type { TransportResponse } from '../registry/http/response.js';
 import { encoded } from './address.js';
 import { ended, type Payload, readDocument, type S3Request, type S3Requester } from './request.js';
+import { timeOf } from './time.js';
 
 export interface CallOptions {
   signal?: AbortSignal | undefined;
@@ -25,6 +26,11 @@ export interface Condition {
   isNew?: boolean | undefined;
   /** The object has this ETag. */
   etag?: string | undefined;
+}
+
+/** Returns the condition that an object is still the one that was found, or that there still is none. */
+export function unchanged(found: { etag: string | undefined } | undefined): Condition {
+  return found === undefined ? { isNew: true } : { etag: found.etag };
 }
 
 /** Returns what there is of an object, undefined if there is none. */
@@ -77,12 +83,7 @@ async function headByGet(
 function headOf({ headers, url }: TransportResponse, size: number | undefined): ObjectHead {
   if (size === undefined)
     throw new RegistryError('REGISTRY', `${url.host} does not say how large ${url.pathname} is`);
-  return { size, etag: header(headers, 'etag'), modified: timeIn(headers, 'last-modified') };
-}
-
-function timeIn(headers: TransportResponse['headers'], name: string): number | undefined {
-  const time = Date.parse(header(headers, name) ?? '');
-  return Number.isNaN(time) ? undefined : time;
+  return { size, etag: header(headers, 'etag'), modified: timeOf(header(headers, 'last-modified')) };
 }
 
 export interface GetOptions extends CallOptions {
@@ -169,8 +170,8 @@ export async function readObject(
     return {
       bytes,
       etag: header(headers, 'etag'),
-      modified: timeIn(headers, 'last-modified'),
-      serverTime: timeIn(headers, 'date'),
+      modified: timeOf(header(headers, 'last-modified')),
+      serverTime: timeOf(header(headers, 'date')),
     };
   });
 }

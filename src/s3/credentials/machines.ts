@@ -3,8 +3,9 @@ import { discard, readBody } from '../../registry/http/body.js';
 import { memberOf } from '../../registry/http/json.js';
 import type { TransportResponse } from '../../registry/http/response.js';
 import type { Method, Transport } from '../../registry/http/transport.js';
+import { timeOf } from '../time.js';
 import type { AWSCredentials } from './credentials.js';
-import { textOfFile, timeOf } from './roles.js';
+import { textOfFile } from './roles.js';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** These services are on the same machine or its host; elsewhere nothing answers, and nobody should wait for that. */

@@ -1,5 +1,6 @@
 import { LadingError } from '../../errors.js';
 import type { Transport } from '../../registry/http/transport.js';
+import { amazonDomain } from '../address.js';
 import type { CredentialPlace } from './credentials.js';
 import { keyOfContainer, keyOfInstance } from './machines.js';
 import { assumeRole } from './roles.js';
@@ -27,8 +28,7 @@ export function credentialPlaces({
   direct,
 }: PlacesOptions): CredentialPlace[] {
   const { members } = profile;
-  const domain = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  const endpoint = environment.AWS_ENDPOINT_URL_STS || `https://sts.${region}.${domain}/`;
+  const endpoint = environment.AWS_ENDPOINT_URL_STS || `https://sts.${region}.${amazonDomain(region)}/`;
   const role =
     (tokenFile: string | undefined, roleARN: string | undefined, name: string | undefined): CredentialPlace =>
     async (signal) => {

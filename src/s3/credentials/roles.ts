@@ -4,6 +4,7 @@ import { LadingError, RegistryError } from '../../errors.js';
 import { readBody } from '../../registry/http/body.js';
 import type { Transport } from '../../registry/http/transport.js';
 import { encoded } from '../address.js';
+import { timeOf } from '../time.js';
 import { childOf, type Element, readXML, textOf } from '../xml.js';
 import type { AWSCredentials } from './credentials.js';
 
@@ -79,12 +80,6 @@ function keyIn(
     expiresAt: timeOf(textOf(credentials, 'Expiration')),
     origin,
   };
-}
-
-/** Returns milliseconds since 1970; a key whose end is not said stays. */
-export function timeOf(text: string | undefined): number | undefined {
-  const time = Date.parse(text ?? '');
-  return Number.isNaN(time) ? undefined : time;
 }
 
 export async function textOfFile(path: string): Promise<string> {

@@ -13,7 +13,7 @@ type Adopting = BucketSource & Required<Pick<Store, 'link'>>;
  * Gives the images of another tool's layout their names as objects, before the first other name hides them. Resolves with
  * true if there were some.
  */
-export async function adoptForeign(store: Adopting, isAlone: boolean): Promise<boolean> {
+export async function adoptForeign(store: Adopting, hasConditions: boolean): Promise<boolean> {
   const foreign = await store.foreign();
   if (foreign === undefined) return false;
   let isNamed = false;
@@ -21,7 +21,7 @@ export async function adoptForeign(store: Adopting, isAlone: boolean): Promise<b
     const name = entryName(entry) ?? (isPart(entry) ? undefined : entry.digest);
     if (isManifest(entry.mediaType) && (await has(store, entry))) await adoptAttached(store, entry);
     if (name === undefined) continue;
-    await store.bucketNames.add(entry, name, { isAlone });
+    await store.bucketNames.add(entry, name, { hasConditions });
     isNamed = true;
   }
   return isNamed;

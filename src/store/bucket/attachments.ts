@@ -1,15 +1,13 @@
 import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
-import { type Digest, digestOf } from '../../content/digest.js';
+import type { Digest } from '../../content/digest.js';
 import { type ListedObject, payloadOf, type S3Client } from '../../s3/client.js';
 import { type Attached, attachedTag, subjectOfTag } from '../attached.js';
 import { entryName } from '../layout/layout-index.js';
 import type { Referrer } from '../store.js';
 import { formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
+import { FreshList, versionOf } from './fresh-list.js';
 import type { BucketKeys } from './keys.js';
 import type { BucketNames } from './names.js';
-
-/** How long a list of attachments is used before the service is asked for another. */
-const FRESH_MS = 5000;
 
 interface Attachment {
   subject: Digest;
@@ -30,8 +28,7 @@ export class BucketAttachments {
   readonly #location: string;
   /** What objects of the list contain, by key; an object with the same ETag need not be read again. */
   readonly #known = new Map<string, { etag: string | undefined; read: Attachment }>();
-  #listing: Promise<Listing> | undefined;
-  #listedAt = 0;
+  readonly #listing = new FreshList((signal) => this.#listAll(signal));
 
   constructor(client: S3Client, keys: BucketKeys, names: BucketNames, location: string) {
     this.#client = client;
@@ -47,15 +44,15 @@ export class BucketAttachments {
       contentType: 'application/json',
       signal,
     });
-    this.#listing = undefined;
+    this.#listing.forget();
   }
 
   /**
-   * Returns a text that is another one after anything was attached. All attachments are listed for it, at most every 5 s, and
-   * `of` uses the list as long: for those who ask for many subjects again and again, as a registry does.
+   * Returns a text that changes when anything is attached. All attachments are listed for it, at most every 5 s, and `of`
+   * uses that list: this is for callers that ask for many subjects again and again, as a registry does.
    */
   async version(signal?: AbortSignal): Promise<string> {
-    return (await this.#listed(signal)).version;
+    return (await this.#listing.get(signal)).version;
   }
 
   async *of(subject: Digest, signal?: AbortSignal): AsyncGenerator<Referrer> {
@@ -80,26 +77,10 @@ export class BucketAttachments {
   }
 
   async #bySubject(subject: Digest, signal?: AbortSignal): Promise<Attachment[]> {
-    const objects = this.#isFresh
-      ? ((await this.#listed(signal)).bySubject.get(subject) ?? [])
+    const objects = this.#listing.isFresh
+      ? ((await this.#listing.get(signal)).bySubject.get(subject) ?? [])
       : await this.#list(this.#keys.attachments(subject), signal);
     return this.#readAll(objects, signal);
-  }
-
-  get #isFresh(): boolean {
-    return this.#listing !== undefined && Date.now() - this.#listedAt <= FRESH_MS;
-  }
-
-  async #listed(signal?: AbortSignal): Promise<Listing> {
-    if (this.#listing === undefined || !this.#isFresh) {
-      this.#listedAt = Date.now();
-      const listing = this.#listAll(signal);
-      this.#listing = listing;
-      listing.catch(() => {
-        if (this.#listing === listing) this.#listing = undefined;
-      });
-    }
-    return this.#listing;
   }
 
   async #listAll(signal?: AbortSignal): Promise<Listing> {
@@ -114,8 +95,7 @@ export class BucketAttachments {
     }
     const keys = new Set(objects.map(({ key }) => key));
     for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
-    const text = objects.map(({ key, etag, modified }) => `${key} ${etag} ${modified}`).join('\n');
-    return { version: digestOf(Buffer.from(text)), bySubject };
+    return { version: versionOf(objects), bySubject };
   }
 
   async #list(prefix: string, signal?: AbortSignal): Promise<ListedObject[]> {

@@ -57,7 +57,7 @@ export class BucketFiles implements ContentFiles {
   }
 
   async *list(): AsyncIterable<ContentFile> {
-    // Whoever wants files gets none: `region` is where they would be.
+    // A file is a region on this machine, and none of a bucket is.
   }
 
   async close(): Promise<void> {}

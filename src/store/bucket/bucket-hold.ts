@@ -15,9 +15,9 @@ export interface HoldOptions {
 const POLL_MS = 2000;
 
 /**
- * What a writer tells collections of garbage, and hears from them. First it writes what it needs (an object below `holds/`,
- * and later names), then it reads whether content is being removed. A collection does it the other way: it first says that
- * it removes, then reads what is needed. So one of the two always notices the other.
+ * Keeps collections of garbage from removing what a writer needs. The writer first writes what that is (an object below
+ * `holds/`, and later names), then reads whether content is being removed. A collection first writes that it removes, then
+ * reads what is needed. So one of the two always notices the other.
  */
 export class BucketHold {
   readonly #client: S3Client;
@@ -69,10 +69,10 @@ export class BucketHold {
 
   /** Waits until nothing is being removed. */
   async #quietState(signal: AbortSignal | undefined): Promise<KnownState> {
-    for (let isTold = false; ; isTold = true) {
+    for (let hasWarned = false; ; hasWarned = true) {
       const known = await this.#read(signal);
       if (isQuiet(known)) return known;
-      if (!isTold)
+      if (!hasWarned)
         this.#options.onWarning(`waiting for the end of a collection of garbage (${this.#keys.collection})`);
       await this.#options.wait(POLL_MS, signal);
     }

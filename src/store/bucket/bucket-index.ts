@@ -1,8 +1,9 @@
 import type { Descriptor } from '../../content/descriptor.js';
 import { LadingError } from '../../errors.js';
-import { isConflict, payloadOf } from '../../s3/client.js';
+import { unchanged } from '../../s3/client.js';
 import { formatLayoutIndex } from '../layout/layout-index.js';
 import type { BucketSource } from './bucket-source.js';
+import { tryWrite } from './try-write.js';
 
 /** How often the index is written anew because others have written it meanwhile. */
 const RACES = 10;
@@ -28,18 +29,8 @@ export async function writeBucketIndex(
     const foreign = await source.foreign();
     if (foreign !== undefined) return foreign.indexEntries.length;
     const entries = await source.layoutEntries({ isGoing });
-    const condition = !hasConditions
-      ? undefined
-      : before === undefined
-        ? { isNew: true }
-        : { etag: before.etag };
-    const payload = payloadOf(formatLayoutIndex(entries));
-    const written = await client
-      .put(keys.index, payload, { condition, contentType: 'application/json' })
-      .catch((error: unknown) => {
-        if (isConflict(error)) return undefined;
-        throw error;
-      });
+    const condition = hasConditions ? unchanged(before) : undefined;
+    const written = await tryWrite(client, keys.index, formatLayoutIndex(entries), condition);
     if (written !== undefined) return entries.length;
   }
   throw new LadingError(

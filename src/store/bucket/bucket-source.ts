@@ -29,7 +29,7 @@ export class BucketSource implements Source {
   readonly #files: BucketFiles;
   /** Finds manifests by their digest. */
   readonly #byDigest: ImageFiles;
-  /** The layout of another tool; `index` is undefined if names are objects. */
+  /** The layout of another tool; undefined if names are objects. */
   #foreign: Promise<ImageFiles | undefined> | undefined;
 
   constructor(client: S3Client, keys: BucketKeys, location: string) {

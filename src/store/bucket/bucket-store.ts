@@ -6,7 +6,7 @@ import { LadingError } from '../../errors.js';
 import { parseManifest } from '../../manifest/manifest.js';
 import { wait as waitByTimer } from '../../registry/http/abort.js';
 import { UploadSource } from '../../registry/upload/source.js';
-import { type Condition, isConflict, payloadOf, type S3Client } from '../../s3/client.js';
+import { type Condition, isConflict, payloadOf, type S3Client, unchanged } from '../../s3/client.js';
 import { DEFAULT_PART_BYTES, MIN_PART_BYTES, type S3Options } from '../../s3/options.js';
 import { type Attached, attachedTo } from '../attached.js';
 import { readVerified } from '../read-content.js';
@@ -136,10 +136,10 @@ export class BucketStore extends BucketSource implements Store {
         'NOT_FOUND',
         `${this.location} does not hold ${descriptor.digest}, which should be named ${reference}`,
       );
-    const { isAlone } = await this.adopt();
+    const { hasConditions } = await this.adopt();
     const { wait = waitByTimer, noClobber } = this.#options;
     await this.bucketNames.set(descriptor, reference, {
-      isAlone,
+      hasConditions,
       noClobber,
       wait: (delayMs) => wait(delayMs, undefined),
     });
@@ -147,13 +147,13 @@ export class BucketStore extends BucketSource implements Store {
   }
 
   /**
-   * Makes the names of another tool's layout objects, which each change of names needs. Resolves with whether nothing may be
-   * asked of the service that it might not know.
+   * Makes the names of another tool's layout objects, which each change of names needs. Resolves with whether the service
+   * knows conditional writes.
    */
-  async adopt(): Promise<{ isAlone: boolean }> {
-    const isAlone = !(await this.#begin()).hasConditions;
-    if (await adoptForeign(this, isAlone)) this.forgetForeign();
-    return { isAlone };
+  async adopt(): Promise<{ hasConditions: boolean }> {
+    const begun = await this.#begin();
+    if (await adoptForeign(this, begun.hasConditions)) this.forgetForeign();
+    return begun;
   }
 
   /**
@@ -174,11 +174,7 @@ export class BucketStore extends BucketSource implements Store {
         : await this.#look(descriptor.digest, descriptor.size, signal);
       if (there?.size === descriptor.size) break;
       // An object of another size is no such content, so it is replaced if it is still the same.
-      const condition = !hasConditions
-        ? undefined
-        : there === undefined
-          ? { isNew: true }
-          : { etag: there.etag };
+      const condition = hasConditions ? unchanged(there) : undefined;
       try {
         if (await this.#write(descriptor, open, condition, options)) break;
       } catch (error) {

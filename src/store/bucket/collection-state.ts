@@ -1,6 +1,7 @@
 import { LadingError } from '../../errors.js';
-import { payloadOf, type S3Client } from '../../s3/client.js';
+import type { S3Client } from '../../s3/client.js';
 import type { BucketKeys } from './keys.js';
+import { tryWrite } from './try-write.js';
 
 /** What `gc.lock` says about collections: whether one runs, and when content was removed last. */
 export interface CollectionState {
@@ -76,12 +77,7 @@ export async function writeState(
 ): Promise<string | undefined> {
   const bytes = Buffer.from(JSON.stringify(state));
   const condition = before === undefined ? { isNew: true } : { etag: before };
-  const written = await client
-    .put(keys.collection, payloadOf(bytes), { condition, contentType: 'application/json', signal })
-    .catch((error: unknown) => {
-      if (error instanceof LadingError && error.code === 'CONFLICT') return undefined;
-      throw error;
-    });
+  const written = await tryWrite(client, keys.collection, bytes, condition, signal);
   if (written?.etag !== undefined) return written.etag;
   // An answer may be lost on its way, and the request that is sent again finds what the first one has written.
   const there = await client.read(keys.collection, { maxBytes: MAX_STATE_BYTES, signal });

@@ -1,16 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Descriptor } from '../../content/descriptor.js';
-import { digestOf } from '../../content/digest.js';
-import { isLadingError, LadingError } from '../../errors.js';
-import { type ListedObject, payloadOf, type S3Client } from '../../s3/client.js';
+import { LadingError } from '../../errors.js';
+import { type ListedObject, type S3Client, unchanged } from '../../s3/client.js';
 import { entryName, nameAnnotations } from '../layout/layout-index.js';
 import { nameTakenIn } from '../name-taken.js';
 import { type BucketName, formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
+import { FreshList, versionOf } from './fresh-list.js';
 import { IndexedNames } from './indexed-names.js';
 import type { BucketKeys } from './keys.js';
+import { tryWrite } from './try-write.js';
 
-/** How long a list of names is used before the service is asked for another. */
-const FRESH_MS = 5000;
 /** Unknown names from which on it is worth a request to look into `index.json` for them. */
 const MANY = 20;
 /** Others may move a name between two requests; more often than this, something is wrong. */
@@ -28,8 +27,7 @@ export class BucketNames {
   /** What objects contain, by key; an object with the same ETag need not be read again. */
   readonly #known = new Map<string, BucketName>();
   readonly #indexed: IndexedNames;
-  #listing: Promise<ListedObject[]> | undefined;
-  #listedAt = 0;
+  readonly #list = new FreshList((signal) => this.#readList(signal));
   /** Versions of the objects in the last list. */
   #etags = new Map<string, string | undefined>();
   #versioned: { listed: readonly ListedObject[]; version: string } | undefined;
@@ -41,37 +39,24 @@ export class BucketNames {
     this.#indexed = new IndexedNames(client, keys);
   }
 
-  /** Returns what a name stands for, at most as old as `FRESH_MS`; undefined if nobody gave it. */
+  /** Returns what a name stands for, as it was at most 5 s ago; undefined if nobody gave it. */
   async find(name: string, signal?: AbortSignal): Promise<BucketName | undefined> {
     const key = this.#keys.name(name);
     const known = this.#known.get(key);
-    const isCurrent = this.#isFresh && known?.etag !== undefined && known.etag === this.#etags.get(key);
+    const isCurrent = this.#list.isFresh && known?.etag !== undefined && known.etag === this.#etags.get(key);
     return isCurrent ? known : this.#read(key, known, signal);
   }
 
-  /** Lists the objects of names, at most as old as `FRESH_MS`. */
+  /** Lists the objects of names, as they were at most 5 s ago. */
   async listed(signal?: AbortSignal): Promise<ListedObject[]> {
-    if (this.#listing === undefined || !this.#isFresh) {
-      this.#listedAt = Date.now();
-      const listing = this.#list(signal);
-      this.#listing = listing;
-      listing.catch(() => {
-        if (this.#listing === listing) this.#listing = undefined;
-      });
-    }
-    return this.#listing;
-  }
-
-  get #isFresh(): boolean {
-    return this.#listing !== undefined && Date.now() - this.#listedAt <= FRESH_MS;
+    return this.#list.get(signal);
   }
 
   /** Returns a text that is another one after any name has changed. */
   async version(signal?: AbortSignal): Promise<string> {
     const listed = await this.listed(signal);
     if (listed !== this.#versioned?.listed) {
-      const text = listed.map(({ key, etag, modified }) => `${key} ${etag} ${modified}`).join('\n');
-      this.#versioned = { listed, version: digestOf(Buffer.from(text)) };
+      this.#versioned = { listed, version: versionOf(listed) };
     }
     return this.#versioned.version;
   }
@@ -90,18 +75,17 @@ export class BucketNames {
 
   /**
    * Gives a name to a manifest. Rejects with `CONFLICT` if others keep moving it, and with `noClobber` with
-   * `ALREADY_EXISTS` if it stands for something else; with `isAlone`, nothing is asked of the service that it might not
-   * know.
+   * `ALREADY_EXISTS` if it stands for something else. A service without conditional writes has to have a single writer.
    */
   async set(
     descriptor: Descriptor,
     name: string,
     {
-      isAlone,
+      hasConditions,
       noClobber = false,
       wait = delay,
     }: {
-      isAlone: boolean;
+      hasConditions: boolean;
       noClobber?: boolean | undefined;
       wait?: (delayMs: number) => Promise<unknown>;
     },
@@ -113,19 +97,19 @@ export class BucketNames {
       if (noClobber && held !== undefined && held.entry.digest !== descriptor.digest)
         throw nameTakenIn(this.#location, name, held.entry.digest);
     };
-    if (isAlone) requireFree(await this.find(name));
+    if (!hasConditions) requireFree(await this.find(name));
     let last: BucketName | undefined;
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-      const condition = isAlone ? undefined : last === undefined ? { isNew: true } : { etag: last.etag };
-      const written = await this.#write(key, bytes, condition);
+      const condition = hasConditions ? unchanged(last) : undefined;
+      const written = await tryWrite(this.#client, key, bytes, condition);
       if (written !== undefined) {
         this.#known.set(key, { key, entry, etag: written.etag });
-        this.#listing = undefined;
+        this.#list.forget();
         return;
       }
       const current = await this.#read(key, undefined);
       if (current !== undefined && formatEntry(current.entry).equals(bytes)) {
-        this.#listing = undefined;
+        this.#list.forget();
         return;
       }
       requireFree(current);
@@ -143,39 +127,31 @@ export class BucketNames {
   }
 
   /** Gives a name that nobody has given yet; a name that is there stays what it is. */
-  async add(descriptor: Descriptor, name: string, { isAlone }: { isAlone: boolean }): Promise<void> {
-    if (isAlone && (await this.find(name)) !== undefined) return;
+  async add(
+    descriptor: Descriptor,
+    name: string,
+    { hasConditions }: { hasConditions: boolean },
+  ): Promise<void> {
+    if (!hasConditions && (await this.find(name)) !== undefined) return;
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
-    await this.#write(this.#keys.name(name), formatEntry(entry), isAlone ? undefined : { isNew: true });
-    this.#listing = undefined;
+    const condition = hasConditions ? { isNew: true } : undefined;
+    await tryWrite(this.#client, this.#keys.name(name), formatEntry(entry), condition);
+    this.#list.forget();
   }
 
   /** Removes a name, if it still is what it was; resolves with false if others have moved it. */
   async remove(
     { key, etag }: BucketName,
-    { isAlone, signal }: { isAlone: boolean; signal?: AbortSignal | undefined },
+    { hasConditions, signal }: { hasConditions: boolean; signal?: AbortSignal | undefined },
   ): Promise<boolean> {
-    const isDone = await this.#client.delete(key, { etag: isAlone ? undefined : etag, signal });
+    const isDone = await this.#client.delete(key, { etag: hasConditions ? etag : undefined, signal });
     this.#known.delete(key);
-    this.#listing = undefined;
+    this.#list.forget();
     // Some services say of an object that is not there any more that it is another one.
     return isDone || (await this.#read(key, undefined, signal)) === undefined;
   }
 
-  async #write(
-    key: string,
-    bytes: Buffer,
-    condition: { isNew?: boolean; etag?: string | undefined } | undefined,
-  ): Promise<{ etag: string | undefined } | undefined> {
-    try {
-      return await this.#client.put(key, payloadOf(bytes), { condition, contentType: 'application/json' });
-    } catch (error) {
-      if (isLadingError(error, 'CONFLICT')) return undefined;
-      throw error;
-    }
-  }
-
-  async #list(signal?: AbortSignal): Promise<ListedObject[]> {
+  async #readList(signal?: AbortSignal): Promise<ListedObject[]> {
     const listed: ListedObject[] = [];
     for await (const object of this.#client.list(this.#keys.names, { signal }))
       if (this.#keys.nameIn(object.key) !== undefined) listed.push(object);

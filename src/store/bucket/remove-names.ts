@@ -27,7 +27,7 @@ export async function removeBucketNames(
     const entries = foreign?.indexEntries ?? (await store.bucketNames.all(signal)).map(({ entry }) => entry);
     return removalReport(entries, await goingEntries(store, entries, choice));
   }
-  const { isAlone } = await store.adopt();
+  const { hasConditions } = await store.adopt();
   const names = await store.bucketNames.all(signal);
   const entries = names.map(({ entry }) => entry);
   const going = await goingEntries(store, entries, choice);
@@ -41,7 +41,7 @@ export async function removeBucketNames(
     signal?.throwIfAborted();
     await Promise.all(
       doomed.slice(start, start + REMOVED_AT_ONCE).map(async (name) => {
-        if (!(await store.bucketNames.remove(name, { isAlone, signal }))) moved.add(name);
+        if (!(await store.bucketNames.remove(name, { hasConditions, signal }))) moved.add(name);
       }),
     );
   }
