@@ -8,6 +8,7 @@ import { checkFile, settingsOf, unknownVariables } from '../../src/cli/settings.
 import { startRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
+import { runInProcess } from './in-process.js';
 import { runLading } from './program.js';
 
 const NAMES = COMMANDS.filter(({ readsSettings = true }) => readsSettings).map(({ name }) => name);
@@ -194,7 +195,7 @@ describe('the configuration of the program', () => {
       LADING_PASSWORD: 'hidden',
     };
     const args = ['config', '--ca', 'x.pem', '--json'];
-    const { code, stdout } = await runLading(args, { env: env(variables) });
+    const { code, stdout } = await runInProcess(args, { env: env(variables) });
     assert.equal(code, 0);
     assert.doesNotMatch(stdout, /secret|hidden/);
     const shown = JSON.parse(stdout);
@@ -212,7 +213,7 @@ describe('the configuration of the program', () => {
         { name: 'registries.a.test.mirror', value: 'b.test', from: 'file', place: `${file}:6` },
       ],
     );
-    const table = await runLading(['config', 'save'], { env: env(variables) });
+    const table = await runInProcess(['config', 'save'], { env: env(variables) });
     assert.match(table.stdout, /^SETTING +VALUE +FROM$/m);
     assert.match(table.stdout, /^format +oci +.*config\.yaml:3$/m);
     assert.match(table.stdout, /^referrers +true +default$/m);
@@ -225,10 +226,10 @@ describe('the configuration of the program', () => {
       await write('save:\n  format: oci-archive\n');
       const variables = { LADING_OUTPUT: path('x.tar'), LADING_JSON: 'true' };
       const save = ['save', `${registry.name}/a:1`];
-      const outcome = await runLading(save, { env: env(variables) });
+      const outcome = await runInProcess(save, { env: env(variables) });
       assert.equal(outcome.code, 0, outcome.stderr);
       assert.equal(JSON.parse(outcome.stdout).format, 'oci-archive');
-      const other = await runLading([...save, '--format', 'universal', '-o', path('y.tar')], {
+      const other = await runInProcess([...save, '--format', 'universal', '-o', path('y.tar')], {
         env: env(variables),
       });
       assert.deepEqual(
@@ -236,7 +237,7 @@ describe('the configuration of the program', () => {
         ['universal', path('y.tar')],
       );
       await write(`registries:\n  reg.invalid:\n    mirror: ${registry.name}\n`);
-      const mirrored = await runLading(['save', 'reg.invalid/a:1', '-o', path('z.tar')], { env: env() });
+      const mirrored = await runInProcess(['save', 'reg.invalid/a:1', '-o', path('z.tar')], { env: env() });
       assert.equal(mirrored.code, 0, mirrored.stderr);
     } finally {
       await registry.close();
@@ -267,9 +268,9 @@ describe('the configuration of the program', () => {
       ],
     ];
     for (const [args, variables, code, stderr] of mistakes)
-      assert.deepEqual(await runLading(args, { env: env(variables) }), { code, stdout: '', stderr });
-    assert.equal((await runLading(['--help'], { env: env() })).code, 0);
-    assert.equal((await runLading(['version'], { env: env() })).code, 0);
+      assert.deepEqual(await runInProcess(args, { env: env(variables) }), { code, stdout: '', stderr });
+    assert.equal((await runInProcess(['--help'], { env: env() })).code, 0);
+    assert.equal((await runInProcess(['version'], { env: env() })).code, 0);
   });
 
   it('is never read from the working directory', async () => {

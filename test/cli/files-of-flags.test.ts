@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fixturePath } from '../support/fixtures.js';
 import { useFolder } from '../support/temporary.js';
-import { runLading } from './program.js';
+import { runInProcess } from './in-process.js';
 
 /** A file that a flag names may be missing, or be a directory. The message has neither Node.js' words nor its codes alone. */
 describe('a file that a flag names', () => {
@@ -21,14 +21,14 @@ describe('a file that a flag names', () => {
     it(`is said to be missing: ${flag}`, async () => {
       const file = path('missing');
       const expected = { code: 5, stdout: '', stderr: `lading: ${what}${file} does not exist\n` };
-      assert.deepEqual(await runLading(args(file)), expected);
+      assert.deepEqual(await runInProcess(args(file)), expected);
     });
 
     it(`is said to be a directory: ${flag}`, async () => {
       const stderr =
         `lading: ${what}${path()} cannot be read: illegal operation on a directory (EISDIR)\n` +
         'hint: Name a file; this is a directory.\n';
-      assert.deepEqual(await runLading(args(path())), { code: 1, stdout: '', stderr });
+      assert.deepEqual(await runInProcess(args(path())), { code: 1, stdout: '', stderr });
     });
   }
 });

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
+import { runInProcess } from './in-process.js';
 import { runLading } from './program.js';
 
 const POD = (...images: string[]): string =>
@@ -33,17 +34,17 @@ describe('lading find', () => {
 
   it('ends with 4 when something is not resolved or cannot be read, and with 1 if that must not be', async () => {
     await writeFile(path('pod.yaml'), POD('nginx:1', '"$(TAG)"'));
-    const { code, stdout, stderr } = await runLading(['find', path('pod.yaml')]);
+    const { code, stdout, stderr } = await runInProcess(['find', path('pod.yaml')]);
     assert.deepEqual([code, stdout], [4, 'docker.io/library/nginx:1\n']);
     assert.match(stderr, /pod\.yaml:6: not resolved: \$\(TAG\) \(/);
-    const strict = await runLading(['find', path('pod.yaml'), '--strict']);
+    const strict = await runInProcess(['find', path('pod.yaml'), '--strict']);
     assert.equal(strict.code, 1);
     assert.match(strict.stderr, /1 place could not be read or resolved/);
     await writeFile(path('bad.yaml'), 'a: "b\n');
-    const bad = await runLading(['find', path('bad.yaml')]);
+    const bad = await runInProcess(['find', path('bad.yaml')]);
     assert.equal(bad.code, 4);
     assert.match(bad.stderr, /bad\.yaml:\d: /);
-    assert.equal((await runLading(['find', path('none.yaml')])).code, 5);
+    assert.equal((await runInProcess(['find', path('none.yaml')])).code, 5);
     assert.equal((await runLading(['find', '-', '-'])).code, 2);
   });
 
@@ -61,13 +62,13 @@ describe('lading find', () => {
       /^warning: \/dev\/zero: it has more than 1000000 bytes, and is not read \(lading find --max-file-bytes allows more\)/,
     );
     await writeFile(path('deep.yaml'), `image: ${'['.repeat(300)}${']'.repeat(300)}\n`);
-    const saved = await runLading(['save', '--from', path('deep.yaml'), '-o', path('deep.tar')]);
+    const saved = await runInProcess(['save', '--from', path('deep.yaml'), '-o', path('deep.tar')]);
     assert.match(saved.stderr, /deeper than 200 levels \(lading find --max-depth allows more\)/);
   });
 
   it('has places, grades and paths with --json, and shows why an image is there', async () => {
     await writeFile(path('why.yaml'), POD('nginx:1.27', 'nginx:1.26'));
-    const { images } = JSON.parse((await runLading(['find', path('why.yaml'), '--json'])).stdout);
+    const { images } = JSON.parse((await runInProcess(['find', path('why.yaml'), '--json'])).stdout);
     assert.deepEqual(images[0], {
       name: 'docker.io/library/nginx:1.27',
       grade: 'certain',
@@ -81,13 +82,13 @@ describe('lading find', () => {
         },
       ],
     });
-    const why = await runLading(['find', path('why.yaml'), '--why', 'nginx:1.27']);
+    const why = await runInProcess(['find', path('why.yaml'), '--why', 'nginx:1.27']);
     assert.equal(why.stdout, `${path('why.yaml')}:5  certain  spec.containers[0].image  nginx:1.27\n`);
     assert.equal(
-      (await runLading(['find', path('why.yaml'), '--why', 'nginx'])).stdout.split('\n').length,
+      (await runInProcess(['find', path('why.yaml'), '--why', 'nginx'])).stdout.split('\n').length,
       3,
     );
-    const other = await runLading(['find', path('why.yaml'), '--why', 'ghcr.io/a/nginx:2']);
+    const other = await runInProcess(['find', path('why.yaml'), '--why', 'ghcr.io/a/nginx:2']);
     assert.equal(other.code, 5);
     assert.match(other.stderr, /There is docker\.io\/library\/nginx:1\.27, /);
   });
@@ -109,7 +110,7 @@ describe('lading find', () => {
 
   it('gives its images to save: --from, and a document given as a list', async () => {
     await writeFile(path('deploy.yaml'), POD(`${registry.name}/app:1`, `${registry.name}/side:2`));
-    const saved = await runLading([
+    const saved = await runInProcess([
       'save',
       '--from',
       path('deploy.yaml'),
@@ -123,7 +124,14 @@ describe('lading find', () => {
       JSON.parse(saved.stdout).images.map(({ name }: { name: string }) => name),
       [`${registry.name}/app:1`, `${registry.name}/side:2`],
     );
-    const listed = await runLading(['save', '-f', path('deploy.yaml'), '-o', path('b.tar'), '--plain-http']);
+    const listed = await runInProcess([
+      'save',
+      '-f',
+      path('deploy.yaml'),
+      '-o',
+      path('b.tar'),
+      '--plain-http',
+    ]);
     assert.equal(listed.code, 0, listed.stderr);
     assert.match(listed.stderr, /deploy\.yaml is a document rather than a list of names/);
   });
@@ -131,13 +139,13 @@ describe('lading find', () => {
   it('gives the places of names to a lock', async () => {
     await writeFile(path('locked.yaml'), POD(`${registry.name}/app:1`));
     const args = ['lock', '--from', path('locked.yaml'), '-o', path('lock.json'), '--plain-http'];
-    const { code, stderr } = await runLading(args);
+    const { code, stderr } = await runInProcess(args);
     assert.equal(code, 0, stderr);
     const [image] = JSON.parse(await readFile(path('lock.json'), 'utf8')).images;
     assert.deepEqual(image.origins, [
       { file: path('locked.yaml'), grade: 'certain', line: 5, path: 'spec.containers[0].image' },
     ]);
-    const found = await runLading(['find', path('lock.json')]);
+    const found = await runInProcess(['find', path('lock.json')]);
     assert.equal(found.stdout, `${registry.name}/app:1@${image.digest}\n`);
   });
 
@@ -146,9 +154,9 @@ describe('lading find', () => {
     await registry.put('many:1.2', await makeImage({ seed: '1.2' }));
     await registry.put('many:2.0', await makeImage({ seed: '2.0' }));
     await writeFile(path('sync.yaml'), `${registry.name}:\n  images-by-semver:\n    many: ">= 1.0, < 2"\n`);
-    const found = await runLading(['find', path('sync.yaml')]);
+    const found = await runInProcess(['find', path('sync.yaml')]);
     assert.equal(found.stdout, `${registry.name}/many:{>=1.0 <2}\n`);
-    const saved = await runLading([
+    const saved = await runInProcess([
       'save',
       '--from',
       path('sync.yaml'),
@@ -167,17 +175,17 @@ describe('lading find', () => {
   it('lets save go on with the others when an image is not resolved, or refuse', async () => {
     await writeFile(path('open.yaml'), POD(`${registry.name}/app:1`, '"{{ .Values.image }}"'));
     const args = ['save', '--from', path('open.yaml'), '-o', path('c.tar'), '--plain-http'];
-    const refused = await runLading([...args, '--strict']);
+    const refused = await runInProcess([...args, '--strict']);
     assert.equal(refused.code, 1, refused.stderr);
-    const { code, stderr } = await runLading(args);
+    const { code, stderr } = await runInProcess(args);
     assert.equal(code, 4, stderr);
     assert.match(stderr, /not resolved: \{\{ \.Values\.image \}\}/);
-    assert.match((await runLading(['ls', path('c.tar')])).stdout, /app:1/);
+    assert.match((await runInProcess(['ls', path('c.tar')])).stdout, /app:1/);
   });
 
   it('keeps a list with a mistake a list', async () => {
     await writeFile(path('list.txt'), 'docker.io/library/nginx:1\nA/b:c d\n');
-    const { code, stderr } = await runLading(['save', '-f', path('list.txt'), '-o', path('d.tar')]);
+    const { code, stderr } = await runInProcess(['save', '-f', path('list.txt'), '-o', path('d.tar')]);
     assert.equal(code, 2);
     assert.match(stderr, /invalid image name/);
   });

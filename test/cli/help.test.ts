@@ -8,11 +8,12 @@ import { helpCommand } from '../../src/cli/help.js';
 import { TOPICS } from '../../src/cli/help-topics.js';
 import { createOutput } from '../../src/cli/output.js';
 import { widthOf } from '../../src/cli/width.js';
+import { runInProcess } from './in-process.js';
 import { runLading } from './program.js';
 
 describe('the help', () => {
   it('is the same for --help, help and an alias, with the usage first, and fits 80 columns', async () => {
-    const { stdout } = await runLading(['save', '--help']);
+    const { stdout } = await runInProcess(['save', '--help']);
     for (const args of [
       ['help', 'save'],
       ['help', 'pull'],
@@ -20,7 +21,7 @@ describe('the help', () => {
       ['pull', '-h'],
       ['save', 'a', '--unknown', '--help'],
     ])
-      assert.deepEqual(await runLading(args), { code: 0, stdout, stderr: '' }, args.join(' '));
+      assert.deepEqual(await runInProcess(args), { code: 0, stdout, stderr: '' }, args.join(' '));
     const headings = stdout.split('\n').filter((line) => /^[A-Z]\w*:/.test(line));
     assert.deepEqual(headings.slice(0, 3), ['Usage: lading save IMAGE... -o OUT', 'Examples:', 'Arguments:']);
     assert.deepEqual(headings.slice(-4), ['Options:', 'Output:', 'Registry:', 'Bucket:']);
@@ -36,14 +37,14 @@ describe('the help', () => {
   });
 
   it('lists all commands and topics', async () => {
-    const { code, stdout } = await runLading(['--help']);
+    const { code, stdout } = await runInProcess(['--help']);
     assert.equal(code, 0);
     for (const { name, summary } of COMMANDS) {
       assert.match(stdout, new RegExp(`^  ${name}\\b`, 'm'));
       assert.ok(stdout.replace(/\n +/g, ' ').includes(summary), summary);
     }
     for (const topic of Object.keys(TOPICS)) assert.ok(stdout.includes(`help ${topic}`));
-    assert.deepEqual(await runLading(['help']), { code, stdout, stderr: '' });
+    assert.deepEqual(await runInProcess(['help']), { code, stdout, stderr: '' });
   });
 
   it('has an example and a usage line of every command, with the flags that it requires', async () => {
@@ -56,7 +57,7 @@ describe('the help', () => {
   });
 
   it('is data with --json', async () => {
-    const { stdout } = await runLading(['help', 'save', '--json']);
+    const { stdout } = await runInProcess(['help', 'save', '--json']);
     const { name, aliases, usage, options } = JSON.parse(stdout);
     assert.deepEqual([name, aliases, usage], ['save', ['pull'], 'lading save IMAGE... -o OUT']);
     assert.deepEqual(options[0], {
@@ -72,7 +73,7 @@ describe('the help', () => {
   });
 
   it('explains every exit code', async () => {
-    const { stdout } = await runLading(['help', 'exit-codes']);
+    const { stdout } = await runInProcess(['help', 'exit-codes']);
     for (const code of Object.values(EXIT)) assert.match(stdout, new RegExp(`^  ${code} +\\w`, 'm'));
   });
 });
@@ -118,10 +119,10 @@ describe('completion', () => {
 
   it('is asked by the script of the shell', async () => {
     const env = { SHELL: '/bin/bash' };
-    const { stdout } = await runLading(['completion'], { env });
+    const { stdout } = await runInProcess(['completion'], { env });
     assert.match(stdout, /lading --get-yargs-completions/);
     assert.equal(
-      (await runLading(['--get-yargs-completions', 'lading', 'ver'], { env })).stdout,
+      (await runInProcess(['--get-yargs-completions', 'lading', 'ver'], { env })).stdout,
       'verify\nversion\n',
     );
     const zsh = await runLading(['--get-yargs-completions', 'lading', 'vers'], {

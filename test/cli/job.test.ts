@@ -8,13 +8,12 @@ import { startRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
 import { runInProcess } from './in-process.js';
-import { runLading } from './program.js';
 
 const TO = ['--lock', 's3://images/all.lock.json', '-o', 's3://images/all', '--shards', '8'];
 
 /** Prints a job, and returns its manifests as objects. */
 async function manifests(...args: string[]) {
-  const { code, stdout, stderr } = await runLading(['job', ...args]);
+  const { code, stdout, stderr } = await runInProcess(['job', ...args]);
   assert.equal(code, 0, stderr);
   const documents = parseAllDocuments(stdout);
   assert.deepEqual(
@@ -103,7 +102,7 @@ describe('lading job', () => {
     const env = { AWS_SECRET_ACCESS_KEY: 'hunter2', LADING_CREDS: 'registry.local=user:hunter2' };
     for (const print of ['kubernetes', 'slurm', 'parallel']) {
       const args = ['job', ...TO, '--print', print, '--s3-secret', 'bucket'];
-      const { code, stdout, stderr } = await runLading(args, { env });
+      const { code, stdout, stderr } = await runInProcess(args, { env });
       assert.equal(code, 0, stderr);
       assert.doesNotMatch(stdout + stderr, /hunter2/, print);
     }
@@ -197,7 +196,7 @@ describe('lading job', () => {
         name: `${registry.name}/app-${i}:1`,
       }));
       await writeFile(path('large.json'), await formatLockAs({ ...lock, images }));
-      const large = await runLading(['job', '--lock', path('large.json'), ...to]);
+      const large = await runInProcess(['job', '--lock', path('large.json'), ...to]);
       assert.equal(large.code, 2);
       assert.match(
         large.stderr,

@@ -3,7 +3,7 @@ import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { type FakeS3, startFakeS3 } from '../support/fake-s3.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
-import { runLading } from './program.js';
+import { runInProcess } from './in-process.js';
 
 describe('a lock in a bucket', () => {
   const path = useFolder();
@@ -20,8 +20,7 @@ describe('a lock in a bucket', () => {
   });
 
   const LOCK = 's3://images/nightly/images.lock.json';
-  const lading = (...args: string[]) =>
-    runLading([...args, '--quiet'], { timeout: 30_000, env: bucket.environment });
+  const lading = (...args: string[]) => runInProcess([...args, '--quiet'], { env: bucket.environment });
 
   it('is written by lock, and each job saves by it', async () => {
     const locked = await lading('lock', `${registry.name}/app:1`, '-o', LOCK);

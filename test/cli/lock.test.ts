@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
+import { runInProcess } from './in-process.js';
 import { runLading } from './program.js';
 
 describe('lading lock, and save with locks', () => {
@@ -15,7 +16,7 @@ describe('lading lock, and save with locks', () => {
   });
   afterEach(() => registry.close());
 
-  const lading = (...args: string[]) => runLading([...args, '--quiet'], { timeout: 30_000 });
+  const lading = (...args: string[]) => runInProcess([...args, '--quiet']);
 
   it('writes a lock of a list, saves by it, and shows what an update changes', async () => {
     const image = `${registry.name}/app:1`;

@@ -4,7 +4,7 @@ import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { limitPulls } from '../support/limited-registry.js';
 import { useFolder } from '../support/temporary.js';
-import { runLading } from './program.js';
+import { runInProcess } from './in-process.js';
 
 describe('lading plan', () => {
   const path = useFolder('each test');
@@ -16,7 +16,7 @@ describe('lading plan', () => {
   });
   after(() => registry.close());
 
-  const lading = (...args: string[]) => runLading([...args, '--quiet'], { timeout: 30_000 });
+  const lading = (...args: string[]) => runInProcess([...args, '--quiet']);
 
   it('shows images, requests, pulls and bytes, and is what save shows with --dry-run', async () => {
     await using limited = await limitPulls(registry.name, { limit: 3, windowSeconds: 21_600 });

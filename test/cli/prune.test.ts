@@ -6,13 +6,13 @@ import { blobPath } from '../../src/store/layout/layout-reader.js';
 import { useBucket } from '../store/bucket/use-bucket.js';
 import { makeImage, makeReferrer, pushAll } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
-import { runLading } from './program.js';
+import { runInProcess } from './in-process.js';
 
 const DAY_MS = 24 * 3600_000;
 
 describe('lading prune', () => {
   const path = useFolder();
-  const lading = (...args: string[]) => runLading(args, { timeout: 30_000 });
+  const lading = (...args: string[]) => runInProcess(args);
 
   it('says what would go, removes it, and gives all of it as data', async () => {
     const [kept, old] = [await makeImage({ seed: 'kept' }), await makeImage({ seed: 'old' })];
@@ -54,7 +54,7 @@ describe('lading prune', () => {
 describe('lading prune of a bucket', () => {
   const bucket = useBucket();
   const lading = (...args: string[]) =>
-    runLading(args, { timeout: 30_000, env: { ...bucket.fake.environment, LADING_PROGRESS: 'none' } });
+    runInProcess(args, { env: { ...bucket.fake.environment, LADING_PROGRESS: 'none' } });
   const index = (): Descriptor[] =>
     JSON.parse(bucket.fake.objects.get('p/index.json')?.bytes.toString() ?? '').manifests;
 

@@ -5,12 +5,12 @@ import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { useBucket } from '../store/bucket/use-bucket.js';
 import { makeCosignSignature, makeImage, pushAll } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
-import { runLading } from './program.js';
+import { runInProcess } from './in-process.js';
 
 describe('lading rm', () => {
   const path = useFolder('each test');
   const bucket = useBucket();
-  const lading = (...args: string[]) => runLading(args, { timeout: 30_000, env: bucket.fake.environment });
+  const lading = (...args: string[]) => runInProcess(args, { env: bucket.fake.environment });
   const digest = async (): Promise<string> => (await makeImage({ seed: 'rm' })).manifest.descriptor.digest;
 
   beforeEach(async () => {

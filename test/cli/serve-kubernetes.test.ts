@@ -5,13 +5,14 @@ import { KUBERNETES_OPTIONS } from '../../src/cli/kubernetes.js';
 import { SERVE_OPTIONS } from '../../src/cli/serve-flags.js';
 import { MAX_WAIT_MS } from '../../src/server/operational/health.js';
 import { useFolder } from '../support/temporary.js';
+import { runInProcess } from './in-process.js';
 import { runLading } from './program.js';
 
 const PRINT = ['--print-config', 'kubernetes'];
 
 describe('serve --print-config kubernetes', () => {
   const printed = async (...args: string[]) => {
-    const { code, stdout, stderr } = await runLading(['serve', 's3://images/all', ...PRINT, ...args]);
+    const { code, stdout, stderr } = await runInProcess(['serve', 's3://images/all', ...PRINT, ...args]);
     assert.equal(code, 0, stderr);
     return { stderr, objects: parseAllDocuments(stdout).map((document) => document.toJS()) };
   };
@@ -108,7 +109,7 @@ describe('serve --print-config kubernetes', () => {
       [['s3://images/all', '--replicas', '0'], /--replicas takes a whole number from 1, not 0/],
       [['s3://images/all', '--listen', 'x:0'], /needs the port in --listen/],
     ] as const) {
-      const { code, stderr } = await runLading(['serve', ...args, ...PRINT]);
+      const { code, stderr } = await runInProcess(['serve', ...args, ...PRINT]);
       assert.equal(code, 2, stderr);
       assert.match(stderr, said);
     }
@@ -119,7 +120,7 @@ describe('serve --print-config systemd', () => {
   const path = useFolder();
 
   it('takes a bucket for no file', async () => {
-    const { stdout } = await runLading([
+    const { stdout } = await runInProcess([
       ...['serve', 's3://images/all', '--s3-endpoint', 'https://s3.local', '--print-config', 'systemd'],
     ]);
     assert.match(
@@ -149,7 +150,7 @@ describe('serve --print-config systemd', () => {
     };
     const given = options.flatMap(wordsFor);
     const unit = async (words: readonly string[]): Promise<string> => {
-      const { code, stdout, stderr } = await runLading([...words, '--print-config', 'systemd']);
+      const { code, stdout, stderr } = await runInProcess([...words, '--print-config', 'systemd']);
       assert.equal(code, 0, stderr);
       return stdout;
     };

@@ -3,7 +3,7 @@ import { parseShardFlags } from '../../src/cli/shard-flags.js';
 import { startRegistry, type TestRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';
-import { runLading } from './program.js';
+import { runInProcess } from './in-process.js';
 
 describe('--shard and --shards', () => {
   const refused = (...args: Parameters<typeof parseShardFlags>): string => {
@@ -69,9 +69,12 @@ describe('--shard and --shards', () => {
       const outcomes = [];
       for (const index of ['0', '1'])
         outcomes.push(
-          await runLading(['save', `${registry.name}/web:1`, '-o', path('layout/'), '--shards', '2', '-q'], {
-            env: { JOB_COMPLETION_INDEX: index },
-          }),
+          await runInProcess(
+            ['save', `${registry.name}/web:1`, '-o', path('layout/'), '--shards', '2', '-q'],
+            {
+              env: { JOB_COMPLETION_INDEX: index },
+            },
+          ),
         );
       assert.deepEqual(
         outcomes.map(({ code }) => code),
@@ -86,7 +89,7 @@ describe('--shard and --shards', () => {
     });
 
     it('are refused with what is right', async () => {
-      const wrong = await runLading(['save', 'web', '-o', path('x.tar'), '--shard', '4/4']);
+      const wrong = await runInProcess(['save', 'web', '-o', path('x.tar'), '--shard', '4/4']);
       assert.equal(wrong.code, 2);
       assert.equal(
         wrong.stderr,

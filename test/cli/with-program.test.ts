@@ -4,7 +4,7 @@ import { readLine } from '../../src/cli/arguments.js';
 import { saveCommand } from '../../src/cli/save.js';
 import { instructions, programToCarry } from '../../src/cli/with-program.js';
 import { useFolder } from '../support/temporary.js';
-import { runLading } from './program.js';
+import { runInProcess } from './in-process.js';
 
 describe('--with-program', () => {
   const path = useFolder();
@@ -37,7 +37,13 @@ describe('--with-program', () => {
   });
 
   it('says how to get an executable where there is none, before anything is saved', async () => {
-    const { code, stderr } = await runLading(['save', 'reg.test/a', '-o', path('a.tar'), '--with-program']);
+    const { code, stderr } = await runInProcess([
+      'save',
+      'reg.test/a',
+      '-o',
+      path('a.tar'),
+      '--with-program',
+    ]);
     assert.equal(code, 2);
     assert.match(
       stderr,
