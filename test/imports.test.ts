@@ -114,7 +114,7 @@ const HOMES: Record<string, readonly string[]> = {
   'xz-decompress': ['compression/xz.ts'],
   'proper-lockfile': ['disk/lock.ts'],
   'fs-extra': ['disk/', 'store/', 'transfer/', 'operations/'],
-  yaml: ['operations/', 'find/yaml-tree.ts', 'lock/yaml.ts', 'cli/yaml.ts'],
+  yaml: ['operations/yaml.ts', 'find/yaml-tree.ts', 'lock/yaml.ts', 'cli/yaml.ts'],
   bcryptjs: ['server/access/password-worker.ts'],
   'prom-client': ['server/operational/metrics.ts'],
 };

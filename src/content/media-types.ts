@@ -24,6 +24,9 @@ export const MEDIA_TYPE = {
   dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
 } as const;
 
+/** The media type of lading's own locks. */
+export const LOCK_MEDIA_TYPE = 'application/vnd.lading.lock.v1+json';
+
 const INDEXES = new Set<string>([MEDIA_TYPE.ociIndex, MEDIA_TYPE.dockerManifestList]);
 const SCHEMA1 = new Set<string>([MEDIA_TYPE.dockerSchema1, MEDIA_TYPE.dockerSchema1Signed]);
 const MANIFESTS = new Set<string>([

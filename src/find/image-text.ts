@@ -52,39 +52,13 @@ function isPort(text: string): boolean {
 }
 
 /** Words that stand where images stand, and are none. */
-const NO_IMAGES: ReadonlySet<string> = new Set([
-  ...['true', 'false', 'yes', 'no', 'on', 'off', 'null', 'nil', 'none', 'auto', 'default', 'custom', 'image'],
-  ...[
-    'always',
-    'never',
-    'ifnotpresent',
-    'latest',
-    'string',
-    'object',
-    'array',
-    'integer',
-    'boolean',
-    'disabled',
-  ],
-  ...[
-    'enabled',
-    'name',
-    'tag',
-    'repository',
-    'registry',
-    'digest',
-    'scratch',
-    'png',
-    'jpg',
-    'jpeg',
-    'svg',
-    'gif',
-    'webp',
-    'todo',
-    'changeme',
-    'placeholder',
-  ],
-]);
+const NO_IMAGES: ReadonlySet<string> = new Set(
+  (
+    'true false yes no on off null nil none auto default custom image always never ifnotpresent ' +
+    'latest string object array integer boolean disabled enabled name tag repository registry digest ' +
+    'scratch png jpg jpeg svg gif webp todo changeme placeholder'
+  ).split(' '),
+);
 const OTHER_FILES =
   /\.(?:png|jpe?g|gif|svg|ico|webp|avif|bmp|iso|img|qcow2?|raw|vmdk|vhdx?|ova|tar|tgz|gz|zip|xz|ya?ml|json|toml|txt|md|html?|css|js|ts|go|py|sh)$/i;
 
@@ -116,7 +90,7 @@ export function isUnresolved(text: string): boolean {
 const PLACEHOLDER =
   /\{\{|\$\{|\$\(|\$[A-Za-z_]|^<[^<>]*>$|<[\w.-]+>|\{[A-Za-z_][\w.]*\}|%[A-Z_]+%|@@?[A-Z_]+@@?|__[A-Z_]+__/;
 
-/** True for a tag or digest behind a repository: `1.2`, `sha256:…`. */
+/** Puts a tag (`1.2`) or a digest (`sha256:…`) behind a repository; without one, the repository stays as it is. */
 export function withVersion(repository: string, version: string | undefined): string {
   if (version === undefined || version === '') return repository;
   const isDigest = /^[A-Za-z0-9_+.-]+:[0-9a-fA-F]{32,}$/.test(version);

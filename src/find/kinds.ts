@@ -1,3 +1,5 @@
+import { dirname, join } from 'node:path/posix';
+import { LOCK_MEDIA_TYPE } from '../content/media-types.js';
 import type { Finder } from './finder.js';
 import { findInChart, isChart } from './forms/chart.js';
 import { findInGitLab, findInWorkflow, isGitLab, isWorkflow } from './forms/ci.js';
@@ -43,8 +45,6 @@ export const KINDS = [
   'other',
 ] as const;
 export type Kind = (typeof KINDS)[number];
-
-const LOCK_TYPE = 'application/vnd.lading.lock.v1+json';
 
 export interface FindInTreeOptions {
   file: string;
@@ -118,14 +118,14 @@ export async function findInTree(finder: Finder, root: Node, options: FindInTree
   }
 }
 
-/** Tells what a document is by its content, and where that says too little, by the name of its file. */
+/** Returns what a document is: by its content, and where that says too little, by the name of its file. */
 export function kindOf(root: Node, file: string): Kind {
   const name = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
   if (root.type !== 'mapping') return /^values.*\.ya?ml$/.test(name) ? 'values' : 'other';
   const apiVersion = textOf(root, 'apiVersion') ?? '';
   const kind = textOf(root, 'kind') ?? '';
   const group = apiVersion.split('/', 1)[0] ?? '';
-  if (textOf(root, 'mediaType') === LOCK_TYPE) return 'lock';
+  if (textOf(root, 'mediaType') === LOCK_MEDIA_TYPE) return 'lock';
   if (group === 'content.hauler.cattle.io') return 'hauler';
   if (group === 'zarf.dev' || /^Zarf(?:Package|Init)Config$/.test(kind)) return 'zarf';
   if (kind === 'ImageSetConfiguration') return 'oc-mirror';
@@ -216,7 +216,7 @@ async function findInComposeFile(
         for (const file of environments) added.push(...(await variablesIn(file)));
         // What the including file has takes precedence.
         const all = new Map([...added, ...environment]);
-        await options.other(bytes, beside(options.file, path), { services: only, environment: all });
+        await options.other(bytes, join(dirname(options.file), path), { services: only, environment: all });
         return true;
       },
       dockerfile: (value, path) => findInInlineDockerfile(finder, value, path),
@@ -226,15 +226,4 @@ async function findInComposeFile(
   // Variables, labels and extensions may name images, too.
   if (services === undefined)
     finder.withVariables(environment, () => walkOther(finder, root, nested, { containers: 'likely' }));
-}
-
-function beside(file: string, path: string): string {
-  const folder = file.slice(0, file.lastIndexOf('/') + 1);
-  const parts: string[] = [];
-  for (const part of `${folder}${path}`.split('/')) {
-    if (part === '.') continue;
-    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
-    else parts.push(part);
-  }
-  return parts.join('/');
 }

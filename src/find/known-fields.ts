@@ -295,7 +295,6 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   { group: 'ray.io', images: ['spec.**.image'] },
   {
     group: 'awx.ansible.com',
-    composed: [],
     images: ['spec.ee_images[].image', 'spec.control_plane_ee_image'],
   },
   {

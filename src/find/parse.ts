@@ -11,7 +11,7 @@ const MAX_OF_PACKAGE = 16 * 1024 * 1024;
 export function parseTree(text: string, limits: Limits): Node[] {
   const first = /\S/.exec(text)?.[0];
   if (first === '{' || first === '[') {
-    const json = readJSONTree(text, limits) ?? undefined;
+    const json = readJSONTree(text, limits);
     if (json !== undefined) return [json];
     const lines = valuesByLine(text, limits);
     if (lines !== undefined) return lines;

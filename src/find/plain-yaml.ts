@@ -36,6 +36,7 @@ const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 const OPEN_BRACKET = 0x5b;
 const OPEN_BRACE = 0x7b;
+const BAR = 0x7c;
 
 class PlainReader {
   readonly #text: string;
@@ -149,7 +150,7 @@ class PlainReader {
         return this.#block(depth + 1);
       return scalarAt('', at);
     }
-    if (first === 0x7c) return this.#literal(indent);
+    if (first === BAR) return this.#literal(indent);
     const scalar = this.#scalar(at);
     this.#advance();
     if (this.#indent > indent) throw NOT_PLAIN; // the scalar goes on

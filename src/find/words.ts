@@ -9,147 +9,33 @@ export function wordsOf(key: string): string[] {
 }
 
 /** What follows `image` in keys whose value is no name. */
-const AFTER: ReadonlySet<string> = new Set([
-  ...[
-    'pull',
-    'policy',
-    'policies',
-    'secret',
-    'secrets',
-    'registry',
-    'registries',
-    'tag',
-    'tags',
-    'digest',
-    'version',
-  ],
-  ...[
-    'size',
-    'format',
-    'type',
-    'prefix',
-    'suffix',
-    'gc',
-    'path',
-    'dir',
-    'file',
-    'id',
-    'ids',
-    'sha',
-    'sha256',
-  ],
-  ...[
-    'stream',
-    'streams',
-    'streamtag',
-    'credential',
-    'credentials',
-    'scan',
-    'scanner',
-    'scanning',
-    'family',
-    'project',
-  ],
-  ...[
-    'offer',
-    'sku',
-    'publisher',
-    'lookup',
-    'alt',
-    'width',
-    'height',
-    'title',
-    'caption',
-    'description',
-    'label',
-  ],
-  ...[
-    'labels',
-    'annotations',
-    'selector',
-    'signature',
-    'key',
-    'pattern',
-    'patterns',
-    'automation',
-    'update',
-    'updates',
-  ],
-  ...[
-    'count',
-    'minimum',
-    'maximum',
-    'threshold',
-    'high',
-    'low',
-    'max',
-    'min',
-    'ttl',
-    'repo',
-    'repository',
-    'repositories',
-  ],
-  ...[
-    'os',
-    'arch',
-    'architecture',
-    'platform',
-    'mirror',
-    'mirrors',
-    'cleanup',
-    'filter',
-    'filters',
-    'review',
-    'based',
-  ],
-  ...[
-    'quality',
-    'driver',
-    'ns',
-    'pullpolicy',
-    'pullsecrets',
-    'pullsecret',
-    'spec',
-    'owner',
-    'namespace',
-    'webhook',
-    'inspector',
-  ],
-]);
+const AFTER: ReadonlySet<string> = new Set(
+  (
+    'pull policy policies secret secrets registry registries tag tags digest version size format type ' +
+    'prefix suffix gc path dir file id ids sha sha256 stream streams streamtag credential credentials ' +
+    'scan scanner scanning family project offer sku publisher lookup alt width height title caption ' +
+    'description label labels annotations selector signature key pattern patterns automation update ' +
+    'updates count minimum maximum threshold high low max min ttl repo repository repositories os ' +
+    'arch architecture platform mirror mirrors cleanup filter filters review based quality driver ns ' +
+    'pullpolicy pullsecrets pullsecret spec owner namespace webhook inspector'
+  ).split(' '),
+);
 
 /** What makes a key with `image` in it one of a policy. */
-const POLICIES: ReadonlySet<string> = new Set([
-  ...[
-    'allowed',
-    'denied',
-    'trusted',
-    'excluded',
-    'exclude',
-    'ignored',
-    'ignore',
-    'skip',
-    'blocked',
-    'forbidden',
-  ],
-  ...[
-    'allowlist',
-    'denylist',
-    'whitelist',
-    'blacklist',
-    'pattern',
-    'patterns',
-    'regex',
-    'glob',
-    'globs',
-    'output',
-  ],
-]);
+const POLICIES: ReadonlySet<string> = new Set(
+  (
+    'allowed denied trusted excluded exclude ignored ignore skip blocked forbidden allowlist denylist ' +
+    'whitelist blacklist pattern patterns regex glob globs output'
+  ).split(' '),
+);
 
 /** What such a key mostly says of pictures and machines; a host, a path or a tag says otherwise. */
-const DOUBTFUL: ReadonlySet<string> = new Set([
-  ...['logo', 'icon', 'avatar', 'hero', 'background', 'thumbnail', 'banner', 'favicon', 'og', 'picture'],
-  ...['ami', 'vm', 'vhd', 'iso', 'boot', 'disk', 'machine', 'instance'],
-]);
+const DOUBTFUL: ReadonlySet<string> = new Set(
+  (
+    'logo icon avatar hero background thumbnail banner favicon og picture ami vm vhd iso boot disk ' +
+    'machine instance'
+  ).split(' '),
+);
 
 /**
  * True if a key or the name of a variable says that its value is the name of an image. Some keys need a value that has

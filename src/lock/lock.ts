@@ -1,9 +1,7 @@
 import type { Digest } from '../content/digest.js';
+import { LOCK_MEDIA_TYPE } from '../content/media-types.js';
 import type { ImageOrigin } from '../content/origin.js';
 import { redactURL } from '../errors.js';
-
-/** The media type of lading's own locks. */
-export const LOCK_MEDIA_TYPE = 'application/vnd.lading.lock.v1+json';
 
 /** The form of a lock: lading's own, or the `ImagesLock` of imgpkg. */
 export type LockFormat = 'lading' | 'imgpkg';

@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer';
+import { LOCK_MEDIA_TYPE } from '../content/media-types.js';
 import { formatReference } from '../content/reference.js';
 import { ContentError, messageOf } from '../errors.js';
 import { isJSONObject, parseJSON, shorten } from '../manifest/json/json.js';
 import { type LockDocument, validate } from './documents.js';
 import { parseDtLock, parseImgpkgLock, referenceIn } from './images-lock.js';
-import { LOCK_MEDIA_TYPE, type Lock, type LockedImage } from './lock.js';
+import type { Lock, LockedImage } from './lock.js';
 
 /** The largest lock that is read; 100,000 images need less. */
 export const MAX_LOCK_BYTES = 128 * 1024 * 1024;

@@ -27,8 +27,7 @@ import { createRecompressor } from '../transfer/convert/recompress.js';
 import type { Destination, Standing } from '../transfer/destination.js';
 import { damageOf, readArchiveImages } from '../transfer/files/read-files.js';
 import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
-import type { ReadImages } from '../transfer/read-images.js';
-import { readImages } from '../transfer/read-images.js';
+import { type ReadImages, readImages } from '../transfer/read-images.js';
 import {
   type ImageToPush,
   parseDestination,
@@ -165,7 +164,7 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-/** A dry run in a room without the registry still tells the names. */
+/** Where the registry cannot be reached, a dry run still shows the names. */
 function unlessAway<P>(destination: Destination<P>, { onEvent }: LoadOptions): Destination<P> {
   const { survey } = destination;
   if (survey === undefined) return destination;
@@ -219,11 +218,11 @@ async function openInput(input: LoadOptions['input'], options: LoadOptions): Pro
     });
   if (typeof input === 'string' && isBucket(input)) return openKnownSource(input, options);
   if (typeof input === 'string') {
-    const store = await orAsk(openPath(input, { signal, onSpool, onUnpacked, limits }));
+    const store = await withHint(openPath(input, { signal, onSpool, onUnpacked, limits }));
     return { store, close: () => store.close() };
   }
   onEvent?.({ type: 'warning', message: 'standard input is written to a temporary file first' });
-  return orAsk(openStream(input, { signal, onSpool, onUnpacked, limits, streamName: 'standard input' }));
+  return withHint(openStream(input, { signal, onSpool, onUnpacked, limits, streamName: 'standard input' }));
 }
 
 function isStream(input: LoadOptions['input']): input is Readable {
@@ -235,8 +234,8 @@ function warningsOf(store: Source): readonly string[] {
   return store instanceof ImageFiles ? store.warnings : [];
 }
 
-/** Adds a hint to an error about damaged content that has none: whoever made the archive can make it again. */
-async function orAsk<T>(opening: Promise<T>): Promise<T> {
+/** Adds a hint to an error about damaged content that has none: the archive can be copied or made again. */
+async function withHint<T>(opening: Promise<T>): Promise<T> {
   try {
     return await opening;
   } catch (error) {

@@ -159,8 +159,8 @@ async function requestsFor(
     const { isLeft, excluded } = await excluding(options.exclude ?? [], digested.map(nameOf));
     tellExcluded(excluded, options);
     for (const image of digested) if (isLeft(nameOf(image))) add(image.reference, image.by);
+    return { requests: [...requests.values()], resolved: [], failures: [] };
   }
-  if (digested !== undefined) return { requests: [...requests.values()], resolved: [], failures: [] };
   const { references, patterns, excluded, failures } = await expandImages(texts, {
     ...options,
     allTags,

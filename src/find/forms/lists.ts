@@ -29,11 +29,10 @@ export function isList(text: string): boolean {
 }
 
 /** Finds the names in a list with one a line; `#` starts a comment. */
-export function findInList(finder: Finder, isGiven = false): void {
+export function findInList(finder: Finder): void {
   for (const { text, at } of linesOf(finder.text)) {
     const name = nameIn(text);
     if (name !== undefined) finder.named(name, { at }, '', 'certain');
-    else if (isGiven) finder.unresolved(text, at, '', 'it is not the name of an image');
     else finder.unresolved(text, at, '', 'it is not the name of an image');
   }
 }

@@ -1,8 +1,9 @@
 import { createReadStream, type Dirent, type Stats } from 'node:fs';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { detectCompression } from '../../content/compression.js';
+import { hasTarMagic } from '../../content/tar-start.js';
 import { readFailure } from '../../disk/region.js';
 import { isLadingError, LadingError, systemCode } from '../../errors.js';
 import type { ReadBeside } from '../../find/finder.js';
@@ -148,26 +149,11 @@ async function leadsOut(path: string, root: string): Promise<boolean> {
 
 async function* filesOf(path: string, walk: Walk): AsyncGenerator<GivenFile> {
   const { limits, onProblem, counted, root, isNamed = false, signal } = walk;
-  if (++counted.files > limits.maxFiles) {
-    if (counted.files === limits.maxFiles + 1)
-      onProblem({
-        file: path,
-        message: `there are more than ${limits.maxFiles} files; the rest is not read`,
-        limit: 'maxFiles',
-      });
-    return;
-  }
+  if (isOneTooMany(path, walk)) return;
   let bytes: Buffer;
   try {
-    const { size } = await lstatOrStat(path, isNamed);
-    if (size > limits.maxFileBytes) {
-      onProblem({
-        file: path,
-        message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}`,
-        limit: 'maxFileBytes',
-      });
-      return;
-    }
+    const { size } = await statsOfFile(path, { followLink: isNamed });
+    if (isTooLarge(path, size, walk)) return;
     bytes = await readFile(path, { signal });
   } catch (error) {
     const failure = isLadingError(error) ? error : readFailure(path, error);
@@ -182,10 +168,34 @@ async function* filesOf(path: string, walk: Walk): AsyncGenerator<GivenFile> {
   yield { file: path, bytes, isNamed, readBeside: besideOnDisk(path, root, limits) };
 }
 
-async function lstatOrStat(path: string, isNamed: boolean): Promise<{ size: number }> {
-  const found = isNamed ? await stat(path) : await lstat(path);
+/** Rejects with `IO` for what is not a regular file, such as a pipe that nobody writes to. */
+async function statsOfFile(path: string, { followLink }: { followLink: boolean }): Promise<Stats> {
+  const found = followLink ? await stat(path) : await lstat(path);
   if (found.isFile()) return found;
   throw new LadingError('IO', `${path} is not a regular file`);
+}
+
+/** Counts a file. Returns true, and reports it once, if there are more than may be read. */
+function isOneTooMany(file: string, { limits, onProblem, counted }: ArchiveWalk): boolean {
+  counted.files++;
+  if (counted.files === limits.maxFiles + 1)
+    onProblem({
+      file,
+      message: `there are more than ${limits.maxFiles} files; the rest is not read`,
+      limit: 'maxFiles',
+    });
+  return counted.files > limits.maxFiles;
+}
+
+/** Returns true, and reports it, if a file is larger than may be read. */
+function isTooLarge(file: string, size: number, { limits, onProblem }: WalkPathsOptions): boolean {
+  if (size <= limits.maxFileBytes) return false;
+  onProblem({
+    file,
+    message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}`,
+    limit: 'maxFileBytes',
+  });
+  return true;
 }
 
 interface ArchiveWalk extends WalkPathsOptions {
@@ -195,7 +205,7 @@ interface ArchiveWalk extends WalkPathsOptions {
 
 /** Yields the documents of an archive, such as a chart, and of the archives in it: its subcharts. */
 async function* filesOfArchive(file: string, bytes: Buffer, walk: ArchiveWalk): AsyncGenerator<GivenFile> {
-  const { limits, onProblem, counted, depth } = walk;
+  const { limits, onProblem, depth } = walk;
   if (depth > limits.maxFolders) {
     onProblem({
       file,
@@ -212,29 +222,15 @@ async function* filesOfArchive(file: string, bytes: Buffer, walk: ArchiveWalk): 
       const name = path.slice(path.lastIndexOf('/') + 1);
       if (!isDocumentName(name)) continue;
       const inner = `${file}/${path}`;
-      if (++counted.files > limits.maxFiles) {
-        onProblem({
-          file: inner,
-          message: `there are more than ${limits.maxFiles} files; the rest is not read`,
-          limit: 'maxFiles',
-        });
-        return;
-      }
-      if (size > limits.maxFileBytes) {
-        onProblem({
-          file: inner,
-          message: `it has ${size} bytes, which is more than ${limits.maxFileBytes}`,
-          limit: 'maxFileBytes',
-        });
-        continue;
-      }
+      if (isOneTooMany(inner, walk)) return;
+      if (isTooLarge(inner, size, walk)) continue;
       const content = await archive.read(path, limits.maxFileBytes);
       if (isArchive(content)) yield* filesOfArchive(inner, content, { ...walk, depth: depth + 1 });
       else
         yield {
           ...{ file: inner, bytes: content, isNamed: false },
           readBeside: async (other) => {
-            const target = cleanJoin(dirname(path), other);
+            const target = pathBeside(path, other);
             const there = target !== undefined && (await archive.size(target)) !== undefined;
             return there ? archive.read(target, limits.maxFileBytes) : undefined;
           },
@@ -245,15 +241,10 @@ async function* filesOfArchive(file: string, bytes: Buffer, walk: ArchiveWalk): 
   }
 }
 
-/** Joins paths of an archive; undefined if they lead out of it. */
-function cleanJoin(folder: string, path: string): string | undefined {
-  const parts: string[] = [];
-  for (const part of `${folder}/${path}`.split('/')) {
-    if (part === '' || part === '.') continue;
-    if (part !== '..') parts.push(part);
-    else if (parts.pop() === undefined) return undefined;
-  }
-  return parts.join('/');
+/** Returns the path of another file of an archive; undefined if it leads out of it. */
+function pathBeside(file: string, other: string): string | undefined {
+  const path = posix.join(posix.dirname(file), other);
+  return path === '..' || path.startsWith('../') ? undefined : path;
 }
 
 function besideOnDisk(file: string, root: string, limits: Limits): ReadBeside {
@@ -261,7 +252,7 @@ function besideOnDisk(file: string, root: string, limits: Limits): ReadBeside {
     const path = resolve(dirname(file), other);
     try {
       const real = await realpath(path);
-      const { size } = await lstatOrStat(real, false);
+      const { size } = await statsOfFile(real, { followLink: false });
       return isWithin(real, root) && size <= limits.maxFileBytes ? await readFile(real) : undefined;
     } catch {
       return undefined; // the place that names it is reported
@@ -275,8 +266,8 @@ function isWithin(path: string, root: string): boolean {
 }
 
 /** The first bytes of archives: of a compressed one, and the magic of a tar. */
-export function isArchive(bytes: Buffer): boolean {
-  return detectCompression(bytes) !== 'none' || bytes.toString('latin1', 257, 262) === 'ustar';
+function isArchive(bytes: Buffer): boolean {
+  return detectCompression(bytes) !== 'none' || hasTarMagic(bytes);
 }
 
 /** True for names that documents with images have. Other files of a folder are its program, its pictures, its prose. */

@@ -8,6 +8,7 @@ import type { PruneOptions } from './options.js';
 const DEFAULT_AGE_MS = 24 * 3600_000;
 const DEFAULT_WAIT_MS = 60_000;
 
+/** Removes what no name of a bucket leads to; rejects as `prune` does. */
 export async function pruneBucket(location: string, options: PruneOptions): Promise<PruneReport> {
   const { olderThanMs = DEFAULT_AGE_MS, waitMs = DEFAULT_WAIT_MS, dryRun, signal, onCondemned } = options;
   const store = await openBucketForWriting(location, options);
@@ -36,6 +37,7 @@ export async function pruneBucket(location: string, options: PruneOptions): Prom
   }
 }
 
+/** Removes what no entry of a layout directory leads to, while no other process writes there; rejects as `prune` does. */
 export async function pruneLayout(directory: string, options: PruneOptions): Promise<PruneReport> {
   const { olderThanMs = DEFAULT_AGE_MS, dryRun, signal, onEvent, onCondemned } = options;
   const warn = warningsTo(onEvent);

@@ -5,6 +5,7 @@ import type { RemovalChoice, RemovalReport } from '../../store/removal.js';
 
 export { removeLayoutNames as removeFromLayout } from '../../store/layout/remove-names.js';
 
+/** Removes names from a bucket; rejects as `removeNames` does. */
 export async function removeFromBucket(
   location: string,
   choice: RemovalChoice & { dryRun: boolean },
