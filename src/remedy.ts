@@ -80,6 +80,8 @@ export type Remedy =
   | 'mapFile'
   /** Specify the name of an image. */
   | 'name'
+  /** Remove a name whose object is damaged: `removeNames`; `remedyFor` is the place and the name. */
+  | 'removeName'
   /** Leave `format` and `append` out, which are for files. */
   | 'omitFileOptions'
   /** Leave `format` out. */

@@ -112,6 +112,9 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
     own('referrers', '--no-referrers leaves out what is attached.'),
     anywhere('lading copy --no-referrers leaves out what is attached.'),
   ],
+  removeName: [
+    anywhere((name = 'STORE IMAGE') => `lading rm ${name} removes the name, and a save of it gives it anew.`),
+  ],
   s3Endpoint: [own('s3-endpoint', '--s3-endpoint URL names it.')],
   s3Region: [own('s3-region', (region = 'REGION') => `--s3-region ${region} does that.`)],
   save: [anywhere('lading save IMAGE -o images.tar does that.')],

@@ -71,7 +71,7 @@ function describe({ location, dryRun, removed, left, failures }: RemoveNamesResu
   const rows = removed.map(({ name, digest, subject }) => [
     dryRun ? 'would go' : 'removed',
     name,
-    digest,
+    digest ?? 'damaged',
     subject === undefined ? '' : `attached to ${subject}`,
   ]);
   const kept = failures.map(({ name, problem }) => ['kept', name, problem, '']);

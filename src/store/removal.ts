@@ -29,7 +29,8 @@ export interface GoingEntry {
 export interface RemovedName {
   /** As the store has it; the digest of an image that has no name. */
   name: string;
-  digest: Digest;
+  /** Undefined if what the name stood for could not be read. */
+  digest?: Digest;
   /** The manifest that it was attached to, if it went because that did. */
   subject?: Digest;
 }

@@ -319,4 +319,77 @@ describe('removeNames of a bucket', () => {
     // A name whose manifest is missing goes, too.
     assert.equal((await remove(['tools/app:2'])).removed.length, 1);
   });
+
+  describe('whose objects are damaged', () => {
+    const damage = (name: string, text = '{"schemaVersion":2,"manifests":[]}'): void => {
+      const bytes = Buffer.from(text);
+      const key = `p/names/${Buffer.from(name).toString('base64url')}.json`;
+      assert.ok(bucket.fake.objects.has(key), key);
+      bucket.fake.objects.set(key, { bytes, etag: '"damaged"', modified: 0, headers: {} });
+    };
+
+    for (const [what, text] of [
+      ['an entry too few', undefined],
+      ['nothing', ''],
+      ['too much', 'x'.repeat(300_000)],
+    ] as const)
+      it(`removes a name with ${what}, by what its key says`, async () => {
+        await filledBucket();
+        damage('registry.test/tools/app:2', text);
+        await assert.rejects(names(), {
+          code: 'INVALID_LAYOUT',
+          message: /^s3:\/\/images\/p: the name registry\.test\/tools\/app:2 \(p\/names\/\w+\.json\) /,
+          remedy: 'removeName',
+          remedyFor: 's3://images/p registry.test/tools/app:2',
+        });
+        const told = await remove(['tools/app:2'], { dryRun: true });
+        const { removed, left, failures } = await remove(['tools/app:2']);
+        assert.deepEqual(removed, [{ name: 'registry.test/tools/app:2' }]);
+        assert.deepEqual([removed, left], [told.removed, 2]);
+        assert.deepEqual(failures, []);
+        assert.equal(
+          bucket.count('DELETE', ({ headers }) => headers['if-match'] === '"damaged"'),
+          1,
+        );
+        assert.equal((await names()).length, 3);
+      });
+
+    it('removes them by patterns and locks, and other names beside them', async () => {
+      await filledBucket();
+      damage('registry.test/tools/app:2');
+      // The damaged name might lead to what the signature belongs to, so that stays.
+      assert.deepEqual(namesIn((await remove(['registry.test/app:*'])).removed), [
+        'registry.test/app:1',
+        'registry.test/app:latest',
+      ]);
+      const kept = await remove([], { keep: ['registry.test/tools/app:2'] });
+      assert.deepEqual(kept.removed, []);
+      const { removed } = await remove(['**']);
+      assert.deepEqual(removed, [{ name: 'registry.test/tools/app:2' }]);
+    });
+
+    it('takes them out of index.json, and writes none while one stays', async () => {
+      await filledBucket();
+      await (await bucket.write()).writeIndex();
+      damage('registry.test/app:1');
+      await assert.rejects(remove(['tools/app:2']), { code: 'INVALID_LAYOUT' });
+      await remove(['registry.test/app:1']);
+      const index = JSON.parse(bucket.fake.objects.get('p/index.json')?.bytes.toString() ?? '');
+      assert.equal(index.manifests.length, 4);
+    });
+
+    it('leaves one that another program has given anew meanwhile', async () => {
+      const { two } = await filledBucket();
+      damage('registry.test/tools/app:2');
+      const store = await bucket.write();
+      const { remove: removeOne } = store.bucketNames;
+      store.bucketNames.remove = async (...given) => {
+        await (await bucket.write()).tag(two.manifest.descriptor, 'registry.test/tools/app:2');
+        return removeOne.apply(store.bucketNames, given);
+      };
+      const { removed, failures } = await removeBucketNames(store, { images: ['tools/app:2'] });
+      assert.deepEqual([removed.length, failures.length], [0, 1]);
+      assert.equal((await names()).length, 4);
+    });
+  });
 });

@@ -12,7 +12,7 @@ import { BucketAttachments } from './attachments.js';
 import { BucketFiles } from './bucket-files.js';
 import { hasLayout } from './first-write.js';
 import type { BucketKeys } from './keys.js';
-import { BucketNames } from './names.js';
+import { BucketNames, whole } from './names.js';
 
 /**
  * The images in a bucket, read in place. Names are objects of their own; a layout that other tools have put there has
@@ -106,7 +106,7 @@ export class BucketSource implements Source {
 
   /** Returns the images with everything that is attached to them, as a layout's `index.json` would have them. */
   async imageFiles(signal?: AbortSignal): Promise<ImageFiles> {
-    return (await this.foreign(signal)) ?? new ImageFiles(this.#files, await this.layoutEntries({ signal }));
+    return (await this.foreign(signal)) ?? this.imagesOf(await this.layoutEntries({ signal }));
   }
 
   /**
@@ -119,13 +119,17 @@ export class BucketSource implements Source {
   }: SignalOption & { isGoing?: ((entry: Descriptor) => boolean) | undefined } = {}): Promise<
     readonly Descriptor[]
   > {
-    let entries: readonly Descriptor[] = (await this.bucketNames.all(signal))
-      .map(({ entry }) => entry)
-      .filter((entry) => !isGoing(entry));
+    const staying = (await this.bucketNames.allAsTheyAre(signal)).filter(({ entry }) => !isGoing(entry));
+    let entries: readonly Descriptor[] = staying.map((name) => whole(name).entry);
     if (entries.length === 0) return [];
     for (const { subject, descriptor } of await this.attachments.all(signal))
       if (!isGoing(descriptor)) entries = withAttachedEntry(entries, plainDescriptor(descriptor), subject);
     return entries;
+  }
+
+  /** Returns the images that some entries are. */
+  imagesOf(entries: readonly Descriptor[]): ImageFiles {
+    return new ImageFiles(this.#files, entries);
   }
 
   /** Lists every object that should have the content of a digest. */
@@ -162,11 +166,11 @@ export class BucketSource implements Source {
     const index = await this.client.read(this.keys.index, { maxBytes: MAX_INDEX_BYTES, signal });
     if (index === undefined || index === 'unchanged') return undefined;
     const { entries } = readLayoutIndex(index.bytes, `${this.location}: index.json`);
-    return entries.length === 0 ? undefined : new ImageFiles(this.#files, entries);
+    return entries.length === 0 ? undefined : this.imagesOf(entries);
   }
 
   async #images(signal?: AbortSignal): Promise<ImageFiles> {
     const entries = (await this.bucketNames.all(signal)).map(({ entry }) => entry);
-    return new ImageFiles(this.#files, entries);
+    return this.imagesOf(entries);
   }
 }

@@ -1,9 +1,10 @@
 import { fittingAnnotations, MAX_LISTED_ANNOTATION_BYTES } from '../../content/annotations.js';
 import type { Descriptor } from '../../content/descriptor.js';
+import { digestOf, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
-import { ContentError } from '../../errors.js';
+import { ContentError, type LadingError } from '../../errors.js';
 import { readLayoutIndex } from '../../manifest/layout-documents.js';
-import { sortedMembers } from '../layout/layout-index.js';
+import { nameAnnotations, sortedMembers } from '../layout/layout-index.js';
 
 /** Most bytes of an object with one entry: the annotations of a descriptor are the most of it. */
 export const MAX_ENTRY_BYTES = 256 * 1024;
@@ -13,6 +14,18 @@ export interface BucketName {
   key: string;
   entry: Descriptor;
   etag: string | undefined;
+  /** Why the object cannot be read. The entry is then a stand-in, which has nothing right but the name. */
+  damage?: LadingError;
+}
+
+/** Returns what stands for a name whose object cannot be read: it leads to a manifest that is nowhere. */
+export function damagedName(
+  { key, name, etag }: { key: string; name: string; etag: string | undefined },
+  damage: LadingError,
+): BucketName {
+  const digest = isDigest(name) ? name : digestOf(Buffer.from(key));
+  const entry = { mediaType: MEDIA_TYPE.ociManifest, digest, size: 0, annotations: nameAnnotations(name) };
+  return { key, entry, etag, damage };
 }
 
 /**

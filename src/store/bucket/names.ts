@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Descriptor } from '../../content/descriptor.js';
-import { LadingError } from '../../errors.js';
+import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import { type ListedObject, type S3Client, unchanged } from '../../s3/client.js';
 import { entryName, nameAnnotations } from '../layout/layout-index.js';
 import { nameTakenIn } from '../name-taken.js';
-import { type BucketName, formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
+import { type BucketName, damagedName, formatEntry, MAX_ENTRY_BYTES, parseEntry } from './entry.js';
 import { FreshList, versionOf } from './fresh-list.js';
 import { IndexedNames } from './indexed-names.js';
 import type { BucketKeys } from './keys.js';
@@ -44,7 +44,7 @@ export class BucketNames {
     const key = this.#keys.name(name);
     const known = this.#known.get(key);
     const isCurrent = this.#list.isFresh && known?.etag !== undefined && known.etag === this.#etags.get(key);
-    return isCurrent ? known : this.#read(key, known, signal);
+    return isCurrent ? known : whole(await this.#read(key, known, signal));
   }
 
   /** Lists the objects of names, as they were at most 5 s ago. */
@@ -61,8 +61,13 @@ export class BucketNames {
     return this.#versioned.version;
   }
 
-  /** Returns every name, in the order of their keys. */
+  /** Returns every name, in the order of their keys; rejects with `INVALID_LAYOUT` if the object of one is damaged. */
   async all(signal?: AbortSignal): Promise<BucketName[]> {
+    return (await this.allAsTheyAre(signal)).map(whole);
+  }
+
+  /** Returns every name, also those whose object is damaged. */
+  async allAsTheyAre(signal?: AbortSignal): Promise<BucketName[]> {
     return this.#readAll(await this.listed(signal), signal);
   }
 
@@ -70,12 +75,13 @@ export class BucketNames {
   async those(fits: (name: string) => boolean, signal?: AbortSignal): Promise<BucketName[]> {
     const listed = await this.listed(signal);
     const some = listed.filter(({ key }) => fits(this.#keys.nameIn(key) ?? ''));
-    return this.#readAll(some, signal);
+    return (await this.#readAll(some, signal)).map(whole);
   }
 
   /**
-   * Gives a name to a manifest. Rejects with `CONFLICT` if others keep moving it, and with `noClobber` with
-   * `ALREADY_EXISTS` if it stands for something else. A service without conditional writes has to have a single writer.
+   * Gives a name to a manifest; one whose object is damaged is given anew. Rejects with `CONFLICT` if others keep moving
+   * it, and with `noClobber` with `ALREADY_EXISTS` if it stands for something else, and with `INVALID_LAYOUT` if it is
+   * unknown for what. A service without conditional writes has to have a single writer.
    */
   async set(
     descriptor: Descriptor,
@@ -94,10 +100,10 @@ export class BucketNames {
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
     const bytes = formatEntry(entry);
     const requireFree = (held: BucketName | undefined): void => {
-      if (noClobber && held !== undefined && held.entry.digest !== descriptor.digest)
+      if (noClobber && held !== undefined && whole(held).entry.digest !== descriptor.digest)
         throw nameTakenIn(this.#location, name, held.entry.digest);
     };
-    if (!hasConditions) requireFree(await this.find(name));
+    if (!hasConditions) requireFree(await this.#read(key, undefined));
     let last: BucketName | undefined;
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
       const condition = hasConditions ? unchanged(last) : undefined;
@@ -132,10 +138,11 @@ export class BucketNames {
     name: string,
     { hasConditions }: { hasConditions: boolean },
   ): Promise<void> {
-    if (!hasConditions && (await this.find(name)) !== undefined) return;
+    const key = this.#keys.name(name);
+    if (!hasConditions && (await this.#read(key, undefined)) !== undefined) return;
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, ...nameAnnotations(name) } };
     const condition = hasConditions ? { isNew: true } : undefined;
-    await tryWrite(this.#client, this.#keys.name(name), formatEntry(entry), condition);
+    await tryWrite(this.#client, key, formatEntry(entry), condition);
     this.#list.forget();
   }
 
@@ -179,17 +186,48 @@ export class BucketNames {
     known: BucketName | undefined,
     signal?: AbortSignal,
   ): Promise<BucketName | undefined> {
-    const read = await this.#client.read(key, { maxBytes: MAX_ENTRY_BYTES, etag: known?.etag, signal });
-    if (read === 'unchanged') return known;
-    if (read === undefined) {
-      this.#known.delete(key);
-      return undefined;
+    let etag: string | undefined;
+    try {
+      const read = await this.#client.read(key, { maxBytes: MAX_ENTRY_BYTES, etag: known?.etag, signal });
+      if (read === 'unchanged') return known;
+      if (read === undefined) {
+        this.#known.delete(key);
+        return undefined;
+      }
+      etag = read.etag;
+      const entry = parseEntry(read.bytes, this.#labelOf(key));
+      const named = { key, entry: withName(entry, this.#keys.nameIn(key)), etag };
+      this.#known.set(key, named);
+      return named;
+    } catch (error) {
+      if (!isLadingError(error, 'INVALID_LAYOUT', 'TOO_LARGE')) throw error;
+      if (error.code === 'TOO_LARGE') {
+        const head = await this.#client.head(key, { signal });
+        // Another program may have given it anew since.
+        if (head === undefined || head.size <= MAX_ENTRY_BYTES) return this.#read(key, undefined, signal);
+        etag = head.etag;
+      }
+      const name = this.#keys.nameIn(key) ?? key;
+      const message =
+        error.code === 'TOO_LARGE' ? `${this.#labelOf(key)} is too large for a name` : error.message;
+      const damage = new ContentError('INVALID_LAYOUT', message, {
+        remedy: 'removeName',
+        remedyFor: `${this.#location} ${name}`,
+        cause: error,
+      });
+      return damagedName({ key, name, etag }, damage);
     }
-    const entry = parseEntry(read.bytes, `${this.#location}: ${key}`);
-    const named = { key, entry: withName(entry, this.#keys.nameIn(key)), etag: read.etag };
-    this.#known.set(key, named);
-    return named;
   }
+
+  #labelOf(key: string): string {
+    return `${this.#location}: the name ${this.#keys.nameIn(key)} (${key})`;
+  }
+}
+
+/** Throws the reason if the object of a name is damaged. */
+export function whole<N extends BucketName | undefined>(name: N): N {
+  if (name?.damage !== undefined) throw name.damage;
+  return name;
 }
 
 /** The key is the name, whatever the object says, unless that is another spelling of the same. */

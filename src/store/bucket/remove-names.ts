@@ -1,3 +1,5 @@
+import type { Descriptor } from '../../content/descriptor.js';
+import { delegate } from '../delegate.js';
 import {
   type GoingEntry,
   goingEntries,
@@ -15,6 +17,7 @@ const REMOVED_AT_ONCE = 16;
 /**
  * Removes names from a bucket, beside any number of writers: each if it still stands for what it did when it was chosen.
  * `index.json`, if there is one, is written first: without objects of names it would be taken for another tool's layout.
+ * A name whose object is damaged is removed by what its key says.
  */
 export async function removeBucketNames(
   store: BucketStore,
@@ -24,14 +27,19 @@ export async function removeBucketNames(
   await store.requireLayout();
   if (dryRun) {
     const foreign = await store.foreign(signal);
-    const entries = foreign?.indexEntries ?? (await store.bucketNames.all(signal)).map(({ entry }) => entry);
-    return removalReport(entries, await goingEntries(store, entries, choice));
+    if (foreign !== undefined) {
+      const entries = foreign.indexEntries;
+      return removalReport(entries, await goingEntries(store, entries, choice));
+    }
+    const names = await store.bucketNames.allAsTheyAre(signal);
+    const entries = names.map(({ entry }) => entry);
+    return reportOf(names, await goingEntries(seenBy(store, entries), entries, choice));
   }
   const { hasConditions } = await store.adopt();
-  const names = await store.bucketNames.all(signal);
+  const names = await store.bucketNames.allAsTheyAre(signal);
   const entries = names.map(({ entry }) => entry);
-  const going = await goingEntries(store, entries, choice);
-  if (going.length === 0) return removalReport(entries, []);
+  const going = await goingEntries(seenBy(store, entries), entries, choice);
+  if (going.length === 0) return reportOf(names, []);
   const isGoing = new Set(going.map(({ entry }) => nameOf(entry)));
   const hasIndex = await store.hasIndex();
   if (hasIndex) await store.writeIndex((entry) => isGoing.has(nameOf(entry)));
@@ -47,9 +55,35 @@ export async function removeBucketNames(
   }
   if (hasIndex && moved.size > 0) await store.writeIndex();
   const isMoved = new Set([...moved].map(({ entry }) => entry));
-  return removalReport(
-    entries,
+  return reportOf(
+    names,
     going.filter(({ entry }: GoingEntry) => !isMoved.has(entry)),
     [...isMoved].map((entry) => ({ name: nameOf(entry), problem: 'another program has moved it meanwhile' })),
   );
+}
+
+/** The store, which finds images among these entries. */
+function seenBy(store: BucketStore, entries: readonly Descriptor[]): BucketStore {
+  const images = store.imagesOf(entries);
+  return delegate(store, {
+    names: () => images.names(),
+    resolve: (reference) => images.resolve(reference),
+  });
+}
+
+/** Returns the report on names that went. Of those whose object was damaged, it is unknown what they stood for. */
+function reportOf(
+  names: readonly BucketName[],
+  going: readonly GoingEntry[],
+  failures?: RemovalReport['failures'],
+): RemovalReport {
+  const damaged = new Set(names.flatMap(({ entry, damage }) => (damage === undefined ? [] : [entry.digest])));
+  const entries = names.map(({ entry }) => entry);
+  const { removed, ...rest } = removalReport(entries, going, failures);
+  return {
+    ...rest,
+    removed: removed.map(({ digest, ...one }) =>
+      digest === undefined || damaged.has(digest) ? one : { digest, ...one },
+    ),
+  };
 }

@@ -258,6 +258,22 @@ describe('a bucket that is written to', () => {
       bucket.fake.objects.set('p/names/YXBw.json', { bytes, etag: '"x"', modified: 0, headers: {} });
       await assert.rejects((await read()).resolve('app'), (error) => error instanceof ContentError);
     });
+
+    it('of a damaged object are given anew, but not with noClobber', async () => {
+      const image = await makeImage({ seed: 'anew' });
+      const store = await write();
+      await pushAll(store, image.all);
+      const key = `p/names/${Buffer.from('registry.test/app:1').toString('base64url')}.json`;
+      for (const bytes of [Buffer.from('{}'), Buffer.alloc(300_000)]) {
+        bucket.fake.objects.set(key, { bytes, etag: '"x"', modified: 0, headers: {} });
+        const careful = await write({ noClobber: true });
+        const refused = careful.tag(image.manifest.descriptor, 'registry.test/app:1');
+        await assert.rejects(refused, { code: 'INVALID_LAYOUT' });
+        await (await write()).tag(image.manifest.descriptor, 'registry.test/app:1');
+        const found = await (await read()).resolve('registry.test/app:1');
+        assert.equal(found.digest, image.manifest.descriptor.digest);
+      }
+    });
   });
 
   it('writes an index for others, with names and attachments, as often as it is asked to', async () => {
