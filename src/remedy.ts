@@ -76,6 +76,8 @@ export type Remedy =
   | 'keepHost'
   /** Ask for the names of the lock anew: `updateLock`. */
   | 'updateLock'
+  /** Choose images of a place by their names: `select`, or `images`. */
+  | 'select'
   /** Set names by rules. */
   | 'mapFile'
   /** Specify the name of an image. */

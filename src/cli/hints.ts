@@ -118,6 +118,7 @@ const SENTENCES: Record<Remedy, readonly [Sentence, ...Sentence[]]> = {
   s3Endpoint: [own('s3-endpoint', '--s3-endpoint URL names it.')],
   s3Region: [own('s3-region', (region = 'REGION') => `--s3-region ${region} does that.`)],
   save: [anywhere('lading save IMAGE -o images.tar does that.')],
+  select: [own('select', '--select IMAGE chooses some of its images.')],
   sideCredentials: [
     own('src-creds dest-creds', '--src-creds USER[:PASSWORD] and --dest-creds USER[:PASSWORD] do that.'),
   ],

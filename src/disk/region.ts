@@ -146,6 +146,10 @@ export function readFailure(path: string, error: unknown): LadingError {
   switch (systemCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
+      if (/(?:^| )s3:\/\//.test(path))
+        return new LadingError('USAGE', `${path} is in a bucket, and a file is wanted`, {
+          hint: 'Only images and locks are read from buckets; fetch other objects first.',
+        });
       return new LadingError('NOT_FOUND', `${path} does not exist`, { cause: error });
     case 'EACCES':
     case 'EPERM':

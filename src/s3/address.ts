@@ -32,6 +32,15 @@ export function parseBucketAddress(text: string): BucketAddress {
   const parts = path.replace(/\/$/, '').split('/');
   const isOdd = parts.some((part) => part === '' || part === '.' || part === '..' || /\p{Cc}/u.test(part));
   if (path !== '' && isOdd) throw wrongAddress(text, 'has a part of its prefix that is empty or a dot');
+  if (path.includes('::'))
+    throw new LadingError(
+      'USAGE',
+      `"${text}" has "::" in its prefix, which is part of its keys and names no image`,
+      {
+        hint: 'Write s3://BUCKET or s3://BUCKET/PREFIX.',
+        remedy: 'select',
+      },
+    );
   const prefix = path === '' ? '' : `${parts.join('/')}/`;
   if (Buffer.byteLength(prefix) > MAX_PREFIX_BYTES) throw wrongAddress(text, 'has too long a prefix');
   return { bucket, prefix };

@@ -24,6 +24,13 @@ describe('a file that a flag names', () => {
       assert.deepEqual(await runInProcess(args(file)), expected);
     });
 
+    it(`is not looked for in a bucket: ${flag}`, async () => {
+      const stderr =
+        `lading: ${what}s3://images/file is in a bucket, and a file is wanted\n` +
+        'hint: Only images and locks are read from buckets; fetch other objects first.\n';
+      assert.deepEqual(await runInProcess(args('s3://images/file')), { code: 2, stdout: '', stderr });
+    });
+
     it(`is said to be a directory: ${flag}`, async () => {
       const stderr =
         `lading: ${what}${path()} cannot be read: illegal operation on a directory (EISDIR)\n` +

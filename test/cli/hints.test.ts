@@ -88,6 +88,7 @@ describe('the sentence of a remedy', () => {
     ['login', 'privateAddresses', /--private-addresses/],
     ['copy', 'referrers', /^--no-referrers/],
     ['convert', 'referrers', /lading copy --no-referrers/],
+    ['copy', 'select', /^--select IMAGE/],
     ['prune', 'removeName', /^lading rm s3:\/\/images\/p app:1 /, 's3://images/p app:1'],
     ['inspect', 's3Endpoint', /--s3-endpoint URL/],
     ['load', 's3Region', /--s3-region eu-north-1/, 'eu-north-1'],

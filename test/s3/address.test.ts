@@ -17,6 +17,13 @@ describe('the address of a bucket', () => {
     assert.throws(() => parseBucketAddress(`s3://images/${'x'.repeat(300)}`), { code: 'USAGE' });
   });
 
+  it('names no image', () => {
+    for (const text of ['s3://images/p::app:1', 's3://images/::app'])
+      assert.throws(() => parseBucketAddress(text), { code: 'USAGE', remedy: 'select' }, text);
+    // A registry with its port may well be a prefix.
+    assert.equal(parseBucketAddress('s3://images/a.local:5000/p').prefix, 'a.local:5000/p/');
+  });
+
   it('is a host at Amazon, and a path elsewhere', () => {
     const amazon = placeOf({ region: 'eu-north-1' });
     assert.equal(urlOf(amazon, 'images', 'a/b').href, 'https://images.s3.eu-north-1.amazonaws.com/a/b');

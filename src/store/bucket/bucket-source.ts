@@ -49,6 +49,7 @@ export class BucketSource implements Source {
     throw new LadingError(
       'NOT_FOUND',
       `${this.location} holds no images: it has neither oci-layout nor index.json`,
+      { hint: 'Check the bucket and the prefix, to which no name of an image belongs.', remedy: 'select' },
     );
   }
 
