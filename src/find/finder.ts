@@ -106,8 +106,7 @@ export class Finder {
     { platform }: { platform?: string | undefined } = {},
   ): void {
     const name = this.filled(bareName(text));
-    // The ID of an image that has no name any more is nothing to fetch.
-    if (name === '' || isDigest(name)) return;
+    if (name === '' || isImageID(name)) return;
     const at = this.#startOf(where);
     if (isUnresolved(this.original(name))) {
       this.unresolved(text, at, path, 'it is filled in by something else');
@@ -129,17 +128,15 @@ export class Finder {
     this.done(value);
     const name = this.filled(bareName(value.text));
     if (isUnresolved(this.original(name))) {
-      if (
-        !/\s/.test(
-          this.original(name)
-            .slice(0, MAX_SHOWN)
-            .replace(/\{\{.*?\}\}/g, ''),
-        )
-      )
+      const rest = this.original(name)
+        .slice(0, MAX_SHOWN)
+        .replace(/\{\{.*?\}\}/g, '');
+      // What has spaces outside of its actions is prose.
+      if (!/\s/.test(rest))
         this.unresolved(value.text, this.#startOf(value), path, 'it is filled in by something else');
       return;
     }
-    if (isPlausible(name)) this.#report(name, this.#startOf(value), path, 'likely');
+    if (isPlausible(name) && !isImageID(name)) this.#report(name, this.#startOf(value), path, 'likely');
   }
 
   /** Reports a text that has the form of a name of an image. */
@@ -263,6 +260,11 @@ export class Finder {
     this.#reported.add(key);
     return true;
   }
+}
+
+/** True for the ID of an image, as engines show it for one without a name: no registry can be asked for it. */
+function isImageID(text: string): boolean {
+  return isDigest(text);
 }
 
 function placesOf(part: string, text: string): number[] {

@@ -88,6 +88,19 @@ spec: {url: "oci://ghcr.io/org/manifests", ref: {semver: ">=1.0"}}
     );
   });
 
+  it('takes no ID of an image for a name, wherever it stands', async () => {
+    const id = `sha256:${'1'.repeat(64)}`;
+    const texts = [
+      `containers: [{image: "${id}"}]`,
+      `sidecarImage: "${id}"`,
+      `app: {image: "${id}"}`,
+      `env: [{name: APP_IMAGE, value: "${id}"}]`,
+      `args: [--sidecar-image=${id}, --sidecar-image, "${id}"]`,
+      `images: ["${id}"]`,
+    ];
+    for (const text of texts) assert.deepEqual(await namesIn(text), [], text);
+  });
+
   it('reads images and documents in data of a Secret', async () => {
     const pod = Buffer.from(
       'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: ghcr.io/a/b:1}]}\n',
