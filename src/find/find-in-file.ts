@@ -1,5 +1,6 @@
 import { asUTF8 } from './encoding.js';
 import { Finder, type FinderOptions, type ReadBeside } from './finder.js';
+import type { ComposeReading } from './forms/compose-files.js';
 import { findInDockerfile, isDockerfile } from './forms/dockerfile.js';
 import { findInEnvironment, isEnvironmentName } from './forms/environment.js';
 import { findInList, isList } from './forms/lists.js';
@@ -22,14 +23,8 @@ export interface FindInFileOptions {
   limits: Limits;
   findings: Findings;
   readBeside: ReadBeside;
-  /** Of a compose file, only these services. */
-  services?: readonly string[] | undefined;
-  /** Variables of a compose file that another one includes. */
-  environment?: ReadonlyMap<string, string> | undefined;
-  /** Another file includes this one, with variables of its own. */
-  isFollowed?: boolean;
-  /** How many files lead to this one. */
-  depth?: number;
+  /** How a compose file is read that another one leads to. */
+  compose?: ComposeReading | undefined;
 }
 
 /** Finds images in one file; adds them to `findings`. Returns how many documents it has. */
@@ -100,7 +95,7 @@ function isDockerfileName(file: string): boolean {
 
 async function findInDocument(given: string, firstLine: number, options: FindInFileOptions): Promise<void> {
   const { file, findings, limits, readBeside } = options;
-  const { isFollowed = false } = options;
+  const isFollowed = options.compose !== undefined && options.compose.service === undefined;
   const place = { file, firstLine, limits, findings, readBeside, isFollowed };
   try {
     const { text, roots, original } = readText(given, limits, options.as === 'template');
@@ -112,15 +107,8 @@ async function findInDocument(given: string, firstLine: number, options: FindInF
         ...options,
         isTemplate: original !== undefined,
         nested: (value, path, outer) => nestedIn(value, path, outer, finderOptions),
-        other: (bytes, path, more) =>
-          findInFile(bytes, {
-            ...options,
-            ...more,
-            file: path,
-            as: 'compose',
-            isFollowed: more.services === undefined,
-            depth: (options.depth ?? 0) + 1,
-          }),
+        other: (bytes, path, compose) =>
+          findInFile(bytes, { ...options, file: path, as: 'compose', compose }),
       });
     }
   } catch (error) {

@@ -1,11 +1,10 @@
-import { dirname, join } from 'node:path/posix';
 import { LOCK_MEDIA_TYPE } from '../content/media-types.js';
 import type { Finder } from './finder.js';
 import { findInChart, isChart } from './forms/chart.js';
 import { findInGitLab, findInWorkflow, isGitLab, isWorkflow } from './forms/ci.js';
-import { findInCompose, isCompose } from './forms/compose.js';
+import { type ComposeContext, findInCompose, findInExtended, isCompose } from './forms/compose.js';
+import { ComposeFiles, type ComposeReading, firstReading } from './forms/compose-files.js';
 import { findInInlineDockerfile } from './forms/dockerfile.js';
-import { parseEnvironment } from './forms/environment.js';
 import { findInKubernetes } from './forms/kubernetes.js';
 import { findInKustomization } from './forms/kustomization.js';
 import { findInRegsync, findInSkopeoSync, isRegsync, isSkopeoSync } from './forms/sync.js';
@@ -50,17 +49,12 @@ export interface FindInTreeOptions {
   file: string;
   as?: Kind | undefined;
   isTemplate: boolean;
-  services?: readonly string[] | undefined;
-  environment?: ReadonlyMap<string, string> | undefined;
-  depth?: number;
+  /** How a compose file is read that another one leads to. */
+  compose?: ComposeReading | undefined;
   /** Parses a value that is a document by itself. */
   nested: (value: Scalar, path: string, outer: Finder) => { roots: Node[]; finder: Finder }[] | undefined;
   /** Looks into another compose file. */
-  other: (
-    bytes: Buffer,
-    path: string,
-    more: { services?: readonly string[] | undefined; environment: ReadonlyMap<string, string> },
-  ) => Promise<unknown>;
+  other: (bytes: Buffer, file: string, reading: ComposeReading) => Promise<unknown>;
 }
 
 /** Finds images in a document, by what it is. */
@@ -138,8 +132,9 @@ export function kindOf(root: Node, file: string): Kind {
   if (isRegsync(root)) return 'regsync';
   if (isSkopeoSync(root)) return 'skopeo';
   if (isWorkflow(root)) return 'ci';
+  if (/^\.gitlab-ci.*\.ya?ml$/.test(name)) return 'gitlab';
   if (isCompose(root)) return 'compose';
-  if (/^\.gitlab-ci.*\.ya?ml$/.test(name) || isGitLab(root)) return 'gitlab';
+  if (isGitLab(root)) return 'gitlab';
   if (name.includes('values') && /\.ya?ml$/i.test(name)) return 'values';
   return 'other';
 }
@@ -189,41 +184,22 @@ function walkOther(
   walker.walk(root, { key: '', path: '', depth: 1 });
 }
 
-/** How many compose files may lead from one to the next. */
-const MAX_INCLUDED = 16;
-
 async function findInComposeFile(
   finder: Finder,
   root: Mapping,
   nested: Nested,
   options: FindInTreeOptions,
 ): Promise<void> {
-  const { services, depth = 0 } = options;
-  const variablesIn = async (path: string): Promise<[string, string][]> => [
-    ...parseEnvironment((await finder.readBeside(path))?.toString('utf8') ?? ''),
-  ];
-  const environment = options.environment ?? new Map(await variablesIn('.env'));
-  await findInCompose(
-    finder,
-    root,
-    {
-      environment,
-      include: async (path, { services: only, environments = [] }) => {
-        if (depth >= MAX_INCLUDED) return false;
-        const bytes = await finder.readBeside(path);
-        if (bytes === undefined) return false;
-        const added: [string, string][] = [];
-        for (const file of environments) added.push(...(await variablesIn(file)));
-        // What the including file has takes precedence.
-        const all = new Map([...added, ...environment]);
-        await options.other(bytes, join(dirname(options.file), path), { services: only, environment: all });
-        return true;
-      },
-      dockerfile: (value, path) => findInInlineDockerfile(finder, value, path),
-    },
-    { services },
-  );
+  const reading = options.compose ?? (await firstReading(finder, textOf(root, 'name')));
+  const { environment, service } = reading;
+  const context: ComposeContext = {
+    environment,
+    files: new ComposeFiles(finder, reading, options.other),
+    dockerfile: (value, path) => findInInlineDockerfile(finder, value, path),
+  };
+  let read = root;
+  if (service === undefined) await findInCompose(finder, root, context);
+  else read = await findInExtended(finder, root, context, service);
   // Variables, labels and extensions may name images, too.
-  if (services === undefined)
-    finder.withVariables(environment, () => walkOther(finder, root, nested, { containers: 'likely' }));
+  finder.withVariables(environment, () => walkOther(finder, read, nested, { containers: 'likely' }));
 }

@@ -118,7 +118,14 @@ function grouped(findings: Findings): Omit<FindResult, 'files' | 'documents'> {
     images.set(name, image);
   }
   const { patterns, problems } = findings;
-  const unresolved = findings.unresolved.filter(isRead);
+  // Several files may include the same one.
+  const unresolved = [
+    ...new Map(
+      findings.unresolved
+        .filter(isRead)
+        .map((each) => [`${each.text} ${each.file} ${each.line} ${each.path}`, each]),
+    ).values(),
+  ];
   return { images: [...images.values()], patterns, unresolved, problems, replaced };
 }
 

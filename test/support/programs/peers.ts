@@ -16,8 +16,10 @@ interface Peer {
   version?: string;
   /** Set if building takes minutes, so that a run builds it only within its time budget. */
   slow?: boolean;
-  /** Set for an older release, which only `npm run test:peers` builds in addition to the newest one. */
+  /** Set for a program that only `npm run test:peers` builds: an older release, or one that few tests ask. */
   rare?: boolean;
+  /** The module of the path, which `go install` refuses for what its `go.mod` says of itself alone. */
+  module?: string;
 }
 
 /**
@@ -35,6 +37,14 @@ const PEERS = {
   helm: { path: 'helm.sh/helm/v3/cmd/helm', slow: true },
   rclone: { path: 'github.com/rclone/rclone', slow: true },
   'cosign 3': { path: 'github.com/sigstore/cosign/v3/cmd/cosign', slow: true },
+  // Its newest release that Go 1.26.8 builds.
+  'docker compose': {
+    path: 'github.com/docker/compose/v5/cmd',
+    module: 'github.com/docker/compose/v5',
+    version: 'v5.6.0',
+    slow: true,
+    rare: true,
+  },
   'cosign 2': { path: 'github.com/sigstore/cosign/v2/cmd/cosign', slow: true, rare: true },
 } satisfies Record<string, Peer>;
 
@@ -109,7 +119,7 @@ async function keptProgram(
   name: PeerName,
   { anew = false }: { anew?: boolean } = {},
 ): Promise<{ program: string } | { missing: string }> {
-  const { path, version = 'latest', slow = false, rare = false }: Peer = PEERS[name];
+  const { path, version = 'latest', slow = false, rare = false, module }: Peer = PEERS[name];
   const kept = testCache('go', name.replace(' ', '-'));
   // A version of the module is no part of the program's name.
   const program = join(kept, basename(path.replace(/\/v\d+$/, '')));
@@ -124,7 +134,15 @@ async function keptProgram(
   const partial = await mkdtemp(testCache('go', 'partial-'));
   const began = Date.now();
   try {
-    const { outcome, late } = await install(`${path}@${version}`, partial, allowedMs);
+    const source = module === undefined ? undefined : await sourceOf(`${module}@${version}`);
+    const { outcome, late } =
+      source === undefined
+        ? await build(['install', `${path}@${version}`], { folder: partial, allowedMs })
+        : await build(['build', '-o', join(partial, basename(path)), path], {
+            folder: partial,
+            allowedMs,
+            source,
+          });
     if (late) return { missing: outOfTime(name) };
     if (outcome.code !== 0) return { missing: `${name}, which Go cannot build: ${reasonIn(outcome)}` };
     await rm(kept, { recursive: true, force: true });
@@ -136,10 +154,27 @@ async function keptProgram(
   return { program };
 }
 
-async function install(module: string, folder: string, allowedMs: number) {
-  const building = start('go', ['install', module], {
+/** Returns the folder with the source of a module, which is the main module for builds in it. */
+async function sourceOf(module: string): Promise<string> {
+  const env = goEnvironment();
+  const facts = await succeed('go', ['mod', 'download', '-json', module], { env, cwd: tmpdir() });
+  const { Dir: folder }: { Dir: string } = JSON.parse(facts);
+  return folder;
+}
+
+interface BuildOptions {
+  /** What is installed goes here. */
+  folder: string;
+  allowedMs: number;
+  /** Where Go runs. */
+  source?: string;
+}
+
+async function build(args: readonly string[], { folder, allowedMs, source }: BuildOptions) {
+  const building = start('go', args, {
     env: goEnvironment({ GOBIN: folder }),
     timeout: allowedMs + MINUTE_MS,
+    ...(source !== undefined && { cwd: source }),
   });
   let late = false;
   const timer = setTimeout(() => {
