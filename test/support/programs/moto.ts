@@ -5,10 +5,10 @@ import { pythonWith } from './python.js';
 
 /**
  * Starts moto's server, which imitates Amazon's services in memory, with the bucket `images`. It knows conditional writes,
- * but compares nothing with the digest that was signed, and takes any key. Release 4 ignores conditions.
+ * but compares nothing with the digest that was signed, and takes any key.
  */
-export async function startMoto(context: Context, release?: '4.2.14'): Promise<BucketService> {
-  const python = await pythonWith(context, `moto[server]${release === undefined ? '' : `==${release}`}`);
+export async function startMoto(context: Context): Promise<BucketService> {
+  const python = await pythonWith(context, 'moto[server]');
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
   const args = ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)];

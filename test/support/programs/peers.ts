@@ -16,7 +16,7 @@ interface Peer {
   version?: string;
   /** Set if building takes minutes, so that a run builds it only within its time budget. */
   slow?: boolean;
-  /** Set for a program that only `npm run test:peers` builds: an older release, or one that few tests ask. */
+  /** Set for what only `npm run test:peers` builds: an older release, or a program that another one stands for. */
   rare?: boolean;
   /** The module of the path, which `go install` refuses for what its `go.mod` says of itself alone. */
   module?: string;
@@ -35,7 +35,7 @@ const PEERS = {
   oras: { path: 'oras.land/oras/cmd/oras' },
   versitygw: { path: 'github.com/versity/versitygw/cmd/versitygw', slow: true },
   helm: { path: 'helm.sh/helm/v3/cmd/helm', slow: true },
-  rclone: { path: 'github.com/rclone/rclone', slow: true },
+  rclone: { path: 'github.com/rclone/rclone', slow: true, rare: true },
   'cosign 3': { path: 'github.com/sigstore/cosign/v3/cmd/cosign', slow: true },
   // Its newest release that Go 1.26.8 builds.
   'docker compose': {

