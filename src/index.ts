@@ -183,6 +183,7 @@ export { createRegistryServer, type RegistryServer, type RegistryServerOptions }
 export { type Attached, attachedTag, attachedTo } from './store/attached.js';
 export { delegate } from './store/delegate.js';
 export type { ArchiveLimits, LayerLimits } from './store/limits.js';
+export { isBucket } from './store/locator.js';
 export { createMemoryStore } from './store/memory.js';
 export type { Amount, PruneReport } from './store/prune-report.js';
 export { readVerified } from './store/read-content.js';

@@ -1,6 +1,6 @@
 import { LadingError } from '../index.js';
 import type { CommandOption, CommandOptions } from './options.js';
-import { closest, listWords } from './suggest.js';
+import { closest, listWords, lowerFirst } from './suggest.js';
 
 /** The arguments and flags of a command line, checked as far as that is possible without the other arguments. */
 export interface Line {
@@ -129,9 +129,7 @@ function wrongValue(flag: string, problem: string): LadingError {
 
 function explain({ describe, choices }: CommandOption): string {
   if (choices !== undefined) return `: ${listWords(choices.map(String), 'or')}`;
-  return describe === undefined
-    ? ''
-    : `: ${describe.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase())}`;
+  return describe === undefined ? '' : `: ${lowerFirst(describe)}`;
 }
 
 /** Of flags that may be repeated, what a second value looks like: without the flag, it would be taken for an image. */

@@ -19,6 +19,11 @@ export interface Command {
   load: () => Promise<CommandModule>;
 }
 
+/** True if the command has this name or alias. */
+export function isCalled({ name, aliases = [] }: Command, word: string | undefined): boolean {
+  return word !== undefined && (name === word || aliases.includes(word));
+}
+
 /** The arguments and flags of a command, and the function that runs it. Its help is made from them. */
 export interface CommandModule {
   options: CommandOptions;
@@ -31,12 +36,14 @@ export interface CommandModule {
   run(argv: GlobalArguments, context: CommandContext): Promise<number>;
 }
 
+/** A use of a command, for its help. */
 export interface Example {
   /** The whole command line. */
   line: string;
   summary: string;
 }
 
+/** What a command runs with. */
 export interface CommandContext {
   output: Output;
   /** Aborted by SIGINT (Ctrl-C) and SIGTERM. */

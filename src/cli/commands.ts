@@ -1,4 +1,4 @@
-import type { Command } from './command.js';
+import { type Command, isCalled } from './command.js';
 
 /** The commands. Each is loaded only when it is used. */
 export const COMMANDS: readonly Command[] = [
@@ -165,5 +165,5 @@ export const COMMANDS: readonly Command[] = [
 
 /** Returns the command with this name or alias. */
 export function findCommand(word: string): Command | undefined {
-  return COMMANDS.find(({ name, aliases = [] }) => name === word || aliases.includes(word));
+  return COMMANDS.find((command) => isCalled(command, word));
 }

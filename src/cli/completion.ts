@@ -1,5 +1,5 @@
 import yargs from 'yargs';
-import type { Command, CommandModule } from './command.js';
+import { type Command, type CommandModule, isCalled } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { TOPICS } from './help-topics.js';
 import { type CommandOptions, GLOBAL_OPTIONS } from './options.js';
@@ -39,9 +39,7 @@ export async function completionsOf(
   const current = words.at(-1) ?? '';
   const before = words.slice(0, -1);
   const place = before.findIndex((word) => !word.startsWith('-'));
-  const named = commands.find(
-    ({ name, aliases = [] }) => name === before[place] || aliases.includes(before[place] ?? ''),
-  );
+  const named = commands.find((command) => isCalled(command, before[place]));
   const module = await named?.load();
   const options: CommandOptions = { ...GLOBAL_OPTIONS, ...module?.options };
   const previous = before.at(-1) ?? '';

@@ -1,7 +1,7 @@
 import type { InferredOptionTypes } from 'yargs';
 import { LadingError } from '../index.js';
 import { formatColumns } from './columns.js';
-import type { Command, CommandModule } from './command.js';
+import { type Command, type CommandModule, isCalled } from './command.js';
 import { defaultConfigPath } from './config-file.js';
 import type { EffectiveSettings, Setting } from './effective-settings.js';
 import { EXIT } from './exit-codes.js';
@@ -143,7 +143,7 @@ function showRegistries({ file }: EffectiveSettings): Shown[] {
 
 function findCommand(word: string, commands: readonly Command[]): Command {
   const known = commands.filter(({ readsSettings = true }) => readsSettings);
-  const found = known.find(({ name, aliases = [] }) => name === word || aliases.includes(word));
+  const found = known.find((command) => isCalled(command, word));
   if (found !== undefined) return found;
   const meant = closest(
     word,

@@ -140,16 +140,9 @@ type LimitArguments = Partial<Record<keyof typeof FIND_LIMIT_OPTIONS, number | u
 
 /** Converts the flags to limits; throws `USAGE`. */
 function findLimits(argv: LimitArguments): FindLimits {
-  const of = (flag: keyof typeof FIND_LIMIT_OPTIONS): number | undefined => wholeNumber(flag, argv[flag], 1);
-  return {
-    maxFileBytes: of('max-file-bytes'),
-    maxDocumentBytes: of('max-document-bytes'),
-    maxDocuments: of('max-documents'),
-    maxNodes: of('max-values'),
-    maxDepth: of('max-depth'),
-    maxFiles: of('max-files'),
-    maxFolders: of('max-folders'),
-  };
+  return Object.fromEntries(
+    Object.entries(LIMIT_FLAGS).map(([limit, flag]) => [limit, wholeNumber(flag, argv[flag], 1)]),
+  );
 }
 
 /** Returns the images that are sure enough, or that their registry has. */

@@ -1,5 +1,5 @@
 import { LadingError } from '../index.js';
-import type { Command, CommandModule } from './command.js';
+import { type Command, type CommandModule, isCalled } from './command.js';
 import { type CommandDescription, describeCommand, type OptionDescription } from './describe-command.js';
 import { EXIT } from './exit-codes.js';
 import { TOPICS } from './help-topics.js';
@@ -25,7 +25,7 @@ export const helpCommand: CommandModule = {
       output.result({ commands: list, topics: Object.keys(TOPICS) }, () => formatOverview(commands, width));
       return EXIT.done;
     }
-    const command = commands.find(({ name, aliases = [] }) => name === topic || aliases.includes(topic));
+    const command = commands.find((each) => isCalled(each, topic));
     const explained = Object.entries(TOPICS).find(([name]) => name === topic)?.[1];
     if (command !== undefined) {
       const description = await describeCommand(command);

@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { LadingError } from '../index.js';
-import { shellWords } from './command-words.js';
+import { isBucket, LadingError } from '../index.js';
 import { EXIT } from './exit-codes.js';
 import type { JobFlags } from './job-flags.js';
 import type { JobPlan, PrintedJob } from './job-plan.js';
-import { labelsOf, type Mount, metadataOf, podOf, secretName } from './kubernetes.js';
+import {
+  kubectl,
+  labelsOf,
+  type Mount,
+  metadataOf,
+  objectName,
+  podOf,
+  spreadByMachine,
+} from './kubernetes.js';
 import { formatManifests, type Manifest } from './manifests.js';
 import { readLockAt } from './wanted.js';
 
@@ -33,12 +40,10 @@ export async function textOf(plan: JobPlan, flags: JobFlags): Promise<PrintedJob
   const logins = loginsOf(flags);
   const save = saveJob(plan, flags, lock, logins);
   const index = indexJob(plan, flags);
-  const inNamespace = flags.namespace === undefined ? [] : ['--namespace', flags.namespace];
-  const command = (...words: string[]): string => shellWords(['kubectl', ...words, ...inNamespace]);
   const { name } = metadataOf(flags, 'save');
   const next = [
-    command('wait', '--for=condition=Complete', '--timeout=24h', `job/${name}`),
-    command('patch', `job/${name}-index`, '--patch', '{"spec":{"suspend":false}}'),
+    kubectl(flags, 'wait', '--for=condition=Complete', '--timeout=24h', `job/${name}`),
+    kubectl(flags, 'patch', `job/${name}-index`, '--patch', '{"spec":{"suspend":false}}'),
   ];
   return {
     text: formatManifests([
@@ -87,14 +92,7 @@ function saveJob(plan: JobPlan, flags: JobFlags, lock: LockFile | undefined, log
         spec: podOf(flags, args, {
           restartPolicy: 'Never',
           // Each machine has its own line to the registries.
-          topologySpreadConstraints: [
-            {
-              maxSkew: 1,
-              topologyKey: 'kubernetes.io/hostname',
-              whenUnsatisfiable: 'ScheduleAnyway',
-              labelSelector: { matchLabels: labels },
-            },
-          ],
+          topologySpreadConstraints: spreadByMachine(labels),
           container: { resources: RESOURCES },
           environment: logins.environment,
           mounts: [...(lock === undefined ? [] : [lock.mount]), ...logins.mounts],
@@ -140,7 +138,7 @@ function indexJob(plan: JobPlan, flags: JobFlags) {
 
 /** Returns a ConfigMap with the lock, undefined for one in a bucket. Its name changes with the lock, as it cannot be changed. */
 async function lockOf({ lock }: JobPlan, flags: JobFlags): Promise<LockFile | undefined> {
-  if (lock === undefined || lock.startsWith('s3://')) return undefined;
+  if (lock === undefined || isBucket(lock)) return undefined;
   await readLockAt(lock); // says what is wrong with it
   const bytes = await readFile(lock);
   if (bytes.byteLength > MAX_CONFIG_BYTES)
@@ -184,7 +182,7 @@ function loginsOf({ 'registry-secret': name }: JobFlags): Logins {
       {
         name: 'logins',
         path: LOGIN_FOLDER,
-        volume: { secret: { secretName: secretName('registry-secret', name), items } },
+        volume: { secret: { secretName: objectName('registry-secret', name), items } },
       },
     ],
   };

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { isBucket } from '../index.js';
 import { shellWords, templateWords } from './command-words.js';
 import type { JobFlags } from './job-flags.js';
 import type { JobPlan, PrintedJob } from './job-plan.js';
@@ -14,14 +15,14 @@ export function textOf(plan: JobPlan, flags: JobFlags): PrintedJob {
 
 /** Returns the words of a job. It may start in another folder than this one. */
 function saveWords({ save, lock }: JobPlan, share: readonly string[]): string[] {
-  const isFile = lock !== undefined && !lock.startsWith('s3://');
+  const isFile = lock !== undefined && !isBucket(lock);
   const locked = lock === undefined ? [] : ['--lock', isFile ? resolve(lock) : lock];
   return ['lading', 'save', ...locked, ...save, ...share];
 }
 
 /**
- * Slurm sends its signals to steps rather than to the script, so srun it is. A job that has failed is not run again by
- * itself: the exit code decides that nowhere in a script.
+ * Slurm sends its signals to steps rather than to the script, so the save is a step, which srun starts. Jobs that have
+ * failed are not run again: a script cannot say for which exit codes that would help.
  */
 function slurmScript(plan: JobPlan, flags: JobFlags): PrintedJob {
   const { shards, parallel } = plan;

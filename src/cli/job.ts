@@ -1,4 +1,4 @@
-import { LadingError, openDestination } from '../index.js';
+import { isBucket, LadingError, openDestination } from '../index.js';
 import type { CommandModule } from './command.js';
 import { requirePrintable, wordsOfFlags } from './command-words.js';
 import { EXIT } from './exit-codes.js';
@@ -53,7 +53,7 @@ async function planOf(flags: JobFlags): Promise<JobPlan> {
     });
   if (images.length > 0 && flags.lock !== undefined)
     throw new LadingError('USAGE', '--lock says which images are meant: no others can be named');
-  if (!flags.output.startsWith('s3://'))
+  if (!isBucket(flags.output))
     throw new LadingError('USAGE', `--output takes s3://BUCKET[/PREFIX], not "${flags.output}"`, {
       hint: 'Many writers at a time need a bucket.',
     });

@@ -1,6 +1,7 @@
+import type { InferredOptionTypes } from 'yargs';
 import { LadingError } from '../index.js';
 import { readVersion } from '../program.js';
-import { requirePrintable } from './command-words.js';
+import { requirePrintable, shellWords } from './command-words.js';
 import type { CommandOption } from './options.js';
 
 /** Flags of commands that print manifests of Kubernetes. */
@@ -68,16 +69,7 @@ export const KUBERNETES_OPTIONS = {
   },
 } as const satisfies Record<string, CommandOption>;
 
-export interface KubernetesFlags {
-  name?: string | undefined;
-  namespace?: string | undefined;
-  image?: string | undefined;
-  's3-secret'?: string | undefined;
-  'service-account'?: string | undefined;
-  'role-arn'?: string | undefined;
-  'ca-config-map'?: string | undefined;
-  'image-pull-secret'?: readonly string[] | undefined;
-}
+export type KubernetesFlags = Partial<InferredOptionTypes<typeof KUBERNETES_OPTIONS>>;
 
 /** A file from a Secret or a ConfigMap, or a folder, and where the container sees it. */
 export interface Mount {
@@ -106,10 +98,12 @@ export function metadataOf(flags: KubernetesFlags, component: string, suffix = '
   };
 }
 
+/** Returns the name of what is printed; throws `USAGE` for one that Kubernetes refuses. */
 export function nameOf({ name = 'lading' }: KubernetesFlags): string {
   return label('name', name, MAX_NAME);
 }
 
+/** Returns the labels that Kubernetes recommends, which also tell the pods of one command from others. */
 export function labelsOf(flags: KubernetesFlags, component: string): Record<string, string> {
   return {
     'app.kubernetes.io/name': 'lading',
@@ -118,7 +112,7 @@ export function labelsOf(flags: KubernetesFlags, component: string): Record<stri
   };
 }
 
-/** (RFC 1123; Kubernetes, "Object Names and IDs") */
+/** Returns a name that can be a label; throws `USAGE` for others. (RFC 1123; Kubernetes, "Object Names and IDs") */
 function label(flag: string, text: string, most: number): string {
   if (/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text) && text.length <= most) return text;
   throw new LadingError('USAGE', `--${flag} takes a name of Kubernetes, not "${text}"`, {
@@ -126,16 +120,30 @@ function label(flag: string, text: string, most: number): string {
   });
 }
 
-/** Names of Secrets and service accounts may have dots. (Kubernetes, "Object Names and IDs") */
-function subdomain(flag: string, text: string | undefined): string | undefined {
-  const isName = text === undefined || (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(text) && text.length <= 253);
-  if (isName) return text;
+/**
+ * Returns the name of an object that the user has made, such as a Secret: it may have dots. Throws `USAGE` for others.
+ * (Kubernetes, "Object Names and IDs")
+ */
+export function objectName(flag: string, text: string): string {
+  if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(text) && text.length <= 253) return text;
   throw new LadingError('USAGE', `--${flag} takes the name of an object, not "${text}"`);
 }
 
-/** A reference to a secret that the user has made: its name alone, never what is in it. */
-export function secretName(flag: string, name: string): string {
-  return subdomain(flag, name) ?? '';
+/** Returns a command line of kubectl in the namespace of the flags. */
+export function kubectl({ namespace }: KubernetesFlags, ...words: string[]): string {
+  return shellWords(['kubectl', ...words, ...(namespace === undefined ? [] : ['--namespace', namespace])]);
+}
+
+/** Lets pods with these labels run on different machines, as far as there are any. */
+export function spreadByMachine(labels: Record<string, string>) {
+  return [
+    {
+      maxSkew: 1,
+      topologyKey: 'kubernetes.io/hostname',
+      whenUnsatisfiable: 'ScheduleAnyway',
+      labelSelector: { matchLabels: labels },
+    },
+  ];
 }
 
 /**
@@ -162,12 +170,12 @@ export function podOf(
   const authorities = authoritiesOf(flags);
   const all = [TEMPORARY, ...identityMounts(flags), ...authorities.mounts, ...mounts];
   const pullSecrets = flags['image-pull-secret']?.map((name) => ({
-    name: secretName('image-pull-secret', name),
+    name: objectName('image-pull-secret', name),
   }));
-  const serviceAccountName = subdomain('service-account', flags['service-account']);
+  const account = flags['service-account'];
   return {
     ...pod,
-    ...(serviceAccountName !== undefined && { serviceAccountName }),
+    ...(account !== undefined && { serviceAccountName: objectName('service-account', account) }),
     ...(pullSecrets !== undefined && { imagePullSecrets: pullSecrets }),
     automountServiceAccountToken: false,
     securityContext: {
@@ -181,8 +189,7 @@ export function podOf(
       {
         name: 'lading',
         image,
-        // $(NAME) would be a variable. (Kubernetes, "Use environment variables to define arguments")
-        args: args.map((word) => word.replaceAll('$', '$$$$')),
+        args: args.map(literal),
         env: [
           ...credentialsOf(flags),
           ...authorities.environment,
@@ -206,23 +213,28 @@ export function podOf(
   };
 }
 
+/** `$(NAME)` would be a variable. (Kubernetes, "Use environment variables to define arguments") */
+function literal(text: string): string {
+  return text.replaceAll('$', '$$$$');
+}
+
 const TEMPORARY: Mount = { name: 'tmp', path: '/tmp', volume: { emptyDir: {} } };
 
 /** The variables by which lading finds the key of a bucket. */
 function credentialsOf(flags: KubernetesFlags): Record<string, unknown>[] {
-  const secret = subdomain('s3-secret', flags['s3-secret']);
-  const role = flags['role-arn'];
+  const { 's3-secret': secret, 'role-arn': role } = flags;
   if (secret !== undefined && role !== undefined)
     throw new LadingError('USAGE', '--s3-secret and --role-arn exclude each other');
   if (role !== undefined)
     return [
-      { name: 'AWS_ROLE_ARN', value: role.replaceAll('$', '$$$$') },
+      { name: 'AWS_ROLE_ARN', value: literal(role) },
       { name: 'AWS_WEB_IDENTITY_TOKEN_FILE', value: `${TOKEN_FOLDER}/token` },
     ];
   if (secret === undefined) return [];
+  const name = objectName('s3-secret', secret);
   const from = (key: string, optional?: true) => ({
     name: key,
-    valueFrom: { secretKeyRef: { name: secret, key, ...(optional && { optional }) } },
+    valueFrom: { secretKeyRef: { name, key, ...(optional && { optional }) } },
   });
   return [from('AWS_ACCESS_KEY_ID'), from('AWS_SECRET_ACCESS_KEY'), from('AWS_SESSION_TOKEN', true)];
 }
@@ -247,7 +259,7 @@ function authoritiesOf({ 'ca-config-map': text }: KubernetesFlags): {
 } {
   if (text === undefined) return { environment: [], mounts: [] };
   const [name = '', key = AUTHORITIES_KEY, ...rest] = text.split(':');
-  subdomain('ca-config-map', name);
+  objectName('ca-config-map', name);
   // (Kubernetes, core/v1, ConfigMap, "data")
   if (rest.length > 0 || !/^[\w.-]{1,253}$/.test(key))
     throw new LadingError('USAGE', `--ca-config-map takes NAME[:KEY], not "${text}"`);

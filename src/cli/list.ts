@@ -29,7 +29,7 @@ const OPTIONS = {
     describe: 'Signatures, SBOMs and attestations as entries too',
   },
   select: SELECT_OPTION,
-  platform: { ...PLATFORM_OPTION, isOwn: true }, // a setting for saves lists no less
+  platform: { ...PLATFORM_OPTION, isOwn: true }, // a setting that is meant for saves must not shorten lists
   digests: { type: 'boolean', default: false, describe: 'Whole digests, on a terminal too' },
   format: FORMAT_OPTION,
   ...ARCHIVE_LIMIT_OPTIONS,

@@ -1,4 +1,5 @@
 import type { CommandModule } from './command.js';
+import { lowerFirst } from './suggest.js';
 
 /** Returns a message about missing arguments: a single one with its description, several by their names. */
 export function describeMissing(
@@ -23,9 +24,4 @@ export function describeMissing(
 /** yargs makes an empty list of an argument that may be repeated. */
 function isAbsent(value: unknown): boolean {
   return value === undefined || (Array.isArray(value) && value.length === 0);
-}
-
-/** Makes the first letter lower case, for use after a colon; a word in capitals is kept. */
-function lowerFirst(text: string): string {
-  return text.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase());
 }

@@ -1,6 +1,6 @@
-import { LadingError } from '../index.js';
-import { shellWords, wordsOfFlags } from './command-words.js';
-import { labelsOf, type Mount, metadataOf, podOf } from './kubernetes.js';
+import { isBucket, LadingError } from '../index.js';
+import { wordsOfFlags } from './command-words.js';
+import { kubectl, labelsOf, type Mount, metadataOf, podOf, spreadByMachine } from './kubernetes.js';
 import { formatManifests } from './manifests.js';
 import { wholeNumber } from './options.js';
 import type { ConfigFile } from './serve-config.js';
@@ -34,7 +34,7 @@ export function kubernetesRegistry(
   { host, port, tls, drainSeconds }: RegistryFacts,
 ): { file: ConfigFile; next: string[] } {
   const paths = flags.PATH ?? [];
-  const [first] = paths.filter((path) => !path.startsWith('s3://'));
+  const [first] = paths.filter((path) => !isBucket(path));
   if (paths.length === 0 || first !== undefined)
     throw new LadingError(
       'USAGE',
@@ -86,14 +86,7 @@ export function kubernetesRegistry(
         metadata: { labels },
         spec: podOf(flags, args, {
           terminationGracePeriodSeconds: LAST_REQUESTS + drainSeconds + 5,
-          topologySpreadConstraints: [
-            {
-              maxSkew: 1,
-              topologyKey: 'kubernetes.io/hostname',
-              whenUnsatisfiable: 'ScheduleAnyway',
-              labelSelector: { matchLabels: selector },
-            },
-          ],
+          topologySpreadConstraints: spreadByMachine(selector),
           container,
           mounts: secrets.mounts,
         }),
@@ -124,9 +117,10 @@ function replicaOptions() {
 
 /** Files of this machine become Secrets, which the user makes of them. */
 function secretsOf(
-  { 'tls-cert': certificate, 'tls-key': key, htpasswd, namespace }: ServeArguments,
+  flags: ServeArguments,
   { name }: { name: string },
 ): { words: string[]; mounts: Mount[]; commands: string[] } {
+  const { 'tls-cert': certificate, 'tls-key': key, htpasswd } = flags;
   const words: string[] = [];
   const mounts: Mount[] = [];
   const commands: string[] = [];
@@ -134,8 +128,7 @@ function secretsOf(
     mounts.push({ name: volume, path, volume: { secret: { secretName } } });
   };
   const create = (...command: string[]): void => {
-    const inNamespace = namespace === undefined ? [] : ['--namespace', namespace];
-    commands.push(shellWords(['kubectl', 'create', 'secret', ...command, ...inNamespace]));
+    commands.push(kubectl(flags, 'create', 'secret', ...command));
   };
   if (certificate !== undefined && key !== undefined) {
     words.push('--tls-cert', `${TLS_FOLDER}/tls.crt`, '--tls-key', `${TLS_FOLDER}/tls.key`);

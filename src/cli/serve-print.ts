@@ -1,6 +1,14 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { isReference, LadingError, list, parseReference, printable, type ServeOptions } from '../index.js';
+import {
+  isBucket,
+  isReference,
+  LadingError,
+  list,
+  parseReference,
+  printable,
+  type ServeOptions,
+} from '../index.js';
 import { wordsOfFlags } from './command-words.js';
 import type { Output } from './output.js';
 import { type ConfigFile, type ConfigKind, clientConfig, registryOf } from './serve-config.js';
@@ -70,7 +78,7 @@ async function printRegistry(
     host,
     port,
     tls: tls !== undefined,
-    drainSeconds: flags['drain-timeout'] ?? 10,
+    drainSeconds: drainSecondsOf(flags),
   });
   output.result({ kind: 'kubernetes', files: [file], next }, () => textOf([file]));
   if (flags.quiet) return;
@@ -100,20 +108,21 @@ function textOf(files: readonly ConfigFile[]): string {
 
 function unitOf(flags: ServeArguments, options: ServeOptions): ConfigFile {
   const places = flags.PATH ?? [];
-  const paths = places.filter((path) => !path.startsWith('s3://')).map((path) => resolve(path));
+  const paths = places.filter((path) => !isBucket(path)).map((path) => resolve(path));
   if (places.length === 0) throw new LadingError('USAGE', '--print-config systemd needs the PATH to serve');
   return systemdUnit({
-    args: [
-      'serve',
-      ...places.map((place) => (place.startsWith('s3://') ? place : resolve(place))),
-      ...flagsOf(flags),
-    ],
+    args: ['serve', ...places.map((place) => (isBucket(place) ? place : resolve(place))), ...flagsOf(flags)],
     paths,
     writable: options.writable === true,
     reloadable: options.tls !== undefined || options.htpasswdFile !== undefined,
     port: parseListen(flags.listen).port,
-    drainSeconds: flags['drain-timeout'] ?? 10,
+    drainSeconds: drainSecondsOf(flags),
   });
+}
+
+/** Returns the seconds of `--drain-timeout`, or its default. */
+function drainSecondsOf({ 'drain-timeout': seconds = 10 }: ServeArguments): number {
+  return seconds;
 }
 
 /** Returns the given flags, with absolute paths for files. */

@@ -48,3 +48,8 @@ export function listWords(words: readonly string[], conjunction: 'and' | 'or'): 
   const last = words.at(-1) ?? '';
   return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} ${conjunction} ${last}`;
 }
+
+/** Makes the first letter lower case, for use after a colon; a word in capitals is kept. */
+export function lowerFirst(text: string): string {
+  return text.replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase());
+}

@@ -19,7 +19,7 @@ import { type Progress, withProgress } from './progress.js';
 
 const OPTIONS = {
   select: SELECT_OPTION,
-  platform: { ...PLATFORM_OPTION, isOwn: true }, // a setting for saves checks no less
+  platform: { ...PLATFORM_OPTION, isOwn: true }, // a setting that is meant for saves must not shorten the check
   concurrency: {
     type: 'number',
     requiresArg: true,
