@@ -148,16 +148,16 @@ describe('the program', () => {
   });
 
   it('takes what follows -- as arguments, and refuses what it takes for a flag there too', async () => {
-    await runLading(['save', image('a:1'), image('a:2'), '-o', path('both.tar')]);
+    await runInProcess(['save', image('a:1'), image('a:2'), '-o', path('both.tar')]);
     const { code, stdout } = await runLading(['inspect', path('both.tar'), '--', image('a:2')]);
     assert.equal(code, 0);
     assert.match(stdout, /a:2/);
     assert.doesNotMatch(stdout, /a:1/);
     assert.equal((await runLading(['--', 'verify', path('absent.tar')])).code, 5);
-    assert.equal((await runLading(['--max-ratio', '9', 'verify', path('absent.tar')])).code, 5);
+    assert.equal((await runInProcess(['--max-ratio', '9', 'verify', path('absent.tar')])).code, 5);
     const stderr =
       'lading: "-x.tar" is taken for a flag, even after --\nhint: If it is a file, write ./-x.tar.\n';
-    assert.deepEqual(await runLading(['verify', '--', '-x.tar']), { code: 2, stdout: '', stderr });
+    assert.deepEqual(await runInProcess(['verify', '--', '-x.tar']), { code: 2, stdout: '', stderr });
   });
 
   it('leaves images that follow a flag of several values to themselves', async () => {
@@ -178,8 +178,8 @@ describe('the program', () => {
     assert.equal(outcome.code, 5);
     assert.equal(outcome.stdout, '');
     assert.match(outcome.stderr, /^lading: [^\n]*a[^\n]*\n(hint: [^\n]+\n)?$/);
-    assert.equal((await runLading(['inspect', path('missing.tar')])).code, 5);
-    assert.equal((await runLading(['save', '-f', path('missing.txt'), '-o', path('x.tar')])).code, 5);
+    assert.equal((await runInProcess(['inspect', path('missing.tar')])).code, 5);
+    assert.equal((await runInProcess(['save', '-f', path('missing.txt'), '-o', path('x.tar')])).code, 5);
   });
 
   it('prints an error as one JSON document where JSON is asked for', async () => {
@@ -200,7 +200,7 @@ describe('the program', () => {
       wrong.stdout,
       /^DIGEST_MISMATCH {2}sha256:[0-9a-f]{64} {2}.*\ndamaged image {2}v1 {2}sha256:[0-9a-f]{64}\n.*: 1 finding\n$/,
     );
-    const json = await runLading(['verify', fixturePath('layouts/synthetic/corrupt-blob.tar'), '--json']);
+    const json = await runInProcess(['verify', fixturePath('layouts/synthetic/corrupt-blob.tar'), '--json']);
     const document = JSON.parse(json.stdout);
     assert.deepEqual([json.code, document.ok], [3, false]);
     assert.deepEqual(Object.keys(document), ['ok', 'checked', 'documents', 'findings', 'damaged', 'notes']);
@@ -241,7 +241,7 @@ describe('the program', () => {
       blobs: { total: blobs, fetched: blobs, reused: 0 },
       bytes: { total: size, fetched: size },
     });
-    const text = await runLading(['save', image('a:1'), '-o', path('y.tar'), '--quiet']);
+    const text = await runInProcess(['save', image('a:1'), '-o', path('y.tar'), '--quiet']);
     assert.deepEqual([text.code, text.stderr], [0, '']);
     assert.match(
       text.stdout,
@@ -263,11 +263,11 @@ describe('the program', () => {
   it('takes a list of images from a file and from standard input', async () => {
     await writeFile(path('images.txt'), `# ours\n${image('a:1')}  # one\n`);
     const args = ['-o', path('layout/'), '--json', '--append'];
-    const fromFile = await runLading(['save', '-f', path('images.txt'), ...args]);
+    const fromFile = await runInProcess(['save', '-f', path('images.txt'), ...args]);
     assert.equal(fromFile.code, 0, fromFile.stderr);
     const fromStdin = await runLading(['save', '-f', '-', ...args], { stdin: `${image('a:2')}\n` });
     assert.equal(fromStdin.code, 0, fromStdin.stderr);
-    const { stdout } = await runLading(['ls', path('layout')]);
+    const { stdout } = await runInProcess(['ls', path('layout')]);
     assert.deepEqual(
       stdout.split('\n').map((line) => line.split(' ')[0]),
       ['NAME', image('a:1'), image('a:2'), '2', ''],

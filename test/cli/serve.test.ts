@@ -12,6 +12,7 @@ import { createServerCertificate } from '../support/programs/certificate-authori
 import { type Outcome, type Running, succeed } from '../support/programs/run.js';
 import { ask } from '../support/registry-server.js';
 import { useFolder } from '../support/temporary.js';
+import { runInProcess } from './in-process.js';
 import { runLading, startLading } from './program.js';
 
 describe('lading serve', () => {
@@ -184,13 +185,13 @@ describe('lading serve', () => {
 
   it('warns of what others can do, unless it is quiet', async () => {
     const args = ['serve', path('missing'), '--listen', '0.0.0.0:0'];
-    const { code, stderr } = await runLading(args);
+    const { code, stderr } = await runInProcess(args);
     assert.equal(code, 5);
     assert.match(
       stderr,
       /^warning: everybody who reaches 0\.0\.0\.0 may pull.*\nwarning: nothing is encrypted/,
     );
-    assert.doesNotMatch((await runLading([...args, '--quiet'])).stderr, /warning/);
+    assert.doesNotMatch((await runInProcess([...args, '--quiet'])).stderr, /warning/);
   });
 
   it('ends with 2 when flags or files say what cannot be', async () => {
@@ -208,7 +209,7 @@ describe('lading serve', () => {
       [['--print-config', 'docker', '--listen', 'a:0'], /needs the port/],
       [['--print-config', 'nomad'], /nomad/],
     ];
-    const outcomes = await Promise.all(wrong.map(([args]) => runLading(['serve', ...args])));
+    const outcomes = await Promise.all(wrong.map(([args]) => runInProcess(['serve', ...args])));
     for (const [place, { code, stdout, stderr }] of outcomes.entries()) {
       const [args, message] = wrong[place] ?? [];
       assert.deepEqual([code, stdout], [2, ''], args?.join(' '));
@@ -218,13 +219,13 @@ describe('lading serve', () => {
 
   it('prints the configuration of clients as a file or as JSON, and serves nothing', async () => {
     const args = ['serve', '--listen', 'registry.lan:5000', '--print-config', 'docker'];
-    const asText = await runLading(args);
+    const asText = await runInProcess(args);
     assert.deepEqual([asText.code, asText.stderr], [0, 'for /etc/docker/daemon.json\n']);
     assert.deepEqual(JSON.parse(asText.stdout), {
       'insecure-registries': ['registry.lan:5000'],
       'registry-mirrors': ['http://registry.lan:5000'],
     });
-    const asJSON = await runLading([...args, '--htpasswd', 'users', '--json', '--quiet']);
+    const asJSON = await runInProcess([...args, '--htpasswd', 'users', '--json', '--quiet']);
     assert.equal(asJSON.stderr, '');
     assert.deepEqual(JSON.parse(asJSON.stdout), {
       kind: 'docker',
@@ -252,17 +253,17 @@ describe('lading serve', () => {
       [['systemd', path('layout')], /^for .*lading\.service\n$/],
     ];
     for (const [args, pattern] of remarks) {
-      const { code, stderr } = await runLading(['serve', '--print-config', ...args]);
+      const { code, stderr } = await runInProcess(['serve', '--print-config', ...args]);
       assert.equal(code, 0);
       assert.match(stderr, pattern);
     }
-    const { stderr } = await runLading(['serve', '--print-config', 'podman', '--quiet']);
+    const { stderr } = await runInProcess(['serve', '--print-config', 'podman', '--quiet']);
     assert.equal(stderr, '');
   });
 
   it('prints mirrors for the registries that the images are of', async () => {
     const print = (kind: string) =>
-      runLading(['serve', path('layout'), '--listen', 'registry.lan:5000', '--print-config', kind]);
+      runInProcess(['serve', path('layout'), '--listen', 'registry.lan:5000', '--print-config', kind]);
     const { stdout } = await print('podman'); // the layout has localhost/a:1
     assert.match(stdout, /^prefix = "localhost"\nlocation = "localhost"\n\n\[\[registry\.mirror\]\]$/m);
     assert.doesNotMatch(stdout, /docker\.io/);
