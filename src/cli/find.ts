@@ -120,7 +120,7 @@ export const findCommand: CommandModule = {
         .join(''),
     );
     const left = result.images.filter((image) => !images.includes(image));
-    if (!flags.json) tellOfFound(output, result, left);
+    if (!flags.json) warnOfFound(output, result, left);
     return judge(result, left, { strict: flags.strict });
     function describeProbed({ name, isThere, error }: ProbedImage) {
       return { name, isThere, ...(error !== undefined && { error: output.describe(error) }) };
@@ -157,7 +157,7 @@ export function takenOf(
 }
 
 /** Says on standard error what was not taken, and what could not be read. */
-export function tellOfFound(output: Output, result: FindResult, left: readonly FoundImage[]): void {
+export function warnOfFound(output: Output, result: FindResult, left: readonly FoundImage[]): void {
   for (const { name, grade, origins } of left) {
     const [first] = origins;
     if (first !== undefined) output.warning(`${placeOf(first)}: ${name} is only ${grade}`);

@@ -12,7 +12,7 @@ import {
   readFailure,
 } from '../index.js';
 import { EXIT } from './exit-codes.js';
-import { inputsOf, judge, takenOf, tellOfFound } from './find.js';
+import { inputsOf, judge, takenOf, warnOfFound } from './find.js';
 import type { Output } from './output.js';
 
 /** Images of documents, for commands that go on with them. */
@@ -40,7 +40,7 @@ async function imagesFrom(
   const result = await findImages({ ...inputs, signal });
   const taken = takenOf(result, { grade });
   const left = result.images.filter((image) => !taken.includes(image));
-  tellOfFound(output, result, left);
+  warnOfFound(output, result, left);
   const code = judge(result, strict ? left : [], { strict });
   return {
     images: [...taken.map(({ name }) => name), ...new Set(result.patterns.map(({ pattern }) => pattern))],

@@ -36,7 +36,7 @@ export async function withProgress<T>(
 
 /** Returns a function that shows events as messages, without any progress. */
 export function eventsTo(output: Output, flags: GlobalArguments): OnCopyEvent {
-  if (flags.progress === 'json' && !flags.quiet) return (event) => tellEvent(event, output);
+  if (flags.progress === 'json' && !flags.quiet) return (event) => writeEvent(event, output);
   const isSilent = flags.quiet || flags.progress === 'none';
   const messageFor = createMessages(flags.verbose);
   return (event) => {
@@ -59,7 +59,7 @@ export function progressMode(
 }
 
 /** Writes an event as a line of JSON. Warnings have the same format as those of the command line itself. */
-function tellEvent(event: CopyEvent, output: Output): void {
+function writeEvent(event: CopyEvent, output: Output): void {
   if (event.type === 'warning') output.warning(event.message, event);
   else output.event('error' in event ? { ...event, error: messageOf(event.error) } : event);
 }
@@ -114,13 +114,13 @@ const LINE_EVERY_MS = 5_000;
 
 /** Writes a line from time to time, for logs. */
 function showLines(state: ProgressState, output: Output): { end(): void } {
-  let timer = setTimeout(tell, FIRST_LINE_MS).unref();
+  let timer = setTimeout(write, FIRST_LINE_MS).unref();
   let isOver = false;
-  async function tell(): Promise<void> {
+  async function write(): Promise<void> {
     const { progressLine } = await import('./progress-lines.js');
     if (isOver) return;
     output.message(progressLine(state, Date.now()));
-    timer = setTimeout(tell, LINE_EVERY_MS).unref();
+    timer = setTimeout(write, LINE_EVERY_MS).unref();
   }
   return {
     end() {

@@ -3,7 +3,7 @@ import { formatDuration, plural } from './format.js';
 
 type RetryEvent = Extract<CopyEvent, { type: 'retrying' }>;
 
-/** The same trouble is told again after this time, if it has not ended. */
+/** The same trouble is shown again after this time, if it has not ended. */
 const AGAIN_MS = 10_000;
 
 /**
@@ -11,25 +11,25 @@ const AGAIN_MS = 10_000;
  * the run fails several times.
  */
 export class RetryNotices {
-  readonly #told = new Map<string, { at: number; since: number }>();
+  readonly #shown = new Map<string, { at: number; since: number }>();
   readonly #now: () => number;
 
   constructor(now: () => number = Date.now) {
     this.#now = now;
   }
 
-  /** Returns what the user should read, or undefined if that was told a short time ago. */
+  /** Returns what the user should read, or undefined if that was shown a short time ago. */
   take(event: RetryEvent): string | undefined {
     const at = this.#now();
     const trouble = troubleOf(event);
-    const told = this.#told.get(trouble);
-    if (told !== undefined && at - told.at < AGAIN_MS) {
-      told.since++;
+    const shown = this.#shown.get(trouble);
+    if (shown !== undefined && at - shown.at < AGAIN_MS) {
+      shown.since++;
       return undefined;
     }
     const others =
-      told === undefined || told.since === 0 ? '' : `; ${plural(told.since, 'attempt')} failed so`;
-    this.#told.set(trouble, { at, since: 0 });
+      shown === undefined || shown.since === 0 ? '' : `; ${plural(shown.since, 'attempt')} failed so`;
+    this.#shown.set(trouble, { at, since: 0 });
     return `${describeRetry(event)}${others}`;
   }
 }

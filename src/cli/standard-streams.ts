@@ -22,19 +22,19 @@ type Stream = Pick<Writable, 'on' | 'errored'>;
 export function watchStandardStreams(stdout: Stream, stderr: Stream): StandardStreams {
   const controller = new AbortController();
   let ignoresStderr = false;
-  let told: Error | undefined;
+  let first: Error | undefined;
   const meaning = (stream: Stream, error: Error | null | undefined): Error | undefined => {
     if (!error) return undefined;
     return stream === stdout || (!ignoresStderr && isBrokenPipe(error)) ? error : undefined;
   };
   for (const stream of [stdout, stderr])
     stream.on('error', (error: Error) => {
-      told ??= meaning(stream, error);
-      if (told !== undefined) controller.abort(told);
+      first ??= meaning(stream, error);
+      if (first !== undefined) controller.abort(first);
     });
   // The process may exit before a pending error is emitted; a standard stream forgets it afterwards.
   const failed = (): Error | undefined =>
-    told ?? meaning(stdout, stdout.errored) ?? meaning(stderr, stderr.errored);
+    first ?? meaning(stdout, stdout.errored) ?? meaning(stderr, stderr.errored);
   return {
     signal: controller.signal,
     ignoreStderr() {

@@ -76,7 +76,7 @@ export const verifyCommand: CommandModule = {
       return result.ok ? EXIT.done : EXIT.content;
     }
     const results = await withProgress(flags, output, (progress) => verifyAll(flags.PATH, options, progress));
-    return tellAll(flags.PATH, results, output, flags.json);
+    return showAll(flags.PATH, results, output, flags.json);
   },
 };
 
@@ -104,7 +104,7 @@ async function verifyAll(
   return results;
 }
 
-function tellAll(
+function showAll(
   paths: readonly string[],
   { verified, failures }: Verified,
   output: Output,

@@ -61,7 +61,7 @@ export class FileInTurns {
   }
 
   /**
-   * Returns the stats of the file, whoever has its turn, or undefined if it does not exist. Rejects with `LOCKED` if it
+   * Returns the stats of the file, whichever writer has its turn, or undefined if it does not exist. Rejects with `LOCKED` if it
    * keeps changing its name.
    */
   async look(): Promise<Stats | undefined> {

@@ -100,7 +100,7 @@ function lockOf({ images, patterns, selection }: LockDocument, where: string): L
   };
 }
 
-/** Requires a full name as lading writes it: a tool that compares names must not be told another one. */
+/** Requires a full name as lading writes it: a tool that compares names must not get another spelling. */
 function requireName({ name, digest }: LockedImage, place: string): void {
   const reference = referenceIn(name, place);
   if (formatReference(reference) !== name) throw notALock(place, `${name} is not written in full`);

@@ -70,7 +70,7 @@ export function indexOf(
 }
 
 /** Warns about images whose index stays as it is because they are named by their digest. */
-export function tellLeftOut(
+export function warnOfLeftOut(
   images: readonly ImageTrees[],
   { platforms, index, onEvent }: PlatformOptions & { onEvent?: OnCopyEvent | undefined },
 ): void {

@@ -83,7 +83,7 @@ export async function copyImages(given: CopyImagesOptions): Promise<CopyImagesRe
         append,
         read: async (asked, how) => {
           const images = await readSourceImages(source, asked, how);
-          choosing?.tellLeftOut(images.images, wanted);
+          choosing?.warnOfLeftOut(images.images, wanted);
           return images;
         },
       });

@@ -76,10 +76,10 @@ function namesIn({ images, patterns }: Lock): string[] {
 /** Says which lock names what is not there, or is not what it says. */
 function explained(error: unknown, { location = 'the lock' }: Lock): unknown {
   if (!isLadingError(error) || error.message.startsWith(`${location}: `)) return error;
-  const told = error.withMessage(`${location}: ${error.message}`);
+  const located = error.withMessage(`${location}: ${error.message}`);
   // What is not there for a platform says itself for which it is.
-  if (error.code !== 'NOT_FOUND' || !(error instanceof RegistryError)) return told;
-  return new ContentError('NOT_FOUND', told.message, {
+  if (error.code !== 'NOT_FOUND' || !(error instanceof RegistryError)) return located;
+  return new ContentError('NOT_FOUND', located.message, {
     cause: error,
     hint: 'The registry no longer has what was locked, or not where it is asked.',
     remedy: 'updateLock',

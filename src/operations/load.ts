@@ -133,7 +133,7 @@ async function loadImages(options: LoadOptions): Promise<LoadResult> {
       ...{ ...options, platforms, index },
       read: async (wanted, how) => {
         const read = await readAll(input.store, wanted, { ...options, ...how, platforms, index });
-        choosing?.tellLeftOut(read.images, options);
+        choosing?.warnOfLeftOut(read.images, options);
         return read;
       },
     });

@@ -15,7 +15,7 @@ import type { PlannedImage } from '../transfer/plan.js';
 import { toBucket } from '../transfer/to-bucket.js';
 import { toStore } from '../transfer/to-store.js';
 import { type TransferResult, transfer } from '../transfer/transfer.js';
-import { chooseIndex, type IndexChoice, tellLeftOut } from './choose-index.js';
+import { chooseIndex, type IndexChoice, warnOfLeftOut } from './choose-index.js';
 import type { ResolvedPattern } from './expand-images.js';
 import { listImages, withSelection } from './listed-images.js';
 import type { SaveOptions } from './save-options.js';
@@ -136,7 +136,7 @@ export async function runSave(
           if (locks) lock = (await import('./locks.js')).makeLock(read.images, wanted, options);
           return read;
         },
-        onChecked: (placed) => tellLeftOut(placed, options),
+        onChecked: (placed) => warnOfLeftOut(placed, options),
       });
       const transferred = { ...done, failures: [...wanted.failures, ...done.failures] };
       const failed = new Set(transferred.failures.map(({ name }) => name));

@@ -157,7 +157,7 @@ async function requestsFor(
   if (digested !== undefined) {
     const nameOf = ({ reference }: DigestedImage): string => formatReference(reference);
     const { isLeft, excluded } = await excluding(options.exclude ?? [], digested.map(nameOf));
-    tellExcluded(excluded, options);
+    warnOfUselessExcludes(excluded, options);
     for (const image of digested) if (isLeft(nameOf(image))) add(image.reference, image.by);
     return { requests: [...requests.values()], resolved: [], failures: [] };
   }
@@ -166,12 +166,12 @@ async function requestsFor(
     allTags,
     tagsOf: (repository) => sourceOf(repository).tags({ signal: options.signal }),
   });
-  tellExcluded(excluded, options);
+  warnOfUselessExcludes(excluded, options);
   for (const reference of references) add(reference);
   return { requests: [...requests.values()], resolved: patterns, failures };
 }
 
-function tellExcluded(excluded: ExpandedImages['excluded'], { onEvent }: WantedOptions): void {
+function warnOfUselessExcludes(excluded: ExpandedImages['excluded'], { onEvent }: WantedOptions): void {
   for (const { text, names } of excluded)
     if (names.length === 0) onEvent?.({ type: 'warning', message: `"${text}" excludes none of the images` });
 }

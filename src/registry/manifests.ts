@@ -73,9 +73,9 @@ export async function headManifest(
   options: CallOptions = {},
 ): Promise<DescribedManifest | undefined> {
   try {
-    const told = await askHead(request, name, reference, options);
+    const described = await askHead(request, name, reference, options);
     // If HEAD returns another digest than the one in the request, GET shows what is there.
-    if (told !== undefined && (!isDigest(reference) || told.digest === reference)) return told;
+    if (described !== undefined && (!isDigest(reference) || described.digest === reference)) return described;
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
     if (error.status === 404) return undefined;
@@ -91,7 +91,7 @@ export async function headManifest(
 }
 
 /**
- * What a tag or digest stands for, as HEAD tells it, and undefined for all that it does not tell: only GET says why. It counts
+ * What a tag or digest stands for, as HEAD says it, and undefined for all that it does not say: only GET says why. It counts
  * no pull where registries count pulls. (distribution-spec, end-2)
  */
 export async function peekManifest(

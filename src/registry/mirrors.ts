@@ -49,7 +49,7 @@ const VAIN_QUESTIONS = 3;
 export class Endpoints {
   readonly #mirrors = new Map<string, Endpoint[]>();
   readonly #unreachable = new Set<string>();
-  readonly #told = new Set<string>();
+  readonly #warned = new Set<string>();
   /** Mirrors that have had content that was asked for. */
   readonly #helpful = new Set<string>();
   /** How often a mirror was asked without ever having the content. */
@@ -194,8 +194,8 @@ export class Endpoints {
   }
 
   #warnOnce(name: string, text: string): void {
-    if (this.#told.has(name)) return;
-    this.#told.add(name);
+    if (this.#warned.has(name)) return;
+    this.#warned.add(name);
     this.#onWarning?.(text);
   }
 }

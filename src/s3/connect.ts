@@ -33,7 +33,7 @@ export interface BucketConnection
   needsKey?: boolean | undefined;
 }
 
-/** What a client takes from the process, if it is not told otherwise. */
+/** What a client takes from the process, unless the caller passes something else. */
 export interface Surroundings extends Pick<S3RequesterOptions, 'wait' | 'now'> {
   /** Default `process.env`. */
   environment?: NodeJS.ProcessEnv | undefined;

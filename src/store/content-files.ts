@@ -11,7 +11,7 @@ export interface ContentFile {
 
 /**
  * Content in the files of an archive or directory, found by digest: the blobs of a layout, or files with other names.
- * Whoever reads a file must verify its content.
+ * The reader of a file must verify its content.
  */
 export interface ContentFiles {
   /** Path of the archive or directory, as errors name it. */

@@ -298,8 +298,8 @@ export class ImageFiles implements Source {
   }
 
   /**
-   * Returns undefined if the manifest is missing or invalid: whoever requests that image gets the error, and others do
-   * not need it.
+   * Returns undefined if the manifest is missing or invalid: a request for that image gets the error, and others do not
+   * need it.
    */
   async #readEntry(entry: Descriptor): Promise<Manifest | undefined> {
     if (!isManifest(entry.mediaType) || !(await has(this, entry))) return undefined;

@@ -25,13 +25,13 @@ export async function openStream(
   try {
     const path = join(folder.path, 'input.tar');
     const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
-    const told = async function* (chunks: AsyncIterable<Buffer>) {
+    const counted = async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
         options.onUnpacked?.(chunk.byteLength, undefined);
         yield chunk;
       }
     };
-    await onDisk(path, () => pipeline(stream, told, file, { signal: options.signal }));
+    await onDisk(path, () => pipeline(stream, counted, file, { signal: options.signal }));
     const store = await openPath(path, options);
     return { store, close: () => store.close().finally(() => folder.remove()) };
   } catch (error) {

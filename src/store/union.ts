@@ -37,14 +37,14 @@ export function mergeRepositories(
   const prepare = union.isLocal
     ? undefined
     : (roots: readonly Descriptor[]) => readAhead(roots, graph, referrersOf);
-  const told = new Set<string>();
+  const reported = new Set<string>();
   let merged: { of: Tags[]; tags: Tags; contents: RepositoryContents } | undefined;
 
-  const tell = (conflict: TagConflict): void => {
+  const report = (conflict: TagConflict): void => {
     const { repository, tag, first, other } = conflict;
     const key = [repository, tag, first.digest, other.digest].join();
-    if (!told.has(key)) onConflict?.(conflict);
-    told.add(key);
+    if (!reported.has(key)) onConflict?.(conflict);
+    reported.add(key);
   };
   const mergedNow = async (): Promise<NonNullable<typeof merged>> => {
     const now = await Promise.all(served.map(({ tags }) => tags()));
@@ -54,7 +54,7 @@ export function mergeRepositories(
       referrersOf,
       prepare,
     });
-    merged = { of: now, tags: mergeTags(served, now, tell), contents };
+    merged = { of: now, tags: mergeTags(served, now, report), contents };
     return merged;
   };
 

@@ -32,7 +32,7 @@ export function aBlob({ content: manifest }: ManifestTree): string {
  * Warns about layers that are not carried with the images: they stay where their `urls` point, which an air-gapped
  * network cannot reach.
  */
-export function tellForeign(images: readonly ImageTrees[], onEvent: OnCopyEvent | undefined): void {
+export function warnOfForeign(images: readonly ImageTrees[], onEvent: OnCopyEvent | undefined): void {
   for (const { name, tree } of images) {
     const foreign = new Map(foreignOf(tree).map(({ digest, urls }) => [digest, urls?.[0] ?? '']));
     if (foreign.size === 0) continue;

@@ -48,7 +48,7 @@ export async function convert(given: ConvertOptions): Promise<ConvertResult> {
       dockerPlatform,
       source,
     });
-    tellZstd(destination.format, options);
+    warnOfZstd(destination.format, options);
     const scratch = createScratch(destination.directory);
     const converter = createConverter(key, scratch, options);
     try {
@@ -57,7 +57,7 @@ export async function convert(given: ConvertOptions): Promise<ConvertResult> {
         append,
         read: async () => {
           const originals = await readOriginals(source, scratch, options);
-          tellLeftOut(originals.images, options);
+          warnOfLeftOut(originals.images, options);
           return originals;
         },
         convert: (image) => converter.convert(image),
@@ -95,7 +95,7 @@ function requireCompression({ to, compression, compressionLevel }: ConvertOption
 }
 
 /** Warns about layers that older engines cannot read. For a universal archive, its writer warns. */
-function tellZstd(format: ConvertResult['format'], { compression, onEvent }: ConvertOptions): void {
+function warnOfZstd(format: ConvertResult['format'], { compression, onEvent }: ConvertOptions): void {
   if (compression !== 'zstd' || format === 'universal') return;
   const message = 'layers compressed with zstd are not read by Docker before 23 or containerd before 1.5';
   onEvent?.({ type: 'warning', message });
@@ -115,7 +115,7 @@ async function requireScopedCredentials(
 /**
  * Warns about platforms that schema1 cannot keep, because it has no index; a docker-archive warns about them itself.
  */
-function tellLeftOut(originals: readonly ImageTrees[], { to, format, onEvent }: ConvertOptions): void {
+function warnOfLeftOut(originals: readonly ImageTrees[], { to, format, onEvent }: ConvertOptions): void {
   if (to !== 'schema1' || format === 'docker-archive') return;
   for (const { name, tree } of originals) {
     const left = (tree.leftOut ?? []).map(formatPlatform);

@@ -14,7 +14,7 @@ export async function pruneBucket(location: string, options: PruneOptions): Prom
   const store = await openBucketForWriting(location, options);
   try {
     await store.requireLayout();
-    // A service that ignores conditions is refused here: two runs could not tell each other.
+    // A service that ignores conditions is refused here: two runs would not notice each other.
     if (dryRun !== true) await store.prepare();
     const collector = new BucketCollector(store, {
       graceMs: olderThanMs,

@@ -4,7 +4,7 @@ const CHECKED_MS = 1000;
 /**
  * Returns a check that asks with `ask`, at most once a second, since probes come every few seconds from everybody. After a
  * failure it rejects at once, and asks anew meanwhile, so that no probe waits for a service that hangs. When the service
- * works again, one more probe is therefore told of the failure.
+ * works again, one more probe therefore still fails.
  */
 export function checking(
   ask: () => Promise<void>,

@@ -12,7 +12,7 @@ import { reportedSignature } from './signatures.js';
 
 /** True if the file at `path` is a single JSON document rather than an archive, judged by its first bytes. */
 export async function isDocument(path: string): Promise<boolean> {
-  const stats = await stat(path).catch(() => undefined); // whoever opens the file reports the error
+  const stats = await stat(path).catch(() => undefined); // opening the file gives the error
   if (!stats?.isFile()) return false;
   const start = await readStart(path, TAR_START_LENGTH);
   // The first name in a tar may begin with a brace, too; but then NULs follow it, or the tar's checksum is correct.

@@ -130,7 +130,7 @@ export class GraphCheck {
       leave: async (step, { manifest, manifests, unsized }) => {
         const { descriptor } = step;
         const chosen = 'manifests' in manifest ? place.platforms?.at(step) : undefined;
-        // Another image is told the platforms of this index, too.
+        // Otherwise another image with this index would not report its platforms.
         if (chosen?.keepIndex(descriptor, manifests) === false) this.#seen.delete(seenAs(descriptor, chosen));
         for (const layer of unsized) await this.#requireBlob(layer, place);
         if ('layers' in manifest) await this.#compare(descriptor.digest, manifest, place);

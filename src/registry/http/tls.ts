@@ -57,7 +57,7 @@ export class TLSSettings {
   readonly #places: CertificatePlaces;
   readonly #byRegistry = new Map<string, Promise<readonly RegistryTLS[]>>();
   readonly #shared: RegistryTLS;
-  readonly #told = new Set<string>();
+  readonly #warned = new Set<string>();
   #machine: Promise<string[]> | undefined;
 
   constructor(options: TLSOptions) {
@@ -107,8 +107,8 @@ export class TLSSettings {
   }
 
   #warnOnce(text: string): void {
-    if (this.#told.has(text)) return;
-    this.#told.add(text);
+    if (this.#warned.has(text)) return;
+    this.#warned.add(text);
     this.#options.onWarning?.(text);
   }
 

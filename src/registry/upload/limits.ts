@@ -4,7 +4,7 @@ import type { UploadSession } from './session.js';
 
 /** Statuses of a refused PUT that may be about its body. 405 and 501 are about it too, but leave the upload intact. */
 const MAY_BE_OF_BODY = new Set([400, 404, 406, 409, 410, 411, 412, 415, 416, 417, 422]);
-/** Statuses that never are about having a body, whoever sent them; after 413, a smaller body is tried. */
+/** Statuses that are never about having a body, of a registry or a proxy; after 413, a smaller body is tried. */
 const NOT_OF_BODY = new Set([401, 407, 413, 429]);
 
 /** What a run learns about the request bodies that registries, and proxies in front of them, accept. */

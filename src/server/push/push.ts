@@ -8,7 +8,7 @@ import { deleteBlob, deleteManifest } from './deletes.js';
 import type { PushSide } from './push-side.js';
 import { createLargeManifests, putManifest } from './put-manifest.js';
 import { UploadSessions } from './upload-sessions.js';
-import { appendToUpload, beginUpload, cancelUpload, completeUpload, tellUpload } from './uploads.js';
+import { appendToUpload, beginUpload, cancelUpload, completeUpload, describeUpload } from './uploads.js';
 
 export interface WritableOptions {
   /** Where pushes are stored. `openRepository` has to find what is stored here. */
@@ -68,7 +68,7 @@ export async function answerPush(push: PushSide, endpoint: Endpoint, asked: Aske
         case 'DELETE':
           return cancelUpload(push, endpoint);
         default:
-          return tellUpload(push, endpoint);
+          return describeUpload(push, endpoint);
       }
     case 'manifest':
       return asked.method === 'PUT'

@@ -42,7 +42,7 @@ export async function beginUpload(push: PushSide, name: string, asked: Asked): P
 }
 
 /** Answers GET with the state of an upload. (end-13) */
-export async function tellUpload(push: PushSide, place: UploadPlace): Promise<Answer> {
+export async function describeUpload(push: PushSide, place: UploadPlace): Promise<Answer> {
   return { status: 204, headers: stateOf(await requireSession(push, place)) };
 }
 

@@ -3,7 +3,7 @@ import { cutShort, type Verifier } from '../../content/verify.js';
 
 /**
  * Hashes a blob once for all concurrent readers: each part is hashed by the first reader that gets to it. All readers
- * start at the first byte, so for whoever reaches the end, everything before is hashed. No reader waits for another,
+ * start at the first byte, so when one reaches the end, everything before is hashed. No reader waits for another,
  * and only bytes that are sent to a client are read and hashed, so the work stops when all readers have left.
  *
  * Correct only if all readers get the same bytes, which the caller has to ensure.

@@ -76,7 +76,7 @@ async function stateOf(path: string): Promise<FileState | undefined> {
     return found.isFile() ? found : undefined;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return undefined; // whoever opens the file reports the error
+    return undefined; // opening the file gives the error
   }
 }
 

@@ -43,7 +43,7 @@ export async function dockerHalf(
   for (const entry of dockerEntries(entries)) {
     const image = imageOf(entry);
     const refusal = image === undefined ? refusalOfOther(entry) : await refusalOf(image, contents, refusals);
-    if (refusal === undefined || refusal.isToldBefore) continue;
+    if (refusal === undefined || refusal.isReportedBefore) continue;
     const { names } = refused.get(refusal.reason) ?? { names: [] };
     const isLeftOut = image === undefined || (refusal.isEvery && !isAlone);
     refused.set(refusal.reason, { names: [...names, entryName(entry) ?? entry.digest], isLeftOut });

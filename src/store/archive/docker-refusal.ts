@@ -13,7 +13,7 @@ export interface DockerRefusal {
   /** True if no version of Docker loads it, false if some do. */
   isEvery: boolean;
   /** True if a warning about the whole archive says it before the archive is written. */
-  isToldBefore?: boolean;
+  isReportedBefore?: boolean;
 }
 
 export interface DockerJudgement {
@@ -49,7 +49,11 @@ export function dockerRefusalOf(
   if (config.os === 'windows')
     return { reason: 'for Windows, which Docker on Linux refuses', isEvery: false };
   if (!areLayersPlain && layers.some(({ mediaType }) => isZstd(mediaType)))
-    return { reason: 'layers in zstd, which Docker before 23 refuses', isEvery: false, isToldBefore: true };
+    return {
+      reason: 'layers in zstd, which Docker before 23 refuses',
+      isEvery: false,
+      isReportedBefore: true,
+    };
   return undefined;
 }
 

@@ -62,8 +62,8 @@ export class LayerFiles {
   }
 
   /**
-   * Returns the descriptor of a layer as it is stored. The digest of an uncompressed layer is its diffID, which whoever
-   * stores it verifies; that of a compressed layer is in its name, or is computed from the file.
+   * Returns the descriptor of a layer as it is stored. The digest of an uncompressed layer is its diffID, which is
+   * verified when it is stored; that of a compressed layer is in its name, or is computed from the file.
    */
   describe(layer: NamedLayer): Descriptor {
     const file = this.#found.get(layer.path);

@@ -66,16 +66,16 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
   }
   onSpool?.({ path, compression, directory: dirname(folder.path) });
   const spool = join(folder.path, 'archive.tar');
-  const tell = await unpackedTeller(path, options);
+  const report = await unpackedReporter(path, options);
   try {
     try {
-      const told = async function* (chunks: AsyncIterable<Buffer>) {
+      const counted = async function* (chunks: AsyncIterable<Buffer>) {
         for await (const chunk of chunks) {
-          tell(source?.bytesRead ?? 0);
+          report(source?.bytesRead ?? 0);
           yield chunk;
         }
       };
-      await pipeline(plain, told, createWriteStream(spool, { flags: 'wx', mode: 0o600 }), { signal });
+      await pipeline(plain, counted, createWriteStream(spool, { flags: 'wx', mode: 0o600 }), { signal });
     } catch (error) {
       throw await explained(error, path, streamName);
     }
@@ -95,7 +95,7 @@ async function spoolTar(path: string, compression: Compression, options: SpoolOp
 }
 
 /** Returns a function that reports how far the file was read, if somebody listens. */
-async function unpackedTeller(
+async function unpackedReporter(
   path: string,
   { onUnpacked }: SpoolOptions,
 ): Promise<(position: number) => void> {

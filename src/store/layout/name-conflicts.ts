@@ -10,7 +10,7 @@ import { entryKey, namesOf } from './layout-index.js';
 export function nameConflicts(entries: readonly Descriptor[]): string[] {
   const conflicts: string[] = [];
   const holders = new Map<string, Descriptor>();
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const entry of entries) {
     const { full, ref } = namesOf(entry);
     if (full !== undefined && ref !== undefined && !isSameName(full, ref))
@@ -20,8 +20,8 @@ export function nameConflicts(entries: readonly Descriptor[]): string[] {
     for (const key of claimedNames(entry)) {
       const holder = holders.get(key) ?? entry;
       holders.set(key, holder);
-      if (holder.digest === entry.digest || told.has(key)) continue;
-      told.add(key);
+      if (holder.digest === entry.digest || reported.has(key)) continue;
+      reported.add(key);
       conflicts.push(`${key} is ${holder.digest} and also ${entry.digest} in index.json`);
     }
   }

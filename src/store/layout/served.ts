@@ -57,8 +57,7 @@ export async function openServedLayout(
   sweeping.unref();
 
   /**
-   * True if the repository exists. The last known tags suffice: whoever requests something in it checks what is there
-   * now.
+   * True if the repository exists. The last known tags suffice: requests for something in it check what is there now.
    */
   const has = async (name: string): Promise<boolean> =>
     (await layout.lastTags)?.has(name) || (await layout.tags()).has(name) || content.blobs.hasAny(name);

@@ -31,7 +31,7 @@ interface Upload {
   /** Resolves when the last reported state of the session is stored. */
   remembered: Promise<void>;
   /** The position up to which progress was reported, so that bytes that are sent twice count once. */
-  told: number;
+  reported: number;
 }
 
 /** Below this size, sending everything again costs less than storing the state. */
@@ -125,9 +125,9 @@ export class BlobPusher {
         return session !== undefined && session.offset > 0 ? remembered : undefined;
       },
       onPosition: (position, origin) => {
-        if (position <= upload.told) return;
-        onBytes?.(position - upload.told, origin === 'kept' ? 'kept' : 'fetched');
-        upload.told = position;
+        if (position <= upload.reported) return;
+        onBytes?.(position - upload.reported, origin === 'kept' ? 'kept' : 'fetched');
+        upload.reported = position;
       },
     });
     await sending.finally(() => upload.remembered);
@@ -155,7 +155,7 @@ export class BlobPusher {
 }
 
 function beginning(session: UploadSession | undefined): Upload {
-  return { session, remembered: Promise.resolve(), told: 0 };
+  return { session, remembered: Promise.resolve(), reported: 0 };
 }
 
 /**

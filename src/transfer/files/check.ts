@@ -9,7 +9,7 @@ import type { LayoutReader } from '../../store/layout/layout-reader.js';
 import { nameTakenIn } from '../../store/name-taken.js';
 import type { Destination } from '../destination.js';
 import { nameApart } from '../distinct-names.js';
-import { tellForeign } from '../fitting.js';
+import { warnOfForeign } from '../fitting.js';
 import { type ImageTrees, siblingName } from '../plan.js';
 import { fitDockerArchive } from './fit-docker-archive.js';
 import type { OutputFiles } from './write-files.js';
@@ -30,8 +30,8 @@ export function checkFor(
     const coming = comingTo(named);
     if (!append) requireNothingLost(location, previous, coming);
     if (noClobber) requireFreeNames(location, previous?.indexEntries ?? [], coming);
-    tellReplaced(location, previous, coming, onEvent);
-    tellForeign(named, onEvent);
+    warnOfReplaced(location, previous, coming, onEvent);
+    warnOfForeign(named, onEvent);
     return isDocker ? fitDockerArchive(named, onEvent) : named;
   };
 }
@@ -72,7 +72,7 @@ export function requireFreeNames(
 /**
  * Warns about existing images whose name will refer to another image, and about indexes that will have fewer children.
  */
-function tellReplaced(
+function warnOfReplaced(
   location: string,
   previous: LayoutReader | undefined,
   coming: ReadonlyMap<string, ManifestTree>,

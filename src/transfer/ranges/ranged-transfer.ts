@@ -69,7 +69,7 @@ export class RangedTransfer {
       progress: () => ({ bytes: this.#received, pausedMs: this.#pausedMs }),
       start: (connection, piece) => void this.#run(connection, piece && { piece }),
       onSeveral: () => this.#onSeveral(),
-      onVain: () => this.#tell(1, 'total'),
+      onVain: () => this.#report(1, 'total'),
     });
     line.blobs++;
     void this.#run(new Connection(), { piece: this.#queue.add(descriptor.size, 0), body: first });
@@ -195,7 +195,7 @@ export class RangedTransfer {
   #onSeveral(): void {
     if (!this.#isWatched) void this.#watch();
     this.#addConnections();
-    this.#tell(this.#connections.size, 'narrow');
+    this.#report(this.#connections.size, 'narrow');
   }
 
   async #watch(): Promise<void> {
@@ -229,10 +229,10 @@ export class RangedTransfer {
     if (this.#options.own.signal.aborted) this.#fail();
     else if (connection.isRanged && !wasStopped && this.#line.noteRefusal(this.#options.registry, error)) {
       this.#phases.refused();
-      this.#tell(1, 'refused', error);
+      this.#report(1, 'refused', error);
     } else if (connection.isRanged) {
       this.#most = Math.max(1, this.#connections.size - 1);
-      this.#tell(this.#most, 'failed', error);
+      this.#report(this.#most, 'failed', error);
     }
     this.#phases.lost(connection);
   }
@@ -265,7 +265,7 @@ export class RangedTransfer {
     this.#wake();
   }
 
-  #tell(connections: number, reason: ConnectionsEvent['reason'], error?: unknown): void {
+  #report(connections: number, reason: ConnectionsEvent['reason'], error?: unknown): void {
     const { descriptor, onEvent } = this.#options;
     onEvent?.({
       type: 'connections',

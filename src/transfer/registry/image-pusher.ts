@@ -18,7 +18,7 @@ import { Line } from '../ranges/line.js';
 import { type HeadStartStore, headStartStore } from './head-start.js';
 import type { ImageToPush } from './registry-names.js';
 import { surveyRepositories } from './survey.js';
-import { requireFreeTags, resolveOrUndefined, tellMovedAttachments } from './tags.js';
+import { requireFreeTags, resolveOrUndefined, warnOfMovedAttachments } from './tags.js';
 
 export interface PushImagesOptions extends Omit<CopyOptions, 'beforeNaming' | 'pool'>, RemoteStoreOptions {
   /** Refuse to move an existing tag that names something else; default false. */
@@ -110,13 +110,13 @@ export class ImagePusher {
       group,
       repository: destination.repository,
     }));
-    tellTotals(
+    reportTotals(
       pushes.map(({ plan }) => plan),
       options,
     );
     for (const { store, group } of pushes) {
       if (options.noClobber) await requireFreeTags(store, group, this.#pool);
-      else await tellMovedAttachments(store, group, this.#pool, options);
+      else await warnOfMovedAttachments(store, group, this.#pool, options);
     }
     return pushes;
   }
@@ -166,7 +166,7 @@ function planOf(group: readonly ImageToPush[]): Plan {
   return { ...plan, images };
 }
 
-function tellTotals(plans: readonly Plan[], { onEvent }: PushImagesOptions): void {
+function reportTotals(plans: readonly Plan[], { onEvent }: PushImagesOptions): void {
   const sizes = new Map<string, number>();
   for (const plan of plans) {
     for (const { descriptor } of [...plan.blobs, ...plan.manifests])

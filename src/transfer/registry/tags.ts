@@ -24,7 +24,7 @@ export async function requireFreeTags(
 }
 
 /** One tag of cosign holds all signatures of an image, so moving it would silently remove those that are not pushed. */
-export async function tellMovedAttachments(
+export async function warnOfMovedAttachments(
   store: Store,
   group: readonly ImageToPush[],
   pool: Pool,

@@ -10,7 +10,7 @@ import type { PlannedContent } from '../../graph/tree.js';
 import { type ConnectionOptions, connect } from '../../registry/connect.js';
 import { createUploadSessions, type UploadSessions } from '../../store/remote/upload-sessions.js';
 import type { Destination } from '../destination.js';
-import { aBlob, fitting, tellForeign, warn } from '../fitting.js';
+import { aBlob, fitting, warn, warnOfForeign } from '../fitting.js';
 import { type ImageTrees, sizeOf } from '../plan.js';
 import { ImagePusher, nameAt } from './image-pusher.js';
 import type { ImageToPush } from './registry-names.js';
@@ -49,7 +49,7 @@ export function toRegistry(
     check(images, { onEvent } = {}) {
       const placed = placeAll(imagesForRegistry(images, onEvent), options);
       requireDistinct(placed, options.wayOut);
-      tellForeign(
+      warnOfForeign(
         placed.map(({ image }) => image),
         onEvent,
       );
