@@ -32,14 +32,22 @@ const PAGE = 4;
  * only when the test says so. A request that nobody has carried out yet waits, whatever happens meanwhile.
  */
 export class ScheduledBucket {
-  readonly objects = new Map<string, StoredObject>();
+  readonly objects: Map<string, StoredObject>;
   readonly #uploads = new Map<string, { key: string; parts: Map<number, StoredObject> }>();
   readonly #pending: Pending[] = [];
   readonly #killed = new Set<string>();
   /** What was done, for the report of a failure. */
   readonly log: string[] = [];
   clock = Date.UTC(2030, 0, 1);
+  /** Another number after each change of the objects. */
+  changes = 0;
   #serial = 0;
+
+  /** Has the objects of another bucket, if one is given, which does not change any more. */
+  constructor(before?: ScheduledBucket) {
+    this.objects = new Map(before?.objects);
+    this.clock = before?.clock ?? this.clock;
+  }
 
   readonly now = (): number => this.clock;
 
@@ -110,9 +118,14 @@ export class ScheduledBucket {
       if (condition?.etag !== undefined && condition.etag !== there?.etag) return undefined;
       const object = { bytes, etag: etagOf(bytes), modified: this.#seconds };
       this.objects.set(key, object);
+      this.changes += 1;
       return object;
     };
     const objects = this.objects;
+    const remove = (key: string): void => {
+      objects.delete(key);
+      this.changes += 1;
+    };
     return {
       bucket: BUCKET,
       host: 'scheduled',
@@ -148,7 +161,7 @@ export class ScheduledBucket {
       delete: (key, { etag } = {}) =>
         send(`DELETE ${key}`, () => {
           if (etag !== undefined && objects.get(key)?.etag !== etag) return !objects.has(key);
-          objects.delete(key);
+          remove(key);
           return true;
         }),
       // Not one step: others come between any two of them. It is not sent again after the end of the lease.
