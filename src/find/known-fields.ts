@@ -112,6 +112,12 @@ export const KNOWN_KINDS: readonly KnownKind[] = [
   },
   { group: 'tekton.dev', images: ['**.steps[].image', '**.sidecars[].image', '**.stepTemplate.image'] },
   { group: 'operator.tekton.dev', images: ['spec.**.image'] },
+  ...['kappctrl.k14s.io', 'packaging.carvel.dev', 'data.packaging.carvel.dev', 'vendir.k14s.io'].map(
+    (group) => ({
+      group,
+      images: ['**.imgpkgBundle.image', '**.image.url'],
+    }),
+  ),
   { group: 'image.toolkit.fluxcd.io', isWithout: true },
   {
     group: 'source.toolkit.fluxcd.io',

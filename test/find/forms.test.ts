@@ -164,6 +164,87 @@ sync:
     );
   });
 
+  it('turns selections of tags of the tools of Carvel into patterns, and never into latest', async () => {
+    const { images, patterns, unresolved } = await foundIn({
+      'kbld.yaml': `apiVersion: kbld.k14s.io/v1alpha1
+kind: Config
+overrides:
+  - image: one
+    newImage: r.example/one
+    tagSelection: {semver: {constraints: ">=1.0.0, <2.0.0"}}
+  - {image: two, newImage: "r.example/two:2"}
+  - image: three
+    newImage: r.example/three
+    tagSelection: {semver: {constraints: ">3.0.0", prereleases: {identifiers: [rc]}}}
+`,
+      'app.yaml': `apiVersion: kappctrl.k14s.io/v1alpha1
+kind: App
+spec:
+  fetch:
+    - imgpkgBundle: {image: r.example/four, tagSelection: {semver: {}}}
+    - image: {url: r.example/five, tagSelection: {semver: {constraints: 5.x}}}
+    - image: {url: "r.example/six:6"}
+---
+apiVersion: vendir.k14s.io/v1alpha1
+kind: Config
+directories: [{path: a, contents: [{path: b, image: {url: "r.example/seven:7"}}]}]
+---
+apiVersion: data.packaging.carvel.dev/v1alpha1
+kind: Package
+spec: {template: {spec: {fetch: [{imgpkgBundle: {image: "r.example/eight:8"}}]}}}
+`,
+    });
+    assert.deepEqual(
+      patterns.map(({ pattern }) => pattern),
+      [
+        'r.example/four:{*, newest 1}',
+        'r.example/five:{5.x, newest 1}',
+        'r.example/one:{>=1.0.0 <2.0.0, newest 1}',
+      ],
+    );
+    assert.deepEqual(images.map(({ name, grade }) => `${name} ${grade}`).sort(), [
+      'r.example/eight:8 certain',
+      'r.example/seven:7 certain',
+      'r.example/six:6 certain',
+      'r.example/two:2 certain',
+    ]);
+    assert.deepEqual(
+      unresolved.map(({ text, line, reason }) => [text, line, reason]),
+      [['r.example/three', 9, 'only its registry knows which of its tags is meant']],
+    );
+  });
+
+  it('reads the first form of an ImagesLock, and what hauler takes from annotations', async () => {
+    const digest = `sha256:${'ab'.repeat(32)}`;
+    const { images, unresolved } = await foundIn({
+      'images.yml': `apiVersion: imgpkg.carvel.dev/v1alpha1
+kind: ImagesLock
+spec: {images: [{image: "r.example/a@${digest}"}]}
+`,
+      'hauler.yaml': `apiVersion: content.hauler.cattle.io/v1
+kind: Images
+metadata: {annotations: {hauler.dev/platform: linux/arm64, hauler.dev/registry: h.example}}
+spec: {images: [{name: "b:1"}, {name: "r.example/c:1", platform: linux/amd64}]}
+---
+apiVersion: content.hauler.cattle.io/v1
+kind: Charts
+spec: {charts: [{name: app, add-images: True}]}
+`,
+    });
+    assert.deepEqual(
+      images.map(({ name, origins }) => [name, origins[0]?.platform]),
+      [
+        ['h.example/b:1', 'linux/arm64'],
+        ['r.example/c:1', 'linux/amd64'],
+        [`r.example/a@${digest}`, undefined],
+      ],
+    );
+    assert.deepEqual(
+      unresolved.map(({ text }) => text),
+      ['app'],
+    );
+  });
+
   it('takes the files of its own lock', async () => {
     const digest = `sha256:${'1'.repeat(64)}`;
     const lock = {

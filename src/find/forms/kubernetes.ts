@@ -19,6 +19,7 @@ import { parametersOf } from '../variables.js';
 import { Walker } from '../walker.js';
 import { isImageKey } from '../words.js';
 import { findInInlineDockerfile } from './dockerfile.js';
+import { findTagSelection } from './tag-selection.js';
 
 export type Nested = (value: Scalar, path: string) => boolean;
 
@@ -163,6 +164,10 @@ function findTyped(
     const dockerfile = scalarOf(build, 'dockerfile');
     if (dockerfile !== undefined)
       findInInlineDockerfile(finder, dockerfile, pathTo(path, 'spec.source.dockerfile'));
+  }
+  if (/(?:^|\.)(?:k14s\.io|carvel\.dev)$/.test(group)) {
+    for (const { node: value, path: place } of valuesAt(root, '**', visit))
+      findTagSelection(finder, value, place);
   }
   if (group === '' && kind === 'Node') {
     for (const image of itemsOf(memberOf(memberOf(node, 'status'), 'images')))

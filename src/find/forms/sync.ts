@@ -13,6 +13,7 @@ import {
   scalarOf,
   textOf,
 } from '../node.js';
+import { rangeOf } from './tag-selection.js';
 import { each } from './tools.js';
 
 const SKOPEO_KEYS = ['images', 'images-by-tag-regex', 'images-by-semver'];
@@ -140,11 +141,3 @@ function regularExpression(text: string): string {
 
 /** Every tag, also those that are no versions. */
 const EVERY_TAG = 'match /./';
-
-/** A range of Masterminds' semver, where a comma means "and", and an operator may have a space behind it. */
-function rangeOf(text: string): string {
-  return text
-    .replace(/[\s,]+/g, ' ')
-    .replace(/(?<=[<>=^~])\s+/g, '')
-    .trim();
-}

@@ -1,16 +1,18 @@
 import type { Finder } from '../finder.js';
 import { hasRegistry } from '../image-text.js';
 import { itemsOf, type Mapping, memberOf, type Node, pathTo, scalarOf, textOf } from '../node.js';
+import { findTagSelection } from './tag-selection.js';
 
 /** Finds the images of a hauler manifest. (hauler, `content.hauler.cattle.io`) */
 export function findInHauler(finder: Finder, root: Mapping): void {
   const spec = memberOf(root, 'spec');
+  const annotations = memberOf(memberOf(root, 'metadata'), 'annotations');
   // The registry of names that have none.
-  const registry = textOf(memberOf(memberOf(root, 'metadata'), 'annotations'), 'hauler.dev/registry');
+  const registry = textOf(annotations, 'hauler.dev/registry');
   each(memberOf(spec, 'images'), 'spec.images', (item, path) => {
     const name = item.type === 'scalar' ? item : scalarOf(item, 'name');
     if (name === undefined) return;
-    const platform = textOf(item, 'platform');
+    const platform = textOf(item, 'platform') ?? textOf(annotations, 'hauler.dev/platform');
     const whole = registry === undefined || hasRegistry(name.text) ? name.text : `${registry}/${name.text}`;
     finder.named(whole, name, pathTo(path, 'name'), 'certain', { platform });
   });
@@ -21,7 +23,7 @@ export function findInHauler(finder: Finder, root: Mapping): void {
   });
   each(memberOf(spec, 'charts'), 'spec.charts', (item, path) => {
     const name = scalarOf(item, 'name');
-    if (name !== undefined && textOf(item, 'add-images') === 'true')
+    if (name !== undefined && /^true$/i.test(textOf(item, 'add-images') ?? ''))
       finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
   });
 }
@@ -102,17 +104,20 @@ function chartOf(finder: Finder, chart: Node, path: string): void {
     finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
 }
 
-/** Finds the images of an ImagesLock: of imgpkg and kbld, and of dt. */
+/** Finds the images of an ImagesLock: of imgpkg and kbld, which once had them in `spec`, and of dt. */
 export function findInImagesLock(finder: Finder, root: Mapping): void {
-  each(memberOf(root, 'images'), 'images', (item, path) => {
+  const take = (item: Node, path: string): void => {
     const image = scalarOf(item, 'image');
     if (image !== undefined) finder.certain(image, pathTo(path, 'image'));
-  });
+  };
+  each(memberOf(root, 'images'), 'images', take);
+  each(memberOf(memberOf(root, 'spec'), 'images'), 'spec.images', take);
 }
 
 /** Finds what kbld replaces images with. (kbld.k14s.io, "Config") */
 export function findInKbld(finder: Finder, root: Mapping): void {
   each(memberOf(root, 'overrides'), 'overrides', (item, path) => {
+    if (findTagSelection(finder, item, path)) return;
     const image = scalarOf(item, 'newImage');
     if (image !== undefined) finder.certain(image, pathTo(path, 'newImage'));
   });
