@@ -10,6 +10,9 @@ import { Documents } from './documents.js';
 import type { ManifestTree } from './tree.js';
 import { walkGraph } from './walk.js';
 
+/** What is chosen of a single image, instead of what the options say of all. */
+export type OwnChoice = Pick<GraphOptions, 'index' | 'platforms'>;
+
 /** Reads graphs of manifests; each manifest is read once for all images of a run. */
 export class GraphReader {
   readonly #documents: Documents;
@@ -27,9 +30,8 @@ export class GraphReader {
     source: Source,
     root: Descriptor,
     label: string,
-    index = this.#options.index,
+    { index = this.#options.index, platforms = this.#options.platforms }: OwnChoice = {},
   ): Promise<ManifestTree> {
-    const { platforms } = this.#options;
     const wanted = platforms ?? (index === 'single' ? [DEFAULT_PLATFORM] : undefined);
     const tree = (await isBlob(source, root))
       ? await this.#builder({ source, root, label }, {}).blobTree()

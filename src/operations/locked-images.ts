@@ -1,33 +1,73 @@
 import type { Digest } from '../content/digest.js';
-import { formatPlatform, matchesPlatform, parsePlatform } from '../content/platform.js';
+import { formatPlatform, matchesPlatform, type Platform, parsePlatform } from '../content/platform.js';
 import { parseReference } from '../content/reference.js';
 import { ContentError } from '../errors.js';
+import { lackOf, notAvailable } from '../graph/choose-platforms.js';
 import type { Lock, LockedImage } from '../lock/lock.js';
 import { delegate } from '../store/delegate.js';
 import type { RemoteSource } from '../store/remote/remote-source.js';
 import type { Referrer } from '../store/store.js';
 import { type ImageTrees, plannedImage } from '../transfer/plan.js';
-import type { ListedImages, WantedOptions } from './wanted-images.js';
+import type { Failures, ListedImages, WantedOptions } from './wanted-images.js';
 
 /** Returns the images of a lock by their digests, with the attachments that it says. */
 export function lockedImages(lock: Lock, options: WantedOptions): Omit<ListedImages, 'texts'> {
-  const images = lock.images.filter((image) => isWanted(image, options));
-  const attached = attachedIn(images);
+  const chosen = lock.images.map((image) => ({ image, platforms: platformsOf(image, lock, options) }));
+  const images = chosen.filter(({ platforms }) => platforms?.length !== 0);
+  const attached = attachedIn(images.map(({ image }) => image));
   return {
     patterns: lock.patterns,
-    digested: images.map(({ name, digest, by }) => {
-      return { reference: { ...parseReference(name), digest }, by };
+    digested: images.map(({ image: { name, digest, by }, platforms }) => {
+      return { reference: { ...parseReference(name), digest }, by, ...(platforms && { platforms }) };
     }),
+    unavailable: unavailableIn(lock, options),
     sourceOf: (source) => withAttachments(source, attached),
     requireSame: sameness(lock, options),
   };
 }
 
-/** A lock of dt has an image for each platform; an own one has a whole index, whose platforms are chosen later. */
-function isWanted({ mediaType, platforms }: LockedImage, { platforms: wanted }: WantedOptions): boolean {
-  if (wanted === undefined || mediaType !== undefined || platforms.length === 0) return true;
-  const offered = platforms.map(parsePlatform);
-  return wanted.some((one) => offered.some((platform) => matchesPlatform(parsePlatform(one), platform)));
+/**
+ * Returns which of the wanted platforms an image of dt's lock has, which is of one platform; undefined for any other
+ * image: an own lock has a whole index, whose platforms are chosen later. dt writes no variants, so that where several
+ * images of a name have one platform, each may be the one.
+ */
+function platformsOf(
+  image: LockedImage,
+  { images }: Lock,
+  { platforms: wanted }: WantedOptions,
+): Platform[] | undefined {
+  const offered = offeredBy(image);
+  if (wanted === undefined || offered === undefined) return undefined;
+  const suited = wanted
+    .map(parsePlatform)
+    .filter((one) => offered.some((platform) => matchesPlatform(one, platform)));
+  const isOneOfSeveral = images.some(
+    (other) => other !== image && other.name === image.name && `${other.platforms}` === `${image.platforms}`,
+  );
+  return suited.length > 0 && isOneOfSeveral ? offered : suited;
+}
+
+function offeredBy({ mediaType, platforms }: LockedImage): Platform[] | undefined {
+  return mediaType !== undefined || platforms.length === 0 ? undefined : platforms.map(parsePlatform);
+}
+
+/** Looks at all digests of a name together. Warns of an image that has only some of the wanted platforms. */
+function unavailableIn({ images, location = 'the lock' }: Lock, options: WantedOptions): Failures {
+  const wanted = options.platforms?.map(parsePlatform);
+  if (wanted === undefined) return [];
+  const byName = new Map<string, Platform[]>();
+  for (const image of images) {
+    const offered = offeredBy(image);
+    if (offered !== undefined) byName.set(image.name, [...(byName.get(image.name) ?? []), ...offered]);
+  }
+  return [...byName].flatMap(([name, offered]) => {
+    const message = lackOf(name, wanted, offered);
+    if (message === undefined) return [];
+    if (!wanted.some((one) => offered.some((platform) => matchesPlatform(one, platform))))
+      return [{ name, error: notAvailable(`${location}: ${name}`, wanted, offered) }];
+    options.onEvent?.({ type: 'warning', message });
+    return [];
+  });
 }
 
 /** Attachments by repository and subject; of a repository that is not there, a lock does not say them. */

@@ -52,6 +52,8 @@ export interface Wanted {
 export interface DigestedImage {
   reference: Reference;
   by: LockedImage['by'];
+  /** Which of its platforms are taken; default: what the options say. */
+  platforms?: CopyRequest['platforms'];
 }
 
 /** The images of a list, before their registries are asked. */
@@ -62,6 +64,8 @@ export interface ListedImages {
   allTags?: boolean | undefined;
   /** Images whose digests are known; they are instead of `texts`. */
   digested?: readonly DigestedImage[] | undefined;
+  /** Images of which it is known already that they have none of the wanted platforms. */
+  unavailable?: Failures | undefined;
   /** Returns a source with changes for the repository, such as what a lock says of it. */
   sourceOf?: ((source: RemoteSource) => RemoteSource) | undefined;
   /** What the patterns of a lock stood for. */
@@ -134,7 +138,7 @@ type Requests = Pick<Wanted, 'requests' | 'resolved' | 'failures'>;
 
 /** Returns one request per named image; duplicates are asked for once. */
 async function requestsFor(
-  { texts, allTags, digested }: ListedImages,
+  { texts, allTags, digested, unavailable = [] }: ListedImages,
   options: WantedOptions,
   open: (name: RepositoryName) => RemoteSource,
 ): Promise<Requests> {
@@ -146,20 +150,32 @@ async function requestsFor(
     return source;
   };
   const requests = new Map<string, WantedImage>();
-  const add = (named: Reference, by?: WantedImage['by']): void => {
+  const add = (named: Reference, by?: WantedImage['by'], platforms?: WantedImage['platforms']): void => {
     const { registry, repository, tag, digest } = named;
     // If a name has both, the digest selects what is pulled, and the tag is its name.
     const name = formatReference(tag === undefined ? named : { registry, repository, tag });
     const reference = digest ?? tag ?? 'latest';
     const index = indexOf(by === undefined ? digest !== undefined : by === 'digest', options);
-    requests.set(`${name} ${reference}`, { source: sourceOf(named), reference, name, index, by, named });
+    requests.set(`${name} ${reference}`, {
+      source: sourceOf(named),
+      reference,
+      name,
+      index,
+      ...(platforms !== undefined && { platforms }),
+      by,
+      named,
+    });
   };
   if (digested !== undefined) {
     const nameOf = ({ reference }: DigestedImage): string => formatReference(reference);
-    const { isLeft, excluded } = await excluding(options.exclude ?? [], digested.map(nameOf));
+    const names = [...digested.map(nameOf), ...unavailable.map(({ name }) => name)];
+    const { isLeft, excluded } = await excluding(options.exclude ?? [], names);
     warnOfUselessExcludes(excluded, options);
-    for (const image of digested) if (isLeft(nameOf(image))) add(image.reference, image.by);
-    return { requests: [...requests.values()], resolved: [], failures: [] };
+    for (const image of digested) if (isLeft(nameOf(image))) add(image.reference, image.by, image.platforms);
+    const failures = unavailable.filter(({ name }) => isLeft(name));
+    const [failure] = failures;
+    if (failure !== undefined && (!options.keepGoing || requests.size === 0)) throw failure.error;
+    return { requests: [...requests.values()], resolved: [], failures };
   }
   const { references, patterns, excluded, failures } = await expandImages(texts, {
     ...options,

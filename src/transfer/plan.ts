@@ -16,6 +16,8 @@ export interface CopyRequest {
   name: string;
   /** What happens to its index; default: what the options say. */
   index?: PlanOptions['index'];
+  /** Which of its platforms are taken; default: what the options say. */
+  platforms?: PlanOptions['platforms'];
 }
 
 export interface PlanOptions extends GraphOptions {

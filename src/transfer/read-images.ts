@@ -45,14 +45,14 @@ export async function readImages(
 }
 
 async function readImage(
-  { source, reference, name, index }: CopyRequest,
+  { source, reference, name, index, platforms }: CopyRequest,
   reader: GraphReader,
   pool: Pool,
   options: PlanOptions,
 ): Promise<ImageTrees> {
   const original = await pool.runSmall((signal) => source.resolve(reference, { signal }));
   options.onEvent?.({ type: 'resolved', name, descriptor: original });
-  const tree = await reader.read(source, original, name, index);
+  const tree = await reader.read(source, original, name, { index, platforms });
   const attached =
     options.referrers === false
       ? []
