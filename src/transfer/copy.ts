@@ -197,11 +197,11 @@ class GraphCopy {
         ? (ranged?.open ?? ((options) => content.source.fetch(descriptor, options)))
         : fromMemory(bytes);
     let received = 0;
-    let isTold = false;
+    let isReported = false;
     const onBytes = (count: number, origin: 'kept' | 'fetched'): void => {
       // Bytes that an earlier attempt of this run left behind were already reported as fetched.
-      if (origin === 'kept' && isTold) return;
-      isTold = true;
+      if (origin === 'kept' && isReported) return;
+      isReported = true;
       if (origin === 'fetched') received += count;
       if (origin === 'fetched' && !content.isReused) this.#result.bytes.fetched += count;
       onEvent?.({ type: 'received', descriptor, bytes: count, origin });

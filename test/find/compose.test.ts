@@ -20,7 +20,7 @@ describe('findImages, given compose files,', () => {
     return findImages({ paths: [path(given)], limits });
   }
 
-  async function toldOf(files: Record<string, string>): Promise<string[]> {
+  async function unresolvedIn(files: Record<string, string>): Promise<string[]> {
     const { unresolved } = await foundIn(files);
     return unresolved.map(
       ({ file, line, text, reason }) => `${file.slice(path().length + 1)}:${line} ${text} (${reason})`,
@@ -37,10 +37,10 @@ describe('findImages, given compose files,', () => {
       );
     });
 
-  it('tells which file, service or variable of another file is missing', async () => {
+  it('reports which file, service or variable of another file is missing', async () => {
     const notThere = 'the file is not there, or outside of the folder that is read';
     assert.deepEqual(
-      await toldOf({
+      await unresolvedIn({
         'compose.yaml': `include:
   - {path: inc.yaml, env_file: none.env}
   - oci://registry.example.com/app:1
@@ -81,7 +81,7 @@ services:
       1,
     );
     assert.deepEqual(
-      await toldOf({
+      await unresolvedIn({
         'compose.yaml': 'include: [one.yaml]\nservices: {a: {extends: {file: two.yaml, service: b}}}\n',
         'one.yaml': 'include: [three.yaml, three.yaml]\n',
         'three.yaml': 'include: [one.yaml]\nservices: {t: {image: "t:1"}}\n',

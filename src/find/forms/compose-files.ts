@@ -33,7 +33,7 @@ interface ComposeBudget {
   files: number;
   bytes: number;
   /** It is used up, which has been reported. */
-  isTold: boolean;
+  isReported: boolean;
 }
 
 /** How the first compose file is read: with `.env` beside it, and the name of the project if it has one. */
@@ -45,7 +45,7 @@ export async function firstReading(
   const project = name === undefined ? undefined : interpolated(name, environment);
   if (project !== undefined && !isUnresolved(project) && !environment.has(PROJECT))
     environment.set(PROJECT, project);
-  const budget = { files: MAX_FILES, bytes: finder.limits.maxFileBytes, isTold: false };
+  const budget = { files: MAX_FILES, bytes: finder.limits.maxFileBytes, isReported: false };
   return { first: finder.file, folder: '', environment, way: [], budget };
 }
 
@@ -147,8 +147,8 @@ export class ComposeFiles {
       return false;
     }
     if (budget.files <= 0 || budget.bytes <= 0) {
-      if (!budget.isTold) this.#unresolved(file, path, 'too many files are read for the first one');
-      budget.isTold = true;
+      if (!budget.isReported) this.#unresolved(file, path, 'too many files are read for the first one');
+      budget.isReported = true;
       return false;
     }
     const bytes = await this.#finder.readBeside(target);
