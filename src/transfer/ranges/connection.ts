@@ -19,6 +19,12 @@ export class Connection {
   /** The first connection has the place of the whole transfer. */
   constructor(public place?: FreePlace | undefined) {}
 
+  /** Its requests end with those of the transfer. When it is stopped, it lets go of the signal. */
+  endWith(transfer: AbortSignal): void {
+    const { signal } = this.abort;
+    transfer.addEventListener('abort', () => this.abort.abort(transfer.reason), { once: true, signal });
+  }
+
   stop(): void {
     this.abort.abort();
     this.body?.destroy();

@@ -83,6 +83,7 @@ export class RangedTransfer {
   async #run(connection: Connection, first?: { piece: Piece; body?: Readable }): Promise<void> {
     this.#connections.add(connection);
     this.#line.connections++;
+    connection.endWith(this.#options.own.signal);
     try {
       if (first !== undefined) await this.#fetch(connection, first.piece, first.body);
       while (!this.#isOver && this.#phases.current === 'several') {
@@ -94,6 +95,7 @@ export class RangedTransfer {
     } catch (error) {
       this.#failed(connection, error);
     } finally {
+      connection.stop();
       this.#connections.delete(connection);
       this.#line.connections--;
       this.#giveBackPlace(connection);
@@ -224,9 +226,10 @@ export class RangedTransfer {
   /** Other connections fetch what this one has left. */
   #failed(connection: Connection, error: unknown): void {
     if (this.#isOver) return;
-    const wasStopped = connection.abort.signal.aborted;
+    const isAborted = this.#options.own.signal.aborted;
+    const wasStopped = !isAborted && connection.abort.signal.aborted;
     this.#failure = wasStopped ? cutShort(this.#options.descriptor, this.#queue.next) : error;
-    if (this.#options.own.signal.aborted) this.#fail();
+    if (isAborted) this.#fail();
     else if (connection.isRanged && !wasStopped && this.#line.noteRefusal(this.#options.registry, error)) {
       this.#phases.refused();
       this.#report(1, 'refused', error);
