@@ -45,7 +45,7 @@ export const configCommand: CommandModule = {
     const all = [...shown, ...showLogins(process.env), ...showRegistries(settings)];
     output.result({ file, exists, settings: all }, () => {
       const head = exists ? `${file}\n\n` : `${file} does not exist\n\n`;
-      return `${head}${formatSettings(all, process.stdout.isTTY ? process.stdout.columns : undefined)}`;
+      return `${head}${formatSettings(all, output.width)}`;
     });
     return EXIT.done;
   },

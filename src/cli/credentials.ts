@@ -1,4 +1,4 @@
-import { isRegistry, LadingError, type RunCredentials } from '../index.js';
+import { isReference, LadingError, type RunCredentials } from '../index.js';
 import { variableOf } from './variable.js';
 
 /** The flags that contain logins. */
@@ -71,7 +71,8 @@ function requireOneWithout(logins: readonly PartialLogin[]): void {
 /** Parses `[HOST=]USER[:PASSWORD]`. As in an image's name, the part before `=` is a registry if it looks like one. */
 function parseScoped(text: string, source: string): PartialLogin {
   const [, host = '', rest = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
-  const isScoped = isRegistry(host) && /[.:]|^localhost$/.test(host);
+  // By the grammar of names alone: a login for a host that cannot be is for no other.
+  const isScoped = /^[^/]*[.:][^/]*$|^localhost$/.test(host) && isReference(`${host}/a`);
   const login = parseLogin(isScoped ? rest : text, source);
   return isScoped ? { ...login, registry: host } : login;
 }

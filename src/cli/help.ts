@@ -19,7 +19,7 @@ export const helpCommand: CommandModule = {
   ],
   async run(argv, { output, commands }) {
     const { TOPIC: topic } = argv as GlobalArguments & { TOPIC?: string }; // yargs has parsed by the positionals
-    const width = Math.min(process.stdout.columns ?? 80, 100);
+    const width = Math.min(process.stdout.columns || 80, 100);
     if (topic === undefined) {
       const list = commands.map(({ name, aliases = [], summary }) => ({ name, aliases, summary }));
       output.result({ commands: list, topics: Object.keys(TOPICS) }, () => formatOverview(commands, width));

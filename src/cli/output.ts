@@ -14,7 +14,7 @@ import { type Advised, type CommandFlags, hintOf, warningOf } from './hints.js';
 
 /** Writes results to standard output, and everything else to standard error. */
 export interface Output {
-  /** Columns of the terminal that shows the result; undefined where it is no terminal. */
+  /** Columns of the terminal that shows the result; undefined where it is none, or one that does not know (0 columns). */
   readonly width: number | undefined;
   /** Writes the result, with `--json` as one JSON document. */
   result(json: unknown, text: () => string): void;
@@ -75,7 +75,7 @@ export function createOutput(options: OutputOptions): Output {
     else write(text);
   };
   return {
-    width: 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : undefined,
+    width: ('columns' in stdout && typeof stdout.columns === 'number' && stdout.columns) || undefined,
     result(document, text) {
       if (jsonLines && resultStream === stderr) return event({ type: 'result', result: document });
       const shown = json ? `${formatJSON(document, 2)}\n` : text();

@@ -11,13 +11,14 @@ start();
 async function start(): Promise<void> {
   const streams = watchStandardStreams(process.stdout, process.stderr);
   exitAs(streams);
+  const args = process.argv.slice(2);
   // Scripts ask for the version often, so it does not wait for the parser to load.
-  if (process.argv.length === 3 && /^(--version|-V|-v|version)$/.test(process.argv[2] ?? '')) {
+  if (/^((--)?version|-[Vv])$/.test(args.join())) {
     process.stdout.write(`${readVersion()}\n`);
     return;
   }
   keepCompiledCode(LADING_BUILD);
   takeLessMemory();
-  const { run } = await import('./run.js');
-  await run(process.argv.slice(2), streams);
+  const program = await import('./run.js').catch(() => import('./nowhere.js'));
+  await program.run(args, streams);
 }

@@ -107,9 +107,12 @@ export function pushableName(name: string): string {
   return isTagged && isTag(pushable) ? name.slice(0, start) + pushable : name;
 }
 
-/** True if `text` is `host[:port]`. */
+/**
+ * True if `text` is `host[:port]` and can be a part of a URL. The grammar of names allows any number as a port, and hosts such
+ * as `10.0.0.256`, which URLs take for a wrong IPv4 address. (WHATWG URL, 3.5)
+ */
 export function isRegistry(text: string): boolean {
-  return REGISTRY.test(text);
+  return REGISTRY.test(text) && URL.canParse(`https://${text}`);
 }
 
 /** True if `text` is the path of a repository in a registry. (distribution-spec, "Pulling manifests", `<name>`) */

@@ -2,7 +2,7 @@ import fs from 'fs-extra';
 import { absentOf } from '../content/annotations.js';
 import type { Descriptor } from '../content/descriptor.js';
 import { parsePlatform } from '../content/platform.js';
-import { formatReference, isRegistry } from '../content/reference.js';
+import { formatReference, isReference } from '../content/reference.js';
 import { ContentError, LadingError } from '../errors.js';
 import type { ConnectionOptions } from '../registry/connect.js';
 import { isAttachmentTag } from '../store/attached.js';
@@ -77,7 +77,7 @@ export async function list(target: SourceLike, options: ListOptions = {}): Promi
     typeof target === 'string' &&
     !target.includes('/') &&
     /[.:]|^localhost$/.test(target) &&
-    isRegistry(target) &&
+    isReference(`${target}/a`) &&
     !looksLikePath(target) &&
     !(await fs.pathExists(target))
   ) {

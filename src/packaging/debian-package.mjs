@@ -17,6 +17,11 @@ import { tarOf } from './tar.mjs';
 /** What Node.js' own builds are linked with. libgcc-s1 has this name since Debian 11; the versions are those of Debian 10. */
 const DEPENDS = 'libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 8)';
 
+/** That of all files in packages of npm: Debian's tools take a file of 1970 for a mistake. */
+const TIME = new Date('1985-10-26T08:15:00Z');
+/** Of a line of a description. */
+const WIDTH = 79;
+
 /** Returns the file name and the bytes of the package. `files` has the content of text files by their paths. */
 export async function debianPackage(architecture, executable, files, { version, description, homepage }) {
   const all = new Map([
@@ -36,7 +41,7 @@ export async function debianPackage(architecture, executable, files, { version, 
     `Depends: ${DEPENDS}`,
     `Homepage: ${homepage}`,
     `Description: ${description.split(':')[0]}`,
-    ` ${description}`,
+    ...wrapped(description),
     '',
   ].join('\n');
   const sums = [...all]
@@ -59,6 +64,17 @@ function contentOf(path, text) {
   return { bytes: path.endsWith('.gz') ? gzipSync(bytes, { level: 9 }) : bytes, mode: 0o644 };
 }
 
+/** Text in lines of a description, which begin with a space. */
+function wrapped(text) {
+  return text.split(' ').reduce(
+    (lines, word) => {
+      const longer = `${lines.at(-1)} ${word}`;
+      return longer.length <= WIDTH ? [...lines.slice(0, -1), longer] : [...lines, ` ${word}`];
+    },
+    [''],
+  );
+}
+
 function file(path, text) {
   return [path, { bytes: Buffer.from(text), mode: 0o644 }];
 }
@@ -70,7 +86,7 @@ function member([name, bytes]) {
 }
 
 async function tarGzip(files) {
-  return gzipSync(await tarOf(files, './'), { level: 6 }); // 9 takes three times as long for 0.6 %
+  return gzipSync(await tarOf(files, { prefix: './', time: TIME }), { level: 6 }); // 9 takes three times as long for 0.6 %
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -1,11 +1,12 @@
-/** Writes tars: folders come before what is in them, times are those of 1970, and owners are numbers. */
+/** Writes tars: folders come before what is in them, all have the same time, and owners are numbers. */
 import { pack } from 'tar-stream';
 
 /**
  * Returns a tar of files by their paths: `bytes` of a file, `target` of a symbolic link, or `mode` alone of a folder
- * that has another mode than 0755; `owner` is a number, default root. `prefix` stands before each path.
+ * that has another mode than 0755; `owner` is a number, default root. `prefix` stands before each path; `time` is 1970 by
+ * default.
  */
-export async function tarOf(files, prefix = '') {
+export async function tarOf(files, { prefix = '', time = new Date(0) } = {}) {
   const tar = pack();
   const chunks = [];
   const collected = (async () => {
@@ -13,7 +14,7 @@ export async function tarOf(files, prefix = '') {
   })();
   for (const [path, file] of withFolders(files)) {
     const { bytes, target, mode = 0o755, owner = 0 } = file;
-    const header = { mode, uid: owner, gid: owner, mtime: new Date(0) };
+    const header = { mode, uid: owner, gid: owner, mtime: time };
     if (owner === 0) Object.assign(header, { uname: 'root', gname: 'root' });
     if (target !== undefined)
       tar.entry({ ...header, mode: 0o777, name: prefix + path, type: 'symlink', linkname: target });

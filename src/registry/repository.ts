@@ -19,10 +19,17 @@ export interface CallOptions {
   order?: AskingOrder | undefined;
 }
 
+/** The error for a registry that `isRegistry` does not accept. */
+export function notARegistry(text: string): LadingError {
+  return new LadingError('INVALID_REFERENCE', `"${text}" is not a registry of the form HOST[:PORT]`, {
+    hint: 'A port is at most 65535, and a host that ends with a number is an IPv4 address.',
+  });
+}
+
 /** Returns `HOST/REPOSITORY` after checking both, because they become part of URLs. Throws `INVALID_REFERENCE`. */
 export function repositoryText({ registry, repository }: RepositoryName): string {
-  if (!isRegistry(registry) || !isRepository(repository)) {
+  if (!isRegistry(registry)) throw notARegistry(registry);
+  if (!isRepository(repository))
     throw new LadingError('INVALID_REFERENCE', `"${registry}/${repository}" is not a repository's name`);
-  }
   return `${registry}/${repository}`;
 }

@@ -36,6 +36,9 @@ describe('the output of a command', () => {
     output.bytes(document);
     assert.deepEqual([output.width, takeWritten(stdout)], [40, '{\n  "a": "\\x9b31m\\u202e"}\n']);
     assert.equal(plain.output.width, undefined);
+    // A serial console, or `docker exec -t` before its client told the size.
+    const unknown = Object.assign(new PassThrough(), { isTTY: true, columns: 0 });
+    assert.equal(capture({ stdout: unknown }).output.width, undefined);
   });
 
   it('leaves standard output to an archive', () => {

@@ -94,9 +94,20 @@ describe('the parts of a reference', () => {
   it('are told apart by their grammar', () => {
     for (const tag of ['1', '_a', 'A.b-c_d', 'x'.repeat(128)]) assert.ok(isTag(tag), tag);
     for (const tag of ['', '.a', '-a', 'a/b', 'a:b', 'x'.repeat(129)]) assert.ok(!isTag(tag), tag);
-    for (const registry of ['localhost', 'reg.test:5000', '[::1]:5000', 'UPPER'])
+    for (const registry of [
+      'localhost',
+      'reg.test:5000',
+      'reg.test:65535',
+      '10.0.0.255',
+      '[::1]:5000',
+      'UPPER',
+    ])
       assert.ok(isRegistry(registry));
-    for (const registry of ['', 'a/b', 'reg.test:', 'reg.test:x', '-a', '[::1'])
+    for (const registry of [
+      ...['', 'a/b', 'reg.test:', 'reg.test:x', '-a', '[::1'],
+      // No URL can name these.
+      ...['reg.test:65536', '[::1]:99999', '[1::2::3]', '10.0.0.256', '1.2.3.4.5'],
+    ])
       assert.ok(!isRegistry(registry));
     for (const repository of ['a', 'a/b__c/d--e']) assert.ok(isRepository(repository));
     for (const repository of ['', 'A', 'a//b', '/a', 'a/', '../a', 'a'.repeat(256)])

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { completions } from '../../src/packaging/completions.mjs';
+import { debianPackage } from '../../src/packaging/debian-package.mjs';
 import { manPages } from '../../src/packaging/man.mjs';
 import { readReference } from '../../src/packaging/reference.mjs';
+import { needs } from '../support/needs.js';
 import { succeed } from '../support/programs/run.js';
 import { useFolder } from '../support/temporary.js';
 
@@ -44,6 +46,21 @@ describe('what is made from the definitions of the help', function () {
     assert.equal(await complete('save', '--append'), '--append');
     assert.match(await complete('convert', 'a.tar', '--to', ''), /^oci docker schema1$/);
     assert.equal(await complete('pull', 'a', '--format', 'doc'), 'docker-archive');
+  });
+
+  it('are in a package for Debian, in lines that fit, with no file of 1970', async function () {
+    needs(this, 'dpkg-deb');
+    await writeFile(path('program'), '#!/bin/sh');
+    const manifest = JSON.parse(await readFile('package.json', 'utf8'));
+    const files = new Map([['usr/share/doc/lading/README.md', 'lading']]);
+    const { name, bytes } = await debianPackage('x64', path('program'), files, manifest);
+    await writeFile(path(name), bytes);
+    const description = await succeed('dpkg-deb', ['-f', path(name), 'Description']);
+    assert.ok(description.split('\n').every((line) => line.length < 80));
+    assert.equal(description.split('\n ').slice(1).join(' '), manifest.description);
+    const listed = (await succeed('dpkg-deb', ['-c', path(name)])).trim().split('\n');
+    assert.equal(listed.length, 7);
+    for (const line of listed) assert.match(line, /^[-d][rwx-]{9} root\/root +\d+ 1985-10-26 /);
   });
 
   it('are completions of zsh and fish with every command', async () => {

@@ -21,6 +21,7 @@ const PACKAGES = {
   mkfifo: 'coreutils',
   xz: 'xz-utils',
   debootstrap: 'debootstrap',
+  'dpkg-deb': 'dpkg',
   ip: 'iproute2',
   curl: 'curl',
   tmux: 'tmux',

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { isRegistry } from '../../content/reference.js';
-import { isLadingError, LadingError, RegistryError, redactURL, systemCode } from '../../errors.js';
+import { isLadingError, RegistryError, redactURL, systemCode } from '../../errors.js';
 import { delayBefore, isRetryable } from '../../retry.js';
 import type { Authenticator, Authorization, AuthTarget } from '../auth/auth.js';
 import { parseChallenges } from '../auth/challenge.js';
@@ -17,6 +17,7 @@ import {
   targetAt,
   weightiest,
 } from '../mirrors.js';
+import { notARegistry } from '../repository.js';
 import { wait as waitByTimer } from './abort.js';
 import { type AnsweredRequest, contentOf, isPull } from './answered-request.js';
 import { readRefusal } from './encoded-body.js';
@@ -91,12 +92,7 @@ export function createRequester(options: RequesterOptions): Requester {
   return async (request, consume) => {
     // One signal is shared by all requests of a run; Node.js would report its many listeners as a leak.
     if (request.signal !== undefined) setMaxListeners(0, request.signal);
-    if (!isRegistry(request.registry)) {
-      throw new LadingError(
-        'INVALID_REFERENCE',
-        `"${request.registry}" is not a registry of the form HOST[:PORT]`,
-      );
-    }
+    if (!isRegistry(request.registry)) throw notARegistry(request.registry);
     const failures: { endpoint: Endpoint; error: unknown }[] = [];
     const inOrder = endpoints.inOrder(request);
     const [registry] = inOrder;

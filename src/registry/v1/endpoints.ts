@@ -21,8 +21,7 @@ export function endpointsOf(headers: Headers, index: URL, plainHTTP: boolean): U
 }
 
 function endpointURL(host: string, index: URL, plainHTTP: boolean): URL {
-  if (!isRegistry(host) || !URL.canParse(`${index.protocol}//${host}`))
-    throw refused(host, index, 'it is not of the form HOST[:PORT]');
+  if (!isRegistry(host)) throw refused(host, index, 'it is not of the form HOST[:PORT]');
   const endpoint = new URL(`${index.protocol}//${host}`);
   const hostname = hostnameOf(endpoint);
   // http was used because the index is on loopback, not because of `plainHTTP`: only other services of the same machine
