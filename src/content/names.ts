@@ -1,11 +1,10 @@
-import { isLadingError } from '../errors.js';
 import { algorithmOf, type Digest, encodedOf, isDigest } from './digest.js';
 import {
   DOCKER_HUB,
   formatReference,
   isTag,
-  parseReference,
   type Reference,
+  readReference,
   withDefaultTag,
 } from './reference.js';
 
@@ -23,21 +22,12 @@ export type ImageName =
 /** Parses a name from an archive, a layout or a command. All names are parsed here. */
 export function readName(text: string): ImageName {
   if (isDigest(text)) return { kind: 'digest', digest: text };
-  const reference = parsedOrUndefined(text);
+  const reference = readReference(text);
   // A tag may have characters that a repository may not have, for example capital letters.
   if (!/[/:@]/.test(text) && (reference !== undefined || isTag(text))) return { kind: 'tag', tag: text };
   return reference === undefined
     ? { kind: 'other' }
     : { kind: 'image', reference: withDefaultTag(reference) };
-}
-
-function parsedOrUndefined(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
-    throw error;
-  }
 }
 
 /** Adds `:latest` to an image name that has neither tag nor digest; returns any other text unchanged. */
@@ -52,7 +42,7 @@ export function taggedName(name: string): string {
  * Returns an image name in full (`docker.io/library/app:latest` for `app`), or undefined if it is not an image name.
  */
 export function fullName(text: string): string | undefined {
-  const reference = parsedOrUndefined(text);
+  const reference = readReference(text);
   return reference === undefined ? undefined : formatReference(withDefaultTag(reference));
 }
 

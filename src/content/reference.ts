@@ -84,15 +84,19 @@ export function isTag(text: string): boolean {
   return TAG_ONLY.test(text);
 }
 
-/** True if `parseReference` accepts `text`. */
-export function isReference(text: string): boolean {
+/** Parses a name that may be something else: returns undefined where `parseReference` throws. */
+export function readReference(text: string): Reference | undefined {
   try {
-    parseReference(text);
-    return true;
+    return parseReference(text);
   } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return false;
+    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
     throw error;
   }
+}
+
+/** True if `parseReference` accepts `text`. */
+export function isReference(text: string): boolean {
+  return readReference(text) !== undefined;
 }
 
 /**

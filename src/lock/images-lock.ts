@@ -1,7 +1,13 @@
 import { parseDigest } from '../content/digest.js';
 import { formatPlatform, parsePlatform } from '../content/platform.js';
-import { formatReference, parseReference, type Reference, withDefaultTag } from '../content/reference.js';
-import { ContentError, isLadingError } from '../errors.js';
+import {
+  formatReference,
+  parseReference,
+  type Reference,
+  readReference,
+  withDefaultTag,
+} from '../content/reference.js';
+import { ContentError } from '../errors.js';
 import { validate } from './documents.js';
 import type { Lock, LockedImage } from './lock.js';
 
@@ -65,22 +71,13 @@ function distinct(images: readonly LockedImage[]): LockedImage[] {
 }
 
 function tagIn(id: string | undefined, { registry, repository }: Reference): string | undefined {
-  const named = id === undefined ? undefined : referenceOrUndefined(id);
+  const named = id === undefined ? undefined : readReference(id);
   return named?.registry === registry && named.repository === repository ? named.tag : undefined;
-}
-
-function referenceOrUndefined(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
-    throw error;
-  }
 }
 
 /** The text may be a URL with a password, so errors do not repeat it. */
 export function referenceIn(text: string, place: string): Reference {
-  const reference = referenceOrUndefined(text);
+  const reference = readReference(text);
   if (reference !== undefined) return reference;
   throw new ContentError('INVALID_LOCK', `${place}: its name is not a valid name of an image`);
 }

@@ -1,16 +1,8 @@
 import { type Readable, Stream } from 'node:stream';
 import { Compressor } from '../compression/compression.js';
 import { absentOf } from '../content/annotations.js';
-import { isDigest } from '../content/digest.js';
-import {
-  formatReference,
-  isReference,
-  isTag,
-  parseReference,
-  pushableName,
-  withDefaultTag,
-} from '../content/reference.js';
-import { type Advice, ContentError, isLadingError, LadingError } from '../errors.js';
+import { formatReference } from '../content/reference.js';
+import { ContentError, isLadingError } from '../errors.js';
 import { type OnCopyEvent, unpackedTo } from '../events.js';
 import type { PlannedContent } from '../graph/tree.js';
 import { createSigningKey } from '../manifest/convert/sign-schema1.js';
@@ -28,17 +20,13 @@ import type { Destination, Standing } from '../transfer/destination.js';
 import { damageOf, readArchiveImages } from '../transfer/files/read-files.js';
 import type { CopyRequest, ImageTrees, PlanOptions } from '../transfer/plan.js';
 import { type ReadImages, readImages } from '../transfer/read-images.js';
-import {
-  type ImageToPush,
-  parseDestination,
-  type RegistryNaming,
-  renamed,
-} from '../transfer/registry/registry-names.js';
+import { parseDestination, type RegistryNaming } from '../transfer/registry/registry-names.js';
 import { type Remake, toRegistry } from '../transfer/registry/to-registry.js';
-import { isSelection, requestsOfStore } from '../transfer/requests.js';
+import { requestsOfStore } from '../transfer/requests.js';
 import { locationOf, openKnownSource, type SourceLike } from '../transfer/sources.js';
 import { transfer } from '../transfer/transfer.js';
 import type { PlatformOptions } from './choose-index.js';
+import { nameAll } from './name-images.js';
 import { readRenameRules } from './rename.js';
 import { type LoadedImage, writeMap } from './write-map.js';
 
@@ -253,72 +241,6 @@ function warnOfAbsent({ name, original, tree }: ImageTrees, onEvent: OnCopyEvent
   if (absent.length === 0) return;
   const message = `${name} was saved without some of its children, on purpose: ${absent.join(', ')}`;
   onEvent?.({ type: 'warning', message });
-}
-
-/**
- * Names all images. If several images are loaded without being requested by name, those without a usable name are left
- * out, with a warning that says how to load them.
- */
-function nameAll(
-  images: readonly ImageTrees[],
-  destination: RegistryNaming,
-  options: LoadOptions,
-): ImageToPush[] {
-  const isChosen = (options.images ?? []).some((text) => !isSelection(text)) || options.name !== undefined;
-  const named: ImageToPush[] = [];
-  const nameless: LadingError[] = [];
-  for (const image of images) {
-    try {
-      named.push({ image, destination: renamed(nameOf(image, images.length, options), destination) });
-    } catch (error) {
-      if (isChosen || !isLadingError(error, 'USAGE', 'INVALID_REFERENCE') || !isNameless(image)) throw error;
-      nameless.push(error);
-    }
-  }
-  const [first] = nameless;
-  if (first !== undefined && named.length === 0) throw first;
-  for (const { message } of nameless)
-    options.onEvent?.({
-      type: 'warning',
-      message: `${message}: it is left out; load it by itself, with its digest and a name`,
-    });
-  return named;
-}
-
-/** True if an image has no name that a registry could use. */
-function isNameless({ name }: ImageTrees): boolean {
-  return isDigest(name) || (!isTag(pushableName(name)) && !isReference(pushableName(name)));
-}
-
-/** Returns the name of an image; rejects with `USAGE` if it has none and no name was given. */
-function nameOf(
-  { name: original }: ImageTrees,
-  count: number,
-  { name: given, onEvent }: LoadOptions,
-): string {
-  const name = pushableName(original);
-  if (name !== original)
-    onEvent?.({
-      type: 'warning',
-      message: `${original} becomes ${name}: tags in a registry cannot contain a +`,
-    });
-  // The name of a layout's entry may be just a tag. (image-spec, annotations.md, `ref.name`)
-  const isBare = isTag(name);
-  if (given !== undefined) {
-    const reference = parseReference(given);
-    if (isBare && reference.tag === undefined) return formatReference({ ...reference, tag: name });
-    if (count === 1) return formatReference(withDefaultTag(reference));
-    throw new LadingError('USAGE', `${count} images cannot all be called ${given}`, {
-      hint: isBare
-        ? 'Leave the tag out, so that each keeps its own.'
-        : 'Name the intended image after the destination.',
-    });
-  }
-  if (!isBare && !isDigest(name) && isReference(name)) return name;
-  const advice: Advice = { hint: 'Give it a name.', remedy: 'name' };
-  if (!isBare && !isDigest(name))
-    throw new LadingError('INVALID_REFERENCE', `"${name}" is not the name of an image`, advice);
-  throw new LadingError('USAGE', `the image ${name} has no name${isBare ? ' but this tag' : ''}`, advice);
 }
 
 /**

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isRegistry } from '../content/reference.js';
 import { readFailure } from '../disk/region.js';
 import { LadingError } from '../errors.js';
-import type { OnCopyEvent } from '../events.js';
+import { type OnCopyEvent, warningsTo } from '../events.js';
 import { readVersion } from '../program.js';
 import type { S3Options } from '../s3/options.js';
 import { createCredentialProvider } from './auth/credentials.js';
@@ -99,7 +99,7 @@ export async function connect(
 ): Promise<RegistryClient> {
   const { onEvent } = options;
   const own = byName(options.registries ?? {});
-  const warn = (message: string): void => onEvent?.({ type: 'warning', message });
+  const warn = warningsTo(onEvent);
   const { ca, cert, key } = await readCertificates(options);
   return createRegistryClient({
     version: readVersion(),

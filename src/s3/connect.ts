@@ -1,4 +1,5 @@
 import { LadingError } from '../errors.js';
+import { warningsTo } from '../events.js';
 import { readVersion } from '../program.js';
 import { type ConnectionOptions, readCertificates } from '../registry/connect.js';
 import { Pace } from '../registry/http/pace.js';
@@ -70,7 +71,7 @@ export async function connectToBucket(
     mostBulk: options.mostBulk,
     stallTimeoutMs: options.stallTimeoutMs,
     environment,
-    onWarning: (message) => onEvent?.({ type: 'warning', message }),
+    onWarning: warningsTo(onEvent),
   });
   const direct = createTransport({ environment: {} });
   const { region } = place;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseReference, type Reference } from '../content/reference.js';
 import { cacheDirectory } from '../disk/cache-directory.js';
 import { adviceOf, isLadingError, LadingError } from '../errors.js';
-import { unpackedTo } from '../events.js';
+import { unpackedTo, warningsTo } from '../events.js';
 import { readVersion } from '../program.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ConnectionOptions } from '../registry/connect.js';
@@ -97,7 +97,7 @@ async function openFiles(
   reference: string | undefined,
   { signal, onEvent, maxArchiveBytes, maxRatio }: ConnectionOptions & ArchiveLimits,
 ): Promise<KnownSource> {
-  const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
+  const onWarning = warningsTo(onEvent);
   const cache = cacheDirectory();
   const memory =
     cache === undefined ? undefined : { directory: join(cache, 'archives'), version: readVersion() };
@@ -115,7 +115,7 @@ async function openDaemon(
   { signal, onEvent, maxArchiveBytes, maxRatio }: ConnectionOptions & ArchiveLimits,
 ): Promise<KnownSource> {
   const { openDockerDaemon } = await import('../store/engine/docker-daemon.js');
-  const onWarning = (message: string): void => onEvent?.({ type: 'warning', message });
+  const onWarning = warningsTo(onEvent);
   const { store, close } = await openDockerDaemon(name, { signal, onWarning, maxArchiveBytes, maxRatio });
   return { kind: 'path', path: store.location, reference: undefined, store, ...closedBy(close) };
 }

@@ -2,7 +2,7 @@ import { AmbiguousArchive } from '../../content/ambiguous.js';
 import type { Descriptor } from '../../content/descriptor.js';
 import { type Digest, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
-import { formatReference, parseReference, withDefaultTag } from '../../content/reference.js';
+import { formatReference, readReference, withDefaultTag } from '../../content/reference.js';
 import { ContentError, isLadingError, type LadingError } from '../../errors.js';
 import type { HashingOptions } from '../../hashing/hashing.js';
 import { shorten } from '../../manifest/json/json.js';
@@ -93,12 +93,8 @@ function ordered({ mediaType, size, digest, urls }: Descriptor): Partial<Descrip
 
 /** Returns the full reference for a name in an archive; undefined if the name is invalid. */
 export function archiveName(text: string): string | undefined {
-  try {
-    return formatReference(withDefaultTag(parseReference(text)));
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
-    throw error;
-  }
+  const reference = readReference(text);
+  return reference && formatReference(withDefaultTag(reference));
 }
 
 /** The name that Docker writes for an image without one. */

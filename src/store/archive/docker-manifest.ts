@@ -8,8 +8,7 @@ import type { Descriptor } from '../../content/descriptor.js';
 import { isImageConfig, isIndex, isZstd } from '../../content/media-types.js';
 import { nameKey } from '../../content/names.js';
 import { DEFAULT_PLATFORM, type Platform } from '../../content/platform.js';
-import { formatFamiliar, parseReference } from '../../content/reference.js';
-import { isLadingError } from '../../errors.js';
+import { formatFamiliar, readReference } from '../../content/reference.js';
 import { keptAs } from '../../manifest/artifact.js';
 import { isEncrypted } from '../../manifest/layer-types.js';
 import type { ImageManifest, Manifest } from '../../manifest/manifest.js';
@@ -139,12 +138,8 @@ function isAttachment(entry: Descriptor): boolean {
 
 /** Returns the short form of a name with a tag, as Docker writes it; undefined without a tag. */
 function repoTagOf(name: string | undefined): string | undefined {
-  if (name === undefined) return undefined;
-  try {
-    const { digest: _, ...reference } = parseReference(name);
-    return reference.tag === undefined ? undefined : formatFamiliar(reference);
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
-    throw error;
-  }
+  const read = name === undefined ? undefined : readReference(name);
+  if (read?.tag === undefined) return undefined;
+  const { digest: _, ...reference } = read;
+  return formatFamiliar(reference);
 }

@@ -11,8 +11,8 @@ import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../../co
 import { isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { fullName, nameKey } from '../../content/names.js';
-import { parseReference, type Reference } from '../../content/reference.js';
-import { ContentError, isLadingError, LadingError } from '../../errors.js';
+import { readReference } from '../../content/reference.js';
+import { ContentError, LadingError } from '../../errors.js';
 import { subjectOfTag } from '../attached.js';
 
 /** Returns the name of an entry as other tools show it, or undefined if it has none. */
@@ -199,22 +199,13 @@ function sameName(entry: Descriptor, reference: string): boolean {
 
 function tagOf(name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
-  return referenceOrUndefined(name)?.tag;
+  return readReference(name)?.tag;
 }
 
 /** Returns a name without its host. */
 function pathOf(name: string | undefined): string | undefined {
-  const reference = name === undefined ? undefined : referenceOrUndefined(name);
+  const reference = name === undefined ? undefined : readReference(name);
   return reference === undefined ? undefined : `${reference.repository}:${reference.tag}`;
-}
-
-function referenceOrUndefined(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return undefined;
-    throw error;
-  }
 }
 
 /** Sorts named images first, by name, and then attachments, by digest. */

@@ -4,7 +4,7 @@ import { type Descriptor, plainDescriptor } from '../../content/descriptor.js';
 import { type Digest, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import type { Platform } from '../../content/platform.js';
-import { parseReference } from '../../content/reference.js';
+import { readReference } from '../../content/reference.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
 import {
   bytesOf,
@@ -294,12 +294,7 @@ function imageOf(tree: ManifestTree): ImageManifest {
 /** Splits an image name for schema1. A name that is not an image's, as in layouts of single images, becomes the tag. */
 function nameParts(name: string): { repository: string; tag?: string } {
   if (isDigest(name)) return { repository: '' };
-  try {
-    return parseReference(name);
-  } catch (error) {
-    if (isLadingError(error, 'INVALID_REFERENCE')) return { repository: '', tag: name };
-    throw error;
-  }
+  return readReference(name) ?? { repository: '', tag: name };
 }
 
 function descriptorsOf(contents: ReadonlyMap<Digest, PlannedContent>): Map<Digest, Descriptor> {

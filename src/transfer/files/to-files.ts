@@ -3,11 +3,10 @@ import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
 import { promisedForm } from '../../content/archive-name.js';
 import type { Platform } from '../../content/platform.js';
-import { verified } from '../../content/verify.js';
 import { requireWritable } from '../../disk/disk.js';
 import { isOwnFile } from '../../disk/own-file.js';
-import { ContentError, isLadingError, LadingError } from '../../errors.js';
-import type { OnCopyEvent } from '../../events.js';
+import { isLadingError, LadingError } from '../../errors.js';
+import { type OnCopyEvent, warningsTo } from '../../events.js';
 import { openLayoutArchive } from '../../store/archive/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../../store/archive/archive-writer.js';
 import {
@@ -15,16 +14,14 @@ import {
   openDockerArchiveForWriting,
 } from '../../store/archive/docker-archive-writer.js';
 import { removeLeftBeside } from '../../store/archive/part-file.js';
-import { attachedTo } from '../../store/attached.js';
 import { openLayout, openLayoutForWriting } from '../../store/layout/layout.js';
-import { formatLayoutIndex, withAttachedEntry, withEntry } from '../../store/layout/layout-index.js';
 import type { LayoutReader } from '../../store/layout/layout-reader.js';
 import { requirePathMeant } from '../../store/locator.js';
 import type { Store } from '../../store/store.js';
-import { has } from '../../store/store.js';
 import type { Destination, OutputSize } from '../destination.js';
 import { isLeftOut, nameAfter } from '../distinct-names.js';
 import type { Plan } from '../plan.js';
+import { isMadeOf, isWhole } from './already-made.js';
 import { checkFor } from './check.js';
 import {
   type ArchiveCompression,
@@ -137,7 +134,7 @@ function measured(
   options: SaveOutputOptions,
   how: MeasureOptions,
 ): Promise<OutputSize> {
-  return measureFile(plan, format, { ...options, onWarning: warningOf(options) }, how);
+  return measureFile(plan, format, { ...options, onWarning: warningsTo(options.onEvent) }, how);
 }
 
 function streamOutput(stream: Writable, options: SaveOutputOptions): OutputFiles {
@@ -200,7 +197,7 @@ function streamedArchive(
   return async (stream) =>
     format === 'docker-archive'
       ? createDockerArchiveStream(stream, { ...dockerOptions(options), directory })
-      : createArchiveStream(stream, { format, dockerPlatform, onWarning: warningOf(options) });
+      : createArchiveStream(stream, { format, dockerPlatform, onWarning: warningsTo(options.onEvent) });
 }
 
 async function layoutOutput(
@@ -267,7 +264,7 @@ async function archiveOutput(
         format,
         dockerPlatform,
         dockerConfigs: await previous?.dockerConfigs(),
-        onWarning: warningOf(options),
+        onWarning: warningsTo(options.onEvent),
         ...lockOptions(options),
       });
       return unchangedSince(found, path, store);
@@ -299,38 +296,8 @@ async function openPrevious(path: string, signal: AbortSignal | undefined): Prom
   }
 }
 
-async function isMadeOf(previous: LayoutReader, plan: Plan): Promise<boolean> {
-  let entries = plan.manifests.reduce<ReturnType<typeof withEntry>>((before, { descriptor, manifest }) => {
-    const attached = manifest && attachedTo(descriptor, manifest);
-    return attached === undefined ? before : withAttachedEntry(before, descriptor, attached.subject);
-  }, []);
-  for (const { name, descriptor } of plan.images.flatMap(({ names }) => names))
-    entries = withEntry(entries, descriptor, name);
-  if (!formatLayoutIndex(entries).equals(formatLayoutIndex(previous.indexEntries))) return false;
-  const held = [...plan.blobs, ...plan.manifests].map(({ descriptor }) => has(previous, descriptor));
-  return (await Promise.all(held)).every(Boolean);
-}
-
-/** True if all planned content in the archive matches its digest. */
-async function isWhole(previous: LayoutReader, plan: Plan): Promise<boolean> {
-  try {
-    for (const { descriptor } of [...plan.blobs, ...plan.manifests]) {
-      const content = verified(descriptor, await previous.fetch(descriptor));
-      while (!(await content.next()).done);
-    }
-    return true;
-  } catch (error) {
-    if (!(error instanceof ContentError)) throw error;
-    return false;
-  }
-}
-
 function dockerOptions(options: SaveOutputOptions): Parameters<typeof openDockerArchiveForWriting>[1] {
-  return { ...lockOptions(options), legacy: options.dockerLegacy, onWarning: warningOf(options) };
-}
-
-function warningOf({ onEvent }: SaveOutputOptions): (message: string) => void {
-  return (message) => onEvent?.({ type: 'warning', message });
+  return { ...lockOptions(options), legacy: options.dockerLegacy, onWarning: warningsTo(options.onEvent) };
 }
 
 function lockOptions({ signal, onEvent }: SaveOutputOptions): Parameters<typeof openLayoutForWriting>[1] {

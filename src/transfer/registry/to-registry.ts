@@ -5,7 +5,7 @@ import { cacheDirectory } from '../../disk/cache-directory.js';
 import { unlessRefused } from '../../disk/disk.js';
 import { makeFolder } from '../../disk/own-folder.js';
 import { type Advice, LadingError, RegistryError } from '../../errors.js';
-import type { OnCopyEvent } from '../../events.js';
+import { type OnCopyEvent, warningsTo } from '../../events.js';
 import type { PlannedContent } from '../../graph/tree.js';
 import { type ConnectionOptions, connect } from '../../registry/connect.js';
 import { createUploadSessions, type UploadSessions } from '../../store/remote/upload-sessions.js';
@@ -224,6 +224,6 @@ async function openUploadSessions(onEvent: OnCopyEvent | undefined): Promise<Upl
   if (directory === undefined) return undefined;
   await unlessRefused(() => makeFolder(directory, 0o700)); // a failure is reported when the file is written
   return createUploadSessions(join(directory, 'uploads.json'), {
-    onWarning: (message) => onEvent?.({ type: 'warning', message }),
+    onWarning: warningsTo(onEvent),
   });
 }
