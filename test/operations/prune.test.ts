@@ -279,5 +279,9 @@ describe('prune of a bucket', () => {
     assert.ok(after && after.modified > (before?.modified ?? 0));
     assert.equal(await touch(store.client, `${key}x`, 12, { maxCopiedBytes: 5, partBytes: 5 }), false);
     assert.equal(bucket.fake.uploads.size, 0);
+    bucket.fake.fail(({ method }) =>
+      method === 'DELETE' ? { status: 403, code: 'AccessDenied' } : undefined,
+    );
+    assert.equal(await touch(store.client, `${key}x`, 12, { maxCopiedBytes: 5, partBytes: 5 }), false);
   });
 });

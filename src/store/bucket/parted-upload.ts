@@ -8,6 +8,7 @@ import { UploadSource } from '../../registry/upload/source.js';
 import type { Condition, Part, Payload, S3Client, Upload } from '../../s3/client.js';
 import { MAX_PARTS } from '../../s3/options.js';
 import type { OpenContent, PushOptions } from '../store.js';
+import { abandon } from './abandon.js';
 import { createMd5 } from './content-etag.js';
 import type { PartMemory } from './part-memory.js';
 
@@ -67,7 +68,7 @@ export class PartedUpload {
       if (actual !== this.#descriptor.digest) throw digestMismatch(this.#descriptor, actual);
       const parts = [...this.#parts.values()].sort((a, b) => a.number - b.number);
       const isDone = await this.#client.completeUpload(this.#upload, parts, { condition, signal });
-      if (!isDone) await this.#client.abortUpload(this.#upload, { signal });
+      if (!isDone) await abandon(this.#client, this.#upload, signal);
       return isDone;
     } catch (error) {
       if (isLadingError(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) await this.#giveUp(signal);
@@ -186,7 +187,7 @@ export class PartedUpload {
   async #giveUp(signal: AbortSignal | undefined): Promise<void> {
     const upload = this.#upload;
     this.#forget();
-    if (upload !== undefined) await this.#client.abortUpload(upload, { signal });
+    if (upload !== undefined) await abandon(this.#client, upload, signal);
   }
 
   #forget(): void {

@@ -1,5 +1,6 @@
 import { isLadingError } from '../../errors.js';
 import type { Part, S3Client } from '../../s3/client.js';
+import { abandon } from './abandon.js';
 
 const GIBIBYTE = 1024 ** 3;
 /** One request copies no more. (Amazon S3, CopyObject) */
@@ -33,7 +34,7 @@ export async function touch(
     }
     return await client.completeUpload(upload, parts, { signal });
   } catch (error) {
-    await client.abortUpload(upload);
+    await abandon(client, upload);
     if (isLadingError(error, 'NOT_FOUND')) return false;
     throw error;
   }

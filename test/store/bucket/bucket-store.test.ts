@@ -151,6 +151,21 @@ describe('a bucket that is written to', () => {
       await store.push(descriptor, openerOf(bytes));
       assert.ok((await readAll(store, descriptor)).equals(bytes));
     });
+
+    it('is damaged, or is there, also for a writer that may not end uploads', async () => {
+      const bytes = randomBytesFrom('sha512', 2 * MEBIBYTE);
+      const descriptor = { mediaType: 'text/plain', digest: digestOf(bytes, 'sha512'), size: bytes.length };
+      const store = await write();
+      bucket.fake.fail(({ method, query }) =>
+        method === 'DELETE' && query.has('uploadId') ? { status: 403, code: 'AccessDenied' } : undefined,
+      );
+      const wrong = Buffer.from(bytes).fill(1, 0, 5);
+      await assert.rejects(store.push(descriptor, openerOf(wrong)), { code: 'DIGEST_MISMATCH' });
+      await store.sizeOf(descriptor);
+      await (await write()).push(descriptor, openerOf(bytes));
+      await store.push(descriptor, openerOf(bytes));
+      assert.ok((await readAll(store, descriptor)).equals(bytes));
+    });
   });
 
   describe('names', () => {
