@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type CarriedProgram, carryProgram, LadingError, requireProgram } from '../index.js';
 import { isSingleExecutable } from '../program.js';
+import { shellWords } from './command-words.js';
 
 /** The value of the flag if it was given without one. */
 const THIS = 'this';
@@ -47,14 +48,16 @@ export function programToCarry(
 
 /** Returns the text of READ-ME-FIRST.txt, for somebody who sees lading for the first time. */
 export function instructions(program: string, output: string): string {
+  const file = shellWords([`./${program}`]);
+  const archive = shellWords([output.startsWith('-') ? `./${output}` : output]);
   return `Container images, and the program that loads them: it needs nothing else.
 
 1. Check that everything arrived whole, in this folder:   sha256sum -c SHA256SUMS
-2. Let the program run:                                   chmod +x ${program}
-3. See what is there:                                     ./${program} ls ${output}
-4. Check the images themselves:                           ./${program} verify ${output}
-5. Push them into a registry:                             ./${program} load -i ${output} REGISTRY:5000
-6. Or be a registry, for this network:                    ./${program} serve ${output} --listen 0.0.0.0:5000
-7. Help:                                                  ./${program} help
+2. Let the program run:                                   chmod +x ${file}
+3. See what is there:                                     ${file} ls ${archive}
+4. Check the images themselves:                           ${file} verify ${archive}
+5. Push them into a registry:                             ${file} load -i ${archive} REGISTRY:5000
+6. Or be a registry, for this network:                    ${file} serve ${archive} --listen 0.0.0.0:5000
+7. Help:                                                  ${file} help
 `;
 }

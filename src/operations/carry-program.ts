@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { writeSums } from '../disk/checksum-file.js';
 import { onDisk, writeFileAtomically } from '../disk/disk.js';
 import { createTemporaryFile } from '../disk/own-file.js';
 import { isLadingError, LadingError, systemCode } from '../errors.js';
@@ -24,7 +24,6 @@ export interface CarriedProgram {
   readMe: string;
 }
 
-const CHECKSUMS = 'SHA256SUMS';
 const READ_ME = 'READ-ME-FIRST.txt';
 /** The first bytes of an executable of Linux. (elf(5)) */
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
@@ -60,11 +59,8 @@ export async function carryProgram(options: CarryProgramOptions): Promise<Carrie
   if (resolve(program) !== target) await copyWhole(program, target, signal);
   const isDirectory = (await onDisk(output, () => stat(output))).isDirectory();
   // The index of a layout has the digests of everything else in it.
-  const summed = [isDirectory ? join(resolve(output), 'index.json') : resolve(output), target];
-  const sums = new Map<string, string>();
-  for (const path of summed) sums.set(relative(directory, path), await sha256Of(path, signal));
-  const checksums = join(directory, CHECKSUMS);
-  await writeFileAtomically(checksums, Buffer.from(await withSums(checksums, sums)));
+  const summed = isDirectory ? join(resolve(output), 'index.json') : resolve(output);
+  const checksums = await writeSums(directory, [summed, target], { signal });
   const readMe = join(directory, READ_ME);
   await writeFileAtomically(readMe, Buffer.from(options.instructions(name, basename(resolve(output)))));
   return { program: target, checksums, readMe };
@@ -96,22 +92,4 @@ async function startsWith(path: string, bytes: Buffer): Promise<boolean> {
   } finally {
     await file.close();
   }
-}
-
-async function sha256Of(path: string, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash('sha256');
-  await onDisk(path, () => pipeline(createReadStream(path), hash, { signal }));
-  return hash.digest('hex');
-}
-
-/** Returns the lines of sha256sum(1) for these files, after those of other files that were there. */
-async function withSums(path: string, sums: ReadonlyMap<string, string>): Promise<string> {
-  const before = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return '';
-    throw error;
-  });
-  const kept = before
-    .split('\n')
-    .filter((line) => line !== '' && !sums.has(line.replace(/^[0-9a-f]{64} [ *]/, '')));
-  return [...kept, ...[...sums].map(([name, sum]) => `${sum}  ${name}`)].map((line) => `${line}\n`).join('');
 }

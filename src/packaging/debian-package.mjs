@@ -66,13 +66,8 @@ function contentOf(path, text) {
 
 /** Text in lines of a description, which begin with a space. */
 function wrapped(text) {
-  return text.split(' ').reduce(
-    (lines, word) => {
-      const longer = `${lines.at(-1)} ${word}`;
-      return longer.length <= WIDTH ? [...lines.slice(0, -1), longer] : [...lines, ` ${word}`];
-    },
-    [''],
-  );
+  const line = new RegExp(`(.{1,${WIDTH - 1}})(?: |$)`, 'g');
+  return [...text.matchAll(line)].map(([, words]) => ` ${words}`);
 }
 
 function file(path, text) {

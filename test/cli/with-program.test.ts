@@ -36,6 +36,20 @@ describe('--with-program', () => {
       assert.ok(text.includes(line), line);
   });
 
+  it('writes names so that a shell takes them as they are', () => {
+    for (const [name, word] of Object.entries({
+      'my images.tar': "'my images.tar'",
+      '-x.tar': './-x.tar',
+      $HOME: "'$HOME'",
+      layout: 'layout',
+    })) {
+      const text = instructions('the lading', name);
+      for (const verb of ['ls', 'verify', 'load -i', 'serve'])
+        assert.ok(text.includes(`'./the lading' ${verb} ${word}`), text);
+      assert.ok(text.includes("chmod +x './the lading'\n"), text);
+    }
+  });
+
   it('says how to get an executable where there is none, before anything is saved', async () => {
     const { code, stderr } = await runInProcess([
       'save',

@@ -42,6 +42,20 @@ describe('the program that is carried beside an archive', () => {
     assert.equal(await carry(), sums);
   });
 
+  it('has sums that hold for every name that a file can have', async function () {
+    needs(this, 'Linux');
+    for (const name of ['my images.tar', '-x.tar', 'a\\b.tar', 'two\nlines.tar', 'end\r', '*.tar', ' .tar']) {
+      const output = path(`to/${name}`);
+      await writeFile(output, name);
+      const carry = () => carryProgram({ output, program: program(), instructions });
+      await carry();
+      const sums = await readFile(path('to/SHA256SUMS'), 'utf8');
+      await carry();
+      assert.equal(await readFile(path('to/SHA256SUMS'), 'utf8'), sums, name);
+    }
+    await succeed('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: path('to') });
+  });
+
   it('sums the index of a layout, which has the digests of the rest', async () => {
     await mkdir(path('to/layout'));
     await writeFile(path('to/layout/index.json'), '{}');

@@ -1,11 +1,11 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import fs from 'fs-extra';
 import { promisedForm } from '../../content/archive-name.js';
 import type { Platform } from '../../content/platform.js';
 import { requireWritable } from '../../disk/disk.js';
 import { isOwnFile } from '../../disk/own-file.js';
-import { isLadingError, LadingError } from '../../errors.js';
+import { isLadingError, LadingError, messageOf } from '../../errors.js';
 import { type OnCopyEvent, warningsTo } from '../../events.js';
 import { openLayoutArchive } from '../../store/archive/archive.js';
 import { createArchiveStream, openArchiveForWriting } from '../../store/archive/archive-writer.js';
@@ -64,6 +64,7 @@ export async function toFiles(
   options: SaveOutputOptions,
 ): Promise<FilesDestination> {
   const files = await lookAt(output, options);
+  if (typeof output === 'string') files.onWritten = () => renewChecksum(output, files.format, options);
   const { location, format, previous } = files;
   return {
     location,
@@ -75,6 +76,22 @@ export async function toFiles(
     survey: (images, write) => surveyFiles(files, images, write),
     close: async () => previous?.close(),
   };
+}
+
+/** What was written has another sum than before, and `SHA256SUMS` beside it would say that it is damaged. */
+async function renewChecksum(output: string, format: SaveFormat, options: SaveOutputOptions): Promise<void> {
+  const whole = resolve(output);
+  const sums = join(dirname(whole), 'SHA256SUMS');
+  if (!(await fs.pathExists(sums))) return;
+  const path = format === 'oci' ? join(whole, 'index.json') : whole;
+  const warn = warningsTo(options.onEvent);
+  try {
+    const { renewSum } = await import('../../disk/checksum-file.js');
+    if (await renewSum(sums, path, options)) warn(`${sums}: the sum of ${output} was renewed`);
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    warn(`${sums} may have the sum of ${output} as it was before: ${messageOf(error)}`);
+  }
 }
 
 async function lookAt(output: string | Writable, options: SaveOutputOptions): Promise<OutputFiles> {

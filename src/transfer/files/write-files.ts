@@ -23,6 +23,8 @@ export interface OutputFiles<Format = SaveFormat> {
   /** True if an image that fails halfway can be left out. A stream cannot take back what was written. */
   canLeaveOut: boolean;
   openStore(): Promise<Store>;
+  /** Called after something was written. */
+  onWritten?(): Promise<void>;
   /** Returns how large the output will be; the content of the plan is read where it stands now. */
   measure?(plan: Plan): Promise<OutputSize>;
 }
@@ -84,11 +86,14 @@ async function writePlan(output: AnyOutput, plan: Plan, options: CopyOptions): P
   if (await output.isMadeOf(plan)) return allReused(plan);
   const keepGoing = options.keepGoing === true && output.canLeaveOut;
   const store = await output.openStore();
+  let copied: CopyResult;
   try {
-    return await copyGraph(await preferring(output.previous, plan), store, { ...options, keepGoing });
+    copied = await copyGraph(await preferring(output.previous, plan), store, { ...options, keepGoing });
   } finally {
     await store.close();
   }
+  await output.onWritten?.();
+  return copied;
 }
 
 /**
