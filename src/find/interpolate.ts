@@ -1,6 +1,6 @@
 /**
  * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:?error}` and `${NAME:+other}`. A variable without a value
- * stays as it is written. (compose-spec, "Interpolation")
+ * stays as it is written, and so does what else a shell does with one. (compose-spec, "Interpolation")
  */
 export function interpolated(text: string, environment: ReadonlyMap<string, string>, depth = 0): string {
   if (!text.includes('$') || depth > MAX_NESTED) return text;
@@ -22,7 +22,10 @@ export function interpolated(text: string, environment: ReadonlyMap<string, stri
       at = dollar + 1;
     } else if (text[dollar + 1] === '{') {
       const end = closingBrace(text, dollar + 1);
-      if (end < 0) break;
+      if (end < 0) {
+        at = dollar;
+        break;
+      }
       result += valueIn(
         text.slice(dollar, end + 1),
         name,
@@ -51,6 +54,8 @@ function valueIn(
 ): string {
   const value = environment.get(name);
   const [, colon = '', sign = '', other = ''] = /^(:?)([-=?+])([\s\S]*)$/.exec(rest) ?? [];
+  // A shell also cuts and replaces, `${NAME%.*}`, which nothing is put in place of here.
+  if (rest !== '' && sign === '') return whole;
   const isSet = value !== undefined && (colon === '' || value !== '');
   if (sign === '+') return isSet ? interpolated(other, environment, depth + 1) : '';
   if (isSet) return value;

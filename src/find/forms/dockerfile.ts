@@ -1,5 +1,6 @@
 import type { Finder } from '../finder.js';
 import { isPlausible } from '../image-text.js';
+import { interpolated } from '../interpolate.js';
 import type { Scalar } from '../node.js';
 import { unquoted } from '../plain-text.js';
 import { isImageKey } from '../words.js';
@@ -42,11 +43,11 @@ export function findInDockerfile(finder: Finder): void {
           finder.named(known, placeOf(value ?? '', at), name, 'likely');
       }
     } else if (name === 'FROM') {
-      const { flags, words } = flagsOf(rest);
-      const [image = '', as = '', stage] = words;
+      const words = flagsOf(rest);
+      const [image = '', as = '', stage] = words.words;
       const base = substitute(image, globals);
       if (!stages.has(base.toLowerCase())) {
-        const platform = substitute(flags.get('platform') ?? '', globals);
+        const platform = substitute(flag(words, 'platform'), globals);
         finder.named(base, placeOf(image, at), 'FROM', 'certain', {
           platform: isPlatform(platform) ? platform : undefined,
         });
@@ -87,6 +88,10 @@ function directivesOf(text: string): { syntax?: { value: string; at: number }; e
   let syntax: { value: string; at: number } | undefined;
   let escapeMark = '\\';
   for (const line of text.split('\n')) {
+    if (at === 0 && line.startsWith('#!')) {
+      at += line.length + 1;
+      continue;
+    }
     const [, name, value] = /^\s*#\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(line) ?? [];
     if (name === undefined || value === undefined) break;
     if (name.toLowerCase() === 'syntax') syntax ??= { value, at };
@@ -98,7 +103,7 @@ function directivesOf(text: string): { syntax?: { value: string; at: number }; e
 
 function* instructionsOf(text: string, escapeMark: string): Generator<Instruction> {
   let at = 0;
-  let current: Instruction | undefined;
+  let current: { text: string; at: number } | undefined;
   let heredocs: string[] = [];
   for (const raw of text.split('\n')) {
     const start = at;
@@ -109,33 +114,54 @@ function* instructionsOf(text: string, escapeMark: string): Generator<Instructio
       continue;
     }
     if (/^\s*#/.test(line) || (current === undefined && line.trim() === '')) continue;
+    if (current !== undefined && line.trim() === '') continue;
     const trimmed = line.trimEnd();
-    const goesOn = trimmed.endsWith(escapeMark);
-    const part = goesOn ? trimmed.slice(0, -1) : trimmed;
-    if (current === undefined) {
-      current = { ...instructionIn(part), at: start + (part.length - part.trimStart().length) };
-    } else current.rest += ` ${part.trim()}`;
+    // The mark may stand for itself: `\\` at the end of a line.
+    const goesOn = trimmed.endsWith(escapeMark) && !trimmed.endsWith(escapeMark.repeat(2));
+    const part = goesOn ? trimmed.slice(0, -1) : line;
+    // A word may go on in the next line.
+    current = { text: (current?.text ?? '') + part, at: current?.at ?? start + indentOf(part) };
     if (goesOn) continue;
-    if (['RUN', 'COPY', 'ADD'].includes(current.name)) heredocs = heredocsIn(current.rest);
-    yield current;
+    const instruction = { ...instructionIn(current.text), at: current.at };
+    if (['RUN', 'COPY', 'ADD'].includes(instruction.name)) heredocs = heredocsIn(instruction.rest);
+    yield instruction;
     current = undefined;
   }
-  if (current !== undefined) yield current;
+  if (current !== undefined) yield { ...instructionIn(current.text), at: current.at };
 }
 
-/** Returns the words that end the texts below an instruction: `<<EOF`, `<<-"EOF"`; `<<<` begins none. */
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length;
+}
+
+/** Returns the words that end the texts below an instruction: those of words such as `<<EOF`, `3<<-"EOF"`. */
 function heredocsIn(text: string): string[] {
   const found: string[] = [];
-  for (let at = text.indexOf('<<'); at >= 0; at = text.indexOf('<<', at + 2)) {
-    if (text[at + 2] === '<') {
-      while (text[at + 2] === '<') at++;
-      continue;
-    }
-    const start = text[at + 2] === '-' ? at + 3 : at + 2;
-    const [, word] = /^["']?([^\s"'<>|&;]{1,100})/.exec(text.slice(start, start + 102)) ?? [];
-    if (word !== undefined) found.push(word);
+  for (const word of quotedWords(text)) {
+    const [, end] = /^\d*<<-?([^<]{1,100})$/.exec(word) ?? [];
+    if (end !== undefined) found.push(end.replace(/["']/g, ''));
   }
   return found;
+}
+
+/** Returns the words of a text; what is in quotes is not divided. */
+function* quotedWords(text: string): Generator<string> {
+  let word = '';
+  let quote = '';
+  let isEscaped = false;
+  for (const character of text) {
+    if (quote === '' && !isEscaped && /\s/.test(character)) {
+      if (word !== '') yield word;
+      word = '';
+      continue;
+    }
+    if (isEscaped) isEscaped = false;
+    else if (character === '\\') isEscaped = quote !== "'";
+    else if (quote === character) quote = '';
+    else if (quote === '' && /["']/.test(character)) quote = character;
+    word += character;
+  }
+  if (word !== '') yield word;
 }
 
 function inner({ rest, at }: Instruction): Instruction {
@@ -148,27 +174,35 @@ function instructionIn(text: string): { name: string; rest: string } {
   return { name: name.toUpperCase(), rest: name === '' ? '' : text.slice(start.length).trim() };
 }
 
-function flagsOf(rest: string): { flags: Map<string, string>; words: string[] } {
-  const flags = new Map<string, string>();
+interface Words {
+  /** Flags without dashes, with their values; one without a value has an empty one. */
+  flags: [name: string, value: string][];
+  words: string[];
+}
+
+/** Flags stand before everything else. */
+function flagsOf(rest: string): Words {
+  const flags: [string, string][] = [];
   const words: string[] = [];
-  for (const word of rest.split(/\s+/)) {
-    const [, name, value] = /^--([a-z-]+)=(.*)$/.exec(word) ?? [];
-    if (name !== undefined && words.length === 0) flags.set(name, value ?? '');
-    else if (word !== '') words.push(word);
+  for (const word of quotedWords(rest)) {
+    const [, name, value = ''] = /^--([a-z-]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (name !== undefined && words.length === 0) flags.push([name, value.replace(/["']/g, '')]);
+    else words.push(word);
   }
   return { flags, words };
 }
 
+function flag({ flags }: Words, name: string): string {
+  return flags.findLast(([key]) => key === name)?.[1] ?? '';
+}
+
 function sourcesOf(name: string, rest: string): string[] {
-  if (name === 'COPY' || name === 'ADD') {
-    const from = flagsOf(rest).flags.get('from');
-    return from === undefined || from === '' ? [] : [from];
-  }
+  const words = flagsOf(rest);
+  if (name === 'COPY') return [flag(words, 'from')].filter((from) => from !== '');
   if (name !== 'RUN') return [];
-  return rest
-    .split(/\s+/)
-    .filter((word) => word.startsWith('--mount='))
-    .flatMap((word) => word.slice('--mount='.length).split(','))
+  return words.flags
+    .filter(([key]) => key === 'mount')
+    .flatMap(([, value]) => value.split(','))
     .filter((part) => part.startsWith('from='))
     .map((part) => part.slice('from='.length));
 }
@@ -186,18 +220,9 @@ function assignmentsOf(rest: string, isEnvironment: boolean): [key: string, valu
     : found;
 }
 
-/** Replaces `$NAME`, `${NAME}` and `${NAME:-default}`; what is not known stays as it is. */
+/** What is not known stays as it is. */
 function substitute(text: string, known: ReadonlyMap<string, string>): string {
-  const filled = text.replace(
-    /\$\{([A-Za-z_]\w*)(?::?([-+])([^{}]*))?\}|\$([A-Za-z_]\w*)/g,
-    (whole, braced, sign, other, bare) => {
-      const value = known.get(braced ?? bare);
-      if (sign === '+') return value === undefined || value === '' ? '' : other;
-      if (value !== undefined && value !== '') return value;
-      return sign === '-' ? substitute(other, known) : whole;
-    },
-  );
-  return unquoted(filled);
+  return unquoted(interpolated(text, known));
 }
 
 function isPlatform(text: string): boolean {
