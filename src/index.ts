@@ -111,7 +111,9 @@ export {
   list,
 } from './operations/list.js';
 export { type LoadOptions, type LoadResult, load } from './operations/load.js';
-export { type LockOptions, type LockResult, lockImages } from './operations/lock.js';
+export { type LockOptions, type LockResult, lockImages } from './operations/lock/lock.js';
+export { readLock } from './operations/lock/read-lock.js';
+export { formatLockAs, writeLockFile } from './operations/lock/write-lock.js';
 export type { StoredLogin } from './operations/login/credential-store.js';
 export {
   type CredentialExplanation,
@@ -136,7 +138,6 @@ export {
 } from './operations/plan.js';
 export type { PruneOptions } from './operations/prune/options.js';
 export { type PruneResult, prune } from './operations/prune/prune.js';
-export { readLock } from './operations/read-lock.js';
 export {
   type RemoveNamesOptions,
   type RemoveNamesResult,
@@ -160,7 +161,6 @@ export type {
 } from './operations/verify/result.js';
 export type { ReportedSignature } from './operations/verify/signatures.js';
 export { verify } from './operations/verify/verify.js';
-export { formatLockAs, writeLockFile } from './operations/write-lock.js';
 export type { LoadedImage } from './operations/write-map.js';
 export type { CredentialPlaceOptions } from './registry/auth/credential-places.js';
 export type { RunCredentials } from './registry/auth/run-credentials.js';

@@ -14,7 +14,7 @@ export async function listImages(options: WantedOptions): Promise<ListedImages> 
     if (images.length > 0)
       throw new LadingError('USAGE', `${lockName(lock)} says which images are meant: no others can be named`);
     if (updateLock) return { texts: await parseImageTexts(namesIn(lock)), allTags: true };
-    const { lockedImages } = await import('./locks.js'); // few saves have a lock
+    const { lockedImages } = await import('./lock/locks.js'); // few saves have a lock
     return { texts: [], ...lockedImages(lock, options), explain: (_, error) => explained(error, lock) };
   }
   if (updateLock)

@@ -63,7 +63,7 @@ export async function save(given: SaveOptions): Promise<SaveResult> {
   const run = await runSave(given);
   const { options, format, transferred: saved, lock } = run;
   if (writeLock !== undefined && lock !== undefined) {
-    const { writeLockFile } = await import('./locks.js');
+    const { writeLockFile } = await import('./lock/locks.js');
     await writeLockFile(writeLock, lock, lockFormat, options);
   }
   const difference = options.updateLock && lock ? await sinceLock(options.lock, lock) : undefined;
@@ -83,7 +83,7 @@ export async function save(given: SaveOptions): Promise<SaveResult> {
 /** Returns what has changed since a lock, if there was one. */
 export async function sinceLock(before: Lock | undefined, after: Lock): Promise<LockDifference | undefined> {
   if (before === undefined) return undefined;
-  const { compareLocks } = await import('./locks.js');
+  const { compareLocks } = await import('./lock/locks.js');
   return compareLocks(before, after);
 }
 
@@ -133,7 +133,7 @@ export async function runSave(
         async read(requests, how) {
           const read = await wanted.read(requests, how);
           // Before anything is written: what cannot be locked is refused.
-          if (locks) lock = (await import('./locks.js')).makeLock(read.images, wanted, options);
+          if (locks) lock = (await import('./lock/locks.js')).makeLock(read.images, wanted, options);
           return read;
         },
         onChecked: (placed) => warnOfLeftOut(placed, options),

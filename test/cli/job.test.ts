@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { findImages, lockImages } from '../../src/index.js';
-import { formatLockAs } from '../../src/operations/write-lock.js';
+import { formatLockAs } from '../../src/operations/lock/write-lock.js';
 import { startRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { useFolder } from '../support/temporary.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { formatLockAs } from '../../src/operations/write-lock.js';
+import { formatLockAs } from '../../src/operations/lock/write-lock.js';
 import { openLayoutForWriting } from '../../src/store/layout/layout.js';
 import { useBucket } from '../store/bucket/use-bucket.js';
 import { makeCosignSignature, makeImage, pushAll } from '../support/images.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
 import fc from 'fast-check';
-import { lockImages } from '../../src/operations/lock.js';
+import { lockImages } from '../../src/operations/lock/lock.js';
 import { planSave } from '../../src/operations/plan.js';
 import { save } from '../../src/operations/save.js';
 import type { SaveOptions } from '../../src/operations/save-options.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { shardOf } from '../../src/content/shard.js';
-import { lockImages } from '../../src/operations/lock.js';
+import { lockImages } from '../../src/operations/lock/lock.js';
 import { save } from '../../src/operations/save.js';
 import type { SaveOptions } from '../../src/operations/save-options.js';
 import { createMemoryStore } from '../../src/store/memory.js';

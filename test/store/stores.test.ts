@@ -273,8 +273,8 @@ const OTHERS: Record<string, string> = {
     'what a transfer reads of the bucket it writes to is the bucket, but resolves no short name, on purpose',
   'transfer/to-store.ts':
     'it is not given out: a transfer alone has it, and nothing but its close is another',
-  'operations/locked-images.ts':
-    'what is attached is what the lock says, whatever the repository has; test/operations/lock.test.ts holds it to that',
+  'operations/lock/locked-images.ts':
+    'what is attached is what the lock says, whatever the repository has; test/operations/lock/lock.test.ts holds it to that',
   'operations/serve/served-image.ts': 'every name stands for one manifest, which is what it is for',
 };
 

@@ -1,14 +1,14 @@
-import type { Digest } from '../content/digest.js';
-import { formatPlatform, matchesPlatform, type Platform, parsePlatform } from '../content/platform.js';
-import { parseReference } from '../content/reference.js';
-import { ContentError } from '../errors.js';
-import { lackOf, notAvailable } from '../graph/choose-platforms.js';
-import type { Lock, LockedImage } from '../lock/lock.js';
-import { delegate } from '../store/delegate.js';
-import type { RemoteSource } from '../store/remote/remote-source.js';
-import type { Referrer } from '../store/store.js';
-import { type ImageTrees, plannedImage } from '../transfer/plan.js';
-import type { Failures, ListedImages, WantedOptions } from './wanted-images.js';
+import type { Digest } from '../../content/digest.js';
+import { formatPlatform, matchesPlatform, type Platform, parsePlatform } from '../../content/platform.js';
+import { parseReference } from '../../content/reference.js';
+import { ContentError } from '../../errors.js';
+import { lackOf, notAvailable } from '../../graph/choose-platforms.js';
+import type { Lock, LockedImage } from '../../lock/lock.js';
+import { delegate } from '../../store/delegate.js';
+import type { RemoteSource } from '../../store/remote/remote-source.js';
+import type { Referrer } from '../../store/store.js';
+import { type ImageTrees, plannedImage } from '../../transfer/plan.js';
+import type { Failures, ListedImages, WantedOptions } from '../wanted-images.js';
 
 /** Returns the images of a lock by their digests, with the attachments that it says. */
 export function lockedImages(lock: Lock, options: WantedOptions): Omit<ListedImages, 'texts'> {

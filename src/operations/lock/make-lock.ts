@@ -1,11 +1,11 @@
-import { isDigest } from '../content/digest.js';
-import { formatPlatform } from '../content/platform.js';
-import type { Reference } from '../content/reference.js';
-import { LadingError } from '../errors.js';
-import type { Lock, LockedImage } from '../lock/lock.js';
-import { type ImageTrees, plannedImage } from '../transfer/plan.js';
+import { isDigest } from '../../content/digest.js';
+import { formatPlatform } from '../../content/platform.js';
+import type { Reference } from '../../content/reference.js';
+import { LadingError } from '../../errors.js';
+import type { Lock, LockedImage } from '../../lock/lock.js';
+import { type ImageTrees, plannedImage } from '../../transfer/plan.js';
+import type { Wanted, WantedImage, WantedOptions } from '../wanted-images.js';
 import { givenFor } from './given-texts.js';
-import type { Wanted, WantedImage, WantedOptions } from './wanted-images.js';
 
 /**
  * Makes a lock of images that were read. Rejects with `UNSUPPORTED` for a registry of the v1 protocol, where nothing can

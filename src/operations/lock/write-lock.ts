@@ -1,8 +1,8 @@
-import { formatImgpkgLock } from '../lock/images-lock.js';
-import { formatLock, type Lock, type LockFormat } from '../lock/lock.js';
-import type { ConnectionOptions } from '../registry/connect.js';
-import { isBucket } from '../store/locator.js';
-import { writeNamedFile } from './write-named-file.js';
+import { formatImgpkgLock } from '../../lock/images-lock.js';
+import { formatLock, type Lock, type LockFormat } from '../../lock/lock.js';
+import type { ConnectionOptions } from '../../registry/connect.js';
+import { isBucket } from '../../store/locator.js';
+import { writeNamedFile } from '../write-named-file.js';
 
 /** Formats a lock for a file. */
 export async function formatLockAs(lock: Lock, format: LockFormat = 'lading'): Promise<Buffer> {
@@ -18,6 +18,6 @@ export async function writeLockFile(
 ): Promise<void> {
   const bytes = await formatLockAs(lock, format);
   if (!isBucket(path)) return writeNamedFile(path, bytes, `the lock ${path}`);
-  const { writeDocument } = await import('../store/bucket/document.js');
+  const { writeDocument } = await import('../../store/bucket/document.js');
   await writeDocument(path, bytes, connection);
 }

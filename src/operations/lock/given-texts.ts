@@ -1,6 +1,6 @@
-import { formatReference, type Reference, withDefaultTag } from '../content/reference.js';
-import type { LockedPattern } from '../lock/lock.js';
-import type { ImageText, ResolvedPattern } from './expand-images.js';
+import { formatReference, type Reference, withDefaultTag } from '../../content/reference.js';
+import type { LockedPattern } from '../../lock/lock.js';
+import type { ImageText, ResolvedPattern } from '../expand-images.js';
 
 /** The texts that an image was asked for by. */
 interface GivenTexts {

@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Digest } from '../../src/content/digest.js';
-import { formatPlatform, type Platform } from '../../src/content/platform.js';
-import type { LadingError } from '../../src/errors.js';
-import { formatLock, type Lock } from '../../src/lock/lock.js';
-import { parseLock } from '../../src/lock/parse-lock.js';
-import { lockImages } from '../../src/operations/lock.js';
-import { save } from '../../src/operations/save.js';
-import type { SaveOptions } from '../../src/operations/save-options.js';
-import { formatLockAs } from '../../src/operations/write-lock.js';
+import type { Digest } from '../../../src/content/digest.js';
+import { formatPlatform, type Platform } from '../../../src/content/platform.js';
+import type { LadingError } from '../../../src/errors.js';
+import { formatLock, type Lock } from '../../../src/lock/lock.js';
+import { parseLock } from '../../../src/lock/parse-lock.js';
+import { lockImages } from '../../../src/operations/lock/lock.js';
+import { formatLockAs } from '../../../src/operations/lock/write-lock.js';
+import { save } from '../../../src/operations/save.js';
+import type { SaveOptions } from '../../../src/operations/save-options.js';
 import {
   type MadeIndex,
   makeCosignSignature,
   makeImage,
   makeIndex,
   makeReferrer,
-} from '../support/images.js';
-import { useFolder } from '../support/temporary.js';
-import { startRegistry, type TestRegistry } from './registry.js';
+} from '../../support/images.js';
+import { useFolder } from '../../support/temporary.js';
+import { startRegistry, type TestRegistry } from '../registry.js';
 
 const codeOf = (error: unknown): unknown => error instanceof Error && 'code' in error && error.code;
 const ARM: Platform = { os: 'linux', architecture: 'arm64' };

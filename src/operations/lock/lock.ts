@@ -1,8 +1,8 @@
-import type { LockDifference } from '../lock/compare-locks.js';
-import type { Lock } from '../lock/lock.js';
-import { createMemoryStore } from '../store/memory.js';
-import { runSave, sinceLock } from './save.js';
-import type { SaveOptions } from './save-options.js';
+import type { LockDifference } from '../../lock/compare-locks.js';
+import type { Lock } from '../../lock/lock.js';
+import { createMemoryStore } from '../../store/memory.js';
+import { runSave, sinceLock } from '../save.js';
+import type { SaveOptions } from '../save-options.js';
 
 /** Options of a save that decide what is taken, and how registries are asked. */
 export type LockOptions = Omit<
