@@ -27,6 +27,7 @@ import {
   type OpenedObject,
   putObject,
   type ReadObject,
+  type RemoveOptions,
   readObject,
 } from './objects.js';
 import type { S3Options } from './options.js';
@@ -34,7 +35,7 @@ import { createS3Requests, type Payload, type S3RequesterOptions } from './reque
 
 export type { ListedObject } from './listing.js';
 export type { BegunUpload, Part, Upload, UploadState } from './multipart.js';
-export type { CallOptions, Condition, GetOptions, ObjectHead, ReadObject } from './objects.js';
+export type { CallOptions, Condition, GetOptions, ObjectHead, ReadObject, RemoveOptions } from './objects.js';
 export { unchanged } from './objects.js';
 export { isConflict, type Payload, payloadOf } from './request.js';
 
@@ -59,9 +60,9 @@ export interface S3Client {
     options?: CallOptions & { condition?: Condition | undefined; contentType?: string | undefined },
   ): Promise<{ etag: string | undefined } | undefined>;
   /** False if the object has another ETag than `etag`; true if it is gone. */
-  delete(key: string, options?: CallOptions & { etag?: string | undefined }): Promise<boolean>;
+  delete(key: string, options?: RemoveOptions & { etag?: string | undefined }): Promise<boolean>;
   /** Returns those that could not be removed. */
-  deleteAll(keys: readonly string[], options?: CallOptions): Promise<{ key: string; problem: string }[]>;
+  deleteAll(keys: readonly string[], options?: RemoveOptions): Promise<{ key: string; problem: string }[]>;
   list(prefix: string, options?: CallOptions & { most?: number | undefined }): AsyncIterable<ListedObject>;
   /**
    * Copies an object in the bucket, at most 5 GiB; onto itself, it is as if it were written now. False if it is not

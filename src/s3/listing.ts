@@ -1,5 +1,5 @@
 import { RegistryError } from '../errors.js';
-import type { CallOptions } from './objects.js';
+import type { CallOptions, RemoveOptions } from './objects.js';
 import { payloadOf, readDocument, type S3Requester } from './request.js';
 import { timeOf } from './time.js';
 import { childrenOf, escaped, textOf } from './xml.js';
@@ -72,7 +72,7 @@ const MOST_DELETED = 1000;
 export async function deleteObjects(
   request: S3Requester,
   keys: readonly string[],
-  { signal }: CallOptions = {},
+  { signal, beforeSigning }: RemoveOptions = {},
 ): Promise<{ key: string; problem: string }[]> {
   const failures: { key: string; problem: string }[] = [];
   for (let first = 0; first < keys.length; first += MOST_DELETED) {
@@ -94,6 +94,7 @@ export async function deleteObjects(
       what,
       isDocument: true,
       signal,
+      beforeSigning,
     } as const;
     const document = await request({ ...message, action: 's3:DeleteObject' }, (response) =>
       readDocument(response, what),

@@ -11,6 +11,12 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of calls that remove something. */
+export interface RemoveOptions extends CallOptions {
+  /** Called before each attempt is signed, also those that repeat it; what it throws ends the call. */
+  beforeSigning?: (() => void) | undefined;
+}
+
 /** What the service knows about an object. */
 export interface ObjectHead {
   size: number;
@@ -228,7 +234,7 @@ export function conditionHeaders({ isNew, etag }: Condition = {}): Record<string
 export async function deleteObject(
   request: S3Requester,
   key: string,
-  { etag, signal }: CallOptions & { etag?: string | undefined } = {},
+  { etag, signal, beforeSigning }: RemoveOptions & { etag?: string | undefined } = {},
 ): Promise<boolean> {
   const message: S3Request = {
     method: 'DELETE',
@@ -237,6 +243,7 @@ export async function deleteObject(
     action: 's3:DeleteObject',
     answers: [404, 412],
     signal,
+    beforeSigning,
   };
   return request(message, async (response) => {
     await ended(response);

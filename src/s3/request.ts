@@ -56,6 +56,8 @@ export interface S3Request {
   isDocument?: boolean | undefined;
   /** True for what the service does before it answers: joining parts, copying. */
   isSlow?: boolean | undefined;
+  /** Called before each attempt is signed, also those that repeat it; what it throws ends the request. */
+  beforeSigning?: (() => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -116,6 +118,7 @@ export function createS3Requests(options: S3RequesterOptions): S3Requests {
   async function exchange(message: S3Request, isFirst: boolean): Promise<TransportResponse> {
     const { method, key, query, payload, signal, expectedBytes, isSlow, action } = message;
     const signer = await credentials?.get(signal);
+    message.beforeSigning?.();
     const url = urlOf(place, bucket, key, query);
     const headers = {
       'accept-encoding': 'identity',

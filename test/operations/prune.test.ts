@@ -163,6 +163,54 @@ describe('prune of a bucket', () => {
     assert.deepEqual((await collect()).removed, []);
   });
 
+  describe('on a machine that was suspended, whose clock for durations stood still', () => {
+    const HOUR_MS = 3600_000;
+    let passedMs: number;
+    const clocks = { now: () => Date.UTC(2030, 0, 1) + passedMs, ticks: () => 0 };
+    const deletions = (): number =>
+      bucket.count('POST', ({ query }) => query.has('delete')) + bucket.count('DELETE');
+    beforeEach(() => {
+      passedMs = 0;
+    });
+
+    it('removes nothing when it goes on after the end of its lease', async () => {
+      await fill();
+      const before = deletions();
+      const beforeRemoving = async () => {
+        passedMs = HOUR_MS;
+      };
+      await assert.rejects(collect({ ...clocks, beforeRemoving }), { code: 'LOCKED' });
+      assert.equal(deletions(), before);
+    });
+
+    it('sends no request again to remove something', async () => {
+      const { old } = await fill();
+      const key = blobKey(old.manifest.descriptor);
+      for (const status of [500, 501]) {
+        // Services that do not know the removal of many are asked to remove each.
+        bucket.fake.fail(({ method, query }) => {
+          if (status === 501 && query.has('delete')) return { status, code: 'NotImplemented' };
+          if (!query.has('delete') && method !== 'DELETE') return undefined;
+          passedMs += HOUR_MS;
+          return { status: 500, code: 'InternalError' };
+        });
+        const before = bucket.count('POST', ({ query }) => query.has('delete'));
+        await assert.rejects(collect(clocks), { code: 'LOCKED' });
+        assert.equal(
+          bucket.count('POST', ({ query }) => query.has('delete')),
+          before + 1,
+        );
+        assert.ok(bucket.fake.objects.has(key));
+        bucket.fake.fail(undefined);
+        // The lease counts as held until nothing that was sent can arrive.
+        await assert.rejects(collect(clocks), { code: 'LOCKED' });
+        bucket.fake.pass(HOUR_MS);
+      }
+      await collect();
+      assert.equal(bucket.fake.objects.has(key), false);
+    });
+  });
+
   it('removes nothing if a manifest that a name needs is missing', async () => {
     const { kept } = await fill();
     bucket.fake.objects.delete(blobKey(kept.manifest.descriptor));

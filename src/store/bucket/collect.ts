@@ -1,7 +1,7 @@
 import type { Digest } from '../../content/digest.js';
 import { isLadingError, RegistryError } from '../../errors.js';
 import { wait as waitByTimer } from '../../registry/http/abort.js';
-import { payloadOf, type S3Client } from '../../s3/client.js';
+import { payloadOf, type RemoveOptions, type S3Client } from '../../s3/client.js';
 import type { KnownNeeds } from '../mark.js';
 import { type Amount, amountOf, type PruneReport } from '../prune-report.js';
 import { type Found, lookAround, type OldObject } from './bucket-look.js';
@@ -28,7 +28,7 @@ export interface CollectOptions {
   beforeRemoving?: ((condemned: ReadonlySet<Digest>) => Promise<void>) | undefined;
   /** Milliseconds since 1970. */
   now?: (() => number) | undefined;
-  /** Milliseconds of a clock that only goes forward. */
+  /** Milliseconds of a clock that only goes forward. It may stand still while the machine is suspended. */
   ticks?: (() => number) | undefined;
   wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined;
 }
@@ -177,23 +177,27 @@ export class BucketCollector {
   /** Removes objects; a request that might arrive after the end of the lease is not sent, or given up. */
   async #remove(lease: CollectionLease, objects: readonly OldObject[]): Promise<Failure[]> {
     await lease.keep();
-    const signal = AbortSignal.timeout(Math.max(0, Math.floor(lease.leftMs)));
+    const options: RemoveOptions = {
+      signal: AbortSignal.timeout(Math.max(0, Math.floor(lease.leftMs))),
+      // That timer stands still while the machine is suspended.
+      beforeSigning: () => lease.require(),
+    };
     const keys = objects.map(({ key }) => key);
     try {
-      return await this.#client.deleteAll(keys, { signal });
+      return await this.#client.deleteAll(keys, options);
     } catch (error) {
-      if (isLadingError(error, 'UNSUPPORTED')) return this.#removeEach(keys, signal);
+      if (isLadingError(error, 'UNSUPPORTED')) return this.#removeEach(keys, options);
       this.#isUncertain = !wasRefused(error);
       throw error;
     }
   }
 
   /** For services that remove one object in a request. */
-  async #removeEach(keys: readonly string[], signal: AbortSignal): Promise<Failure[]> {
+  async #removeEach(keys: readonly string[], options: RemoveOptions): Promise<Failure[]> {
     try {
       for (let start = 0; start < keys.length; start += ONES_AT_ONCE)
         await settled(
-          keys.slice(start, start + ONES_AT_ONCE).map((key) => this.#client.delete(key, { signal })),
+          keys.slice(start, start + ONES_AT_ONCE).map((key) => this.#client.delete(key, options)),
         );
     } catch (error) {
       this.#isUncertain = !wasRefused(error);

@@ -13,8 +13,9 @@ import type { BucketKeys } from './keys.js';
 
 export interface LeaseOptions {
   graceMs: number;
-  /** Milliseconds of a clock that only goes forward. */
+  /** Milliseconds of a clock that only goes forward. It may stand still while the machine is suspended. */
   ticks: () => number;
+  /** Milliseconds since 1970, of a clock that may be set. */
   now: () => number;
   signal?: AbortSignal | undefined;
 }
@@ -26,14 +27,14 @@ export class CollectionLease {
   readonly #options: LeaseOptions;
   #state: CollectionState;
   #etag: string;
-  /** When the write began that gave the lease; the service counts from a later moment. */
-  #since: number;
+  /** When the write began that gave the lease, by both clocks; the service counts from a later moment. */
+  #since: Moment;
 
   private constructor(
     client: S3Client,
     keys: BucketKeys,
     options: LeaseOptions,
-    taken: { state: CollectionState; etag: string; since: number },
+    taken: { state: CollectionState; etag: string; since: Moment },
   ) {
     this.#client = client;
     this.#keys = keys;
@@ -45,7 +46,7 @@ export class CollectionLease {
 
   /** Takes the lease; rejects with `LOCKED` if another run has it. */
   static async take(client: S3Client, keys: BucketKeys, options: LeaseOptions): Promise<CollectionLease> {
-    const { graceMs, ticks, signal } = options;
+    const { graceMs, signal } = options;
     const known = await readState(client, keys, options);
     if (!isOver(known)) throw held(keys, known);
     const state = {
@@ -55,7 +56,7 @@ export class CollectionLease {
       graceMs,
       beat: known.state.beat + 1,
     };
-    const since = ticks();
+    const since = momentOf(options);
     const etag = await writeState(client, keys, state, known.etag, signal);
     if (etag === undefined) throw held(keys, await readState(client, keys, options));
     return new CollectionLease(client, keys, options, { state, etag, since });
@@ -63,13 +64,19 @@ export class CollectionLease {
 
   /** Milliseconds for which the lease is good if it is not renewed. */
   get leftMs(): number {
-    return this.#since + LEASE_MS - this.#options.ticks();
+    const { ticks, now } = momentOf(this.#options);
+    return LEASE_MS - Math.max(ticks - this.#since.ticks, now - this.#since.now);
   }
 
   /** Renews the lease when a third of it is over; to be called often. Rejects with `LOCKED` if it is lost. */
   async keep(): Promise<void> {
     if (this.leftMs > (LEASE_MS * 2) / 3) return;
     await this.#write({});
+  }
+
+  /** Throws `LOCKED` if the lease is over. */
+  require(): void {
+    if (this.leftMs <= 0) throw lost(this.#keys);
   }
 
   /** From now on, writers do not rely on what they find. */
@@ -83,15 +90,25 @@ export class CollectionLease {
   }
 
   async #write(change: Partial<CollectionState>): Promise<void> {
-    if (this.leftMs <= 0) throw lost(this.#keys);
+    this.require();
     const state = { ...this.#state, ...change, beat: this.#state.beat + 1 };
-    const since = this.#options.ticks();
+    const since = momentOf(this.#options);
     const etag = await writeState(this.#client, this.#keys, state, this.#etag);
     if (etag === undefined) throw lost(this.#keys);
     this.#state = state;
     this.#etag = etag;
     this.#since = since;
   }
+}
+
+/** A moment by both clocks. */
+interface Moment {
+  ticks: number;
+  now: number;
+}
+
+function momentOf({ ticks, now }: LeaseOptions): Moment {
+  return { ticks: ticks(), now: now() };
 }
 
 function held({ collection }: BucketKeys, { state, ageMs }: KnownState): LadingError {
@@ -108,7 +125,7 @@ function held({ collection }: BucketKeys, { state, ageMs }: KnownState): LadingE
 function lost({ collection }: BucketKeys): LadingError {
   return new LadingError(
     'LOCKED',
-    `the lease in ${collection} was lost: this run was suspended for too long`,
+    `the lease in ${collection} was lost: this run was suspended for too long, or its clock was set`,
     {
       hint: 'Nothing more is removed. Run the command again.',
     },
