@@ -95,20 +95,21 @@ export async function lookAround(
   return found;
 }
 
-/** The names; if there are none, the entries of another tool's `index.json`. */
+/**
+ * The names; as long as there are none, or another tool's images are getting theirs, also the entries of its `index.json`.
+ * Whether they are is asked before the names are listed: images that get names in between were seen without any by the
+ * first of the two looks, or have all of them at the second.
+ */
 async function namedRoots(source: BucketSource, signal: AbortSignal | undefined): Promise<Root[]> {
-  const names = (await source.bucketNames.all(signal)).map(({ entry }) => entry);
-  const entries = names.length > 0 ? names : await foreignEntries(source, signal);
-  return entries.map(rootOf);
-}
-
-async function foreignEntries({ client, keys, location }: BucketSource, signal: AbortSignal | undefined) {
-  const index = await client.read(keys.index, { maxBytes: MAX_INDEX_BYTES, signal });
-  if (index === undefined || index === 'unchanged') return [];
-  const { entries, irregular } = readLayoutIndex(index.bytes, `${location}: index.json`);
+  const { client, keys, location, bucketNames } = source;
+  let areAdopting = false;
+  for await (const { key } of client.list(keys.adoptions, { signal })) areAdopting ||= keys.isAdoption(key);
+  const names = await bucketNames.all(signal);
+  if (names.length > 0 && !areAdopting) return names.map(({ entry }) => rootOf(entry));
+  const { entries, irregular } = await source.entriesWithForeign(signal);
   if (irregular !== undefined)
     throw new ContentError('INVALID_LAYOUT', `${location}: index.json has entries that cannot be read`);
-  return entries;
+  return entries.map(rootOf);
 }
 
 /** What writers need that have not named it yet, and the holds of those that are gone. */

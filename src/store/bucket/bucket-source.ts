@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../../content/descriptor.js';
 import { type Digest, isDigest } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
-import { readLayoutIndex } from '../../manifest/layout-documents.js';
+import { type LayoutIndexContent, readLayoutIndex } from '../../manifest/layout-documents.js';
 import type { S3Client } from '../../s3/client.js';
 import { ImageFiles } from '../image-files.js';
 import { entryName, MAX_INDEX_BYTES, withAttachedEntry } from '../layout/layout-index.js';
@@ -10,6 +10,7 @@ import { blobDigest } from '../layout/layout-reader.js';
 import type { FetchOptions, Referrer, Resolved, SignalOption, Source, Wanted } from '../store.js';
 import { BucketAttachments } from './attachments.js';
 import { BucketFiles } from './bucket-files.js';
+import { adoptedName } from './entry.js';
 import { hasLayout } from './first-write.js';
 import type { BucketKeys } from './keys.js';
 import { BucketNames, whole } from './names.js';
@@ -157,16 +158,30 @@ export class BucketSource implements Source {
     }
   }
 
+  /** Returns the entries of the names, and those of another tool's `index.json` that have no names yet. */
+  async entriesWithForeign(signal?: AbortSignal): Promise<LayoutIndexContent> {
+    const names = await this.bucketNames.all(signal);
+    const named = names.map(({ entry }) => entry);
+    const index = await this.client.read(this.keys.index, { maxBytes: MAX_INDEX_BYTES, signal });
+    if (index === undefined || index === 'unchanged') return { entries: named };
+    const { entries, ...rest } = readLayoutIndex(index.bytes, `${this.location}: index.json`);
+    const keys = new Set(names.map(({ key }) => key));
+    const unnamed = entries.filter((entry) => {
+      const name = adoptedName(entry);
+      return name === undefined || !keys.has(this.keys.name(name));
+    });
+    return { entries: [...named, ...unnamed], ...rest };
+  }
+
   /** Must be called when names were given. */
   protected forgetForeign(): void {
     this.#foreign = Promise.resolve(undefined);
   }
 
   async #readForeign(signal?: AbortSignal): Promise<ImageFiles | undefined> {
-    if ((await this.bucketNames.listed(signal)).length > 0) return undefined;
-    const index = await this.client.read(this.keys.index, { maxBytes: MAX_INDEX_BYTES, signal });
-    if (index === undefined || index === 'unchanged') return undefined;
-    const { entries } = readLayoutIndex(index.bytes, `${this.location}: index.json`);
+    const isNamed = (await this.bucketNames.listed(signal)).length > 0;
+    if (isNamed && !(await this.bucketNames.areAdopting(signal))) return undefined;
+    const { entries } = await this.entriesWithForeign(signal);
     return entries.length === 0 ? undefined : this.imagesOf(entries);
   }
 

@@ -4,7 +4,8 @@ import { digestOf, isDigest } from '../../content/digest.js';
 import { MEDIA_TYPE } from '../../content/media-types.js';
 import { ContentError, type LadingError } from '../../errors.js';
 import { readLayoutIndex } from '../../manifest/layout-documents.js';
-import { nameAnnotations, sortedMembers } from '../layout/layout-index.js';
+import { isPart } from '../image-files.js';
+import { entryName, nameAnnotations, sortedMembers } from '../layout/layout-index.js';
 
 /** Most bytes of an object with one entry: the annotations of a descriptor are the most of it. */
 export const MAX_ENTRY_BYTES = 256 * 1024;
@@ -16,6 +17,11 @@ export interface BucketName {
   etag: string | undefined;
   /** Why the object cannot be read. The entry is then a stand-in, which has nothing right but the name. */
   damage?: LadingError;
+}
+
+/** Returns the name that an entry of another tool's layout gets; undefined for what is only a part of an image. */
+export function adoptedName(entry: Descriptor): string | undefined {
+  return entryName(entry) ?? (isPart(entry) ? undefined : entry.digest);
 }
 
 /** Returns what stands for a name whose object cannot be read: it leads to a manifest that is nowhere. */

@@ -60,6 +60,15 @@ export class BucketKeys {
     return `${this.prefix}names/`;
   }
 
+  /** Begins the keys of objects that are there while a program gives names to another tool's images; they are no names. */
+  get adoptions(): string {
+    return `${this.names}adopting-`;
+  }
+
+  isAdoption(key: string): boolean {
+    return key.startsWith(this.adoptions) && this.nameIn(key) === undefined;
+  }
+
   /** Spellings of one name have one key. */
   name(name: string): string {
     const spelling = readName(name).kind === 'image' ? nameKey(name) : name;

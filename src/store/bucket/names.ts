@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Descriptor } from '../../content/descriptor.js';
 import { ContentError, isLadingError, LadingError } from '../../errors.js';
@@ -32,6 +33,9 @@ export class BucketNames {
   #etags = new Map<string, string | undefined>();
   #versioned: { listed: readonly ListedObject[]; version: string } | undefined;
 
+  /** Keys of what says that another tool's images are getting names, as the last list has them. */
+  #adoptions: readonly string[] = [];
+
   constructor(client: S3Client, keys: BucketKeys, location: string) {
     this.#client = client;
     this.#keys = keys;
@@ -50,6 +54,31 @@ export class BucketNames {
   /** Lists the objects of names, as they were at most 5 s ago. */
   async listed(signal?: AbortSignal): Promise<ListedObject[]> {
     return this.#list.get(signal);
+  }
+
+  /** True if another tool's images are getting names, or a program was killed that gave them. */
+  async areAdopting(signal?: AbortSignal): Promise<boolean> {
+    await this.listed(signal);
+    return this.#adoptions.length > 0;
+  }
+
+  /**
+   * Says that another tool's images get names, before the first of them. Resolves with the keys of what says so, this run's
+   * and others', and with whether they have got all of their names meanwhile.
+   */
+  async beginAdopting(): Promise<{ adoptions: readonly string[]; isOver: boolean }> {
+    const own = `${this.#keys.adoptions}${randomUUID()}`;
+    await tryWrite(this.#client, own, Buffer.from('{}'), undefined);
+    this.#list.forget();
+    const isNamed = (await this.listed()).length > 0;
+    const others = this.#adoptions.filter((key) => key !== own);
+    return { adoptions: [own, ...others], isOver: isNamed && others.length === 0 };
+  }
+
+  /** Says that all of them have names. */
+  async endAdopting(adoptions: readonly string[]): Promise<void> {
+    for (const key of adoptions) await this.#client.delete(key);
+    this.#list.forget();
   }
 
   /** Returns a text that is another one after any name has changed. */
@@ -160,8 +189,12 @@ export class BucketNames {
 
   async #readList(signal?: AbortSignal): Promise<ListedObject[]> {
     const listed: ListedObject[] = [];
-    for await (const object of this.#client.list(this.#keys.names, { signal }))
+    const adoptions: string[] = [];
+    for await (const object of this.#client.list(this.#keys.names, { signal })) {
       if (this.#keys.nameIn(object.key) !== undefined) listed.push(object);
+      if (this.#keys.isAdoption(object.key)) adoptions.push(object.key);
+    }
+    this.#adoptions = adoptions;
     this.#etags = new Map(listed.map(({ key, etag }) => [key, etag]));
     for (const key of this.#known.keys()) if (!this.#etags.has(key)) this.#known.delete(key);
     return listed;

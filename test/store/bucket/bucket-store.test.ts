@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { ContentError, isLadingError } from '../../../src/errors.js';
+import { removeBucketNames } from '../../../src/store/bucket/remove-names.js';
+import type { FakeRequest } from '../../support/fake-s3.js';
 import { contentOf, makeImage, pushAll, randomBytesFrom } from '../../support/images.js';
 import { openerOf, readAll } from '../../support/openers.js';
 import { fillWithEverything } from '../contract-reading.js';
@@ -325,5 +327,65 @@ describe('a bucket that is written to', () => {
     let attached = 0;
     for await (const _ of reader.referrers(held.subject.descriptor)) attached += 1;
     assert.equal(attached, held.attached.length);
+  });
+
+  describe('whose images are those of another tool', () => {
+    /** Two images in `index.json` alone. */
+    const foreign = async () => {
+      const images = await Promise.all([1, 2].map((seed) => makeImage({ seed: `foreign ${seed}` })));
+      const store = await write();
+      for (const [place, image] of images.entries()) {
+        await pushAll(store, image.all);
+        await store.tag(image.manifest.descriptor, `registry.test/foreign:${place}`);
+      }
+      await store.writeIndex();
+      for (const key of [...bucket.fake.objects.keys()])
+        if (key.includes('/names/')) bucket.fake.objects.delete(key);
+    };
+    const namesIn = async (source: { names(): AsyncIterable<{ name: string }> }): Promise<string[]> => {
+      const names: string[] = [];
+      for await (const { name } of source.names()) names.push(name);
+      return names.sort();
+    };
+    /** Writes a first name, and is killed before the request that fits. */
+    const killedBefore = async (fits: (request: FakeRequest) => boolean): Promise<void> => {
+      const image = await makeImage({ seed: 'own' });
+      const store = await write({ retries: 0 });
+      await pushAll(store, image.all);
+      bucket.fake.fail((request) => (fits(request) ? { status: 403, code: 'AccessDenied' } : undefined));
+      await assert.rejects(store.tag(image.manifest.descriptor, 'registry.test/own:1'), { code: 'DENIED' });
+      bucket.fake.fail(undefined);
+    };
+    const FOREIGN = ['registry.test/foreign:0', 'registry.test/foreign:1'];
+    const adoptions = (): string[] =>
+      [...bucket.fake.objects.keys()].filter((key) => key.startsWith('p/names/adopting-'));
+
+    it('hides none of them when a program is killed that gives them names, and the next one goes on', async () => {
+      await foreign();
+      let puts = 0;
+      await killedBefore(
+        ({ method, key = '' }) => method === 'PUT' && /names\/.*json/.test(key) && ++puts === 2,
+      );
+      assert.equal([...bucket.fake.objects.keys()].filter((key) => /names\/.*json/.test(key)).length, 1);
+      assert.equal(adoptions().length, 1);
+      assert.deepEqual(await namesIn(await read()), FOREIGN);
+
+      const image = await makeImage({ seed: 'next' });
+      const store = await write();
+      await pushAll(store, image.all);
+      await store.tag(image.manifest.descriptor, 'registry.test/next:1');
+      assert.deepEqual(adoptions(), []);
+      assert.deepEqual(await namesIn(await read()), [...FOREIGN, 'registry.test/next:1']);
+    });
+
+    it('are not given names again that were removed, by a program that began before', async () => {
+      await foreign();
+      const late = await write();
+      await late.foreign();
+      await removeBucketNames(await write(), { images: [FOREIGN[0] ?? ''] });
+      await late.adopt();
+      assert.deepEqual(await namesIn(await read()), FOREIGN.slice(1));
+      assert.deepEqual(adoptions(), []);
+    });
   });
 });

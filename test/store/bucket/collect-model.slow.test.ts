@@ -4,12 +4,14 @@ import type { Descriptor } from '../../../src/content/descriptor.js';
 import { digestOf } from '../../../src/content/digest.js';
 import { isManifest } from '../../../src/content/media-types.js';
 import { isLadingError } from '../../../src/errors.js';
+import { readLayoutIndex } from '../../../src/manifest/layout-documents.js';
 import { parseManifest, successors } from '../../../src/manifest/manifest.js';
 import { BucketSource } from '../../../src/store/bucket/bucket-source.js';
 import { BucketStore } from '../../../src/store/bucket/bucket-store.js';
 import { BucketCollector } from '../../../src/store/bucket/collect.js';
 import { parseEntry } from '../../../src/store/bucket/entry.js';
 import { BucketKeys } from '../../../src/store/bucket/keys.js';
+import { entryName, formatLayoutIndex, nameAnnotations } from '../../../src/store/layout/layout-index.js';
 import { createMemoryStore } from '../../../src/store/memory.js';
 import type { Store } from '../../../src/store/store.js';
 import { toStore } from '../../../src/transfer/to-store.js';
@@ -39,6 +41,8 @@ interface Scenario {
   writers: [image: number, name: number][][];
   deleters: number[][];
   collectors: number;
+  /** Images of another tool's layout, which the first name turns into names. */
+  foreign: number[];
   choices: number[];
 }
 
@@ -53,6 +57,7 @@ const SCENARIOS: fc.Arbitrary<Scenario> = fc.record({
   ),
   deleters: fc.array(fc.array(fc.nat(NAMES.length - 1), { minLength: 1, maxLength: 2 }), { maxLength: 2 }),
   collectors: fc.integer({ min: 1, max: 2 }),
+  foreign: fc.oneof(fc.constant([]), fc.uniqueArray(fc.nat(IMAGES - 1), { minLength: 1, maxLength: 4 })),
   choices: fc.array(fc.noBias(fc.nat(999)), { minLength: 300, maxLength: 300 }),
 });
 
@@ -117,6 +122,17 @@ async function fill(source: Store): Promise<ScheduledBucket> {
   await saved;
   for (const image of ALL) bucket.objects.delete(KEYS.name(`old:${image}`));
   return bucket;
+}
+
+/** Returns another tool's index of some images. */
+async function foreignIndex(source: Store, images: readonly number[], bucket: ScheduledBucket) {
+  const entries = await Promise.all(
+    images.map(async (image) => {
+      const { origin: _, ...descriptor } = await source.resolve(`image:${image}`);
+      return { ...descriptor, annotations: nameAnnotations(`foreign:${image}`) };
+    }),
+  );
+  return { bytes: formatLayoutIndex(entries), etag: '"foreign"', modified: bucket.clock };
 }
 
 /** Saves images under names. */
@@ -229,7 +245,9 @@ async function play(scenario: Scenario, bucket: ScheduledBucket, source: Store, 
     seen.jumps += 1;
   };
 
-  await run([saving('second', scenario.before)], false);
+  if (scenario.foreign.length > 0)
+    bucket.objects.set(KEYS.index, await foreignIndex(source, scenario.foreign, bucket));
+  else await run([saving('second', scenario.before)], false);
   bucket.clock += 2 * GRACE_MS;
   const actors = [
     ...scenario.writers.map((images, place) => saving(`writer ${place}`, images)),
@@ -303,8 +321,23 @@ function requireComplete(bucket: ScheduledBucket): Set<Descriptor['digest']> {
   };
   const entryOf = (bytes: Buffer, key: string): Descriptor =>
     remembered(entries, bytes, () => parseEntry(bytes, key));
-  for (const [key, { bytes }] of bucket.objects)
-    if (key.startsWith(KEYS.names)) require(entryOf(bytes, key), KEYS.nameIn(key) ?? key);
+  const names = new Set<string>();
+  for (const [key, { bytes }] of bucket.objects) {
+    const name = KEYS.nameIn(key);
+    if (name === undefined) continue;
+    names.add(name);
+    require(entryOf(bytes, key), name);
+  }
+  const index = bucket.objects.get(KEYS.index);
+  if (index !== undefined) {
+    const isIndexed = names.size === 0 || [...bucket.objects.keys()].some((key) => KEYS.isAdoption(key));
+    for (const entry of readLayoutIndex(index.bytes, KEYS.index).entries) {
+      const name = entryName(entry) ?? '';
+      const isThere = isIndexed || bucket.objects.has(KEYS.name(name));
+      assert.ok(isThere, `${name} is no name any more\n${bucket.log.slice(-150).join('\n')}`);
+      require(entry, name);
+    }
+  }
   for (const [key, { bytes }] of bucket.objects) {
     if (!key.startsWith(KEYS.attachments())) continue;
     const subject = KEYS.subjectIn(key);
