@@ -271,6 +271,8 @@ const STORES: readonly Kept[] = [
 const OTHERS: Record<string, string> = {
   'transfer/to-bucket.ts':
     'what a transfer reads of the bucket it writes to is the bucket, but resolves no short name, on purpose',
+  'store/bucket/remove-names.ts':
+    'it is not given out: a removal alone chooses by it among names whose objects are damaged, too',
   'transfer/to-store.ts':
     'it is not given out: a transfer alone has it, and nothing but its close is another',
   'operations/lock/locked-images.ts':

@@ -42,7 +42,7 @@ interface Scenario {
   deleters: number[][];
   collectors: number;
   /** Images of another tool's layout, which the first name turns into names. */
-  foreign: number[];
+  foreign: readonly number[];
   choices: number[];
 }
 
