@@ -10,7 +10,8 @@ import {
   stat,
   statfs as statFileSystem,
 } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { type ErrorCode, LadingError, systemCode } from '../errors.js';
 import { CHECK_DISK, fileFailure } from '../system-error.js';
 import { createTemporaryFile, ifThere } from './own-file.js';
@@ -158,7 +159,7 @@ export async function unlessRefused<T>(tidy: () => Promise<T>): Promise<T | unde
 /** Turns a file system error into a `LadingError` with a hint; returns any other error unchanged. */
 export function diskError(error: unknown, path: string): unknown {
   const failure = (code: ErrorCode, message: string, hint: string): LadingError =>
-    new LadingError(code, message, { cause: error, hint });
+    new LadingError(code, message, { cause: error, hint: isTemporary(path) ? OTHER_FOLDER : hint });
   switch (systemCode(error)) {
     case 'ENOSPC':
       return failure('NO_SPACE', `no space left to write ${path}`, MAKE_ROOM);
@@ -202,6 +203,13 @@ export function diskError(error: unknown, path: string): unknown {
   }
 }
 
+/** True for what lading writes into the system's folder for temporary files. */
+function isTemporary(path: string): boolean {
+  return path.startsWith(join(tmpdir(), '.lading-'));
+}
+
+const OTHER_FOLDER =
+  'This is in the folder for temporary files: TMPDIR names another, with room, that you may write to.';
 const MAKE_ROOM = 'Make room and run the same command again; it resumes from what is there.';
 const OWN_OUTPUT = 'Choose an output that you may write to.';
 const OTHER_OUTPUT = 'Choose another output.';

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { diskError } from '../../src/disk/disk.js';
 import { makeTemporaryFolder } from '../../src/disk/temporary-folder.js';
+import type { LadingError } from '../../src/errors.js';
 import { needs } from '../support/needs.js';
 import { useFolder } from '../support/temporary.js';
 
@@ -30,6 +32,22 @@ describe('a temporary folder', () => {
     await writeFile(join(folder.path, 'archive.tar'), '');
     await folder.remove();
     assert.deepEqual(await readdir(path()), []);
+  });
+
+  it('is told with the variable that names another place, where it cannot be made or filled', async () => {
+    const before = process.env.TMPDIR;
+    process.env.TMPDIR = path('gone');
+    try {
+      await assert.rejects(makeTemporaryFolder(), { code: 'NOT_WRITABLE', hint: /TMPDIR/ });
+      const full = Object.assign(new Error('full'), { code: 'ENOSPC' });
+      const told = (...parts: string[]) => (diskError(full, path(...parts)) as LadingError).hint;
+      assert.match(told('gone/.lading-1-2-3-abcdef/input.tar') ?? '', /TMPDIR/);
+      // One beside the output, which resumes.
+      assert.match(told('output/.lading-1-2-3-abcdef/layer') ?? '', /resumes/);
+    } finally {
+      if (before === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = before;
+    }
   });
 
   it('is removed by the next one when its process was killed', async () => {
