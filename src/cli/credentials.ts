@@ -72,7 +72,8 @@ function requireOneWithout(logins: readonly PartialLogin[]): void {
 function parseScoped(text: string, source: string): PartialLogin {
   const [, host = '', rest = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   // By the grammar of names alone: a login for a host that cannot be is for no other.
-  const isScoped = /^[^/]*[.:][^/]*$|^localhost$/.test(host) && isReference(`${host}/a`);
+  const isHost = host === 'localhost' || (/[.:]/.test(host) && !host.includes('/'));
+  const isScoped = isHost && isReference(`${host}/a`);
   const login = parseLogin(isScoped ? rest : text, source);
   return isScoped ? { ...login, registry: host } : login;
 }
