@@ -112,18 +112,19 @@ function findComposed(
     const [found] = valuesAt(from, path.replace('^', ''), visit);
     return found?.node.type === 'scalar' && found.node.text !== '' ? found.node : undefined;
   };
-  const repository = at(composed.repository);
-  const [registry, name] = [composed.registry, composed.name].map((part) => part && at(part));
+  const [registry, repository, name] = [composed.registry, composed.repository, composed.name].map((path) =>
+    path === undefined ? undefined : at(path),
+  );
   if (repository === undefined || finder.isDone(repository)) return;
-  if (composed.name !== undefined && (name === undefined || name === '')) return;
+  if (composed.name !== undefined && name === undefined) return;
   const version = (composed.version ?? []).map(at).find((each) => each !== undefined);
   if (composed.last !== undefined && version === undefined) return;
-  const parts = [registry, repository, name].filter((part) => typeof part === 'object');
+  const parts = [registry, repository, name].filter((part) => part !== undefined);
   const base = [
     ...parts.map(({ text }) => withoutTrailing(text.replace(/^oci:\/\//, ''), '/')),
-    composed.last,
+    composed.last ?? '',
   ]
-    .filter(Boolean)
+    .filter((text) => text !== '')
     .join('/');
   if (hasVersion(base)) return; // it has a version, and is found by its key
   for (const each of [...parts, version]) if (each !== undefined) finder.done(each);

@@ -1,7 +1,7 @@
 import type { Finder } from '../finder.js';
 import { withVersion } from '../image-text.js';
 import { itemsOf, type Mapping, memberOf, pathTo, scalarOf } from '../node.js';
-import { each } from './tools.js';
+import { chartOf, each } from './tools.js';
 
 /** Lists of a kustomization whose elements are files, folders or URLs. */
 const RESOURCES = ['resources', 'bases', 'components', 'crds'];
@@ -17,11 +17,7 @@ export function findInKustomization(finder: Finder, root: Mapping): void {
   for (const { text, at } of resources)
     if (/:\/\/|^git@|\?ref=|^github\.com\//.test(text))
       finder.unresolved(text, at, 'resources', 'it is on another machine');
-  each(memberOf(root, 'helmCharts'), 'helmCharts', (chart, path) => {
-    const name = scalarOf(chart, 'name');
-    if (name !== undefined)
-      finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
-  });
+  each(memberOf(root, 'helmCharts'), 'helmCharts', (chart, path) => chartOf(finder, chart, path));
   const replaced: string[] = [];
   each(memberOf(root, 'images'), 'images', (item, path) => {
     const members = ['name', 'newName', 'newTag', 'digest'].map((key) => scalarOf(item, key));

@@ -22,9 +22,7 @@ export function findInHauler(finder: Finder, root: Mapping): void {
       finder.unresolved(list.text, list.at, pathTo(path, 'ref'), 'the list is on another machine');
   });
   each(memberOf(spec, 'charts'), 'spec.charts', (item, path) => {
-    const name = scalarOf(item, 'name');
-    if (name !== undefined && /^true$/i.test(textOf(item, 'add-images') ?? ''))
-      finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
+    if (/^true$/i.test(textOf(item, 'add-images') ?? '')) chartOf(finder, item, path);
   });
 }
 
@@ -91,17 +89,14 @@ export function findInImageSet(finder: Finder, root: Mapping): void {
       chartOf(finder, chart, place),
     ),
   );
-  each(memberOf(helm, 'local'), 'mirror.helm.local', (chart, place) => {
-    const path = scalarOf(chart, 'path');
-    if (path !== undefined)
-      finder.unresolved(path.text, path.at, pathTo(place, 'path'), 'the images of a chart are in the chart');
-  });
+  each(memberOf(helm, 'local'), 'mirror.helm.local', (chart, place) => chartOf(finder, chart, place, 'path'));
 }
 
-function chartOf(finder: Finder, chart: Node, path: string): void {
-  const name = scalarOf(chart, 'name');
-  if (name !== undefined)
-    finder.unresolved(name.text, name.at, pathTo(path, 'name'), 'the images of a chart are in the chart');
+/** Reports a chart that a document names by one of its members: its images are not in the document. */
+export function chartOf(finder: Finder, chart: Node, path: string, member = 'name'): void {
+  const named = scalarOf(chart, member);
+  if (named !== undefined)
+    finder.unresolved(named.text, named.at, pathTo(path, member), 'the images of a chart are in the chart');
 }
 
 /** Finds the images of an ImagesLock: of imgpkg and kbld, which once had them in `spec`, and of dt. */
@@ -135,6 +130,7 @@ export function findInLock(finder: Finder, root: Mapping): void {
   });
 }
 
+/** Calls `take` with each element of a list and its path. */
 export function each(node: Node | undefined, path: string, take: (item: Node, path: string) => void): void {
   for (const [place, item] of itemsOf(node).entries()) take(item, pathTo(path, place));
 }
