@@ -269,6 +269,7 @@ export function limitOptions(
   };
 }
 
+/** Returns the value of a flag that counts something; throws `USAGE` for fractions and for less than `least`. */
 export function wholeNumber(flag: string, value: number | undefined, least: number): number | undefined {
   if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return value;
   throw new LadingError('USAGE', `--${flag} takes a whole number from ${least}, not ${value}`);

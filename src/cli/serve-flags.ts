@@ -157,6 +157,7 @@ function percent(value: number | undefined): number | undefined {
   return value;
 }
 
+/** Parses `HOST:PORT`, `[IPv6]:PORT` or `:PORT`, which is the port of loopback; throws `USAGE`. */
 export function parseListen(text: string): { host: string; port: number } {
   const [, bracketed, plain, port] = /^(?:\[([\da-f:.]+)\]|([\w.:-]*)):(\d{1,5})$/i.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535)

@@ -135,6 +135,7 @@ function joined(
   };
 }
 
+/** True if a name ends with a tag or a digest. */
 export function hasVersion(name: string): boolean {
   return name.includes('@') || name.lastIndexOf(':') > name.lastIndexOf('/');
 }

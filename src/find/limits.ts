@@ -30,6 +30,7 @@ export const DEFAULT_LIMITS = {
 
 export type Limits = Readonly<Record<keyof typeof DEFAULT_LIMITS, number>>;
 
+/** Fills in the defaults. */
 export function limitsOf(given: FindLimits = {}): Limits {
   const set = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...DEFAULT_LIMITS, ...Object.fromEntries(set) };

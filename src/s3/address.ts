@@ -46,6 +46,7 @@ export function parseBucketAddress(text: string): BucketAddress {
   return { bucket, prefix };
 }
 
+/** Formats an address as `parseBucketAddress` reads it. */
 export function formatBucketAddress({ bucket, prefix }: BucketAddress): string {
   return `${SCHEME}${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`;
 }

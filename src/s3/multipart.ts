@@ -27,6 +27,7 @@ export interface Upload {
   uploadID: string;
 }
 
+/** Begins an upload in parts; rejects with `REGISTRY` if the service gives it no ID. (Amazon S3, CreateMultipartUpload) */
 export async function createUpload(
   request: S3Requester,
   key: string,

@@ -6,6 +6,7 @@ import type { TransportResponse } from '../registry/http/response.js';
 import { encoded } from './address.js';
 import { ended, type Payload, readDocument, type S3Request, type S3Requester } from './request.js';
 import { timeOf } from './time.js';
+import { type Element, textOf } from './xml.js';
 
 export interface CallOptions {
   signal?: AbortSignal | undefined;
@@ -226,6 +227,7 @@ export async function putObject(
   });
 }
 
+/** Returns the headers of a condition. (RFC 9110, 13.1.1 and 13.1.2) */
 export function conditionHeaders({ isNew, etag }: Condition = {}): Record<string, string> {
   return { ...(isNew && { 'if-none-match': '*' }), ...(etag !== undefined && { 'if-match': etag }) };
 }
@@ -285,6 +287,7 @@ export async function copyObject(
   });
 }
 
+/** Returns the value of `x-amz-copy-source` for an object. (Amazon S3, CopyObject) */
 export function copySource(bucket: string, key: string): string {
   return `/${encoded(bucket)}/${key.split('/').map(encoded).join('/')}`;
 }
@@ -293,14 +296,11 @@ export function copySource(bucket: string, key: string): string {
  * Throws if an answer with status 200 has an error in it, as those have that take long: the service sends the status
  * first.
  */
-export function requireDone(
-  document: { name: string; children: { name: string; text: string }[] },
-  what: string,
-): void {
+export function requireDone(document: Element, what: string): void {
   if (document.name !== 'Error') return;
-  const of = (wanted: string): string => document.children.find(({ name }) => name === wanted)?.text ?? '';
-  const code = of('Code');
-  throw new RegistryError('REGISTRY', `${what}: the service failed (${code}: ${of('Message')})`, {
+  const code = textOf(document, 'Code') ?? '';
+  const message = textOf(document, 'Message') ?? '';
+  throw new RegistryError('REGISTRY', `${what}: the service failed (${code}: ${message})`, {
     status: code === 'InternalError' ? 500 : code === 'SlowDown' ? 503 : 400,
     registryCodes: [code],
   });

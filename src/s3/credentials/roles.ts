@@ -82,6 +82,7 @@ function keyIn(
   };
 }
 
+/** Reads a file that a setting names; rejects with `NOT_FOUND` or `IO`. */
 export async function textOfFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');

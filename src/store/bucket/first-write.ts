@@ -1,4 +1,4 @@
-import { LadingError, RegistryError } from '../../errors.js';
+import { isLadingError, LadingError, RegistryError } from '../../errors.js';
 import { parseLayoutVersion } from '../../manifest/layout-documents.js';
 import { payloadOf, type S3Client } from '../../s3/client.js';
 import { LAYOUT_FILE } from '../layout/layout-index.js';
@@ -92,7 +92,8 @@ async function refusesOtherBytes(client: S3Client, keys: BucketKeys): Promise<bo
   try {
     await client.put(keys.probe, payload);
   } catch (error) {
-    if (error instanceof RegistryError && error.status !== 400) throw error;
+    const isRefused = error instanceof RegistryError && error.status === 400;
+    if (!isRefused && !isLadingError(error, 'DIGEST_MISMATCH')) throw error;
     return true;
   }
   await client.delete(keys.probe);
