@@ -1,3 +1,3 @@
 import type { Reference } from './reference.mjs';
 
-export function completions(reference: Pick<Reference, 'commands'>): Map<string, string>;
+export function completions(reference: Pick<Reference, 'commands' | 'topics'>): Map<string, string>;

@@ -1,11 +1,12 @@
 /** Writes completions for shells. They know commands, flags and their choices, and leave the rest to the shell's files. */
 
 /** Returns the script for each shell by the path that distributions give it below /usr/share. */
-export function completions({ commands }) {
+export function completions({ commands, topics }) {
+  const explained = [...commands.flatMap(namesOf), ...topics.map(({ topic }) => topic)].join(' ');
   return new Map([
-    ['bash-completion/completions/lading', bash(commands)],
-    ['zsh/vendor-completions/_lading', zsh(commands)],
-    ['fish/vendor_completions.d/lading.fish', fish(commands)],
+    ['bash-completion/completions/lading', bash(commands, explained)],
+    ['zsh/vendor-completions/_lading', zsh(commands, explained)],
+    ['fish/vendor_completions.d/lading.fish', fish(commands, explained)],
   ]);
 }
 
@@ -16,7 +17,10 @@ const flagsOf = ({ name, alias, isOnByDefault }) => [
   ...(alias === undefined ? [] : [`-${alias}`]),
 ];
 
-function bash(commands) {
+/** True for a flag whose value stands behind `=` alone, and may be missing. */
+const isBareOrJoined = ({ value }) => value?.startsWith('[=') ?? false;
+
+function bash(commands, explained) {
   const choices = commands.flatMap((command) =>
     command.options
       .filter((option) => option.choices !== undefined)
@@ -33,6 +37,8 @@ function bash(commands) {
 _lading() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command='' flags='' each
   COMPREPLY=()
+  # Bash makes three words of --flag=value.
+  if [[ $word == = ]]; then word=''; elif [[ $before == = ]]; then before=\${COMP_WORDS[COMP_CWORD-2]}; fi
   for each in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [[ $each != -* ]]; then command=$each; break; fi
   done
@@ -40,6 +46,7 @@ _lading() {
     COMPREPLY=($(compgen -W '${commands.flatMap(namesOf).join(' ')} --help --version' -- "$word"))
     return
   fi
+  if [[ $command == help ]]; then COMPREPLY=($(compgen -W '${explained}' -- "$word")); return; fi
   case $command,$before in
 ${choices.join('\n')}
   esac
@@ -52,14 +59,16 @@ complete -o default -F _lading lading
 `;
 }
 
-function zsh(commands) {
+function zsh(commands, explained) {
   const listed = commands.flatMap((command) =>
     namesOf(command).map((name) => `    ${quoted(`${name}:${command.summary}`)}`),
   );
-  const cases = commands.map((command) => {
+  const others = commands.filter(({ name }) => name !== 'help');
+  const cases = others.map((command) => {
     const options = command.options.flatMap((option) =>
       flagsOf(option).map((flag) => `        ${zshOption(flag, option)}`),
     );
+
     return `      ${namesOf(command).join('|')})\n      _arguments -s \\\n${options.map((line) => `${line} \\`).join('\n')}\n        '*:file:_files'\n      ;;`;
   });
   return `#compdef lading
@@ -68,6 +77,10 @@ _lading() {
   commands=(
 ${listed.join('\n')}
   )
+  if (( CURRENT == 2 )) && [[ $words[2] == -* ]]; then
+    _arguments '--help[Show help]' '--version[Show the version]'
+    return
+  fi
   if (( CURRENT == 2 )); then
     _describe command commands
     return
@@ -76,6 +89,7 @@ ${listed.join('\n')}
   shift words
   (( CURRENT-- ))
   case $command in
+      help) compadd -- ${explained} ;;
 ${cases.join('\n')}
   esac
 }
@@ -83,16 +97,21 @@ _lading "$@"
 `;
 }
 
-function zshOption(flag, { describe, value, choices, isRepeatable }) {
+function zshOption(flag, option) {
+  const { describe, value, choices, isRepeatable } = option;
   const what = describe.replace(/[[\]:]/g, (character) => `\\${character}`);
   const isBare = value === undefined || flag.startsWith('--no-');
   const argument = isBare
     ? ''
-    : `:${value.replaceAll(':', '\\:')}:${choices === undefined ? '_files' : `(${choices.join(' ')})`}`;
-  return quoted(`${isRepeatable ? '*' : ''}${flag}[${what}]${argument}`);
+    : `:${value.replace(/[[\]=]/g, '').replaceAll(':', '\\:')}:${choices === undefined ? '_files' : `(${choices.join(' ')})`}`;
+  const joined = isBare || !flag.startsWith('--') ? '' : '=';
+  const shape = isBareOrJoined(option)
+    ? `${flag}=-[${what}]:${argument}`
+    : `${flag}${joined}[${what}]${argument}`;
+  return quoted(`${isRepeatable ? '*' : ''}${shape}`);
 }
 
-function fish(commands) {
+function fish(commands, explained) {
   const lines = commands.flatMap((command) => {
     const names = namesOf(command);
     const used = `-n '__fish_seen_subcommand_from ${names.join(' ')}'`;
@@ -103,7 +122,7 @@ function fish(commands) {
       ...command.options.flatMap((option) => {
         const short = option.alias === undefined ? '' : ` -s ${option.alias}`;
         const argument =
-          option.value === undefined
+          option.value === undefined || isBareOrJoined(option)
             ? ''
             : option.choices === undefined
               ? ' -r'
@@ -115,7 +134,8 @@ function fish(commands) {
       }),
     ];
   });
-  return `# fish completion for lading\n${lines.join('\n')}\n`;
+  const help = `complete -c lading -n '__fish_seen_subcommand_from help' -f -a '${explained}'`;
+  return `# fish completion for lading\n${lines.join('\n')}\n${help}\n`;
 }
 
 function quoted(plain) {

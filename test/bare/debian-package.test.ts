@@ -128,6 +128,8 @@ const COMPLETED = [
   ['lading verif', 'lading verify'],
   ['lading save --appen', 'lading save --append'],
   ['lading convert a.tar --to sche', 'lading convert a.tar --to schema1'],
+  ['lading save --format=doc', 'lading save --format=docker-archive'],
+  ['lading help verif', 'lading help verify'],
 ] as const;
 
 /** Waits for a prompt: what is typed before would not be read by the shell's editor. */

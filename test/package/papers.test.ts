@@ -62,6 +62,11 @@ describe('what is made from the definitions of the help', function () {
     assert.equal(await complete('save', '--append'), '--append');
     assert.match(await complete('convert', 'a.tar', '--to', ''), /^oci docker schema1$/);
     assert.equal(await complete('pull', 'a', '--format', 'doc'), 'docker-archive');
+    // The words that bash makes of --format=doc, and of --format= before its value.
+    assert.equal(await complete('save', '--format', '=', 'doc'), 'docker-archive');
+    assert.match(await complete('save', '--format', '='), /^universal .* docker-archive$/);
+    assert.equal(await complete('help', 'exit'), 'exit-codes');
+    assert.equal(await complete('help', 'verif'), 'verify');
   });
 
   it('are in a package for Debian, in lines that fit, with no file of 1970', async function () {
