@@ -36,8 +36,19 @@ export async function completionsOf(
   words: readonly string[],
   commands: readonly Command[],
 ): Promise<[word: string, describe: string][]> {
-  const current = words.at(-1) ?? '';
-  const before = words.slice(0, -1);
+  const [, flag, begun = ''] = /^(--[^=]+)=(.*)$/s.exec(words.at(-1) ?? '') ?? [];
+  if (flag === undefined) return completionsOfWords(words, commands);
+  const values = await completionsOfWords([...words.slice(0, -1), flag, begun], commands);
+  return values.map(([value, describe]) => [`${flag}=${value}`, describe]);
+}
+
+async function completionsOfWords(
+  words: readonly string[],
+  commands: readonly Command[],
+): Promise<[word: string, describe: string][]> {
+  // Bash makes three words of --flag=value.
+  const current = words.at(-1) === '=' ? '' : (words.at(-1) ?? '');
+  const before = words.slice(0, -1).filter((word) => word !== '=');
   const place = before.findIndex((word) => !word.startsWith('-'));
   const named = commands.find((command) => isCalled(command, before[place]));
   const module = await named?.load();

@@ -106,6 +106,10 @@ describe('completion', () => {
     assert.deepEqual(await complete('save', '--form'), ['--format']);
     assert.deepEqual(await complete('pull', '--no-ref'), ['--no-referrers']);
     assert.deepEqual(await complete('save', '--format', 'oci'), ['oci-archive', 'oci']);
+    assert.deepEqual(await complete('save', '--format=oci'), ['--format=oci-archive', '--format=oci']);
+    assert.deepEqual(await complete('save', '--format', '=', 'oci'), ['oci-archive', 'oci']);
+    assert.equal((await complete('save', '--format', '=')).length, 4);
+    assert.deepEqual(await complete('save', '--file=x'), []);
     assert.deepEqual(await complete('help', 'exit'), ['exit-codes']);
     assert.ok((await complete('ls', '--')).includes('--json'));
   });
