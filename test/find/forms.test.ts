@@ -245,6 +245,27 @@ spec: {charts: [{name: app, add-images: True}]}
     );
   });
 
+  it('takes no tag of a resource that a kustomization adds something to', async () => {
+    const pod = 'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "app:1"}, {image: "db:1"}]}\n';
+    const { images, unresolved, replaced } = await foundIn({
+      'kustomization.yaml':
+        'resources: [pod.yaml]\nimages: [{name: app, tagSuffix: -fips}, {name: db, newTag: "2", tagSuffix: -fips}]\n',
+      'pod.yaml': pod,
+    });
+    assert.deepEqual(
+      images.map(({ name }) => name),
+      ['docker.io/library/db:2'],
+    );
+    assert.deepEqual(
+      unresolved.map(({ text, path: place }) => [text, place]),
+      [['app:*-fips', 'images[0].tagSuffix']],
+    );
+    assert.deepEqual(
+      replaced.map(({ image }) => image),
+      ['app:1', 'db:1'],
+    );
+  });
+
   it('takes the files of its own lock', async () => {
     const digest = `sha256:${'1'.repeat(64)}`;
     const lock = {

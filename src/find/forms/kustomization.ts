@@ -20,17 +20,18 @@ export function findInKustomization(finder: Finder, root: Mapping): void {
   each(memberOf(root, 'helmCharts'), 'helmCharts', (chart, path) => chartOf(finder, chart, path));
   const replaced: string[] = [];
   each(memberOf(root, 'images'), 'images', (item, path) => {
-    const members = ['name', 'newName', 'newTag', 'digest'].map((key) => scalarOf(item, key));
-    const [old, renamed, tag, digest] = members;
+    const members = ['name', 'newName', 'newTag', 'digest', 'tagSuffix'].map((key) => scalarOf(item, key));
+    const [old, renamed, tag, digest, suffix] = members;
     for (const member of members) if (member !== undefined) finder.done(member);
     const name = renamed ?? old;
     if (name === undefined || old === undefined) return;
     if (tag === undefined && digest === undefined) {
-      if (renamed === undefined) return;
+      const changed = renamed ?? suffix;
+      if (changed === undefined) return;
       finder.unresolved(
-        renamed.text,
-        renamed.at,
-        pathTo(path, 'newName'),
+        renamed === undefined ? `${old.text}:*${changed.text}` : renamed.text,
+        changed.at,
+        pathTo(path, renamed === undefined ? 'tagSuffix' : 'newName'),
         'its tag is the one of the resources',
       );
     } else {
