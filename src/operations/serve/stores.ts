@@ -167,14 +167,16 @@ function served(source: OpenedSource | Source): Served {
 async function openServedBucket(location: string, options: ServeStoresOptions): Promise<ServedPlace> {
   const { openBucket } = await import('../../store/bucket/bucket.js');
   const store = await openBucket(location, { ...options, ...BUCKET_CONNECTIONS, lists: true });
-  let known: { tags: Tags; version: string } | undefined;
+  let known: { tags: Tags; version: string; foreign: Source | undefined } | undefined;
   const tags = async (): Promise<Tags> => {
-    const [names, attachments] = await Promise.all([
+    const [names, attachments, foreign] = await Promise.all([
       store.bucketNames.version(),
       store.attachments.version(),
+      store.foreign(),
     ]);
     const version = `${names} ${attachments}`;
-    if (known?.version !== version) known = { tags: await tagsOf(store), version };
+    if (known?.version !== version || known.foreign !== foreign)
+      known = { tags: await tagsOf(store), version, foreign };
     return known.tags;
   };
   const check = checking(() => store.requireLayout());

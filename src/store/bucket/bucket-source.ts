@@ -2,16 +2,17 @@ import type { Readable } from 'node:stream';
 import { type Descriptor, type NamedDescriptor, plainDescriptor } from '../../content/descriptor.js';
 import { type Digest, isDigest } from '../../content/digest.js';
 import { LadingError } from '../../errors.js';
-import { type LayoutIndexContent, readLayoutIndex } from '../../manifest/layout-documents.js';
+import type { LayoutIndexContent } from '../../manifest/layout-documents.js';
 import type { S3Client } from '../../s3/client.js';
 import { ImageFiles } from '../image-files.js';
-import { entryName, MAX_INDEX_BYTES, withAttachedEntry } from '../layout/layout-index.js';
+import { entryName, withAttachedEntry } from '../layout/layout-index.js';
 import { blobDigest } from '../layout/layout-reader.js';
 import type { FetchOptions, Referrer, Resolved, SignalOption, Source, Wanted } from '../store.js';
 import { BucketAttachments } from './attachments.js';
 import { BucketFiles } from './bucket-files.js';
 import { adoptedName } from './entry.js';
 import { hasLayout } from './first-write.js';
+import { ForeignIndex } from './foreign-index.js';
 import type { BucketKeys } from './keys.js';
 import { BucketNames, whole } from './names.js';
 
@@ -30,8 +31,13 @@ export class BucketSource implements Source {
   readonly #files: BucketFiles;
   /** Finds manifests by their digest. */
   readonly #byDigest: ImageFiles;
-  /** The layout of another tool; undefined if names are objects. */
-  #foreign: Promise<ImageFiles | undefined> | undefined;
+  readonly #foreignIndex: ForeignIndex;
+  /** True once names are objects: another tool's index does not count any more. */
+  #hasOwnNames = false;
+  /** The layout of another tool, as it was when it was looked at last. */
+  #foreign:
+    | { index: LayoutIndexContent | undefined; version: string; images: ImageFiles | undefined }
+    | undefined;
 
   constructor(client: S3Client, keys: BucketKeys, location: string) {
     this.client = client;
@@ -41,6 +47,7 @@ export class BucketSource implements Source {
     this.attachments = new BucketAttachments(client, keys, this.bucketNames, location);
     this.#files = new BucketFiles(client, keys, location);
     this.#byDigest = new ImageFiles(this.#files, []);
+    this.#foreignIndex = new ForeignIndex(client, keys, location);
   }
 
   /** Rejects with `NOT_FOUND` if there is no layout, or no bucket. */
@@ -146,43 +153,43 @@ export class BucketSource implements Source {
     await this.client.close();
   }
 
-  /** Returns the layout of another tool that is here; undefined if lading has given names. */
+  /**
+   * Returns the layout of another tool that is here, as it was at most 5 s ago, and the same object as long as it does not
+   * change; undefined if lading has given names.
+   */
   async foreign(signal?: AbortSignal): Promise<ImageFiles | undefined> {
-    this.#foreign ??= this.#readForeign(signal);
-    const reading = this.#foreign;
-    try {
-      return await reading;
-    } catch (error) {
-      if (this.#foreign === reading) this.#foreign = undefined;
-      throw error;
+    if (this.#hasOwnNames) return undefined;
+    const isNamed = (await this.bucketNames.listed(signal)).length > 0;
+    if (isNamed && !(await this.bucketNames.areAdopting(signal))) {
+      this.#hasOwnNames = true;
+      return undefined;
     }
+    const index = await this.#foreignIndex.get(signal);
+    const version = await this.bucketNames.version(signal);
+    if (this.#foreign?.index === index && this.#foreign?.version === version) return this.#foreign.images;
+    const { entries } = await this.entriesWithForeign(signal);
+    const images = entries.length === 0 ? undefined : this.imagesOf(entries);
+    this.#foreign = { index, version, images };
+    return images;
   }
 
   /** Returns the entries of the names, and those of another tool's `index.json` that have no names yet. */
   async entriesWithForeign(signal?: AbortSignal): Promise<LayoutIndexContent> {
     const names = await this.bucketNames.all(signal);
     const named = names.map(({ entry }) => entry);
-    const index = await this.client.read(this.keys.index, { maxBytes: MAX_INDEX_BYTES, signal });
-    if (index === undefined || index === 'unchanged') return { entries: named };
-    const { entries, ...rest } = readLayoutIndex(index.bytes, `${this.location}: index.json`);
+    const index = await this.#foreignIndex.get(signal);
+    if (index === undefined) return { entries: named };
     const keys = new Set(names.map(({ key }) => key));
-    const unnamed = entries.filter((entry) => {
+    const unnamed = index.entries.filter((entry) => {
       const name = adoptedName(entry);
       return name === undefined || !keys.has(this.keys.name(name));
     });
-    return { entries: [...named, ...unnamed], ...rest };
+    return { ...index, entries: [...named, ...unnamed] };
   }
 
   /** Must be called when names were given. */
   protected forgetForeign(): void {
-    this.#foreign = Promise.resolve(undefined);
-  }
-
-  async #readForeign(signal?: AbortSignal): Promise<ImageFiles | undefined> {
-    const isNamed = (await this.bucketNames.listed(signal)).length > 0;
-    if (isNamed && !(await this.bucketNames.areAdopting(signal))) return undefined;
-    const { entries } = await this.entriesWithForeign(signal);
-    return entries.length === 0 ? undefined : this.imagesOf(entries);
+    this.#hasOwnNames = true;
   }
 
   async #images(signal?: AbortSignal): Promise<ImageFiles> {

@@ -4,7 +4,7 @@ import { type Serving, serve } from '../../../src/operations/serve/serve.js';
 import type { BucketStore } from '../../../src/store/bucket/bucket-store.js';
 import { useBucket } from '../../store/bucket/use-bucket.js';
 import { BUCKET } from '../../support/fake-s3.js';
-import { type MadeImage, makeImage, makeReferrer, pushAll } from '../../support/images.js';
+import { contentOf, type MadeImage, makeImage, makeReferrer, pushAll } from '../../support/images.js';
 
 /** More than lists are used for. */
 const OLD_MS = 5200;
@@ -71,5 +71,22 @@ describe('a registry over a bucket that others write to', () => {
     assert.deepEqual(later.sort(), [
       ...['GET blobs', 'GET names', 'GET undefined', 'GET undefined', 'HEAD blobs'],
     ]);
+  });
+
+  it('shows the names that images of another tool have got since it began, and where they moved', async () => {
+    await serving.close();
+    await store.writeIndex();
+    for (const key of bucket.fake.objects.keys())
+      if (key.startsWith('p/names/')) bucket.fake.objects.delete(key);
+    serving = await serve(`s3://${BUCKET}/p`, { port: 0, s3: { endpoint: bucket.fake.endpoint } });
+    const digestOf = async (tag: string) => contentOf('', await get(`manifests/${tag}`)).descriptor.digest;
+    assert.equal(await digestOf('0'), images[0]?.manifest.descriptor.digest);
+    const moved = images[1]?.manifest.descriptor ?? assert.fail();
+    const writer = await bucket.write();
+    await writer.tag(moved, 'app:0');
+    await writer.tag(moved, 'app:new');
+    await delay(OLD_MS);
+    assert.equal(await digestOf('0'), moved.digest);
+    assert.equal(await digestOf('new'), moved.digest);
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { digestOf } from '../../../src/content/digest.js';
 import { MEDIA_TYPE } from '../../../src/content/media-types.js';
 import { ContentError, isLadingError } from '../../../src/errors.js';
+import type { BucketSource } from '../../../src/store/bucket/bucket-source.js';
 import { removeBucketNames } from '../../../src/store/bucket/remove-names.js';
 import type { FakeRequest } from '../../support/fake-s3.js';
 import { contentOf, makeImage, pushAll, randomBytesFrom } from '../../support/images.js';
@@ -376,6 +377,41 @@ describe('a bucket that is written to', () => {
       await store.tag(image.manifest.descriptor, 'registry.test/next:1');
       assert.deepEqual(adoptions(), []);
       assert.deepEqual(await namesIn(await read()), [...FOREIGN, 'registry.test/next:1']);
+    });
+
+    it('are read again when they have names, and when their index changes', async () => {
+      await foreign();
+      const { now } = Date;
+      let passedMs = 0;
+      Date.now = () => now() + passedMs;
+      try {
+        const reader = (await read()) as BucketSource;
+        assert.deepEqual(await namesIn(reader), FOREIGN);
+        const [before, same] = [bucket.fake.requests.length, await reader.foreign()];
+        await namesIn(reader);
+        assert.equal(bucket.fake.requests.length, before);
+        passedMs += 6000;
+        assert.equal(await reader.foreign(), same);
+        // A list of names, and an index that has not changed.
+        assert.equal(bucket.fake.requests.length, before + 2);
+
+        const index = bucket.fake.objects.get('p/index.json');
+        assert.ok(index);
+        const { manifests, ...rest } = JSON.parse(index.bytes.toString());
+        const bytes = Buffer.from(JSON.stringify({ ...rest, manifests: manifests.slice(1) }));
+        bucket.fake.objects.set('p/index.json', { ...index, bytes, etag: '"other"' });
+        passedMs += 6000;
+        assert.equal((await namesIn(reader)).length, 1);
+
+        const image = await makeImage({ seed: 'own' });
+        const store = await write();
+        await pushAll(store, image.all);
+        await store.tag(image.manifest.descriptor, 'registry.test/own:1');
+        passedMs += 6000;
+        assert.equal((await namesIn(reader)).at(-1), 'registry.test/own:1');
+      } finally {
+        Date.now = now;
+      }
     });
 
     it('are not given names again that were removed, by a program that began before', async () => {
