@@ -25,6 +25,8 @@ const HOUR_MS = 3600_000;
 const GRACE_MS = 24 * HOUR_MS;
 /** A writer that takes longer to give its names may find that it must write something again. */
 const LIFETIME_MS = 20 * HOUR_MS;
+/** So young that a writer relies on it, and a collection removes it within such a writer's lifetime. */
+const YOUNG_MS = 11.8 * HOUR_MS;
 const NAMES = ['one:1', 'two:1', 'three:1'];
 const IMAGES = 6;
 const ALL = Array.from({ length: IMAGES }, (_, image) => image);
@@ -43,6 +45,8 @@ interface Scenario {
   collectors: number;
   /** Images of another tool's layout, which the first name turns into names. */
   foreign: readonly number[];
+  /** How old everything is when the writers begin. */
+  ageMs: number;
   choices: number[];
 }
 
@@ -58,6 +62,7 @@ const SCENARIOS: fc.Arbitrary<Scenario> = fc.record({
   deleters: fc.array(fc.array(fc.nat(NAMES.length - 1), { minLength: 1, maxLength: 2 }), { maxLength: 2 }),
   collectors: fc.integer({ min: 1, max: 2 }),
   foreign: fc.oneof(fc.constant([]), fc.uniqueArray(fc.nat(IMAGES - 1), { minLength: 1, maxLength: 4 })),
+  ageMs: fc.constantFrom(2 * GRACE_MS, 2 * GRACE_MS, YOUNG_MS),
   choices: fc.array(fc.noBias(fc.nat(999)), { minLength: 300, maxLength: 300 }),
 });
 
@@ -236,7 +241,9 @@ async function play(scenario: Scenario, bucket: ScheduledBucket, source: Store, 
       hasKilled = true;
       return;
     }
-    const jumpMs = choice === 999 ? 26 * HOUR_MS : choice === 998 ? 13 * HOUR_MS : 8 * 60_000;
+    // What was young has to become old for a collection, and not yet for the writers.
+    const isLong = choice === 998 || (scenario.ageMs === YOUNG_MS && passedMs === 0);
+    const jumpMs = choice === 999 ? 26 * HOUR_MS : isLong ? 13 * HOUR_MS : 8 * 60_000;
     // A writer that is killed so long after it began may leave a name without its image.
     if (hasKilled && passedMs + jumpMs >= LIFETIME_MS) return;
     passedMs += jumpMs;
@@ -248,7 +255,7 @@ async function play(scenario: Scenario, bucket: ScheduledBucket, source: Store, 
   if (scenario.foreign.length > 0)
     bucket.objects.set(KEYS.index, await foreignIndex(source, scenario.foreign, bucket));
   else await run([saving('second', scenario.before)], false);
-  bucket.clock += 2 * GRACE_MS;
+  bucket.clock += scenario.ageMs;
   const actors = [
     ...scenario.writers.map((images, place) => saving(`writer ${place}`, images)),
     ...scenario.deleters.map((names, place) => remove(`deleter ${place}`, names)),
