@@ -9,6 +9,7 @@ export function interpolated(text: string, environment: ReadonlyMap<string, stri
   while (at < text.length) {
     const dollar = text.indexOf('$', at);
     if (dollar < 0) break;
+    if (result.length > at + MAX_ADDED) return text;
     result += text.slice(at, dollar);
     if (text[dollar + 1] === '$') {
       result += '$';
@@ -39,10 +40,12 @@ export function interpolated(text: string, environment: ReadonlyMap<string, stri
       at = dollar + 1 + name.length;
     }
   }
-  return result + text.slice(at);
+  return result.length > at + MAX_ADDED ? text : result + text.slice(at);
 }
 
 const MAX_NESTED = 8;
+/** No name is as long. Variables that name each other twice would double with each line. */
+const MAX_ADDED = 1024;
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 
 function valueIn(

@@ -57,6 +57,21 @@ describe('findImages, given what strangers wrote,', () => {
     assert.ok(one < 2 * many + 0.5, `${one} s in one line, ${many} s in many`);
   });
 
+  it('takes no memory for variables that double with each line, or grow', async () => {
+    const lines = (from: number, line: (at: number) => string): string =>
+      Array.from({ length: from }, (_, at) => line(at + 1)).join('\n');
+    for (const [name, text] of [
+      ['doubled.env', `A0=x\n${lines(100, (at) => `A${at}=$A${at - 1}$A${at - 1}`)}\n`],
+      ['grown.env', `A0=x\n${lines(20_000, (at) => `A${at}=$A${at - 1}x`)}\n`],
+      ['Dockerfile', `ARG A0=x\n${lines(100, (at) => `ARG A${at}=$A${at - 1}$A${at - 1}`)}\nFROM a:$A100\n`],
+      ['run.yaml', `run: |\n  A0=x\n${lines(100, (at) => `  A${at}=$A${at - 1}$A${at - 1}`)}\n`],
+    ] as const) {
+      await writeFile(path(name), text);
+      const { images } = await findImages({ paths: [path(name)] });
+      assert.deepEqual(images, [], name);
+    }
+  });
+
   it('stops at anchors that go in a circle', async () => {
     const result = await found('a: &a\n  image: nginx:1.27\n  b: *a\n  c: [*a, *a]\n', { maxNodes: 10_000 });
     assert.match(problem(result), /more than 10000 values|nested deeper/);
