@@ -1,8 +1,11 @@
+/** The values of variables, wherever they are kept. */
+export type Values = Pick<ReadonlyMap<string, string>, 'get'>;
+
 /**
  * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:?error}` and `${NAME:+other}`. A variable without a value
  * stays as it is written, and so does what else a shell does with one. (compose-spec, "Interpolation")
  */
-export function interpolated(text: string, environment: ReadonlyMap<string, string>, depth = 0): string {
+export function interpolated(text: string, environment: Values, depth = 0): string {
   if (!text.includes('$') || depth > MAX_NESTED) return text;
   let result = '';
   let at = 0;
@@ -48,13 +51,7 @@ const MAX_NESTED = 8;
 const MAX_ADDED = 1024;
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
 
-function valueIn(
-  whole: string,
-  name: string,
-  rest: string,
-  environment: ReadonlyMap<string, string>,
-  depth: number,
-): string {
+function valueIn(whole: string, name: string, rest: string, environment: Values, depth: number): string {
   const value = environment.get(name);
   const [, colon = '', sign = '', other = ''] = /^(:?)([-=?+])([\s\S]*)$/.exec(rest) ?? [];
   // A shell also cuts and replaces, `${NAME%.*}`, which nothing is put in place of here.

@@ -1,4 +1,4 @@
-import { interpolated } from './interpolate.js';
+import { interpolated, type Values } from './interpolate.js';
 import { entriesOf, itemsOf, memberOf, type Node, textOf } from './node.js';
 
 /** Values of variables and parameters, by name. */
@@ -50,7 +50,13 @@ const REFERENCE =
 /** Fills in what is known; the rest stays. Of several scopes, the innermost is last. */
 export function filledIn(text: string, scopes: readonly Variables[]): string {
   if (!/\$|\{\{/.test(text)) return text;
-  const variables = new Map(scopes.flatMap((scope) => [...scope]));
+  const variables: Values = {
+    get: (name) => {
+      const value = scopes.findLast((scope) => scope.has(name))?.get(name);
+      // What is longer than any name is no part of one.
+      return value !== undefined && value.length > MAX_LENGTH ? undefined : value;
+    },
+  };
   let filled = text;
   // Values may name other variables.
   for (let round = 0; round < MAX_ROUNDS && filled.length < MAX_LENGTH; round++) {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import type { FindLimits } from '../../src/find/limits.js';
 import { type FindResult, findImages } from '../../src/operations/find/find.js';
+import { processorTimeMs } from '../support/processor-time.js';
 import { makeTar } from '../support/tar-maker.js';
 import { useFolder } from '../support/temporary.js';
 
@@ -70,6 +71,30 @@ describe('findImages, given what strangers wrote,', () => {
       const { images } = await findImages({ paths: [path(name)] });
       assert.deepEqual(images, [], name);
     }
+  });
+
+  it('takes no memory for a long value that is named often', async () => {
+    const [value, argument] = ['x'.repeat(1e6), '$(X)'.repeat(1000)];
+    const { images } = await found(
+      `spec: {containers: [{env: [{name: X, value: "${value}"}], args: ["--image=${argument}"]}]}\n`,
+    );
+    assert.deepEqual(images, []);
+  });
+
+  it('takes a time for parameters that grows with their number', async () => {
+    const time = async (count: number): Promise<number> => {
+      const list = (line: (at: number) => string): string =>
+        Array.from({ length: count }, (_, at) => line(at)).join('');
+      const parameters = list((at) => `  - {name: p${at}, default: x}\n`);
+      const steps = list((at) => `  - image: "$(params.p${at}) $(x)"\n`);
+      const text = `apiVersion: tekton.dev/v1\nkind: Task\nspec:\n  params:\n${parameters}  steps:\n${steps}`;
+      const start = processorTimeMs();
+      assert.deepEqual((await found(text)).images, []);
+      return processorTimeMs() - start;
+    };
+    const some = await time(4000);
+    const many = await time(8000);
+    assert.ok(many < 3 * some + 500, `${some} ms for 4000, ${many} ms for 8000`);
   });
 
   it('stops at anchors that go in a circle', async () => {
