@@ -12,7 +12,10 @@ import type { Failures, ListedImages, WantedOptions } from '../wanted-images.js'
 
 /** Returns the images of a lock by their digests, with the attachments that it says. */
 export function lockedImages(lock: Lock, options: WantedOptions): Omit<ListedImages, 'texts'> {
-  const chosen = lock.images.map((image) => ({ image, platforms: platformsOf(image, lock, options) }));
+  const isOneOfSeveral = severalIn(lock);
+  const chosen = lock.images.map((image) => {
+    return { image, platforms: platformsOf(image, options.platforms, isOneOfSeveral(image)) };
+  });
   const images = chosen.filter(({ platforms }) => platforms?.length !== 0);
   const attached = attachedIn(images.map(({ image }) => image));
   return {
@@ -33,18 +36,23 @@ export function lockedImages(lock: Lock, options: WantedOptions): Omit<ListedIma
  */
 function platformsOf(
   image: LockedImage,
-  { images }: Lock,
-  { platforms: wanted }: WantedOptions,
+  wanted: WantedOptions['platforms'],
+  isOneOfSeveral: boolean,
 ): Platform[] | undefined {
   const offered = offeredBy(image);
   if (wanted === undefined || offered === undefined) return undefined;
   const suited = wanted
     .map(parsePlatform)
     .filter((one) => offered.some((platform) => matchesPlatform(one, platform)));
-  const isOneOfSeveral = images.some(
-    (other) => other !== image && other.name === image.name && `${other.platforms}` === `${image.platforms}`,
-  );
   return suited.length > 0 && isOneOfSeveral ? offered : suited;
+}
+
+/** Returns whether a lock has several images with the name and the platforms of one. */
+function severalIn({ images }: Lock): (image: LockedImage) => boolean {
+  const keyOf = ({ name, platforms }: LockedImage): string => `${name} ${platforms}`;
+  const counts = new Map<string, number>();
+  for (const image of images) counts.set(keyOf(image), (counts.get(keyOf(image)) ?? 0) + 1);
+  return (image) => (counts.get(keyOf(image)) ?? 0) > 1;
 }
 
 function offeredBy({ mediaType, platforms }: LockedImage): Platform[] | undefined {
@@ -58,7 +66,10 @@ function unavailableIn({ images, location = 'the lock' }: Lock, options: WantedO
   const byName = new Map<string, Platform[]>();
   for (const image of images) {
     const offered = offeredBy(image);
-    if (offered !== undefined) byName.set(image.name, [...(byName.get(image.name) ?? []), ...offered]);
+    if (offered === undefined) continue;
+    const known = byName.get(image.name) ?? [];
+    byName.set(image.name, known);
+    known.push(...offered);
   }
   return [...byName].flatMap(([name, offered]) => {
     const message = lackOf(name, wanted, offered);
