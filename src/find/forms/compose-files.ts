@@ -117,13 +117,13 @@ export class ComposeFiles {
         if (!environment.has(name)) found.set(name, value);
     };
     if (files.length === 0) {
-      const bytes = await this.#finder.readBeside(join(project, '.env'));
+      const bytes = await this.#read(join(project, '.env'));
       if (bytes !== undefined) add(bytes);
     }
     for (const file of files) {
       if (file.text === '/dev/null') continue;
       const target = this.#target(file, path);
-      const bytes = target === undefined ? undefined : await this.#finder.readBeside(target);
+      const bytes = target === undefined ? undefined : await this.#read(target);
       if (bytes !== undefined) add(bytes);
       else if (target !== undefined) this.#unresolved(file, path, NOT_THERE);
     }
@@ -151,18 +151,23 @@ export class ComposeFiles {
       budget.isReported = true;
       return false;
     }
-    const bytes = await this.#finder.readBeside(target);
+    const bytes = await this.#read(target);
     if (bytes === undefined) {
       this.#unresolved(file, path, NOT_THERE);
       return false;
     }
     budget.files--;
-    budget.bytes -= bytes.length;
     await this.#look(bytes, isAbsolute(target) ? target : join(dirname(first), target), {
       ...reading,
       way: [...way, step],
     });
     return true;
+  }
+
+  async #read(target: string): Promise<Buffer | undefined> {
+    const bytes = await this.#finder.readBeside(target);
+    this.#reading.budget.bytes -= bytes?.length ?? 0;
+    return bytes;
   }
 
   #unresolved({ text, at }: Scalar, path: string, reason: string): void {
