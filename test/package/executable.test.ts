@@ -25,11 +25,13 @@ describe('the single executable', function () {
     program = await executable(this);
   });
 
-  it('is the same bytes twice', async function () {
-    const first = digestOf(await readFile(program));
-    await makeExecutable(this, architectureHere(this));
-    assert.equal(digestOf(await readFile(program)), first);
-  });
+  for (const architecture of ['x64', 'arm64'] as const)
+    it(`is the same bytes twice for ${architecture}`, async function () {
+      const made = await executable(this, architecture);
+      const first = digestOf(await readFile(made));
+      await makeExecutable(this, architecture);
+      assert.equal(digestOf(await readFile(made)), first);
+    });
 
   it('says its version, and does with archives what the package does', async () => {
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
