@@ -181,6 +181,7 @@ export type { WritableOptions } from './server/push/push.js';
 export type { ConversionRequest, Conversions, TaggedManifest } from './server/read/conversions.js';
 export { createRegistryServer, type RegistryServer, type RegistryServerOptions } from './server/server.js';
 export { type Attached, attachedTag, attachedTo } from './store/attached.js';
+export { bucketPlace } from './store/bucket/bucket-place.js';
 export { delegate } from './store/delegate.js';
 export type { ArchiveLimits, LayerLimits } from './store/limits.js';
 export { isBucket } from './store/locator.js';

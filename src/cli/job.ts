@@ -1,4 +1,5 @@
 import { isBucket, LadingError, openDestination } from '../index.js';
+import { withBucketPlace } from './bucket-place.js';
 import type { CommandModule } from './command.js';
 import { requirePrintable, wordsOfFlags } from './command-words.js';
 import { EXIT } from './exit-codes.js';
@@ -29,7 +30,7 @@ export const jobCommand: CommandModule = {
   ],
   epilogue: 'Nothing is run. Each job is a lading save of its share; docs/scale.md has more.',
   async run(argv, { output }) {
-    const flags = argv as JobFlags; // yargs has parsed by JOB_OPTIONS
+    const flags = await withBucketPlace(argv as JobFlags); // yargs has parsed by JOB_OPTIONS
     const plan = await planOf(flags);
     const { textOf } =
       flags.print === 'kubernetes' ? await import('./job-kubernetes.js') : await import('./job-script.js');

@@ -9,6 +9,7 @@ import {
   printable,
   type ServeOptions,
 } from '../index.js';
+import { withBucketPlace } from './bucket-place.js';
 import { wordsOfFlags } from './command-words.js';
 import type { Output } from './output.js';
 import { type ConfigFile, type ConfigKind, clientConfig, registryOf } from './serve-config.js';
@@ -22,7 +23,8 @@ const DOCKER_HUB = 'docker.io';
  * Prints the configuration for `--print-config`. A single file is printed as it is, so that it can be redirected to its
  * place; several are printed with headings. Other information goes to standard error.
  */
-export async function printConfig(kind: ConfigKind, flags: ServeArguments, output: Output): Promise<void> {
+export async function printConfig(kind: ConfigKind, given: ServeArguments, output: Output): Promise<void> {
+  const flags = given.PATH?.some(isBucket) ? await withBucketPlace(given) : given;
   const options = serveOptions(flags);
   const { host = '', port = 0, tls, htpasswdFile, writable = false } = options;
   if (port === 0) throw new LadingError('USAGE', '--print-config needs the port in --listen');

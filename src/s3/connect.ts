@@ -10,6 +10,7 @@ import { createS3Client, type S3Client } from './client.js';
 import { createSupply } from './credentials/credentials.js';
 import { credentialPlaces } from './credentials/places.js';
 import { readProfile } from './credentials/shared-files.js';
+import { placeIn } from './given-place.js';
 import type { S3Options } from './options.js';
 import type { S3RequesterOptions } from './request.js';
 
@@ -52,16 +53,8 @@ export async function connectToBucket(
   const { s3 = {}, onEvent, concurrency, retries = DEFAULT_RETRIES, needsKey = false } = options;
   checkEncryption(s3);
   const profile = await readProfile(environment);
-  const place = placeOf({
-    endpoint:
-      s3.endpoint ??
-      (environment.AWS_ENDPOINT_URL_S3 ||
-        environment.AWS_ENDPOINT_URL ||
-        profile.members.get('endpoint_url')),
-    region:
-      s3.region ??
-      (environment.AWS_REGION || environment.AWS_DEFAULT_REGION || profile.members.get('region')),
-  });
+  const given = placeIn(environment, profile);
+  const place = placeOf({ endpoint: s3.endpoint ?? given.endpoint, region: s3.region ?? given.region });
   const caFile = options.caFile ?? (environment.AWS_CA_BUNDLE || undefined);
   const transport = createTransport({
     ...(await readCertificates({ ...options, caFile })),

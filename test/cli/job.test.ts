@@ -80,6 +80,22 @@ describe('lading job', () => {
     );
   });
 
+  it('has the endpoint and the region that the environment names, unless flags do', async () => {
+    const env = { AWS_ENDPOINT_URL_S3: 'https://s3.local', AWS_REGION: 'eu-1' };
+    for (const [flags, words] of [
+      [[], ['--s3-endpoint', 'https://s3.local', '--s3-region', 'eu-1']],
+      [
+        ['--s3-region', 'eu-2'],
+        ['--s3-endpoint', 'https://s3.local', '--s3-region', 'eu-2'],
+      ],
+    ] as const)
+      for (const print of ['kubernetes', 'slurm', 'parallel']) {
+        const { stdout } = await runInProcess(['job', ...TO, ...flags, '--print', print], { env });
+        const spaced = stdout.replace(/\n +- /g, ' ');
+        assert.ok(spaced.includes(` ${words.join(' ')}`), `${print}: ${stdout}`);
+      }
+  });
+
   it('decides by exit codes which failures are tried again', async () => {
     const { objects } = await manifests(...TO, '--quiet');
     const decided = new Map<number, string>();

@@ -119,6 +119,14 @@ describe('serve --print-config kubernetes', () => {
 describe('serve --print-config systemd', () => {
   const path = useFolder();
 
+  it('has the endpoint of the environment, as a unit of systemd has', async () => {
+    const env = { AWS_ENDPOINT_URL: 'https://s3.local' };
+    for (const kind of ['kubernetes', 'systemd']) {
+      const { stdout } = await runInProcess(['serve', 's3://images/all', '--print-config', kind], { env });
+      assert.match(stdout, /--s3-endpoint\s+(- )?https:\/\/s3\.local\s/);
+    }
+  });
+
   it('takes a bucket for no file', async () => {
     const { stdout } = await runInProcess([
       ...['serve', 's3://images/all', '--s3-endpoint', 'https://s3.local', '--print-config', 'systemd'],
