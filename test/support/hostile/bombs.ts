@@ -110,7 +110,7 @@ export const BOMBS: AttackGroup = {
     {
       name: 'layer-other-type',
       what: 'the same layer, said to be plain',
-      rule: 'compression is told by the bytes',
+      rule: 'compression is recognised by the bytes',
       code: 'TOO_LARGE',
       unseenBy: ['ls', 'inspect', 'load', 'convert', 'copy'],
       place: asTar(() => withLayer(MEDIA_TYPE.ociLayerTar, zstdBomb(1024 * MiB))),
