@@ -158,20 +158,30 @@ export async function unlessRefused<T>(tidy: () => Promise<T>): Promise<T | unde
 
 /** Turns a file system error into a `LadingError` with a hint; returns any other error unchanged. */
 export function diskError(error: unknown, path: string): unknown {
-  const failure = (code: ErrorCode, message: string, hint: string): LadingError =>
-    new LadingError(code, message, { cause: error, hint: isTemporary(path) ? OTHER_FOLDER : hint });
+  const failure = (code: ErrorCode, message: string, hint: string, ofTemporary = hint): LadingError =>
+    new LadingError(code, message, { cause: error, hint: isTemporary(path) ? ofTemporary : hint });
   switch (systemCode(error)) {
     case 'ENOSPC':
-      return failure('NO_SPACE', `no space left to write ${path}`, MAKE_ROOM);
+      return failure('NO_SPACE', `no space left to write ${path}`, MAKE_ROOM, ROOM_OR_TMPDIR);
     case 'EDQUOT':
-      return failure('NO_SPACE', `your quota leaves no space to write ${path}`, MAKE_ROOM);
+      return failure('NO_SPACE', `your quota leaves no space to write ${path}`, MAKE_ROOM, ROOM_OR_TMPDIR);
     case 'EFBIG':
-      return failure('NO_SPACE', `${path} would exceed the maximum size of a file there`, SMALLER_FILES);
+      return failure(
+        'NO_SPACE',
+        `${path} would exceed the maximum size of a file there`,
+        SMALLER_FILES,
+        LARGER_IN_TMPDIR,
+      );
     case 'EACCES':
     case 'EPERM':
-      return failure('NOT_WRITABLE', `${path} cannot be written: permission denied`, OWN_OUTPUT);
+      return failure('NOT_WRITABLE', `${path} cannot be written: permission denied`, OWN_OUTPUT, OWN_TMPDIR);
     case 'EROFS':
-      return failure('NOT_WRITABLE', `${path} cannot be written: the file system is read-only`, OWN_OUTPUT);
+      return failure(
+        'NOT_WRITABLE',
+        `${path} cannot be written: the file system is read-only`,
+        OWN_OUTPUT,
+        OWN_TMPDIR,
+      );
     case 'EBUSY':
     case 'ETXTBSY':
       return failure('NOT_WRITABLE', `${path} cannot be written: it is in use`, OTHER_OUTPUT);
@@ -192,6 +202,7 @@ export function diskError(error: unknown, path: string): unknown {
         'NOT_WRITABLE',
         `${path} cannot be made: its directory does not exist`,
         `Make ${dirname(path)} first.`,
+        OWN_TMPDIR,
       );
     case 'EIO':
     case 'ENXIO':
@@ -203,13 +214,15 @@ export function diskError(error: unknown, path: string): unknown {
   }
 }
 
-/** True for what lading writes into the system's folder for temporary files. */
+/** True for what is in the system's folder for temporary files, where an output may be, too. */
 function isTemporary(path: string): boolean {
   return path.startsWith(join(tmpdir(), '.lading-'));
 }
 
-const OTHER_FOLDER =
-  'This is in the folder for temporary files: TMPDIR names another, with room, that you may write to.';
+const ROOM_OR_TMPDIR = 'Make room there, or let TMPDIR name a folder with room for temporary files.';
+const OWN_TMPDIR = 'Let TMPDIR name a folder for temporary files that you may write to.';
+const LARGER_IN_TMPDIR =
+  'Let TMPDIR name a folder whose file system allows larger files (exFAT, NTFS, ext4), or raise the limit of `ulimit -f`.';
 const MAKE_ROOM = 'Make room and run the same command again; it resumes from what is there.';
 const OWN_OUTPUT = 'Choose an output that you may write to.';
 const OTHER_OUTPUT = 'Choose another output.';
