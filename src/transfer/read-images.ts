@@ -9,6 +9,11 @@ import type { CopyRequest, ImageTrees, Plan, PlanOptions } from './plan.js';
  * waits, but not all of thousands.
  */
 const READ_AT_ONCE = 128;
+/**
+ * The same where a destination keeps what was read: what is read and not kept yet is read again if the run is killed, so
+ * there must be little of it, however slow the destination is. At 40 ms a request, so many read 200 images a second.
+ */
+export const KEPT_AT_ONCE = 32;
 
 /** Images that were read, and those that failed. */
 export interface ReadImages {
@@ -24,7 +29,7 @@ export async function readImages(
   const { concurrency = DEFAULT_CONCURRENCY, keepGoing = false, signal, onEvent } = options;
   const pool = createPool(concurrency, signal);
   const reader = new GraphReader(pool, options);
-  const turns = createPool(READ_AT_ONCE, pool.signal);
+  const turns = createPool(options.onRead === undefined ? READ_AT_ONCE : KEPT_AT_ONCE, pool.signal);
   const failures: Plan['failures'] = [];
   onEvent?.({ type: 'reading', images: requests.length });
   const reads = requests.map(async (request) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SMALL_CONCURRENCY } from '../../src/pool.js';
+import { KEPT_AT_ONCE } from '../../src/transfer/read-images.js';
 import { startRegistry } from '../operations/registry.js';
 import { makeImage } from '../support/images.js';
 import { runLading, startLading } from '../support/programs/lading.js';
@@ -18,8 +18,8 @@ const TAGS = 20;
 const KILLS = 2;
 /** Milliseconds for each image of a share, within which a process is killed at a random time. */
 const LIFE = 40;
-/** Layers that a process fetches at a time (`--concurrency`), and configs: of a killed one, only these may come again. */
-const UNDER_WAY = { layers: 8, configs: SMALL_CONCURRENCY };
+/** Layers that a process fetches at a time (`--concurrency`), and images it reads: of a killed one, only these may come again. */
+const UNDER_WAY = { layers: 8, configs: KEPT_AT_ONCE };
 /** What the whole may cost: of all blobs, so many may come again. */
 const MOST_AGAIN = 0.02;
 
