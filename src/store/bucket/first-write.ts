@@ -1,5 +1,6 @@
 import { isLadingError, LadingError, RegistryError } from '../../errors.js';
 import { parseLayoutVersion } from '../../manifest/layout-documents.js';
+import { isRetryable, retrying } from '../../retry.js';
 import { payloadOf, type S3Client } from '../../s3/client.js';
 import { LAYOUT_FILE } from '../layout/layout-index.js';
 import type { BucketKeys } from './keys.js';
@@ -12,6 +13,8 @@ export interface FirstWriteOptions {
 }
 
 const MAX_LAYOUT_FILE_BYTES = 4096;
+/** A service may have a bad moment, but is not waited for here as long as later. */
+const PROBE_RETRIES = 2;
 
 /**
  * Makes the layout if there is none, and finds out what the service can. `oci-layout` itself is what is tried with: it is
@@ -89,8 +92,14 @@ async function refusesOtherBytes(client: S3Client, keys: BucketKeys): Promise<bo
     open: () => Buffer.from('wrong!'),
     isRepeatable: false,
   };
+  // The client would also repeat what the service refuses as damaged, which is the answer that is wanted here.
+  const isWorthRetrying = (error: unknown): boolean =>
+    isRetryable(error) && !isLadingError(error, 'DIGEST_MISMATCH');
   try {
-    await client.put(keys.probe, payload);
+    await retrying(keys.probe, () => client.put(keys.probe, payload), {
+      retries: PROBE_RETRIES,
+      isWorthRetrying,
+    });
   } catch (error) {
     const isRefused = error instanceof RegistryError && error.status === 400;
     if (!isRefused && !isLadingError(error, 'DIGEST_MISMATCH')) throw error;

@@ -51,6 +51,19 @@ describe('a bucket that is written to', () => {
       assert.deepEqual([...bucket.fake.objects.keys()], ['p/oci-layout']);
     });
 
+    it('asks again if the service has a bad moment when it gets other bytes than were signed', async () => {
+      await bucket.restart({ ignoresDigests: true });
+      let failures = 0;
+      bucket.fake.fail(({ method, key }) =>
+        method === 'PUT' && key === 'p/probe' && failures++ === 0
+          ? { status: 500, code: 'InternalError' }
+          : undefined,
+      );
+      await (await write()).prepare();
+      assert.equal(failures, 2);
+      assert.deepEqual([...bucket.fake.objects.keys()], ['p/oci-layout']);
+    });
+
     it('refuses a prefix with something else below it', async () => {
       const other = { bytes: Buffer.from('x'), etag: '"x"', modified: 0, headers: {} };
       bucket.fake.objects.set('p/report.pdf', other);
